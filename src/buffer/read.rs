@@ -1,0 +1,438 @@
+//! What was received and is not yet used up.
+//!
+//! ```text
+//!   used │ kept: joined payload │ gap │ unread │ spare
+//!        └──────── lent ────────┘     └────────┴──▶ the transport writes here
+//! ```
+//!
+//! The protocol works from the front of `unread`: it *skips* what it has used (headers) and
+//! *keeps* what belongs to the message in progress, which so becomes one contiguous slice, however
+//! many pieces it came in. Only kept bytes move at that, never what lies behind them; the gap that
+//! this leaves is closed when room is wanted, and by then there is little left to move.
+
+use crate::{Text, utf8::Utf8Error, utf8::Utf8Storage};
+use alloc::vec::Vec;
+use bytes::Bytes;
+use core::{
+    fmt,
+    ops::Range,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+/// Where received bytes wait until the protocol has used them.
+///
+/// Its user lends [`spare`](Self::spare) room to the transport and says with
+/// [`filled`](Self::filled) how much of it was written. An empty buffer has no memory. Memory can
+/// be given to it by [`lease`](Self::lease) and taken back by [`take`](Self::take) whenever it is
+/// [drained](Self::is_drained), so that an idle connection need not hold any.
+pub struct ReadBuffer {
+    id: usize,
+    storage: Utf8Storage,
+    kept: Range<usize>,
+    unread: Range<usize>,
+    wanted: u64,
+}
+
+/// The least memory that is made when there is none.
+const SMALLEST: usize = 4096;
+
+/// From this many wanted bytes on, a read is not to reach far past them.
+const LARGE: u64 = 4096;
+
+/// How much of what follows a large payload may be read together with it: a header and a bit.
+const PAST_LARGE: usize = 32;
+
+impl ReadBuffer {
+    /// An empty buffer that holds no memory yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_storage(Vec::new())
+    }
+
+    /// An empty buffer on `storage`, all of whose length becomes room.
+    #[must_use]
+    pub fn with_storage(storage: Vec<u8>) -> Self {
+        // Lets a connection notice that it is called with a buffer other than its own.
+        static NEXT_ID: AtomicUsize = AtomicUsize::new(0);
+        Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            storage: Utf8Storage::new(storage),
+            kept: 0..0,
+            unread: 0..0,
+            wanted: 0,
+        }
+    }
+
+    /// Gives a drained buffer other memory, all of whose length becomes room.
+    ///
+    /// # Errors
+    ///
+    /// The storage comes back if the buffer is not drained.
+    pub fn lease(&mut self, storage: Vec<u8>) -> Result<(), Vec<u8>> {
+        if !self.is_drained() {
+            return Err(storage);
+        }
+        self.storage = Utf8Storage::new(storage);
+        self.release();
+        Ok(())
+    }
+
+    /// Takes the memory back, unless bytes are still in it.
+    pub fn take(&mut self) -> Option<Vec<u8>> {
+        if !self.is_drained() {
+            return None;
+        }
+        self.kept = 0..0;
+        self.unread = 0..0;
+        Some(core::mem::take(&mut self.storage).into_bytes())
+    }
+
+    /// Whether nothing is left in it, neither unread bytes nor a message that is lent or growing.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.kept.is_empty() && self.unread.is_empty()
+    }
+
+    /// Room for the transport to write to: at least `least` bytes, and at least one.
+    ///
+    /// Usually all there is; but amid a large frame not much more than that frame still needs, so
+    /// that the next one starts near the front. Memory grows with the bytes received, at most to
+    /// twice as many, never with what a header promises.
+    pub fn spare(&mut self, least: usize) -> &mut [u8] {
+        let least = least.max(1);
+        if self.is_drained() {
+            self.kept = 0..0;
+            self.unread = 0..0;
+        }
+        if self.storage.len() - self.unread.end < least {
+            self.make_room(least);
+        }
+        let mut end = self.storage.len();
+        if self.wanted >= LARGE {
+            let wanted = usize::try_from(self.wanted).unwrap_or(usize::MAX);
+            let most = wanted.saturating_add(PAST_LARGE).max(least);
+            end = end.min(self.unread.end.saturating_add(most));
+        }
+        self.storage.get_mut(self.unread.end..end)
+    }
+
+    /// Says that the transport wrote `count` bytes to the front of [`spare`](Self::spare).
+    ///
+    /// A count larger than the room there is counts as all of it.
+    pub fn filled(&mut self, count: usize) {
+        let count = count.min(self.storage.len() - self.unread.end);
+        self.unread.end += count;
+        self.wanted = self.wanted.saturating_sub(count as u64);
+    }
+
+    /// Appends a copy of `bytes`, as if the transport had written them.
+    pub fn extend_from_slice(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let spare = self.spare(1);
+            let count = spare.len().min(bytes.len());
+            let (now, later) = bytes.split_at(count);
+            spare[..count].copy_from_slice(now);
+            self.filled(count);
+            bytes = later;
+        }
+    }
+
+    /// What was received and not used yet.
+    ///
+    /// After the end of a connection these are the bytes that came behind its last frame.
+    #[must_use]
+    pub fn unread(&self) -> &[u8] {
+        self.storage.get(self.unread.clone())
+    }
+
+    /// Bytes of memory held, used or not.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.storage.len()
+    }
+
+    fn make_room(&mut self, least: usize) {
+        // First the gap: what lies behind it is the start of a header or a control frame, or
+        // frames that nobody asked for yet.
+        if self.kept.end < self.unread.start && !self.kept.is_empty() {
+            self.storage.shift(self.unread.clone(), self.kept.end);
+            self.unread = self.kept.end..self.kept.end + self.unread.len();
+        }
+        let live = self.live();
+        if live.start > 0 && self.storage.len() - live.len() >= least.max(live.len() / 2) {
+            self.storage.shift(live.clone(), 0);
+        } else if self.storage.len() - self.unread.end >= least {
+            return;
+        } else {
+            let used = live.len();
+            let promised = usize::try_from(self.wanted).unwrap_or(usize::MAX);
+            let enough = used.saturating_add(promised.max(least)).saturating_add(PAST_LARGE);
+            let doubled = used.saturating_mul(2).max(SMALLEST);
+            let len = if self.wanted > 0 { doubled.min(enough) } else { doubled };
+            self.storage.reallocate(live.clone(), len.max(used + least));
+        }
+        let (front, kept, unread) = (live.start, self.kept.len(), self.unread.len());
+        self.kept = if kept == 0 { 0..0 } else { self.kept.start - front..self.kept.end - front };
+        self.unread = self.unread.start - front..self.unread.start - front + unread;
+    }
+
+    /// Kept and unread, with no gap between.
+    fn live(&self) -> Range<usize> {
+        let start = if self.kept.is_empty() { self.unread.start } else { self.kept.start };
+        start..self.unread.end
+    }
+}
+
+/// For the protocol's side.
+impl ReadBuffer {
+    pub(crate) fn id(&self) -> usize {
+        self.id
+    }
+
+    pub(crate) fn unread_len(&self) -> usize {
+        self.unread.len()
+    }
+
+    /// The first `count` unread bytes.
+    pub(crate) fn unread_mut(&mut self, count: usize) -> &mut [u8] {
+        self.storage.get_mut(self.first(count))
+    }
+
+    /// Drops the first `count` unread bytes.
+    pub(crate) fn skip(&mut self, count: usize) {
+        self.unread.start = self.first(count).end;
+    }
+
+    /// Appends the first `count` unread bytes to what is kept.
+    pub(crate) fn keep(&mut self, count: usize) {
+        let from = self.first(count);
+        if self.kept.is_empty() {
+            self.kept = from.clone();
+        } else {
+            if self.kept.end != from.start {
+                self.storage.shift(from.clone(), self.kept.end);
+            }
+            self.kept.end += from.len();
+        }
+        self.unread.start = from.end;
+        if self.unread.is_empty() {
+            self.unread = self.kept.end..self.kept.end;
+        }
+    }
+
+    /// Validates what is kept as UTF-8, of which all but the last may have been validated before;
+    /// returns the length of its whole characters.
+    pub(crate) fn validate_kept(&mut self) -> Result<usize, Utf8Error> {
+        let end = self.storage.validate(self.kept.clone())?;
+        Ok(end - self.kept.start)
+    }
+
+    pub(crate) fn kept(&self) -> &[u8] {
+        self.storage.get(self.kept.clone())
+    }
+
+    pub(crate) fn kept_len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// The first `count` kept bytes, which were validated, as text.
+    pub(crate) fn kept_text(&self, count: usize) -> &str {
+        self.storage.text(self.kept.start..self.kept.start + count.min(self.kept.len()))
+    }
+
+    /// Drops the first `count` kept bytes.
+    pub(crate) fn release_front(&mut self, count: usize) {
+        self.kept.start += count.min(self.kept.len());
+        if self.kept.is_empty() {
+            self.release();
+        }
+    }
+
+    /// Drops all that is kept.
+    pub(crate) fn release(&mut self) {
+        if self.unread.is_empty() {
+            self.unread = 0..0;
+        }
+        self.kept = self.unread.start..self.unread.start;
+    }
+
+    fn first(&self, count: usize) -> Range<usize> {
+        self.unread.start..self.unread.start + count.min(self.unread.len())
+    }
+
+    /// How many more bytes the frame in progress needs: a hint for the size of reads.
+    pub(crate) fn set_wanted(&mut self, count: u64) {
+        self.wanted = count;
+    }
+
+    /// What is kept as an owned message; it is still lent afterwards only if it was copied.
+    pub(crate) fn take_kept(&mut self) -> Bytes {
+        match self.detach() {
+            Some((storage, kept)) => Bytes::from(storage.into_bytes()).slice(kept),
+            None => {
+                let copy = Bytes::copy_from_slice(self.kept());
+                self.release();
+                copy
+            }
+        }
+    }
+
+    /// As [`take_kept`](Self::take_kept), for kept bytes that were validated as text.
+    pub(crate) fn take_kept_text(&mut self) -> Text {
+        match self.detach() {
+            Some((storage, kept)) => storage.into_text(kept),
+            None => {
+                let copy = self.kept_text(self.kept.len()).into();
+                self.release();
+                copy
+            }
+        }
+    }
+
+    /// Gives the storage away for the message in it, if that is cheaper than a copy and the
+    /// message then pins little else.
+    fn detach(&mut self) -> Option<(Utf8Storage, Range<usize>)> {
+        const PAYS_FROM: usize = 64 * 1024;
+        if self.kept.len() < PAYS_FROM || self.kept.len() < self.storage.len() / 2 {
+            return None;
+        }
+        let kept = self.kept.clone();
+        let rest = Vec::from(self.unread());
+        let storage = core::mem::take(&mut self.storage);
+        self.unread = 0..rest.len();
+        self.kept = 0..0;
+        self.storage = Utf8Storage::new(rest);
+        Some((storage, kept))
+    }
+}
+
+impl Default for ReadBuffer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for ReadBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadBuffer")
+            .field("kept", &self.kept.len())
+            .field("unread", &self.unread.len())
+            .field("capacity", &self.storage.len())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joins_what_is_kept_and_drops_what_is_skipped() {
+        let mut buffer = ReadBuffer::new();
+        buffer.extend_from_slice(b"<one><two>!");
+        for _ in 0..2 {
+            buffer.skip(1);
+            buffer.keep(3);
+            buffer.skip(1);
+        }
+        assert_eq!(buffer.kept(), b"onetwo");
+        assert_eq!(buffer.unread(), b"!");
+        assert!(!buffer.is_drained());
+        buffer.release();
+        buffer.skip(1);
+        assert!(buffer.is_drained());
+    }
+
+    #[test]
+    fn nothing_is_lost_whatever_room_is_asked_for() {
+        for least in [1, 2, 7, 100, 5000] {
+            let mut buffer = ReadBuffer::with_storage(alloc::vec![0; 16]);
+            let (mut sent, mut kept, mut total) = (0_u8, Vec::new(), 0);
+            while total < 20_000 {
+                let spare = buffer.spare(least);
+                assert!(spare.len() >= least);
+                let count = spare.len().min(11);
+                for byte in &mut spare[..count] {
+                    *byte = sent;
+                    sent = sent.wrapping_add(1);
+                }
+                buffer.filled(count);
+                total += count;
+                // Every third byte is a header, one byte is always left unread.
+                while buffer.unread_len() > 3 {
+                    buffer.skip(1);
+                    kept.extend_from_slice(&buffer.unread()[..2]);
+                    buffer.keep(2);
+                }
+                assert_eq!(buffer.kept(), kept);
+            }
+        }
+    }
+
+    #[test]
+    fn memory_follows_bytes_received_not_promised() {
+        let mut buffer = ReadBuffer::new();
+        buffer.set_wanted(u64::MAX);
+        buffer.extend_from_slice(&[0; 100]);
+        assert!(buffer.capacity() <= SMALLEST);
+        let mut moves = 0;
+        for _ in 0..1000 {
+            let before = buffer.capacity();
+            buffer.extend_from_slice(&[1; 1000]);
+            buffer.keep(usize::MAX);
+            moves += usize::from(buffer.capacity() != before);
+            assert!(buffer.capacity() <= 2 * buffer.kept_len() + SMALLEST);
+        }
+        assert!(moves <= 9, "{moves} moves to reach 1 MB");
+    }
+
+    #[test]
+    fn a_read_amid_a_large_frame_stops_near_its_end() {
+        let mut buffer = ReadBuffer::with_storage(alloc::vec![0; 65536]);
+        buffer.set_wanted(10_000);
+        assert_eq!(buffer.spare(1).len(), 10_032);
+        buffer.filled(9_999);
+        assert_eq!(buffer.spare(1).len(), 65536 - 9_999);
+    }
+
+    #[test]
+    fn memory_comes_and_goes_with_the_bytes() {
+        let mut buffer = ReadBuffer::new();
+        assert_eq!(buffer.capacity(), 0);
+        assert!(buffer.lease(alloc::vec![0; 64]).is_ok());
+        buffer.extend_from_slice(b"x");
+        assert!(buffer.take().is_none());
+        assert!(buffer.lease(Vec::new()).is_err());
+        buffer.keep(1);
+        assert!(buffer.take().is_none());
+        buffer.release();
+        assert_eq!(buffer.take().map(|storage| storage.len()), Some(64));
+        assert_eq!(buffer.capacity(), 0);
+        assert!(!buffer.spare(1).is_empty());
+    }
+
+    #[test]
+    fn a_count_beyond_the_room_is_cut() {
+        let mut buffer = ReadBuffer::with_storage(alloc::vec![7; 8]);
+        buffer.filled(usize::MAX);
+        assert_eq!(buffer.unread(), [7; 8]);
+        buffer.skip(usize::MAX / 2);
+        assert!(buffer.is_drained());
+    }
+
+    #[test]
+    fn a_large_message_is_split_off_uncopied_a_small_one_copied() {
+        let mut buffer = ReadBuffer::new();
+        buffer.extend_from_slice(&[b'a'; 100_000]);
+        buffer.keep(99_990);
+        let before = buffer.kept().as_ptr();
+        let message = buffer.take_kept();
+        assert_eq!((message.as_ptr(), message.len()), (before, 99_990));
+        assert_eq!(buffer.unread(), [b'a'; 10]);
+
+        buffer.keep(10);
+        assert_eq!(buffer.validate_kept(), Ok(10));
+        assert_eq!(&buffer.take_kept_text(), "aaaaaaaaaa");
+        assert!(buffer.is_drained());
+    }
+}

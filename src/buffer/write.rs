@@ -1,0 +1,240 @@
+//! What is to be sent and was not yet written.
+//!
+//! Small pieces stand one behind the other in one run of memory, so that many frames leave in one
+//! piece; large payloads that are shared anyway are linked in between, uncopied.
+
+use alloc::{collections::VecDeque, vec::Vec};
+use bytes::Bytes;
+use core::fmt;
+
+/// Where bytes to send wait until the transport has taken them.
+///
+/// Its user writes the [`slices`](Self::slices) to the transport, best in one vectored write, and
+/// says with [`consume`](Self::consume) how many bytes were taken.
+#[derive(Default)]
+pub struct WriteBuffer {
+    run: Vec<u8>,
+    /// How much of `run` was consumed.
+    head: usize,
+    /// Linked pieces in order, each with the position in `run` before which it stands.
+    links: VecDeque<Link>,
+    len: usize,
+    consumed: u64,
+}
+
+struct Link {
+    before: usize,
+    bytes: Bytes,
+}
+
+/// Run memory above this is given back once all is written.
+const RETAINED: usize = 64 * 1024;
+
+impl WriteBuffer {
+    /// An empty buffer that holds no memory yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Bytes that wait to be written.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether all was written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Puts what waits, in order, into `into` and returns how many of its places were used.
+    ///
+    /// No slice is empty. If there are fewer places than pieces, what is put there is a front part.
+    pub fn slices<'a>(&'a self, into: &mut [&'a [u8]]) -> usize {
+        let mut count = 0;
+        for (place, piece) in into.iter_mut().zip(self.pieces()) {
+            *place = piece;
+            count += 1;
+        }
+        count
+    }
+
+    /// The contiguous piece at the front; empty only if nothing waits.
+    #[must_use]
+    pub fn front(&self) -> &[u8] {
+        self.pieces().next().unwrap_or_default()
+    }
+
+    /// Says that the first `count` bytes were written.
+    ///
+    /// A count larger than [`len`](Self::len) counts as all.
+    pub fn consume(&mut self, count: usize) {
+        let mut count = count.min(self.len);
+        self.len -= count;
+        self.consumed += count as u64;
+        while count > 0 {
+            let run_end = self.links.front().map_or(self.run.len(), |link| link.before);
+            let from_run = count.min(run_end - self.head);
+            self.head += from_run;
+            count -= from_run;
+            if count == 0 {
+                break;
+            }
+            let Some(link) = self.links.front_mut() else { break };
+            if count < link.bytes.len() {
+                bytes::Buf::advance(&mut link.bytes, count);
+                break;
+            }
+            count -= link.bytes.len();
+            self.links.pop_front();
+        }
+        self.reclaim();
+    }
+
+    /// Appends a copy of `bytes`.
+    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.run.extend_from_slice(bytes);
+        self.len += bytes.len();
+    }
+
+    /// Appends `bytes` without a copy.
+    pub fn link(&mut self, bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.len += bytes.len();
+        self.links.push_back(Link { before: self.run.len(), bytes });
+    }
+
+    /// Bytes of memory held for what is copied in, used or not.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.run.capacity()
+    }
+
+    /// Appends a copy of `bytes` and lends the copy, to be changed in place.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> &mut [u8] {
+        let start = self.run.len();
+        self.extend_from_slice(bytes);
+        &mut self.run[start..]
+    }
+
+    /// Position in the stream, since the beginning, of the first byte that waits.
+    pub(crate) fn front_position(&self) -> u64 {
+        self.consumed
+    }
+
+    /// Position in the stream, since the beginning, of the next byte to be appended.
+    pub(crate) fn end_position(&self) -> u64 {
+        self.consumed + self.len as u64
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        let mut from = self.head;
+        let runs_and_links = self.links.iter().flat_map(move |link| {
+            let run = &self.run[from..link.before];
+            from = link.before;
+            [run, &link.bytes[..]]
+        });
+        let last = self.links.back().map_or(self.head, |link| link.before);
+        let last = core::iter::once(&self.run[last..]);
+        runs_and_links.chain(last).filter(|piece| !piece.is_empty())
+    }
+
+    /// Reuses the consumed front of the run, at a cost in proportion to what was consumed.
+    fn reclaim(&mut self) {
+        if self.len == 0 {
+            self.head = 0;
+            self.run.clear();
+            if self.run.capacity() > RETAINED {
+                self.run = Vec::new();
+            }
+            if self.links.capacity() > 0 {
+                self.links = VecDeque::new();
+            }
+        } else if self.head > RETAINED && self.head > self.run.len() / 2 {
+            self.run.drain(..self.head);
+            for link in &mut self.links {
+                link.before -= self.head;
+            }
+            self.head = 0;
+        }
+    }
+}
+
+impl fmt::Debug for WriteBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteBuffer")
+            .field("len", &self.len)
+            .field("linked_pieces", &self.links.len())
+            .field("capacity", &self.run.capacity())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contents(buffer: &WriteBuffer) -> Vec<u8> {
+        let mut slices = [&[][..]; 16];
+        let count = buffer.slices(&mut slices);
+        slices[..count].concat()
+    }
+
+    fn mixed() -> WriteBuffer {
+        let mut buffer = WriteBuffer::new();
+        buffer.link(Bytes::from_static(b"ab"));
+        buffer.extend_from_slice(b"cde");
+        buffer.link(Bytes::from_static(b"f"));
+        buffer.link(Bytes::from_static(b"gh"));
+        buffer.link(Bytes::new());
+        buffer.extend_from_slice(b"i");
+        buffer
+    }
+
+    #[test]
+    fn pieces_keep_their_order() {
+        let buffer = mixed();
+        assert_eq!(contents(&buffer), b"abcdefghi");
+        assert_eq!(buffer.len(), 9);
+        let mut two = [&[][..]; 2];
+        assert_eq!(buffer.slices(&mut two), 2);
+        assert_eq!(two, [&b"ab"[..], b"cde"]);
+        assert_eq!(WriteBuffer::new().slices(&mut two), 0);
+    }
+
+    #[test]
+    fn consumes_at_every_cut() {
+        for first in 0..=9 {
+            for second in 0..=9 - first {
+                let mut buffer = mixed();
+                buffer.consume(first);
+                assert_eq!(contents(&buffer), &b"abcdefghi"[first..]);
+                buffer.extend_from_slice(b"jk");
+                buffer.consume(second);
+                assert_eq!(contents(&buffer), &b"abcdefghijk"[first + second..]);
+                assert_eq!(buffer.len(), 11 - first - second);
+                assert_eq!(buffer.front_position(), (first + second) as u64);
+                assert_eq!(buffer.end_position(), 11);
+            }
+        }
+    }
+
+    #[test]
+    fn a_queue_that_is_never_empty_does_not_grow() {
+        let mut buffer = WriteBuffer::new();
+        buffer.extend_from_slice(&[0; 1000]);
+        for _ in 0..10_000 {
+            buffer.extend_from_slice(&[1; 1000]);
+            buffer.link(Bytes::from_static(b"link"));
+            buffer.consume(1004);
+        }
+        assert_eq!(buffer.len(), 1000);
+        assert!(buffer.capacity() < 8 * RETAINED, "{buffer:?}");
+        buffer.consume(usize::MAX);
+        assert!(buffer.is_empty() && buffer.capacity() <= RETAINED);
+    }
+}

@@ -1,0 +1,58 @@
+use crate::Limits;
+use core::time::Duration;
+
+/// How a connection behaves.
+///
+/// ```
+/// use sansocket::{Config, Limits};
+/// use std::time::Duration;
+///
+/// let config = Config::default()
+///     .limits(Limits::default().message(1 << 20))
+///     .close_timeout(Duration::from_secs(2));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Bounds on what the peer can make this end hold.
+    pub limits: Limits,
+    /// Bytes of payload from which an outgoing message is sent in several frames, so that pongs and
+    /// a Close need not wait behind all of it. 64 KiB by default; 0 sends each message in one frame.
+    pub fragment_size: usize,
+    /// How long the peer has to finish the closing handshake and its end of the transport, once
+    /// this end has sent its Close. 5 seconds by default.
+    pub close_timeout: Duration,
+}
+
+impl Config {
+    /// Sets the [`limits`](Self::limits).
+    #[must_use]
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets the [`fragment_size`](Self::fragment_size), in bytes.
+    #[must_use]
+    pub const fn fragment_size(mut self, bytes: usize) -> Self {
+        self.fragment_size = bytes;
+        self
+    }
+
+    /// Sets the [`close_timeout`](Self::close_timeout).
+    #[must_use]
+    pub const fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
+        self
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            fragment_size: 64 << 10,
+            close_timeout: Duration::from_secs(5),
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! The connection after its opening handshake: frames in, messages out, and back (RFC 6455 §5–§7).
+
+mod closing;
+mod config;
+mod error;
+mod message;
+mod pongs;
+mod prepared;
+mod receiver;
+mod reply;
+mod role;
+mod sender;
+
+pub use closing::{Cause, Closed, Initiator, State, TransportEnd};
+pub use config::Config;
+pub use error::{ProtocolError, ReceiveError, SendError};
+pub use message::{Chunk, Event, Kind, Message};
+pub use prepared::PreparedMessage;
+pub use receiver::{Progress, Receiver};
+pub use reply::{ControlPayload, Reply};
+pub use role::{Client, Role, Server};
+pub use sender::{Due, Sender};
+
+use crate::{CloseCode, MaskKey, Negotiated, ReadBuffer, WriteBuffer};
+use alloc::string::String;
+use closing::SentClose;
+use core::time::Duration;
+
+/// One end of a WebSocket connection, without its transport.
+///
+/// # How to drive it
+///
+/// There are four kinds of method. In the order in which a loop calls them:
+///
+/// 1. Fill the [`ReadBuffer`] from the transport, then [`advance`](Self::advance) as long as it
+///    comes to [`Progress::Event`], and look at each [`event`](Self::event). At
+///    [`Progress::NeedsInput`] all that was buffered is used.
+/// 2. Send at any time, also while an event is looked at: [`send_text`](Self::send_text),
+///    [`ping`](Self::ping), [`close`](Self::close)… only queue bytes in the [`WriteBuffer`].
+/// 3. Write what is queued to the transport, then [`queue_owed`](Self::queue_owed).
+/// 4. Tell the time when [`next_deadline`](Self::next_deadline) has come, by
+///    [`pass_deadline`](Self::pass_deadline); tell how the transport ended, by
+///    [`transport_ended`](Self::transport_ended).
+///
+/// Pongs, the answer to a Close, and the Close of a failure are queued by `advance` itself.
+///
+/// # Example
+///
+/// An echo, over bytes in memory:
+///
+/// ```
+/// use sansocket::{Config, Connection, Event, Negotiated, Progress, ReadBuffer, Server, WriteBuffer};
+///
+/// let mut connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
+/// let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+///
+/// // A masked "Hello" (RFC 6455 §5.7) arrives.
+/// input.extend_from_slice(&[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+/// while connection.advance(&mut input, &mut output)? == Progress::Event {
+///     match connection.event(&input) {
+///         Some(Event::Text(text)) => connection.send_text(text, &mut output)?,
+///         Some(Event::Binary(data)) => connection.send_binary(data, &mut output)?,
+///         _ => {}
+///     }
+/// }
+/// assert_eq!(output.front(), b"\x81\x05Hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Connection<R> {
+    receiver: Receiver<R>,
+    sender: Sender<R>,
+    transport_end: Option<TransportEnd>,
+}
+
+impl<R: Role> Connection<R> {
+    /// A connection whose opening handshake is done, by this crate or another.
+    ///
+    /// Bytes that came behind the peer's handshake belong into its read buffer.
+    #[must_use]
+    pub fn new(role: R, negotiated: &Negotiated, config: Config) -> Self {
+        // No extension is known yet that would change how frames are read or written.
+        let Negotiated { subprotocol: _ } = negotiated;
+        Self {
+            receiver: Receiver::new(config.limits),
+            sender: Sender::new(role, &config),
+            transport_end: None,
+        }
+    }
+
+    /// Uses what is buffered up to the next event: a whole message or a control frame. Replies that
+    /// this calls for are queued in `output`.
+    ///
+    /// What the last event lent is released by it.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Protocol`] for what the peer did wrong, from then on at every call; the
+    /// Close that says so has been queued. The other errors are misuse and change nothing.
+    pub fn advance(
+        &mut self,
+        input: &mut ReadBuffer,
+        output: &mut WriteBuffer,
+    ) -> Result<Progress, ReceiveError> {
+        if self.transport_end.is_some() && self.receiver.failure().is_none() {
+            return Ok(Progress::Ended);
+        }
+        let progress = self.receiver.advance(input);
+        self.reply(input, output);
+        progress
+    }
+
+    /// The event that the last [`advance`](Self::advance) found; `None` if it found none.
+    #[must_use]
+    pub fn event<'b>(&self, input: &'b ReadBuffer) -> Option<Event<'b>> {
+        self.receiver.event(input)
+    }
+
+    /// Makes the current event owned, if it is a whole message; it is not lent any more then.
+    ///
+    /// A large message that fills at least half of the buffer's memory is handed over with that
+    /// memory, any other is copied.
+    pub fn take_message(&mut self, input: &mut ReadBuffer) -> Option<Message> {
+        self.receiver.take_message(input)
+    }
+
+    /// As [`advance`](Self::advance), but up to the next piece of a message, as it arrives: look at
+    /// it with [`chunk`](Self::chunk).
+    ///
+    /// The limits of frame, message and fragments don't bound memory here and do not apply.
+    ///
+    /// # Errors
+    ///
+    /// As for [`advance`](Self::advance).
+    pub fn advance_chunk(
+        &mut self,
+        input: &mut ReadBuffer,
+        output: &mut WriteBuffer,
+    ) -> Result<Progress, ReceiveError> {
+        if self.transport_end.is_some() && self.receiver.failure().is_none() {
+            return Ok(Progress::Ended);
+        }
+        let progress = self.receiver.advance_chunk(input);
+        self.reply(input, output);
+        progress
+    }
+
+    /// The chunk that the last [`advance_chunk`](Self::advance_chunk) found; `None` if it found
+    /// none.
+    #[must_use]
+    pub fn chunk<'b>(&self, input: &'b ReadBuffer) -> Option<Chunk<'b>> {
+        self.receiver.chunk(input)
+    }
+
+    /// Says how the transport ended, and learns how the connection did.
+    ///
+    /// What is buffered should be advanced through before; nothing is received after it. Told more
+    /// than once, the first stays.
+    pub fn transport_ended(&mut self, how: TransportEnd) -> Closed {
+        let how = *self.transport_end.get_or_insert(how);
+        let (received, sent) = (self.receiver.received_close(), self.sender.sent_close());
+        let clean = received.is_some() && sent.is_some();
+        Closed {
+            code: received.map_or(CloseCode::ABNORMAL, |close| close.code),
+            reason: received.map_or_else(String::new, |close| close.reason.clone()),
+            initiator: match (sent, received) {
+                (Some(SentClose::First | SentClose::Failure), _) => Initiator::Local,
+                (_, Some(_)) => Initiator::Peer,
+                (Some(SentClose::Answer) | None, None) => Initiator::Transport,
+            },
+            clean,
+            cause: match self.receiver.failure() {
+                Some(error) => Cause::Protocol(error),
+                None if clean => Cause::ClosingHandshake,
+                None => Cause::Transport(how),
+            },
+        }
+    }
+
+    /// How far the closing handshake is.
+    #[must_use]
+    pub fn state(&self) -> State {
+        let failed = self.receiver.failure().is_some() || self.transport_end.is_some();
+        let sent = self.sender.sent_close().is_some();
+        match (sent, self.receiver.received_close().is_some()) {
+            _ if failed => State::Closed,
+            (false, false) => State::Open,
+            (true, false) => State::CloseSent,
+            (false, true) => State::CloseReceived,
+            (true, true) => State::Closed,
+        }
+    }
+
+    /// Parts the connection into halves that can live in different tasks or threads.
+    ///
+    /// What the receiving half then owes the peer, its [`Receiver::reply`] says.
+    #[must_use]
+    pub fn split(self) -> (Receiver<R>, Sender<R>) {
+        (self.receiver, self.sender)
+    }
+
+    /// Makes a connection of its two halves again.
+    #[must_use]
+    pub fn join(receiver: Receiver<R>, sender: Sender<R>) -> Self {
+        Self { receiver, sender, transport_end: None }
+    }
+
+    fn reply(&mut self, input: &ReadBuffer, output: &mut WriteBuffer) {
+        if !self.receiver.owes_reply() {
+            return;
+        }
+        self.receiver.reply_sent();
+        match (self.receiver.failure(), self.receiver.event_or_chunk(input)) {
+            (Some(error), _) => self.sender.fail(error.close_code(), output),
+            (None, Some(Event::Ping(payload))) => self.sender.answer_ping(payload, output),
+            (None, Some(Event::Close(frame))) => {
+                self.sender.answer_close(frame.map(|frame| frame.code), output);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What a connection passes on to its sending half.
+impl<R: Role> Connection<R> {
+    /// Queues a text message: see [`Sender::send_text`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send_text(&mut self, text: &str, output: &mut WriteBuffer) -> Result<(), SendError> {
+        self.sender.send_text(text, output)
+    }
+
+    /// Queues a binary message: see [`Sender::send_binary`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send_binary(&mut self, data: &[u8], output: &mut WriteBuffer) -> Result<(), SendError> {
+        self.sender.send_binary(data, output)
+    }
+
+    /// Queues a message, linking a large payload: see [`Sender::send`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send(&mut self, message: &Message, output: &mut WriteBuffer) -> Result<(), SendError> {
+        self.sender.send(message, output)
+    }
+
+    /// Queues a message that was encoded before: see [`Sender::send_prepared`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send_prepared(
+        &mut self,
+        message: &PreparedMessage,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.sender.send_prepared(message, output)
+    }
+
+    /// Queues a piece of a text message: see [`Sender::send_text_fragment`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send_text_fragment(
+        &mut self,
+        text: &str,
+        fin: bool,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.sender.send_text_fragment(text, fin, output)
+    }
+
+    /// Queues a piece of a binary message: see [`Sender::send_binary_fragment`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send_binary_fragment(
+        &mut self,
+        data: &[u8],
+        fin: bool,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.sender.send_binary_fragment(data, fin, output)
+    }
+
+    /// Queues the header alone of a frame: see [`Sender::start_frame`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn start_frame(
+        &mut self,
+        kind: Kind,
+        len: u64,
+        fin: bool,
+        output: &mut WriteBuffer,
+    ) -> Result<Option<MaskKey>, SendError> {
+        self.sender.start_frame(kind, len, fin, output)
+    }
+
+    /// Queues a ping: see [`Sender::ping`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn ping(&mut self, payload: &[u8], output: &mut WriteBuffer) -> Result<(), SendError> {
+        self.sender.ping(payload, output)
+    }
+
+    /// Queues an unsolicited pong: see [`Sender::pong`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn pong(&mut self, payload: &[u8], output: &mut WriteBuffer) -> Result<(), SendError> {
+        self.sender.pong(payload, output)
+    }
+
+    /// Queues a Close: see [`Sender::close`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn close(
+        &mut self,
+        code: CloseCode,
+        reason: &str,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.sender.close(code, reason, output)
+    }
+
+    /// Queues the pong that was held back, if there is room for it now: see [`Sender::queue_owed`].
+    pub fn queue_owed(&mut self, output: &mut WriteBuffer) {
+        self.sender.queue_owed(output);
+    }
+
+    /// Says what time it is, and learns what is due: see [`Sender::pass_deadline`].
+    pub fn pass_deadline(&mut self, now: Duration) -> Due {
+        self.sender.pass_deadline(now)
+    }
+
+    /// When [`pass_deadline`](Self::pass_deadline) is to be called next: see
+    /// [`Sender::next_deadline`].
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.sender.next_deadline()
+    }
+}

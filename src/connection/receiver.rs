@@ -1,0 +1,413 @@
+//! The receiving half: bytes in, events out (RFC 6455 §5, §6.2).
+
+use super::closing::ReceivedClose;
+use super::{Chunk, Event, Kind, Message, ProtocolError, ReceiveError, Reply, Role};
+use crate::{
+    CloseCode, CloseFrame, FrameHeader, Limits, MAX_CONTROL_PAYLOAD, MaskKey, OpCode, ReadBuffer,
+    Rsv, apply_mask,
+};
+use alloc::boxed::Box;
+use core::marker::PhantomData;
+
+/// What [`Receiver::advance`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "these are all the outcomes there can be")]
+pub enum Progress {
+    /// There is an event: look at it, then advance again.
+    Event,
+    /// All that is buffered was used: fill in more.
+    NeedsInput,
+    /// The peer has closed: nothing more will be received.
+    Ended,
+}
+
+/// The receiving half of a connection.
+///
+/// It sends nothing itself: after each [`advance`](Self::advance) it may owe the peer a
+/// [`reply`](Self::reply), which is for the sending half.
+#[derive(Debug)]
+pub struct Receiver<R> {
+    limits: Limits,
+    /// Bits that a negotiated extension gives a meaning to.
+    usable_bits: Rsv,
+    buffer: Option<usize>,
+    frame: Option<Frame>,
+    message: Option<Incoming>,
+    current: Option<Current>,
+    owes_reply: bool,
+    end: Option<End>,
+    role: PhantomData<fn() -> R>,
+}
+
+/// The data frame in progress.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    fin: bool,
+    key: Option<MaskKey>,
+    /// Bytes of payload received.
+    received: u64,
+    payload_len: u64,
+}
+
+/// The message in progress.
+#[derive(Clone, Copy, Debug)]
+struct Incoming {
+    kind: Kind,
+    chunked: bool,
+    /// Bytes of payload that its frame headers announced.
+    announced: u64,
+    /// Bytes of payload that were handed out in chunks.
+    released: u64,
+    fragments: u32,
+    started: bool,
+}
+
+/// What the last `advance` found, still in the read buffer.
+#[derive(Clone, Copy, Debug)]
+enum Current {
+    Message(Kind),
+    Chunk { kind: Kind, len: usize, first: bool, last: bool },
+    Control { opcode: OpCode, len: usize },
+}
+
+#[derive(Debug)]
+enum End {
+    Closed(Box<ReceivedClose>),
+    Failed(ProtocolError),
+}
+
+impl<R: Role> Receiver<R> {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            usable_bits: Rsv::NONE,
+            buffer: None,
+            frame: None,
+            message: None,
+            current: None,
+            owes_reply: false,
+            end: None,
+            role: PhantomData,
+        }
+    }
+
+    /// Uses what is buffered up to the next event: a whole message or a control frame.
+    ///
+    /// What the last event lent is released by it.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Protocol`] for what the peer did wrong, from then on at every call. The
+    /// other errors are misuse and change nothing.
+    pub fn advance(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
+        self.step(input, false)
+    }
+
+    /// As [`advance`](Self::advance), but up to the next piece of a message: look at it with
+    /// [`chunk`](Self::chunk).
+    ///
+    /// The limits of frame, message and fragments don't bound memory here and do not apply.
+    ///
+    /// # Errors
+    ///
+    /// As for [`advance`](Self::advance).
+    pub fn advance_chunk(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
+        self.step(input, true)
+    }
+
+    /// The event that the last [`advance`](Self::advance) found; `None` if it found none.
+    #[must_use]
+    pub fn event<'b>(&self, input: &'b ReadBuffer) -> Option<Event<'b>> {
+        match self.current_in(input)? {
+            Current::Message(Kind::Text) => Some(Event::Text(input.kept_text(input.kept_len()))),
+            Current::Message(Kind::Binary) => Some(Event::Binary(input.kept())),
+            Current::Control { opcode, len } => control_event(opcode, &input.unread()[..len]),
+            Current::Chunk { .. } => None,
+        }
+    }
+
+    /// The chunk that the last [`advance_chunk`](Self::advance_chunk) found; `None` if it found
+    /// none.
+    #[must_use]
+    pub fn chunk<'b>(&self, input: &'b ReadBuffer) -> Option<Chunk<'b>> {
+        match self.current_in(input)? {
+            Current::Chunk { kind, len, first, last } => {
+                let event = match kind {
+                    Kind::Text => Event::Text(input.kept_text(len)),
+                    Kind::Binary => Event::Binary(&input.kept()[..len]),
+                };
+                Some(Chunk { event, first, last })
+            }
+            Current::Control { opcode, len } => {
+                let event = control_event(opcode, &input.unread()[..len])?;
+                Some(Chunk { event, first: true, last: true })
+            }
+            Current::Message(_) => None,
+        }
+    }
+
+    /// Makes the current event owned, if it is a whole message; it is not lent any more then.
+    ///
+    /// A large message that fills at least half of the buffer's memory is handed over with that
+    /// memory, any other is copied.
+    pub fn take_message(&mut self, input: &mut ReadBuffer) -> Option<Message> {
+        let Some(Current::Message(kind)) = self.current_in(input) else { return None };
+        self.current = None;
+        Some(match kind {
+            Kind::Text => Message::Text(input.take_kept_text()),
+            Kind::Binary => Message::Binary(input.take_kept()),
+        })
+    }
+
+    /// The answer that is owed for what the last advance found, once. It is for
+    /// [`Sender::reply`](super::Sender::reply).
+    pub fn reply(&mut self, input: &ReadBuffer) -> Option<Reply> {
+        if !core::mem::take(&mut self.owes_reply) {
+            return None;
+        }
+        if let Some(End::Failed(error)) = self.end {
+            return Some(Reply::Failure(error));
+        }
+        match self.event_or_chunk(input)? {
+            Event::Ping(payload) => Some(Reply::Pong(payload.into())),
+            Event::Close(frame) => Some(Reply::Close(frame.map(|frame| frame.code))),
+            Event::Text(_) | Event::Binary(_) | Event::Pong(_) => None,
+        }
+    }
+
+    /// Whether the peer's Close has come, or the connection has failed.
+    #[must_use]
+    pub const fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    pub(super) fn owes_reply(&self) -> bool {
+        self.owes_reply
+    }
+
+    pub(super) fn reply_sent(&mut self) {
+        self.owes_reply = false;
+    }
+
+    pub(super) fn event_or_chunk<'b>(&self, input: &'b ReadBuffer) -> Option<Event<'b>> {
+        self.event(input).or_else(|| self.chunk(input).map(|chunk| chunk.event))
+    }
+
+    pub(super) fn received_close(&self) -> Option<&ReceivedClose> {
+        match &self.end {
+            Some(End::Closed(close)) => Some(close),
+            _ => None,
+        }
+    }
+
+    pub(super) fn failure(&self) -> Option<ProtocolError> {
+        match self.end {
+            Some(End::Failed(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    fn current_in(&self, input: &ReadBuffer) -> Option<Current> {
+        self.current.filter(|_| self.buffer == Some(input.id()))
+    }
+
+    fn step(&mut self, input: &mut ReadBuffer, chunked: bool) -> Result<Progress, ReceiveError> {
+        if *self.buffer.get_or_insert(input.id()) != input.id() {
+            return Err(ReceiveError::ForeignBuffer);
+        }
+        if self.message.is_some_and(|message| message.chunked != chunked) {
+            return Err(ReceiveError::MixedModes);
+        }
+        self.release_current(input);
+        match &self.end {
+            None => {}
+            Some(End::Closed(_)) => return Ok(Progress::Ended),
+            Some(End::Failed(error)) => return Err((*error).into()),
+        }
+        self.find_event(input, chunked).map_err(|error| {
+            self.end = Some(End::Failed(error));
+            self.owes_reply = true;
+            error.into()
+        })
+    }
+
+    fn release_current(&mut self, input: &mut ReadBuffer) {
+        match self.current.take() {
+            None => {}
+            Some(Current::Message(_)) => input.release(),
+            Some(Current::Chunk { len, .. }) => input.release_front(len),
+            Some(Current::Control { len, .. }) => input.skip(len),
+        }
+    }
+
+    fn find_event(
+        &mut self,
+        input: &mut ReadBuffer,
+        chunked: bool,
+    ) -> Result<Progress, ProtocolError> {
+        loop {
+            if let Some(frame) = self.frame {
+                if let Some(current) = self.receive_payload(frame, input)? {
+                    self.current = Some(current);
+                    return Ok(Progress::Event);
+                }
+                if self.frame.is_some() {
+                    return Ok(Progress::NeedsInput);
+                }
+            }
+            let Some((header, header_len)) = FrameHeader::parse(input.unread())? else {
+                return Ok(Progress::NeedsInput);
+            };
+            self.check_header(&header)?;
+            if header.opcode.is_control() {
+                return self.receive_control(&header, header_len, input);
+            }
+            self.start_frame(&header, chunked)?;
+            input.skip(header_len);
+        }
+    }
+
+    /// What is right or wrong about a header on this connection.
+    fn check_header(&self, header: &FrameHeader) -> Result<(), ProtocolError> {
+        // §5.1: a server fails on an unmasked frame, a client on a masked one.
+        match (R::MASKS, header.mask) {
+            (false, None) => return Err(ProtocolError::Unmasked),
+            (true, Some(_)) => return Err(ProtocolError::Masked),
+            _ => {}
+        }
+        // §5.2: a reserved bit without an extension that gives it a meaning fails the connection.
+        let unusable = header.rsv.without(self.usable_bits);
+        if !unusable.is_none() {
+            return Err(ProtocolError::ReservedBits(header.rsv));
+        }
+        Ok(())
+    }
+
+    /// Takes up a data frame whose header has come; all limits are checked here, before any of its
+    /// payload is waited for.
+    fn start_frame(&mut self, header: &FrameHeader, chunked: bool) -> Result<(), ProtocolError> {
+        // §5.4: fragments of one message are not interleaved with those of another.
+        let mut message = match (header.opcode, self.message) {
+            (OpCode::Continuation, Some(message)) => message,
+            (OpCode::Continuation, None) => return Err(ProtocolError::NothingToContinue),
+            (_, Some(_)) => return Err(ProtocolError::MessageAmidMessage),
+            (opcode, None) => {
+                let kind = if opcode == OpCode::Text { Kind::Text } else { Kind::Binary };
+                Incoming { kind, chunked, announced: 0, released: 0, fragments: 0, started: false }
+            }
+        };
+        message.announced = message.announced.saturating_add(header.payload_len);
+        message.fragments = message.fragments.saturating_add(1);
+        if !chunked {
+            self.check_limits(header, &message)?;
+        }
+        self.message = Some(message);
+        self.frame = Some(Frame {
+            fin: header.fin,
+            key: header.mask,
+            received: 0,
+            payload_len: header.payload_len,
+        });
+        Ok(())
+    }
+
+    fn check_limits(&self, header: &FrameHeader, message: &Incoming) -> Result<(), ProtocolError> {
+        let Limits { frame, message: whole, fragments, .. } = self.limits;
+        if header.payload_len > frame {
+            return Err(ProtocolError::FrameTooLarge { len: header.payload_len, limit: frame });
+        }
+        if message.announced > whole {
+            return Err(ProtocolError::MessageTooLarge { len: message.announced, limit: whole });
+        }
+        if message.fragments > fragments {
+            return Err(ProtocolError::TooManyFragments { limit: fragments });
+        }
+        Ok(())
+    }
+
+    /// Takes in what has come of the current frame's payload: unmasked, joined to the message and
+    /// validated. Comes to an event if that ends the message, or in chunks if there is any.
+    fn receive_payload(
+        &mut self,
+        mut frame: Frame,
+        input: &mut ReadBuffer,
+    ) -> Result<Option<Current>, ProtocolError> {
+        let missing = frame.payload_len - frame.received;
+        let count = input.unread_len().min(usize::try_from(missing).unwrap_or(usize::MAX));
+        if let Some(key) = frame.key {
+            // Only the phase within the key matters of the position.
+            apply_mask(input.unread_mut(count), key, (frame.received % 4) as usize);
+        }
+        input.keep(count);
+        frame.received += count as u64;
+        let frame_ends = frame.received == frame.payload_len;
+        input.set_wanted(frame.payload_len - frame.received);
+        self.frame = if frame_ends { None } else { Some(frame) };
+
+        let Some(message) = &mut self.message else { return Ok(None) };
+        let message_ends = frame_ends && frame.fin;
+        let len = match message.kind {
+            Kind::Binary => input.kept_len(),
+            Kind::Text => {
+                // §8.1: bytes that can't be UTF-8 fail the connection; they do so as they arrive.
+                let invalid = |at| ProtocolError::InvalidUtf8 { at: message.released + at as u64 };
+                let whole = input.validate_kept().map_err(|error| invalid(error.valid_up_to()))?;
+                if message_ends && whole < input.kept_len() {
+                    return Err(invalid(whole));
+                }
+                whole
+            }
+        };
+        let kind = message.kind;
+        let current = if message.chunked && (message_ends || len > 0) {
+            let first = !message.started;
+            message.started = true;
+            message.released += len as u64;
+            Some(Current::Chunk { kind, len, first, last: message_ends })
+        } else {
+            (!message.chunked && message_ends).then_some(Current::Message(kind))
+        };
+        if message_ends {
+            self.message = None;
+        }
+        Ok(current)
+    }
+
+    /// Takes a control frame, once all of it is there (§5.5).
+    fn receive_control(
+        &mut self,
+        header: &FrameHeader,
+        header_len: usize,
+        input: &mut ReadBuffer,
+    ) -> Result<Progress, ProtocolError> {
+        let len = MAX_CONTROL_PAYLOAD.min(header.payload_len as usize);
+        if input.unread_len() < header_len + len {
+            return Ok(Progress::NeedsInput);
+        }
+        input.skip(header_len);
+        if let Some(key) = header.mask {
+            apply_mask(input.unread_mut(len), key, 0);
+        }
+        if header.opcode == OpCode::Close {
+            let frame = CloseFrame::parse(&input.unread()[..len])?;
+            // §7.1.5: without a code in it, the connection's is 1005.
+            let (code, reason) = frame
+                .map_or((CloseCode::NO_STATUS_RECEIVED, ""), |frame| (frame.code, frame.reason));
+            let close = ReceivedClose { code, reason: reason.into() };
+            self.end = Some(End::Closed(Box::new(close)));
+        }
+        // §5.5.1, §5.5.2: a Close is answered by a Close, a Ping by a Pong.
+        self.owes_reply = header.opcode != OpCode::Pong;
+        self.current = Some(Current::Control { opcode: header.opcode, len });
+        Ok(Progress::Event)
+    }
+}
+
+fn control_event(opcode: OpCode, payload: &[u8]) -> Option<Event<'_>> {
+    match opcode {
+        OpCode::Ping => Some(Event::Ping(payload)),
+        OpCode::Pong => Some(Event::Pong(payload)),
+        OpCode::Close => CloseFrame::parse(payload).ok().map(Event::Close),
+        OpCode::Continuation | OpCode::Text | OpCode::Binary => None,
+    }
+}

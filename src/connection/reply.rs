@@ -1,0 +1,47 @@
+use super::ProtocolError;
+use crate::{CloseCode, MAX_CONTROL_PAYLOAD};
+use core::{fmt, ops::Deref};
+
+/// What the receiving half owes the peer, for the sending half to send: it passes between them by
+/// value, so that they can live in different tasks or threads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reply {
+    /// The answer to a ping, with the ping's payload (RFC 6455 §5.5.3).
+    Pong(ControlPayload),
+    /// The answer to a Close, with its code (RFC 6455 §5.5.1).
+    Close(Option<CloseCode>),
+    /// The Close that fails the connection (RFC 6455 §7.1.7).
+    Failure(ProtocolError),
+}
+
+/// The payload of a control frame, at most 125 bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ControlPayload {
+    len: u8,
+    bytes: [u8; MAX_CONTROL_PAYLOAD],
+}
+
+impl From<&[u8]> for ControlPayload {
+    /// The first 125 bytes of a slice.
+    fn from(payload: &[u8]) -> Self {
+        let len = payload.len().min(MAX_CONTROL_PAYLOAD);
+        let mut bytes = [0; MAX_CONTROL_PAYLOAD];
+        bytes[..len].copy_from_slice(&payload[..len]);
+        Self { len: len as u8, bytes }
+    }
+}
+
+impl Deref for ControlPayload {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+impl fmt::Debug for ControlPayload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}

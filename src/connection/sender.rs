@@ -1,0 +1,447 @@
+//! The sending half: messages and control frames in, bytes out (RFC 6455 §5, §6.1).
+
+use super::closing::SentClose;
+use super::pongs::Pongs;
+use super::{Config, Kind, Message, PreparedMessage, Reply, Role, SendError};
+use crate::{
+    CloseCode, FrameHeader, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, MaskKey,
+    OpCode, Rsv, WriteBuffer, apply_mask, timers::Deadline,
+};
+use bytes::Bytes;
+use core::time::Duration;
+
+/// The sending half of a connection.
+#[derive(Debug)]
+pub struct Sender<R> {
+    role: R,
+    queued_output: usize,
+    fragment_size: usize,
+    close_timeout: Duration,
+    /// The kind of the message that is being sent in fragments.
+    message: Option<Kind>,
+    sent_close: Option<SentClose>,
+    close_deadline: Deadline,
+    pongs: Pongs,
+}
+
+/// What was due when the time came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Due {
+    /// Nothing: ask for the next deadline again.
+    Nothing,
+    /// The peer did not finish closing in time: end the transport without it.
+    CloseTimeout,
+}
+
+/// From this many bytes on, a shared payload is linked into the output instead of copied.
+const LINK_FROM: usize = 8 * 1024;
+
+impl<R: Role> Sender<R> {
+    pub(super) fn new(role: R, config: &Config) -> Self {
+        Self {
+            role,
+            queued_output: config.limits.queued_output,
+            fragment_size: match config.fragment_size {
+                0 => usize::MAX,
+                size => size,
+            },
+            close_timeout: config.close_timeout,
+            message: None,
+            sent_close: None,
+            close_deadline: Deadline::Unset,
+            pongs: Pongs::default(),
+        }
+    }
+
+    /// Queues a text message.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::MessageInProgress`].
+    pub fn send_text(&mut self, text: &str, output: &mut WriteBuffer) -> Result<(), SendError> {
+        self.send_borrowed(Kind::Text, text.as_bytes(), output)
+    }
+
+    /// Queues a binary message.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_text`](Self::send_text).
+    pub fn send_binary(&mut self, data: &[u8], output: &mut WriteBuffer) -> Result<(), SendError> {
+        self.send_borrowed(Kind::Binary, data, output)
+    }
+
+    /// Queues a message. A server links a large payload into the output without a copy.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_text`](Self::send_text).
+    pub fn send(&mut self, message: &Message, output: &mut WriteBuffer) -> Result<(), SendError> {
+        let payload = match message {
+            Message::Binary(data) => data.clone(),
+            Message::Text(text) if text.len() >= LINK_FROM => text.clone().into_bytes(),
+            Message::Text(text) => return self.send_text(text, output),
+        };
+        if R::MASKS || payload.len() < LINK_FROM {
+            return self.send_borrowed(message.kind(), &payload, output);
+        }
+        self.check_message(output)?;
+        self.in_fragments(message.kind(), payload.len(), |sender, range, opcode, fin| {
+            sender.link_frame(opcode, fin, payload.slice(range), output);
+        });
+        Ok(())
+    }
+
+    /// Queues a message that was encoded before. A server neither encodes nor copies it again if it
+    /// is large; a client has to mask each sending anew (RFC 6455 §5.3).
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_text`](Self::send_text).
+    pub fn send_prepared(
+        &mut self,
+        message: &PreparedMessage,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        if R::MASKS {
+            return self.send(message.message(), output);
+        }
+        self.check_message(output)?;
+        let frames = message.frames();
+        if frames.len() < LINK_FROM {
+            output.extend_from_slice(frames);
+        } else {
+            output.link(frames.clone());
+        }
+        Ok(())
+    }
+
+    /// Queues a piece of a text message as a frame of its own; `fin` ends the message.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_text`](Self::send_text); [`SendError::MessageInProgress`] if the message in
+    /// progress is binary.
+    pub fn send_text_fragment(
+        &mut self,
+        text: &str,
+        fin: bool,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.send_fragment(Kind::Text, text.as_bytes(), fin, output)
+    }
+
+    /// Queues a piece of a binary message as a frame of its own; `fin` ends the message.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_text`](Self::send_text); [`SendError::MessageInProgress`] if the message in
+    /// progress is text.
+    pub fn send_binary_fragment(
+        &mut self,
+        data: &[u8],
+        fin: bool,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.send_fragment(Kind::Binary, data, fin, output)
+    }
+
+    /// Queues the header alone of a frame of `len` bytes, for a caller that writes its payload to
+    /// the transport itself, behind all that is queued, without a copy.
+    ///
+    /// The payload is to be masked with the key that is returned, if one is. Until all of it is
+    /// written, or [appended](WriteBuffer::extend_from_slice) to the output, nothing else may be
+    /// queued. The fragments of a text message together must be UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_text_fragment`](Self::send_text_fragment).
+    pub fn start_frame(
+        &mut self,
+        kind: Kind,
+        len: u64,
+        fin: bool,
+        output: &mut WriteBuffer,
+    ) -> Result<Option<MaskKey>, SendError> {
+        let opcode = self.check_fragment(kind, fin, output)?;
+        Ok(self.append_header(opcode, fin, len, output))
+    }
+
+    /// Queues a ping with at most 125 bytes of payload. The peer answers with an
+    /// [`Event::Pong`](super::Event::Pong) of the same payload.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::ControlTooLong`].
+    pub fn ping(&mut self, payload: &[u8], output: &mut WriteBuffer) -> Result<(), SendError> {
+        self.send_control(OpCode::Ping, payload, output)
+    }
+
+    /// Queues a pong that no ping asked for, a sign of life (RFC 6455 §5.5.3). Pings are answered
+    /// without it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`ping`](Self::ping).
+    pub fn pong(&mut self, payload: &[u8], output: &mut WriteBuffer) -> Result<(), SendError> {
+        self.send_control(OpCode::Pong, payload, output)
+    }
+
+    /// Queues a Close: nothing more can be sent, and the peer is expected to answer within the
+    /// close timeout (RFC 6455 §7.1.2).
+    ///
+    /// It may be called amid a fragmented message, which is then never finished.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`SendError::UnsendableCode`] or [`SendError::ReasonTooLong`].
+    pub fn close(
+        &mut self,
+        code: CloseCode,
+        reason: &str,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.check_open()?;
+        if !code.is_sendable() {
+            return Err(SendError::UnsendableCode(code));
+        }
+        if reason.len() > MAX_CLOSE_REASON {
+            return Err(SendError::ReasonTooLong { len: reason.len() });
+        }
+        self.append_close(Some(code), reason, SentClose::First, output);
+        Ok(())
+    }
+
+    /// Queues what the receiving half owes the peer.
+    ///
+    /// Pongs stay in order. While 4 KiB of them wait to be written, the next is held back, and a
+    /// newer one takes its place.
+    pub fn reply(&mut self, reply: &Reply, output: &mut WriteBuffer) {
+        match reply {
+            Reply::Pong(payload) => self.answer_ping(payload, output),
+            Reply::Close(code) => self.answer_close(*code, output),
+            Reply::Failure(error) => self.fail(error.close_code(), output),
+        }
+    }
+
+    /// Queues the pong that was held back, if there is room for it now. To be called after writes.
+    pub fn queue_owed(&mut self, output: &mut WriteBuffer) {
+        let Some(held_back) = self.pongs.held_back() else { return };
+        let frame_len = control_frame_len::<R>(held_back.len());
+        if self.pongs.have_room(frame_len, output) {
+            if let Some(payload) = self.pongs.release() {
+                self.append_pong(&payload, output);
+            }
+        }
+    }
+
+    /// When [`pass_deadline`](Self::pass_deadline) is to be called next, by the clock that it is
+    /// told. [`Duration::ZERO`] asks to be told the time at once.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.close_deadline.next()
+    }
+
+    /// Says what time it is, as a duration since any fixed moment, and learns what is due.
+    pub fn pass_deadline(&mut self, now: Duration) -> Due {
+        if self.close_deadline.passed(now) { Due::CloseTimeout } else { Due::Nothing }
+    }
+
+    pub(super) fn sent_close(&self) -> Option<SentClose> {
+        self.sent_close
+    }
+
+    /// §5.5.2: a ping is answered unless the peer has closed; this end's Close does not hinder.
+    pub(super) fn answer_ping(&mut self, payload: &[u8], output: &mut WriteBuffer) {
+        if matches!(self.sent_close, Some(SentClose::Answer | SentClose::Failure)) {
+            return;
+        }
+        self.queue_owed(output);
+        let frame_len = control_frame_len::<R>(payload.len());
+        if self.pongs.held_back().is_none() && self.pongs.have_room(frame_len, output) {
+            self.append_pong(payload, output);
+        } else {
+            self.pongs.hold_back(payload);
+        }
+    }
+
+    /// §5.5.1: a Close is answered by one with the same code, unless one was sent before.
+    pub(super) fn answer_close(&mut self, code: Option<CloseCode>, output: &mut WriteBuffer) {
+        self.pongs.release();
+        if self.sent_close.is_none() {
+            self.append_close(code, "", SentClose::Answer, output);
+        }
+    }
+
+    /// §7.1.7: a Close says why the connection fails, unless one was sent before.
+    pub(super) fn fail(&mut self, code: CloseCode, output: &mut WriteBuffer) {
+        self.pongs.release();
+        if self.sent_close.is_none() {
+            self.append_close(Some(code), "", SentClose::Failure, output);
+        }
+    }
+
+    fn check_open(&self) -> Result<(), SendError> {
+        // §5.5.1: no frame of the application's follows a Close.
+        if self.sent_close.is_some() { Err(SendError::Closed) } else { Ok(()) }
+    }
+
+    fn check_queue(&self, output: &WriteBuffer) -> Result<(), SendError> {
+        let (queued, limit) = (output.len(), self.queued_output);
+        if queued > limit { Err(SendError::QueueFull { queued, limit }) } else { Ok(()) }
+    }
+
+    fn check_message(&self, output: &WriteBuffer) -> Result<(), SendError> {
+        self.check_open()?;
+        if self.message.is_some() {
+            return Err(SendError::MessageInProgress);
+        }
+        self.check_queue(output)
+    }
+
+    /// Checks that a fragment fits to what was sent before, and says with which opcode it goes.
+    fn check_fragment(
+        &mut self,
+        kind: Kind,
+        fin: bool,
+        output: &WriteBuffer,
+    ) -> Result<OpCode, SendError> {
+        self.check_open()?;
+        let opcode = match self.message {
+            None => kind.opcode(),
+            Some(current) if current == kind => OpCode::Continuation,
+            Some(_) => return Err(SendError::MessageInProgress),
+        };
+        self.check_queue(output)?;
+        self.message = (!fin).then_some(kind);
+        Ok(opcode)
+    }
+
+    fn send_borrowed(
+        &mut self,
+        kind: Kind,
+        payload: &[u8],
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.check_message(output)?;
+        if payload.len() <= self.fragment_size {
+            self.append_frame(kind.opcode(), true, payload, output);
+            return Ok(());
+        }
+        self.in_fragments(kind, payload.len(), |sender, range, opcode, fin| {
+            sender.append_frame(opcode, fin, &payload[range], output);
+        });
+        Ok(())
+    }
+
+    fn send_fragment(
+        &mut self,
+        kind: Kind,
+        payload: &[u8],
+        fin: bool,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        let opcode = self.check_fragment(kind, fin, output)?;
+        self.append_frame(opcode, fin, payload, output);
+        Ok(())
+    }
+
+    fn send_control(
+        &mut self,
+        opcode: OpCode,
+        payload: &[u8],
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.check_open()?;
+        if payload.len() > MAX_CONTROL_PAYLOAD {
+            return Err(SendError::ControlTooLong { len: payload.len() });
+        }
+        self.check_queue(output)?;
+        self.append_frame(opcode, true, payload, output);
+        Ok(())
+    }
+
+    /// Calls `send_one` for each frame of a message of `len` bytes (§5.4).
+    fn in_fragments(
+        &mut self,
+        kind: Kind,
+        len: usize,
+        mut send_one: impl FnMut(&mut Self, core::ops::Range<usize>, OpCode, bool),
+    ) {
+        let mut opcode = kind.opcode();
+        let mut start = 0_usize;
+        loop {
+            let end = len.min(start.saturating_add(self.fragment_size));
+            send_one(self, start..end, opcode, end == len);
+            if end == len {
+                return;
+            }
+            (start, opcode) = (end, OpCode::Continuation);
+        }
+    }
+
+    fn append_pong(&mut self, payload: &[u8], output: &mut WriteBuffer) {
+        let start = output.end_position();
+        self.append_frame(OpCode::Pong, true, payload, output);
+        self.pongs.queued(start, output);
+    }
+
+    fn append_close(
+        &mut self,
+        code: Option<CloseCode>,
+        reason: &str,
+        sent: SentClose,
+        output: &mut WriteBuffer,
+    ) {
+        let mut payload = [0; MAX_CONTROL_PAYLOAD];
+        let mut len = 0;
+        if let Some(code) = code {
+            len = 2 + reason.len();
+            payload[..2].copy_from_slice(&code.number().to_be_bytes());
+            payload[2..len].copy_from_slice(reason.as_bytes());
+        }
+        self.append_frame(OpCode::Close, true, &payload[..len], output);
+        self.sent_close = Some(sent);
+        self.close_deadline.set(self.close_timeout);
+    }
+
+    fn append_frame(
+        &mut self,
+        opcode: OpCode,
+        fin: bool,
+        payload: &[u8],
+        output: &mut WriteBuffer,
+    ) {
+        let key = self.append_header(opcode, fin, payload.len() as u64, output);
+        let payload = output.append(payload);
+        if let Some(key) = key {
+            apply_mask(payload, key, 0);
+        }
+    }
+
+    /// Only for a server: what is linked can't be masked.
+    fn link_frame(&mut self, opcode: OpCode, fin: bool, payload: Bytes, output: &mut WriteBuffer) {
+        self.append_header(opcode, fin, payload.len() as u64, output);
+        output.link(payload);
+    }
+
+    fn append_header(
+        &mut self,
+        opcode: OpCode,
+        fin: bool,
+        payload_len: u64,
+        output: &mut WriteBuffer,
+    ) -> Option<MaskKey> {
+        let mask = self.role.next_key();
+        let header = FrameHeader { fin, rsv: Rsv::NONE, opcode, mask, payload_len };
+        let mut bytes = [0; MAX_FRAME_HEADER];
+        let len = header.encode(&mut bytes);
+        output.extend_from_slice(&bytes[..len]);
+        mask
+    }
+}
+
+fn control_frame_len<R: Role>(payload_len: usize) -> usize {
+    2 + if R::MASKS { 4 } else { 0 } + payload_len
+}

@@ -1,0 +1,91 @@
+//! Every limit, with its default.
+
+/// Bounds on what a peer can make a connection hold (RFC 6455 §10.4).
+///
+/// | limit | default | when it is reached |
+/// |---|---|---|
+/// | [`frame`](Self::frame) | 16 MiB | fails with 1009 |
+/// | [`message`](Self::message) | 16 MiB | fails with 1009 |
+/// | [`fragments`](Self::fragments) | 65,536 | fails with 1008 |
+/// | [`queued_output`](Self::queued_output) | 1 MiB | sending waits, or is refused |
+/// | [`handshake_bytes`](Self::handshake_bytes) | 16 KiB | the handshake fails (431 by a server) |
+/// | [`handshake_headers`](Self::handshake_headers) | 100 | the handshake fails (431 by a server) |
+///
+/// Limits on what arrives are checked when a header is parsed, before its payload is waited for.
+/// Whatever they are, memory is taken only for bytes that did arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of payload of one frame. Does not apply to a message received in chunks.
+    pub frame: u64,
+    /// Bytes of one message, the sum of its fragments. Does not apply to a message received in
+    /// chunks.
+    pub message: u64,
+    /// Frames of one message, empty ones included. Does not apply to a message received in chunks.
+    pub fragments: u32,
+    /// Bytes that wait to be written, above which no more data is queued. One message may exceed
+    /// it; so may a few KiB of pongs and a Close.
+    pub queued_output: usize,
+    /// Bytes of the peer's part of the opening handshake.
+    pub handshake_bytes: usize,
+    /// Header fields of the peer's part of the opening handshake.
+    pub handshake_headers: usize,
+}
+
+impl Limits {
+    /// Sets the [`frame`](Self::frame) limit, in bytes.
+    #[must_use]
+    pub const fn frame(mut self, bytes: u64) -> Self {
+        self.frame = bytes;
+        self
+    }
+
+    /// Sets the [`message`](Self::message) limit, in bytes, and the one of a frame with it.
+    #[must_use]
+    pub const fn message(mut self, bytes: u64) -> Self {
+        self.message = bytes;
+        self.frame = bytes;
+        self
+    }
+
+    /// Sets the limit of [`fragments`](Self::fragments) a message.
+    #[must_use]
+    pub const fn fragments(mut self, count: u32) -> Self {
+        self.fragments = count;
+        self
+    }
+
+    /// Sets the limit of [`queued_output`](Self::queued_output), in bytes.
+    #[must_use]
+    pub const fn queued_output(mut self, bytes: usize) -> Self {
+        self.queued_output = bytes;
+        self
+    }
+
+    /// Sets the limit of [`handshake_bytes`](Self::handshake_bytes).
+    #[must_use]
+    pub const fn handshake_bytes(mut self, bytes: usize) -> Self {
+        self.handshake_bytes = bytes;
+        self
+    }
+
+    /// Sets the limit of [`handshake_headers`](Self::handshake_headers).
+    #[must_use]
+    pub const fn handshake_headers(mut self, count: usize) -> Self {
+        self.handshake_headers = count;
+        self
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            frame: 16 << 20,
+            message: 16 << 20,
+            fragments: 1 << 16,
+            queued_output: 1 << 20,
+            handshake_bytes: 16 << 10,
+            handshake_headers: 100,
+        }
+    }
+}

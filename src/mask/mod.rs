@@ -1,0 +1,110 @@
+//! Masking of payloads (RFC 6455 §5.3): an XOR with a 4-byte key that repeats.
+//!
+//! The transformation is its own inverse, and works in place at any phase, so a payload may be
+//! masked or unmasked piece by piece as it is produced or received.
+
+/// The 32-bit key of one masked frame (RFC 6455 §5.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MaskKey([u8; 4]);
+
+impl MaskKey {
+    /// A key from its four bytes in the order in which they stand on the wire.
+    #[must_use]
+    pub const fn new(bytes: [u8; 4]) -> Self {
+        Self(bytes)
+    }
+
+    /// The four bytes in wire order.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 4] {
+        self.0
+    }
+
+    /// The key as it applies from `phase` bytes into the payload onwards.
+    const fn rotated(self, phase: usize) -> u32 {
+        let bits = 8 * (phase % 4) as u32;
+        u32::from_le_bytes(self.0).rotate_right(bits)
+    }
+}
+
+/// Where a client's mask keys come from.
+///
+/// Each frame needs a fresh key which the peer's application can't predict, from a strong source
+/// of entropy (RFC 6455 §5.3, §10.3). The protocol has no such source itself, so it asks this
+/// trait.
+pub trait MaskKeys {
+    /// The key of the next frame.
+    fn next_key(&mut self) -> MaskKey;
+}
+
+impl<F: FnMut() -> MaskKey> MaskKeys for F {
+    fn next_key(&mut self) -> MaskKey {
+        self()
+    }
+}
+
+/// Masks or unmasks `data` in place.
+///
+/// `phase` is how many bytes of the same payload came before `data`.
+///
+/// ```
+/// use sansocket::{MaskKey, apply_mask};
+///
+/// // The masked "Hello" of RFC 6455 §5.7, in two pieces.
+/// let key = MaskKey::new([0x37, 0xfa, 0x21, 0x3d]);
+/// let mut payload = [0x7f, 0x9f, 0x4d, 0x51, 0x58];
+/// apply_mask(&mut payload[..3], key, 0);
+/// apply_mask(&mut payload[3..], key, 3);
+/// assert_eq!(&payload, b"Hello");
+/// ```
+pub fn apply_mask(data: &mut [u8], key: MaskKey, phase: usize) {
+    let key = key.rotated(phase);
+    let wide = u64::from(key) << 32 | u64::from(key);
+    let mut words = data.chunks_exact_mut(8);
+    for word in words.by_ref() {
+        if let Ok(bytes) = <&mut [u8; 8]>::try_from(word) {
+            *bytes = (u64::from_le_bytes(*bytes) ^ wide).to_le_bytes();
+        }
+    }
+    for (byte, key) in words.into_remainder().iter_mut().zip(wide.to_le_bytes()) {
+        *byte ^= key;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one_by_one(data: &mut [u8], key: MaskKey, phase: usize) {
+        for (index, byte) in data.iter_mut().enumerate() {
+            *byte ^= key.to_bytes()[(phase + index) % 4];
+        }
+    }
+
+    #[test]
+    fn equals_the_definition_at_every_length_and_phase() {
+        let key = MaskKey::new([0x01, 0x80, 0xfe, 0x3c]);
+        let mut source = [0_u8; 80];
+        for (index, byte) in source.iter_mut().enumerate() {
+            *byte = (index * 37) as u8;
+        }
+        for start in 0..8 {
+            for len in 0..source.len() - start {
+                for phase in 0..9 {
+                    let (mut ours, mut expected) = (source, source);
+                    apply_mask(&mut ours[start..start + len], key, phase);
+                    one_by_one(&mut expected[start..start + len], key, phase);
+                    assert_eq!(ours, expected, "start {start} length {len} phase {phase}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_huge_phase_does_not_overflow() {
+        let key = MaskKey::new([1, 2, 3, 4]);
+        let mut data = [0; 3];
+        apply_mask(&mut data, key, usize::MAX);
+        assert_eq!(data, [4, 1, 2]);
+    }
+}

@@ -1,0 +1,409 @@
+//! UTF-8, validated once and incrementally: text arrives cut at any byte.
+//!
+//! This is the one place of the crate that makes a `&str` without looking at its bytes again. Two
+//! owners of bytes live here because of that, [`Text`] and the storage of the read buffer: each
+//! remembers what was validated, and forgets it as soon as those bytes can have changed.
+
+use thiserror::Error;
+
+/// Bytes that can't be part of any UTF-8 text, whatever follows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("byte {valid_up_to} is not valid UTF-8")]
+pub struct Utf8Error {
+    valid_up_to: usize,
+}
+
+impl Utf8Error {
+    /// How many bytes before the offending sequence are valid.
+    #[must_use]
+    pub const fn valid_up_to(&self) -> usize {
+        self.valid_up_to
+    }
+}
+
+/// Checks bytes that may end amid a character, and returns the length of their longest prefix of
+/// whole characters.
+///
+/// The bytes past it, at most three, may still become a character: validate them again together
+/// with what follows.
+///
+/// # Errors
+///
+/// As soon as no continuation could make the bytes valid, thus on the first bad byte itself.
+///
+/// ```
+/// use sansocket::validate_utf8_prefix;
+///
+/// assert_eq!(validate_utf8_prefix("καλ".as_bytes()), Ok(6));
+/// assert_eq!(validate_utf8_prefix(&"καλ".as_bytes()[..5]), Ok(4));
+/// assert!(validate_utf8_prefix(b"\xce\xba\xed\xa0").is_err()); // A surrogate, recognised early.
+/// ```
+pub fn validate_utf8_prefix(bytes: &[u8]) -> Result<usize, Utf8Error> {
+    let complete = bytes.len() - incomplete_suffix(bytes);
+    let (whole, rest) = bytes.split_at(complete);
+    if simdutf8::basic::from_utf8(whole).is_err() {
+        return Err(locate(whole, 0));
+    }
+    match core::str::from_utf8(rest) {
+        Err(error) if error.error_len().is_some() => Err(locate(rest, complete)),
+        _ => Ok(complete),
+    }
+}
+
+/// Length of a sequence at the end that its lead byte says is longer than what is there.
+fn incomplete_suffix(bytes: &[u8]) -> usize {
+    for (back, byte) in bytes.iter().rev().take(3).enumerate() {
+        let needed = match byte {
+            0x00..=0x7f => return 0,
+            0x80..=0xbf => continue,
+            0xc0..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xff => 4,
+        };
+        return if needed > back + 1 { back + 1 } else { 0 };
+    }
+    0
+}
+
+#[cold]
+fn locate(bytes: &[u8], offset: usize) -> Utf8Error {
+    let valid = core::str::from_utf8(bytes).map_or_else(|e| e.valid_up_to(), str::len);
+    Utf8Error { valid_up_to: offset + valid }
+}
+
+/// # Safety
+///
+/// `bytes` are valid UTF-8.
+#[cfg(feature = "alloc")]
+unsafe fn validated(bytes: &[u8]) -> &str {
+    debug_assert!(core::str::from_utf8(bytes).is_ok());
+    // SAFETY: the caller's promise is the function's own requirement.
+    unsafe { core::str::from_utf8_unchecked(bytes) }
+}
+
+#[cfg(feature = "alloc")]
+pub use owned::Text;
+#[cfg(feature = "alloc")]
+pub(crate) use owned::Utf8Storage;
+
+#[cfg(feature = "alloc")]
+mod owned {
+    use super::{Utf8Error, validate_utf8_prefix, validated};
+    use alloc::{string::String, vec::Vec};
+    use bytes::Bytes;
+    use core::{borrow::Borrow, fmt, ops::Deref, ops::Range};
+
+    /// Bytes known to be UTF-8: a cheaply cloned `str` that shares its memory.
+    #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+    pub struct Text(Bytes);
+
+    impl Text {
+        /// Text that lives as long as the program, without a copy.
+        #[must_use]
+        pub const fn from_static(text: &'static str) -> Self {
+            Self(Bytes::from_static(text.as_bytes()))
+        }
+
+        /// The text.
+        #[must_use]
+        pub fn as_str(&self) -> &str {
+            // SAFETY: every constructor takes text, or bytes that it validates, and nothing
+            // changes the bytes of a `Bytes`.
+            unsafe { validated(&self.0) }
+        }
+
+        /// The bytes of the text, without a copy.
+        #[must_use]
+        pub fn into_bytes(self) -> Bytes {
+            self.0
+        }
+    }
+
+    impl TryFrom<Bytes> for Text {
+        type Error = Utf8Error;
+
+        fn try_from(bytes: Bytes) -> Result<Self, Utf8Error> {
+            match validate_utf8_prefix(&bytes)? {
+                end if end == bytes.len() => Ok(Self(bytes)),
+                valid_up_to => Err(Utf8Error { valid_up_to }),
+            }
+        }
+    }
+
+    impl From<&str> for Text {
+        fn from(text: &str) -> Self {
+            Self(Bytes::copy_from_slice(text.as_bytes()))
+        }
+    }
+
+    impl From<String> for Text {
+        fn from(text: String) -> Self {
+            Self(text.into())
+        }
+    }
+
+    impl From<Text> for Bytes {
+        fn from(text: Text) -> Self {
+            text.0
+        }
+    }
+
+    impl From<Text> for String {
+        fn from(text: Text) -> Self {
+            text.as_str().into()
+        }
+    }
+
+    impl Deref for Text {
+        type Target = str;
+
+        fn deref(&self) -> &str {
+            self.as_str()
+        }
+    }
+
+    impl AsRef<str> for Text {
+        fn as_ref(&self) -> &str {
+            self
+        }
+    }
+
+    impl AsRef<[u8]> for Text {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    impl Borrow<str> for Text {
+        fn borrow(&self) -> &str {
+            self
+        }
+    }
+
+    // As `str` hashes, since `Borrow<str>` promises it.
+    impl core::hash::Hash for Text {
+        fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+            self.as_str().hash(state);
+        }
+    }
+
+    impl PartialEq<str> for Text {
+        fn eq(&self, other: &str) -> bool {
+            self.as_str() == other
+        }
+    }
+
+    impl PartialEq<&str> for Text {
+        fn eq(&self, other: &&str) -> bool {
+            self.as_str() == *other
+        }
+    }
+
+    impl fmt::Debug for Text {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            fmt::Debug::fmt(self.as_str(), f)
+        }
+    }
+
+    impl fmt::Display for Text {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            fmt::Display::fmt(self.as_str(), f)
+        }
+    }
+
+    /// Initialised memory that remembers which one range of it was found to be UTF-8.
+    ///
+    /// Whoever gets at the bytes of that range mutably makes it forget, so that `text` is right
+    /// whatever its user does in between.
+    #[derive(Default)]
+    pub(crate) struct Utf8Storage {
+        bytes: Vec<u8>,
+        valid: Range<usize>,
+    }
+
+    impl Utf8Storage {
+        pub(crate) fn new(bytes: Vec<u8>) -> Self {
+            Self { bytes, valid: 0..0 }
+        }
+
+        pub(crate) fn into_bytes(self) -> Vec<u8> {
+            self.bytes
+        }
+
+        pub(crate) fn len(&self) -> usize {
+            self.bytes.len()
+        }
+
+        pub(crate) fn get(&self, range: Range<usize>) -> &[u8] {
+            self.bytes.get(range).unwrap_or_default()
+        }
+
+        pub(crate) fn get_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+            self.forget(&range);
+            self.bytes.get_mut(range).unwrap_or_default()
+        }
+
+        /// Moves `from` to the front-ward position `to`; what is known of its bytes moves along.
+        pub(crate) fn shift(&mut self, from: Range<usize>, to: usize) {
+            debug_assert!(to <= from.start && from.end <= self.len());
+            let valid = self.valid.clone();
+            let moves = from.start <= valid.start && valid.end <= from.end;
+            self.forget(&(to..from.end));
+            if moves {
+                let distance = from.start - to;
+                self.valid = valid.start - distance..valid.end - distance;
+            }
+            self.bytes.copy_within(from, to);
+        }
+
+        /// Validates `range`, of which a prefix may be known already, and returns where its last
+        /// whole character ends.
+        pub(crate) fn validate(&mut self, range: Range<usize>) -> Result<usize, Utf8Error> {
+            if self.valid.start != range.start || self.valid.end > range.end {
+                self.valid = range.start..range.start;
+            }
+            let known = self.valid.len();
+            match validate_utf8_prefix(self.get(self.valid.end..range.end)) {
+                Ok(more) => self.valid.end += more,
+                Err(error) => {
+                    return Err(Utf8Error { valid_up_to: known + error.valid_up_to });
+                }
+            }
+            Ok(self.valid.end)
+        }
+
+        /// The text of `range`; empty if it has not been validated.
+        pub(crate) fn text(&self, range: Range<usize>) -> &str {
+            if range.start != self.valid.start || range.end != self.valid.end {
+                return core::str::from_utf8(self.get(range)).unwrap_or_default();
+            }
+            // SAFETY: `valid` only ever grows over bytes found to be UTF-8, ends between
+            // characters, and is forgotten by all that changes them.
+            unsafe { validated(self.get(range)) }
+        }
+
+        /// The storage itself as the text of `range`, uncopied; empty if it was not validated.
+        pub(crate) fn into_text(self, range: Range<usize>) -> Text {
+            if range != self.valid {
+                return self.text(range).into();
+            }
+            Text(Bytes::from(self.bytes).slice(range))
+        }
+
+        /// Moves the bytes of `live` to the front of fresh memory of `len` bytes, the rest zeros.
+        pub(crate) fn reallocate(&mut self, live: Range<usize>, len: usize) {
+            let mut bytes = Vec::with_capacity(len);
+            bytes.extend_from_slice(self.get(live.clone()));
+            bytes.resize(len.max(bytes.len()), 0);
+            self.valid = if live.start <= self.valid.start && self.valid.end <= live.end {
+                self.valid.start - live.start..self.valid.end - live.start
+            } else {
+                0..0
+            };
+            self.bytes = bytes;
+        }
+
+        fn forget(&mut self, changed: &Range<usize>) {
+            if changed.start < self.valid.end && self.valid.start < changed.end {
+                self.valid = 0..0;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same by std, on all prefixes: what the first `n` bytes alone say.
+    fn expected(bytes: &[u8]) -> Result<usize, Utf8Error> {
+        match core::str::from_utf8(bytes) {
+            Ok(text) => Ok(text.len()),
+            Err(error) if error.error_len().is_none() => Ok(error.valid_up_to()),
+            Err(error) => Err(Utf8Error { valid_up_to: error.valid_up_to() }),
+        }
+    }
+
+    #[test]
+    fn agrees_with_std_on_every_pattern_of_boundary_bytes() {
+        let edges = [
+            0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0,
+            0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xf8, 0xff,
+        ];
+        let mut bytes = [0; 4];
+        for len in 1..=4 {
+            for mut pattern in 0..edges.len().pow(len as u32) {
+                for byte in &mut bytes[..len] {
+                    *byte = edges[pattern % edges.len()];
+                    pattern /= edges.len();
+                }
+                let bytes = &bytes[..len];
+                assert_eq!(validate_utf8_prefix(bytes), expected(bytes), "{bytes:x?}");
+            }
+        }
+    }
+
+    #[test]
+    fn agrees_with_std_at_every_cut_of_long_text() {
+        let text = "κόσμε, 世界 🌍 and plain ASCII that is longer than one vector; ".repeat(3);
+        let mut bytes = text.into_bytes();
+        for cut in 0..=bytes.len() {
+            assert_eq!(validate_utf8_prefix(&bytes[..cut]), expected(&bytes[..cut]));
+        }
+        for bad in 0..bytes.len() {
+            let good = core::mem::replace(&mut bytes[bad], 0xff);
+            assert_eq!(validate_utf8_prefix(&bytes), expected(&bytes), "bad byte at {bad}");
+            bytes[bad] = good;
+        }
+    }
+
+    #[cfg(feature = "alloc")]
+    mod storage {
+        use super::super::*;
+        use alloc::vec::Vec;
+
+        fn storage(bytes: &[u8]) -> Utf8Storage {
+            Utf8Storage::new(Vec::from(bytes))
+        }
+
+        #[test]
+        fn knows_what_it_validated() {
+            let mut storage = storage("aβγ".as_bytes());
+            assert_eq!(storage.validate(0..2), Ok(1));
+            assert_eq!(storage.validate(0..5), Ok(5));
+            assert_eq!(storage.text(0..5), "aβγ");
+            assert_eq!(&storage.into_text(0..5), "aβγ");
+        }
+
+        #[test]
+        fn forgets_what_may_have_changed() {
+            let mut storage = storage(b"plain");
+            assert_eq!(storage.validate(0..5), Ok(5));
+            storage.get_mut(2..3)[0] = 0xff;
+            assert_eq!(storage.text(0..5), "");
+            assert_eq!(storage.validate(0..5), Err(Utf8Error { valid_up_to: 2 }));
+        }
+
+        #[test]
+        fn remembers_through_moves() {
+            let mut moved = storage("..αβ".as_bytes());
+            assert_eq!(moved.validate(2..6), Ok(6));
+            moved.shift(2..6, 1);
+            assert_eq!(moved.text(1..5), "αβ");
+            moved.reallocate(1..5, 64);
+            assert_eq!(moved.text(0..4), "αβ");
+            assert_eq!(moved.len(), 64);
+            // A move over the text, of other bytes, makes it unknown.
+            moved.get_mut(10..12).copy_from_slice(&[0xff, 0xff]);
+            moved.shift(10..12, 1);
+            assert_eq!(moved.text(0..4), "");
+        }
+
+        #[test]
+        fn text_is_made_of_valid_bytes_only() {
+            assert!(Text::try_from(bytes::Bytes::from_static(b"\xce")).is_err());
+            assert!(Text::try_from(bytes::Bytes::from_static(b"\xff")).is_err());
+            assert_eq!(Text::try_from(bytes::Bytes::from_static(b"ok")).unwrap(), "ok");
+        }
+    }
+}
