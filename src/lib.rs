@@ -1,36 +1,115 @@
-//! WebSocket (RFC 6455) as a sans-IO protocol.
+//! WebSocket (RFC 6455) as a *sans-IO* protocol: state machines over bytes, with thin shells that
+//! put them on `std::net` and on async runtimes.
+//!
+//! ```text
+//!  socket ──read──▶ ReadBuffer ──▶ advance() ──▶ Event (borrows the read buffer alone)
+//!                                    │ pongs, answers to a Close, failures
+//!                                    ▼
+//!  socket ◀─write── WriteBuffer ◀── send: text, binary, ping, close
+//! ```
+//!
+//! # Where to start
+//!
+//! - To write a server or a client over blocking sockets: [`blocking`], with
+//!   [`blocking::accept`] and [`blocking::connect`].
+//! - To put WebSocket on something else, such as another runtime, a proxy, a test:
+//!   [`ServerHandshake`] or [`ClientHandshake`], then a [`Connection`]. Or only the
+//!   [`Connection`], if the handshake was made elsewhere.
+//! - To read and write single frames: [`FrameHeader`], [`apply_mask`].
+//!
+//! # Example
+//!
+//! A server's end of a connection that echoes text, over bytes in memory; `examples/sans_io.rs`
+//! has a whole conversation.
+//!
+//! ```
+//! # #[cfg(feature = "alloc")] {
+//! use sansocket::{Config, Connection, Event, Negotiated, Progress, ReadBuffer, Server, WriteBuffer};
+//!
+//! let mut connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
+//! let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+//!
+//! // What a socket would deliver: the masked "Hello" of RFC 6455 §5.7.
+//! input.extend_from_slice(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
+//! while connection.advance(&mut input, &mut output)? == Progress::Event {
+//!     if let Some(Event::Text(text)) = connection.event(&input) {
+//!         connection.send_text(text, &mut output)?;
+//!     }
+//! }
+//! // What the socket would take.
+//! assert_eq!(output.front(), b"\x81\x05Hello");
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! | feature | brings | needs |
+//! |---|---|---|
+//! | `std` (default) | the [`blocking`] shell, mask keys from the system | `alloc`, getrandom |
+//! | `alloc` | buffers, handshakes, connections | bytes, httparse, sha1, base64 |
+//! | (none) | frames, masks, UTF-8, without a heap | simdutf8, thiserror |
+//!
+//! # What it does not do
+//!
+//! - TLS: hand it a stream that does, see [`blocking::Transport`].
+//! - Reconnect by itself, or keep messages for it.
+//! - HTTP beyond the opening handshake.
+//!
+//! It never panics on what a peer sends, takes memory only for bytes that were received, and within
+//! [`Limits`].
 #![no_std]
-#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
+#![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(feature = "std")]
+pub mod blocking;
 #[cfg(feature = "alloc")]
 mod buffer;
 #[cfg(feature = "alloc")]
 mod connection;
 mod frame;
 #[cfg(feature = "alloc")]
+mod handshake;
+#[cfg(feature = "alloc")]
+mod headers;
+#[cfg(feature = "alloc")]
 mod limits;
 mod mask;
 #[cfg(feature = "alloc")]
 mod negotiated;
+#[cfg(feature = "std")]
+mod random;
 #[cfg(feature = "alloc")]
 mod timers;
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "makes text of bytes that it has validated")]
 mod utf8;
 
 pub use frame::*;
 pub use mask::{MaskKey, MaskKeys, apply_mask};
 pub use utf8::{Utf8Error, validate_utf8_prefix};
+#[cfg(feature = "std")]
+pub use {
+    blocking::Error,
+    random::{RandomError, SystemMaskKeys},
+};
 #[cfg(feature = "alloc")]
 pub use {
     buffer::{ReadBuffer, WriteBuffer},
     connection::*,
+    handshake::*,
+    headers::{ExtensionError, HeaderError},
     limits::Limits,
     negotiated::Negotiated,
     utf8::Text,
 };
+
+/// Compiles the examples of the README.
+#[cfg(all(doctest, feature = "std"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -14,7 +14,7 @@ mod sender;
 pub use closing::{Cause, Closed, Initiator, State, TransportEnd};
 pub use config::Config;
 pub use error::{ProtocolError, ReceiveError, SendError};
-pub use message::{Chunk, Event, Kind, Message};
+pub use message::{Chunk, Event, Kind, Message, Payload};
 pub use prepared::PreparedMessage;
 pub use receiver::{Progress, Receiver};
 pub use reply::{ControlPayload, Reply};
@@ -154,12 +154,13 @@ impl<R: Role> Connection<R> {
 
     /// Says how the transport ended, and learns how the connection did.
     ///
-    /// What is buffered should be advanced through before; nothing is received after it. Told more
-    /// than once, the first stays.
-    pub fn transport_ended(&mut self, how: TransportEnd) -> Closed {
+    /// What is buffered should be advanced through before; nothing is received after it. What is
+    /// left in `output` was not written: if this end's Close is in it, the end is not clean. Told
+    /// more than once, the first stays.
+    pub fn transport_ended(&mut self, how: TransportEnd, output: &WriteBuffer) -> Closed {
         let how = *self.transport_end.get_or_insert(how);
         let (received, sent) = (self.receiver.received_close(), self.sender.sent_close());
-        let clean = received.is_some() && sent.is_some();
+        let clean = received.is_some() && sent.is_some() && output.is_empty();
         Closed {
             code: received.map_or(CloseCode::ABNORMAL, |close| close.code),
             reason: received.map_or_else(String::new, |close| close.reason.clone()),
@@ -205,6 +206,12 @@ impl<R: Role> Connection<R> {
         Self { receiver, sender, transport_end: None }
     }
 
+    /// The sending half, for a shell of this crate.
+    #[cfg(feature = "std")]
+    pub(crate) fn sender(&mut self) -> &mut Sender<R> {
+        &mut self.sender
+    }
+
     fn reply(&mut self, input: &ReadBuffer, output: &mut WriteBuffer) {
         if !self.receiver.owes_reply() {
             return;
@@ -241,13 +248,17 @@ impl<R: Role> Connection<R> {
         self.sender.send_binary(data, output)
     }
 
-    /// Queues a message, linking a large payload: see [`Sender::send`].
+    /// Queues a message, in whichever form it is at hand: see [`Sender::send`].
     ///
     /// # Errors
     ///
     /// As there.
-    pub fn send(&mut self, message: &Message, output: &mut WriteBuffer) -> Result<(), SendError> {
-        self.sender.send(message, output)
+    pub fn send<'a>(
+        &mut self,
+        payload: impl Into<Payload<'a>>,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.sender.send(payload, output)
     }
 
     /// Queues a message that was encoded before: see [`Sender::send_prepared`].

@@ -2,7 +2,7 @@
 
 use super::closing::SentClose;
 use super::pongs::Pongs;
-use super::{Config, Kind, Message, PreparedMessage, Reply, Role, SendError};
+use super::{Config, Kind, Message, Payload, PreparedMessage, Reply, Role, SendError};
 use crate::{
     CloseCode, FrameHeader, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, MaskKey,
     OpCode, Rsv, WriteBuffer, apply_mask, timers::Deadline,
@@ -72,25 +72,28 @@ impl<R: Role> Sender<R> {
         self.send_borrowed(Kind::Binary, data, output)
     }
 
-    /// Queues a message. A server links a large payload into the output without a copy.
+    /// Queues a message, in whichever form it is at hand. Of a [`Message`] that is large, a server
+    /// links the payload into the output without a copy.
     ///
     /// # Errors
     ///
     /// As for [`send_text`](Self::send_text).
-    pub fn send(&mut self, message: &Message, output: &mut WriteBuffer) -> Result<(), SendError> {
-        let payload = match message {
-            Message::Binary(data) => data.clone(),
-            Message::Text(text) if text.len() >= LINK_FROM => text.clone().into_bytes(),
-            Message::Text(text) => return self.send_text(text, output),
-        };
-        if R::MASKS || payload.len() < LINK_FROM {
-            return self.send_borrowed(message.kind(), &payload, output);
+    pub fn send<'a>(
+        &mut self,
+        payload: impl Into<Payload<'a>>,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        match payload.into() {
+            Payload::Text(text) => self.send_text(text, output),
+            Payload::Binary(data) => self.send_binary(data, output),
+            Payload::Message(message) if !R::MASKS && message.as_bytes().len() >= LINK_FROM => {
+                self.send_linked(message, output)
+            }
+            Payload::Message(message) => {
+                self.send_borrowed(message.kind(), message.as_bytes(), output)
+            }
+            Payload::Prepared(message) => self.send_prepared(message, output),
         }
-        self.check_message(output)?;
-        self.in_fragments(message.kind(), payload.len(), |sender, range, opcode, fin| {
-            sender.link_frame(opcode, fin, payload.slice(range), output);
-        });
-        Ok(())
     }
 
     /// Queues a message that was encoded before. A server neither encodes nor copies it again if it
@@ -292,7 +295,39 @@ impl<R: Role> Sender<R> {
         if queued > limit { Err(SendError::QueueFull { queued, limit }) } else { Ok(()) }
     }
 
-    fn check_message(&self, output: &WriteBuffer) -> Result<(), SendError> {
+    /// Sends a shared message from where it is, unmasked.
+    fn send_linked(
+        &mut self,
+        message: &Message,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.check_message(output)?;
+        let payload = message.clone().into_bytes();
+        self.in_fragments(message.kind().opcode(), payload.len(), |sender, range, opcode, fin| {
+            sender.link_frame(opcode, fin, payload.slice(range), output);
+        });
+        Ok(())
+    }
+
+    /// Queues the rest of a message in progress, whatever waits already: it was accepted as a
+    /// whole.
+    pub(crate) fn queue_rest(&mut self, rest: &[u8], output: &mut WriteBuffer) {
+        self.message = None;
+        self.in_fragments(OpCode::Continuation, rest.len(), |sender, range, opcode, fin| {
+            sender.append_frame(opcode, fin, &rest[range], output);
+        });
+    }
+
+    pub(crate) const fn fragment_size(&self) -> usize {
+        self.fragment_size
+    }
+
+    pub(crate) const fn close_timeout(&self) -> Duration {
+        self.close_timeout
+    }
+
+    /// Whether a message may be begun.
+    pub(crate) fn check_message(&self, output: &WriteBuffer) -> Result<(), SendError> {
         self.check_open()?;
         if self.message.is_some() {
             return Err(SendError::MessageInProgress);
@@ -329,7 +364,7 @@ impl<R: Role> Sender<R> {
             self.append_frame(kind.opcode(), true, payload, output);
             return Ok(());
         }
-        self.in_fragments(kind, payload.len(), |sender, range, opcode, fin| {
+        self.in_fragments(kind.opcode(), payload.len(), |sender, range, opcode, fin| {
             sender.append_frame(opcode, fin, &payload[range], output);
         });
         Ok(())
@@ -362,14 +397,13 @@ impl<R: Role> Sender<R> {
         Ok(())
     }
 
-    /// Calls `send_one` for each frame of a message of `len` bytes (§5.4).
+    /// Calls `send_one` for each frame of `len` bytes of a message (§5.4), the first with `opcode`.
     fn in_fragments(
         &mut self,
-        kind: Kind,
+        mut opcode: OpCode,
         len: usize,
         mut send_one: impl FnMut(&mut Self, core::ops::Range<usize>, OpCode, bool),
     ) {
-        let mut opcode = kind.opcode();
         let mut start = 0_usize;
         loop {
             let end = len.min(start.saturating_add(self.fragment_size));

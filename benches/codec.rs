@@ -1,0 +1,103 @@
+//! A server's echo in memory: masked messages in, unmasked ones out, nothing else.
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use sansocket::{
+    Config, Connection, Event, FrameHeader, Kind, Limits, MAX_FRAME_HEADER, MaskKey, Negotiated,
+    OpCode, Progress, ReadBuffer, Rsv, Server, WriteBuffer, apply_mask,
+};
+use std::hint::black_box;
+
+const SIZES: [usize; 5] = [16, 125, 1024, 16 * 1024, 1024 * 1024];
+
+fn masked_frame(kind: Kind, payload: &[u8]) -> Vec<u8> {
+    let key = MaskKey::new([0x37, 0xfa, 0x21, 0x3d]);
+    let opcode = match kind {
+        Kind::Text => OpCode::Text,
+        Kind::Binary => OpCode::Binary,
+    };
+    let payload_len = payload.len() as u64;
+    let header = FrameHeader { fin: true, rsv: Rsv::NONE, opcode, mask: Some(key), payload_len };
+    let mut bytes = [0; MAX_FRAME_HEADER];
+    let len = header.encode(&mut bytes);
+    let mut frame = bytes[..len].to_vec();
+    frame.extend_from_slice(payload);
+    apply_mask(&mut frame[len..], key, 0);
+    frame
+}
+
+/// Feeds the frames as reads of up to 64 KiB and echoes all; the number of messages and bytes.
+fn echo(
+    connection: &mut Connection<Server>,
+    input: &mut ReadBuffer,
+    output: &mut WriteBuffer,
+    mut wire: &[u8],
+) -> (usize, usize) {
+    let (mut messages, mut bytes) = (0, 0);
+    while !wire.is_empty() {
+        let spare = input.spare(1);
+        let count = spare.len().min(wire.len()).min(64 * 1024);
+        spare[..count].copy_from_slice(&wire[..count]);
+        input.filled(count);
+        wire = &wire[count..];
+        while connection.advance(input, output) == Ok(Progress::Event) {
+            let sent = match connection.event(input) {
+                Some(Event::Text(text)) => connection.send_text(text, output),
+                Some(Event::Binary(data)) => connection.send_binary(data, output),
+                _ => Ok(()),
+            };
+            assert_eq!(sent, Ok(()));
+            messages += 1;
+        }
+        bytes += output.len();
+        while !output.is_empty() {
+            output.consume(black_box(output.front()).len());
+        }
+    }
+    (messages, bytes)
+}
+
+fn bench_echo(criterion: &mut Criterion) {
+    let mixed = "aé漢🌍".repeat(1024 * 1024 / 10 + 1);
+    for kind in [Kind::Binary, Kind::Text] {
+        let mut group = criterion.benchmark_group(format!("echo/{kind:?}"));
+        for size in SIZES {
+            let size = (0..=size).rev().find(|&cut| mixed.is_char_boundary(cut)).unwrap_or(0);
+            let payload = &mixed.as_bytes()[..size];
+            let count = (256 * 1024 / size).clamp(1, 1024);
+            let wire = masked_frame(kind, payload).repeat(count);
+            let config = Config::default().limits(Limits::default().queued_output(usize::MAX));
+            let config = config.fragment_size(0);
+            let mut connection = Connection::new(Server::new(), &Negotiated::new(), config);
+            let mut input = ReadBuffer::with_storage(vec![0; 64 * 1024]);
+            let mut output = WriteBuffer::new();
+            group.throughput(Throughput::Elements(count as u64));
+            group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
+                bencher.iter(|| {
+                    let (messages, bytes) = echo(&mut connection, &mut input, &mut output, &wire);
+                    assert_eq!(messages, count);
+                    assert_eq!(bytes, wire.len() - 4 * count);
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+fn bench_mask(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("mask");
+    let key = MaskKey::new([1, 2, 3, 4]);
+    for size in SIZES {
+        let mut data = vec![0; size];
+        group.throughput(Throughput::Bytes(size as u64));
+        group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
+            bencher.iter(|| apply_mask(black_box(&mut data), key, 0));
+        });
+        data.fill(0);
+        apply_mask(&mut data, key, 1);
+        assert_eq!(data[..4], [2, 3, 4, 1]);
+    }
+    group.finish();
+}
+
+criterion_group!(benches, bench_echo, bench_mask);
+criterion_main!(benches);

@@ -1,0 +1,146 @@
+//! A client for the terminal: sends lines, prints what arrives.
+//!
+//! ```text
+//! cargo run --example client -- URL [--header 'Name: value']… [--subprotocol NAME]…
+//! ```
+
+use sansocket::{Client, CloseCode, Error, Message, State, SystemMaskKeys, blocking};
+use std::{
+    io::{BufRead, IsTerminal, Write},
+    net::TcpStream,
+    process::ExitCode,
+    sync::mpsc::{Receiver, TryRecvError, channel},
+    thread,
+    time::Duration,
+};
+
+const HELP: &str = "\
+A WebSocket client: each line of standard input is sent as a text message, and what arrives is
+printed on standard output. At the end of input it closes with 1000 and waits for the answer.
+
+usage: client URL [--header 'Name: value']... [--subprotocol NAME]...
+
+  --header 'Name: value'   adds a header field to the request
+  --subprotocol NAME       offers a subprotocol, in order of preference
+
+The exit status is 0 after a clean close, 1 after anything else, 2 if the arguments are wrong.";
+
+type WebSocket = blocking::WebSocket<TcpStream, Client<SystemMaskKeys>>;
+
+fn main() -> ExitCode {
+    let (connector, url) = match arguments() {
+        Ok(Some(parsed)) => parsed,
+        Ok(None) => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(wrong) => {
+            eprintln!("client: {wrong}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match talk(&connector, &url) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("client: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn arguments() -> Result<Option<(blocking::Connector, String)>, String> {
+    let mut connector = blocking::Connector::new();
+    let mut url = None;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "-h" | "--help" => return Ok(None),
+            "--header" => {
+                let field = arguments.next().ok_or("--header needs a field")?;
+                let (name, value) = field
+                    .split_once(':')
+                    .ok_or(format!("--header {field:?} is not of the form 'Name: value'"))?;
+                connector = connector.header(name.trim(), value.trim());
+            }
+            "--subprotocol" => {
+                let name = arguments.next().ok_or("--subprotocol needs a name")?;
+                connector = connector.subprotocol(name);
+            }
+            option if option.starts_with('-') => return Err(format!("unknown option {option}")),
+            _ if url.is_some() => return Err(format!("one URL is enough: {argument}")),
+            _ => url = Some(argument),
+        }
+    }
+    url.map(|url| Some((connector, url))).ok_or_else(|| "which URL?".into())
+}
+
+fn talk(connector: &blocking::Connector, url: &str) -> Result<(), Error> {
+    let (mut websocket, _) = connector.connect(url)?;
+    match &websocket.negotiated().subprotocol {
+        Some(name) => eprintln!("connected to {url}, subprotocol {name}"),
+        None => eprintln!("connected to {url}"),
+    }
+    // So that lines are sent while nothing arrives.
+    websocket.transport().set_read_timeout(Some(Duration::from_millis(20)))?;
+    let lines = lines();
+    // `closed` below says how it ended; an error of the loop says no more than that.
+    let outcome = exchange(&mut websocket, &lines);
+    match websocket.closed() {
+        Some(closed) if closed.clean => {
+            eprintln!("{closed}");
+            Ok(())
+        }
+        _ => outcome,
+    }
+}
+
+fn exchange(websocket: &mut WebSocket, lines: &Receiver<String>) -> Result<(), Error> {
+    while let Some(received) = websocket.next() {
+        match received {
+            Ok(message) => print(&message)?,
+            Err(error) if error.is_would_block() => {}
+            Err(error) => return Err(error),
+        }
+        send_lines(websocket, lines)?;
+    }
+    Ok(())
+}
+
+fn send_lines(websocket: &mut WebSocket, lines: &Receiver<String>) -> Result<(), Error> {
+    while websocket.state() == State::Open {
+        match lines.try_recv() {
+            Ok(line) => websocket.send(&line)?,
+            Err(TryRecvError::Empty) => break,
+            Err(TryRecvError::Disconnected) => websocket.close(CloseCode::NORMAL, "")?,
+        }
+    }
+    Ok(())
+}
+
+fn print(message: &Message) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match message {
+        Message::Text(text) => writeln!(out, "{text}"),
+        Message::Binary(data) => {
+            let hex: String = data.iter().map(|byte| format!("{byte:02x}")).collect();
+            writeln!(out, "binary, {} bytes: {hex}", data.len())
+        }
+    }
+}
+
+/// The lines of standard input, read by a thread of their own.
+fn lines() -> Receiver<String> {
+    let (sender, receiver) = channel();
+    if std::io::stdin().is_terminal() {
+        eprintln!("type lines to send; the end of input (Ctrl-D) closes");
+    }
+    thread::spawn(move || {
+        for line in std::io::stdin().lock().lines() {
+            let Ok(line) = line else { break };
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}

@@ -1,0 +1,107 @@
+//! An echo server over `std::net`: a thread a connection.
+//!
+//! ```text
+//! cargo run --release --example echo_blocking [ADDR]     default 127.0.0.1:9001
+//! ```
+
+use sansocket::{
+    CloseCode, Config, Error, Event, Limits, OriginPolicy, State,
+    blocking::{Acceptor, WebSocket},
+};
+use std::{
+    net::{TcpListener, TcpStream},
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+const HELP: &str = "\
+An echo server for WebSocket: sends back each text and binary message.
+
+usage: echo_blocking [ADDR]
+
+ADDR is the address to listen on, 127.0.0.1:9001 by default; port 0 takes a free one.
+Ctrl-C closes all connections with 1001 and ends the server.";
+
+/// Set by Ctrl-C; the connections' threads look at it between two reads.
+static STOPPING: AtomicBool = AtomicBool::new(false);
+
+fn main() -> ExitCode {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".into());
+    if address == "-h" || address == "--help" {
+        println!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    match serve(&address) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("echo_blocking: can't serve on {address}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(address: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let listener = TcpListener::bind(address)?;
+    let address = listener.local_addr()?;
+    println!("listening on ws://{address}");
+    ctrlc::set_handler(move || {
+        STOPPING.store(true, Ordering::Relaxed);
+        // Wakes the loop below.
+        let _ = TcpStream::connect(address);
+    })?;
+
+    let limits = Limits::default().message(64 << 20);
+    let acceptor =
+        Acceptor::new().config(Config::default().limits(limits)).origin(OriginPolicy::any());
+    let mut connections = Vec::new();
+    for stream in listener.incoming() {
+        if STOPPING.load(Ordering::Relaxed) {
+            break;
+        }
+        match stream {
+            Ok(stream) => {
+                let acceptor = acceptor.clone();
+                connections.retain(|thread: &thread::JoinHandle<()>| !thread.is_finished());
+                connections.push(thread::spawn(move || {
+                    if let Err(error) = echo(&acceptor, stream) {
+                        eprintln!("{error}");
+                    }
+                }));
+            }
+            // Such as too many open files: it may pass.
+            Err(error) => {
+                eprintln!("can't accept: {error}");
+                thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
+    for connection in connections {
+        let _ = connection.join();
+    }
+    Ok(())
+}
+
+fn echo(acceptor: &Acceptor, stream: TcpStream) -> Result<(), Error> {
+    let mut websocket = acceptor.accept_tcp(stream)?;
+    // So that a thread that waits for a message sees the end of the server.
+    websocket.transport().set_read_timeout(Some(Duration::from_millis(200)))?;
+    while let Some(received) = websocket.receive() {
+        match received {
+            Ok((Event::Text(text), mut replies)) => replies.send(text)?,
+            Ok((Event::Binary(data), mut replies)) => replies.send(data)?,
+            Ok(_) => {}
+            Err(error) if error.is_would_block() => close_if_stopping(&mut websocket)?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn close_if_stopping(websocket: &mut WebSocket<TcpStream, sansocket::Server>) -> Result<(), Error> {
+    if STOPPING.load(Ordering::Relaxed) && websocket.state() == State::Open {
+        websocket.close(CloseCode::GOING_AWAY, "the server stops")?;
+    }
+    Ok(())
+}

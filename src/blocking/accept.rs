@@ -1,0 +1,220 @@
+use super::transport::{Timed, is_timeout};
+use super::{Error, Transport, WebSocket};
+use crate::{
+    Accept, Config, Connection, OriginPolicy, ReadBuffer, Reject, Request, Server, ServerHandshake,
+    WriteBuffer,
+};
+use core::time::Duration;
+use std::{
+    io::{self, ErrorKind},
+    net::TcpStream,
+};
+
+/// Accepts a WebSocket connection on a TCP stream, with the defaults of an [`Acceptor`].
+///
+/// # Errors
+///
+/// As for [`Acceptor::accept`].
+pub fn accept(stream: TcpStream) -> Result<WebSocket<TcpStream, Server>, Error> {
+    Acceptor::new().accept_tcp(stream)
+}
+
+/// How a server accepts connections.
+///
+/// The opening handshake is bounded by timeouts that are set on the transport; timeouts of your own
+/// are to be set on it afterwards.
+///
+/// ```no_run
+/// use sansocket::{Limits, Config, OriginPolicy, blocking::Acceptor};
+/// use std::net::TcpListener;
+///
+/// let acceptor = Acceptor::new().config(Config::default().limits(Limits::default().message(4096)));
+/// let listener = TcpListener::bind("127.0.0.1:9001")?;
+/// for stream in listener.incoming() {
+///     let (stream, acceptor) = (stream?, acceptor.clone());
+///     std::thread::spawn(move || -> Result<(), sansocket::Error> {
+///         for message in acceptor.accept_tcp(stream)? {
+///             println!("{:?}", message?);
+///         }
+///         Ok(())
+///     });
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Acceptor {
+    config: Config,
+    origin: OriginPolicy,
+    handshake_timeout: Option<Duration>,
+}
+
+/// Bytes that are read and dropped after a refusal, so that the client comes to read it.
+const DRAIN_LIMIT: usize = 1 << 20;
+
+impl Acceptor {
+    /// With a handshake timeout of 10 seconds, origins of the same host only, and the default
+    /// [`Config`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            config: Config::default(),
+            origin: OriginPolicy::default(),
+            handshake_timeout: Some(Duration::from_secs(10)),
+        }
+    }
+
+    /// Sets how the connections behave.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Sets from which web pages browsers may connect (RFC 6455 §10.2).
+    #[must_use]
+    pub fn origin(mut self, policy: OriginPolicy) -> Self {
+        self.origin = policy;
+        self
+    }
+
+    /// Sets how long the client has for its part of the opening handshake, and to read the answer.
+    #[must_use]
+    pub fn handshake_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.handshake_timeout = timeout.into();
+        self
+    }
+
+    /// Accepts a connection over TCP, and turns `TCP_NODELAY` on.
+    ///
+    /// # Errors
+    ///
+    /// As for [`accept`](Self::accept).
+    pub fn accept_tcp(&self, stream: TcpStream) -> Result<WebSocket<TcpStream, Server>, Error> {
+        stream.set_nodelay(true)?;
+        self.accept(stream)
+    }
+
+    /// Accepts a connection over any transport.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Handshake`] if the client was refused, [`Error::HandshakeTimeout`], or
+    /// [`Error::Io`].
+    pub fn accept<S: Transport>(&self, transport: S) -> Result<WebSocket<S, Server>, Error> {
+        self.accept_with(transport, |_| Ok(Accept::new()))
+    }
+
+    /// Accepts a connection that `decide`, which sees the client's request, accepts.
+    ///
+    /// # Errors
+    ///
+    /// As for [`accept`](Self::accept); [`Error::Rejected`] if `decide` refused, and
+    /// [`Error::Accept`] if what it accepted with does not fit to the request: the client gets
+    /// status 500 then.
+    pub fn accept_with<'d, S: Transport>(
+        &self,
+        transport: S,
+        decide: impl FnOnce(&Request) -> Result<Accept<'d>, Reject<'d>>,
+    ) -> Result<WebSocket<S, Server>, Error> {
+        let mut exchange = Exchange::new(transport, self.handshake_timeout);
+        let request = match self.read_request(&mut exchange) {
+            Err(Error::Handshake(error)) => {
+                exchange.refuse(&error.reject())?;
+                return Err(error.into());
+            }
+            outcome => outcome?,
+        };
+        let accepted = match decide(&request) {
+            Ok(accept) => request.accept(&accept, &mut exchange.output),
+            Err(reject) => {
+                exchange.refuse(&reject)?;
+                return Err(Error::Rejected(reject.status));
+            }
+        };
+        let negotiated = match accepted {
+            Ok(negotiated) => negotiated,
+            Err(error) => {
+                exchange.refuse(&Reject::new(500))?;
+                return Err(error.into());
+            }
+        };
+        exchange.flush()?;
+        exchange.transport.unbound()?;
+        let connection = Connection::new(Server::new(), &negotiated, self.config);
+        Ok(WebSocket::from_parts(exchange.transport, connection, negotiated, exchange.input))
+    }
+
+    fn read_request<S: Transport>(&self, exchange: &mut Exchange<S>) -> Result<Request, Error> {
+        let mut handshake = ServerHandshake::new(&self.config.limits);
+        loop {
+            if let Some(request) = handshake.receive(&mut exchange.input)? {
+                self.origin.check(&request)?;
+                return Ok(request);
+            }
+            if exchange.read()? == 0 {
+                return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
+            }
+        }
+    }
+}
+
+impl Default for Acceptor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A transport during the opening handshake, of which all has to be done by one deadline.
+pub(super) struct Exchange<S> {
+    pub(super) transport: Timed<S>,
+    pub(super) input: ReadBuffer,
+    pub(super) output: WriteBuffer,
+    deadline: Option<Duration>,
+}
+
+impl<S: Transport> Exchange<S> {
+    pub(super) fn new(transport: S, timeout: Option<Duration>) -> Self {
+        Self {
+            transport: Timed::new(transport),
+            input: ReadBuffer::new(),
+            output: WriteBuffer::new(),
+            deadline: timeout,
+        }
+    }
+
+    /// Reads once; 0 at the end of the transport.
+    pub(super) fn read(&mut self) -> Result<usize, Error> {
+        let count = self.transport.read(self.input.spare(1), self.deadline).map_err(timed_out)?;
+        self.input.filled(count);
+        Ok(count)
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), Error> {
+        let written = self.transport.write(&mut self.output, &mut &[][..], self.deadline, |_| {});
+        written.map_err(timed_out)
+    }
+
+    /// Answers with a refusal, and ends the transport so that it arrives: what the client still
+    /// sends is read and dropped, within bounds.
+    fn refuse(&mut self, reject: &Reject<'_>) -> Result<(), Error> {
+        if reject.write(&mut self.output).is_err() {
+            // The application's own refusal is not one that can be sent.
+            let _ = Reject::new(500).write(&mut self.output);
+        }
+        self.flush()?;
+        self.transport.transport.shutdown_write()?;
+        let mut scrap = [0; 4096];
+        let mut drained = 0;
+        while drained < DRAIN_LIMIT {
+            match self.transport.read(&mut scrap, self.deadline) {
+                Ok(count) if count > 0 => drained += count,
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn timed_out(error: io::Error) -> Error {
+    if is_timeout(&error) { Error::HandshakeTimeout } else { error.into() }
+}

@@ -1,0 +1,81 @@
+use crate::{
+    AcceptError, Closed, HandshakeError, ProtocolError, RandomError, ReceiveError, RequestError,
+    SendError, UrlError,
+};
+use alloc::boxed::Box;
+use std::io;
+use thiserror::Error;
+
+/// Why something failed in a shell.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The URL to connect to is wrong.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// The request to connect with is wrong.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The response to accept with does not fit to the request.
+    #[error(transparent)]
+    Accept(#[from] AcceptError),
+    /// The peer's part of the opening handshake failed it.
+    #[error(transparent)]
+    Handshake(#[from] HandshakeError),
+    /// The application's hook refused the client, with this status.
+    #[error("the client was refused with status {0}")]
+    Rejected(u16),
+    /// The opening handshake was not finished in time.
+    #[error("the opening handshake was not finished in time")]
+    HandshakeTimeout,
+    /// The transport failed.
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) and [`TimedOut`](io::ErrorKind::TimedOut) come
+    /// from a transport that has a timeout of its own or does not block: nothing is lost then, and
+    /// the same call may be made again. After any other kind the connection has ended.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The peer broke the protocol or a limit: the connection has failed.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    /// What was received can't be looked at this way.
+    #[error(transparent)]
+    Receive(ReceiveError),
+    /// What was to be sent can't be.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// The connection ended without a closing handshake: messages may be lost.
+    #[error("the connection {0}")]
+    Closed(Box<Closed>),
+    /// There is nothing to mask with.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+impl From<ReceiveError> for Error {
+    fn from(error: ReceiveError) -> Self {
+        match error {
+            ReceiveError::Protocol(error) => Self::Protocol(error),
+            misuse => Self::Receive(misuse),
+        }
+    }
+}
+
+impl Error {
+    /// Whether nothing is lost and the same call may be made again, once the transport is ready.
+    #[must_use]
+    pub fn is_would_block(&self) -> bool {
+        matches!(self, Self::Io(error) if super::transport::is_timeout(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_small() {
+        assert!(size_of::<Error>() <= 32);
+        assert!(size_of::<Result<(), Error>>() <= 32);
+    }
+}

@@ -1,0 +1,31 @@
+//! WebSocket over blocking streams: `std::net`, Unix sockets, or anything that reads and writes.
+//!
+//! A thin shell: it moves bytes between a [`Transport`] and a [`Connection`](crate::Connection),
+//! and tells that the time. What is right or wrong is decided there.
+//!
+//! ```no_run
+//! // A client: send a message, print what comes back, close.
+//! use sansocket::{CloseCode, blocking};
+//!
+//! let mut websocket = blocking::connect("ws://127.0.0.1:9001/")?;
+//! websocket.send("hello")?;
+//! if let Some(message) = websocket.next() {
+//!     println!("{:?}", message?);
+//! }
+//! websocket.close(CloseCode::NORMAL, "")?;
+//! println!("{}", websocket.wait_closed());
+//! # Ok::<(), sansocket::Error>(())
+//! ```
+
+mod accept;
+mod connect;
+mod error;
+mod outgoing;
+mod transport;
+mod websocket;
+
+pub use accept::{Acceptor, accept};
+pub use connect::{Connector, connect};
+pub use error::Error;
+pub use transport::{Plain, Transport};
+pub use websocket::{Replies, WebSocket};

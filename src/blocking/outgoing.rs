@@ -1,0 +1,198 @@
+//! The sending side of a blocking connection: all of it but the read buffer, so that a reply can be
+//! sent while a received event borrows that.
+
+use super::transport::{Timed, is_timeout};
+use super::{Error, Transport};
+use crate::{
+    CloseCode, Closed, Connection, Kind, Payload, Role, SendError, TransportEnd, WriteBuffer,
+};
+use alloc::boxed::Box;
+use core::time::Duration;
+use std::io::{self, ErrorKind};
+
+#[derive(Debug)]
+pub(super) struct Outgoing<S, R> {
+    pub(super) connection: Connection<R>,
+    pub(super) output: WriteBuffer,
+    pub(super) transport: Timed<S>,
+    /// Until when to read on, after writing has failed: what the peer sent before it ended may
+    /// still be there, and says why.
+    broken_until: Option<Duration>,
+    closed: Option<Box<Closed>>,
+}
+
+/// From this many bytes on, a borrowed payload is written from where it is.
+const WRITE_THROUGH_FROM: usize = 16 * 1024;
+
+impl<S: Transport, R: Role> Outgoing<S, R> {
+    pub(super) fn new(transport: Timed<S>, connection: Connection<R>) -> Self {
+        Self { connection, output: WriteBuffer::new(), transport, broken_until: None, closed: None }
+    }
+
+    pub(super) fn feed(&mut self, payload: Payload<'_>) -> Result<(), Error> {
+        match self.connection.send(payload, &mut self.output) {
+            Err(SendError::QueueFull { .. }) => {
+                self.flush()?;
+                Ok(self.connection.send(payload, &mut self.output)?)
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
+    pub(super) fn send(&mut self, payload: Payload<'_>) -> Result<(), Error> {
+        match payload {
+            Payload::Text(text) if Self::writes_through(text.len()) => {
+                self.write_through(Kind::Text, text.as_bytes())
+            }
+            Payload::Binary(data) if Self::writes_through(data.len()) => {
+                self.write_through(Kind::Binary, data)
+            }
+            _ => {
+                self.feed(payload)?;
+                self.flush()
+            }
+        }
+    }
+
+    pub(super) fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.connection.ping(payload, &mut self.output)?;
+        self.flush()
+    }
+
+    pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        self.connection.close(code, reason, &mut self.output)?;
+        self.flush()
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), Error> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        let written = self.write(&mut &[][..]);
+        self.checked(written)
+    }
+
+    pub(super) fn closed(&self) -> Option<&Closed> {
+        self.closed.as_deref()
+    }
+
+    /// Notes how the transport ended, the first time.
+    pub(super) fn end(&mut self, how: TransportEnd) -> &Closed {
+        let (connection, output) = (&mut self.connection, &self.output);
+        self.closed.get_or_insert_with(|| Box::new(connection.transport_ended(how, output)))
+    }
+
+    /// Reads, or notes how the transport ended: the count is 0 then.
+    ///
+    /// An error is either one after which the call can be made again, or one that `Closed` has no
+    /// word for.
+    pub(super) fn read(&mut self, into: &mut [u8]) -> Result<usize, Error> {
+        if self.closed.is_some() {
+            return Ok(0);
+        }
+        let deadline = self.deadline();
+        let how = match self.transport.read(into, deadline) {
+            Ok(0) => TransportEnd::Eof,
+            Ok(count) => return Ok(count),
+            Err(error) => match error.kind() {
+                ErrorKind::TimedOut if self.deadline_passed() => TransportEnd::Timeout,
+                ErrorKind::UnexpectedEof => TransportEnd::TlsTruncated,
+                _ if is_timeout(&error) => return Err(error.into()),
+                _ if is_reset(&error) => TransportEnd::Reset,
+                _ => {
+                    self.end(TransportEnd::Reset);
+                    return Err(error.into());
+                }
+            },
+        };
+        self.end(how);
+        Ok(0)
+    }
+
+    /// Ends the writing side of the transport.
+    pub(super) fn shut_down(&mut self) {
+        if self.transport.transport.shutdown_write().is_err() {
+            self.end(TransportEnd::Reset);
+        }
+    }
+
+    /// The moment at which waiting for the peer has to end.
+    fn deadline(&mut self) -> Option<Duration> {
+        if self.connection.next_deadline() == Some(Duration::ZERO) {
+            self.connection.pass_deadline(self.transport.now());
+        }
+        let closing = self.connection.next_deadline();
+        let broken = self.broken_until;
+        closing.map_or(broken, |closing| Some(broken.map_or(closing, |broken| broken.min(closing))))
+    }
+
+    fn deadline_passed(&mut self) -> bool {
+        let now = self.transport.now();
+        self.deadline().is_some_and(|deadline| deadline <= now)
+    }
+
+    fn writes_through(len: usize) -> bool {
+        // A masked payload has to be copied anyway (§5.3).
+        !R::MASKS && len >= WRITE_THROUGH_FROM
+    }
+
+    /// Sends a large borrowed payload in fragments, each written behind its header and what else is
+    /// queued. Only what the transport did not take is copied.
+    fn write_through(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Error> {
+        let size = self.connection.sender().fragment_size();
+        if self.connection.sender().check_message(&self.output).is_err() {
+            self.flush()?;
+        }
+        let mut rest = payload;
+        loop {
+            let (mut piece, later) = rest.split_at(size.min(rest.len()));
+            let len = piece.len() as u64;
+            self.connection.start_frame(kind, len, later.is_empty(), &mut self.output)?;
+            let written = self.write(&mut piece);
+            if written.is_err() {
+                self.output.extend_from_slice(piece);
+                if !later.is_empty() {
+                    self.connection.sender().queue_rest(later, &mut self.output);
+                }
+            }
+            self.checked(written)?;
+            if later.is_empty() {
+                return Ok(());
+            }
+            rest = later;
+        }
+    }
+
+    fn write(&mut self, behind: &mut &[u8]) -> io::Result<()> {
+        if self.closed.is_some() || self.broken_until.is_some() {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        let deadline = self.deadline();
+        let Self { connection, output, transport, .. } = self;
+        transport.write(output, behind, deadline, |output| connection.queue_owed(output))
+    }
+
+    /// The outcome of a write for the user.
+    fn checked(&mut self, written: io::Result<()>) -> Result<(), Error> {
+        let Err(error) = written else { return Ok(()) };
+        if let Some(closed) = &self.closed {
+            return Err(Error::Closed(closed.clone()));
+        }
+        if error.kind() == ErrorKind::TimedOut && self.deadline_passed() {
+            return Err(Error::Closed(Box::new(self.end(TransportEnd::Timeout).clone())));
+        }
+        if !is_timeout(&error) && self.broken_until.is_none() {
+            let timeout = self.connection.sender().close_timeout();
+            self.broken_until = Some(self.transport.now().saturating_add(timeout));
+        }
+        Err(error.into())
+    }
+}
+
+fn is_reset(error: &io::Error) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, WriteZero};
+    matches!(
+        error.kind(),
+        BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | WriteZero
+    )
+}

@@ -1,0 +1,374 @@
+use super::outgoing::Outgoing;
+use super::transport::Timed;
+use super::{Error, Transport};
+use crate::{
+    Chunk, CloseCode, Closed, Config, Connection, Event, Message, Negotiated, Payload, Progress,
+    ReadBuffer, ReceiveError, Role, State, TransportEnd, WriteBuffer,
+};
+use alloc::boxed::Box;
+
+/// A WebSocket connection over a blocking [`Transport`].
+///
+/// Receive with [`next`](Self::next), as an iterator, or with [`receive`](Self::receive), which
+/// lends the message instead of copying it. Pings are answered and the closing handshake is
+/// finished while one of them waits; before it waits, what is queued is written.
+///
+/// The loop over messages ends with `None` after a clean close; after anything else with one `Err`
+/// and then `None`. [`closed`](Self::closed) tells how it was either way.
+#[derive(Debug)]
+pub struct WebSocket<S, R> {
+    input: ReadBuffer,
+    outgoing: Outgoing<S, R>,
+    negotiated: Box<Negotiated>,
+    ending: Ending,
+}
+
+/// How far the end of the transport is (RFC 6455 §7.1.1).
+#[derive(Debug, Default)]
+struct Ending {
+    shut_down: bool,
+    drained: usize,
+    reported: bool,
+}
+
+/// Room for reads: small messages stay in the processor's first cache.
+const READ_ROOM: usize = 20 * 1024;
+
+/// Memory above this goes back before the next wait.
+const RETAINED: usize = 64 * 1024;
+
+/// Bytes that are read and dropped at the end, so that the peer comes to read our Close.
+const DRAIN_LIMIT: usize = 64 << 20;
+
+type Advance<R> =
+    fn(&mut Connection<R>, &mut ReadBuffer, &mut WriteBuffer) -> Result<Progress, ReceiveError>;
+
+impl<S: Transport, R: Role> WebSocket<S, R> {
+    /// A connection whose opening handshake is done, by this crate or another.
+    ///
+    /// `input` holds what came behind the peer's handshake, if anything.
+    pub fn new(
+        transport: S,
+        role: R,
+        negotiated: Negotiated,
+        input: ReadBuffer,
+        config: Config,
+    ) -> Self {
+        let connection = Connection::new(role, &negotiated, config);
+        Self::from_parts(Timed::new(transport), connection, negotiated, input)
+    }
+
+    pub(super) fn from_parts(
+        transport: Timed<S>,
+        connection: Connection<R>,
+        negotiated: Negotiated,
+        input: ReadBuffer,
+    ) -> Self {
+        Self {
+            input,
+            outgoing: Outgoing::new(transport, connection),
+            negotiated: Box::new(negotiated),
+            ending: Ending::default(),
+        }
+    }
+
+    /// Waits for the next event, and lends it together with the way to answer it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Protocol`] or [`Error::Closed`] once, when the connection has ended other than by a
+    /// closing handshake; `None` from then on. [`Error::Io`] for what else the transport fails
+    /// with, see there.
+    ///
+    /// ```no_run
+    /// use sansocket::{Event, blocking};
+    ///
+    /// # fn echo(stream: std::net::TcpStream) -> Result<(), sansocket::Error> {
+    /// let mut websocket = blocking::accept(stream)?;
+    /// while let Some(received) = websocket.receive() {
+    ///     match received? {
+    ///         (Event::Text(text), mut replies) => replies.feed(text)?,
+    ///         (Event::Binary(data), mut replies) => replies.feed(data)?,
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn receive(&mut self) -> Option<Result<(Event<'_>, Replies<'_, S, R>), Error>> {
+        match self.wait(Connection::advance)? {
+            Ok(()) => {
+                let event = self.outgoing.connection.event(&self.input)?;
+                Some(Ok((event, Replies(&mut self.outgoing))))
+            }
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// As [`receive`](Self::receive), but for a piece of a message as soon as it has arrived. The
+    /// limits of frame and message do not apply.
+    ///
+    /// # Errors
+    ///
+    /// As for [`receive`](Self::receive); [`Error::Receive`] if part of the message was waited for
+    /// by another method.
+    pub fn receive_chunk(&mut self) -> Option<Result<(Chunk<'_>, Replies<'_, S, R>), Error>> {
+        match self.wait(Connection::advance_chunk)? {
+            Ok(()) => {
+                let chunk = self.outgoing.connection.chunk(&self.input)?;
+                Some(Ok((chunk, Replies(&mut self.outgoing))))
+            }
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// Queues a message without writing it, unless too much waits already. What is queued is
+    /// written by [`flush`](Self::flush), and before any wait for a message.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] for what can't be sent; the message is not queued then. [`Error::Io`] or
+    /// [`Error::Closed`] if the transport failed when there was too much to be written.
+    pub fn feed<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
+        self.outgoing.feed(payload.into())
+    }
+
+    /// Writes all that is queued.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] or [`Error::Closed`] if the transport failed.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.outgoing.flush()
+    }
+
+    /// Sends a message: queues it and writes all that is queued. A large borrowed payload of a
+    /// server is written from where it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] for what can't be sent. After [`Error::Io`] the message counts as queued:
+    /// go on with [`flush`](Self::flush), don't send it again.
+    pub fn send<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
+        self.outgoing.send(payload.into())
+    }
+
+    /// Sends a ping of at most 125 bytes. [`receive`](Self::receive) shows the answer as
+    /// [`Event::Pong`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    pub fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.outgoing.ping(payload)
+    }
+
+    /// Sends a Close (RFC 6455 §7.1.2): nothing more can be sent. Messages on the way are still
+    /// received; go on until `None`, or call [`wait_closed`](Self::wait_closed).
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        self.outgoing.close(code, reason)
+    }
+
+    /// Receives and drops messages until the connection has ended, and says how. If no Close was
+    /// sent, one with [`CloseCode::NORMAL`] is.
+    pub fn wait_closed(&mut self) -> &Closed {
+        if self.state() == State::Open {
+            // If it can't be sent, the end of the transport below says why.
+            let _ = self.close(CloseCode::NORMAL, "");
+        }
+        // In pieces, so that no message is too large to be dropped; one that is half received
+        // whole is dropped so.
+        let mut advance: Advance<R> = Connection::advance_chunk;
+        while let Some(received) = self.wait(advance) {
+            match received {
+                Err(Error::Receive(_)) => advance = Connection::advance,
+                Ok(()) => advance = Connection::advance_chunk,
+                // Nothing to wait for: a transport that does not block.
+                Err(error) if error.is_would_block() => break,
+                Err(_) => {}
+            }
+        }
+        self.outgoing.end(TransportEnd::Dropped)
+    }
+
+    /// How the connection ended; `None` while it has not.
+    #[must_use]
+    pub fn closed(&self) -> Option<&Closed> {
+        self.outgoing.closed()
+    }
+
+    /// How far the closing handshake is.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.outgoing.connection.state()
+    }
+
+    /// What the opening handshake agreed on.
+    #[must_use]
+    pub fn negotiated(&self) -> &Negotiated {
+        &self.negotiated
+    }
+
+    /// Bytes that are queued and not written.
+    #[must_use]
+    pub fn buffered_amount(&self) -> usize {
+        self.outgoing.output.len()
+    }
+
+    /// The transport, to look at it or to set its options. Don't read from it or write to it.
+    #[must_use]
+    pub const fn transport(&self) -> &S {
+        &self.outgoing.transport.transport
+    }
+
+    /// Waits for an event; `None` once the connection has ended and that has been reported.
+    fn wait(&mut self, advance: Advance<R>) -> Option<Result<(), Error>> {
+        if self.ending.reported {
+            return None;
+        }
+        loop {
+            let Outgoing { connection, output, .. } = &mut self.outgoing;
+            let step = match advance(connection, &mut self.input, output) {
+                Ok(Progress::Event) => return Some(Ok(())),
+                Ok(Progress::NeedsInput) => self.fill(),
+                Ok(Progress::Ended) => self.finish().and_then(|()| self.report(None)),
+                Err(ReceiveError::Protocol(error)) => {
+                    self.finish().and_then(|()| self.report(Some(error.into())))
+                }
+                Err(misuse) => Err(misuse.into()),
+            };
+            match step {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// Writes what is queued, then reads. True to go on, also at the end of the transport.
+    fn fill(&mut self) -> Result<bool, Error> {
+        self.flush_if_possible()?;
+        if self.input.is_drained() && self.input.capacity() > RETAINED {
+            self.input.take();
+        }
+        if self.input.capacity() == 0 {
+            // It can't be refused: without memory the buffer is drained.
+            let _ = self.input.lease(alloc::vec![0; READ_ROOM]);
+        }
+        let count = self.outgoing.read(self.input.spare(1))?;
+        self.input.filled(count);
+        Ok(true)
+    }
+
+    /// Ends the transport after the last frame: the server's side first, so that the client's port
+    /// is free again at once (§7.1.1), and with what the peer still sends read and dropped, since
+    /// unread bytes would turn the end into a reset that can overtake our Close.
+    fn finish(&mut self) -> Result<(), Error> {
+        self.flush_if_possible()?;
+        if !R::MASKS && !self.ending.shut_down {
+            self.ending.shut_down = true;
+            self.outgoing.shut_down();
+        }
+        let mut scrap = [0; 8192];
+        while self.outgoing.closed().is_none() {
+            self.ending.drained += self.outgoing.read(&mut scrap)?;
+            if self.ending.drained > DRAIN_LIMIT {
+                self.outgoing.end(TransportEnd::Dropped);
+            }
+        }
+        Ok(())
+    }
+
+    /// If writing has become impossible, what the peer sent before is read all the same: that says
+    /// how the connection ended.
+    fn flush_if_possible(&mut self) -> Result<(), Error> {
+        match self.outgoing.flush() {
+            Err(error) if error.is_would_block() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reports the end, once: as `error`, as what else was not clean about it, or as nothing.
+    fn report(&mut self, error: Option<Error>) -> Result<bool, Error> {
+        self.ending.reported = true;
+        self.input = ReadBuffer::new();
+        match (error, self.outgoing.closed()) {
+            (Some(error), _) => Err(error),
+            (None, Some(closed)) if !closed.clean => Err(Error::Closed(Box::new(closed.clone()))),
+            (None, _) => Ok(false),
+        }
+    }
+}
+
+/// Messages, owned.
+impl<S: Transport, R: Role> Iterator for WebSocket<S, R> {
+    type Item = Result<Message, Error>;
+
+    /// Waits for the next message. Control frames are seen to and not shown;
+    /// [`receive`](WebSocket::receive) shows them.
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Err(error) = self.wait(Connection::advance)? {
+                return Some(Err(error));
+            }
+            if let Some(message) = self.outgoing.connection.take_message(&mut self.input) {
+                return Some(Ok(message));
+            }
+        }
+    }
+}
+
+/// The way to answer while a received event is looked at: see [`WebSocket::receive`].
+#[derive(Debug)]
+pub struct Replies<'a, S, R>(&'a mut Outgoing<S, R>);
+
+impl<S: Transport, R: Role> Replies<'_, S, R> {
+    /// As [`WebSocket::feed`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn feed<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
+        self.0.feed(payload.into())
+    }
+
+    /// As [`WebSocket::flush`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.0.flush()
+    }
+
+    /// As [`WebSocket::send`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
+        self.0.send(payload.into())
+    }
+
+    /// As [`WebSocket::ping`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.0.ping(payload)
+    }
+
+    /// As [`WebSocket::close`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        self.0.close(code, reason)
+    }
+}

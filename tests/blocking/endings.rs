@@ -1,0 +1,236 @@
+//! Who ends what, and what each end learns of it, over real TCP.
+
+use super::{
+    REQUEST, client_and_stream, pair_with, read_head, read_to_end, server_and_stream, streams,
+};
+use sansocket::{
+    Cause, CloseCode, Config, Error, FrameError, HandshakeError, Initiator, Message, ProtocolError,
+    TransportEnd,
+    blocking::{Acceptor, Connector},
+};
+use std::{
+    io::{ErrorKind, Read, Write},
+    thread,
+    time::Duration,
+};
+
+const SHORT: Duration = Duration::from_millis(150);
+const CLOSE_NORMAL: [u8; 4] = [0x88, 2, 0x03, 0xe8];
+
+fn short_close() -> Config {
+    Config::default().close_timeout(SHORT)
+}
+
+#[test]
+fn the_server_ends_tcp_and_the_client_waits_for_it() {
+    let (mut client, mut server) = client_and_stream(Connector::new());
+    client.close(CloseCode::NORMAL, "").unwrap();
+    let waiting = thread::spawn(move || client.wait_closed().clone());
+    let mut close = [0; 8];
+    server.read_exact(&mut close).unwrap();
+    assert_eq!(close[..2], [0x88, 0x82]);
+    server.write_all(&CLOSE_NORMAL).unwrap();
+    // The client has both Closes, and must not end its side before the server does.
+    server.set_read_timeout(Some(SHORT)).unwrap();
+    let kind = server.read(&mut close).unwrap_err().kind();
+    assert!(matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{kind}");
+    drop(server);
+    assert!(waiting.join().unwrap().clean);
+}
+
+#[test]
+fn the_server_ends_its_side_at_once_and_waits_for_the_client() {
+    let (mut server, mut client) = server_and_stream(Acceptor::new());
+    client.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]).unwrap();
+    let server = thread::spawn(move || {
+        assert!(server.next().is_none());
+        server.closed().unwrap().clone()
+    });
+    assert_eq!(read_to_end(&mut client), CLOSE_NORMAL);
+    assert!(!server.is_finished());
+    drop(client);
+    let closed = server.join().unwrap();
+    assert!(closed.clean && closed.initiator == Initiator::Peer);
+}
+
+#[test]
+fn a_failure_close_is_received_even_while_megabytes_lie_unread() {
+    let (mut server, mut client) = server_and_stream(Acceptor::new());
+    let server = thread::spawn(move || {
+        let first = server.next();
+        (first, server.next().is_none(), server.closed().unwrap().clone())
+    });
+    // A reserved opcode, then much more than any socket buffer holds, unread by the server.
+    client.write_all(&[0x83]).unwrap();
+    for _ in 0..16 {
+        client.write_all(&[0; 1 << 20]).unwrap();
+    }
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&mut client), [0x88, 2, 0x03, 0xea]);
+    let (first, then_none, closed) = server.join().unwrap();
+    let error = ProtocolError::Frame(FrameError::ReservedOpCode(3));
+    assert!(matches!(first, Some(Err(Error::Protocol(got))) if got == error), "{first:?}");
+    assert!(then_none);
+    assert_eq!(closed.cause, Cause::Protocol(error));
+    assert_eq!(closed.code, CloseCode::ABNORMAL);
+    assert!(!closed.clean && closed.initiator == Initiator::Local);
+}
+
+#[test]
+fn a_client_too_says_why_it_fails() {
+    let (mut client, mut server) = client_and_stream(Connector::new());
+    server.write_all(&[0x81, 0x82, 0, 0, 0, 0, b'h', b'i']).unwrap();
+    let client = thread::spawn(move || client.next());
+    let mut close = [0; 8];
+    server.read_exact(&mut close).unwrap();
+    let code = [close[6] ^ close[2], close[7] ^ close[3]];
+    assert_eq!((close[..2].to_vec(), code), (vec![0x88, 0x82], [0x03, 0xea]));
+    drop(server);
+    let error = client.join().unwrap();
+    assert!(matches!(error, Some(Err(Error::Protocol(ProtocolError::Masked)))), "{error:?}");
+}
+
+#[test]
+fn a_peer_that_ends_without_a_close_is_an_error_once() {
+    let (mut server, mut client) = server_and_stream(Acceptor::new());
+    client.write_all(&[0x81, 0x85, 0, 0, 0, 0, b'c', b'u', b't']).unwrap();
+    drop(client);
+    let Some(Err(Error::Closed(closed))) = server.next() else { panic!() };
+    assert_eq!(closed.cause, Cause::Transport(TransportEnd::Eof));
+    assert_eq!((closed.code, closed.initiator), (CloseCode::ABNORMAL, Initiator::Transport));
+    assert!(server.next().is_none());
+    assert!(server.receive().is_none());
+    assert_eq!(server.closed(), Some(&*closed));
+    assert!(matches!(server.send("too late"), Err(Error::Closed(_))));
+}
+
+#[test]
+fn a_reset_is_told_from_an_end() {
+    let (mut server, client) = server_and_stream(Acceptor::new());
+    server.send("never read by the client, so that its end is a reset").unwrap();
+    client.peek(&mut [0]).unwrap();
+    drop(client);
+    let Some(Err(Error::Closed(closed))) = server.next() else { panic!() };
+    assert_eq!(closed.cause, Cause::Transport(TransportEnd::Reset));
+}
+
+#[test]
+fn a_peer_that_does_not_answer_a_close_is_left() {
+    for server_role in [false, true] {
+        let (acceptor, connector) = (Acceptor::new(), Connector::new());
+        if server_role {
+            let (mut server, _client) = server_and_stream(acceptor.config(short_close()));
+            server.close(CloseCode::GOING_AWAY, "").unwrap();
+            assert_timeout(server.next(), server.closed());
+        } else {
+            let (mut client, _server) = client_and_stream(connector.config(short_close()));
+            client.close(CloseCode::GOING_AWAY, "").unwrap();
+            assert_timeout(client.next(), client.closed());
+        }
+    }
+}
+
+fn assert_timeout(next: Option<Result<Message, Error>>, closed: Option<&sansocket::Closed>) {
+    assert!(matches!(next, Some(Err(Error::Closed(_)))), "{next:?}");
+    let closed = closed.unwrap();
+    assert_eq!(closed.cause, Cause::Transport(TransportEnd::Timeout));
+    assert_eq!(closed.initiator, Initiator::Local);
+}
+
+#[test]
+fn a_server_that_does_not_end_tcp_is_left_and_the_close_stays_clean() {
+    let (mut client, mut server) = client_and_stream(Connector::new().config(short_close()));
+    server.write_all(&CLOSE_NORMAL).unwrap();
+    assert!(client.next().is_none());
+    assert!(client.closed().unwrap().clean);
+}
+
+#[test]
+fn a_close_can_not_wait_for_ever_behind_a_peer_that_does_not_read() {
+    let (mut server, client) = server_and_stream(Acceptor::new().config(short_close()));
+    server.transport().set_write_timeout(Some(SHORT)).unwrap();
+    let data = vec![0; 64 << 20];
+    let error = server.send(&data).unwrap_err();
+    assert!(error.is_would_block(), "{error}");
+    let waiting = server.buffered_amount();
+    assert!(waiting > 0, "what was not written stays queued");
+    assert!(matches!(server.close(CloseCode::NORMAL, ""), Err(Error::Closed(_))));
+    assert_eq!(server.wait_closed().cause, Cause::Transport(TransportEnd::Timeout));
+    drop(client);
+}
+
+#[test]
+fn what_the_peer_sent_before_it_ended_is_read_after_a_write_has_failed() {
+    let (mut client, mut server) = client_and_stream(Connector::new());
+    server.write_all(b"\x81\x04last").unwrap();
+    server.write_all(&[0x88, 2, 0x03, 0xe9]).unwrap();
+    drop(server);
+    // Writing fails once the reset that answers the first segment is there.
+    while client.send("is anybody there?").is_ok() {
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(client.next().unwrap().unwrap(), Message::text("last"));
+    let closed = match client.next() {
+        Some(Err(Error::Closed(closed))) => *closed,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(closed.code, CloseCode::GOING_AWAY);
+    assert!(!closed.clean, "the answer to the Close could not be written");
+}
+
+#[test]
+fn messages_sent_before_a_close_are_received_after_ours() {
+    let (mut client, mut server) = pair_with(Connector::new(), Acceptor::new());
+    server.feed("one").unwrap();
+    server.flush().unwrap();
+    client.close(CloseCode::NORMAL, "").unwrap();
+    let server = thread::spawn(move || {
+        // The client's Close is there; what is sent until it is read still arrives.
+        server.send("two").unwrap();
+        assert!(server.next().is_none());
+    });
+    assert_eq!(client.next().unwrap().unwrap(), Message::text("one"));
+    assert_eq!(client.next().unwrap().unwrap(), Message::text("two"));
+    assert!(client.next().is_none() && client.closed().unwrap().clean);
+    server.join().unwrap();
+}
+
+#[test]
+fn a_silent_peer_does_not_hold_the_opening_handshake() {
+    let (client, server) = streams();
+    let accepted = Acceptor::new().handshake_timeout(SHORT).accept_tcp(server);
+    assert!(matches!(accepted, Err(Error::HandshakeTimeout)));
+    drop(client);
+
+    let (client, _server) = streams();
+    let connected =
+        Connector::new().handshake_timeout(SHORT).connect_over(client, "ws://localhost/");
+    assert!(matches!(connected, Err(Error::HandshakeTimeout)));
+}
+
+#[test]
+fn a_refusal_arrives_even_if_the_client_sends_more_than_it_should() {
+    let (mut client, server) = streams();
+    let request = String::from_utf8(REQUEST.to_vec()).unwrap();
+    client.write_all(request.replace("GET", "PUT").as_bytes()).unwrap();
+    client.write_all(&[b'x'; 200_000]).unwrap();
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    let accepted = Acceptor::new().accept_tcp(server);
+    assert!(matches!(accepted, Err(Error::Handshake(_))));
+    let head = String::from_utf8(read_head(&mut client)).unwrap();
+    assert!(head.starts_with("HTTP/1.1 405 "), "{head}");
+    assert!(!read_to_end(&mut client).is_empty());
+}
+
+#[test]
+fn a_refused_client_sees_status_headers_and_body() {
+    let (client, server) = streams();
+    let server = thread::spawn(move || {
+        let reject = |_: &sansocket::Request| Err(sansocket::Reject::new(403).body("members only"));
+        Acceptor::new().accept_with(server, reject).err()
+    });
+    let refused = Connector::new().connect_over(client, "ws://localhost/").unwrap_err();
+    let Error::Handshake(HandshakeError::Refused(refusal)) = refused else { panic!("{refused}") };
+    assert_eq!((refusal.status(), refusal.body()), (403, &b"members only"[..]));
+    assert!(matches!(server.join().unwrap(), Some(Error::Rejected(403))));
+}

@@ -1,0 +1,198 @@
+//! Conversations over real sockets.
+
+use super::{pair, pair_with, server_and_stream};
+use sansocket::{
+    CloseCode, Config, Event, Initiator, Limits, Message, PreparedMessage, State,
+    blocking::{Acceptor, Connector},
+};
+use std::{io::Write, thread};
+
+/// A server that echoes until the end, and its result.
+fn echo(mut server: super::ServerSocket) -> thread::JoinHandle<(u32, sansocket::Closed)> {
+    thread::spawn(move || {
+        let mut messages = 0;
+        while let Some(received) = server.receive() {
+            match received.unwrap() {
+                (Event::Text(text), mut replies) => replies.send(text).unwrap(),
+                (Event::Binary(data), mut replies) => replies.send(data).unwrap(),
+                _ => continue,
+            }
+            messages += 1;
+        }
+        (messages, server.closed().unwrap().clone())
+    })
+}
+
+#[test]
+fn messages_of_all_sizes_come_back() {
+    let (mut client, server) = pair();
+    let server = echo(server);
+    let sizes = [0, 1, 125, 126, 4096, 65_535, 65_536, 65_537, 1 << 20, 5_000_000];
+    for size in sizes {
+        let data: Vec<u8> = (0..size).map(|index| (index % 251) as u8).collect();
+        client.send(&data).unwrap();
+        assert_eq!(client.next().unwrap().unwrap(), Message::binary(data));
+        let text = "é漢".repeat(size / 5);
+        client.send(&text).unwrap();
+        assert_eq!(client.next().unwrap().unwrap(), Message::text(text));
+    }
+    client.close(CloseCode::NORMAL, "done").unwrap();
+    assert!(client.next().is_none());
+    let closed = client.closed().unwrap();
+    assert!(closed.clean && closed.initiator == Initiator::Local, "{closed:?}");
+    assert_eq!(closed.code, CloseCode::NORMAL);
+
+    let (messages, closed) = server.join().unwrap();
+    assert_eq!(messages, 2 * sizes.len() as u32);
+    assert!(closed.clean && closed.initiator == Initiator::Peer, "{closed:?}");
+    assert_eq!((closed.code, closed.reason.as_str()), (CloseCode::NORMAL, "done"));
+}
+
+#[test]
+fn a_message_is_the_same_in_every_form() {
+    let (mut client, mut server) = pair();
+    let large = Message::binary(vec![7; 100_000]);
+    let sent = large.clone();
+    let sender = thread::spawn(move || {
+        server.feed(&sent).unwrap();
+        server.feed(&PreparedMessage::new(sent.clone())).unwrap();
+        server.feed(sent.as_bytes()).unwrap();
+        server.send(sent.as_bytes()).unwrap();
+        server.wait_closed().clone()
+    });
+    for _ in 0..4 {
+        assert_eq!(client.next().unwrap().unwrap(), large);
+    }
+    assert!(client.wait_closed().clean);
+    assert!(sender.join().unwrap().clean);
+}
+
+#[test]
+fn pings_are_answered_while_the_user_only_reads() {
+    let (mut client, mut server) = pair();
+    let reader = thread::spawn(move || server.next());
+    client.ping(b"are you there").unwrap();
+    let (event, _) = client.receive().unwrap().unwrap();
+    assert_eq!(event, Event::Pong(b"are you there"));
+    assert!(client.wait_closed().clean);
+    assert!(reader.join().unwrap().is_none());
+}
+
+#[test]
+fn a_message_is_received_in_chunks_before_it_is_finished() {
+    let (mut server, mut client) = server_and_stream(Acceptor::new());
+    // The first 5 of 100 bytes, unmasked by a key of zeros.
+    client.write_all(&[0x81, 0x80 | 100, 0, 0, 0, 0]).unwrap();
+    client.write_all(b"first").unwrap();
+    let (chunk, _) = server.receive_chunk().unwrap().unwrap();
+    assert_eq!((chunk.event, chunk.first, chunk.last), (Event::Text("first"), true, false));
+
+    client.write_all(&[b'x'; 95]).unwrap();
+    let mut rest = 0;
+    loop {
+        let (chunk, _) = server.receive_chunk().unwrap().unwrap();
+        let Event::Text(text) = chunk.event else { panic!("{chunk:?}") };
+        rest += text.len();
+        if chunk.last {
+            break;
+        }
+    }
+    assert_eq!(rest, 95);
+}
+
+#[test]
+fn thousands_of_queued_frames_leave_in_order() {
+    let limits = Limits::default().queued_output(usize::MAX);
+    let acceptor = Acceptor::new().config(Config::default().limits(limits));
+    let (mut client, mut server) = pair_with(Connector::new(), acceptor);
+    let sender = thread::spawn(move || {
+        for number in 0..5_000_u32 {
+            // Every third is large enough to be linked instead of copied.
+            let size = if number % 3 == 0 { 10_000 } else { 4 };
+            let mut data = number.to_be_bytes().to_vec();
+            data.resize(size, 0);
+            server.feed(&Message::binary(data)).unwrap();
+        }
+        server.flush().unwrap();
+        assert_eq!(server.buffered_amount(), 0);
+        server.wait_closed().clean
+    });
+    for number in 0..5_000_u32 {
+        let message = client.next().unwrap().unwrap();
+        assert_eq!(message.as_bytes()[..4], number.to_be_bytes());
+    }
+    assert!(client.wait_closed().clean);
+    assert!(sender.join().unwrap());
+}
+
+#[test]
+fn feeding_above_the_limit_writes() {
+    let limits = Limits::default().queued_output(1000);
+    let config = Config::default().limits(limits);
+    let (mut client, server) = pair_with(Connector::new().config(config), Acceptor::new());
+    let server = echo(server);
+    for _ in 0..100 {
+        client.feed(&[1; 400]).unwrap();
+        assert!(client.buffered_amount() <= 1000 + 408);
+    }
+    for _ in 0..100 {
+        assert_eq!(client.next().unwrap().unwrap().as_bytes(), [1; 400]);
+    }
+    assert!(client.wait_closed().clean);
+    assert_eq!(server.join().unwrap().0, 100);
+}
+
+#[test]
+fn both_ends_send_small_segments_at_once() {
+    let (client, server) = pair();
+    assert!(client.transport().nodelay().is_ok());
+    assert!(server.transport().nodelay().unwrap());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        sansocket::blocking::accept(listener.accept().unwrap().0).unwrap().wait_closed().clean
+    });
+    let mut client = sansocket::blocking::connect(&url).unwrap();
+    assert!(client.transport().nodelay().unwrap());
+    assert_eq!(client.state(), State::Open);
+    assert!(client.wait_closed().clean);
+    assert!(server.join().unwrap());
+}
+
+#[cfg(unix)]
+#[test]
+fn unix_sockets_do_as_well() {
+    let (client, server) = std::os::unix::net::UnixStream::pair().unwrap();
+    let server = thread::spawn(move || {
+        let mut server = Acceptor::new().accept(server).unwrap();
+        let message = server.next().unwrap().unwrap();
+        server.send(&message).unwrap();
+        server.wait_closed().clean
+    });
+    let (mut client, _) = Connector::new().connect_over(client, "ws://localhost/").unwrap();
+    client.send("over a file").unwrap();
+    assert_eq!(client.next().unwrap().unwrap(), Message::text("over a file"));
+    assert!(client.wait_closed().clean);
+    assert!(server.join().unwrap());
+}
+
+#[test]
+fn the_subprotocol_is_negotiated_and_the_request_is_seen() {
+    let (client, server) = super::streams();
+    let server = thread::spawn(move || {
+        let decide = |request: &sansocket::Request| {
+            assert_eq!(request.path(), "/chat");
+            assert_eq!(request.header("X-Token"), Some(&b"secret"[..]));
+            Ok(sansocket::Accept::new().subprotocol("v2"))
+        };
+        let mut server = Acceptor::new().accept_with(server, decide).unwrap();
+        assert_eq!(server.negotiated().subprotocol.as_deref(), Some("v2"));
+        server.wait_closed().clean
+    });
+    let connector =
+        Connector::new().header("X-Token", "secret").subprotocol("v1").subprotocol("v2");
+    let (mut client, _) = connector.connect_over(client, "ws://localhost/chat?x=1").unwrap();
+    assert_eq!(client.negotiated().subprotocol.as_deref(), Some("v2"));
+    assert!(client.wait_closed().clean);
+    assert!(server.join().unwrap());
+}

@@ -1,0 +1,213 @@
+//! A transport that blocks, interrupts or does a single byte at every step loses nothing.
+
+use sansocket::{
+    Client, CloseCode, Config, Connection, Error, Event, MaskKey, Message, Negotiated, ReadBuffer,
+    Role, Server,
+    blocking::{Plain, WebSocket},
+};
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    io::{self, ErrorKind, Read, Write},
+    rc::Rc,
+};
+
+/// How a stubborn stream behaves.
+#[derive(Clone, Copy, Debug)]
+struct Manner {
+    /// Bytes a read or write moves at most.
+    most: usize,
+    /// Of so many calls one goes through; the others fail in turn by one of these kinds.
+    one_of: usize,
+    kinds: &'static [ErrorKind],
+}
+
+type Wire = Rc<RefCell<VecDeque<u8>>>;
+
+struct Stubborn {
+    incoming: Wire,
+    outgoing: Wire,
+    manner: Manner,
+    calls: usize,
+}
+
+impl Stubborn {
+    fn pair(manner: Manner) -> (Self, Self) {
+        let (a, b) = (Wire::default(), Wire::default());
+        let end = |incoming: &Wire, outgoing: &Wire| Self {
+            incoming: Rc::clone(incoming),
+            outgoing: Rc::clone(outgoing),
+            manner,
+            calls: 0,
+        };
+        (end(&a, &b), end(&b, &a))
+    }
+
+    fn allowed(&mut self) -> io::Result<()> {
+        self.calls += 1;
+        if self.calls % self.manner.one_of == 0 {
+            return Ok(());
+        }
+        Err(self.manner.kinds[self.calls % self.manner.kinds.len()].into())
+    }
+}
+
+impl Read for Stubborn {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.allowed()?;
+        let mut wire = self.incoming.borrow_mut();
+        if wire.is_empty() {
+            // The other end is gone, or it is its turn.
+            let gone = Rc::strong_count(&self.incoming) == 1;
+            return if gone { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
+        }
+        let count = into.len().min(self.manner.most);
+        io::Read::read(&mut *wire, &mut into[..count])
+    }
+}
+
+impl Write for Stubborn {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        self.allowed()?;
+        let count = from.len().min(self.manner.most);
+        self.outgoing.borrow_mut().extend(&from[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.allowed()
+    }
+}
+
+fn websocket<R: Role>(stream: Stubborn, role: R) -> WebSocket<Plain<Stubborn>, R> {
+    // Small fragments, so that there are many steps.
+    let config = Config::default().fragment_size(7000);
+    WebSocket::new(Plain(stream), role, Negotiated::new(), ReadBuffer::new(), config)
+}
+
+fn messages() -> Vec<Message> {
+    let mut messages: Vec<_> =
+        [0, 1, 125, 126, 30_000].iter().map(|&size| Message::binary(vec![9; size])).collect();
+    messages.push(Message::text("κόσμε 🌍".repeat(500)));
+    messages
+}
+
+/// Runs a conversation in which both ends alternate in one thread; how many calls could not go on.
+fn converse(manner: Manner) -> usize {
+    let (client, server) = Stubborn::pair(manner);
+    let mut client = websocket(client, Client::new(|| MaskKey::new([1, 2, 3, 4])));
+    let mut server = websocket(server, Server::new());
+    let (mut waits, mut received) = (0, Vec::new());
+    let messages = messages();
+    for message in &messages {
+        retry_flush(client.send(message), || client.flush(), &mut waits);
+    }
+    retry_flush(client.close(CloseCode::NORMAL, "bye"), || client.flush(), &mut waits);
+
+    // The server echoes from what is lent, so that large messages are written through.
+    let mut echoed = 0;
+    while echoed < messages.len() {
+        let outcome = match server.receive().unwrap() {
+            Ok((event, mut replies)) => {
+                echoed += usize::from(event.to_message().is_some());
+                match event {
+                    Event::Text(text) => replies.send(text),
+                    Event::Binary(data) => replies.send(data),
+                    _ => Ok(()),
+                }
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = outcome {
+            assert!(error.is_would_block(), "{error}");
+            waits += 1;
+        }
+    }
+    let server_ends = |server: &mut WebSocket<Plain<Stubborn>, Server>| match server.next() {
+        None => true,
+        Some(Err(error)) if error.is_would_block() => false,
+        other => panic!("{other:?}"),
+    };
+    let mut server_ended = false;
+    loop {
+        server_ended = server_ended || server_ends(&mut server);
+        match client.next() {
+            Some(Ok(message)) => received.push(message),
+            Some(Err(error)) if error.is_would_block() => waits += 1,
+            None => break,
+            other => panic!("{other:?}"),
+        }
+        if received.len() == messages.len() && server.closed().is_none() {
+            // All is there: what is left is that both see the other's end, which a stream without
+            // a way to end its side shows by being dropped.
+            while client.state() != sansocket::State::Closed {
+                assert!(client.next().is_none_or(|next| next.is_err()));
+                server_ends(&mut server);
+            }
+            drop(server);
+            for next in client.by_ref() {
+                assert!(next.is_err_and(|error| error.is_would_block()));
+            }
+            break;
+        }
+    }
+    assert_eq!(received, messages);
+    assert!(client.closed().unwrap().clean);
+    waits
+}
+
+fn retry_flush(
+    mut outcome: Result<(), Error>,
+    mut flush: impl FnMut() -> Result<(), Error>,
+    waits: &mut usize,
+) {
+    while let Err(error) = outcome {
+        assert!(error.is_would_block(), "{error}");
+        *waits += 1;
+        outcome = flush();
+    }
+}
+
+#[test]
+fn one_byte_at_a_time() {
+    converse(Manner { most: 1, one_of: 1, kinds: &[] });
+}
+
+#[test]
+fn blocking_before_every_byte() {
+    let waits = converse(Manner { most: 1, one_of: 2, kinds: &[ErrorKind::WouldBlock] });
+    assert!(waits > 50_000, "only {waits} waits");
+}
+
+#[test]
+fn every_size_of_short_write_between_timeouts_and_interruptions() {
+    let kinds = &[ErrorKind::Interrupted, ErrorKind::TimedOut, ErrorKind::WouldBlock];
+    for most in [5, 17, 200, 1000, 7003, 7004, 7005, 100_000] {
+        converse(Manner { most, one_of: 4, kinds });
+    }
+}
+
+#[test]
+fn a_write_of_nothing_is_an_error_not_a_loop() {
+    let (client, _server) = Stubborn::pair(Manner { most: 0, one_of: 1, kinds: &[] });
+    let mut client = websocket(client, Client::new(|| MaskKey::new([0; 4])));
+    let error = client.send("x").unwrap_err();
+    assert!(matches!(&error, Error::Io(io) if io.kind() == ErrorKind::WriteZero), "{error}");
+    assert!(matches!(client.send("y"), Err(Error::Io(_))));
+}
+
+#[test]
+fn a_connection_is_adopted_with_what_came_behind_the_handshake() {
+    let (mut peer, server) = Stubborn::pair(Manner { most: 100, one_of: 1, kinds: &[] });
+    let mut input = ReadBuffer::new();
+    input.extend_from_slice(&[0x81, 0x82, 0, 0, 0, 0, b'h']);
+    peer.write_all(b"i").unwrap();
+    let negotiated = Negotiated::new().subprotocol("chat");
+    let mut server =
+        WebSocket::new(Plain(server), Server::new(), negotiated, input, Config::default());
+    assert_eq!(server.negotiated().subprotocol.as_deref(), Some("chat"));
+    assert_eq!(server.next().unwrap().unwrap(), Message::text("hi"));
+    // The connection itself is the same as one made by hand.
+    let by_hand = Connection::new(Server::new(), server.negotiated(), Config::default());
+    assert_eq!(by_hand.state(), server.state());
+}
