@@ -14,6 +14,10 @@ mod buffer;
 mod connection;
 mod frame;
 #[cfg(feature = "alloc")]
+mod handshake;
+#[cfg(feature = "alloc")]
+mod headers;
+#[cfg(feature = "alloc")]
 mod limits;
 mod mask;
 #[cfg(feature = "alloc")]
@@ -30,6 +34,8 @@ pub use utf8::{Utf8Error, validate_utf8_prefix};
 pub use {
     buffer::{ReadBuffer, WriteBuffer},
     connection::*,
+    handshake::*,
+    headers::{ExtensionError, HeaderError},
     limits::Limits,
     negotiated::Negotiated,
     utf8::Text,
