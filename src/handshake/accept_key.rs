@@ -35,3 +35,15 @@ pub(super) fn key_of(nonce: [u8; 16]) -> [u8; KEY_LEN] {
     debug_assert_eq!(written, Ok(KEY_LEN), "16 bytes are 24 characters");
     key
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_of_the_rfc() {
+        assert_eq!(key_of(*b"the sample nonce"), *b"dGhlIHNhbXBsZSBub25jZQ==");
+        let accept = accept_key(b"dGhlIHNhbXBsZSBub25jZQ==");
+        assert_eq!(accept, *b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+}

@@ -54,7 +54,13 @@ impl<'a> Authority<'a> {
 /// A registered name or an IPv4 address (RFC 3986 §3.2.2), without percent-encoding: no name
 /// that can be resolved needs it, and it would be a second spelling of the same host.
 fn is_registered_name(name: &[u8]) -> bool {
-    name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(byte))
+    name.iter().copied().all(is_name_byte)
+}
+
+/// What needs no encoding in a name, whether of a host or of a user: RFC 3986's unreserved
+/// characters and sub-delimiters.
+pub(super) fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
 }
 
 /// The port that a scheme stands for.
@@ -66,5 +72,58 @@ pub(super) fn default_port(scheme: &str) -> Option<u16> {
         Some(443)
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_and_ports() {
+        for (text, host, port) in [
+            ("example.com", "example.com", None),
+            ("example.com:", "example.com", None),
+            ("example.com:0", "example.com", Some(0)),
+            ("example.com:00080", "example.com", Some(80)),
+            ("127.0.0.1:65535", "127.0.0.1", Some(65535)),
+            ("[::1]", "[::1]", None),
+            ("[::ffff:1.2.3.4]:1", "[::ffff:1.2.3.4]", Some(1)),
+            ("a-._~!$&'()*+,;=b", "a-._~!$&'()*+,;=b", None),
+        ] {
+            assert_eq!(Authority::parse(text), Ok(Authority { host, port }), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong() {
+        use AuthorityError::{EmptyHost, InvalidHost, InvalidPort};
+        for (text, error) in [
+            ("", EmptyHost),
+            (":80", EmptyHost),
+            ("::1", InvalidHost),
+            ("[::1", InvalidHost),
+            ("::1]", InvalidHost),
+            ("[]", InvalidHost),
+            ("[::1]x", InvalidHost),
+            ("[::1]80", InvalidHost),
+            ("[x]:80", InvalidHost),
+            ("[fe80::1%25eth0]", InvalidHost),
+            ("u@h", InvalidHost),
+            ("a b", InvalidHost),
+            ("a/b", InvalidHost),
+            ("a\\b", InvalidHost),
+            ("%41", InvalidHost),
+            ("\u{e4}", InvalidHost),
+            ("h:65536", InvalidPort),
+            ("h:+1", InvalidPort),
+            ("h:-1", InvalidPort),
+            ("h:x", InvalidPort),
+            ("h: 1", InvalidPort),
+            ("h:99999999999999999999", InvalidPort),
+        ] {
+            assert_eq!(Authority::parse(text), Err(error), "{text}");
+        }
+        assert_eq!(Authority::parse_bytes(b"\xff"), Err(InvalidHost));
     }
 }

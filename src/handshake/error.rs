@@ -1,6 +1,6 @@
 use super::{HttpVersion, Refusal, Reject};
 use crate::ExtensionError;
-use alloc::{boxed::Box, string::ToString};
+use alloc::{boxed::Box, format, string::ToString};
 use core::fmt;
 use thiserror::Error;
 
@@ -77,8 +77,11 @@ pub enum HandshakeError {
     #[error("{}, 13 is spoken here", OtherVersion(*.0))]
     WebSocketVersion(Option<u8>),
     /// A `Sec-WebSocket-Key` that is not 16 bytes in base64.
-    #[error("Sec-WebSocket-Key is not 16 bytes in base64")]
-    InvalidKey,
+    #[error("Sec-WebSocket-Key of {len} characters is not 16 bytes in base64")]
+    InvalidKey {
+        /// Its length in characters; 24 is the right one.
+        len: usize,
+    },
     /// A `Sec-WebSocket-Protocol` that is not a list of differing tokens.
     #[error("Sec-WebSocket-Protocol is not a list of differing tokens")]
     InvalidSubprotocols,
@@ -138,17 +141,19 @@ pub enum HeadPart {
 impl HandshakeError {
     /// The status of the answer that a server gives (RFC 9110 §15).
     ///
-    /// For an error of a client's handshake it is 502, as from a gateway that got no good answer
-    /// from the server behind it.
+    /// For what only a server can do wrong it is 502, as from a gateway that got no good answer from
+    /// the server behind it.
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
             Self::Malformed(HeadPart::StatusLine)
             | Self::Refused(_)
             | Self::TooManyInterimResponses { .. }
+            | Self::TransportEnded { .. }
             | Self::WrongAccept
             | Self::SubprotocolNotOffered(_)
             | Self::ExtensionNotOffered(_) => 502,
+            Self::Over => 500,
             Self::OriginNotAllowed(_) => 403,
             Self::Method(_) => 405,
             Self::Body { .. } => 413,
@@ -166,9 +171,11 @@ impl HandshakeError {
     /// and, as its text, the reason.
     #[must_use]
     pub fn reject(&self) -> Reject<'static> {
-        let mut text = self.to_string();
-        text.push('\n');
-        let reject = Reject::new(self.status()).body(text);
+        let reject = match self {
+            // RFC 9110 §9.3.2: an answer to HEAD has no body.
+            Self::Method(method) if **method == *"HEAD" => Reject::new(self.status()),
+            _ => Reject::new(self.status()).body(format!("{self}\n")),
+        };
         match self.status() {
             405 => reject.header("Allow", "GET"),
             // RFC 6455 §4.4: an answer to another version names the one that is spoken.
@@ -206,4 +213,31 @@ pub(super) fn excerpt(bytes: &[u8]) -> Box<str> {
     const LONGEST: usize = 64;
     let start = &bytes[..bytes.len().min(LONGEST)];
     start.escape_ascii().to_string().into_boxed_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_small() {
+        assert!(size_of::<HandshakeError>() <= 24);
+        assert!(size_of::<crate::RequestError>() <= 32);
+        assert!(size_of::<crate::AcceptError>() <= 32);
+    }
+
+    #[test]
+    fn what_a_server_does_wrong_is_a_bad_gateway() {
+        for error in [
+            HandshakeError::Malformed(HeadPart::StatusLine),
+            HandshakeError::WrongAccept,
+            HandshakeError::TransportEnded { received: 0 },
+            HandshakeError::TooManyInterimResponses { limit: 8 },
+            HandshakeError::SubprotocolNotOffered("x".into()),
+            HandshakeError::ExtensionNotOffered("x".into()),
+        ] {
+            assert_eq!(error.reject().status, 502);
+        }
+        assert_eq!(HandshakeError::Over.status(), 500);
+    }
 }

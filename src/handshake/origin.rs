@@ -1,6 +1,6 @@
 use super::{
     HandshakeError, Request,
-    authority::{Authority, default_port},
+    authority::{Authority, AuthorityError, default_port},
     error::excerpt,
 };
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
@@ -168,10 +168,13 @@ impl Pattern {
         }
         let Authority { host, port } =
             Authority::parse(authority).map_err(|error| match error {
-                super::authority::AuthorityError::InvalidPort => OriginPatternError::Port,
+                AuthorityError::InvalidPort => OriginPatternError::Port,
                 _ => OriginPatternError::Host,
             })?;
-        let is_address = host.starts_with('[') || host.parse::<core::net::Ipv4Addr>().is_ok();
+        // Nothing stands below an address; the last label of an IPv4 address is a number.
+        let last_label = host.rsplit('.').next().unwrap_or_default();
+        let is_address =
+            host.starts_with('[') || last_label.bytes().all(|byte| byte.is_ascii_digit());
         if any_subdomain && is_address {
             return Err(OriginPatternError::Wildcard);
         }
@@ -201,5 +204,195 @@ impl Pattern {
         name.eq_ignore_ascii_case(self.host.as_bytes())
             && labels.len() > 1
             && labels.ends_with(b".")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::HttpVersion;
+
+    fn request(target: &str, host: &str, origins: &[&str]) -> Request {
+        let headers = [
+            ("Host", host),
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("Sec-WebSocket-Version", "13"),
+        ];
+        let origins = origins.iter().map(|origin| ("Origin", *origin));
+        let headers = headers.into_iter().chain(origins);
+        let headers = headers.map(|(name, value)| (name, value.as_bytes()));
+        Request::new("GET", target, HttpVersion::HTTP_11, headers).unwrap()
+    }
+
+    fn allows(policy: &OriginPolicy, origin: &str) -> bool {
+        policy.check(&request("/", "example.com", &[origin])).is_ok()
+    }
+
+    #[test]
+    fn same_origin_is_the_same_host_and_port() {
+        let policy = OriginPolicy::default();
+        assert_eq!(policy, OriginPolicy::same_origin());
+        let same = |host: &str, origin: &str| policy.check(&request("/", host, &[origin])).is_ok();
+        for (host, origin) in [
+            ("example.com", "https://example.com"),
+            ("example.com", "http://example.com"),
+            ("EXAMPLE.com", "https://Example.COM"),
+            ("example.com", "https://example.com:443"),
+            ("example.com:443", "https://example.com"),
+            ("example.com:80", "http://example.com"),
+            ("example.com:8080", "https://example.com:8080"),
+            ("example.com:8080", "http://example.com:8080"),
+            ("[::1]:8080", "http://[::1]:8080"),
+            ("localhost:", "http://localhost"),
+        ] {
+            assert!(same(host, origin), "{host} {origin}");
+        }
+        for (host, origin) in [
+            ("example.com", "https://example.org"),
+            ("example.com", "https://sub.example.com"),
+            ("sub.example.com", "https://example.com"),
+            ("example.com", "https://example.com.evil.example"),
+            ("example.com", "https://example.com:8443"),
+            ("example.com:443", "http://example.com"),
+            ("example.com:80", "https://example.com"),
+            ("example.com:8080", "https://example.com"),
+            ("example.com", "http://example.com:443"),
+            ("example.com", "ftp://example.com"),
+            ("example.com", "null"),
+            ("null", "null"),
+            ("example.com", ""),
+            ("example.com", "example.com"),
+            ("example.com", "https://example.com/"),
+            ("example.com", "https://user@example.com"),
+            ("example.com", "https://example.com https://evil.example"),
+            ("example.com", "https://"),
+        ] {
+            assert!(!same(host, origin), "{host} {origin}");
+        }
+    }
+
+    #[test]
+    fn the_host_is_the_one_that_counts() {
+        let policy = OriginPolicy::default();
+        let absolute = |origin| request("http://h:81/", "example.com", &[origin]);
+        assert_eq!(policy.check(&absolute("http://h:81")), Ok(()));
+        assert!(policy.check(&absolute("http://example.com")).is_err());
+    }
+
+    #[test]
+    fn none_is_allowed_two_are_not() {
+        let list = OriginPolicy::allow(["https://example.com"]).unwrap();
+        for policy in [OriginPolicy::default(), list, OriginPolicy::any()] {
+            assert_eq!(policy.check(&request("/", "example.com", &[])), Ok(()));
+            let two = request("/", "example.com", &["https://example.com"; 2]);
+            assert_eq!(policy.check(&two).is_ok(), policy == OriginPolicy::any());
+        }
+    }
+
+    #[test]
+    fn any_is_any() {
+        for origin in ["null", "https://evil.example", "?"] {
+            assert!(allows(&OriginPolicy::any(), origin));
+        }
+    }
+
+    #[test]
+    fn cross_site_hijacking() {
+        let policy = OriginPolicy::default();
+        let error = policy.check(&request("/", "bank.example", &["https://evil.example"]));
+        let error = error.unwrap_err();
+        assert_eq!(error, HandshakeError::OriginNotAllowed("https://evil.example".into()));
+        let reject = error.reject();
+        assert_eq!(reject.status, 403);
+        assert!(reject.body.contains("https://evil.example"));
+        assert!(reject.body.contains("OriginPolicy"), "the text names the setting");
+    }
+
+    #[test]
+    fn patterns_of_an_allow_list() {
+        let policy = OriginPolicy::allow([
+            "https://example.com",
+            "https://*.example.org",
+            "http://*.example.net:8080",
+            "http://localhost:*",
+            "HTTP://[::1]",
+            "app://x",
+        ]);
+        let policy = policy.unwrap();
+        for origin in [
+            "https://example.com",
+            "https://example.com:443",
+            "HTTPS://EXAMPLE.com",
+            "https://a.example.org",
+            "https://a.b.EXAMPLE.org",
+            "http://a.example.net:8080",
+            "http://localhost",
+            "http://localhost:1",
+            "http://[::1]:80",
+            "app://x",
+        ] {
+            assert!(allows(&policy, origin), "{origin}");
+        }
+        for origin in [
+            "http://example.com",
+            "https://example.com:8443",
+            "https://a.example.com",
+            "https://example.org",
+            "https://.example.org",
+            "https://evilexample.org",
+            "https://a.example.org:8443",
+            "https://a.example.org.evil.example",
+            "https://evil.example/.example.org",
+            "https://evil.example?.example.org",
+            "https://evil.example#.example.org",
+            "https://evil.example:80.example.org",
+            "http://a.example.net",
+            "https://localhost",
+            "http://[::2]",
+            "app://y",
+            "app://x:1",
+            "null",
+            "",
+        ] {
+            assert!(!allows(&policy, origin), "{origin}");
+        }
+        let none = OriginPolicy::allow([""; 0]).unwrap();
+        assert!(!allows(&none, "https://example.com"));
+    }
+
+    #[test]
+    fn patterns_that_match_nothing_are_errors() {
+        use OriginPatternError::{Host, Path, Port, Scheme, Wildcard};
+        for (pattern, error) in [
+            ("", Scheme),
+            ("*", Scheme),
+            ("null", Scheme),
+            ("example.com", Scheme),
+            ("://example.com", Scheme),
+            ("*://example.com", Scheme),
+            ("1a://example.com", Scheme),
+            ("https://example.com/", Path),
+            ("https://example.com?x", Path),
+            ("https://example.com#x", Path),
+            ("https://*", Wildcard),
+            ("https://*:443", Wildcard),
+            ("https://a.*.com", Wildcard),
+            ("https://a*.com", Wildcard),
+            ("https://*.*.com", Wildcard),
+            ("https://*.[::1]", Wildcard),
+            ("https://*.0.0.1", Wildcard),
+            ("https://*.1", Wildcard),
+            ("https://", Host),
+            ("https://*.", Host),
+            ("https://a b", Host),
+            ("https://[::1", Host),
+            ("https://h:x", Port),
+            ("https://h:65536", Port),
+            ("https://h:1:*", Port),
+        ] {
+            assert_eq!(OriginPolicy::allow([pattern]), Err(error), "{pattern}");
+        }
     }
 }

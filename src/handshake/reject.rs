@@ -149,3 +149,69 @@ fn reason(status: u16) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+
+    fn written(reject: &Reject<'_>) -> Result<String, RejectError> {
+        let mut output = WriteBuffer::new();
+        let result = reject.write(&mut output);
+        assert!(result.is_ok() || output.is_empty(), "nothing is written");
+        result.map(|()| String::from_utf8(output.front().to_vec()).unwrap())
+    }
+
+    #[test]
+    fn the_answer_ends_the_connection() {
+        let reject = Reject::new(404).header("X", "y").body("no \u{e4}\n");
+        assert_eq!(
+            written(&reject).unwrap(),
+            "HTTP/1.1 404 Not Found\r\n\
+            Connection: close\r\n\
+            Content-Length: 6\r\n\
+            Content-Type: text/plain; charset=utf-8\r\n\
+            X: y\r\n\r\nno \u{e4}\n",
+        );
+        let text = written(&Reject::new(299).header("content-type", "a/b")).unwrap();
+        assert_eq!(
+            text,
+            "HTTP/1.1 299 \r\nConnection: close\r\nContent-Length: 0\r\ncontent-type: a/b\r\n\r\n",
+        );
+        let text = written(&Reject::new(426).header("upgrade", "websocket")).unwrap();
+        assert!(text.contains("\r\nConnection: Upgrade, close\r\n"), "{text}");
+    }
+
+    #[test]
+    fn statuses() {
+        for status in 0..=1000 {
+            let expected = if (200..600).contains(&status) {
+                Ok(())
+            } else {
+                Err(RejectError::Status { status })
+            };
+            assert_eq!(written(&Reject::new(status)).map(drop), expected);
+        }
+        for status in [204, 205, 304] {
+            let text = written(&Reject::new(status)).unwrap();
+            assert!(!text.contains("Content-"), "{text}");
+            let error = written(&Reject::new(status).body("x"));
+            assert_eq!(error, Err(RejectError::Body { status }));
+        }
+    }
+
+    #[test]
+    fn headers_that_may_not_be_sent() {
+        for name in ["connection", "Content-Length", "Transfer-Encoding"] {
+            let expected = HeaderError::Reserved(name.into());
+            assert_eq!(written(&Reject::new(400).header(name, "x")), Err(expected.into()));
+        }
+        let expected = HeaderError::InvalidName("a:".into());
+        assert_eq!(written(&Reject::new(400).header("a:", "x")), Err(expected.into()));
+        for byte in [b'\r', b'\n', 0] {
+            let expected = HeaderError::InvalidValue { name: "a".into(), byte };
+            let value = String::from(char::from(byte));
+            assert_eq!(written(&Reject::new(400).header("a", value)), Err(expected.into()));
+        }
+    }
+}

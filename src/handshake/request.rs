@@ -5,7 +5,7 @@ use super::{
     error::excerpt,
 };
 use crate::{
-    Negotiated, WriteBuffer,
+    ExtensionError, Negotiated, WriteBuffer,
     headers::{ExtensionList, Fields, elements, is_token, lists_token},
 };
 use alloc::{boxed::Box, collections::BTreeSet};
@@ -156,9 +156,7 @@ impl Request {
         websocket_version(&fields)?;
         let key = key(&fields)?;
         subprotocols(&fields)?;
-        for line in fields.named("Sec-WebSocket-Extensions") {
-            ExtensionList::check(line)?;
-        }
+        extensions(&fields)?;
         Ok(Self { target: target.into(), path_start, host, key, fields })
     }
 
@@ -246,26 +244,40 @@ fn websocket_version(fields: &Fields) -> Result<(), HandshakeError> {
 
 fn key(fields: &Fields) -> Result<[u8; KEY_LEN], HandshakeError> {
     let value = only(fields, "Sec-WebSocket-Key")?;
-    let key = <[u8; KEY_LEN]>::try_from(value).map_err(|_| HandshakeError::InvalidKey)?;
+    let invalid = HandshakeError::InvalidKey { len: value.len() };
+    let Ok(key) = <[u8; KEY_LEN]>::try_from(value) else { return Err(invalid) };
     let mut nonce = [0; KEY_LEN];
     match KEY_ENCODING.decode_slice(key, &mut nonce) {
         Ok(16) => Ok(key),
-        _ => Err(HandshakeError::InvalidKey),
+        _ => Err(invalid),
     }
 }
 
 /// Tokens, each once (RFC 6455 §4.1, item 10 of the request).
 fn subprotocols(fields: &Fields) -> Result<(), HandshakeError> {
     let mut seen = BTreeSet::new();
-    for line in fields.named("Sec-WebSocket-Protocol") {
-        if elements(line).next().is_none() {
+    for name in fields.named("Sec-WebSocket-Protocol").flat_map(elements) {
+        if !is_token(name) || !seen.insert(name) {
             return Err(HandshakeError::InvalidSubprotocols);
         }
-        for name in elements(line) {
-            if !is_token(name) || !seen.insert(name) {
-                return Err(HandshakeError::InvalidSubprotocols);
-            }
+    }
+    if seen.is_empty() && fields.first("Sec-WebSocket-Protocol").is_some() {
+        return Err(HandshakeError::InvalidSubprotocols);
+    }
+    Ok(())
+}
+
+/// Extensions of the form of RFC 6455 §9.1. None is known here, so all are passed over.
+fn extensions(fields: &Fields) -> Result<(), HandshakeError> {
+    let mut named = false;
+    for line in fields.named("Sec-WebSocket-Extensions") {
+        let mut list = ExtensionList::new(line);
+        while list.next_extension()?.is_some() {
+            named = true;
         }
+    }
+    if !named && fields.first("Sec-WebSocket-Extensions").is_some() {
+        return Err(ExtensionError::Empty.into());
     }
     Ok(())
 }

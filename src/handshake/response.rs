@@ -1,6 +1,6 @@
 use super::{HandshakeError, HttpVersion, error::excerpt, request::only};
 use crate::{
-    Negotiated,
+    ExtensionError, Negotiated,
     headers::{ExtensionList, Fields, lists_token},
 };
 use alloc::{string::String, vec::Vec};
@@ -70,7 +70,7 @@ impl Expected {
             return Err(HandshakeError::WrongAccept);
         }
         if let Some(line) = fields.first("Sec-WebSocket-Extensions") {
-            let name = ExtensionList::new(line).next_extension()?.unwrap_or_default();
+            let name = ExtensionList::new(line).next_extension()?.ok_or(ExtensionError::Empty)?;
             return Err(HandshakeError::ExtensionNotOffered(excerpt(name.as_bytes())));
         }
         let mut negotiated = Negotiated::new();

@@ -1,4 +1,4 @@
-use super::authority::{Authority, AuthorityError};
+use super::authority::{Authority, AuthorityError, is_name_byte};
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use core::{fmt, str::FromStr};
@@ -170,7 +170,8 @@ fn basic_authorization(userinfo: &str) -> Result<Option<String>, UrlError> {
     if userinfo.is_empty() {
         return Ok(None);
     }
-    if userinfo.contains('@') {
+    // Another @ or a backslash would be where parsers of URLs disagree about what the host is.
+    if !userinfo.bytes().all(|byte| is_name_byte(byte) || b":%".contains(&byte)) {
         return Err(UrlError::InvalidUserinfo);
     }
     let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
@@ -224,5 +225,97 @@ impl fmt::Display for Url {
 impl fmt::Debug for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Url({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn parts() {
+        for (text, secure, host, port, authority, target) in [
+            ("ws://h", false, "h", 80, "h", "/"),
+            ("WSS://Example.com/", true, "Example.com", 443, "Example.com", "/"),
+            ("ws://h:80/a", false, "h", 80, "h", "/a"),
+            ("ws://h:443/a", false, "h", 443, "h:443", "/a"),
+            ("wss://h:80", true, "h", 80, "h:80", "/"),
+            ("wss://h:443?q", true, "h", 443, "h", "/?q"),
+            ("ws://h:/", false, "h", 80, "h", "/"),
+            ("ws://[2001:db8::1]", false, "2001:db8::1", 80, "[2001:db8::1]", "/"),
+            ("ws://[::1]:81/", false, "::1", 81, "[::1]:81", "/"),
+            ("ws://h/a%20b/%2F?c=%23&d=/?", false, "h", 80, "h", "/a%20b/%2F?c=%23&d=/?"),
+            ("ws://h/a?", false, "h", 80, "h", "/a"),
+            ("ws://h//a/../b", false, "h", 80, "h", "//a/../b"),
+            ("ws://h/x@y:z", false, "h", 80, "h", "/x@y:z"),
+            ("ws://h/ws://i", false, "h", 80, "h", "/ws://i"),
+        ] {
+            let url: Url = text.parse().unwrap();
+            let parts = (url.is_secure(), url.host(), url.port(), url.authority(), url.target());
+            assert_eq!(parts, (secure, host, port, authority, target), "{text}");
+            assert_eq!(url.authorization(), None);
+        }
+    }
+
+    #[test]
+    fn user_name_and_password_become_basic_authorization() {
+        for (userinfo, expected) in [
+            ("user:pass", Some("Basic dXNlcjpwYXNz")),
+            ("user", Some("Basic dXNlcjo=")),
+            ("user:", Some("Basic dXNlcjo=")),
+            (":", Some("Basic Og==")),
+            ("us%65r:p%61s%73", Some("Basic dXNlcjpwYXNz")),
+            ("user:a:b%40%C3%A4", Some("Basic dXNlcjphOmJAw6Q=")),
+            ("", None),
+        ] {
+            let url = Url::parse(&format!("ws://{userinfo}@h:81/")).unwrap();
+            assert_eq!(url.authorization(), expected, "{userinfo}");
+            assert_eq!(url.authority(), "h:81");
+            assert_eq!(url.to_string(), "ws://h:81/");
+            assert_eq!(format!("{url:?}"), "Url(ws://h:81/)");
+        }
+        for userinfo in ["a%3Ab", "a%0d", "a:%00", "a%", "a%4", "a%zz", "a%+1", "a@b", "a\\", "[a]"]
+        {
+            let url = Url::parse(&format!("ws://{userinfo}@h/"));
+            assert_eq!(url, Err(UrlError::InvalidUserinfo), "{userinfo}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong() {
+        let unencoded = |character, at| UrlError::UnencodedCharacter { character, at };
+        for (text, error) in [
+            ("", UrlError::NoScheme),
+            ("example.com", UrlError::NoScheme),
+            ("ws:/h", UrlError::NoScheme),
+            ("http://h", UrlError::HttpScheme { secure: false }),
+            ("HTTPS://h", UrlError::HttpScheme { secure: true }),
+            ("ftp://h", UrlError::OtherScheme),
+            (" ws://h", UrlError::OtherScheme),
+            ("ws://h/#", UrlError::Fragment),
+            ("ws://h#x", UrlError::Fragment),
+            ("ws://h/a b", unencoded(' ', 8)),
+            ("ws://h/\t", unencoded('\t', 7)),
+            ("ws://h/\r\nX: y", unencoded('\r', 7)),
+            ("ws://h/\0", unencoded('\0', 7)),
+            ("ws://b\u{fc}cher/", unencoded('\u{fc}', 6)),
+            ("ws://h/?\u{7f}", unencoded('\u{7f}', 8)),
+            ("ws://", UrlError::EmptyHost),
+            ("ws:///x", UrlError::EmptyHost),
+            ("ws://:80", UrlError::EmptyHost),
+            ("ws://u@", UrlError::EmptyHost),
+            ("ws://?x", UrlError::EmptyHost),
+            ("ws://[::1", UrlError::InvalidHost),
+            ("ws://h\\x", UrlError::InvalidHost),
+            ("ws://%68", UrlError::InvalidHost),
+            ("ws://h:0", UrlError::InvalidPort),
+            ("ws://h:65536", UrlError::InvalidPort),
+            ("ws://h:8o", UrlError::InvalidPort),
+        ] {
+            assert_eq!(Url::parse(text), Err(error), "{text}");
+        }
+        let text = UrlError::HttpScheme { secure: true }.to_string();
+        assert_eq!(text, "the scheme is https, use wss");
     }
 }

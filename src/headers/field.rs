@@ -118,3 +118,52 @@ impl fmt::Debug for Fields {
         f.debug_list().entries(self.iter().map(|(name, _)| name)).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    #[test]
+    fn tokens_are_visible_and_without_delimiters() {
+        for byte in 0..=u8::MAX {
+            let expected = byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(&byte);
+            assert_eq!(is_token(&[b'a', byte]), expected, "{byte}");
+        }
+        assert!(!is_token(b""));
+    }
+
+    #[test]
+    fn trimming_takes_white_space_off_both_ends() {
+        for (value, trimmed) in
+            [("", ""), (" \t ", ""), ("a", "a"), ("\t a b \t", "a b"), ("\na\r", "\na\r")]
+        {
+            assert_eq!(trim(value.as_bytes()), trimmed.as_bytes());
+        }
+    }
+
+    #[test]
+    fn values_hold_no_control_but_tabs() {
+        for byte in 0..=127 {
+            let value = format!("a{}", char::from(byte));
+            let expected = if byte == b'\t' || (32..127).contains(&byte) {
+                Ok(())
+            } else {
+                Err(HeaderError::InvalidValue { name: "n".into(), byte })
+            };
+            assert_eq!(check_header("n", &value, &[]), expected);
+        }
+        assert_eq!(check_header("n", "\u{e4}", &["m"]), Ok(()));
+    }
+
+    #[test]
+    fn fields_are_found_in_any_case_and_shown_without_their_values() {
+        let fields: Fields =
+            [("A", &b" 1"[..]), ("", b""), ("a", b"\xff"), ("B", b"")].into_iter().collect();
+        assert!(fields.iter().eq([("A", &b"1"[..]), ("", b""), ("a", b"\xff"), ("B", b"")]));
+        assert!(fields.named("a").eq([&b"1"[..], b"\xff"]));
+        assert_eq!((fields.first("b"), fields.first("c")), (Some(&b""[..]), None));
+        assert_eq!((fields.first_text("A"), fields.first_text("c")), (Some("1"), None));
+        assert_eq!(format!("{fields:?}"), r#"["A", "", "a", "B"]"#);
+    }
+}
