@@ -44,7 +44,8 @@ impl Refusal {
         &self.body
     }
 
-    /// Whether [`body`](Self::body) is all of it.
+    /// Whether [`body`](Self::body) is all of it, as far as can be told: without a length it ends
+    /// where the transport does, whatever the reason.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.complete

@@ -35,7 +35,7 @@ const KEY_ENCODING: GeneralPurpose = GeneralPurpose::new(
 );
 
 impl Request {
-    /// Checks a request that something else has parsed.
+    /// Checks a request that something else has parsed, such as an HTTP library.
     ///
     /// # Errors
     ///

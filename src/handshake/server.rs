@@ -57,8 +57,9 @@ impl ServerHandshake {
     ///
     /// # Errors
     ///
-    /// If what came is no request that opens a WebSocket, as soon as that is certain. The error
-    /// knows the answer to give. A handshake that has ended is an error too.
+    /// If what came is no request that opens a WebSocket: at once if it can't be the beginning of
+    /// one or exceeds a limit, else when it is complete. The error knows the answer to give. A
+    /// handshake that has ended is an error too.
     pub fn receive(&mut self, input: &mut ReadBuffer) -> Result<Option<Request>, HandshakeError> {
         if self.over {
             return Err(HandshakeError::Over);
