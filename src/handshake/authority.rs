@@ -1,0 +1,129 @@
+//! A host with or without a port, as in URLs, `Host` and `Origin` (RFC 3986 §3.2).
+
+use core::net::Ipv6Addr;
+
+/// `example.com`, `example.com:8080`, `[::1]:8080`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Authority<'a> {
+    /// An IPv6 address with its brackets.
+    pub(super) host: &'a str,
+    /// `None` if it is absent or empty.
+    pub(super) port: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AuthorityError {
+    EmptyHost,
+    InvalidHost,
+    InvalidPort,
+}
+
+impl<'a> Authority<'a> {
+    pub(super) fn parse(text: &'a str) -> Result<Self, AuthorityError> {
+        // Colons stand inside brackets too, but none does behind them except the port's.
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, port),
+            _ => (text, ""),
+        };
+        if host.is_empty() {
+            return Err(AuthorityError::EmptyHost);
+        }
+        let valid = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+            None => is_registered_name(host.as_bytes()),
+        };
+        if !valid {
+            return Err(AuthorityError::InvalidHost);
+        }
+        let port = match port {
+            "" => None,
+            _ if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(port.parse().map_err(|_| AuthorityError::InvalidPort)?)
+            }
+            _ => return Err(AuthorityError::InvalidPort),
+        };
+        Ok(Self { host, port })
+    }
+
+    pub(super) fn parse_bytes(text: &'a [u8]) -> Result<Self, AuthorityError> {
+        let text = core::str::from_utf8(text).map_err(|_| AuthorityError::InvalidHost)?;
+        Self::parse(text)
+    }
+}
+
+/// A registered name or an IPv4 address (RFC 3986 §3.2.2), without percent-encoding: no name
+/// that can be resolved needs it, and it would be a second spelling of the same host.
+fn is_registered_name(name: &[u8]) -> bool {
+    name.iter().copied().all(is_name_byte)
+}
+
+/// What needs no encoding in a name, whether of a host or of a user: RFC 3986's unreserved
+/// characters and sub-delimiters.
+pub(super) fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
+}
+
+/// The port that a scheme stands for.
+pub(super) fn default_port(scheme: &str) -> Option<u16> {
+    let is = |name: &str| scheme.eq_ignore_ascii_case(name);
+    if is("http") || is("ws") {
+        Some(80)
+    } else if is("https") || is("wss") {
+        Some(443)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_and_ports() {
+        for (text, host, port) in [
+            ("example.com", "example.com", None),
+            ("example.com:", "example.com", None),
+            ("example.com:0", "example.com", Some(0)),
+            ("example.com:00080", "example.com", Some(80)),
+            ("127.0.0.1:65535", "127.0.0.1", Some(65535)),
+            ("[::1]", "[::1]", None),
+            ("[::ffff:1.2.3.4]:1", "[::ffff:1.2.3.4]", Some(1)),
+            ("a-._~!$&'()*+,;=b", "a-._~!$&'()*+,;=b", None),
+        ] {
+            assert_eq!(Authority::parse(text), Ok(Authority { host, port }), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong() {
+        use AuthorityError::{EmptyHost, InvalidHost, InvalidPort};
+        for (text, error) in [
+            ("", EmptyHost),
+            (":80", EmptyHost),
+            ("::1", InvalidHost),
+            ("[::1", InvalidHost),
+            ("::1]", InvalidHost),
+            ("[]", InvalidHost),
+            ("[::1]x", InvalidHost),
+            ("[::1]80", InvalidHost),
+            ("[x]:80", InvalidHost),
+            ("[fe80::1%25eth0]", InvalidHost),
+            ("u@h", InvalidHost),
+            ("a b", InvalidHost),
+            ("a/b", InvalidHost),
+            ("a\\b", InvalidHost),
+            ("%41", InvalidHost),
+            ("\u{e4}", InvalidHost),
+            ("h:65536", InvalidPort),
+            ("h:+1", InvalidPort),
+            ("h:-1", InvalidPort),
+            ("h:x", InvalidPort),
+            ("h: 1", InvalidPort),
+            ("h:99999999999999999999", InvalidPort),
+        ] {
+            assert_eq!(Authority::parse(text), Err(error), "{text}");
+        }
+        assert_eq!(Authority::parse_bytes(b"\xff"), Err(InvalidHost));
+    }
+}

@@ -1,0 +1,160 @@
+use super::{
+    ClientRequest, HandshakeError, RequestError, Response, accept_key,
+    accept_key::key_of,
+    head::{HeadScanner, StartLine, StatusLine},
+    refusal::RefusalReader,
+    response::Expected,
+};
+use crate::{Limits, ReadBuffer, WriteBuffer};
+use alloc::boxed::Box;
+
+/// Interim responses that are passed over before the final one.
+const MAX_INTERIM_RESPONSES: u32 = 8;
+
+/// A client's opening handshake: sends the request, receives the response (RFC 6455 §4.1).
+///
+/// ```
+/// use sansocket::{ClientHandshake, ClientRequest, Limits, ReadBuffer, Url, WriteBuffer};
+///
+/// let url = Url::parse("ws://example.com/chat")?;
+/// let request = ClientRequest::new(&url).subprotocol("chat");
+/// let mut output = WriteBuffer::new();
+/// // The nonce is to come from a secure random source.
+/// let nonce = *b"the sample nonce";
+/// let mut handshake =
+///     ClientHandshake::start(&request, nonce, &mut output, &Limits::default())?;
+/// // Here the output is written, and something read.
+/// let mut input = ReadBuffer::new();
+/// input.extend_from_slice(
+///     b"HTTP/1.1 101 Switching Protocols\r\n\
+///       Upgrade: websocket\r\n\
+///       Connection: Upgrade\r\n\
+///       Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+///       Sec-WebSocket-Protocol: chat\r\n\r\n",
+/// );
+/// let response = handshake.receive(&mut input)?.expect("all of it is there");
+/// assert_eq!(response.negotiated().subprotocol.as_deref(), Some("chat"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct ClientHandshake {
+    expected: Expected,
+    scanner: HeadScanner,
+    interim_responses: u32,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Head,
+    /// The server refused; what it says about that is still coming.
+    Body(Box<RefusalReader>),
+    Over,
+}
+
+impl ClientHandshake {
+    /// Appends the request to `output`.
+    ///
+    /// The nonce has to be random and new for each connection (RFC 6455 §4.1), so that only a
+    /// server that speaks WebSocket can answer it. Of `limits`,
+    /// [`handshake_bytes`](Limits::handshake_bytes) and
+    /// [`handshake_headers`](Limits::handshake_headers) apply to the response.
+    ///
+    /// # Errors
+    ///
+    /// If the request may not be sent. Then nothing is appended.
+    pub fn start(
+        request: &ClientRequest,
+        nonce: [u8; 16],
+        output: &mut WriteBuffer,
+        limits: &Limits,
+    ) -> Result<Self, RequestError> {
+        let key = key_of(nonce);
+        request.write(&key, output)?;
+        Ok(Self {
+            expected: Expected {
+                accept: accept_key(&key),
+                subprotocols: request.offered().to_vec(),
+            },
+            scanner: HeadScanner::new(StartLine::Status, limits),
+            interim_responses: 0,
+            state: State::Head,
+        })
+    }
+
+    /// Takes the response out of `input`; `None` if it is not complete yet.
+    ///
+    /// What came behind the response stays there, for the connection.
+    ///
+    /// # Errors
+    ///
+    /// If the server refused, once what it says about that is complete: a [`Refusal`](super::Refusal). If what it
+    /// sent does not open the WebSocket that was asked for. A handshake that has ended is an error
+    /// too.
+    pub fn receive(&mut self, input: &mut ReadBuffer) -> Result<Option<Response>, HandshakeError> {
+        let received = self.read(input);
+        if !matches!(received, Ok(None)) {
+            self.state = State::Over;
+        }
+        received
+    }
+
+    /// Says that the transport ended, or that its user won't wait any longer, while
+    /// [`receive`](Self::receive) needed more.
+    ///
+    /// If the server had refused, the error is that [`Refusal`](super::Refusal) with what came of it.
+    #[must_use]
+    pub fn receive_eof(&mut self, input: &mut ReadBuffer) -> HandshakeError {
+        if let Err(error) = self.receive(input) {
+            return error;
+        }
+        match core::mem::replace(&mut self.state, State::Over) {
+            State::Body(reader) => HandshakeError::Refused(Box::new(reader.end())),
+            _ => HandshakeError::TransportEnded { received: self.scanner.total() },
+        }
+    }
+
+    fn read(&mut self, input: &mut ReadBuffer) -> Result<Option<Response>, HandshakeError> {
+        loop {
+            match &mut self.state {
+                State::Over => return Err(HandshakeError::Over),
+                State::Body(reader) => {
+                    let used = reader.read(input.unread());
+                    input.skip(used);
+                    return match reader.refusal() {
+                        Some(refusal) => Err(HandshakeError::Refused(Box::new(refusal))),
+                        None => Ok(None),
+                    };
+                }
+                State::Head => {
+                    let unread = input.unread();
+                    let Some(head) = self.scanner.scan(unread)? else { return Ok(None) };
+                    let line = StatusLine::parse(&unread[head.start_line.clone()])?;
+                    let fields = head.fields(unread)?;
+                    input.skip(head.len());
+                    self.scanner.restart();
+                    if line.version.major != 1 {
+                        return Err(HandshakeError::HttpVersion(line.version));
+                    }
+                    match line.status {
+                        101 => return self.expected.check(line.version, fields).map(Some),
+                        100..=199 => self.pass_interim()?,
+                        status => {
+                            let reader = RefusalReader::new(status, fields);
+                            self.state = State::Body(Box::new(reader));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// RFC 9110 §15.2: a client has to bear any number of them; here there is a limit.
+    fn pass_interim(&mut self) -> Result<(), HandshakeError> {
+        self.interim_responses += 1;
+        if self.interim_responses > MAX_INTERIM_RESPONSES {
+            return Err(HandshakeError::TooManyInterimResponses { limit: MAX_INTERIM_RESPONSES });
+        }
+        Ok(())
+    }
+}

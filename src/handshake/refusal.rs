@@ -1,0 +1,178 @@
+use super::{body::Body, request::content_length};
+use crate::headers::{Fields, elements};
+use alloc::vec::Vec;
+use core::fmt;
+
+/// A server's answer that does not open a WebSocket (RFC 6455 §4.1, item 1 of the response).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Refusal {
+    status: u16,
+    fields: Fields,
+    body: Vec<u8>,
+    complete: bool,
+}
+
+/// Bytes of a body that are kept.
+const MAX_BODY: usize = 4096;
+
+impl Refusal {
+    /// The status code: 2xx if the server took the request for an ordinary one.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// All header fields in their order. Names are as they came, in any case.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.fields.iter()
+    }
+
+    /// The value of the first header of a name, whatever the case of its letters.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.fields.first(name)
+    }
+
+    /// The values of all headers of a name, in their order.
+    pub fn headers_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.fields.named(name)
+    }
+
+    /// The body, at most its first 4 KiB.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Whether [`body`](Self::body) is all of it, as far as can be told: without a length it ends
+    /// where the transport does, whatever the reason.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Where a redirection (3xx) leads to: the `Location`, a URL that may be relative.
+    ///
+    /// Whoever follows it to another origin must not send credentials there.
+    #[must_use]
+    pub fn location(&self) -> Option<&str> {
+        if (300..400).contains(&self.status) { self.fields.first_text("Location") } else { None }
+    }
+
+    /// What the server (401) or a proxy (407) wants to be shown: the first `WWW-Authenticate` or
+    /// `Proxy-Authenticate`.
+    #[must_use]
+    pub fn challenge(&self) -> Option<&str> {
+        match self.status {
+            401 => self.fields.first_text("WWW-Authenticate"),
+            407 => self.fields.first_text("Proxy-Authenticate"),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server answered with status {}", self.status)?;
+        if let Some(location) = self.location() {
+            write!(f, ", location {location:?}")?;
+        }
+        if let Some(challenge) = self.challenge() {
+            write!(f, ", challenge {challenge:?}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal")
+            .field("status", &self.status)
+            .field("headers", &self.fields)
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .field("complete", &self.complete)
+            .finish()
+    }
+}
+
+impl core::error::Error for Refusal {}
+
+/// Collects the body of a refusal.
+#[derive(Debug)]
+pub(super) struct RefusalReader {
+    refusal: Refusal,
+    rest: Body,
+    /// The body has ended, or enough of it was kept, or it can't be told where it ends.
+    done: bool,
+}
+
+impl RefusalReader {
+    pub(super) fn new(status: u16, fields: Fields) -> Self {
+        let rest = body_of(status, &fields);
+        let refusal = Refusal { status, fields, body: Vec::new(), complete: false };
+        let mut reader = Self { refusal, rest: rest.unwrap_or(Body::Sized(0)), done: false };
+        match rest {
+            Some(_) => reader.update(),
+            None => reader.done = true,
+        }
+        reader
+    }
+
+    /// Reads what came of the body; returns how many bytes of it that were.
+    pub(super) fn read(&mut self, mut input: &[u8]) -> usize {
+        let len = input.len();
+        while !self.done && !input.is_empty() {
+            let room = MAX_BODY - self.refusal.body.len();
+            let Ok((used, data)) = self.rest.next(input, room) else {
+                self.done = true;
+                break;
+            };
+            self.refusal.body.extend_from_slice(data);
+            input = &input[used..];
+            self.update();
+        }
+        len - input.len()
+    }
+
+    fn update(&mut self) {
+        if self.rest.has_ended() {
+            self.refusal.complete = true;
+            self.done = true;
+        } else if self.refusal.body.len() == MAX_BODY {
+            self.done = true;
+        }
+    }
+
+    /// The refusal, once nothing more is to be read.
+    pub(super) fn refusal(&mut self) -> Option<Refusal> {
+        self.done.then(|| self.take())
+    }
+
+    /// The refusal when the transport has ended.
+    pub(super) fn end(mut self) -> Refusal {
+        self.refusal.complete |= self.rest.ends_with_transport();
+        self.take()
+    }
+
+    fn take(&mut self) -> Refusal {
+        let empty =
+            Refusal { status: 0, fields: Fields::default(), body: Vec::new(), complete: false };
+        core::mem::replace(&mut self.refusal, empty)
+    }
+}
+
+/// How a body ends (RFC 9112 §6.3); `None` if that can't be told.
+fn body_of(status: u16, fields: &Fields) -> Option<Body> {
+    if matches!(status, 204 | 304) {
+        return Some(Body::Sized(0));
+    }
+    if let Some(last) = fields.named("Transfer-Encoding").flat_map(elements).last() {
+        let chunked = last.eq_ignore_ascii_case(b"chunked");
+        return Some(if chunked { Body::chunked() } else { Body::UntilEnd });
+    }
+    match content_length(fields) {
+        Ok(Some(len)) => Some(Body::Sized(len)),
+        Ok(None) => Some(Body::UntilEnd),
+        Err(_) => None,
+    }
+}

@@ -1,0 +1,217 @@
+use crate::{
+    HeaderError, WriteBuffer,
+    headers::{check_header, put_header},
+};
+use alloc::{borrow::Cow, string::ToString, vec::Vec};
+use thiserror::Error;
+
+/// How a server refuses to open a WebSocket: an HTTP response, after which the connection ends.
+///
+/// ```
+/// use sansocket::{Reject, WriteBuffer};
+///
+/// let mut output = WriteBuffer::new();
+/// Reject::new(401)
+///     .header("WWW-Authenticate", "Bearer")
+///     .body("who are you?\n")
+///     .write(&mut output)?;
+/// # Ok::<(), sansocket::RejectError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reject<'a> {
+    /// The status code.
+    pub status: u16,
+    /// Header fields beside those that say that the connection ends, and of what length the body
+    /// is. Without a `Content-Type` among them the body is plain text.
+    pub headers: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// The body.
+    pub body: Cow<'a, str>,
+}
+
+/// An answer that may not be given: the server's own doing.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RejectError {
+    /// A status that does not end the request (RFC 9110 §15): 1xx is none, above 599 is nothing.
+    #[error("status {status} is no final answer, 200 to 599 are")]
+    Status {
+        /// The status code.
+        status: u16,
+    },
+    /// A body with a status that has none (RFC 9110 §6.4.1).
+    #[error("a response with status {status} has no body")]
+    Body {
+        /// The status code.
+        status: u16,
+    },
+    /// A header field that can't be sent.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+}
+
+/// What the answer says by itself.
+const RESERVED: [&str; 3] = ["Connection", "Content-Length", "Transfer-Encoding"];
+
+impl<'a> Reject<'a> {
+    /// Refuses with a status and no body.
+    #[must_use]
+    pub const fn new(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Cow::Borrowed("") }
+    }
+
+    /// Adds a header field to the [`headers`](Self::headers).
+    #[must_use]
+    pub fn header(mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the [`body`](Self::body).
+    #[must_use]
+    pub fn body(mut self, text: impl Into<Cow<'a, str>>) -> Self {
+        self.body = text.into();
+        self
+    }
+
+    /// Appends the response. Then the connection is to be ended.
+    ///
+    /// # Errors
+    ///
+    /// If the answer is not allowed. Then nothing is appended.
+    pub fn write(&self, output: &mut WriteBuffer) -> Result<(), RejectError> {
+        let status = self.status;
+        if !(200..=599).contains(&status) {
+            return Err(RejectError::Status { status });
+        }
+        let bodiless = matches!(status, 204 | 205 | 304);
+        if bodiless && !self.body.is_empty() {
+            return Err(RejectError::Body { status });
+        }
+        for (name, value) in &self.headers {
+            check_header(name, value, &RESERVED)?;
+        }
+        output.extend_from_slice(b"HTTP/1.1 ");
+        output.extend_from_slice(status.to_string().as_bytes());
+        output.extend_from_slice(b" ");
+        output.extend_from_slice(reason(status).as_bytes());
+        output.extend_from_slice(b"\r\n");
+        // An Upgrade has to be listed in Connection (RFC 9110 §7.8).
+        let upgrade = self.has("Upgrade");
+        put_header(output, "Connection", if upgrade { b"Upgrade, close" } else { b"close" });
+        if !bodiless {
+            put_header(output, "Content-Length", self.body.len().to_string().as_bytes());
+            if !self.has("Content-Type") {
+                put_header(output, "Content-Type", b"text/plain; charset=utf-8");
+            }
+        }
+        for (name, value) in &self.headers {
+            put_header(output, name, value.as_bytes());
+        }
+        output.extend_from_slice(b"\r\n");
+        output.extend_from_slice(self.body.as_bytes());
+        Ok(())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
+    }
+}
+
+/// The reason phrase, for people who look at the bytes.
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        410 => "Gone",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        421 => "Misdirected Request",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+
+    fn written(reject: &Reject<'_>) -> Result<String, RejectError> {
+        let mut output = WriteBuffer::new();
+        let result = reject.write(&mut output);
+        assert!(result.is_ok() || output.is_empty(), "nothing is written");
+        result.map(|()| String::from_utf8(output.front().to_vec()).unwrap())
+    }
+
+    #[test]
+    fn the_answer_ends_the_connection() {
+        let reject = Reject::new(404).header("X", "y").body("no \u{e4}\n");
+        assert_eq!(
+            written(&reject).unwrap(),
+            "HTTP/1.1 404 Not Found\r\n\
+            Connection: close\r\n\
+            Content-Length: 6\r\n\
+            Content-Type: text/plain; charset=utf-8\r\n\
+            X: y\r\n\r\nno \u{e4}\n",
+        );
+        let text = written(&Reject::new(299).header("content-type", "a/b")).unwrap();
+        assert_eq!(
+            text,
+            "HTTP/1.1 299 \r\nConnection: close\r\nContent-Length: 0\r\ncontent-type: a/b\r\n\r\n",
+        );
+        let text = written(&Reject::new(426).header("upgrade", "websocket")).unwrap();
+        assert!(text.contains("\r\nConnection: Upgrade, close\r\n"), "{text}");
+    }
+
+    #[test]
+    fn statuses() {
+        for status in 0..=1000 {
+            let expected = if (200..600).contains(&status) {
+                Ok(())
+            } else {
+                Err(RejectError::Status { status })
+            };
+            assert_eq!(written(&Reject::new(status)).map(drop), expected);
+        }
+        for status in [204, 205, 304] {
+            let text = written(&Reject::new(status)).unwrap();
+            assert!(!text.contains("Content-"), "{text}");
+            let error = written(&Reject::new(status).body("x"));
+            assert_eq!(error, Err(RejectError::Body { status }));
+        }
+    }
+
+    #[test]
+    fn headers_that_may_not_be_sent() {
+        for name in ["connection", "Content-Length", "Transfer-Encoding"] {
+            let expected = HeaderError::Reserved(name.into());
+            assert_eq!(written(&Reject::new(400).header(name, "x")), Err(expected.into()));
+        }
+        let expected = HeaderError::InvalidName("a:".into());
+        assert_eq!(written(&Reject::new(400).header("a:", "x")), Err(expected.into()));
+        for byte in [b'\r', b'\n', 0] {
+            let expected = HeaderError::InvalidValue { name: "a".into(), byte };
+            let value = String::from(char::from(byte));
+            assert_eq!(written(&Reject::new(400).header("a", value)), Err(expected.into()));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+use super::{HandshakeError, HttpVersion, error::excerpt, request::only};
+use crate::{
+    ExtensionError, Negotiated,
+    headers::{ExtensionList, Fields, lists_token},
+};
+use alloc::{string::String, vec::Vec};
+
+/// A server's response that opens the WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    negotiated: Negotiated,
+    fields: Fields,
+}
+
+impl Response {
+    /// What both ends have agreed on, for the connection.
+    #[must_use]
+    pub fn negotiated(&self) -> &Negotiated {
+        &self.negotiated
+    }
+
+    /// The status: 101 always.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        101
+    }
+
+    /// All header fields in their order. Names are as they came, in any case.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.fields.iter()
+    }
+
+    /// The value of the first header of a name, whatever the case of its letters.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.fields.first(name)
+    }
+
+    /// The values of all headers of a name, in their order: cookies, for example.
+    pub fn headers_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.fields.named(name)
+    }
+}
+
+/// What the response to a request has to say.
+#[derive(Debug)]
+pub(super) struct Expected {
+    pub(super) accept: [u8; 28],
+    pub(super) subprotocols: Vec<String>,
+}
+
+impl Expected {
+    /// The checks of RFC 6455 §4.1 on a response with status 101.
+    pub(super) fn check(
+        &self,
+        version: HttpVersion,
+        fields: Fields,
+    ) -> Result<Response, HandshakeError> {
+        if version < HttpVersion::HTTP_11 {
+            return Err(HandshakeError::HttpVersion(version));
+        }
+        // Here one protocol is switched to, not a list offered.
+        if !only(&fields, "Upgrade")?.eq_ignore_ascii_case(b"websocket") {
+            return Err(HandshakeError::NoUpgrade);
+        }
+        if !lists_token(fields.named("Connection"), "upgrade") {
+            return Err(HandshakeError::NoConnectionUpgrade);
+        }
+        if only(&fields, "Sec-WebSocket-Accept")? != self.accept {
+            return Err(HandshakeError::WrongAccept);
+        }
+        if let Some(line) = fields.first("Sec-WebSocket-Extensions") {
+            let name = ExtensionList::new(line).next_extension()?.ok_or(ExtensionError::Empty)?;
+            return Err(HandshakeError::ExtensionNotOffered(excerpt(name.as_bytes())));
+        }
+        let mut negotiated = Negotiated::new();
+        if fields.first("Sec-WebSocket-Protocol").is_some() {
+            let name = only(&fields, "Sec-WebSocket-Protocol")?;
+            let offered = self.subprotocols.iter().find(|offered| offered.as_bytes() == name);
+            let Some(name) = offered else {
+                return Err(HandshakeError::SubprotocolNotOffered(excerpt(name)));
+            };
+            negotiated = negotiated.subprotocol(name);
+        }
+        Ok(Response { negotiated, fields })
+    }
+}

@@ -1,0 +1,321 @@
+use super::authority::{Authority, AuthorityError, is_name_byte};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use core::{fmt, str::FromStr};
+use thiserror::Error;
+
+/// A `ws:` or `wss:` URL (RFC 6455 §3).
+///
+/// Its text forms leave user name and password out.
+///
+/// ```
+/// use sansocket::Url;
+///
+/// let url = Url::parse("wss://[::1]:8443/chat?room=1")?;
+/// assert!(url.is_secure());
+/// assert_eq!((url.host(), url.port()), ("::1", 8443));
+/// assert_eq!(url.authority(), "[::1]:8443");
+/// assert_eq!(url.target(), "/chat?room=1");
+/// # Ok::<(), sansocket::UrlError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Url {
+    secure: bool,
+    /// The host with its brackets, then the port unless it is the scheme's.
+    authority: String,
+    host_len: usize,
+    port: u16,
+    target: String,
+    authorization: Option<String>,
+}
+
+/// A text that is not the URL of a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum UrlError {
+    /// No `://`.
+    #[error("a URL begins with ws:// or wss://")]
+    NoScheme,
+    /// A scheme of HTTP.
+    #[error("the scheme is http{0}, use ws{0}", if *.secure { "s" } else { "" })]
+    HttpScheme {
+        /// Whether it is `https`, for which `wss` stands.
+        secure: bool,
+    },
+    /// Another scheme than `ws` and `wss`.
+    #[error("the scheme is neither ws nor wss")]
+    OtherScheme,
+    /// A space, a control or a character that is not ASCII, which has to be percent-encoded (in a
+    /// host: Punycode).
+    #[error("unencoded character {character:?} at byte {at}")]
+    UnencodedCharacter {
+        /// The character.
+        character: char,
+        /// Where it is.
+        at: usize,
+    },
+    /// A fragment, which has no meaning here (RFC 6455 §3). `#` itself is written `%23`.
+    #[error("there is a fragment")]
+    Fragment,
+    /// No host.
+    #[error("the host is empty")]
+    EmptyHost,
+    /// A host that is neither a name nor an address.
+    #[error("the host is neither a name nor an address")]
+    InvalidHost,
+    /// A port that is not a number from 1 to 65535.
+    #[error("the port is not a number from 1 to 65535")]
+    InvalidPort,
+    /// A user name and password that HTTP can't carry (RFC 7617 §2).
+    #[error("user name or password is not well percent-encoded or has a character HTTP forbids")]
+    InvalidUserinfo,
+}
+
+impl Url {
+    /// Reads a URL. Nothing is normalised but what depends on the scheme: the default port.
+    ///
+    /// # Errors
+    ///
+    /// If it is not one of a WebSocket.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let (scheme, rest) = text.split_once("://").ok_or(UrlError::NoScheme)?;
+        let is = |name: &str| scheme.eq_ignore_ascii_case(name);
+        let secure = match () {
+            () if is("ws") => false,
+            () if is("wss") => true,
+            () if is("http") => return Err(UrlError::HttpScheme { secure: false }),
+            () if is("https") => return Err(UrlError::HttpScheme { secure: true }),
+            () => return Err(UrlError::OtherScheme),
+        };
+        let unencoded = text.char_indices().find(|(_, character)| !character.is_ascii_graphic());
+        if let Some((at, character)) = unencoded {
+            return Err(UrlError::UnencodedCharacter { character, at });
+        }
+        if rest.contains('#') {
+            return Err(UrlError::Fragment);
+        }
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path_and_query) = rest.split_at(end);
+        let (userinfo, authority) = match authority.rsplit_once('@') {
+            Some((userinfo, authority)) => (Some(userinfo), authority),
+            None => (None, authority),
+        };
+        let authorization = userinfo.map(basic_authorization).transpose()?.flatten();
+        let Authority { host, port } =
+            Authority::parse(authority).map_err(|error| match error {
+                AuthorityError::EmptyHost => UrlError::EmptyHost,
+                AuthorityError::InvalidHost => UrlError::InvalidHost,
+                AuthorityError::InvalidPort => UrlError::InvalidPort,
+            })?;
+        let default = if secure { 443 } else { 80 };
+        let (authority, port) = match port {
+            Some(0) => return Err(UrlError::InvalidPort),
+            Some(port) if port != default => (format!("{host}:{port}"), port),
+            _ => (host.to_owned(), default),
+        };
+        let host_len = host.len();
+        let target = target(path_and_query);
+        Ok(Self { secure, authority, host_len, port, target, authorization })
+    }
+
+    /// Whether the connection is to go over TLS: the scheme is `wss`.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The host, to be resolved: a name, or an address without brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let host = &self.authority[..self.host_len];
+        host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+    }
+
+    /// The port, the scheme's if none is given.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The host, in brackets if it is an IPv6 address, and the port unless it is the scheme's:
+    /// the value of the `Host` header.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Path and query, percent-encoded as they were: RFC 6455's resource name.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The value of the `Authorization` header for the user name and password, if there are any
+    /// (RFC 7617).
+    #[must_use]
+    pub fn authorization(&self) -> Option<&str> {
+        self.authorization.as_deref()
+    }
+}
+
+/// The resource name (RFC 6455 §3): an empty path is `/`, an empty query none.
+fn target(path_and_query: &str) -> String {
+    let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+    let path = if path.is_empty() { "/" } else { path };
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+}
+
+/// `user:password` for the header, from how it stands in a URL.
+fn basic_authorization(userinfo: &str) -> Result<Option<String>, UrlError> {
+    if userinfo.is_empty() {
+        return Ok(None);
+    }
+    // Another @ or a backslash would be where parsers of URLs disagree about what the host is.
+    if !userinfo.bytes().all(|byte| is_name_byte(byte) || b":%".contains(&byte)) {
+        return Err(UrlError::InvalidUserinfo);
+    }
+    let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+    let mut credentials = percent_decode(user)?;
+    if credentials.contains(&b':') {
+        return Err(UrlError::InvalidUserinfo);
+    }
+    credentials.push(b':');
+    credentials.extend(percent_decode(password)?);
+    if credentials.iter().any(u8::is_ascii_control) {
+        return Err(UrlError::InvalidUserinfo);
+    }
+    Ok(Some(format!("Basic {}", STANDARD.encode(credentials))))
+}
+
+fn percent_decode(text: &str) -> Result<Vec<u8>, UrlError> {
+    let digit = |byte: Option<u8>| {
+        char::from(byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+    };
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        decoded.push(if byte == b'%' {
+            let (high, low) = (digit(bytes.next()), digit(bytes.next()));
+            let (Some(high), Some(low)) = (high, low) else {
+                return Err(UrlError::InvalidUserinfo);
+            };
+            high << 4 | low
+        } else {
+            byte
+        });
+    }
+    Ok(decoded)
+}
+
+impl FromStr for Url {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.secure { "wss" } else { "ws" };
+        write!(f, "{scheme}://{}{}", self.authority, self.target)
+    }
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Url({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn parts() {
+        for (text, secure, host, port, authority, target) in [
+            ("ws://h", false, "h", 80, "h", "/"),
+            ("WSS://Example.com/", true, "Example.com", 443, "Example.com", "/"),
+            ("ws://h:80/a", false, "h", 80, "h", "/a"),
+            ("ws://h:443/a", false, "h", 443, "h:443", "/a"),
+            ("wss://h:80", true, "h", 80, "h:80", "/"),
+            ("wss://h:443?q", true, "h", 443, "h", "/?q"),
+            ("ws://h:/", false, "h", 80, "h", "/"),
+            ("ws://[2001:db8::1]", false, "2001:db8::1", 80, "[2001:db8::1]", "/"),
+            ("ws://[::1]:81/", false, "::1", 81, "[::1]:81", "/"),
+            ("ws://h/a%20b/%2F?c=%23&d=/?", false, "h", 80, "h", "/a%20b/%2F?c=%23&d=/?"),
+            ("ws://h/a?", false, "h", 80, "h", "/a"),
+            ("ws://h//a/../b", false, "h", 80, "h", "//a/../b"),
+            ("ws://h/x@y:z", false, "h", 80, "h", "/x@y:z"),
+            ("ws://h/ws://i", false, "h", 80, "h", "/ws://i"),
+        ] {
+            let url: Url = text.parse().unwrap();
+            let parts = (url.is_secure(), url.host(), url.port(), url.authority(), url.target());
+            assert_eq!(parts, (secure, host, port, authority, target), "{text}");
+            assert_eq!(url.authorization(), None);
+        }
+    }
+
+    #[test]
+    fn user_name_and_password_become_basic_authorization() {
+        for (userinfo, expected) in [
+            ("user:pass", Some("Basic dXNlcjpwYXNz")),
+            ("user", Some("Basic dXNlcjo=")),
+            ("user:", Some("Basic dXNlcjo=")),
+            (":", Some("Basic Og==")),
+            ("us%65r:p%61s%73", Some("Basic dXNlcjpwYXNz")),
+            ("user:a:b%40%C3%A4", Some("Basic dXNlcjphOmJAw6Q=")),
+            ("", None),
+        ] {
+            let url = Url::parse(&format!("ws://{userinfo}@h:81/")).unwrap();
+            assert_eq!(url.authorization(), expected, "{userinfo}");
+            assert_eq!(url.authority(), "h:81");
+            assert_eq!(url.to_string(), "ws://h:81/");
+            assert_eq!(format!("{url:?}"), "Url(ws://h:81/)");
+        }
+        for userinfo in ["a%3Ab", "a%0d", "a:%00", "a%", "a%4", "a%zz", "a%+1", "a@b", "a\\", "[a]"]
+        {
+            let url = Url::parse(&format!("ws://{userinfo}@h/"));
+            assert_eq!(url, Err(UrlError::InvalidUserinfo), "{userinfo}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong() {
+        let unencoded = |character, at| UrlError::UnencodedCharacter { character, at };
+        for (text, error) in [
+            ("", UrlError::NoScheme),
+            ("example.com", UrlError::NoScheme),
+            ("ws:/h", UrlError::NoScheme),
+            ("http://h", UrlError::HttpScheme { secure: false }),
+            ("HTTPS://h", UrlError::HttpScheme { secure: true }),
+            ("ftp://h", UrlError::OtherScheme),
+            (" ws://h", UrlError::OtherScheme),
+            ("ws://h/#", UrlError::Fragment),
+            ("ws://h#x", UrlError::Fragment),
+            ("ws://h/a b", unencoded(' ', 8)),
+            ("ws://h/\t", unencoded('\t', 7)),
+            ("ws://h/\r\nX: y", unencoded('\r', 7)),
+            ("ws://h/\0", unencoded('\0', 7)),
+            ("ws://b\u{fc}cher/", unencoded('\u{fc}', 6)),
+            ("ws://h/?\u{7f}", unencoded('\u{7f}', 8)),
+            ("ws://", UrlError::EmptyHost),
+            ("ws:///x", UrlError::EmptyHost),
+            ("ws://:80", UrlError::EmptyHost),
+            ("ws://u@", UrlError::EmptyHost),
+            ("ws://?x", UrlError::EmptyHost),
+            ("ws://[::1", UrlError::InvalidHost),
+            ("ws://h\\x", UrlError::InvalidHost),
+            ("ws://%68", UrlError::InvalidHost),
+            ("ws://h:0", UrlError::InvalidPort),
+            ("ws://h:65536", UrlError::InvalidPort),
+            ("ws://h:8o", UrlError::InvalidPort),
+        ] {
+            assert_eq!(Url::parse(text), Err(error), "{text}");
+        }
+        let text = UrlError::HttpScheme { secure: true }.to_string();
+        assert_eq!(text, "the scheme is https, use wss");
+    }
+}

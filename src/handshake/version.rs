@@ -1,0 +1,32 @@
+use core::fmt;
+
+/// A version of HTTP (RFC 9110 §2.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "a version has these two numbers")]
+pub struct HttpVersion {
+    /// Changes with the syntax of messages.
+    pub major: u8,
+    /// Changes with what a sender understands beyond that.
+    pub minor: u8,
+}
+
+impl HttpVersion {
+    /// HTTP/1.1, the version of the opening handshake.
+    pub const HTTP_11: Self = Self { major: 1, minor: 1 };
+
+    /// Reads `HTTP/1.1`; a version is of two digits (RFC 9112 §2.3).
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        match text {
+            [b'H', b'T', b'T', b'P', b'/', major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9'] => {
+                Some(Self { major: major - b'0', minor: minor - b'0' })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for HttpVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP/{}.{}", self.major, self.minor)
+    }
+}

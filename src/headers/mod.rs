@@ -1,0 +1,13 @@
+//! Grammar of HTTP header fields (RFC 9110 §5): names, values, lists, extensions.
+//!
+//! Everything here takes one pass over its input, however that is put together.
+
+mod extensions;
+mod field;
+mod list;
+
+pub use extensions::ExtensionError;
+pub(crate) use extensions::ExtensionList;
+pub use field::HeaderError;
+pub(crate) use field::{Fields, check_header, is_token, put_header, trim};
+pub(crate) use list::{elements, lists_token};
