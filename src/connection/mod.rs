@@ -158,6 +158,7 @@ impl<R: Role> Connection<R> {
     /// than once, the first stays.
     pub fn transport_ended(&mut self, how: TransportEnd) -> Closed {
         let how = *self.transport_end.get_or_insert(how);
+        self.sender.transport_ended();
         let (received, sent) = (self.receiver.received_close(), self.sender.sent_close());
         let clean = received.is_some() && sent.is_some();
         Closed {
