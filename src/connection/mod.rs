@@ -103,6 +103,7 @@ impl<R: Role> Connection<R> {
         output: &mut WriteBuffer,
     ) -> Result<Progress, ReceiveError> {
         if self.transport_end.is_some() && self.receiver.failure().is_none() {
+            self.receiver.release(input);
             return Ok(Progress::Ended);
         }
         let progress = self.receiver.advance(input);
@@ -138,6 +139,7 @@ impl<R: Role> Connection<R> {
         output: &mut WriteBuffer,
     ) -> Result<Progress, ReceiveError> {
         if self.transport_end.is_some() && self.receiver.failure().is_none() {
+            self.receiver.release(input);
             return Ok(Progress::Ended);
         }
         let progress = self.receiver.advance_chunk(input);

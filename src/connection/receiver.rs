@@ -215,7 +215,8 @@ impl<R: Role> Receiver<R> {
         if *self.buffer.get_or_insert(input.id()) != input.id() {
             return Err(ReceiveError::ForeignBuffer);
         }
-        if self.message.is_some_and(|message| message.chunked != chunked) {
+        let is_mixed = self.message.is_some_and(|message| message.chunked != chunked);
+        if is_mixed && self.end.is_none() {
             return Err(ReceiveError::MixedModes);
         }
         self.release_current(input);
@@ -229,6 +230,13 @@ impl<R: Role> Receiver<R> {
             self.owes_reply = true;
             error.into()
         })
+    }
+
+    /// Lends nothing any more.
+    pub(super) fn release(&mut self, input: &mut ReadBuffer) {
+        if self.buffer == Some(input.id()) {
+            self.release_current(input);
+        }
     }
 
     fn release_current(&mut self, input: &mut ReadBuffer) {
