@@ -39,10 +39,12 @@ pub(crate) fn run(vector: &Vector, cuts: &[usize], way: Way) -> Result<(), Strin
 }
 
 /// What became of a vector's script.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) events: Vec<Seen>,
     pub(crate) output: Vec<u8>,
     pub(crate) end: Ending,
+    pub(crate) error: Option<ReceiveError>,
 }
 
 pub(crate) fn outcome(vector: &Vector, cuts: &[usize], way: Way) -> Result<Outcome, String> {
@@ -122,6 +124,9 @@ impl<R: Role> Drive<R> {
                     if self.act(action).is_ok() {
                         return Err(format!("{action:?} is not refused"));
                     }
+                }
+                Step::Attempt(action) => {
+                    let _ = self.act(action);
                 }
                 Step::Eof => {
                     eof = true;
@@ -297,7 +302,7 @@ impl<R: Role> Drive<R> {
                 end(initiator, code, reason)
             }
         };
-        Outcome { events: self.events, output: self.output, end }
+        Outcome { events: self.events, output: self.output, end, error: self.error }
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) enum Step {
     Input(Vec<u8>),
     Do(Action),
     Refuse(Action),
+    /// It may or may not be refused.
+    Attempt(Action),
     Eof,
     /// By now exactly so many events and bytes of output are there.
     Check {
