@@ -82,9 +82,11 @@ impl<R: Role> Endpoint<R> {
 
 /// What waits in a buffer.
 pub(crate) fn contents(buffer: &WriteBuffer) -> Vec<u8> {
-    let mut slices = vec![&[][..]; 4096];
+    let mut slices = [&[][..]; 64];
     let count = buffer.slices(&mut slices);
-    slices[..count].concat()
+    let bytes = slices[..count].concat();
+    assert_eq!(bytes.len(), buffer.len(), "too many pieces for this");
+    bytes
 }
 
 /// A frame as `R` receives it, so masked if `R` is a server.
