@@ -189,6 +189,21 @@ fn a_peer_that_never_reads_fills_the_queue() {
     check(client(config));
 }
 
+/// A transport that takes little at a time costs no more than one that takes much.
+#[test]
+fn a_partial_write_does_not_move_what_waits() {
+    const STEP: usize = 100;
+    let mut end = server(Config::default());
+    end.connection.send_binary(&vec![0; 1 << 20], &mut end.output).unwrap();
+    let mut moves = 0;
+    while end.output.len() > STEP {
+        let expected = end.output.front()[STEP..].as_ptr();
+        end.output.consume(STEP);
+        moves += usize::from(end.output.front().as_ptr() != expected);
+    }
+    assert!(moves <= 10, "moved {moves} times");
+}
+
 /// §5.5.3: the pong has the payload of its ping, of any length and content, by either path.
 #[test]
 fn the_payload_of_a_pong_is_that_of_its_ping() {

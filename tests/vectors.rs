@@ -1,4 +1,5 @@
 //! The conformance vectors of `tests/vectors`, each at every cut and in every way to receive.
+#![cfg(feature = "std")]
 
 mod runner;
 
