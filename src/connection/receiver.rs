@@ -162,9 +162,10 @@ impl<R: Role> Receiver<R> {
     /// The answer that is owed for what the last advance found, once. It is for
     /// [`Sender::reply`](super::Sender::reply).
     pub fn reply(&mut self, input: &ReadBuffer) -> Option<Reply> {
-        if !core::mem::take(&mut self.owes_reply) {
+        if !self.owes_reply || self.buffer != Some(input.id()) {
             return None;
         }
+        self.owes_reply = false;
         if let Some(End::Failed(error)) = self.end {
             return Some(Reply::Failure(error));
         }
