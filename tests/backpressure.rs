@@ -86,6 +86,32 @@ fn pongs_keep_their_order_through_partial_writes() {
     assert!(numbers.len() > 1000);
 }
 
+/// A short pong does not go ahead of a long one that waits for room: it takes its place.
+#[test]
+fn a_shorter_pong_does_not_overtake_one_that_waits() {
+    let mut end = server(Config::default());
+    for number in 0..32_u8 {
+        ping(&mut end, &[number; 125]);
+    }
+    // 4096 - 32 * 127 = 32 bytes are left: too few for the next, enough for the one after it.
+    assert_eq!(end.output.len(), 4064);
+    ping(&mut end, &[32; 125]);
+    ping(&mut end, b"short");
+    end.connection.queue_owed(&mut end.output);
+    ping(&mut end, &[33; 125]);
+    ping(&mut end, b"last");
+    let mut payloads = pongs(&end.written());
+    end.connection.queue_owed(&mut end.output);
+    payloads.extend(pongs(&end.written()));
+    let newest: Vec<_> = payloads.split_off(32);
+    assert!(payloads.iter().zip(0..).all(|(payload, number)| *payload == [number; 125]));
+    // Of those past the room some are left out, the newest never, and none is out of order.
+    let sent = [vec![32; 125], b"short".to_vec(), vec![33; 125], b"last".to_vec()];
+    let mut order = sent.iter();
+    assert!(newest.iter().all(|payload| order.any(|other| other == payload)), "{newest:?}");
+    assert_eq!(newest.last().unwrap(), b"last");
+}
+
 /// The room of pongs is their own: a queue that is full of the user's data does not take it.
 #[test]
 fn pongs_have_room_beside_user_data() {

@@ -5,8 +5,8 @@ mod endpoint;
 
 use endpoint::*;
 use sansocket::{
-    CloseCode, Config, Event, Kind, Message, Progress, ReadBuffer, ReceiveError, SendError, Server,
-    State, WriteBuffer,
+    CloseCode, Config, Connection, Event, Kind, Message, Negotiated, Progress, ReadBuffer,
+    ReceiveError, Reply, SendError, Server, State, WriteBuffer,
 };
 
 #[test]
@@ -49,6 +49,19 @@ fn a_foreign_read_buffer_amid_a_message() {
         end.fill(&whole[cut..]);
         assert_eq!(end.messages().unwrap(), [Message::text("Hello")]);
     }
+}
+
+/// What is owed for an event stays owed until it is asked for with the buffer that has the event.
+#[test]
+fn a_reply_asked_for_with_a_foreign_read_buffer() {
+    let connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
+    let (mut receiver, _sender) = connection.split();
+    let (mut input, foreign) = (ReadBuffer::new(), ReadBuffer::new());
+    input.extend_from_slice(&frame::<Server>(PING, b"p"));
+    assert_eq!(receiver.advance(&mut input), Ok(Progress::Event));
+    assert_eq!(receiver.reply(&foreign), None);
+    assert_eq!(receiver.reply(&input), Some(Reply::Pong(b"p"[..].into())));
+    assert_eq!(receiver.reply(&input), None);
 }
 
 #[test]
