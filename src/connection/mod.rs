@@ -103,6 +103,7 @@ impl<R: Role> Connection<R> {
         output: &mut WriteBuffer,
     ) -> Result<Progress, ReceiveError> {
         if self.transport_end.is_some() && self.receiver.failure().is_none() {
+            self.receiver.release(input);
             return Ok(Progress::Ended);
         }
         let progress = self.receiver.advance(input);
@@ -138,6 +139,7 @@ impl<R: Role> Connection<R> {
         output: &mut WriteBuffer,
     ) -> Result<Progress, ReceiveError> {
         if self.transport_end.is_some() && self.receiver.failure().is_none() {
+            self.receiver.release(input);
             return Ok(Progress::Ended);
         }
         let progress = self.receiver.advance_chunk(input);
@@ -159,6 +161,7 @@ impl<R: Role> Connection<R> {
     /// more than once, the first stays.
     pub fn transport_ended(&mut self, how: TransportEnd, output: &WriteBuffer) -> Closed {
         let how = *self.transport_end.get_or_insert(how);
+        self.sender.transport_ended();
         let (received, sent) = (self.receiver.received_close(), self.sender.sent_close());
         let clean = received.is_some() && sent.is_some() && output.is_empty();
         Closed {

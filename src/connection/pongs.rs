@@ -23,6 +23,11 @@ impl Pongs {
     /// Whether a pong frame of `len` bytes has room.
     pub(super) fn have_room(&mut self, len: usize, output: &WriteBuffer) -> bool {
         let written = output.front_position();
+        // Positions beyond the end are those of another buffer: the user has taken that one away
+        // to write it, and goes on with an empty one.
+        if self.unwritten.back().is_some_and(|run| run.end > output.end_position()) {
+            self.unwritten.clear();
+        }
         while self.unwritten.front().is_some_and(|run| run.end <= written) {
             self.unwritten.pop_front();
         }

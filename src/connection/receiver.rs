@@ -162,9 +162,10 @@ impl<R: Role> Receiver<R> {
     /// The answer that is owed for what the last advance found, once. It is for
     /// [`Sender::reply`](super::Sender::reply).
     pub fn reply(&mut self, input: &ReadBuffer) -> Option<Reply> {
-        if !core::mem::take(&mut self.owes_reply) {
+        if !self.owes_reply || self.buffer != Some(input.id()) {
             return None;
         }
+        self.owes_reply = false;
         if let Some(End::Failed(error)) = self.end {
             return Some(Reply::Failure(error));
         }
@@ -215,7 +216,8 @@ impl<R: Role> Receiver<R> {
         if *self.buffer.get_or_insert(input.id()) != input.id() {
             return Err(ReceiveError::ForeignBuffer);
         }
-        if self.message.is_some_and(|message| message.chunked != chunked) {
+        let is_mixed = self.message.is_some_and(|message| message.chunked != chunked);
+        if is_mixed && self.end.is_none() {
             return Err(ReceiveError::MixedModes);
         }
         self.release_current(input);
@@ -229,6 +231,13 @@ impl<R: Role> Receiver<R> {
             self.owes_reply = true;
             error.into()
         })
+    }
+
+    /// Lends nothing any more.
+    pub(super) fn release(&mut self, input: &mut ReadBuffer) {
+        if self.buffer == Some(input.id()) {
+            self.release_current(input);
+        }
     }
 
     fn release_current(&mut self, input: &mut ReadBuffer) {

@@ -20,6 +20,7 @@ pub struct Sender<R> {
     /// The kind of the message that is being sent in fragments.
     message: Option<Kind>,
     sent_close: Option<SentClose>,
+    transport_ended: bool,
     close_deadline: Deadline,
     pongs: Pongs,
 }
@@ -49,6 +50,7 @@ impl<R: Role> Sender<R> {
             close_timeout: config.close_timeout,
             message: None,
             sent_close: None,
+            transport_ended: false,
             close_deadline: Deadline::Unset,
             pongs: Pongs::default(),
         }
@@ -285,9 +287,16 @@ impl<R: Role> Sender<R> {
         }
     }
 
+    /// Nothing more can be sent, for want of a transport.
+    pub(super) fn transport_ended(&mut self) {
+        self.transport_ended = true;
+    }
+
     fn check_open(&self) -> Result<(), SendError> {
-        // §5.5.1: no frame of the application's follows a Close.
-        if self.sent_close.is_some() { Err(SendError::Closed) } else { Ok(()) }
+        // §5.5.1: no frame of the application's follows a Close; §6.1: none leaves a connection
+        // that is not open.
+        let is_open = self.sent_close.is_none() && !self.transport_ended;
+        if is_open { Ok(()) } else { Err(SendError::Closed) }
     }
 
     fn check_queue(&self, output: &WriteBuffer) -> Result<(), SendError> {

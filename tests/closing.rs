@@ -1,0 +1,319 @@
+//! How a connection ends, as data and in time (RFC 6455 §7).
+//!
+//! Which bytes open and close the handshake, `tests/vectors/closing.txt` says.
+#![cfg(feature = "std")]
+
+mod endpoint;
+
+use core::time::Duration;
+use endpoint::*;
+use sansocket::{
+    Cause, CloseCode, Closed, Config, Due, FrameError, Initiator, Progress, ProtocolError, Role,
+    SendError, Server, State, TransportEnd,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What the peer's Close says in these tests.
+fn close(code: u16, reason: &str) -> Vec<u8> {
+    frame::<Server>(CLOSE, &[&code.to_be_bytes(), reason.as_bytes()].concat())
+}
+
+/// The parts of `Closed`, to be compared.
+fn parts(closed: &Closed) -> (u16, &str, Initiator, bool, Cause) {
+    let Closed { code, reason, initiator, clean, cause, .. } = closed;
+    (code.number(), reason, *initiator, *clean, *cause)
+}
+
+#[test]
+fn clean_by_the_peer() {
+    let mut end = server(Config::default());
+    end.fill(&close(4000, "done"));
+    assert!(end.messages().unwrap().is_empty());
+    assert_eq!(end.connection.state(), State::Closed);
+    assert_eq!(end.written(), [0x88, 2, 0x0f, 0xa0]);
+    let closed = end.transport_ended(TransportEnd::Eof);
+    let expected = (4000, "done", Initiator::Peer, true, Cause::ClosingHandshake);
+    assert_eq!(parts(&closed), expected);
+}
+
+#[test]
+fn clean_by_this_end() {
+    let mut end = server(Config::default());
+    end.connection.close(CloseCode::GOING_AWAY, "bye", &mut end.output).unwrap();
+    assert_eq!(end.connection.state(), State::CloseSent);
+    end.written();
+    end.fill(&close(1001, ""));
+    assert!(end.messages().unwrap().is_empty());
+    assert_eq!(end.connection.state(), State::Closed);
+    // §5.5.1: what answers a Close is not answered.
+    assert!(end.output.is_empty());
+    let closed = end.transport_ended(TransportEnd::Eof);
+    assert_eq!(parts(&closed), (1001, "", Initiator::Local, true, Cause::ClosingHandshake));
+}
+
+/// §7.1.5: each end has the code and the reason of the other.
+#[test]
+fn clean_by_both_at_once() {
+    let (mut server, mut client) = (server(Config::default()), client(Config::default()));
+    server.connection.close(CloseCode::new(4001), "server", &mut server.output).unwrap();
+    client.connection.close(CloseCode::new(4002), "client", &mut client.output).unwrap();
+    let (from_server, from_client) = (server.written(), client.written());
+    server.fill(&from_client);
+    client.fill(&from_server);
+    assert!(server.messages().unwrap().is_empty() && client.messages().unwrap().is_empty());
+    assert!(server.output.is_empty() && client.output.is_empty());
+    assert_eq!(
+        parts(&server.transport_ended(TransportEnd::Eof)),
+        (4002, "client", Initiator::Local, true, Cause::ClosingHandshake)
+    );
+    assert_eq!(
+        parts(&client.transport_ended(TransportEnd::Eof)),
+        (4001, "server", Initiator::Local, true, Cause::ClosingHandshake)
+    );
+}
+
+/// §7.1.4: the handshake was completed, so what the transport does then changes nothing.
+#[test]
+fn clean_however_the_transport_ends_after_both_closes() {
+    let ends = [
+        TransportEnd::Eof,
+        TransportEnd::Reset,
+        TransportEnd::TlsTruncated,
+        TransportEnd::Timeout,
+        TransportEnd::Dropped,
+    ];
+    for how in ends {
+        let mut end = server(Config::default());
+        end.fill(&close(1000, ""));
+        end.messages().unwrap();
+        end.written();
+        let expected = (1000, "", Initiator::Peer, true, Cause::ClosingHandshake);
+        assert_eq!(parts(&end.transport_ended(how)), expected);
+    }
+}
+
+#[test]
+fn failed_for_what_the_peer_did() {
+    let mut end = server(Config::default());
+    end.fill(&[0x83]);
+    let error = end.messages().unwrap_err();
+    assert_eq!(error, ProtocolError::Frame(FrameError::ReservedOpCode(3)).into());
+    assert_eq!(end.connection.state(), State::Closed);
+    assert_eq!(end.written(), [0x88, 2, 0x03, 0xea]);
+    let cause = Cause::Protocol(ProtocolError::Frame(FrameError::ReservedOpCode(3)));
+    let closed = end.transport_ended(TransportEnd::Eof);
+    assert_eq!(parts(&closed), (1006, "", Initiator::Local, false, cause));
+}
+
+/// A Close that may not be is no Close: its code and reason are not taken for the connection's.
+#[test]
+fn failed_for_a_bad_close() {
+    let mut end = server(Config::default());
+    end.fill(&close(1005, "none"));
+    end.messages().unwrap_err();
+    let closed = end.transport_ended(TransportEnd::Eof);
+    assert_eq!((closed.code, closed.reason.as_str()), (CloseCode::ABNORMAL, ""));
+    assert!(!closed.clean && matches!(closed.cause, Cause::Protocol(_)));
+}
+
+#[test]
+fn lost_without_a_close() {
+    for how in [TransportEnd::Eof, TransportEnd::Reset, TransportEnd::TlsTruncated] {
+        let mut end = client(Config::default());
+        end.fill(b"\x81\x05Hel");
+        assert!(end.messages().unwrap().is_empty());
+        let closed = end.transport_ended(how);
+        let expected = (1006, "", Initiator::Transport, false, Cause::Transport(how));
+        assert_eq!(parts(&closed), expected);
+        assert_eq!(end.connection.state(), State::Closed);
+    }
+}
+
+#[test]
+fn lost_after_this_ends_close() {
+    for how in [TransportEnd::Eof, TransportEnd::Reset, TransportEnd::Timeout] {
+        let mut end = client(Config::default());
+        end.connection.close(CloseCode::NORMAL, "", &mut end.output).unwrap();
+        end.written();
+        let expected = (1006, "", Initiator::Local, false, Cause::Transport(how));
+        assert_eq!(parts(&end.transport_ended(how)), expected);
+    }
+}
+
+#[test]
+fn how_the_transport_ended_stays_as_first_told() {
+    let mut end = server(Config::default());
+    let first = end.transport_ended(TransportEnd::Reset);
+    assert_eq!(end.transport_ended(TransportEnd::Eof), first);
+    assert_eq!(first.cause, Cause::Transport(TransportEnd::Reset));
+}
+
+/// What was not advanced through before the end is not received after it.
+#[test]
+fn nothing_is_received_or_sent_after_the_transport_ended() {
+    let mut end = server(Config::default());
+    end.fill(&frame::<Server>(TEXT, b"one"));
+    end.fill(&frame::<Server>(PING, b"two"));
+    assert_eq!(end.advance(), Ok(Progress::Event));
+    end.transport_ended(TransportEnd::Eof);
+    for _ in 0..2 {
+        assert_eq!(end.advance(), Ok(Progress::Ended));
+        assert_eq!(end.event(), None, "the event of the last advance, which found none");
+        assert_eq!(end.advance_chunk(), Ok(Progress::Ended));
+        assert_eq!(end.connection.chunk(&end.input), None);
+    }
+    let output = &mut end.output;
+    assert_eq!(end.connection.send_text("late", output), Err(SendError::Closed));
+    assert_eq!(end.connection.ping(b"", output), Err(SendError::Closed));
+    assert_eq!(end.connection.close(CloseCode::NORMAL, "", output), Err(SendError::Closed));
+    assert!(output.is_empty());
+}
+
+#[test]
+fn the_same_error_at_each_later_advance() {
+    fn check<R: Role>(mut end: Endpoint<R>, input: &[u8], code: u16) {
+        end.fill(input);
+        let error = end.messages().unwrap_err();
+        let close = end.written();
+        assert!(!close.is_empty());
+        for more in [&[][..], &frame::<R>(TEXT, b"good"), &[0xff; 20], &frame::<R>(CLOSE, b"")] {
+            end.fill(more);
+            assert_eq!(end.advance(), Err(error));
+            assert_eq!(end.event(), None);
+            assert_eq!(end.advance_chunk(), Err(error), "in the other mode too");
+            assert!(end.output.is_empty(), "the Close goes out once");
+        }
+        end.transport_ended(TransportEnd::Eof);
+        assert_eq!(end.advance(), Err(error));
+        let code = CloseCode::new(code);
+        assert!(matches!(error, sansocket::ReceiveError::Protocol(e) if e.close_code() == code));
+    }
+    let default = Config::default();
+    check(server(default), &[0x83], 1002);
+    check(server(default), &frame::<Server>(TEXT, &[0xff]), 1007);
+    check(client(default), &[0x81, 0x80, 0, 0, 0, 0], 1002);
+    // Amid a message too.
+    let unfinished = frame::<Server>(TEXT_START, b"a");
+    check(server(default), &[&unfinished[..], &frame::<Server>(TEXT, b"b")].concat(), 1002);
+    check(server(default), &[&unfinished[..], &frame::<Server>(LAST, &[0x80])].concat(), 1007);
+}
+
+/// The peer may close amid a message; the connection is closed then for both ways to receive.
+#[test]
+fn ended_amid_a_message_is_ended_in_both_modes() {
+    let mut end = server(Config::default());
+    end.fill(&frame::<Server>(TEXT_START, b"a"));
+    end.fill(&close(1000, ""));
+    assert_eq!(end.advance(), Ok(Progress::Event));
+    assert_eq!(end.advance(), Ok(Progress::Ended));
+    assert_eq!(end.advance_chunk(), Ok(Progress::Ended));
+    assert_eq!(end.advance(), Ok(Progress::Ended));
+}
+
+#[test]
+fn bytes_behind_the_close_stay_in_the_buffer() {
+    let mut end = server(Config::default());
+    end.fill(&close(1000, "ok"));
+    end.fill(b"what follows");
+    assert!(end.messages().unwrap().is_empty());
+    assert_eq!(end.input.unread(), b"what follows");
+}
+
+mod deadlines {
+    use super::*;
+
+    /// Ways in which this end comes to send its Close.
+    fn closings() -> [fn(&mut Endpoint<Server>); 3] {
+        [
+            |end| end.connection.close(CloseCode::NORMAL, "", &mut end.output).unwrap(),
+            |end| {
+                end.fill(&close(1000, ""));
+                end.messages().unwrap();
+            },
+            |end| {
+                end.fill(&[0x83]);
+                end.messages().unwrap_err();
+            },
+        ]
+    }
+
+    #[test]
+    fn there_is_none_while_the_connection_is_open() {
+        let mut end = server(Config::default());
+        for seconds in [0, 1, 1_000_000] {
+            assert_eq!(end.connection.next_deadline(), None);
+            assert_eq!(end.connection.pass_deadline(seconds * SECOND), Due::Nothing);
+        }
+    }
+
+    #[test]
+    fn closing_has_one_however_it_came_about() {
+        for closing in closings() {
+            let mut end = server(Config::default().close_timeout(3 * SECOND));
+            end.connection.pass_deadline(50 * SECOND);
+            closing(&mut end);
+            // There was no clock when the Close was sent: the time is asked for first.
+            assert_eq!(end.connection.next_deadline(), Some(Duration::ZERO));
+            assert_eq!(end.connection.pass_deadline(100 * SECOND), Due::Nothing);
+            for early in [100, 101, 102] {
+                assert_eq!(end.connection.next_deadline(), Some(103 * SECOND));
+                assert_eq!(end.connection.pass_deadline(early * SECOND), Due::Nothing);
+            }
+            assert_eq!(end.connection.pass_deadline(103 * SECOND), Due::CloseTimeout);
+            assert_eq!(end.connection.next_deadline(), None);
+        }
+    }
+
+    /// A clock may be late, or told twice, or step back: only what it says counts.
+    #[test]
+    fn they_are_functions_of_the_time_told() {
+        let mut end = server(Config::default().close_timeout(3 * SECOND));
+        closings()[0](&mut end);
+        end.connection.pass_deadline(10 * SECOND);
+        assert_eq!(end.connection.pass_deadline(5 * SECOND), Due::Nothing);
+        assert_eq!(end.connection.next_deadline(), Some(13 * SECOND));
+        assert_eq!(end.connection.pass_deadline(1000 * SECOND), Due::CloseTimeout);
+        assert_eq!(end.connection.pass_deadline(1000 * SECOND), Due::CloseTimeout);
+    }
+
+    /// The peer's Close, a fault of the peer's, a second attempt: none of them gives more time.
+    #[test]
+    fn what_happens_later_does_not_move_it() {
+        let mut end = server(Config::default().close_timeout(3 * SECOND));
+        closings()[0](&mut end);
+        end.connection.pass_deadline(10 * SECOND);
+        end.fill(&frame::<Server>(TEXT, b"still served"));
+        end.fill(&frame::<Server>(PING, b""));
+        assert_eq!(end.messages().unwrap().len(), 1);
+        assert!(end.connection.close(CloseCode::NORMAL, "", &mut end.output).is_err());
+        end.fill(&close(1000, ""));
+        assert!(end.messages().unwrap().is_empty());
+        assert_eq!(end.connection.next_deadline(), Some(13 * SECOND));
+    }
+
+    #[test]
+    fn no_length_of_time_is_too_long_or_too_short() {
+        let mut end = server(Config::default().close_timeout(Duration::MAX));
+        closings()[0](&mut end);
+        assert_eq!(end.connection.pass_deadline(SECOND), Due::Nothing);
+        assert_eq!(end.connection.next_deadline(), Some(Duration::MAX));
+
+        let mut end = server(Config::default().close_timeout(Duration::ZERO));
+        closings()[0](&mut end);
+        end.connection.pass_deadline(SECOND);
+        assert_eq!(end.connection.pass_deadline(SECOND), Due::CloseTimeout);
+    }
+
+    #[test]
+    fn a_timeout_is_told_as_the_end_it_is() {
+        let mut end = server(Config::default());
+        closings()[0](&mut end);
+        end.written();
+        end.connection.pass_deadline(Duration::ZERO);
+        assert_eq!(end.connection.pass_deadline(60 * SECOND), Due::CloseTimeout);
+        let closed = end.transport_ended(TransportEnd::Timeout);
+        let cause = Cause::Transport(TransportEnd::Timeout);
+        assert_eq!(parts(&closed), (1006, "", Initiator::Local, false, cause));
+    }
+}

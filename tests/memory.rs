@@ -1,0 +1,298 @@
+//! What a peer can make this end hold: memory follows the bytes received and the limits, never
+//! what a header promises or how many frames come (RFC 6455 §10.4).
+#![cfg(feature = "std")]
+
+mod endpoint;
+
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    cell::Cell,
+};
+use endpoint::*;
+use sansocket::{Config, Event, Limits, Message, Progress, ProtocolError, Role, Server};
+use std::alloc::System;
+
+/// Counts what each thread, thus each test, allocates.
+struct Counting;
+
+#[derive(Clone, Copy)]
+struct Counts {
+    allocations: u64,
+    live: isize,
+    peak: isize,
+}
+
+thread_local! {
+    static COUNTS: Cell<Counts> = const { Cell::new(Counts { allocations: 0, live: 0, peak: 0 }) };
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn count(bytes: isize) {
+    // At the end of a thread its counts may be gone already.
+    let _ = COUNTS.try_with(|counts| {
+        let mut now = counts.get();
+        now.allocations += u64::from(bytes > 0);
+        now.live += bytes;
+        now.peak = now.peak.max(now.live);
+        counts.set(now);
+    });
+}
+
+// SAFETY: all is left to the system's allocator; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        // SAFETY: the caller keeps to what `GlobalAlloc` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-(layout.size() as isize));
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // Both blocks may be there for a moment.
+        count(size as isize);
+        count(-(layout.size() as isize));
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+/// How many bytes more than before were held at once while `action` ran, and in how many
+/// allocations.
+fn measure<T>(action: impl FnOnce() -> T) -> (T, usize, u64) {
+    let before = COUNTS.get();
+    COUNTS.set(Counts { peak: before.live, ..before });
+    let result = action();
+    let after = COUNTS.get();
+    let peak = usize::try_from(after.peak - before.live).unwrap();
+    (result, peak, after.allocations - before.allocations)
+}
+
+/// What a connection may hold that has nothing to keep: the least read buffer, and small change.
+const SMALL: usize = 8 * 1024;
+
+fn no_limits() -> Config {
+    let limits = Limits::default().message(u64::MAX).fragments(u32::MAX);
+    Config::default().limits(limits)
+}
+
+#[test]
+fn the_measure_measures() {
+    let (data, peak, allocations) = measure(|| vec![1_u8; 100_000]);
+    assert_eq!((data.len(), peak, allocations), (100_000, 100_000, 1));
+    let ((), peak, _) = measure(|| drop(data));
+    assert_eq!(peak, 0);
+}
+
+#[test]
+fn a_header_that_promises_all_there_is_allocates_nothing() {
+    fn check<R: Role>(mut end: Endpoint<R>, len: u64, fragment: bool) {
+        let start = if fragment { frame::<R>(BINARY_START, b"x") } else { Vec::new() };
+        let first_byte = if fragment { LAST } else { BINARY };
+        let (result, peak, _) = measure(|| {
+            end.fill(&start);
+            end.fill(&header::<R>(first_byte, len));
+            end.fill(&[0; 100]);
+            let result = end.messages();
+            // What the transport is lent follows the same rule.
+            assert!(end.input.spare(1).len() <= SMALL);
+            result
+        });
+        assert_eq!(result, Ok(Vec::new()));
+        assert!(peak <= SMALL, "{peak} bytes for a promise of {len}");
+    }
+    for len in [1 << 20, u64::from(u32::MAX), 1 << 32, 1 << 53, (1 << 63) - 1] {
+        for fragment in [false, true] {
+            check(server(no_limits()), len, fragment);
+            check(client(no_limits()), len, fragment);
+        }
+    }
+}
+
+#[test]
+fn memory_is_at_most_some_times_what_was_received() {
+    let mut end = server(no_limits());
+    end.fill(&header::<Server>(BINARY, (1 << 63) - 1));
+    let piece = vec![7; 10_000];
+    for count in 1..200 {
+        let (_, peak, _) = measure(|| {
+            end.fill(&piece);
+            end.messages().unwrap();
+        });
+        // While the buffer moves to one twice as large, both are there.
+        let received = count * piece.len();
+        assert!(peak <= 2 * received + SMALL, "{peak} more bytes at {received} received");
+        assert!(end.input.capacity() <= 2 * received + SMALL);
+    }
+}
+
+#[test]
+fn frames_and_messages_beyond_their_limit_cost_nothing() {
+    let (error, peak, _) = measure(|| {
+        let mut end = server(Config::default());
+        end.fill(&header::<Server>(BINARY, (1 << 63) - 1));
+        let error = end.messages().unwrap_err();
+        end.output.consume(usize::MAX);
+        error
+    });
+    let limit = Limits::default().frame;
+    let expected = ProtocolError::FrameTooLarge { len: (1 << 63) - 1, limit };
+    assert_eq!(error, expected.into());
+    assert!(peak <= SMALL, "{peak}");
+}
+
+/// How many frames a flood has.
+const FLOOD: u32 = 10_000_000;
+
+/// Feeds `count` equal frames after `start`, many to a read.
+fn flood<R: Role>(
+    end: &mut Endpoint<R>,
+    start: &[u8],
+    one: &[u8],
+    count: u32,
+) -> Result<(), ProtocolError> {
+    const AT_ONCE: u32 = 1000;
+    let many = one.repeat(AT_ONCE as usize);
+    end.fill(start);
+    for _ in 0..count / AT_ONCE {
+        end.fill(&many);
+        loop {
+            match end.advance() {
+                Ok(Progress::Event) => end.output.consume(usize::MAX),
+                Ok(Progress::NeedsInput) => break,
+                Ok(Progress::Ended) => panic!("ended"),
+                Err(sansocket::ReceiveError::Protocol(error)) => return Err(error),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_flood_of_fragments_meets_the_limit() {
+    fn check<R: Role>(mut end: Endpoint<R>, payload: &[u8]) {
+        let limit = Limits::default().fragments;
+        let (start, one) = (frame::<R>(BINARY_START, b""), frame::<R>(MORE, payload));
+        let (result, peak, _) = measure(|| flood(&mut end, &start, &one, FLOOD));
+        assert_eq!(result, Err(ProtocolError::TooManyFragments { limit }));
+        let most = 4 * payload.len() * limit as usize + 4 * one.len() * 1000 + SMALL;
+        assert!(peak <= most, "{peak} bytes");
+    }
+    for payload in [&b""[..], b"x"] {
+        check(server(Config::default()), payload);
+        check(client(Config::default()), payload);
+    }
+}
+
+#[test]
+fn a_flood_of_empty_fragments_takes_constant_memory() {
+    fn check<R: Role>(mut end: Endpoint<R>) {
+        let (start, one) = (frame::<R>(TEXT_START, b""), frame::<R>(MORE, b""));
+        let (result, peak, _) = measure(|| flood(&mut end, &start, &one, FLOOD));
+        assert_eq!(result, Ok(()));
+        assert!(peak <= 4 * one.len() * 1000 + SMALL, "{peak} bytes");
+    }
+    check(server(no_limits()));
+    check(client(no_limits()));
+}
+
+/// Their payload is all that is kept of them, so their sum, which the limit of the message bounds.
+#[test]
+fn a_flood_of_fragments_of_one_byte_takes_what_their_payload_takes() {
+    fn check<R: Role>(mut end: Endpoint<R>) {
+        let (start, one) = (frame::<R>(TEXT_START, b""), frame::<R>(MORE, b"x"));
+        let (result, peak, _) = measure(|| flood(&mut end, &start, &one, FLOOD));
+        assert_eq!(result, Ok(()));
+        // Twice that at most, and the half of it that is left when it moves.
+        assert!(peak <= 3 * FLOOD as usize + 4 * one.len() * 1000 + SMALL, "{peak} bytes");
+        end.fill(&frame::<R>(LAST, b"."));
+        assert_eq!(end.advance(), Ok(Progress::Event));
+        let Some(Event::Text(text)) = end.event() else { panic!("no text") };
+        assert_eq!(text.len(), FLOOD as usize + 1);
+    }
+    check(server(no_limits()));
+    check(client(no_limits()));
+}
+
+#[test]
+fn a_flood_of_unsolicited_pongs_takes_constant_memory() {
+    fn check<R: Role>(mut end: Endpoint<R>) {
+        let one = frame::<R>(PONG, b"unasked");
+        let (result, peak, _) = measure(|| flood(&mut end, &[], &one, 1_000_000));
+        assert_eq!(result, Ok(()));
+        assert!(end.output.is_empty() && end.output.capacity() == 0);
+        assert!(peak <= 4 * one.len() * 1000 + SMALL, "{peak} bytes");
+    }
+    check(server(Config::default()));
+    check(client(Config::default()));
+}
+
+#[test]
+fn an_echo_on_the_borrowed_path_allocates_nothing_once_warm() {
+    fn check<R: Role>(mut end: Endpoint<R>, payload: &[u8]) {
+        let one = [
+            frame::<R>(BINARY, payload),
+            frame::<R>(TEXT, payload),
+            frame::<R>(TEXT_START, &payload[..payload.len() / 2]),
+            frame::<R>(PONG, b"amid"),
+            frame::<R>(LAST, &payload[payload.len() / 2..]),
+        ]
+        .concat();
+        let mut echo = || {
+            end.input.extend_from_slice(&one);
+            let mut count = 0;
+            while end.connection.advance(&mut end.input, &mut end.output) == Ok(Progress::Event) {
+                match end.connection.event(&end.input) {
+                    Some(Event::Text(text)) => end.connection.send_text(text, &mut end.output),
+                    Some(Event::Binary(data)) => end.connection.send_binary(data, &mut end.output),
+                    _ => continue,
+                }
+                .unwrap();
+                count += 1;
+                end.output.consume(usize::MAX);
+            }
+            assert_eq!(count, 3);
+        };
+        for _ in 0..10 {
+            echo();
+        }
+        let ((), _, allocations) = measure(|| (0..100).for_each(|_| echo()));
+        assert_eq!(allocations, 0, "for {} bytes", payload.len());
+    }
+    for len in [0, 1, 16, 125, 126, 1000, 16_000] {
+        check(server(Config::default()), &vec![b'a'; len]);
+        check(client(Config::default()), &vec![b'a'; len]);
+    }
+}
+
+/// A small message that is made owned does not pin the buffer that it came in.
+#[test]
+fn owned_messages_hold_about_what_they_are() {
+    for len in [1, 100, 5_000, 70_000, 300_000] {
+        let mut end = server(Config::default());
+        end.fill(&frame::<Server>(BINARY, &vec![1; 400_000]));
+        end.messages().unwrap();
+        end.fill(&frame::<Server>(BINARY, &vec![2; len]));
+        assert_eq!(end.advance(), Ok(Progress::Event));
+        let before = COUNTS.get().live;
+        let message = end.connection.take_message(&mut end.input).unwrap();
+        assert_eq!(message, Message::binary(vec![2; len]));
+        drop(end);
+        let held = COUNTS.get().live - before;
+        // Dropping the endpoint can only have lowered it; what is left is the message's.
+        assert!(held <= 2 * len as isize + SMALL as isize, "{held} bytes for {len}");
+    }
+}

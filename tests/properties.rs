@@ -1,0 +1,483 @@
+//! What holds for any messages, any fragments and any way in which bytes come and go.
+#![cfg(feature = "std")]
+
+mod endpoint;
+mod runner;
+
+use bytes::Bytes;
+use endpoint::*;
+use proptest::{collection::vec, prelude::*, sample::Index};
+use runner::{
+    check::check,
+    format::{Action, Ending, Seen, Step, Vector},
+    scenario::Scenario,
+};
+use sansocket::{
+    CloseCode, Config, Event, Kind, Limits, Message, PreparedMessage, Progress, ReadBuffer, Role,
+    WriteBuffer, apply_mask,
+};
+
+/// Something that one end sends.
+#[derive(Clone, Debug)]
+enum Sending {
+    Whole(Message, Sender),
+    /// In frames of these lengths, and of what is left; with a ping after each if it says so.
+    Fragments(Message, Vec<usize>, bool),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+}
+
+/// Which method sends it.
+#[derive(Clone, Copy, Debug)]
+enum Sender {
+    Borrowed,
+    Shared,
+    Prepared,
+    HeaderFirst,
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    // Lengths about the forms of the length field and the sizes at which buffers change their ways.
+    let len = prop_oneof![
+        4 => 0_usize..300,
+        1 => 4_000_usize..9_000,
+        1 => 60_000_usize..140_000,
+    ];
+    let text = prop_oneof![any::<String>(), Just("a".to_owned()), Just("🌍é, ".to_owned())];
+    prop_oneof![
+        (len.clone(), any::<u8>()).prop_map(|(len, first)| {
+            let data: Vec<_> = (0..len).map(|at| (at as u8).wrapping_mul(31) ^ first).collect();
+            Message::binary(data)
+        }),
+        (len, text).prop_map(|(len, unit)| {
+            let count = len.checked_div(unit.len()).unwrap_or(0);
+            Message::text(unit.repeat(count + usize::from(len % 2 == 0)))
+        }),
+    ]
+}
+
+fn sending() -> impl Strategy<Value = Sending> {
+    let sender = prop_oneof![
+        Just(Sender::Borrowed),
+        Just(Sender::Shared),
+        Just(Sender::Prepared),
+        Just(Sender::HeaderFirst)
+    ];
+    let lengths = vec(prop_oneof![Just(0), 1_usize..10, 1_usize..5_000], 1..6);
+    prop_oneof![
+        3 => (message(), sender).prop_map(|(message, sender)| Sending::Whole(message, sender)),
+        3 => (message(), lengths, any::<bool>())
+            .prop_map(|(message, lengths, pings)| Sending::Fragments(message, lengths, pings)),
+        1 => vec(any::<u8>(), 0..=125).prop_map(Sending::Ping),
+        1 => vec(any::<u8>(), 0..=125).prop_map(Sending::Pong),
+    ]
+}
+
+/// Sends it, and notes what the other end is to see.
+fn send<R: Role>(end: &mut Endpoint<R>, sending: &Sending, expected: &mut Vec<Seen>) {
+    let (connection, output) = (&mut end.connection, &mut end.output);
+    match sending {
+        Sending::Whole(message, sender) => {
+            match (sender, message) {
+                (Sender::Borrowed, Message::Text(text)) => connection.send_text(text, output),
+                (Sender::Borrowed, Message::Binary(data)) => connection.send_binary(data, output),
+                (Sender::Shared, message) => connection.send(message, output),
+                (Sender::Prepared, message) => {
+                    connection.send_prepared(&PreparedMessage::new(message.clone()), output)
+                }
+                (Sender::HeaderFirst, message) => {
+                    send_frame(end, message.kind(), message.as_bytes(), true);
+                    Ok(())
+                }
+            }
+            .unwrap();
+            expected.push(seen_message(message));
+        }
+        Sending::Fragments(message, lengths, pings) => {
+            let mut rest = message.as_bytes();
+            for len in lengths {
+                let (front, back) = rest.split_at((*len).min(rest.len()));
+                send_frame(end, message.kind(), front, false);
+                if *pings {
+                    let payload = (*len as u64).to_le_bytes();
+                    end.connection.ping(&payload, &mut end.output).unwrap();
+                    expected.push(Seen::Ping(payload.into()));
+                }
+                rest = back;
+            }
+            send_frame(end, message.kind(), rest, true);
+            expected.push(seen_message(message));
+        }
+        Sending::Ping(payload) => {
+            connection.ping(payload, output).unwrap();
+            expected.push(Seen::Ping(payload.clone()));
+        }
+        Sending::Pong(payload) => {
+            connection.pong(payload, output).unwrap();
+            expected.push(Seen::Pong(payload.clone()));
+        }
+    }
+}
+
+/// Sends a frame whose payload is put behind its header by hand, cut wherever it is.
+fn send_frame<R: Role>(end: &mut Endpoint<R>, kind: Kind, payload: &[u8], fin: bool) {
+    let len = payload.len() as u64;
+    let key = end.connection.start_frame(kind, len, fin, &mut end.output).unwrap();
+    let mut payload = payload.to_vec();
+    assert_eq!(key.is_some(), R::MASKS);
+    if let Some(key) = key {
+        apply_mask(&mut payload, key, 0);
+    }
+    end.output.extend_from_slice(&payload);
+}
+
+fn seen_message(message: &Message) -> Seen {
+    match message {
+        Message::Text(text) => Seen::Text(text.as_str().into()),
+        Message::Binary(data) => Seen::Binary(data.to_vec()),
+    }
+}
+
+fn seen(event: Event<'_>) -> Seen {
+    match event {
+        Event::Text(text) => Seen::Text(text.into()),
+        Event::Binary(data) => Seen::Binary(data.into()),
+        Event::Ping(data) => Seen::Ping(data.into()),
+        Event::Pong(data) => Seen::Pong(data.into()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// How bytes go from one end to the other.
+#[derive(Clone, Debug)]
+struct Wire {
+    /// How many bytes each write takes, over and over.
+    writes: Vec<usize>,
+    /// How much room each read asks for, over and over.
+    rooms: Vec<usize>,
+    /// Memory that is leased to an empty read buffer; none if 0.
+    lease: usize,
+}
+
+fn wire() -> impl Strategy<Value = Wire> {
+    let size = || prop_oneof![2 => 1_usize..20, 1 => 1_usize..5_000, 2 => 5_000_usize..300_000];
+    let lease = prop_oneof![Just(0_usize), 1_usize..100, Just(4096_usize), Just(65_536_usize)];
+    (vec(size(), 1..8), vec(size(), 1..4), lease).prop_map(|(writes, rooms, lease)| Wire {
+        writes,
+        rooms,
+        lease,
+    })
+}
+
+/// How the receiving end looks at what comes.
+#[derive(Clone, Copy, Debug)]
+enum Look {
+    Borrowed,
+    Owned,
+    Chunks,
+}
+
+fn exchange<A: Role, B: Role>(
+    mut from: Endpoint<A>,
+    mut to: Endpoint<B>,
+    sendings: &[Sending],
+    wire: &Wire,
+    look: Look,
+) {
+    let mut expected = Vec::new();
+    for sending in sendings {
+        send(&mut from, sending, &mut expected);
+    }
+    // Much is not sent byte by byte, for the time that takes.
+    let least = from.output.len() / 500;
+    let (mut received, mut answers) = (Vec::new(), Vec::new());
+    let mut joined: Option<Seen> = None;
+    let mut rooms = wire.rooms.iter().cycle();
+    let mut writes = wire.writes.iter().cycle();
+    while !from.output.is_empty() {
+        let before = from.output.len();
+        let count = carry(
+            &mut from.output,
+            &mut to.input,
+            least.max(*writes.next().unwrap()),
+            *rooms.next().unwrap(),
+            wire,
+        );
+        assert!(count > 0);
+        assert_eq!(from.output.len(), before - count);
+        loop {
+            let progress = match look {
+                Look::Chunks => to.advance_chunk(),
+                _ => to.advance(),
+            };
+            match progress.unwrap() {
+                Progress::Event => {}
+                Progress::NeedsInput => break,
+                Progress::Ended => panic!("ended"),
+            }
+            // The answers go back at once, so none of them is left out.
+            from.input.extend_from_slice(&to.written());
+            while from.advance().unwrap() == Progress::Event {
+                answers.push(seen(from.event().unwrap()));
+            }
+            match look {
+                Look::Borrowed => received.push(seen(to.event().unwrap())),
+                Look::Owned => {
+                    let borrowed = seen(to.event().unwrap());
+                    if let Some(message) = to.connection.take_message(&mut to.input) {
+                        assert_eq!(seen_message(&message), borrowed);
+                        assert!(to.event().is_none());
+                    }
+                    received.push(borrowed);
+                }
+                Look::Chunks => {
+                    let chunk = to.connection.chunk(&to.input).unwrap();
+                    let is_control = matches!(chunk.event, Event::Ping(_) | Event::Pong(_));
+                    // A piece of a message is no event by itself.
+                    assert_eq!(to.event(), is_control.then_some(chunk.event));
+                    let piece = match (joined.take_if(|_| !is_control), seen(chunk.event)) {
+                        (Some(Seen::Text(front)), Seen::Text(text)) => Seen::Text(front + &text),
+                        (Some(Seen::Binary(front)), Seen::Binary(data)) => {
+                            Seen::Binary([front, data].concat())
+                        }
+                        (None, piece) => {
+                            assert!(chunk.first);
+                            piece
+                        }
+                        (front, piece) => panic!("{piece:?} after {front:?}"),
+                    };
+                    if chunk.last {
+                        received.push(piece);
+                    } else {
+                        joined = Some(piece);
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(received, expected);
+    let pings = expected.into_iter().filter_map(|seen| match seen {
+        Seen::Ping(payload) => Some(Seen::Pong(payload)),
+        _ => None,
+    });
+    assert!(answers.into_iter().eq(pings), "pongs are not the answers to the pings");
+    assert!(to.input.is_drained() && to.output.is_empty());
+}
+
+/// Writes at most `count` bytes of what waits, gathered from as many pieces as there are, and reads
+/// them into room of at least `room` bytes.
+fn carry(
+    output: &mut WriteBuffer,
+    input: &mut ReadBuffer,
+    count: usize,
+    room: usize,
+    wire: &Wire,
+) -> usize {
+    if wire.lease > 0 && input.is_drained() {
+        input.take().unwrap();
+        input.lease(vec![0xff; wire.lease]).unwrap();
+    }
+    let spare = input.spare(room);
+    assert!(spare.len() >= room);
+    let mut slices = [&[][..]; 7];
+    let used = output.slices(&mut slices);
+    let mut filled = 0;
+    for slice in &slices[..used] {
+        let taken = slice.len().min(spare.len() - filled).min(count - filled);
+        spare[filled..filled + taken].copy_from_slice(&slice[..taken]);
+        filled += taken;
+    }
+    input.filled(filled);
+    output.consume(filled);
+    filled
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn what_is_sent_is_what_is_received(
+        sendings in vec(sending(), 1..8),
+        wire in wire(),
+        look in prop_oneof![Just(Look::Borrowed), Just(Look::Owned), Just(Look::Chunks)],
+        fragment_size in prop_oneof![Just(0_usize), 1_usize..2000, Just(65_536_usize)],
+        from_server: bool,
+    ) {
+        let limits = Limits::default().queued_output(usize::MAX);
+        let config = Config::default().limits(limits).fragment_size(fragment_size.max(50));
+        if from_server {
+            exchange(server(config), client(config), &sendings, &wire, look);
+        } else {
+            exchange(client(config), server(config), &sendings, &wire, look);
+        }
+    }
+}
+
+/// One thing done to a write buffer.
+#[derive(Clone, Debug)]
+enum Change {
+    Append(Vec<u8>),
+    Link(Vec<u8>),
+    Consume(usize),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let bytes = || (0_usize..3000, any::<u8>()).prop_map(|(len, byte)| vec![byte; len]);
+    prop_oneof![
+        bytes().prop_map(Change::Append),
+        bytes().prop_map(Change::Link),
+        (0_usize..4000).prop_map(Change::Consume),
+        (100_000_usize..200_000).prop_map(|len| Change::Append(vec![3; len])),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// Whatever is appended, linked and consumed: what waits is what was put in and not taken out.
+    #[test]
+    fn a_write_buffer_is_a_queue(changes in vec(change(), 1..60), places in 1_usize..5) {
+        let mut buffer = WriteBuffer::new();
+        let mut model: Vec<u8> = Vec::new();
+        for change in changes {
+            match change {
+                Change::Append(bytes) => {
+                    buffer.extend_from_slice(&bytes);
+                    model.extend(bytes);
+                }
+                Change::Link(bytes) => {
+                    model.extend(&bytes);
+                    buffer.link(Bytes::from(bytes));
+                }
+                Change::Consume(count) => {
+                    buffer.consume(count);
+                    model.drain(..count.min(model.len()));
+                }
+            }
+            prop_assert_eq!(buffer.len(), model.len());
+            prop_assert_eq!(buffer.is_empty(), model.is_empty());
+            prop_assert!(contents(&buffer) == model);
+            // With too few places it is the front of it.
+            let mut slices = vec![&[][..]; places];
+            let used = buffer.slices(&mut slices);
+            prop_assert!(slices[..used].iter().all(|slice| !slice.is_empty()));
+            prop_assert!(model.starts_with(&slices[..used].concat()));
+            prop_assert!(used == places || slices[..used].concat().len() == model.len());
+            prop_assert!(model.starts_with(buffer.front()));
+        }
+    }
+}
+
+/// A frame that may have anything wrong with it, but mostly has not.
+fn any_frame() -> impl Strategy<Value = (u8, bool, u8, Vec<u8>)> {
+    let first = prop_oneof![
+        8 => prop_oneof![Just(0x01_u8), Just(0x02), Just(0x00), Just(0x80), Just(0x81), Just(0x82)],
+        4 => prop_oneof![Just(0x89_u8), Just(0x8a), Just(0x88)],
+        1 => any::<u8>(),
+    ];
+    let is_masked_right = prop::bool::weighted(0.98);
+    // How the length is written: 0 as it ought to be, 1 and 2 in a longer form, 3 wrong.
+    let form = prop_oneof![40 => Just(0_u8), 1 => 1_u8..4];
+    let payload = prop_oneof![
+        3 => ".{0,12}".prop_map(String::into_bytes),
+        1 => vec(any::<u8>(), 0..6),
+        1 => prop_oneof![Just(vec![0xf0_u8, 0x9f]), Just(vec![0x8c_u8, 0x8d]), Just(vec![0xc3_u8])],
+        1 => vec(b'a'..=b'z', 100..300),
+        1 => (990_u16..5010, ".{0,5}").prop_map(|(code, reason)| {
+            [&code.to_be_bytes()[..], reason.as_bytes()].concat()
+        }),
+    ];
+    (first, is_masked_right, form, payload)
+}
+
+fn bytes_of(frames: Vec<(u8, bool, u8, Vec<u8>)>, is_client: bool) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (first, is_masked_right, form, payload) in frames {
+        let is_masked = is_client != is_masked_right;
+        let mask = u8::from(is_masked) << 7;
+        let len = payload.len() as u64 + u64::from(form == 3);
+        bytes.push(first);
+        match (form, len) {
+            (0 | 3, 0..=125) => bytes.push(mask | len as u8),
+            (2, _) => {
+                bytes.push(mask | 127);
+                bytes.extend(len.to_be_bytes());
+            }
+            _ => {
+                bytes.push(mask | 126);
+                bytes.extend((len as u16).to_be_bytes());
+            }
+        }
+        let key = if is_masked { [len as u8, 0x5a, 0, first] } else { [0; 4] };
+        if is_masked {
+            bytes.extend(key);
+        }
+        bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+    }
+    bytes
+}
+
+fn scenario(
+    is_client: bool,
+    input: Vec<u8>,
+    limits: Option<(u8, u8, u8)>,
+    closes_at: Option<Index>,
+    cuts: &[Index],
+) -> Scenario {
+    let len = input.len();
+    let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(len + 1)).collect();
+    cuts.sort_unstable();
+    cuts.dedup();
+    let mut all = Limits::default();
+    if let Some((frame, message, fragments)) = limits {
+        (all.frame, all.message, all.fragments) = (frame.into(), message.into(), fragments.into());
+    }
+    let closes_at = closes_at.map(|at| at.index(len + 1));
+    let (front, back) = input.split_at(closes_at.unwrap_or(0));
+    let mut steps = vec![Step::Input(front.to_vec())];
+    if closes_at.is_some() {
+        steps.push(Step::Attempt(Action::Close(CloseCode::GOING_AWAY, "bye".into())));
+    }
+    steps.push(Step::Input(back.to_vec()));
+    let vector = Vector {
+        title: String::new(),
+        is_client,
+        mask: [1, 2, 3, 4],
+        limits: all,
+        is_limited: limits.is_some(),
+        fragment_size: 0,
+        is_prompt: false,
+        steps,
+        events: Vec::new(),
+        output: Vec::new(),
+        end: Ending::Open,
+    };
+    Scenario { vector, closes_at, cuts }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn frames_good_and_bad_have_one_outcome(
+        is_client: bool,
+        frames in vec(any_frame(), 1..12),
+        limits in prop::option::weighted(0.3, (any::<u8>(), any::<u8>(), 0_u8..6)),
+        closes_at in prop::option::weighted(0.3, any::<Index>()),
+        cuts in vec(any::<Index>(), 0..20),
+    ) {
+        let input = bytes_of(frames, is_client);
+        check(&scenario(is_client, input, limits, closes_at, &cuts));
+    }
+
+    #[test]
+    fn any_bytes_have_one_outcome(
+        is_client: bool,
+        input in vec(any::<u8>(), 0..60),
+        limits in prop::option::of((any::<u8>(), any::<u8>(), 0_u8..6)),
+        closes_at in prop::option::of(any::<Index>()),
+        cuts in vec(any::<Index>(), 0..10),
+    ) {
+        check(&scenario(is_client, input, limits, closes_at, &cuts));
+    }
+}

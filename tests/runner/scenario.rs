@@ -1,0 +1,113 @@
+//! Scenarios made of any bytes at all, as a fuzzer gives them.
+
+use super::format::{Action, Ending, Step, Vector};
+use sansocket::{CloseCode, Limits};
+
+/// Bytes before the input itself.
+const HEAD: usize = 7;
+
+const CLIENT: u8 = 1;
+const LIMITED: u8 = 2;
+const CLOSES: u8 = 4;
+
+/// A role, limits, input, where it is cut, and maybe a Close of this end's at some point of it.
+pub(crate) struct Scenario {
+    pub(crate) vector: Vector,
+    /// Where this end closes.
+    pub(crate) closes_at: Option<usize>,
+    pub(crate) cuts: Vec<usize>,
+}
+
+impl Scenario {
+    /// Reads a scenario; `None` if there are too few bytes for one.
+    ///
+    /// | byte | meaning |
+    /// |---|---|
+    /// | 0 | bit 0: a client; bit 1: with limits; bit 2: closes |
+    /// | 1, 2, 3 | limits of frame, message and fragments |
+    /// | 4, 5 | where it closes, little-endian |
+    /// | 6 | how the input is cut |
+    /// | 7… | the input |
+    pub(crate) fn read(data: &[u8]) -> Option<Self> {
+        let (head, input) = data.split_first_chunk::<HEAD>()?;
+        let mut limits = Limits::default();
+        let is_limited = head[0] & LIMITED != 0;
+        if is_limited {
+            limits.frame = head[1].into();
+            limits.message = head[2].into();
+            limits.fragments = head[3].into();
+        }
+        let at = usize::from(u16::from_le_bytes([head[4], head[5]])).min(input.len());
+        let closes_at = (head[0] & CLOSES != 0).then_some(at);
+        let steps = match closes_at {
+            None => vec![Step::Input(input.into())],
+            Some(at) => vec![
+                Step::Input(input[..at].into()),
+                Step::Attempt(Action::Close(CloseCode::GOING_AWAY, "bye".into())),
+                Step::Input(input[at..].into()),
+            ],
+        };
+        let vector = Vector {
+            title: String::new(),
+            is_client: head[0] & CLIENT != 0,
+            mask: [0x37, 0xfa, 0x21, 0x3d],
+            limits,
+            is_limited,
+            fragment_size: 0,
+            is_prompt: false,
+            steps,
+            events: Vec::new(),
+            output: Vec::new(),
+            end: Ending::Open,
+        };
+        Some(Self { vector, closes_at, cuts: cuts(head[6], input.len()) })
+    }
+
+    /// The input without a break.
+    pub(crate) fn input(&self) -> Vec<u8> {
+        let bytes =
+            |step: &Step| if let Step::Input(bytes) = step { bytes.clone() } else { vec![] };
+        self.vector.steps.iter().flat_map(bytes).collect()
+    }
+
+    /// The bytes that [`read`](Self::read) makes something like `vector` of: what its peer sends,
+    /// and the first Close of its own.
+    pub(crate) fn bytes_like(vector: &Vector) -> Vec<u8> {
+        let mut head = [0, 0, 0, 0, 0, 0, vector.title.len() as u8];
+        head[0] |= if vector.is_client { CLIENT } else { 0 };
+        if vector.is_limited {
+            head[0] |= LIMITED;
+            head[1] = u8::try_from(vector.limits.frame).unwrap_or(u8::MAX);
+            head[2] = u8::try_from(vector.limits.message).unwrap_or(u8::MAX);
+            head[3] = u8::try_from(vector.limits.fragments).unwrap_or(u8::MAX);
+        }
+        let mut input = Vec::new();
+        for step in &vector.steps {
+            match step {
+                Step::Input(bytes) => input.extend_from_slice(bytes),
+                Step::Do(Action::Close(..)) if head[0] & CLOSES == 0 => {
+                    head[0] |= CLOSES;
+                    [head[4], head[5]] = (input.len() as u16).to_le_bytes();
+                }
+                _ => {}
+            }
+        }
+        [&head[..], &input].concat()
+    }
+}
+
+/// Positions at uneven distances, close together or far apart.
+fn cuts(seed: u8, len: usize) -> Vec<usize> {
+    let widest = [1, 2, 3, 7, 16, 100, 1000, usize::MAX][usize::from(seed % 8)];
+    let mut state = u32::from(seed) + 1;
+    let mut cuts = Vec::new();
+    let mut at = 0_usize;
+    loop {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        at = at.saturating_add(1 + (state >> 8) as usize % widest);
+        if at >= len {
+            return cuts;
+        }
+        cuts.push(at);
+    }
+}
