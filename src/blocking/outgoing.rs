@@ -30,6 +30,7 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
     }
 
     pub(super) fn feed(&mut self, payload: Payload<'_>) -> Result<(), Error> {
+        self.check_transport()?;
         match self.connection.send(payload, &mut self.output) {
             Err(SendError::QueueFull { .. }) => {
                 self.flush()?;
@@ -40,6 +41,7 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
     }
 
     pub(super) fn send(&mut self, payload: Payload<'_>) -> Result<(), Error> {
+        self.check_transport()?;
         match payload {
             Payload::Text(text) if Self::writes_through(text.len()) => {
                 self.write_through(Kind::Text, text.as_bytes())
@@ -55,11 +57,13 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
     }
 
     pub(super) fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.check_transport()?;
         self.connection.ping(payload, &mut self.output)?;
         self.flush()
     }
 
     pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        self.check_transport()?;
         self.connection.close(code, reason, &mut self.output)?;
         self.flush()
     }
@@ -70,6 +74,14 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
         }
         let written = self.write(&mut &[][..]);
         self.checked(written)
+    }
+
+    /// Fails if the transport has ended: the way it did says more than that nothing can be sent.
+    fn check_transport(&self) -> Result<(), Error> {
+        match &self.closed {
+            Some(closed) => Err(Error::Closed(closed.clone())),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn closed(&self) -> Option<&Closed> {
@@ -175,9 +187,7 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
     /// The outcome of a write for the user.
     fn checked(&mut self, written: io::Result<()>) -> Result<(), Error> {
         let Err(error) = written else { return Ok(()) };
-        if let Some(closed) = &self.closed {
-            return Err(Error::Closed(closed.clone()));
-        }
+        self.check_transport()?;
         if error.kind() == ErrorKind::TimedOut && self.deadline_passed() {
             return Err(Error::Closed(Box::new(self.end(TransportEnd::Timeout).clone())));
         }
