@@ -93,6 +93,18 @@ fn clean_however_the_transport_ends_after_both_closes() {
     }
 }
 
+/// A Close that never left this end has not been exchanged.
+#[test]
+fn not_clean_while_the_answer_waits_to_be_written() {
+    let mut end = server(Config::default());
+    end.fill(&close(1000, "bye"));
+    end.messages().unwrap();
+    end.output.consume(3);
+    let closed = end.transport_ended(TransportEnd::Reset);
+    let cause = Cause::Transport(TransportEnd::Reset);
+    assert_eq!(parts(&closed), (1000, "bye", Initiator::Peer, false, cause));
+}
+
 #[test]
 fn failed_for_what_the_peer_did() {
     let mut end = server(Config::default());

@@ -131,7 +131,7 @@ impl<R: Role> Drive<R> {
                 Step::Eof => {
                     eof = true;
                     if let Ends::Joined(connection) = &mut self.ends {
-                        transport_ended(connection);
+                        transport_ended(connection, &self.queue);
                     }
                 }
                 Step::Check { events, output } => {
@@ -290,7 +290,7 @@ impl<R: Role> Drive<R> {
             Ends::Halves(receiver, sender) => Connection::join(receiver, sender),
         };
         let state = connection.state();
-        let closed = transport_ended(&mut connection);
+        let closed = transport_ended(&mut connection, &self.queue);
         let end = match (self.error, state) {
             (Some(error), _) => failed(error, &closed),
             (None, State::Open) if !eof => Ending::Open,
@@ -306,8 +306,8 @@ impl<R: Role> Drive<R> {
     }
 }
 
-fn transport_ended<R: Role>(connection: &mut Connection<R>) -> Closed {
-    connection.transport_ended(TransportEnd::Eof)
+fn transport_ended<R: Role>(connection: &mut Connection<R>, queue: &WriteBuffer) -> Closed {
+    connection.transport_ended(TransportEnd::Eof, queue)
 }
 
 /// A failure is one in all that there is to know about it.
