@@ -6,7 +6,7 @@
 /// |---|---|---|
 /// | [`frame`](Self::frame) | 16 MiB | fails with 1009 |
 /// | [`message`](Self::message) | 16 MiB | fails with 1009 |
-/// | [`fragments`](Self::fragments) | 65,536 | fails with 1008 |
+/// | [`fragments`](Self::fragments) | 131,072 | fails with 1008 |
 /// | [`queued_output`](Self::queued_output) | 1 MiB | sending waits, or is refused |
 /// | [`handshake_bytes`](Self::handshake_bytes) | 16 KiB | the handshake fails (431 by a server) |
 /// | [`handshake_headers`](Self::handshake_headers) | 100 | the handshake fails (431 by a server) |
@@ -82,7 +82,7 @@ impl Default for Limits {
         Self {
             frame: 16 << 20,
             message: 16 << 20,
-            fragments: 1 << 16,
+            fragments: 1 << 17,
             queued_output: 1 << 20,
             handshake_bytes: 16 << 10,
             handshake_headers: 100,

@@ -121,11 +121,23 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
         Ok(0)
     }
 
-    /// Ends the writing side of the transport.
-    pub(super) fn shut_down(&mut self) {
-        if self.transport.transport.shutdown_write().is_err() {
-            self.end(TransportEnd::Reset);
+    /// Ends the writing side of the transport. An error is one after which it can be tried again.
+    pub(super) fn shut_down(&mut self) -> Result<(), Error> {
+        if self.closed.is_some() {
+            return Ok(());
         }
+        let deadline = self.deadline();
+        match self.transport.shut_down(deadline) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::TimedOut && self.deadline_passed() => {
+                self.end(TransportEnd::Timeout);
+            }
+            Err(error) if is_timeout(&error) => return Err(error.into()),
+            Err(_) => {
+                self.end(TransportEnd::Reset);
+            }
+        }
+        Ok(())
     }
 
     /// The moment at which waiting for the peer has to end.

@@ -183,6 +183,11 @@ impl<S: Transport> Timed<S> {
         self.until(deadline, |transport| transport.write_vectored(&vectors[..used]))
     }
 
+    /// Ends the writing side, bounded as [`read`](Self::read) is.
+    pub(super) fn shut_down(&mut self, deadline: Option<Duration>) -> io::Result<()> {
+        self.until(deadline, Transport::shutdown_write)
+    }
+
     /// Takes away the bound of the last deadline, and with it any that the transport had before.
     pub(super) fn unbound(&mut self) -> io::Result<()> {
         if self.bounded {

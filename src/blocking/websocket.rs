@@ -270,8 +270,8 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     fn finish(&mut self) -> Result<(), Error> {
         self.flush_if_possible()?;
         if !R::MASKS && !self.ending.shut_down {
+            self.outgoing.shut_down()?;
             self.ending.shut_down = true;
-            self.outgoing.shut_down();
         }
         let mut scrap = [0; 8192];
         while self.outgoing.closed().is_none() {
