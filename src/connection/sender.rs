@@ -318,23 +318,6 @@ impl<R: Role> Sender<R> {
         Ok(())
     }
 
-    /// Queues the rest of a message in progress, whatever waits already: it was accepted as a
-    /// whole.
-    pub(crate) fn queue_rest(&mut self, rest: &[u8], output: &mut WriteBuffer) {
-        self.message = None;
-        self.in_fragments(OpCode::Continuation, rest.len(), |sender, range, opcode, fin| {
-            sender.append_frame(opcode, fin, &rest[range], output);
-        });
-    }
-
-    pub(crate) const fn fragment_size(&self) -> usize {
-        self.fragment_size
-    }
-
-    pub(crate) const fn close_timeout(&self) -> Duration {
-        self.close_timeout
-    }
-
     /// Whether a message may be begun.
     pub(crate) fn check_message(&self, output: &WriteBuffer) -> Result<(), SendError> {
         self.check_open()?;
@@ -482,6 +465,27 @@ impl<R: Role> Sender<R> {
         let len = header.encode(&mut bytes);
         output.extend_from_slice(&bytes[..len]);
         mask
+    }
+}
+
+/// For the shells.
+#[cfg(feature = "std")]
+impl<R: Role> Sender<R> {
+    /// Queues the rest of a message in progress, whatever waits already: it was accepted as a
+    /// whole.
+    pub(crate) fn queue_rest(&mut self, rest: &[u8], output: &mut WriteBuffer) {
+        self.message = None;
+        self.in_fragments(OpCode::Continuation, rest.len(), |sender, range, opcode, fin| {
+            sender.append_frame(opcode, fin, &rest[range], output);
+        });
+    }
+
+    pub(crate) const fn fragment_size(&self) -> usize {
+        self.fragment_size
+    }
+
+    pub(crate) const fn close_timeout(&self) -> Duration {
+        self.close_timeout
     }
 }
 

@@ -1,4 +1,5 @@
 //! The opening handshake from outside: each input whole, byte by byte and cut at every place.
+#![cfg(feature = "alloc")]
 
 mod client;
 mod hostile;
