@@ -8,7 +8,8 @@ use crate::{
 use alloc::vec;
 use core::ops::Range;
 
-/// Bytes of a request line that are accepted; senders can count on 8,000 (RFC 9112 §3).
+/// Bytes of a request line that are accepted, with one of its end; senders can count on 8,000
+/// (RFC 9112 §3).
 const MAX_REQUEST_LINE: usize = 8 << 10;
 
 /// How the head begins.

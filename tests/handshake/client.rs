@@ -262,6 +262,9 @@ fn status_lines() {
         let expected = HandshakeError::Malformed(HeadPart::StatusLine);
         assert_eq!(receive(&message(first_line, &HEADERS)), Err(expected), "{first_line:?}");
     }
+    // Empty lines come before requests only.
+    let response = receive(&[b"\n", &message(SWITCHING, &HEADERS)[..]].concat());
+    assert_eq!(response, Err(HandshakeError::Malformed(HeadPart::StatusLine)));
     let two = HttpVersion { major: 2, minor: 0 };
     let response = receive(&message("HTTP/2.0 200 OK", &[]));
     assert_eq!(response, Err(HandshakeError::HttpVersion(two)));

@@ -421,7 +421,7 @@ fn limits_are_exact() {
     let target = |len: usize| format!("/{}", "x".repeat(len - "GET / HTTP/1.1".len()));
     let longest = line(&format!("GET {} HTTP/1.1", target(8191)));
     assert_eq!(accepted(&longest).target().len(), 8191 - 13);
-    let (error, status) = refused(&line(&format!("GET {} HTTP/1.1", target(8193))));
+    let (error, status) = refused(&line(&format!("GET {} HTTP/1.1", target(8192))));
     assert_eq!((error, status), (HandshakeError::RequestLineTooLong { limit: 8192 }, 414));
 }
 
