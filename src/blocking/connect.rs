@@ -105,7 +105,8 @@ impl Connector {
     ) -> Result<(WebSocket<TcpStream, Client<SystemMaskKeys>>, Response), Error> {
         let url = Url::parse(url)?;
         if url.is_secure() {
-            let what = "wss:// needs TLS: hand a TLS stream to Connector::connect_over";
+            let what = "wss:// needs TLS, which the feature `rustls` is going to bring; \
+                until then hand a TLS stream to Connector::connect_over";
             return Err(io::Error::new(ErrorKind::Unsupported, what).into());
         }
         let started = Instant::now();
