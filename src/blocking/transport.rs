@@ -188,6 +188,12 @@ impl<S: Transport> Timed<S> {
         self.until(deadline, Transport::shutdown_write)
     }
 
+    /// Ends the writing side of a transport of which nothing is expected any more.
+    pub(super) fn end(&mut self) {
+        // It can only fail if it has ended anyway.
+        let _ = self.transport.shutdown_write();
+    }
+
     /// Takes away the bound of the last deadline, and with it any that the transport had before.
     pub(super) fn unbound(&mut self) -> io::Result<()> {
         if self.bounded {

@@ -280,6 +280,12 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
                 self.outgoing.end(TransportEnd::Dropped);
             }
         }
+        if !self.ending.shut_down {
+            // The client's side, after the server's: the server waits for it, and its user may keep
+            // this for as long as it likes.
+            self.ending.shut_down = true;
+            self.outgoing.transport.end();
+        }
         Ok(())
     }
 

@@ -25,7 +25,10 @@ fn short_close() -> Config {
 fn the_server_ends_tcp_and_the_client_waits_for_it() {
     let (mut client, mut server) = client_and_stream(Connector::new());
     client.close(CloseCode::NORMAL, "").unwrap();
-    let waiting = thread::spawn(move || client.wait_closed().clone());
+    let waiting = thread::spawn(move || {
+        client.wait_closed();
+        client
+    });
     let mut close = [0; 8];
     server.read_exact(&mut close).unwrap();
     assert_eq!(close[..2], [0x88, 0x82]);
@@ -34,8 +37,11 @@ fn the_server_ends_tcp_and_the_client_waits_for_it() {
     server.set_read_timeout(Some(SHORT)).unwrap();
     let kind = server.read(&mut close).unwrap_err().kind();
     assert!(matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{kind}");
-    drop(server);
-    assert!(waiting.join().unwrap().clean);
+    server.shutdown(std::net::Shutdown::Write).unwrap();
+    // After the server's, the client's side ends too, even though its user still has it.
+    server.set_read_timeout(None).unwrap();
+    assert_eq!(server.read(&mut close).unwrap(), 0);
+    assert!(waiting.join().unwrap().closed().unwrap().clean);
 }
 
 #[test]
