@@ -4,12 +4,12 @@
 //! cargo run --example client -- URL [--header 'Name: value']… [--subprotocol NAME]…
 //! ```
 
-use sansocket::{Client, CloseCode, Error, Message, State, SystemMaskKeys, blocking};
+use sansocket::{Client, CloseCode, Error, Message, SendError, State, SystemMaskKeys, blocking};
 use std::{
     io::{BufRead, IsTerminal, Write},
     net::TcpStream,
     process::ExitCode,
-    sync::mpsc::{Receiver, TryRecvError, channel},
+    sync::mpsc::{Receiver, TryRecvError, sync_channel},
     thread,
     time::Duration,
 };
@@ -80,8 +80,10 @@ fn talk(connector: &blocking::Connector, url: &str) -> Result<(), Error> {
         Some(name) => eprintln!("connected to {url}, subprotocol {name}"),
         None => eprintln!("connected to {url}"),
     }
-    // So that lines are sent while nothing arrives.
+    // So that lines are sent while nothing arrives, and what arrives is read while the server does
+    // not read.
     websocket.transport().set_read_timeout(Some(Duration::from_millis(20)))?;
+    websocket.transport().set_write_timeout(Some(Duration::from_millis(1)))?;
     let lines = lines();
     // `closed` below says how it ended; an error of the loop says no more than that.
     let outcome = exchange(&mut websocket, &lines);
@@ -95,21 +97,38 @@ fn talk(connector: &blocking::Connector, url: &str) -> Result<(), Error> {
 }
 
 fn exchange(websocket: &mut WebSocket, lines: &Receiver<String>) -> Result<(), Error> {
+    let mut unsent = None;
     while let Some(received) = websocket.next() {
         match received {
             Ok(message) => print(&message)?,
             Err(error) if error.is_would_block() => {}
             Err(error) => return Err(error),
         }
-        send_lines(websocket, lines)?;
+        match send_lines(websocket, lines, &mut unsent) {
+            // What was to be sent is queued, or kept in `unsent`.
+            Err(error) if error.is_would_block() => {}
+            Err(Error::Send(SendError::QueueFull { .. })) => {}
+            outcome => outcome?,
+        }
     }
     Ok(())
 }
 
-fn send_lines(websocket: &mut WebSocket, lines: &Receiver<String>) -> Result<(), Error> {
+/// Sends what lines there are, until the server does not take more.
+fn send_lines(
+    websocket: &mut WebSocket,
+    lines: &Receiver<String>,
+    unsent: &mut Option<String>,
+) -> Result<(), Error> {
     while websocket.state() == State::Open {
-        match lines.try_recv() {
-            Ok(line) => websocket.send(&line)?,
+        match unsent.take().map_or_else(|| lines.try_recv(), Ok) {
+            Ok(line) => {
+                let sent = websocket.send(&line);
+                if matches!(sent, Err(Error::Send(SendError::QueueFull { .. }))) {
+                    *unsent = Some(line);
+                }
+                sent?;
+            }
             Err(TryRecvError::Empty) => break,
             Err(TryRecvError::Disconnected) => websocket.close(CloseCode::NORMAL, "")?,
         }
@@ -130,7 +149,7 @@ fn print(message: &Message) -> std::io::Result<()> {
 
 /// The lines of standard input, read by a thread of their own.
 fn lines() -> Receiver<String> {
-    let (sender, receiver) = channel();
+    let (sender, receiver) = sync_channel(16);
     if std::io::stdin().is_terminal() {
         eprintln!("type lines to send; the end of input (Ctrl-D) closes");
     }

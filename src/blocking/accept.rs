@@ -94,7 +94,7 @@ impl Acceptor {
         self.accept(stream)
     }
 
-    /// Accepts a connection over any transport.
+    /// Accepts a connection over any transport that blocks.
     ///
     /// # Errors
     ///
@@ -119,7 +119,7 @@ impl Acceptor {
         let mut exchange = Exchange::new(transport, self.handshake_timeout);
         let request = match self.read_request(&mut exchange) {
             Err(Error::Handshake(error)) => {
-                exchange.refuse(&error.reject())?;
+                exchange.refuse(&error.reject());
                 return Err(error.into());
             }
             outcome => outcome?,
@@ -127,14 +127,14 @@ impl Acceptor {
         let accepted = match decide(&request) {
             Ok(accept) => request.accept(&accept, &mut exchange.output),
             Err(reject) => {
-                exchange.refuse(&reject)?;
+                exchange.refuse(&reject);
                 return Err(Error::Rejected(reject.status));
             }
         };
         let negotiated = match accepted {
             Ok(negotiated) => negotiated,
             Err(error) => {
-                exchange.refuse(&Reject::new(500))?;
+                exchange.refuse(&Reject::new(500));
                 return Err(error.into());
             }
         };
@@ -184,25 +184,28 @@ impl<S: Transport> Exchange<S> {
 
     /// Reads once; 0 at the end of the transport.
     pub(super) fn read(&mut self) -> Result<usize, Error> {
-        let count = self.transport.read(self.input.spare(1), self.deadline).map_err(timed_out)?;
+        let read = self.transport.read(self.input.spare(1), self.deadline);
+        let count = read.map_err(|error| self.timed_out(error))?;
         self.input.filled(count);
         Ok(count)
     }
 
     pub(super) fn flush(&mut self) -> Result<(), Error> {
         let written = self.transport.write(&mut self.output, &mut &[][..], self.deadline, |_| {});
-        written.map_err(timed_out)
+        written.map_err(|error| self.timed_out(error))
     }
 
     /// Answers with a refusal, and ends the transport so that it arrives: what the client still
-    /// sends is read and dropped, within bounds.
-    fn refuse(&mut self, reject: &Reject<'_>) -> Result<(), Error> {
+    /// sends is read and dropped, within bounds. If the client is gone already, that is no news: why
+    /// it was refused stays the error.
+    fn refuse(&mut self, reject: &Reject<'_>) {
         if reject.write(&mut self.output).is_err() {
             // The application's own refusal is not one that can be sent.
             let _ = Reject::new(500).write(&mut self.output);
         }
-        self.flush()?;
-        self.transport.transport.shutdown_write()?;
+        if self.flush().is_err() || self.transport.shut_down(self.deadline).is_err() {
+            return;
+        }
         let mut scrap = [0; 4096];
         let mut drained = 0;
         while drained < DRAIN_LIMIT {
@@ -211,10 +214,10 @@ impl<S: Transport> Exchange<S> {
                 _ => break,
             }
         }
-        Ok(())
     }
-}
 
-fn timed_out(error: io::Error) -> Error {
-    if is_timeout(&error) { Error::HandshakeTimeout } else { error.into() }
+    fn timed_out(&self, error: io::Error) -> Error {
+        let passed = self.deadline.is_some_and(|deadline| deadline <= self.transport.now());
+        if is_timeout(&error) && passed { Error::HandshakeTimeout } else { error.into() }
+    }
 }

@@ -92,7 +92,8 @@ impl Connector {
     }
 
     /// Connects to a `ws://` URL over TCP, with `TCP_NODELAY` on. The addresses of its host are
-    /// tried one after the other (RFC 6455 §4.1).
+    /// tried one after the other (RFC 6455 §4.1). Finding them is the system's business, and not
+    /// bounded by the timeout.
     ///
     /// # Errors
     ///
@@ -163,9 +164,13 @@ impl Connector {
 
     fn connect_tcp(&self, url: &Url, started: Instant) -> Result<TcpStream, Error> {
         let mut failure = None;
-        for address in (url.host(), url.port()).to_socket_addrs()? {
+        let addresses: Vec<_> = (url.host(), url.port()).to_socket_addrs()?.collect();
+        for (index, address) in addresses.iter().enumerate() {
             let attempt = match self.left(started)? {
-                Some(left) => TcpStream::connect_timeout(&address, left),
+                // An address that never answers leaves time for the others.
+                Some(left) => {
+                    TcpStream::connect_timeout(address, left / (addresses.len() - index) as u32)
+                }
                 None => TcpStream::connect(address),
             };
             match attempt {

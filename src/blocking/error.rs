@@ -31,8 +31,9 @@ pub enum Error {
     /// The transport failed.
     ///
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) and [`TimedOut`](io::ErrorKind::TimedOut) come
-    /// from a transport that has a timeout of its own or does not block: nothing is lost then, and
-    /// the same call may be made again. After any other kind the connection has ended.
+    /// from a transport that has a timeout of its own or does not block: nothing is lost then. What
+    /// was to be sent is queued; go on with a flush, or with receiving. After any other kind the
+    /// connection has ended.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The peer broke the protocol or a limit: the connection has failed.
@@ -62,7 +63,7 @@ impl From<ReceiveError> for Error {
 }
 
 impl Error {
-    /// Whether nothing is lost and the same call may be made again, once the transport is ready.
+    /// Whether the transport was not ready, and nothing else is wrong: see [`Error::Io`].
     #[must_use]
     pub fn is_would_block(&self) -> bool {
         matches!(self, Self::Io(error) if super::transport::is_timeout(error))

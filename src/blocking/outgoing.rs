@@ -32,8 +32,8 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
     pub(super) fn feed(&mut self, payload: Payload<'_>) -> Result<(), Error> {
         self.check_transport()?;
         match self.connection.send(payload, &mut self.output) {
-            Err(SendError::QueueFull { .. }) => {
-                self.flush()?;
+            Err(full @ SendError::QueueFull { .. }) => {
+                self.flush_for_room(full)?;
                 Ok(self.connection.send(payload, &mut self.output)?)
             }
             outcome => Ok(outcome?),
@@ -69,11 +69,17 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
     }
 
     pub(super) fn flush(&mut self) -> Result<(), Error> {
-        if self.output.is_empty() {
+        if self.output.is_empty() && !self.transport.is_unflushed() {
             return Ok(());
         }
         let written = self.write(&mut &[][..]);
         self.checked(written)
+    }
+
+    /// Writes because there is too much to queue more. If that would block, the message is not
+    /// queued, which is another error than that it was and could not be written yet.
+    fn flush_for_room(&mut self, full: SendError) -> Result<(), Error> {
+        self.flush().map_err(|error| if error.is_would_block() { full.into() } else { error })
     }
 
     /// Fails if the transport has ended: the way it did says more than that nothing can be sent.
@@ -164,8 +170,10 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
     /// queued. Only what the transport did not take is copied.
     fn write_through(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Error> {
         let size = self.connection.sender().fragment_size();
-        if self.connection.sender().check_message(&self.output).is_err() {
-            self.flush()?;
+        if let Err(full @ SendError::QueueFull { .. }) =
+            self.connection.sender().check_message(&self.output)
+        {
+            self.flush_for_room(full)?;
         }
         let mut rest = payload;
         loop {

@@ -133,6 +133,11 @@ impl<S: Transport> Timed<S> {
         self.until(deadline, |transport| transport.read(into))
     }
 
+    /// Whether the transport itself may still hold something that was written to it.
+    pub(super) fn is_unflushed(&self) -> bool {
+        self.unflushed
+    }
+
     /// Writes all of `output` and then `behind` it, as [`read`](Self::read) is bounded; calls
     /// `written` after each write. On failure `behind` is what was not written of it.
     pub(super) fn write(
@@ -156,7 +161,10 @@ impl<S: Transport> Timed<S> {
             let from_queue = count.min(output.len());
             output.consume(from_queue);
             *behind = behind.get(count - from_queue..).unwrap_or_default();
-            written(output);
+            // Nothing may be queued amid the frame that `behind` is the payload of.
+            if behind.is_empty() {
+                written(output);
+            }
         }
         if self.unflushed {
             self.until(deadline, Write::flush)?;
@@ -215,7 +223,7 @@ impl<S: Transport> Timed<S> {
                     return Err(ErrorKind::TimedOut.into());
                 }
                 // A little over, so that the deadline has passed when the system wakes us.
-                self.transport.set_timeout(Some(left + Duration::from_millis(1)))?;
+                self.transport.set_timeout(Some(left.saturating_add(Duration::from_millis(1))))?;
                 self.bounded = true;
             } else {
                 self.unbound()?;

@@ -6,6 +6,8 @@ use crate::{
     ReadBuffer, ReceiveError, Role, State, TransportEnd, WriteBuffer,
 };
 use alloc::boxed::Box;
+use core::time::Duration;
+use std::thread;
 
 /// A WebSocket connection over a blocking [`Transport`].
 ///
@@ -127,8 +129,9 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] for what can't be sent; the message is not queued then. [`Error::Io`] or
-    /// [`Error::Closed`] if the transport failed when there was too much to be written.
+    /// [`Error::Send`] for what can't be sent; the message is not queued then. That includes
+    /// [`SendError::QueueFull`](crate::SendError::QueueFull) if too much waits and the transport
+    /// does not take it now. [`Error::Io`] or [`Error::Closed`] if the transport failed.
     pub fn feed<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
         self.outgoing.feed(payload.into())
     }
@@ -147,8 +150,9 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] for what can't be sent. After [`Error::Io`] the message counts as queued:
-    /// go on with [`flush`](Self::flush), don't send it again.
+    /// [`Error::Send`] for what can't be sent; the message is not queued then. After [`Error::Io`]
+    /// of a transport that was not ready it is queued: go on with [`flush`](Self::flush), don't send
+    /// it again.
     pub fn send<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
         self.outgoing.send(payload.into())
     }
@@ -173,8 +177,8 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         self.outgoing.close(code, reason)
     }
 
-    /// Receives and drops messages until the connection has ended, and says how. If no Close was
-    /// sent, one with [`CloseCode::NORMAL`] is.
+    /// Receives and drops messages until the connection has ended, at the latest when the close
+    /// timeout is over, and says how. If no Close was sent, one with [`CloseCode::NORMAL`] is.
     pub fn wait_closed(&mut self) -> &Closed {
         if self.state() == State::Open {
             // If it can't be sent, the end of the transport below says why.
@@ -187,8 +191,8 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
             match received {
                 Err(Error::Receive(_)) => advance = Connection::advance,
                 Ok(()) => advance = Connection::advance_chunk,
-                // Nothing to wait for: a transport that does not block.
-                Err(error) if error.is_would_block() => break,
+                // A transport that does not wait: the close deadline is what ends this.
+                Err(error) if error.is_would_block() => thread::sleep(Duration::from_millis(1)),
                 Err(_) => {}
             }
         }
@@ -244,14 +248,19 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
             match step {
                 Ok(true) => {}
                 Ok(false) => return None,
+                Err(error) if self.has_failed(&error) => {
+                    return self.report(Some(error)).err().map(Err);
+                }
                 Err(error) => return Some(Err(error)),
             }
         }
     }
 
     /// Writes what is queued, then reads. True to go on, also at the end of the transport.
+    ///
+    /// Reading does not wait for writing: two ends that flood each other would stop for ever.
     fn fill(&mut self) -> Result<bool, Error> {
-        self.flush_if_possible()?;
+        let flushed = self.flush_if_possible();
         if self.input.is_drained() && self.input.capacity() > RETAINED {
             self.input.take();
         }
@@ -259,7 +268,9 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
             // It can't be refused: without memory the buffer is drained.
             let _ = self.input.lease(alloc::vec![0; READ_ROOM]);
         }
-        let count = self.outgoing.read(self.input.spare(1))?;
+        let count = self.outgoing.read(self.input.spare(1)).map_err(|error| {
+            if error.is_would_block() { flushed.err().unwrap_or(error) } else { error }
+        })?;
         self.input.filled(count);
         Ok(true)
     }
@@ -268,23 +279,17 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// is free again at once (§7.1.1), and with what the peer still sends read and dropped, since
     /// unread bytes would turn the end into a reset that can overtake our Close.
     fn finish(&mut self) -> Result<(), Error> {
-        self.flush_if_possible()?;
-        if !R::MASKS && !self.ending.shut_down {
-            self.outgoing.shut_down()?;
-            self.ending.shut_down = true;
-        }
         let mut scrap = [0; 8192];
         while self.outgoing.closed().is_none() {
+            let flushed = self.flush_if_possible();
+            if !R::MASKS && !self.ending.shut_down && flushed.is_ok() {
+                self.outgoing.shut_down()?;
+                self.ending.shut_down = true;
+            }
             self.ending.drained += self.outgoing.read(&mut scrap)?;
             if self.ending.drained > DRAIN_LIMIT {
                 self.outgoing.end(TransportEnd::Dropped);
             }
-        }
-        if !self.ending.shut_down {
-            // The client's side, after the server's: the server waits for it, and its user may keep
-            // this for as long as it likes.
-            self.ending.shut_down = true;
-            self.outgoing.transport.end();
         }
         Ok(())
     }
@@ -302,11 +307,24 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     fn report(&mut self, error: Option<Error>) -> Result<bool, Error> {
         self.ending.reported = true;
         self.input = ReadBuffer::new();
-        match (error, self.outgoing.closed()) {
-            (Some(error), _) => Err(error),
-            (None, Some(closed)) if !closed.clean => Err(Error::Closed(Box::new(closed.clone()))),
-            (None, _) => Ok(false),
+        if !self.ending.shut_down {
+            // The client's side, after the server's: the server waits for it, and its user may keep
+            // this for as long as it likes. Or either side, if the peer's ended without a Close.
+            self.ending.shut_down = true;
+            self.outgoing.transport.end();
         }
+        match (error, self.outgoing.closed()) {
+            // What fails after the closing handshake takes nothing away.
+            (_, Some(closed)) if closed.clean => Ok(false),
+            (Some(error), _) => Err(error),
+            (None, Some(closed)) => Err(Error::Closed(Box::new(closed.clone()))),
+            (None, None) => Ok(false),
+        }
+    }
+
+    /// Whether the connection has ended by an error that is not reported yet.
+    fn has_failed(&self, error: &Error) -> bool {
+        !self.ending.reported && self.outgoing.closed().is_some() && !error.is_would_block()
     }
 }
 

@@ -2,6 +2,7 @@
 #![cfg(feature = "std")]
 
 mod endings;
+mod reluctant;
 mod sockets;
 mod stubborn;
 

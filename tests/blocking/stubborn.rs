@@ -28,7 +28,8 @@ struct Stubborn {
     incoming: Wire,
     outgoing: Wire,
     manner: Manner,
-    calls: usize,
+    /// Reads and others, counted apart so that one kind can't take all the good turns.
+    calls: [usize; 2],
 }
 
 impl Stubborn {
@@ -38,23 +39,24 @@ impl Stubborn {
             incoming: Rc::clone(incoming),
             outgoing: Rc::clone(outgoing),
             manner,
-            calls: 0,
+            calls: [0, 0],
         };
         (end(&a, &b), end(&b, &a))
     }
 
-    fn allowed(&mut self) -> io::Result<()> {
-        self.calls += 1;
-        if self.calls % self.manner.one_of == 0 {
+    fn allowed(&mut self, kind: usize) -> io::Result<()> {
+        let calls = &mut self.calls[kind];
+        *calls += 1;
+        if *calls % self.manner.one_of == 0 {
             return Ok(());
         }
-        Err(self.manner.kinds[self.calls % self.manner.kinds.len()].into())
+        Err(self.manner.kinds[*calls % self.manner.kinds.len()].into())
     }
 }
 
 impl Read for Stubborn {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.allowed()?;
+        self.allowed(0)?;
         let mut wire = self.incoming.borrow_mut();
         if wire.is_empty() {
             // The other end is gone, or it is its turn.
@@ -68,14 +70,14 @@ impl Read for Stubborn {
 
 impl Write for Stubborn {
     fn write(&mut self, from: &[u8]) -> io::Result<usize> {
-        self.allowed()?;
+        self.allowed(1)?;
         let count = from.len().min(self.manner.most);
         self.outgoing.borrow_mut().extend(&from[..count]);
         Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.allowed()
+        self.allowed(1)
     }
 }
 
@@ -137,7 +139,8 @@ fn converse(manner: Manner) -> usize {
             None => break,
             other => panic!("{other:?}"),
         }
-        if received.len() == messages.len() && server.closed().is_none() {
+        if received.len() == messages.len() {
+            assert!(server.closed().is_none(), "it has not seen the client's end");
             // All is there: what is left is that both see the other's end, which a stream without
             // a way to end its side shows by being dropped.
             while client.state() != sansocket::State::Closed {
