@@ -8,8 +8,8 @@ mod endpoint;
 use core::time::Duration;
 use endpoint::*;
 use sansocket::{
-    Cause, CloseCode, Closed, Config, Due, FrameError, Initiator, Progress, ProtocolError, Role,
-    SendError, Server, State, TransportEnd,
+    Cause, CloseCode, Closed, Config, Connection, Due, FrameError, Initiator, Progress,
+    ProtocolError, Role, SendError, Server, State, TransportEnd,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -180,6 +180,23 @@ fn nothing_is_received_or_sent_after_the_transport_ended() {
     assert_eq!(end.connection.ping(b"", output), Err(SendError::Closed));
     assert_eq!(end.connection.close(CloseCode::NORMAL, "", output), Err(SendError::Closed));
     assert!(output.is_empty());
+}
+
+/// The end of the transport ends the waiting for it, and is not forgotten by the halves.
+#[test]
+fn the_end_of_the_transport_outlives_deadline_and_split() {
+    let mut end = server(Config::default());
+    end.connection.close(CloseCode::NORMAL, "", &mut end.output).unwrap();
+    assert_eq!(end.connection.next_deadline(), Some(Duration::ZERO));
+    end.transport_ended(TransportEnd::Reset);
+    assert_eq!(end.connection.next_deadline(), None);
+    assert_eq!(end.connection.pass_deadline(100 * SECOND), Due::Nothing);
+
+    let (receiver, sender) = end.connection.split();
+    let mut connection = Connection::join(receiver, sender);
+    assert_eq!(connection.state(), State::Closed);
+    let closed = connection.transport_ended(TransportEnd::Eof, &end.output);
+    assert_eq!(closed.cause, Cause::Transport(TransportEnd::Reset));
 }
 
 #[test]

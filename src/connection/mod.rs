@@ -70,7 +70,6 @@ use core::time::Duration;
 pub struct Connection<R> {
     receiver: Receiver<R>,
     sender: Sender<R>,
-    transport_end: Option<TransportEnd>,
 }
 
 impl<R: Role> Connection<R> {
@@ -81,11 +80,7 @@ impl<R: Role> Connection<R> {
     pub fn new(role: R, negotiated: &Negotiated, config: Config) -> Self {
         // No extension is known yet that would change how frames are read or written.
         let Negotiated { subprotocol: _ } = negotiated;
-        Self {
-            receiver: Receiver::new(config.limits),
-            sender: Sender::new(role, &config),
-            transport_end: None,
-        }
+        Self { receiver: Receiver::new(config.limits), sender: Sender::new(role, &config) }
     }
 
     /// Uses what is buffered up to the next event: a whole message or a control frame. Replies that
@@ -102,13 +97,7 @@ impl<R: Role> Connection<R> {
         input: &mut ReadBuffer,
         output: &mut WriteBuffer,
     ) -> Result<Progress, ReceiveError> {
-        if self.transport_end.is_some() && self.receiver.failure().is_none() {
-            self.receiver.release(input);
-            return Ok(Progress::Ended);
-        }
-        let progress = self.receiver.advance(input);
-        self.reply(input, output);
-        progress
+        self.step(Receiver::advance, input, output)
     }
 
     /// The event that the last [`advance`](Self::advance) found; `None` if it found none.
@@ -138,13 +127,7 @@ impl<R: Role> Connection<R> {
         input: &mut ReadBuffer,
         output: &mut WriteBuffer,
     ) -> Result<Progress, ReceiveError> {
-        if self.transport_end.is_some() && self.receiver.failure().is_none() {
-            self.receiver.release(input);
-            return Ok(Progress::Ended);
-        }
-        let progress = self.receiver.advance_chunk(input);
-        self.reply(input, output);
-        progress
+        self.step(Receiver::advance_chunk, input, output)
     }
 
     /// The chunk that the last [`advance_chunk`](Self::advance_chunk) found; `None` if it found
@@ -160,8 +143,7 @@ impl<R: Role> Connection<R> {
     /// left in `output` was not written: if this end's Close is in it, the end is not clean. Told
     /// more than once, the first stays.
     pub fn transport_ended(&mut self, how: TransportEnd, output: &WriteBuffer) -> Closed {
-        let how = *self.transport_end.get_or_insert(how);
-        self.sender.transport_ended();
+        let how = self.sender.transport_ended(how);
         let (received, sent) = (self.receiver.received_close(), self.sender.sent_close());
         let clean = received.is_some() && sent.is_some() && output.is_empty();
         Closed {
@@ -184,7 +166,7 @@ impl<R: Role> Connection<R> {
     /// How far the closing handshake is.
     #[must_use]
     pub fn state(&self) -> State {
-        let failed = self.receiver.failure().is_some() || self.transport_end.is_some();
+        let failed = self.receiver.failure().is_some() || self.sender.transport_end().is_some();
         let sent = self.sender.sent_close().is_some();
         match (sent, self.receiver.received_close().is_some()) {
             _ if failed => State::Closed,
@@ -206,13 +188,28 @@ impl<R: Role> Connection<R> {
     /// Makes a connection of its two halves again.
     #[must_use]
     pub fn join(receiver: Receiver<R>, sender: Sender<R>) -> Self {
-        Self { receiver, sender, transport_end: None }
+        Self { receiver, sender }
     }
 
     /// The sending half, for a shell of this crate.
     #[cfg(feature = "std")]
     pub(crate) fn sender(&mut self) -> &mut Sender<R> {
         &mut self.sender
+    }
+
+    fn step(
+        &mut self,
+        advance: fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>,
+        input: &mut ReadBuffer,
+        output: &mut WriteBuffer,
+    ) -> Result<Progress, ReceiveError> {
+        if self.sender.transport_end().is_some() && self.receiver.failure().is_none() {
+            self.receiver.release(input);
+            return Ok(Progress::Ended);
+        }
+        let progress = advance(&mut self.receiver, input);
+        self.reply(input, output);
+        progress
     }
 
     fn reply(&mut self, input: &ReadBuffer, output: &mut WriteBuffer) {

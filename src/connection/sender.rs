@@ -2,7 +2,9 @@
 
 use super::closing::SentClose;
 use super::pongs::Pongs;
-use super::{Config, Kind, Message, Payload, PreparedMessage, Reply, Role, SendError};
+use super::{
+    Config, Kind, Message, Payload, PreparedMessage, Reply, Role, SendError, TransportEnd,
+};
 use crate::{
     CloseCode, FrameHeader, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, MaskKey,
     OpCode, Rsv, WriteBuffer, apply_mask, timers::Deadline,
@@ -20,7 +22,7 @@ pub struct Sender<R> {
     /// The kind of the message that is being sent in fragments.
     message: Option<Kind>,
     sent_close: Option<SentClose>,
-    transport_ended: bool,
+    transport_end: Option<TransportEnd>,
     close_deadline: Deadline,
     pongs: Pongs,
 }
@@ -50,7 +52,7 @@ impl<R: Role> Sender<R> {
             close_timeout: config.close_timeout,
             message: None,
             sent_close: None,
-            transport_ended: false,
+            transport_end: None,
             close_deadline: Deadline::Unset,
             pongs: Pongs::default(),
         }
@@ -288,14 +290,21 @@ impl<R: Role> Sender<R> {
     }
 
     /// Nothing more can be sent, for want of a transport.
-    pub(super) fn transport_ended(&mut self) {
-        self.transport_ended = true;
+    ///
+    /// Told more than once, the first stays.
+    pub(super) fn transport_ended(&mut self, how: TransportEnd) -> TransportEnd {
+        self.close_deadline = Deadline::Unset;
+        *self.transport_end.get_or_insert(how)
+    }
+
+    pub(super) fn transport_end(&self) -> Option<TransportEnd> {
+        self.transport_end
     }
 
     fn check_open(&self) -> Result<(), SendError> {
         // §5.5.1: no frame of the application's follows a Close; §6.1: none leaves a connection
         // that is not open.
-        let is_open = self.sent_close.is_none() && !self.transport_ended;
+        let is_open = self.sent_close.is_none() && self.transport_end.is_none();
         if is_open { Ok(()) } else { Err(SendError::Closed) }
     }
 
