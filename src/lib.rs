@@ -73,6 +73,8 @@ pub mod blocking;
 mod buffer;
 #[cfg(feature = "alloc")]
 mod connection;
+#[cfg(feature = "std")]
+mod error;
 mod frame;
 #[cfg(feature = "alloc")]
 mod handshake;
@@ -87,17 +89,14 @@ mod negotiated;
 mod random;
 #[cfg(feature = "alloc")]
 mod timers;
+#[cfg(feature = "std")]
+mod transport;
 #[allow(unsafe_code, reason = "makes text of bytes that it has validated")]
 mod utf8;
 
 pub use frame::*;
 pub use mask::{MaskKey, MaskKeys, apply_mask};
 pub use utf8::{Utf8Error, validate_utf8_prefix};
-#[cfg(feature = "std")]
-pub use {
-    blocking::Error,
-    random::{RandomError, SystemMaskKeys},
-};
 #[cfg(feature = "alloc")]
 pub use {
     buffer::{ReadBuffer, WriteBuffer},
@@ -107,6 +106,11 @@ pub use {
     limits::Limits,
     negotiated::Negotiated,
     utf8::Text,
+};
+#[cfg(feature = "std")]
+pub use {
+    error::Error,
+    random::{RandomError, SystemMaskKeys},
 };
 
 /// Compiles the examples of the README.

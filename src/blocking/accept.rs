@@ -1,8 +1,9 @@
-use super::transport::{Timed, is_timeout};
-use super::{Error, Transport, WebSocket};
+use super::transport::Timed;
+use super::{Transport, WebSocket};
 use crate::{
-    Accept, Config, Connection, OriginPolicy, ReadBuffer, Reject, Request, Server, ServerHandshake,
-    WriteBuffer,
+    Accept, Config, Connection, Error, OriginPolicy, ReadBuffer, Reject, Request, Server,
+    ServerHandshake, WriteBuffer,
+    transport::{REFUSAL_DRAIN_LIMIT, is_timeout},
 };
 use core::time::Duration;
 use std::{
@@ -47,9 +48,6 @@ pub struct Acceptor {
     origin: OriginPolicy,
     handshake_timeout: Option<Duration>,
 }
-
-/// Bytes that are read and dropped after a refusal, so that the client comes to read it.
-const DRAIN_LIMIT: usize = 1 << 20;
 
 impl Acceptor {
     /// With a handshake timeout of 10 seconds, origins of the same host only, and the default
@@ -208,7 +206,7 @@ impl<S: Transport> Exchange<S> {
         }
         let mut scrap = [0; 4096];
         let mut drained = 0;
-        while drained < DRAIN_LIMIT {
+        while drained < REFUSAL_DRAIN_LIMIT {
             match self.transport.read(&mut scrap, self.deadline) {
                 Ok(count) if count > 0 => drained += count,
                 _ => break,

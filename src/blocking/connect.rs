@@ -1,8 +1,8 @@
 use super::accept::Exchange;
-use super::{Error, Transport, WebSocket};
+use super::{Transport, WebSocket};
 use crate::{
-    Client, ClientHandshake, ClientRequest, Config, Connection, Response, SystemMaskKeys, Url,
-    random::random_bytes,
+    Client, ClientHandshake, ClientRequest, Config, Connection, Error, Response, SystemMaskKeys,
+    Url, random::random_bytes,
 };
 use alloc::{string::String, vec::Vec};
 use core::time::Duration;

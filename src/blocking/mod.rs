@@ -19,13 +19,11 @@
 
 mod accept;
 mod connect;
-mod error;
 mod outgoing;
 mod transport;
 mod websocket;
 
 pub use accept::{Acceptor, accept};
 pub use connect::{Connector, connect};
-pub use error::Error;
 pub use transport::{Plain, Transport};
 pub use websocket::{Replies, WebSocket};

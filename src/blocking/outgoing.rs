@@ -1,10 +1,11 @@
 //! The sending side of a blocking connection: all of it but the read buffer, so that a reply can be
 //! sent while a received event borrows that.
 
-use super::transport::{Timed, is_timeout};
-use super::{Error, Transport};
+use super::Transport;
+use super::transport::Timed;
 use crate::{
-    CloseCode, Closed, Connection, Kind, Payload, Role, SendError, TransportEnd, WriteBuffer,
+    CloseCode, Closed, Error, Kind, Payload, Role, SendError, Sender, TransportEnd, WriteBuffer,
+    transport::{WRITE_THROUGH_FROM, end_of, is_timeout},
 };
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -12,7 +13,7 @@ use std::io::{self, ErrorKind};
 
 #[derive(Debug)]
 pub(super) struct Outgoing<S, R> {
-    pub(super) connection: Connection<R>,
+    pub(super) sender: Sender<R>,
     pub(super) output: WriteBuffer,
     pub(super) transport: Timed<S>,
     /// Until when to read on, after writing has failed: what the peer sent before it ended may
@@ -21,20 +22,17 @@ pub(super) struct Outgoing<S, R> {
     closed: Option<Box<Closed>>,
 }
 
-/// From this many bytes on, a borrowed payload is written from where it is.
-const WRITE_THROUGH_FROM: usize = 16 * 1024;
-
 impl<S: Transport, R: Role> Outgoing<S, R> {
-    pub(super) fn new(transport: Timed<S>, connection: Connection<R>) -> Self {
-        Self { connection, output: WriteBuffer::new(), transport, broken_until: None, closed: None }
+    pub(super) fn new(transport: Timed<S>, sender: Sender<R>) -> Self {
+        Self { sender, output: WriteBuffer::new(), transport, broken_until: None, closed: None }
     }
 
     pub(super) fn feed(&mut self, payload: Payload<'_>) -> Result<(), Error> {
         self.check_transport()?;
-        match self.connection.send(payload, &mut self.output) {
+        match self.sender.send(payload, &mut self.output) {
             Err(full @ SendError::QueueFull { .. }) => {
                 self.flush_for_room(full)?;
-                Ok(self.connection.send(payload, &mut self.output)?)
+                Ok(self.sender.send(payload, &mut self.output)?)
             }
             outcome => Ok(outcome?),
         }
@@ -58,13 +56,13 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
 
     pub(super) fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.check_transport()?;
-        self.connection.ping(payload, &mut self.output)?;
+        self.sender.ping(payload, &mut self.output)?;
         self.flush()
     }
 
     pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.check_transport()?;
-        self.connection.close(code, reason, &mut self.output)?;
+        self.sender.close(code, reason, &mut self.output)?;
         self.flush()
     }
 
@@ -96,8 +94,8 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
 
     /// Notes how the transport ended, the first time.
     pub(super) fn end(&mut self, how: TransportEnd) -> &Closed {
-        let (connection, output) = (&mut self.connection, &self.output);
-        self.closed.get_or_insert_with(|| Box::new(connection.transport_ended(how, output)))
+        let (sender, output) = (&mut self.sender, &self.output);
+        self.closed.get_or_insert_with(|| Box::new(sender.transport_ended(how, output)))
     }
 
     /// Reads, or notes how the transport ended: the count is 0 then.
@@ -112,12 +110,13 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
         let how = match self.transport.read(into, deadline) {
             Ok(0) => TransportEnd::Eof,
             Ok(count) => return Ok(count),
-            Err(error) => match error.kind() {
-                ErrorKind::TimedOut if self.deadline_passed() => TransportEnd::Timeout,
-                ErrorKind::UnexpectedEof => TransportEnd::TlsTruncated,
-                _ if is_timeout(&error) => return Err(error.into()),
-                _ if is_reset(&error) => TransportEnd::Reset,
-                _ => {
+            Err(error) if error.kind() == ErrorKind::TimedOut && self.deadline_passed() => {
+                TransportEnd::Timeout
+            }
+            Err(error) if is_timeout(&error) => return Err(error.into()),
+            Err(error) => match end_of(&error) {
+                Some(how) => how,
+                None => {
                     self.end(TransportEnd::Reset);
                     return Err(error.into());
                 }
@@ -148,10 +147,10 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
 
     /// The moment at which waiting for the peer has to end.
     fn deadline(&mut self) -> Option<Duration> {
-        if self.connection.next_deadline() == Some(Duration::ZERO) {
-            self.connection.pass_deadline(self.transport.now());
+        if self.sender.next_deadline() == Some(Duration::ZERO) {
+            self.sender.pass_deadline(self.transport.now());
         }
-        let closing = self.connection.next_deadline();
+        let closing = self.sender.next_deadline();
         let broken = self.broken_until;
         closing.map_or(broken, |closing| Some(broken.map_or(closing, |broken| broken.min(closing))))
     }
@@ -169,22 +168,20 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
     /// Sends a large borrowed payload in fragments, each written behind its header and what else is
     /// queued. Only what the transport did not take is copied.
     fn write_through(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Error> {
-        let size = self.connection.sender().fragment_size();
-        if let Err(full @ SendError::QueueFull { .. }) =
-            self.connection.sender().check_message(&self.output)
-        {
+        let size = self.sender.fragment_size();
+        if let Err(full @ SendError::QueueFull { .. }) = self.sender.check_message(&self.output) {
             self.flush_for_room(full)?;
         }
         let mut rest = payload;
         loop {
             let (mut piece, later) = rest.split_at(size.min(rest.len()));
             let len = piece.len() as u64;
-            self.connection.start_frame(kind, len, later.is_empty(), &mut self.output)?;
+            self.sender.start_frame(kind, len, later.is_empty(), &mut self.output)?;
             let written = self.write(&mut piece);
             if written.is_err() {
                 self.output.extend_from_slice(piece);
                 if !later.is_empty() {
-                    self.connection.sender().queue_rest(later, &mut self.output);
+                    self.sender.queue_rest(later, &mut self.output);
                 }
             }
             self.checked(written)?;
@@ -200,8 +197,8 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
             return Err(ErrorKind::BrokenPipe.into());
         }
         let deadline = self.deadline();
-        let Self { connection, output, transport, .. } = self;
-        transport.write(output, behind, deadline, |output| connection.queue_owed(output))
+        let Self { sender, output, transport, .. } = self;
+        transport.write(output, behind, deadline, |output| sender.queue_owed(output))
     }
 
     /// The outcome of a write for the user.
@@ -212,17 +209,9 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
             return Err(Error::Closed(Box::new(self.end(TransportEnd::Timeout).clone())));
         }
         if !is_timeout(&error) && self.broken_until.is_none() {
-            let timeout = self.connection.sender().close_timeout();
+            let timeout = self.sender.close_timeout();
             self.broken_until = Some(self.transport.now().saturating_add(timeout));
         }
         Err(error.into())
     }
-}
-
-fn is_reset(error: &io::Error) -> bool {
-    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, WriteZero};
-    matches!(
-        error.kind(),
-        BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | WriteZero
-    )
 }

@@ -1,6 +1,9 @@
 //! What the blocking shell needs of a stream beyond reading and writing, and the clock it is read by.
 
-use crate::WriteBuffer;
+use crate::{
+    WriteBuffer,
+    transport::{SLICES, is_timeout},
+};
 use core::time::Duration;
 use std::{
     io::{self, ErrorKind, IoSlice, Read, Write},
@@ -109,9 +112,6 @@ pub(super) struct Timed<S> {
     /// Whether something was written that the transport itself may still hold.
     unflushed: bool,
 }
-
-/// Slices handed to one vectored write.
-const SLICES: usize = 64;
 
 impl<S: Transport> Timed<S> {
     pub(super) fn new(transport: S) -> Self {
@@ -241,9 +241,4 @@ impl<S: Transport> Timed<S> {
     fn has_passed(&self, deadline: Option<Duration>) -> bool {
         deadline.is_some_and(|deadline| deadline <= self.now())
     }
-}
-
-/// Whether a transport says that nothing could be read or written now, in either of its ways.
-pub(super) fn is_timeout(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }

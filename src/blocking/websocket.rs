@@ -1,9 +1,10 @@
+use super::Transport;
 use super::outgoing::Outgoing;
 use super::transport::Timed;
-use super::{Error, Transport};
 use crate::{
-    Chunk, CloseCode, Closed, Config, Connection, Event, Message, Negotiated, Payload, Progress,
-    ReadBuffer, ReceiveError, Role, State, TransportEnd, WriteBuffer,
+    Chunk, CloseCode, Closed, Config, Connection, Error, Event, Message, Negotiated, Payload,
+    Progress, ReadBuffer, ReceiveError, Receiver, Role, State, TransportEnd,
+    transport::{DRAIN_LIMIT, READ_ROOM},
 };
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -19,6 +20,7 @@ use std::thread;
 /// and then `None`. [`closed`](Self::closed) tells how it was either way.
 #[derive(Debug)]
 pub struct WebSocket<S, R> {
+    receiver: Receiver<R>,
     input: ReadBuffer,
     outgoing: Outgoing<S, R>,
     negotiated: Box<Negotiated>,
@@ -33,17 +35,10 @@ struct Ending {
     reported: bool,
 }
 
-/// Room for reads: small messages stay in the processor's first cache.
-const READ_ROOM: usize = 20 * 1024;
-
 /// Memory above this goes back before the next wait.
 const RETAINED: usize = 64 * 1024;
 
-/// Bytes that are read and dropped at the end, so that the peer comes to read our Close.
-const DRAIN_LIMIT: usize = 64 << 20;
-
-type Advance<R> =
-    fn(&mut Connection<R>, &mut ReadBuffer, &mut WriteBuffer) -> Result<Progress, ReceiveError>;
+type Advance<R> = fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>;
 
 impl<S: Transport, R: Role> WebSocket<S, R> {
     /// A connection whose opening handshake is done, by this crate or another.
@@ -66,9 +61,11 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         negotiated: Negotiated,
         input: ReadBuffer,
     ) -> Self {
+        let (receiver, sender) = connection.split();
         Self {
+            receiver,
             input,
-            outgoing: Outgoing::new(transport, connection),
+            outgoing: Outgoing::new(transport, sender),
             negotiated: Box::new(negotiated),
             ending: Ending::default(),
         }
@@ -98,9 +95,9 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// # }
     /// ```
     pub fn receive(&mut self) -> Option<Result<(Event<'_>, Replies<'_, S, R>), Error>> {
-        match self.wait(Connection::advance)? {
+        match self.wait(Receiver::advance)? {
             Ok(()) => {
-                let event = self.outgoing.connection.event(&self.input)?;
+                let event = self.receiver.event(&self.input)?;
                 Some(Ok((event, Replies(&mut self.outgoing))))
             }
             Err(error) => Some(Err(error)),
@@ -115,9 +112,9 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// As for [`receive`](Self::receive); [`Error::Receive`] if part of the message was waited for
     /// by another method.
     pub fn receive_chunk(&mut self) -> Option<Result<(Chunk<'_>, Replies<'_, S, R>), Error>> {
-        match self.wait(Connection::advance_chunk)? {
+        match self.wait(Receiver::advance_chunk)? {
             Ok(()) => {
-                let chunk = self.outgoing.connection.chunk(&self.input)?;
+                let chunk = self.receiver.chunk(&self.input)?;
                 Some(Ok((chunk, Replies(&mut self.outgoing))))
             }
             Err(error) => Some(Err(error)),
@@ -186,11 +183,11 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         }
         // In pieces, so that no message is too large to be dropped; one that is half received
         // whole is dropped so.
-        let mut advance: Advance<R> = Connection::advance_chunk;
+        let mut advance: Advance<R> = Receiver::advance_chunk;
         while let Some(received) = self.wait(advance) {
             match received {
-                Err(Error::Receive(_)) => advance = Connection::advance,
-                Ok(()) => advance = Connection::advance_chunk,
+                Err(Error::Receive(_)) => advance = Receiver::advance,
+                Ok(()) => advance = Receiver::advance_chunk,
                 // A transport that does not wait: the close deadline is what ends this.
                 Err(error) if error.is_would_block() => thread::sleep(Duration::from_millis(1)),
                 Err(_) => {}
@@ -208,7 +205,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// How far the closing handshake is.
     #[must_use]
     pub fn state(&self) -> State {
-        self.outgoing.connection.state()
+        self.outgoing.sender.state()
     }
 
     /// What the opening handshake agreed on.
@@ -235,9 +232,12 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
             return None;
         }
         loop {
-            let Outgoing { connection, output, .. } = &mut self.outgoing;
-            let step = match advance(connection, &mut self.input, output) {
+            let progress = advance(&mut self.receiver, &mut self.input);
+            let Outgoing { sender, output, .. } = &mut self.outgoing;
+            self.receiver.reply_to(sender, &self.input, output);
+            let step = match progress {
                 Ok(Progress::Event) => return Some(Ok(())),
+                Ok(Progress::NeedsInput) if self.outgoing.closed().is_some() => self.report(None),
                 Ok(Progress::NeedsInput) => self.fill(),
                 Ok(Progress::Ended) => self.finish().and_then(|()| self.report(None)),
                 Err(ReceiveError::Protocol(error)) => {
@@ -336,10 +336,10 @@ impl<S: Transport, R: Role> Iterator for WebSocket<S, R> {
     /// [`receive`](WebSocket::receive) shows them.
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Err(error) = self.wait(Connection::advance)? {
+            if let Err(error) = self.wait(Receiver::advance)? {
                 return Some(Err(error));
             }
-            if let Some(message) = self.outgoing.connection.take_message(&mut self.input) {
+            if let Some(message) = self.receiver.take_message(&mut self.input) {
                 return Some(Ok(message));
             }
         }

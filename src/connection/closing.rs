@@ -1,7 +1,7 @@
 //! How a connection ends, as data (RFC 6455 §7).
 
-use crate::{CloseCode, ProtocolError};
-use alloc::string::String;
+use crate::{CloseCode, CloseFrame, ProtocolError};
+use alloc::{boxed::Box, string::String};
 use core::fmt;
 
 /// How far the closing handshake is.
@@ -12,8 +12,6 @@ pub enum State {
     Open,
     /// This end has sent its Close: it sends no more messages, but still receives them.
     CloseSent,
-    /// The peer's Close has come and is not answered yet.
-    CloseReceived,
     /// Both Closes are on their way or there, or the connection has failed: what remains is to
     /// write what is queued and to end the transport.
     Closed,
@@ -111,11 +109,15 @@ impl fmt::Display for Closed {
     }
 }
 
-/// The peer's Close, as the receiving half remembers it.
-#[derive(Debug)]
-pub(super) struct ReceivedClose {
-    pub(super) code: CloseCode,
-    pub(super) reason: String,
+/// What is known of the end of a connection, in the sending half: it hears of what the receiving
+/// half has found by the replies that it is to send.
+#[derive(Debug, Default)]
+pub(super) struct Closing {
+    pub(super) sent: Option<SentClose>,
+    /// The code and the reason of the peer's Close.
+    received: Option<Box<(CloseCode, String)>>,
+    pub(super) failure: Option<ProtocolError>,
+    pub(super) transport: Option<TransportEnd>,
 }
 
 /// Why the sending half sends nothing more.
@@ -127,4 +129,48 @@ pub(super) enum SentClose {
     Answer,
     /// It failed the connection.
     Failure,
+}
+
+impl Closing {
+    pub(super) const fn state(&self) -> State {
+        if self.received.is_some() || self.failure.is_some() || self.transport.is_some() {
+            State::Closed
+        } else if self.sent.is_some() {
+            State::CloseSent
+        } else {
+            State::Open
+        }
+    }
+
+    /// Notes the peer's Close, and returns its code, if it has one.
+    pub(super) fn received(&mut self, payload: &[u8]) -> Option<CloseCode> {
+        // The receiving half has refused what can't be parsed.
+        let frame = CloseFrame::parse(payload).ok().flatten();
+        // §7.1.5: without a code in it, the connection's is 1005.
+        let (code, reason) =
+            frame.map_or((CloseCode::NO_STATUS_RECEIVED, ""), |frame| (frame.code, frame.reason));
+        self.received = Some(Box::new((code, reason.into())));
+        frame.map(|frame| frame.code)
+    }
+
+    pub(super) fn transport_ended(&mut self, how: TransportEnd, all_written: bool) -> Closed {
+        let how = *self.transport.get_or_insert(how);
+        let received = self.received.as_deref();
+        let clean = received.is_some() && self.sent.is_some() && all_written;
+        Closed {
+            code: received.map_or(CloseCode::ABNORMAL, |(code, _)| *code),
+            reason: received.map_or_else(String::new, |(_, reason)| reason.clone()),
+            initiator: match (self.sent, received) {
+                (Some(SentClose::First | SentClose::Failure), _) => Initiator::Local,
+                (_, Some(_)) => Initiator::Peer,
+                (Some(SentClose::Answer) | None, None) => Initiator::Transport,
+            },
+            clean,
+            cause: match self.failure {
+                Some(error) => Cause::Protocol(error),
+                None if clean => Cause::ClosingHandshake,
+                None => Cause::Transport(how),
+            },
+        }
+    }
 }

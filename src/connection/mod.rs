@@ -22,8 +22,6 @@ pub use role::{Client, Role, Server};
 pub use sender::{Due, Sender};
 
 use crate::{CloseCode, MaskKey, Negotiated, ReadBuffer, WriteBuffer};
-use alloc::string::String;
-use closing::SentClose;
 use core::time::Duration;
 
 /// One end of a WebSocket connection, without its transport.
@@ -137,44 +135,16 @@ impl<R: Role> Connection<R> {
         self.receiver.chunk(input)
     }
 
-    /// Says how the transport ended, and learns how the connection did.
-    ///
-    /// What is buffered should be advanced through before; nothing is received after it. What is
-    /// left in `output` was not written: if this end's Close is in it, the end is not clean. Told
-    /// more than once, the first stays.
+    /// Says how the transport ended, and learns how the connection did: see
+    /// [`Sender::transport_ended`].
     pub fn transport_ended(&mut self, how: TransportEnd, output: &WriteBuffer) -> Closed {
-        let how = self.sender.transport_ended(how);
-        let (received, sent) = (self.receiver.received_close(), self.sender.sent_close());
-        let clean = received.is_some() && sent.is_some() && output.is_empty();
-        Closed {
-            code: received.map_or(CloseCode::ABNORMAL, |close| close.code),
-            reason: received.map_or_else(String::new, |close| close.reason.clone()),
-            initiator: match (sent, received) {
-                (Some(SentClose::First | SentClose::Failure), _) => Initiator::Local,
-                (_, Some(_)) => Initiator::Peer,
-                (Some(SentClose::Answer) | None, None) => Initiator::Transport,
-            },
-            clean,
-            cause: match self.receiver.failure() {
-                Some(error) => Cause::Protocol(error),
-                None if clean => Cause::ClosingHandshake,
-                None => Cause::Transport(how),
-            },
-        }
+        self.sender.transport_ended(how, output)
     }
 
     /// How far the closing handshake is.
     #[must_use]
     pub fn state(&self) -> State {
-        let failed = self.receiver.failure().is_some() || self.sender.transport_end().is_some();
-        let sent = self.sender.sent_close().is_some();
-        match (sent, self.receiver.received_close().is_some()) {
-            _ if failed => State::Closed,
-            (false, false) => State::Open,
-            (true, false) => State::CloseSent,
-            (false, true) => State::CloseReceived,
-            (true, true) => State::Closed,
-        }
+        self.sender.state()
     }
 
     /// Parts the connection into halves that can live in different tasks or threads.
@@ -191,40 +161,19 @@ impl<R: Role> Connection<R> {
         Self { receiver, sender }
     }
 
-    /// The sending half, for a shell of this crate.
-    #[cfg(feature = "std")]
-    pub(crate) fn sender(&mut self) -> &mut Sender<R> {
-        &mut self.sender
-    }
-
     fn step(
         &mut self,
         advance: fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>,
         input: &mut ReadBuffer,
         output: &mut WriteBuffer,
     ) -> Result<Progress, ReceiveError> {
-        if self.sender.transport_end().is_some() && self.receiver.failure().is_none() {
+        if self.sender.has_transport_ended() && self.receiver.failure().is_none() {
             self.receiver.release(input);
             return Ok(Progress::Ended);
         }
         let progress = advance(&mut self.receiver, input);
-        self.reply(input, output);
+        self.receiver.reply_to(&mut self.sender, input, output);
         progress
-    }
-
-    fn reply(&mut self, input: &ReadBuffer, output: &mut WriteBuffer) {
-        if !self.receiver.owes_reply() {
-            return;
-        }
-        self.receiver.reply_sent();
-        match (self.receiver.failure(), self.receiver.event_or_chunk(input)) {
-            (Some(error), _) => self.sender.fail(error.close_code(), output),
-            (None, Some(Event::Ping(payload))) => self.sender.answer_ping(payload, output),
-            (None, Some(Event::Close(frame))) => {
-                self.sender.answer_close(frame.map(|frame| frame.code), output);
-            }
-            _ => {}
-        }
     }
 }
 

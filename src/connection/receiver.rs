@@ -1,12 +1,10 @@
 //! The receiving half: bytes in, events out (RFC 6455 §5, §6.2).
 
-use super::closing::ReceivedClose;
-use super::{Chunk, Event, Kind, Message, ProtocolError, ReceiveError, Reply, Role};
+use super::{Chunk, Event, Kind, Message, ProtocolError, ReceiveError, Reply, Role, Sender};
 use crate::{
-    CloseCode, CloseFrame, FrameHeader, Limits, MAX_CONTROL_PAYLOAD, MaskKey, OpCode, ReadBuffer,
-    Rsv, apply_mask,
+    CloseFrame, FrameHeader, Limits, MAX_CONTROL_PAYLOAD, MaskKey, OpCode, ReadBuffer, Rsv,
+    WriteBuffer, apply_mask,
 };
-use alloc::boxed::Box;
 use core::marker::PhantomData;
 
 /// What [`Receiver::advance`] came to.
@@ -70,9 +68,9 @@ enum Current {
     Control { opcode: OpCode, len: usize },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum End {
-    Closed(Box<ReceivedClose>),
+    Closed,
     Failed(ProtocolError),
 }
 
@@ -166,39 +164,40 @@ impl<R: Role> Receiver<R> {
             return None;
         }
         self.owes_reply = false;
-        if let Some(End::Failed(error)) = self.end {
-            return Some(Reply::Failure(error));
+        match (self.end, self.current_in(input)) {
+            (Some(End::Failed(error)), _) => Some(Reply::Failure(error)),
+            (Some(End::Closed), Some(Current::Control { len, .. })) => {
+                Some(Reply::Close(input.unread()[..len].into()))
+            }
+            (None, Some(Current::Control { len, .. })) => {
+                Some(Reply::Pong(input.unread()[..len].into()))
+            }
+            _ => None,
         }
-        match self.event_or_chunk(input)? {
-            Event::Ping(payload) => Some(Reply::Pong(payload.into())),
-            Event::Close(frame) => Some(Reply::Close(frame.map(|frame| frame.code))),
-            Event::Text(_) | Event::Binary(_) | Event::Pong(_) => None,
+    }
+
+    /// As [`reply`](Self::reply), to a sending half that is at hand.
+    pub(crate) fn reply_to(
+        &mut self,
+        sender: &mut Sender<R>,
+        input: &ReadBuffer,
+        output: &mut WriteBuffer,
+    ) {
+        if let Some(reply) = self.reply(input) {
+            sender.reply(&reply, output);
         }
+    }
+
+    /// Whether there is a [`reply`](Self::reply).
+    #[must_use]
+    pub const fn owes_reply(&self) -> bool {
+        self.owes_reply
     }
 
     /// Whether the peer's Close has come, or the connection has failed.
     #[must_use]
     pub const fn has_ended(&self) -> bool {
         self.end.is_some()
-    }
-
-    pub(super) fn owes_reply(&self) -> bool {
-        self.owes_reply
-    }
-
-    pub(super) fn reply_sent(&mut self) {
-        self.owes_reply = false;
-    }
-
-    pub(super) fn event_or_chunk<'b>(&self, input: &'b ReadBuffer) -> Option<Event<'b>> {
-        self.event(input).or_else(|| self.chunk(input).map(|chunk| chunk.event))
-    }
-
-    pub(super) fn received_close(&self) -> Option<&ReceivedClose> {
-        match &self.end {
-            Some(End::Closed(close)) => Some(close),
-            _ => None,
-        }
     }
 
     pub(super) fn failure(&self) -> Option<ProtocolError> {
@@ -223,7 +222,7 @@ impl<R: Role> Receiver<R> {
         self.release_current(input);
         match &self.end {
             None => {}
-            Some(End::Closed(_)) => return Ok(Progress::Ended),
+            Some(End::Closed) => return Ok(Progress::Ended),
             Some(End::Failed(error)) => return Err((*error).into()),
         }
         self.find_event(input, chunked).map_err(|error| {
@@ -398,12 +397,8 @@ impl<R: Role> Receiver<R> {
             apply_mask(input.unread_mut(len), key, 0);
         }
         if header.opcode == OpCode::Close {
-            let frame = CloseFrame::parse(&input.unread()[..len])?;
-            // §7.1.5: without a code in it, the connection's is 1005.
-            let (code, reason) = frame
-                .map_or((CloseCode::NO_STATUS_RECEIVED, ""), |frame| (frame.code, frame.reason));
-            let close = ReceivedClose { code, reason: reason.into() };
-            self.end = Some(End::Closed(Box::new(close)));
+            CloseFrame::parse(&input.unread()[..len])?;
+            self.end = Some(End::Closed);
         }
         // §5.5.1, §5.5.2: a Close is answered by a Close, a Ping by a Pong.
         self.owes_reply = header.opcode != OpCode::Pong;

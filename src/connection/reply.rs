@@ -1,5 +1,5 @@
 use super::ProtocolError;
-use crate::{CloseCode, MAX_CONTROL_PAYLOAD};
+use crate::MAX_CONTROL_PAYLOAD;
 use core::{fmt, ops::Deref};
 
 /// What the receiving half owes the peer, for the sending half to send: it passes between them by
@@ -9,8 +9,8 @@ use core::{fmt, ops::Deref};
 pub enum Reply {
     /// The answer to a ping, with the ping's payload (RFC 6455 §5.5.3).
     Pong(ControlPayload),
-    /// The answer to a Close, with its code (RFC 6455 §5.5.1).
-    Close(Option<CloseCode>),
+    /// The answer to a Close, with the Close's payload (RFC 6455 §5.5.1).
+    Close(ControlPayload),
     /// The Close that fails the connection (RFC 6455 §7.1.7).
     Failure(ProtocolError),
 }

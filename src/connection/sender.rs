@@ -1,9 +1,10 @@
 //! The sending half: messages and control frames in, bytes out (RFC 6455 §5, §6.1).
 
-use super::closing::SentClose;
+use super::closing::{Closing, SentClose};
 use super::pongs::Pongs;
 use super::{
-    Config, Kind, Message, Payload, PreparedMessage, Reply, Role, SendError, TransportEnd,
+    Closed, Config, Kind, Message, Payload, PreparedMessage, ProtocolError, Reply, Role, SendError,
+    State, TransportEnd,
 };
 use crate::{
     CloseCode, FrameHeader, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, MaskKey,
@@ -21,8 +22,7 @@ pub struct Sender<R> {
     close_timeout: Duration,
     /// The kind of the message that is being sent in fragments.
     message: Option<Kind>,
-    sent_close: Option<SentClose>,
-    transport_end: Option<TransportEnd>,
+    closing: Closing,
     close_deadline: Deadline,
     pongs: Pongs,
 }
@@ -51,8 +51,7 @@ impl<R: Role> Sender<R> {
             },
             close_timeout: config.close_timeout,
             message: None,
-            sent_close: None,
-            transport_end: None,
+            closing: Closing::default(),
             close_deadline: Deadline::Unset,
             pongs: Pongs::default(),
         }
@@ -227,8 +226,8 @@ impl<R: Role> Sender<R> {
     pub fn reply(&mut self, reply: &Reply, output: &mut WriteBuffer) {
         match reply {
             Reply::Pong(payload) => self.answer_ping(payload, output),
-            Reply::Close(code) => self.answer_close(*code, output),
-            Reply::Failure(error) => self.fail(error.close_code(), output),
+            Reply::Close(payload) => self.answer_close(payload, output),
+            Reply::Failure(error) => self.fail(*error, output),
         }
     }
 
@@ -255,13 +254,25 @@ impl<R: Role> Sender<R> {
         if self.close_deadline.passed(now) { Due::CloseTimeout } else { Due::Nothing }
     }
 
-    pub(super) fn sent_close(&self) -> Option<SentClose> {
-        self.sent_close
+    /// Says how the transport ended, and learns how the connection did.
+    ///
+    /// What was received should be advanced through before, and its replies given here. What is
+    /// left in `output` was not written: if this end's Close is in it, the end is not clean. Told
+    /// more than once, the first stays.
+    pub fn transport_ended(&mut self, how: TransportEnd, output: &WriteBuffer) -> Closed {
+        self.close_deadline = Deadline::Unset;
+        self.closing.transport_ended(how, output.is_empty())
+    }
+
+    /// How far the closing handshake is.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.closing.state()
     }
 
     /// §5.5.2: a ping is answered unless the peer has closed; this end's Close does not hinder.
-    pub(super) fn answer_ping(&mut self, payload: &[u8], output: &mut WriteBuffer) {
-        if matches!(self.sent_close, Some(SentClose::Answer | SentClose::Failure)) {
+    fn answer_ping(&mut self, payload: &[u8], output: &mut WriteBuffer) {
+        if self.state() == State::Closed {
             return;
         }
         self.queue_owed(output);
@@ -274,38 +285,31 @@ impl<R: Role> Sender<R> {
     }
 
     /// §5.5.1: a Close is answered by one with the same code, unless one was sent before.
-    pub(super) fn answer_close(&mut self, code: Option<CloseCode>, output: &mut WriteBuffer) {
+    fn answer_close(&mut self, payload: &[u8], output: &mut WriteBuffer) {
         self.pongs.release();
-        if self.sent_close.is_none() {
+        let code = self.closing.received(payload);
+        if self.closing.sent.is_none() {
             self.append_close(code, "", SentClose::Answer, output);
         }
     }
 
     /// §7.1.7: a Close says why the connection fails, unless one was sent before.
-    pub(super) fn fail(&mut self, code: CloseCode, output: &mut WriteBuffer) {
+    fn fail(&mut self, error: ProtocolError, output: &mut WriteBuffer) {
         self.pongs.release();
-        if self.sent_close.is_none() {
-            self.append_close(Some(code), "", SentClose::Failure, output);
+        self.closing.failure = Some(error);
+        if self.closing.sent.is_none() {
+            self.append_close(Some(error.close_code()), "", SentClose::Failure, output);
         }
     }
 
-    /// Nothing more can be sent, for want of a transport.
-    ///
-    /// Told more than once, the first stays.
-    pub(super) fn transport_ended(&mut self, how: TransportEnd) -> TransportEnd {
-        self.close_deadline = Deadline::Unset;
-        *self.transport_end.get_or_insert(how)
-    }
-
-    pub(super) fn transport_end(&self) -> Option<TransportEnd> {
-        self.transport_end
+    pub(super) fn has_transport_ended(&self) -> bool {
+        self.closing.transport.is_some()
     }
 
     fn check_open(&self) -> Result<(), SendError> {
         // §5.5.1: no frame of the application's follows a Close; §6.1: none leaves a connection
         // that is not open.
-        let is_open = self.sent_close.is_none() && self.transport_end.is_none();
-        if is_open { Ok(()) } else { Err(SendError::Closed) }
+        if self.state() == State::Open { Ok(()) } else { Err(SendError::Closed) }
     }
 
     fn check_queue(&self, output: &WriteBuffer) -> Result<(), SendError> {
@@ -437,7 +441,7 @@ impl<R: Role> Sender<R> {
             payload[2..len].copy_from_slice(reason.as_bytes());
         }
         self.append_frame(OpCode::Close, true, &payload[..len], output);
-        self.sent_close = Some(sent);
+        self.closing.sent = Some(sent);
         self.close_deadline.set(self.close_timeout);
     }
 
