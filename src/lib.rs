@@ -86,9 +86,13 @@ mod mask;
 #[cfg(feature = "alloc")]
 mod negotiated;
 #[cfg(feature = "std")]
+mod opening;
+#[cfg(feature = "std")]
 mod random;
 #[cfg(feature = "alloc")]
 mod timers;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 #[cfg(feature = "std")]
 mod transport;
 #[allow(unsafe_code, reason = "makes text of bytes that it has validated")]

@@ -4,9 +4,6 @@
 use crate::TransportEnd;
 use std::io::{self, ErrorKind};
 
-/// Room for reads: small messages stay in the processor's first cache.
-pub(crate) const READ_ROOM: usize = 20 * 1024;
-
 /// From this many bytes on, a borrowed payload is written from where it is.
 pub(crate) const WRITE_THROUGH_FROM: usize = 16 * 1024;
 

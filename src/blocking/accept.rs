@@ -3,6 +3,7 @@ use super::{Transport, WebSocket};
 use crate::{
     Accept, Config, Connection, Error, OriginPolicy, ReadBuffer, Reject, Request, Server,
     ServerHandshake, WriteBuffer,
+    opening::{answer, refuse},
     transport::{REFUSAL_DRAIN_LIMIT, is_timeout},
 };
 use core::time::Duration;
@@ -115,27 +116,15 @@ impl Acceptor {
         decide: impl FnOnce(&Request) -> Result<Accept<'d>, Reject<'d>>,
     ) -> Result<WebSocket<S, Server>, Error> {
         let mut exchange = Exchange::new(transport, self.handshake_timeout);
-        let request = match self.read_request(&mut exchange) {
+        let answered = match self.read_request(&mut exchange) {
+            Ok(request) => answer(&request, decide, &mut exchange.output),
             Err(Error::Handshake(error)) => {
-                exchange.refuse(&error.reject());
-                return Err(error.into());
+                refuse(&error.reject(), &mut exchange.output);
+                Err(error.into())
             }
-            outcome => outcome?,
+            Err(error) => return Err(error),
         };
-        let accepted = match decide(&request) {
-            Ok(accept) => request.accept(&accept, &mut exchange.output),
-            Err(reject) => {
-                exchange.refuse(&reject);
-                return Err(Error::Rejected(reject.status));
-            }
-        };
-        let negotiated = match accepted {
-            Ok(negotiated) => negotiated,
-            Err(error) => {
-                exchange.refuse(&Reject::new(500));
-                return Err(error.into());
-            }
-        };
+        let negotiated = answered.inspect_err(|_| exchange.end_refused())?;
         exchange.flush()?;
         exchange.transport.unbound()?;
         let connection = Connection::new(Server::new(), &negotiated, self.config);
@@ -193,14 +182,10 @@ impl<S: Transport> Exchange<S> {
         written.map_err(|error| self.timed_out(error))
     }
 
-    /// Answers with a refusal, and ends the transport so that it arrives: what the client still
-    /// sends is read and dropped, within bounds. If the client is gone already, that is no news: why
-    /// it was refused stays the error.
-    fn refuse(&mut self, reject: &Reject<'_>) {
-        if reject.write(&mut self.output).is_err() {
-            // The application's own refusal is not one that can be sent.
-            let _ = Reject::new(500).write(&mut self.output);
-        }
+    /// Sends the refusal that is queued, and ends the transport so that it arrives: what the client
+    /// still sends is read and dropped, within bounds. If the client is gone already, that is no
+    /// news: why it was refused stays the error.
+    fn end_refused(&mut self) {
         if self.flush().is_err() || self.transport.shut_down(self.deadline).is_err() {
             return;
         }

@@ -3,8 +3,8 @@ use super::outgoing::Outgoing;
 use super::transport::Timed;
 use crate::{
     Chunk, CloseCode, Closed, Config, Connection, Error, Event, Message, Negotiated, Payload,
-    Progress, ReadBuffer, ReceiveError, Receiver, Role, State, TransportEnd,
-    transport::{DRAIN_LIMIT, READ_ROOM},
+    Progress, ReadBuffer, ReceiveError, Receiver, Role, State, TransportEnd, buffer::READ_ROOM,
+    transport::DRAIN_LIMIT,
 };
 use alloc::boxed::Box;
 use core::time::Duration;

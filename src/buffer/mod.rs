@@ -2,8 +2,14 @@
 //!
 //! They know nothing of WebSocket: bytes are put in at one end and taken at the other.
 
+#[cfg(feature = "tokio")]
+pub(crate) mod pool;
 mod read;
 mod write;
 
 pub use read::ReadBuffer;
 pub use write::WriteBuffer;
+
+/// Room that the shells read into: small messages stay in the processor's first cache.
+#[cfg(feature = "std")]
+pub(crate) const READ_ROOM: usize = 20 * 1024;

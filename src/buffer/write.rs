@@ -108,6 +108,25 @@ impl WriteBuffer {
         self.links.push_back(Link { before: self.run.len(), bytes });
     }
 
+    /// Gives an empty buffer memory to start with; what it holds is dropped.
+    ///
+    /// # Errors
+    ///
+    /// The storage comes back if the buffer is not empty.
+    pub fn lease(&mut self, mut storage: Vec<u8>) -> Result<(), Vec<u8>> {
+        if !self.is_empty() {
+            return Err(storage);
+        }
+        storage.clear();
+        self.run = storage;
+        Ok(())
+    }
+
+    /// Takes the memory back, unless bytes are still in it.
+    pub fn take(&mut self) -> Option<Vec<u8>> {
+        self.is_empty().then(|| core::mem::take(&mut self.run))
+    }
+
     /// Bytes of memory held for what is copied in, used or not.
     #[must_use]
     pub fn capacity(&self) -> usize {
@@ -221,6 +240,19 @@ mod tests {
                 assert_eq!(buffer.end_position(), 11);
             }
         }
+    }
+
+    #[test]
+    fn memory_is_leased_and_taken_while_empty() {
+        let mut buffer = WriteBuffer::new();
+        assert_eq!(buffer.lease(alloc::vec![7; 100]), Ok(()));
+        buffer.extend_from_slice(b"ab");
+        assert_eq!((contents(&buffer).as_slice(), buffer.capacity()), (&b"ab"[..], 100));
+        assert_eq!(buffer.take(), None);
+        assert_eq!(buffer.lease(Vec::new()), Err(Vec::new()));
+        buffer.consume(2);
+        assert_eq!(buffer.take().map(|storage| storage.capacity()), Some(100));
+        assert_eq!(buffer.capacity(), 0);
     }
 
     #[test]

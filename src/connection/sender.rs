@@ -312,7 +312,8 @@ impl<R: Role> Sender<R> {
         if self.state() == State::Open { Ok(()) } else { Err(SendError::Closed) }
     }
 
-    fn check_queue(&self, output: &WriteBuffer) -> Result<(), SendError> {
+    /// Whether there is room for more of the application's.
+    pub(crate) fn check_queue(&self, output: &WriteBuffer) -> Result<(), SendError> {
         let (queued, limit) = (output.len(), self.queued_output);
         if queued > limit { Err(SendError::QueueFull { queued, limit }) } else { Ok(()) }
     }
@@ -484,6 +485,23 @@ impl<R: Role> Sender<R> {
 /// For the shells.
 #[cfg(feature = "std")]
 impl<R: Role> Sender<R> {
+    /// Queues a piece of a message, of whichever kind it is.
+    pub(crate) fn send_piece(
+        &mut self,
+        piece: Payload<'_>,
+        fin: bool,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        match piece {
+            Payload::Text(text) => self.send_text_fragment(text, fin, output),
+            Payload::Binary(data) => self.send_binary_fragment(data, fin, output),
+            Payload::Message(message) => {
+                self.send_fragment(message.kind(), message.as_bytes(), fin, output)
+            }
+            Payload::Prepared(message) => self.send_piece(message.message().into(), fin, output),
+        }
+    }
+
     /// Queues the rest of a message in progress, whatever waits already: it was accepted as a
     /// whole.
     pub(crate) fn queue_rest(&mut self, rest: &[u8], output: &mut WriteBuffer) {

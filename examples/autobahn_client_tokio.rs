@@ -1,0 +1,59 @@
+//! The client under test of the Autobahn test suite: `autobahn/run client tokio`.
+//!
+//! ```text
+//! autobahn_client_tokio URL AGENT      such as ws://127.0.0.1:9002 sansocket
+//! ```
+
+use sansocket::{
+    Client, Config, Error, Event, Limits, SystemMaskKeys,
+    tokio::{Connector, WebSocket},
+};
+use std::process::ExitCode;
+use tokio::net::TcpStream;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(url), Some(agent)) = (arguments.next(), arguments.next()) else {
+        eprintln!("usage: autobahn_client_tokio URL AGENT");
+        return ExitCode::from(2);
+    };
+    match run(&url, &agent).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("autobahn_client_tokio: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(url: &str, agent: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let mut count = open(&format!("{url}/getCaseCount")).await?;
+    let cases: usize = match count.next().await {
+        Some(message) => std::str::from_utf8(message?.as_bytes())?.parse()?,
+        None => return Err("the suite did not say how many cases there are".into()),
+    };
+    count.wait_closed().await;
+    for case in 1..=cases {
+        // What is wrong with a case, the suite's report says.
+        let _ = echo(&mut open(&format!("{url}/runCase?case={case}&agent={agent}")).await?).await;
+    }
+    open(&format!("{url}/updateReports?agent={agent}")).await?.wait_closed().await;
+    Ok(())
+}
+
+async fn open(url: &str) -> Result<WebSocket<TcpStream, Client<SystemMaskKeys>>, Error> {
+    let config = Config::default().limits(Limits::default().message(64 << 20));
+    Ok(Connector::new().config(config).connect(url).await?.0)
+}
+
+async fn echo(websocket: &mut WebSocket<TcpStream, Client<SystemMaskKeys>>) -> Result<(), Error> {
+    while let Some(received) = websocket.receive().await {
+        match received? {
+            (Event::Text(text), mut replies) => replies.send(text).await?,
+            (Event::Binary(data), mut replies) => replies.send(data).await?,
+            _ => {}
+        }
+    }
+    Ok(())
+}

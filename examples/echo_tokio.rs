@@ -1,0 +1,142 @@
+//! An echo server over tokio: a task a connection.
+//!
+//! ```text
+//! cargo run --release --features tokio --example echo_tokio [ADDR] [--threads N]
+//! ```
+
+use sansocket::{
+    CloseCode, Config, Error, Event, Limits, OriginPolicy,
+    tokio::{Acceptor, WebSocket},
+};
+use std::{process::ExitCode, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::{Builder, Runtime},
+    signal,
+    sync::watch,
+    task::JoinSet,
+    time,
+};
+
+const HELP: &str = "\
+An echo server for WebSocket: sends back each text and binary message.
+
+usage: echo_tokio [ADDR] [--threads N]
+
+ADDR is the address to listen on, 127.0.0.1:9001 by default; port 0 takes a free one.
+N is the number of threads that connections are served on, 1 by default.
+Ctrl-C closes all connections with 1001 and ends the server.";
+
+struct Arguments {
+    address: String,
+    threads: usize,
+}
+
+fn main() -> ExitCode {
+    let arguments = match parse(std::env::args().skip(1)) {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("echo_tokio: {error}, try --help");
+            return ExitCode::from(2);
+        }
+    };
+    let served =
+        runtime(arguments.threads).and_then(|runtime| runtime.block_on(serve(&arguments.address)));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("echo_tokio: can't serve on {}: {error}", arguments.address);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `None` if help is asked for.
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Arguments>, String> {
+    let mut parsed = Arguments { address: "127.0.0.1:9001".into(), threads: 1 };
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "-h" | "--help" => return Ok(None),
+            "--threads" => {
+                let count = arguments.next().ok_or("--threads needs a number")?;
+                parsed.threads = count
+                    .parse()
+                    .ok()
+                    .filter(|count| *count > 0)
+                    .ok_or_else(|| format!("'{count}' is not a number of threads"))?;
+            }
+            option if option.starts_with('-') => return Err(format!("unknown option '{option}'")),
+            _ => parsed.address = argument,
+        }
+    }
+    Ok(Some(parsed))
+}
+
+fn runtime(threads: usize) -> std::io::Result<Runtime> {
+    if threads == 1 {
+        return Builder::new_current_thread().enable_all().build();
+    }
+    Builder::new_multi_thread().worker_threads(threads).enable_all().build()
+}
+
+async fn serve(address: &str) -> std::io::Result<()> {
+    let listener = TcpListener::bind(address).await?;
+    println!("listening on ws://{}", listener.local_addr()?);
+    let limits = Limits::default().message(64 << 20);
+    let acceptor =
+        Acceptor::new().config(Config::default().limits(limits)).origin(OriginPolicy::any());
+    let (stop, stopping) = watch::channel(());
+    let mut connections = JoinSet::new();
+    let mut interrupted = std::pin::pin!(signal::ctrl_c());
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(serve_one(acceptor.clone(), stream, stopping.clone()));
+                }
+                // Such as too many open files: it may pass.
+                Err(error) => {
+                    eprintln!("can't accept: {error}");
+                    time::sleep(Duration::from_millis(100)).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+            _ = &mut interrupted => break,
+        }
+    }
+    drop(stop);
+    while connections.join_next().await.is_some() {}
+    Ok(())
+}
+
+async fn serve_one(acceptor: Acceptor, stream: TcpStream, mut stopping: watch::Receiver<()>) {
+    let served = async {
+        let mut websocket = acceptor.accept_tcp(stream).await?;
+        drop(acceptor);
+        tokio::select! {
+            echoed = echo(&mut websocket) => return echoed,
+            // Its sender is dropped when the server stops.
+            _ = stopping.changed() => {}
+        }
+        websocket.close(CloseCode::GOING_AWAY, "the server stops").await?;
+        websocket.wait_closed().await;
+        Ok(())
+    };
+    if let Err(error) = served.await {
+        eprintln!("{error}");
+    }
+}
+
+async fn echo(websocket: &mut WebSocket<TcpStream, sansocket::Server>) -> Result<(), Error> {
+    websocket
+        .receive_with(|event, replies| match event {
+            Event::Text(text) => replies.try_feed(text),
+            Event::Binary(data) => replies.try_feed(data),
+            _ => Ok(()),
+        })
+        .await
+}

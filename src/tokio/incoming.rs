@@ -1,0 +1,131 @@
+//! The receiving side of a connection: the read buffer and what finds events in it.
+
+use super::outgoing::Outgoing;
+use crate::{Chunk, Error, Event, Message, Progress, ReadBuffer, ReceiveError, Receiver, Role};
+use ::tokio::io::{AsyncRead, AsyncWrite};
+use alloc::boxed::Box;
+use core::task::{Context, Poll, ready};
+
+#[derive(Debug)]
+pub(super) struct Incoming<R> {
+    receiver: Receiver<R>,
+    input: ReadBuffer,
+    /// Whether the end was told to the user.
+    reported: bool,
+}
+
+pub(super) type Advance<R> =
+    fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>;
+
+/// How the receiving side comes to the sending side and the transport.
+pub(super) trait Access<S, R> {
+    /// Calls `act` with the sending side, and with what it is to poll the transport with.
+    fn with<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        act: impl FnOnce(&mut Outgoing<S, R>, &mut Context<'_>) -> T,
+    ) -> T;
+}
+
+/// It is at hand.
+impl<S, R> Access<S, R> for &mut Outgoing<S, R> {
+    #[inline]
+    fn with<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        act: impl FnOnce(&mut Outgoing<S, R>, &mut Context<'_>) -> T,
+    ) -> T {
+        act(self, cx)
+    }
+}
+
+impl<R: Role> Incoming<R> {
+    pub(super) fn new(receiver: Receiver<R>, input: ReadBuffer) -> Self {
+        Self { receiver, input, reported: false }
+    }
+
+    /// Waits for an event; `None` once the connection has ended and that has been reported.
+    pub(super) fn poll_event<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        mut outgoing: impl Access<S, R>,
+        advance: Advance<R>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<(), Error>>> {
+        if self.reported {
+            return Poll::Ready(None);
+        }
+        loop {
+            let progress = advance(&mut self.receiver, &mut self.input);
+            if self.receiver.owes_reply() {
+                outgoing.with(cx, |outgoing, _| self.reply(outgoing));
+            }
+            let error = match progress {
+                Ok(Progress::Event) => return Poll::Ready(Some(Ok(()))),
+                Ok(Progress::NeedsInput) => {
+                    let filled = outgoing.with(cx, |outgoing, cx| match outgoing.closed() {
+                        Some(_) => Poll::Ready(Ok(true)),
+                        None => outgoing.poll_fill(&mut self.input, cx).map_ok(|()| false),
+                    });
+                    match ready!(filled) {
+                        Ok(false) => continue,
+                        Ok(true) => None,
+                        Err(error) => Some(error),
+                    }
+                }
+                Ok(Progress::Ended) => {
+                    ready!(outgoing.with(cx, |outgoing, cx| outgoing.poll_finish(cx))).err()
+                }
+                Err(ReceiveError::Protocol(error)) => {
+                    // What fails after it takes nothing away.
+                    let _ = ready!(outgoing.with(cx, |outgoing, cx| outgoing.poll_finish(cx)));
+                    Some(error.into())
+                }
+                Err(misuse) => return Poll::Ready(Some(Err(misuse.into()))),
+            };
+            return Poll::Ready(outgoing.with(cx, |outgoing, cx| self.report(error, outgoing, cx)));
+        }
+    }
+
+    /// As [`poll_event`](Self::poll_event), for what is buffered already: false if there is none, or
+    /// if there is something else to be told than an event.
+    pub(super) fn find_buffered<S>(&mut self, outgoing: &mut Outgoing<S, R>) -> bool {
+        let progress = Receiver::advance(&mut self.receiver, &mut self.input);
+        self.reply(outgoing);
+        matches!(progress, Ok(Progress::Event))
+    }
+
+    pub(super) fn event(&self) -> Option<Event<'_>> {
+        self.receiver.event(&self.input)
+    }
+
+    pub(super) fn chunk(&self) -> Option<Chunk<'_>> {
+        self.receiver.chunk(&self.input)
+    }
+
+    pub(super) fn take_message(&mut self) -> Option<Message> {
+        self.receiver.take_message(&mut self.input)
+    }
+
+    fn reply<S>(&mut self, outgoing: &mut Outgoing<S, R>) {
+        self.receiver.reply_to(&mut outgoing.sender, &self.input, &mut outgoing.output);
+    }
+
+    /// Reports the end, once: as `error`, as what else was not clean about it, or as nothing.
+    fn report<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        error: Option<Error>,
+        outgoing: &mut Outgoing<S, R>,
+        cx: &mut Context<'_>,
+    ) -> Option<Result<(), Error>> {
+        self.reported = true;
+        self.input = ReadBuffer::new();
+        outgoing.shut_down(cx);
+        match (error, outgoing.closed()) {
+            // What fails after the closing handshake takes nothing away.
+            (_, Some(closed)) if closed.clean => None,
+            (Some(error), _) => Some(Err(error)),
+            (None, Some(closed)) => Some(Err(Error::Closed(Box::new(closed.clone())))),
+            (None, None) => None,
+        }
+    }
+}

@@ -1,0 +1,463 @@
+//! The sending side of a connection: all of it but the read buffer, so that a reply can be sent
+//! while a received event borrows that. It has the transport, of which the reading side is used
+//! through it.
+
+use super::timer::Timer;
+use crate::{
+    CloseCode, Closed, Error, Kind, Payload, ReadBuffer, Role, SendError, Sender, State,
+    TransportEnd, WriteBuffer,
+    buffer::pool,
+    transport::{DRAIN_LIMIT, SLICES, WRITE_THROUGH_FROM, end_of, is_timeout},
+};
+use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use alloc::boxed::Box;
+use core::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use std::io::{self, ErrorKind, IoSlice};
+
+#[derive(Debug)]
+pub(super) struct Outgoing<S, R> {
+    pub(super) sender: Sender<R>,
+    pub(super) output: WriteBuffer,
+    pub(super) transport: S,
+    timer: Timer,
+    /// Whether something was written that the transport itself may still hold.
+    unflushed: bool,
+    /// Whether the writing side of the transport was ended.
+    shut_down: bool,
+    /// Bytes that were read and dropped after the last frame.
+    drained: usize,
+    /// Until when to read on, after writing has failed: what the peer sent before it ended may
+    /// still be there, and says why.
+    broken_until: Option<Duration>,
+    closed: Option<Box<Closed>>,
+}
+
+/// Memory for reads above this goes back before the next wait.
+const RETAINED: usize = 64 * 1024;
+
+/// Bytes that are put together for a transport that writes one slice at a time.
+const GATHERED: usize = 4096;
+
+impl<S, R: Role> Outgoing<S, R> {
+    pub(super) fn new(transport: S, sender: Sender<R>) -> Self {
+        Self {
+            sender,
+            output: WriteBuffer::new(),
+            transport,
+            timer: Timer::new(),
+            unflushed: false,
+            shut_down: false,
+            drained: 0,
+            broken_until: None,
+            closed: None,
+        }
+    }
+
+    pub(super) fn closed(&self) -> Option<&Closed> {
+        self.closed.as_deref()
+    }
+
+    /// Notes how the transport ended, the first time.
+    pub(super) fn end(&mut self, how: TransportEnd) -> &Closed {
+        let (sender, output) = (&mut self.sender, &self.output);
+        self.closed.get_or_insert_with(|| Box::new(sender.transport_ended(how, output)))
+    }
+
+    /// Whether writing has failed, or the transport has ended.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken_until.is_some() || self.closed.is_some()
+    }
+
+    /// Queues a Close.
+    pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        self.check_transport()?;
+        Ok(self.sender.close(code, reason, &mut self.output)?)
+    }
+
+    /// Fails if the transport has ended: the way it did says more than that nothing can be sent.
+    fn check_transport(&self) -> Result<(), Error> {
+        match &self.closed {
+            Some(closed) => Err(Error::Closed(closed.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// The moment at which waiting for the peer has to end.
+    fn deadline(&mut self) -> Option<Duration> {
+        if self.sender.next_deadline() == Some(Duration::ZERO) {
+            self.sender.pass_deadline(self.timer.now());
+        }
+        let closing = self.sender.next_deadline();
+        let broken = self.broken_until;
+        closing.map_or(broken, |closing| Some(broken.map_or(closing, |broken| broken.min(closing))))
+    }
+
+    /// Ends the transport once the deadline has passed.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<&Closed> {
+        let Some(deadline) = self.deadline() else { return Poll::Pending };
+        ready!(self.timer.poll_until(deadline, cx));
+        Poll::Ready(self.end(TransportEnd::Timeout))
+    }
+
+    /// A failure to write, for the user. Reading goes on for a while.
+    fn failed(&mut self, error: io::Error) -> Error {
+        if let Err(closed) = self.check_transport() {
+            return closed;
+        }
+        if self.broken_until.is_none() {
+            let until = self.timer.now().saturating_add(self.sender.close_timeout());
+            self.broken_until = Some(until);
+        }
+        error.into()
+    }
+
+    /// Queues, in memory of the pool if there is none.
+    fn queue(&mut self, payload: Payload<'_>) -> Result<(), Error> {
+        self.lease_output();
+        Ok(self.sender.send(payload, &mut self.output)?)
+    }
+
+    fn lease_output(&mut self) {
+        if self.output.capacity() == 0 {
+            // It can't be refused unless something is linked, and then it is not needed.
+            let _ = self.output.lease(pool::lease_for_writes());
+        }
+    }
+
+    /// Gives back what is not in use while this waits.
+    fn give_back(&mut self, input: &mut ReadBuffer) {
+        if let Some(storage) = input.take() {
+            pool::give_back_reads(storage);
+        }
+        if let Some(storage) = self.output.take() {
+            pool::give_back_writes(storage);
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
+    /// Queues a message, if there is room or can be made without a wait. A large borrowed payload
+    /// is written from where it is, as far as the transport takes it now.
+    pub(super) fn try_feed(
+        &mut self,
+        payload: Payload<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Error> {
+        match self.poll_feed(payload, cx) {
+            Poll::Ready(outcome) => outcome,
+            // It says with the figures that there is no room.
+            Poll::Pending => Ok(self.sender.check_message(&self.output)?),
+        }
+    }
+
+    /// Waits for room, then queues a message as [`try_feed`](Self::try_feed) does.
+    pub(super) fn poll_feed(
+        &mut self,
+        payload: Payload<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.poll_room(cx))?;
+        Poll::Ready(match payload {
+            Payload::Text(text) if self.writes_through(text.len()) => {
+                self.write_through(Kind::Text, text.as_bytes(), cx)
+            }
+            Payload::Binary(data) if self.writes_through(data.len()) => {
+                self.write_through(Kind::Binary, data, cx)
+            }
+            _ => self.queue(payload),
+        })
+    }
+
+    /// Waits for room, then queues a piece of a message.
+    pub(super) fn poll_feed_fragment(
+        &mut self,
+        piece: Payload<'_>,
+        fin: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.poll_room(cx))?;
+        self.lease_output();
+        Poll::Ready(Ok(self.sender.send_piece(piece, fin, &mut self.output)?))
+    }
+
+    /// Waits for room, then queues a ping.
+    pub(super) fn poll_ping(
+        &mut self,
+        payload: &[u8],
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.poll_room(cx))?;
+        self.lease_output();
+        Poll::Ready(Ok(self.sender.ping(payload, &mut self.output)?))
+    }
+
+    /// Waits until the queue is not full; it is not while nothing can be sent anyway.
+    pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.check_transport()?;
+        if !self.is_full() {
+            return Poll::Ready(Ok(()));
+        }
+        match self.poll_flush(cx) {
+            Poll::Pending if self.is_full() => Poll::Pending,
+            Poll::Pending => Poll::Ready(Ok(())),
+            Poll::Ready(outcome) => Poll::Ready(outcome),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        matches!(self.sender.check_queue(&self.output), Err(SendError::QueueFull { .. }))
+    }
+
+    /// Writes all that is queued, at the latest until the deadline.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.check_transport()?;
+        match self.poll_write_all(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(self.failed(error))),
+            Poll::Pending => {
+                let closed = ready!(self.poll_deadline(cx)).clone();
+                Poll::Ready(Err(Error::Closed(Box::new(closed))))
+            }
+        }
+    }
+
+    /// Reads once into `input`, after writing what is queued as far as that is possible now. At the
+    /// end of the transport [`closed`](Self::closed) is something.
+    ///
+    /// Reading does not wait for writing: two ends that flood each other would stop for ever. If
+    /// writing has become impossible, what the peer sent before is read all the same: that says how
+    /// the connection ended.
+    pub(super) fn poll_fill(
+        &mut self,
+        input: &mut ReadBuffer,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        self.write_without_wait(cx);
+        if self.poll_deadline(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        if input.is_drained() && input.capacity() > RETAINED {
+            input.take();
+        }
+        if input.capacity() == 0 {
+            // It can't be refused: without memory the buffer is drained.
+            let _ = input.lease(pool::lease_for_reads());
+        }
+        let Poll::Ready(outcome) = self.poll_read(input.spare(1), cx) else {
+            self.give_back(input);
+            return Poll::Pending;
+        };
+        input.filled(outcome?);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ends the transport after the last frame: the server's side first, so that the client's port
+    /// is free again at once (RFC 6455 §7.1.1), and with what the peer still sends read and dropped,
+    /// since unread bytes would turn the end into a reset that can overtake our Close.
+    pub(super) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut scrap = [0; 8192];
+        while self.closed.is_none() {
+            if self.write_without_wait(cx) && !R::MASKS && !self.shut_down {
+                match Pin::new(&mut self.transport).poll_shutdown(cx) {
+                    Poll::Ready(Ok(())) => self.shut_down = true,
+                    Poll::Ready(Err(_)) => {
+                        self.end(TransportEnd::Reset);
+                        break;
+                    }
+                    Poll::Pending => {}
+                }
+            }
+            if self.poll_deadline(cx).is_ready() {
+                break;
+            }
+            self.drained += ready!(self.poll_read(&mut scrap, cx))?;
+            if self.drained > DRAIN_LIMIT {
+                self.end(TransportEnd::Dropped);
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ends this side of a transport of which nothing is expected any more: the client's, after the
+    /// server's, or either, if the peer's ended without a Close. Its user may keep it for long.
+    pub(super) fn shut_down(&mut self, cx: &mut Context<'_>) {
+        if !self.shut_down {
+            self.shut_down = true;
+            // It can only fail if it has ended anyway; one that would have to wait ends when it is
+            // dropped.
+            let _ = Pin::new(&mut self.transport).poll_shutdown(cx);
+        }
+    }
+
+    /// Reads once, or notes how the transport ended: the count is 0 then. An error is one that
+    /// `Closed` has no word for.
+    fn poll_read(&mut self, into: &mut [u8], cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
+        let mut buffer = ReadBuf::new(into);
+        let how = match ready!(Pin::new(&mut self.transport).poll_read(cx, &mut buffer)) {
+            Ok(()) if buffer.filled().is_empty() => TransportEnd::Eof,
+            Ok(()) => return Poll::Ready(Ok(buffer.filled().len())),
+            Err(error) => match end_of(&error) {
+                Some(how) => how,
+                None => {
+                    self.end(TransportEnd::Reset);
+                    return Poll::Ready(Err(error.into()));
+                }
+            },
+        };
+        self.end(how);
+        Poll::Ready(Ok(0))
+    }
+
+    /// Writes what is queued as far as that is possible now; whether nothing is left to be written,
+    /// or to be hoped for.
+    fn write_without_wait(&mut self, cx: &mut Context<'_>) -> bool {
+        match self.poll_write_all(cx) {
+            Poll::Ready(Ok(())) => true,
+            Poll::Ready(Err(error)) => {
+                self.failed(error);
+                true
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.output.is_empty() {
+            ready!(self.poll_write(&mut &[][..], cx))?;
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.transport).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn writes_through(&self, len: usize) -> bool {
+        // A masked payload has to be copied anyway (§5.3), and so has one that the transport can't
+        // take in one write with its header.
+        !R::MASKS && len >= WRITE_THROUGH_FROM && self.transport.is_write_vectored()
+    }
+
+    /// Sends a large borrowed payload in fragments, each written behind its header and what else is
+    /// queued. Only what the transport does not take now is copied.
+    fn write_through(
+        &mut self,
+        kind: Kind,
+        payload: &[u8],
+        cx: &mut Context<'_>,
+    ) -> Result<(), Error> {
+        self.sender.check_message(&self.output)?;
+        self.lease_output();
+        let size = self.sender.fragment_size();
+        let mut rest = payload;
+        loop {
+            let (mut piece, later) = rest.split_at(size.min(rest.len()));
+            let len = piece.len() as u64;
+            self.sender.start_frame(kind, len, later.is_empty(), &mut self.output)?;
+            let mut written = Poll::Ready(Ok(()));
+            while matches!(written, Poll::Ready(Ok(()))) && !piece.is_empty() {
+                written = self.poll_write(&mut piece, cx);
+            }
+            match written {
+                Poll::Ready(Ok(())) if later.is_empty() => return Ok(()),
+                Poll::Ready(Ok(())) => rest = later,
+                Poll::Pending => {
+                    self.queue_rest(piece, later);
+                    return Ok(());
+                }
+                Poll::Ready(Err(error)) => {
+                    self.queue_rest(piece, later);
+                    return Err(self.failed(error));
+                }
+            }
+        }
+    }
+
+    fn queue_rest(&mut self, piece: &[u8], later: &[u8]) {
+        self.output.extend_from_slice(piece);
+        if !later.is_empty() {
+            self.sender.queue_rest(later, &mut self.output);
+        }
+    }
+
+    /// One write of what is queued and then `behind` it, which becomes what was not written of it.
+    fn poll_write(&mut self, behind: &mut &[u8], cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_broken() {
+            return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
+        }
+        let Self { output, transport, .. } = self;
+        let count = match ready!(poll_write_pieces(Pin::new(transport), output, behind, cx)) {
+            Ok(0) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
+            // A transport that does not wait as it should: it can't wake this.
+            Err(error) if is_timeout(&error) => {
+                return Poll::Ready(Err(io::Error::other(error)));
+            }
+            outcome => outcome?,
+        };
+        self.unflushed = true;
+        let from_queue = count.min(output.len());
+        output.consume(from_queue);
+        *behind = behind.get(count - from_queue..).unwrap_or_default();
+        // Nothing may be queued amid the frame that `behind` is the payload of.
+        if behind.is_empty() {
+            self.sender.queue_owed(output);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// How far things are, to see whether something changed that the other half waits for.
+    pub(super) fn progress(&self) -> (usize, State, bool) {
+        (self.output.len(), self.sender.state(), self.is_broken())
+    }
+}
+
+/// One write of what is queued, and of what is behind if all of that goes along.
+fn poll_write_pieces<S: AsyncWrite>(
+    transport: Pin<&mut S>,
+    output: &WriteBuffer,
+    behind: &[u8],
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let front = output.front();
+    if front.len() == output.len() && behind.is_empty() {
+        return transport.poll_write(cx, front);
+    }
+    if !transport.is_write_vectored() {
+        return poll_write_gathered(transport, output, cx);
+    }
+    let mut slices = [&[][..]; SLICES];
+    let mut used = output.slices(&mut slices[..SLICES - 1]);
+    let queued: usize = slices[..used].iter().map(|slice| slice.len()).sum();
+    if queued == output.len() && !behind.is_empty() {
+        slices[used] = behind;
+        used += 1;
+    }
+    let vectors = slices.map(IoSlice::new);
+    transport.poll_write_vectored(cx, &vectors[..used])
+}
+
+/// So that a header does not leave in a write of its own.
+fn poll_write_gathered<S: AsyncWrite>(
+    transport: Pin<&mut S>,
+    output: &WriteBuffer,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let front = output.front();
+    if front.len() >= GATHERED {
+        return transport.poll_write(cx, front);
+    }
+    let mut slices = [&[][..]; SLICES];
+    let used = output.slices(&mut slices);
+    let mut gathered = [0; GATHERED];
+    let mut len = 0;
+    for slice in &slices[..used] {
+        let count = slice.len().min(GATHERED - len);
+        gathered[len..len + count].copy_from_slice(&slice[..count]);
+        len += count;
+    }
+    transport.poll_write(cx, &gathered[..len])
+}

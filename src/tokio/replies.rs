@@ -1,0 +1,78 @@
+use super::outgoing::Outgoing;
+use crate::{CloseCode, Error, Payload, Role};
+use ::tokio::io::{AsyncRead, AsyncWrite};
+use core::{
+    future::poll_fn,
+    task::{Context, Waker},
+};
+
+/// The way to answer while a received event is looked at: see
+/// [`WebSocket::receive`](super::WebSocket::receive).
+#[derive(Debug)]
+pub struct Replies<'a, S, R>(pub(super) &'a mut Outgoing<S, R>);
+
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Replies<'_, S, R> {
+    /// As [`WebSocket::try_feed`](super::WebSocket::try_feed).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn try_feed<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
+        self.0.try_feed(payload.into(), &mut Context::from_waker(Waker::noop()))
+    }
+
+    /// As [`WebSocket::feed`](super::WebSocket::feed).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn feed<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
+        let payload = payload.into();
+        poll_fn(|cx| self.0.poll_feed(payload, cx)).await
+    }
+
+    /// As [`WebSocket::flush`](super::WebSocket::flush).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.0.poll_flush(cx)).await
+    }
+
+    /// As [`WebSocket::send`](super::WebSocket::send).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn send<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
+        self.feed(payload).await?;
+        self.flush().await
+    }
+
+    /// As [`WebSocket::ping`](super::WebSocket::ping).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
+        poll_fn(|cx| self.0.poll_ping(payload, cx)).await?;
+        self.flush().await
+    }
+
+    /// As [`WebSocket::close`](super::WebSocket::close).
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        self.0.close(code, reason)?;
+        self.flush().await
+    }
+
+    /// Bytes that are queued and not written.
+    #[must_use]
+    pub fn buffered_amount(&self) -> usize {
+        self.0.output.len()
+    }
+}

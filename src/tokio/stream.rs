@@ -1,0 +1,75 @@
+//! A connection as a `Stream` of messages and a `Sink` for them, for what is built on those.
+//!
+//! The two can be parted and polled by two tasks, as `futures_util`'s `split` does, so each side
+//! registers its own task to be woken.
+
+use super::WebSocket;
+use super::wakers::Half;
+use crate::{CloseCode, Error, Message, Role, State};
+use ::tokio::io::{AsyncRead, AsyncWrite};
+use alloc::sync::Arc;
+use core::{
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+use futures_core::Stream;
+use futures_sink::Sink;
+
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Role + Unpin> Stream for WebSocket<S, R> {
+    type Item = Result<Message, Error>;
+
+    /// As [`next`](WebSocket::next).
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.shared(Half::Receive, cx, |websocket, cx| websocket.poll_message(cx))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Role + Unpin> Sink<Message> for WebSocket<S, R> {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.shared(Half::Send, cx, |websocket, cx| websocket.outgoing.poll_room(cx))
+    }
+
+    /// As [`try_feed`](WebSocket::try_feed).
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        let waker = self.wakers.as_ref().map(|wakers| wakers.waker());
+        let mut cx = Context::from_waker(waker.as_ref().unwrap_or(Waker::noop()));
+        self.outgoing.try_feed((&message).into(), &mut cx)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.shared(Half::Send, cx, |websocket, cx| websocket.outgoing.poll_flush(cx))
+    }
+
+    /// Sends a Close with [`CloseCode::NORMAL`], if none was sent. The peer's is for the stream to
+    /// receive.
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.state() == State::Open {
+            self.outgoing.close(CloseCode::NORMAL, "")?;
+        }
+        if self.closed().is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_flush(cx)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
+    /// Polls for one of the two sides, and wakes the other's task if that changed what it waits for.
+    fn shared<T>(
+        &mut self,
+        half: Half,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let wakers = Arc::clone(self.wakers.get_or_insert_default());
+        let waker = wakers.register(half, cx);
+        let before = self.outgoing.progress();
+        let outcome = poll(self, &mut Context::from_waker(&waker));
+        if self.outgoing.progress() != before {
+            wakers.wake(half.other());
+        }
+        outcome
+    }
+}

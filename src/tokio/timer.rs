@@ -1,0 +1,36 @@
+use ::tokio::time::{Instant, Sleep, sleep_until};
+use alloc::boxed::Box;
+use core::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+/// The clock of one connection, and what waits by it. Costs nothing until there is a deadline.
+#[derive(Debug)]
+pub(super) struct Timer {
+    epoch: Instant,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timer {
+    pub(super) fn new() -> Self {
+        Self { epoch: Instant::now(), sleep: None }
+    }
+
+    /// The time since this was made: the `now` of the connection's deadlines.
+    pub(super) fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    /// Waits until `moment`; for ever, if that is farther away than can be told.
+    pub(super) fn poll_until(&mut self, moment: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(moment) = self.epoch.checked_add(moment) else { return Poll::Pending };
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(moment)));
+        if sleep.deadline() != moment {
+            sleep.as_mut().reset(moment);
+        }
+        sleep.as_mut().poll(cx)
+    }
+}

@@ -1,0 +1,69 @@
+//! Two tasks that drive one transport, and how each is woken.
+
+use alloc::{sync::Arc, task::Wake};
+use core::task::{Context, Waker};
+use std::sync::{Mutex, PoisonError};
+
+/// The wakers of the two tasks that a connection is shared by.
+///
+/// A transport remembers one waker a direction, the last; but either task writes what the other
+/// has queued. So both poll it with one waker, this, which wakes both.
+#[derive(Debug, Default)]
+pub(super) struct Wakers {
+    waiting: Mutex<[Option<Waker>; 2]>,
+}
+
+/// One of the two tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Half {
+    Receive,
+    Send,
+}
+
+impl Wakers {
+    /// Notes that the task of `half` polls, and returns the waker to poll the transport with.
+    pub(super) fn register(self: &Arc<Self>, half: Half, cx: &Context<'_>) -> Waker {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut waiting[half as usize] {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        self.waker()
+    }
+
+    /// The waker to poll the transport with for one who will not wait.
+    pub(super) fn waker(self: &Arc<Self>) -> Waker {
+        Waker::from(Arc::clone(self))
+    }
+
+    /// Wakes the task of `half`, if it waits.
+    pub(super) fn wake(&self, half: Half) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waker = waiting[half as usize].take();
+        // It may run at once and come back here.
+        drop(waiting);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Half {
+    pub(super) const fn other(self) -> Self {
+        match self {
+            Self::Receive => Self::Send,
+            Self::Send => Self::Receive,
+        }
+    }
+}
+
+impl Wake for Wakers {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        Self::wake(self, Half::Receive);
+        Self::wake(self, Half::Send);
+    }
+}

@@ -1,0 +1,375 @@
+use super::Replies;
+use super::incoming::{Advance, Incoming};
+use super::outgoing::Outgoing;
+use super::wakers::Wakers;
+use crate::{
+    Chunk, CloseCode, Closed, Config, Connection, Error, Event, Message, Negotiated, Payload,
+    ReadBuffer, Receiver, Role, State, TransportEnd,
+};
+use ::tokio::io::{AsyncRead, AsyncWrite};
+use alloc::{boxed::Box, sync::Arc};
+use core::{
+    future::poll_fn,
+    task::{Context, Poll, ready},
+};
+
+/// A WebSocket connection over an async stream.
+///
+/// Pings are answered and the closing handshake is finished while one of the receiving methods
+/// waits; before it waits, what is queued is written. So receive, even if nothing is expected.
+///
+/// The loop over messages ends with `None` after a clean close; after anything else with one `Err`
+/// and then `None`. [`closed`](Self::closed) tells how it was either way.
+///
+/// # Cancel safety
+///
+/// Each method says whether it is cancel safe: whether its future can be dropped before it is
+/// ready, by `select!` or a timeout, and the connection goes on with nothing lost, doubled or out of
+/// order.
+#[derive(Debug)]
+pub struct WebSocket<S, R> {
+    pub(super) incoming: Incoming<R>,
+    pub(super) outgoing: Outgoing<S, R>,
+    pub(super) negotiated: Box<Negotiated>,
+    /// What the two sides of this as a `Stream` and a `Sink` are woken by, if it was used so.
+    pub(super) wakers: Option<Arc<Wakers>>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
+    /// A connection whose opening handshake is done, by this crate or another.
+    ///
+    /// `input` holds what came behind the peer's handshake, if anything.
+    pub fn new(
+        transport: S,
+        role: R,
+        negotiated: Negotiated,
+        input: ReadBuffer,
+        config: Config,
+    ) -> Self {
+        let (receiver, sender) = Connection::new(role, &negotiated, config).split();
+        Self {
+            incoming: Incoming::new(receiver, input),
+            outgoing: Outgoing::new(transport, sender),
+            negotiated: Box::new(negotiated),
+            wakers: None,
+        }
+    }
+
+    /// Waits for the next message, and gives it away. Control frames are seen to and not shown;
+    /// [`receive`](Self::receive) shows them.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// As for [`receive`](Self::receive).
+    pub async fn next(&mut self) -> Option<Result<Message, Error>> {
+        poll_fn(|cx| self.poll_message(cx)).await
+    }
+
+    /// Waits for the next event, and lends it together with the way to answer it.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Protocol`] or [`Error::Closed`] once, when the connection has ended other than by a
+    /// closing handshake; `None` from then on. [`Error::Io`] for how else the transport failed,
+    /// which is the end too.
+    ///
+    /// ```no_run
+    /// use sansocket::{Event, tokio::accept};
+    ///
+    /// # async fn echo(stream: tokio::net::TcpStream) -> Result<(), sansocket::Error> {
+    /// let mut websocket = accept(stream).await?;
+    /// while let Some(received) = websocket.receive().await {
+    ///     match received? {
+    ///         (Event::Text(text), mut replies) => replies.feed(text).await?,
+    ///         (Event::Binary(data), mut replies) => replies.feed(data).await?,
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn receive(&mut self) -> Option<Result<(Event<'_>, Replies<'_, S, R>), Error>> {
+        match poll_fn(|cx| self.poll_event(Receiver::advance, cx)).await? {
+            Ok(()) => Some(Ok((self.incoming.event()?, Replies(&mut self.outgoing)))),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// The next event, if all of it has been read already; without a wait, and without reading.
+    ///
+    /// After [`receive`](Self::receive) it gives what came along, so that one write answers all of
+    /// it. `None` says nothing about the end of the connection: that [`receive`](Self::receive)
+    /// tells.
+    ///
+    /// ```no_run
+    /// # use sansocket::{Error, Event, Role, tokio::{Replies, WebSocket}};
+    /// # use tokio::io::{AsyncRead, AsyncWrite};
+    /// fn answer<S, R>(event: Event<'_>, mut replies: Replies<'_, S, R>) -> Result<(), Error>
+    /// # where S: AsyncRead + AsyncWrite + Unpin, R: Role
+    /// {
+    ///     match event {
+    ///         Event::Text(text) => replies.try_feed(text),
+    ///         _ => Ok(()),
+    ///     }
+    /// }
+    ///
+    /// # async fn echo<S, R>(mut websocket: WebSocket<S, R>) -> Result<(), Error>
+    /// # where S: AsyncRead + AsyncWrite + Unpin, R: Role {
+    /// while let Some(received) = websocket.receive().await {
+    ///     let (event, replies) = received?;
+    ///     answer(event, replies)?;
+    ///     while let Some((event, replies)) = websocket.receive_buffered() {
+    ///         answer(event, replies)?;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn receive_buffered(&mut self) -> Option<(Event<'_>, Replies<'_, S, R>)> {
+        if !self.incoming.find_buffered(&mut self.outgoing) {
+            return None;
+        }
+        Some((self.incoming.event()?, Replies(&mut self.outgoing)))
+    }
+
+    /// Calls `visit` for each event until the connection ends: the fastest way, since between two
+    /// events that came together nothing is left and entered.
+    ///
+    /// The visitor answers with [`Replies::try_feed`]; before each event there is room for one
+    /// message at least. What it queues is written when all that was read has been visited. An
+    /// error that it returns ends the loop and not the connection.
+    ///
+    /// Cancel safe: what was visited is not visited again.
+    ///
+    /// # Errors
+    ///
+    /// Those of the visitor, and as for [`receive`](Self::receive). After the end has been reported
+    /// it is `Ok`.
+    ///
+    /// ```no_run
+    /// use sansocket::{Error, Event, tokio::accept};
+    ///
+    /// # async fn echo(stream: tokio::net::TcpStream) -> Result<(), Error> {
+    /// let mut websocket = accept(stream).await?;
+    /// websocket
+    ///     .receive_with(|event, replies| match event {
+    ///         Event::Text(text) => replies.try_feed(text),
+    ///         Event::Binary(data) => replies.try_feed(data),
+    ///         _ => Ok(()),
+    ///     })
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn receive_with<E: From<Error>>(
+        &mut self,
+        mut visit: impl FnMut(Event<'_>, &mut Replies<'_, S, R>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        poll_fn(|cx| {
+            loop {
+                // If there can't be room any more, what was received is visited all the same.
+                let _ = ready!(self.outgoing.poll_room(cx));
+                match ready!(self.poll_event(Receiver::advance, cx)) {
+                    Some(Ok(())) => {}
+                    Some(Err(error)) => return Poll::Ready(Err(error.into())),
+                    None => return Poll::Ready(Ok(())),
+                }
+                if let Some(event) = self.incoming.event() {
+                    visit(event, &mut Replies(&mut self.outgoing))?;
+                }
+            }
+        })
+        .await
+    }
+
+    /// As [`receive`](Self::receive), but for a piece of a message as soon as it has arrived. The
+    /// limits of frame and message do not apply.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// As for [`receive`](Self::receive); [`Error::Receive`] if part of the message was waited for
+    /// by another method.
+    pub async fn receive_chunk(&mut self) -> Option<Result<(Chunk<'_>, Replies<'_, S, R>), Error>> {
+        match poll_fn(|cx| self.poll_event(Receiver::advance_chunk, cx)).await? {
+            Ok(()) => Some(Ok((self.incoming.chunk()?, Replies(&mut self.outgoing)))),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// Queues a message without waiting. What is queued is written by [`flush`](Self::flush), and
+    /// before any wait for a message.
+    ///
+    /// A large borrowed payload of a server is not copied as far as the transport takes it now.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] for what can't be sent; the message is not queued then. That includes
+    /// [`SendError::QueueFull`](crate::SendError::QueueFull) if too much waits and the transport
+    /// does not take it now. [`Error::Io`] or [`Error::Closed`] if the transport failed.
+    pub fn try_feed<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
+        Replies(&mut self.outgoing).try_feed(payload)
+    }
+
+    /// Queues a message as [`try_feed`](Self::try_feed), but waits while too much is queued.
+    ///
+    /// Cancel safe: a message whose future is dropped is not queued.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_feed`](Self::try_feed), without that the queue is full.
+    pub async fn feed<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
+        Replies(&mut self.outgoing).feed(payload).await
+    }
+
+    /// Queues a piece of a message as a frame of its own, for a message whose end is not known yet;
+    /// `fin` ends it. All pieces are text or all are binary.
+    ///
+    /// Cancel safe: a piece whose future is dropped is not queued.
+    ///
+    /// # Errors
+    ///
+    /// As for [`feed`](Self::feed);
+    /// [`SendError::MessageInProgress`](crate::SendError::MessageInProgress) for a piece of the
+    /// other kind.
+    pub async fn feed_fragment<'a>(
+        &mut self,
+        piece: impl Into<Payload<'a>>,
+        fin: bool,
+    ) -> Result<(), Error> {
+        let piece = piece.into();
+        poll_fn(|cx| self.outgoing.poll_feed_fragment(piece, fin, cx)).await
+    }
+
+    /// Writes all that is queued.
+    ///
+    /// Cancel safe: what is not written stays queued.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] or [`Error::Closed`] if the transport failed.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        Replies(&mut self.outgoing).flush().await
+    }
+
+    /// Sends a message: [`feed`](Self::feed), then [`flush`](Self::flush).
+    ///
+    /// If its future is dropped, either all of the message is sent later or nothing of it; which,
+    /// can't be told. Where that matters call the two by themselves, which are cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// As for these two.
+    pub async fn send<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
+        Replies(&mut self.outgoing).send(payload).await
+    }
+
+    /// Sends a ping of at most 125 bytes. [`receive`](Self::receive) shows the answer as
+    /// [`Event::Pong`].
+    ///
+    /// If its future is dropped, the ping is sent later or not at all.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
+        Replies(&mut self.outgoing).ping(payload).await
+    }
+
+    /// Sends a Close (RFC 6455 §7.1.2): nothing more can be sent. Messages on the way are still
+    /// received; go on until `None`, or call [`wait_closed`](Self::wait_closed).
+    ///
+    /// Cancel safe: the Close is queued at the first poll.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        Replies(&mut self.outgoing).close(code, reason).await
+    }
+
+    /// Receives and drops messages until the connection has ended, at the latest when the close
+    /// timeout is over, and says how. If no Close was sent, one with [`CloseCode::NORMAL`] is.
+    ///
+    /// Cancel safe: it can be called again.
+    pub async fn wait_closed(&mut self) -> &Closed {
+        if self.state() == State::Open {
+            // If it can't be queued, the end of the transport below says why.
+            let _ = self.outgoing.close(CloseCode::NORMAL, "");
+        }
+        poll_fn(|cx| self.poll_drop_messages(cx)).await;
+        self.outgoing.end(TransportEnd::Dropped)
+    }
+
+    /// How the connection ended; `None` while it has not.
+    #[must_use]
+    pub fn closed(&self) -> Option<&Closed> {
+        self.outgoing.closed()
+    }
+
+    /// How far the closing handshake is.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.outgoing.sender.state()
+    }
+
+    /// What the opening handshake agreed on.
+    #[must_use]
+    pub fn negotiated(&self) -> &Negotiated {
+        &self.negotiated
+    }
+
+    /// Bytes that are queued and not written.
+    #[must_use]
+    pub fn buffered_amount(&self) -> usize {
+        self.outgoing.output.len()
+    }
+
+    /// The transport, to look at it or to set its options. Don't read from it or write to it.
+    #[must_use]
+    pub const fn transport(&self) -> &S {
+        &self.outgoing.transport
+    }
+
+    pub(super) fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message, Error>>> {
+        loop {
+            match ready!(self.poll_event(Receiver::advance, cx)) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+            if let Some(message) = self.incoming.take_message() {
+                return Poll::Ready(Some(Ok(message)));
+            }
+        }
+    }
+
+    fn poll_event(
+        &mut self,
+        advance: Advance<R>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<(), Error>>> {
+        self.incoming.poll_event(&mut self.outgoing, advance, cx)
+    }
+
+    /// In pieces, so that no message is too large to be dropped; one that is half received whole is
+    /// dropped so.
+    fn poll_drop_messages(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut advance: Advance<R> = Receiver::advance_chunk;
+        loop {
+            match ready!(self.poll_event(advance, cx)) {
+                Some(Err(Error::Receive(_))) => advance = Receiver::advance,
+                Some(_) => advance = Receiver::advance_chunk,
+                None => return Poll::Ready(()),
+            }
+        }
+    }
+}
