@@ -28,12 +28,12 @@ pub(super) trait Access<S, R> {
 }
 
 /// It is at hand.
-impl<S, R> Access<S, R> for &mut Outgoing<S, R> {
+impl<S, R> Access<S, R> for Outgoing<S, R> {
     #[inline]
     fn with<T>(
         &mut self,
         cx: &mut Context<'_>,
-        act: impl FnOnce(&mut Outgoing<S, R>, &mut Context<'_>) -> T,
+        act: impl FnOnce(&mut Self, &mut Context<'_>) -> T,
     ) -> T {
         act(self, cx)
     }
@@ -47,7 +47,7 @@ impl<R: Role> Incoming<R> {
     /// Waits for an event; `None` once the connection has ended and that has been reported.
     pub(super) fn poll_event<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
-        mut outgoing: impl Access<S, R>,
+        outgoing: &mut impl Access<S, R>,
         advance: Advance<R>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<(), Error>>> {
@@ -86,6 +86,41 @@ impl<R: Role> Incoming<R> {
         }
     }
 
+    /// Waits for a whole message.
+    pub(super) fn poll_message<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        outgoing: &mut impl Access<S, R>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message, Error>>> {
+        loop {
+            match ready!(self.poll_event(outgoing, Receiver::advance, cx)) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+            if let Some(message) = self.receiver.take_message(&mut self.input) {
+                return Poll::Ready(Some(Ok(message)));
+            }
+        }
+    }
+
+    /// Waits for the end, and drops what is received: in pieces, so that no message is too large
+    /// for it; one that is half received whole is dropped so.
+    pub(super) fn poll_ended<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        outgoing: &mut impl Access<S, R>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        let mut advance: Advance<R> = Receiver::advance_chunk;
+        loop {
+            match ready!(self.poll_event(outgoing, advance, cx)) {
+                Some(Err(Error::Receive(_))) => advance = Receiver::advance,
+                Some(_) => advance = Receiver::advance_chunk,
+                None => return Poll::Ready(()),
+            }
+        }
+    }
+
     /// As [`poll_event`](Self::poll_event), for what is buffered already: false if there is none, or
     /// if there is something else to be told than an event.
     pub(super) fn find_buffered<S>(&mut self, outgoing: &mut Outgoing<S, R>) -> bool {
@@ -100,10 +135,6 @@ impl<R: Role> Incoming<R> {
 
     pub(super) fn chunk(&self) -> Option<Chunk<'_>> {
         self.receiver.chunk(&self.input)
-    }
-
-    pub(super) fn take_message(&mut self) -> Option<Message> {
-        self.receiver.take_message(&mut self.input)
     }
 
     fn reply<S>(&mut self, outgoing: &mut Outgoing<S, R>) {

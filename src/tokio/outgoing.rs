@@ -36,6 +36,14 @@ pub(super) struct Outgoing<S, R> {
     closed: Option<Box<Closed>>,
 }
 
+/// What another task than the one that polls may wait for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Progress {
+    queued: usize,
+    state: State,
+    is_broken: bool,
+}
+
 /// Memory for reads above this goes back before the next wait.
 const RETAINED: usize = 64 * 1024;
 
@@ -113,6 +121,21 @@ impl<S, R: Role> Outgoing<S, R> {
             self.broken_until = Some(until);
         }
         error.into()
+    }
+
+    /// How far things are, for [`has_progressed`](Self::has_progressed).
+    pub(super) fn progress(&self) -> Progress {
+        Progress {
+            queued: self.output.len(),
+            state: self.sender.state(),
+            is_broken: self.is_broken(),
+        }
+    }
+
+    /// Whether something has happened since that a task waits for which did not do it.
+    pub(super) fn has_progressed(&self, before: Progress) -> bool {
+        let now = self.progress();
+        now.queued < before.queued || now.state != before.state || now.is_broken != before.is_broken
     }
 
     /// Queues, in memory of the pool if there is none.
@@ -293,6 +316,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         }
     }
 
+    /// Ends the connection because nobody receives any more; the peer is told so as far as that
+    /// needs no wait.
+    pub(super) fn abandon(&mut self, cx: &mut Context<'_>) {
+        if self.closed.is_none() {
+            // If a Close was sent already, that one says it.
+            let _ = self.close(CloseCode::GOING_AWAY, "");
+            self.write_without_wait(cx);
+            self.end(TransportEnd::Dropped);
+            self.shut_down(cx);
+        }
+    }
+
     /// Reads once, or notes how the transport ended: the count is 0 then. An error is one that
     /// `Closed` has no word for.
     fn poll_read(&mut self, into: &mut [u8], cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
@@ -409,9 +444,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         Poll::Ready(Ok(()))
     }
 
-    /// How far things are, to see whether something changed that the other half waits for.
-    pub(super) fn progress(&self) -> (usize, State, bool) {
-        (self.output.len(), self.sender.state(), self.is_broken())
+    /// Writes what is queued, behind a Close with 1000 if none was sent.
+    pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.closed.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        if self.sender.state() == State::Open {
+            self.close(CloseCode::NORMAL, "")?;
+        }
+        self.poll_flush(cx)
     }
 }
 

@@ -1,11 +1,11 @@
 //! A connection as a `Stream` of messages and a `Sink` for them, for what is built on those.
 //!
 //! The two can be parted and polled by two tasks, as `futures_util`'s `split` does, so each side
-//! registers its own task to be woken.
+//! registers its own task to be woken. The halves of a connection are a `Stream` and a `Sink` too.
 
-use super::WebSocket;
 use super::wakers::Half;
-use crate::{CloseCode, Error, Message, Role, State};
+use super::{ReceiveHalf, SendHalf, WebSocket};
+use crate::{Error, Message, Role};
 use ::tokio::io::{AsyncRead, AsyncWrite};
 use alloc::sync::Arc;
 use core::{
@@ -20,7 +20,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role + Unpin> Stream for WebSocket<S,
 
     /// As [`next`](WebSocket::next).
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.shared(Half::Receive, cx, |websocket, cx| websocket.poll_message(cx))
+        self.shared(Half::Receive, cx, |websocket, cx| {
+            let Self { incoming, outgoing, .. } = websocket;
+            incoming.poll_message(outgoing, cx)
+        })
     }
 }
 
@@ -42,16 +45,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role + Unpin> Sink<Message> for WebSo
         self.shared(Half::Send, cx, |websocket, cx| websocket.outgoing.poll_flush(cx))
     }
 
-    /// Sends a Close with [`CloseCode::NORMAL`], if none was sent. The peer's is for the stream to
-    /// receive.
+    /// Sends a Close with 1000, if none was sent. The peer's is for the stream to receive.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.state() == State::Open {
-            self.outgoing.close(CloseCode::NORMAL, "")?;
-        }
-        if self.closed().is_some() {
-            return Poll::Ready(Ok(()));
-        }
-        self.poll_flush(cx)
+        self.shared(Half::Send, cx, |websocket, cx| websocket.outgoing.poll_close(cx))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Stream for ReceiveHalf<S, R> {
+    type Item = Result<Message, Error>;
+
+    /// As [`next`](ReceiveHalf::next).
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_message(cx)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Sink<Message> for SendHalf<S, R> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll(cx, |outgoing, cx| outgoing.poll_room(cx))
+    }
+
+    /// As [`try_feed`](SendHalf::try_feed).
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        self.try_feed(&message)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll(cx, |outgoing, cx| outgoing.poll_flush(cx))
+    }
+
+    /// Sends a Close with 1000, if none was sent. The peer's is for the receiving half.
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll(cx, |outgoing, cx| outgoing.poll_close(cx))
     }
 }
 
@@ -67,7 +94,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
         let waker = wakers.register(half, cx);
         let before = self.outgoing.progress();
         let outcome = poll(self, &mut Context::from_waker(&waker));
-        if self.outgoing.progress() != before {
+        if self.outgoing.has_progressed(before) {
             wakers.wake(half.other());
         }
         outcome

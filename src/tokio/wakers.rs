@@ -2,7 +2,11 @@
 
 use alloc::{sync::Arc, task::Wake};
 use core::task::{Context, Waker};
-use std::sync::{Mutex, PoisonError};
+#[cfg(all(test, sansocket_loom))]
+use loom::sync::Mutex;
+#[cfg(not(all(test, sansocket_loom)))]
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 /// The wakers of the two tasks that a connection is shared by.
 ///

@@ -1,7 +1,7 @@
-use super::Replies;
 use super::incoming::{Advance, Incoming};
 use super::outgoing::Outgoing;
 use super::wakers::Wakers;
+use super::{ReceiveHalf, Replies, SendHalf};
 use crate::{
     Chunk, CloseCode, Closed, Config, Connection, Error, Event, Message, Negotiated, Payload,
     ReadBuffer, Receiver, Role, State, TransportEnd,
@@ -64,7 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     ///
     /// As for [`receive`](Self::receive).
     pub async fn next(&mut self) -> Option<Result<Message, Error>> {
-        poll_fn(|cx| self.poll_message(cx)).await
+        poll_fn(|cx| self.incoming.poll_message(&mut self.outgoing, cx)).await
     }
 
     /// Waits for the next event, and lends it together with the way to answer it.
@@ -302,7 +302,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
             // If it can't be queued, the end of the transport below says why.
             let _ = self.outgoing.close(CloseCode::NORMAL, "");
         }
-        poll_fn(|cx| self.poll_drop_messages(cx)).await;
+        poll_fn(|cx| self.incoming.poll_ended(&mut self.outgoing, cx)).await;
         self.outgoing.end(TransportEnd::Dropped)
     }
 
@@ -330,26 +330,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
         self.outgoing.output.len()
     }
 
+    /// Parts the connection into halves for two tasks, which can run on two threads.
+    ///
+    /// Pongs, the answer to a Close and the Close of a failure go out while only the receiving half
+    /// is used. Dropping the [`SendHalf`] closes the connection, dropping the [`ReceiveHalf`] ends
+    /// it: see there.
+    ///
+    /// ```no_run
+    /// # async fn chat(stream: tokio::net::TcpStream) -> Result<(), sansocket::Error> {
+    /// let (mut receiver, mut sender) = sansocket::tokio::accept(stream).await?.split();
+    /// tokio::spawn(async move {
+    ///     while let Some(Ok(message)) = receiver.next().await {
+    ///         println!("{message:?}");
+    ///     }
+    /// });
+    /// sender.send("as long as it likes").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn split(self) -> (ReceiveHalf<S, R>, SendHalf<S, R>) {
+        let wakers = self.wakers.unwrap_or_default();
+        let sender = SendHalf::new(self.outgoing, wakers);
+        (ReceiveHalf::new(self.incoming, self.negotiated, &sender), sender)
+    }
+
     /// The transport, to look at it or to set its options. Don't read from it or write to it.
     #[must_use]
     pub const fn transport(&self) -> &S {
         &self.outgoing.transport
-    }
-
-    pub(super) fn poll_message(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Message, Error>>> {
-        loop {
-            match ready!(self.poll_event(Receiver::advance, cx)) {
-                Some(Ok(())) => {}
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => return Poll::Ready(None),
-            }
-            if let Some(message) = self.incoming.take_message() {
-                return Poll::Ready(Some(Ok(message)));
-            }
-        }
     }
 
     fn poll_event(
@@ -358,18 +366,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<(), Error>>> {
         self.incoming.poll_event(&mut self.outgoing, advance, cx)
-    }
-
-    /// In pieces, so that no message is too large to be dropped; one that is half received whole is
-    /// dropped so.
-    fn poll_drop_messages(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut advance: Advance<R> = Receiver::advance_chunk;
-        loop {
-            match ready!(self.poll_event(advance, cx)) {
-                Some(Err(Error::Receive(_))) => advance = Receiver::advance,
-                Some(_) => advance = Receiver::advance_chunk,
-                None => return Poll::Ready(()),
-            }
-        }
     }
 }
