@@ -223,3 +223,26 @@ fn a_sender_that_waits_learns_of_the_end_that_the_receiver_sees() {
         drop(reading.join().unwrap());
     });
 }
+
+#[test]
+fn a_sender_is_woken_although_the_receiver_polled_last_and_waits_no_more() {
+    check(|| {
+        let wire = Wire::new(&[], 1);
+        let (mut receiver, mut sender) = wire.websocket().split();
+        let reading = thread::spawn(move || {
+            block_on(poll_fn(|cx| {
+                assert!(receiver.poll_message(cx).is_pending());
+                Poll::Ready(())
+            }));
+            receiver
+        });
+        let writing = thread::spawn(move || {
+            block_on(sender.send("x")).unwrap();
+            sender
+        });
+        wire.give_room(2);
+        assert_eq!(wire.wait_for(3), TEXT);
+        let (receiver, sender) = (reading.join().unwrap(), writing.join().unwrap());
+        drop((receiver, sender));
+    });
+}
