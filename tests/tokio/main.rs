@@ -1,0 +1,4 @@
+//! The tokio shell.
+#![cfg(feature = "tokio")]
+
+mod split;
