@@ -1,5 +1,5 @@
 //! WebSocket (RFC 6455) as a *sans-IO* protocol: state machines over bytes, with thin shells that
-//! put them on `std::net` and on async runtimes.
+//! put them on tokio and on `std::net`.
 //!
 //! ```text
 //!  socket ──read──▶ ReadBuffer ──▶ advance() ──▶ Event (borrows the read buffer alone)
@@ -10,8 +10,9 @@
 //!
 //! # Where to start
 //!
-//! - To write a server or a client over blocking sockets: [`blocking`], with
-//!   [`blocking::accept`] and [`blocking::connect`].
+//! - To write a server or a client on tokio: the module `tokio` (with the feature of that name).
+//! - To write one over blocking sockets: [`blocking`], with [`blocking::accept`] and
+//!   [`blocking::connect`].
 //! - To put WebSocket on something else, such as another runtime, a proxy, a test:
 //!   [`ServerHandshake`] or [`ClientHandshake`], then a [`Connection`]. Or only the
 //!   [`Connection`], if the handshake was made elsewhere.
@@ -46,6 +47,7 @@
 //!
 //! | feature | brings | needs |
 //! |---|---|---|
+//! | `tokio` | the shell over tokio | `std`, tokio, futures-core, futures-sink |
 //! | `std` (default) | the [`blocking`] shell, mask keys from the system | `alloc`, getrandom |
 //! | `alloc` | buffers, handshakes, connections | bytes, httparse, sha1, base64 |
 //! | (none) | frames, masks, UTF-8, without a heap | simdutf8, thiserror |
@@ -118,6 +120,6 @@ pub use {
 };
 
 /// Compiles the examples of the README.
-#[cfg(all(doctest, feature = "std"))]
+#[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

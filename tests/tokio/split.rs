@@ -3,7 +3,7 @@
 use futures_util::{SinkExt, StreamExt};
 use sansocket::{
     Cause, Client, CloseCode, Config, Error, Event, Initiator, Message, Role, SendError, Server,
-    State, SystemMaskKeys, TransportEnd,
+    SystemMaskKeys, TransportEnd,
     tokio::{Acceptor, Connector, ReceiveHalf, SendHalf, WebSocket},
 };
 use std::{future::Future, time::Duration};
