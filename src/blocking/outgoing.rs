@@ -38,6 +38,17 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
         }
     }
 
+    pub(super) fn feed_fragment(&mut self, piece: Payload<'_>, fin: bool) -> Result<(), Error> {
+        self.check_transport()?;
+        match self.sender.send_piece(piece, fin, &mut self.output) {
+            Err(full @ SendError::QueueFull { .. }) => {
+                self.flush_for_room(full)?;
+                Ok(self.sender.send_piece(piece, fin, &mut self.output)?)
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
     pub(super) fn send(&mut self, payload: Payload<'_>) -> Result<(), Error> {
         self.check_transport()?;
         match payload {

@@ -133,6 +133,22 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         self.outgoing.feed(payload.into())
     }
 
+    /// Queues a piece of a message as a frame of its own, for a message whose end is not known yet;
+    /// `fin` ends it. All pieces are text or all are binary.
+    ///
+    /// # Errors
+    ///
+    /// As for [`feed`](Self::feed);
+    /// [`SendError::MessageInProgress`](crate::SendError::MessageInProgress) for a piece of the
+    /// other kind.
+    pub fn feed_fragment<'a>(
+        &mut self,
+        piece: impl Into<Payload<'a>>,
+        fin: bool,
+    ) -> Result<(), Error> {
+        self.outgoing.feed_fragment(piece.into(), fin)
+    }
+
     /// Writes all that is queued.
     ///
     /// # Errors

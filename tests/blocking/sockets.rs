@@ -2,7 +2,7 @@
 
 use super::{pair, pair_with, server_and_stream};
 use sansocket::{
-    CloseCode, Config, Event, Initiator, Limits, Message, PreparedMessage, State,
+    CloseCode, Config, Error, Event, Initiator, Limits, Message, PreparedMessage, SendError, State,
     blocking::{Acceptor, Connector},
 };
 use std::{io::Write, thread};
@@ -98,6 +98,20 @@ fn a_message_is_received_in_chunks_before_it_is_finished() {
         }
     }
     assert_eq!(rest, 95);
+}
+
+#[test]
+fn a_message_is_sent_in_pieces_of_every_form() {
+    let (mut client, mut server) = pair();
+    let owned = Message::text("three, ");
+    client.feed_fragment("one, ", false).unwrap();
+    let mixed = client.feed_fragment(b"two", false).unwrap_err();
+    assert!(matches!(mixed, Error::Send(SendError::MessageInProgress)), "{mixed}");
+    client.feed_fragment(&owned, false).unwrap();
+    client.feed_fragment(&PreparedMessage::new(Message::text("four")), true).unwrap();
+    client.send(b"next").unwrap();
+    assert_eq!(server.next().unwrap().unwrap(), Message::text("one, three, four"));
+    assert_eq!(server.next().unwrap().unwrap(), Message::binary(&b"next"[..]));
 }
 
 #[test]
