@@ -19,6 +19,7 @@
 
 mod accept;
 mod connect;
+mod incoming;
 mod outgoing;
 mod transport;
 mod websocket;

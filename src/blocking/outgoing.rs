@@ -2,10 +2,12 @@
 //! sent while a received event borrows that.
 
 use super::Transport;
-use super::transport::Timed;
+use super::incoming::Line;
+use super::transport::{Timed, earliest};
 use crate::{
-    CloseCode, Closed, Error, Kind, Payload, Role, SendError, Sender, TransportEnd, WriteBuffer,
-    transport::{WRITE_THROUGH_FROM, end_of, is_timeout},
+    CloseCode, Closed, Error, Kind, Payload, Reply, Role, SendError, Sender, TransportEnd,
+    WriteBuffer,
+    transport::{WRITE_THROUGH_FROM, is_timeout},
 };
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -98,61 +100,12 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
         self.closed.get_or_insert_with(|| Box::new(sender.transport_ended(how, output)))
     }
 
-    /// Reads, or notes how the transport ended: the count is 0 then.
-    ///
-    /// An error is either one after which the call can be made again, or one that `Closed` has no
-    /// word for.
-    pub(super) fn read(&mut self, into: &mut [u8]) -> Result<usize, Error> {
-        if self.closed.is_some() {
-            return Ok(0);
-        }
-        let deadline = self.deadline();
-        let how = match self.transport.read(into, deadline) {
-            Ok(0) => TransportEnd::Eof,
-            Ok(count) => return Ok(count),
-            Err(error) if error.kind() == ErrorKind::TimedOut && self.deadline_passed() => {
-                TransportEnd::Timeout
-            }
-            Err(error) if is_timeout(&error) => return Err(error.into()),
-            Err(error) => match end_of(&error) {
-                Some(how) => how,
-                None => {
-                    self.end(TransportEnd::Reset);
-                    return Err(error.into());
-                }
-            },
-        };
-        self.end(how);
-        Ok(0)
-    }
-
-    /// Ends the writing side of the transport. An error is one after which it can be tried again.
-    pub(super) fn shut_down(&mut self) -> Result<(), Error> {
-        if self.closed.is_some() {
-            return Ok(());
-        }
-        let deadline = self.deadline();
-        match self.transport.shut_down(deadline) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::TimedOut && self.deadline_passed() => {
-                self.end(TransportEnd::Timeout);
-            }
-            Err(error) if is_timeout(&error) => return Err(error.into()),
-            Err(_) => {
-                self.end(TransportEnd::Reset);
-            }
-        }
-        Ok(())
-    }
-
     /// The moment at which waiting for the peer has to end.
     fn deadline(&mut self) -> Option<Duration> {
         if self.sender.next_deadline() == Some(Duration::ZERO) {
             self.sender.pass_deadline(self.transport.now());
         }
-        let closing = self.sender.next_deadline();
-        let broken = self.broken_until;
-        closing.map_or(broken, |closing| Some(broken.map_or(closing, |broken| broken.min(closing))))
+        earliest(self.sender.next_deadline(), self.broken_until)
     }
 
     fn deadline_passed(&mut self) -> bool {
@@ -213,5 +166,70 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
             self.broken_until = Some(self.transport.now().saturating_add(timeout));
         }
         Err(error.into())
+    }
+}
+
+/// The line of a connection that is not split: reading waits for writing only as long as the
+/// transport does.
+impl<S: Transport, R: Role> Line for Outgoing<S, R> {
+    fn reply(&mut self, reply: Reply) {
+        self.sender.reply(&reply, &mut self.output);
+    }
+
+    /// If writing has become impossible, what the peer sent before is read all the same: that says
+    /// how the connection ended.
+    fn flush(&mut self) -> Result<(), Error> {
+        match self.flush() {
+            Err(error) if error.is_would_block() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, Error> {
+        if self.closed.is_some() {
+            return Ok(0);
+        }
+        let deadline = self.deadline();
+        match self.transport.read(into, deadline) {
+            Ok(0) => {
+                self.end(TransportEnd::Eof);
+                Ok(0)
+            }
+            Ok(count) => Ok(count),
+            Err(error) => {
+                let late = self.deadline_passed();
+                self.read_failed(error, late)
+            }
+        }
+    }
+
+    fn shut_down(&mut self) -> Result<bool, Error> {
+        if self.closed.is_some() {
+            return Ok(true);
+        }
+        let deadline = self.deadline();
+        match self.transport.shut_down(deadline) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::TimedOut && self.deadline_passed() => {
+                self.end(TransportEnd::Timeout);
+            }
+            Err(error) if is_timeout(&error) => return Err(error.into()),
+            Err(_) => {
+                self.end(TransportEnd::Reset);
+            }
+        }
+        Ok(true)
+    }
+
+    fn hang_up(&mut self) {
+        self.transport.end();
+    }
+
+    fn end(&mut self, how: TransportEnd) {
+        self.end(how);
+    }
+
+    fn closed(&self) -> Option<Closed> {
+        self.closed().cloned()
     }
 }
