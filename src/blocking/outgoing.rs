@@ -3,13 +3,14 @@
 
 use super::Transport;
 use super::incoming::Line;
-use super::transport::{Timed, earliest};
+use super::shared::Board;
+use super::transport::{Patience, Timed, earliest};
 use crate::{
-    CloseCode, Closed, Error, Kind, Payload, Reply, Role, SendError, Sender, TransportEnd,
-    WriteBuffer,
+    CloseCode, Closed, Error, Kind, Payload, Reply, Role, SendError, Sender, State, TransportEnd,
+    WriteBuffer, apply_mask,
     transport::{WRITE_THROUGH_FROM, is_timeout},
 };
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
 use core::time::Duration;
 use std::io::{self, ErrorKind};
 
@@ -22,11 +23,46 @@ pub(super) struct Outgoing<S, R> {
     /// still be there, and says why.
     broken_until: Option<Duration>,
     closed: Option<Box<Closed>>,
+    /// What the reading half of a split connection has for this side.
+    board: Option<Arc<Board>>,
 }
+
+/// How long a write of a split connection lasts before the writer looks at what the other half did.
+const STEP: Duration = Duration::from_millis(200);
+
+/// How long one lasts that must not wait, and how long a series of such.
+const BRIEF_STEP: Duration = Duration::from_millis(1);
+const BRIEF: Duration = Duration::from_millis(10);
 
 impl<S: Transport, R: Role> Outgoing<S, R> {
     pub(super) fn new(transport: Timed<S>, sender: Sender<R>) -> Self {
-        Self { sender, output: WriteBuffer::new(), transport, broken_until: None, closed: None }
+        Self {
+            sender,
+            output: WriteBuffer::new(),
+            transport,
+            broken_until: None,
+            closed: None,
+            board: None,
+        }
+    }
+
+    /// Makes this the sending side of a split connection.
+    pub(super) fn attach(&mut self, board: Arc<Board>) {
+        self.board = Some(board);
+    }
+
+    /// Takes over what the reading half has for this side; true if there were replies. Not to be
+    /// called amid a frame.
+    pub(super) fn catch_up(&mut self) -> bool {
+        let Some(board) = &self.board else { return false };
+        let replies = board.take_replies();
+        for reply in &replies {
+            self.sender.reply(reply, &mut self.output);
+        }
+        if let Some(how) = board.ended() {
+            self.end(how);
+        }
+        !replies.is_empty()
     }
 
     pub(super) fn feed(&mut self, payload: Payload<'_>) -> Result<(), Error> {
@@ -43,11 +79,14 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
     pub(super) fn send(&mut self, payload: Payload<'_>) -> Result<(), Error> {
         self.check_transport()?;
         match payload {
-            Payload::Text(text) if Self::writes_through(text.len()) => {
+            Payload::Text(text) if self.writes_through(text.len()) => {
                 self.write_through(Kind::Text, text.as_bytes())
             }
-            Payload::Binary(data) if Self::writes_through(data.len()) => {
+            Payload::Binary(data) if self.writes_through(data.len()) => {
                 self.write_through(Kind::Binary, data)
+            }
+            Payload::Message(message) if self.writes_by_frames(message.as_bytes().len()) => {
+                self.write_through(message.kind(), message.as_bytes())
             }
             _ => {
                 self.feed(payload)?;
@@ -72,8 +111,33 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
         if self.output.is_empty() && !self.transport.is_unflushed() {
             return Ok(());
         }
-        let written = self.write(&mut &[][..]);
+        let written = self.write(&mut &[][..], None);
         self.checked(written)
+    }
+
+    /// Writes what the transport takes without waiting.
+    pub(super) fn flush_briefly(&mut self) {
+        if self.has_unwritten() {
+            let written =
+                self.write(&mut &[][..], Some(self.transport.now().saturating_add(BRIEF)));
+            // The reading half hears of it when it is to wait no longer.
+            let _ = self.checked(written);
+        }
+    }
+
+    /// Sends a Close as far as the transport takes it without waiting, if none was sent.
+    pub(super) fn close_briefly(&mut self, code: CloseCode) {
+        if self.closed.is_none() && self.sender.state() == State::Open {
+            // Open, with no reason and a code of this crate's, it can't be refused.
+            let _ = self.sender.close(code, "", &mut self.output);
+        }
+        self.flush_briefly();
+    }
+
+    /// Whether something is left to write, and can still be.
+    pub(super) fn has_unwritten(&self) -> bool {
+        let waits = !self.output.is_empty() || self.transport.is_unflushed();
+        waits && self.closed.is_none() && self.broken_until.is_none()
     }
 
     /// Writes because there is too much to queue more. If that would block, the message is not
@@ -100,8 +164,12 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
         self.closed.get_or_insert_with(|| Box::new(sender.transport_ended(how, output)))
     }
 
+    pub(super) fn close_timeout_from_now(&self) -> Duration {
+        self.transport.now().saturating_add(self.sender.close_timeout())
+    }
+
     /// The moment at which waiting for the peer has to end.
-    fn deadline(&mut self) -> Option<Duration> {
+    pub(super) fn deadline(&mut self) -> Option<Duration> {
         if self.sender.next_deadline() == Some(Duration::ZERO) {
             self.sender.pass_deadline(self.transport.now());
         }
@@ -113,13 +181,19 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
         self.deadline().is_some_and(|deadline| deadline <= now)
     }
 
-    fn writes_through(len: usize) -> bool {
+    fn writes_through(&self, len: usize) -> bool {
         // A masked payload has to be copied anyway (§5.3).
-        !R::MASKS && len >= WRITE_THROUGH_FROM
+        (!R::MASKS && len >= WRITE_THROUGH_FROM) || self.writes_by_frames(len)
+    }
+
+    /// Whether a message is queued only as it is written, so that replies of a reading half go out
+    /// between its frames.
+    fn writes_by_frames(&self, len: usize) -> bool {
+        self.board.is_some() && len > self.sender.fragment_size()
     }
 
     /// Sends a large borrowed payload in fragments, each written behind its header and what else is
-    /// queued. Only what the transport did not take is copied.
+    /// queued. Only what is to be masked is copied, and what the transport did not take.
     fn write_through(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Error> {
         let size = self.sender.fragment_size();
         if let Err(full @ SendError::QueueFull { .. }) = self.sender.check_message(&self.output) {
@@ -129,11 +203,16 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
         loop {
             let (mut piece, later) = rest.split_at(size.min(rest.len()));
             let len = piece.len() as u64;
-            self.sender.start_frame(kind, len, later.is_empty(), &mut self.output)?;
-            let written = self.write(&mut piece);
+            let key = self.sender.start_frame(kind, len, later.is_empty(), &mut self.output)?;
+            if let Some(key) = key {
+                apply_mask(self.output.append(piece), key, 0);
+                piece = &[];
+            }
+            let written = self.write(&mut piece, None);
             if written.is_err() {
                 self.output.extend_from_slice(piece);
-                if !later.is_empty() {
+                // §5.5.1: nothing follows a Close that has come between.
+                if !later.is_empty() && self.sender.state() == State::Open {
                     self.sender.queue_rest(later, &mut self.output);
                 }
             }
@@ -145,18 +224,44 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
         }
     }
 
-    fn write(&mut self, behind: &mut &[u8]) -> io::Result<()> {
-        if self.closed.is_some() || self.broken_until.is_some() {
-            return Err(ErrorKind::BrokenPipe.into());
+    /// Writes all that is queued, then `behind`. With a moment by which to stop, or at the deadline,
+    /// it fails with `TimedOut`.
+    fn write(&mut self, behind: &mut &[u8], stop_at: Option<Duration>) -> io::Result<()> {
+        let step = match stop_at {
+            Some(_) => Some(BRIEF_STEP),
+            None => self.board.as_ref().map(|_| STEP),
+        };
+        loop {
+            if self.closed.is_some() || self.broken_until.is_some() || self.is_given_up() {
+                return Err(ErrorKind::BrokenPipe.into());
+            }
+            let deadline = self.deadline();
+            let patience = Patience { deadline: earliest(deadline, stop_at), step };
+            let Self { sender, output, transport, board, .. } = self;
+            let outcome = transport.write(output, behind, patience, |output| {
+                sender.queue_owed(output);
+                for reply in board.iter().flat_map(|board| board.take_replies()) {
+                    sender.reply(&reply, output);
+                }
+            });
+            let goes_on = outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::TimedOut)
+                && step == Some(STEP)
+                && !self.deadline_passed();
+            if !goes_on {
+                return outcome;
+            }
         }
-        let deadline = self.deadline();
-        let Self { sender, output, transport, .. } = self;
-        transport.write(output, behind, deadline, |output| sender.queue_owed(output))
+    }
+
+    /// Whether the reading half has come to the end of the transport.
+    fn is_given_up(&self) -> bool {
+        self.board.as_ref().is_some_and(|board| board.ended().is_some())
     }
 
     /// The outcome of a write for the user.
     fn checked(&mut self, written: io::Result<()>) -> Result<(), Error> {
         let Err(error) = written else { return Ok(()) };
+        self.catch_up();
         self.check_transport()?;
         if error.kind() == ErrorKind::TimedOut && self.deadline_passed() {
             return Err(Error::Closed(Box::new(self.end(TransportEnd::Timeout).clone())));

@@ -59,13 +59,14 @@ pub trait Transport: Read + Write {
     }
 }
 
+// `Self::name` is the stream's own method, which goes before the trait's.
 impl Transport for TcpStream {
     fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        TcpStream::set_read_timeout(self, timeout)
+        Self::set_read_timeout(self, timeout)
     }
 
     fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        TcpStream::set_write_timeout(self, timeout)
+        Self::set_write_timeout(self, timeout)
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
@@ -73,18 +74,18 @@ impl Transport for TcpStream {
     }
 
     fn try_clone(&self) -> io::Result<Self> {
-        TcpStream::try_clone(self)
+        Self::try_clone(self)
     }
 }
 
 #[cfg(unix)]
 impl Transport for UnixStream {
     fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        UnixStream::set_read_timeout(self, timeout)
+        Self::set_read_timeout(self, timeout)
     }
 
     fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        UnixStream::set_write_timeout(self, timeout)
+        Self::set_write_timeout(self, timeout)
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
@@ -92,7 +93,7 @@ impl Transport for UnixStream {
     }
 
     fn try_clone(&self) -> io::Result<Self> {
-        UnixStream::try_clone(self)
+        Self::try_clone(self)
     }
 }
 
@@ -159,7 +160,8 @@ impl<S: Read + Write> Transport for Plain<S> {
 pub(super) struct Patience {
     /// The moment at which it ends, however much was done until then.
     pub(super) deadline: Option<Duration>,
-    /// How long a single call of the transport may take.
+    /// How long a single call of the transport may take, about. A transport that does not block
+    /// shows if this is longer than a tick.
     pub(super) step: Option<Duration>,
 }
 
@@ -168,6 +170,10 @@ impl From<Option<Duration>> for Patience {
         Self { deadline, step: None }
     }
 }
+
+/// By how much a timeout of a transport may end early: systems count in ticks, the coarsest of which
+/// are this long.
+const TICK: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Copy, Debug)]
 enum Direction {
@@ -208,8 +214,8 @@ impl<S: Transport> Timed<S> {
         self.epoch.elapsed()
     }
 
-    /// Reads once. Fails with `TimedOut` when patience ends and not before; `WouldBlock` comes from
-    /// the transport itself.
+    /// Reads once. Fails with `TimedOut` when the deadline has passed and not before, or when the
+    /// step is over; `WouldBlock` comes from the transport itself.
     pub(super) fn read(
         &mut self,
         into: &mut [u8],
@@ -309,14 +315,19 @@ impl<S: Transport> Timed<S> {
             if left.is_some_and(|left| left.is_zero()) {
                 return Err(ErrorKind::TimedOut.into());
             }
-            let longest = earliest(left, patience.step);
-            // A little over, so that the moment has passed when the system wakes us.
-            let over = Duration::from_millis(1);
-            self.bound(direction, longest.map(|longest| longest.saturating_add(over)))?;
+            let timeout = earliest(left.map(|left| left.saturating_add(TICK)), patience.step);
+            self.bound(direction, timeout)?;
             match operation(&mut self.transport) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if is_timeout(&error) && self.has_waited(started, longest) => {
-                    return Err(ErrorKind::TimedOut.into());
+                Err(error) if is_timeout(&error) => {
+                    let waited = self.now().saturating_sub(started);
+                    let is_over = left.is_some_and(|left| left <= waited)
+                        || patience.step.is_some_and(|step| step <= waited.saturating_add(TICK));
+                    return Err(match patience.step {
+                        _ if is_over => ErrorKind::TimedOut.into(),
+                        Some(_) => ErrorKind::WouldBlock.into(),
+                        None => error,
+                    });
                 }
                 outcome => return outcome,
             }
@@ -338,10 +349,6 @@ impl<S: Transport> Timed<S> {
             Direction::Read | Direction::Write => {}
         }
         Ok(())
-    }
-
-    fn has_waited(&self, since: Duration, longest: Option<Duration>) -> bool {
-        longest.is_some_and(|longest| longest <= self.now().saturating_sub(since))
     }
 }
 

@@ -1,6 +1,7 @@
 use super::Transport;
 use super::incoming::{Advance, Incoming};
 use super::outgoing::Outgoing;
+use super::split::{ReceiveHalf, SendHalf, halves};
 use super::transport::Timed;
 use crate::{
     Chunk, CloseCode, Closed, Config, Connection, Error, Event, Message, Negotiated, Payload,
@@ -171,6 +172,43 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
             }
         }
         self.outgoing.end(TransportEnd::Dropped)
+    }
+
+    /// Splits the connection for a thread that reads and a thread that writes. Neither waits for the
+    /// other: messages are received and pings answered also while the writing thread is stuck with
+    /// a peer that does not read.
+    ///
+    /// An end that one half comes to is seen by the other: what is sent fails with
+    /// [`Error::Closed`] from then on, and a write that is stuck is released. Timeouts that you set
+    /// on the transport don't last.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the transport has no second handle: see [`Transport::try_clone`]. The
+    /// connection is dropped then.
+    ///
+    /// ```no_run
+    /// use sansocket::blocking;
+    /// use std::thread;
+    ///
+    /// let websocket = blocking::connect("ws://127.0.0.1:9001/")?;
+    /// let (mut receive_half, mut send_half) = websocket.split()?;
+    /// let reader = thread::spawn(move || -> Result<(), sansocket::Error> {
+    ///     for message in receive_half.by_ref() {
+    ///         println!("{:?}", message?);
+    ///     }
+    ///     println!("{:?}", receive_half.closed());
+    ///     Ok(())
+    /// });
+    /// send_half.send("hello")?;
+    /// // Closes; the reader goes on until the server has done so too.
+    /// drop(send_half);
+    /// let _ = reader.join();
+    /// # Ok::<(), sansocket::Error>(())
+    /// ```
+    pub fn split(self) -> Result<(ReceiveHalf<S, R>, SendHalf<S, R>), Error> {
+        let reader = self.outgoing.transport.try_clone()?;
+        Ok(halves(self.incoming, self.outgoing, reader, self.negotiated))
     }
 
     /// How the connection ended; `None` while it has not.
