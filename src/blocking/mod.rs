@@ -19,11 +19,15 @@
 
 mod accept;
 mod connect;
+mod incoming;
 mod outgoing;
+mod shared;
+mod split;
 mod transport;
 mod websocket;
 
 pub use accept::{Acceptor, accept};
 pub use connect::{Connector, connect};
+pub use split::{ReceiveHalf, SendHalf};
 pub use transport::{Plain, Transport};
 pub use websocket::{Replies, WebSocket};

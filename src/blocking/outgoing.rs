@@ -2,12 +2,15 @@
 //! sent while a received event borrows that.
 
 use super::Transport;
-use super::transport::Timed;
+use super::incoming::Line;
+use super::shared::Board;
+use super::transport::{Patience, Timed, earliest};
 use crate::{
-    CloseCode, Closed, Error, Kind, Payload, Role, SendError, Sender, TransportEnd, WriteBuffer,
-    transport::{WRITE_THROUGH_FROM, end_of, is_timeout},
+    CloseCode, Closed, Error, Kind, Payload, Reply, Role, SendError, Sender, State, TransportEnd,
+    WriteBuffer, apply_mask,
+    transport::{WRITE_THROUGH_FROM, is_timeout},
 };
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
 use core::time::Duration;
 use std::io::{self, ErrorKind};
 
@@ -20,11 +23,46 @@ pub(super) struct Outgoing<S, R> {
     /// still be there, and says why.
     broken_until: Option<Duration>,
     closed: Option<Box<Closed>>,
+    /// What the reading half of a split connection has for this side.
+    board: Option<Arc<Board>>,
 }
+
+/// How long a write of a split connection lasts before the writer looks at what the other half did.
+const STEP: Duration = Duration::from_millis(200);
+
+/// How long one lasts that must not wait, and how long a series of such.
+const BRIEF_STEP: Duration = Duration::from_millis(1);
+const BRIEF: Duration = Duration::from_millis(10);
 
 impl<S: Transport, R: Role> Outgoing<S, R> {
     pub(super) fn new(transport: Timed<S>, sender: Sender<R>) -> Self {
-        Self { sender, output: WriteBuffer::new(), transport, broken_until: None, closed: None }
+        Self {
+            sender,
+            output: WriteBuffer::new(),
+            transport,
+            broken_until: None,
+            closed: None,
+            board: None,
+        }
+    }
+
+    /// Makes this the sending side of a split connection.
+    pub(super) fn attach(&mut self, board: Arc<Board>) {
+        self.board = Some(board);
+    }
+
+    /// Takes over what the reading half has for this side; true if there were replies. Not to be
+    /// called amid a frame.
+    pub(super) fn catch_up(&mut self) -> bool {
+        let Some(board) = &self.board else { return false };
+        let replies = board.take_replies();
+        for reply in &replies {
+            self.sender.reply(reply, &mut self.output);
+        }
+        if let Some(how) = board.ended() {
+            self.end(how);
+        }
+        !replies.is_empty()
     }
 
     pub(super) fn feed(&mut self, payload: Payload<'_>) -> Result<(), Error> {
@@ -52,11 +90,14 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
     pub(super) fn send(&mut self, payload: Payload<'_>) -> Result<(), Error> {
         self.check_transport()?;
         match payload {
-            Payload::Text(text) if Self::writes_through(text.len()) => {
+            Payload::Text(text) if self.writes_through(text.len()) => {
                 self.write_through(Kind::Text, text.as_bytes())
             }
-            Payload::Binary(data) if Self::writes_through(data.len()) => {
+            Payload::Binary(data) if self.writes_through(data.len()) => {
                 self.write_through(Kind::Binary, data)
+            }
+            Payload::Message(message) if self.writes_by_frames(message.as_bytes().len()) => {
+                self.write_through(message.kind(), message.as_bytes())
             }
             _ => {
                 self.feed(payload)?;
@@ -81,8 +122,33 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
         if self.output.is_empty() && !self.transport.is_unflushed() {
             return Ok(());
         }
-        let written = self.write(&mut &[][..]);
+        let written = self.write(&mut &[][..], None);
         self.checked(written)
+    }
+
+    /// Writes what the transport takes without waiting.
+    pub(super) fn flush_briefly(&mut self) {
+        if self.has_unwritten() {
+            let written =
+                self.write(&mut &[][..], Some(self.transport.now().saturating_add(BRIEF)));
+            // The reading half hears of it when it is to wait no longer.
+            let _ = self.checked(written);
+        }
+    }
+
+    /// Sends a Close as far as the transport takes it without waiting, if none was sent.
+    pub(super) fn close_briefly(&mut self, code: CloseCode) {
+        if self.closed.is_none() && self.sender.state() == State::Open {
+            // Open, with no reason and a code of this crate's, it can't be refused.
+            let _ = self.sender.close(code, "", &mut self.output);
+        }
+        self.flush_briefly();
+    }
+
+    /// Whether something is left to write, and can still be.
+    pub(super) fn has_unwritten(&self) -> bool {
+        let waits = !self.output.is_empty() || self.transport.is_unflushed();
+        waits && self.closed.is_none() && self.broken_until.is_none()
     }
 
     /// Writes because there is too much to queue more. If that would block, the message is not
@@ -109,38 +175,153 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
         self.closed.get_or_insert_with(|| Box::new(sender.transport_ended(how, output)))
     }
 
-    /// Reads, or notes how the transport ended: the count is 0 then.
-    ///
-    /// An error is either one after which the call can be made again, or one that `Closed` has no
-    /// word for.
-    pub(super) fn read(&mut self, into: &mut [u8]) -> Result<usize, Error> {
+    pub(super) fn close_timeout_from_now(&self) -> Duration {
+        self.transport.now().saturating_add(self.sender.close_timeout())
+    }
+
+    /// The moment at which waiting for the peer has to end.
+    pub(super) fn deadline(&mut self) -> Option<Duration> {
+        if self.sender.next_deadline() == Some(Duration::ZERO) {
+            self.sender.pass_deadline(self.transport.now());
+        }
+        earliest(self.sender.next_deadline(), self.broken_until)
+    }
+
+    fn deadline_passed(&mut self) -> bool {
+        let now = self.transport.now();
+        self.deadline().is_some_and(|deadline| deadline <= now)
+    }
+
+    fn writes_through(&self, len: usize) -> bool {
+        // A masked payload has to be copied anyway (§5.3).
+        (!R::MASKS && len >= WRITE_THROUGH_FROM) || self.writes_by_frames(len)
+    }
+
+    /// Whether a message is queued only as it is written, so that replies of a reading half go out
+    /// between its frames.
+    fn writes_by_frames(&self, len: usize) -> bool {
+        self.board.is_some() && len > self.sender.fragment_size()
+    }
+
+    /// Sends a large borrowed payload in fragments, each written behind its header and what else is
+    /// queued. Only what is to be masked is copied, and what the transport did not take.
+    fn write_through(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Error> {
+        let size = self.sender.fragment_size();
+        if let Err(full @ SendError::QueueFull { .. }) = self.sender.check_message(&self.output) {
+            self.flush_for_room(full)?;
+        }
+        let mut rest = payload;
+        loop {
+            let (mut piece, later) = rest.split_at(size.min(rest.len()));
+            let len = piece.len() as u64;
+            let key = self.sender.start_frame(kind, len, later.is_empty(), &mut self.output)?;
+            if let Some(key) = key {
+                apply_mask(self.output.append(piece), key, 0);
+                piece = &[];
+            }
+            let written = self.write(&mut piece, None);
+            if written.is_err() {
+                self.output.extend_from_slice(piece);
+                // §5.5.1: nothing follows a Close that has come between.
+                if !later.is_empty() && self.sender.state() == State::Open {
+                    self.sender.queue_rest(later, &mut self.output);
+                }
+            }
+            self.checked(written)?;
+            if later.is_empty() {
+                return Ok(());
+            }
+            rest = later;
+        }
+    }
+
+    /// Writes all that is queued, then `behind`. With a moment by which to stop, or at the deadline,
+    /// it fails with `TimedOut`.
+    fn write(&mut self, behind: &mut &[u8], stop_at: Option<Duration>) -> io::Result<()> {
+        let step = match stop_at {
+            Some(_) => Some(BRIEF_STEP),
+            None => self.board.as_ref().map(|_| STEP),
+        };
+        loop {
+            if self.closed.is_some() || self.broken_until.is_some() || self.is_given_up() {
+                return Err(ErrorKind::BrokenPipe.into());
+            }
+            let deadline = self.deadline();
+            let patience = Patience { deadline: earliest(deadline, stop_at), step };
+            let Self { sender, output, transport, board, .. } = self;
+            let outcome = transport.write(output, behind, patience, |output| {
+                sender.queue_owed(output);
+                for reply in board.iter().flat_map(|board| board.take_replies()) {
+                    sender.reply(&reply, output);
+                }
+            });
+            let goes_on = outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::TimedOut)
+                && step == Some(STEP)
+                && !self.deadline_passed();
+            if !goes_on {
+                return outcome;
+            }
+        }
+    }
+
+    /// Whether the reading half has come to the end of the transport.
+    fn is_given_up(&self) -> bool {
+        self.board.as_ref().is_some_and(|board| board.ended().is_some())
+    }
+
+    /// The outcome of a write for the user.
+    fn checked(&mut self, written: io::Result<()>) -> Result<(), Error> {
+        let Err(error) = written else { return Ok(()) };
+        self.catch_up();
+        self.check_transport()?;
+        if error.kind() == ErrorKind::TimedOut && self.deadline_passed() {
+            return Err(Error::Closed(Box::new(self.end(TransportEnd::Timeout).clone())));
+        }
+        if !is_timeout(&error) && self.broken_until.is_none() {
+            let timeout = self.sender.close_timeout();
+            self.broken_until = Some(self.transport.now().saturating_add(timeout));
+        }
+        Err(error.into())
+    }
+}
+
+/// The line of a connection that is not split: reading waits for writing only as long as the
+/// transport does.
+impl<S: Transport, R: Role> Line for Outgoing<S, R> {
+    fn reply(&mut self, reply: Reply) {
+        self.sender.reply(&reply, &mut self.output);
+    }
+
+    /// If writing has become impossible, what the peer sent before is read all the same: that says
+    /// how the connection ended.
+    fn flush(&mut self) -> Result<(), Error> {
+        match self.flush() {
+            Err(error) if error.is_would_block() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, Error> {
         if self.closed.is_some() {
             return Ok(0);
         }
         let deadline = self.deadline();
-        let how = match self.transport.read(into, deadline) {
-            Ok(0) => TransportEnd::Eof,
-            Ok(count) => return Ok(count),
-            Err(error) if error.kind() == ErrorKind::TimedOut && self.deadline_passed() => {
-                TransportEnd::Timeout
+        match self.transport.read(into, deadline) {
+            Ok(0) => {
+                self.end(TransportEnd::Eof);
+                Ok(0)
             }
-            Err(error) if is_timeout(&error) => return Err(error.into()),
-            Err(error) => match end_of(&error) {
-                Some(how) => how,
-                None => {
-                    self.end(TransportEnd::Reset);
-                    return Err(error.into());
-                }
-            },
-        };
-        self.end(how);
-        Ok(0)
+            Ok(count) => Ok(count),
+            Err(error) => {
+                let late = self.deadline_passed();
+                self.read_failed(error, late)
+            }
+        }
     }
 
-    /// Ends the writing side of the transport. An error is one after which it can be tried again.
-    pub(super) fn shut_down(&mut self) -> Result<(), Error> {
+    fn shut_down(&mut self) -> Result<bool, Error> {
         if self.closed.is_some() {
-            return Ok(());
+            return Ok(true);
         }
         let deadline = self.deadline();
         match self.transport.shut_down(deadline) {
@@ -153,76 +334,18 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
                 self.end(TransportEnd::Reset);
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// The moment at which waiting for the peer has to end.
-    fn deadline(&mut self) -> Option<Duration> {
-        if self.sender.next_deadline() == Some(Duration::ZERO) {
-            self.sender.pass_deadline(self.transport.now());
-        }
-        let closing = self.sender.next_deadline();
-        let broken = self.broken_until;
-        closing.map_or(broken, |closing| Some(broken.map_or(closing, |broken| broken.min(closing))))
+    fn hang_up(&mut self) {
+        self.transport.end();
     }
 
-    fn deadline_passed(&mut self) -> bool {
-        let now = self.transport.now();
-        self.deadline().is_some_and(|deadline| deadline <= now)
+    fn end(&mut self, how: TransportEnd) {
+        self.end(how);
     }
 
-    fn writes_through(len: usize) -> bool {
-        // A masked payload has to be copied anyway (§5.3).
-        !R::MASKS && len >= WRITE_THROUGH_FROM
-    }
-
-    /// Sends a large borrowed payload in fragments, each written behind its header and what else is
-    /// queued. Only what the transport did not take is copied.
-    fn write_through(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Error> {
-        let size = self.sender.fragment_size();
-        if let Err(full @ SendError::QueueFull { .. }) = self.sender.check_message(&self.output) {
-            self.flush_for_room(full)?;
-        }
-        let mut rest = payload;
-        loop {
-            let (mut piece, later) = rest.split_at(size.min(rest.len()));
-            let len = piece.len() as u64;
-            self.sender.start_frame(kind, len, later.is_empty(), &mut self.output)?;
-            let written = self.write(&mut piece);
-            if written.is_err() {
-                self.output.extend_from_slice(piece);
-                if !later.is_empty() {
-                    self.sender.queue_rest(later, &mut self.output);
-                }
-            }
-            self.checked(written)?;
-            if later.is_empty() {
-                return Ok(());
-            }
-            rest = later;
-        }
-    }
-
-    fn write(&mut self, behind: &mut &[u8]) -> io::Result<()> {
-        if self.closed.is_some() || self.broken_until.is_some() {
-            return Err(ErrorKind::BrokenPipe.into());
-        }
-        let deadline = self.deadline();
-        let Self { sender, output, transport, .. } = self;
-        transport.write(output, behind, deadline, |output| sender.queue_owed(output))
-    }
-
-    /// The outcome of a write for the user.
-    fn checked(&mut self, written: io::Result<()>) -> Result<(), Error> {
-        let Err(error) = written else { return Ok(()) };
-        self.check_transport()?;
-        if error.kind() == ErrorKind::TimedOut && self.deadline_passed() {
-            return Err(Error::Closed(Box::new(self.end(TransportEnd::Timeout).clone())));
-        }
-        if !is_timeout(&error) && self.broken_until.is_none() {
-            let timeout = self.sender.close_timeout();
-            self.broken_until = Some(self.transport.now().saturating_add(timeout));
-        }
-        Err(error.into())
+    fn closed(&self) -> Option<Closed> {
+        self.closed().cloned()
     }
 }

@@ -5,6 +5,8 @@ use crate::{
     transport::{SLICES, is_timeout},
 };
 use core::time::Duration;
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
 use std::{
     io::{self, ErrorKind, IoSlice, Read, Write},
     net::{Shutdown, TcpStream},
@@ -15,13 +17,21 @@ use std::{
 ///
 /// A stream that can only read and write is wrapped in [`Plain`].
 pub trait Transport: Read + Write {
-    /// Bounds how long each later read or write may take; `None` takes the bound away. One that
-    /// takes longer fails with [`ErrorKind::WouldBlock`] or [`ErrorKind::TimedOut`].
+    /// Bounds how long each later read may take; `None` takes the bound away. One that takes longer
+    /// fails with [`ErrorKind::WouldBlock`] or [`ErrorKind::TimedOut`].
     ///
     /// # Errors
     ///
     /// Those of the stream.
-    fn set_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
+
+    /// Bounds how long each later write may take, as
+    /// [`set_read_timeout`](Self::set_read_timeout) does for reads, which it leaves as they are.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream.
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
 
     /// Ends the writing side, so that the peer reads an end of file behind what was written.
     ///
@@ -29,34 +39,71 @@ pub trait Transport: Read + Write {
     ///
     /// Those of the stream.
     fn shutdown_write(&mut self) -> io::Result<()>;
+
+    /// Makes a second handle on the same stream, for [`WebSocket::split`](super::WebSocket::split):
+    /// one thread then reads from one handle while another writes to the other.
+    ///
+    /// It does not matter whether timeouts hold for one handle or for both.
+    /// [`shutdown_write`](Self::shutdown_write) on either should end a write that another thread is
+    /// in.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream; [`ErrorKind::Unsupported`] unless this is implemented.
+    fn try_clone(&self) -> io::Result<Self>
+    where
+        Self: Sized,
+    {
+        let what = "this transport can't be split: it has no second handle on its stream";
+        Err(io::Error::new(ErrorKind::Unsupported, what))
+    }
 }
 
+// `Self::name` is the stream's own method, which goes before the trait's.
 impl Transport for TcpStream {
-    fn set_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.set_read_timeout(timeout)?;
-        self.set_write_timeout(timeout)
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        Self::set_read_timeout(self, timeout)
+    }
+
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        Self::set_write_timeout(self, timeout)
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
+    }
+
+    fn try_clone(&self) -> io::Result<Self> {
+        Self::try_clone(self)
     }
 }
 
 #[cfg(unix)]
-impl Transport for std::os::unix::net::UnixStream {
-    fn set_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.set_read_timeout(timeout)?;
-        self.set_write_timeout(timeout)
+impl Transport for UnixStream {
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        Self::set_read_timeout(self, timeout)
+    }
+
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        Self::set_write_timeout(self, timeout)
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
     }
+
+    fn try_clone(&self) -> io::Result<Self> {
+        Self::try_clone(self)
+    }
 }
 
 impl<T: Transport + ?Sized> Transport for &mut T {
-    fn set_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        (**self).set_timeout(timeout)
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        (**self).set_read_timeout(timeout)
+    }
+
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        (**self).set_write_timeout(timeout)
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
@@ -68,7 +115,8 @@ impl<T: Transport + ?Sized> Transport for &mut T {
 ///
 /// A read or write that blocks for ever is not ended by a deadline of the connection: deadlines are
 /// looked at only when the stream returns. And its writing side is only flushed, not shut down, so
-/// that the peer learns of the end when the stream is dropped.
+/// that the peer learns of the end when the stream is dropped. It has no second handle, so its
+/// connection can't be [split](super::WebSocket::split).
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "a wrapper with nothing to add")]
 pub struct Plain<S>(pub S);
@@ -94,7 +142,11 @@ impl<S: Write> Write for Plain<S> {
 }
 
 impl<S: Read + Write> Transport for Plain<S> {
-    fn set_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+    fn set_read_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn set_write_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
         Ok(())
     }
 
@@ -103,19 +155,58 @@ impl<S: Read + Write> Transport for Plain<S> {
     }
 }
 
-/// A transport with a clock: reads and writes end at a deadline.
+/// How long reading or writing may wait.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Patience {
+    /// The moment at which it ends, however much was done until then.
+    pub(super) deadline: Option<Duration>,
+    /// How long a single call of the transport may take, about. A transport that does not block
+    /// shows if this is longer than a tick.
+    pub(super) step: Option<Duration>,
+}
+
+impl From<Option<Duration>> for Patience {
+    fn from(deadline: Option<Duration>) -> Self {
+        Self { deadline, step: None }
+    }
+}
+
+/// By how much a timeout of a transport may end early: systems count in ticks, the coarsest of which
+/// are this long.
+const TICK: Duration = Duration::from_millis(10);
+
+#[derive(Clone, Copy, Debug)]
+enum Direction {
+    Read,
+    Write,
+}
+
+/// A transport with a clock: reads and writes end when patience does.
 #[derive(Debug)]
 pub(super) struct Timed<S> {
     pub(super) transport: S,
     epoch: Instant,
-    bounded: bool,
+    /// The timeouts that were set on the transport, if any is.
+    read_timeout: Option<Duration>,
+    write_timeout: Option<Duration>,
     /// Whether something was written that the transport itself may still hold.
     unflushed: bool,
 }
 
 impl<S: Transport> Timed<S> {
     pub(super) fn new(transport: S) -> Self {
-        Self { transport, epoch: Instant::now(), bounded: false, unflushed: false }
+        Self {
+            transport,
+            epoch: Instant::now(),
+            read_timeout: None,
+            write_timeout: None,
+            unflushed: false,
+        }
+    }
+
+    /// A second handle with the same clock. From now on one of them is to read, the other to write.
+    pub(super) fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { transport: self.transport.try_clone()?, ..*self })
     }
 
     /// The time since this transport was taken up: the `now` of the connection's deadlines.
@@ -123,14 +214,14 @@ impl<S: Transport> Timed<S> {
         self.epoch.elapsed()
     }
 
-    /// Reads once. Fails with `TimedOut` at the deadline and not before; `WouldBlock` comes from
-    /// the transport itself.
+    /// Reads once. Fails with `TimedOut` when the deadline has passed and not before, or when the
+    /// step is over; `WouldBlock` comes from the transport itself.
     pub(super) fn read(
         &mut self,
         into: &mut [u8],
-        deadline: Option<Duration>,
+        patience: impl Into<Patience>,
     ) -> io::Result<usize> {
-        self.until(deadline, |transport| transport.read(into))
+        self.bounded(Direction::Read, patience.into(), |transport| transport.read(into))
     }
 
     /// Whether the transport itself may still hold something that was written to it.
@@ -144,15 +235,16 @@ impl<S: Transport> Timed<S> {
         &mut self,
         output: &mut WriteBuffer,
         behind: &mut &[u8],
-        deadline: Option<Duration>,
+        patience: impl Into<Patience>,
         mut written: impl FnMut(&mut WriteBuffer),
     ) -> io::Result<()> {
+        let patience = patience.into();
         while !output.is_empty() || !behind.is_empty() {
             let front = output.front();
             let count = if front.len() == output.len() && behind.is_empty() {
-                self.until(deadline, |transport| transport.write(front))?
+                self.bounded(Direction::Write, patience, |transport| transport.write(front))?
             } else {
-                self.write_pieces(output, behind, deadline)?
+                self.write_pieces(output, behind, patience)?
             };
             if count == 0 {
                 return Err(ErrorKind::WriteZero.into());
@@ -167,7 +259,7 @@ impl<S: Transport> Timed<S> {
             }
         }
         if self.unflushed {
-            self.until(deadline, Write::flush)?;
+            self.bounded(Direction::Write, patience, Write::flush)?;
             self.unflushed = false;
         }
         Ok(())
@@ -178,7 +270,7 @@ impl<S: Transport> Timed<S> {
         &mut self,
         output: &WriteBuffer,
         behind: &[u8],
-        deadline: Option<Duration>,
+        patience: Patience,
     ) -> io::Result<usize> {
         let mut slices = [&[][..]; SLICES];
         let mut used = output.slices(&mut slices[..SLICES - 1]);
@@ -188,12 +280,14 @@ impl<S: Transport> Timed<S> {
             used += 1;
         }
         let vectors = slices.map(IoSlice::new);
-        self.until(deadline, |transport| transport.write_vectored(&vectors[..used]))
+        self.bounded(Direction::Write, patience, |transport| {
+            transport.write_vectored(&vectors[..used])
+        })
     }
 
     /// Ends the writing side, bounded as [`read`](Self::read) is.
-    pub(super) fn shut_down(&mut self, deadline: Option<Duration>) -> io::Result<()> {
-        self.until(deadline, Transport::shutdown_write)
+    pub(super) fn shut_down(&mut self, patience: impl Into<Patience>) -> io::Result<()> {
+        self.bounded(Direction::Write, patience.into(), Transport::shutdown_write)
     }
 
     /// Ends the writing side of a transport of which nothing is expected any more.
@@ -202,43 +296,66 @@ impl<S: Transport> Timed<S> {
         let _ = self.transport.shutdown_write();
     }
 
-    /// Takes away the bound of the last deadline, and with it any that the transport had before.
+    /// Takes away the bounds of the last deadlines, and with them any that the transport had
+    /// before.
     pub(super) fn unbound(&mut self) -> io::Result<()> {
-        if self.bounded {
-            self.transport.set_timeout(None)?;
-            self.bounded = false;
-        }
-        Ok(())
+        self.bound(Direction::Read, None)?;
+        self.bound(Direction::Write, None)
     }
 
-    fn until<T>(
+    fn bounded<T>(
         &mut self,
-        deadline: Option<Duration>,
+        direction: Direction,
+        patience: Patience,
         mut operation: impl FnMut(&mut S) -> io::Result<T>,
     ) -> io::Result<T> {
         loop {
-            if let Some(deadline) = deadline {
-                let left = deadline.saturating_sub(self.now());
-                if left.is_zero() {
-                    return Err(ErrorKind::TimedOut.into());
-                }
-                // A little over, so that the deadline has passed when the system wakes us.
-                self.transport.set_timeout(Some(left.saturating_add(Duration::from_millis(1))))?;
-                self.bounded = true;
-            } else {
-                self.unbound()?;
+            let started = self.now();
+            let left = patience.deadline.map(|deadline| deadline.saturating_sub(started));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(ErrorKind::TimedOut.into());
             }
+            let timeout = earliest(left.map(|left| left.saturating_add(TICK)), patience.step);
+            self.bound(direction, timeout)?;
             match operation(&mut self.transport) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if is_timeout(&error) && self.has_passed(deadline) => {
-                    return Err(ErrorKind::TimedOut.into());
+                Err(error) if is_timeout(&error) => {
+                    let waited = self.now().saturating_sub(started);
+                    let is_over = left.is_some_and(|left| left <= waited)
+                        || patience.step.is_some_and(|step| step <= waited.saturating_add(TICK));
+                    return Err(match patience.step {
+                        _ if is_over => ErrorKind::TimedOut.into(),
+                        Some(_) => ErrorKind::WouldBlock.into(),
+                        None => error,
+                    });
                 }
                 outcome => return outcome,
             }
         }
     }
 
-    fn has_passed(&self, deadline: Option<Duration>) -> bool {
-        deadline.is_some_and(|deadline| deadline <= self.now())
+    /// Sets a timeout of the transport, unless it is set already. One that was not set here is left
+    /// alone until there is another to set.
+    fn bound(&mut self, direction: Direction, timeout: Option<Duration>) -> io::Result<()> {
+        match direction {
+            Direction::Read if self.read_timeout != timeout => {
+                self.transport.set_read_timeout(timeout)?;
+                self.read_timeout = timeout;
+            }
+            Direction::Write if self.write_timeout != timeout => {
+                self.transport.set_write_timeout(timeout)?;
+                self.write_timeout = timeout;
+            }
+            Direction::Read | Direction::Write => {}
+        }
+        Ok(())
+    }
+}
+
+/// The earlier of two moments, or the shorter of two durations; `None` is never.
+pub(super) fn earliest(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        _ => one.or(other),
     }
 }

@@ -1,10 +1,11 @@
 use super::Transport;
+use super::incoming::{Advance, Incoming};
 use super::outgoing::Outgoing;
+use super::split::{ReceiveHalf, SendHalf, halves};
 use super::transport::Timed;
 use crate::{
     Chunk, CloseCode, Closed, Config, Connection, Error, Event, Message, Negotiated, Payload,
-    Progress, ReadBuffer, ReceiveError, Receiver, Role, State, TransportEnd, buffer::READ_ROOM,
-    transport::DRAIN_LIMIT,
+    ReadBuffer, Receiver, Role, State, TransportEnd,
 };
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -20,25 +21,10 @@ use std::thread;
 /// and then `None`. [`closed`](Self::closed) tells how it was either way.
 #[derive(Debug)]
 pub struct WebSocket<S, R> {
-    receiver: Receiver<R>,
-    input: ReadBuffer,
+    incoming: Incoming<R>,
     outgoing: Outgoing<S, R>,
     negotiated: Box<Negotiated>,
-    ending: Ending,
 }
-
-/// How far the end of the transport is (RFC 6455 §7.1.1).
-#[derive(Debug, Default)]
-struct Ending {
-    shut_down: bool,
-    drained: usize,
-    reported: bool,
-}
-
-/// Memory above this goes back before the next wait.
-const RETAINED: usize = 64 * 1024;
-
-type Advance<R> = fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>;
 
 impl<S: Transport, R: Role> WebSocket<S, R> {
     /// A connection whose opening handshake is done, by this crate or another.
@@ -63,11 +49,9 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     ) -> Self {
         let (receiver, sender) = connection.split();
         Self {
-            receiver,
-            input,
+            incoming: Incoming::new(receiver, input),
             outgoing: Outgoing::new(transport, sender),
             negotiated: Box::new(negotiated),
-            ending: Ending::default(),
         }
     }
 
@@ -95,11 +79,8 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// # }
     /// ```
     pub fn receive(&mut self) -> Option<Result<(Event<'_>, Replies<'_, S, R>), Error>> {
-        match self.wait(Receiver::advance)? {
-            Ok(()) => {
-                let event = self.receiver.event(&self.input)?;
-                Some(Ok((event, Replies(&mut self.outgoing))))
-            }
+        match self.incoming.wait(&mut self.outgoing, Receiver::advance)? {
+            Ok(()) => Some(Ok((self.incoming.event()?, Replies(&mut self.outgoing)))),
             Err(error) => Some(Err(error)),
         }
     }
@@ -112,11 +93,8 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// As for [`receive`](Self::receive); [`Error::Receive`] if part of the message was waited for
     /// by another method.
     pub fn receive_chunk(&mut self) -> Option<Result<(Chunk<'_>, Replies<'_, S, R>), Error>> {
-        match self.wait(Receiver::advance_chunk)? {
-            Ok(()) => {
-                let chunk = self.receiver.chunk(&self.input)?;
-                Some(Ok((chunk, Replies(&mut self.outgoing))))
-            }
+        match self.incoming.wait(&mut self.outgoing, Receiver::advance_chunk)? {
+            Ok(()) => Some(Ok((self.incoming.chunk()?, Replies(&mut self.outgoing)))),
             Err(error) => Some(Err(error)),
         }
     }
@@ -200,7 +178,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         // In pieces, so that no message is too large to be dropped; one that is half received
         // whole is dropped so.
         let mut advance: Advance<R> = Receiver::advance_chunk;
-        while let Some(received) = self.wait(advance) {
+        while let Some(received) = self.incoming.wait(&mut self.outgoing, advance) {
             match received {
                 Err(Error::Receive(_)) => advance = Receiver::advance,
                 Ok(()) => advance = Receiver::advance_chunk,
@@ -210,6 +188,43 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
             }
         }
         self.outgoing.end(TransportEnd::Dropped)
+    }
+
+    /// Splits the connection for a thread that reads and a thread that writes. Neither waits for the
+    /// other: messages are received and pings answered also while the writing thread is stuck with
+    /// a peer that does not read.
+    ///
+    /// An end that one half comes to is seen by the other: what is sent fails with
+    /// [`Error::Closed`] from then on, and a write that is stuck is released. Timeouts that you set
+    /// on the transport don't last.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the transport has no second handle: see [`Transport::try_clone`]. The
+    /// connection is dropped then.
+    ///
+    /// ```no_run
+    /// use sansocket::blocking;
+    /// use std::thread;
+    ///
+    /// let websocket = blocking::connect("ws://127.0.0.1:9001/")?;
+    /// let (mut receive_half, mut send_half) = websocket.split()?;
+    /// let reader = thread::spawn(move || -> Result<(), sansocket::Error> {
+    ///     for message in receive_half.by_ref() {
+    ///         println!("{:?}", message?);
+    ///     }
+    ///     println!("{:?}", receive_half.closed());
+    ///     Ok(())
+    /// });
+    /// send_half.send("hello")?;
+    /// // Closes; the reader goes on until the server has done so too.
+    /// drop(send_half);
+    /// let _ = reader.join();
+    /// # Ok::<(), sansocket::Error>(())
+    /// ```
+    pub fn split(self) -> Result<(ReceiveHalf<S, R>, SendHalf<S, R>), Error> {
+        let reader = self.outgoing.transport.try_clone()?;
+        Ok(halves(self.incoming, self.outgoing, reader, self.negotiated))
     }
 
     /// How the connection ended; `None` while it has not.
@@ -241,107 +256,6 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     pub const fn transport(&self) -> &S {
         &self.outgoing.transport.transport
     }
-
-    /// Waits for an event; `None` once the connection has ended and that has been reported.
-    fn wait(&mut self, advance: Advance<R>) -> Option<Result<(), Error>> {
-        if self.ending.reported {
-            return None;
-        }
-        loop {
-            let progress = advance(&mut self.receiver, &mut self.input);
-            let Outgoing { sender, output, .. } = &mut self.outgoing;
-            self.receiver.reply_to(sender, &self.input, output);
-            let step = match progress {
-                Ok(Progress::Event) => return Some(Ok(())),
-                Ok(Progress::NeedsInput) if self.outgoing.closed().is_some() => self.report(None),
-                Ok(Progress::NeedsInput) => self.fill(),
-                Ok(Progress::Ended) => self.finish().and_then(|()| self.report(None)),
-                Err(ReceiveError::Protocol(error)) => {
-                    self.finish().and_then(|()| self.report(Some(error.into())))
-                }
-                Err(misuse) => Err(misuse.into()),
-            };
-            match step {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(error) if self.has_failed(&error) => {
-                    return self.report(Some(error)).err().map(Err);
-                }
-                Err(error) => return Some(Err(error)),
-            }
-        }
-    }
-
-    /// Writes what is queued, then reads. True to go on, also at the end of the transport.
-    ///
-    /// Reading does not wait for writing: two ends that flood each other would stop for ever.
-    fn fill(&mut self) -> Result<bool, Error> {
-        let flushed = self.flush_if_possible();
-        if self.input.is_drained() && self.input.capacity() > RETAINED {
-            self.input.take();
-        }
-        if self.input.capacity() == 0 {
-            // It can't be refused: without memory the buffer is drained.
-            let _ = self.input.lease(alloc::vec![0; READ_ROOM]);
-        }
-        let count = self.outgoing.read(self.input.spare(1)).map_err(|error| {
-            if error.is_would_block() { flushed.err().unwrap_or(error) } else { error }
-        })?;
-        self.input.filled(count);
-        Ok(true)
-    }
-
-    /// Ends the transport after the last frame: the server's side first, so that the client's port
-    /// is free again at once (§7.1.1), and with what the peer still sends read and dropped, since
-    /// unread bytes would turn the end into a reset that can overtake our Close.
-    fn finish(&mut self) -> Result<(), Error> {
-        let mut scrap = [0; 8192];
-        while self.outgoing.closed().is_none() {
-            let flushed = self.flush_if_possible();
-            if !R::MASKS && !self.ending.shut_down && flushed.is_ok() {
-                self.outgoing.shut_down()?;
-                self.ending.shut_down = true;
-            }
-            self.ending.drained += self.outgoing.read(&mut scrap)?;
-            if self.ending.drained > DRAIN_LIMIT {
-                self.outgoing.end(TransportEnd::Dropped);
-            }
-        }
-        Ok(())
-    }
-
-    /// If writing has become impossible, what the peer sent before is read all the same: that says
-    /// how the connection ended.
-    fn flush_if_possible(&mut self) -> Result<(), Error> {
-        match self.outgoing.flush() {
-            Err(error) if error.is_would_block() => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    /// Reports the end, once: as `error`, as what else was not clean about it, or as nothing.
-    fn report(&mut self, error: Option<Error>) -> Result<bool, Error> {
-        self.ending.reported = true;
-        self.input = ReadBuffer::new();
-        if !self.ending.shut_down {
-            // The client's side, after the server's: the server waits for it, and its user may keep
-            // this for as long as it likes. Or either side, if the peer's ended without a Close.
-            self.ending.shut_down = true;
-            self.outgoing.transport.end();
-        }
-        match (error, self.outgoing.closed()) {
-            // What fails after the closing handshake takes nothing away.
-            (_, Some(closed)) if closed.clean => Ok(false),
-            (Some(error), _) => Err(error),
-            (None, Some(closed)) => Err(Error::Closed(Box::new(closed.clone()))),
-            (None, None) => Ok(false),
-        }
-    }
-
-    /// Whether the connection has ended by an error that is not reported yet.
-    fn has_failed(&self, error: &Error) -> bool {
-        !self.ending.reported && self.outgoing.closed().is_some() && !error.is_would_block()
-    }
 }
 
 /// Messages, owned.
@@ -351,14 +265,7 @@ impl<S: Transport, R: Role> Iterator for WebSocket<S, R> {
     /// Waits for the next message. Control frames are seen to and not shown;
     /// [`receive`](WebSocket::receive) shows them.
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Err(error) = self.wait(Receiver::advance)? {
-                return Some(Err(error));
-            }
-            if let Some(message) = self.receiver.take_message(&mut self.input) {
-                return Some(Ok(message));
-            }
-        }
+        self.incoming.next(&mut self.outgoing)
     }
 }
 

@@ -4,6 +4,7 @@
 mod endings;
 mod reluctant;
 mod sockets;
+mod split;
 mod stubborn;
 
 use sansocket::{

@@ -100,12 +100,16 @@ impl Write for Reluctant {
 }
 
 impl Transport for Reluctant {
-    fn set_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+    fn set_read_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
         let script = self.0.borrow();
         match script.timeout_error {
             Some(kind) if script.shut_down => Err(kind.into()),
             _ => Ok(()),
         }
+    }
+
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.set_read_timeout(timeout)
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
