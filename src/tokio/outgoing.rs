@@ -209,7 +209,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
     }
 
     fn is_full(&self) -> bool {
-        matches!(self.sender.check_queue(&self.output), Err(SendError::QueueFull { .. }))
+        self.sender.state() == State::Open
+            && matches!(self.sender.check_queue(&self.output), Err(SendError::QueueFull { .. }))
     }
 
     /// Writes all that is queued, at the latest until the deadline.
