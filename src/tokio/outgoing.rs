@@ -35,6 +35,8 @@ pub(super) struct Outgoing<S, R> {
     /// Until when to read on, after writing has failed: what the peer sent before it ended may
     /// still be there, and says why.
     broken_until: Option<Duration>,
+    /// Whether writing failed because of a reset, which a system tells once: reading meets an end.
+    was_reset: bool,
     closed: Option<Box<Closed>>,
 }
 
@@ -56,6 +58,7 @@ impl<S, R: Role> Outgoing<S, R> {
             peer_ended: false,
             drained: 0,
             broken_until: None,
+            was_reset: false,
             closed: None,
         }
     }
@@ -68,6 +71,11 @@ impl<S, R: Role> Outgoing<S, R> {
     pub(super) fn end(&mut self, how: TransportEnd) -> &Closed {
         let (sender, output) = (&mut self.sender, &self.output);
         self.closed.get_or_insert_with(|| Box::new(sender.transport_ended(how, output)))
+    }
+
+    /// Notes that the transport ended because the peer ended its side.
+    fn end_of_peer(&mut self) {
+        self.end(if self.was_reset { TransportEnd::Reset } else { TransportEnd::Eof });
     }
 
     /// Whether writing has failed, or the transport has ended.
@@ -114,6 +122,7 @@ impl<S, R: Role> Outgoing<S, R> {
         if self.broken_until.is_none() {
             let until = self.timer.now().saturating_add(self.sender.close_timeout());
             self.broken_until = Some(until);
+            self.was_reset = error.kind() == ErrorKind::ConnectionReset;
         }
         error.into()
     }
@@ -257,7 +266,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         };
         input.filled(outcome?);
         if self.peer_ended {
-            self.end(TransportEnd::Eof);
+            self.end_of_peer();
         }
         Poll::Ready(Ok(()))
     }
@@ -287,7 +296,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
                 if !written {
                     return Poll::Pending;
                 }
-                self.end(TransportEnd::Eof);
+                self.end_of_peer();
                 break;
             }
             self.drained += ready!(self.poll_read(&mut scrap, cx))?;
