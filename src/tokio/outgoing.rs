@@ -35,8 +35,9 @@ pub(super) struct Outgoing<S, R> {
     /// Until when to read on, after writing has failed: what the peer sent before it ended may
     /// still be there, and says why.
     broken_until: Option<Duration>,
-    /// Whether writing failed because of a reset, which a system tells once: reading meets an end.
-    was_reset: bool,
+    /// How the transport broke when writing failed, if that says so. The system tells it once:
+    /// reading then meets what looks like an end in order.
+    broken_by: Option<TransportEnd>,
     closed: Option<Box<Closed>>,
 }
 
@@ -58,7 +59,7 @@ impl<S, R: Role> Outgoing<S, R> {
             peer_ended: false,
             drained: 0,
             broken_until: None,
-            was_reset: false,
+            broken_by: None,
             closed: None,
         }
     }
@@ -75,7 +76,7 @@ impl<S, R: Role> Outgoing<S, R> {
 
     /// Notes that the transport ended because the peer ended its side.
     fn end_of_peer(&mut self) {
-        self.end(if self.was_reset { TransportEnd::Reset } else { TransportEnd::Eof });
+        self.end(self.broken_by.unwrap_or(TransportEnd::Eof));
     }
 
     /// Whether writing has failed, or the transport has ended.
@@ -122,9 +123,13 @@ impl<S, R: Role> Outgoing<S, R> {
         if self.broken_until.is_none() {
             let until = self.timer.now().saturating_add(self.sender.close_timeout());
             self.broken_until = Some(until);
-            self.was_reset = error.kind() == ErrorKind::ConnectionReset;
+            self.broken_by = match error.kind() {
+                ErrorKind::ConnectionReset => Some(TransportEnd::Reset),
+                ErrorKind::TimedOut => Some(TransportEnd::Timeout),
+                _ => None,
+            };
         }
-        error.into()
+        final_error(error)
     }
 
     /// Queues, in memory of the pool if there is none.
@@ -328,11 +333,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
                 return Poll::Ready(Ok(0));
             }
             Ok(()) => return Poll::Ready(Ok(buffer.filled().len())),
+            // The system has heard nothing of the peer for too long, or a wrapper has.
+            Err(error) if error.kind() == ErrorKind::TimedOut => TransportEnd::Timeout,
             Err(error) => match end_of(&error) {
                 Some(how) => how,
                 None => {
                     self.end(TransportEnd::Reset);
-                    return Poll::Ready(Err(error.into()));
+                    return Poll::Ready(Err(final_error(error)));
                 }
             },
         };
@@ -420,10 +427,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         let Self { output, transport, .. } = self;
         let count = match ready!(poll_write_pieces(Pin::new(transport), output, behind, cx)) {
             Ok(0) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
-            // A transport that does not wait as it should: it can't wake this.
-            Err(error) if is_timeout(&error) => {
-                return Poll::Ready(Err(io::Error::other(error)));
-            }
             outcome => outcome?,
         };
         self.unflushed = true;
@@ -441,6 +444,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
     pub(super) fn progress(&self) -> (usize, State, bool) {
         (self.output.len(), self.sender.state(), self.is_broken())
     }
+}
+
+/// An error after which nothing can be tried again, as it could after a bare `WouldBlock` or
+/// `TimedOut`: see [`Error::Io`].
+fn final_error(error: io::Error) -> Error {
+    if is_timeout(&error) { io::Error::other(error).into() } else { error.into() }
 }
 
 /// One write of what is queued, and of what is behind if all of that goes along.
