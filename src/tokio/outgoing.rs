@@ -32,6 +32,8 @@ pub(super) struct Outgoing<S, R> {
     peer_ended: bool,
     /// Bytes that were read and dropped after the last frame.
     drained: usize,
+    /// Bytes that were read after the deadline.
+    late: usize,
     /// Until when to read on, after writing has failed: what the peer sent before it ended may
     /// still be there, and says why.
     broken_until: Option<Duration>,
@@ -43,6 +45,10 @@ pub(super) struct Outgoing<S, R> {
 
 /// Memory for reads above this goes back before the next wait.
 const RETAINED: usize = 64 * 1024;
+
+/// Bytes that are read after the deadline for the peer's Close: it may lie in the socket since
+/// before, if this end was busy elsewhere.
+const LATE_LIMIT: usize = 4 << 20;
 
 /// Bytes that are put together for a transport that writes one slice at a time.
 const GATHERED: usize = 4096;
@@ -58,6 +64,7 @@ impl<S, R: Role> Outgoing<S, R> {
             shut_down: false,
             peer_ended: false,
             drained: 0,
+            late: 0,
             broken_until: None,
             broken_by: None,
             closed: None,
@@ -108,10 +115,17 @@ impl<S, R: Role> Outgoing<S, R> {
         closing.map_or(broken, |closing| Some(broken.map_or(closing, |broken| broken.min(closing))))
     }
 
+    /// Waits for the deadline.
+    fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.deadline() {
+            Some(deadline) => self.timer.poll_until(deadline, cx),
+            None => Poll::Pending,
+        }
+    }
+
     /// Ends the transport once the deadline has passed.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<&Closed> {
-        let Some(deadline) = self.deadline() else { return Poll::Pending };
-        ready!(self.timer.poll_until(deadline, cx));
+        ready!(self.poll_overdue(cx));
         Poll::Ready(self.end(TransportEnd::Timeout))
     }
 
@@ -255,9 +269,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         self.write_without_wait(cx);
-        if self.poll_deadline(cx).is_ready() {
-            return Poll::Ready(Ok(()));
-        }
+        let is_late = self.poll_overdue(cx).is_ready();
         if input.is_drained() && input.capacity() > RETAINED {
             input.take();
         }
@@ -266,12 +278,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
             let _ = input.lease(pool::lease_for_reads());
         }
         let Poll::Ready(outcome) = self.poll_read(input.spare(1), cx) else {
+            if is_late {
+                self.end(TransportEnd::Timeout);
+                return Poll::Ready(Ok(()));
+            }
             self.give_back(input);
             return Poll::Pending;
         };
-        input.filled(outcome?);
+        let count = outcome?;
+        input.filled(count);
         if self.peer_ended {
             self.end_of_peer();
+        } else if is_late {
+            self.late += count;
+            if self.late > LATE_LIMIT {
+                self.end(TransportEnd::Timeout);
+            }
         }
         Poll::Ready(Ok(()))
     }
