@@ -28,11 +28,18 @@ pub(super) struct Outgoing<S, R> {
     unflushed: bool,
     /// Whether the writing side of the transport was ended.
     shut_down: bool,
+    /// Whether the peer ended its side. It may read on.
+    peer_ended: bool,
     /// Bytes that were read and dropped after the last frame.
     drained: usize,
+    /// Bytes that were read after the deadline.
+    late: usize,
     /// Until when to read on, after writing has failed: what the peer sent before it ended may
     /// still be there, and says why.
     broken_until: Option<Duration>,
+    /// How the transport broke when writing failed, if that says so. The system tells it once:
+    /// reading then meets what looks like an end in order.
+    broken_by: Option<TransportEnd>,
     closed: Option<Box<Closed>>,
 }
 
@@ -47,6 +54,10 @@ pub(super) struct Progress {
 /// Memory for reads above this goes back before the next wait.
 const RETAINED: usize = 64 * 1024;
 
+/// Bytes that are read after the deadline for the peer's Close: it may lie in the socket since
+/// before, if this end was busy elsewhere.
+const LATE_LIMIT: usize = 4 << 20;
+
 /// Bytes that are put together for a transport that writes one slice at a time.
 const GATHERED: usize = 4096;
 
@@ -59,8 +70,11 @@ impl<S, R: Role> Outgoing<S, R> {
             timer: Timer::new(),
             unflushed: false,
             shut_down: false,
+            peer_ended: false,
             drained: 0,
+            late: 0,
             broken_until: None,
+            broken_by: None,
             closed: None,
         }
     }
@@ -73,6 +87,11 @@ impl<S, R: Role> Outgoing<S, R> {
     pub(super) fn end(&mut self, how: TransportEnd) -> &Closed {
         let (sender, output) = (&mut self.sender, &self.output);
         self.closed.get_or_insert_with(|| Box::new(sender.transport_ended(how, output)))
+    }
+
+    /// Notes that the transport ended because the peer ended its side.
+    fn end_of_peer(&mut self) {
+        self.end(self.broken_by.unwrap_or(TransportEnd::Eof));
     }
 
     /// Whether writing has failed, or the transport has ended.
@@ -104,10 +123,17 @@ impl<S, R: Role> Outgoing<S, R> {
         closing.map_or(broken, |closing| Some(broken.map_or(closing, |broken| broken.min(closing))))
     }
 
+    /// Waits for the deadline.
+    fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.deadline() {
+            Some(deadline) => self.timer.poll_until(deadline, cx),
+            None => Poll::Pending,
+        }
+    }
+
     /// Ends the transport once the deadline has passed.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<&Closed> {
-        let Some(deadline) = self.deadline() else { return Poll::Pending };
-        ready!(self.timer.poll_until(deadline, cx));
+        ready!(self.poll_overdue(cx));
         Poll::Ready(self.end(TransportEnd::Timeout))
     }
 
@@ -119,8 +145,13 @@ impl<S, R: Role> Outgoing<S, R> {
         if self.broken_until.is_none() {
             let until = self.timer.now().saturating_add(self.sender.close_timeout());
             self.broken_until = Some(until);
+            self.broken_by = match error.kind() {
+                ErrorKind::ConnectionReset => Some(TransportEnd::Reset),
+                ErrorKind::TimedOut => Some(TransportEnd::Timeout),
+                _ => None,
+            };
         }
-        error.into()
+        final_error(error)
     }
 
     /// How far things are, for [`has_progressed`](Self::has_progressed).
@@ -232,7 +263,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
     }
 
     fn is_full(&self) -> bool {
-        matches!(self.sender.check_queue(&self.output), Err(SendError::QueueFull { .. }))
+        self.sender.state() == State::Open
+            && matches!(self.sender.check_queue(&self.output), Err(SendError::QueueFull { .. }))
     }
 
     /// Writes all that is queued, at the latest until the deadline.
@@ -260,9 +292,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         self.write_without_wait(cx);
-        if self.poll_deadline(cx).is_ready() {
-            return Poll::Ready(Ok(()));
-        }
+        let is_late = self.poll_overdue(cx).is_ready();
         if input.is_drained() && input.capacity() > RETAINED {
             input.take();
         }
@@ -271,20 +301,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
             let _ = input.lease(pool::lease_for_reads());
         }
         let Poll::Ready(outcome) = self.poll_read(input.spare(1), cx) else {
+            if is_late {
+                self.end(TransportEnd::Timeout);
+                return Poll::Ready(Ok(()));
+            }
             self.give_back(input);
             return Poll::Pending;
         };
-        input.filled(outcome?);
+        let count = outcome?;
+        input.filled(count);
+        if self.peer_ended {
+            self.end_of_peer();
+        } else if is_late {
+            self.late += count;
+            if self.late > LATE_LIMIT {
+                self.end(TransportEnd::Timeout);
+            }
+        }
         Poll::Ready(Ok(()))
     }
 
     /// Ends the transport after the last frame: the server's side first, so that the client's port
     /// is free again at once (RFC 6455 §7.1.1), and with what the peer still sends read and dropped,
-    /// since unread bytes would turn the end into a reset that can overtake our Close.
+    /// since unread bytes would turn the end into a reset that can overtake our Close. A peer that
+    /// has ended its side is still written what is queued.
     pub(super) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let mut scrap = [0; 8192];
         while self.closed.is_none() {
-            if self.write_without_wait(cx) && !R::MASKS && !self.shut_down {
+            let written = self.write_without_wait(cx);
+            if written && !R::MASKS && !self.shut_down {
                 match Pin::new(&mut self.transport).poll_shutdown(cx) {
                     Poll::Ready(Ok(())) => self.shut_down = true,
                     Poll::Ready(Err(_)) => {
@@ -295,6 +340,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
                 }
             }
             if self.poll_deadline(cx).is_ready() {
+                break;
+            }
+            if self.peer_ended {
+                if !written {
+                    return Poll::Pending;
+                }
+                self.end_of_peer();
                 break;
             }
             self.drained += ready!(self.poll_read(&mut scrap, cx))?;
@@ -328,18 +380,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         }
     }
 
-    /// Reads once, or notes how the transport ended: the count is 0 then. An error is one that
-    /// `Closed` has no word for.
+    /// Reads once, or notes that the peer ended its side or how the transport ended: the count is 0
+    /// then. An error is one that `Closed` has no word for.
     fn poll_read(&mut self, into: &mut [u8], cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
         let mut buffer = ReadBuf::new(into);
         let how = match ready!(Pin::new(&mut self.transport).poll_read(cx, &mut buffer)) {
-            Ok(()) if buffer.filled().is_empty() => TransportEnd::Eof,
+            Ok(()) if buffer.filled().is_empty() => {
+                self.peer_ended = true;
+                return Poll::Ready(Ok(0));
+            }
             Ok(()) => return Poll::Ready(Ok(buffer.filled().len())),
+            // The system has heard nothing of the peer for too long, or a wrapper has.
+            Err(error) if error.kind() == ErrorKind::TimedOut => TransportEnd::Timeout,
             Err(error) => match end_of(&error) {
                 Some(how) => how,
                 None => {
                     self.end(TransportEnd::Reset);
-                    return Poll::Ready(Err(error.into()));
+                    return Poll::Ready(Err(final_error(error)));
                 }
             },
         };
@@ -427,10 +484,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         let Self { output, transport, .. } = self;
         let count = match ready!(poll_write_pieces(Pin::new(transport), output, behind, cx)) {
             Ok(0) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
-            // A transport that does not wait as it should: it can't wake this.
-            Err(error) if is_timeout(&error) => {
-                return Poll::Ready(Err(io::Error::other(error)));
-            }
             outcome => outcome?,
         };
         self.unflushed = true;
@@ -454,6 +507,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         }
         self.poll_flush(cx)
     }
+}
+
+/// An error after which nothing can be tried again, as it could after a bare `WouldBlock` or
+/// `TimedOut`: see [`Error::Io`].
+fn final_error(error: io::Error) -> Error {
+    if is_timeout(&error) { io::Error::other(error).into() } else { error.into() }
 }
 
 /// One write of what is queued, and of what is behind if all of that goes along.

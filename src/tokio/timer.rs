@@ -27,6 +27,10 @@ impl Timer {
     /// Waits until `moment`; for ever, if that is farther away than can be told.
     pub(super) fn poll_until(&mut self, moment: Duration, cx: &mut Context<'_>) -> Poll<()> {
         let Some(moment) = self.epoch.checked_add(moment) else { return Poll::Pending };
+        // A task that never waits keeps the runtime from looking at its timers.
+        if moment <= Instant::now() {
+            return Poll::Ready(());
+        }
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(moment)));
         if sleep.deadline() != moment {
             sleep.as_mut().reset(moment);

@@ -1,0 +1,362 @@
+//! Peers that don't do what they have to, and how long this end waits for them.
+//!
+//! The clock is paused: it jumps when every task waits, and would also while bytes are in a socket.
+//! So these ends are joined by a pipe in memory, except where it is said.
+
+use super::pairs::{
+    By, CLOSE_NORMAL, ClientSocket, DAY, ServerSocket, WAYS, assert_ended, client_over, masked,
+    only_end, plain, read_to_end, receive_all, run, run_paused, server_and_stream, server_over,
+};
+use sansocket::{
+    Cause, CloseCode, Closed, Config, Error, Initiator, Limits, Message, Role, SendError,
+    TransportEnd,
+    tokio::{Acceptor, Connector, WebSocket},
+};
+use std::{future::Future, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    time::{Instant, sleep, timeout},
+};
+
+/// The close timeout by default.
+const CLOSE: Duration = Duration::from_secs(5);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What the pipe holds; a large message does not fit.
+const PIPE: usize = 4096;
+static LARGE: [u8; 64 << 10] = [0; 64 << 10];
+
+async fn a_server() -> (ServerSocket<DuplexStream>, DuplexStream) {
+    let (mut client, server) = duplex(PIPE);
+    (server_over(server, &mut client, Acceptor::new()).await, client)
+}
+
+async fn a_client() -> (ClientSocket<DuplexStream>, DuplexStream) {
+    let (client, mut server) = duplex(PIPE);
+    (client_over(client, &mut server, Connector::new()).await, server)
+}
+
+async fn timed<T>(future: impl Future<Output = T>) -> (T, Duration) {
+    let started = Instant::now();
+    (future.await, started.elapsed())
+}
+
+#[track_caller]
+fn assert_left(closed: &Closed) {
+    assert_eq!(closed.cause, Cause::Transport(TransportEnd::Timeout));
+    assert_eq!((closed.code, closed.initiator), (CloseCode::ABNORMAL, Initiator::Local));
+    assert!(!closed.clean);
+}
+
+#[test]
+fn an_open_connection_waits_for_ever() {
+    run_paused(async {
+        let (mut server, _client) = a_server().await;
+        assert!(timeout(DAY, server.next()).await.is_err());
+        let (mut client, _server) = a_client().await;
+        assert!(timeout(DAY, client.next()).await.is_err());
+    });
+}
+
+#[test]
+fn a_peer_that_stops_reading_holds_what_is_sent_but_not_a_close() {
+    async fn check<R: Role>(mut socket: WebSocket<DuplexStream, R>) {
+        assert!(timeout(DAY, socket.send(&LARGE)).await.is_err());
+        assert!(timeout(DAY, socket.flush()).await.is_err());
+        let waiting = socket.buffered_amount();
+        assert!(waiting > 0, "what was not written stays queued");
+        let (outcome, took) = timed(socket.close(CloseCode::NORMAL, "")).await;
+        let Err(Error::Closed(closed)) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(took, CLOSE);
+        assert_left(&closed);
+        assert_ended(socket.next().await, TransportEnd::Timeout);
+        assert!(socket.next().await.is_none());
+    }
+    run_paused(async {
+        let (server, _client) = a_server().await;
+        check(server).await;
+        let (client, _server) = a_client().await;
+        check(client).await;
+    });
+}
+
+#[test]
+fn waiting_for_the_end_of_a_peer_that_stops_reading_is_bounded() {
+    async fn check<R: Role>(mut socket: WebSocket<DuplexStream, R>) {
+        assert!(timeout(DAY, socket.send(&LARGE)).await.is_err());
+        let (closed, took) = timed(socket.wait_closed()).await;
+        assert_eq!(took, CLOSE);
+        assert_left(closed);
+        assert_eq!(timed(socket.wait_closed()).await.1, Duration::ZERO);
+    }
+    run_paused(async {
+        let (server, _client) = a_server().await;
+        check(server).await;
+        let (client, _server) = a_client().await;
+        check(client).await;
+    });
+}
+
+#[test]
+fn a_peer_that_closes_and_does_not_read_is_left() {
+    run_paused(async {
+        let (mut server, mut client) = a_server().await;
+        assert!(timeout(SECOND, server.send(&LARGE)).await.is_err());
+        client.write_all(&masked(0x88, b"\x03\xe9busy")).await.unwrap();
+        let ((messages, errors), took) = timed(receive_all(&mut server, By::Next)).await;
+        assert_eq!((messages.len(), took), (0, CLOSE));
+        let closed = only_end(errors);
+        assert_eq!(closed.cause, Cause::Transport(TransportEnd::Timeout));
+        assert_eq!((closed.code, &*closed.reason), (CloseCode::GOING_AWAY, "busy"));
+        assert!(!closed.clean && closed.initiator == Initiator::Peer);
+    });
+}
+
+#[test]
+fn a_peer_that_does_not_answer_a_close_is_left_however_one_receives() {
+    async fn check<R: Role + Unpin>(mut socket: WebSocket<DuplexStream, R>, by: By) {
+        socket.close(CloseCode::GOING_AWAY, "").await.unwrap();
+        let ((messages, errors), took) = timed(receive_all(&mut socket, by)).await;
+        assert_eq!((messages.len(), took), (0, CLOSE), "{by:?}");
+        let closed = only_end(errors);
+        assert_left(&closed);
+        assert_eq!(socket.closed(), Some(&closed));
+    }
+    run_paused(async {
+        for by in WAYS {
+            let (server, _client) = a_server().await;
+            check(server, by).await;
+            let (client, _server) = a_client().await;
+            check(client, by).await;
+        }
+    });
+}
+
+#[test]
+fn the_close_timeout_is_as_configured() {
+    run_paused(async {
+        for limit in [Duration::from_millis(1), 7 * SECOND, DAY] {
+            let (mut peer, end) = duplex(PIPE);
+            let acceptor = Acceptor::new().config(Config::default().close_timeout(limit));
+            let mut server = server_over(end, &mut peer, acceptor).await;
+            let (closed, took) = timed(server.wait_closed()).await;
+            assert_eq!(took, limit);
+            assert_left(closed);
+        }
+        let (mut peer, end) = duplex(PIPE);
+        let acceptor = Acceptor::new().config(Config::default().close_timeout(Duration::MAX));
+        let mut server = server_over(end, &mut peer, acceptor).await;
+        assert!(timeout(DAY, server.wait_closed()).await.is_err());
+    });
+}
+
+#[test]
+fn the_deadline_does_not_begin_anew_with_each_call() {
+    run_paused(async {
+        let (mut server, _client) = a_server().await;
+        server.close(CloseCode::NORMAL, "").await.unwrap();
+        let wait = async {
+            let mut waits = 0;
+            while timeout(SECOND / 3, server.next()).await.is_err() && waits < 100 {
+                waits += 1;
+            }
+            server.closed().unwrap()
+        };
+        let (closed, took) = timed(wait).await;
+        assert_left(closed);
+        assert!(took >= CLOSE && took < CLOSE + SECOND, "{took:?}");
+    });
+}
+
+#[test]
+fn a_server_that_does_not_end_tcp_is_left_and_the_close_stays_clean() {
+    run_paused(async {
+        let (mut client, mut server) = a_client().await;
+        server.write_all(&CLOSE_NORMAL).await.unwrap();
+        let wait = timed(client.next());
+        let look = async {
+            let mut close = [0; 8];
+            server.read_exact(&mut close).await.unwrap();
+            // Until its deadline the client does not end its side before the server has.
+            let more = timeout(CLOSE - SECOND / 1000, server.read(&mut close)).await;
+            assert!(more.is_err(), "{more:?}");
+            // After it, it does.
+            assert_eq!(server.read(&mut close).await.unwrap(), 0);
+        };
+        let ((next, took), ()) = tokio::join!(wait, look);
+        assert!(next.is_none(), "{next:?}");
+        assert_eq!(took, CLOSE);
+        assert!(client.closed().unwrap().clean);
+    });
+}
+
+#[test]
+fn a_client_that_does_not_end_tcp_is_left_and_the_close_stays_clean() {
+    run_paused(async {
+        let (mut server, mut client) = a_server().await;
+        client.write_all(&masked(0x88, &[0x03, 0xe8])).await.unwrap();
+        let wait = timed(server.next());
+        let ((next, took), (received, ended)) = tokio::join!(wait, timed(read_to_end(&mut client)));
+        assert!(next.is_none(), "{next:?}");
+        assert_eq!((took, ended), (CLOSE, Duration::ZERO));
+        assert_eq!(received, CLOSE_NORMAL);
+        assert!(server.closed().unwrap().clean);
+    });
+}
+
+#[test]
+fn a_client_that_drips_during_the_drain_is_left() {
+    run_paused(async {
+        let (mut server, mut client) = a_server().await;
+        client.write_all(&masked(0x88, &[0x03, 0xe8])).await.unwrap();
+        let started = Instant::now();
+        let drip = async {
+            while started.elapsed() < 2 * CLOSE {
+                sleep(SECOND / 10).await;
+                client.write_all(b".").await.unwrap();
+            }
+        };
+        tokio::select! {
+            (next, took) = timed(server.next()) => {
+                assert!(next.is_none() && took == CLOSE, "{next:?} {took:?}");
+                assert!(server.closed().unwrap().clean);
+            }
+            () = drip => panic!("it is not left"),
+        }
+    });
+}
+
+#[test]
+fn a_client_that_floods_during_the_drain_is_left_at_once() {
+    run_paused(async {
+        let (mut server, mut client) = a_server().await;
+        client.write_all(&masked(0x88, &[0x03, 0xe8])).await.unwrap();
+        // Twice what is dropped; then it is silent.
+        let flood = async {
+            for _ in 0..2048 {
+                let _ = client.write_all(&LARGE).await;
+            }
+            sleep(DAY).await;
+        };
+        tokio::select! {
+            (next, took) = timed(server.next()) => {
+                assert!(next.is_none() && took == Duration::ZERO, "{next:?} {took:?}");
+                assert!(server.closed().unwrap().clean);
+            }
+            () = flood => panic!("it is not left"),
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_goes_on_sending_after_our_close_is_left() {
+    async fn check<R: Role>(
+        mut socket: WebSocket<DuplexStream, R>,
+        mut peer: DuplexStream,
+        message: &[u8],
+        by_wait: bool,
+    ) {
+        let started = Instant::now();
+        let talk = async {
+            while started.elapsed() < 2 * CLOSE {
+                sleep(SECOND / 100).await;
+                peer.write_all(message).await.unwrap();
+            }
+        };
+        let listen = async {
+            socket.close(CloseCode::NORMAL, "").await.unwrap();
+            if by_wait {
+                assert_left(socket.wait_closed().await);
+                return;
+            }
+            let mut messages = 0;
+            let end = loop {
+                match socket.next().await {
+                    Some(Ok(_)) => messages += 1,
+                    end => break end,
+                }
+            };
+            assert_ended(end, TransportEnd::Timeout);
+            assert!(messages > 400, "only {messages} were received");
+        };
+        tokio::select! {
+            ((), took) = timed(listen) => assert_eq!(took, CLOSE),
+            () = talk => panic!("it is not left"),
+        }
+    }
+    run_paused(async {
+        for by_wait in [true, false] {
+            let (server, client) = a_server().await;
+            check(server, client, &masked(0x81, b"and another thing"), by_wait).await;
+            let (client, server) = a_client().await;
+            check(client, server, &plain(0x81, b"and another thing"), by_wait).await;
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_never_pauses_after_our_close_is_left() {
+    // Over real TCP and by the real clock: a paused one would not go on, since nothing waits.
+    run(async {
+        let config = Config::default().close_timeout(Duration::from_millis(100));
+        let (mut server, mut client) = server_and_stream(Acceptor::new().config(config)).await;
+        let flood = tokio::spawn(async move {
+            let messages = masked(0x82, &[0; 60_000]).repeat(10);
+            while client.write_all(&messages).await.is_ok() {}
+        });
+        assert_left(server.wait_closed().await);
+        drop(server);
+        flood.await.unwrap();
+    });
+}
+
+#[test]
+fn an_answer_that_came_in_time_counts_although_it_is_read_late() {
+    async fn check<R: Role>(
+        mut socket: WebSocket<DuplexStream, R>,
+        mut peer: DuplexStream,
+        said: &[u8],
+    ) {
+        socket.close(CloseCode::NORMAL, "").await.unwrap();
+        assert!(timeout(SECOND, socket.next()).await.is_err());
+        peer.write_all(said).await.unwrap();
+        peer.shutdown().await.unwrap();
+        // This end is busy elsewhere until long after its deadline.
+        sleep(2 * CLOSE).await;
+        assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("last"));
+        assert!(socket.next().await.is_none());
+        assert!(socket.closed().unwrap().clean);
+    }
+    run_paused(async {
+        let (server, peer) = a_server().await;
+        let said = [masked(0x81, b"last"), masked(0x88, &[0x03, 0xe8])].concat();
+        check(server, peer, &said).await;
+        let (client, peer) = a_client().await;
+        let said = [plain(0x81, b"last"), CLOSE_NORMAL.to_vec()].concat();
+        check(client, peer, &said).await;
+    });
+}
+
+#[test]
+fn after_a_close_reading_does_not_wait_for_room_that_nothing_needs() {
+    run_paused(async {
+        for by in WAYS {
+            let (mut peer, end) = duplex(PIPE);
+            let limits = Limits::default().queued_output(1000);
+            let acceptor = Acceptor::new().config(Config::default().limits(limits));
+            let mut server = server_over(end, &mut peer, acceptor).await;
+            server.feed(&LARGE).await.unwrap();
+            assert!(server.buffered_amount() > 1000, "the queue is to be full");
+            assert!(timeout(SECOND, server.close(CloseCode::NORMAL, "")).await.is_err());
+            let (fed, took) = timed(server.feed("more")).await;
+            assert!(matches!(fed, Err(Error::Send(SendError::Closed))), "{fed:?}");
+            assert_eq!(took, Duration::ZERO);
+            peer.write_all(&masked(0x81, b"last")).await.unwrap();
+            peer.write_all(&masked(0x88, b"\x03\xe9busy")).await.unwrap();
+            let (messages, errors) = receive_all(&mut server, by).await;
+            assert_eq!(messages, [b"last"], "{by:?}");
+            let closed = only_end(errors);
+            assert_eq!((closed.code, &*closed.reason), (CloseCode::GOING_AWAY, "busy"), "{by:?}");
+        }
+    });
+}

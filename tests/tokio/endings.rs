@@ -1,0 +1,289 @@
+//! Who ends what, and what each end learns of it, over real TCP.
+
+use super::pairs::{
+    By, CLOSE_NORMAL, WAYS, assert_ended, client_and_stream, masked, only_end, pair, plain,
+    read_to_end, receive_all, reset, run, server_and_stream,
+};
+use sansocket::{
+    Cause, CloseCode, Error, FrameError, Initiator, Message, ProtocolError, State, TransportEnd,
+    tokio::{Acceptor, Connector},
+};
+use std::io::ErrorKind;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+#[test]
+fn the_server_ends_its_side_first_and_drops_what_the_client_still_sends() {
+    run(async {
+        let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
+        client.write_all(&masked(0x88, &[0x03, 0xe8])).await.unwrap();
+        let server = tokio::spawn(async move {
+            assert!(server.next().await.is_none());
+            server.closed().unwrap().clone()
+        });
+        assert_eq!(read_to_end(&mut client).await, CLOSE_NORMAL);
+        // More than fits into the sockets, so the server has to read it.
+        client.write_all(&vec![0; 16 << 20]).await.unwrap();
+        assert!(!server.is_finished(), "the client has not ended its side");
+        drop(client);
+        let closed = server.await.unwrap();
+        assert!(closed.clean && closed.initiator == Initiator::Peer, "{closed:?}");
+        assert_eq!(closed.cause, Cause::ClosingHandshake);
+    });
+}
+
+#[test]
+fn a_client_follows_the_end_of_the_server_although_its_user_keeps_it() {
+    run(async {
+        let (mut client, mut server) = client_and_stream(Connector::new()).await;
+        client.close(CloseCode::NORMAL, "").await.unwrap();
+        server.write_all(&CLOSE_NORMAL).await.unwrap();
+        // Until it has read the server's Close.
+        while client.state() != State::Closed {
+            tokio::select! {
+                biased;
+                next = client.next() => panic!("it does not wait for the server's end: {next:?}"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        let mut close = [0; 8];
+        server.read_exact(&mut close).await.unwrap();
+        assert_eq!(close[..2], [0x88, 0x82]);
+        let more = server.try_read(&mut close).map_err(|error| error.kind());
+        assert_eq!(more, Err(ErrorKind::WouldBlock), "the client ended its side first");
+        server.shutdown().await.unwrap();
+        assert!(client.next().await.is_none());
+        assert_eq!(server.read(&mut close).await.unwrap(), 0);
+        assert!(client.closed().unwrap().clean);
+    });
+}
+
+#[test]
+fn two_ends_close_with_each_other_whoever_begins() {
+    run(async {
+        for client_begins in [true, false] {
+            let (mut client, mut server) = pair(Connector::new(), Acceptor::new()).await;
+            if client_begins {
+                client.close(CloseCode::GOING_AWAY, "home").await.unwrap();
+            } else {
+                server.close(CloseCode::GOING_AWAY, "home").await.unwrap();
+            }
+            let (left, right) = tokio::join!(
+                receive_all(&mut client, By::Next),
+                receive_all(&mut server, By::Next)
+            );
+            assert!(left.1.is_empty() && right.1.is_empty(), "{left:?} {right:?}");
+            let ends = [client.closed().unwrap(), server.closed().unwrap()];
+            for closed in ends {
+                assert!(closed.clean && closed.cause == Cause::ClosingHandshake, "{closed:?}");
+                assert_eq!(closed.code, CloseCode::GOING_AWAY);
+            }
+            let initiators = [ends[0].initiator, ends[1].initiator];
+            let expected = [Initiator::Local, Initiator::Peer];
+            assert!(initiators == expected || !client_begins, "{initiators:?}");
+            let reason = if client_begins { &ends[1].reason } else { &ends[0].reason };
+            assert_eq!(reason, "home");
+        }
+    });
+}
+
+#[test]
+fn messages_sent_before_a_close_are_received_after_ours() {
+    run(async {
+        let (mut client, mut server) = pair(Connector::new(), Acceptor::new()).await;
+        server.send("one").await.unwrap();
+        client.close(CloseCode::NORMAL, "").await.unwrap();
+        // The client's Close is there; what is sent until it is read still arrives.
+        server.send("two").await.unwrap();
+        let (received, none) = tokio::join!(receive_all(&mut client, By::Next), server.next());
+        assert_eq!(received.0, [b"one", b"two"]);
+        assert!(received.1.is_empty() && none.is_none());
+        assert!(client.closed().unwrap().clean && server.closed().unwrap().clean);
+    });
+}
+
+#[test]
+fn a_failure_close_is_received_even_while_megabytes_lie_unread() {
+    run(async {
+        let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
+        let server = tokio::spawn(async move {
+            let first = server.next().await;
+            (first, server.next().await.is_none(), server.closed().unwrap().clone())
+        });
+        // A reserved opcode, then much more than any socket buffer holds.
+        client.write_all(&[0x83]).await.unwrap();
+        client.write_all(&vec![0; 16 << 20]).await.unwrap();
+        client.shutdown().await.unwrap();
+        assert_eq!(read_to_end(&mut client).await, [0x88, 2, 0x03, 0xea]);
+        let (first, then_none, closed) = server.await.unwrap();
+        let error = ProtocolError::Frame(FrameError::ReservedOpCode(3));
+        assert!(matches!(first, Some(Err(Error::Protocol(got))) if got == error), "{first:?}");
+        assert!(then_none);
+        assert_eq!((closed.cause, closed.code), (Cause::Protocol(error), CloseCode::ABNORMAL));
+        assert!(!closed.clean && closed.initiator == Initiator::Local);
+    });
+}
+
+#[test]
+fn a_client_too_says_why_it_fails() {
+    run(async {
+        let (mut client, mut server) = client_and_stream(Connector::new()).await;
+        server.write_all(&masked(0x81, b"hi")).await.unwrap();
+        let look = async {
+            let mut close = [0; 8];
+            server.read_exact(&mut close).await.unwrap();
+            let code = [close[6] ^ close[2], close[7] ^ close[3]];
+            assert_eq!((&close[..2], code), (&[0x88, 0x82][..], [0x03, 0xea]));
+            drop(server);
+        };
+        let ((messages, errors), ()) = tokio::join!(receive_all(&mut client, By::Next), look);
+        assert!(messages.is_empty());
+        assert!(matches!(errors[..], [Error::Protocol(ProtocolError::Masked)]), "{errors:?}");
+    });
+}
+
+#[test]
+fn a_peer_that_ends_without_a_close_is_one_error_however_one_receives() {
+    run(async {
+        for by in WAYS {
+            let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
+            client.write_all(&masked(0x81, b"whole")).await.unwrap();
+            client.write_all(&masked(0x81, b"cut short")[..9]).await.unwrap();
+            drop(client);
+            let (messages, errors) = receive_all(&mut server, by).await;
+            assert_eq!(messages, [b"whole"], "{by:?}");
+            let closed = only_end(errors);
+            assert_eq!(closed.cause, Cause::Transport(TransportEnd::Eof), "{by:?}");
+            assert_eq!(
+                (closed.code, closed.initiator),
+                (CloseCode::ABNORMAL, Initiator::Transport)
+            );
+            assert!(!closed.clean);
+            assert_eq!(server.closed(), Some(&closed));
+            assert_eq!(server.wait_closed().await, &closed);
+            for again in WAYS {
+                let (messages, errors) = receive_all(&mut server, again).await;
+                assert!(messages.is_empty() && errors.is_empty(), "{by:?}, then {again:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_clean_close_is_no_error_however_one_receives() {
+    run(async {
+        for by in WAYS {
+            let (mut client, mut server) = client_and_stream(Connector::new()).await;
+            server.write_all(&plain(0x82, b"last")).await.unwrap();
+            server.write_all(&CLOSE_NORMAL).await.unwrap();
+            server.shutdown().await.unwrap();
+            let (messages, errors) = receive_all(&mut client, by).await;
+            assert_eq!(messages, [b"last"], "{by:?}");
+            assert!(errors.is_empty(), "{by:?}: {errors:?}");
+            assert!(client.closed().unwrap().clean);
+        }
+    });
+}
+
+#[test]
+fn nothing_can_be_sent_after_the_end_and_why_is_said() {
+    run(async {
+        let (mut server, client) = server_and_stream(Acceptor::new()).await;
+        drop(client);
+        assert_ended(server.next().await, TransportEnd::Eof);
+        let outcomes = [
+            server.try_feed("late"),
+            server.feed("late").await,
+            server.feed_fragment("late", true).await,
+            server.send("late").await,
+            server.send(&vec![0; 1 << 20]).await,
+            server.ping(b"late").await,
+            server.flush().await,
+            server.close(CloseCode::NORMAL, "late").await,
+        ];
+        for outcome in outcomes {
+            let Err(Error::Closed(closed)) = outcome else { panic!("{outcome:?}") };
+            assert_eq!(&*closed, server.closed().unwrap());
+        }
+        assert_eq!(server.buffered_amount(), 0);
+    });
+}
+
+#[test]
+fn a_reset_is_told_from_an_end_however_one_receives() {
+    run(async {
+        for by in WAYS {
+            let (mut server, client) = server_and_stream(Acceptor::new()).await;
+            reset(client);
+            let closed = only_end(receive_all(&mut server, by).await.1);
+            assert_eq!(closed.cause, Cause::Transport(TransportEnd::Reset), "{by:?}");
+            assert_eq!(
+                (closed.code, closed.initiator),
+                (CloseCode::ABNORMAL, Initiator::Transport)
+            );
+        }
+    });
+}
+
+#[test]
+fn a_reset_that_a_write_meets_first_is_no_end_in_order() {
+    run(async {
+        let (mut server, client) = server_and_stream(Acceptor::new()).await;
+        reset(client);
+        // The system tells of a reset once: to this, and then no more to whoever reads.
+        while server.send("is anybody there?").await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        assert_ended(server.next().await, TransportEnd::Reset);
+        assert!(server.next().await.is_none());
+    });
+}
+
+#[test]
+fn what_the_peer_sent_before_it_ended_is_read_after_a_write_has_failed() {
+    run(async {
+        let (mut client, mut server) = client_and_stream(Connector::new()).await;
+        server.write_all(&plain(0x81, b"last")).await.unwrap();
+        server.write_all(&plain(0x88, &[0x03, 0xe9])).await.unwrap();
+        drop(server);
+        // Writing fails once the reset that answers the first segment is there.
+        let error = loop {
+            match client.send("is anybody there?").await {
+                Ok(()) => tokio::task::yield_now().await,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, Error::Io(_)), "{error:?}");
+        assert_eq!(client.next().await.unwrap().unwrap(), Message::text("last"));
+        let closed = match client.next().await {
+            Some(Err(Error::Closed(closed))) => *closed,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((closed.code, closed.initiator), (CloseCode::GOING_AWAY, Initiator::Peer));
+        assert!(!closed.clean, "the answer to the Close could not be written");
+        assert!(client.next().await.is_none());
+    });
+}
+
+#[test]
+fn an_end_that_is_dropped_is_an_end_without_a_close_to_the_other() {
+    run(async {
+        let (mut client, server) = pair(Connector::new(), Acceptor::new()).await;
+        drop(server);
+        assert_ended(client.next().await, TransportEnd::Eof);
+
+        let (client, mut server) = pair(Connector::new(), Acceptor::new()).await;
+        drop(client);
+        assert_ended(server.next().await, TransportEnd::Eof);
+    });
+}
+
+#[test]
+fn an_end_that_is_dropped_with_bytes_unread_is_a_reset_to_the_other() {
+    run(async {
+        let (mut client, server) = pair(Connector::new(), Acceptor::new()).await;
+        client.send("never read").await.unwrap();
+        server.transport().peek(&mut [0]).await.unwrap();
+        drop(server);
+        assert_ended(client.next().await, TransportEnd::Reset);
+    });
+}

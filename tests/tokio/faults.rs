@@ -1,0 +1,242 @@
+//! Transports that fail in one direction only, or in ways that sockets on loopback don't.
+
+use super::pairs::{
+    By, CLOSE_NORMAL, ClientSocket, WAYS, client_over, only_end, plain, receive_all, run,
+    run_paused,
+};
+use sansocket::{Cause, CloseCode, Config, Error, Initiator, TransportEnd, tokio::Connector};
+use std::{
+    cell::Cell,
+    io::{self, ErrorKind},
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
+    time::Instant,
+};
+
+const CLOSE: Duration = Duration::from_secs(5);
+
+/// What is wrong with a transport.
+#[derive(Clone, Copy, Debug, Default)]
+struct Faults {
+    /// What writing fails with.
+    write: Option<ErrorKind>,
+    /// What reading fails with, once nothing is there to be read.
+    read: Option<ErrorKind>,
+    /// It has these bytes to be read whenever it is asked, again and again, and never makes its
+    /// reader wait.
+    flood: &'static [u8],
+}
+
+struct Faulty {
+    inner: DuplexStream,
+    faults: Rc<Cell<Faults>>,
+    /// Bytes of the flood that were read.
+    flooded: usize,
+    made: std::time::Instant,
+}
+
+impl AsyncRead for Faulty {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Faults { read, flood, .. } = self.faults.get();
+        if !flood.is_empty() {
+            // The watchdog can't see what does not let its task wait.
+            assert!(self.made.elapsed() < Duration::from_secs(30), "it is not left");
+            let (from, len) = (self.flooded % flood.len(), buffer.remaining());
+            buffer.put_slice(&flood[from..flood.len().min(from + len)]);
+            self.flooded += flood.len().min(from + len) - from;
+            return Poll::Ready(Ok(()));
+        }
+        match (Pin::new(&mut self.inner).poll_read(cx, buffer), read) {
+            (Poll::Pending, Some(kind)) => Poll::Ready(Err(kind.into())),
+            (outcome, _) => outcome,
+        }
+    }
+}
+
+impl AsyncWrite for Faulty {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.faults.get().write {
+            Some(kind) => Poll::Ready(Err(kind.into())),
+            None => Pin::new(&mut self.inner).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+/// A client, the other end of its transport, and what is to go wrong with that.
+async fn a_client(config: Config) -> (ClientSocket<Faulty>, DuplexStream, Rc<Cell<Faults>>) {
+    let (inner, mut server) = duplex(4096);
+    let faults = Rc::default();
+    let transport =
+        Faulty { inner, faults: Rc::clone(&faults), flooded: 0, made: std::time::Instant::now() };
+    let client = client_over(transport, &mut server, Connector::new().config(config)).await;
+    (client, server, faults)
+}
+
+#[test]
+fn a_failed_write_is_told_and_a_silent_peer_is_listened_to_for_the_close_timeout() {
+    run_paused(async {
+        for by in WAYS {
+            let (mut client, mut server, faults) = a_client(Config::default()).await;
+            faults.set(Faults { write: Some(ErrorKind::BrokenPipe), ..Faults::default() });
+            for _ in 0..2 {
+                let sent = client.send("lost").await;
+                let Err(Error::Io(error)) = sent else { panic!("{sent:?}") };
+                assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+            }
+            server.write_all(&plain(0x81, b"last")).await.unwrap();
+            let started = Instant::now();
+            let (messages, errors) = receive_all(&mut client, by).await;
+            assert_eq!((messages, started.elapsed()), (vec![b"last".to_vec()], CLOSE), "{by:?}");
+            let closed = only_end(errors);
+            assert_eq!(closed.cause, Cause::Transport(TransportEnd::Timeout));
+            assert_eq!(closed.code, CloseCode::ABNORMAL);
+        }
+    });
+}
+
+#[test]
+fn a_write_that_fails_while_one_only_receives_takes_nothing_away() {
+    run_paused(async {
+        for by in WAYS {
+            let (mut client, mut server, faults) = a_client(Config::default()).await;
+            faults.set(Faults { write: Some(ErrorKind::BrokenPipe), ..Faults::default() });
+            // The answer to this can't be written.
+            server.write_all(&plain(0x89, b"?")).await.unwrap();
+            server.write_all(&plain(0x81, b"last")).await.unwrap();
+            server.write_all(&plain(0x88, b"\x03\xe9busy")).await.unwrap();
+            server.shutdown().await.unwrap();
+            let (messages, errors) = receive_all(&mut client, by).await;
+            assert_eq!(messages, [b"last"], "{by:?}");
+            let closed = only_end(errors);
+            assert_eq!((closed.code, &*closed.reason), (CloseCode::GOING_AWAY, "busy"));
+            assert_eq!(closed.cause, Cause::Transport(TransportEnd::Eof));
+            assert!(!closed.clean && closed.initiator == Initiator::Peer);
+        }
+    });
+}
+
+#[test]
+fn each_way_that_reading_fails_is_one_end() {
+    use TransportEnd::{Reset, Timeout, TlsTruncated};
+    let kinds = [
+        (ErrorKind::ConnectionReset, Reset),
+        (ErrorKind::ConnectionAborted, Reset),
+        (ErrorKind::BrokenPipe, Reset),
+        (ErrorKind::NotConnected, Reset),
+        (ErrorKind::UnexpectedEof, TlsTruncated),
+        // The system gave up on a peer from which no sign of life came.
+        (ErrorKind::TimedOut, Timeout),
+    ];
+    run_paused(async {
+        for ((kind, how), by) in kinds.into_iter().flat_map(|kind| WAYS.map(|by| (kind, by))) {
+            let (mut client, mut server, faults) = a_client(Config::default()).await;
+            server.write_all(&plain(0x81, b"last")).await.unwrap();
+            faults.set(Faults { read: Some(kind), ..Faults::default() });
+            let (messages, errors) = receive_all(&mut client, by).await;
+            assert_eq!(messages, [b"last"], "{kind:?}");
+            let closed = only_end(errors);
+            assert_eq!(closed.cause, Cause::Transport(how), "{kind:?} {by:?}");
+            assert_eq!(client.closed(), Some(&closed));
+        }
+    });
+}
+
+#[test]
+fn how_a_write_failed_is_not_forgotten_when_reading_meets_an_end() {
+    let kinds = [
+        (ErrorKind::ConnectionReset, TransportEnd::Reset),
+        (ErrorKind::TimedOut, TransportEnd::Timeout),
+        // The peer ended in order, and then heard of more.
+        (ErrorKind::BrokenPipe, TransportEnd::Eof),
+    ];
+    run_paused(async {
+        for (kind, how) in kinds {
+            let (mut client, mut server, faults) = a_client(Config::default()).await;
+            server.shutdown().await.unwrap();
+            faults.set(Faults { write: Some(kind), ..Faults::default() });
+            assert!(client.send("lost").await.is_err());
+            let (_, errors) = receive_all(&mut client, By::Next).await;
+            assert_eq!(only_end(errors).cause, Cause::Transport(how), "{kind:?}");
+        }
+    });
+}
+
+#[test]
+fn a_failure_without_a_word_of_its_own_is_shown_as_it_is() {
+    run_paused(async {
+        for by in WAYS {
+            let (mut client, _server, faults) = a_client(Config::default()).await;
+            faults.set(Faults { read: Some(ErrorKind::HostUnreachable), ..Faults::default() });
+            let (_, errors) = receive_all(&mut client, by).await;
+            let [Error::Io(error)] = &errors[..] else { panic!("{errors:?}") };
+            assert_eq!(error.kind(), ErrorKind::HostUnreachable, "{by:?}");
+            let closed = client.closed().unwrap();
+            assert_eq!(closed.cause, Cause::Transport(TransportEnd::Reset));
+        }
+    });
+}
+
+#[test]
+fn what_fails_after_both_closes_takes_nothing_away() {
+    run_paused(async {
+        for kind in [ErrorKind::ConnectionReset, ErrorKind::HostUnreachable] {
+            let (mut client, mut server, faults) = a_client(Config::default()).await;
+            server.write_all(&CLOSE_NORMAL).await.unwrap();
+            faults.set(Faults { read: Some(kind), ..Faults::default() });
+            let (_, errors) = receive_all(&mut client, By::Next).await;
+            assert!(errors.is_empty(), "{errors:?}");
+            assert!(client.closed().unwrap().clean);
+        }
+    });
+}
+
+#[test]
+fn no_end_of_a_transport_looks_as_if_it_could_be_tried_again() {
+    run_paused(async {
+        for kind in [ErrorKind::WouldBlock, ErrorKind::TimedOut] {
+            let (mut client, _server, faults) = a_client(Config::default()).await;
+            faults.set(Faults { read: Some(kind), ..Faults::default() });
+            let (_, errors) = receive_all(&mut client, By::Next).await;
+            assert!(errors.len() == 1 && !errors[0].is_would_block(), "{errors:?}");
+
+            let (mut client, _server, faults) = a_client(Config::default()).await;
+            faults.set(Faults { write: Some(kind), ..Faults::default() });
+            let error = client.send("lost").await.unwrap_err();
+            assert!(!error.is_would_block(), "{error:?}");
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_never_lets_this_task_wait_is_left() {
+    // By the real clock: a paused one would not go on, since nothing waits.
+    run(async {
+        let config = Config::default().close_timeout(Duration::from_millis(100));
+        let (mut client, _server, faults) = a_client(config).await;
+        let flood = [plain(0x82, &[0; 4000]), plain(0x89, b"?")].concat().leak();
+        faults.set(Faults { flood, ..Faults::default() });
+        let closed = client.wait_closed().await;
+        assert_eq!(closed.cause, Cause::Transport(TransportEnd::Timeout));
+    });
+}

@@ -1,0 +1,110 @@
+//! Peers that end their sending side of TCP and go on reading.
+
+use super::pairs::{
+    CLOSE_NORMAL, assert_ended, client_and_stream, masked, plain, read_to_end, run,
+    server_and_stream,
+};
+use sansocket::{
+    Cause, CloseCode, Error, Initiator, Message, ProtocolError, TransportEnd,
+    tokio::{Acceptor, Connector},
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// More than the sockets take, so that a part is still queued when the peer's end is read.
+const LARGE: usize = 16 << 20;
+
+#[test]
+fn a_peer_that_ends_its_side_after_its_last_message_gets_what_was_queued_and_our_end() {
+    run(async {
+        let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
+        server.feed("queued").await.unwrap();
+        client.write_all(&masked(0x89, b"?")).await.unwrap();
+        client.write_all(&masked(0x81, b"bye")).await.unwrap();
+        client.shutdown().await.unwrap();
+        assert_eq!(server.next().await.unwrap().unwrap(), Message::text("bye"));
+        assert_ended(server.next().await, TransportEnd::Eof);
+        assert!(server.next().await.is_none());
+        // The server's side has ended too, although its user keeps it.
+        let expected = [plain(0x81, b"queued"), plain(0x8a, b"?")].concat();
+        assert_eq!(read_to_end(&mut client).await, expected);
+        drop(server);
+    });
+}
+
+#[test]
+fn a_client_that_ends_its_side_right_after_its_close_gets_ours() {
+    run(async {
+        let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
+        client.write_all(&masked(0x88, &[0x03, 0xe8])).await.unwrap();
+        client.shutdown().await.unwrap();
+        assert!(server.next().await.is_none());
+        assert!(server.closed().unwrap().clean);
+        assert_eq!(read_to_end(&mut client).await, CLOSE_NORMAL);
+    });
+}
+
+#[test]
+fn a_server_that_ends_its_side_right_after_its_close_gets_ours() {
+    run(async {
+        let (mut client, mut server) = client_and_stream(Connector::new()).await;
+        server.write_all(&CLOSE_NORMAL).await.unwrap();
+        server.shutdown().await.unwrap();
+        assert!(client.next().await.is_none());
+        assert!(client.closed().unwrap().clean);
+        let answer = read_to_end(&mut server).await;
+        assert_eq!((answer.len(), &answer[..2]), (8, &[0x88, 0x82][..]));
+    });
+}
+
+#[test]
+fn a_client_that_ends_its_side_gets_all_that_is_queued_before_our_close() {
+    run(async {
+        let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
+        server.try_feed(&vec![0; LARGE]).unwrap();
+        assert!(server.buffered_amount() > 0, "it is to be queued for this test");
+        client.write_all(&masked(0x88, &[0x03, 0xe8])).await.unwrap();
+        client.shutdown().await.unwrap();
+        let (next, received) = tokio::join!(server.next(), read_to_end(&mut client));
+        assert!(received.len() > LARGE, "{} bytes came", received.len());
+        assert!(received.ends_with(&CLOSE_NORMAL));
+        assert!(next.is_none(), "{next:?}");
+        let closed = server.closed().unwrap();
+        assert!(closed.clean && closed.initiator == Initiator::Peer, "{closed:?}");
+    });
+}
+
+#[test]
+fn a_server_that_ends_its_side_gets_all_that_is_queued_before_our_close() {
+    run(async {
+        let (mut client, mut server) = client_and_stream(Connector::new()).await;
+        client.try_feed(&vec![0; LARGE]).unwrap();
+        server.write_all(&CLOSE_NORMAL).await.unwrap();
+        server.shutdown().await.unwrap();
+        let read = async {
+            let mut bytes = vec![0; 0];
+            while !(bytes.len() > LARGE && bytes[bytes.len() - 8..][..2] == [0x88, 0x82]) {
+                assert!(server.read_buf(&mut bytes).await.unwrap() > 0, "{} came", bytes.len());
+            }
+            drop(server);
+        };
+        let (next, ()) = tokio::join!(client.next(), read);
+        assert!(next.is_none(), "{next:?}");
+        assert!(client.closed().unwrap().clean);
+    });
+}
+
+#[test]
+fn a_client_that_ends_its_side_amid_an_error_gets_the_failure_close_behind_what_is_queued() {
+    run(async {
+        let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
+        server.try_feed(&vec![0; LARGE]).unwrap();
+        client.write_all(&plain(0x81, b"unmasked")).await.unwrap();
+        client.shutdown().await.unwrap();
+        let (next, received) = tokio::join!(server.next(), read_to_end(&mut client));
+        assert!(received.ends_with(&[0x88, 2, 0x03, 0xea]), "{} bytes came", received.len());
+        assert!(matches!(next, Some(Err(Error::Protocol(ProtocolError::Unmasked)))), "{next:?}");
+        let closed = server.closed().unwrap();
+        assert_eq!(closed.cause, Cause::Protocol(ProtocolError::Unmasked));
+        assert_eq!(closed.code, CloseCode::ABNORMAL);
+    });
+}
