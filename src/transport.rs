@@ -21,6 +21,16 @@ pub(crate) fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
+/// How a transport has broken, if a failed write says so. The system tells a reset once: reading then
+/// meets what looks like an end in order.
+pub(crate) fn broken_by(error: &io::Error) -> Option<TransportEnd> {
+    match error.kind() {
+        ErrorKind::ConnectionReset => Some(TransportEnd::Reset),
+        ErrorKind::TimedOut => Some(TransportEnd::Timeout),
+        _ => None,
+    }
+}
+
 /// How a transport has ended that fails so; `None` for what there is no word for but the error.
 pub(crate) fn end_of(error: &io::Error) -> Option<TransportEnd> {
     use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, WriteZero};

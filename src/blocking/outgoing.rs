@@ -8,7 +8,7 @@ use super::transport::{Patience, Timed, earliest};
 use crate::{
     CloseCode, Closed, Error, Kind, Payload, Reply, Role, SendError, Sender, State, TransportEnd,
     WriteBuffer, apply_mask,
-    transport::{WRITE_THROUGH_FROM, is_timeout},
+    transport::{WRITE_THROUGH_FROM, broken_by, is_timeout},
 };
 use alloc::{boxed::Box, sync::Arc};
 use core::time::Duration;
@@ -22,6 +22,8 @@ pub(super) struct Outgoing<S, R> {
     /// Until when to read on, after writing has failed: what the peer sent before it ended may
     /// still be there, and says why.
     broken_until: Option<Duration>,
+    /// How the transport broke when writing failed, if that says so.
+    broken_by: Option<TransportEnd>,
     closed: Option<Box<Closed>>,
     /// What the reading half of a split connection has for this side.
     board: Option<Arc<Board>>,
@@ -41,6 +43,7 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
             output: WriteBuffer::new(),
             transport,
             broken_until: None,
+            broken_by: None,
             closed: None,
             board: None,
         }
@@ -171,6 +174,10 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
 
     /// Notes how the transport ended, the first time.
     pub(super) fn end(&mut self, how: TransportEnd) -> &Closed {
+        let how = match how {
+            TransportEnd::Eof => self.broken_by.unwrap_or(how),
+            _ => how,
+        };
         let (sender, output) = (&mut self.sender, &self.output);
         self.closed.get_or_insert_with(|| Box::new(sender.transport_ended(how, output)))
     }
@@ -280,6 +287,7 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
         if !is_timeout(&error) && self.broken_until.is_none() {
             let timeout = self.sender.close_timeout();
             self.broken_until = Some(self.transport.now().saturating_add(timeout));
+            self.broken_by = broken_by(&error);
         }
         Err(error.into())
     }

@@ -7,7 +7,7 @@ use crate::{
     CloseCode, Closed, Error, Kind, Payload, ReadBuffer, Role, SendError, Sender, State,
     TransportEnd, WriteBuffer,
     buffer::pool,
-    transport::{DRAIN_LIMIT, SLICES, WRITE_THROUGH_FROM, end_of, is_timeout},
+    transport::{DRAIN_LIMIT, SLICES, WRITE_THROUGH_FROM, broken_by, end_of, is_timeout},
 };
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use alloc::boxed::Box;
@@ -37,8 +37,7 @@ pub(super) struct Outgoing<S, R> {
     /// Until when to read on, after writing has failed: what the peer sent before it ended may
     /// still be there, and says why.
     broken_until: Option<Duration>,
-    /// How the transport broke when writing failed, if that says so. The system tells it once:
-    /// reading then meets what looks like an end in order.
+    /// How the transport broke when writing failed, if that says so.
     broken_by: Option<TransportEnd>,
     closed: Option<Box<Closed>>,
 }
@@ -145,11 +144,7 @@ impl<S, R: Role> Outgoing<S, R> {
         if self.broken_until.is_none() {
             let until = self.timer.now().saturating_add(self.sender.close_timeout());
             self.broken_until = Some(until);
-            self.broken_by = match error.kind() {
-                ErrorKind::ConnectionReset => Some(TransportEnd::Reset),
-                ErrorKind::TimedOut => Some(TransportEnd::Timeout),
-                _ => None,
-            };
+            self.broken_by = broken_by(&error);
         }
         final_error(error)
     }

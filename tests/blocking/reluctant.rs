@@ -24,6 +24,8 @@ struct Script {
     /// How many bytes each write takes, 0 for one that would block; after that all.
     takes: VecDeque<usize>,
     flush_errors: VecDeque<ErrorKind>,
+    /// How the first write fails.
+    write_error: Option<ErrorKind>,
     /// Written and not flushed, flushed.
     held: Vec<u8>,
     sent: Vec<u8>,
@@ -74,6 +76,9 @@ impl Read for Reluctant {
 impl Write for Reluctant {
     fn write(&mut self, from: &[u8]) -> io::Result<usize> {
         let mut script = self.0.borrow_mut();
+        if let Some(kind) = script.write_error.take() {
+            return Err(kind.into());
+        }
         let count = match script.takes.pop_front() {
             Some(0) => return Err(ErrorKind::WouldBlock.into()),
             Some(most) => most.min(from.len()),
@@ -224,6 +229,19 @@ fn a_truncated_end_of_tls_is_told_from_an_end() {
     let mut server = transport.server(Config::default());
     assert!(server.next().unwrap().is_err());
     assert_eq!(server.closed().unwrap().cause, Cause::Transport(TransportEnd::TlsTruncated));
+}
+
+/// The system tells a reset to one call, which can be a write; reading then looks like an end.
+#[test]
+fn a_reset_that_a_write_meets_first_is_told_as_one() {
+    let transport = Reluctant::new(|script| {
+        script.write_error = Some(ErrorKind::ConnectionReset);
+        script.ends = true;
+    });
+    let mut server = transport.server(Config::default());
+    assert!(matches!(server.send("x"), Err(Error::Io(_))));
+    assert!(server.next().is_some_and(|end| end.is_err()));
+    assert_eq!(server.closed().unwrap().cause, Cause::Transport(TransportEnd::Reset));
 }
 
 #[test]
