@@ -304,7 +304,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
                 Some(how) => how,
                 None => {
                     self.end(TransportEnd::Reset);
-                    return Poll::Ready(Err(error.into()));
+                    return Poll::Ready(Err(not_ready_is_failed(error).into()));
                 }
             },
         };
@@ -330,7 +330,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
             ready!(self.poll_write(&mut &[][..], cx))?;
         }
         if self.unflushed {
-            ready!(Pin::new(&mut self.transport).poll_flush(cx))?;
+            ready!(Pin::new(&mut self.transport).poll_flush(cx)).map_err(not_ready_is_failed)?;
             self.unflushed = false;
         }
         Poll::Ready(Ok(()))
@@ -392,11 +392,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         let Self { output, transport, .. } = self;
         let count = match ready!(poll_write_pieces(Pin::new(transport), output, behind, cx)) {
             Ok(0) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
-            // A transport that does not wait as it should: it can't wake this.
-            Err(error) if is_timeout(&error) => {
-                return Poll::Ready(Err(io::Error::other(error)));
-            }
-            outcome => outcome?,
+            outcome => outcome.map_err(not_ready_is_failed)?,
         };
         self.unflushed = true;
         let from_queue = count.min(output.len());
@@ -413,6 +409,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
     pub(super) fn progress(&self) -> (usize, State, bool) {
         (self.output.len(), self.sender.state(), self.is_broken())
     }
+}
+
+/// An error of a transport that does not wait as it should, and so can't wake this: it has failed,
+/// and is not to be tried again as the error would say.
+fn not_ready_is_failed(error: io::Error) -> io::Error {
+    if is_timeout(&error) { io::Error::other(error) } else { error }
 }
 
 /// One write of what is queued, and of what is behind if all of that goes along.
