@@ -23,7 +23,7 @@ fn config() -> Config {
 /// Over the limit and over the size of a fragment, in each form there is.
 fn payloads() -> (Vec<Message>, PreparedMessage) {
     let mut messages = vec![Message::text("κόσμε 🌍"), Message::binary(Vec::new())];
-    let sizes = [4000, 140_000, 0, 20_000, 65_536, 1, 65_537, 3000, 3000, 3000];
+    let sizes = [4000, 131_073, 0, 20_000, 1, 3000, 3000, 3000];
     messages.extend(sizes.iter().map(|&size| Message::binary(vec![size as u8; size])));
     (messages, PreparedMessage::new(Message::binary(vec![5; 10_000])))
 }
@@ -71,7 +71,7 @@ macro_rules! feeds {
             dropping!(flush_drops, $websocket.flush()).unwrap();
         };
         run(&wire, &mut [pin!(user)]);
-        assert!(waited > 500_000 && flushed > 3000, "{waited} and {flushed} bytes");
+        assert!(waited > 300_000 && flushed > 3000, "{waited} and {flushed} bytes");
         assert!((waited - queue.len()..=waited).contains(&drops), "{drops} of {waited}");
         assert!((flushed..=flushed + 1).contains(&flush_drops), "{flush_drops} of {flushed}");
         // A feed that waits does not wait for more than room.
