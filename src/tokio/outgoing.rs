@@ -28,6 +28,8 @@ pub(super) struct Outgoing<S, R> {
     unflushed: bool,
     /// Whether the writing side of the transport was ended.
     shut_down: bool,
+    /// Whether the peer has ended its side after its Close. It may still read.
+    peer_ended: bool,
     /// Bytes that were read and dropped after the last frame.
     drained: usize,
     /// Until when to read on, after writing has failed: what the peer sent before it ended may
@@ -51,6 +53,7 @@ impl<S, R: Role> Outgoing<S, R> {
             timer: Timer::new(),
             unflushed: false,
             shut_down: false,
+            peer_ended: false,
             drained: 0,
             broken_until: None,
             closed: None,
@@ -266,11 +269,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
 
     /// Ends the transport after the last frame: the server's side first, so that the client's port
     /// is free again at once (RFC 6455 §7.1.1), and with what the peer still sends read and dropped,
-    /// since unread bytes would turn the end into a reset that can overtake our Close.
+    /// since unread bytes would turn the end into a reset that can overtake our Close. What is queued
+    /// is still written to a peer that has only ended its own side.
     pub(super) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let mut scrap = [0; 8192];
         while self.closed.is_none() {
-            if self.write_without_wait(cx) && !R::MASKS && !self.shut_down {
+            let written = self.write_without_wait(cx);
+            if written && !R::MASKS && !self.shut_down {
                 match Pin::new(&mut self.transport).poll_shutdown(cx) {
                     Poll::Ready(Ok(())) => self.shut_down = true,
                     Poll::Ready(Err(_)) => {
@@ -283,7 +288,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
             if self.poll_deadline(cx).is_ready() {
                 break;
             }
-            self.drained += ready!(self.poll_read(&mut scrap, cx))?;
+            if self.peer_ended {
+                if !written {
+                    return Poll::Pending;
+                }
+                self.end(TransportEnd::Eof);
+                break;
+            }
+            match ready!(self.poll_read_side(&mut scrap, cx))? {
+                0 => self.peer_ended = true,
+                count => self.drained += count,
+            }
             if self.drained > DRAIN_LIMIT {
                 self.end(TransportEnd::Dropped);
             }
@@ -305,9 +320,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
     /// Reads once, or notes how the transport ended: the count is 0 then. An error is one that
     /// `Closed` has no word for.
     fn poll_read(&mut self, into: &mut [u8], cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
+        let count = ready!(self.poll_read_side(into, cx))?;
+        if count == 0 {
+            self.end(TransportEnd::Eof);
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    /// As [`poll_read`](Self::poll_read), but does not note that the peer ended its side.
+    fn poll_read_side(
+        &mut self,
+        into: &mut [u8],
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<usize, Error>> {
         let mut buffer = ReadBuf::new(into);
         let how = match ready!(Pin::new(&mut self.transport).poll_read(cx, &mut buffer)) {
-            Ok(()) if buffer.filled().is_empty() => TransportEnd::Eof,
             Ok(()) => return Poll::Ready(Ok(buffer.filled().len())),
             Err(error) => match end_of(&error) {
                 Some(how) => how,
