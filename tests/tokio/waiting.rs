@@ -4,7 +4,9 @@ use super::wire::{
     CLIENT, EAGER, End, SERVER, Wire, client_role, decode_as_peer_of, encode, poll_once, websocket,
 };
 use futures_util::StreamExt;
-use sansocket::{Client, Config, Error, Event, MaskKey, Message, Role, Server, tokio::WebSocket};
+use sansocket::{
+    Client, CloseCode, Config, Error, Event, MaskKey, Message, Role, Server, tokio::WebSocket,
+};
 use std::task::Poll;
 
 type AnyClient = Client<fn() -> MaskKey>;
@@ -153,4 +155,28 @@ fn reading_does_not_wait_for_writing() {
     assert!(poll_once(server.next()).is_pending() && server.buffered_amount() == 7);
     wire.set_room(SERVER, usize::MAX);
     assert!(poll_once(server.next()).is_pending() && server.buffered_amount() == 0);
+}
+
+/// A peer that has ended its own side, behind its Close, may still read.
+#[test]
+fn what_is_queued_is_written_after_the_peers_close_and_end() {
+    let wire = Wire::new();
+    wire.set_room(SERVER, 3);
+    let mut server = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());
+    let close = encode(client_role(), |client, output| {
+        client.close(CloseCode::NORMAL, "", output).unwrap();
+    });
+    wire.put(CLIENT, &close);
+    wire.finish(CLIENT);
+    server.try_feed("last").unwrap();
+    let mut bytes = Vec::new();
+    for _ in 0..3 {
+        assert!(poll_once(server.next()).is_pending() && server.closed().is_none());
+        bytes.extend(wire.take(SERVER));
+    }
+    assert!(matches!(poll_once(server.next()), Poll::Ready(None)));
+    bytes.extend(wire.take(SERVER));
+    assert!(server.closed().unwrap().clean);
+    let seen = decode_as_peer_of::<Server>(&bytes);
+    assert_eq!((seen.messages, seen.closes), (vec![Message::text("last")], 1));
 }
