@@ -18,7 +18,8 @@ use std::io::{self, ErrorKind};
 ///
 /// As for [`Acceptor::accept`].
 pub async fn accept(stream: TcpStream) -> Result<WebSocket<TcpStream, Server>, Error> {
-    Acceptor::new().accept_tcp(stream).await
+    // Boxed, so that the task that goes on with the connection has no room for the acceptor in it.
+    Box::pin(async move { Acceptor::new().accept_tcp(stream).await }).await
 }
 
 /// How a server accepts connections.

@@ -27,7 +27,8 @@ use std::io::{self, ErrorKind};
 /// # }
 /// ```
 pub async fn connect(url: &str) -> Result<WebSocket<TcpStream, Client<SystemMaskKeys>>, Error> {
-    Ok(Connector::new().connect(url).await?.0)
+    // Boxed, so that the task that goes on with the connection has no room for the connector in it.
+    Box::pin(async move { Ok(Connector::new().connect(url).await?.0) }).await
 }
 
 /// How a client connects.

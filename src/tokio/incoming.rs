@@ -150,6 +150,7 @@ impl<R: Role> Incoming<R> {
     ) -> Option<Result<(), Error>> {
         self.reported = true;
         self.input = ReadBuffer::new();
+        outgoing.give_back_output();
         outgoing.shut_down(cx);
         match (error, outgoing.closed()) {
             // What fails after the closing handshake takes nothing away.

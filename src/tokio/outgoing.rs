@@ -182,6 +182,11 @@ impl<S, R: Role> Outgoing<S, R> {
         if let Some(storage) = input.take() {
             pool::give_back_reads(storage);
         }
+        self.give_back_output();
+    }
+
+    /// Gives back the memory for writes, if all was written.
+    pub(super) fn give_back_output(&mut self) {
         if let Some(storage) = self.output.take() {
             pool::give_back_writes(storage);
         }
@@ -266,7 +271,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.check_transport()?;
         match self.poll_write_all(cx) {
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Ok(())) => {
+                // What its user waits for next need not be the peer.
+                self.give_back_output();
+                Poll::Ready(Ok(()))
+            }
             Poll::Ready(Err(error)) => Poll::Ready(Err(self.failed(error))),
             Poll::Pending => {
                 let closed = ready!(self.poll_deadline(cx)).clone();

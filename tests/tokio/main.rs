@@ -1,12 +1,21 @@
-//! The tokio shell.
+//! The tokio shell: conversations, endings, cancel safety, halves, and transports that do the least.
 #![cfg(feature = "tokio")]
 
+mod cancel_both;
+mod cancel_receive;
+mod cancel_send;
 mod cuts;
 mod deadlines;
 mod endings;
 mod faults;
 mod half_close;
+mod halves;
 mod handshake;
 mod pairs;
 mod sockets;
 mod split;
+mod transports;
+mod visiting;
+mod waiting;
+mod wire;
+mod writes;

@@ -1,0 +1,342 @@
+//! What connections of the tokio shell hold while they wait: no buffer, whatever went through them.
+#![cfg(feature = "tokio")]
+
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    cell::Cell,
+    future::Future,
+};
+use sansocket::{
+    Client, CloseCode, Config, Error, Event, Message, Negotiated, ReadBuffer, Server,
+    SystemMaskKeys,
+    tokio::{Acceptor, Connector, WebSocket, accept, connect},
+};
+use std::{
+    alloc::System,
+    io::{Read, Write},
+    net::SocketAddr,
+    sync::mpsc::{Receiver, Sender, TryRecvError, channel},
+    thread,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    runtime::{Builder, Runtime},
+    task::unconstrained,
+    time::sleep,
+};
+
+/// Counts the bytes that each thread holds: those that it allocated and that are not freed.
+struct Counting;
+
+thread_local! {
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn count(bytes: isize) {
+    // At the end of a thread it may be gone already.
+    let _ = LIVE.try_with(|live| live.set(live.get() + bytes));
+}
+
+// SAFETY: all is left to the system's allocator; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        // SAFETY: the caller keeps to what `GlobalAlloc` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-(layout.size() as isize));
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size as isize - layout.size() as isize);
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+/// What one idle connection may hold, with its task.
+const MOST: isize = 1024;
+
+/// Reads and writes the pool of a thread keeps (16 each), of 20 KiB and 64 KiB at most.
+const POOL: isize = 16 * (20 + 64) * 1024;
+
+type ServerSocket = WebSocket<TcpStream, Server>;
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// A thread that accepts so many connections and runs a task for each; when it is told to, it says
+/// how many bytes it holds.
+struct Serving {
+    address: SocketAddr,
+    measure: Sender<()>,
+    held: Receiver<isize>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Serving {
+    fn start<F>(count: usize, serve: impl Fn(TcpStream) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (tell_address, address) = channel();
+        let (measure, asked) = channel::<()>();
+        let (tell, held) = channel();
+        let thread = thread::spawn(move || {
+            runtime().block_on(async {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                tell_address.send(listener.local_addr().unwrap()).unwrap();
+                let mut tasks = Vec::with_capacity(count);
+                for _ in 0..count {
+                    let (stream, _) = listener.accept().await.unwrap();
+                    tasks.push(tokio::spawn(serve(stream)));
+                }
+                loop {
+                    match asked.try_recv() {
+                        Ok(()) => {
+                            // The tasks have sent what they had to; here they come to wait.
+                            for _ in 0..100 {
+                                tokio::task::yield_now().await;
+                            }
+                            tell.send(LIVE.get()).unwrap();
+                        }
+                        Err(TryRecvError::Empty) => sleep(Duration::from_millis(1)).await,
+                        Err(TryRecvError::Disconnected) => break,
+                    }
+                }
+                for task in tasks {
+                    task.await.unwrap();
+                }
+            });
+        });
+        Self { address: address.recv().unwrap(), measure, held, thread }
+    }
+
+    fn held(&self) -> isize {
+        self.measure.send(()).unwrap();
+        self.held.recv().unwrap()
+    }
+
+    /// For when the clients are gone.
+    fn stop(self) {
+        drop(self.measure);
+        self.thread.join().unwrap();
+    }
+}
+
+/// What a thread holds with so many tasks that wait for a byte.
+fn bare(count: usize) -> isize {
+    let serving = Serving::start(count, |mut stream| async move {
+        let mut byte = [0];
+        while stream.read(&mut byte).await.unwrap() > 0 {
+            stream.write_all(&byte).await.unwrap();
+        }
+    });
+    let mut clients: Vec<_> =
+        (0..count).map(|_| std::net::TcpStream::connect(serving.address).unwrap()).collect();
+    for client in &mut clients {
+        client.write_all(b"x").unwrap();
+        client.read_exact(&mut [0]).unwrap();
+    }
+    let held = serving.held();
+    drop(clients);
+    serving.stop();
+    held
+}
+
+/// What each of so many connections holds above a bare task, after an echo of each size; and what
+/// all of them hold that is not each's, at most.
+fn measure<F>(name: &str, count: usize, sizes: &[usize], serve: fn(TcpStream) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let bare = [bare(count), bare(2 * count)];
+    let per_size = |count: usize| -> Vec<isize> {
+        let serving = Serving::start(count, serve);
+        let url = format!("ws://{}/", serving.address);
+        let runtime = runtime();
+        let mut clients = Vec::new();
+        for _ in 0..count {
+            let client = runtime.block_on(Connector::new().connect(&url)).unwrap().0;
+            clients.push(client);
+        }
+        let mut held = Vec::new();
+        for &size in sizes {
+            for client in &mut clients {
+                runtime.block_on(echo(client, size));
+            }
+            held.push(serving.held());
+        }
+        drop(clients);
+        serving.stop();
+        held
+    };
+    // Of twice as many connections the difference is what those hold, and not what the thread does.
+    let [once, twice] = [per_size(count), per_size(2 * count)];
+    for (index, &size) in sizes.iter().enumerate() {
+        let each = (twice[index] - once[index] - (bare[1] - bare[0])) / count as isize;
+        let shared = once[index] - bare[0] - each * count as isize;
+        println!("{name}: {each} bytes each above a bare task after {size} B, {shared} shared");
+        assert!(each <= MOST, "{each} bytes each, {name} after {size} B");
+        assert!(shared <= POOL, "{shared} bytes of the thread, {name} after {size} B");
+    }
+}
+
+async fn echo(client: &mut WebSocket<TcpStream, Client<SystemMaskKeys>>, size: usize) {
+    let message = Message::binary(vec![7; size]);
+    client.send(&message).await.unwrap();
+    assert!(client.next().await.unwrap().unwrap() == message);
+}
+
+/// As the server's end of a client that just goes.
+fn check_end(server: &ServerSocket) {
+    assert!(server.closed().is_some());
+}
+
+async fn visit(stream: TcpStream) {
+    let mut server = accept(stream).await.unwrap();
+    let visited = server.receive_with(|event, replies| match event {
+        Event::Binary(data) => replies.try_feed(data),
+        _ => Ok::<(), Error>(()),
+    });
+    visited.await.unwrap_err();
+    check_end(&server);
+}
+
+async fn lend(stream: TcpStream) {
+    let mut server = accept(stream).await.unwrap();
+    while let Some(Ok((event, mut replies))) = server.receive().await {
+        if let Event::Binary(data) = event {
+            replies.send(data).await.unwrap();
+        }
+    }
+    check_end(&server);
+}
+
+async fn own(stream: TcpStream) {
+    let mut server = accept(stream).await.unwrap();
+    while let Some(Ok(message)) = server.next().await {
+        server.send(&message).await.unwrap();
+    }
+    check_end(&server);
+}
+
+const SIZES: [usize; 2] = [16, 16 << 10];
+
+#[test]
+fn a_connection_that_visits_holds_no_buffer() {
+    measure("receive_with", 100, &SIZES, visit);
+    measure("receive_with", 4, &[4 << 20, 16], visit);
+}
+
+#[test]
+fn a_connection_that_lends_holds_no_buffer() {
+    measure("receive", 100, &SIZES, lend);
+    measure("receive", 4, &[4 << 20, 16], lend);
+}
+
+#[test]
+fn a_connection_that_gives_holds_no_buffer() {
+    measure("next", 100, &SIZES, own);
+    measure("next", 4, &[4 << 20, 16], own);
+}
+
+/// Its user may wait for something else than the peer.
+#[test]
+fn a_connection_that_only_sends_holds_no_buffer() {
+    let mut servers = Vec::with_capacity(100);
+    for _ in 0..100 {
+        let transport = tokio::io::join(tokio::io::empty(), tokio::io::sink());
+        let (negotiated, input) = (Negotiated::new(), ReadBuffer::new());
+        servers.push(WebSocket::new(
+            transport,
+            Server::new(),
+            negotiated,
+            input,
+            Config::default(),
+        ));
+    }
+    let before = LIVE.get();
+    runtime().block_on(async {
+        for server in &mut servers {
+            server.send(&[1; 10_000]).await.unwrap();
+            server.feed(&[1; 10_000]).await.unwrap();
+            server.flush().await.unwrap();
+        }
+    });
+    let each = (LIVE.get() - before) / 100;
+    println!("send: {each} bytes more than before, with a share of the pool");
+    assert!(each <= MOST, "{each} bytes each");
+}
+
+/// Its user may keep it to ask how it ended.
+#[test]
+fn a_connection_that_has_ended_holds_no_buffer() {
+    let mut servers = Vec::with_capacity(100);
+    let before = LIVE.get();
+    runtime().block_on(async {
+        for _ in 0..100 {
+            // A Close, behind a message.
+            let bytes = [&[0x82, 0x81, 0, 0, 0, 0, 9][..], &[0x88, 0x80, 0, 0, 0, 0]].concat();
+            let transport = tokio::io::join(std::io::Cursor::new(bytes), tokio::io::sink());
+            let (negotiated, input) = (Negotiated::new(), ReadBuffer::new());
+            let mut server =
+                WebSocket::new(transport, Server::new(), negotiated, input, Config::default());
+            server.next().await.unwrap().unwrap();
+            server.feed(&[1; 10_000]).await.unwrap();
+            let end = unconstrained(server.next()).await;
+            assert!(end.is_none(), "{end:?}");
+            servers.push(server);
+        }
+    });
+    let each = (LIVE.get() - before) / 100;
+    println!("ended: {each} bytes more than before, with a share of the pool");
+    assert!(each <= MOST, "{each} bytes each");
+}
+
+fn size_of_future<T, F>(_: fn(T) -> F) -> usize {
+    size_of::<F>()
+}
+
+#[test]
+fn futures_are_small() {
+    let (stream, _peer) = tokio::io::duplex(64);
+    let (negotiated, input) = (Negotiated::new(), ReadBuffer::new());
+    let mut server = WebSocket::new(stream, Server::new(), negotiated, input, Config::default());
+    println!("WebSocket over TCP: {} bytes", size_of::<ServerSocket>());
+    assert!(size_of::<ServerSocket>() <= 640);
+    let (mut largest, data) = (0, [1]);
+    let mut note = |name: &str, size: usize| {
+        println!("{name}: {size} bytes");
+        largest = largest.max(size);
+    };
+    note("next", size_of_val(&server.next()));
+    note("receive", size_of_val(&server.receive()));
+    note("receive_chunk", size_of_val(&server.receive_chunk()));
+    note("receive_with", size_of_val(&server.receive_with(|_, _| Ok::<(), Error>(()))));
+    note("feed", size_of_val(&server.feed(&data)));
+    note("feed_fragment", size_of_val(&server.feed_fragment(&data, true)));
+    note("flush", size_of_val(&server.flush()));
+    note("send", size_of_val(&server.send(&data)));
+    note("ping", size_of_val(&server.ping(&data)));
+    note("close", size_of_val(&server.close(CloseCode::NORMAL, "")));
+    note("wait_closed", size_of_val(&server.wait_closed()));
+    // A task that goes on with the connection has room for these in it.
+    let (acceptor, connector) = (Acceptor::new(), Connector::new());
+    let (stream, _peer) = tokio::io::duplex(64);
+    note("Acceptor::accept", size_of_val(&acceptor.accept(stream)));
+    note("Connector::connect", size_of_val(&connector.connect("ws://a/")));
+    note("accept", size_of_future(accept));
+    note("connect", size_of_val(&connect("ws://a/")));
+    assert!(largest <= 256, "{largest} bytes");
+}

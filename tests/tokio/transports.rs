@@ -1,0 +1,155 @@
+//! Conversations over transports that keep bytes back until they are flushed, and over TCP.
+
+use super::wire::{CLIENT, EAGER, Manner, SERVER, Wire, client_role, run};
+use sansocket::{
+    Client, CloseCode, Config, Error, Event, Limits, Message, Negotiated, ReadBuffer, Role, Server,
+    SystemMaskKeys,
+    tokio::{Acceptor, Connector, WebSocket},
+};
+use std::{future::Future, pin::pin, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, BufReader, BufStream, BufWriter},
+    net::{TcpListener, TcpStream},
+};
+
+/// Far more than it takes: so that what hangs fails.
+async fn in_time<T>(action: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(120), action).await.expect("it hangs")
+}
+
+async fn tcp() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
+    (client.unwrap(), server.unwrap().0)
+}
+
+async fn handshake<C, S>(
+    client: C,
+    server: S,
+    config: Config,
+) -> (WebSocket<C, Client<SystemMaskKeys>>, WebSocket<S, Server>)
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (connector, acceptor) = (Connector::new().config(config), Acceptor::new().config(config));
+    let (client, server) =
+        tokio::join!(connector.connect_over(client, "ws://localhost/"), acceptor.accept(server));
+    (client.unwrap().0, server.unwrap())
+}
+
+async fn echo<S: AsyncRead + AsyncWrite + Unpin>(mut server: WebSocket<S, Server>) {
+    let visited = server.receive_with(|event, replies| match event {
+        Event::Text(text) => replies.try_feed(text),
+        Event::Binary(data) => replies.try_feed(data),
+        _ => Ok::<(), Error>(()),
+    });
+    visited.await.unwrap();
+    assert!(server.closed().unwrap().clean);
+}
+
+/// Nothing goes on before the answer has come, so no byte may be left behind anywhere.
+async fn ask<S: AsyncRead + AsyncWrite + Unpin, R: Role>(mut client: WebSocket<S, R>) {
+    for size in [0, 1, 125, 126, 5000, 8191, 8192, 8193, 16_384, 70_000, 200_000].repeat(3) {
+        let message = Message::binary(vec![size as u8; size]);
+        client.send(&message).await.unwrap();
+        assert!(client.next().await.unwrap().unwrap() == message, "{size} bytes");
+        // What is fed is flushed before the wait, too.
+        client.feed(message.as_bytes()).await.unwrap();
+        assert!(client.next().await.unwrap().unwrap() == message, "{size} bytes");
+        client.ping(b"there?").await.unwrap();
+        let (answer, _) = client.receive().await.unwrap().unwrap();
+        assert_eq!(answer, Event::Pong(b"there?"));
+    }
+    client.close(CloseCode::NORMAL, "").await.unwrap();
+    assert!(client.wait_closed().await.clean);
+}
+
+#[tokio::test]
+async fn no_byte_stays_in_a_buffered_stream() {
+    let (client, server) = tcp().await;
+    let (client, server) = (BufStream::new(client), BufStream::new(server));
+    let (client, server) = handshake(client, server, Config::default()).await;
+    in_time(async { tokio::join!(ask(client), echo(server)) }).await;
+}
+
+#[tokio::test]
+async fn no_byte_stays_in_a_reader_or_a_writer_that_buffers() {
+    for capacity in [1, 20, 300_000] {
+        let (client, server) = tcp().await;
+        let client = BufReader::with_capacity(capacity, client);
+        let server = BufWriter::with_capacity(capacity, server);
+        let (client, server) = handshake(client, server, Config::default()).await;
+        in_time(async { tokio::join!(ask(client), echo(server)) }).await;
+    }
+}
+
+/// A transport that is slow on top: the flush has to wait too, and is not forgotten then.
+#[test]
+fn a_flush_that_has_to_wait_is_finished() {
+    for (most, steps, room) in [(7, 1, usize::MAX), (3000, 2, 100), (usize::MAX, 1, usize::MAX)] {
+        let wire = Wire::new();
+        for side in [CLIENT, SERVER] {
+            wire.set_room(side, room);
+        }
+        let manner = Manner { most, steps, ..EAGER };
+        let end = |side| BufStream::new(wire.end(side, manner));
+        fn adopt<S: AsyncRead + AsyncWrite + Unpin, R: Role>(end: S, role: R) -> WebSocket<S, R> {
+            let (negotiated, config) = (Negotiated::new(), Config::default());
+            WebSocket::new(end, role, negotiated, ReadBuffer::new(), config)
+        }
+        let (client, server) =
+            (adopt(end(CLIENT), client_role()), adopt(end(SERVER), Server::new()));
+        run(&wire, &mut [pin!(ask(client)), pin!(echo(server))]);
+    }
+}
+
+#[tokio::test]
+async fn thousands_of_frames_in_the_queue_arrive_over_tcp() {
+    let (client, server) = tcp().await;
+    let config = Config::default().limits(Limits::default().queued_output(64 << 20));
+    let (mut client, mut server) = handshake(client, server, config).await;
+    let mut expected = Vec::new();
+    for number in 0..1500_u32 {
+        expected.push(Message::text(number.to_string()));
+        expected.push(Message::binary(vec![number as u8; 8192 + number as usize % 3]));
+    }
+    for message in &expected {
+        server.try_feed(message).unwrap();
+    }
+    assert!(server.buffered_amount() > 1500 * 8192);
+    let sends = async {
+        server.flush().await.unwrap();
+        assert_eq!(server.buffered_amount(), 0);
+        server.wait_closed().await.clean
+    };
+    let receives = async {
+        for (number, message) in expected.iter().enumerate() {
+            assert!(client.next().await.unwrap().unwrap() == *message, "number {number}");
+        }
+        client.next().await.is_none()
+    };
+    assert_eq!(in_time(async { tokio::join!(sends, receives) }).await, (true, true));
+}
+
+/// With more queued than the peer's and this end's sockets hold, both ways at once.
+#[tokio::test]
+async fn two_ends_that_flood_each_other_do_not_stop() {
+    async fn flood<R: Role>(mut websocket: WebSocket<TcpStream, R>) {
+        let message = Message::binary(vec![7; 1 << 20]);
+        let mut received = 0;
+        for _ in 0..20 {
+            websocket.feed(&message).await.unwrap();
+        }
+        while received < 20 {
+            assert!(websocket.next().await.unwrap().unwrap() == message);
+            received += 1;
+        }
+        assert!(websocket.wait_closed().await.clean);
+    }
+    let (client, server) = tcp().await;
+    let limits = Limits::default().queued_output(64 << 20);
+    let (client, server) = handshake(client, server, Config::default().limits(limits)).await;
+    in_time(async { tokio::join!(flood(client), flood(server)) }).await;
+}

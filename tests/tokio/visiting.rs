@@ -1,0 +1,139 @@
+//! `receive_with`: what its visitor's errors mean, and that the queue stays bounded.
+
+use super::wire::{
+    CLIENT, EAGER, Manner, SERVER, Wire, client_role, decode_as_peer_of, encode, poll_once,
+    websocket,
+};
+use sansocket::{CloseCode, Config, Error, Event, Limits, Message, SendError, Server};
+use std::task::Poll;
+
+#[test]
+fn an_error_of_the_visitor_ends_the_loop_and_not_the_connection() {
+    #[derive(Debug)]
+    struct Stop(String);
+    impl From<Error> for Stop {
+        fn from(error: Error) -> Self {
+            panic!("{error}");
+        }
+    }
+    let wire = Wire::new();
+    let mut server = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());
+    let names = ["a", "b", "c", "d"];
+    let mut bytes = encode(client_role(), |client, output| {
+        names.iter().for_each(|name| client.send_text(name, output).unwrap());
+    });
+    wire.put(CLIENT, &bytes);
+    for expected in names {
+        let stopped = poll_once(server.receive_with(|event, replies| {
+            let Event::Text(text) = event else { panic!("{event:?}") };
+            replies.try_feed(text)?;
+            Err(Stop(text.into()))
+        }));
+        assert!(matches!(&stopped, Poll::Ready(Err(Stop(at))) if at == expected), "{stopped:?}");
+        assert_eq!(wire.writes(SERVER), [], "there is more to be visited");
+    }
+    // The connection goes on, and ends as it should.
+    assert!(poll_once(server.next()).is_pending());
+    assert_eq!(wire.writes(SERVER).len(), 1);
+    bytes = encode(client_role(), |client, output| {
+        client.send_text("e", output).unwrap();
+        client.close(CloseCode::NORMAL, "", output).unwrap();
+    });
+    wire.put(CLIENT, &bytes);
+    wire.finish(CLIENT);
+    let mut visited = 0;
+    let ended = poll_once(server.receive_with(|_, _| {
+        visited += 1;
+        Ok::<(), Stop>(())
+    }));
+    assert!(matches!(ended, Poll::Ready(Ok(()))) && visited == 2, "{ended:?} {visited}");
+    assert!(server.closed().unwrap().clean);
+    let seen = decode_as_peer_of::<Server>(&wire.take(SERVER));
+    assert_eq!((seen.messages, seen.closes), (names.map(Message::text).to_vec(), 1));
+}
+
+#[test]
+fn an_end_that_is_not_clean_is_an_error_once() {
+    let wire = Wire::new();
+    let mut server = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());
+    wire.finish(CLIENT);
+    let ended = poll_once(server.receive_with(|_, _| Ok::<(), Error>(())));
+    assert!(matches!(ended, Poll::Ready(Err(Error::Closed(_)))), "{ended:?}");
+    assert!(matches!(
+        poll_once(server.receive_with(|_, _| Ok::<(), Error>(()))),
+        Poll::Ready(Ok(()))
+    ));
+}
+
+/// A peer that sends and does not read gets the queue full, plus one message, and no more of what
+/// it sends is read; when it reads, all is echoed.
+#[test]
+fn a_peer_that_does_not_read_fills_the_queue_and_no_more() {
+    for (limit, size) in [(0, 100), (1000, 100), (10_000, 3000), (1000, 40_000)] {
+        let wire = Wire::new();
+        wire.set_room(SERVER, 500);
+        let limits = Limits::default().queued_output(limit);
+        // A read brings several messages, so that it is not the reading alone that is held back.
+        let manner = Manner { most: 50_000, ..EAGER };
+        let config = Config::default().limits(limits);
+        let mut server = websocket(wire.end(SERVER, manner), Server::new(), config);
+        let count = 1_000_000 / size;
+        for number in 0..count {
+            wire.put(
+                CLIENT,
+                &encode(client_role(), |client, output| {
+                    client.send_binary(&vec![number as u8; size], output).unwrap();
+                }),
+            );
+        }
+        let all = wire.pending(CLIENT);
+        let (mut echoed, mut most) = (Vec::new(), 0);
+        while echoed.len() < count * (size + 2) {
+            for _ in 0..10 {
+                let echo = server.receive_with(|event, replies| {
+                    if let Event::Binary(data) = event {
+                        replies.try_feed(data)?;
+                        most = most.max(replies.buffered_amount());
+                    }
+                    Ok::<(), Error>(())
+                });
+                assert!(poll_once(echo).is_pending());
+            }
+            if echoed.is_empty() {
+                let read = all - wire.pending(CLIENT);
+                assert!(read <= 500 + limit + size + 200 + 100_000, "{read} bytes were read");
+                wire.set_room(SERVER, 30_000);
+            }
+            let some = wire.take(SERVER);
+            assert!(!some.is_empty());
+            echoed.extend(some);
+        }
+        assert!(most > limit && most <= limit + size + 4, "{most} bytes for a limit of {limit}");
+        let seen = decode_as_peer_of::<Server>(&echoed).messages;
+        assert!(
+            seen.iter()
+                .enumerate()
+                .all(|(number, message)| { *message == Message::binary(vec![number as u8; size]) })
+        );
+        assert_eq!(seen.len(), count);
+    }
+}
+
+/// There is room for one message before each event; a visitor that answers with more is refused.
+#[test]
+fn a_visitor_that_answers_with_too_much_is_refused() {
+    let wire = Wire::new();
+    wire.set_room(SERVER, 0);
+    let config = Config::default().limits(Limits::default().queued_output(0));
+    let mut server = websocket(wire.end(SERVER, EAGER), Server::new(), config);
+    let text = encode(client_role(), |client, output| client.send_text("a", output).unwrap());
+    wire.put(CLIENT, &text);
+    let refused = poll_once(server.receive_with(|_, replies| {
+        replies.try_feed("one").unwrap();
+        replies.try_feed("two")
+    }));
+    let Poll::Ready(Err(Error::Send(SendError::QueueFull { queued: 5, limit: 0 }))) = refused
+    else {
+        panic!("{refused:?}");
+    };
+}

@@ -1,0 +1,216 @@
+//! Transports that write as little as they may, or wrongly: what was queued leaves whole and in
+//! order, headers never alone, and nothing loops.
+
+use super::wire::{
+    CLIENT, EAGER, Manner, SERVER, Vectored, Wire, client_role, decode_as_peer_of, poll_once, run,
+    websocket,
+};
+use sansocket::{
+    Config, Error, FrameHeader, Limits, Message, Payload, PreparedMessage, Role, Server,
+};
+use std::{io::ErrorKind, pin::pin, task::Poll};
+
+/// Copied, linked and written through, in one frame and in several.
+fn messages(largest: usize) -> Vec<Message> {
+    let sizes = [0, 1, 125, 126, 4000, 8192, 100, 16_384, 20_000, 65_535, 65_536, 140_000, 5];
+    let sizes = sizes.iter().filter(|&&size| size <= largest);
+    sizes.map(|&size| Message::binary(vec![size as u8; size])).collect()
+}
+
+/// Sends them in all the forms there are; gives what was sent, the bytes, and how long each write
+/// was.
+fn send_all<R: Role>(manner: Manner, role: R) -> (Vec<Message>, Vec<u8>, Vec<usize>) {
+    let side = if R::MASKS { CLIENT } else { SERVER };
+    let wire = Wire::new();
+    // Where there are many writes, less is sent, in smaller fragments.
+    let (largest, size, count) =
+        if manner.most < 1000 { (16_384, 7000, 900) } else { (140_000, 64 << 10, 2000) };
+    let config = Config::default().fragment_size(size);
+    let mut websocket = websocket(wire.end(side, manner), role, config);
+    let mut sent = messages(largest);
+    let text = "κόσμε 🌍".repeat(count);
+    let prepared = PreparedMessage::new(Message::binary(vec![9; 15 * count]));
+    let user = async {
+        // Each by itself, so that what is written through meets an empty queue; then together.
+        for message in &sent {
+            websocket.feed(message.as_bytes()).await.unwrap();
+            websocket.flush().await.unwrap();
+        }
+        for message in &sent {
+            websocket.feed(message).await.unwrap();
+        }
+        let others: [Payload<'_>; 3] = [(&text).into(), (&prepared).into(), "the end".into()];
+        for payload in others {
+            websocket.feed(payload).await.unwrap();
+        }
+        websocket.flush().await.unwrap();
+        assert_eq!(websocket.buffered_amount(), 0);
+    };
+    run(&wire, &mut [pin!(user)]);
+    sent.extend(messages(largest));
+    sent.extend([Message::text(text), prepared.message().clone(), Message::text("the end")]);
+    (sent, wire.take(side), wire.writes(side))
+}
+
+/// No write is of a header, or a part of one, and nothing else, if there is a payload behind it.
+fn assert_no_header_alone(bytes: &[u8], writes: &[usize]) {
+    let mut ends = writes.iter().scan(0, |end, len| {
+        *end += len;
+        Some(*end)
+    });
+    let (mut frame, mut start) = (0, 0);
+    while frame < bytes.len() {
+        let (header, len) = FrameHeader::parse(&bytes[frame..]).unwrap().unwrap();
+        let next = frame + len + header.payload_len as usize;
+        while start < frame + len {
+            let end = ends.next().unwrap();
+            assert!(start < frame || end > frame + len || header.payload_len == 0, "at {frame}");
+            start = end;
+        }
+        frame = next;
+    }
+}
+
+#[test]
+fn writes_of_every_size_lose_nothing() {
+    let ways = [
+        (Vectored::All, 2),
+        (Vectored::All, usize::MAX),
+        (Vectored::FirstOnly, 3),
+        (Vectored::No, usize::MAX),
+    ];
+    for most in [1, 2, 3, 5, 13, 14, 15, 100, 4096, 65_535, 65_540, usize::MAX] {
+        for (vectored, steps) in ways {
+            let manner = Manner { most, steps, vectored, ..EAGER };
+            let (sent, bytes, _) = send_all(manner, Server::new());
+            assert!(decode_as_peer_of::<Server>(&bytes).messages == sent, "{manner:?}");
+            if most > 1000 {
+                let (sent, bytes, _) = send_all(manner, client_role());
+                let seen = super::wire::decode(Server::new(), &bytes);
+                assert!(seen.messages == sent, "client: {manner:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_header_never_leaves_in_a_write_of_its_own() {
+    for vectored in [Vectored::No, Vectored::All] {
+        let (_, bytes, writes) = send_all(Manner { vectored, ..EAGER }, Server::new());
+        assert_no_header_alone(&bytes, &writes);
+        let (_, bytes, writes) = send_all(Manner { vectored, ..EAGER }, client_role());
+        assert_no_header_alone(&bytes, &writes);
+    }
+}
+
+/// The figure that shows that the one above can fail.
+#[test]
+#[should_panic = "at 5"]
+fn a_header_alone_is_noticed() {
+    assert_no_header_alone(&[0x82, 3, 1, 2, 3, 0x82, 1, 9], &[5, 2, 1]);
+}
+
+#[test]
+fn thousands_of_small_frames_leave_in_one_write() {
+    let wire = Wire::new();
+    let mut server = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());
+    let expected: Vec<_> = (0..3000).map(|number| Message::text(number.to_string())).collect();
+    for message in &expected {
+        server.try_feed(message).unwrap();
+    }
+    assert!(poll_once(async { server.flush().await.unwrap() }).is_ready());
+    assert_eq!((wire.writes(SERVER).len(), wire.flushes(SERVER)), (1, 1));
+    assert!(decode_as_peer_of::<Server>(&wire.take(SERVER)).messages == expected);
+}
+
+#[test]
+fn more_linked_frames_than_a_write_has_slices_leave_in_order() {
+    let expected: Vec<_> =
+        (0..1100).map(|number| Message::binary(vec![number as u8; 8192])).collect();
+    let ways = [Vectored::All, Vectored::FirstOnly, Vectored::No];
+    for (vectored, most_writes) in ways.into_iter().zip([40, 2200, 2200]) {
+        let wire = Wire::new();
+        let limits = Limits::default().queued_output(64 << 20);
+        let manner = Manner { vectored, ..EAGER };
+        let config = Config::default().limits(limits);
+        let mut server = websocket(wire.end(SERVER, manner), Server::new(), config);
+        for message in &expected {
+            server.try_feed(message).unwrap();
+        }
+        assert_eq!(server.buffered_amount(), 1100 * (4 + 8192));
+        assert_eq!(wire.writes(SERVER), []);
+        assert!(poll_once(async { server.flush().await.unwrap() }).is_ready());
+        let (bytes, writes) = (wire.take(SERVER), wire.writes(SERVER));
+        assert!(decode_as_peer_of::<Server>(&bytes).messages == expected);
+        assert!(writes.len() <= most_writes, "{} writes", writes.len());
+        if vectored != Vectored::FirstOnly {
+            assert_no_header_alone(&bytes, &writes);
+        }
+    }
+}
+
+/// Sending fails with the kind that is expected, more than once, and receiving ends: by one error,
+/// once the peer has ended too.
+fn check_broken<R: Role>(manner: Manner, role: R, payload: &[u8], expected: ErrorKind) {
+    let side = if R::MASKS { CLIENT } else { SERVER };
+    let wire = Wire::new();
+    let mut websocket = websocket(wire.end(side, manner), role, Config::default());
+    let failed = poll_once(websocket.send(payload));
+    let Poll::Ready(Err(Error::Io(error))) = failed else { panic!("{failed:?}") };
+    assert_eq!(error.kind(), expected);
+    let failed = poll_once(websocket.send("again"));
+    assert!(matches!(failed, Poll::Ready(Err(Error::Io(_)))), "{failed:?}");
+    assert!(poll_once(websocket.next()).is_pending(), "what was sent before may come");
+    wire.finish(1 - side);
+    let end = poll_once(websocket.next());
+    assert!(matches!(end, Poll::Ready(Some(Err(Error::Closed(_))))), "{end:?}");
+    assert!(matches!(poll_once(websocket.next()), Poll::Ready(None)));
+}
+
+#[test]
+fn a_write_of_nothing_is_an_error_and_not_a_loop() {
+    let manner = Manner { most: 0, ..EAGER };
+    for vectored in [Vectored::No, Vectored::All] {
+        let manner = Manner { vectored, ..manner };
+        for payload in [&[1; 10][..], &[1; 20_000], &[1; 140_000]] {
+            check_broken(manner, Server::new(), payload, ErrorKind::WriteZero);
+            check_broken(manner, client_role(), payload, ErrorKind::WriteZero);
+        }
+    }
+}
+
+/// A transport must wait by itself: an error that says to try again has nobody who wakes the task,
+/// so it is not handed on as one.
+#[test]
+fn errors_of_writes_and_flushes_are_told_and_end_sending() {
+    let kinds = [
+        (ErrorKind::BrokenPipe, ErrorKind::BrokenPipe),
+        (ErrorKind::Other, ErrorKind::Other),
+        (ErrorKind::WouldBlock, ErrorKind::Other),
+        (ErrorKind::TimedOut, ErrorKind::Other),
+    ];
+    for (kind, expected) in kinds {
+        let writes = Manner { write_error: Some(kind), ..EAGER };
+        let flushes = Manner { flush_error: Some(kind), ..EAGER };
+        for payload in [&[1; 10][..], &[1; 20_000]] {
+            for manner in [writes, flushes] {
+                check_broken(manner, Server::new(), payload, expected);
+                check_broken(manner, client_role(), payload, expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_fails_is_told_once_and_not_asked_again() {
+    for kind in [ErrorKind::WouldBlock, ErrorKind::Other] {
+        let wire = Wire::new();
+        let manner = Manner { read_error: Some(kind), ..EAGER };
+        let mut server = websocket(wire.end(SERVER, manner), Server::new(), Config::default());
+        let end = poll_once(server.next());
+        let Poll::Ready(Some(Err(error @ Error::Io(_)))) = end else { panic!("{end:?}") };
+        assert!(!error.is_would_block(), "it is the end, and not to be tried again");
+        assert!(matches!(poll_once(server.next()), Poll::Ready(None)));
+        assert!(!server.closed().unwrap().clean);
+    }
+}
