@@ -2,12 +2,16 @@
 //! while a received event borrows that. It has the transport, of which the reading side is used
 //! through it.
 
+mod ending;
+mod write;
+
+use self::write::poll_write_pieces;
 use super::timer::Timer;
 use crate::{
     CloseCode, Closed, Error, Kind, Payload, ReadBuffer, Role, SendError, Sender, State,
     TransportEnd, WriteBuffer,
     buffer::pool,
-    transport::{DRAIN_LIMIT, SLICES, WRITE_THROUGH_FROM, broken_by, end_of, is_timeout},
+    transport::{WRITE_THROUGH_FROM, broken_by, end_of, is_timeout},
 };
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use alloc::boxed::Box;
@@ -16,7 +20,7 @@ use core::{
     task::{Context, Poll, ready},
     time::Duration,
 };
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind};
 
 #[derive(Debug)]
 pub(super) struct Outgoing<S, R> {
@@ -57,9 +61,6 @@ const RETAINED: usize = 64 * 1024;
 /// before, if this end was busy elsewhere.
 const LATE_LIMIT: usize = 4 << 20;
 
-/// Bytes that are put together for a transport that writes one slice at a time.
-const GATHERED: usize = 4096;
-
 impl<S, R: Role> Outgoing<S, R> {
     pub(super) fn new(transport: S, sender: Sender<R>) -> Self {
         Self {
@@ -82,17 +83,6 @@ impl<S, R: Role> Outgoing<S, R> {
         self.closed.as_deref()
     }
 
-    /// Notes how the transport ended, the first time.
-    pub(super) fn end(&mut self, how: TransportEnd) -> &Closed {
-        let (sender, output) = (&mut self.sender, &self.output);
-        self.closed.get_or_insert_with(|| Box::new(sender.transport_ended(how, output)))
-    }
-
-    /// Notes that the transport ended because the peer ended its side.
-    fn end_of_peer(&mut self) {
-        self.end(self.broken_by.unwrap_or(TransportEnd::Eof));
-    }
-
     /// Whether writing has failed, or the transport has ended.
     pub(super) fn is_broken(&self) -> bool {
         self.broken_until.is_some() || self.closed.is_some()
@@ -110,30 +100,6 @@ impl<S, R: Role> Outgoing<S, R> {
             Some(closed) => Err(Error::Closed(closed.clone())),
             None => Ok(()),
         }
-    }
-
-    /// The moment at which waiting for the peer has to end.
-    fn deadline(&mut self) -> Option<Duration> {
-        if self.sender.next_deadline() == Some(Duration::ZERO) {
-            self.sender.pass_deadline(self.timer.now());
-        }
-        let closing = self.sender.next_deadline();
-        let broken = self.broken_until;
-        closing.map_or(broken, |closing| Some(broken.map_or(closing, |broken| broken.min(closing))))
-    }
-
-    /// Waits for the deadline.
-    fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.deadline() {
-            Some(deadline) => self.timer.poll_until(deadline, cx),
-            None => Poll::Pending,
-        }
-    }
-
-    /// Ends the transport once the deadline has passed.
-    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<&Closed> {
-        ready!(self.poll_overdue(cx));
-        Poll::Ready(self.end(TransportEnd::Timeout))
     }
 
     /// A failure to write, for the user. Reading goes on for a while.
@@ -325,65 +291,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         Poll::Ready(Ok(()))
     }
 
-    /// Ends the transport after the last frame: the server's side first, so that the client's port
-    /// is free again at once (RFC 6455 §7.1.1), and with what the peer still sends read and dropped,
-    /// since unread bytes would turn the end into a reset that can overtake our Close. A peer that
-    /// has ended its side is still written what is queued.
-    pub(super) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let mut scrap = [0; 8192];
-        while self.closed.is_none() {
-            let written = self.write_without_wait(cx);
-            if written && !R::MASKS && !self.shut_down {
-                match Pin::new(&mut self.transport).poll_shutdown(cx) {
-                    Poll::Ready(Ok(())) => self.shut_down = true,
-                    Poll::Ready(Err(_)) => {
-                        self.end(TransportEnd::Reset);
-                        break;
-                    }
-                    Poll::Pending => {}
-                }
-            }
-            if self.poll_deadline(cx).is_ready() {
-                break;
-            }
-            if self.peer_ended {
-                if !written {
-                    return Poll::Pending;
-                }
-                self.end_of_peer();
-                break;
-            }
-            self.drained += ready!(self.poll_read(&mut scrap, cx))?;
-            if self.drained > DRAIN_LIMIT {
-                self.end(TransportEnd::Dropped);
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Ends this side of a transport of which nothing is expected any more: the client's, after the
-    /// server's, or either, if the peer's ended without a Close. Its user may keep it for long.
-    pub(super) fn shut_down(&mut self, cx: &mut Context<'_>) {
-        if !self.shut_down {
-            self.shut_down = true;
-            // It can only fail if it has ended anyway; one that would have to wait ends when it is
-            // dropped.
-            let _ = Pin::new(&mut self.transport).poll_shutdown(cx);
-        }
-    }
-
-    /// Ends the connection because nobody receives any more; the peer is told so as far as that
-    /// needs no wait.
-    pub(super) fn abandon(&mut self, cx: &mut Context<'_>) {
-        if self.closed.is_none() {
-            // If a Close was sent already, that one says it.
-            let _ = self.close(CloseCode::GOING_AWAY, "");
-            self.write_without_wait(cx);
-            self.end(TransportEnd::Dropped);
-            self.shut_down(cx);
-        }
-    }
-
     /// Reads once, or notes that the peer ended its side or how the transport ended: the count is 0
     /// then. An error is one that `Closed` has no word for.
     fn poll_read(&mut self, into: &mut [u8], cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
@@ -517,51 +424,4 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
 /// `TimedOut`: see [`Error::Io`].
 fn final_error(error: io::Error) -> Error {
     if is_timeout(&error) { io::Error::other(error).into() } else { error.into() }
-}
-
-/// One write of what is queued, and of what is behind if all of that goes along.
-fn poll_write_pieces<S: AsyncWrite>(
-    transport: Pin<&mut S>,
-    output: &WriteBuffer,
-    behind: &[u8],
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    let front = output.front();
-    if front.len() == output.len() && behind.is_empty() {
-        return transport.poll_write(cx, front);
-    }
-    if !transport.is_write_vectored() {
-        return poll_write_gathered(transport, output, cx);
-    }
-    let mut slices = [&[][..]; SLICES];
-    let mut used = output.slices(&mut slices[..SLICES - 1]);
-    let queued: usize = slices[..used].iter().map(|slice| slice.len()).sum();
-    if queued == output.len() && !behind.is_empty() {
-        slices[used] = behind;
-        used += 1;
-    }
-    let vectors = slices.map(IoSlice::new);
-    transport.poll_write_vectored(cx, &vectors[..used])
-}
-
-/// So that a header does not leave in a write of its own.
-fn poll_write_gathered<S: AsyncWrite>(
-    transport: Pin<&mut S>,
-    output: &WriteBuffer,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    let front = output.front();
-    if front.len() >= GATHERED {
-        return transport.poll_write(cx, front);
-    }
-    let mut slices = [&[][..]; SLICES];
-    let used = output.slices(&mut slices);
-    let mut gathered = [0; GATHERED];
-    let mut len = 0;
-    for slice in &slices[..used] {
-        let count = slice.len().min(GATHERED - len);
-        gathered[len..len + count].copy_from_slice(&slice[..count]);
-        len += count;
-    }
-    transport.poll_write(cx, &gathered[..len])
 }

@@ -1,0 +1,57 @@
+use crate::{WriteBuffer, transport::SLICES};
+use ::tokio::io::AsyncWrite;
+use core::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+use std::io::{self, IoSlice};
+
+/// Bytes that are put together for a transport that writes one slice at a time.
+const GATHERED: usize = 4096;
+
+/// One write of what is queued, and of what is behind if all of that goes along.
+pub(super) fn poll_write_pieces<S: AsyncWrite>(
+    transport: Pin<&mut S>,
+    output: &WriteBuffer,
+    behind: &[u8],
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let front = output.front();
+    if front.len() == output.len() && behind.is_empty() {
+        return transport.poll_write(cx, front);
+    }
+    if !transport.is_write_vectored() {
+        return poll_write_gathered(transport, output, cx);
+    }
+    let mut slices = [&[][..]; SLICES];
+    let mut used = output.slices(&mut slices[..SLICES - 1]);
+    let queued: usize = slices[..used].iter().map(|slice| slice.len()).sum();
+    if queued == output.len() && !behind.is_empty() {
+        slices[used] = behind;
+        used += 1;
+    }
+    let vectors = slices.map(IoSlice::new);
+    transport.poll_write_vectored(cx, &vectors[..used])
+}
+
+/// So that a header does not leave in a write of its own.
+fn poll_write_gathered<S: AsyncWrite>(
+    transport: Pin<&mut S>,
+    output: &WriteBuffer,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let front = output.front();
+    if front.len() >= GATHERED {
+        return transport.poll_write(cx, front);
+    }
+    let mut slices = [&[][..]; SLICES];
+    let used = output.slices(&mut slices);
+    let mut gathered = [0; GATHERED];
+    let mut len = 0;
+    for slice in &slices[..used] {
+        let count = slice.len().min(GATHERED - len);
+        gathered[len..len + count].copy_from_slice(&slice[..count]);
+        len += count;
+    }
+    transport.poll_write(cx, &gathered[..len])
+}
