@@ -284,7 +284,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// Sends a Close (RFC 6455 §7.1.2): nothing more can be sent. Messages on the way are still
     /// received; go on until `None`, or call [`wait_closed`](Self::wait_closed).
     ///
-    /// Cancel safe: the Close is queued at the first poll.
+    /// Cancel safe: the Close is queued at the first poll. After that go on with
+    /// [`flush`](Self::flush); another close is refused.
     ///
     /// # Errors
     ///

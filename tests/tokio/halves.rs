@@ -205,7 +205,7 @@ async fn two_tasks_share_a_connection_and_an_echo_is_a_forward() {
         });
         let all = async { (receives.await.unwrap(), echo.await.unwrap(), sends.await.unwrap()) };
         let (received, echoed, _sink) =
-            timeout(Duration::from_secs(120), all).await.expect("it hangs");
+            timeout(Duration::from_secs(60), all).await.expect("it hangs");
         assert!(received == expected, "{} messages", received.len());
         echoed.unwrap();
     }

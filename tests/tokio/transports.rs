@@ -14,7 +14,7 @@ use tokio::{
 
 /// Far more than it takes: so that what hangs fails.
 async fn in_time<T>(action: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(120), action).await.expect("it hangs")
+    tokio::time::timeout(Duration::from_secs(60), action).await.expect("it hangs")
 }
 
 async fn tcp() -> (TcpStream, TcpStream) {

@@ -2,8 +2,8 @@
 //! order, headers never alone, and nothing loops.
 
 use super::wire::{
-    CLIENT, EAGER, Manner, SERVER, Vectored, Wire, client_role, decode_as_peer_of, poll_once, run,
-    websocket,
+    CLIENT, EAGER, Manner, SERVER, Vectored, Wire, client_role, decode_as_peer_of, encode,
+    poll_once, run, websocket,
 };
 use sansocket::{
     Config, Error, FrameHeader, Limits, Message, Payload, PreparedMessage, Role, Server,
@@ -128,7 +128,7 @@ fn more_linked_frames_than_a_write_has_slices_leave_in_order() {
     let expected: Vec<_> =
         (0..1100).map(|number| Message::binary(vec![number as u8; 8192])).collect();
     let ways = [Vectored::All, Vectored::FirstOnly, Vectored::No];
-    for (vectored, most_writes) in ways.into_iter().zip([40, 2200, 2200]) {
+    for (vectored, most_writes) in ways.into_iter().zip([40, 2202, 2202]) {
         let wire = Wire::new();
         let limits = Limits::default().queued_output(64 << 20);
         let manner = Manner { vectored, ..EAGER };
@@ -139,13 +139,45 @@ fn more_linked_frames_than_a_write_has_slices_leave_in_order() {
         }
         assert_eq!(server.buffered_amount(), 1100 * (4 + 8192));
         assert_eq!(wire.writes(SERVER), []);
+        // It can be written through only behind all of that.
+        let borrowed = vec![9; 20_000];
+        server.try_feed(&borrowed).unwrap();
         assert!(poll_once(async { server.flush().await.unwrap() }).is_ready());
         let (bytes, writes) = (wire.take(SERVER), wire.writes(SERVER));
-        assert!(decode_as_peer_of::<Server>(&bytes).messages == expected);
+        let mut seen = decode_as_peer_of::<Server>(&bytes).messages;
+        assert!(seen.pop() == Some(Message::binary(borrowed)) && seen == expected);
         assert!(writes.len() <= most_writes, "{} writes", writes.len());
         if vectored != Vectored::FirstOnly {
             assert_no_header_alone(&bytes, &writes);
         }
+    }
+}
+
+/// The peer pings more than there is room for pongs, and a reply is written through amid that.
+#[test]
+fn a_pong_that_was_held_back_comes_after_the_frame_that_is_written_through() {
+    // The pongs that have room, and the header of the reply.
+    let queued = 32 * 127 + 4;
+    let cuts = [(queued + 1000, usize::MAX), (usize::MAX, queued + 1000), (usize::MAX, queued)];
+    for (most, room) in cuts.into_iter().chain([(usize::MAX, 5), (usize::MAX, 0)]) {
+        let wire = Wire::new();
+        wire.set_room(SERVER, 0);
+        let manner = Manner { most, ..EAGER };
+        let mut server = websocket(wire.end(SERVER, manner), Server::new(), Config::default());
+        let bytes = encode(client_role(), |client, output| {
+            (0..40).for_each(|number| client.ping(&[number; 125], output).unwrap());
+            client.send_text("hi", output).unwrap();
+        });
+        wire.put(CLIENT, &bytes);
+        assert!(matches!(poll_once(server.next()), Poll::Ready(Some(Ok(_)))));
+        wire.set_room(SERVER, room);
+        server.try_feed(&[7; 20_000]).unwrap();
+        wire.set_room(SERVER, usize::MAX);
+        assert!(poll_once(async { server.flush().await.unwrap() }).is_ready());
+        let seen = decode_as_peer_of::<Server>(&wire.take(SERVER));
+        assert_eq!(seen.messages, [Message::binary(vec![7; 20_000])], "{most}, {room}");
+        assert_eq!(seen.pongs.len(), 33, "those with room, and the last one: {most}, {room}");
+        assert_eq!(seen.pongs[32], [39; 125]);
     }
 }
 
