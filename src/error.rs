@@ -1,6 +1,6 @@
 use crate::{
-    AcceptError, Closed, HandshakeError, ProtocolError, RandomError, ReceiveError, RequestError,
-    SendError, UrlError,
+    AcceptError, Closed, HandshakeError, ProtocolError, RandomError, ReceiveError, RejectError,
+    RequestError, SendError, UrlError,
 };
 use alloc::boxed::Box;
 use std::io;
@@ -19,6 +19,9 @@ pub enum Error {
     /// The response to accept with does not fit to the request.
     #[error(transparent)]
     Accept(#[from] AcceptError),
+    /// The response to refuse with is none that can be sent; the client got status 500.
+    #[error(transparent)]
+    Reject(#[from] RejectError),
     /// The peer's part of the opening handshake failed it.
     #[error(transparent)]
     Handshake(#[from] HandshakeError),

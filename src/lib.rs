@@ -108,7 +108,7 @@ pub use {
     buffer::{ReadBuffer, WriteBuffer},
     connection::*,
     handshake::*,
-    headers::{ExtensionError, HeaderError},
+    headers::{Extension, ExtensionError, HeaderError},
     limits::Limits,
     negotiated::Negotiated,
     utf8::Text,

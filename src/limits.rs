@@ -8,6 +8,7 @@
 /// | [`message`](Self::message) | 16 MiB | fails with 1009 |
 /// | [`fragments`](Self::fragments) | 131,072 | fails with 1008 |
 /// | [`queued_output`](Self::queued_output) | 1 MiB | sending waits, or is refused |
+/// | [`handshake_line`](Self::handshake_line) | 8 KiB | the handshake fails with 414 |
 /// | [`handshake_bytes`](Self::handshake_bytes) | 16 KiB | the handshake fails (431 by a server) |
 /// | [`handshake_headers`](Self::handshake_headers) | 100 | the handshake fails (431 by a server) |
 ///
@@ -26,9 +27,14 @@ pub struct Limits {
     /// Bytes that wait to be written, above which no more data is queued. One message may exceed
     /// it; so may a few KiB of pongs and a Close.
     pub queued_output: usize,
-    /// Bytes of the peer's part of the opening handshake.
+    /// Bytes of the request line of a client, with one of its end; senders count on 8,000 (RFC 9112
+    /// §3). More than [`handshake_bytes`](Self::handshake_bytes) is as much.
+    pub handshake_line: usize,
+    /// Bytes of the peer's part of the opening handshake. Of a refusal that a client gets, this is
+    /// the head; what frames its body may take as much again.
     pub handshake_bytes: usize,
-    /// Header fields of the peer's part of the opening handshake.
+    /// Header fields of the peer's part of the opening handshake. One that is folded counts as its
+    /// lines.
     pub handshake_headers: usize,
 }
 
@@ -62,6 +68,13 @@ impl Limits {
         self
     }
 
+    /// Sets the limit of [`handshake_line`](Self::handshake_line), in bytes.
+    #[must_use]
+    pub const fn handshake_line(mut self, bytes: usize) -> Self {
+        self.handshake_line = bytes;
+        self
+    }
+
     /// Sets the limit of [`handshake_bytes`](Self::handshake_bytes).
     #[must_use]
     pub const fn handshake_bytes(mut self, bytes: usize) -> Self {
@@ -84,6 +97,7 @@ impl Default for Limits {
             message: 16 << 20,
             fragments: 1 << 17,
             queued_output: 1 << 20,
+            handshake_line: 8 << 10,
             handshake_bytes: 16 << 10,
             handshake_headers: 100,
         }

@@ -1,6 +1,7 @@
 //! What an opening handshake agreed on, and a connection starts from.
 
-use alloc::string::String;
+use crate::{Extension, ExtensionError};
+use alloc::{string::String, vec::Vec};
 
 /// The outcome of an opening handshake (RFC 6455 §4).
 ///
@@ -11,6 +12,12 @@ use alloc::string::String;
 pub struct Negotiated {
     /// The subprotocol that the server chose of those that the client offered.
     pub subprotocol: Option<String>,
+    /// The extensions that the server accepted of those that the client offered, with their
+    /// parameters, in the order in which they apply.
+    ///
+    /// [`Connection`](crate::Connection) implements none of them: see
+    /// [`Connection::new`](crate::Connection::new).
+    pub extensions: Vec<Extension>,
 }
 
 impl Negotiated {
@@ -25,5 +32,15 @@ impl Negotiated {
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         self.subprotocol = Some(name.into());
         self
+    }
+
+    /// Adds extensions, as they stand in the header: `name; parameter; parameter=value`.
+    ///
+    /// # Errors
+    ///
+    /// If they are not of this form (RFC 6455 §9.1).
+    pub fn extension(mut self, text: &str) -> Result<Self, ExtensionError> {
+        self.extensions.extend(Extension::some(text.as_bytes())?);
+        Ok(self)
     }
 }

@@ -74,10 +74,17 @@ impl<R: Role> Connection<R> {
     /// A connection whose opening handshake is done, by this crate or another.
     ///
     /// Bytes that came behind the peer's handshake belong into its read buffer.
+    ///
+    /// No extension is implemented here. Who has agreed on one by hand with
+    /// [`Accept::extension`](crate::Accept::extension) or
+    /// [`ClientRequest::extension`](crate::ClientRequest::extension) reads and writes the frames
+    /// himself, with [`FrameHeader`](crate::FrameHeader): a connection takes the bits that it
+    /// reserves for a fault of the peer (RFC 6455 §5.2). The shells offer none, and
+    /// accept none.
     #[must_use]
     pub fn new(role: R, negotiated: &Negotiated, config: Config) -> Self {
         // No extension is known yet that would change how frames are read or written.
-        let Negotiated { subprotocol: _ } = negotiated;
+        let Negotiated { subprotocol: _, extensions: _ } = negotiated;
         Self { receiver: Receiver::new(config.limits), sender: Sender::new(role, &config) }
     }
 

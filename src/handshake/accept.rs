@@ -1,6 +1,6 @@
 use super::{Request, accept_key};
 use crate::{
-    HeaderError, Negotiated, WriteBuffer,
+    Extension, ExtensionError, HeaderError, Negotiated, WriteBuffer,
     headers::{check_header, put_header},
 };
 use alloc::{borrow::Cow, boxed::Box, vec::Vec};
@@ -12,6 +12,9 @@ use thiserror::Error;
 pub struct Accept<'a> {
     /// The subprotocol to speak, one of those that the client offers.
     pub subprotocol: Option<Cow<'a, str>>,
+    /// The extensions to use, of those that the client offers, as they stand in the header:
+    /// `name; parameter; parameter=value`.
+    pub extensions: Vec<Cow<'a, str>>,
     /// More header fields, such as cookies.
     pub headers: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
@@ -23,6 +26,18 @@ pub enum AcceptError {
     /// The client did not offer this subprotocol (RFC 6455 §4.2.2).
     #[error("the client does not offer the subprotocol {0:?}")]
     SubprotocolNotOffered(Box<str>),
+    /// The client did not offer an extension of this name (RFC 6455 §9.1).
+    #[error("the client does not offer the extension {0:?}")]
+    ExtensionNotOffered(Box<str>),
+    /// An extension that is accepted twice: offers of one name are alternatives.
+    #[error("extension {0} is accepted twice")]
+    RepeatedExtension(Box<str>),
+    /// An extension that is not of its form.
+    #[error("invalid extension: {0}")]
+    InvalidExtension(#[from] ExtensionError),
+    /// An extension that the [`Connection`](crate::Connection) of a shell does not implement.
+    #[error("the extension {0} is not implemented")]
+    ExtensionNotImplemented(Box<str>),
     /// A header field that can't be sent.
     #[error(transparent)]
     Header(#[from] HeaderError),
@@ -55,6 +70,17 @@ impl<'a> Accept<'a> {
         self
     }
 
+    /// Accepts an extension, or several, with the parameters to answer with:
+    /// `name; parameter; parameter=value`.
+    ///
+    /// What they mean is not looked at here, only that the client offers an extension of this name.
+    /// The order is the one in which extensions apply.
+    #[must_use]
+    pub fn extension(mut self, text: impl Into<Cow<'a, str>>) -> Self {
+        self.extensions.push(text.into());
+        self
+    }
+
     /// Adds a header field to the [`headers`](Self::headers).
     #[must_use]
     pub fn header(mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Self {
@@ -62,11 +88,26 @@ impl<'a> Accept<'a> {
         self
     }
 
+    /// Appends the answer in HTTP/1.1 (RFC 6455 §4.2.2), or nothing if it may not be given.
     pub(super) fn write(
         &self,
         request: &Request,
         output: &mut WriteBuffer,
     ) -> Result<Negotiated, AcceptError> {
+        let negotiated = self.negotiate(request)?;
+        output.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+        put_header(output, "Upgrade", b"websocket");
+        put_header(output, "Connection", b"Upgrade");
+        put_header(output, "Sec-WebSocket-Accept", &accept_key(request.key()));
+        for (name, value) in self.fields() {
+            put_header(output, name, value.as_bytes());
+        }
+        output.extend_from_slice(b"\r\n");
+        Ok(negotiated)
+    }
+
+    /// What is agreed on with this answer, in whatever version of HTTP it is given.
+    fn negotiate(&self, request: &Request) -> Result<Negotiated, AcceptError> {
         let mut negotiated = Negotiated::new();
         if let Some(name) = self.subprotocol.as_deref() {
             if !request.subprotocols().any(|offered| offered == name) {
@@ -74,20 +115,35 @@ impl<'a> Accept<'a> {
             }
             negotiated = negotiated.subprotocol(name);
         }
+        for text in &self.extensions {
+            for extension in Extension::some(text.as_bytes())? {
+                let is_same = |other: &Extension| other.name == extension.name;
+                if !request.extensions().any(|offered| is_same(&offered)) {
+                    return Err(AcceptError::ExtensionNotOffered(extension.name.into()));
+                }
+                if negotiated.extensions.iter().any(is_same) {
+                    return Err(AcceptError::RepeatedExtension(extension.name.into()));
+                }
+                negotiated.extensions.push(extension);
+            }
+        }
         for (name, value) in &self.headers {
             check_header(name, value, &RESERVED)?;
         }
-        output.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
-        put_header(output, "Upgrade", b"websocket");
-        put_header(output, "Connection", b"Upgrade");
-        put_header(output, "Sec-WebSocket-Accept", &accept_key(request.key()));
-        if let Some(name) = &self.subprotocol {
-            put_header(output, "Sec-WebSocket-Protocol", name.as_bytes());
-        }
-        for (name, value) in &self.headers {
-            put_header(output, name, value.as_bytes());
-        }
-        output.extend_from_slice(b"\r\n");
         Ok(negotiated)
+    }
+
+    /// The header fields of the answer that do not depend on the version of HTTP.
+    fn fields(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        let subprotocol = self.subprotocol.as_deref().map(Cow::Borrowed);
+        let extensions =
+            (!self.extensions.is_empty()).then(|| Cow::Owned(self.extensions.join(", ")));
+        let own = self.headers.iter().map(|(name, value)| (&**name, Cow::Borrowed(&**value)));
+        subprotocol
+            .map(|value| ("Sec-WebSocket-Protocol", value))
+            .into_iter()
+            // One line, as an answer must not have more (RFC 6455 §11.3.2).
+            .chain(extensions.map(|value| ("Sec-WebSocket-Extensions", value)))
+            .chain(own)
     }
 }

@@ -41,6 +41,8 @@ pub struct ClientHandshake {
     expected: Expected,
     scanner: HeadScanner,
     interim_responses: u32,
+    /// Bytes of a refusal's body that are not data.
+    max_framing: usize,
     state: State,
 }
 
@@ -72,12 +74,10 @@ impl ClientHandshake {
         let key = key_of(nonce);
         request.write(&key, output)?;
         Ok(Self {
-            expected: Expected {
-                accept: accept_key(&key),
-                subprotocols: request.offered().to_vec(),
-            },
+            expected: Expected::of(request, accept_key(&key)),
             scanner: HeadScanner::new(StartLine::Status, limits),
             interim_responses: 0,
+            max_framing: limits.handshake_bytes,
             state: State::Head,
         })
     }
@@ -140,7 +140,7 @@ impl ClientHandshake {
                         101 => return self.expected.check(line.version, fields).map(Some),
                         100..=199 => self.pass_interim()?,
                         status => {
-                            let reader = RefusalReader::new(status, fields);
+                            let reader = RefusalReader::new(status, fields, self.max_framing);
                             self.state = State::Body(Box::new(reader));
                         }
                     }

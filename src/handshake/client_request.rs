@@ -1,6 +1,6 @@
 use super::{Url, accept_key::KEY_LEN, authority::Authority};
 use crate::{
-    HeaderError, WriteBuffer,
+    Extension, ExtensionError, HeaderError, WriteBuffer,
     headers::{check_header, is_token, put_header},
 };
 use alloc::{borrow::ToOwned, boxed::Box, collections::BTreeSet, string::String, vec::Vec};
@@ -26,6 +26,7 @@ pub struct ClientRequest {
     target: String,
     authorization: Option<String>,
     subprotocols: Vec<String>,
+    extensions: Vec<String>,
     headers: Vec<(String, String)>,
 }
 
@@ -45,6 +46,9 @@ pub enum RequestError {
     /// A subprotocol that is offered twice (RFC 6455 §4.1).
     #[error("subprotocol {0} is offered twice")]
     RepeatedSubprotocol(Box<str>),
+    /// An extension that is not of its form (RFC 6455 §9.1).
+    #[error("invalid extension: {0}")]
+    InvalidExtension(#[from] ExtensionError),
     /// A header field that can't be sent.
     #[error(transparent)]
     Header(#[from] HeaderError),
@@ -82,6 +86,7 @@ impl ClientRequest {
             target: target.into(),
             authorization: None,
             subprotocols: Vec::new(),
+            extensions: Vec::new(),
             headers: Vec::new(),
         }
     }
@@ -100,6 +105,17 @@ impl ClientRequest {
         self
     }
 
+    /// Offers an extension, after those offered before: `name; parameter; parameter=value`.
+    ///
+    /// Offers of one name are alternatives, the first is preferred (RFC 6455 §9.1). Only for who
+    /// implements it and reads and writes the frames himself:
+    /// [`Connection::new`](crate::Connection::new) says why.
+    #[must_use]
+    pub fn extension(mut self, text: impl Into<String>) -> Self {
+        self.extensions.push(text.into());
+        self
+    }
+
     /// Adds a header field. An `Authorization` takes the place of the one from the URL.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -107,8 +123,14 @@ impl ClientRequest {
         self
     }
 
+    /// The subprotocols that are offered.
     pub(super) fn offered(&self) -> &[String] {
         &self.subprotocols
+    }
+
+    /// The extensions that are offered, as they were given.
+    pub(super) fn offered_extensions(&self) -> &[String] {
+        &self.extensions
     }
 
     /// Appends the request (RFC 6455 §4.1), or nothing if it may not be sent.
@@ -129,6 +151,10 @@ impl ClientRequest {
         if !self.subprotocols.is_empty() {
             let list = self.subprotocols.join(", ");
             put_header(output, "Sec-WebSocket-Protocol", list.as_bytes());
+        }
+        if !self.extensions.is_empty() {
+            let list = self.extensions.join(", ");
+            put_header(output, "Sec-WebSocket-Extensions", list.as_bytes());
         }
         if let Some(value) = self.own_authorization() {
             put_header(output, "Authorization", value.as_bytes());
@@ -158,6 +184,9 @@ impl ClientRequest {
                 return Err(RequestError::RepeatedSubprotocol(name.as_str().into()));
             }
         }
+        for text in &self.extensions {
+            Extension::some(text.as_bytes())?;
+        }
         for (name, value) in &self.headers {
             check_header(name, value, &RESERVED)?;
         }
@@ -178,6 +207,7 @@ impl fmt::Debug for ClientRequest {
             .field("authority", &self.authority)
             .field("target", &self.target)
             .field("subprotocols", &self.subprotocols)
+            .field("extensions", &self.extensions)
             .field("headers", &names.collect::<Vec<_>>())
             .finish_non_exhaustive()
     }

@@ -111,6 +111,9 @@ pub enum HandshakeError {
     /// The server chose an extension that was not offered; of a long one the beginning.
     #[error("the server chose the extension \"{0}\", which was not offered")]
     ExtensionNotOffered(Box<str>),
+    /// The server chose an extension twice; of a long name the beginning.
+    #[error("the server chose the extension \"{0}\" twice")]
+    RepeatedExtension(Box<str>),
     /// The transport ended before the peer's part of the handshake did.
     #[error("the transport ended after {received} bytes of the handshake")]
     TransportEnded {
@@ -152,7 +155,8 @@ impl HandshakeError {
             | Self::TransportEnded { .. }
             | Self::WrongAccept
             | Self::SubprotocolNotOffered(_)
-            | Self::ExtensionNotOffered(_) => 502,
+            | Self::ExtensionNotOffered(_)
+            | Self::RepeatedExtension(_) => 502,
             Self::Over => 500,
             Self::OriginNotAllowed(_) => 403,
             Self::Method(_) => 405,
@@ -172,8 +176,7 @@ impl HandshakeError {
     #[must_use]
     pub fn reject(&self) -> Reject<'static> {
         let reject = match self {
-            // RFC 9110 §9.3.2: an answer to HEAD has no body.
-            Self::Method(method) if **method == *"HEAD" => Reject::new(self.status()),
+            Self::Method(method) if **method == *"HEAD" => Reject::to_head(self.status()),
             _ => Reject::new(self.status()).body(format!("{self}\n")),
         };
         match self.status() {
@@ -235,6 +238,7 @@ mod tests {
             HandshakeError::TooManyInterimResponses { limit: 8 },
             HandshakeError::SubprotocolNotOffered("x".into()),
             HandshakeError::ExtensionNotOffered("x".into()),
+            HandshakeError::RepeatedExtension("x".into()),
         ] {
             assert_eq!(error.reject().status, 502);
         }

@@ -1,16 +1,12 @@
 //! The head of an HTTP/1 message: finding its end in bytes that come in pieces, and its parts.
 
-use super::{HandshakeError, HeadPart, HttpVersion};
+use super::{HandshakeError, HeadPart, HttpVersion, error::excerpt};
 use crate::{
     Limits,
     headers::{Fields, is_token},
 };
-use alloc::vec;
+use alloc::{borrow::Cow, vec, vec::Vec};
 use core::ops::Range;
-
-/// Bytes of a request line that are accepted, with one of its end; senders can count on 8,000
-/// (RFC 9112 §3).
-const MAX_REQUEST_LINE: usize = 8 << 10;
 
 /// How the head begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +20,7 @@ pub(super) enum StartLine {
 #[derive(Debug)]
 pub(super) struct HeadScanner {
     kind: StartLine,
+    max_line: usize,
     max_bytes: usize,
     max_headers: usize,
     /// Bytes of earlier heads that count towards the limit.
@@ -40,12 +37,14 @@ pub(super) struct Head {
     pub(super) start_line: Range<usize>,
     fields: Range<usize>,
     count: usize,
+    kind: StartLine,
 }
 
 impl HeadScanner {
     pub(super) fn new(kind: StartLine, limits: &Limits) -> Self {
         Self {
             kind,
+            max_line: limits.handshake_line.min(limits.handshake_bytes),
             max_bytes: limits.handshake_bytes,
             max_headers: limits.handshake_headers,
             before: 0,
@@ -99,7 +98,7 @@ impl HeadScanner {
             None if start == end && self.kind == StartLine::Request => Ok(None),
             None => {
                 match self.kind {
-                    StartLine::Request => RequestLine::parse(&unread[start..end]).map(|_| ())?,
+                    StartLine::Request => RequestLine::parse(&unread[start..end])?.check()?,
                     StartLine::Status => StatusLine::parse(&unread[start..end]).map(|_| ())?,
                 }
                 self.start_line = Some(start..end);
@@ -109,6 +108,7 @@ impl HeadScanner {
                 start_line: line.clone(),
                 fields: line.end..at + 1,
                 count: self.header_lines,
+                kind: self.kind,
             })),
             Some(_) => {
                 self.header_lines += 1;
@@ -125,11 +125,12 @@ impl HeadScanner {
         let position = at - self.line_start;
         match self.kind {
             StartLine::Request => {
-                if position >= MAX_REQUEST_LINE {
-                    return Err(HandshakeError::RequestLineTooLong { limit: MAX_REQUEST_LINE });
-                }
                 if !matches!(byte, b' '..=b'~' | b'\r') {
                     return Err(HandshakeError::Malformed(HeadPart::RequestLine));
+                }
+                // The line has one more byte at least, of its end.
+                if position + 1 >= self.max_line {
+                    return Err(HandshakeError::RequestLineTooLong { limit: self.max_line });
                 }
             }
             StartLine::Status => {
@@ -153,8 +154,12 @@ impl Head {
         // The end of the start line stands before them.
         let lines = lines.strip_prefix(b"\r").unwrap_or(lines);
         let lines = lines.strip_prefix(b"\n").unwrap_or(lines);
+        let lines = match self.kind {
+            StartLine::Request => Cow::Borrowed(lines),
+            StartLine::Status => unfolded(lines),
+        };
         let mut fields = vec![httparse::EMPTY_HEADER; self.count];
-        let part = match httparse::parse_headers(lines, &mut fields) {
+        let part = match httparse::parse_headers(&lines, &mut fields) {
             Ok(httparse::Status::Complete((len, fields))) if len == lines.len() => {
                 return Ok(fields.iter().map(|field| (field.name, field.value)).collect());
             }
@@ -164,6 +169,22 @@ impl Head {
         };
         Err(HandshakeError::Malformed(part))
     }
+}
+
+/// A header that goes on in the next line is one with spaces instead of the line end (RFC 9112
+/// §5.2): a client may take it so, a server refuses it, since what stands before it may not.
+fn unfolded(lines: &[u8]) -> Cow<'_, [u8]> {
+    let mut changed: Option<Vec<u8>> = None;
+    for at in 1..lines.len() {
+        if let ([.., b'\n'], [b' ' | b'\t', ..]) = lines.split_at(at) {
+            let lines = changed.get_or_insert_with(|| lines.to_vec());
+            lines[at - 1] = b' ';
+            if at > 1 && lines[at - 2] == b'\r' {
+                lines[at - 2] = b' ';
+            }
+        }
+    }
+    changed.map_or(Cow::Borrowed(lines), Cow::Owned)
 }
 
 /// `GET /chat HTTP/1.1` (RFC 9112 §3).
@@ -176,6 +197,22 @@ pub(super) struct RequestLine<'a> {
 impl<'a> RequestLine<'a> {
     pub(super) fn parse(line: &'a [u8]) -> Result<Self, HandshakeError> {
         Self::parts(line).ok_or(HandshakeError::Malformed(HeadPart::RequestLine))
+    }
+
+    /// What needs no more than this line to be refused. Of the versions only the major one may do
+    /// without `GET`, so that every answer to `HEAD` knows that it is one.
+    pub(super) fn check(&self) -> Result<(), HandshakeError> {
+        if self.version.major != 1 && self.method != "HEAD" {
+            return Err(HandshakeError::HttpVersion(self.version));
+        }
+        if self.method != "GET" {
+            return Err(HandshakeError::Method(excerpt(self.method.as_bytes())));
+        }
+        // HTTP/1.0 has no Upgrade (RFC 9110 §7.8).
+        if self.version < HttpVersion::HTTP_11 {
+            return Err(HandshakeError::HttpVersion(self.version));
+        }
+        Ok(())
     }
 
     fn parts(line: &'a [u8]) -> Option<Self> {

@@ -18,6 +18,7 @@ mod client;
 mod client_request;
 mod error;
 mod head;
+mod offer;
 mod origin;
 mod refusal;
 mod reject;

@@ -306,8 +306,9 @@ mod tests {
         assert_eq!(error, HandshakeError::OriginNotAllowed("https://evil.example".into()));
         let reject = error.reject();
         assert_eq!(reject.status, 403);
-        assert!(reject.body.contains("https://evil.example"));
-        assert!(reject.body.contains("OriginPolicy"), "the text names the setting");
+        let text = core::str::from_utf8(&reject.body).unwrap();
+        assert!(text.contains("https://evil.example"));
+        assert!(text.contains("OriginPolicy"), "the text names the setting");
     }
 
     #[test]

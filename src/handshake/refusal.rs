@@ -1,4 +1,4 @@
-use super::{body::Body, request::content_length};
+use super::{body::Body, offer::content_length};
 use crate::headers::{Fields, elements};
 use alloc::vec::Vec;
 use core::fmt;
@@ -59,15 +59,24 @@ impl Refusal {
         if (300..400).contains(&self.status) { self.fields.first_text("Location") } else { None }
     }
 
-    /// What the server (401) or a proxy (407) wants to be shown: the first `WWW-Authenticate` or
-    /// `Proxy-Authenticate`.
+    /// What the server (401) or a proxy (407) wants to be shown: the first of the
+    /// [`challenges`](Self::challenges).
     #[must_use]
     pub fn challenge(&self) -> Option<&str> {
-        match self.status {
-            401 => self.fields.first_text("WWW-Authenticate"),
-            407 => self.fields.first_text("Proxy-Authenticate"),
+        self.challenges().next()
+    }
+
+    /// What the server (401) or a proxy (407) wants to be shown, one way or another: every
+    /// `WWW-Authenticate` or `Proxy-Authenticate` that is text. One of them may be a list.
+    pub fn challenges(&self) -> impl Iterator<Item = &str> {
+        let name = match self.status {
+            401 => Some("WWW-Authenticate"),
+            407 => Some("Proxy-Authenticate"),
             _ => None,
-        }
+        };
+        name.into_iter()
+            .flat_map(|name| self.fields.named(name))
+            .filter_map(|value| core::str::from_utf8(value).ok())
     }
 }
 
@@ -102,15 +111,20 @@ impl core::error::Error for Refusal {}
 pub(super) struct RefusalReader {
     refusal: Refusal,
     rest: Body,
+    /// Bytes that may still be used up, so that what frames the body is bounded too.
+    budget: usize,
     /// The body has ended, or enough of it was kept, or it can't be told where it ends.
     done: bool,
 }
 
 impl RefusalReader {
-    pub(super) fn new(status: u16, fields: Fields) -> Self {
+    /// Reads no more than [`MAX_BODY`] bytes of the body and `framing` of what stands around it.
+    pub(super) fn new(status: u16, fields: Fields, framing: usize) -> Self {
         let rest = body_of(status, &fields);
         let refusal = Refusal { status, fields, body: Vec::new(), complete: false };
-        let mut reader = Self { refusal, rest: rest.unwrap_or(Body::Sized(0)), done: false };
+        let budget = MAX_BODY.saturating_add(framing);
+        let rest_or_none = rest.unwrap_or(Body::Sized(0));
+        let mut reader = Self { refusal, rest: rest_or_none, budget, done: false };
         match rest {
             Some(_) => reader.update(),
             None => reader.done = true,
@@ -122,13 +136,14 @@ impl RefusalReader {
     pub(super) fn read(&mut self, mut input: &[u8]) -> usize {
         let len = input.len();
         while !self.done && !input.is_empty() {
-            let room = MAX_BODY - self.refusal.body.len();
+            let room = (MAX_BODY - self.refusal.body.len()).min(self.budget);
             let Ok((used, data)) = self.rest.next(input, room) else {
                 self.done = true;
                 break;
             };
             self.refusal.body.extend_from_slice(data);
             input = &input[used..];
+            self.budget -= used;
             self.update();
         }
         len - input.len()
@@ -138,7 +153,7 @@ impl RefusalReader {
         if self.rest.has_ended() {
             self.refusal.complete = true;
             self.done = true;
-        } else if self.refusal.body.len() == MAX_BODY {
+        } else if self.refusal.body.len() == MAX_BODY || self.budget == 0 {
             self.done = true;
         }
     }

@@ -23,10 +23,13 @@ pub struct Reject<'a> {
     /// The status code.
     pub status: u16,
     /// Header fields beside those that say that the connection ends, and of what length the body
-    /// is. Without a `Content-Type` among them the body is plain text.
+    /// is. Without a `Content-Type` among them the body is plain text, if it is text.
     pub headers: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     /// The body.
-    pub body: Cow<'a, str>,
+    pub body: Cow<'a, [u8]>,
+    /// It answers HEAD, so nothing is said of the body that another method would get: its length
+    /// may be left out, but must not be wrong (RFC 9110 §8.6, §9.3.2).
+    to_head: bool,
 }
 
 /// An answer that may not be given: the server's own doing.
@@ -57,7 +60,12 @@ impl<'a> Reject<'a> {
     /// Refuses with a status and no body.
     #[must_use]
     pub const fn new(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Cow::Borrowed("") }
+        Self { status, headers: Vec::new(), body: Cow::Borrowed(&[]), to_head: false }
+    }
+
+    /// The same for an answer to HEAD.
+    pub(super) fn to_head(status: u16) -> Self {
+        Self { to_head: true, ..Self::new(status) }
     }
 
     /// Adds a header field to the [`headers`](Self::headers).
@@ -67,10 +75,20 @@ impl<'a> Reject<'a> {
         self
     }
 
-    /// Sets the [`body`](Self::body).
+    /// Sets the [`body`](Self::body) to a text.
     #[must_use]
-    pub fn body(mut self, text: impl Into<Cow<'a, str>>) -> Self {
-        self.body = text.into();
+    pub fn body(self, text: impl Into<Cow<'a, str>>) -> Self {
+        self.body_bytes(match text.into() {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        })
+    }
+
+    /// Sets the [`body`](Self::body) to bytes of any kind; their `Content-Type` belongs among the
+    /// [`headers`](Self::headers).
+    #[must_use]
+    pub fn body_bytes(mut self, bytes: impl Into<Cow<'a, [u8]>>) -> Self {
+        self.body = bytes.into();
         self
     }
 
@@ -99,9 +117,9 @@ impl<'a> Reject<'a> {
         // An Upgrade has to be listed in Connection (RFC 9110 §7.8).
         let upgrade = self.has("Upgrade");
         put_header(output, "Connection", if upgrade { b"Upgrade, close" } else { b"close" });
-        if !bodiless {
+        if !bodiless && !self.to_head {
             put_header(output, "Content-Length", self.body.len().to_string().as_bytes());
-            if !self.has("Content-Type") {
+            if !self.has("Content-Type") && core::str::from_utf8(&self.body).is_ok() {
                 put_header(output, "Content-Type", b"text/plain; charset=utf-8");
             }
         }
@@ -109,7 +127,7 @@ impl<'a> Reject<'a> {
             put_header(output, name, value.as_bytes());
         }
         output.extend_from_slice(b"\r\n");
-        output.extend_from_slice(self.body.as_bytes());
+        output.extend_from_slice(&self.body);
         Ok(())
     }
 
@@ -180,6 +198,17 @@ mod tests {
         );
         let text = written(&Reject::new(426).header("upgrade", "websocket")).unwrap();
         assert!(text.contains("\r\nConnection: Upgrade, close\r\n"), "{text}");
+    }
+
+    #[test]
+    fn a_body_of_bytes_is_not_called_text() {
+        let bytes = Reject::new(403).body_bytes(&b"\xff\0"[..]);
+        let mut output = WriteBuffer::new();
+        bytes.write(&mut output).unwrap();
+        let expected: &[u8] =
+            b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 2\r\n\r\n\xff\0";
+        assert_eq!(output.front(), expected);
+        assert_eq!(Reject::new(403).body_bytes(&b"x"[..]), Reject::new(403).body("x"));
     }
 
     #[test]

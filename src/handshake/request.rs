@@ -2,13 +2,14 @@ use super::{
     Accept, AcceptError, HandshakeError, HttpVersion,
     accept_key::KEY_LEN,
     authority::{Authority, default_port},
-    error::excerpt,
+    head::RequestLine,
+    offer::{self, only},
 };
 use crate::{
-    ExtensionError, Negotiated, WriteBuffer,
-    headers::{ExtensionList, Fields, elements, is_token, lists_token},
+    Extension, Negotiated, WriteBuffer,
+    headers::{Fields, elements, lists_token},
 };
-use alloc::{boxed::Box, collections::BTreeSet};
+use alloc::boxed::Box;
 use base64::{
     Engine, alphabet,
     engine::{GeneralPurpose, GeneralPurposeConfig},
@@ -46,7 +47,7 @@ impl Request {
         version: HttpVersion,
         headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     ) -> Result<Self, HandshakeError> {
-        Self::check(method, target, version, headers.into_iter().collect())
+        Self::check(&RequestLine { method, target, version }, headers.into_iter().collect())
     }
 
     /// The method: GET always.
@@ -99,6 +100,15 @@ impl Request {
             .filter_map(|name| core::str::from_utf8(name).ok())
     }
 
+    /// The extensions that the client offers, the preferred first. One of a name may be offered
+    /// several times, as alternatives (RFC 6455 §9.1).
+    pub fn extensions(&self) -> impl Iterator<Item = Extension> {
+        self.fields
+            .named("Sec-WebSocket-Extensions")
+            .flat_map(Extension::list)
+            .filter_map(Result::ok)
+    }
+
     /// All header fields in their order. Names are as they came, in any case.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.fields.iter()
@@ -132,32 +142,16 @@ impl Request {
         &self.key
     }
 
-    /// The checks of RFC 6455 §4.2.1 and of HTTP, the more general ones first.
-    pub(super) fn check(
-        method: &str,
-        target: &str,
-        version: HttpVersion,
-        fields: Fields,
-    ) -> Result<Self, HandshakeError> {
-        if version.major != 1 {
-            return Err(HandshakeError::HttpVersion(version));
-        }
-        if method != "GET" {
-            return Err(HandshakeError::Method(excerpt(method.as_bytes())));
-        }
-        if version < HttpVersion::HTTP_11 {
-            return Err(HandshakeError::HttpVersion(version));
-        }
-        let (authority, path_start) = split_target(target)?;
+    /// The checks of RFC 6455 §4.2.1 on what HTTP/1.1 has of its own, then those on the offer.
+    pub(super) fn check(line: &RequestLine<'_>, fields: Fields) -> Result<Self, HandshakeError> {
+        line.check()?;
+        let (authority, path_start) = split_target(line.target)?;
         let named = host(&fields)?;
         let host = authority.unwrap_or(named).into();
-        no_body(&fields)?;
         upgrade(&fields)?;
-        websocket_version(&fields)?;
+        offer::check(&fields)?;
         let key = key(&fields)?;
-        subprotocols(&fields)?;
-        extensions(&fields)?;
-        Ok(Self { target: target.into(), path_start, host, key, fields })
+        Ok(Self { target: line.target.into(), path_start, host, key, fields })
     }
 
     fn path_and_query(&self) -> &str {
@@ -189,55 +183,12 @@ fn host(fields: &Fields) -> Result<&str, HandshakeError> {
     core::str::from_utf8(host).map_err(|_| HandshakeError::InvalidHost)
 }
 
-/// A body would be read as frames, or frames as a body by something in between.
-fn no_body(fields: &Fields) -> Result<(), HandshakeError> {
-    if fields.first("Transfer-Encoding").is_some() {
-        return Err(HandshakeError::TransferEncoding);
-    }
-    match content_length(fields)? {
-        None | Some(0) => Ok(()),
-        Some(len) => Err(HandshakeError::Body { len }),
-    }
-}
-
-/// One number, which may be repeated (RFC 9112 §6.3, item 5).
-pub(super) fn content_length(fields: &Fields) -> Result<Option<u64>, HandshakeError> {
-    let mut len = None;
-    for value in fields.named("Content-Length") {
-        // Every element has to be valid, so an empty one is not passed over here.
-        for element in value.split(|&byte| byte == b',') {
-            let digits = crate::headers::trim(element);
-            let number = core::str::from_utf8(digits).ok().and_then(|text| text.parse().ok());
-            let valid = digits.iter().all(u8::is_ascii_digit) && number.is_some();
-            if !valid || (len.is_some() && len != number) {
-                return Err(HandshakeError::InvalidContentLength);
-            }
-            len = number;
-        }
-    }
-    Ok(len)
-}
-
 fn upgrade(fields: &Fields) -> Result<(), HandshakeError> {
     if !lists_token(fields.named("Upgrade"), "websocket") {
         return Err(HandshakeError::NoUpgrade);
     }
     if !lists_token(fields.named("Connection"), "upgrade") {
         return Err(HandshakeError::NoConnectionUpgrade);
-    }
-    Ok(())
-}
-
-fn websocket_version(fields: &Fields) -> Result<(), HandshakeError> {
-    const NAME: &str = "Sec-WebSocket-Version";
-    // Early drafts had no such header.
-    if fields.first(NAME).is_none() {
-        return Err(HandshakeError::WebSocketVersion(None));
-    }
-    let version = only(fields, NAME)?;
-    if version != b"13" {
-        let number = core::str::from_utf8(version).ok().and_then(|text| text.parse().ok());
-        return Err(HandshakeError::WebSocketVersion(number.filter(|number| *number != 13)));
     }
     Ok(())
 }
@@ -250,46 +201,5 @@ fn key(fields: &Fields) -> Result<[u8; KEY_LEN], HandshakeError> {
     match KEY_ENCODING.decode_slice(key, &mut nonce) {
         Ok(16) => Ok(key),
         _ => Err(invalid),
-    }
-}
-
-/// Tokens, each once (RFC 6455 §4.1, item 10 of the request).
-fn subprotocols(fields: &Fields) -> Result<(), HandshakeError> {
-    let mut seen = BTreeSet::new();
-    for name in fields.named("Sec-WebSocket-Protocol").flat_map(elements) {
-        if !is_token(name) || !seen.insert(name) {
-            return Err(HandshakeError::InvalidSubprotocols);
-        }
-    }
-    if seen.is_empty() && fields.first("Sec-WebSocket-Protocol").is_some() {
-        return Err(HandshakeError::InvalidSubprotocols);
-    }
-    Ok(())
-}
-
-/// Extensions of the form of RFC 6455 §9.1. None is known here, so all are passed over.
-fn extensions(fields: &Fields) -> Result<(), HandshakeError> {
-    let mut named = false;
-    for line in fields.named("Sec-WebSocket-Extensions") {
-        let mut list = ExtensionList::new(line);
-        while list.next_extension()?.is_some() {
-            named = true;
-        }
-    }
-    if !named && fields.first("Sec-WebSocket-Extensions").is_some() {
-        return Err(ExtensionError::Empty.into());
-    }
-    Ok(())
-}
-
-/// The value of a header that has to be there once.
-pub(super) fn only<'a>(fields: &'a Fields, name: &'static str) -> Result<&'a [u8], HandshakeError> {
-    let value = fields.first(name).ok_or(HandshakeError::MissingHeader(name))?;
-    match fields.named(name).count() {
-        1 => Ok(value),
-        count => {
-            let count = u32::try_from(count).unwrap_or(u32::MAX);
-            Err(HandshakeError::RepeatedHeader { name, count })
-        }
     }
 }

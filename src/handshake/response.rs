@@ -1,7 +1,7 @@
-use super::{HandshakeError, HttpVersion, error::excerpt, request::only};
+use super::{ClientRequest, HandshakeError, HttpVersion, error::excerpt, offer::only};
 use crate::{
-    ExtensionError, Negotiated,
-    headers::{ExtensionList, Fields, lists_token},
+    Extension, ExtensionError, Negotiated,
+    headers::{Fields, lists_token},
 };
 use alloc::{string::String, vec::Vec};
 
@@ -45,11 +45,23 @@ impl Response {
 /// What the response to a request has to say.
 #[derive(Debug)]
 pub(super) struct Expected {
-    pub(super) accept: [u8; 28],
-    pub(super) subprotocols: Vec<String>,
+    accept: [u8; 28],
+    subprotocols: Vec<String>,
+    /// The names alone.
+    extensions: Vec<String>,
 }
 
 impl Expected {
+    pub(super) fn of(request: &ClientRequest, accept: [u8; 28]) -> Self {
+        let extensions = request.offered_extensions().iter();
+        let extensions = extensions.flat_map(|text| Extension::list(text.as_bytes()));
+        Self {
+            accept,
+            subprotocols: request.offered().to_vec(),
+            extensions: extensions.flatten().map(|extension| extension.name).collect(),
+        }
+    }
+
     /// The checks of RFC 6455 §4.1 on a response with status 101.
     pub(super) fn check(
         &self,
@@ -69,11 +81,8 @@ impl Expected {
         if only(&fields, "Sec-WebSocket-Accept")? != self.accept {
             return Err(HandshakeError::WrongAccept);
         }
-        if let Some(line) = fields.first("Sec-WebSocket-Extensions") {
-            let name = ExtensionList::new(line).next_extension()?.ok_or(ExtensionError::Empty)?;
-            return Err(HandshakeError::ExtensionNotOffered(excerpt(name.as_bytes())));
-        }
-        let mut negotiated = Negotiated::new();
+        let mut negotiated =
+            Negotiated { extensions: self.extensions(&fields)?, ..Default::default() };
         if fields.first("Sec-WebSocket-Protocol").is_some() {
             let name = only(&fields, "Sec-WebSocket-Protocol")?;
             let offered = self.subprotocols.iter().find(|offered| offered.as_bytes() == name);
@@ -83,5 +92,26 @@ impl Expected {
             negotiated = negotiated.subprotocol(name);
         }
         Ok(Response { negotiated, fields })
+    }
+
+    /// Of what was offered, each at most once (RFC 6455 §9.1), on one line (§11.3.2).
+    fn extensions(&self, fields: &Fields) -> Result<Vec<Extension>, HandshakeError> {
+        const NAME: &str = "Sec-WebSocket-Extensions";
+        if fields.first(NAME).is_none() {
+            return Ok(Vec::new());
+        }
+        let mut agreed: Vec<Extension> = Vec::new();
+        for extension in Extension::list(only(fields, NAME)?) {
+            let extension = extension?;
+            let name = &extension.name;
+            if !self.extensions.contains(name) {
+                return Err(HandshakeError::ExtensionNotOffered(excerpt(name.as_bytes())));
+            }
+            if agreed.iter().any(|other| other.name == *name) {
+                return Err(HandshakeError::RepeatedExtension(excerpt(name.as_bytes())));
+            }
+            agreed.push(extension);
+        }
+        if agreed.is_empty() { Err(ExtensionError::Empty.into()) } else { Ok(agreed) }
     }
 }

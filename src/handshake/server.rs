@@ -44,8 +44,9 @@ pub struct ServerHandshake {
 }
 
 impl ServerHandshake {
-    /// Waits for a request of at most [`handshake_bytes`](Limits::handshake_bytes) bytes and
-    /// [`handshake_headers`](Limits::handshake_headers) header fields.
+    /// Waits for a request within [`handshake_line`](Limits::handshake_line),
+    /// [`handshake_bytes`](Limits::handshake_bytes) and
+    /// [`handshake_headers`](Limits::handshake_headers).
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         Self { scanner: HeadScanner::new(StartLine::Request, limits), over: false }
@@ -69,12 +70,27 @@ impl ServerHandshake {
         received
     }
 
+    /// Says that the transport ended while [`receive`](Self::receive) needed more.
+    ///
+    /// This is not answered: nobody asked for anything. (If a request was refused before, the error
+    /// is that one.)
+    #[must_use]
+    pub fn receive_eof(&mut self, input: &mut ReadBuffer) -> HandshakeError {
+        match self.receive(input) {
+            Err(error) => error,
+            Ok(_) => {
+                self.over = true;
+                HandshakeError::TransportEnded { received: self.scanner.total() }
+            }
+        }
+    }
+
     fn read(&mut self, input: &mut ReadBuffer) -> Result<Option<Request>, HandshakeError> {
         let unread = input.unread();
         let Some(head) = self.scanner.scan(unread)? else { return Ok(None) };
         let line = RequestLine::parse(&unread[head.start_line.clone()])?;
         let fields = head.fields(unread)?;
-        let request = Request::check(line.method, line.target, line.version, fields)?;
+        let request = Request::check(&line, fields)?;
         input.skip(head.len());
         Ok(Some(request))
     }

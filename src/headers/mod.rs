@@ -2,10 +2,12 @@
 //!
 //! Everything here takes one pass over its input, however that is put together.
 
+mod extension;
 mod extensions;
 mod field;
 mod list;
 
+pub use extension::Extension;
 pub use extensions::ExtensionError;
 pub(crate) use extensions::ExtensionList;
 pub use field::HeaderError;

@@ -2,8 +2,8 @@
 
 use crate::{NONCE, ask, however_cut, written};
 use sansocket::{
-    ClientHandshake, ClientRequest, HandshakeError, HeadPart, HeaderError, HttpVersion, Limits,
-    ReadBuffer, Refusal, RequestError, Response, Url, WriteBuffer,
+    ClientHandshake, ClientRequest, ExtensionError, HandshakeError, HeadPart, HeaderError,
+    HttpVersion, Limits, Negotiated, ReadBuffer, Refusal, RequestError, Response, Url, WriteBuffer,
 };
 
 type Header<'a> = (&'a str, &'a str);
@@ -76,6 +76,9 @@ fn the_request() {
         Origin: https://example.com\r\n\
         Cookie: d=e\r\n\r\n",
     );
+    let offers = request.clone().extension("x; a=1").extension("x, y");
+    let text = sent(&offers).unwrap();
+    assert!(text.contains("\r\nSec-WebSocket-Extensions: x; a=1, x, y\r\n"), "{text}");
     let plain = sent(&ClientRequest::from_parts("[::1]:80", "/")).unwrap();
     assert!(plain.starts_with("GET / HTTP/1.1\r\nHost: [::1]:80\r\n"), "{plain}");
     assert!(!plain.contains("Protocol: ") && !plain.contains("Authorization"), "{plain}");
@@ -115,6 +118,15 @@ fn requests_that_may_not_be_sent() {
     let expected = RequestError::RepeatedSubprotocol("chat".into());
     assert_eq!(sent(&request().subprotocol("chat")), Err(expected));
     assert!(sent(&request().subprotocol("Chat")).is_ok());
+    for (text, expected) in [
+        ("", ExtensionError::Empty),
+        ("a b", ExtensionError::NoDelimiter { at: 2 }),
+        ("a; b=\r\nX: y", ExtensionError::NoToken { at: 5 }),
+        ("a\r\n", ExtensionError::NoDelimiter { at: 1 }),
+        ("a, b;", ExtensionError::NoToken { at: 5 }),
+    ] {
+        assert_eq!(sent(&request().extension(text)), Err(expected.into()), "{text:?}");
+    }
     for authority in ["", "a b", "h:x", "u@h", "h/", "h\r\nX: y"] {
         let expected = RequestError::InvalidAuthority(authority.into());
         assert_eq!(sent(&ClientRequest::from_parts(authority, "/")), Err(expected));
@@ -221,6 +233,22 @@ fn nothing_that_was_not_offered() {
     assert_eq!(response, Err(HandshakeError::SubprotocolNotOffered("chat".into())));
 
     let name = "Sec-WebSocket-Extensions";
+    let offers = request().extension("mux").extension("deflate; a=1, deflate");
+    let receive_of = |values: &[&str]| {
+        however_cut(&with(name, values), |pieces| ask(&offers, pieces, &Limits::default())).0
+    };
+    let response = receive_of(&["deflate; a=2;b, mux"]).unwrap();
+    let expected = Negotiated::new().extension("deflate; a=2; b, mux").unwrap();
+    assert_eq!(response.negotiated(), &expected);
+    assert_eq!(receive_of(&[]).unwrap().negotiated(), &Negotiated::new());
+    let expected = HandshakeError::ExtensionNotOffered("x".into());
+    assert_eq!(receive_of(&["mux, x"]), Err(expected));
+    let expected = HandshakeError::RepeatedExtension("deflate".into());
+    assert_eq!(receive_of(&["deflate, mux, deflate; a=1"]), Err(expected));
+    let expected = HandshakeError::RepeatedHeader { name, count: 2 };
+    assert_eq!(receive_of(&["mux", "deflate"]), Err(expected));
+    let expected = HandshakeError::InvalidExtensions(ExtensionError::NoToken { at: 4 });
+    assert_eq!(receive_of(&["mux;"]), Err(expected));
     let response = receive(&with(name, &["permessage-deflate; a=b"]));
     let expected = HandshakeError::ExtensionNotOffered("permessage-deflate".into());
     assert_eq!(response, Err(expected));
@@ -387,6 +415,77 @@ fn a_refusal_is_told_once_and_when_it_is_complete() {
     assert!(matches!(handshake.receive(&mut input), Err(HandshakeError::Refused(_))));
     assert_eq!(handshake.receive(&mut input), Err(HandshakeError::Over));
     assert_eq!(handshake.receive_eof(&mut input), HandshakeError::Over);
+}
+
+#[test]
+fn all_challenges_are_told() {
+    let several = refusal(
+        b"HTTP/1.1 401 x\r\nWWW-Authenticate: \xff\r\nWWW-Authenticate: Negotiate, Digest a=b\r\n\
+        Proxy-Authenticate: Basic\r\nwww-authenticate: Basic\r\nContent-Length: 0\r\n\r\n",
+    );
+    assert!(several.challenges().eq(["Negotiate, Digest a=b", "Basic"]));
+    assert_eq!(several.challenge(), Some("Negotiate, Digest a=b"));
+    let none = refusal(b"HTTP/1.1 403 x\r\nWWW-Authenticate: a\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(none.challenges().count(), 0);
+}
+
+#[test]
+fn what_frames_a_body_is_bounded() {
+    let limits = Limits::default().handshake_bytes(100);
+    let head = b"HTTP/1.1 500 x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for start in ["1;", "1\r", "1\r\nx", "1 ", "1\r\nx\r\n2;"] {
+        let filler = if start.ends_with('x') { "\r" } else { "\t" };
+        let bytes = [&head[..], start.as_bytes(), filler.repeat(5000).as_bytes()].concat();
+        let mut output = WriteBuffer::new();
+        let mut handshake =
+            ClientHandshake::start(&request(), NONCE, &mut output, &limits).unwrap();
+        let mut input = ReadBuffer::new();
+        let mut taken = 0;
+        for byte in bytes.chunks(1) {
+            taken += 1;
+            input.extend_from_slice(byte);
+            match handshake.receive(&mut input) {
+                Ok(None) => {}
+                Err(HandshakeError::Refused(refusal)) => {
+                    assert!(!refusal.is_complete());
+                    break;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(taken, head.len() + 4096 + 100, "{start:?}");
+        let whole = ask(&request(), [&bytes[..]], &limits).0;
+        assert!(matches!(whole, Err(HandshakeError::Refused(refusal)) if !refusal.is_complete()));
+    }
+}
+
+#[test]
+fn folded_headers_of_a_response() {
+    // RFC 9112 §5.2: a line end before white space counts as spaces, for a client.
+    let refusal =
+        refusal(b"HTTP/1.1 404 x\r\nX: a\r\n b\n\tc\r\n \r\nY:\n y\r\nContent-Length: 1\r\n\r\n z");
+    assert_eq!(refusal.header("X"), Some(&b"a   b \tc"[..]));
+    assert_eq!((refusal.header("Y"), refusal.body()), (Some(&b"y"[..]), &b" "[..]));
+    assert!(receive(&with("Sec-WebSocket-Accept", &["\r\n s3pPLMBiTxaQ9kYGzzhZRbK+xOo="])).is_ok());
+    // Before the first header it is none.
+    let response = receive(&message(&format!("{SWITCHING}\r\n x"), &HEADERS));
+    assert_eq!(response, Err(HandshakeError::Malformed(HeadPart::HeaderName)));
+    let response = receive(&with("X", &["a\r\r\n b"]));
+    assert_eq!(response, Err(HandshakeError::Malformed(HeadPart::HeaderValue)));
+}
+
+#[test]
+fn a_101_has_no_body() {
+    // What follows it is frames, whatever its head says (RFC 9112 §6.3).
+    for (name, value) in
+        [("Content-Length", "5"), ("Transfer-Encoding", "chunked"), ("Content-Length", "x")]
+    {
+        let bytes = [&with(name, &[value])[..], b"\x81\x05hello"].concat();
+        let (response, rest) =
+            however_cut(&bytes, |pieces| ask(&request(), pieces, &Limits::default()));
+        assert!(response.is_ok(), "{name}: {value}");
+        assert_eq!(rest, b"\x81\x05hello");
+    }
 }
 
 #[test]

@@ -163,19 +163,40 @@ fn odd_request_targets() {
         "/%00",
         "http://[::1",
     ];
+    let (mut accepted, mut refused) = (0, 0);
     for start in ["", "/", "http://", "ws://h", "*", "//", "http://h:"] {
         for filler in fillers {
             for count in [0, 1, 2, 500] {
                 let target = format!("{start}{}", filler.repeat(count));
-                let bytes = format!("GET {target} HTTP/1.1\r\n\r\n");
-                let error = serve([bytes.as_bytes()], &Limits::default()).0.unwrap_err();
-                assert_eq!(error.status(), 400, "{target}");
+                let bytes = format!(
+                    "GET {target} HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\
+                    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                    Sec-WebSocket-Version: 13\r\n\r\n"
+                );
+                match serve([bytes.as_bytes()], &Limits::default()).0 {
+                    Ok(request) => {
+                        accepted += 1;
+                        let request = request.expect("it is whole");
+                        let (path, query) = (request.path(), request.query());
+                        assert!(path.starts_with('/') && !path.contains('?'), "{target}: {path}");
+                        let end = query.map_or(path.to_owned(), |query| format!("{path}?{query}"));
+                        // An absolute target may have no path, for which / stands.
+                        let whole = target.ends_with(&end) || target.ends_with(&end[1..]);
+                        assert!(whole, "{target}: {end}");
+                        assert!(!request.host().is_empty(), "{target}");
+                    }
+                    Err(error) => {
+                        refused += 1;
+                        assert_eq!(error.status(), 400, "{target}");
+                    }
+                }
                 drop(Url::parse(&target));
                 drop(Url::parse(&format!("ws://{target}")));
                 drop(OriginPolicy::allow([&target]));
             }
         }
     }
+    assert!(accepted > 100 && refused > 100, "{accepted} accepted, {refused} refused");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use crate::{however_cut, serve, written};
 use sansocket::{
-    Accept, AcceptError, HandshakeError, HeadPart, HeaderError, HttpVersion, Limits, ReadBuffer,
-    Request, ServerHandshake, WriteBuffer,
+    Accept, AcceptError, ExtensionError, HandshakeError, HeadPart, HeaderError, HttpVersion,
+    Limits, Negotiated, ReadBuffer, Request, ServerHandshake, WriteBuffer,
 };
 
 type Header<'a> = (&'a str, &'a str);
@@ -261,11 +261,46 @@ fn only_get_and_only_http_1_1() {
 }
 
 #[test]
-fn an_answer_to_head_has_no_body() {
-    let error = receive(&line("HEAD / HTTP/1.1")).unwrap_err();
-    let reject = error.reject();
-    assert_eq!((reject.status, &*reject.body), (405, ""));
-    assert_eq!(reject.headers, [("Allow".into(), "GET".into())]);
+fn an_answer_to_head_has_no_body_and_tells_no_length() {
+    // Whatever else is wrong with the request (RFC 9110 §8.6, §9.3.2).
+    for rest in ["/ HTTP/1.1", "/ HTTP/1.0", "/ HTTP/2.0", "* HTTP/1.1"] {
+        let error = receive(&line(&format!("HEAD {rest}"))).unwrap_err();
+        let mut output = WriteBuffer::new();
+        error.reject().write(&mut output).unwrap();
+        let expected = "HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nAllow: GET\r\n\r\n";
+        assert_eq!(written(&output), expected, "{rest}");
+    }
+}
+
+#[test]
+fn a_request_line_that_is_refused_is_refused_at_its_end() {
+    for (first_line, status) in
+        [("POST / HTTP/1.1", 405), ("GET / HTTP/1.0", 426), ("PRI * HTTP/2.0", 505)]
+    {
+        let error = receive(format!("{first_line}\r\n").as_bytes()).unwrap_err();
+        assert_eq!(error.status(), status, "{first_line}");
+    }
+}
+
+#[test]
+fn the_transport_ends_early() {
+    let bytes = line("GET / HTTP/1.1");
+    for received in [0, 1, bytes.len() - 1] {
+        let mut handshake = ServerHandshake::new(&Limits::default());
+        let mut input = ReadBuffer::new();
+        input.extend_from_slice(&bytes[..received / 2]);
+        assert_eq!(handshake.receive(&mut input), Ok(None));
+        input.extend_from_slice(&bytes[received / 2..received]);
+        let expected = HandshakeError::TransportEnded { received };
+        assert_eq!(handshake.receive_eof(&mut input), expected);
+        assert_eq!(handshake.receive(&mut input), Err(HandshakeError::Over));
+        assert_eq!(handshake.receive_eof(&mut input), HandshakeError::Over);
+    }
+    // What was wrong before counts.
+    let mut input = ReadBuffer::new();
+    input.extend_from_slice(b"\x16");
+    let error = ServerHandshake::new(&Limits::default()).receive_eof(&mut input);
+    assert_eq!(error, HandshakeError::Malformed(HeadPart::RequestLine));
 }
 
 #[test]
@@ -408,7 +443,7 @@ fn limits_are_exact() {
     let all = bytes.len();
     let receive = |limits: Limits| however_cut(&bytes, |pieces| serve(pieces, &limits)).0;
     assert!(receive(Limits::default().handshake_bytes(all).handshake_headers(5)).is_ok());
-    for limit in [all - 1, 20, 1] {
+    for limit in [all - 1, 20] {
         let error = receive(Limits::default().handshake_bytes(limit)).unwrap_err();
         assert_eq!((error.status(), error), (431, HandshakeError::HeadTooLong { limit }));
     }
@@ -419,10 +454,18 @@ fn limits_are_exact() {
     assert!(receive(Limits::default().handshake_bytes(0)).is_err());
 
     let target = |len: usize| format!("/{}", "x".repeat(len - "GET / HTTP/1.1".len()));
-    let longest = line(&format!("GET {} HTTP/1.1", target(8191)));
-    assert_eq!(accepted(&longest).target().len(), 8191 - 13);
-    let (error, status) = refused(&line(&format!("GET {} HTTP/1.1", target(8192))));
+    let longest = line(&format!("GET {} HTTP/1.1", target(8190)));
+    assert_eq!(accepted(&longest).target().len(), 8190 - 13);
+    let too_long = line(&format!("GET {} HTTP/1.1", target(8191)));
+    let (error, status) = refused(&too_long);
     assert_eq!((error, status), (HandshakeError::RequestLineTooLong { limit: 8192 }, 414));
+    let receive = |limits: Limits| however_cut(&too_long, |pieces| serve(pieces, &limits)).0;
+    assert!(receive(Limits::default().handshake_line(8193)).is_ok());
+    // A head that would be too long by its first line alone has a line that is too long.
+    for limit in [8192, 20, 1, 0] {
+        let expected = HandshakeError::RequestLineTooLong { limit };
+        assert_eq!(receive(Limits::default().handshake_bytes(limit)), Err(expected));
+    }
 }
 
 #[test]
@@ -444,13 +487,35 @@ fn what_something_else_has_parsed_is_checked_alike() {
 
 #[test]
 fn answers_that_may_not_be_given() {
-    let request = accepted(&with("Sec-WebSocket-Protocol", &["chat, Superchat"]));
+    let offers = b"Sec-WebSocket-Protocol: chat, Superchat\r\n\
+        Sec-WebSocket-Extensions: deflate; x, foo\r\nSec-WebSocket-Extensions: deflate\r\n\r\n";
+    let bytes = line("GET / HTTP/1.1");
+    let request = accepted(&[&bytes[..bytes.len() - 2], offers].concat());
     let mut output = WriteBuffer::new();
     let mut error = |accept: &Accept<'_>| {
         let error = request.accept(accept, &mut output).expect_err("it is not allowed");
         assert!(output.is_empty(), "nothing is written");
         error
     };
+    for name in ["mux", "Deflate", "deflate-stream", "deflat"] {
+        let expected = AcceptError::ExtensionNotOffered(name.into());
+        assert_eq!(error(&Accept::new().extension(format!("{name}; x=1"))), expected);
+    }
+    for accept in [
+        Accept::new().extension("deflate").extension("foo").extension("deflate; x=1"),
+        Accept::new().extension("deflate; x=1, deflate"),
+    ] {
+        assert_eq!(error(&accept), AcceptError::RepeatedExtension("deflate".into()));
+    }
+    for (text, expected) in [
+        ("", ExtensionError::Empty),
+        (" ,", ExtensionError::Empty),
+        ("deflate; x=\r\nY: z", ExtensionError::NoToken { at: 11 }),
+        ("deflate\r\n", ExtensionError::NoDelimiter { at: 7 }),
+        ("deflate, foo bar", ExtensionError::NoDelimiter { at: 13 }),
+    ] {
+        assert_eq!(error(&Accept::new().extension(text)), expected.into(), "{text:?}");
+    }
     for name in ["", "superchat", "chat, Superchat", "cha"] {
         let expected = AcceptError::SubprotocolNotOffered(name.into());
         assert_eq!(error(&Accept::new().subprotocol(name)), expected);
@@ -487,6 +552,31 @@ fn an_answer_with_more_headers() {
     assert!(!answer.contains("Protocol: "));
 }
 
+#[test]
+fn extensions_are_offered_and_accepted() {
+    let request = accepted(&with(
+        "Sec-WebSocket-Extensions",
+        &["deflate; window=10; x, mux", "", "deflate; y=\"1\\2\", ,deflate"],
+    ));
+    let offers: Vec<_> = request.extensions().map(|offer| offer.to_string()).collect();
+    assert_eq!(offers, ["deflate; window=10; x", "mux", "deflate; y=12", "deflate"]);
+    let mut output = WriteBuffer::new();
+    let accept = Accept::new().extension("mux").extension("deflate; window=9;z");
+    let agreed = request.accept(&accept, &mut output).unwrap();
+    assert_eq!(agreed, Negotiated::new().extension("mux, deflate; window=9; z").unwrap());
+    let deflate = &agreed.extensions[1];
+    assert_eq!(deflate.name, "deflate");
+    assert_eq!(deflate.parameters, [("window".into(), Some("9".into())), ("z".into(), None)]);
+    let answer = written(&output);
+    let end = "\r\nSec-WebSocket-Extensions: mux, deflate; window=9;z\r\n\r\n";
+    assert!(answer.ends_with(end), "{answer}");
+
+    assert_eq!(accepted(&line("GET / HTTP/1.1")).extensions().count(), 0);
+    let none = Negotiated::new();
+    assert_eq!(none.extensions.capacity(), 0);
+    assert_eq!(none.extension(" "), Err(ExtensionError::Empty));
+}
+
 // What has gone wrong elsewhere.
 
 #[test]
@@ -495,7 +585,9 @@ fn old_drafts() {
     for (version, number) in [("0", 0), ("8", 8), ("12", 12), ("14", 14), ("255", 255)] {
         assert_eq!(error(&[version]), (HandshakeError::WebSocketVersion(Some(number)), 426));
     }
-    for version in ["", "013", "+13", "13, 13", "8, 13", "1 3", "13;", "256", "x"] {
+    for version in
+        ["", "013", "+13", "+8", "-8", "008", "00", "13, 13", "8, 13", "1 3", "13;", "256", "x"]
+    {
         assert_eq!(error(&[version]), (HandshakeError::WebSocketVersion(None), 426), "{version}");
     }
     assert_eq!(error(&[]), (HandshakeError::WebSocketVersion(None), 426));

@@ -1,0 +1,110 @@
+//! What a request offers, whatever the version of HTTP in which it comes.
+
+use super::HandshakeError;
+use crate::{
+    ExtensionError,
+    headers::{ExtensionList, Fields, elements, is_token},
+};
+use alloc::collections::BTreeSet;
+
+/// The checks of RFC 6455 §4.2.1 that RFC 8441 §5 leaves as they are.
+pub(super) fn check(fields: &Fields) -> Result<(), HandshakeError> {
+    no_body(fields)?;
+    websocket_version(fields)?;
+    subprotocols(fields)?;
+    extensions(fields)
+}
+
+/// A body would be read as frames, or frames as a body by something in between.
+fn no_body(fields: &Fields) -> Result<(), HandshakeError> {
+    if fields.first("Transfer-Encoding").is_some() {
+        return Err(HandshakeError::TransferEncoding);
+    }
+    match content_length(fields)? {
+        None | Some(0) => Ok(()),
+        Some(len) => Err(HandshakeError::Body { len }),
+    }
+}
+
+/// One number, which may be repeated (RFC 9112 §6.3, item 5).
+pub(super) fn content_length(fields: &Fields) -> Result<Option<u64>, HandshakeError> {
+    let mut len = None;
+    for value in fields.named("Content-Length") {
+        // Every element has to be valid, so an empty one is not passed over here.
+        for element in value.split(|&byte| byte == b',') {
+            let digits = crate::headers::trim(element);
+            let number = core::str::from_utf8(digits).ok().and_then(|text| text.parse().ok());
+            let valid = digits.iter().all(u8::is_ascii_digit) && number.is_some();
+            if !valid || (len.is_some() && len != number) {
+                return Err(HandshakeError::InvalidContentLength);
+            }
+            len = number;
+        }
+    }
+    Ok(len)
+}
+
+fn websocket_version(fields: &Fields) -> Result<(), HandshakeError> {
+    const NAME: &str = "Sec-WebSocket-Version";
+    // Early drafts had no such header.
+    if fields.first(NAME).is_none() {
+        return Err(HandshakeError::WebSocketVersion(None));
+    }
+    let version = only(fields, NAME)?;
+    if version != b"13" {
+        return Err(HandshakeError::WebSocketVersion(number(version)));
+    }
+    Ok(())
+}
+
+/// A number up to 255, without leading zeros (RFC 6455 §4.3).
+fn number(version: &[u8]) -> Option<u8> {
+    match version {
+        [b'0', _, ..] => None,
+        digits if digits.iter().all(u8::is_ascii_digit) => {
+            core::str::from_utf8(digits).ok()?.parse().ok()
+        }
+        _ => None,
+    }
+}
+
+/// Tokens, each once (RFC 6455 §4.1, item 10 of the request).
+fn subprotocols(fields: &Fields) -> Result<(), HandshakeError> {
+    let mut seen = BTreeSet::new();
+    for name in fields.named("Sec-WebSocket-Protocol").flat_map(elements) {
+        if !is_token(name) || !seen.insert(name) {
+            return Err(HandshakeError::InvalidSubprotocols);
+        }
+    }
+    if seen.is_empty() && fields.first("Sec-WebSocket-Protocol").is_some() {
+        return Err(HandshakeError::InvalidSubprotocols);
+    }
+    Ok(())
+}
+
+/// Extensions of the form of RFC 6455 §9.1, whatever they are.
+fn extensions(fields: &Fields) -> Result<(), HandshakeError> {
+    let mut named = false;
+    for line in fields.named("Sec-WebSocket-Extensions") {
+        let mut list = ExtensionList::new(line);
+        while list.next_extension()?.is_some() {
+            named = true;
+        }
+    }
+    if !named && fields.first("Sec-WebSocket-Extensions").is_some() {
+        return Err(ExtensionError::Empty.into());
+    }
+    Ok(())
+}
+
+/// The value of a header that has to be there once.
+pub(super) fn only<'a>(fields: &'a Fields, name: &'static str) -> Result<&'a [u8], HandshakeError> {
+    let value = fields.first(name).ok_or(HandshakeError::MissingHeader(name))?;
+    match fields.named(name).count() {
+        1 => Ok(value),
+        count => {
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            Err(HandshakeError::RepeatedHeader { name, count })
+        }
+    }
+}

@@ -1,0 +1,79 @@
+use super::{ExtensionError, ExtensionList};
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use core::fmt;
+
+/// An extension with its parameters, as it was offered or agreed on (RFC 6455 §9.1).
+///
+/// What the parameters mean, and which may stand beside which, is the extension's own matter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Extension {
+    /// Its registered name.
+    pub name: String,
+    /// The name of each parameter and its value, if it has one, in their order.
+    pub parameters: Vec<(String, Option<String>)>,
+}
+
+impl Extension {
+    /// The extensions of one line, up to the first that is not of its form.
+    pub(crate) fn list(value: &[u8]) -> impl Iterator<Item = Result<Self, ExtensionError>> {
+        let mut list = Some(ExtensionList::new(value));
+        core::iter::from_fn(move || {
+            let next = Self::next(list.as_mut()?).transpose();
+            if !matches!(next, Some(Ok(_))) {
+                list = None;
+            }
+            next
+        })
+    }
+
+    /// The extensions of one line, of which there has to be one at least.
+    pub(crate) fn some(value: &[u8]) -> Result<Vec<Self>, ExtensionError> {
+        let extensions = Self::list(value).collect::<Result<Vec<_>, _>>()?;
+        if extensions.is_empty() { Err(ExtensionError::Empty) } else { Ok(extensions) }
+    }
+
+    fn next(list: &mut ExtensionList<'_>) -> Result<Option<Self>, ExtensionError> {
+        let Some(name) = list.next_extension()? else { return Ok(None) };
+        let mut parameters = Vec::new();
+        while let Some((name, value)) = list.next_parameter()? {
+            parameters.push((name.to_owned(), value.map(Into::into)));
+        }
+        Ok(Some(Self { name: name.to_owned(), parameters }))
+    }
+}
+
+/// As it stands in the header.
+impl fmt::Display for Extension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        for (name, value) in &self.parameters {
+            write!(f, "; {name}")?;
+            if let Some(value) = value {
+                write!(f, "={value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    fn texts(value: &str) -> Result<Vec<String>, ExtensionError> {
+        Ok(Extension::some(value.as_bytes())?.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_list_is_read_and_shown_again() {
+        assert_eq!(texts("a").unwrap(), ["a"]);
+        assert_eq!(texts("a ;b;c = \"1\\0\",, b; b").unwrap(), ["a; b; c=10", "b; b"]);
+        assert_eq!(texts(" , "), Err(ExtensionError::Empty));
+        assert_eq!(texts("a, b c"), Err(ExtensionError::NoDelimiter { at: 5 }));
+        assert_eq!(texts("a; b="), Err(ExtensionError::NoToken { at: 5 }));
+        // It ends with the error.
+        assert_eq!(Extension::list(b"a, b c, d").count(), 2);
+    }
+}
