@@ -1,43 +1,46 @@
-//! The server's answer to an opening handshake, for the shells: all of it but the waiting.
+//! The opening handshake as both shells make it: all of it but the waiting.
 
-use crate::{Accept, AcceptError, Error, Negotiated, Reject, Request, WriteBuffer};
+use crate::{
+    Accept, AcceptError, ClientHandshake, Error, HandshakeError, Negotiated, ReadBuffer, Reject,
+    RejectError, Request, WriteBuffer,
+};
+use core::time::Duration;
 
-/// Queues what `decide` says to a request. An error has been answered too, with a refusal.
-pub(crate) fn answer<'d>(
-    request: &Request,
-    decide: impl FnOnce(&Request) -> Result<Accept<'d>, Reject<'d>>,
-    output: &mut WriteBuffer,
-) -> Result<Negotiated, Error> {
-    let answered = match decide(request) {
-        Ok(accept) => open(request, &accept, output).map_err(Error::from),
-        Err(reject) => {
-            let status = reject.status;
-            reject.write(output).map_err(Error::from).and(Err(Error::Rejected(status)))
-        }
-    };
-    answered.inspect_err(|error| {
-        if !matches!(error, Error::Rejected(_)) {
-            fail(output);
-        }
-    })
-}
+/// How long a peer has for its part of the opening handshake, by default.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-fn open(
+/// How long a refused client has at most to read the refusal and end its side.
+pub(crate) const REFUSAL_LINGER: Duration = Duration::from_secs(2);
+
+/// How long a client waits for the answer of a server that does not take its request: that may be a
+/// refusal.
+pub(crate) const UNSENT_LINGER: Duration = Duration::from_secs(1);
+
+/// Queues what opens the WebSocket. On an error the refusal of a server that failed is queued.
+pub(crate) fn accept(
     request: &Request,
     accept: &Accept<'_>,
     output: &mut WriteBuffer,
 ) -> Result<Negotiated, AcceptError> {
     // The connection that follows would not do what was agreed on, without a word.
-    if let Some(text) = accept.extensions.first() {
-        return Err(AcceptError::ExtensionNotImplemented((**text).into()));
-    }
-    request.accept(accept, output)
+    let accepted = match accept.extensions.first() {
+        Some(text) => Err(AcceptError::ExtensionNotImplemented((**text).into())),
+        None => request.accept(accept, output),
+    };
+    accepted.inspect_err(|_| fail(output))
 }
 
-/// Queues a refusal.
-pub(crate) fn refuse(reject: &Reject<'_>, output: &mut WriteBuffer) {
-    if reject.write(output).is_err() {
-        fail(output);
+/// Queues a refusal. On an error the refusal of a server that failed is queued.
+pub(crate) fn refuse(reject: &Reject<'_>, output: &mut WriteBuffer) -> Result<(), RejectError> {
+    reject.write(output).inspect_err(|_| fail(output))
+}
+
+/// Queues the refusal that answers a failed request; false if there is nothing to answer.
+pub(crate) fn refuse_for(error: &Error, output: &mut WriteBuffer) -> bool {
+    match error {
+        Error::Handshake(HandshakeError::TransportEnded { .. }) => false,
+        Error::Handshake(error) => refuse(&error.reject(), output).is_ok(),
+        _ => false,
     }
 }
 
@@ -47,14 +50,29 @@ fn fail(output: &mut WriteBuffer) {
     let _ = Reject::new(500).body("the server failed to answer\n").write(output);
 }
 
+/// What a client is told that waited for a response and got `error`: that it was refused, if so much
+/// of the response has come.
+pub(crate) fn refusal_or(
+    error: Error,
+    handshake: &mut ClientHandshake,
+    input: &mut ReadBuffer,
+) -> Error {
+    if !matches!(error, Error::Io(_) | Error::HandshakeTimeout) {
+        return error;
+    }
+    match handshake.receive_eof(input) {
+        refused @ HandshakeError::Refused(_) => refused.into(),
+        _ => error,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{HttpVersion, RejectError};
+    use crate::HttpVersion;
     use alloc::string::String;
 
-    /// What the shell's user gets, and the client.
-    fn answered(decision: Result<Accept<'_>, Reject<'_>>) -> (Result<Negotiated, Error>, String) {
+    fn request() -> Request {
         let headers = [
             ("Host", "h"),
             ("Upgrade", "websocket"),
@@ -64,47 +82,39 @@ mod tests {
             ("Sec-WebSocket-Extensions", "x"),
         ];
         let headers = headers.map(|(name, value)| (name, value.as_bytes()));
-        let request = Request::new("GET", "/", HttpVersion::HTTP_11, headers).unwrap();
-        let mut output = WriteBuffer::new();
-        let outcome = answer(&request, |_| decision, &mut output);
-        (outcome, String::from_utf8(output.front().to_vec()).unwrap())
+        Request::new("GET", "/", HttpVersion::HTTP_11, headers).unwrap()
+    }
+
+    fn sent(output: &WriteBuffer) -> String {
+        String::from_utf8(output.front().to_vec()).unwrap()
     }
 
     #[track_caller]
-    fn is_500(sent: &str) {
+    fn is_500(output: &WriteBuffer) {
+        let sent = sent(output);
         assert!(sent.starts_with("HTTP/1.1 500 "), "{sent}");
         assert!(sent.ends_with("\r\n\r\nthe server failed to answer\n"), "{sent}");
         assert_eq!(sent.matches("HTTP/1.1").count(), 1, "{sent}");
     }
 
     #[test]
-    fn what_is_decided_is_sent() {
-        let (outcome, sent) = answered(Ok(Accept::new()));
-        assert!(outcome.is_ok() && sent.starts_with("HTTP/1.1 101 "), "{sent}");
-        let (outcome, sent) = answered(Err(Reject::new(404).body("no\n")));
-        assert!(matches!(outcome, Err(Error::Rejected(404))), "{outcome:?}");
-        assert!(sent.starts_with("HTTP/1.1 404 ") && sent.ends_with("no\n"), "{sent}");
-    }
+    fn what_may_not_be_sent_is_an_error_and_a_500() {
+        let mut output = WriteBuffer::new();
+        let refused = refuse(&Reject::new(101), &mut output);
+        assert!(matches!(refused, Err(RejectError::Status { status: 101 })), "{refused:?}");
+        is_500(&output);
 
-    #[test]
-    fn what_may_not_be_sent_is_an_error() {
-        let (outcome, sent) = answered(Err(Reject::new(101)));
-        let error = outcome.unwrap_err();
-        assert!(matches!(error, Error::Reject(RejectError::Status { status: 101 })), "{error:?}");
-        is_500(&sent);
-        let (outcome, sent) = answered(Ok(Accept::new().subprotocol("y")));
-        let error = outcome.unwrap_err();
-        let expected = AcceptError::SubprotocolNotOffered("y".into());
-        assert!(matches!(&error, Error::Accept(error) if *error == expected), "{error:?}");
-        is_500(&sent);
+        let mut output = WriteBuffer::new();
+        let accepted = accept(&request(), &Accept::new().subprotocol("y"), &mut output);
+        assert_eq!(accepted, Err(AcceptError::SubprotocolNotOffered("y".into())));
+        is_500(&output);
     }
 
     #[test]
     fn no_extension_is_agreed_on_that_a_connection_would_ignore() {
-        let (outcome, sent) = answered(Ok(Accept::new().extension("x")));
-        let error = outcome.unwrap_err();
-        let expected = AcceptError::ExtensionNotImplemented("x".into());
-        assert!(matches!(&error, Error::Accept(error) if *error == expected), "{error:?}");
-        is_500(&sent);
+        let mut output = WriteBuffer::new();
+        let accepted = accept(&request(), &Accept::new().extension("x"), &mut output);
+        assert_eq!(accepted, Err(AcceptError::ExtensionNotImplemented("x".into())));
+        is_500(&output);
     }
 }

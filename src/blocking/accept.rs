@@ -1,16 +1,11 @@
-use super::transport::Timed;
-use super::{Transport, WebSocket};
+use super::exchange::Exchange;
+use super::{Opening, Transport, WebSocket};
 use crate::{
-    Accept, Config, Connection, Error, OriginPolicy, ReadBuffer, Reject, Request, Server,
-    ServerHandshake, WriteBuffer,
-    opening::{answer, refuse},
-    transport::{REFUSAL_DRAIN_LIMIT, is_timeout},
+    Accept, Config, Error, OriginPolicy, Reject, Request, Server, ServerHandshake,
+    opening::{HANDSHAKE_TIMEOUT, refuse_for},
 };
 use core::time::Duration;
-use std::{
-    io::{self, ErrorKind},
-    net::TcpStream,
-};
+use std::net::TcpStream;
 
 /// Accepts a WebSocket connection on a TCP stream, with the defaults of an [`Acceptor`].
 ///
@@ -58,7 +53,7 @@ impl Acceptor {
         Self {
             config: Config::default(),
             origin: OriginPolicy::default(),
-            handshake_timeout: Some(Duration::from_secs(10)),
+            handshake_timeout: Some(HANDSHAKE_TIMEOUT),
         }
     }
 
@@ -76,7 +71,8 @@ impl Acceptor {
         self
     }
 
-    /// Sets how long the client has for its part of the opening handshake, and to read the answer.
+    /// Sets how long the client has to send its request, and then to take the answer; `None` for
+    /// ever.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.handshake_timeout = timeout.into();
@@ -107,28 +103,55 @@ impl Acceptor {
     ///
     /// # Errors
     ///
-    /// As for [`accept`](Self::accept); [`Error::Rejected`] if `decide` refused, and
-    /// [`Error::Accept`] if what it accepted with does not fit to the request: the client gets
-    /// status 500 then.
+    /// As for [`accept`](Self::accept); [`Error::Rejected`] if `decide` refused; [`Error::Accept`] or
+    /// [`Error::Reject`] if its answer can't be sent: the client gets status 500 then.
     pub fn accept_with<'d, S: Transport>(
         &self,
         transport: S,
         decide: impl FnOnce(&Request) -> Result<Accept<'d>, Reject<'d>>,
     ) -> Result<WebSocket<S, Server>, Error> {
-        let mut exchange = Exchange::new(transport, self.handshake_timeout);
-        let answered = match self.read_request(&mut exchange) {
-            Ok(request) => answer(&request, decide, &mut exchange.output),
-            Err(Error::Handshake(error)) => {
-                refuse(&error.reject(), &mut exchange.output);
-                Err(error.into())
+        let opening = self.receive_request(transport)?;
+        match decide(opening.request()) {
+            Ok(accept) => opening.accept(&accept),
+            Err(reject) => {
+                opening.refuse(&reject)?;
+                Err(Error::Rejected(reject.status))
             }
-            Err(error) => return Err(error),
-        };
-        let negotiated = answered.inspect_err(|_| exchange.end_refused())?;
-        exchange.flush()?;
-        exchange.transport.unbound()?;
-        let connection = Connection::new(Server::new(), &negotiated, self.config);
-        Ok(WebSocket::from_parts(exchange.transport, connection, negotiated, exchange.input))
+        }
+    }
+
+    /// Waits for the client's request, and leaves open how it is answered. A request that does not
+    /// fit to RFC 6455 or comes from a wrong origin is refused at once.
+    ///
+    /// ```no_run
+    /// use sansocket::{Accept, Reject, blocking::Acceptor};
+    ///
+    /// # fn serve(stream: std::net::TcpStream) -> Result<(), sansocket::Error> {
+    /// stream.set_nodelay(true)?;
+    /// let opening = Acceptor::new().receive_request(stream)?;
+    /// println!("{:?} asks for {}", opening.transport().peer_addr(), opening.request().path());
+    /// if opening.request().path() != "/chat" {
+    ///     return opening.refuse(&Reject::new(404));
+    /// }
+    /// let websocket = opening.accept(&Accept::new())?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`accept`](Self::accept).
+    pub fn receive_request<S: Transport>(&self, transport: S) -> Result<Opening<S>, Error> {
+        let mut exchange = Exchange::new(transport, self.handshake_timeout);
+        match self.read_request(&mut exchange) {
+            Ok(request) => Ok(Opening::new(exchange, request, self.config, self.handshake_timeout)),
+            Err(error) => {
+                if refuse_for(&error, &mut exchange.output) {
+                    exchange.end_refused();
+                }
+                Err(error)
+            }
+        }
     }
 
     fn read_request<S: Transport>(&self, exchange: &mut Exchange<S>) -> Result<Request, Error> {
@@ -139,7 +162,7 @@ impl Acceptor {
                 return Ok(request);
             }
             if exchange.read()? == 0 {
-                return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
+                return Err(handshake.receive_eof(&mut exchange.input).into());
             }
         }
     }
@@ -148,59 +171,5 @@ impl Acceptor {
 impl Default for Acceptor {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// A transport during the opening handshake, of which all has to be done by one deadline.
-pub(super) struct Exchange<S> {
-    pub(super) transport: Timed<S>,
-    pub(super) input: ReadBuffer,
-    pub(super) output: WriteBuffer,
-    deadline: Option<Duration>,
-}
-
-impl<S: Transport> Exchange<S> {
-    pub(super) fn new(transport: S, timeout: Option<Duration>) -> Self {
-        Self {
-            transport: Timed::new(transport),
-            input: ReadBuffer::new(),
-            output: WriteBuffer::new(),
-            deadline: timeout,
-        }
-    }
-
-    /// Reads once; 0 at the end of the transport.
-    pub(super) fn read(&mut self) -> Result<usize, Error> {
-        let read = self.transport.read(self.input.spare(1), self.deadline);
-        let count = read.map_err(|error| self.timed_out(error))?;
-        self.input.filled(count);
-        Ok(count)
-    }
-
-    pub(super) fn flush(&mut self) -> Result<(), Error> {
-        let written = self.transport.write(&mut self.output, &mut &[][..], self.deadline, |_| {});
-        written.map_err(|error| self.timed_out(error))
-    }
-
-    /// Sends the refusal that is queued, and ends the transport so that it arrives: what the client
-    /// still sends is read and dropped, within bounds. If the client is gone already, that is no
-    /// news: why it was refused stays the error.
-    fn end_refused(&mut self) {
-        if self.flush().is_err() || self.transport.shut_down(self.deadline).is_err() {
-            return;
-        }
-        let mut scrap = [0; 4096];
-        let mut drained = 0;
-        while drained < REFUSAL_DRAIN_LIMIT {
-            match self.transport.read(&mut scrap, self.deadline) {
-                Ok(count) if count > 0 => drained += count,
-                _ => break,
-            }
-        }
-    }
-
-    fn timed_out(&self, error: io::Error) -> Error {
-        let passed = self.deadline.is_some_and(|deadline| deadline <= self.transport.now());
-        if is_timeout(&error) && passed { Error::HandshakeTimeout } else { error.into() }
     }
 }

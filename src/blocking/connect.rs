@@ -1,8 +1,10 @@
-use super::accept::Exchange;
+use super::exchange::Exchange;
 use super::{Transport, WebSocket};
 use crate::{
     Client, ClientHandshake, ClientRequest, Config, Connection, Error, Response, SystemMaskKeys,
-    Url, random::random_bytes,
+    Url,
+    opening::{HANDSHAKE_TIMEOUT, UNSENT_LINGER, refusal_or},
+    random::random_bytes,
 };
 use alloc::{string::String, vec::Vec};
 use core::time::Duration;
@@ -59,7 +61,7 @@ impl Connector {
             config: Config::default(),
             headers: Vec::new(),
             subprotocols: Vec::new(),
-            handshake_timeout: Some(Duration::from_secs(10)),
+            handshake_timeout: Some(HANDSHAKE_TIMEOUT),
         }
     }
 
@@ -140,15 +142,18 @@ impl Connector {
         let limits = &self.config.limits;
         let (nonce, keys) = (random_bytes()?, SystemMaskKeys::new()?);
         let mut handshake = ClientHandshake::start(&request, nonce, &mut exchange.output, limits)?;
-        exchange.flush()?;
-        let response = loop {
-            if let Some(response) = handshake.receive(&mut exchange.input)? {
-                break response;
-            }
-            if exchange.read()? == 0 {
-                return Err(handshake.receive_eof(&mut exchange.input).into());
+        let response = match exchange.flush() {
+            Ok(()) => read_response(&mut exchange, &mut handshake),
+            // A server may refuse before it has read all.
+            Err(error) => {
+                exchange.restart(Some(UNSENT_LINGER));
+                read_response(&mut exchange, &mut handshake).map_err(|later| {
+                    if matches!(later, Error::Handshake(_)) { later } else { error }
+                })
             }
         };
+        let response =
+            response.map_err(|error| refusal_or(error, &mut handshake, &mut exchange.input))?;
         exchange.transport.unbound()?;
         let negotiated = response.negotiated().clone();
         let connection = Connection::new(Client::new(keys), &negotiated, self.config);
@@ -190,6 +195,20 @@ impl Connector {
         match timeout.checked_sub(started.elapsed()) {
             Some(left) if !left.is_zero() => Ok(Some(left)),
             _ => Err(Error::HandshakeTimeout),
+        }
+    }
+}
+
+fn read_response<S: Transport>(
+    exchange: &mut Exchange<S>,
+    handshake: &mut ClientHandshake,
+) -> Result<Response, Error> {
+    loop {
+        if let Some(response) = handshake.receive(&mut exchange.input)? {
+            return Ok(response);
+        }
+        if exchange.read()? == 0 {
+            return Err(handshake.receive_eof(&mut exchange.input).into());
         }
     }
 }

@@ -19,7 +19,9 @@
 
 mod accept;
 mod connect;
+mod exchange;
 mod incoming;
+mod opening;
 mod outgoing;
 mod shared;
 mod split;
@@ -28,6 +30,7 @@ mod websocket;
 
 pub use accept::{Acceptor, accept};
 pub use connect::{Connector, connect};
+pub use opening::Opening;
 pub use split::{ReceiveHalf, SendHalf};
 pub use transport::{Plain, Transport};
 pub use websocket::{Replies, WebSocket};

@@ -1,8 +1,8 @@
-use super::WebSocket;
 use super::exchange::{Exchange, within};
+use super::{Opening, WebSocket};
 use crate::{
     Accept, Config, Error, OriginPolicy, Reject, Request, Server, ServerHandshake,
-    opening::{answer, refuse},
+    opening::{HANDSHAKE_TIMEOUT, refuse_for},
 };
 use ::tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -10,7 +10,6 @@ use ::tokio::{
 };
 use alloc::boxed::Box;
 use core::time::Duration;
-use std::io::{self, ErrorKind};
 
 /// Accepts a WebSocket connection on a TCP stream, with the defaults of an [`Acceptor`].
 ///
@@ -60,7 +59,7 @@ impl Acceptor {
         Self {
             config: Config::default(),
             origin: OriginPolicy::default(),
-            handshake_timeout: Some(Duration::from_secs(10)),
+            handshake_timeout: Some(HANDSHAKE_TIMEOUT),
         }
     }
 
@@ -78,7 +77,8 @@ impl Acceptor {
         self
     }
 
-    /// Sets how long the client has for its part of the opening handshake, and to read the answer.
+    /// Sets how long the client has to send its request, and then to take the answer; `None` for
+    /// ever.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.handshake_timeout = timeout.into();
@@ -111,13 +111,13 @@ impl Acceptor {
         self.accept_with(transport, |_| Ok(Accept::new())).await
     }
 
-    /// Accepts a connection that `decide`, which sees the client's request, accepts.
+    /// Accepts a connection that `decide`, which sees the client's request, accepts. A decision that
+    /// takes time is made on the [`Opening`] of [`receive_request`](Self::receive_request).
     ///
     /// # Errors
     ///
-    /// As for [`accept`](Self::accept); [`Error::Rejected`] if `decide` refused, and
-    /// [`Error::Accept`] if what it accepted with does not fit to the request: the client gets
-    /// status 500 then.
+    /// As for [`accept`](Self::accept); [`Error::Rejected`] if `decide` refused; [`Error::Accept`] or
+    /// [`Error::Reject`] if its answer can't be sent: the client gets status 500 then.
     pub async fn accept_with<'d, S>(
         &self,
         transport: S,
@@ -127,51 +127,61 @@ impl Acceptor {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         // Boxed, so that the task that goes on with the connection has no room for this in it.
-        Box::pin(self.handshake(transport, decide)).await
+        Box::pin(async move {
+            let opening = self.receive_request(transport).await?;
+            match decide(opening.request()) {
+                Ok(accept) => opening.accept(&accept).await,
+                Err(reject) => {
+                    opening.refuse(&reject).await?;
+                    Err(Error::Rejected(reject.status))
+                }
+            }
+        })
+        .await
     }
 
-    async fn handshake<'d, S>(
-        &self,
-        transport: S,
-        decide: impl FnOnce(&Request) -> Result<Accept<'d>, Reject<'d>>,
-    ) -> Result<WebSocket<S, Server>, Error>
+    /// Waits for the client's request, and leaves open how it is answered. A request that does not
+    /// fit to RFC 6455 or comes from a wrong origin is refused at once.
+    ///
+    /// ```no_run
+    /// use sansocket::{Accept, Reject, tokio::Acceptor};
+    ///
+    /// # async fn look_up(_: Option<&[u8]>) -> bool { true }
+    /// # async fn serve(stream: tokio::net::TcpStream) -> Result<(), sansocket::Error> {
+    /// stream.set_nodelay(true)?;
+    /// let opening = Acceptor::new().receive_request(stream).await?;
+    /// println!("{:?} asks for {}", opening.transport().peer_addr(), opening.request().path());
+    /// if !look_up(opening.request().header("Authorization")).await {
+    ///     let challenge = Reject::new(401).header("WWW-Authenticate", "Bearer");
+    ///     return opening.refuse(&challenge).await;
+    /// }
+    /// let websocket = opening.accept(&Accept::new()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`accept`](Self::accept).
+    pub async fn receive_request<S>(&self, transport: S) -> Result<Opening<S>, Error>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut exchange = Exchange::new(transport);
-        let answered = within(self.handshake_timeout, async {
-            let answered = match self.read_request(&mut exchange).await {
-                Ok(request) => answer(&request, decide, &mut exchange.output),
-                Err(Error::Handshake(error)) => {
-                    refuse(&error.reject(), &mut exchange.output);
-                    Err(error.into())
+        Box::pin(async move {
+            let mut exchange = Exchange::new(transport);
+            match within(self.handshake_timeout, self.read_request(&mut exchange)).await {
+                Ok(request) => {
+                    Ok(Opening::new(exchange, request, self.config, self.handshake_timeout))
                 }
-                Err(error) => return Err(error),
-            };
-            match answered {
-                Ok(negotiated) => {
-                    exchange.flush().await?;
-                    Ok(Ok(negotiated))
+                Err(error) => {
+                    if refuse_for(&error, &mut exchange.output) {
+                        exchange.end_refused().await;
+                    }
+                    Err(error)
                 }
-                Err(refused) => Ok(Err(refused)),
             }
         })
-        .await?;
-        match answered {
-            Ok(negotiated) => Ok(WebSocket::new(
-                exchange.transport,
-                Server::new(),
-                negotiated,
-                exchange.input,
-                self.config,
-            )),
-            Err(refused) => {
-                // If the client is gone already or has no time, that is no news: why it was refused
-                // stays the error.
-                let _ = within(self.handshake_timeout, exchange.end_refused()).await;
-                Err(refused)
-            }
-        }
+        .await
     }
 
     async fn read_request<S>(&self, exchange: &mut Exchange<S>) -> Result<Request, Error>
@@ -185,7 +195,7 @@ impl Acceptor {
                 return Ok(request);
             }
             if exchange.read().await? == 0 {
-                return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
+                return Err(handshake.receive_eof(&mut exchange.input).into());
             }
         }
     }

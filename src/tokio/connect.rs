@@ -2,6 +2,7 @@ use super::WebSocket;
 use super::exchange::{Exchange, within};
 use crate::{
     Client, ClientHandshake, ClientRequest, Config, Error, Response, SystemMaskKeys, Url,
+    opening::{HANDSHAKE_TIMEOUT, UNSENT_LINGER, refusal_or},
     random::random_bytes,
 };
 use ::tokio::{
@@ -65,7 +66,7 @@ impl Connector {
             config: Config::default(),
             headers: Vec::new(),
             subprotocols: Vec::new(),
-            handshake_timeout: Some(Duration::from_secs(10)),
+            handshake_timeout: Some(HANDSHAKE_TIMEOUT),
         }
     }
 
@@ -116,9 +117,11 @@ impl Connector {
             return Err(io::Error::new(ErrorKind::Unsupported, what).into());
         }
         Box::pin(within(self.handshake_timeout, async {
-            let stream = self.connect_tcp(&url).await?;
+            let started = Instant::now();
+            let stream = self.connect_tcp(&url, started).await?;
             stream.set_nodelay(true)?;
-            self.handshake(stream, &url).await
+            let left = self.handshake_timeout.map(|limit| limit.saturating_sub(started.elapsed()));
+            self.handshake(stream, &url, left).await
         }))
         .await
     }
@@ -137,13 +140,14 @@ impl Connector {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let url = Url::parse(url)?;
-        Box::pin(within(self.handshake_timeout, self.handshake(transport, &url))).await
+        Box::pin(self.handshake(transport, &url, self.handshake_timeout)).await
     }
 
     async fn handshake<S>(
         &self,
         transport: S,
         url: &Url,
+        timeout: Option<Duration>,
     ) -> Result<(WebSocket<S, Client<SystemMaskKeys>>, Response), Error>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -153,15 +157,17 @@ impl Connector {
         let limits = &self.config.limits;
         let (nonce, keys) = (random_bytes()?, SystemMaskKeys::new()?);
         let mut handshake = ClientHandshake::start(&request, nonce, &mut exchange.output, limits)?;
-        exchange.flush().await?;
-        let response = loop {
-            if let Some(response) = handshake.receive(&mut exchange.input)? {
-                break response;
-            }
-            if exchange.read().await? == 0 {
-                return Err(handshake.receive_eof(&mut exchange.input).into());
-            }
+        let started = Instant::now();
+        let left = |timeout: Duration| timeout.saturating_sub(started.elapsed());
+        let response = match within(timeout, exchange.flush()).await {
+            Ok(()) => within(timeout.map(left), read_response(&mut exchange, &mut handshake)).await,
+            // A server may refuse before it has read all.
+            Err(error) => within(Some(UNSENT_LINGER), read_response(&mut exchange, &mut handshake))
+                .await
+                .map_err(|later| if matches!(later, Error::Handshake(_)) { later } else { error }),
         };
+        let response =
+            response.map_err(|error| refusal_or(error, &mut handshake, &mut exchange.input))?;
         let negotiated = response.negotiated().clone();
         let Exchange { transport, input, .. } = exchange;
         let websocket =
@@ -174,8 +180,7 @@ impl Connector {
         self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
     }
 
-    async fn connect_tcp(&self, url: &Url) -> Result<TcpStream, Error> {
-        let started = Instant::now();
+    async fn connect_tcp(&self, url: &Url, started: Instant) -> Result<TcpStream, Error> {
         let mut failure = None;
         let addresses: Vec<_> = lookup_host((url.host(), url.port())).await?.collect();
         for (index, address) in addresses.iter().enumerate() {
@@ -198,6 +203,23 @@ impl Connector {
             Some(error) if error.kind() == ErrorKind::TimedOut => Err(Error::HandshakeTimeout),
             Some(error) => Err(error.into()),
             None => Err(io::Error::new(ErrorKind::NotFound, "the host has no address").into()),
+        }
+    }
+}
+
+async fn read_response<S>(
+    exchange: &mut Exchange<S>,
+    handshake: &mut ClientHandshake,
+) -> Result<Response, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        if let Some(response) = handshake.receive(&mut exchange.input)? {
+            return Ok(response);
+        }
+        if exchange.read().await? == 0 {
+            return Err(handshake.receive_eof(&mut exchange.input).into());
         }
     }
 }

@@ -1,4 +1,6 @@
-use crate::{Error, ReadBuffer, WriteBuffer, transport::REFUSAL_DRAIN_LIMIT};
+use crate::{
+    Error, ReadBuffer, WriteBuffer, opening::REFUSAL_LINGER, transport::REFUSAL_DRAIN_LIMIT,
+};
 use ::tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::timeout,
@@ -12,6 +14,7 @@ use core::{
 use std::io::{self, ErrorKind};
 
 /// A transport during the opening handshake.
+#[derive(Debug)]
 pub(super) struct Exchange<S> {
     pub(super) transport: S,
     pub(super) input: ReadBuffer,
@@ -44,37 +47,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
         .await
     }
 
-    pub(super) async fn flush(&mut self) -> io::Result<()> {
+    pub(super) async fn flush(&mut self) -> Result<(), Error> {
         poll_fn(|cx| {
             while !self.output.is_empty() {
                 let transport = Pin::new(&mut self.transport);
                 match ready!(transport.poll_write(cx, self.output.front()))? {
-                    0 => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
+                    0 => return Poll::Ready(Err(io::Error::from(ErrorKind::WriteZero).into())),
                     count => self.output.consume(count),
                 }
             }
-            Pin::new(&mut self.transport).poll_flush(cx)
+            Pin::new(&mut self.transport).poll_flush(cx).map_err(Error::from)
         })
         .await
     }
 
     /// Sends the refusal that is queued, and ends the transport so that it arrives: what the client
-    /// still sends is read and dropped, within bounds.
-    pub(super) async fn end_refused(&mut self) -> Result<(), Error> {
-        self.flush().await?;
-        poll_fn(|cx| Pin::new(&mut self.transport).poll_shutdown(cx)).await?;
-        let mut drained = 0;
-        poll_fn(|cx| {
-            let mut scrap = [0; 4096];
-            while drained < REFUSAL_DRAIN_LIMIT {
-                match ready!(poll_read(&mut self.transport, &mut scrap, cx))? {
-                    0 => break,
-                    count => drained += count,
+    /// still sends is read and dropped, within bounds. That the client is gone already or does not
+    /// read is no news: why it was refused is what counts.
+    pub(super) async fn end_refused(&mut self) {
+        let _ = within(Some(REFUSAL_LINGER), async {
+            self.flush().await?;
+            poll_fn(|cx| Pin::new(&mut self.transport).poll_shutdown(cx)).await?;
+            let mut drained = 0;
+            poll_fn(|cx| {
+                let mut scrap = [0; 4096];
+                while drained < REFUSAL_DRAIN_LIMIT {
+                    match ready!(poll_read(&mut self.transport, &mut scrap, cx))? {
+                        0 => break,
+                        count => drained += count,
+                    }
                 }
-            }
-            Poll::Ready(Ok(()))
+                Poll::Ready(Ok(()))
+            })
+            .await
         })
-        .await
+        .await;
     }
 }
 

@@ -42,6 +42,7 @@ mod accept;
 mod connect;
 mod exchange;
 mod incoming;
+mod opening;
 mod outgoing;
 mod replies;
 mod split;
@@ -52,6 +53,7 @@ mod websocket;
 
 pub use accept::{Acceptor, accept};
 pub use connect::{Connector, connect};
+pub use opening::Opening;
 pub use replies::Replies;
 pub use split::{ReceiveHalf, SendHalf};
 pub use websocket::WebSocket;
