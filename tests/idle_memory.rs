@@ -6,6 +6,7 @@ use core::{
     cell::Cell,
     future::Future,
 };
+use futures_util::FutureExt;
 use sansocket::{
     Client, CloseCode, Config, Error, Event, Message, Negotiated, ReadBuffer, Server,
     SystemMaskKeys,
@@ -66,8 +67,11 @@ unsafe impl GlobalAlloc for Counting {
 /// What one idle connection may hold, with its task.
 const MOST: isize = 1024;
 
-/// Reads and writes the pool of a thread keeps (16 each), of 20 KiB and 64 KiB at most.
-const POOL: isize = 16 * (20 + 64) * 1024;
+/// Pieces that the pool of a thread keeps, for reads and for writes.
+const POOLED: usize = 16;
+
+/// The most that these can be: 20 KiB for a read, 64 KiB for a write.
+const POOL: isize = POOLED as isize * (20 + 64) * 1024;
 
 type ServerSocket = WebSocket<TcpStream, Server>;
 
@@ -75,12 +79,27 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
+/// Takes all that the pool of this thread keeps, and frees it.
+fn empty_pool() {
+    let mut holders = Vec::new();
+    for _ in 0..POOLED {
+        let (mut near, far) = tokio::io::duplex(1);
+        // The start of a frame, which has to be kept; and of a reply only one byte can leave.
+        near.write_all(&[0x82]).now_or_never().unwrap().unwrap();
+        let (negotiated, input) = (Negotiated::new(), ReadBuffer::new());
+        let mut holder = WebSocket::new(far, Server::new(), negotiated, input, Config::default());
+        holder.try_feed(&[1; 10]).unwrap();
+        assert!(holder.next().now_or_never().is_none());
+        holders.push((near, holder));
+    }
+}
+
 /// A thread that accepts so many connections and runs a task for each; when it is told to, it says
-/// how many bytes it holds.
+/// how many bytes it holds without its pool, and how many that keeps.
 struct Serving {
     address: SocketAddr,
     measure: Sender<()>,
-    held: Receiver<isize>,
+    held: Receiver<(isize, isize)>,
     thread: thread::JoinHandle<()>,
 }
 
@@ -108,7 +127,9 @@ impl Serving {
                             for _ in 0..100 {
                                 tokio::task::yield_now().await;
                             }
-                            tell.send(LIVE.get()).unwrap();
+                            let before = LIVE.get();
+                            empty_pool();
+                            tell.send((LIVE.get(), before - LIVE.get())).unwrap();
                         }
                         Err(TryRecvError::Empty) => sleep(Duration::from_millis(1)).await,
                         Err(TryRecvError::Disconnected) => break,
@@ -122,7 +143,7 @@ impl Serving {
         Self { address: address.recv().unwrap(), measure, held, thread }
     }
 
-    fn held(&self) -> isize {
+    fn held(&self) -> (isize, isize) {
         self.measure.send(()).unwrap();
         self.held.recv().unwrap()
     }
@@ -148,48 +169,38 @@ fn bare(count: usize) -> isize {
         client.write_all(b"x").unwrap();
         client.read_exact(&mut [0]).unwrap();
     }
-    let held = serving.held();
+    let (held, _) = serving.held();
     drop(clients);
     serving.stop();
     held
 }
 
-/// What each of so many connections holds above a bare task, after an echo of each size; and what
-/// all of them hold that is not each's, at most.
+/// Measures what each of so many connections holds above a bare task, after an echo of each size.
 fn measure<F>(name: &str, count: usize, sizes: &[usize], serve: fn(TcpStream) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let bare = [bare(count), bare(2 * count)];
-    let per_size = |count: usize| -> Vec<isize> {
-        let serving = Serving::start(count, serve);
-        let url = format!("ws://{}/", serving.address);
-        let runtime = runtime();
-        let mut clients = Vec::new();
-        for _ in 0..count {
-            let client = runtime.block_on(Connector::new().connect(&url)).unwrap().0;
-            clients.push(client);
-        }
-        let mut held = Vec::new();
-        for &size in sizes {
-            for client in &mut clients {
-                runtime.block_on(echo(client, size));
-            }
-            held.push(serving.held());
-        }
-        drop(clients);
-        serving.stop();
-        held
-    };
-    // Of twice as many connections the difference is what those hold, and not what the thread does.
-    let [once, twice] = [per_size(count), per_size(2 * count)];
-    for (index, &size) in sizes.iter().enumerate() {
-        let each = (twice[index] - once[index] - (bare[1] - bare[0])) / count as isize;
-        let shared = once[index] - bare[0] - each * count as isize;
-        println!("{name}: {each} bytes each above a bare task after {size} B, {shared} shared");
-        assert!(each <= MOST, "{each} bytes each, {name} after {size} B");
-        assert!(shared <= POOL, "{shared} bytes of the thread, {name} after {size} B");
+    let bare = bare(count);
+    let serving = Serving::start(count, serve);
+    let url = format!("ws://{}/", serving.address);
+    let runtime = runtime();
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        let client = runtime.block_on(Connector::new().connect(&url)).unwrap().0;
+        clients.push(client);
     }
+    for &size in sizes {
+        for client in &mut clients {
+            runtime.block_on(echo(client, size));
+        }
+        let (held, pool) = serving.held();
+        let each = (held - bare) / count as isize;
+        println!("{name}: {each} bytes each above a bare task after {size} B; in the pool {pool}");
+        assert!(each <= MOST, "{each} bytes each, {name} after {size} B");
+        assert!((20 << 10..=POOL).contains(&pool), "{pool} in the pool, {name} after {size} B");
+    }
+    drop(clients);
+    serving.stop();
 }
 
 async fn echo(client: &mut WebSocket<TcpStream, Client<SystemMaskKeys>>, size: usize) {
@@ -235,20 +246,20 @@ const SIZES: [usize; 2] = [16, 16 << 10];
 
 #[test]
 fn a_connection_that_visits_holds_no_buffer() {
-    measure("receive_with", 100, &SIZES, visit);
-    measure("receive_with", 4, &[4 << 20, 16], visit);
+    measure("receive_with", 200, &SIZES, visit);
+    measure("receive_with", 10, &[4 << 20, 16], visit);
 }
 
 #[test]
 fn a_connection_that_lends_holds_no_buffer() {
-    measure("receive", 100, &SIZES, lend);
-    measure("receive", 4, &[4 << 20, 16], lend);
+    measure("receive", 200, &SIZES, lend);
+    measure("receive", 10, &[4 << 20, 16], lend);
 }
 
 #[test]
 fn a_connection_that_gives_holds_no_buffer() {
-    measure("next", 100, &SIZES, own);
-    measure("next", 4, &[4 << 20, 16], own);
+    measure("next", 200, &SIZES, own);
+    measure("next", 10, &[4 << 20, 16], own);
 }
 
 /// Its user may wait for something else than the peer.
