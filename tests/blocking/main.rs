@@ -2,6 +2,7 @@
 #![cfg(feature = "std")]
 
 mod endings;
+mod opening;
 mod reluctant;
 mod sockets;
 mod split;

@@ -144,7 +144,7 @@ fn a_refused_client_that_never_goes_is_left_and_why_stays_the_error() {
         let (accepted, ()) = tokio::join!(acceptor.accept(server), read);
         let error = accepted.unwrap_err();
         assert!(matches!(error, Error::Handshake(HandshakeError::Method(_))), "{error:?}");
-        assert_eq!(started.elapsed(), HANDSHAKE);
+        assert_eq!(started.elapsed(), 2 * SECOND);
     });
 }
 

@@ -24,7 +24,8 @@ pub(super) fn poll_write_pieces<S: AsyncWrite>(
         return poll_write_gathered(transport, output, cx);
     }
     let mut slices = [&[][..]; SLICES];
-    let mut used = output.slices(&mut slices[..SLICES - 1]);
+    let places = if behind.is_empty() { SLICES } else { SLICES - 1 };
+    let mut used = output.slices(&mut slices[..places]);
     let queued: usize = slices[..used].iter().map(|slice| slice.len()).sum();
     if queued == output.len() && !behind.is_empty() {
         slices[used] = behind;
