@@ -1,7 +1,7 @@
 //! An echo server over tokio: a task a connection.
 //!
 //! ```text
-//! cargo run --release --features tokio --example echo_tokio [ADDR] [--threads N]
+//! cargo run --release --example echo_tokio [ADDR] [--threads N]
 //! ```
 
 use sansocket::{

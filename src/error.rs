@@ -48,7 +48,8 @@ pub enum Error {
     /// What was to be sent can't be.
     #[error(transparent)]
     Send(#[from] SendError),
-    /// The connection ended without a closing handshake: messages may be lost.
+    /// The connection ended without a closing handshake: messages may be lost. Or something was to
+    /// be sent after its end, of whichever kind that was.
     #[error("the connection {0}")]
     Closed(Box<Closed>),
     /// There is nothing to mask with.

@@ -40,7 +40,11 @@ impl Deadline {
     pub(crate) fn passed(&mut self, now: Duration) -> bool {
         match *self {
             Self::Unset => return false,
-            Self::Waiting(timeout) => *self = Self::At(now.saturating_add(timeout)),
+            // Zero asks for the time.
+            Self::Waiting(timeout) => {
+                let moment = now.saturating_add(timeout).max(Duration::from_nanos(1));
+                *self = Self::At(moment);
+            }
             Self::At(moment) if moment <= now => *self = Self::Passed,
             Self::At(_) | Self::Passed => {}
         }
@@ -67,6 +71,15 @@ mod tests {
         assert!(!deadline.passed(104 * SECOND));
         assert!(deadline.passed(105 * SECOND));
         assert!(deadline.passed(105 * SECOND) && deadline.next().is_none());
+    }
+
+    #[test]
+    fn a_moment_is_never_the_zero_that_asks_for_the_time() {
+        let mut deadline = Deadline::default();
+        deadline.set(Duration::ZERO);
+        assert!(!deadline.passed(Duration::ZERO));
+        assert!(deadline.next().is_some_and(|moment| !moment.is_zero()));
+        assert!(deadline.passed(SECOND));
     }
 
     #[test]

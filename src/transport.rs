@@ -1,7 +1,8 @@
 //! What the shells have in common about transports: how their failures are understood, and how much
 //! is read and written at a time.
 
-use crate::TransportEnd;
+use crate::{TransportEnd, WriteBuffer};
+use core::time::Duration;
 use std::io::{self, ErrorKind};
 
 /// From this many bytes on, a borrowed payload is written from where it is.
@@ -13,22 +14,16 @@ pub(crate) const DRAIN_LIMIT: usize = 64 << 20;
 /// Bytes that are read and dropped after a refusal, so that the client comes to read it.
 pub(crate) const REFUSAL_DRAIN_LIMIT: usize = 1 << 20;
 
+/// Bytes that are read after the deadline for the peer's Close: it may lie in the socket since
+/// before, if this end was busy elsewhere.
+pub(crate) const LATE_LIMIT: usize = 4 << 20;
+
 /// Slices handed to one vectored write.
 pub(crate) const SLICES: usize = 64;
 
 /// Whether a transport says that nothing could be read or written now, in either of its ways.
 pub(crate) fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
-}
-
-/// How a transport has broken, if a failed write says so. The system tells a reset once: reading then
-/// meets what looks like an end in order.
-pub(crate) fn broken_by(error: &io::Error) -> Option<TransportEnd> {
-    match error.kind() {
-        ErrorKind::ConnectionReset => Some(TransportEnd::Reset),
-        ErrorKind::TimedOut => Some(TransportEnd::Timeout),
-        _ => None,
-    }
 }
 
 /// How a transport has ended that fails so; `None` for what there is no word for but the error.
@@ -41,4 +36,63 @@ pub(crate) fn end_of(error: &io::Error) -> Option<TransportEnd> {
         }
         _ => None,
     }
+}
+
+/// That writing to a transport has failed. What the peer sent before may still be there and says why,
+/// so reading goes on for a while.
+#[derive(Debug, Default)]
+pub(crate) struct Broken {
+    until: Option<Duration>,
+    /// How the transport broke, if the failure says so. The system tells a reset once: reading then
+    /// meets what looks like an end in order.
+    by: Option<TransportEnd>,
+}
+
+impl Broken {
+    /// Notes the first failure; `until` is how long to read on.
+    pub(crate) fn note(&mut self, error: &io::Error, until: Duration) {
+        if self.until.is_none() {
+            self.until = Some(until);
+            self.by = match error.kind() {
+                ErrorKind::ConnectionReset => Some(TransportEnd::Reset),
+                ErrorKind::TimedOut => Some(TransportEnd::Timeout),
+                _ => None,
+            };
+        }
+    }
+
+    pub(crate) const fn is_broken(&self) -> bool {
+        self.until.is_some()
+    }
+
+    /// Until when to read on.
+    pub(crate) const fn until(&self) -> Option<Duration> {
+        self.until
+    }
+
+    /// How the transport really ended, if reading found this.
+    pub(crate) fn how(&self, found: TransportEnd) -> TransportEnd {
+        match found {
+            TransportEnd::Eof => self.by.unwrap_or(found),
+            TransportEnd::Timeout if self.is_broken() => self.by.unwrap_or(TransportEnd::Reset),
+            _ => found,
+        }
+    }
+}
+
+/// Puts what is queued into `slices`, and behind it `behind` if all that is queued has found a place;
+/// returns how many places were used.
+pub(crate) fn gather<'a>(
+    output: &'a WriteBuffer,
+    behind: &'a [u8],
+    slices: &mut [&'a [u8]; SLICES],
+) -> usize {
+    let places = if behind.is_empty() { SLICES } else { SLICES - 1 };
+    let mut used = output.slices(&mut slices[..places]);
+    let queued: usize = slices[..used].iter().map(|slice| slice.len()).sum();
+    if queued == output.len() && !behind.is_empty() {
+        slices[used] = behind;
+        used += 1;
+    }
+    used
 }

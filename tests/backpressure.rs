@@ -260,6 +260,25 @@ fn the_payload_of_a_pong_is_that_of_its_ping() {
     }
 }
 
+/// Pongs have room of their own: they don't take that of messages.
+#[test]
+fn pongs_do_not_fill_the_queue_of_messages() {
+    let mut server = server(Config::default().limits(Limits::default().queued_output(10)));
+    for _ in 0..10 {
+        ping(&mut server, b"a ping");
+    }
+    assert_eq!(server.output.len(), 80);
+    assert_eq!(server.connection.send_binary(&[1; 8], &mut server.output), Ok(()));
+    assert_eq!(server.connection.send_binary(&[1; 8], &mut server.output), Ok(()));
+    let full = server.connection.send_binary(&[1; 8], &mut server.output);
+    assert_eq!(full, Err(SendError::QueueFull { queued: 20, limit: 10 }));
+    // A part that was written counts no more.
+    server.output.consume(79);
+    assert!(server.connection.send_binary(&[1; 8], &mut server.output).is_err());
+    server.output.consume(11);
+    assert_eq!(server.connection.send_binary(&[1; 8], &mut server.output), Ok(()));
+}
+
 /// Each of two ends only sends: nothing that one does depends on the other's reading.
 #[test]
 fn two_ends_that_flood_each_other_are_told_to_wait() {

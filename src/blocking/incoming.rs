@@ -4,7 +4,7 @@
 use crate::{
     Chunk, Closed, Error, Event, Message, Progress, ReadBuffer, ReceiveError, Receiver, Reply,
     Role, TransportEnd,
-    buffer::READ_ROOM,
+    buffer::{READ_ROOM, RETAINED},
     transport::{DRAIN_LIMIT, end_of, is_timeout},
 };
 use alloc::boxed::Box;
@@ -71,9 +71,6 @@ struct Ending {
     drained: usize,
     reported: bool,
 }
-
-/// Memory above this goes back before the next wait.
-const RETAINED: usize = 64 * 1024;
 
 pub(super) type Advance<R> =
     fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>;

@@ -8,7 +8,7 @@ use super::transport::{Patience, Timed, earliest};
 use crate::{
     CloseCode, Closed, Error, Kind, Payload, Reply, Role, SendError, Sender, State, TransportEnd,
     WriteBuffer, apply_mask,
-    transport::{WRITE_THROUGH_FROM, broken_by, is_timeout},
+    transport::{Broken, WRITE_THROUGH_FROM, is_timeout},
 };
 use alloc::{boxed::Box, sync::Arc};
 use core::time::Duration;
@@ -19,11 +19,7 @@ pub(super) struct Outgoing<S, R> {
     pub(super) sender: Sender<R>,
     pub(super) output: WriteBuffer,
     pub(super) transport: Timed<S>,
-    /// Until when to read on, after writing has failed: what the peer sent before it ended may
-    /// still be there, and says why.
-    broken_until: Option<Duration>,
-    /// How the transport broke when writing failed, if that says so.
-    broken_by: Option<TransportEnd>,
+    broken: Broken,
     closed: Option<Box<Closed>>,
     /// What the reading half of a split connection has for this side.
     board: Option<Arc<Board>>,
@@ -42,8 +38,7 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
             sender,
             output: WriteBuffer::new(),
             transport,
-            broken_until: None,
-            broken_by: None,
+            broken: Broken::default(),
             closed: None,
             board: None,
         }
@@ -151,7 +146,7 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
     /// Whether something is left to write, and can still be.
     pub(super) fn has_unwritten(&self) -> bool {
         let waits = !self.output.is_empty() || self.transport.is_unflushed();
-        waits && self.closed.is_none() && self.broken_until.is_none()
+        waits && self.closed.is_none() && !self.broken.is_broken()
     }
 
     /// Writes because there is too much to queue more. If that would block, the message is not
@@ -160,10 +155,12 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
         self.flush().map_err(|error| if error.is_would_block() { full.into() } else { error })
     }
 
-    /// Fails if the transport has ended: the way it did says more than that nothing can be sent.
+    /// Fails if the transport has ended, or can't be written any more: that says more than that
+    /// nothing can be sent.
     fn check_transport(&self) -> Result<(), Error> {
         match &self.closed {
             Some(closed) => Err(Error::Closed(closed.clone())),
+            None if self.broken.is_broken() => Err(io::Error::from(ErrorKind::BrokenPipe).into()),
             None => Ok(()),
         }
     }
@@ -174,12 +171,10 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
 
     /// Notes how the transport ended, the first time.
     pub(super) fn end(&mut self, how: TransportEnd) -> &Closed {
-        let how = match how {
-            TransportEnd::Eof => self.broken_by.unwrap_or(how),
-            _ => how,
-        };
-        let (sender, output) = (&mut self.sender, &self.output);
-        self.closed.get_or_insert_with(|| Box::new(sender.transport_ended(how, output)))
+        let is_unflushed = self.transport.is_unflushed();
+        let all_written = self.output.is_empty() && !is_unflushed && !self.broken.is_broken();
+        let how = self.broken.how(how);
+        self.closed.get_or_insert_with(|| Box::new(self.sender.ended(how, all_written)))
     }
 
     pub(super) fn close_timeout_from_now(&self) -> Duration {
@@ -191,7 +186,7 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
         if self.sender.next_deadline() == Some(Duration::ZERO) {
             self.sender.pass_deadline(self.transport.now());
         }
-        earliest(self.sender.next_deadline(), self.broken_until)
+        earliest(self.sender.next_deadline(), self.broken.until())
     }
 
     fn deadline_passed(&mut self) -> bool {
@@ -227,7 +222,7 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
                 piece = &[];
             }
             let written = self.write(&mut piece, None);
-            if written.is_err() {
+            if written.as_ref().is_err_and(is_timeout) {
                 self.output.extend_from_slice(piece);
                 // §5.5.1: nothing follows a Close that has come between.
                 if !later.is_empty() && self.sender.state() == State::Open {
@@ -250,7 +245,7 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
             None => self.board.as_ref().map(|_| STEP),
         };
         loop {
-            if self.closed.is_some() || self.broken_until.is_some() || self.is_given_up() {
+            if self.closed.is_some() || self.broken.is_broken() || self.is_given_up() {
                 return Err(ErrorKind::BrokenPipe.into());
             }
             let deadline = self.deadline();
@@ -284,10 +279,8 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
         if error.kind() == ErrorKind::TimedOut && self.deadline_passed() {
             return Err(Error::Closed(Box::new(self.end(TransportEnd::Timeout).clone())));
         }
-        if !is_timeout(&error) && self.broken_until.is_none() {
-            let timeout = self.sender.close_timeout();
-            self.broken_until = Some(self.transport.now().saturating_add(timeout));
-            self.broken_by = broken_by(&error);
+        if !is_timeout(&error) {
+            self.broken.note(&error, self.close_timeout_from_now());
         }
         Err(error.into())
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     WriteBuffer,
-    transport::{SLICES, is_timeout},
+    transport::{LATE_LIMIT, SLICES, gather, is_timeout},
 };
 use core::time::Duration;
 #[cfg(unix)]
@@ -175,6 +175,9 @@ impl From<Option<Duration>> for Patience {
 /// are this long.
 const TICK: Duration = Duration::from_millis(10);
 
+/// How long a read takes at most that is to find what is there already.
+const BRIEF: Duration = Duration::from_millis(1);
+
 #[derive(Clone, Copy, Debug)]
 enum Direction {
     Read,
@@ -191,6 +194,8 @@ pub(super) struct Timed<S> {
     write_timeout: Option<Duration>,
     /// Whether something was written that the transport itself may still hold.
     unflushed: bool,
+    /// Bytes that were read after the deadline.
+    late: usize,
 }
 
 impl<S: Transport> Timed<S> {
@@ -201,6 +206,7 @@ impl<S: Transport> Timed<S> {
             read_timeout: None,
             write_timeout: None,
             unflushed: false,
+            late: 0,
         }
     }
 
@@ -216,12 +222,26 @@ impl<S: Transport> Timed<S> {
 
     /// Reads once. Fails with `TimedOut` when the deadline has passed and not before, or when the
     /// step is over; `WouldBlock` comes from the transport itself.
+    ///
+    /// What is there already is read after the deadline too, within a bound.
     pub(super) fn read(
         &mut self,
         into: &mut [u8],
         patience: impl Into<Patience>,
     ) -> io::Result<usize> {
-        self.bounded(Direction::Read, patience.into(), |transport| transport.read(into))
+        let patience = patience.into();
+        let is_late = patience.deadline.is_some_and(|deadline| deadline <= self.now());
+        if !is_late || self.late > LATE_LIMIT {
+            return self.bounded(Direction::Read, patience, |transport| transport.read(into));
+        }
+        let brief = Patience { deadline: Some(self.now().saturating_add(BRIEF)), step: None };
+        let read = self.bounded(Direction::Read, brief, |transport| transport.read(into));
+        let count = read.map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),
+            _ => error,
+        })?;
+        self.late += count;
+        Ok(count)
     }
 
     /// Whether the transport itself may still hold something that was written to it.
@@ -273,12 +293,7 @@ impl<S: Transport> Timed<S> {
         patience: Patience,
     ) -> io::Result<usize> {
         let mut slices = [&[][..]; SLICES];
-        let mut used = output.slices(&mut slices[..SLICES - 1]);
-        let queued: usize = slices[..used].iter().map(|slice| slice.len()).sum();
-        if queued == output.len() && !behind.is_empty() {
-            slices[used] = behind;
-            used += 1;
-        }
+        let used = gather(output, behind, &mut slices);
         let vectors = slices.map(IoSlice::new);
         self.bounded(Direction::Write, patience, |transport| {
             transport.write_vectored(&vectors[..used])

@@ -10,6 +10,9 @@ mod write;
 pub use read::ReadBuffer;
 pub use write::WriteBuffer;
 
+/// Memory above this goes back once it is not needed.
+pub(crate) const RETAINED: usize = 64 * 1024;
+
 /// Room that the shells read into: small messages stay in the processor's first cache.
 #[cfg(feature = "std")]
 pub(crate) const READ_ROOM: usize = 20 * 1024;

@@ -41,7 +41,7 @@ pub(crate) fn lease_for_writes() -> Vec<u8> {
 
 /// Gives memory of a [`WriteBuffer`](super::WriteBuffer) back.
 pub(crate) fn give_back_writes(storage: Vec<u8>) {
-    if storage.capacity() <= LARGEST_WRITE {
+    if (1..=LARGEST_WRITE).contains(&storage.capacity()) {
         let _ = FOR_WRITES.try_with(|pool| pool.put(storage));
     }
 }
@@ -71,6 +71,8 @@ mod tests {
         let again = lease_for_reads();
         assert_eq!((again.as_ptr(), again.len()), (place, READ_ROOM));
 
+        give_back_writes(Vec::new());
+        FOR_WRITES.with(|pool| assert!(pool.0.borrow().is_empty(), "no memory is none to keep"));
         (0..2 * KEPT).for_each(|_| give_back_reads(alloc::vec![0; READ_ROOM]));
         (0..2 * KEPT).for_each(|_| give_back_writes(Vec::with_capacity(100)));
         give_back_reads(alloc::vec![0; READ_ROOM + 1]);

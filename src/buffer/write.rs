@@ -3,6 +3,7 @@
 //! Small pieces stand one behind the other in one run of memory, so that many frames leave in one
 //! piece; large payloads that are shared anyway are linked in between, uncopied.
 
+use super::RETAINED;
 use alloc::{collections::VecDeque, vec::Vec};
 use bytes::Bytes;
 use core::fmt;
@@ -26,9 +27,6 @@ struct Link {
     before: usize,
     bytes: Bytes,
 }
-
-/// Run memory above this is given back once all is written.
-const RETAINED: usize = 64 * 1024;
 
 impl WriteBuffer {
     /// An empty buffer that holds no memory yet.

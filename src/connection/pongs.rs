@@ -34,8 +34,14 @@ impl Pongs {
         if self.unwritten.is_empty() && self.unwritten.capacity() > 0 {
             self.unwritten = VecDeque::new();
         }
-        let waiting: u64 = self.unwritten.iter().map(|run| run.end - run.start.max(written)).sum();
-        waiting + len as u64 <= ROOM
+        self.unwritten(output) as u64 + len as u64 <= ROOM
+    }
+
+    /// Bytes of pong frames that wait in the output.
+    pub(super) fn unwritten(&self, output: &WriteBuffer) -> usize {
+        let (from, to) = (output.front_position(), output.end_position());
+        let waiting = self.unwritten.iter().filter(|run| run.end <= to);
+        waiting.map(|run| run.end.saturating_sub(run.start.max(from)) as usize).sum()
     }
 
     /// Notes that a pong was appended to the output from `start` on.

@@ -260,8 +260,14 @@ impl<R: Role> Sender<R> {
     /// left in `output` was not written: if this end's Close is in it, the end is not clean. Told
     /// more than once, the first stays.
     pub fn transport_ended(&mut self, how: TransportEnd, output: &WriteBuffer) -> Closed {
+        self.ended(how, output.is_empty())
+    }
+
+    /// As [`transport_ended`](Self::transport_ended), for a shell that knows more than its output
+    /// whether all was written.
+    pub(crate) fn ended(&mut self, how: TransportEnd, all_written: bool) -> Closed {
         self.close_deadline = Deadline::Unset;
-        self.closing.transport_ended(how, output.is_empty())
+        self.closing.transport_ended(how, all_written)
     }
 
     /// How far the closing handshake is.
@@ -314,7 +320,9 @@ impl<R: Role> Sender<R> {
 
     /// Whether there is room for more of the application's.
     pub(crate) fn check_queue(&self, output: &WriteBuffer) -> Result<(), SendError> {
-        let (queued, limit) = (output.len(), self.queued_output);
+        // Pongs have their own room beside it.
+        let queued = output.len().saturating_sub(self.pongs.unwritten(output));
+        let limit = self.queued_output;
         if queued > limit { Err(SendError::QueueFull { queued, limit }) } else { Ok(()) }
     }
 

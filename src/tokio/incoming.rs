@@ -10,6 +10,8 @@ use core::task::{Context, Poll, ready};
 pub(super) struct Incoming<R> {
     receiver: Receiver<R>,
     input: ReadBuffer,
+    /// Whether the current event was found and not yet given to the user.
+    held: bool,
     /// Whether the end was told to the user.
     reported: bool,
 }
@@ -41,7 +43,7 @@ impl<S, R> Access<S, R> for Outgoing<S, R> {
 
 impl<R: Role> Incoming<R> {
     pub(super) fn new(receiver: Receiver<R>, input: ReadBuffer) -> Self {
-        Self { receiver, input, reported: false }
+        Self { receiver, input, held: false, reported: false }
     }
 
     /// Waits for an event; `None` once the connection has ended and that has been reported.
@@ -53,6 +55,9 @@ impl<R: Role> Incoming<R> {
     ) -> Poll<Option<Result<(), Error>>> {
         if self.reported {
             return Poll::Ready(None);
+        }
+        if core::mem::take(&mut self.held) {
+            return Poll::Ready(Some(Ok(())));
         }
         loop {
             let progress = advance(&mut self.receiver, &mut self.input);
@@ -124,6 +129,9 @@ impl<R: Role> Incoming<R> {
     /// As [`poll_event`](Self::poll_event), for what is buffered already: false if there is none, or
     /// if there is something else to be told than an event.
     pub(super) fn find_buffered<S>(&mut self, outgoing: &mut Outgoing<S, R>) -> bool {
+        if core::mem::take(&mut self.held) {
+            return true;
+        }
         let progress = Receiver::advance(&mut self.receiver, &mut self.input);
         self.reply(outgoing);
         matches!(progress, Ok(Progress::Event))
@@ -133,8 +141,20 @@ impl<R: Role> Incoming<R> {
         self.receiver.event(&self.input)
     }
 
+    /// The chunk that was found, or the whole message that was held.
     pub(super) fn chunk(&self) -> Option<Chunk<'_>> {
-        self.receiver.chunk(&self.input)
+        let whole = || Some(Chunk { event: self.event()?, first: true, last: true });
+        self.receiver.chunk(&self.input).or_else(whole)
+    }
+
+    /// Whether a message was found, and not a control frame.
+    pub(super) fn found_message(&self) -> bool {
+        matches!(self.event(), Some(Event::Text(_) | Event::Binary(_)))
+    }
+
+    /// Keeps what was found for the next time.
+    pub(super) fn hold(&mut self) {
+        self.held = true;
     }
 
     fn reply<S>(&mut self, outgoing: &mut Outgoing<S, R>) {

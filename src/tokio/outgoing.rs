@@ -10,15 +10,15 @@ use super::timer::Timer;
 use crate::{
     CloseCode, Closed, Error, Kind, Payload, ReadBuffer, Role, SendError, Sender, State,
     TransportEnd, WriteBuffer,
+    buffer::RETAINED,
     buffer::pool,
-    transport::{WRITE_THROUGH_FROM, broken_by, end_of, is_timeout},
+    transport::{Broken, LATE_LIMIT, WRITE_THROUGH_FROM, end_of, is_timeout},
 };
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use alloc::boxed::Box;
 use core::{
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 use std::io::{self, ErrorKind};
 
@@ -38,11 +38,10 @@ pub(super) struct Outgoing<S, R> {
     drained: usize,
     /// Bytes that were read after the deadline.
     late: usize,
-    /// Until when to read on, after writing has failed: what the peer sent before it ended may
-    /// still be there, and says why.
-    broken_until: Option<Duration>,
-    /// How the transport broke when writing failed, if that says so.
-    broken_by: Option<TransportEnd>,
+    /// Whether reading after the deadline found nothing once. A runtime that is to be fair to other
+    /// tasks may say so too.
+    late_pending: bool,
+    broken: Broken,
     closed: Option<Box<Closed>>,
 }
 
@@ -53,13 +52,6 @@ pub(super) struct Progress {
     state: State,
     is_broken: bool,
 }
-
-/// Memory for reads above this goes back before the next wait.
-const RETAINED: usize = 64 * 1024;
-
-/// Bytes that are read after the deadline for the peer's Close: it may lie in the socket since
-/// before, if this end was busy elsewhere.
-const LATE_LIMIT: usize = 4 << 20;
 
 impl<S, R: Role> Outgoing<S, R> {
     pub(super) fn new(transport: S, sender: Sender<R>) -> Self {
@@ -73,8 +65,8 @@ impl<S, R: Role> Outgoing<S, R> {
             peer_ended: false,
             drained: 0,
             late: 0,
-            broken_until: None,
-            broken_by: None,
+            late_pending: false,
+            broken: Broken::default(),
             closed: None,
         }
     }
@@ -85,7 +77,7 @@ impl<S, R: Role> Outgoing<S, R> {
 
     /// Whether writing has failed, or the transport has ended.
     pub(super) fn is_broken(&self) -> bool {
-        self.broken_until.is_some() || self.closed.is_some()
+        self.broken.is_broken() || self.closed.is_some()
     }
 
     /// Queues a Close.
@@ -94,24 +86,23 @@ impl<S, R: Role> Outgoing<S, R> {
         Ok(self.sender.close(code, reason, &mut self.output)?)
     }
 
-    /// Fails if the transport has ended: the way it did says more than that nothing can be sent.
+    /// Fails if the transport has ended, or can't be written any more: that says more than that
+    /// nothing can be sent.
     fn check_transport(&self) -> Result<(), Error> {
         match &self.closed {
             Some(closed) => Err(Error::Closed(closed.clone())),
+            None if self.broken.is_broken() => Err(io::Error::from(ErrorKind::BrokenPipe).into()),
             None => Ok(()),
         }
     }
 
     /// A failure to write, for the user. Reading goes on for a while.
     fn failed(&mut self, error: io::Error) -> Error {
-        if let Err(closed) = self.check_transport() {
-            return closed;
+        if let Err(known) = self.check_transport() {
+            return known;
         }
-        if self.broken_until.is_none() {
-            let until = self.timer.now().saturating_add(self.sender.close_timeout());
-            self.broken_until = Some(until);
-            self.broken_by = broken_by(&error);
-        }
+        let until = self.timer.now().saturating_add(self.sender.close_timeout());
+        self.broken.note(&error, until);
         final_error(error)
     }
 
@@ -271,17 +262,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
             let _ = input.lease(pool::lease_for_reads());
         }
         let Poll::Ready(outcome) = self.poll_read(input.spare(1), cx) else {
-            if is_late {
+            if is_late && self.late_pending {
                 self.end(TransportEnd::Timeout);
                 return Poll::Ready(Ok(()));
+            }
+            if is_late {
+                self.late_pending = true;
+                cx.waker().wake_by_ref();
             }
             self.give_back(input);
             return Poll::Pending;
         };
         let count = outcome?;
         input.filled(count);
+        self.late_pending = false;
         if self.peer_ended {
-            self.end_of_peer();
+            self.end(TransportEnd::Eof);
         } else if is_late {
             self.late += count;
             if self.late > LATE_LIMIT {
@@ -372,10 +368,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
                     self.queue_rest(piece, later);
                     return Ok(());
                 }
-                Poll::Ready(Err(error)) => {
-                    self.queue_rest(piece, later);
-                    return Err(self.failed(error));
-                }
+                Poll::Ready(Err(error)) => return Err(self.failed(error)),
             }
         }
     }
@@ -410,9 +403,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
 
     /// Writes what is queued, behind a Close with 1000 if none was sent.
     pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.closed.is_some() {
+        if self.closed.as_ref().is_some_and(|closed| closed.clean) {
             return Poll::Ready(Ok(()));
         }
+        self.check_transport()?;
         if self.sender.state() == State::Open {
             self.close(CloseCode::NORMAL, "")?;
         }

@@ -21,7 +21,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Replies<'_, S, R> {
         self.0.try_feed(payload.into(), &mut Context::from_waker(Waker::noop()))
     }
 
-    /// As [`WebSocket::feed`](super::WebSocket::feed).
+    /// As [`WebSocket::feed`](super::WebSocket::feed), and as cancel safe.
     ///
     /// # Errors
     ///
@@ -31,7 +31,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Replies<'_, S, R> {
         poll_fn(|cx| self.0.poll_feed(payload, cx)).await
     }
 
-    /// As [`WebSocket::flush`](super::WebSocket::flush).
+    /// As [`WebSocket::flush`](super::WebSocket::flush). Cancel safe.
     ///
     /// # Errors
     ///
@@ -40,7 +40,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Replies<'_, S, R> {
         poll_fn(|cx| self.0.poll_flush(cx)).await
     }
 
-    /// As [`WebSocket::send`](super::WebSocket::send).
+    /// As [`WebSocket::send`](super::WebSocket::send): if its future is dropped, either all of the
+    /// message is sent later or nothing of it.
     ///
     /// # Errors
     ///
@@ -50,7 +51,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Replies<'_, S, R> {
         self.flush().await
     }
 
-    /// As [`WebSocket::ping`](super::WebSocket::ping).
+    /// As [`WebSocket::ping`](super::WebSocket::ping): if its future is dropped, the ping is sent
+    /// later or not at all.
     ///
     /// # Errors
     ///
@@ -60,7 +62,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Replies<'_, S, R> {
         self.flush().await
     }
 
-    /// As [`WebSocket::close`](super::WebSocket::close).
+    /// As [`WebSocket::close`](super::WebSocket::close). Cancel safe: the Close is queued at the
+    /// first poll.
     ///
     /// # Errors
     ///

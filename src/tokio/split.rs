@@ -6,7 +6,6 @@ use super::outgoing::Outgoing;
 use super::wakers::{Half, Wakers};
 use crate::{
     Chunk, CloseCode, Closed, Error, Event, Message, Negotiated, Payload, Receiver, Role, State,
-    TransportEnd,
 };
 use ::tokio::io::{AsyncRead, AsyncWrite};
 use alloc::{boxed::Box, sync::Arc};
@@ -25,8 +24,8 @@ mod model;
 
 /// The receiving half of a connection: see [`WebSocket::split`](super::WebSocket::split).
 ///
-/// What the other half has queued is written, pings are answered and the closing handshake is
-/// finished while this waits. Dropping it ends the connection, as nobody answers the peer any more:
+/// Before this waits, what the other half has queued is written; while it waits, pings are answered
+/// and the closing handshake is finished. Dropping it ends the connection, as nobody answers the peer any more:
 /// a Close with [`CloseCode::GOING_AWAY`] is sent if that needs no wait, and the other half fails
 /// with [`Error::Closed`] from then on.
 #[derive(Debug)]
@@ -98,18 +97,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> ReceiveHalf<S, R> {
             Ok(()) => self.incoming.chunk().map(Ok),
             Err(error) => Some(Err(error)),
         }
-    }
-
-    /// As [`WebSocket::wait_closed`](super::WebSocket::wait_closed). Cancel safe.
-    pub async fn wait_closed(&mut self) -> Closed {
-        self.shared.act(|outgoing| {
-            if outgoing.sender.state() == State::Open {
-                // If it can't be queued, the end of the transport below says why.
-                let _ = outgoing.close(CloseCode::NORMAL, "");
-            }
-        });
-        poll_fn(|cx| self.incoming.poll_ended(&mut self.shared, cx)).await;
-        self.shared.act(|outgoing| outgoing.end(TransportEnd::Dropped).clone())
     }
 
     /// How the connection ended; `None` while it has not.

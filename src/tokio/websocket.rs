@@ -26,6 +26,8 @@ use core::{
 /// Each method says whether it is cancel safe: whether its future can be dropped before it is
 /// ready, by `select!` or a timeout, and the connection goes on with nothing lost, doubled or out of
 /// order.
+///
+/// Dropping it drops the transport: no Close is sent, and what is queued is lost.
 #[derive(Debug)]
 pub struct WebSocket<S, R> {
     pub(super) incoming: Incoming<R>,
@@ -106,24 +108,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// tells.
     ///
     /// ```no_run
-    /// # use sansocket::{Error, Event, Role, tokio::{Replies, WebSocket}};
+    /// # use sansocket::{Error, Event, Role, tokio::WebSocket};
     /// # use tokio::io::{AsyncRead, AsyncWrite};
-    /// fn answer<S, R>(event: Event<'_>, mut replies: Replies<'_, S, R>) -> Result<(), Error>
-    /// # where S: AsyncRead + AsyncWrite + Unpin, R: Role
-    /// {
-    ///     match event {
-    ///         Event::Text(text) => replies.try_feed(text),
-    ///         _ => Ok(()),
-    ///     }
-    /// }
-    ///
     /// # async fn echo<S, R>(mut websocket: WebSocket<S, R>) -> Result<(), Error>
     /// # where S: AsyncRead + AsyncWrite + Unpin, R: Role {
     /// while let Some(received) = websocket.receive().await {
-    ///     let (event, replies) = received?;
-    ///     answer(event, replies)?;
-    ///     while let Some((event, replies)) = websocket.receive_buffered() {
-    ///         answer(event, replies)?;
+    ///     let mut next = Some(received?);
+    ///     while let Some((event, mut replies)) = next {
+    ///         if let Event::Text(text) = event {
+    ///             replies.feed(text).await?;
+    ///         }
+    ///         next = websocket.receive_buffered();
     ///     }
     /// }
     /// # Ok(())
@@ -139,9 +134,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// Calls `visit` for each event until the connection ends: the fastest way, since between two
     /// events that came together nothing is left and entered.
     ///
-    /// The visitor answers with [`Replies::try_feed`]; before each event there is room for one
-    /// message at least. What it queues is written when all that was read has been visited. An
-    /// error that it returns ends the loop and not the connection.
+    /// The visitor answers with [`Replies::try_feed`]; before each message there is room for one
+    /// at least: while too much is queued that the peer does not take, its next message waits. What
+    /// the visitor queues is written when all that was read has been visited. An error that it
+    /// returns ends the loop and not the connection.
     ///
     /// Cancel safe: what was visited is not visited again.
     ///
@@ -171,12 +167,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     ) -> Result<(), E> {
         poll_fn(|cx| {
             loop {
-                // If there can't be room any more, what was received is visited all the same.
-                let _ = ready!(self.outgoing.poll_room(cx));
                 match ready!(self.poll_event(Receiver::advance, cx)) {
                     Some(Ok(())) => {}
                     Some(Err(error)) => return Poll::Ready(Err(error.into())),
                     None => return Poll::Ready(Ok(())),
+                }
+                // If there can't be room any more, what was received is visited all the same.
+                if self.incoming.found_message() && self.outgoing.poll_room(cx).is_pending() {
+                    self.incoming.hold();
+                    return Poll::Pending;
                 }
                 if let Some(event) = self.incoming.event() {
                     visit(event, &mut Replies(&mut self.outgoing))?;
@@ -246,7 +245,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
         poll_fn(|cx| self.outgoing.poll_feed_fragment(piece, fin, cx)).await
     }
 
-    /// Writes all that is queued.
+    /// Writes all that is queued. It does not receive meanwhile: two ends that both send more than
+    /// the transport holds need [`split`](Self::split).
     ///
     /// Cancel safe: what is not written stays queued.
     ///

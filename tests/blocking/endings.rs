@@ -152,6 +152,19 @@ fn a_server_that_does_not_end_tcp_is_left_and_the_close_stays_clean() {
 }
 
 #[test]
+fn an_answer_that_came_in_time_counts_although_it_is_read_late() {
+    let (mut server, mut client) = server_and_stream(Acceptor::new().config(short_close()));
+    server.close(CloseCode::NORMAL, "").unwrap();
+    for _ in 0..20 {
+        client.write_all(&[&[0x82, 0xfe, 0x40, 0, 0, 0, 0, 0][..], &[0; 0x4000]].concat()).unwrap();
+    }
+    client.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]).unwrap();
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    thread::sleep(2 * SHORT);
+    assert!(server.wait_closed().clean);
+}
+
+#[test]
 fn a_close_can_not_wait_for_ever_behind_a_peer_that_does_not_read() {
     let (mut server, client) = server_and_stream(Acceptor::new().config(short_close()));
     server.transport().set_write_timeout(Some(SHORT)).unwrap();

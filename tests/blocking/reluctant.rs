@@ -245,6 +245,19 @@ fn a_reset_that_a_write_meets_first_is_told_as_one() {
 }
 
 #[test]
+fn a_close_that_the_transport_holds_back_is_not_clean() {
+    let transport = Reluctant::new(|script| {
+        script.incoming.extend(close_1000());
+        script.flush_errors.extend([ErrorKind::BrokenPipe]);
+        script.ends = true;
+    });
+    let mut server = transport.server(Config::default());
+    assert!(matches!(server.next(), Some(Err(Error::Closed(_)))));
+    assert!(!server.closed().unwrap().clean);
+    assert_eq!(transport.sent(), []);
+}
+
+#[test]
 fn what_fails_after_a_clean_close_is_no_error() {
     let transport = Reluctant::new(|script| {
         script.incoming.extend(close_1000());

@@ -580,7 +580,7 @@ fn after_a_failed_write_the_reader_reads_on_for_a_while() {
             client.shutdown(Shutdown::Write).unwrap();
         }
         let (mut outcomes, closed) = received.get();
-        let how = if peer_ends { TransportEnd::Eof } else { TransportEnd::Timeout };
+        let how = if peer_ends { TransportEnd::Eof } else { TransportEnd::Reset };
         assert_eq!(closed.cause, Cause::Transport(how));
         assert_eq!(ended_by(outcomes.pop().unwrap()), closed);
         assert_eq!(outcomes.len(), usize::from(peer_ends), "{outcomes:?}");

@@ -141,8 +141,8 @@ fn a_server_is_not_held_by_a_client_that_is_cut_off_from_the_request_on() {
                 (Ok(mut server), Some(cut), _) => {
                     said.check(&mut server, By::Next, cut, how).await;
                 }
-                (Err(Error::Io(error)), None, Cut::Eof) => {
-                    assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "{cut}");
+                (Err(Error::Handshake(error)), None, Cut::Eof) => {
+                    assert_eq!(error, HandshakeError::TransportEnded { received: cut });
                 }
                 (Err(Error::Io(error)), None, Cut::Reset) => {
                     assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{cut}");

@@ -109,7 +109,7 @@ fn a_failed_write_is_told_and_a_silent_peer_is_listened_to_for_the_close_timeout
             let (messages, errors) = receive_all(&mut client, by).await;
             assert_eq!((messages, started.elapsed()), (vec![b"last".to_vec()], CLOSE), "{by:?}");
             let closed = only_end(errors);
-            assert_eq!(closed.cause, Cause::Transport(TransportEnd::Timeout));
+            assert_eq!(closed.cause, Cause::Transport(TransportEnd::Reset));
             assert_eq!(closed.code, CloseCode::ABNORMAL);
         }
     });

@@ -11,6 +11,7 @@ mod faults;
 mod half_close;
 mod halves;
 mod handshake;
+mod losses;
 mod opening;
 mod pairs;
 mod sockets;

@@ -198,25 +198,31 @@ async fn a_failure_that_one_half_sees_ends_a_wait_of_the_other() {
     watched(async {
         let (server, mut client) = server_and_stream(Config::default()).await;
         let (mut receiver, mut sender) = server.split();
+        let (keep, kept) = tokio::sync::oneshot::channel();
         let writing = tokio::spawn(async move {
             loop {
                 if let Err(error) = sender.send(&vec![7; 1 << 20]).await {
+                    // Dropped only when both have seen it.
+                    let _ = keep.send(sender);
                     break error;
                 }
             }
         });
         let reading = tokio::spawn(async move { receiver.next().await });
+        let closed = tokio::spawn(async move { kept.await.unwrap().closed() });
         // A reserved opcode; then the client goes away without having read.
         client.write_all(&[0x83, 0x80, 0, 0, 0, 0]).await.unwrap();
         tokio::task::yield_now().await;
         drop(client);
         let seen = reading.await.unwrap();
         assert!(matches!(seen, Some(Err(Error::Protocol(_)))), "{seen:?}");
+        // Which of the three it is, depends on where the writer is when the end comes.
         let error = writing.await.unwrap();
         assert!(
             matches!(error, Error::Closed(_) | Error::Io(_) | Error::Send(SendError::Closed)),
             "{error}"
         );
+        assert!(matches!(closed.await.unwrap().unwrap().cause, Cause::Protocol(_)));
     })
     .await;
 }

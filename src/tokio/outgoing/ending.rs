@@ -13,13 +13,9 @@ use core::{
 impl<S, R: Role> Outgoing<S, R> {
     /// Notes how the transport ended, the first time.
     pub(in crate::tokio) fn end(&mut self, how: TransportEnd) -> &Closed {
-        let (sender, output) = (&mut self.sender, &self.output);
-        self.closed.get_or_insert_with(|| Box::new(sender.transport_ended(how, output)))
-    }
-
-    /// Notes that the transport ended because the peer ended its side.
-    pub(super) fn end_of_peer(&mut self) {
-        self.end(self.broken_by.unwrap_or(TransportEnd::Eof));
+        let all_written = self.output.is_empty() && !self.unflushed && !self.broken.is_broken();
+        let how = self.broken.how(how);
+        self.closed.get_or_insert_with(|| Box::new(self.sender.ended(how, all_written)))
     }
 
     /// The moment at which waiting for the peer has to end.
@@ -28,7 +24,7 @@ impl<S, R: Role> Outgoing<S, R> {
             self.sender.pass_deadline(self.timer.now());
         }
         let closing = self.sender.next_deadline();
-        let broken = self.broken_until;
+        let broken = self.broken.until();
         closing.map_or(broken, |closing| Some(broken.map_or(closing, |broken| broken.min(closing))))
     }
 
@@ -76,7 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
                 if !written {
                     return Poll::Pending;
                 }
-                self.end_of_peer();
+                self.end(TransportEnd::Eof);
                 break;
             }
             self.drained += ready!(self.poll_read(&mut scrap, cx))?;

@@ -1,4 +1,7 @@
-use crate::{WriteBuffer, transport::SLICES};
+use crate::{
+    WriteBuffer,
+    transport::{SLICES, gather},
+};
 use ::tokio::io::AsyncWrite;
 use core::{
     pin::Pin,
@@ -24,13 +27,7 @@ pub(super) fn poll_write_pieces<S: AsyncWrite>(
         return poll_write_gathered(transport, output, cx);
     }
     let mut slices = [&[][..]; SLICES];
-    let places = if behind.is_empty() { SLICES } else { SLICES - 1 };
-    let mut used = output.slices(&mut slices[..places]);
-    let queued: usize = slices[..used].iter().map(|slice| slice.len()).sum();
-    if queued == output.len() && !behind.is_empty() {
-        slices[used] = behind;
-        used += 1;
-    }
+    let used = gather(output, behind, &mut slices);
     let vectors = slices.map(IoSlice::new);
     transport.poll_write_vectored(cx, &vectors[..used])
 }
