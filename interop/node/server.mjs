@@ -1,0 +1,67 @@
+// The server on Node's ws; ../README.md tells what it answers.
+import { createRequire } from "node:module";
+
+// So that NODE_PATH says where ws is installed.
+const { WebSocketServer } = createRequire(import.meta.url)("ws");
+
+const FRAGMENTS = ["one ", "zwölf ", "три"];
+const ends = new Map();
+
+const server = new WebSocketServer({
+  host: "127.0.0.1",
+  port: 0,
+  perMessageDeflate: false,
+  handleProtocols: (offered) => ["chat.v2", "chat.v1"].find((name) => offered.has(name)) ?? false,
+  verifyClient: ({ req }, done) => {
+    if (req.url === "/forbidden") {
+      done(false, 403, "not for you\n", { "X-Interop": "forbidden" });
+    } else {
+      done(true);
+    }
+  },
+});
+
+server.on("listening", () => console.log(`listening on ws://127.0.0.1:${server.address().port}`));
+
+server.on("headers", (headers) => {
+  headers.push("Set-Cookie: interop=1; Path=/; HttpOnly", "X-Interop: ws");
+});
+
+server.on("connection", (socket, request) => {
+  socket.on("message", (data, isBinary) => answer(socket, request, data, isBinary));
+  socket.on("pong", (payload) => socket.send(`pong: ${payload}`));
+  socket.on("error", (error) => console.log(`${request.url}: ${error}`));
+  // The event in the form that browsers have it says whether the end was clean.
+  socket.addEventListener("close", ({ code, reason, wasClean }) => {
+    const end = `${code} ${wasClean ? "clean" : "unclean"} ${reason}`.trimEnd();
+    console.log(`${request.url}: ${end}`);
+    ends.set(request.url, end);
+  });
+});
+
+async function answer(socket, request, data, isBinary) {
+  const text = isBinary ? undefined : data.toString();
+  if (text === "close me") {
+    socket.close(4000, "as you asked");
+  } else if (text === "ping me") {
+    socket.ping("are you there?");
+  } else if (text === "fragment me") {
+    FRAGMENTS.forEach((piece, index) => socket.send(piece, { fin: index === FRAGMENTS.length - 1 }));
+  } else if (text === "what headers") {
+    socket.send(`${request.headers.cookie ?? ""}\n${request.headers["x-interop"] ?? ""}`);
+  } else if (text?.startsWith("closed ")) {
+    socket.send(await endOf(text.slice("closed ".length)));
+  } else {
+    socket.send(data, { binary: isBinary });
+  }
+}
+
+// Waits, for one end of a connection knows of its end before the other.
+async function endOf(target) {
+  for (let tries = 0; tries < 100 && !ends.has(target); tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const end = ends.get(target) ?? "not closed";
+  ends.delete(target);
+  return end;
+}

@@ -1,0 +1,259 @@
+"""The client on Python's websockets: client.py URL
+
+Runs each scenario against a server that answers as ../README.md tells, and prints a line for each.
+"""
+
+import asyncio
+import sys
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+URL = sys.argv[1]
+TIMEOUT = 10
+SIZES = [0, 1, 125, 126, 65_535, 65_536, 1 << 20]
+FRAGMENTS = ["one ", "zwölf ", "три"]
+UNICODE = "z\0ß水🍌 e\u0301 \U0010ffff"
+
+# --- scenarios --------------------------------------------------------------------------------
+
+scenarios = {}
+
+
+def scenario(name, *arguments):
+    """Registers the function below as a scenario, or as one more, with these arguments."""
+    def add(function):
+        scenarios[name] = lambda: function(*arguments)
+        return function
+    return add
+
+
+async def text(size):
+    async with open_socket() as socket:
+        await echo(socket, letters(size))
+
+
+async def binary(size):
+    async with open_socket() as socket:
+        await echo(socket, pattern(size))
+
+
+for size in SIZES:
+    scenario(f"text of {size} bytes", size)(text)
+    scenario(f"binary of {size} bytes", size)(binary)
+
+
+@scenario("unicode text", 1)
+@scenario("unicode text larger than a fragment", 10_000)
+async def unicode(times):
+    async with open_socket() as socket:
+        await echo(socket, UNICODE * times)
+
+
+@scenario("fragmented text sent")
+async def fragmented_text():
+    async with open_socket() as socket:
+        await socket.send(FRAGMENTS)
+        same("echo", "".join(FRAGMENTS), await socket.recv())
+
+
+@scenario("fragmented binary sent, a ping between")
+async def fragmented_binary():
+    data = pattern(100_000)
+    async with open_socket() as socket:
+        pongs = []
+
+        async def pieces():
+            yield data[:1]
+            yield b""
+            pongs.append(await socket.ping("between"))
+            yield data[1:]
+
+        await socket.send(pieces())
+        await pongs[0]
+        same("echo", data, await socket.recv())
+
+
+@scenario("fragmented text received")
+async def fragmented_received():
+    async with open_socket() as socket:
+        await socket.send("fragment me")
+        same("fragments", FRAGMENTS, [piece async for piece in socket.recv_streaming()])
+
+
+@scenario("ping answered", b"")
+@scenario("ping of 125 bytes answered", bytes(range(125)))
+async def ping(payload):
+    async with open_socket() as socket:
+        # Resolved by the pong with the same payload only.
+        await (await socket.ping(payload))
+        await echo(socket, "and it goes on")
+
+
+@scenario("ping received")
+async def ping_received():
+    async with open_socket() as socket:
+        await socket.send("ping me")
+        same("what the server says", "pong: are you there?", await socket.recv())
+
+
+@scenario("100 messages pipelined")
+async def pipelined():
+    messages = [pattern(index * 37) for index in range(100)]
+
+    async def send_all(socket):
+        for message in messages:
+            await socket.send(message)
+
+    async with open_socket() as socket:
+        sending = asyncio.create_task(send_all(socket))
+        for message in messages:
+            same("echo", message, await socket.recv())
+        await sending
+
+
+@scenario("close sent", 4001, "bis später")
+@scenario("close without a reason sent", 1000, "")
+async def close_sent(code, reason):
+    target = f"/?close-sent-{code}"
+    async with open_socket(target) as socket:
+        await socket.close(code, reason)
+        same("clean end", (code, True), (await end(socket))[::2])
+    same("what the server learnt", f"{code} clean {reason}".rstrip(), await end_at_server(target))
+
+
+@scenario("close sent behind messages")
+async def close_behind_messages():
+    data = pattern(300_000)
+    async with open_socket() as socket:
+        await socket.send(data)
+        await socket.send("the last")
+        await socket.close(4001, "bis später")
+        same("echo", data, await socket.recv())
+        same("echo", "the last", await socket.recv())
+        same("clean end", (4001, True), (await end(socket))[::2])
+
+
+@scenario("close received")
+async def close_received():
+    async with open_socket("/?close-received") as socket:
+        await socket.send("close me")
+        same("end", (4000, "as you asked", True), await end(socket))
+    # Whether the reason comes back with the code is up to the answering end.
+    same("what the server learnt", "4000 clean", (await end_at_server("/?close-received"))[:10])
+
+
+@scenario("connection dropped")
+async def dropped():
+    async with open_socket("/?dropped") as socket:
+        await echo(socket, "before the end")
+        socket.transport.abort()
+    same("what the server learnt", "1006 unclean", await end_at_server("/?dropped"))
+
+
+@scenario("subprotocol chosen", ["chat.v1", "chat.v2"], "chat.v2")
+@scenario("only subprotocol chosen", ["other", "chat.v1"], "chat.v1")
+@scenario("no subprotocol offered", None, None)
+@scenario("no subprotocol chosen", ["other"], None)
+async def subprotocol(offered, chosen):
+    async with open_socket(subprotocols=offered) as socket:
+        same("subprotocol", chosen, socket.subprotocol)
+        await echo(socket, "and it works")
+
+
+@scenario("cookies and own headers")
+async def headers():
+    own = {"Cookie": "session=42", "X-Interop": "from the client"}
+    async with open_socket(additional_headers=own) as socket:
+        same("Set-Cookie", "interop=1; Path=/; HttpOnly", socket.response.headers.get("Set-Cookie"))
+        same("X-Interop", "sansocket", socket.response.headers.get("X-Interop"))
+        await socket.send("what headers")
+        same("what the server saw", "session=42\nfrom the client", await socket.recv())
+
+
+@scenario("refused")
+async def refused():
+    try:
+        async with open_socket("/forbidden"):
+            raise AssertionError("expected a refusal, got a connection")
+    except InvalidStatus as error:
+        response = error.response
+    same("status", 403, response.status_code)
+    same("X-Interop", "forbidden", response.headers.get("X-Interop"))
+    same("body", b"not for you\n", response.body)
+
+
+@scenario("offered compression declined")
+async def compression():
+    """Where compression is to be tested once the crate has it: then this one is accepted."""
+    async with open_socket(compression="deflate") as socket:
+        same("extensions", None, socket.response.headers.get("Sec-WebSocket-Extensions"))
+        await echo(socket, letters(1000))
+
+
+# --- what they are made of --------------------------------------------------------------------
+
+
+def open_socket(path="/", compression=None, **options):
+    return connect(URL + path, compression=compression, proxy=None, ping_interval=None, **options)
+
+
+async def echo(socket, message):
+    await socket.send(message)
+    same("echo", message, await socket.recv())
+
+
+async def end(socket):
+    """Waits for the end: the peer's code and reason, and whether it was clean."""
+    try:
+        message = await socket.recv()
+    except ConnectionClosed as closed:
+        if closed.rcvd is None:
+            return (1006, "", False)
+        return (closed.rcvd.code, closed.rcvd.reason, closed.sent is not None)
+    raise AssertionError(f"expected the end, got {brief(message)}")
+
+
+async def end_at_server(target):
+    """How a connection ended for the server, asked on another one."""
+    async with open_socket() as socket:
+        await socket.send(f"closed {target}")
+        return await socket.recv()
+
+
+def pattern(size):
+    """Bytes that don't repeat at any distance that a mistake would shift them by."""
+    return bytes((index * 7 + index // 256 * 13) & 0xff for index in range(size))
+
+
+def letters(size):
+    return "".join(chr(97 + byte % 26) for byte in pattern(size))
+
+
+def same(what, expected, got):
+    if got != expected:
+        raise AssertionError(f"{what}: expected {brief(expected)}, got {brief(got)}")
+
+
+def brief(value):
+    if isinstance(value, (str, bytes)) and len(value) > 60:
+        return f"{type(value).__name__} of length {len(value)}, {value[:40]!r}"
+    return repr(value)
+
+
+async def main():
+    all_passed = True
+    for name, run in scenarios.items():
+        try:
+            await asyncio.wait_for(run(), TIMEOUT)
+            print(f"ok {name}", flush=True)
+        except asyncio.TimeoutError:
+            all_passed = False
+            print(f"not ok {name}: not done after {TIMEOUT} s", flush=True)
+        except Exception as error:
+            all_passed = False
+            print(f"not ok {name}: {type(error).__name__}: {error}", flush=True)
+    return 0 if all_passed else 1
+
+
+sys.exit(asyncio.run(main()))

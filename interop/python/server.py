@@ -1,0 +1,90 @@
+"""The server on Python's websockets; ../README.md tells what it answers."""
+
+import asyncio
+import os
+import traceback
+
+from websockets.asyncio.server import serve
+from websockets.exceptions import ConnectionClosed
+
+FRAGMENTS = ["one ", "zwölf ", "три"]
+ends = {}
+
+
+def choose_subprotocol(connection, offered):
+    return next((name for name in ("chat.v2", "chat.v1") if name in offered), None)
+
+
+def refuse_forbidden(connection, request):
+    if request.path != "/forbidden":
+        return None
+    response = connection.respond(403, "not for you\n")
+    response.headers["X-Interop"] = "forbidden"
+    return response
+
+
+def add_headers(connection, request, response):
+    response.headers["Set-Cookie"] = "interop=1; Path=/; HttpOnly"
+    response.headers["X-Interop"] = "websockets"
+
+
+async def talk(socket):
+    target = socket.request.path
+    try:
+        while True:
+            await answer(socket, await socket.recv())
+    except ConnectionClosed as closed:
+        code, reason = (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (1006, "")
+        clean = "clean" if closed.rcvd and closed.sent else "unclean"
+        ends[target] = f"{code} {clean} {reason}".rstrip()
+        print(f"{target}: {ends[target]}", flush=True)
+    except Exception:
+        # It must not pass unseen.
+        traceback.print_exc()
+        os._exit(1)
+
+
+async def answer(socket, message):
+    if message == "close me":
+        await socket.close(4000, "as you asked")
+    elif message == "ping me":
+        # What it carries is checked here: the future below would not resolve otherwise.
+        await (await socket.ping("are you there?"))
+        await socket.send("pong: are you there?")
+    elif message == "fragment me":
+        await socket.send(FRAGMENTS)
+    elif message == "what headers":
+        headers = socket.request.headers
+        await socket.send(f"{headers.get('Cookie', '')}\n{headers.get('X-Interop', '')}")
+    elif isinstance(message, str) and message.startswith("closed "):
+        await socket.send(await end_of(message[len("closed "):]))
+    else:
+        await socket.send(message)
+
+
+async def end_of(target):
+    """Waits, for one end of a connection knows of its end before the other."""
+    for _ in range(100):
+        if target in ends:
+            return ends.pop(target)
+        await asyncio.sleep(0.05)
+    return "not closed"
+
+
+async def main():
+    server = await serve(
+        talk,
+        "127.0.0.1",
+        0,
+        compression=None,
+        ping_interval=None,
+        select_subprotocol=choose_subprotocol,
+        process_request=refuse_forbidden,
+        process_response=add_headers,
+    )
+    port = server.sockets[0].getsockname()[1]
+    print(f"listening on ws://127.0.0.1:{port}", flush=True)
+    await server.serve_forever()
+
+
+asyncio.run(main())

@@ -1,0 +1,359 @@
+//! Our client in the interop tests: runs each scenario against a server that answers as README.md
+//! beside the package tells, and prints a line for each.
+//!
+//! ```text
+//! interop_client --shell blocking|tokio URL
+//! ```
+
+use sansocket::{
+    Client, CloseCode, Error, HandshakeError, Initiator, Payload, Response, SystemMaskKeys,
+    blocking, tokio as tokio_shell,
+};
+use sansocket_interop::{
+    CLOSE_CODE, CLOSE_REASON, COOKIE, FORBIDDEN, FRAGMENTS, PING, Received, Shell, Socket, block_on,
+};
+use std::{fmt::Debug, future::Future, net::TcpStream, process::ExitCode, time::Duration};
+
+/// For one scenario.
+const TIMEOUT: Duration = Duration::from_secs(10);
+const SIZES: [usize; 7] = [0, 1, 125, 126, 65_535, 65_536, 1 << 20];
+/// The code and the reason that this client closes with.
+const OWN_CLOSE: (CloseCode, &str) = (CloseCode::new(4001), "bis später");
+/// In UTF-8 characters of one to four bytes.
+const UNICODE: &str = "z\u{0}ß水🍌 e\u{301} \u{10ffff}";
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let (shell, url) = match Shell::from_arguments(std::env::args().skip(1)) {
+        Ok((shell, rest)) if rest.len() == 1 => (shell, rest[0].clone()),
+        _ => {
+            eprintln!("usage: interop_client --shell blocking|tokio URL");
+            return ExitCode::from(2);
+        }
+    };
+    let all_passed = match shell {
+        Shell::Blocking => block_on(scenarios::<Blocking>(&url)),
+        Shell::Tokio => block_on(scenarios::<Tokio>(&url)),
+    };
+    if all_passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn scenarios<C: Connect>(url: &str) -> bool {
+    let mut report = Report { all_passed: true };
+    for size in SIZES {
+        report.add::<C>(&format!("text of {size} bytes"), text::<C>(url, size)).await;
+        report.add::<C>(&format!("binary of {size} bytes"), binary::<C>(url, size)).await;
+    }
+    report.add::<C>("unicode text", unicode::<C>(url, 1)).await;
+    report.add::<C>("unicode text larger than a fragment", unicode::<C>(url, 10_000)).await;
+    report.add::<C>("fragmented text sent", fragmented_text::<C>(url)).await;
+    report.add::<C>("fragmented binary sent, a ping between", fragmented_binary::<C>(url)).await;
+    report.add::<C>("fragmented text received", fragmented_received::<C>(url)).await;
+    report.add::<C>("ping answered", ping::<C>(url, b"")).await;
+    report.add::<C>("ping of 125 bytes answered", ping::<C>(url, &pattern(125))).await;
+    report.add::<C>("ping received", ping_received::<C>(url)).await;
+    report.add::<C>("100 messages pipelined", pipelined::<C>(url)).await;
+    report.add::<C>("close sent", close_sent::<C>(url, OWN_CLOSE.0, OWN_CLOSE.1)).await;
+    report
+        .add::<C>("close without a reason sent", close_sent::<C>(url, CloseCode::NORMAL, ""))
+        .await;
+    report.add::<C>("close sent behind messages", close_behind_messages::<C>(url)).await;
+    report.add::<C>("close received", close_received::<C>(url)).await;
+    report.add::<C>("connection dropped", dropped::<C>(url)).await;
+    report
+        .add::<C>(
+            "subprotocol chosen",
+            subprotocol::<C>(url, &["chat.v1", "chat.v2"], Some("chat.v2")),
+        )
+        .await;
+    report
+        .add::<C>(
+            "only subprotocol chosen",
+            subprotocol::<C>(url, &["other", "chat.v1"], Some("chat.v1")),
+        )
+        .await;
+    report.add::<C>("no subprotocol offered", subprotocol::<C>(url, &[], None)).await;
+    report.add::<C>("no subprotocol chosen", subprotocol::<C>(url, &["other"], None)).await;
+    report.add::<C>("cookies and own headers", headers::<C>(url)).await;
+    report.add::<C>("refused", refused::<C>(url)).await;
+    report.all_passed
+}
+
+// --- scenarios -------------------------------------------------------------------------------
+
+async fn text<C: Connect>(url: &str, size: usize) -> Outcome {
+    let text = pattern(size).into_iter().map(|byte| char::from(b'a' + byte % 26)).collect();
+    echo(&mut C::plain(url).await?, Received::Text(text)).await
+}
+
+async fn binary<C: Connect>(url: &str, size: usize) -> Outcome {
+    echo(&mut C::plain(url).await?, Received::Binary(pattern(size))).await
+}
+
+async fn unicode<C: Connect>(url: &str, times: usize) -> Outcome {
+    echo(&mut C::plain(url).await?, Received::Text(UNICODE.repeat(times))).await
+}
+
+async fn fragmented_text<C: Connect>(url: &str) -> Outcome {
+    let mut socket = C::plain(url).await?;
+    for (index, piece) in FRAGMENTS.into_iter().enumerate() {
+        socket.send_fragment(piece, index == FRAGMENTS.len() - 1).await?;
+    }
+    expect_event(&mut socket, Received::Text(FRAGMENTS.concat())).await
+}
+
+async fn fragmented_binary<C: Connect>(url: &str) -> Outcome {
+    let mut socket = C::plain(url).await?;
+    let data = pattern(100_000);
+    socket.send_fragment(&data[..1], false).await?;
+    socket.send_fragment(b"", false).await?;
+    socket.ping(b"between").await?;
+    socket.send_fragment(&data[1..], true).await?;
+    expect_event(&mut socket, Received::Pong(b"between".into())).await?;
+    expect_event(&mut socket, Received::Binary(data)).await
+}
+
+async fn fragmented_received<C: Connect>(url: &str) -> Outcome {
+    let mut socket = C::plain(url).await?;
+    socket.send("fragment me").await?;
+    expect_event(&mut socket, Received::Text(FRAGMENTS.concat())).await
+}
+
+async fn ping<C: Connect>(url: &str, payload: &[u8]) -> Outcome {
+    let mut socket = C::plain(url).await?;
+    socket.ping(payload).await?;
+    expect_event(&mut socket, Received::Pong(payload.into())).await
+}
+
+async fn ping_received<C: Connect>(url: &str) -> Outcome {
+    let mut socket = C::plain(url).await?;
+    socket.send("ping me").await?;
+    expect_event(&mut socket, Received::Ping(PING.into())).await?;
+    let answer = format!("pong: {}", String::from_utf8_lossy(PING));
+    expect_event(&mut socket, Received::Text(answer)).await
+}
+
+async fn pipelined<C: Connect>(url: &str) -> Outcome {
+    let mut socket = C::plain(url).await?;
+    let messages = (0..100).map(|index| pattern(index * 37)).collect::<Vec<_>>();
+    for message in &messages {
+        socket.feed(message).await?;
+    }
+    for message in messages {
+        expect_event(&mut socket, Received::Binary(message)).await?;
+    }
+    Ok(())
+}
+
+async fn close_sent<C: Connect>(url: &str, code: CloseCode, reason: &str) -> Outcome {
+    let target = format!("/?close-sent-{}", code.number());
+    let mut socket = C::plain(&format!("{url}{target}")).await?;
+    socket.close(code, reason).await?;
+    let closed = socket.wait_closed().await;
+    expect("clean", true, closed.clean)?;
+    expect("code of the answer", code, closed.code)?;
+    expect("who began", Initiator::Local, closed.initiator)?;
+    server_learnt::<C>(url, &target, format!("{} clean {reason}", code.number()).trim_end()).await
+}
+
+async fn close_behind_messages<C: Connect>(url: &str) -> Outcome {
+    let mut socket = C::plain(url).await?;
+    let data = pattern(300_000);
+    socket.feed(&data).await?;
+    socket.feed("the last").await?;
+    socket.close(OWN_CLOSE.0, OWN_CLOSE.1).await?;
+    // A server reads what is before the Close, but need not answer it: so only the end is told.
+    expect("clean", true, socket.wait_closed().await.clean)
+}
+
+async fn close_received<C: Connect>(url: &str) -> Outcome {
+    const TARGET: &str = "/?close-received";
+    let mut socket = C::plain(&format!("{url}{TARGET}")).await?;
+    socket.send("close me").await?;
+    expect_event(&mut socket, Received::Close(Some((CLOSE_CODE, CLOSE_REASON.into())))).await?;
+    expect("what follows a Close", true, socket.receive().await.is_none())?;
+    let closed = socket.closed().ok_or("the connection has not ended")?;
+    expect("clean", true, closed.clean)?;
+    expect("code", CLOSE_CODE, closed.code)?;
+    expect("reason", CLOSE_REASON, &*closed.reason)?;
+    expect("who began", Initiator::Peer, closed.initiator)?;
+    // Whether the reason comes back with the code is up to the answering end.
+    let end = end_at_server::<C>(url, TARGET).await?;
+    expect("what the server learnt", "4000 clean", end.get(..10).unwrap_or(&end))
+}
+
+async fn dropped<C: Connect>(url: &str) -> Outcome {
+    const TARGET: &str = "/?dropped";
+    let mut socket = C::plain(&format!("{url}{TARGET}")).await?;
+    echo(&mut socket, Received::Text("before the end".into())).await?;
+    drop(socket);
+    server_learnt::<C>(url, TARGET, "1006 unclean").await
+}
+
+async fn subprotocol<C: Connect>(url: &str, offered: &[&str], chosen: Option<&str>) -> Outcome {
+    let (mut socket, response) = C::connect(url, offered, &[]).await?;
+    expect("subprotocol", chosen, socket.subprotocol())?;
+    let header = response.header("Sec-WebSocket-Protocol");
+    expect("Sec-WebSocket-Protocol", chosen.map(str::as_bytes), header)?;
+    echo(&mut socket, Received::Text("and it works".into())).await
+}
+
+async fn headers<C: Connect>(url: &str) -> Outcome {
+    let own = [("Cookie", "session=42"), ("X-Interop", "from the client")];
+    let (mut socket, response) = C::connect(url, &[], &own).await?;
+    expect("status", 101, response.status())?;
+    expect("Set-Cookie", Some(COOKIE.as_bytes()), response.header("set-cookie"))?;
+    expect("X-Interop is there", true, response.header("X-Interop").is_some())?;
+    socket.send("what headers").await?;
+    expect_event(&mut socket, Received::Text("session=42\nfrom the client".into())).await
+}
+
+async fn refused<C: Connect>(url: &str) -> Outcome {
+    let refusal = match C::plain(&format!("{url}/forbidden")).await {
+        Err(Error::Handshake(HandshakeError::Refused(refusal))) => refusal,
+        Err(other) => return Err(format!("expected Refused, got {other:?}").into()),
+        Ok(_) => return Err("expected Refused, got a connection".into()),
+    };
+    expect("status", 403, refusal.status())?;
+    expect("X-Interop", Some(&b"forbidden"[..]), refusal.header("x-interop"))?;
+    expect("body", FORBIDDEN, std::str::from_utf8(refusal.body())?)?;
+    expect("whole body", true, refusal.is_complete())
+}
+
+// --- what they are made of -------------------------------------------------------------------
+
+/// Bytes that don't repeat at any distance that a mistake would shift them by.
+fn pattern(size: usize) -> Vec<u8> {
+    (0..size).map(|index| (index * 7 + index / 256 * 13) as u8).collect()
+}
+
+async fn echo(socket: &mut impl Socket, message: Received) -> Outcome {
+    let payload = match &message {
+        Received::Text(text) => Payload::from(text),
+        Received::Binary(data) => Payload::from(data),
+        other => return Err(format!("{other:?} is no message").into()),
+    };
+    socket.send(payload).await?;
+    expect_event(socket, message).await
+}
+
+async fn expect_event(socket: &mut impl Socket, expected: Received) -> Outcome {
+    match socket.receive().await {
+        Some(Ok(event)) => expect("event", expected, event),
+        Some(Err(error)) => Err(format!("expected {expected:?}, got the error: {error}").into()),
+        None => Err(format!("expected {expected:?}, got the end").into()),
+    }
+}
+
+fn expect<T: PartialEq + Debug>(what: &str, expected: T, got: T) -> Outcome {
+    if expected == got {
+        return Ok(());
+    }
+    Err(format!("{what}: expected {expected:?}, got {got:?}").into())
+}
+
+async fn server_learnt<C: Connect>(url: &str, target: &str, expected: &str) -> Outcome {
+    expect("what the server learnt", expected, &*end_at_server::<C>(url, target).await?)
+}
+
+/// How a connection ended for the server, asked on another one.
+async fn end_at_server<C: Connect>(
+    url: &str,
+    target: &str,
+) -> Result<String, Box<dyn std::error::Error>> {
+    let mut socket = C::plain(url).await?;
+    socket.send(&format!("closed {target}")).await?;
+    match socket.receive().await {
+        Some(Ok(Received::Text(end))) => Ok(end),
+        other => Err(format!("expected how {target} ended, got {other:?}").into()),
+    }
+}
+
+struct Report {
+    all_passed: bool,
+}
+
+impl Report {
+    async fn add<C: Connect>(&mut self, name: &str, scenario: impl Future<Output = Outcome>) {
+        match C::within(TIMEOUT, scenario).await {
+            Ok(()) => println!("ok {name}"),
+            Err(error) => {
+                println!("not ok {name}: {error}");
+                self.all_passed = false;
+            }
+        }
+    }
+}
+
+/// How a client of one of the shells connects.
+trait Connect {
+    type Socket: Socket;
+
+    async fn connect(
+        url: &str,
+        subprotocols: &[&str],
+        headers: &[(&str, &str)],
+    ) -> Result<(Self::Socket, Response), Error>;
+
+    async fn plain(url: &str) -> Result<Self::Socket, Error> {
+        Ok(Self::connect(url, &[], &[]).await?.0)
+    }
+
+    async fn within(limit: Duration, scenario: impl Future<Output = Outcome>) -> Outcome;
+}
+
+struct Blocking;
+
+impl Connect for Blocking {
+    type Socket = blocking::WebSocket<TcpStream, Client<SystemMaskKeys>>;
+
+    async fn connect(
+        url: &str,
+        subprotocols: &[&str],
+        headers: &[(&str, &str)],
+    ) -> Result<(Self::Socket, Response), Error> {
+        let mut connector = blocking::Connector::new();
+        for name in subprotocols {
+            connector = connector.subprotocol(*name);
+        }
+        for (name, value) in headers {
+            connector = connector.header(*name, *value);
+        }
+        let (socket, response) = connector.connect(url)?;
+        socket.transport().set_read_timeout(Some(TIMEOUT))?;
+        socket.transport().set_write_timeout(Some(TIMEOUT))?;
+        Ok((socket, response))
+    }
+
+    /// The transport's timeouts bound it.
+    async fn within(_: Duration, scenario: impl Future<Output = Outcome>) -> Outcome {
+        scenario.await
+    }
+}
+
+struct Tokio;
+
+impl Connect for Tokio {
+    type Socket = tokio_shell::WebSocket<tokio::net::TcpStream, Client<SystemMaskKeys>>;
+
+    async fn connect(
+        url: &str,
+        subprotocols: &[&str],
+        headers: &[(&str, &str)],
+    ) -> Result<(Self::Socket, Response), Error> {
+        let mut connector = tokio_shell::Connector::new();
+        for name in subprotocols {
+            connector = connector.subprotocol(*name);
+        }
+        for (name, value) in headers {
+            connector = connector.header(*name, *value);
+        }
+        connector.connect(url).await
+    }
+
+    async fn within(limit: Duration, scenario: impl Future<Output = Outcome>) -> Outcome {
+        let timed = tokio::time::timeout(limit, scenario).await;
+        timed.unwrap_or_else(|_| Err(format!("not done after {limit:?}").into()))
+    }
+}

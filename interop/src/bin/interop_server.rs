@@ -1,0 +1,168 @@
+//! Our server in the interop tests; README.md beside the package tells what it answers.
+//!
+//! ```text
+//! interop_server --shell blocking|tokio
+//! ```
+
+use sansocket::{Accept, Closed, Error, Reject, Request, blocking, tokio as tokio_shell};
+use sansocket_interop::{
+    CLOSE_CODE, CLOSE_REASON, COOKIE, FORBIDDEN, FRAGMENTS, PING, Received, Shell, Socket, block_on,
+};
+use std::{
+    collections::HashMap,
+    net::TcpListener,
+    process::ExitCode,
+    rc::Rc,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+use tokio::task;
+
+fn main() -> ExitCode {
+    // A panic in a thread must not pass unseen.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        hook(panic);
+        std::process::exit(101);
+    }));
+    let shell = match Shell::from_arguments(std::env::args().skip(1)) {
+        Ok((shell, rest)) if rest.is_empty() => shell,
+        _ => {
+            eprintln!("usage: interop_server --shell blocking|tokio");
+            return ExitCode::from(2);
+        }
+    };
+    let Err(error) = serve(shell);
+    eprintln!("interop_server: {error}");
+    ExitCode::FAILURE
+}
+
+fn serve(shell: Shell) -> std::io::Result<std::convert::Infallible> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    println!("listening on ws://{}", listener.local_addr()?);
+    let ends = Ends::default();
+    match shell {
+        Shell::Blocking => loop {
+            let (stream, ends) = (listener.accept()?.0, ends.clone());
+            thread::spawn(move || {
+                let mut asked = Asked::default();
+                let acceptor = blocking::Acceptor::new();
+                match acceptor.accept_with(stream, |request| decide(request, &mut asked)) {
+                    Ok(socket) => block_on(talk(socket, asked, ends)),
+                    Err(error) => eprintln!("refused: {error}"),
+                }
+            });
+        },
+        Shell::Tokio => block_on(task::LocalSet::new().run_until(async {
+            listener.set_nonblocking(true)?;
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            let acceptor = Rc::new(tokio_shell::Acceptor::new());
+            loop {
+                let (stream, ends) = (listener.accept().await?.0, ends.clone());
+                let acceptor = acceptor.clone();
+                task::spawn_local(async move {
+                    let mut asked = Asked::default();
+                    let decide = |request: &Request| decide(request, &mut asked);
+                    match acceptor.accept_with(stream, decide).await {
+                        Ok(socket) => talk(socket, asked, ends).await,
+                        Err(error) => eprintln!("refused: {error}"),
+                    }
+                });
+            }
+        })),
+    }
+}
+
+/// What a connection was asked for with.
+#[derive(Default)]
+struct Asked {
+    target: String,
+    cookie: String,
+    own: String,
+}
+
+fn decide<'d>(request: &Request, asked: &mut Asked) -> Result<Accept<'d>, Reject<'d>> {
+    if request.path() == "/forbidden" {
+        return Err(Reject::new(403).header("X-Interop", "forbidden").body(FORBIDDEN));
+    }
+    let value = |name| String::from_utf8_lossy(request.header(name).unwrap_or_default()).into();
+    *asked =
+        Asked { target: request.target().into(), cookie: value("Cookie"), own: value("X-Interop") };
+    let accept = Accept::new().header("Set-Cookie", COOKIE).header("X-Interop", "sansocket");
+    // The server prefers the later version, whatever the client does.
+    let spoken = ["chat.v2", "chat.v1"];
+    let chosen = spoken.into_iter().find(|name| request.subprotocols().any(|other| other == *name));
+    Ok(match chosen {
+        Some(name) => accept.subprotocol(name),
+        None => accept,
+    })
+}
+
+async fn talk(mut socket: impl Socket, asked: Asked, ends: Ends) {
+    if asked.target == "/hello" {
+        // For a client that can't speak WebSocket: a message, and the end without a Close.
+        let _ = socket.send("hello").await;
+        return;
+    }
+    let answered = answer(&mut socket, &asked, &ends).await;
+    match (socket.closed(), answered) {
+        (Some(closed), _) => {
+            eprintln!("{}: {closed}", asked.target);
+            ends.put(asked.target, &closed);
+        }
+        (None, outcome) => eprintln!("{}: not ended, {outcome:?}", asked.target),
+    }
+}
+
+async fn answer(socket: &mut impl Socket, asked: &Asked, ends: &Ends) -> Result<(), Error> {
+    while let Some(received) = socket.receive().await {
+        match received? {
+            Received::Text(text) => match text.split_once(' ') {
+                Some(("close", "me")) => socket.close(CLOSE_CODE, CLOSE_REASON).await?,
+                Some(("ping", "me")) => socket.ping(PING).await?,
+                Some(("fragment", "me")) => {
+                    for (index, piece) in FRAGMENTS.into_iter().enumerate() {
+                        socket.send_fragment(piece, index == FRAGMENTS.len() - 1).await?;
+                    }
+                }
+                Some(("what", "headers")) => {
+                    socket.send(&format!("{}\n{}", asked.cookie, asked.own)).await?;
+                }
+                Some(("closed", target)) => socket.send(&ends.get(target).await).await?,
+                _ => socket.send(&text).await?,
+            },
+            Received::Binary(data) => socket.send(&data).await?,
+            Received::Pong(payload) => {
+                let payload = String::from_utf8_lossy(&payload);
+                socket.send(&format!("pong: {payload}")).await?;
+            }
+            Received::Ping(_) | Received::Close(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// How connections ended, by their target.
+#[derive(Clone, Default)]
+struct Ends(Arc<Mutex<HashMap<String, String>>>);
+
+impl Ends {
+    fn put(&self, target: String, closed: &Closed) {
+        let clean = if closed.clean { "clean" } else { "unclean" };
+        let end = format!("{} {clean} {}", closed.code.number(), closed.reason);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(target, end.trim_end().into());
+    }
+
+    /// Waits, for one end of a connection knows of its end before the other.
+    async fn get(&self, target: &str) -> String {
+        for _ in 0..100 {
+            let end = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(target);
+            if let Some(end) = end {
+                return end;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        "not closed".into()
+    }
+}

@@ -1,0 +1,208 @@
+//! What the two programs of the interop tests share: both shells behind one trait, so that every
+//! scenario is written once.
+
+use sansocket::{
+    CloseCode, Closed, Error, Event, Payload, Role, blocking as blocking_shell,
+    tokio as tokio_shell,
+};
+use std::{fmt, future::Future};
+
+/// What a server closes with when it is asked to.
+pub const CLOSE_CODE: CloseCode = CloseCode::new(4000);
+/// The reason that goes with [`CLOSE_CODE`].
+pub const CLOSE_REASON: &str = "as you asked";
+/// What a server puts into the ping that it is asked for.
+pub const PING: &[u8] = b"are you there?";
+/// The pieces that a server sends a message in when it is asked to.
+pub const FRAGMENTS: [&str; 3] = ["one ", "zwölf ", "три"];
+/// The body of the answer to a request for `/forbidden`.
+pub const FORBIDDEN: &str = "not for you\n";
+/// The cookie that a server sets.
+pub const COOKIE: &str = "interop=1; Path=/; HttpOnly";
+
+/// Which shell a program is to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there are two shells")]
+pub enum Shell {
+    /// `sansocket::blocking`
+    Blocking,
+    /// `sansocket::tokio`
+    Tokio,
+}
+
+impl Shell {
+    /// The shell that `--shell NAME` names, and the arguments beside it.
+    ///
+    /// # Errors
+    ///
+    /// If there is none or another shell is named, with what to tell the user.
+    pub fn from_arguments(
+        arguments: impl Iterator<Item = String>,
+    ) -> Result<(Self, Vec<String>), String> {
+        let mut arguments = arguments.collect::<Vec<_>>();
+        let at = arguments.iter().position(|argument| argument == "--shell");
+        let at = at.ok_or("--shell is missing")?;
+        let shell = match arguments.get(at + 1).map(String::as_str) {
+            Some("blocking") => Self::Blocking,
+            Some("tokio") => Self::Tokio,
+            other => return Err(format!("no shell {}", other.unwrap_or("is named"))),
+        };
+        arguments.drain(at..at + 2);
+        Ok((shell, arguments))
+    }
+}
+
+impl fmt::Display for Shell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Blocking => "blocking",
+            Self::Tokio => "tokio",
+        })
+    }
+}
+
+/// Runs a future on this thread. Those of the blocking shell's [`Socket`] block it.
+///
+/// # Panics
+///
+/// If the system has no means to wait for a socket.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(future)
+}
+
+/// An [`Event`], owned.
+#[derive(Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "as the events are")]
+pub enum Received {
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Binary(Vec<u8>),
+    /// A ping.
+    Ping(Vec<u8>),
+    /// A pong.
+    Pong(Vec<u8>),
+    /// A Close, with its code and reason if it has one.
+    Close(Option<(CloseCode, String)>),
+}
+
+impl From<Event<'_>> for Received {
+    fn from(event: Event<'_>) -> Self {
+        match event {
+            Event::Text(text) => Self::Text(text.into()),
+            Event::Binary(data) => Self::Binary(data.into()),
+            Event::Ping(payload) => Self::Ping(payload.into()),
+            Event::Pong(payload) => Self::Pong(payload.into()),
+            Event::Close(frame) => {
+                Self::Close(frame.map(|frame| (frame.code, frame.reason.into())))
+            }
+            other => unimplemented!("{other:?}"),
+        }
+    }
+}
+
+/// Large payloads are shown by their beginning.
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, payload) = match self {
+            Self::Text(text) => ("text", text.as_bytes()),
+            Self::Binary(data) => ("binary", data.as_slice()),
+            Self::Ping(payload) => ("ping", payload.as_slice()),
+            Self::Pong(payload) => ("pong", payload.as_slice()),
+            Self::Close(None) => return f.write_str("close without a code"),
+            Self::Close(Some((code, reason))) => {
+                return write!(f, "close with {} {reason:?}", code.number());
+            }
+        };
+        let start = String::from_utf8_lossy(&payload[..payload.len().min(40)]);
+        write!(f, "{name} of {} bytes, {start:?}", payload.len())
+    }
+}
+
+/// A connection of either shell.
+#[expect(async_fn_in_trait, reason = "all runs on one thread")]
+pub trait Socket {
+    /// Queues a message.
+    async fn feed<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error>;
+
+    /// Sends a message.
+    async fn send<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error>;
+
+    /// Sends a frame of a message.
+    async fn send_fragment<'p>(
+        &mut self,
+        piece: impl Into<Payload<'p>>,
+        fin: bool,
+    ) -> Result<(), Error>;
+
+    /// Sends a ping.
+    async fn ping(&mut self, payload: &[u8]) -> Result<(), Error>;
+
+    /// Sends a Close.
+    async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error>;
+
+    /// Waits for an event.
+    async fn receive(&mut self) -> Option<Result<Received, Error>>;
+
+    /// Waits for the end.
+    async fn wait_closed(&mut self) -> Closed;
+
+    /// How it ended, if it has.
+    fn closed(&self) -> Option<Closed>;
+
+    /// The subprotocol that is spoken.
+    fn subprotocol(&self) -> Option<&str>;
+}
+
+/// The two shells have the same methods, and differ by `.await`.
+macro_rules! socket {
+    ($shell:ident, $stream:ty $(, $wait:tt $await:tt)?) => {
+        impl<R: Role> Socket for $shell::WebSocket<$stream, R> {
+            async fn feed<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
+                self.feed(payload) $($wait $await)?
+            }
+
+            async fn send<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
+                self.send(payload) $($wait $await)?
+            }
+
+            async fn send_fragment<'p>(
+                &mut self,
+                piece: impl Into<Payload<'p>>,
+                fin: bool,
+            ) -> Result<(), Error> {
+                self.feed_fragment(piece, fin) $($wait $await)? ?;
+                self.flush() $($wait $await)?
+            }
+
+            async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
+                self.ping(payload) $($wait $await)?
+            }
+
+            async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+                self.close(code, reason) $($wait $await)?
+            }
+
+            async fn receive(&mut self) -> Option<Result<Received, Error>> {
+                let received = self.receive() $($wait $await)? ?;
+                Some(received.map(|(event, _)| event.into()))
+            }
+
+            async fn wait_closed(&mut self) -> Closed {
+                self.wait_closed() $($wait $await)? .clone()
+            }
+
+            fn closed(&self) -> Option<Closed> {
+                self.closed().cloned()
+            }
+
+            fn subprotocol(&self) -> Option<&str> {
+                self.negotiated().subprotocol.as_deref()
+            }
+        }
+    };
+}
+
+socket!(blocking_shell, std::net::TcpStream);
+socket!(tokio_shell, tokio::net::TcpStream, .await);
