@@ -100,8 +100,8 @@ fn a_close_that_came_in_time_counts_behind_more_than_one_turn_of_the_runtime_rea
     run_paused(async {
         let (mut server, mut client) = small_queue(8 << 20, 1 << 20).await;
         server.close(CloseCode::NORMAL, "").await.unwrap();
-        for _ in 0..100 {
-            client.write_all(&masked(0x82, &[1; 30_000])).await.unwrap();
+        for _ in 0..400 {
+            client.write_all(&masked(0x82, &[1; 9000])).await.unwrap();
         }
         client.write_all(&masked(0x88, &[0x03, 0xe8])).await.unwrap();
         client.shutdown().await.unwrap();
