@@ -83,7 +83,10 @@ impl<S, R: Role> Outgoing<S, R> {
     /// Queues a Close.
     pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.check_transport()?;
-        Ok(self.sender.close(code, reason, &mut self.output)?)
+        self.sender.close(code, reason, &mut self.output)?;
+        // Now begins the peer's time, whenever this end looks next.
+        self.deadline();
+        Ok(())
     }
 
     /// Fails if the transport has ended, or can't be written any more: that says more than that
