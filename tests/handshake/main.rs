@@ -2,6 +2,7 @@
 #![cfg(feature = "alloc")]
 
 mod client;
+mod docs;
 mod hostile;
 mod property;
 mod server;
