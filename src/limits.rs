@@ -8,7 +8,7 @@
 /// | [`message`](Self::message) | 16 MiB | fails with 1009 |
 /// | [`fragments`](Self::fragments) | 131,072 | fails with 1008 |
 /// | [`queued_output`](Self::queued_output) | 1 MiB | sending waits, or is refused |
-/// | [`handshake_line`](Self::handshake_line) | 8 KiB | the handshake fails with 414 |
+/// | [`handshake_line`](Self::handshake_line) | 8 KiB | the handshake fails (414 by a server) |
 /// | [`handshake_bytes`](Self::handshake_bytes) | 16 KiB | the handshake fails (431 by a server) |
 /// | [`handshake_headers`](Self::handshake_headers) | 100 | the handshake fails (431 by a server) |
 ///
@@ -27,11 +27,11 @@ pub struct Limits {
     /// Bytes that wait to be written, above which no more data is queued. One message may exceed
     /// it; so may a few KiB of pongs and a Close.
     pub queued_output: usize,
-    /// Bytes of the request line of a client, with one of its end; senders count on 8,000 (RFC 9112
-    /// §3). More than [`handshake_bytes`](Self::handshake_bytes) is as much.
+    /// Bytes of a client's request line, its end included; senders count on 8,000 (RFC 9112 §3).
+    /// More than [`handshake_bytes`](Self::handshake_bytes) counts as that.
     pub handshake_line: usize,
     /// Bytes of the peer's part of the opening handshake. Of a refusal that a client gets, this is
-    /// the head; what frames its body may take as much again.
+    /// the head; what frames its body, of which 4 KiB are kept, may have as many again.
     pub handshake_bytes: usize,
     /// Header fields of the peer's part of the opening handshake. One that is folded counts as its
     /// lines.

@@ -3,42 +3,88 @@
 
 mod runner;
 
-use runner::{check::check, format::read_folder, scenario::Scenario};
-use std::{fs, path::Path};
+use runner::{
+    check::check,
+    format::read_folder,
+    handshake::{
+        self,
+        check::{bytes_like, check_client, check_server},
+    },
+    scenario::Scenario,
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-fn folder(path: &str) -> std::path::PathBuf {
+fn folder(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Each file of `fuzz/regressions` made the fuzz target fail, before something was mended.
+/// Runs the fuzz target of a name.
+fn run(target: &str, data: &[u8]) {
+    match target {
+        "receiver" => {
+            if let Some(scenario) = Scenario::read(data) {
+                check(&scenario);
+            }
+        }
+        "server_handshake" => check_server(data),
+        "client_handshake" => check_client(data),
+        other => panic!("no fuzz target {other}"),
+    }
+}
+
+/// Writes a seed into the folder that `SANSOCKET_SEEDS` names, if it is set: there is one folder in
+/// it for each target, to start the fuzzer from.
+fn keep(target: &str, index: usize, data: &[u8]) {
+    if let Some(seeds) = std::env::var_os("SANSOCKET_SEEDS") {
+        let folder = Path::new(&seeds).join(target);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(format!("vector-{index:04}")), data).unwrap();
+    }
+}
+
+/// Each file in a folder of `fuzz/regressions` made the target of the folder's name fail, before
+/// something was mended.
 #[test]
 fn regressions_stay_mended() {
-    for file in fs::read_dir(folder("fuzz/regressions")).unwrap() {
-        let path = file.unwrap().path();
-        if let Some(scenario) = Scenario::read(&fs::read(&path).unwrap()) {
+    for entry in fs::read_dir(folder("fuzz/regressions")).unwrap() {
+        let entry = entry.unwrap();
+        if !entry.path().is_dir() {
+            continue;
+        }
+        for file in fs::read_dir(entry.path()).unwrap() {
+            let path = file.unwrap().path();
             println!("{}", path.display());
-            check(&scenario);
+            run(entry.file_name().to_str().unwrap(), &fs::read(&path).unwrap());
         }
     }
 }
 
 /// Every vector, as the scenario that comes closest to it.
-///
-/// With `SANSOCKET_SEEDS` set to a folder these are also written there, for the fuzzer to start
-/// from.
 #[test]
 fn seeds_of_the_fuzzer_pass() {
-    let seeds = std::env::var_os("SANSOCKET_SEEDS");
     for (index, vector) in read_folder(&folder("tests/vectors")).iter().enumerate() {
         let bytes = Scenario::bytes_like(vector);
         if bytes.len() > 4096 {
             continue;
         }
         println!("{}", vector.title);
-        check(&Scenario::read(&bytes).unwrap());
-        if let Some(seeds) = &seeds {
-            fs::create_dir_all(seeds).unwrap();
-            fs::write(Path::new(seeds).join(format!("vector-{index:04}")), &bytes).unwrap();
+        run("receiver", &bytes);
+        keep("receiver", index, &bytes);
+    }
+    let vectors = handshake::format::read_folder(&folder("tests/vectors/handshake"));
+    for (index, vector) in vectors.iter().enumerate() {
+        let bytes = bytes_like(vector);
+        if bytes.len() > 8192 {
+            continue;
+        }
+        println!("{}", vector.title);
+        // Either end has to bear what is meant for the other.
+        for target in ["server_handshake", "client_handshake"] {
+            run(target, &bytes);
+            keep(target, index, &bytes);
         }
     }
 }

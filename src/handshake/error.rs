@@ -229,6 +229,51 @@ mod tests {
         assert!(size_of::<crate::AcceptError>() <= 32);
     }
 
+    /// The names of the variants of an enum, with a match that does not compile without all.
+    #[cfg(feature = "std")]
+    macro_rules! variants {
+        ($all:ident: $enum:ident = $($name:ident)*) => {
+            const $all: &[&str] = &[$(stringify!($name)),*];
+            const _: fn(&$enum) = |value| match value { $($enum::$name { .. } => {})* };
+        };
+    }
+
+    #[cfg(feature = "std")]
+    variants!(ERRORS: HandshakeError =
+        Malformed RequestLineTooLong HeadTooLong TooManyHeaders HttpVersion Method InvalidTarget
+        Body InvalidContentLength TransferEncoding MissingHeader RepeatedHeader InvalidHost
+        NoUpgrade NoConnectionUpgrade WebSocketVersion InvalidKey InvalidSubprotocols
+        InvalidExtensions OriginNotAllowed Refused TooManyInterimResponses WrongAccept
+        SubprotocolNotOffered ExtensionNotOffered RepeatedExtension TransportEnded Over);
+    #[cfg(feature = "std")]
+    variants!(PARTS: HeadPart = RequestLine StatusLine HeaderName HeaderValue LineEnd);
+
+    /// The page's tables are made of the vectors: what is in them has one.
+    #[cfg(feature = "std")]
+    #[test]
+    fn each_error_has_a_vector_and_so_a_line_in_the_docs() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/handshake.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        for name in ERRORS {
+            // No bytes of the peer's can cause this one.
+            let is_misuse = *name == "Over";
+            let line = format!("| `{name}` |");
+            assert!(is_misuse || page.contains(&line), "no vector causes {name}");
+        }
+        assert!(page.contains("`HandshakeError::Over`"));
+        for (name, part) in PARTS.iter().zip([
+            HeadPart::RequestLine,
+            HeadPart::StatusLine,
+            HeadPart::HeaderName,
+            HeadPart::HeaderValue,
+            HeadPart::LineEnd,
+        ]) {
+            assert_eq!(format!("{part:?}"), *name);
+            let line = format!("| `Malformed` | malformed {part} |");
+            assert!(page.contains(&line), "no vector has a malformed {part}");
+        }
+    }
+
     #[test]
     fn what_a_server_does_wrong_is_a_bad_gateway() {
         for error in [

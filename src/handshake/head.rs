@@ -171,8 +171,8 @@ impl Head {
     }
 }
 
-/// A header that goes on in the next line is one with spaces instead of the line end (RFC 9112
-/// §5.2): a client may take it so, a server refuses it, since what stands before it may not.
+/// A header that goes on in the next line is one with spaces instead of the line end, for a client.
+/// A server refuses it (RFC 9112 §5.2): a proxy in front of it may have read something else.
 fn unfolded(lines: &[u8]) -> Cow<'_, [u8]> {
     let mut changed: Option<Vec<u8>> = None;
     for at in 1..lines.len() {
@@ -199,8 +199,8 @@ impl<'a> RequestLine<'a> {
         Self::parts(line).ok_or(HandshakeError::Malformed(HeadPart::RequestLine))
     }
 
-    /// What needs no more than this line to be refused. Of the versions only the major one may do
-    /// without `GET`, so that every answer to `HEAD` knows that it is one.
+    /// What needs no more than this line to be refused. In another major version the method may
+    /// mean anything, so the version counts; except for HEAD, whose answer has no body then either.
     pub(super) fn check(&self) -> Result<(), HandshakeError> {
         if self.version.major != 1 && self.method != "HEAD" {
             return Err(HandshakeError::HttpVersion(self.version));

@@ -3,8 +3,8 @@
 use crate::{NONCE, ask, serve};
 use proptest::{collection::vec, prelude::*, sample::Index};
 use sansocket::{
-    Accept, ClientHandshake, ClientRequest, HandshakeError, Limits, OriginPolicy, ReadBuffer,
-    ServerHandshake, Url, WriteBuffer,
+    Accept, ClientHandshake, ClientRequest, HandshakeError, Limits, Negotiated, OriginPolicy,
+    ReadBuffer, ServerHandshake, Url, WriteBuffer,
 };
 
 /// A text with the case of each letter as the bits say.
@@ -21,6 +21,11 @@ fn recase(text: &str, bits: u64) -> String {
 
 fn space() -> impl Strategy<Value = String> {
     "[ \t]{0,3}"
+}
+
+/// The same with line ends in it (RFC 9112 §5.2).
+fn fold() -> impl Strategy<Value = String> {
+    "[ \t]{0,2}(\r?\n[ \t]{1,2}){0,2}"
 }
 
 /// Lines of `lists`, with noise around the token that counts.
@@ -86,6 +91,45 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    /// A response that opens a WebSocket, written in any way. Where a line is folded counts as
+    /// white space.
+    fn good_response()(
+        connection in list_lines("Connection", "upgrade"),
+        others in vec(("X-[A-Za-z0-9-]{0,10}", "[ -~\u{e4}]{0,20}"), 0..5),
+        interim in 0..4_usize,
+        bits in any::<u64>(),
+        space in (fold(), fold()),
+    )(
+        headers in Just({
+            let mut headers = vec![
+                (recase("Upgrade", bits), recase("websocket", bits.rotate_left(3))),
+                (recase("Sec-WebSocket-Accept", bits), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".into()),
+                (recase("Sec-WebSocket-Protocol", bits), "b".into()),
+                (
+                    recase("Sec-WebSocket-Extensions", bits),
+                    format!("{0}z{1},{0}x{1};{0}y{1}={0}\"2\"", space.0, space.1),
+                ),
+            ];
+            headers.extend(connection);
+            headers.extend(others);
+            headers
+        }).prop_shuffle(),
+        bits in Just(bits),
+        interim in Just(interim),
+        space in Just(space),
+    ) -> (Vec<u8>, usize) {
+        let mut text = "HTTP/1.1 103 Early Hints\r\nLink: </x>\n\r\n".repeat(interim);
+        text += "HTTP/1.1 101 Switching Protocols";
+        for (at, (name, value)) in headers.iter().enumerate() {
+            text.push_str(if bits >> (at % 64) & 1 == 1 { "\n" } else { "\r\n" });
+            text.push_str(&format!("{name}:{}{value}{}", space.0, space.1));
+        }
+        text.push_str("\r\n\r\n");
+        (text.into_bytes(), headers.len())
+    }
+}
+
 /// The key that a client makes of a nonce.
 fn base64(nonce: [u8; 16]) -> String {
     let mut output = WriteBuffer::new();
@@ -110,6 +154,23 @@ proptest! {
         prop_assert_eq!(request.headers().count(), count);
         let mut output = WriteBuffer::new();
         request.accept(&Accept::new(), &mut output).unwrap();
+    }
+
+    #[test]
+    fn good_responses_are_taken_however_written_and_cut(
+        (bytes, count) in good_response(),
+        cuts in vec(any::<Index>(), 0..8),
+        rest in vec(any::<u8>(), 0..20),
+    ) {
+        let bytes = [bytes, rest.clone()].concat();
+        let request = ClientRequest::from_parts("h", "/").subprotocols(["a", "b"]);
+        let request = request.extension("x; y=1").extension("z");
+        let (response, left) = ask(&request, cut(&bytes, &cuts), &Limits::default());
+        let response = response.unwrap();
+        prop_assert_eq!(left, rest);
+        prop_assert_eq!(response.headers().count(), count);
+        let agreed = Negotiated::new().subprotocol("b").extension("z, x; y=2").unwrap();
+        prop_assert_eq!(response.negotiated(), &agreed);
     }
 
     #[test]

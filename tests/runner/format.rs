@@ -2,7 +2,7 @@
 
 use core::{fmt, iter::Peekable, str::Chars};
 use sansocket::{CloseCode, Initiator, Kind, Limits};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Vector {
@@ -91,37 +91,47 @@ impl fmt::Display for Hex<'_> {
 
 /// Every vector of every file in the folder, files in the order of their names.
 pub(crate) fn read_folder(folder: &Path) -> Vec<Vector> {
+    files(folder).iter().flat_map(|path| read_file(path)).collect()
+}
+
+/// The files of vectors in a folder, in the order of their names.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
     files.sort();
     assert!(!files.is_empty(), "no vectors in {}", folder.display());
-    files.iter().flat_map(|path| read_file(path)).collect()
+    files
+}
+
+/// Shows each line of a file that says something, with its place.
+pub(crate) fn each_line(path: &Path, mut read: impl FnMut(&str, &str)) {
+    let text = std::fs::read_to_string(path).unwrap();
+    let file = path.file_name().unwrap().to_string_lossy();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if !line.is_empty() && !line.starts_with(';') {
+            read(&format!("{file}:{}", index + 1), line);
+        }
+    }
 }
 
 fn read_file(path: &Path) -> Vec<Vector> {
-    let text = std::fs::read_to_string(path).unwrap();
-    let file = path.file_name().unwrap().to_string_lossy();
     let mut vectors = Vec::new();
     let mut draft: Option<Draft> = None;
-    for (index, line) in text.lines().enumerate() {
-        let place = format!("{file}:{}", index + 1);
-        let line = line.trim();
-        if line.is_empty() || line.starts_with(';') {
-            continue;
-        }
+    each_line(path, |place, line| {
         if let Some(name) = line.strip_prefix("# ") {
             assert!(draft.is_none(), "{place}: the vector before has no end");
             draft = Some(Draft::new(format!("{place} {name}")));
-            continue;
+            return;
         }
         let Some(current) = &mut draft else { panic!("{place}: no vector has begun") };
-        if let Some(end) = current.read(line, &place) {
-            vectors.push(draft.take().unwrap().finish(end, &place));
+        if let Some(end) = current.read(line, place) {
+            vectors.push(draft.take().unwrap().finish(end, place));
         }
-    }
-    assert!(draft.is_none(), "{file}: the last vector has no end");
-    assert!(!vectors.is_empty(), "{file} has no vectors");
+    });
+    assert!(draft.is_none(), "{}: the last vector has no end", path.display());
+    assert!(!vectors.is_empty(), "{} has no vectors", path.display());
     vectors
 }
 
@@ -227,25 +237,25 @@ impl Draft {
 }
 
 /// The words of a line.
-struct Words<'a> {
-    rest: &'a str,
-    place: &'a str,
+pub(crate) struct Words<'a> {
+    pub(crate) rest: &'a str,
+    pub(crate) place: &'a str,
 }
 
 impl<'a> Words<'a> {
-    fn next(&mut self) -> &'a str {
+    pub(crate) fn next(&mut self) -> &'a str {
         let (word, rest) = self.rest.split_once(' ').unwrap_or((self.rest, ""));
         assert!(!word.is_empty(), "{}: something is missing", self.place);
         self.rest = rest.trim_start();
         word
     }
 
-    fn number<N: core::str::FromStr>(&mut self) -> N {
+    pub(crate) fn number<N: core::str::FromStr>(&mut self) -> N {
         let word = self.next();
         word.parse().ok().unwrap_or_else(|| panic!("{}: no number: {word}", self.place))
     }
 
-    fn bytes(&mut self) -> Vec<u8> {
+    pub(crate) fn bytes(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut characters = self.rest.chars().peekable();
         read_bytes(&mut characters, &mut bytes, None, self.place);

@@ -5,5 +5,6 @@
 pub(crate) mod check;
 pub(crate) mod drive;
 pub(crate) mod format;
+pub(crate) mod handshake;
 pub(crate) mod reference;
 pub(crate) mod scenario;

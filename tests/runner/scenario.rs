@@ -97,7 +97,7 @@ impl Scenario {
 }
 
 /// Positions at uneven distances, close together or far apart.
-fn cuts(seed: u8, len: usize) -> Vec<usize> {
+pub(crate) fn cuts(seed: u8, len: usize) -> Vec<usize> {
     let widest = [1, 2, 3, 7, 16, 100, 1000, usize::MAX][usize::from(seed % 8)];
     let mut state = u32::from(seed) + 1;
     let mut cuts = Vec::new();

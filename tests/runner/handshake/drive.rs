@@ -1,0 +1,184 @@
+//! Drives one end of an opening handshake.
+
+use super::format::Vector;
+use crate::runner::format::Hex;
+use sansocket::{
+    ClientHandshake, ClientRequest, HandshakeError, Limits, ReadBuffer, Request, Response,
+    ServerHandshake, WriteBuffer,
+};
+
+/// The nonce whose key is the one in RFC 6455 §1.3.
+pub(crate) const NONCE: [u8; 16] = *b"the sample nonce";
+
+/// What a server makes of pieces of input, and what is left behind the request.
+pub(crate) fn serve<'a>(
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    limits: &Limits,
+    eof: bool,
+) -> (Result<Option<Request>, HandshakeError>, Vec<u8>) {
+    let mut handshake = ServerHandshake::new(limits);
+    let mut input = ReadBuffer::new();
+    let mut outcome = Ok(None);
+    for piece in pieces {
+        input.extend_from_slice(piece);
+        if outcome == Ok(None) {
+            outcome = handshake.receive(&mut input);
+        }
+    }
+    if eof && outcome == Ok(None) {
+        outcome = Err(handshake.receive_eof(&mut input));
+    }
+    let rest = if outcome.is_ok() { input.unread().to_vec() } else { Vec::new() };
+    (outcome, rest)
+}
+
+/// The same for a client.
+pub(crate) fn ask<'a>(
+    request: &ClientRequest,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    limits: &Limits,
+    eof: bool,
+) -> (Result<Option<Response>, HandshakeError>, Vec<u8>) {
+    let mut output = WriteBuffer::new();
+    let mut handshake = ClientHandshake::start(request, NONCE, &mut output, limits)
+        .expect("the request is a good one");
+    let mut input = ReadBuffer::new();
+    let mut outcome = Ok(None);
+    for piece in pieces {
+        input.extend_from_slice(piece);
+        if outcome == Ok(None) {
+            outcome = handshake.receive(&mut input);
+        }
+    }
+    if eof && outcome == Ok(None) {
+        outcome = Err(handshake.receive_eof(&mut input));
+    }
+    let rest = if outcome.is_ok() { input.unread().to_vec() } else { Vec::new() };
+    (outcome, rest)
+}
+
+/// What became of a vector.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) facts: Vec<(&'static str, Vec<u8>)>,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
+    pub(crate) left: Vec<u8>,
+    pub(crate) error: Option<HandshakeError>,
+    pub(crate) end: String,
+}
+
+/// What becomes of a vector whose input comes in these pieces.
+pub(crate) fn outcome(vector: &Vector, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outcome {
+    let mut facts = Vec::new();
+    let mut headers = Vec::new();
+    let mut fact = |subject, what: &str| facts.push((subject, what.as_bytes().to_vec()));
+    let (end, error, left) = if vector.is_client {
+        let request = ClientRequest::from_parts("h", "/").subprotocols(&vector.subprotocols);
+        let request = vector.extensions.iter().fold(request, ClientRequest::extension);
+        let (outcome, left) = ask(&request, pieces, &vector.limits, vector.eof);
+        match outcome {
+            Ok(None) => ("more".into(), None, Vec::new()),
+            Ok(Some(response)) => {
+                let agreed = response.negotiated();
+                agreed.subprotocol.iter().for_each(|name| fact("subprotocol", name));
+                agreed.extensions.iter().for_each(|agreed| fact("extension", &agreed.to_string()));
+                headers.extend(response.headers().map(owned));
+                ("opened".into(), None, left)
+            }
+            Err(HandshakeError::Refused(refusal)) => {
+                refusal.location().iter().for_each(|location| fact("location", location));
+                refusal.challenges().for_each(|challenge| fact("challenge", challenge));
+                facts.push(("body", refusal.body().to_vec()));
+                facts.retain(|(_, what)| !what.is_empty());
+                headers.extend(refusal.headers().map(owned));
+                let how = if refusal.is_complete() { "whole" } else { "part" };
+                let end = format!("answered {} {how}", refusal.status());
+                (end, Some(HandshakeError::Refused(refusal)), left)
+            }
+            Err(error) => (format!("failed {}", name_of(&error)), Some(error), left),
+        }
+    } else {
+        let (outcome, left) = serve(pieces, &vector.limits, vector.eof);
+        let outcome = match outcome {
+            Ok(Some(request)) => vector.origin.check(&request).map(|()| Some(request)),
+            other => other,
+        };
+        match outcome {
+            Ok(None) => ("more".into(), None, Vec::new()),
+            Ok(Some(request)) => {
+                fact("host", request.host());
+                fact("path", request.path());
+                request.query().iter().for_each(|query| fact("query", query));
+                request.origin().iter().for_each(|origin| fact("origin", origin));
+                request.subprotocols().for_each(|name| fact("subprotocol", name));
+                request.extensions().for_each(|offer| fact("extension", &offer.to_string()));
+                headers.extend(request.headers().map(owned));
+                ("accepted".into(), None, left)
+            }
+            // This is not answered.
+            Err(error @ HandshakeError::TransportEnded { .. }) => {
+                (format!("failed {}", name_of(&error)), Some(error), left)
+            }
+            Err(error) => {
+                let end = format!("refused {} {}", error.status(), name_of(&error));
+                (end, Some(error), Vec::new())
+            }
+        }
+    };
+    Outcome { facts, headers, left, error, end }
+}
+
+/// An error says what was not as expected.
+pub(crate) fn compare(vector: &Vector, outcome: &Outcome) -> Result<(), String> {
+    if outcome.end != vector.end {
+        return Err(format!(
+            "end {} ({:?})\ninstead of {}",
+            outcome.end, outcome.error, vector.end
+        ));
+    }
+    let why = outcome.error.as_ref().map(ToString::to_string);
+    if why != vector.why {
+        return Err(format!("why {why:?}\ninstead of {:?}", vector.why));
+    }
+    if outcome.left != vector.left {
+        let (got, expected) = (Hex(&outcome.left), Hex(&vector.left));
+        return Err(format!("left {got}\ninstead of {expected}"));
+    }
+    // What is not said of these is that there is none.
+    let always = ["subprotocol", "extension", "location", "challenge", "body"];
+    for subject in always.into_iter().chain(["host", "path", "query", "origin"]) {
+        let got: Vec<_> = of(subject, &outcome.facts).collect();
+        let expected: Vec<_> = of(subject, &vector.facts).collect();
+        let is_said = !expected.is_empty() || always.contains(&subject);
+        if is_said && got != expected {
+            let text = |all: Vec<&[u8]>| String::from_utf8_lossy(&all.join(&b'|')).into_owned();
+            return Err(format!("{subject} {}\ninstead of {}", text(got), text(expected)));
+        }
+    }
+    for expected in of("header", &vector.facts) {
+        let is_it = |(name, value): &(String, Vec<u8>)| {
+            [name.as_bytes(), b": ", value].concat() == expected
+        };
+        if !outcome.headers.iter().any(is_it) {
+            return Err(format!("no header {}", String::from_utf8_lossy(expected)));
+        }
+    }
+    Ok(())
+}
+
+fn of<'a, S: AsRef<str>>(
+    subject: &str,
+    facts: &'a [(S, Vec<u8>)],
+) -> impl Iterator<Item = &'a [u8]> {
+    facts.iter().filter(move |fact| fact.0.as_ref() == subject).map(|fact| &*fact.1)
+}
+
+fn owned((name, value): (&str, &[u8])) -> (String, Vec<u8>) {
+    (name.into(), value.into())
+}
+
+/// The name of an error's variant.
+pub(crate) fn name_of(error: &HandshakeError) -> String {
+    let text = format!("{error:?}");
+    text.split(|letter: char| !letter.is_alphanumeric()).next().expect("a name").into()
+}
