@@ -94,8 +94,9 @@ impl Connector {
     }
 
     /// Connects to a `ws://` URL over TCP, with `TCP_NODELAY` on. The addresses of its host are
-    /// tried one after the other (RFC 6455 §4.1). Finding them is the system's business, and not
-    /// bounded by the timeout.
+    /// tried one after the other. Finding them is the system's business, and not bounded by the
+    /// timeout. Connections to one host don't wait for each other, as RFC 6455 §4.1 wants it:
+    /// `docs/handshake.md` says how a client does that.
     ///
     /// # Errors
     ///
