@@ -75,6 +75,8 @@ pub mod blocking;
 mod buffer;
 #[cfg(feature = "alloc")]
 mod connection;
+#[cfg(feature = "deflate")]
+mod deflate;
 #[cfg(feature = "std")]
 mod error;
 mod frame;
@@ -100,6 +102,8 @@ mod transport;
 #[allow(unsafe_code, reason = "makes text of bytes that it has validated")]
 mod utf8;
 
+#[cfg(feature = "deflate")]
+pub use deflate::{DeflateConfig, DeflateError, DeflateParameter, DeflateParameters};
 pub use frame::*;
 pub use mask::{MaskKey, MaskKeys, apply_mask};
 pub use utf8::{Utf8Error, validate_utf8_prefix};
