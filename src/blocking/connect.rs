@@ -165,6 +165,11 @@ impl Connector {
 
     fn request(&self, url: &Url) -> ClientRequest {
         let request = ClientRequest::new(url).subprotocols(&self.subprotocols);
+        #[cfg(feature = "deflate")]
+        let request = match self.config.deflate {
+            Some(config) => request.deflate(config),
+            None => request,
+        };
         self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
     }
 

@@ -196,7 +196,8 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
 
     fn writes_through(&self, len: usize) -> bool {
         // A masked payload has to be copied anyway (§5.3).
-        (!R::MASKS && len >= WRITE_THROUGH_FROM) || self.writes_by_frames(len)
+        !self.sender.compresses(len)
+            && ((!R::MASKS && len >= WRITE_THROUGH_FROM) || self.writes_by_frames(len))
     }
 
     /// Whether a message is queued only as it is written, so that replies of a reading half go out

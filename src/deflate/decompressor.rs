@@ -43,7 +43,7 @@ impl Decompressor {
     ) -> Result<(usize, usize), Corrupt> {
         let (all_input, all_output) = (input.len(), output.len());
         let context = self.context.get_or_insert_with(|| Box::new(Context::new()));
-        while !output.is_empty() && !(context.ended && input.is_empty()) {
+        while !(output.is_empty() || context.ended && input.is_empty()) {
             if context.ended {
                 context.restart()?;
             }

@@ -109,9 +109,10 @@ impl DeflateParameters {
     pub(crate) fn choose(
         offers: impl Iterator<Item = Extension>,
         config: &DeflateConfig,
-    ) -> Option<String> {
+    ) -> Option<Extension> {
         let mut offers = offers.filter(|offer| offer.name == NAME);
-        offers.find_map(|offer| Some(respond(&Parsed::new(&offer).ok()?, config)))
+        let text = offers.find_map(|offer| Some(respond(&Parsed::new(&offer).ok()?, config)))?;
+        Extension::list(text.as_bytes()).next()?.ok()
     }
 
     /// Checks a response against what was offered (§7.1).
@@ -280,14 +281,15 @@ impl fmt::Display for DeflateParameter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::{format, vec::Vec};
+    use alloc::{format, string::ToString, vec::Vec};
 
     fn extensions(text: &str) -> Vec<Extension> {
         Extension::list(text.as_bytes()).map(Result::unwrap).collect()
     }
 
     fn chosen(offers: &str, config: &DeflateConfig) -> Option<String> {
-        DeflateParameters::choose(extensions(offers).into_iter(), config)
+        let response = DeflateParameters::choose(extensions(offers).into_iter(), config);
+        response.map(|response| response.to_string())
     }
 
     fn checked(response: &str, config: &DeflateConfig) -> Result<DeflateParameters, DeflateError> {

@@ -1,4 +1,6 @@
 use super::{HttpVersion, Refusal, Reject};
+#[cfg(feature = "deflate")]
+use crate::DeflateError;
 use crate::ExtensionError;
 use alloc::{boxed::Box, format, string::ToString};
 use core::fmt;
@@ -114,6 +116,10 @@ pub enum HandshakeError {
     /// The server chose an extension twice; of a long name the beginning.
     #[error("the server chose the extension \"{0}\" twice")]
     RepeatedExtension(Box<str>),
+    /// The server's parameters of permessage-deflate don't fit to the offer (RFC 7692 §7.1).
+    #[cfg(feature = "deflate")]
+    #[error(transparent)]
+    Deflate(#[from] DeflateError),
     /// The transport ended before the peer's part of the handshake did.
     #[error("the transport ended after {received} bytes of the handshake")]
     TransportEnded {
@@ -157,6 +163,8 @@ impl HandshakeError {
             | Self::SubprotocolNotOffered(_)
             | Self::ExtensionNotOffered(_)
             | Self::RepeatedExtension(_) => 502,
+            #[cfg(feature = "deflate")]
+            Self::Deflate(_) => 502,
             Self::Over => 500,
             Self::OriginNotAllowed(_) => 403,
             Self::Method(_) => 405,

@@ -341,7 +341,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
     fn writes_through(&self, len: usize) -> bool {
         // A masked payload has to be copied anyway (§5.3), and so has one that the transport can't
         // take in one write with its header.
-        !R::MASKS && len >= WRITE_THROUGH_FROM && self.transport.is_write_vectored()
+        !R::MASKS
+            && len >= WRITE_THROUGH_FROM
+            && self.transport.is_write_vectored()
+            && !self.sender.compresses(len)
     }
 
     /// Sends a large borrowed payload in fragments, each written behind its header and what else is
