@@ -82,6 +82,18 @@ struct Parsed {
     client_max_window_bits: Option<Option<u8>>,
 }
 
+/// The largest windows, kept from message to message.
+impl Default for DeflateParameters {
+    fn default() -> Self {
+        Self {
+            server_no_context_takeover: false,
+            client_no_context_takeover: false,
+            server_max_window_bits: LARGEST,
+            client_max_window_bits: LARGEST,
+        }
+    }
+}
+
 impl DeflateParameters {
     /// What was agreed on, of the extension in a server's response.
     ///

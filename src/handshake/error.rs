@@ -240,9 +240,12 @@ mod tests {
     /// The names of the variants of an enum, with a match that does not compile without all.
     #[cfg(feature = "std")]
     macro_rules! variants {
-        ($all:ident: $enum:ident = $($name:ident)*) => {
+        ($all:ident: $enum:ident = $($name:ident)* $(; #[$cfg:meta] $optional:ident)?) => {
             const $all: &[&str] = &[$(stringify!($name)),*];
-            const _: fn(&$enum) = |value| match value { $($enum::$name { .. } => {})* };
+            const _: fn(&$enum) = |value| match value {
+                $($enum::$name { .. } => {})*
+                $(#[$cfg] $enum::$optional { .. } => {})?
+            };
         };
     }
 
@@ -252,7 +255,8 @@ mod tests {
         Body InvalidContentLength TransferEncoding MissingHeader RepeatedHeader InvalidHost
         NoUpgrade NoConnectionUpgrade WebSocketVersion InvalidKey InvalidSubprotocols
         InvalidExtensions OriginNotAllowed Refused TooManyInterimResponses WrongAccept
-        SubprotocolNotOffered ExtensionNotOffered RepeatedExtension TransportEnded Over);
+        SubprotocolNotOffered ExtensionNotOffered RepeatedExtension TransportEnded Over;
+        #[cfg(feature = "deflate")] Deflate);
     #[cfg(feature = "std")]
     variants!(PARTS: HeadPart = RequestLine StatusLine HeaderName HeaderValue LineEnd);
 
@@ -269,6 +273,7 @@ mod tests {
             assert!(is_misuse || page.contains(&line), "no vector causes {name}");
         }
         assert!(page.contains("`HandshakeError::Over`"));
+        assert!(page.contains("`HandshakeError::Deflate`"), "only with its feature");
         for (name, part) in PARTS.iter().zip([
             HeadPart::RequestLine,
             HeadPart::StatusLine,
