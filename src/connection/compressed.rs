@@ -2,12 +2,13 @@
 //! compressed as they are sent.
 
 use super::receiver::{Frame, Receiver};
-use super::{ProtocolError, Role};
+use super::{PreparedMessage, ProtocolError, Role};
 use crate::{
     DeflateConfig, DeflateParameters, ReadBuffer, apply_mask,
     deflate::{Compressor, Corrupt, Decompressor},
 };
 use alloc::vec::Vec;
+use bytes::Bytes;
 
 /// What a receiving half decompresses with.
 #[derive(Debug)]
@@ -88,6 +89,7 @@ impl<R: Role> Receiver<R> {
 #[derive(Debug)]
 pub(super) struct Deflating {
     compressor: Compressor,
+    window_bits: u8,
     threshold: usize,
 }
 
@@ -100,6 +102,7 @@ impl Deflating {
         };
         Self {
             compressor: Compressor::new(bits, resets, config.level),
+            window_bits: bits,
             threshold: config.threshold,
         }
     }
@@ -119,6 +122,14 @@ impl Deflating {
         // The peer does not see it, so it must not look back at it.
         self.compressor.discard();
         None
+    }
+
+    /// The compressed form of a prepared message, which is sent then.
+    pub(super) fn prepared<'a>(&mut self, message: &'a PreparedMessage) -> Option<&'a Bytes> {
+        let frames = message.compressed_frames(self.window_bits)?;
+        // The peer has it in its window, and this compressor has not seen it.
+        self.compressor.discard();
+        Some(frames)
     }
 
     /// A piece of a message, compressed; `None` if that has failed.

@@ -57,6 +57,7 @@ pub(super) struct Incoming {
     kind: Kind,
     pub(super) chunked: bool,
     /// Whether its payload is compressed (RFC 7692 §6).
+    #[cfg(feature = "deflate")]
     pub(super) compressed: bool,
     /// Bytes of payload that its frame headers announced.
     announced: u64,
@@ -322,6 +323,7 @@ impl<R: Role> Receiver<R> {
                 Incoming {
                     kind,
                     chunked,
+                    #[cfg(feature = "deflate")]
                     compressed: !header.rsv.is_none(),
                     announced: 0,
                     released: 0,

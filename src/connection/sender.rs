@@ -107,6 +107,16 @@ impl<R: Role> Sender<R> {
         match payload.into() {
             Payload::Text(text) => self.send_text(text, output),
             Payload::Binary(data) => self.send_binary(data, output),
+            Payload::UncompressedText(text) => {
+                self.check_message(output)?;
+                self.append_message(Kind::Text, Rsv::NONE, text.as_bytes(), output);
+                Ok(())
+            }
+            Payload::UncompressedBinary(data) => {
+                self.check_message(output)?;
+                self.append_message(Kind::Binary, Rsv::NONE, data, output);
+                Ok(())
+            }
             Payload::Message(message)
                 if !R::MASKS
                     && message.as_bytes().len() >= LINK_FROM
@@ -137,6 +147,11 @@ impl<R: Role> Sender<R> {
         }
         self.check_message(output)?;
         let frames = message.frames();
+        #[cfg(feature = "deflate")]
+        let frames = match &mut self.deflating {
+            Some(deflating) => deflating.prepared(message).unwrap_or(frames),
+            None => frames,
+        };
         if frames.len() < LINK_FROM {
             output.extend_from_slice(frames);
         } else {
@@ -578,8 +593,12 @@ impl<R: Role> Sender<R> {
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
         match piece {
-            Payload::Text(text) => self.send_text_fragment(text, fin, output),
-            Payload::Binary(data) => self.send_binary_fragment(data, fin, output),
+            Payload::Text(text) | Payload::UncompressedText(text) => {
+                self.send_text_fragment(text, fin, output)
+            }
+            Payload::Binary(data) | Payload::UncompressedBinary(data) => {
+                self.send_binary_fragment(data, fin, output)
+            }
             Payload::Message(message) => {
                 self.send_fragment(message.kind(), message.as_bytes(), fin, output)
             }

@@ -1,7 +1,7 @@
 //! What is compressed and what is not.
 
 use super::{agreed, client, eager, end, server};
-use sansocket::{Config, DeflateConfig, Kind, Message, PreparedMessage, Server};
+use sansocket::{Config, DeflateConfig, Kind, Message, Payload, PreparedMessage, Server};
 
 const TEXT: &str = "what is said again and again is what is said again and again and again";
 
@@ -50,6 +50,56 @@ fn all_forms_of_a_message_arrive() {
             [text.clone(), large.clone(), text.clone(), text.clone(), alone, plain, text];
         assert_eq!(client.messages().unwrap(), expected);
     }
+}
+
+#[test]
+fn a_message_can_be_kept_from_being_compressed() {
+    let mut server = server(agreed());
+    let mut client = client(agreed());
+    let plain = [Payload::UncompressedText(TEXT), Payload::UncompressedBinary(TEXT.as_bytes())];
+    for payload in plain {
+        server.connection.send_text(TEXT, &mut server.output).unwrap();
+        client.fill(&server.written());
+        server.connection.send(payload, &mut server.output).unwrap();
+        let bytes = server.written();
+        assert_eq!(bytes[0] & 0xf0, 0x80);
+        assert!(bytes.ends_with(TEXT.as_bytes()));
+        client.fill(&bytes);
+        assert_eq!(client.messages().unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn a_prepared_message_is_sent_in_the_form_that_fits() {
+    let text = TEXT.repeat(20);
+    let prepared = PreparedMessage::new(Message::text(text.as_str()))
+        .deflate(&DeflateConfig::new().server_max_window_bits(12))
+        .deflate(&DeflateConfig::new().server_max_window_bits(9));
+    let mut sizes = Vec::new();
+    for bits in [8, 9, 11, 12, 15] {
+        let mut parameters = agreed();
+        parameters.server_max_window_bits = bits;
+        let (mut server, mut client) = (super::server(parameters), client(parameters));
+        for _ in 0..2 {
+            // What is sent around it can't look back over it.
+            server.connection.send_text(TEXT, &mut server.output).unwrap();
+            client.fill(&server.written());
+            server.connection.send(&prepared, &mut server.output).unwrap();
+            let bytes = server.written();
+            assert_eq!(bytes[0], if bits == 8 { 0x81 } else { 0xc1 }, "{bits}");
+            sizes.push(bytes.len());
+            client.fill(&bytes);
+            let expected = [Message::text(TEXT), Message::text(text.as_str())];
+            assert_eq!(client.messages().unwrap(), expected, "{bits}");
+        }
+    }
+    assert_eq!(sizes.iter().filter(|size| **size > text.len()).count(), 2);
+    // It is the same bytes on each connection, not made again.
+    assert_eq!((sizes[2], sizes[6]), (sizes[4], sizes[8]));
+    // What does not shrink has no such form.
+    let (mut server, short) = (server(agreed()), PreparedMessage::new(Message::text("x")));
+    server.connection.send(&short.deflate(&DeflateConfig::new()), &mut server.output).unwrap();
+    assert_eq!(server.written(), b"\x81\x01x");
 }
 
 #[test]
