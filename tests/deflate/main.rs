@@ -5,6 +5,7 @@
 mod endpoint;
 
 mod contexts;
+mod negotiation;
 mod receiving;
 mod sending;
 
