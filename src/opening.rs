@@ -72,7 +72,7 @@ pub(crate) fn refusal_or(
     if !matches!(error, Error::Io(_) | Error::HandshakeTimeout) {
         return error;
     }
-    match handshake.receive_eof(input) {
+    match handshake.give_up(input) {
         refused @ HandshakeError::Refused(_) => refused.into(),
         _ => error,
     }

@@ -307,7 +307,7 @@ impl<S: Transport, R: Role> Line for Outgoing<S, R> {
             return Ok(0);
         }
         let deadline = self.deadline();
-        match self.transport.read(into, deadline) {
+        match self.transport.read_late(into, deadline) {
             Ok(0) => {
                 self.end(TransportEnd::Eof);
                 Ok(0)

@@ -6,10 +6,11 @@ use crate::{
     headers::{check_header, put_header},
 };
 use alloc::{borrow::Cow, boxed::Box, string::ToString, vec::Vec};
+use core::fmt;
 use thiserror::Error;
 
 /// How a server accepts a [`Request`]: what it adds to the answer that opens the WebSocket.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Accept<'a> {
     /// The subprotocol to speak, one of those that the client offers.
@@ -175,5 +176,17 @@ impl<'a> Accept<'a> {
             // One line, as an answer must not have more (RFC 6455 §11.3.2).
             .chain(extensions.map(|value| ("Sec-WebSocket-Extensions", value)))
             .chain(own)
+    }
+}
+
+impl fmt::Debug for Accept<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values may be secrets: cookies.
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Accept")
+            .field("subprotocol", &self.subprotocol)
+            .field("extensions", &self.extensions)
+            .field("headers", &names)
+            .finish_non_exhaustive()
     }
 }
