@@ -5,8 +5,10 @@
 mod endpoint;
 
 mod contexts;
+mod oracle;
 mod receiving;
 mod sending;
+mod wire;
 
 use endpoint::{Endpoint, keys};
 use sansocket::{
