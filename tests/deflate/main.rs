@@ -6,8 +6,10 @@ mod endpoint;
 
 mod contexts;
 mod negotiation;
+mod oracle;
 mod receiving;
 mod sending;
+mod wire;
 
 use endpoint::{Endpoint, keys};
 use sansocket::{
