@@ -5,7 +5,7 @@
 //! ```
 
 use sansocket::{
-    Client, Config, Error, Event, Limits, SystemMaskKeys,
+    Client, Config, DeflateConfig, Error, Event, Limits, SystemMaskKeys,
     blocking::{Connector, WebSocket},
 };
 use std::{net::TcpStream, process::ExitCode};
@@ -41,7 +41,8 @@ fn run(url: &str, agent: &str) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn open(url: &str) -> Result<WebSocket<TcpStream, Client<SystemMaskKeys>>, Error> {
-    let config = Config::default().limits(Limits::default().message(64 << 20));
+    let limits = Limits::default().message(64 << 20);
+    let config = Config::default().limits(limits).deflate(DeflateConfig::new());
     Ok(Connector::new().config(config).connect(url)?.0)
 }
 

@@ -5,7 +5,7 @@
 //! ```
 
 use sansocket::{
-    Client, Config, Error, Event, Limits, SystemMaskKeys,
+    Client, Config, DeflateConfig, Error, Event, Limits, SystemMaskKeys,
     tokio::{Connector, WebSocket},
 };
 use std::process::ExitCode;
@@ -43,7 +43,8 @@ async fn run(url: &str, agent: &str) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn open(url: &str) -> Result<WebSocket<TcpStream, Client<SystemMaskKeys>>, Error> {
-    let config = Config::default().limits(Limits::default().message(64 << 20));
+    let limits = Limits::default().message(64 << 20);
+    let config = Config::default().limits(limits).deflate(DeflateConfig::new());
     Ok(Connector::new().config(config).connect(url).await?.0)
 }
 

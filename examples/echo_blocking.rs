@@ -1,11 +1,11 @@
 //! An echo server over `std::net`: a thread a connection.
 //!
 //! ```text
-//! cargo run --release --example echo_blocking [ADDR]     default 127.0.0.1:9001
+//! cargo run --release --example echo_blocking [ADDR] [--no-deflate]
 //! ```
 
 use sansocket::{
-    CloseCode, Config, Error, Event, Limits, OriginPolicy, State,
+    CloseCode, Config, DeflateConfig, Error, Event, Limits, OriginPolicy, State,
     blocking::{Acceptor, WebSocket},
 };
 use std::{
@@ -19,21 +19,32 @@ use std::{
 const HELP: &str = "\
 An echo server for WebSocket: sends back each text and binary message.
 
-usage: echo_blocking [ADDR]
+usage: echo_blocking [ADDR] [--no-deflate]
 
 ADDR is the address to listen on, 127.0.0.1:9001 by default; port 0 takes a free one.
+Messages are compressed if the client offers it; --no-deflate leaves that out.
 Ctrl-C closes all connections with 1001 and ends the server.";
 
 /// Set by Ctrl-C; the connections' threads look at it between two reads.
 static STOPPING: AtomicBool = AtomicBool::new(false);
 
 fn main() -> ExitCode {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".into());
-    if address == "-h" || address == "--help" {
-        println!("{HELP}");
-        return ExitCode::SUCCESS;
+    let (mut address, mut deflate) = (String::from("127.0.0.1:9001"), true);
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "-h" | "--help" => {
+                println!("{HELP}");
+                return ExitCode::SUCCESS;
+            }
+            "--no-deflate" => deflate = false,
+            option if option.starts_with('-') => {
+                eprintln!("echo_blocking: unknown option '{option}', try --help");
+                return ExitCode::from(2);
+            }
+            _ => address = argument,
+        }
     }
-    match serve(&address) {
+    match serve(&address, deflate) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("echo_blocking: can't serve on {address}: {error}");
@@ -42,7 +53,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(address: &str) -> Result<(), Box<dyn std::error::Error>> {
+fn serve(address: &str, deflate: bool) -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(address)?;
     let address = listener.local_addr()?;
     println!("listening on ws://{address}");
@@ -52,9 +63,11 @@ fn serve(address: &str) -> Result<(), Box<dyn std::error::Error>> {
         let _ = TcpStream::connect(address);
     })?;
 
-    let limits = Limits::default().message(64 << 20);
-    let acceptor =
-        Acceptor::new().config(Config::default().limits(limits)).origin(OriginPolicy::any());
+    let mut config = Config::default().limits(Limits::default().message(64 << 20));
+    if deflate {
+        config = config.deflate(DeflateConfig::new());
+    }
+    let acceptor = Acceptor::new().config(config).origin(OriginPolicy::any());
     let mut connections = Vec::new();
     for stream in listener.incoming() {
         if STOPPING.load(Ordering::Relaxed) {

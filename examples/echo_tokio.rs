@@ -1,11 +1,11 @@
 //! An echo server over tokio: a task a connection.
 //!
 //! ```text
-//! cargo run --release --example echo_tokio [ADDR] [--threads N]
+//! cargo run --release --example echo_tokio [ADDR] [--threads N] [--no-deflate]
 //! ```
 
 use sansocket::{
-    CloseCode, Config, Error, Event, Limits, OriginPolicy,
+    CloseCode, Config, DeflateConfig, Error, Event, Limits, OriginPolicy,
     tokio::{Acceptor, WebSocket},
 };
 use std::{process::ExitCode, time::Duration};
@@ -21,15 +21,17 @@ use tokio::{
 const HELP: &str = "\
 An echo server for WebSocket: sends back each text and binary message.
 
-usage: echo_tokio [ADDR] [--threads N]
+usage: echo_tokio [ADDR] [--threads N] [--no-deflate]
 
 ADDR is the address to listen on, 127.0.0.1:9001 by default; port 0 takes a free one.
 N is the number of threads that connections are served on, 1 by default.
+Messages are compressed if the client offers it; --no-deflate leaves that out.
 Ctrl-C closes all connections with 1001 and ends the server.";
 
 struct Arguments {
     address: String,
     threads: usize,
+    deflate: bool,
 }
 
 fn main() -> ExitCode {
@@ -44,8 +46,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let served =
-        runtime(arguments.threads).and_then(|runtime| runtime.block_on(serve(&arguments.address)));
+    let served = runtime(arguments.threads).and_then(|runtime| runtime.block_on(serve(&arguments)));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -57,7 +58,7 @@ fn main() -> ExitCode {
 
 /// `None` if help is asked for.
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Arguments>, String> {
-    let mut parsed = Arguments { address: "127.0.0.1:9001".into(), threads: 1 };
+    let mut parsed = Arguments { address: "127.0.0.1:9001".into(), threads: 1, deflate: true };
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "-h" | "--help" => return Ok(None),
@@ -69,6 +70,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Arguments
                     .filter(|count| *count > 0)
                     .ok_or_else(|| format!("'{count}' is not a number of threads"))?;
             }
+            "--no-deflate" => parsed.deflate = false,
             option if option.starts_with('-') => return Err(format!("unknown option '{option}'")),
             _ => parsed.address = argument,
         }
@@ -83,12 +85,14 @@ fn runtime(threads: usize) -> std::io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(threads).enable_all().build()
 }
 
-async fn serve(address: &str) -> std::io::Result<()> {
-    let listener = TcpListener::bind(address).await?;
+async fn serve(arguments: &Arguments) -> std::io::Result<()> {
+    let listener = TcpListener::bind(&arguments.address).await?;
     println!("listening on ws://{}", listener.local_addr()?);
-    let limits = Limits::default().message(64 << 20);
-    let acceptor =
-        Acceptor::new().config(Config::default().limits(limits)).origin(OriginPolicy::any());
+    let mut config = Config::default().limits(Limits::default().message(64 << 20));
+    if arguments.deflate {
+        config = config.deflate(DeflateConfig::new());
+    }
+    let acceptor = Acceptor::new().config(config).origin(OriginPolicy::any());
     let (stop, stopping) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut interrupted = std::pin::pin!(signal::ctrl_c());

@@ -48,6 +48,7 @@
 //! | feature | brings | needs |
 //! |---|---|---|
 //! | `tokio` | the shell over tokio | `std`, tokio, futures-core, futures-sink |
+//! | `deflate` | compression, permessage-deflate (RFC 7692) | `alloc`, zlib-rs |
 //! | `std` (default) | the [`blocking`] shell, mask keys from the system | `alloc`, getrandom |
 //! | `alloc` | buffers, handshakes, connections | bytes, httparse, sha1, base64 |
 //! | (none) | frames, masks, UTF-8, without a heap | simdutf8, thiserror |
@@ -75,6 +76,8 @@ pub mod blocking;
 mod buffer;
 #[cfg(feature = "alloc")]
 mod connection;
+#[cfg(feature = "deflate")]
+mod deflate;
 #[cfg(feature = "std")]
 mod error;
 mod frame;
@@ -100,6 +103,8 @@ mod transport;
 #[allow(unsafe_code, reason = "makes text of bytes that it has validated")]
 mod utf8;
 
+#[cfg(feature = "deflate")]
+pub use deflate::{DeflateConfig, DeflateError, DeflateParameter, DeflateParameters};
 pub use frame::*;
 pub use mask::{MaskKey, MaskKeys, apply_mask};
 pub use utf8::{Utf8Error, validate_utf8_prefix};

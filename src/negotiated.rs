@@ -1,5 +1,7 @@
 //! What an opening handshake agreed on, and a connection starts from.
 
+#[cfg(feature = "deflate")]
+use crate::DeflateParameters;
 use crate::{Extension, ExtensionError};
 use alloc::{string::String, vec::Vec};
 
@@ -15,9 +17,12 @@ pub struct Negotiated {
     /// The extensions that the server accepted of those that the client offered, with their
     /// parameters, in the order in which they apply.
     ///
-    /// [`Connection`](crate::Connection) implements none of them: see
-    /// [`Connection::new`](crate::Connection::new).
+    /// [`Connection`](crate::Connection) implements permessage-deflate alone, with the feature
+    /// `deflate`: see [`Connection::new`](crate::Connection::new).
     pub extensions: Vec<Extension>,
+    /// How messages are compressed, if they are (RFC 7692).
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<DeflateParameters>,
 }
 
 impl Negotiated {
@@ -31,6 +36,14 @@ impl Negotiated {
     #[must_use]
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         self.subprotocol = Some(name.into());
+        self
+    }
+
+    /// Sets how messages are compressed.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, parameters: DeflateParameters) -> Self {
+        self.deflate = Some(parameters);
         self
     }
 

@@ -1,9 +1,10 @@
 //! The opening handshake as both shells make it: all of it but the waiting.
 
 use crate::{
-    Accept, AcceptError, ClientHandshake, Error, HandshakeError, Negotiated, ReadBuffer, Reject,
-    RejectError, Request, WriteBuffer,
+    Accept, AcceptError, ClientHandshake, Config, Error, HandshakeError, Negotiated, ReadBuffer,
+    Reject, RejectError, Request, WriteBuffer,
 };
+use alloc::borrow::Cow;
 use core::time::Duration;
 
 /// How long a peer has for its part of the opening handshake, by default.
@@ -20,14 +21,25 @@ pub(crate) const UNSENT_LINGER: Duration = Duration::from_secs(1);
 pub(crate) fn accept(
     request: &Request,
     accept: &Accept<'_>,
+    config: &Config,
     output: &mut WriteBuffer,
 ) -> Result<Negotiated, AcceptError> {
     // The connection that follows would not do what was agreed on, without a word.
     let accepted = match accept.extensions.first() {
         Some(text) => Err(AcceptError::ExtensionNotImplemented((**text).into())),
-        None => request.accept(accept, output),
+        None => request.accept(&with_config(accept, config), output),
     };
     accepted.inspect_err(|_| fail(output))
+}
+
+/// With what the configuration adds to the application's answer.
+fn with_config<'a>(accept: &'a Accept<'a>, config: &Config) -> Cow<'a, Accept<'a>> {
+    #[cfg(feature = "deflate")]
+    if let (None, Some(deflate)) = (accept.deflate, config.deflate) {
+        return Cow::Owned(accept.clone().deflate(deflate));
+    }
+    let _ = config;
+    Cow::Borrowed(accept)
 }
 
 /// Queues a refusal. On an error the refusal of a server that failed is queued.
@@ -60,7 +72,7 @@ pub(crate) fn refusal_or(
     if !matches!(error, Error::Io(_) | Error::HandshakeTimeout) {
         return error;
     }
-    match handshake.receive_eof(input) {
+    match handshake.give_up(input) {
         refused @ HandshakeError::Refused(_) => refused.into(),
         _ => error,
     }
@@ -105,7 +117,8 @@ mod tests {
         is_500(&output);
 
         let mut output = WriteBuffer::new();
-        let accepted = accept(&request(), &Accept::new().subprotocol("y"), &mut output);
+        let accepted =
+            accept(&request(), &Accept::new().subprotocol("y"), &Config::default(), &mut output);
         assert_eq!(accepted, Err(AcceptError::SubprotocolNotOffered("y".into())));
         is_500(&output);
     }
@@ -113,7 +126,8 @@ mod tests {
     #[test]
     fn no_extension_is_agreed_on_that_a_connection_would_ignore() {
         let mut output = WriteBuffer::new();
-        let accepted = accept(&request(), &Accept::new().extension("x"), &mut output);
+        let accepted =
+            accept(&request(), &Accept::new().extension("x"), &Config::default(), &mut output);
         assert_eq!(accepted, Err(AcceptError::ExtensionNotImplemented("x".into())));
         is_500(&output);
     }

@@ -303,6 +303,13 @@ mod owned {
             self.bytes = bytes;
         }
 
+        /// Makes more room behind what there is, in place if the allocator can.
+        #[cfg(feature = "deflate")]
+        pub(crate) fn grow(&mut self, len: usize) {
+            self.bytes.reserve_exact(len.saturating_sub(self.bytes.len()));
+            self.bytes.resize(len.max(self.bytes.len()), 0);
+        }
+
         fn forget(&mut self, changed: &Range<usize>) {
             if changed.start < self.valid.end && self.valid.start < changed.end {
                 self.valid = 0..0;

@@ -99,7 +99,8 @@ impl Acceptor {
         self.accept_with(transport, |_| Ok(Accept::new()))
     }
 
-    /// Accepts a connection that `decide`, which sees the client's request, accepts.
+    /// Accepts a connection that `decide`, which sees the client's request, accepts. What the client
+    /// has sent behind that, an `Opening` of [`receive_request`](Self::receive_request) shows.
     ///
     /// # Errors
     ///

@@ -1,13 +1,13 @@
 use super::exchange::Exchange;
 use super::{Transport, WebSocket};
 use crate::{
-    Client, ClientHandshake, ClientRequest, Config, Connection, Error, Response, SystemMaskKeys,
-    Url,
+    Client, ClientHandshake, ClientRequest, Config, Connection, Error, HandshakeError, Response,
+    SystemMaskKeys, Url,
     opening::{HANDSHAKE_TIMEOUT, UNSENT_LINGER, refusal_or},
     random::random_bytes,
 };
 use alloc::{string::String, vec::Vec};
-use core::time::Duration;
+use core::{fmt, time::Duration};
 use std::{
     io::{self, ErrorKind},
     net::{TcpStream, ToSocketAddrs},
@@ -44,7 +44,7 @@ pub fn connect(url: &str) -> Result<WebSocket<TcpStream, Client<SystemMaskKeys>>
 /// println!("{:?} {:?}", websocket.negotiated().subprotocol, response.header("Set-Cookie"));
 /// # Ok::<(), sansocket::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Connector {
     config: Config,
     headers: Vec<(String, String)>,
@@ -144,12 +144,14 @@ impl Connector {
         let (nonce, keys) = (random_bytes()?, SystemMaskKeys::new()?);
         let mut handshake = ClientHandshake::start(&request, nonce, &mut exchange.output, limits)?;
         let response = match exchange.flush() {
-            Ok(()) => read_response(&mut exchange, &mut handshake),
+            Ok(()) => read_response(&mut exchange, &mut handshake, Exchange::read),
             // A server may refuse before it has read all.
             Err(error) => {
-                exchange.restart(Some(UNSENT_LINGER));
-                read_response(&mut exchange, &mut handshake).map_err(|later| {
-                    if matches!(later, Error::Handshake(_)) { later } else { error }
+                exchange.shorten(UNSENT_LINGER);
+                let response = read_response(&mut exchange, &mut handshake, Exchange::read_late);
+                response.map_err(|later| match later {
+                    Error::Handshake(HandshakeError::Refused(_)) => later,
+                    _ => error,
                 })
             }
         };
@@ -165,6 +167,11 @@ impl Connector {
 
     fn request(&self, url: &Url) -> ClientRequest {
         let request = ClientRequest::new(url).subprotocols(&self.subprotocols);
+        #[cfg(feature = "deflate")]
+        let request = match self.config.deflate {
+            Some(config) => request.deflate(config),
+            None => request,
+        };
         self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
     }
 
@@ -185,7 +192,12 @@ impl Connector {
             }
         }
         match failure {
-            Some(error) if error.kind() == ErrorKind::TimedOut => Err(Error::HandshakeTimeout),
+            // Without a limit it is the system that has given up.
+            Some(error)
+                if error.kind() == ErrorKind::TimedOut && self.handshake_timeout.is_some() =>
+            {
+                Err(Error::HandshakeTimeout)
+            }
             Some(error) => Err(error.into()),
             None => Err(io::Error::new(ErrorKind::NotFound, "the host has no address").into()),
         }
@@ -203,14 +215,28 @@ impl Connector {
 fn read_response<S: Transport>(
     exchange: &mut Exchange<S>,
     handshake: &mut ClientHandshake,
+    mut read: impl FnMut(&mut Exchange<S>) -> Result<usize, Error>,
 ) -> Result<Response, Error> {
     loop {
         if let Some(response) = handshake.receive(&mut exchange.input)? {
             return Ok(response);
         }
-        if exchange.read()? == 0 {
+        if read(exchange)? == 0 {
             return Err(handshake.receive_eof(&mut exchange.input).into());
         }
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values may be secrets: cookies, credentials.
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Connector")
+            .field("config", &self.config)
+            .field("headers", &names)
+            .field("subprotocols", &self.subprotocols)
+            .field("handshake_timeout", &self.handshake_timeout)
+            .finish()
     }
 }
 

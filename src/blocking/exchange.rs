@@ -32,9 +32,23 @@ impl<S: Transport> Exchange<S> {
         self.deadline = timeout.map(|timeout| self.transport.now().saturating_add(timeout));
     }
 
+    /// Sets the deadline to `timeout` from now, unless it is sooner.
+    pub(super) fn shorten(&mut self, timeout: Duration) {
+        let deadline = self.transport.now().saturating_add(timeout);
+        self.deadline = Some(self.deadline.map_or(deadline, |sooner| sooner.min(deadline)));
+    }
+
     /// Reads once; 0 at the end of the transport.
     pub(super) fn read(&mut self) -> Result<usize, Error> {
         let read = self.transport.read(self.input.spare(1), self.deadline);
+        let count = read.map_err(|error| self.timed_out(error))?;
+        self.input.filled(count);
+        Ok(count)
+    }
+
+    /// As [`read`](Self::read), also of what is there already when the time is over.
+    pub(super) fn read_late(&mut self) -> Result<usize, Error> {
+        let read = self.transport.read_late(self.input.spare(1), self.deadline);
         let count = read.map_err(|error| self.timed_out(error))?;
         self.input.filled(count);
         Ok(count)

@@ -54,7 +54,7 @@ impl<S: Transport> Opening<S> {
     /// [`Error::HandshakeTimeout`] or [`Error::Io`].
     pub fn accept(self, answer: &Accept<'_>) -> Result<WebSocket<S, Server>, Error> {
         let Self { mut exchange, request, config, .. } = self;
-        let negotiated = accept(&request, answer, &mut exchange.output)
+        let negotiated = accept(&request, answer, &config, &mut exchange.output)
             .inspect_err(|_| exchange.end_refused())?;
         exchange.restart(self.handshake_timeout);
         exchange.flush()?;

@@ -87,14 +87,13 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
 
     pub(super) fn send(&mut self, payload: Payload<'_>) -> Result<(), Error> {
         self.check_transport()?;
-        match payload {
-            Payload::Text(text) if self.writes_through(text.len()) => {
-                self.write_through(Kind::Text, text.as_bytes())
+        match (payload, payload.borrowed()) {
+            (_, Some((kind, data, compressible)))
+                if self.writes_through(data.len(), compressible) =>
+            {
+                self.write_through(kind, data)
             }
-            Payload::Binary(data) if self.writes_through(data.len()) => {
-                self.write_through(Kind::Binary, data)
-            }
-            Payload::Message(message) if self.writes_by_frames(message.as_bytes().len()) => {
+            (Payload::Message(message), _) if self.writes_by_frames(message.as_bytes().len()) => {
                 self.write_through(message.kind(), message.as_bytes())
             }
             _ => {
@@ -194,15 +193,16 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
         self.deadline().is_some_and(|deadline| deadline <= now)
     }
 
-    fn writes_through(&self, len: usize) -> bool {
+    fn writes_through(&self, len: usize, compressible: bool) -> bool {
         // A masked payload has to be copied anyway (§5.3).
-        (!R::MASKS && len >= WRITE_THROUGH_FROM) || self.writes_by_frames(len)
+        !(compressible && self.sender.compresses(len))
+            && ((!R::MASKS && len >= WRITE_THROUGH_FROM) || self.writes_by_frames(len))
     }
 
     /// Whether a message is queued only as it is written, so that replies of a reading half go out
     /// between its frames.
     fn writes_by_frames(&self, len: usize) -> bool {
-        self.board.is_some() && len > self.sender.fragment_size()
+        self.board.is_some() && len > self.sender.fragment_size() && !self.sender.compresses(len)
     }
 
     /// Sends a large borrowed payload in fragments, each written behind its header and what else is
@@ -307,7 +307,7 @@ impl<S: Transport, R: Role> Line for Outgoing<S, R> {
             return Ok(0);
         }
         let deadline = self.deadline();
-        match self.transport.read(into, deadline) {
+        match self.transport.read_late(into, deadline) {
             Ok(0) => {
                 self.end(TransportEnd::Eof);
                 Ok(0)

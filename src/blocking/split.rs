@@ -292,7 +292,7 @@ impl<S: Transport, R: Role> Line for Reading<S, R> {
             Attempt::Left | Attempt::Busy => RETRY,
         };
         let deadline = board.deadline();
-        match self.transport.read(into, Patience { deadline, step: Some(step) }) {
+        match self.transport.read_late(into, Patience { deadline, step: Some(step) }) {
             // A peer that sends no more may still read: our part of the closing handshake, and what
             // was begun before it.
             Ok(0) if board.is_ending() && self.last != Attempt::Done => {

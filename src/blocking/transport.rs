@@ -175,6 +175,9 @@ impl From<Option<Duration>> for Patience {
 /// are this long.
 const TICK: Duration = Duration::from_millis(10);
 
+/// For how long what is there is still read after the deadline.
+const LATE_TIME: Duration = Duration::from_millis(500);
+
 /// How long a read takes at most that is to find what is there already.
 const BRIEF: Duration = Duration::from_millis(1);
 
@@ -194,8 +197,9 @@ pub(super) struct Timed<S> {
     write_timeout: Option<Duration>,
     /// Whether something was written that the transport itself may still hold.
     unflushed: bool,
-    /// Bytes that were read after the deadline.
+    /// Bytes that were read after the deadline, and until when that goes on.
     late: usize,
+    late_until: Option<Duration>,
 }
 
 impl<S: Transport> Timed<S> {
@@ -207,6 +211,7 @@ impl<S: Transport> Timed<S> {
             write_timeout: None,
             unflushed: false,
             late: 0,
+            late_until: None,
         }
     }
 
@@ -222,21 +227,31 @@ impl<S: Transport> Timed<S> {
 
     /// Reads once. Fails with `TimedOut` when the deadline has passed and not before, or when the
     /// step is over; `WouldBlock` comes from the transport itself.
-    ///
-    /// What is there already is read after the deadline too, within a bound.
     pub(super) fn read(
         &mut self,
         into: &mut [u8],
         patience: impl Into<Patience>,
     ) -> io::Result<usize> {
-        let patience = patience.into();
-        let is_late = patience.deadline.is_some_and(|deadline| deadline <= self.now());
-        if !is_late || self.late > LATE_LIMIT {
-            return self.bounded(Direction::Read, patience, |transport| transport.read(into));
+        self.bounded(Direction::Read, patience.into(), |transport| transport.read(into))
+    }
+
+    /// As [`read`](Self::read), but what is there already is read after the deadline too: it came in
+    /// time, if this end was busy elsewhere. Within bounds of time and size.
+    pub(super) fn read_late(
+        &mut self,
+        into: &mut [u8],
+        patience: impl Into<Patience>,
+    ) -> io::Result<usize> {
+        let (patience, now) = (patience.into(), self.now());
+        if patience.deadline.is_none_or(|deadline| now < deadline) {
+            return self.read(into, patience);
         }
-        let brief = Patience { deadline: Some(self.now().saturating_add(BRIEF)), step: None };
-        let read = self.bounded(Direction::Read, brief, |transport| transport.read(into));
-        let count = read.map_err(|error| match error.kind() {
+        let until = *self.late_until.get_or_insert(now.saturating_add(LATE_TIME));
+        if until <= now || self.late > LATE_LIMIT {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        let brief = Patience { deadline: Some(now.saturating_add(BRIEF)), step: None };
+        let count = self.read(into, brief).map_err(|error| match error.kind() {
             ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),
             _ => error,
         })?;

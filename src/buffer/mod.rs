@@ -2,6 +2,8 @@
 //!
 //! They know nothing of WebSocket: bytes are put in at one end and taken at the other.
 
+#[cfg(feature = "deflate")]
+mod inflated;
 #[cfg(feature = "tokio")]
 pub(crate) mod pool;
 mod read;

@@ -10,7 +10,11 @@
 //! many pieces it came in. Only kept bytes move at that, never what lies behind them; the gap that
 //! this leaves is closed when room is wanted, and by then there is little left to move.
 
+#[cfg(feature = "deflate")]
+use super::inflated::Inflated;
 use crate::{Text, utf8::Utf8Error, utf8::Utf8Storage};
+#[cfg(feature = "deflate")]
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::{
@@ -31,6 +35,8 @@ pub struct ReadBuffer {
     kept: Range<usize>,
     unread: Range<usize>,
     wanted: u64,
+    #[cfg(feature = "deflate")]
+    inflated: Option<Box<Inflated>>,
 }
 
 /// The least memory that is made when there is none.
@@ -60,6 +66,8 @@ impl ReadBuffer {
             kept: 0..0,
             unread: 0..0,
             wanted: 0,
+            #[cfg(feature = "deflate")]
+            inflated: None,
         }
     }
 
@@ -84,13 +92,17 @@ impl ReadBuffer {
         }
         self.kept = 0..0;
         self.unread = 0..0;
+        #[cfg(feature = "deflate")]
+        {
+            self.inflated = None;
+        }
         Some(core::mem::take(&mut self.storage).into_bytes())
     }
 
     /// Whether nothing is left in it, neither unread bytes nor a message that is lent or growing.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.kept.is_empty() && self.unread.is_empty()
+        self.unread.is_empty() && self.kept.is_empty() && self.kept_len() == 0
     }
 
     /// Room for the transport to write to: at least `least` bytes, and at least one.
@@ -100,7 +112,7 @@ impl ReadBuffer {
     /// twice as many, never with what a header promises.
     pub fn spare(&mut self, least: usize) -> &mut [u8] {
         let least = least.max(1);
-        if self.is_drained() {
+        if self.kept.is_empty() && self.unread.is_empty() {
             self.kept = 0..0;
             self.unread = 0..0;
         }
@@ -223,25 +235,49 @@ impl ReadBuffer {
     /// Validates what is kept as UTF-8, of which all but the last may have been validated before;
     /// returns the length of its whole characters.
     pub(crate) fn validate_kept(&mut self) -> Result<usize, Utf8Error> {
+        #[cfg(feature = "deflate")]
+        if let Some(inflated) = self.inflated_mut() {
+            let end = inflated.storage.validate(inflated.kept.clone())?;
+            return Ok(end - inflated.kept.start);
+        }
         let end = self.storage.validate(self.kept.clone())?;
         Ok(end - self.kept.start)
     }
 
     pub(crate) fn kept(&self) -> &[u8] {
-        self.storage.get(self.kept.clone())
+        let (storage, kept) = self.keeper();
+        storage.get(kept.clone())
     }
 
     pub(crate) fn kept_len(&self) -> usize {
-        self.kept.len()
+        self.keeper().1.len()
     }
 
     /// The first `count` kept bytes, which were validated, as text.
     pub(crate) fn kept_text(&self, count: usize) -> &str {
-        self.storage.text(self.kept.start..self.kept.start + count.min(self.kept.len()))
+        let (storage, kept) = self.keeper();
+        storage.text(kept.start..kept.start + count.min(kept.len()))
+    }
+
+    /// Where what is kept is.
+    fn keeper(&self) -> (&Utf8Storage, &Range<usize>) {
+        #[cfg(feature = "deflate")]
+        if let Some(inflated) = self.inflated.as_deref().filter(|inflated| inflated.in_use) {
+            return (&inflated.storage, &inflated.kept);
+        }
+        (&self.storage, &self.kept)
     }
 
     /// Drops the first `count` kept bytes.
     pub(crate) fn release_front(&mut self, count: usize) {
+        #[cfg(feature = "deflate")]
+        if let Some(inflated) = self.inflated_mut() {
+            inflated.kept.start += count.min(inflated.kept.len());
+            if inflated.kept.is_empty() {
+                inflated.release();
+            }
+            return;
+        }
         self.kept.start += count.min(self.kept.len());
         if self.kept.is_empty() {
             self.release();
@@ -250,6 +286,10 @@ impl ReadBuffer {
 
     /// Drops all that is kept.
     pub(crate) fn release(&mut self) {
+        #[cfg(feature = "deflate")]
+        if let Some(inflated) = self.inflated_mut() {
+            inflated.release();
+        }
         if self.unread.is_empty() {
             self.unread = 0..0;
         }
@@ -282,7 +322,7 @@ impl ReadBuffer {
         match self.detach() {
             Some((storage, kept)) => storage.into_text(kept),
             None => {
-                let copy = self.kept_text(self.kept.len()).into();
+                let copy = self.kept_text(self.kept_len()).into();
                 self.release();
                 copy
             }
@@ -293,6 +333,16 @@ impl ReadBuffer {
     /// message then pins little else.
     fn detach(&mut self) -> Option<(Utf8Storage, Range<usize>)> {
         const PAYS_FROM: usize = 64 * 1024;
+        #[cfg(feature = "deflate")]
+        if let Some(inflated) = self.inflated_mut() {
+            let kept = inflated.kept.clone();
+            if kept.len() < PAYS_FROM || kept.len() < inflated.storage.len() / 2 {
+                return None;
+            }
+            let storage = core::mem::take(&mut inflated.storage);
+            inflated.release();
+            return Some((storage, kept));
+        }
         if self.kept.len() < PAYS_FROM || self.kept.len() < self.storage.len() / 2 {
             return None;
         }
@@ -303,6 +353,33 @@ impl ReadBuffer {
         self.kept = 0..0;
         self.storage = Utf8Storage::new(rest);
         Some((storage, kept))
+    }
+}
+
+/// Decompression: what is kept is then made of the unread bytes.
+#[cfg(feature = "deflate")]
+impl ReadBuffer {
+    /// Calls `inflate` with the first `count` unread bytes and with room for at most `most` bytes,
+    /// and takes over what it says that it has read and written. True if there was room left.
+    pub(crate) fn inflate<E>(
+        &mut self,
+        count: usize,
+        most: usize,
+        inflate: impl FnOnce(&[u8], &mut [u8]) -> Result<(usize, usize), E>,
+    ) -> Result<(usize, bool), E> {
+        let input = self.storage.get(self.first(count));
+        let inflated = self.inflated.get_or_insert_default();
+        inflated.in_use = true;
+        let spare = inflated.spare(most);
+        let room = spare.len();
+        let (read, written) = inflate(input, spare)?;
+        inflated.kept.end += written.min(room);
+        self.skip(read);
+        Ok((read, written < room))
+    }
+
+    fn inflated_mut(&mut self) -> Option<&mut Inflated> {
+        self.inflated.as_deref_mut().filter(|inflated| inflated.in_use)
     }
 }
 

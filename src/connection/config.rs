@@ -1,3 +1,5 @@
+#[cfg(feature = "deflate")]
+use crate::DeflateConfig;
 use crate::Limits;
 use core::time::Duration;
 
@@ -22,6 +24,10 @@ pub struct Config {
     /// How long the peer has to finish the closing handshake and its end of the transport, once
     /// this end has sent its Close. 5 seconds by default.
     pub close_timeout: Duration,
+    /// How messages are to be compressed, if the other end agrees; `None`, the default, to neither
+    /// offer nor accept it.
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<DeflateConfig>,
 }
 
 impl Config {
@@ -45,6 +51,14 @@ impl Config {
         self.close_timeout = timeout;
         self
     }
+
+    /// Sets [`deflate`](Self::deflate).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub const fn deflate(mut self, config: DeflateConfig) -> Self {
+        self.deflate = Some(config);
+        self
+    }
 }
 
 impl Default for Config {
@@ -53,6 +67,8 @@ impl Default for Config {
             limits: Limits::default(),
             fragment_size: 64 << 10,
             close_timeout: Duration::from_secs(5),
+            #[cfg(feature = "deflate")]
+            deflate: None,
         }
     }
 }

@@ -35,6 +35,12 @@ pub enum ProtocolError {
         /// Bytes of the message before the offending ones.
         at: u64,
     },
+    /// Compressed data that is not of its form, or ends too early (RFC 7692 §7.2.2).
+    #[error("compressed message is invalid from its byte {at} on")]
+    InvalidCompression {
+        /// Bytes of the decompressed message before that.
+        at: u64,
+    },
     /// A frame larger than the limit.
     #[error("frame of {len} bytes, the limit is {limit}")]
     FrameTooLarge {
@@ -64,7 +70,9 @@ impl ProtocolError {
     #[must_use]
     pub const fn close_code(&self) -> CloseCode {
         match self {
-            Self::InvalidUtf8 { .. } | Self::CloseFrame(CloseFrameError::ReasonNotUtf8(_)) => {
+            Self::InvalidUtf8 { .. }
+            | Self::InvalidCompression { .. }
+            | Self::CloseFrame(CloseFrameError::ReasonNotUtf8(_)) => {
                 CloseCode::INVALID_PAYLOAD_DATA
             }
             Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,

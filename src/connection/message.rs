@@ -100,6 +100,26 @@ pub enum Payload<'a> {
     Message(&'a Message),
     /// A message that was encoded before.
     Prepared(&'a PreparedMessage),
+    /// Borrowed text that is not to be compressed, whatever was agreed on: a secret beside what
+    /// others can choose, or what does not shrink. A piece of a message goes as its first does.
+    UncompressedText(&'a str),
+    /// Borrowed bytes that are not to be compressed, as
+    /// [`UncompressedText`](Self::UncompressedText).
+    UncompressedBinary(&'a [u8]),
+}
+
+impl<'a> Payload<'a> {
+    /// The kind and the bytes of a borrowed payload, and whether it may be compressed.
+    #[cfg(feature = "std")]
+    pub(crate) const fn borrowed(self) -> Option<(Kind, &'a [u8], bool)> {
+        match self {
+            Self::Text(text) => Some((Kind::Text, text.as_bytes(), true)),
+            Self::Binary(data) => Some((Kind::Binary, data, true)),
+            Self::UncompressedText(text) => Some((Kind::Text, text.as_bytes(), false)),
+            Self::UncompressedBinary(data) => Some((Kind::Binary, data, false)),
+            Self::Message(_) | Self::Prepared(_) => None,
+        }
+    }
 }
 
 impl<'a> From<&'a str> for Payload<'a> {

@@ -1,6 +1,8 @@
 //! The connection after its opening handshake: frames in, messages out, and back (RFC 6455 §5–§7).
 
 mod closing;
+#[cfg(feature = "deflate")]
+mod compressed;
 mod config;
 mod error;
 mod message;
@@ -75,17 +77,17 @@ impl<R: Role> Connection<R> {
     ///
     /// Bytes that came behind the peer's handshake belong into its read buffer.
     ///
-    /// No extension is implemented here. Who has agreed on one by hand with
-    /// [`Accept::extension`](crate::Accept::extension) or
+    /// Of the extensions permessage-deflate alone is implemented here, with the feature `deflate`.
+    /// Who has agreed on another by hand with [`Accept::extension`](crate::Accept::extension) or
     /// [`ClientRequest::extension`](crate::ClientRequest::extension) reads and writes the frames
     /// himself, with [`FrameHeader`](crate::FrameHeader): a connection takes the bits that it
-    /// reserves for a fault of the peer (RFC 6455 §5.2). The shells offer none, and
-    /// accept none.
+    /// reserves for a fault of the peer (RFC 6455 §5.2). The shells offer and accept no other.
     #[must_use]
     pub fn new(role: R, negotiated: &Negotiated, config: Config) -> Self {
-        // No extension is known yet that would change how frames are read or written.
-        let Negotiated { subprotocol: _, extensions: _ } = negotiated;
-        Self { receiver: Receiver::new(config.limits), sender: Sender::new(role, &config) }
+        Self {
+            receiver: Receiver::new(config.limits, negotiated),
+            sender: Sender::new(role, &config, negotiated),
+        }
     }
 
     /// Uses what is buffered up to the next event: a whole message or a control frame. Replies that

@@ -1,15 +1,20 @@
 use super::Message;
+#[cfg(feature = "deflate")]
+use crate::{DeflateConfig, deflate::Compressor};
 use crate::{FrameHeader, MAX_FRAME_HEADER, Rsv};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
 /// A message encoded once, to be sent by a server on many connections.
 ///
-/// A clone shares the encoded frame.
+/// A clone shares the encoded frames.
 #[derive(Clone, Debug)]
 pub struct PreparedMessage {
     message: Message,
     frames: Bytes,
+    /// The compressed forms, each with log2 of the window that it needs.
+    #[cfg(feature = "deflate")]
+    compressed: Vec<(u8, Bytes)>,
 }
 
 impl PreparedMessage {
@@ -17,20 +22,36 @@ impl PreparedMessage {
     #[must_use]
     pub fn new(message: impl Into<Message>) -> Self {
         let message = message.into();
-        let payload = message.as_bytes();
-        let header = FrameHeader {
-            fin: true,
-            rsv: Rsv::NONE,
-            opcode: message.kind().opcode(),
-            mask: None,
-            payload_len: payload.len() as u64,
-        };
-        let mut bytes = [0; MAX_FRAME_HEADER];
-        let len = header.encode(&mut bytes);
-        let mut frames = Vec::with_capacity(len + payload.len());
-        frames.extend_from_slice(&bytes[..len]);
-        frames.extend_from_slice(payload);
-        Self { frames: frames.into(), message }
+        let frames = encode(&message, Rsv::NONE, message.as_bytes());
+        Self {
+            message,
+            frames,
+            #[cfg(feature = "deflate")]
+            compressed: Vec::new(),
+        }
+    }
+
+    /// Adds a compressed form, for connections that compress with a window of
+    /// [`server_max_window_bits`](DeflateConfig::server_max_window_bits) or a larger one. One form
+    /// for each size that connections of a server agree on can be added; where none fits, the
+    /// message is sent plain.
+    ///
+    /// It looks back at nothing, so one form does for all those connections; but what they send next
+    /// can't look back at what they sent before it. Nothing is added if the message does not shrink.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, config: &DeflateConfig) -> Self {
+        let bits = config.server_max_window_bits;
+        let payload = self.message.as_bytes();
+        let mut compressor = Compressor::new(bits, true, config.level);
+        let mut compressed = Vec::new();
+        let has_worked = compressor.compress(payload, true, &mut compressed);
+        if has_worked && compressed.len() < payload.len() {
+            let frames = encode(&self.message, Rsv::RSV1, &compressed);
+            self.compressed.push((bits, frames));
+            self.compressed.sort_unstable_by_key(|(bits, _)| *bits);
+        }
+        self
     }
 
     /// The message.
@@ -42,6 +63,29 @@ impl PreparedMessage {
     pub(super) const fn frames(&self) -> &Bytes {
         &self.frames
     }
+
+    /// The form for the largest window that is not larger than this.
+    #[cfg(feature = "deflate")]
+    pub(super) fn compressed_frames(&self, window_bits: u8) -> Option<&Bytes> {
+        let mut fitting = self.compressed.iter().rev().filter(|(bits, _)| *bits <= window_bits);
+        fitting.next().map(|(_, frames)| frames)
+    }
+}
+
+fn encode(message: &Message, rsv: Rsv, payload: &[u8]) -> Bytes {
+    let header = FrameHeader {
+        fin: true,
+        rsv,
+        opcode: message.kind().opcode(),
+        mask: None,
+        payload_len: payload.len() as u64,
+    };
+    let mut bytes = [0; MAX_FRAME_HEADER];
+    let len = header.encode(&mut bytes);
+    let mut frames = Vec::with_capacity(len + payload.len());
+    frames.extend_from_slice(&bytes[..len]);
+    frames.extend_from_slice(payload);
+    frames.into()
 }
 
 impl<M: Into<Message>> From<M> for PreparedMessage {

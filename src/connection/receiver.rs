@@ -1,9 +1,11 @@
 //! The receiving half: bytes in, events out (RFC 6455 §5, §6.2).
 
+#[cfg(feature = "deflate")]
+use super::compressed::Inflating;
 use super::{Chunk, Event, Kind, Message, ProtocolError, ReceiveError, Reply, Role, Sender};
 use crate::{
-    CloseFrame, FrameHeader, Limits, MAX_CONTROL_PAYLOAD, MaskKey, OpCode, ReadBuffer, Rsv,
-    WriteBuffer, apply_mask,
+    CloseFrame, FrameHeader, Limits, MAX_CONTROL_PAYLOAD, MaskKey, Negotiated, OpCode, ReadBuffer,
+    Rsv, WriteBuffer, apply_mask,
 };
 use core::marker::PhantomData;
 
@@ -25,12 +27,14 @@ pub enum Progress {
 /// [`reply`](Self::reply), which is for the sending half.
 #[derive(Debug)]
 pub struct Receiver<R> {
-    limits: Limits,
+    pub(super) limits: Limits,
     /// Bits that a negotiated extension gives a meaning to.
     usable_bits: Rsv,
+    #[cfg(feature = "deflate")]
+    pub(super) inflating: Option<Inflating>,
     buffer: Option<usize>,
-    frame: Option<Frame>,
-    message: Option<Incoming>,
+    pub(super) frame: Option<Frame>,
+    pub(super) message: Option<Incoming>,
     current: Option<Current>,
     owes_reply: bool,
     end: Option<End>,
@@ -39,23 +43,26 @@ pub struct Receiver<R> {
 
 /// The data frame in progress.
 #[derive(Clone, Copy, Debug)]
-struct Frame {
+pub(super) struct Frame {
     fin: bool,
-    key: Option<MaskKey>,
+    pub(super) key: Option<MaskKey>,
     /// Bytes of payload received.
-    received: u64,
-    payload_len: u64,
+    pub(super) received: u64,
+    pub(super) payload_len: u64,
 }
 
 /// The message in progress.
 #[derive(Clone, Copy, Debug)]
-struct Incoming {
+pub(super) struct Incoming {
     kind: Kind,
-    chunked: bool,
+    pub(super) chunked: bool,
+    /// Whether its payload is compressed (RFC 7692 §6).
+    #[cfg(feature = "deflate")]
+    pub(super) compressed: bool,
     /// Bytes of payload that its frame headers announced.
     announced: u64,
     /// Bytes of payload that were handed out in chunks.
-    released: u64,
+    pub(super) released: u64,
     fragments: u32,
     started: bool,
 }
@@ -75,10 +82,19 @@ enum End {
 }
 
 impl<R: Role> Receiver<R> {
-    pub(super) fn new(limits: Limits) -> Self {
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "nothing to look at"))]
+    pub(super) fn new(limits: Limits, negotiated: &Negotiated) -> Self {
+        #[cfg(feature = "deflate")]
+        let inflating = negotiated.deflate.map(|agreed| Inflating::new::<R>(&agreed));
+        #[cfg(feature = "deflate")]
+        let usable_bits = if inflating.is_some() { Rsv::RSV1 } else { Rsv::NONE };
+        #[cfg(not(feature = "deflate"))]
+        let usable_bits = Rsv::NONE;
         Self {
             limits,
-            usable_bits: Rsv::NONE,
+            usable_bits,
+            #[cfg(feature = "deflate")]
+            inflating,
             buffer: None,
             frame: None,
             message: None,
@@ -284,7 +300,10 @@ impl<R: Role> Receiver<R> {
             _ => {}
         }
         // §5.2: a reserved bit without an extension that gives it a meaning fails the connection.
-        let unusable = header.rsv.without(self.usable_bits);
+        // RFC 7692 §6: the one of compression stands in the first frame of a message alone.
+        let begins = matches!(header.opcode, OpCode::Text | OpCode::Binary);
+        let usable = if begins { self.usable_bits } else { Rsv::NONE };
+        let unusable = header.rsv.without(usable);
         if !unusable.is_none() {
             return Err(ProtocolError::ReservedBits(header.rsv));
         }
@@ -301,7 +320,16 @@ impl<R: Role> Receiver<R> {
             (_, Some(_)) => return Err(ProtocolError::MessageAmidMessage),
             (opcode, None) => {
                 let kind = if opcode == OpCode::Text { Kind::Text } else { Kind::Binary };
-                Incoming { kind, chunked, announced: 0, released: 0, fragments: 0, started: false }
+                Incoming {
+                    kind,
+                    chunked,
+                    #[cfg(feature = "deflate")]
+                    compressed: !header.rsv.is_none(),
+                    announced: 0,
+                    released: 0,
+                    fragments: 0,
+                    started: false,
+                }
             }
         };
         message.announced = message.announced.saturating_add(header.payload_len);
@@ -340,6 +368,11 @@ impl<R: Role> Receiver<R> {
         mut frame: Frame,
         input: &mut ReadBuffer,
     ) -> Result<Option<Current>, ProtocolError> {
+        #[cfg(feature = "deflate")]
+        if self.message.is_some_and(|message| message.compressed) {
+            let all_is_there = self.receive_compressed(&mut frame, input)?;
+            return self.found(frame, all_is_there, input);
+        }
         let missing = frame.payload_len - frame.received;
         let count = input.unread_len().min(usize::try_from(missing).unwrap_or(usize::MAX));
         if let Some(key) = frame.key {
@@ -348,12 +381,30 @@ impl<R: Role> Receiver<R> {
         }
         input.keep(count);
         frame.received += count as u64;
-        let frame_ends = frame.received == frame.payload_len;
+        self.found(frame, true, input)
+    }
+
+    /// What is found in the payload so far, of which `all_is_there` or else some is still to be
+    /// decompressed.
+    fn found(
+        &mut self,
+        frame: Frame,
+        all_is_there: bool,
+        input: &mut ReadBuffer,
+    ) -> Result<Option<Current>, ProtocolError> {
+        let frame_ends = all_is_there && frame.received == frame.payload_len;
         input.set_wanted(frame.payload_len - frame.received);
         self.frame = if frame_ends { None } else { Some(frame) };
 
         let Some(message) = &mut self.message else { return Ok(None) };
         let message_ends = frame_ends && frame.fin;
+        #[cfg(feature = "deflate")]
+        if message_ends && message.compressed {
+            let at = message.released + input.kept_len() as u64;
+            if let Some(inflating) = &mut self.inflating {
+                inflating.finish().map_err(|_| ProtocolError::InvalidCompression { at })?;
+            }
+        }
         let len = match message.kind {
             Kind::Binary => input.kept_len(),
             Kind::Text => {

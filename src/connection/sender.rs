@@ -1,6 +1,8 @@
 //! The sending half: messages and control frames in, bytes out (RFC 6455 §5, §6.1).
 
 use super::closing::{Closing, SentClose};
+#[cfg(feature = "deflate")]
+use super::compressed::Deflating;
 use super::pongs::Pongs;
 use super::{
     Closed, Config, Kind, Message, Payload, PreparedMessage, ProtocolError, Reply, Role, SendError,
@@ -8,8 +10,10 @@ use super::{
 };
 use crate::{
     CloseCode, FrameHeader, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, MaskKey,
-    OpCode, Rsv, WriteBuffer, apply_mask, timers::Deadline,
+    Negotiated, OpCode, Rsv, WriteBuffer, apply_mask, timers::Deadline,
 };
+#[cfg(feature = "deflate")]
+use alloc::vec::Vec;
 use bytes::Bytes;
 use core::time::Duration;
 
@@ -22,6 +26,11 @@ pub struct Sender<R> {
     close_timeout: Duration,
     /// The kind of the message that is being sent in fragments.
     message: Option<Kind>,
+    #[cfg(feature = "deflate")]
+    deflating: Option<Deflating>,
+    /// Whether the message that is being sent in fragments is compressed.
+    #[cfg(feature = "deflate")]
+    compressed: bool,
     closing: Closing,
     close_deadline: Deadline,
     pongs: Pongs,
@@ -41,8 +50,17 @@ pub enum Due {
 const LINK_FROM: usize = 8 * 1024;
 
 impl<R: Role> Sender<R> {
-    pub(super) fn new(role: R, config: &Config) -> Self {
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "nothing to look at"))]
+    pub(super) fn new(role: R, config: &Config, negotiated: &Negotiated) -> Self {
+        #[cfg(feature = "deflate")]
+        let deflating = negotiated
+            .deflate
+            .map(|agreed| Deflating::new::<R>(&agreed, &config.deflate.unwrap_or_default()));
         Self {
+            #[cfg(feature = "deflate")]
+            deflating,
+            #[cfg(feature = "deflate")]
+            compressed: false,
             role,
             queued_output: config.limits.queued_output,
             fragment_size: match config.fragment_size {
@@ -89,7 +107,21 @@ impl<R: Role> Sender<R> {
         match payload.into() {
             Payload::Text(text) => self.send_text(text, output),
             Payload::Binary(data) => self.send_binary(data, output),
-            Payload::Message(message) if !R::MASKS && message.as_bytes().len() >= LINK_FROM => {
+            Payload::UncompressedText(text) => {
+                self.check_message(output)?;
+                self.append_message(Kind::Text, Rsv::NONE, text.as_bytes(), output);
+                Ok(())
+            }
+            Payload::UncompressedBinary(data) => {
+                self.check_message(output)?;
+                self.append_message(Kind::Binary, Rsv::NONE, data, output);
+                Ok(())
+            }
+            Payload::Message(message)
+                if !R::MASKS
+                    && message.as_bytes().len() >= LINK_FROM
+                    && !self.compresses(message.as_bytes().len()) =>
+            {
                 self.send_linked(message, output)
             }
             Payload::Message(message) => {
@@ -115,6 +147,11 @@ impl<R: Role> Sender<R> {
         }
         self.check_message(output)?;
         let frames = message.frames();
+        #[cfg(feature = "deflate")]
+        let frames = match &mut self.deflating {
+            Some(deflating) => deflating.prepared(message).unwrap_or(frames),
+            None => frames,
+        };
         if frames.len() < LINK_FROM {
             output.extend_from_slice(frames);
         } else {
@@ -171,7 +208,7 @@ impl<R: Role> Sender<R> {
         output: &mut WriteBuffer,
     ) -> Result<Option<MaskKey>, SendError> {
         let opcode = self.check_fragment(kind, fin, output)?;
-        Ok(self.append_header(opcode, fin, len, output))
+        Ok(self.append_header(opcode, Rsv::NONE, fin, len, output))
     }
 
     /// Queues a ping with at most 125 bytes of payload. The peer answers with an
@@ -374,14 +411,42 @@ impl<R: Role> Sender<R> {
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
         self.check_message(output)?;
-        if payload.len() <= self.fragment_size {
-            self.append_frame(kind.opcode(), true, payload, output);
+        #[cfg(feature = "deflate")]
+        if let Some(compressed) = self.compress(payload) {
+            self.append_message(kind, Rsv::RSV1, &compressed, output);
             return Ok(());
         }
-        self.in_fragments(kind.opcode(), payload.len(), |sender, range, opcode, fin| {
-            sender.append_frame(opcode, fin, &payload[range], output);
-        });
+        self.append_message(kind, Rsv::NONE, payload, output);
         Ok(())
+    }
+
+    /// Appends a message, in fragments if it is large; the bits stand in the first (RFC 7692 §6.1).
+    fn append_message(&mut self, kind: Kind, rsv: Rsv, payload: &[u8], output: &mut WriteBuffer) {
+        if payload.len() <= self.fragment_size {
+            self.append_frame(kind.opcode(), rsv, true, payload, output);
+            return;
+        }
+        self.in_fragments(kind.opcode(), payload.len(), |sender, range, opcode, fin| {
+            let rsv = if range.start == 0 { rsv } else { Rsv::NONE };
+            sender.append_frame(opcode, rsv, fin, &payload[range], output);
+        });
+    }
+
+    /// Whether a message of this length is compressed.
+    pub(crate) fn compresses(&self, len: usize) -> bool {
+        #[cfg(feature = "deflate")]
+        return self.deflating.as_ref().is_some_and(|deflating| deflating.applies_to(len));
+        #[cfg(not(feature = "deflate"))]
+        {
+            let _ = len;
+            false
+        }
+    }
+
+    #[cfg(feature = "deflate")]
+    fn compress(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
+        let deflating = self.deflating.as_mut()?;
+        if deflating.applies_to(payload.len()) { deflating.message(payload) } else { None }
     }
 
     fn send_fragment(
@@ -392,8 +457,33 @@ impl<R: Role> Sender<R> {
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
         let opcode = self.check_fragment(kind, fin, output)?;
-        self.append_frame(opcode, fin, payload, output);
+        #[cfg(feature = "deflate")]
+        if let Some((rsv, compressed)) = self.compress_fragment(opcode, payload, fin) {
+            self.append_frame(opcode, rsv, fin, &compressed, output);
+            return Ok(());
+        }
+        self.append_frame(opcode, Rsv::NONE, fin, payload, output);
         Ok(())
+    }
+
+    /// Of a message whose length is not known all is compressed or nothing.
+    #[cfg(feature = "deflate")]
+    fn compress_fragment(
+        &mut self,
+        opcode: OpCode,
+        payload: &[u8],
+        fin: bool,
+    ) -> Option<(Rsv, Vec<u8>)> {
+        let begins = opcode != OpCode::Continuation;
+        let deflating = self.deflating.as_mut()?;
+        if begins {
+            self.compressed = !fin || deflating.applies_to(payload.len());
+        }
+        if !self.compressed {
+            return None;
+        }
+        let compressed = deflating.piece(payload, fin)?;
+        Some((if begins { Rsv::RSV1 } else { Rsv::NONE }, compressed))
     }
 
     fn send_control(
@@ -407,7 +497,7 @@ impl<R: Role> Sender<R> {
             return Err(SendError::ControlTooLong { len: payload.len() });
         }
         self.check_queue(output)?;
-        self.append_frame(opcode, true, payload, output);
+        self.append_frame(opcode, Rsv::NONE, true, payload, output);
         Ok(())
     }
 
@@ -431,7 +521,7 @@ impl<R: Role> Sender<R> {
 
     fn append_pong(&mut self, payload: &[u8], output: &mut WriteBuffer) {
         let start = output.end_position();
-        self.append_frame(OpCode::Pong, true, payload, output);
+        self.append_frame(OpCode::Pong, Rsv::NONE, true, payload, output);
         self.pongs.queued(start, output);
     }
 
@@ -449,7 +539,7 @@ impl<R: Role> Sender<R> {
             payload[..2].copy_from_slice(&code.number().to_be_bytes());
             payload[2..len].copy_from_slice(reason.as_bytes());
         }
-        self.append_frame(OpCode::Close, true, &payload[..len], output);
+        self.append_frame(OpCode::Close, Rsv::NONE, true, &payload[..len], output);
         self.closing.sent = Some(sent);
         self.close_deadline.set(self.close_timeout);
     }
@@ -457,11 +547,12 @@ impl<R: Role> Sender<R> {
     fn append_frame(
         &mut self,
         opcode: OpCode,
+        rsv: Rsv,
         fin: bool,
         payload: &[u8],
         output: &mut WriteBuffer,
     ) {
-        let key = self.append_header(opcode, fin, payload.len() as u64, output);
+        let key = self.append_header(opcode, rsv, fin, payload.len() as u64, output);
         let payload = output.append(payload);
         if let Some(key) = key {
             apply_mask(payload, key, 0);
@@ -470,19 +561,20 @@ impl<R: Role> Sender<R> {
 
     /// Only for a server: what is linked can't be masked.
     fn link_frame(&mut self, opcode: OpCode, fin: bool, payload: Bytes, output: &mut WriteBuffer) {
-        self.append_header(opcode, fin, payload.len() as u64, output);
+        self.append_header(opcode, Rsv::NONE, fin, payload.len() as u64, output);
         output.link(payload);
     }
 
     fn append_header(
         &mut self,
         opcode: OpCode,
+        rsv: Rsv,
         fin: bool,
         payload_len: u64,
         output: &mut WriteBuffer,
     ) -> Option<MaskKey> {
         let mask = self.role.next_key();
-        let header = FrameHeader { fin, rsv: Rsv::NONE, opcode, mask, payload_len };
+        let header = FrameHeader { fin, rsv, opcode, mask, payload_len };
         let mut bytes = [0; MAX_FRAME_HEADER];
         let len = header.encode(&mut bytes);
         output.extend_from_slice(&bytes[..len]);
@@ -501,8 +593,12 @@ impl<R: Role> Sender<R> {
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
         match piece {
-            Payload::Text(text) => self.send_text_fragment(text, fin, output),
-            Payload::Binary(data) => self.send_binary_fragment(data, fin, output),
+            Payload::Text(text) | Payload::UncompressedText(text) => {
+                self.send_text_fragment(text, fin, output)
+            }
+            Payload::Binary(data) | Payload::UncompressedBinary(data) => {
+                self.send_binary_fragment(data, fin, output)
+            }
             Payload::Message(message) => {
                 self.send_fragment(message.kind(), message.as_bytes(), fin, output)
             }
@@ -515,7 +611,7 @@ impl<R: Role> Sender<R> {
     pub(crate) fn queue_rest(&mut self, rest: &[u8], output: &mut WriteBuffer) {
         self.message = None;
         self.in_fragments(OpCode::Continuation, rest.len(), |sender, range, opcode, fin| {
-            sender.append_frame(opcode, fin, &rest[range], output);
+            sender.append_frame(opcode, Rsv::NONE, fin, &rest[range], output);
         });
     }
 

@@ -1,13 +1,16 @@
 use super::{Request, accept_key};
+#[cfg(feature = "deflate")]
+use crate::{DeflateConfig, DeflateParameters};
 use crate::{
     Extension, ExtensionError, HeaderError, Negotiated, WriteBuffer,
     headers::{check_header, put_header},
 };
-use alloc::{borrow::Cow, boxed::Box, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, string::ToString, vec::Vec};
+use core::fmt;
 use thiserror::Error;
 
 /// How a server accepts a [`Request`]: what it adds to the answer that opens the WebSocket.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Accept<'a> {
     /// The subprotocol to speak, one of those that the client offers.
@@ -15,6 +18,9 @@ pub struct Accept<'a> {
     /// The extensions to use, of those that the client offers, as they stand in the header:
     /// `name; parameter; parameter=value`.
     pub extensions: Vec<Cow<'a, str>>,
+    /// How messages are to be compressed, if the client offers it.
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<DeflateConfig>,
     /// More header fields, such as cookies.
     pub headers: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
@@ -88,6 +94,15 @@ impl<'a> Accept<'a> {
         self
     }
 
+    /// Compresses messages, if the client offers permessage-deflate in a way that is right
+    /// (RFC 7692 §5.1).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, config: DeflateConfig) -> Self {
+        self.deflate = Some(config);
+        self
+    }
+
     /// Appends the answer in HTTP/1.1 (RFC 6455 §4.2.2), or nothing if it may not be given.
     pub(super) fn write(
         &self,
@@ -99,7 +114,7 @@ impl<'a> Accept<'a> {
         put_header(output, "Upgrade", b"websocket");
         put_header(output, "Connection", b"Upgrade");
         put_header(output, "Sec-WebSocket-Accept", &accept_key(request.key()));
-        for (name, value) in self.fields() {
+        for (name, value) in self.fields(&negotiated) {
             put_header(output, name, value.as_bytes());
         }
         output.extend_from_slice(b"\r\n");
@@ -127,17 +142,33 @@ impl<'a> Accept<'a> {
                 negotiated.extensions.push(extension);
             }
         }
+        #[cfg(feature = "deflate")]
+        self.negotiate_deflate(request, &mut negotiated);
         for (name, value) in &self.headers {
             check_header(name, value, &RESERVED)?;
         }
         Ok(negotiated)
     }
 
+    #[cfg(feature = "deflate")]
+    fn negotiate_deflate(&self, request: &Request, negotiated: &mut Negotiated) {
+        let Some(config) = &self.deflate else { return };
+        if negotiated.extensions.iter().any(|extension| extension.name == crate::deflate::NAME) {
+            return;
+        }
+        let Some(response) = DeflateParameters::choose(request.extensions(), config) else {
+            return;
+        };
+        let parameters = DeflateParameters::from_response(&response);
+        negotiated.deflate = parameters.ok();
+        negotiated.extensions.push(response);
+    }
+
     /// The header fields of the answer that do not depend on the version of HTTP.
-    fn fields(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+    fn fields(&self, negotiated: &Negotiated) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
         let subprotocol = self.subprotocol.as_deref().map(Cow::Borrowed);
-        let extensions =
-            (!self.extensions.is_empty()).then(|| Cow::Owned(self.extensions.join(", ")));
+        let extensions: Vec<_> = negotiated.extensions.iter().map(ToString::to_string).collect();
+        let extensions = (!extensions.is_empty()).then(|| Cow::Owned(extensions.join(", ")));
         let own = self.headers.iter().map(|(name, value)| (&**name, Cow::Borrowed(&**value)));
         subprotocol
             .map(|value| ("Sec-WebSocket-Protocol", value))
@@ -145,5 +176,17 @@ impl<'a> Accept<'a> {
             // One line, as an answer must not have more (RFC 6455 §11.3.2).
             .chain(extensions.map(|value| ("Sec-WebSocket-Extensions", value)))
             .chain(own)
+    }
+}
+
+impl fmt::Debug for Accept<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values may be secrets: cookies.
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Accept")
+            .field("subprotocol", &self.subprotocol)
+            .field("extensions", &self.extensions)
+            .field("headers", &names)
+            .finish_non_exhaustive()
     }
 }

@@ -88,9 +88,9 @@ impl ClientHandshake {
     ///
     /// # Errors
     ///
-    /// If the server refused, once what it says about that is complete: a [`Refusal`](super::Refusal). If what it
-    /// sent does not open the WebSocket that was asked for. A handshake that has ended is an error
-    /// too.
+    /// If the server refused, once what it says about that is complete: a
+    /// [`Refusal`](super::Refusal). If what it sent does not open the WebSocket that was asked for. A
+    /// handshake that has ended is an error too.
     pub fn receive(&mut self, input: &mut ReadBuffer) -> Result<Option<Response>, HandshakeError> {
         let received = self.read(input);
         if !matches!(received, Ok(None)) {
@@ -99,17 +99,30 @@ impl ClientHandshake {
         received
     }
 
-    /// Says that the transport ended, or that its user won't wait any longer, while
-    /// [`receive`](Self::receive) needed more.
+    /// Says that the transport ended in order while [`receive`](Self::receive) needed more.
     ///
     /// If the server had refused, the error is that [`Refusal`](super::Refusal) with what came of it.
     #[must_use]
     pub fn receive_eof(&mut self, input: &mut ReadBuffer) -> HandshakeError {
+        self.end(input, true)
+    }
+
+    /// Says that the transport broke, or that its user won't wait any longer, while
+    /// [`receive`](Self::receive) needed more.
+    ///
+    /// As for [`receive_eof`](Self::receive_eof), but a body whose length was not told is then not
+    /// [complete](super::Refusal::is_complete).
+    #[must_use]
+    pub fn give_up(&mut self, input: &mut ReadBuffer) -> HandshakeError {
+        self.end(input, false)
+    }
+
+    fn end(&mut self, input: &mut ReadBuffer, in_order: bool) -> HandshakeError {
         if let Err(error) = self.receive(input) {
             return error;
         }
         match core::mem::replace(&mut self.state, State::Over) {
-            State::Body(reader) => HandshakeError::Refused(Box::new(reader.end())),
+            State::Body(reader) => HandshakeError::Refused(Box::new(reader.end(in_order))),
             _ => HandshakeError::TransportEnded { received: self.scanner.total() },
         }
     }

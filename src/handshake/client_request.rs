@@ -1,9 +1,13 @@
 use super::{Url, accept_key::KEY_LEN, authority::Authority};
+#[cfg(feature = "deflate")]
+use crate::DeflateConfig;
 use crate::{
     Extension, ExtensionError, HeaderError, WriteBuffer,
     headers::{check_header, is_token, put_header},
 };
-use alloc::{borrow::ToOwned, boxed::Box, collections::BTreeSet, string::String, vec::Vec};
+use alloc::{
+    borrow::Cow, borrow::ToOwned, boxed::Box, collections::BTreeSet, string::String, vec::Vec,
+};
 use core::fmt;
 use thiserror::Error;
 
@@ -27,6 +31,8 @@ pub struct ClientRequest {
     authorization: Option<String>,
     subprotocols: Vec<String>,
     extensions: Vec<String>,
+    #[cfg(feature = "deflate")]
+    deflate: Option<DeflateConfig>,
     headers: Vec<(String, String)>,
 }
 
@@ -87,6 +93,8 @@ impl ClientRequest {
             authorization: None,
             subprotocols: Vec::new(),
             extensions: Vec::new(),
+            #[cfg(feature = "deflate")]
+            deflate: None,
             headers: Vec::new(),
         }
     }
@@ -116,6 +124,14 @@ impl ClientRequest {
         self
     }
 
+    /// Offers to compress messages (RFC 7692). The response is then checked against this.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, config: DeflateConfig) -> Self {
+        self.deflate = Some(config);
+        self
+    }
+
     /// Adds a header field. An `Authorization` takes the place of the one from the URL.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -129,8 +145,18 @@ impl ClientRequest {
     }
 
     /// The extensions that are offered, as they were given.
-    pub(super) fn offered_extensions(&self) -> &[String] {
-        &self.extensions
+    pub(super) fn offered_extensions(&self) -> Vec<Cow<'_, str>> {
+        #[cfg(feature = "deflate")]
+        let deflate = self.deflate.as_ref().map(|config| Cow::Owned(config.offer()));
+        #[cfg(not(feature = "deflate"))]
+        let deflate = None;
+        let own = self.extensions.iter().map(|text| Cow::Borrowed(text.as_str()));
+        deflate.into_iter().chain(own).collect()
+    }
+
+    #[cfg(feature = "deflate")]
+    pub(super) fn deflate_config(&self) -> Option<DeflateConfig> {
+        self.deflate
     }
 
     /// Appends the request (RFC 6455 §4.1), or nothing if it may not be sent.
@@ -152,8 +178,9 @@ impl ClientRequest {
             let list = self.subprotocols.join(", ");
             put_header(output, "Sec-WebSocket-Protocol", list.as_bytes());
         }
-        if !self.extensions.is_empty() {
-            let list = self.extensions.join(", ");
+        let offers = self.offered_extensions();
+        if !offers.is_empty() {
+            let list = offers.join(", ");
             put_header(output, "Sec-WebSocket-Extensions", list.as_bytes());
         }
         if let Some(value) = self.own_authorization() {

@@ -1,4 +1,6 @@
 use super::{HttpVersion, Refusal, Reject};
+#[cfg(feature = "deflate")]
+use crate::DeflateError;
 use crate::ExtensionError;
 use alloc::{boxed::Box, format, string::ToString};
 use core::fmt;
@@ -114,6 +116,10 @@ pub enum HandshakeError {
     /// The server chose an extension twice; of a long name the beginning.
     #[error("the server chose the extension \"{0}\" twice")]
     RepeatedExtension(Box<str>),
+    /// The server's parameters of permessage-deflate don't fit to the offer (RFC 7692 §7.1).
+    #[cfg(feature = "deflate")]
+    #[error(transparent)]
+    Deflate(#[from] DeflateError),
     /// The transport ended before the peer's part of the handshake did.
     #[error("the transport ended after {received} bytes of the handshake")]
     TransportEnded {
@@ -157,6 +163,8 @@ impl HandshakeError {
             | Self::SubprotocolNotOffered(_)
             | Self::ExtensionNotOffered(_)
             | Self::RepeatedExtension(_) => 502,
+            #[cfg(feature = "deflate")]
+            Self::Deflate(_) => 502,
             Self::Over => 500,
             Self::OriginNotAllowed(_) => 403,
             Self::Method(_) => 405,
@@ -232,9 +240,12 @@ mod tests {
     /// The names of the variants of an enum, with a match that does not compile without all.
     #[cfg(feature = "std")]
     macro_rules! variants {
-        ($all:ident: $enum:ident = $($name:ident)*) => {
+        ($all:ident: $enum:ident = $($name:ident)* $(; #[$cfg:meta] $optional:ident)?) => {
             const $all: &[&str] = &[$(stringify!($name)),*];
-            const _: fn(&$enum) = |value| match value { $($enum::$name { .. } => {})* };
+            const _: fn(&$enum) = |value| match value {
+                $($enum::$name { .. } => {})*
+                $(#[$cfg] $enum::$optional { .. } => {})?
+            };
         };
     }
 
@@ -244,7 +255,8 @@ mod tests {
         Body InvalidContentLength TransferEncoding MissingHeader RepeatedHeader InvalidHost
         NoUpgrade NoConnectionUpgrade WebSocketVersion InvalidKey InvalidSubprotocols
         InvalidExtensions OriginNotAllowed Refused TooManyInterimResponses WrongAccept
-        SubprotocolNotOffered ExtensionNotOffered RepeatedExtension TransportEnded Over);
+        SubprotocolNotOffered ExtensionNotOffered RepeatedExtension TransportEnded Over;
+        #[cfg(feature = "deflate")] Deflate);
     #[cfg(feature = "std")]
     variants!(PARTS: HeadPart = RequestLine StatusLine HeaderName HeaderValue LineEnd);
 
@@ -261,6 +273,7 @@ mod tests {
             assert!(is_misuse || page.contains(&line), "no vector causes {name}");
         }
         assert!(page.contains("`HandshakeError::Over`"));
+        assert!(page.contains("`HandshakeError::Deflate`"), "only with its feature");
         for (name, part) in PARTS.iter().zip([
             HeadPart::RequestLine,
             HeadPart::StatusLine,

@@ -163,9 +163,9 @@ impl RefusalReader {
         self.done.then(|| self.take())
     }
 
-    /// The refusal when the transport has ended.
-    pub(super) fn end(mut self) -> Refusal {
-        self.refusal.complete |= self.rest.ends_with_transport();
+    /// The refusal when nothing more will come; `in_order` if the transport has ended so.
+    pub(super) fn end(mut self, in_order: bool) -> Refusal {
+        self.refusal.complete |= in_order && self.rest.ends_with_transport();
         self.take()
     }
 

@@ -3,6 +3,7 @@ use crate::{
     headers::{check_header, put_header},
 };
 use alloc::{borrow::Cow, string::ToString, vec::Vec};
+use core::fmt;
 use thiserror::Error;
 
 /// How a server refuses to open a WebSocket: an HTTP response, after which the connection ends.
@@ -17,7 +18,7 @@ use thiserror::Error;
 ///     .write(&mut output)?;
 /// # Ok::<(), sansocket::RejectError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reject<'a> {
     /// The status code.
@@ -165,6 +166,18 @@ fn reason(status: u16) -> &'static str {
         504 => "Gateway Timeout",
         505 => "HTTP Version Not Supported",
         _ => "",
+    }
+}
+
+impl fmt::Debug for Reject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values may be secrets: cookies.
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Reject")
+            .field("status", &self.status)
+            .field("headers", &names)
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .finish_non_exhaustive()
     }
 }
 

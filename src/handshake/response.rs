@@ -1,4 +1,6 @@
 use super::{ClientRequest, HandshakeError, HttpVersion, error::excerpt, offer::only};
+#[cfg(feature = "deflate")]
+use crate::{DeflateConfig, DeflateParameters};
 use crate::{
     Extension, ExtensionError, Negotiated,
     headers::{Fields, lists_token},
@@ -49,16 +51,20 @@ pub(super) struct Expected {
     subprotocols: Vec<String>,
     /// The names alone.
     extensions: Vec<String>,
+    #[cfg(feature = "deflate")]
+    deflate: Option<DeflateConfig>,
 }
 
 impl Expected {
     pub(super) fn of(request: &ClientRequest, accept: [u8; 28]) -> Self {
-        let extensions = request.offered_extensions().iter();
-        let extensions = extensions.flat_map(|text| Extension::list(text.as_bytes()));
+        let offers = request.offered_extensions();
+        let extensions = offers.iter().flat_map(|text| Extension::list(text.as_bytes()));
         Self {
             accept,
             subprotocols: request.offered().to_vec(),
             extensions: extensions.flatten().map(|extension| extension.name).collect(),
+            #[cfg(feature = "deflate")]
+            deflate: request.deflate_config(),
         }
     }
 
@@ -83,6 +89,10 @@ impl Expected {
         }
         let mut negotiated =
             Negotiated { extensions: self.extensions(&fields)?, ..Default::default() };
+        #[cfg(feature = "deflate")]
+        {
+            negotiated.deflate = self.deflate(&negotiated)?;
+        }
         if fields.first("Sec-WebSocket-Protocol").is_some() {
             let name = only(&fields, "Sec-WebSocket-Protocol")?;
             let offered = self.subprotocols.iter().find(|offered| offered.as_bytes() == name);
@@ -92,6 +102,19 @@ impl Expected {
             negotiated = negotiated.subprotocol(name);
         }
         Ok(Response { negotiated, fields })
+    }
+
+    #[cfg(feature = "deflate")]
+    fn deflate(
+        &self,
+        negotiated: &Negotiated,
+    ) -> Result<Option<DeflateParameters>, HandshakeError> {
+        let Some(config) = &self.deflate else { return Ok(None) };
+        let is_deflate = |extension: &&Extension| extension.name == crate::deflate::NAME;
+        let Some(response) = negotiated.extensions.iter().find(is_deflate) else { return Ok(None) };
+        let parameters = DeflateParameters::from_response(response)?;
+        parameters.check(response, config)?;
+        Ok(Some(parameters))
     }
 
     /// Of what was offered, each at most once (RFC 6455 §9.1), on one line (§11.3.2).

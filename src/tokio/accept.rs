@@ -111,7 +111,8 @@ impl Acceptor {
         self.accept_with(transport, |_| Ok(Accept::new())).await
     }
 
-    /// Accepts a connection that `decide`, which sees the client's request, accepts. A decision that
+    /// Accepts a connection that `decide`, which sees the client's request, accepts. What the client
+    /// has sent behind that, an `Opening` of [`receive_request`](Self::receive_request) shows. A decision that
     /// takes time is made on the [`Opening`] of [`receive_request`](Self::receive_request).
     ///
     /// # Errors

@@ -1,8 +1,9 @@
 use super::WebSocket;
 use super::exchange::{Exchange, within};
 use crate::{
-    Client, ClientHandshake, ClientRequest, Config, Error, Response, SystemMaskKeys, Url,
-    opening::{HANDSHAKE_TIMEOUT, UNSENT_LINGER, refusal_or},
+    Client, ClientHandshake, ClientRequest, Config, Error, HandshakeError, Response,
+    SystemMaskKeys, Url,
+    opening::{HANDSHAKE_TIMEOUT, refusal_or},
     random::random_bytes,
 };
 use ::tokio::{
@@ -11,7 +12,12 @@ use ::tokio::{
     time::{Instant, timeout},
 };
 use alloc::{boxed::Box, string::String, vec::Vec};
-use core::time::Duration;
+use core::{
+    fmt,
+    future::poll_fn,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 use std::io::{self, ErrorKind};
 
 /// Connects to a `ws://` URL, with the defaults of a [`Connector`].
@@ -49,7 +55,7 @@ pub async fn connect(url: &str) -> Result<WebSocket<TcpStream, Client<SystemMask
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Connector {
     config: Config,
     headers: Vec<(String, String)>,
@@ -117,13 +123,14 @@ impl Connector {
                 until then hand a TLS stream to Connector::connect_over";
             return Err(io::Error::new(ErrorKind::Unsupported, what).into());
         }
-        Box::pin(within(self.handshake_timeout, async {
+        Box::pin(async move {
             let started = Instant::now();
-            let stream = self.connect_tcp(&url, started).await?;
+            let connected = self.connect_tcp(&url, started);
+            let stream = within(self.handshake_timeout, connected).await?;
             stream.set_nodelay(true)?;
             let left = self.handshake_timeout.map(|limit| limit.saturating_sub(started.elapsed()));
             self.handshake(stream, &url, left).await
-        }))
+        })
         .await
     }
 
@@ -158,17 +165,11 @@ impl Connector {
         let limits = &self.config.limits;
         let (nonce, keys) = (random_bytes()?, SystemMaskKeys::new()?);
         let mut handshake = ClientHandshake::start(&request, nonce, &mut exchange.output, limits)?;
-        let started = Instant::now();
-        let left = |timeout: Duration| timeout.saturating_sub(started.elapsed());
-        let response = match within(timeout, exchange.flush()).await {
-            Ok(()) => within(timeout.map(left), read_response(&mut exchange, &mut handshake)).await,
-            // A server may refuse before it has read all.
-            Err(error) => within(Some(UNSENT_LINGER), read_response(&mut exchange, &mut handshake))
-                .await
-                .map_err(|later| if matches!(later, Error::Handshake(_)) { later } else { error }),
-        };
-        let response =
-            response.map_err(|error| refusal_or(error, &mut handshake, &mut exchange.input))?;
+        let mut unsent = None;
+        let waiting = poll_fn(|cx| poll_response(&mut exchange, &mut handshake, &mut unsent, cx));
+        let response = within(timeout, waiting)
+            .await
+            .map_err(|error| refusal_or(error, &mut handshake, &mut exchange.input))?;
         let negotiated = response.negotiated().clone();
         let Exchange { transport, input, .. } = exchange;
         let websocket =
@@ -178,6 +179,11 @@ impl Connector {
 
     fn request(&self, url: &Url) -> ClientRequest {
         let request = ClientRequest::new(url).subprotocols(&self.subprotocols);
+        #[cfg(feature = "deflate")]
+        let request = match self.config.deflate {
+            Some(config) => request.deflate(config),
+            None => request,
+        };
         self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
     }
 
@@ -201,27 +207,63 @@ impl Connector {
             }
         }
         match failure {
-            Some(error) if error.kind() == ErrorKind::TimedOut => Err(Error::HandshakeTimeout),
+            // Without a limit it is the system that has given up.
+            Some(error)
+                if error.kind() == ErrorKind::TimedOut && self.handshake_timeout.is_some() =>
+            {
+                Err(Error::HandshakeTimeout)
+            }
             Some(error) => Err(error.into()),
             None => Err(io::Error::new(ErrorKind::NotFound, "the host has no address").into()),
         }
     }
 }
 
-async fn read_response<S>(
+/// Writes the request and reads the response, at once: a server may refuse before it has read all.
+/// `unsent` is how writing failed, if it has: reading goes on to the end all the same.
+fn poll_response<S>(
     exchange: &mut Exchange<S>,
     handshake: &mut ClientHandshake,
-) -> Result<Response, Error>
+    unsent: &mut Option<Error>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Response, Error>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    if unsent.is_none() {
+        if let Poll::Ready(Err(error)) = exchange.poll_flush(cx) {
+            *unsent = Some(error);
+        }
+    }
     loop {
         if let Some(response) = handshake.receive(&mut exchange.input)? {
-            return Ok(response);
+            return Poll::Ready(Ok(response));
         }
-        if exchange.read().await? == 0 {
-            return Err(handshake.receive_eof(&mut exchange.input).into());
-        }
+        let read = ready!(exchange.poll_read(cx));
+        let ended = match read {
+            Ok(0) => handshake.receive_eof(&mut exchange.input).into(),
+            Ok(_) => continue,
+            Err(error) => Error::from(error),
+        };
+        // Why the request could not be sent says more than that the server then ended.
+        let is_answer = matches!(ended, Error::Handshake(HandshakeError::Refused(_)));
+        return Poll::Ready(Err(match unsent.take() {
+            Some(error) if !is_answer => error,
+            _ => ended,
+        }));
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values may be secrets: cookies, credentials.
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Connector")
+            .field("config", &self.config)
+            .field("headers", &names)
+            .field("subprotocols", &self.subprotocols)
+            .field("handshake_timeout", &self.handshake_timeout)
+            .finish()
     }
 }
 

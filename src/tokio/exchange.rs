@@ -39,26 +39,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
 
     /// Reads once; 0 at the end of the transport.
     pub(super) async fn read(&mut self) -> io::Result<usize> {
-        poll_fn(|cx| {
-            let count = ready!(poll_read(&mut self.transport, self.input.spare(1), cx))?;
-            self.input.filled(count);
-            Poll::Ready(Ok(count))
-        })
-        .await
+        poll_fn(|cx| self.poll_read(cx)).await
     }
 
     pub(super) async fn flush(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| {
-            while !self.output.is_empty() {
-                let transport = Pin::new(&mut self.transport);
-                match ready!(transport.poll_write(cx, self.output.front()))? {
-                    0 => return Poll::Ready(Err(io::Error::from(ErrorKind::WriteZero).into())),
-                    count => self.output.consume(count),
-                }
+        poll_fn(|cx| self.poll_flush(cx)).await
+    }
+
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let count = ready!(poll_read(&mut self.transport, self.input.spare(1), cx))?;
+        self.input.filled(count);
+        Poll::Ready(Ok(count))
+    }
+
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        while !self.output.is_empty() {
+            let transport = Pin::new(&mut self.transport);
+            match ready!(transport.poll_write(cx, self.output.front()))? {
+                0 => return Poll::Ready(Err(io::Error::from(ErrorKind::WriteZero).into())),
+                count => self.output.consume(count),
             }
-            Pin::new(&mut self.transport).poll_flush(cx).map_err(Error::from)
-        })
-        .await
+        }
+        Pin::new(&mut self.transport).poll_flush(cx).map_err(Error::from)
     }
 
     /// Sends the refusal that is queued, and ends the transport so that it arrives: what the client

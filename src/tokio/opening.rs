@@ -57,7 +57,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
     /// [`Error::Accept`] if the answer does not fit to the request: the client gets status 500 then.
     /// [`Error::HandshakeTimeout`] or [`Error::Io`].
     pub async fn accept(mut self, answer: &Accept<'_>) -> Result<WebSocket<S, Server>, Error> {
-        match accept(&self.request, answer, &mut self.exchange.output) {
+        match accept(&self.request, answer, &self.config, &mut self.exchange.output) {
             Ok(negotiated) => {
                 within(self.handshake_timeout, self.exchange.flush()).await?;
                 let Exchange { transport, input, .. } = self.exchange;

@@ -175,12 +175,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
-        Poll::Ready(match payload {
-            Payload::Text(text) if self.writes_through(text.len()) => {
-                self.write_through(Kind::Text, text.as_bytes(), cx)
-            }
-            Payload::Binary(data) if self.writes_through(data.len()) => {
-                self.write_through(Kind::Binary, data, cx)
+        Poll::Ready(match payload.borrowed() {
+            Some((kind, data, compressible)) if self.writes_through(data.len(), compressible) => {
+                self.write_through(kind, data, cx)
             }
             _ => self.queue(payload),
         })
@@ -338,10 +335,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         Poll::Ready(Ok(()))
     }
 
-    fn writes_through(&self, len: usize) -> bool {
+    fn writes_through(&self, len: usize, compressible: bool) -> bool {
         // A masked payload has to be copied anyway (§5.3), and so has one that the transport can't
         // take in one write with its header.
-        !R::MASKS && len >= WRITE_THROUGH_FROM && self.transport.is_write_vectored()
+        !R::MASKS
+            && len >= WRITE_THROUGH_FROM
+            && self.transport.is_write_vectored()
+            && !(compressible && self.sender.compresses(len))
     }
 
     /// Sends a large borrowed payload in fragments, each written behind its header and what else is

@@ -9,7 +9,7 @@ use std::{
     io::Write,
     net::{Shutdown, TcpStream},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 const URL: &str = "ws://localhost/chat";
@@ -106,4 +106,105 @@ fn a_refused_client_that_never_goes_is_left() {
     let error = acceptor.accept(server).unwrap_err();
     assert!(matches!(error, Error::Handshake(HandshakeError::Method(_))), "{error:?}");
     assert!(read_to_end(&mut client).starts_with(b"HTTP/1.1 405 "));
+}
+
+/// `first`, then a byte every few milliseconds, until the other end is gone.
+fn drip(mut stream: TcpStream, first: &'static [u8]) -> thread::JoinHandle<()> {
+    thread::spawn(move || {
+        stream.write_all(first).unwrap();
+        while stream.write_all(b"x").is_ok() {
+            thread::sleep(Duration::from_millis(4));
+        }
+    })
+}
+
+#[test]
+fn a_peer_that_drips_does_not_hold_an_opening_handshake() {
+    let started = Instant::now();
+    let short = Duration::from_millis(200);
+    let (client, server) = streams();
+    let dripping = drip(client, b"GET / HTTP/1.1\r\nX: ");
+    let accepted = Acceptor::new().handshake_timeout(short).accept(server);
+    assert!(matches!(accepted, Err(Error::HandshakeTimeout)), "{accepted:?}");
+
+    let (client, server) = streams();
+    let dripping_too = drip(server, b"HTTP/1.1 101 Yes\r\nX: ");
+    let connected = Connector::new().handshake_timeout(short).connect_over(client, URL);
+    let error = connected.unwrap_err();
+    assert!(matches!(error, Error::HandshakeTimeout), "{error:?}");
+
+    // A client that was refused has two seconds.
+    let (client, server) = streams();
+    let dripping_three = drip(client, b"PUT / HTTP/1.1\r\n\r\n");
+    assert!(Acceptor::new().accept(server).is_err());
+    // What drips would last for a minute at least.
+    assert!(started.elapsed() < Duration::from_secs(30));
+    for dripping in [dripping, dripping_too, dripping_three] {
+        dripping.join().unwrap();
+    }
+}
+
+#[test]
+fn a_refused_client_that_floods_is_left_at_once() {
+    let (mut client, server) = streams();
+    client.write_all(b"PUT / HTTP/1.1\r\n\r\n").unwrap();
+    let flood = thread::spawn(move || {
+        let mut sent = 0_u64;
+        while client.write_all(&[0; 65_536]).is_ok() {
+            sent += 65_536;
+        }
+        sent
+    });
+    assert!(Acceptor::new().accept(server).is_err());
+    // Sockets hold some, too.
+    assert!(flood.join().unwrap() < 64 << 20);
+}
+
+#[test]
+fn the_end_of_the_servers_side_comes_right_behind_a_refusal() {
+    let (mut client, server) = streams();
+    client.write_all(b"PUT / HTTP/1.1\r\n\r\n").unwrap();
+    let accepting = thread::spawn(move || Acceptor::new().accept(server).is_err());
+    // It waits for this end, and has ended its own.
+    assert!(read_to_end(&mut client).starts_with(b"HTTP/1.1 405 "));
+    assert!(!accepting.is_finished(), "it gives the client time to read");
+    drop(client);
+    assert!(accepting.join().unwrap());
+}
+
+#[test]
+fn a_decision_may_take_longer_than_the_handshake() {
+    let (mut client, server) = streams();
+    client.write_all(REQUEST).unwrap();
+    let short = Duration::from_millis(50);
+    let opening = Acceptor::new().handshake_timeout(short).receive_request(server).unwrap();
+    thread::sleep(2 * short);
+    opening.accept(&Accept::new()).unwrap();
+}
+
+#[test]
+fn a_refusal_that_comes_before_the_request_was_taken_is_told_as_a_refusal() {
+    let (client, mut server) = streams();
+    let refusing = thread::spawn(move || {
+        server.write_all(b"HTTP/1.1 431 Too much\r\nContent-Length: 0\r\n\r\n").unwrap();
+        // It reads nothing, until the client has left.
+        thread::sleep(Duration::from_secs(1));
+    });
+    let connector = Connector::new()
+        .handshake_timeout(Duration::from_millis(300))
+        .header("X", "x".repeat(20_000_000));
+    let error = connector.connect_over(client, URL).unwrap_err();
+    let Error::Handshake(HandshakeError::Refused(refusal)) = error else { panic!("{error:?}") };
+    assert_eq!(refusal.status(), 431);
+    refusing.join().unwrap();
+}
+
+#[test]
+fn what_may_be_secret_is_not_shown() {
+    let connector = Connector::new().header("Authorization", "Bearer SECRET");
+    let accept = Accept::new().header("Set-Cookie", "SECRET");
+    let reject = Reject::new(403).header("Set-Cookie", "SECRET");
+    for shown in [format!("{connector:?}"), format!("{accept:?}"), format!("{reject:?}")] {
+        assert!(!shown.contains("SECRET") && shown.contains("headers"), "{shown}");
+    }
 }

@@ -225,7 +225,7 @@ fn extensions_are_offered_and_accepted() {
     assert_eq!(deflate.name, "deflate");
     assert_eq!(deflate.parameters, [("window".into(), Some("9".into())), ("z".into(), None)]);
     let answer = written(&output);
-    let end = "\r\nSec-WebSocket-Extensions: mux, deflate; window=9;z\r\n\r\n";
+    let end = "\r\nSec-WebSocket-Extensions: mux, deflate; window=9; z\r\n\r\n";
     assert!(answer.ends_with(end), "{answer}");
 
     assert_eq!(accepted(&line("GET / HTTP/1.1")).extensions().count(), 0);

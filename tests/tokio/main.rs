@@ -6,6 +6,7 @@ mod cancel_receive;
 mod cancel_send;
 mod cuts;
 mod deadlines;
+mod deflate;
 mod endings;
 mod faults;
 mod half_close;

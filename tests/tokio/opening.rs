@@ -183,3 +183,74 @@ fn a_server_that_takes_no_request_and_says_nothing_is_left() {
         drop(server);
     });
 }
+
+#[test]
+fn a_refusal_without_a_length_is_complete_only_if_the_server_has_ended() {
+    for ends in [true, false] {
+        run_paused(async {
+            let (client, mut server) = duplex(4096);
+            let refuse = async {
+                read_head(&mut server).await;
+                server.write_all(b"HTTP/1.1 403 No\r\n\r\nbecause").await.unwrap();
+                if ends {
+                    server.shutdown().await.unwrap();
+                }
+            };
+            let connector = Connector::new();
+            let (refused, ()) = tokio::join!(connector.connect_over(client, URL), refuse);
+            let error = refused.unwrap_err();
+            let Error::Handshake(HandshakeError::Refused(refusal)) = error else {
+                panic!("{error:?}")
+            };
+            assert_eq!((refusal.body(), refusal.is_complete()), (&b"because"[..], ends));
+        });
+    }
+}
+
+/// The whole of `connect` has the limit, and a refusal that came in time is told as one.
+#[test]
+fn a_refusal_that_stalls_is_told_as_one_by_connect_too() {
+    run(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}/", listener.local_addr().unwrap());
+        let refuse = async {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                read_head(&mut stream).await;
+                let head = b"HTTP/1.1 401 Who?\r\nContent-Length: 100\r\n\r\n";
+                stream.write_all(head).await.unwrap();
+                // It stays.
+                std::mem::forget(stream);
+            }
+        };
+        let connect = async {
+            for _ in 0..50 {
+                let connector = Connector::new().handshake_timeout(Duration::from_millis(50));
+                assert_refused(&connector.connect(&url).await.unwrap_err(), 401);
+            }
+        };
+        tokio::select! {
+            () = connect => {}
+            () = refuse => {}
+        }
+    });
+}
+
+#[test]
+fn without_a_limit_a_refusal_before_the_request_was_taken_is_seen_too() {
+    run(async {
+        let (client, mut server) = streams().await;
+        server.write_all(b"HTTP/1.1 431 Too much\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        let connector =
+            Connector::new().handshake_timeout(None).header("X", "x".repeat(20_000_000));
+        assert_refused(&connector.connect_over(client, URL).await.unwrap_err(), 431);
+        drop(server);
+    });
+}
+
+#[test]
+fn what_may_be_secret_is_not_shown() {
+    let connector = Connector::new().header("Authorization", "Bearer SECRET");
+    let shown = format!("{connector:?}");
+    assert!(!shown.contains("SECRET") && shown.contains("Authorization"), "{shown}");
+}

@@ -1,0 +1,140 @@
+//! Compressed messages (RFC 7692): payload that is decompressed as it arrives, and messages that are
+//! compressed as they are sent.
+
+use super::receiver::{Frame, Receiver};
+use super::{PreparedMessage, ProtocolError, Role};
+use crate::{
+    DeflateConfig, DeflateParameters, ReadBuffer, apply_mask,
+    deflate::{Compressor, Corrupt, Decompressor},
+};
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+/// What a receiving half decompresses with.
+#[derive(Debug)]
+pub(super) struct Inflating {
+    decompressor: Decompressor,
+    /// Bytes at the front of what is unread that were unmasked and not decompressed yet.
+    unmasked: usize,
+}
+
+/// Bytes of a message that are made at a time if it is received in chunks.
+const CHUNK: usize = 16 * 1024;
+
+impl Inflating {
+    pub(super) fn new<R: Role>(agreed: &DeflateParameters) -> Self {
+        let peer_resets = if R::MASKS {
+            agreed.server_no_context_takeover
+        } else {
+            agreed.client_no_context_takeover
+        };
+        Self { decompressor: Decompressor::new(peer_resets), unmasked: 0 }
+    }
+
+    pub(super) fn finish(&mut self) -> Result<(), Corrupt> {
+        self.decompressor.finish()
+    }
+}
+
+impl<R: Role> Receiver<R> {
+    /// Decompresses what has come of the current frame's payload. False if some of it is left for
+    /// the next time, because there is a chunk of the message already.
+    pub(super) fn receive_compressed(
+        &mut self,
+        frame: &mut Frame,
+        input: &mut ReadBuffer,
+    ) -> Result<bool, ProtocolError> {
+        let (Some(inflating), Some(message)) = (&mut self.inflating, &self.message) else {
+            return Ok(true);
+        };
+        let missing = usize::try_from(frame.payload_len - frame.received).unwrap_or(usize::MAX);
+        let available = input.unread_len().min(missing);
+        if let Some(key) = frame.key {
+            let fresh = &mut input.unread_mut(available)[inflating.unmasked..];
+            apply_mask(fresh, key, (frame.received % 4) as usize + inflating.unmasked);
+        }
+        inflating.unmasked = available;
+        let limit = self.limits.message;
+        loop {
+            let made = input.kept_len();
+            let most = if message.chunked {
+                CHUNK.saturating_sub(made)
+            } else {
+                // One more shows that the limit is exceeded, with no more memory than that.
+                usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(made).saturating_add(1)
+            };
+            if most == 0 {
+                return Ok(false);
+            }
+            let at = message.released + made as u64;
+            let (read, has_room) = input
+                .inflate(inflating.unmasked, most, |input, output| {
+                    inflating.decompressor.decompress(input, output)
+                })
+                .map_err(|Corrupt| ProtocolError::InvalidCompression { at })?;
+            inflating.unmasked -= read;
+            frame.received += read as u64;
+            let len = input.kept_len() as u64;
+            if !message.chunked && len > limit {
+                return Err(ProtocolError::MessageTooLarge { len, limit });
+            }
+            if has_room {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// What a sending half compresses with.
+#[derive(Debug)]
+pub(super) struct Deflating {
+    compressor: Compressor,
+    window_bits: u8,
+    threshold: usize,
+}
+
+impl Deflating {
+    pub(super) fn new<R: Role>(agreed: &DeflateParameters, config: &DeflateConfig) -> Self {
+        let (bits, resets) = if R::MASKS {
+            (agreed.client_max_window_bits, agreed.client_no_context_takeover)
+        } else {
+            (agreed.server_max_window_bits, agreed.server_no_context_takeover)
+        };
+        Self {
+            compressor: Compressor::new(bits, resets, config.level),
+            window_bits: bits,
+            threshold: config.threshold,
+        }
+    }
+
+    /// Whether a message of this length is compressed.
+    pub(super) fn applies_to(&self, len: usize) -> bool {
+        len >= self.threshold
+    }
+
+    /// A whole message, compressed; `None` if that is not smaller: it is to be sent plain then.
+    pub(super) fn message(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
+        let mut compressed = Vec::new();
+        let has_worked = self.compressor.compress(payload, true, &mut compressed);
+        if has_worked && compressed.len() < payload.len() {
+            return Some(compressed);
+        }
+        // The peer does not see it, so it must not look back at it.
+        self.compressor.discard();
+        None
+    }
+
+    /// The compressed form of a prepared message, which is sent then.
+    pub(super) fn prepared<'a>(&mut self, message: &'a PreparedMessage) -> Option<&'a Bytes> {
+        let frames = message.compressed_frames(self.window_bits)?;
+        // The peer has it in its window, and this compressor has not seen it.
+        self.compressor.discard();
+        Some(frames)
+    }
+
+    /// A piece of a message, compressed; `None` if that has failed.
+    pub(super) fn piece(&mut self, payload: &[u8], fin: bool) -> Option<Vec<u8>> {
+        let mut compressed = Vec::new();
+        self.compressor.compress(payload, fin, &mut compressed).then_some(compressed)
+    }
+}

@@ -1,0 +1,139 @@
+use super::TAIL;
+use alloc::{boxed::Box, vec::Vec};
+use core::fmt;
+use zlib_rs::{Inflate, InflateFlush, Status};
+
+/// Decompresses the messages of one direction.
+pub(crate) struct Decompressor {
+    keeps_context: bool,
+    /// Made at the first message.
+    context: Option<Box<Context>>,
+}
+
+struct Context {
+    inflate: Inflate,
+    /// The last bytes of output, at most a window of them: after a last block (BFINAL) the library
+    /// forgets them, and the peer's compressor need not (§7.2.3.4).
+    history: Vec<u8>,
+    /// Where in a full history the oldest byte is.
+    oldest: usize,
+    /// Whether a last block has ended and nothing came since.
+    ended: bool,
+}
+
+/// Data that is not of the form of RFC 1951, or that ends too early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Corrupt;
+
+/// The largest window of DEFLATE. A peer that uses more than it has agreed to is borne.
+const WINDOW: usize = 32 * 1024;
+const WINDOW_BITS: u8 = 15;
+
+impl Decompressor {
+    pub(crate) fn new(no_context_takeover: bool) -> Self {
+        Self { keeps_context: !no_context_takeover, context: None }
+    }
+
+    /// Decompresses from `input` to `output`, and returns how much was read and written. If there is
+    /// room left in `output`, all that `input` has is there.
+    pub(crate) fn decompress(
+        &mut self,
+        mut input: &[u8],
+        mut output: &mut [u8],
+    ) -> Result<(usize, usize), Corrupt> {
+        let (all_input, all_output) = (input.len(), output.len());
+        let context = self.context.get_or_insert_with(|| Box::new(Context::new()));
+        while !(output.is_empty() || context.ended && input.is_empty()) {
+            if context.ended {
+                context.restart()?;
+            }
+            let (read, written, status) =
+                context.step(input, output, InflateFlush::SyncFlush).ok_or(Corrupt)?;
+            input = &input[read..];
+            output = &mut core::mem::take(&mut output)[written..];
+            context.ended = status == Status::StreamEnd;
+            if input.is_empty() {
+                break;
+            }
+            if read == 0 && written == 0 {
+                return Err(Corrupt);
+            }
+        }
+        Ok((all_input - input.len(), all_output - output.len()))
+    }
+
+    /// Ends a message, all of whose bytes were decompressed (§7.2.2).
+    pub(crate) fn finish(&mut self) -> Result<(), Corrupt> {
+        let Some(context) = &mut self.context else { return Err(Corrupt) };
+        if !context.ended {
+            // With the tail that the peer has left out its last block is a stored one of no bytes.
+            // Whatever else is taken, or one byte more, shows that the message ends amid a block.
+            let input = [TAIL[0], TAIL[1], TAIL[2], TAIL[3], 0];
+            match context.step(&input, &mut [0], InflateFlush::Block) {
+                Some((4, 0, Status::Ok)) => {}
+                _ => return Err(Corrupt),
+            }
+        }
+        if !self.keeps_context {
+            self.context = None;
+        }
+        Ok(())
+    }
+}
+
+impl Context {
+    fn new() -> Self {
+        Self {
+            inflate: Inflate::new(false, WINDOW_BITS),
+            history: Vec::new(),
+            oldest: 0,
+            ended: false,
+        }
+    }
+
+    /// Begins another stream with the history of the last.
+    fn restart(&mut self) -> Result<(), Corrupt> {
+        self.inflate.reset(false);
+        self.ended = false;
+        self.history.rotate_left(self.oldest);
+        self.oldest = 0;
+        self.inflate.set_dictionary(&self.history).map(drop).map_err(|_| Corrupt)
+    }
+
+    fn step(
+        &mut self,
+        input: &[u8],
+        output: &mut [u8],
+        flush: InflateFlush,
+    ) -> Option<(usize, usize, Status)> {
+        let (read, written) = (self.inflate.total_in(), self.inflate.total_out());
+        let status = self.inflate.decompress(input, output, flush).ok()?;
+        let read = (self.inflate.total_in() - read) as usize;
+        let written = (self.inflate.total_out() - written) as usize;
+        self.remember(&output[..written]);
+        Some((read, written, status))
+    }
+
+    fn remember(&mut self, output: &[u8]) {
+        let mut latest = &output[output.len().saturating_sub(WINDOW)..];
+        let (now, later) = latest.split_at(latest.len().min(WINDOW - self.history.len()));
+        self.history.extend_from_slice(now);
+        latest = later;
+        while !latest.is_empty() {
+            let room = &mut self.history[self.oldest..];
+            let (now, later) = latest.split_at(latest.len().min(room.len()));
+            room[..now.len()].copy_from_slice(now);
+            self.oldest = (self.oldest + now.len()) % WINDOW;
+            latest = later;
+        }
+    }
+}
+
+impl fmt::Debug for Decompressor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decompressor")
+            .field("keeps_context", &self.keeps_context)
+            .field("has_context", &self.context.is_some())
+            .finish()
+    }
+}

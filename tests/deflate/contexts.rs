@@ -1,0 +1,61 @@
+//! A compressor looks back only at what its peer has seen.
+
+use super::{agreed, client, server};
+use sansocket::{Message, PreparedMessage};
+
+const TEXT: &str = "a sentence that is worth looking back at, if the other end has it";
+
+fn noise(seed: u32) -> Vec<u8> {
+    let mut state = seed;
+    let next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    std::iter::repeat_with(next).take(300).collect()
+}
+
+#[test]
+fn own_then_prepared_then_own() {
+    let (mut server, mut client) = (server(agreed()), client(agreed()));
+    let prepared = PreparedMessage::new(Message::text(format!("{TEXT} prepared")));
+    for _ in 0..3 {
+        server.connection.send_text(TEXT, &mut server.output).unwrap();
+        server.connection.send_prepared(&prepared, &mut server.output).unwrap();
+    }
+    client.fill(&server.written());
+    let both = [Message::text(TEXT), Message::text(format!("{TEXT} prepared"))];
+    assert_eq!(client.messages().unwrap(), [&both[..], &both, &both].concat());
+}
+
+#[test]
+fn own_then_discarded_then_own() {
+    let (mut server, mut client) = (server(agreed()), client(agreed()));
+    let mut expected = Vec::new();
+    for seed in 0..5 {
+        // It does not shrink, so what it has left in the compressor is nothing the peer knows.
+        let noise = noise(seed);
+        for data in [TEXT.as_bytes(), &noise, &noise, TEXT.as_bytes()] {
+            server.connection.send_binary(data, &mut server.output).unwrap();
+            expected.push(Message::binary(data.to_vec()));
+        }
+    }
+    client.fill(&server.written());
+    assert_eq!(client.messages().unwrap(), expected);
+}
+
+#[test]
+fn what_was_said_before_makes_a_message_smaller_unless_that_was_ruled_out() {
+    let mut second = Vec::new();
+    for resets in [false, true] {
+        let mut parameters = agreed();
+        parameters.server_no_context_takeover = resets;
+        let mut server = server(parameters);
+        server.connection.send_text(TEXT, &mut server.output).unwrap();
+        let first = server.written().len();
+        server.connection.send_text(TEXT, &mut server.output).unwrap();
+        let len = server.written().len();
+        assert_eq!(len == first, resets);
+        second.push(len);
+    }
+    assert!(second[0] * 3 < second[1], "{second:?}");
+}

@@ -1,0 +1,122 @@
+//! What two ends agree on in the opening handshake.
+
+use sansocket::{
+    Accept, ClientHandshake, ClientRequest, DeflateConfig, DeflateError, DeflateParameter,
+    DeflateParameters, HandshakeError, Limits, Negotiated, ReadBuffer, ServerHandshake,
+    WriteBuffer,
+};
+
+const NONCE: [u8; 16] = [7; 16];
+
+fn request(offer: Option<DeflateConfig>, own: &[&str]) -> ClientRequest {
+    let mut request = ClientRequest::from_parts("localhost", "/");
+    if let Some(config) = offer {
+        request = request.deflate(config);
+    }
+    own.iter().fold(request, |request, text| request.extension(*text))
+}
+
+/// Both ends' view after a whole handshake, and the server's line.
+fn agree(
+    request: &ClientRequest,
+    accept: &Accept<'_>,
+) -> (Negotiated, Result<Negotiated, HandshakeError>, String) {
+    let limits = Limits::default();
+    let (mut output, mut input) = (WriteBuffer::new(), ReadBuffer::new());
+    let mut client = ClientHandshake::start(request, NONCE, &mut output, &limits).unwrap();
+    input.extend_from_slice(output.front());
+    let received = ServerHandshake::new(&limits).receive(&mut input).unwrap().unwrap();
+    let mut output = WriteBuffer::new();
+    let at_server = received.accept(accept, &mut output).unwrap();
+    let answer = String::from_utf8(output.front().to_vec()).unwrap();
+    let mut input = ReadBuffer::new();
+    input.extend_from_slice(output.front());
+    let at_client = client
+        .receive(&mut input)
+        .map(|response| response.expect("it is whole").negotiated().clone());
+    let line = answer.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Extensions: "));
+    (at_server, at_client, line.unwrap_or_default().into())
+}
+
+#[test]
+fn both_ends_agree_on_the_same() {
+    let mut configs = Vec::new();
+    for bits in 8..=15 {
+        for flags in 0..4 {
+            configs.push(
+                DeflateConfig::new()
+                    .server_max_window_bits(bits)
+                    .client_max_window_bits(23 - bits)
+                    .server_no_context_takeover(flags & 1 != 0)
+                    .client_no_context_takeover(flags & 2 != 0),
+            );
+        }
+    }
+    for client in &configs {
+        for server in &configs {
+            let (at_server, at_client, line) =
+                agree(&request(Some(*client), &[]), &Accept::new().deflate(*server));
+            let at_client = at_client.unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_eq!(at_server, at_client);
+            let agreed = at_server.deflate.unwrap();
+            let least = |one: u8, other: u8| one.min(other);
+            assert_eq!(
+                (agreed.server_max_window_bits, agreed.client_max_window_bits),
+                (
+                    least(client.server_max_window_bits, server.server_max_window_bits),
+                    least(client.client_max_window_bits, server.client_max_window_bits),
+                )
+            );
+            assert_eq!(
+                agreed.server_no_context_takeover,
+                client.server_no_context_takeover || server.server_no_context_takeover
+            );
+            assert_eq!(
+                agreed.client_no_context_takeover,
+                client.client_no_context_takeover || server.client_no_context_takeover
+            );
+        }
+    }
+}
+
+#[test]
+fn it_takes_both_ends() {
+    let config = DeflateConfig::new();
+    let (server, client, line) = agree(&request(None, &[]), &Accept::new().deflate(config));
+    assert_eq!((server.deflate, client.unwrap().deflate, line.as_str()), (None, None, ""));
+    let (server, client, line) = agree(&request(Some(config), &[]), &Accept::new());
+    assert_eq!((server.deflate, client.unwrap().deflate, line.as_str()), (None, None, ""));
+}
+
+#[test]
+fn a_wrong_offer_is_passed_over_and_the_next_is_tried() {
+    let offers = ["permessage-deflate; x", "permessage-deflate; server_max_window_bits=9"];
+    let (server, client, line) =
+        agree(&request(None, &offers), &Accept::new().deflate(DeflateConfig::new()));
+    assert_eq!(line, "permessage-deflate; server_max_window_bits=9");
+    assert_eq!(server.deflate.unwrap().server_max_window_bits, 9);
+    // This client makes its offers by hand, so what it means is for it to say.
+    let extension = &client.unwrap().extensions[0];
+    let agreed = DeflateParameters::from_response(extension).unwrap();
+    assert_eq!(Some(agreed), server.deflate);
+}
+
+#[test]
+fn a_client_fails_on_parameters_that_do_not_fit() {
+    let config = DeflateConfig::new().server_max_window_bits(10);
+    for (answer, expected) in [
+        ("permessage-deflate", DeflateError::Missing(DeflateParameter::ServerMaxWindowBits)),
+        (
+            "permessage-deflate; server_max_window_bits=11",
+            DeflateError::TooLarge {
+                parameter: DeflateParameter::ServerMaxWindowBits,
+                bits: 11,
+                limit: 10,
+            },
+        ),
+        ("permessage-deflate; server_max_window_bits=10; y", DeflateError::Unknown),
+    ] {
+        let (_, client, _) = agree(&request(Some(config), &[]), &Accept::new().extension(answer));
+        assert_eq!(client, Err(HandshakeError::Deflate(expected)), "{answer}");
+    }
+}

@@ -1,0 +1,62 @@
+//! Compression in the shell: negotiated by configuration, the same messages on both ends.
+#![cfg(feature = "deflate")]
+
+use super::pairs::{pair, run};
+use sansocket::{
+    CloseCode, Config, DeflateConfig, Event, Message, Payload,
+    tokio::{Acceptor, Connector},
+};
+
+fn compressing() -> Config {
+    Config::default().deflate(DeflateConfig::new())
+}
+
+#[test]
+fn messages_of_all_forms_arrive_as_they_were() {
+    run(async {
+        let (connector, acceptor) =
+            (Connector::new().config(compressing()), Acceptor::new().config(compressing()));
+        let (mut client, server) = pair(connector, acceptor).await;
+        assert!(client.negotiated().deflate.is_some());
+        assert_eq!(client.negotiated(), server.negotiated());
+        let echo = tokio::spawn(async move {
+            let mut server = server;
+            server
+                .receive_with(|event, replies| match event {
+                    Event::Text(text) => replies.try_feed(text),
+                    Event::Binary(data) => replies.try_feed(data),
+                    _ => Ok::<(), sansocket::Error>(()),
+                })
+                .await
+                .unwrap();
+            server.closed().unwrap().clean
+        });
+        for size in [0, 10, 1000, 16_384, 100_000, 1_000_000] {
+            let text = "said again and again ".repeat(size / 21);
+            client.send(&text).await.unwrap();
+            assert_eq!(client.next().await.unwrap().unwrap(), Message::text(text.as_str()));
+            client.send(Payload::UncompressedText(&text)).await.unwrap();
+            assert_eq!(client.next().await.unwrap().unwrap(), Message::text(text.as_str()));
+            client.send(&Message::text(text.as_str())).await.unwrap();
+            assert_eq!(client.next().await.unwrap().unwrap(), Message::text(text));
+        }
+        client.close(CloseCode::NORMAL, "").await.unwrap();
+        assert!(client.wait_closed().await.clean);
+        assert!(echo.await.unwrap());
+    });
+}
+
+#[test]
+fn it_is_off_unless_both_ends_want_it() {
+    run(async {
+        for (one, other) in [(true, false), (false, true), (false, false)] {
+            let config = |is_on| if is_on { compressing() } else { Config::default() };
+            let connector = Connector::new().config(config(one));
+            let (mut client, mut server) =
+                pair(connector, Acceptor::new().config(config(other))).await;
+            assert!(client.negotiated().deflate.is_none() && server.negotiated().deflate.is_none());
+            client.send("plain").await.unwrap();
+            assert_eq!(server.next().await.unwrap().unwrap(), Message::text("plain"));
+        }
+    });
+}
