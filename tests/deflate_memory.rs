@@ -1,0 +1,217 @@
+//! What compression makes an end hold: nothing before it is used, and never more than the limits.
+#![cfg(all(feature = "deflate", feature = "std"))]
+
+mod endpoint;
+
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    cell::Cell,
+};
+use endpoint::*;
+use sansocket::{
+    Client, Config, Connection, DeflateConfig, DeflateParameters, Limits, MaskKey, Negotiated,
+    Progress, ProtocolError, ReadBuffer, Role, Server, WriteBuffer,
+};
+use std::alloc::System;
+
+/// Counts what each thread, thus each test, holds.
+struct Counting;
+
+thread_local! {
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn count(bytes: isize) {
+    // At the end of a thread its counts may be gone already.
+    let _ = LIVE.try_with(|live| {
+        live.set(live.get() + bytes);
+        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.get())));
+    });
+}
+
+// SAFETY: all is left to the system's allocator; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        // SAFETY: the caller keeps to what `GlobalAlloc` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-(layout.size() as isize));
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // Systems grow a large block where it is, by moving pages and not bytes.
+        count(size as isize - layout.size() as isize);
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+/// What `work` leaves behind, and the most that it held.
+fn held<T>(work: impl FnOnce() -> T) -> (T, isize, isize) {
+    let before = LIVE.with(Cell::get);
+    PEAK.with(|peak| peak.set(before));
+    let result = work();
+    (result, LIVE.with(Cell::get) - before, PEAK.with(Cell::get) - before)
+}
+
+fn end<R: Role>(role: R, negotiated: &Negotiated, config: Config) -> Endpoint<R> {
+    Endpoint {
+        connection: Connection::new(role, negotiated, config),
+        input: ReadBuffer::new(),
+        output: WriteBuffer::new(),
+    }
+}
+
+fn compressing() -> Negotiated {
+    Negotiated::new().deflate(DeflateParameters::default())
+}
+
+fn eager() -> Config {
+    Config::default().deflate(DeflateConfig::new().threshold(0))
+}
+
+fn client(config: Config) -> Endpoint<Client<impl FnMut() -> MaskKey>> {
+    end(Client::new(|| MaskKey::new([0; 4])), &compressing(), config)
+}
+
+#[test]
+fn what_is_negotiated_and_not_used_costs_nothing() {
+    let exchange = |negotiated: &Negotiated| {
+        let config = Config::default().deflate(DeflateConfig::new());
+        let mut server = end(Server::new(), negotiated, config);
+        for _ in 0..3 {
+            server.fill(&frame::<Server>(0x82, b"plain"));
+            assert_eq!(server.advance(), Ok(Progress::Event));
+            server.connection.send_text("plain", &mut server.output).unwrap();
+            server.written();
+        }
+        assert_eq!(server.advance(), Ok(Progress::NeedsInput));
+        server
+    };
+    let compressing = compressing();
+    let (_with, with, _) = held(|| exchange(&compressing));
+    let (_without, without, _) = held(|| exchange(&Negotiated::new()));
+    assert_eq!(with, without);
+}
+
+#[test]
+fn without_context_takeover_nothing_is_kept_between_messages() {
+    let mut parameters = DeflateParameters::default();
+    parameters.server_no_context_takeover = true;
+    parameters.client_no_context_takeover = true;
+    let negotiated = Negotiated::new().deflate(parameters);
+    let text = "said again and again ".repeat(50);
+    let exchange = |negotiated: &Negotiated| {
+        let mut server = end(Server::new(), negotiated, eager());
+        let mut client = end(Client::new(|| MaskKey::new([0; 4])), negotiated, eager());
+        client.connection.send_text(&text, &mut client.output).unwrap();
+        server.fill(&client.written());
+        assert_eq!(server.messages().unwrap().len(), 1);
+        server.connection.send_text(&text, &mut server.output).unwrap();
+        server.written();
+        server.input.take();
+        server.output.take();
+        (server, client.output.take())
+    };
+    let (_server, kept, peak) = held(|| exchange(&negotiated).0);
+    assert_eq!(kept, 0);
+    assert!(peak > 100_000, "contexts are made for a message");
+}
+
+/// Messages of zeros, compressed as one stream, in frames of at most `frame` bytes.
+fn bombs(len: usize, count: usize, frame: usize) -> Vec<u8> {
+    let mut sender = end(Server::new(), &compressing(), eager().fragment_size(frame));
+    let zeros = vec![0; len];
+    let mut bytes = Vec::new();
+    for _ in 0..count {
+        sender.connection.send_binary(&zeros, &mut sender.output).unwrap();
+        bytes.extend(sender.written());
+    }
+    bytes
+}
+
+const LIMIT: usize = 1 << 20;
+
+/// The window, what the decompressor has beside it, the history, and what a read takes.
+const CONTEXT: isize = 128 * 1024;
+
+#[test]
+fn a_bomb_takes_no_more_than_the_limit_and_a_context() {
+    for frame in [0, 1, 100] {
+        let bytes = bombs(50 * LIMIT, 1, frame);
+        assert!(bytes.len() < LIMIT / 2);
+        let config = eager().limits(Limits::default().message(LIMIT as u64));
+        let (error, _, peak) = held(|| {
+            let mut receiver = client(config);
+            let mut error = None;
+            for piece in bytes.chunks(1000) {
+                receiver.fill(piece);
+                if let Err(failure) = receiver.messages() {
+                    error = Some(failure);
+                    break;
+                }
+            }
+            error
+        });
+        let (len, limit) = (LIMIT as u64 + 1, LIMIT as u64);
+        assert_eq!(error, Some(ProtocolError::MessageTooLarge { len, limit }.into()), "{frame}");
+        assert!(peak < LIMIT as isize + CONTEXT, "{frame}: {peak}");
+    }
+}
+
+#[test]
+fn a_bomb_of_many_messages_takes_the_memory_of_one() {
+    let bytes = bombs(LIMIT, 20, 0);
+    let config = eager().limits(Limits::default().message(LIMIT as u64));
+    let (count, _, peak) = held(|| {
+        let mut receiver = client(config);
+        let mut count = 0;
+        for piece in bytes.chunks(1000) {
+            receiver.fill(piece);
+            while receiver.advance().unwrap() == Progress::Event {
+                count += 1;
+            }
+        }
+        receiver.input.take();
+        count
+    });
+    assert_eq!(count, 20);
+    assert!(peak < LIMIT as isize + CONTEXT, "{peak}");
+}
+
+#[test]
+fn in_chunks_a_bomb_takes_a_chunk_and_the_memory_returns() {
+    let bytes = bombs(50 * LIMIT, 1, 0);
+    let ((total, left), _, peak) = held(|| {
+        let mut receiver = client(eager());
+        let (mut total, mut left) = (0, 0);
+        for piece in bytes.chunks(1000) {
+            receiver.fill(piece);
+            while receiver.advance_chunk().unwrap() == Progress::Event {
+                let chunk = receiver.connection.chunk(&receiver.input).unwrap();
+                let sansocket::Event::Binary(data) = chunk.event else { panic!() };
+                total += data.len();
+            }
+            let storage = receiver.input.take();
+            left += usize::from(storage.is_none());
+        }
+        (total, left)
+    });
+    assert_eq!((total, left), (50 * LIMIT, 0));
+    assert!(peak < CONTEXT, "{peak}");
+}
