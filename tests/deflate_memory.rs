@@ -145,6 +145,23 @@ fn bombs(len: usize, count: usize, frame: usize) -> Vec<u8> {
     bytes
 }
 
+#[test]
+fn a_compressor_takes_no_more_than_it_may() {
+    let text = "said again and again ".repeat(1000);
+    for memory in [0, 130, 134, 140, 160, 200, 250, 300, 372, 1000] {
+        let config = Config::default().deflate(DeflateConfig::new().memory(memory << 10));
+        let (len, _, peak) = held(|| {
+            let mut server = end(Server::new(), &compressing(), config);
+            server.connection.send_text(&text, &mut server.output).unwrap();
+            server.written().len()
+        });
+        assert_eq!(len < text.len(), memory >= 140, "{memory} KiB");
+        // Beside it there are the message, compressed and queued, or plain.
+        let beside = 4 * text.len().min(len * 10) as isize;
+        assert!(peak <= (memory << 10) as isize + beside.max(16_384), "{memory} KiB: {peak}");
+    }
+}
+
 const LIMIT: usize = 1 << 20;
 
 /// The window, what the decompressor has beside it, the history, and what a read takes.

@@ -94,17 +94,18 @@ pub(super) struct Deflating {
 }
 
 impl Deflating {
-    pub(super) fn new<R: Role>(agreed: &DeflateParameters, config: &DeflateConfig) -> Self {
+    /// `None` if all is sent plain, for want of memory.
+    pub(super) fn new<R: Role>(agreed: &DeflateParameters, config: &DeflateConfig) -> Option<Self> {
         let (bits, resets) = if R::MASKS {
             (agreed.client_max_window_bits, agreed.client_no_context_takeover)
         } else {
             (agreed.server_max_window_bits, agreed.server_no_context_takeover)
         };
-        Self {
-            compressor: Compressor::new(bits, resets, config.level),
+        Some(Self {
+            compressor: Compressor::new(bits, resets, config)?,
             window_bits: bits,
             threshold: config.threshold,
-        }
+        })
     }
 
     /// Whether a message of this length is compressed.

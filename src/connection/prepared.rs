@@ -43,7 +43,7 @@ impl PreparedMessage {
     pub fn deflate(mut self, config: &DeflateConfig) -> Self {
         let bits = config.server_max_window_bits;
         let payload = self.message.as_bytes();
-        let mut compressor = Compressor::new(bits, true, config.level);
+        let Some(mut compressor) = Compressor::new(bits, true, config) else { return self };
         let mut compressed = Vec::new();
         let has_worked = compressor.compress(payload, true, &mut compressed);
         if has_worked && compressed.len() < payload.len() {

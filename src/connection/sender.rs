@@ -55,7 +55,7 @@ impl<R: Role> Sender<R> {
         #[cfg(feature = "deflate")]
         let deflating = negotiated
             .deflate
-            .map(|agreed| Deflating::new::<R>(&agreed, &config.deflate.unwrap_or_default()));
+            .and_then(|agreed| Deflating::new::<R>(&agreed, &config.deflate.unwrap_or_default()));
         Self {
             #[cfg(feature = "deflate")]
             deflating,

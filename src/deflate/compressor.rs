@@ -1,36 +1,47 @@
-use super::TAIL;
+use super::{DeflateConfig, TAIL};
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
-use zlib_rs::{Deflate, DeflateFlush};
+use zlib_rs::{Deflate, DeflateConfig as Config, DeflateFlush};
 
 /// Compresses the messages of one direction.
 ///
 /// Its context is what the peer's window has, or it is dropped: nothing is compressed with a context
 /// that has seen what the peer has not.
 pub(crate) struct Compressor {
-    window_bits: u8,
+    size: Size,
     level: u8,
     keeps_context: bool,
     /// Made at the first message.
     context: Option<Box<Deflate>>,
 }
 
+/// How much a context takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Size {
+    window_bits: u8,
+    /// Of the buffers beside the window, 1 to 8.
+    memory_level: u8,
+}
+
 /// Room for output that is made at a time.
 const STEP: usize = 4096;
 
 impl Compressor {
-    pub(crate) fn new(window_bits: u8, no_context_takeover: bool, level: u8) -> Self {
-        Self { window_bits, level, keeps_context: !no_context_takeover, context: None }
+    /// `None` if the configuration leaves it too little memory.
+    pub(crate) fn new(
+        window_bits: u8,
+        no_context_takeover: bool,
+        config: &DeflateConfig,
+    ) -> Option<Self> {
+        let size = Size::largest(window_bits, config.memory)?;
+        Some(Self { size, level: config.level, keeps_context: !no_context_takeover, context: None })
     }
 
     /// Appends `payload`, compressed, to `output`; `fin` ends the message (§7.2.1). False if that
     /// has failed: the message has to be sent plain then, and `output` is of no use.
     pub(crate) fn compress(&mut self, payload: &[u8], fin: bool, output: &mut Vec<u8>) -> bool {
-        let (level, bits) = (i32::from(self.level), self.window_bits);
-        // With 8 the library refuses. With 9 it looks back by less than 256 bytes: by the window
-        // less the longest match and what is looked ahead for the next, 512 - 262.
-        let new = || Box::new(Deflate::new(level, false, bits.max(9)));
-        let context = self.context.get_or_insert_with(new);
+        let (level, size) = (self.level, self.size);
+        let context = self.context.get_or_insert_with(|| Box::new(size.context(level)));
         if !flush(context, payload, output) {
             self.discard();
             return false;
@@ -77,13 +88,63 @@ fn flush(context: &mut Deflate, mut payload: &[u8], output: &mut Vec<u8>) -> boo
     }
 }
 
+impl Size {
+    /// The largest that fits into `memory`: the window counts for more than the buffers.
+    fn largest(window_bits: u8, memory: usize) -> Option<Self> {
+        // With 8 the library refuses. With 9 it looks back by less than 256 bytes: by the window
+        // less the longest match and what is looked ahead for the next, 512 - 262.
+        let windows = (9..=window_bits.max(9)).rev();
+        let mut sizes = windows.flat_map(|window_bits| {
+            (1..=8).rev().map(move |memory_level| Self { window_bits, memory_level })
+        });
+        sizes.find(|size| size.bytes() <= memory)
+    }
+
+    /// What the library takes of this size: a table of hashes, the window twice over, what leads
+    /// back in it, and what is not coded yet.
+    const fn bytes(self) -> usize {
+        (132 << 10) + (4 << self.window_bits) + (7 << (self.memory_level + 6))
+    }
+
+    fn context(self, level: u8) -> Deflate {
+        Deflate::new_with_config(Config {
+            level: i32::from(level),
+            // Negative: without the header of zlib.
+            window_bits: -i32::from(self.window_bits),
+            mem_level: i32::from(self.memory_level),
+            ..Config::default()
+        })
+    }
+}
+
 impl fmt::Debug for Compressor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Compressor")
-            .field("window_bits", &self.window_bits)
+            .field("size", &self.size)
             .field("level", &self.level)
             .field("keeps_context", &self.keeps_context)
             .field("has_context", &self.context.is_some())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_bounds_the_size() {
+        let size = |bits, memory| {
+            let size = Size::largest(bits, memory)?;
+            Some((size.window_bits, size.memory_level))
+        };
+        assert_eq!(size(15, usize::MAX), Some((15, 8)));
+        assert_eq!(size(8, usize::MAX), Some((9, 8)));
+        assert_eq!(size(15, 372 << 10), Some((15, 8)));
+        assert_eq!(size(15, 300_000), Some((15, 6)));
+        assert_eq!(size(15, 200_000), Some((13, 6)));
+        assert_eq!(size(15, 140_000), Some((9, 2)));
+        assert_eq!(size(15, 130_000), None);
+        assert!(Compressor::new(15, false, &DeflateConfig::new().memory(0)).is_none());
     }
 }

@@ -18,6 +18,10 @@ pub struct DeflateConfig {
     pub level: u8,
     /// Bytes of payload below which a message is sent plain. 64 by default.
     pub threshold: usize,
+    /// Bytes that the compressor of a connection may take, 512 KiB by default. It needs 372 KiB
+    /// with a window of 15 bits; with less it looks back less far and buffers less, and under
+    /// 134 KiB nothing is compressed. What is received takes at most 80 KiB in any case.
+    pub memory: usize,
 }
 
 impl DeflateConfig {
@@ -31,6 +35,7 @@ impl DeflateConfig {
             client_no_context_takeover: false,
             level: 6,
             threshold: 64,
+            memory: 512 << 10,
         }
     }
 
@@ -75,6 +80,13 @@ impl DeflateConfig {
     #[must_use]
     pub const fn threshold(mut self, bytes: usize) -> Self {
         self.threshold = bytes;
+        self
+    }
+
+    /// Sets the [`memory`](Self::memory), in bytes.
+    #[must_use]
+    pub const fn memory(mut self, bytes: usize) -> Self {
+        self.memory = bytes;
         self
     }
 }
