@@ -5,6 +5,7 @@
 mod endpoint;
 
 mod contexts;
+mod distances;
 mod oracle;
 mod receiving;
 mod sending;
