@@ -1,0 +1,259 @@
+//! What a peer can make this end hold by compression (RFC 7692 §8, RFC 6455 §10.4): limit and
+//! contexts, however a bomb is cut up, and nothing at all before the first compressed message.
+#![cfg(feature = "deflate")]
+
+mod endpoint;
+
+use core::{
+    alloc::{GlobalAlloc, Layout},
+    cell::Cell,
+};
+use endpoint::{Endpoint, frame, keys};
+use flate2::{Compress, Compression, FlushCompress};
+use sansocket::{
+    Client, Config, Connection, DeflateConfig, DeflateParameters, Event, Limits, Negotiated,
+    Progress, ProtocolError, ReadBuffer, Role, Server, WriteBuffer,
+};
+use std::alloc::System;
+
+/// Counts the bytes that each thread, thus each test, holds.
+struct Counting;
+
+thread_local! {
+    static LIVE: Cell<(isize, isize)> = const { Cell::new((0, 0)) };
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn count(bytes: isize) {
+    // At the end of a thread it may be gone already.
+    let _ = LIVE.try_with(|live| {
+        let (now, peak) = live.get();
+        live.set((now + bytes, peak.max(now + bytes)));
+    });
+}
+
+// SAFETY: all is left to the system's allocator; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        // SAFETY: the caller keeps to what `GlobalAlloc` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-(layout.size() as isize));
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // Both blocks may be there for a moment.
+        count(size as isize);
+        count(-(layout.size() as isize));
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+fn live() -> isize {
+    LIVE.get().0
+}
+
+/// How many bytes more than before were held at once while `action` ran.
+fn peak<T>(action: impl FnOnce() -> T) -> (T, isize) {
+    let before = live();
+    LIVE.set((before, before));
+    let result = action();
+    (result, LIVE.get().1 - before)
+}
+
+const LIMIT: usize = 1 << 20;
+
+/// The context of a receiver with its history, the least buffers and a chunk, each while it grows.
+const CONSTANT: isize = 160 << 10;
+
+fn end<R: Role>(role: R, agreed: DeflateParameters) -> Endpoint<R> {
+    let limits = Limits::default().message(LIMIT as u64).fragments(u32::MAX);
+    let config = Config::default().limits(limits).deflate(DeflateConfig::new().threshold(0));
+    Endpoint {
+        connection: Connection::new(role, &Negotiated::new().deflate(agreed), config),
+        input: ReadBuffer::new(),
+        output: WriteBuffer::new(),
+    }
+}
+
+/// Zeros as zlib deflates them, about 1:1000, without the tail.
+fn zeros(compress: &mut Compress, len: usize) -> Vec<u8> {
+    let (data, mut output) = (vec![0; len], Vec::with_capacity(len / 500 + 100));
+    compress.compress_vec(&data, &mut output, FlushCompress::Sync).unwrap();
+    output.truncate(output.len() - 4);
+    output
+}
+
+/// Frames of a message, each of at most so many bytes of payload.
+fn frames<R: Role>(payload: &[u8], size: usize) -> Vec<u8> {
+    let (mut bytes, mut first) = (Vec::new(), 0x42);
+    for piece in payload.chunks(size) {
+        bytes.extend(frame::<R>(first, piece));
+        first = 0;
+    }
+    bytes.extend(frame::<R>(first | 0x80, b""));
+    bytes
+}
+
+fn too_large() -> ProtocolError {
+    let limit = LIMIT as u64;
+    ProtocolError::MessageTooLarge { len: limit + 1, limit }
+}
+
+/// A bomb of 64 MiB, in frames of a size, received in pieces of a size.
+fn check_bomb<R: Role>(mut end: Endpoint<R>, frame_size: usize, cut: usize) {
+    let mut compress = Compress::new(Compression::best(), false);
+    let bytes = frames::<R>(&zeros(&mut compress, 64 << 20), frame_size);
+    let (error, peak) = peak(|| {
+        for piece in bytes.chunks(cut) {
+            end.fill(piece);
+            loop {
+                match end.advance() {
+                    Ok(Progress::Event) => panic!("a message"),
+                    Ok(_) => break,
+                    Err(error) => return Some(error),
+                }
+            }
+        }
+        None
+    });
+    assert_eq!(error, Some(too_large().into()));
+    println!("bomb in frames of {frame_size}, cut at {cut}: {peak} bytes at most");
+    // The received bytes themselves are in a buffer of at most twice their number.
+    let received = 2 * cut.min(bytes.len()) as isize;
+    // While the memory for the message grows, old and new are both there for a moment.
+    let most = (LIMIT + LIMIT / 2) as isize + CONSTANT + received;
+    assert!(peak <= most, "{peak} bytes, {most} at most");
+}
+
+#[test]
+fn a_bomb_takes_no_more_than_the_limit() {
+    for (frame_size, cut) in [(1 << 20, 1000), (1 << 20, 1 << 20), (1, 1), (1, 4000), (500, 77)] {
+        let agreed = DeflateParameters::default();
+        check_bomb(end(Client::new(keys()), agreed), frame_size, cut);
+        check_bomb(end(Server::new(), agreed), frame_size, cut);
+    }
+}
+
+/// Each message just within the limit, one after the other with context takeover.
+#[test]
+fn many_bombs_within_the_limit_take_no_more_than_one() {
+    let mut end = end(Server::new(), DeflateParameters::default());
+    let mut compress = Compress::new(Compression::best(), false);
+    let messages: Vec<_> =
+        (0..20).map(|_| frames::<Server>(&zeros(&mut compress, LIMIT), 1 << 20)).collect();
+    let (_, peak) = peak(|| {
+        for bytes in &messages {
+            end.fill(bytes);
+            assert_eq!(end.advance(), Ok(Progress::Event));
+            let Some(Event::Binary(data)) = end.event() else { panic!() };
+            assert_eq!(data.len(), LIMIT);
+            assert_eq!(end.advance(), Ok(Progress::NeedsInput));
+        }
+    });
+    println!("20 bombs within the limit: {peak} bytes at most");
+    assert!(peak <= (LIMIT + LIMIT / 2) as isize + CONSTANT, "{peak} bytes");
+    let next = frames::<Server>(&zeros(&mut compress, LIMIT + 1), 1 << 20);
+    end.fill(&next);
+    assert_eq!(end.advance(), Err(too_large().into()));
+}
+
+#[test]
+fn in_chunks_a_message_of_any_size_takes_the_same() {
+    for size in [1 << 20, 64 << 20] {
+        for (frame_size, cut) in [(1 << 20, 1000), (1, 1000), (300, 7)] {
+            let mut end = end(Server::new(), DeflateParameters::default());
+            let mut compress = Compress::new(Compression::best(), false);
+            let bytes = frames::<Server>(&zeros(&mut compress, size), frame_size);
+            let (total, peak) = peak(|| {
+                let mut total = 0;
+                for piece in bytes.chunks(cut) {
+                    end.fill(piece);
+                    while end.advance_chunk() == Ok(Progress::Event) {
+                        let chunk = end.connection.chunk(&end.input).unwrap();
+                        let Event::Binary(data) = chunk.event else { panic!() };
+                        total += data.len();
+                    }
+                }
+                total
+            });
+            println!("{size} in chunks, in frames of {frame_size}, cut at {cut}: {peak} at most");
+            assert_eq!(total, size);
+            assert!(peak <= CONSTANT, "{peak} bytes for {size}");
+        }
+    }
+}
+
+/// What a connection holds on the heap, with its buffers, after some plain messages.
+fn held_after_plain_messages(negotiated: &Negotiated) -> (isize, isize) {
+    let config = Config::default().deflate(DeflateConfig::new().threshold(usize::MAX));
+    let before = live();
+    let mut end = Endpoint {
+        connection: Connection::new(Server::new(), negotiated, config),
+        input: ReadBuffer::new(),
+        output: WriteBuffer::new(),
+    };
+    let fresh = live() - before;
+    for _ in 0..3 {
+        end.fill(&frame::<Server>(0x82, b"plain"));
+        assert_eq!(end.advance(), Ok(Progress::Event));
+        end.connection.send_binary(b"plain", &mut end.output).unwrap();
+        end.output.consume(usize::MAX);
+        assert_eq!(end.advance(), Ok(Progress::NeedsInput));
+    }
+    (fresh, live() - before)
+}
+
+#[test]
+fn compression_that_is_not_used_costs_nothing() {
+    let with = Negotiated::new().deflate(DeflateParameters::default());
+    let (fresh, used) = held_after_plain_messages(&with);
+    assert_eq!((fresh, used), held_after_plain_messages(&Negotiated::new()));
+    assert_eq!(fresh, 0);
+    println!(
+        "Connection<Server>: {} bytes, ReadBuffer: {} bytes",
+        size_of::<Connection<Server>>(),
+        size_of::<ReadBuffer>()
+    );
+}
+
+/// What is held more than before messages went both ways, once the buffer's memory is given back.
+fn held_after_messages(agreed: DeflateParameters, len: usize) -> isize {
+    let mut compress = Compress::new(Compression::best(), false);
+    let bytes = frames::<Server>(&zeros(&mut compress, len), 1 << 20);
+    let data = vec![7; len];
+    let before = live();
+    let mut end = end(Server::new(), agreed);
+    end.fill(&bytes);
+    assert_eq!(end.advance(), Ok(Progress::Event));
+    assert_eq!(end.advance(), Ok(Progress::NeedsInput));
+    drop(end.input.take().unwrap());
+    end.connection.send_binary(&data, &mut end.output).unwrap();
+    end.output = WriteBuffer::new();
+    live() - before
+}
+
+#[test]
+fn after_a_message_the_contexts_stay_or_go_as_agreed() {
+    for len in [100, LIMIT] {
+        let mut agreed = DeflateParameters::default();
+        let both = held_after_messages(agreed, len);
+        agreed.server_no_context_takeover = true;
+        let received = held_after_messages(agreed, len);
+        agreed.client_no_context_takeover = true;
+        let none = held_after_messages(agreed, len);
+        println!("after {len} bytes: {both} with both, {received} without the sender's, {none}");
+        assert_eq!(none, 0, "after {len} bytes");
+        assert!(received > 0 && received <= CONSTANT, "{received} bytes");
+        // The compressor's, at 15 bits: most of it are the tables in which it looks for repeats.
+        assert!(both > received && both - received <= 384 << 10, "{} bytes", both - received);
+    }
+}
