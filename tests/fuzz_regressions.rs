@@ -31,6 +31,10 @@ fn run(target: &str, data: &[u8]) {
         }
         "server_handshake" => check_server(data),
         "client_handshake" => check_client(data),
+        #[cfg(feature = "deflate")]
+        "deflate_receiver" => runner::deflate::check_receiver(data),
+        #[cfg(feature = "deflate")]
+        "deflate_round_trip" => runner::deflate::check_round_trip(data),
         other => panic!("no fuzz target {other}"),
     }
 }
@@ -73,6 +77,14 @@ fn seeds_of_the_fuzzer_pass() {
         println!("{}", vector.title);
         run("receiver", &bytes);
         keep("receiver", index, &bytes);
+        #[cfg(feature = "deflate")]
+        if vector.deflate.is_some() {
+            // The payloads with their headers, which are garbage here, and some that are none.
+            for target in ["deflate_receiver", "deflate_round_trip"] {
+                run(target, &bytes);
+                keep(target, index, &bytes);
+            }
+        }
     }
     let vectors = handshake::format::read_folder(&folder("tests/vectors/handshake"));
     for (index, vector) in vectors.iter().enumerate() {

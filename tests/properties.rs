@@ -446,6 +446,7 @@ fn scenario(
         limits: all,
         is_limited: limits.is_some(),
         fragment_size: 0,
+        deflate: None,
         is_prompt: false,
         steps,
         events: Vec::new(),

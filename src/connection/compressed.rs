@@ -60,24 +60,36 @@ impl<R: Role> Receiver<R> {
             let most = if message.chunked {
                 CHUNK.saturating_sub(made)
             } else {
-                // One more shows that the limit is exceeded, with no more memory than that.
-                usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(made).saturating_add(1)
+                usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(made)
             };
-            if most == 0 {
+            if most == 0 && message.chunked {
                 return Ok(false);
             }
             let at = message.released + made as u64;
-            let (read, has_room) = input
-                .inflate(inflating.unmasked, most, |input, output| {
-                    inflating.decompressor.decompress(input, output)
-                })
-                .map_err(|Corrupt| ProtocolError::InvalidCompression { at })?;
+            let decompressor = &mut inflating.decompressor;
+            let failed = |Corrupt| ProtocolError::InvalidCompression { at };
+            let (read, has_room) = if most == 0 {
+                // One byte more shows that the limit is exceeded. It is not kept: the memory for
+                // the message would be moved for it, and be there twice for a moment.
+                let fresh = &input.unread()[..inflating.unmasked];
+                let (read, written) = decompressor.decompress(fresh, &mut [0]).map_err(failed)?;
+                if written > 0 {
+                    return Err(ProtocolError::MessageTooLarge {
+                        len: limit.saturating_add(1),
+                        limit,
+                    });
+                }
+                input.skip(read);
+                (read, true)
+            } else {
+                input
+                    .inflate(inflating.unmasked, most, |input, output| {
+                        decompressor.decompress(input, output)
+                    })
+                    .map_err(failed)?
+            };
             inflating.unmasked -= read;
             frame.received += read as u64;
-            let len = input.kept_len() as u64;
-            if !message.chunked && len > limit {
-                return Err(ProtocolError::MessageTooLarge { len, limit });
-            }
             if has_room {
                 return Ok(true);
             }

@@ -5,6 +5,7 @@
 mod endpoint;
 
 mod contexts;
+mod distances;
 mod negotiation;
 mod oracle;
 mod receiving;

@@ -77,7 +77,7 @@ struct Drive<R> {
 impl<R: Role> Drive<R> {
     fn new(role: R, vector: &Vector, way: Way) -> Self {
         let config = Config::default().limits(vector.limits).fragment_size(vector.fragment_size);
-        let connection = Connection::new(role, &Negotiated::new(), config);
+        let connection = Connection::new(role, &negotiated(vector), config);
         let ends = if way == Way::Halves {
             let (receiver, sender) = connection.split();
             Ends::Halves(receiver, sender)
@@ -304,6 +304,20 @@ impl<R: Role> Drive<R> {
         };
         Outcome { events: self.events, output: self.output, end, error: self.error }
     }
+}
+
+#[cfg(not(feature = "deflate"))]
+fn negotiated(_: &Vector) -> Negotiated {
+    Negotiated::new()
+}
+
+#[cfg(feature = "deflate")]
+fn negotiated(vector: &Vector) -> Negotiated {
+    let Some(parameters) = &vector.deflate else { return Negotiated::new() };
+    let negotiated =
+        Negotiated::new().extension(&format!("permessage-deflate{parameters}")).unwrap();
+    let agreed = sansocket::DeflateParameters::from_response(&negotiated.extensions[0]).unwrap();
+    negotiated.deflate(agreed)
 }
 
 fn transport_ended<R: Role>(connection: &mut Connection<R>, queue: &WriteBuffer) -> Closed {

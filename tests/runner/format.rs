@@ -14,6 +14,8 @@ pub(crate) struct Vector {
     /// Limits don't apply to messages received in chunks: such vectors are not run that way.
     pub(crate) is_limited: bool,
     pub(crate) fragment_size: usize,
+    /// The parameters of permessage-deflate that were agreed on, as in a response.
+    pub(crate) deflate: Option<String>,
     pub(crate) is_prompt: bool,
     pub(crate) steps: Vec<Step>,
     pub(crate) events: Vec<Seen>,
@@ -89,9 +91,12 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-/// Every vector of every file in the folder, files in the order of their names.
+/// Every vector of every file in the folder, files in the order of their names; those with
+/// compression only if it is compiled in.
 pub(crate) fn read_folder(folder: &Path) -> Vec<Vector> {
-    files(folder).iter().flat_map(|path| read_file(path)).collect()
+    let mut vectors: Vec<_> = files(folder).iter().flat_map(|path| read_file(path)).collect();
+    vectors.retain(|vector| cfg!(feature = "deflate") || vector.deflate.is_none());
+    vectors
 }
 
 /// The files of vectors in a folder, in the order of their names.
@@ -152,6 +157,7 @@ impl Draft {
             limits: Limits::default(),
             is_limited: false,
             fragment_size: 0,
+            deflate: None,
             is_prompt: false,
             steps: Vec::new(),
             events: Vec::new(),
@@ -191,6 +197,7 @@ impl Draft {
                 }
             }
             "fragment-size" => vector.fragment_size = words.number(),
+            "deflate" => vector.deflate = Some(core::mem::take(&mut words.rest).to_owned()),
             "prompt" => vector.is_prompt = true,
             "in" => {
                 let bytes = words.bytes();

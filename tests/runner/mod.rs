@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each user of it uses its part")]
 
 pub(crate) mod check;
+#[cfg(feature = "deflate")]
+pub(crate) mod deflate;
 pub(crate) mod drive;
 pub(crate) mod format;
 pub(crate) mod handshake;

@@ -54,6 +54,7 @@ impl Scenario {
             limits,
             is_limited,
             fragment_size: 0,
+            deflate: None,
             is_prompt: false,
             steps,
             events: Vec::new(),

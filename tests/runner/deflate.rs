@@ -1,0 +1,191 @@
+//! What must hold for compressed messages of any bytes at all.
+
+use super::scenario::cuts;
+use sansocket::{
+    Client, Config, Connection, DeflateConfig, DeflateParameters, Event, Limits, MaskKey,
+    Negotiated, Progress, ProtocolError, ReadBuffer, ReceiveError, Role, Server, WriteBuffer,
+};
+
+/// The most bytes that a message may have here.
+const LIMIT: u64 = 100_000;
+
+/// | byte | meaning |
+/// |---|---|
+/// | 0 | bits 0 to 2, 3 to 5: the windows of server and client less 8; bits 6, 7: no takeover |
+/// | 1 | the level, and the size of a frame |
+/// | 2 | how all is cut |
+fn read(data: &[u8]) -> Option<(Negotiated, Config, u8, &[u8])> {
+    let ([parameters, sizes, cut], rest) = data.split_first_chunk()?;
+    let mut agreed = DeflateParameters::default();
+    agreed.server_max_window_bits = 8 + (parameters & 7);
+    agreed.client_max_window_bits = 8 + (parameters >> 3 & 7);
+    agreed.server_no_context_takeover = parameters & 0x40 != 0;
+    agreed.client_no_context_takeover = parameters & 0x80 != 0;
+    let deflate = DeflateConfig::new().level(sizes % 10).threshold(0);
+    let limits = Limits::default().message(LIMIT).fragments(u32::MAX);
+    let config = Config::default().limits(limits).deflate(deflate);
+    let fragment_size = [0, 1, 7, 100, 1000][usize::from(sizes / 10) % 5];
+    Some((Negotiated::new().deflate(agreed), config.fragment_size(fragment_size), *cut, rest))
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Received {
+    messages: Vec<(bool, Vec<u8>)>,
+    error: Option<ReceiveError>,
+}
+
+/// Receives what comes at each cut, whole or in chunks that are joined.
+fn receive<R: Role>(
+    mut end: Connection<R>,
+    bytes: &[u8],
+    cuts: &[usize],
+    in_chunks: bool,
+) -> Received {
+    let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+    let (mut received, mut open, mut start) = (Received::default(), false, 0);
+    for &cut in cuts.iter().chain([&bytes.len()]) {
+        input.extend_from_slice(&bytes[start..cut]);
+        start = cut;
+        loop {
+            let progress = if in_chunks {
+                end.advance_chunk(&mut input, &mut output)
+            } else {
+                end.advance(&mut input, &mut output)
+            };
+            match progress {
+                Ok(Progress::Event) => {}
+                Ok(_) => break,
+                Err(error) => {
+                    received.error = Some(error);
+                    // A message that is not whole is none.
+                    received.messages.truncate(received.messages.len() - usize::from(open));
+                    return received;
+                }
+            }
+            let (event, first, last) = if in_chunks {
+                let chunk = end.chunk(&input).unwrap();
+                (chunk.event, chunk.first, chunk.last)
+            } else {
+                (end.event(&input).unwrap(), true, true)
+            };
+            let (is_text, data) = match event {
+                Event::Text(text) => (true, text.as_bytes()),
+                Event::Binary(data) => (false, data),
+                _ => continue,
+            };
+            assert_eq!(first, !open);
+            assert!(in_chunks || data.len() as u64 <= LIMIT);
+            if first {
+                received.messages.push((is_text, Vec::new()));
+            }
+            received.messages.last_mut().unwrap().1.extend_from_slice(data);
+            open = !last;
+        }
+    }
+    received.messages.truncate(received.messages.len() - usize::from(open));
+    received
+}
+
+fn client(negotiated: &Negotiated, config: Config) -> Connection<Client<fn() -> MaskKey>> {
+    let key: fn() -> MaskKey = || MaskKey::new([0x37, 0xfa, 0x21, 0x3d]);
+    Connection::new(Client::new(key), negotiated, config)
+}
+
+/// Any bytes as the payload of messages that say to be compressed: the outcome is the same whole
+/// and cut, in chunks or not, and never over the limit.
+pub(crate) fn check_receiver(data: &[u8]) {
+    let Some((negotiated, config, seed, rest)) = read(data) else { return };
+    // Each message is the bytes up to the next 0xa5 0x5a.
+    let mut bytes = Vec::new();
+    let mut frame = |first: u8, payload: &[u8]| {
+        bytes.extend([first, 126]);
+        bytes.extend((payload.len() as u16).to_be_bytes());
+        if payload.len() < 126 {
+            bytes.truncate(bytes.len() - 3);
+            bytes.push(payload.len() as u8);
+        }
+        bytes.extend_from_slice(payload);
+    };
+    for message in split(rest) {
+        let (kind, payload) = message.split_first().unwrap_or((&0, &[]));
+        let first = 0x41 + kind % 2;
+        let at = payload.len() * usize::from(kind / 2) / 128;
+        frame(first, &payload[..at]);
+        frame(0x80, &payload[at..]);
+    }
+    let whole = receive(client(&negotiated, config), &bytes, &[], false);
+    let cuts = cuts(seed, bytes.len());
+    assert_eq!(receive(client(&negotiated, config), &bytes, &cuts, false), whole);
+    let is_too_large =
+        matches!(whole.error, Some(ReceiveError::Protocol(ProtocolError::MessageTooLarge { .. })));
+    for cuts in [&[][..], &cuts] {
+        let chunks = receive(client(&negotiated, config), &bytes, cuts, true);
+        // There is no limit in chunks.
+        if is_too_large {
+            assert!(chunks.messages.starts_with(&whole.messages));
+        } else {
+            assert_eq!(chunks, whole);
+        }
+    }
+}
+
+/// Any messages arrive in both directions, by any parameters and cuts.
+pub(crate) fn check_round_trip(data: &[u8]) {
+    let Some((negotiated, config, seed, rest)) = read(data) else { return };
+    let server = || Connection::new(Server::new(), &negotiated, config);
+    let client = || client(&negotiated, config);
+    let messages: Vec<_> = split(rest).collect();
+    let (bytes, expected) = send(server(), &messages);
+    arrives(&expected, &bytes, seed, client);
+    let (bytes, expected) = send(client(), &messages);
+    arrives(&expected, &bytes, seed, server);
+}
+
+fn arrives<R: Role>(
+    expected: &[(bool, Vec<u8>)],
+    bytes: &[u8],
+    seed: u8,
+    end: impl Fn() -> Connection<R>,
+) {
+    for in_chunks in [false, true] {
+        let received = receive(end(), bytes, &cuts(seed, bytes.len()), in_chunks);
+        assert_eq!(received.error, None);
+        assert_eq!(received.messages, expected);
+    }
+}
+
+/// Sends each message, which has the way to do it in its first byte.
+fn send<R: Role>(mut end: Connection<R>, messages: &[&[u8]]) -> (Vec<u8>, Vec<(bool, Vec<u8>)>) {
+    let (mut output, mut bytes, mut sent) = (WriteBuffer::new(), Vec::new(), Vec::new());
+    for message in messages {
+        let (how, unit) = message.split_first().unwrap_or((&0, &[]));
+        let data = unit.repeat(1 + usize::from(how / 16));
+        if how % 2 == 0 {
+            end.send_binary(&data, &mut output).unwrap();
+        } else {
+            for piece in data.chunks(1 + usize::from(how % 16) * 20) {
+                end.send_binary_fragment(piece, false, &mut output).unwrap();
+            }
+            end.send_binary_fragment(b"", true, &mut output).unwrap();
+        }
+        while !output.is_empty() {
+            let count = output.front().len();
+            bytes.extend_from_slice(output.front());
+            output.consume(count);
+        }
+        sent.push((false, data));
+    }
+    (bytes, sent)
+}
+
+fn split(mut data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    core::iter::from_fn(move || {
+        if data.is_empty() {
+            return None;
+        }
+        let end = data.windows(2).position(|pair| pair == [0xa5, 0x5a]);
+        let message = &data[..end.unwrap_or(data.len())];
+        data = end.map_or(&[], |end| &data[end + 2..]);
+        Some(message)
+    })
+}
