@@ -115,14 +115,14 @@ impl Inflater {
                 285 => 258,
                 symbol => {
                     let extra = (symbol as u32 - 261) / 4;
-                    (4 + (symbol - 261) % 4 << extra) + 3 + bits.take(extra)
+                    ((4 + (symbol - 261) % 4) << extra) + 3 + bits.take(extra)
                 }
             };
             let distance = match distances.read(bits) {
                 symbol @ 0..=3 => symbol + 1,
                 symbol => {
                     let extra = symbol as u32 / 2 - 1;
-                    (2 + symbol % 2 << extra) + 1 + bits.take(extra)
+                    ((2 + symbol % 2) << extra) + 1 + bits.take(extra)
                 }
             };
             self.largest = self.largest.max(distance);
