@@ -32,6 +32,14 @@ pub(crate) fn accept(
     accepted.inspect_err(|_| fail(output))
 }
 
+/// The configuration of a connection that was answered so.
+#[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "nothing to look at"))]
+pub(crate) fn configured(config: Config, accept: &Accept<'_>) -> Config {
+    #[cfg(feature = "deflate")]
+    let config = Config { deflate: accept.deflate.or(config.deflate), ..config };
+    config
+}
+
 /// With what the configuration adds to the application's answer.
 fn with_config<'a>(accept: &'a Accept<'a>, config: &Config) -> Cow<'a, Accept<'a>> {
     #[cfg(feature = "deflate")]

@@ -2,7 +2,7 @@ use super::exchange::Exchange;
 use super::{Transport, WebSocket};
 use crate::{
     Accept, Config, Connection, Error, ReadBuffer, Reject, Request, Server,
-    opening::{accept, refuse},
+    opening::{accept, configured, refuse},
 };
 use core::time::Duration;
 
@@ -59,6 +59,7 @@ impl<S: Transport> Opening<S> {
         exchange.restart(self.handshake_timeout);
         exchange.flush()?;
         exchange.transport.unbound()?;
+        let config = configured(config, answer);
         let connection = Connection::new(Server::new(), &negotiated, config);
         Ok(WebSocket::from_parts(exchange.transport, connection, negotiated, exchange.input))
     }

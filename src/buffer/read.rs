@@ -360,22 +360,23 @@ impl ReadBuffer {
 #[cfg(feature = "deflate")]
 impl ReadBuffer {
     /// Calls `inflate` with the first `count` unread bytes and with room for at most `most` bytes,
-    /// and takes over what it says that it has read and written. True if there was room left.
-    pub(crate) fn inflate<E>(
+    /// and takes over what it says that it has read and written. True if there was room left; the
+    /// rest is what `inflate` says beside.
+    pub(crate) fn inflate<T>(
         &mut self,
         count: usize,
         most: usize,
-        inflate: impl FnOnce(&[u8], &mut [u8]) -> Result<(usize, usize), E>,
-    ) -> Result<(usize, bool), E> {
+        inflate: impl FnOnce(&[u8], &mut [u8]) -> (usize, usize, T),
+    ) -> (usize, bool, T) {
         let input = self.storage.get(self.first(count));
         let inflated = self.inflated.get_or_insert_default();
         inflated.in_use = true;
         let spare = inflated.spare(most);
         let room = spare.len();
-        let (read, written) = inflate(input, spare)?;
+        let (read, written, outcome) = inflate(input, spare);
         inflated.kept.end += written.min(room);
         self.skip(read);
-        Ok((read, written < room))
+        (read, written < room, outcome)
     }
 
     fn inflated_mut(&mut self) -> Option<&mut Inflated> {

@@ -5,7 +5,7 @@ use super::receiver::{Frame, Receiver};
 use super::{PreparedMessage, ProtocolError, Role};
 use crate::{
     DeflateConfig, DeflateParameters, ReadBuffer, apply_mask,
-    deflate::{Compressor, Corrupt, Decompressor},
+    deflate::{Compressor, Corrupt, Decompressor, TAIL},
 };
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use bytes::Bytes;
 pub(super) struct Inflating {
     decompressor: Decompressor,
     /// Bytes at the front of what is unread that were unmasked and not decompressed yet.
-    unmasked: usize,
+    unmasked: u32,
 }
 
 /// Bytes of a message that are made at a time if it is received in chunks.
@@ -48,12 +48,13 @@ impl<R: Role> Receiver<R> {
             return Ok(true);
         };
         let missing = usize::try_from(frame.payload_len - frame.received).unwrap_or(usize::MAX);
-        let available = input.unread_len().min(missing);
+        let available = input.unread_len().min(missing).min(u32::MAX as usize);
         if let Some(key) = frame.key {
-            let fresh = &mut input.unread_mut(available)[inflating.unmasked..];
-            apply_mask(fresh, key, (frame.received % 4) as usize + inflating.unmasked);
+            let unmasked = inflating.unmasked as usize;
+            let fresh = &mut input.unread_mut(available)[unmasked..];
+            apply_mask(fresh, key, (frame.received % 4) as usize + unmasked);
         }
-        inflating.unmasked = available;
+        inflating.unmasked = available as u32;
         let limit = self.limits.message;
         loop {
             let made = input.kept_len();
@@ -65,30 +66,30 @@ impl<R: Role> Receiver<R> {
             if most == 0 && message.chunked {
                 return Ok(false);
             }
-            let at = message.released + made as u64;
             let decompressor = &mut inflating.decompressor;
-            let failed = |Corrupt| ProtocolError::InvalidCompression { at };
-            let (read, has_room) = if most == 0 {
+            let (read, has_room, outcome) = if most == 0 {
                 // One byte more shows that the limit is exceeded. It is not kept: the memory for
                 // the message would be moved for it, and be there twice for a moment.
-                let fresh = &input.unread()[..inflating.unmasked];
-                let (read, written) = decompressor.decompress(fresh, &mut [0]).map_err(failed)?;
+                let fresh = &input.unread()[..inflating.unmasked as usize];
+                let (read, written, outcome) = decompressor.decompress(fresh, &mut [0]);
                 if written > 0 {
-                    return Err(ProtocolError::MessageTooLarge {
-                        len: limit.saturating_add(1),
-                        limit,
-                    });
+                    let len = limit.saturating_add(1);
+                    return Err(ProtocolError::MessageTooLarge { len, limit });
                 }
                 input.skip(read);
-                (read, true)
+                (read, true, outcome)
             } else {
-                input
-                    .inflate(inflating.unmasked, most, |input, output| {
-                        decompressor.decompress(input, output)
-                    })
-                    .map_err(failed)?
+                input.inflate(inflating.unmasked as usize, most, |input, output| {
+                    decompressor.decompress(input, output)
+                })
             };
-            inflating.unmasked -= read;
+            if let Err(Corrupt) = outcome {
+                // Of two faults the first counts, however the payload is cut.
+                message.validate(input)?;
+                let at = message.released + input.kept_len() as u64;
+                return Err(ProtocolError::InvalidCompression { at });
+            }
+            inflating.unmasked -= read as u32;
             frame.received += read as u64;
             if has_room {
                 return Ok(true);
@@ -102,7 +103,7 @@ impl<R: Role> Receiver<R> {
 pub(super) struct Deflating {
     compressor: Compressor,
     window_bits: u8,
-    threshold: usize,
+    threshold: u32,
 }
 
 impl Deflating {
@@ -116,13 +117,13 @@ impl Deflating {
         Some(Self {
             compressor: Compressor::new(bits, resets, config)?,
             window_bits: bits,
-            threshold: config.threshold,
+            threshold: u32::try_from(config.threshold).unwrap_or(u32::MAX),
         })
     }
 
     /// Whether a message of this length is compressed.
     pub(super) fn applies_to(&self, len: usize) -> bool {
-        len >= self.threshold
+        len >= self.threshold as usize
     }
 
     /// A whole message, compressed; `None` if that is not smaller: it is to be sent plain then.
@@ -145,9 +146,50 @@ impl Deflating {
         Some(frames)
     }
 
-    /// A piece of a message, compressed; `None` if that has failed.
-    pub(super) fn piece(&mut self, payload: &[u8], fin: bool) -> Option<Vec<u8>> {
+    /// A piece of a message, compressed, or stored as it is if that has failed: what was begun
+    /// compressed has to go on so.
+    pub(super) fn piece(&mut self, payload: &[u8], fin: bool) -> Vec<u8> {
         let mut compressed = Vec::new();
-        self.compressor.compress(payload, fin, &mut compressed).then_some(compressed)
+        if self.compressor.compress(payload, fin, &mut compressed) {
+            return compressed;
+        }
+        stored(payload, fin)
+    }
+}
+
+/// Stored blocks (RFC 1951 §3.2.4), which look back at nothing; the tail is left out at the end of a
+/// message.
+fn stored(payload: &[u8], fin: bool) -> Vec<u8> {
+    let mut blocks = Vec::with_capacity(payload.len() + payload.len() / 8192 + 16);
+    for piece in payload.chunks(usize::from(u16::MAX)) {
+        let len = piece.len() as u16;
+        blocks.push(0);
+        blocks.extend_from_slice(&len.to_le_bytes());
+        blocks.extend_from_slice(&(!len).to_le_bytes());
+        blocks.extend_from_slice(piece);
+    }
+    blocks.push(0);
+    if !fin {
+        blocks.extend_from_slice(&TAIL);
+    }
+    blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_blocks_are_what_they_say() {
+        for len in [0, 1, 65_535, 65_536, 200_000] {
+            let payload: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+            let mut decompressor = Decompressor::new(false);
+            let mut output = alloc::vec![0; len + 1];
+            let blocks = [stored(&payload, false), stored(b"", true)].concat();
+            let (read, written, outcome) = decompressor.decompress(&blocks, &mut output);
+            assert_eq!((read, written, outcome), (blocks.len(), len, Ok(())));
+            assert_eq!(decompressor.finish(), Ok(()));
+            assert!(output[..len] == payload);
+        }
     }
 }

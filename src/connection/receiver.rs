@@ -27,7 +27,7 @@ pub enum Progress {
 /// [`reply`](Self::reply), which is for the sending half.
 #[derive(Debug)]
 pub struct Receiver<R> {
-    pub(super) limits: Limits,
+    pub(super) limits: MessageLimits,
     /// Bits that a negotiated extension gives a meaning to.
     usable_bits: Rsv,
     #[cfg(feature = "deflate")]
@@ -39,6 +39,14 @@ pub struct Receiver<R> {
     owes_reply: bool,
     end: Option<End>,
     role: PhantomData<fn() -> R>,
+}
+
+/// Those of the limits that are for messages.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MessageLimits {
+    frame: u64,
+    pub(super) message: u64,
+    fragments: u32,
 }
 
 /// The data frame in progress.
@@ -91,7 +99,11 @@ impl<R: Role> Receiver<R> {
         #[cfg(not(feature = "deflate"))]
         let usable_bits = Rsv::NONE;
         Self {
-            limits,
+            limits: MessageLimits {
+                frame: limits.frame,
+                message: limits.message,
+                fragments: limits.fragments,
+            },
             usable_bits,
             #[cfg(feature = "deflate")]
             inflating,
@@ -348,11 +360,16 @@ impl<R: Role> Receiver<R> {
     }
 
     fn check_limits(&self, header: &FrameHeader, message: &Incoming) -> Result<(), ProtocolError> {
-        let Limits { frame, message: whole, fragments, .. } = self.limits;
+        let MessageLimits { frame, message: whole, fragments } = self.limits;
         if header.payload_len > frame {
             return Err(ProtocolError::FrameTooLarge { len: header.payload_len, limit: frame });
         }
-        if message.announced > whole {
+        // What a compressed one comes to is known when it is decompressed.
+        #[cfg(feature = "deflate")]
+        let announces_all = !message.compressed;
+        #[cfg(not(feature = "deflate"))]
+        let announces_all = true;
+        if announces_all && message.announced > whole {
             return Err(ProtocolError::MessageTooLarge { len: message.announced, limit: whole });
         }
         if message.fragments > fragments {
@@ -408,11 +425,10 @@ impl<R: Role> Receiver<R> {
         let len = match message.kind {
             Kind::Binary => input.kept_len(),
             Kind::Text => {
-                // §8.1: bytes that can't be UTF-8 fail the connection; they do so as they arrive.
-                let invalid = |at| ProtocolError::InvalidUtf8 { at: message.released + at as u64 };
-                let whole = input.validate_kept().map_err(|error| invalid(error.valid_up_to()))?;
+                let whole = message.validate(input)?;
                 if message_ends && whole < input.kept_len() {
-                    return Err(invalid(whole));
+                    let at = message.released + whole as u64;
+                    return Err(ProtocolError::InvalidUtf8 { at });
                 }
                 whole
             }
@@ -455,6 +471,20 @@ impl<R: Role> Receiver<R> {
         self.owes_reply = header.opcode != OpCode::Pong;
         self.current = Some(Current::Control { opcode: header.opcode, len });
         Ok(Progress::Event)
+    }
+}
+
+impl Incoming {
+    /// RFC 6455 §8.1: bytes that can't be UTF-8 fail the connection; they do so as they arrive. The
+    /// length of the whole characters that are kept, or of all if it is not text.
+    pub(super) fn validate(&self, input: &mut ReadBuffer) -> Result<usize, ProtocolError> {
+        match self.kind {
+            Kind::Binary => Ok(input.kept_len()),
+            Kind::Text => input.validate_kept().map_err(|error| {
+                let at = self.released + error.valid_up_to() as u64;
+                ProtocolError::InvalidUtf8 { at }
+            }),
+        }
     }
 }
 

@@ -482,7 +482,7 @@ impl<R: Role> Sender<R> {
         if !self.compressed {
             return None;
         }
-        let compressed = deflating.piece(payload, fin)?;
+        let compressed = deflating.piece(payload, fin);
         Some((if begins { Rsv::RSV1 } else { Rsv::NONE }, compressed))
     }
 

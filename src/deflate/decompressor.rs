@@ -35,31 +35,36 @@ impl Decompressor {
     }
 
     /// Decompresses from `input` to `output`, and returns how much was read and written. If there is
-    /// room left in `output`, all that `input` has is there.
+    /// room left in `output`, all that `input` has is there. What came before corrupt data is
+    /// written all the same.
     pub(crate) fn decompress(
         &mut self,
         mut input: &[u8],
         mut output: &mut [u8],
-    ) -> Result<(usize, usize), Corrupt> {
+    ) -> (usize, usize, Result<(), Corrupt>) {
         let (all_input, all_output) = (input.len(), output.len());
         let context = self.context.get_or_insert_with(|| Box::new(Context::new()));
+        let mut outcome = Ok(());
         while !(output.is_empty() || context.ended && input.is_empty()) {
             if context.ended {
-                context.restart()?;
+                outcome = context.restart();
+                if outcome.is_err() {
+                    break;
+                }
             }
-            let (read, written, status) =
-                context.step(input, output, InflateFlush::SyncFlush).ok_or(Corrupt)?;
+            let (read, written, status) = context.step(input, output, InflateFlush::SyncFlush);
             input = &input[read..];
             output = &mut core::mem::take(&mut output)[written..];
-            context.ended = status == Status::StreamEnd;
-            if input.is_empty() {
+            context.ended = status == Some(Status::StreamEnd);
+            let is_stuck = read == 0 && written == 0 && !input.is_empty();
+            if status.is_none() || is_stuck {
+                outcome = Err(Corrupt);
+            }
+            if outcome.is_err() || input.is_empty() {
                 break;
             }
-            if read == 0 && written == 0 {
-                return Err(Corrupt);
-            }
         }
-        Ok((all_input - input.len(), all_output - output.len()))
+        (all_input - input.len(), all_output - output.len(), outcome)
     }
 
     /// Ends a message, all of whose bytes were decompressed (§7.2.2).
@@ -70,7 +75,7 @@ impl Decompressor {
             // Whatever else is taken, or one byte more, shows that the message ends amid a block.
             let input = [TAIL[0], TAIL[1], TAIL[2], TAIL[3], 0];
             match context.step(&input, &mut [0], InflateFlush::Block) {
-                Some((4, 0, Status::Ok)) => {}
+                (4, 0, Some(Status::Ok)) => {}
                 _ => return Err(Corrupt),
             }
         }
@@ -105,13 +110,13 @@ impl Context {
         input: &[u8],
         output: &mut [u8],
         flush: InflateFlush,
-    ) -> Option<(usize, usize, Status)> {
+    ) -> (usize, usize, Option<Status>) {
         let (read, written) = (self.inflate.total_in(), self.inflate.total_out());
-        let status = self.inflate.decompress(input, output, flush).ok()?;
+        let status = self.inflate.decompress(input, output, flush).ok();
         let read = (self.inflate.total_in() - read) as usize;
         let written = (self.inflate.total_out() - written) as usize;
         self.remember(&output[..written]);
-        Some((read, written, status))
+        (read, written, status)
     }
 
     fn remember(&mut self, output: &[u8]) {

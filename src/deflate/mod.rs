@@ -17,4 +17,4 @@ pub(crate) const NAME: &str = "permessage-deflate";
 
 /// What a compressor ends its output with at a flush: a stored block of no bytes, without its header.
 /// A message leaves it out (RFC 7692 §7.2.1).
-const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
+pub(crate) const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];

@@ -114,7 +114,15 @@ impl Expected {
         let Some(response) = negotiated.extensions.iter().find(is_deflate) else { return Ok(None) };
         let parameters = DeflateParameters::from_response(response)?;
         parameters.check(response, config)?;
-        Ok(Some(parameters))
+        // What the client has offered of itself it keeps to, confirmed or not (RFC 7692 §7.1.1.2).
+        Ok(Some(DeflateParameters {
+            client_no_context_takeover: parameters.client_no_context_takeover
+                || config.client_no_context_takeover,
+            client_max_window_bits: parameters
+                .client_max_window_bits
+                .min(config.client_max_window_bits),
+            ..parameters
+        }))
     }
 
     /// Of what was offered, each at most once (RFC 6455 §9.1), on one line (§11.3.2).

@@ -2,7 +2,7 @@ use super::WebSocket;
 use super::exchange::{Exchange, within};
 use crate::{
     Accept, Config, Error, ReadBuffer, Reject, Request, Server,
-    opening::{accept, refuse},
+    opening::{accept, configured, refuse},
 };
 use ::tokio::io::{AsyncRead, AsyncWrite};
 use alloc::boxed::Box;
@@ -61,7 +61,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
             Ok(negotiated) => {
                 within(self.handshake_timeout, self.exchange.flush()).await?;
                 let Exchange { transport, input, .. } = self.exchange;
-                Ok(WebSocket::new(transport, Server::new(), negotiated, input, self.config))
+                let config = configured(self.config, answer);
+                Ok(WebSocket::new(transport, Server::new(), negotiated, input, config))
             }
             Err(error) => {
                 Box::pin(self.exchange.end_refused()).await;

@@ -35,9 +35,9 @@ pub(super) struct Outgoing<S, R> {
     /// Whether the peer ended its side. It may read on.
     peer_ended: bool,
     /// Bytes that were read and dropped after the last frame.
-    drained: usize,
+    drained: u32,
     /// Bytes that were read after the deadline.
-    late: usize,
+    late: u32,
     /// Whether reading after the deadline found nothing once. A runtime that is to be fair to other
     /// tasks may say so too.
     late_pending: bool,
@@ -279,8 +279,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         if self.peer_ended {
             self.end(TransportEnd::Eof);
         } else if is_late {
-            self.late += count;
-            if self.late > LATE_LIMIT {
+            self.late = self.late.saturating_add(count as u32);
+            if self.late as usize > LATE_LIMIT {
                 self.end(TransportEnd::Timeout);
             }
         }

@@ -79,6 +79,16 @@ fn both_ends_agree_on_the_same() {
     }
 }
 
+/// RFC 7692 §7.1.1.2: what a client has offered of itself it keeps to.
+#[test]
+fn a_client_keeps_to_its_offer_although_it_is_not_confirmed() {
+    let config = DeflateConfig::new().client_no_context_takeover(true).client_max_window_bits(10);
+    let accept = Accept::new().extension("permessage-deflate");
+    let (_, client, _) = agree(&request(Some(config), &[]), &accept);
+    let agreed = client.unwrap().deflate.unwrap();
+    assert_eq!((agreed.client_no_context_takeover, agreed.client_max_window_bits), (true, 10));
+}
+
 #[test]
 fn it_takes_both_ends() {
     let config = DeflateConfig::new();

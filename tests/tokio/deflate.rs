@@ -47,6 +47,27 @@ fn messages_of_all_forms_arrive_as_they_were() {
 }
 
 #[test]
+fn an_answer_can_compress_otherwise_than_is_configured() {
+    run(async {
+        let (client, server) = super::pairs::streams().await;
+        let connector = Connector::new().config(compressing());
+        let connect = async { connector.connect_over(client, "ws://localhost/").await.unwrap().0 };
+        let accept = async {
+            let opening = Acceptor::new().config(compressing());
+            let opening = opening.receive_request(server).await.unwrap();
+            let high = DeflateConfig::new().threshold(1000);
+            opening.accept(&sansocket::Accept::new().deflate(high)).await.unwrap()
+        };
+        let (_client, mut server) = tokio::join!(connect, accept);
+        for (len, is_compressed) in [(999, false), (1000, true)] {
+            server.try_feed(&vec![7; len]).unwrap();
+            assert_eq!(server.buffered_amount() < len, is_compressed, "{len}");
+            server.flush().await.unwrap();
+        }
+    });
+}
+
+#[test]
 fn it_is_off_unless_both_ends_want_it() {
     run(async {
         for (one, other) in [(true, false), (false, true), (false, false)] {

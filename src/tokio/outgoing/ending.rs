@@ -75,8 +75,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
                 self.end(TransportEnd::Eof);
                 break;
             }
-            self.drained += ready!(self.poll_read(&mut scrap, cx))?;
-            if self.drained > DRAIN_LIMIT {
+            self.drained += ready!(self.poll_read(&mut scrap, cx))? as u32;
+            if self.drained as usize > DRAIN_LIMIT {
                 self.end(TransportEnd::Dropped);
             }
         }
