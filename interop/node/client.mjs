@@ -4,6 +4,7 @@
 //     NODE_PATH=.../node_modules node client.mjs URL
 import { createRequire } from "node:module";
 import { isDeepStrictEqual } from "node:util";
+import { countCompressed, deflateOptions, describe, describeParameters } from "./deflate.mjs";
 
 // So that NODE_PATH says where ws is installed.
 const { WebSocket } = createRequire(import.meta.url)("ws");
@@ -131,13 +132,143 @@ Object.assign(scenarios, {
     same("body", "not for you\n", Buffer.concat(await response.toArray()).toString());
   },
 
-  // Where compression is to be tested once the crate has it: then this one is accepted.
-  "offered compression declined": async () => {
-    const peer = await open("/", { compression: true }).opened;
-    same("extensions", "", peer.socket.extensions);
-    await echo(peer, letters(1000));
-  },
+  "deflate declined": () => withoutCompression(open("/", { compression: { threshold: 0 } })),
+  "deflate not offered": () => withoutCompression(open("/deflate")),
 });
+
+// --- scenarios of compression ------------------------------------------------------------------
+
+const ALONE = "server_no_context_takeover&client_no_context_takeover";
+const BARE = "client_max_window_bits";
+
+// What the client wants, what the server wants, and what the response is to be.
+const agreements = [
+  ["", "", ""],
+  [BARE, "", ""],
+  ["server_no_context_takeover", "", "server_no_context_takeover"],
+  ["client_no_context_takeover", "", "client_no_context_takeover"],
+  [ALONE, "", ALONE],
+  // The largest that the server may use is confirmed, that of the client goes without saying.
+  ["server_max_window_bits=15", "", "server_max_window_bits=15"],
+  ["client_max_window_bits=15", "", ""],
+  [BARE, "server_no_context_takeover", "server_no_context_takeover"],
+  [BARE, "client_no_context_takeover", "client_no_context_takeover"],
+  [BARE, ALONE, ALONE],
+  [BARE, "server_max_window_bits=9", "server_max_window_bits=9"],
+  [BARE, "client_max_window_bits=10", "client_max_window_bits=10"],
+  // It has not said that it can.
+  ["", "client_max_window_bits=10", ""],
+  ["server_max_window_bits=12", "server_max_window_bits=10", "server_max_window_bits=10"],
+  ["client_max_window_bits=12", "client_max_window_bits=10", "client_max_window_bits=10"],
+  ["server_max_window_bits=10", "server_max_window_bits=12", "server_max_window_bits=10"],
+];
+for (let bits = 8; bits < 15; bits++) {
+  for (const name of ["server_max_window_bits", "client_max_window_bits"]) {
+    agreements.push([`${name}=${bits}`, "", `${name}=${bits}`]);
+  }
+}
+const all = `${ALONE}&server_max_window_bits=9&client_max_window_bits=10`;
+agreements.push([all, "", all]);
+
+for (const [offer, answer, agreed] of agreements) {
+  scenarios[`deflate offer [${offer}] answer [${answer}]`] = () => negotiated(offer, answer, agreed);
+}
+
+for (const [name, parameters] of [["deflate", BARE], ["deflate of each message", ALONE]]) {
+  for (const size of SIZES) {
+    scenarios[`${name}: ${size} bytes`] = async () => {
+      const peer = await compressing(parameters).opened;
+      for (let time = 0; time < 2; time++) {
+        await echo(peer, phrases(size));
+        await echo(peer, noise(size));
+      }
+    };
+  }
+
+  scenarios[`${name}: fragmented, a ping between`] = async () => {
+    const peer = await compressing(parameters).opened;
+    const text = phrases(100_000);
+    for (let time = 0; time < 2; time++) {
+      peer.socket.send(text.slice(0, 1), { fin: false });
+      peer.socket.send("", { fin: false });
+      peer.socket.ping("between");
+      peer.socket.send(text.slice(1, 50_000), { fin: false });
+      peer.socket.send(text.slice(50_000), { fin: false });
+      peer.socket.send("", { fin: true });
+      same("pong", { pong: "between" }, await peer.receive());
+      same("echo", text, await peer.receive());
+    }
+    same("messages that came compressed", 2, peer.compressed());
+  };
+
+  scenarios[`${name}: fragmented received`] = async () => {
+    const peer = await compressing(parameters).opened;
+    for (let time = 0; time < 3; time++) {
+      peer.socket.send("fragment me");
+      same("message", FRAGMENTS.join(""), await peer.receive());
+    }
+    same("messages that came compressed", 3, peer.compressed());
+  };
+
+  scenarios[`${name}: plain between`] = async () => {
+    const peer = await compressing(parameters).opened;
+    for (const compress of [true, false, true, true, false, false, true]) {
+      for (const message of [phrases(1000), noise(1000), UNICODE]) {
+        peer.socket.send(message, { compress });
+        same("echo", message, await peer.receive());
+      }
+    }
+    // Neither noise nor what is short.
+    same("messages that came compressed", 7, peer.compressed());
+  };
+
+  scenarios[`${name}: 100 messages pipelined`] = async () => {
+    const peer = await compressing(parameters).opened;
+    const messages = Array.from({ length: 100 }, (_, index) => phrases(index * 37));
+    messages.forEach((message) => peer.socket.send(message));
+    for (const message of messages) {
+      same("echo", message, await peer.receive());
+    }
+  };
+}
+
+async function negotiated(offer, answer, agreed) {
+  const peer = await compressing(offer, answer).opened;
+  const sorted = (text) => text.split(/[;&] */).filter(Boolean).sort();
+  const header = peer.response.headers["sec-websocket-extensions"] ?? "";
+  same("response", sorted(`permessage-deflate&${agreed}`), sorted(header));
+  // ws keeps to what it offered of its own window, be it confirmed or not.
+  const parameters = Object.fromEntries(new URLSearchParams(agreed));
+  for (const name of Object.keys(parameters)) parameters[name] ||= true;
+  const expected = describeParameters(parameters);
+  same("what the client agreed on", expected, describe(peer.socket));
+  peer.socket.send("what compression");
+  same("what the server agreed on", expected, await peer.receive());
+
+  const messages = windows();
+  for (const message of messages) {
+    await echo(peer, message);
+  }
+  await echo(peer, noise(3000));
+  await echo(peer, phrases(1000));
+  same("messages that came compressed", messages.length + 1, peer.compressed());
+}
+
+async function withoutCompression(peer) {
+  await peer.opened;
+  same("extensions", "", peer.socket.extensions);
+  peer.socket.send("what compression");
+  same("what the server agreed on", "none", await peer.receive());
+  await echo(peer, phrases(1000));
+  await echo(peer, noise(1000));
+}
+
+function compressing(offer, answer = "") {
+  const compression = deflateOptions(offer, { clientMaxWindowBits: false });
+  return open(`/deflate?${answer}`, { compression });
+}
+
+// --- scenarios, their parts --------------------------------------------------------------------
 
 async function ping(payload) {
   const peer = await open().opened;
@@ -174,7 +305,10 @@ class Peer {
     socket.on("ping", (payload) => this.#put({ ping: payload.toString() }));
     socket.on("pong", (payload) => this.#put({ pong: payload.toString() }));
     this.opened = new Promise((resolve, reject) => {
-      socket.on("open", () => resolve(this));
+      socket.on("open", () => {
+        this.compressed = countCompressed(socket);
+        resolve(this);
+      });
       socket.on("error", reject);
     });
     // Only some scenarios wait for it.
@@ -224,11 +358,40 @@ async function endAtServer(target) {
 
 // Bytes that don't repeat at any distance that a mistake would shift them by.
 function pattern(size) {
-  return Buffer.from({ length: size }, (_, index) => index * 7 + Math.floor(index / 256) * 13);
+  return bytes(size, (index) => index * 7 + Math.floor(index / 256) * 13);
 }
 
 function letters(size) {
   return pattern(size).map((byte) => 97 + (byte % 26)).toString("latin1");
+}
+
+// Bytes that don't shrink.
+function noise(size) {
+  let state = size;
+  return bytes(size, () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return state >>> 16;
+  });
+}
+
+// Buffer.from takes no function, and makes zeros without a word.
+function bytes(size, byteAt) {
+  const data = Buffer.alloc(size);
+  for (let index = 0; index < size; index++) data[index] = byteAt(index) & 0xff;
+  return data;
+}
+
+// Text that shrinks much.
+function phrases(size) {
+  const phrase = "the quick brown fox jumps over the lazy dog, ";
+  return phrase.repeat(Math.ceil(size / phrase.length)).slice(0, size);
+}
+
+// Messages that are twice there: the second is best compressed by looking back at the first, which a
+// window that is smaller than they are forbids.
+function windows() {
+  const sizes = [120, 200, 240, 300, 500, 600, 1100, 2100, 4200, 8300, 17_000];
+  return sizes.flatMap((size) => Array(2).fill(noise(size / 2).toString("hex")));
 }
 
 function same(what, expected, got) {

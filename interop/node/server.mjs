@@ -1,5 +1,7 @@
 // The server on Node's ws; ../README.md tells what it answers.
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import { countCompressed, describe, deflateOptions } from "./deflate.mjs";
 
 // So that NODE_PATH says where ws is installed.
 const { WebSocketServer } = createRequire(import.meta.url)("ws");
@@ -7,10 +9,8 @@ const { WebSocketServer } = createRequire(import.meta.url)("ws");
 const FRAGMENTS = ["one ", "zwölf ", "три"];
 const ends = new Map();
 
-const server = new WebSocketServer({
-  host: "127.0.0.1",
-  port: 0,
-  perMessageDeflate: false,
+const options = {
+  noServer: true,
   handleProtocols: (offered) => ["chat.v2", "chat.v1"].find((name) => offered.has(name)) ?? false,
   verifyClient: ({ req }, done) => {
     if (req.url === "/forbidden") {
@@ -19,16 +19,27 @@ const server = new WebSocketServer({
       done(true);
     }
   },
+};
+
+const server = createServer();
+server.listen(0, "127.0.0.1", () => {
+  console.log(`listening on ws://127.0.0.1:${server.address().port}`);
 });
 
-server.on("listening", () => console.log(`listening on ws://127.0.0.1:${server.address().port}`));
-
-server.on("headers", (headers) => {
-  headers.push("Set-Cookie: interop=1; Path=/; HttpOnly", "X-Interop: ws");
+// What is compressed, and how, is said by the path: a server of ws for each connection.
+server.on("upgrade", (request, socket, head) => {
+  const { pathname, search } = new URL(request.url, "http://localhost");
+  const perMessageDeflate = pathname === "/deflate" && deflateOptions(search.slice(1));
+  const one = new WebSocketServer({ ...options, perMessageDeflate });
+  one.on("headers", (headers) => {
+    headers.push("Set-Cookie: interop=1; Path=/; HttpOnly", "X-Interop: ws");
+  });
+  one.handleUpgrade(request, socket, head, connected);
 });
 
-server.on("connection", (socket, request) => {
-  socket.on("message", (data, isBinary) => answer(socket, request, data, isBinary));
+function connected(socket, request) {
+  const compressed = countCompressed(socket);
+  socket.on("message", (data, isBinary) => answer(socket, request, data, isBinary, compressed));
   socket.on("pong", (payload) => socket.send(`pong: ${payload}`));
   socket.on("error", (error) => console.log(`${request.url}: ${error}`));
   // The event in the form that browsers have it says whether the end was clean.
@@ -37,9 +48,9 @@ server.on("connection", (socket, request) => {
     console.log(`${request.url}: ${end}`);
     ends.set(request.url, end);
   });
-});
+}
 
-async function answer(socket, request, data, isBinary) {
+async function answer(socket, request, data, isBinary, compressed) {
   const text = isBinary ? undefined : data.toString();
   if (text === "close me") {
     socket.close(4000, "as you asked");
@@ -49,6 +60,10 @@ async function answer(socket, request, data, isBinary) {
     FRAGMENTS.forEach((piece, index) => socket.send(piece, { fin: index === FRAGMENTS.length - 1 }));
   } else if (text === "what headers") {
     socket.send(`${request.headers.cookie ?? ""}\n${request.headers["x-interop"] ?? ""}`);
+  } else if (text === "what compression") {
+    socket.send(describe(socket));
+  } else if (text === "how many") {
+    socket.send(String(compressed()));
   } else if (text?.startsWith("closed ")) {
     socket.send(await endOf(text.slice("closed ".length)));
   } else {

@@ -4,10 +4,14 @@ Runs each scenario against a server that answers as ../README.md tells, and prin
 """
 
 import asyncio
+import functools
 import sys
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+
+from deflate import count_compressed, describe, describe_parameters, parse
 
 URL = sys.argv[1]
 TIMEOUT = 10
@@ -183,12 +187,146 @@ async def refused():
     same("body", b"not for you\n", response.body)
 
 
-@scenario("offered compression declined")
-async def compression():
-    """Where compression is to be tested once the crate has it: then this one is accepted."""
-    async with open_socket(compression="deflate") as socket:
+# --- scenarios of compression -----------------------------------------------------------------
+
+ALONE = "server_no_context_takeover&client_no_context_takeover"
+BARE = "client_max_window_bits"
+EVERYTHING = f"{ALONE}&server_max_window_bits=9&client_max_window_bits=10"
+
+# What the client wants, what the server wants, and what the response is to be.
+AGREEMENTS = [
+    ("", "", ""),
+    (BARE, "", ""),
+    ("server_no_context_takeover", "", "server_no_context_takeover"),
+    ("client_no_context_takeover", "", "client_no_context_takeover"),
+    (ALONE, "", ALONE),
+    # The largest that the server may use is confirmed, that of the client goes without saying.
+    ("server_max_window_bits=15", "", "server_max_window_bits=15"),
+    ("client_max_window_bits=15", "", ""),
+    (BARE, "server_no_context_takeover", "server_no_context_takeover"),
+    (BARE, "client_no_context_takeover", "client_no_context_takeover"),
+    (BARE, ALONE, ALONE),
+    (BARE, "server_max_window_bits=9", "server_max_window_bits=9"),
+    (BARE, "client_max_window_bits=10", "client_max_window_bits=10"),
+    # It has not said that it can.
+    ("", "client_max_window_bits=10", ""),
+    ("server_max_window_bits=12", "server_max_window_bits=10", "server_max_window_bits=10"),
+    ("client_max_window_bits=12", "client_max_window_bits=10", "client_max_window_bits=10"),
+    ("server_max_window_bits=10", "server_max_window_bits=12", "server_max_window_bits=10"),
+    (EVERYTHING, "", EVERYTHING),
+]
+for name in ("server_max_window_bits", "client_max_window_bits"):
+    for bits in range(8, 15):
+        # Python's zlib has no compressor of 8.
+        if (name, bits) != ("client_max_window_bits", 8):
+            AGREEMENTS.append((f"{name}={bits}", "", f"{name}={bits}"))
+
+
+def compressing(offer, answer=""):
+    arguments = {"client_max_window_bits": None, **parse(offer)}
+    factory = ClientPerMessageDeflateFactory(**arguments)
+    return open_socket(f"/deflate?{answer}", extensions=[factory])
+
+
+async def negotiated(offer, answer, agreed):
+    async with compressing(offer, answer) as socket:
+        compressed = count_compressed(socket)
+        header = socket.response.headers.get("Sec-WebSocket-Extensions", "")
+        expected = ["permessage-deflate", *filter(None, agreed.split("&"))]
+        same("response", sorted(expected), sorted(header.split("; ")))
+        expected = describe_parameters(parse(agreed))
+        same("what the client agreed on", expected, describe(socket, "client", "server"))
+        await socket.send("what compression")
+        same("what the server agreed on", expected, await socket.recv())
+        for message in windows():
+            await echo(socket, message)
+        await echo(socket, noise(3000))
+        await echo(socket, phrases(1000))
+        same("messages that came compressed", len(windows()) + 1, compressed())
+
+
+for agreement in AGREEMENTS:
+    scenario("deflate offer [{}] answer [{}]".format(*agreement), *agreement)(negotiated)
+
+
+async def compressed_of(parameters, size):
+    async with compressing(parameters) as socket:
+        for _ in range(2):
+            await echo(socket, phrases(size))
+            await echo(socket, noise(size))
+
+
+async def compressed_fragments(parameters):
+    text = phrases(100_000)
+
+    async def pieces(socket, pongs):
+        yield text[:1]
+        yield ""
+        pongs.append(await socket.ping())
+        yield text[1:50_000]
+        yield text[50_000:]
+
+    async with compressing(parameters) as socket:
+        compressed = count_compressed(socket)
+        for _ in range(2):
+            pongs = []
+            await socket.send(pieces(socket, pongs))
+            await pongs[0]
+            same("echo", text, await socket.recv())
+        same("messages that came compressed", 2, compressed())
+
+
+async def compressed_fragments_received(parameters):
+    async with compressing(parameters) as socket:
+        compressed = count_compressed(socket)
+        for _ in range(3):
+            await socket.send("fragment me")
+            same("fragments", FRAGMENTS, [piece async for piece in socket.recv_streaming()])
+        same("messages that came compressed", 3, compressed())
+
+
+async def mixed(parameters):
+    """websockets compresses all, so what goes plain is what the server sends."""
+    async with compressing(parameters) as socket:
+        compressed = count_compressed(socket)
+        for _ in range(7):
+            for message in (phrases(1000), noise(1000), UNICODE):
+                await echo(socket, message)
+        same("messages that came compressed", 7, compressed())
+
+
+async def compressed_pipelined(parameters):
+    messages = [phrases(index * 37) for index in range(100)]
+
+    async def send_all(socket):
+        for message in messages:
+            await socket.send(message)
+
+    async with compressing(parameters) as socket:
+        sending = asyncio.create_task(send_all(socket))
+        for message in messages:
+            same("echo", message, await socket.recv())
+        await sending
+
+
+for name, parameters in (("deflate", BARE), ("deflate of each message", ALONE)):
+    for size in SIZES:
+        scenario(f"{name}: {size} bytes", parameters, size)(compressed_of)
+    scenario(f"{name}: fragmented, a ping between", parameters)(compressed_fragments)
+    scenario(f"{name}: fragmented received", parameters)(compressed_fragments_received)
+    scenario(f"{name}: plain between", parameters)(mixed)
+    scenario(f"{name}: 100 messages pipelined", parameters)(compressed_pipelined)
+
+
+@scenario("deflate declined", "/", "deflate")
+@scenario("deflate not offered", "/deflate", None)
+async def without_compression(path, compression):
+    async with open_socket(path, compression) as socket:
         same("extensions", None, socket.response.headers.get("Sec-WebSocket-Extensions"))
-        await echo(socket, letters(1000))
+        await socket.send("what compression")
+        same("what the server agreed on", "none", await socket.recv())
+        await echo(socket, phrases(1000))
+        await echo(socket, noise(1000))
 
 
 # --- what they are made of --------------------------------------------------------------------
@@ -228,6 +366,33 @@ def pattern(size):
 
 def letters(size):
     return "".join(chr(97 + byte % 26) for byte in pattern(size))
+
+
+@functools.lru_cache(maxsize=None)
+def noise(size):
+    """Bytes that don't shrink."""
+    state = size
+    data = bytearray()
+    for _ in range(size):
+        state = (state * 1_103_515_245 + 12_345) & 0xffff_ffff
+        data.append(state >> 16 & 0xff)
+    return bytes(data)
+
+
+def phrases(size):
+    """Text that shrinks much."""
+    phrase = "the quick brown fox jumps over the lazy dog, "
+    return (phrase * (size // len(phrase) + 1))[:size]
+
+
+def windows():
+    """Messages that are twice there.
+
+    The second is best compressed by looking back at the first, which a window that is smaller than
+    they are forbids.
+    """
+    sizes = (120, 200, 240, 300, 500, 600, 1100, 2100, 4200, 8300, 17_000)
+    return [noise(size // 2).hex() for size in sizes for _ in range(2)]
 
 
 def same(what, expected, got):

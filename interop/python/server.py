@@ -6,6 +6,9 @@ import traceback
 
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+
+from deflate import count_compressed, describe, parse
 
 FRAGMENTS = ["one ", "zwölf ", "три"]
 ends = {}
@@ -15,7 +18,12 @@ def choose_subprotocol(connection, offered):
     return next((name for name in ("chat.v2", "chat.v1") if name in offered), None)
 
 
-def refuse_forbidden(connection, request):
+def refuse_or_compress(connection, request):
+    """What is compressed, and how, is said by the path."""
+    path, _, query = request.path.partition("?")
+    if path == "/deflate":
+        factory = ServerPerMessageDeflateFactory(**parse(query))
+        connection.protocol.available_extensions = [factory]
     if request.path != "/forbidden":
         return None
     response = connection.respond(403, "not for you\n")
@@ -30,9 +38,10 @@ def add_headers(connection, request, response):
 
 async def talk(socket):
     target = socket.request.path
+    compressed = count_compressed(socket)
     try:
         while True:
-            await answer(socket, await socket.recv())
+            await answer(socket, await socket.recv(), compressed)
     except ConnectionClosed as closed:
         code, reason = (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (1006, "")
         clean = "clean" if closed.rcvd and closed.sent else "unclean"
@@ -44,7 +53,7 @@ async def talk(socket):
         os._exit(1)
 
 
-async def answer(socket, message):
+async def answer(socket, message, compressed):
     if message == "close me":
         await socket.close(4000, "as you asked")
     elif message == "ping me":
@@ -56,6 +65,10 @@ async def answer(socket, message):
     elif message == "what headers":
         headers = socket.request.headers
         await socket.send(f"{headers.get('Cookie', '')}\n{headers.get('X-Interop', '')}")
+    elif message == "what compression":
+        await socket.send(describe(socket, "server", "client"))
+    elif message == "how many":
+        await socket.send(str(compressed()))
     elif isinstance(message, str) and message.startswith("closed "):
         await socket.send(await end_of(message[len("closed "):]))
     else:
@@ -79,7 +92,7 @@ async def main():
         compression=None,
         ping_interval=None,
         select_subprotocol=choose_subprotocol,
-        process_request=refuse_forbidden,
+        process_request=refuse_or_compress,
         process_response=add_headers,
     )
     port = server.sockets[0].getsockname()[1]

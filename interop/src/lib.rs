@@ -2,8 +2,8 @@
 //! scenario is written once.
 
 use sansocket::{
-    CloseCode, Closed, Error, Event, Payload, Role, blocking as blocking_shell,
-    tokio as tokio_shell,
+    CloseCode, Closed, DeflateConfig, DeflateParameters, Error, Event, Payload, Role,
+    blocking as blocking_shell, tokio as tokio_shell,
 };
 use std::{fmt, future::Future};
 
@@ -59,6 +59,43 @@ impl fmt::Display for Shell {
             Self::Tokio => "tokio",
         })
     }
+}
+
+/// The path of the connections that a server compresses, as the query tells it.
+pub const DEFLATE_PATH: &str = "/deflate";
+
+/// A configuration of permessage-deflate from its parameters, `NAME` or `NAME=BITS`, with `&`
+/// between them. `threshold=BYTES` is one more.
+///
+/// # Panics
+///
+/// If there is another.
+#[must_use]
+pub fn deflate_config(query: &str) -> DeflateConfig {
+    let mut config = DeflateConfig::new();
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let number = || value.parse::<u8>().expect("a number");
+        config = match name {
+            "server_no_context_takeover" => config.server_no_context_takeover(true),
+            "client_no_context_takeover" => config.client_no_context_takeover(true),
+            "server_max_window_bits" => config.server_max_window_bits(number()),
+            "client_max_window_bits" => config.client_max_window_bits(number()),
+            "threshold" => config.threshold(number().into()),
+            other => panic!("no parameter {other}"),
+        };
+    }
+    config
+}
+
+/// What was agreed on about compression, in the words that all ends have for it.
+#[must_use]
+pub fn describe(agreed: Option<DeflateParameters>) -> String {
+    let Some(agreed) = agreed else { return "none".into() };
+    let end = |bits: u8, resets| format!("{bits} {}", if resets { "reset" } else { "kept" });
+    let server = end(agreed.server_max_window_bits, agreed.server_no_context_takeover);
+    let client = end(agreed.client_max_window_bits, agreed.client_no_context_takeover);
+    format!("server {server}, client {client}")
 }
 
 /// Runs a future on this thread. Those of the blocking shell's [`Socket`] block it.
@@ -153,6 +190,9 @@ pub trait Socket {
 
     /// The subprotocol that is spoken.
     fn subprotocol(&self) -> Option<&str>;
+
+    /// How messages are compressed, if they are.
+    fn deflate(&self) -> Option<DeflateParameters>;
 }
 
 /// The two shells have the same methods, and differ by `.await`.
@@ -199,6 +239,10 @@ macro_rules! socket {
 
             fn subprotocol(&self) -> Option<&str> {
                 self.negotiated().subprotocol.as_deref()
+            }
+
+            fn deflate(&self) -> Option<DeflateParameters> {
+                self.negotiated().deflate
             }
         }
     };

@@ -6,11 +6,12 @@
 //! ```
 
 use sansocket::{
-    Client, CloseCode, Error, HandshakeError, Initiator, Payload, Response, SystemMaskKeys,
-    blocking, tokio as tokio_shell,
+    Client, CloseCode, Config, DeflateConfig, DeflateParameters, Error, HandshakeError, Initiator,
+    Negotiated, Payload, Response, SystemMaskKeys, blocking, tokio as tokio_shell,
 };
 use sansocket_interop::{
-    CLOSE_CODE, CLOSE_REASON, COOKIE, FORBIDDEN, FRAGMENTS, PING, Received, Shell, Socket, block_on,
+    CLOSE_CODE, CLOSE_REASON, COOKIE, DEFLATE_PATH, FORBIDDEN, FRAGMENTS, PING, Received, Shell,
+    Socket, block_on, deflate_config, describe,
 };
 use std::{fmt::Debug, future::Future, net::TcpStream, process::ExitCode, time::Duration};
 
@@ -77,7 +78,73 @@ async fn scenarios<C: Connect>(url: &str) -> bool {
     report.add::<C>("no subprotocol chosen", subprotocol::<C>(url, &["other"], None)).await;
     report.add::<C>("cookies and own headers", headers::<C>(url)).await;
     report.add::<C>("refused", refused::<C>(url)).await;
+    compression::<C>(url, &mut report).await;
     report.all_passed
+}
+
+async fn compression<C: Connect>(url: &str, report: &mut Report) {
+    let has_eight = compresses_with_eight::<C>(url).await;
+    for (offer, answer, agreed) in agreements() {
+        if agreed == "server_max_window_bits=8" && !has_eight {
+            continue;
+        }
+        let name = format!("deflate offer [{offer}] answer [{answer}]");
+        report.add::<C>(&name, negotiated::<C>(url, &offer, &answer, &agreed)).await;
+    }
+    for (name, parameters) in [
+        ("deflate", ""),
+        ("deflate of each message", "server_no_context_takeover&client_no_context_takeover"),
+    ] {
+        for size in SIZES {
+            let scenario = compressed::<C>(url, parameters, size);
+            report.add::<C>(&format!("{name}: {size} bytes"), scenario).await;
+        }
+        let scenario = compressed_fragments::<C>(url, parameters);
+        report.add::<C>(&format!("{name}: fragmented, a ping between"), scenario).await;
+        let scenario = compressed_fragments_received::<C>(url, parameters);
+        report.add::<C>(&format!("{name}: fragmented received"), scenario).await;
+        report.add::<C>(&format!("{name}: plain between"), mixed::<C>(url, parameters)).await;
+        let scenario = compressed_pipelined::<C>(url, parameters);
+        report.add::<C>(&format!("{name}: 100 messages pipelined"), scenario).await;
+    }
+    report.add::<C>("deflate declined", declined::<C>(url)).await;
+    report.add::<C>("deflate not offered", not_offered::<C>(url)).await;
+}
+
+/// Python's zlib has no compressor of 8; its server fails when it is asked for that.
+async fn compresses_with_eight<C: Connect>(url: &str) -> bool {
+    match C::connect(url, &[], &[], None).await {
+        Ok((_, response)) => response.header("X-Interop") != Some(b"websockets"),
+        Err(_) => true,
+    }
+}
+
+/// What the client wants, what the server wants, and what the response is to be.
+fn agreements() -> Vec<(String, String, String)> {
+    const ALONE: &str = "server_no_context_takeover&client_no_context_takeover";
+    let mut all = vec![(String::new(), String::new(), String::new())];
+    let mut add = |offer: &str, answer: &str, agreed: &str| {
+        all.push((offer.into(), answer.into(), agreed.into()));
+    };
+    let mut each = vec!["server_no_context_takeover".into(), "client_no_context_takeover".into()];
+    each.push(ALONE.into());
+    for bits in 8..=14 {
+        each.push(format!("server_max_window_bits={bits}"));
+        each.push(format!("client_max_window_bits={bits}"));
+    }
+    each.push(format!("{ALONE}&server_max_window_bits=9&client_max_window_bits=10"));
+    for parameters in &each {
+        add(parameters, "", parameters);
+    }
+    for parameters in ["server_max_window_bits=15", "client_max_window_bits=15"] {
+        add("", parameters, parameters);
+    }
+    for parameters in each.iter().filter(|parameters| !parameters.contains("=1")) {
+        add("", parameters, parameters);
+    }
+    add("client_max_window_bits=12", "client_max_window_bits=10", "client_max_window_bits=10");
+    add("client_no_context_takeover", "server_no_context_takeover", ALONE);
+    all
 }
 
 // --- scenarios -------------------------------------------------------------------------------
@@ -192,7 +259,7 @@ async fn dropped<C: Connect>(url: &str) -> Outcome {
 }
 
 async fn subprotocol<C: Connect>(url: &str, offered: &[&str], chosen: Option<&str>) -> Outcome {
-    let (mut socket, response) = C::connect(url, offered, &[]).await?;
+    let (mut socket, response) = C::connect(url, offered, &[], None).await?;
     expect("subprotocol", chosen, socket.subprotocol())?;
     let header = response.header("Sec-WebSocket-Protocol");
     expect("Sec-WebSocket-Protocol", chosen.map(str::as_bytes), header)?;
@@ -201,7 +268,7 @@ async fn subprotocol<C: Connect>(url: &str, offered: &[&str], chosen: Option<&st
 
 async fn headers<C: Connect>(url: &str) -> Outcome {
     let own = [("Cookie", "session=42"), ("X-Interop", "from the client")];
-    let (mut socket, response) = C::connect(url, &[], &own).await?;
+    let (mut socket, response) = C::connect(url, &[], &own, None).await?;
     expect("status", 101, response.status())?;
     expect("Set-Cookie", Some(COOKIE.as_bytes()), response.header("set-cookie"))?;
     expect("X-Interop is there", true, response.header("X-Interop").is_some())?;
@@ -221,11 +288,160 @@ async fn refused<C: Connect>(url: &str) -> Outcome {
     expect("whole body", true, refusal.is_complete())
 }
 
+async fn negotiated<C: Connect>(url: &str, offer: &str, answer: &str, agreed: &str) -> Outcome {
+    let (mut socket, response) = C::compressing(url, offer, answer).await?;
+    let header = response.header("Sec-WebSocket-Extensions").ok_or("no compression")?;
+    let header = String::from_utf8_lossy(header);
+    let expected = format!("permessage-deflate&{agreed}");
+    let sorted = |text: &str| {
+        let mut parts: Vec<_> = text.split(['&', ';']).map(|part| part.trim().to_owned()).collect();
+        parts.retain(|part| !part.is_empty());
+        parts.sort_unstable();
+        parts
+    };
+    expect("response", sorted(&expected), sorted(&header))?;
+    let expected = expected.replace('&', "; ");
+    let negotiated = Negotiated::new().extension(expected.trim_end_matches("; "))?;
+    let extension = &negotiated.extensions[0];
+    let agreed = describe(Some(DeflateParameters::from_response(extension)?));
+    expect("what the client agreed on", &agreed, &describe(socket.deflate()))?;
+    socket.send("what compression").await?;
+    expect_event(&mut socket, Received::Text(agreed)).await?;
+
+    let messages = windows();
+    let count = messages.len() + 1;
+    for message in messages {
+        echo(&mut socket, Received::Text(message)).await?;
+    }
+    echo(&mut socket, Received::Binary(noise(3000))).await?;
+    echo(&mut socket, Received::Text(phrases(1000))).await?;
+    // Neither the noise nor the question: they don't shrink.
+    compressed_at_server(&mut socket, count).await
+}
+
+async fn compressed<C: Connect>(url: &str, parameters: &str, size: usize) -> Outcome {
+    let mut socket = C::compressing(url, parameters, "").await?.0;
+    for _ in 0..2 {
+        echo(&mut socket, Received::Text(phrases(size))).await?;
+        echo(&mut socket, Received::Binary(noise(size))).await?;
+    }
+    Ok(())
+}
+
+async fn compressed_fragments<C: Connect>(url: &str, parameters: &str) -> Outcome {
+    let mut socket = C::compressing(url, parameters, "").await?.0;
+    let text = phrases(100_000);
+    for _ in 0..2 {
+        socket.send_fragment(&text[..1], false).await?;
+        socket.send_fragment("", false).await?;
+        socket.ping(b"between").await?;
+        socket.send_fragment(&text[1..50_000], false).await?;
+        socket.send_fragment(&text[50_000..], false).await?;
+        socket.send_fragment("", true).await?;
+        expect_event(&mut socket, Received::Pong(b"between".into())).await?;
+        expect_event(&mut socket, Received::Text(text.clone())).await?;
+        let data = noise(100_000);
+        socket.send_fragment(&data[..70_000], false).await?;
+        socket.send_fragment(&data[70_000..], true).await?;
+        expect_event(&mut socket, Received::Binary(data)).await?;
+    }
+    compressed_at_server(&mut socket, 4).await
+}
+
+async fn compressed_fragments_received<C: Connect>(url: &str, parameters: &str) -> Outcome {
+    let mut socket = C::compressing(url, parameters, "").await?.0;
+    for _ in 0..3 {
+        socket.send("fragment me").await?;
+        expect_event(&mut socket, Received::Text(FRAGMENTS.concat())).await?;
+    }
+    Ok(())
+}
+
+/// What is below the threshold goes plain, and what does not shrink.
+async fn mixed<C: Connect>(url: &str, parameters: &str) -> Outcome {
+    let offer = format!("{parameters}&threshold=100");
+    let mut socket = C::compressing(url, &offer, "").await?.0;
+    for _ in 0..3 {
+        echo(&mut socket, Received::Text(phrases(99))).await?;
+        echo(&mut socket, Received::Text(phrases(100))).await?;
+        echo(&mut socket, Received::Binary(noise(1000))).await?;
+        echo(&mut socket, Received::Text(UNICODE.repeat(1000))).await?;
+    }
+    compressed_at_server(&mut socket, 6).await
+}
+
+async fn compressed_pipelined<C: Connect>(url: &str, parameters: &str) -> Outcome {
+    let mut socket = C::compressing(url, parameters, "").await?.0;
+    let messages = (0..100).map(|index| phrases(index * 37)).collect::<Vec<_>>();
+    for message in &messages {
+        socket.feed(message).await?;
+    }
+    for message in messages {
+        expect_event(&mut socket, Received::Text(message)).await?;
+    }
+    Ok(())
+}
+
+async fn declined<C: Connect>(url: &str) -> Outcome {
+    let config = Some(deflate_config(""));
+    let (mut socket, response) = C::connect(url, &[], &[], config).await?;
+    without_compression(&mut socket, &response).await
+}
+
+async fn not_offered<C: Connect>(url: &str) -> Outcome {
+    let url = format!("{url}{DEFLATE_PATH}");
+    let (mut socket, response) = C::connect(&url, &[], &[], None).await?;
+    without_compression(&mut socket, &response).await
+}
+
+async fn without_compression(socket: &mut impl Socket, response: &Response) -> Outcome {
+    expect("response", None, response.header("Sec-WebSocket-Extensions"))?;
+    expect("what the client agreed on", "none", &*describe(socket.deflate()))?;
+    socket.send("what compression").await?;
+    expect_event(socket, Received::Text("none".into())).await?;
+    echo(socket, Received::Text(phrases(1000))).await?;
+    echo(socket, Received::Binary(noise(1000))).await
+}
+
+async fn compressed_at_server(socket: &mut impl Socket, expected: usize) -> Outcome {
+    // Too short to be compressed itself.
+    socket.send("how many").await?;
+    match socket.receive().await {
+        Some(Ok(Received::Text(count))) => {
+            expect("messages that came compressed", &*expected.to_string(), &*count)
+        }
+        other => Err(format!("expected how many came compressed, got {other:?}").into()),
+    }
+}
+
 // --- what they are made of -------------------------------------------------------------------
 
 /// Bytes that don't repeat at any distance that a mistake would shift them by.
 fn pattern(size: usize) -> Vec<u8> {
     (0..size).map(|index| (index * 7 + index / 256 * 13) as u8).collect()
+}
+
+/// Bytes that don't shrink.
+fn noise(size: usize) -> Vec<u8> {
+    let mut state = size as u32;
+    let next = || {
+        state = state.wrapping_mul(1_103_515_245).wrapping_add(12_345);
+        (state >> 16) as u8
+    };
+    std::iter::repeat_with(next).take(size).collect()
+}
+
+/// Text that shrinks much.
+fn phrases(size: usize) -> String {
+    "the quick brown fox jumps over the lazy dog, ".chars().cycle().take(size).collect()
+}
+
+/// Messages that are twice there: the second is best compressed by looking back at the first, which
+/// a window that is smaller than they are forbids.
+fn windows() -> Vec<String> {
+    let sizes = [120, 200, 240, 300, 500, 600, 1100, 2100, 4200, 8300, 17_000];
+    let once = sizes.map(|size| noise(size / 2).iter().map(|byte| format!("{byte:02x}")).collect());
+    once.into_iter().flat_map(|text: String| [text.clone(), text]).collect()
 }
 
 async fn echo(socket: &mut impl Socket, message: Received) -> Outcome {
@@ -294,13 +510,29 @@ trait Connect {
         url: &str,
         subprotocols: &[&str],
         headers: &[(&str, &str)],
+        deflate: Option<DeflateConfig>,
     ) -> Result<(Self::Socket, Response), Error>;
 
     async fn plain(url: &str) -> Result<Self::Socket, Error> {
-        Ok(Self::connect(url, &[], &[]).await?.0)
+        Ok(Self::connect(url, &[], &[], None).await?.0)
+    }
+
+    /// With these parameters of compression for the client and for the server. All messages are
+    /// compressed unless the client's say otherwise.
+    async fn compressing(
+        url: &str,
+        client: &str,
+        server: &str,
+    ) -> Result<(Self::Socket, Response), Error> {
+        let config = Some(deflate_config(&format!("threshold=0&{client}")));
+        Self::connect(&format!("{url}{DEFLATE_PATH}?{server}"), &[], &[], config).await
     }
 
     async fn within(limit: Duration, scenario: impl Future<Output = Outcome>) -> Outcome;
+}
+
+fn config(deflate: Option<DeflateConfig>) -> Config {
+    deflate.map_or_else(Config::default, |deflate| Config::default().deflate(deflate))
 }
 
 struct Blocking;
@@ -312,8 +544,9 @@ impl Connect for Blocking {
         url: &str,
         subprotocols: &[&str],
         headers: &[(&str, &str)],
+        deflate: Option<DeflateConfig>,
     ) -> Result<(Self::Socket, Response), Error> {
-        let mut connector = blocking::Connector::new();
+        let mut connector = blocking::Connector::new().config(config(deflate));
         for name in subprotocols {
             connector = connector.subprotocol(*name);
         }
@@ -341,8 +574,9 @@ impl Connect for Tokio {
         url: &str,
         subprotocols: &[&str],
         headers: &[(&str, &str)],
+        deflate: Option<DeflateConfig>,
     ) -> Result<(Self::Socket, Response), Error> {
-        let mut connector = tokio_shell::Connector::new();
+        let mut connector = tokio_shell::Connector::new().config(config(deflate));
         for name in subprotocols {
             connector = connector.subprotocol(*name);
         }

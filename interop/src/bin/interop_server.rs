@@ -6,7 +6,8 @@
 
 use sansocket::{Accept, Closed, Error, Reject, Request, blocking, tokio as tokio_shell};
 use sansocket_interop::{
-    CLOSE_CODE, CLOSE_REASON, COOKIE, FORBIDDEN, FRAGMENTS, PING, Received, Shell, Socket, block_on,
+    CLOSE_CODE, CLOSE_REASON, COOKIE, DEFLATE_PATH, FORBIDDEN, FRAGMENTS, PING, Received, Shell,
+    Socket, block_on, deflate_config, describe,
 };
 use std::{
     collections::HashMap,
@@ -90,6 +91,10 @@ fn decide<'d>(request: &Request, asked: &mut Asked) -> Result<Accept<'d>, Reject
     *asked =
         Asked { target: request.target().into(), cookie: value("Cookie"), own: value("X-Interop") };
     let accept = Accept::new().header("Set-Cookie", COOKIE).header("X-Interop", "sansocket");
+    let accept = match request.path() {
+        DEFLATE_PATH => accept.deflate(deflate_config(request.query().unwrap_or_default())),
+        _ => accept,
+    };
     // The server prefers the later version, whatever the client does.
     let spoken = ["chat.v2", "chat.v1"];
     let chosen = spoken.into_iter().find(|name| request.subprotocols().any(|other| other == *name));
@@ -128,6 +133,10 @@ async fn answer(socket: &mut impl Socket, asked: &Asked, ends: &Ends) -> Result<
                 }
                 Some(("what", "headers")) => {
                     socket.send(&format!("{}\n{}", asked.cookie, asked.own)).await?;
+                }
+                Some(("what", "compression")) => {
+                    let agreed = describe(socket.deflate());
+                    socket.send(&agreed).await?;
                 }
                 Some(("closed", target)) => socket.send(&ends.get(target).await).await?,
                 _ => socket.send(&text).await?,

@@ -1,0 +1,50 @@
+// What the client and the server on Node's ws share about compression. ws tells nothing of it but the
+// name of the extension, so this looks at what it keeps to itself.
+
+// The options of ws for parameters as they stand in the header, with `&` between them. Of what is not
+// there `unset` says what becomes of it: a client has to forbid `client_max_window_bits`.
+export function deflateOptions(query, unset = {}) {
+  const parameters = new URLSearchParams(query);
+  const options = { threshold: 0, ...unset };
+  if (parameters.has("server_no_context_takeover")) options.serverNoContextTakeover = true;
+  if (parameters.has("client_no_context_takeover")) options.clientNoContextTakeover = true;
+  if (parameters.has("server_max_window_bits")) {
+    options.serverMaxWindowBits = Number(parameters.get("server_max_window_bits"));
+  }
+  if (parameters.has("client_max_window_bits")) {
+    options.clientMaxWindowBits = Number(parameters.get("client_max_window_bits")) || true;
+  }
+  return options;
+}
+
+export function describe(socket) {
+  return describeParameters(deflateOf(socket)?.params);
+}
+
+// What was agreed on, in the words that all ends have for it.
+export function describeParameters(parameters) {
+  if (!parameters) return "none";
+  const end = (name) => {
+    const bits = parameters[`${name}_max_window_bits`] ?? 15;
+    return `${name} ${bits} ${parameters[`${name}_no_context_takeover`] ? "reset" : "kept"}`;
+  };
+  return `${end("server")}, ${end("client")}`;
+}
+
+// Counts the messages that come compressed; what it returns says how many they were.
+export function countCompressed(socket) {
+  let count = 0;
+  const deflate = deflateOf(socket);
+  if (deflate) {
+    const decompress = deflate.decompress;
+    deflate.decompress = function (data, fin, callback) {
+      count += fin ? 1 : 0;
+      return decompress.call(this, data, fin, callback);
+    };
+  }
+  return () => count;
+}
+
+function deflateOf(socket) {
+  return socket._extensions["permessage-deflate"];
+}
