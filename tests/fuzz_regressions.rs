@@ -34,6 +34,8 @@ fn run(target: &str, data: &[u8]) {
         #[cfg(feature = "deflate")]
         "deflate_receiver" => runner::deflate::check_receiver(data),
         #[cfg(feature = "deflate")]
+        "deflate_negotiation" => runner::negotiation::check_negotiation(data),
+        #[cfg(feature = "deflate")]
         "deflate_round_trip" => runner::deflate::check_round_trip(data),
         other => panic!("no fuzz target {other}"),
     }
@@ -62,6 +64,27 @@ fn regressions_stay_mended() {
             let path = file.unwrap().path();
             println!("{}", path.display());
             run(entry.file_name().to_str().unwrap(), &fs::read(&path).unwrap());
+        }
+    }
+}
+
+/// Each configuration of either end, with offers and answers of some forms.
+#[cfg(feature = "deflate")]
+#[test]
+fn offers_and_answers_of_compression() {
+    let values = [
+        "permessage-deflate",
+        "permessage-deflate; client_max_window_bits=9; server_max_window_bits=\"10\"",
+        "permessage-deflate; x, permessage-deflate; server_no_context_takeover",
+        "permessage-deflate; server_max_window_bits=08",
+    ];
+    for (index, value) in values.iter().enumerate() {
+        for bits in 0..64 {
+            let data = [&[bits, bits % 4, 63 - bits, bits / 16][..], value.as_bytes()].concat();
+            run("deflate_negotiation", &data);
+            if bits == 0 {
+                keep("deflate_negotiation", index, &data);
+            }
         }
     }
 }

@@ -8,5 +8,7 @@ pub(crate) mod deflate;
 pub(crate) mod drive;
 pub(crate) mod format;
 pub(crate) mod handshake;
+#[cfg(feature = "deflate")]
+pub(crate) mod negotiation;
 pub(crate) mod reference;
 pub(crate) mod scenario;
