@@ -37,6 +37,8 @@ fn run(target: &str, data: &[u8]) {
         "deflate_negotiation" => runner::negotiation::check_negotiation(data),
         #[cfg(feature = "deflate")]
         "deflate_round_trip" => runner::deflate::check_round_trip(data),
+        #[cfg(not(feature = "deflate"))]
+        "deflate_receiver" | "deflate_negotiation" | "deflate_round_trip" => {}
         other => panic!("no fuzz target {other}"),
     }
 }

@@ -415,6 +415,9 @@ impl<R: Role> Receiver<R> {
 
         let Some(message) = &mut self.message else { return Ok(None) };
         let message_ends = frame_ends && frame.fin;
+        // Of several faults the first counts, however the payload is cut: bytes that can't be UTF-8,
+        // compressed data that ends too early, then a character that does.
+        let len = message.validate(input)?;
         #[cfg(feature = "deflate")]
         if message_ends && message.compressed {
             let at = message.released + input.kept_len() as u64;
@@ -422,17 +425,10 @@ impl<R: Role> Receiver<R> {
                 inflating.finish().map_err(|_| ProtocolError::InvalidCompression { at })?;
             }
         }
-        let len = match message.kind {
-            Kind::Binary => input.kept_len(),
-            Kind::Text => {
-                let whole = message.validate(input)?;
-                if message_ends && whole < input.kept_len() {
-                    let at = message.released + whole as u64;
-                    return Err(ProtocolError::InvalidUtf8 { at });
-                }
-                whole
-            }
-        };
+        if message_ends && len < input.kept_len() {
+            let at = message.released + len as u64;
+            return Err(ProtocolError::InvalidUtf8 { at });
+        }
         let kind = message.kind;
         let current = if message.chunked && (message_ends || len > 0) {
             let first = !message.started;
