@@ -134,7 +134,7 @@ impl From<Event<'_>> for Received {
             Event::Close(frame) => {
                 Self::Close(frame.map(|frame| (frame.code, frame.reason.into())))
             }
-            other => unimplemented!("{other:?}"),
+            other => panic!("an event that no scenario expects: {other:?}"),
         }
     }
 }

@@ -105,8 +105,8 @@ impl Connector {
     }
 
     /// Connects to a `ws://` URL over TCP, with `TCP_NODELAY` on. The addresses of its host are
-    /// tried one after the other. Connections to one host don't wait for each other, as RFC 6455
-    /// §4.1 wants it: `docs/handshake.md` says how a client does that.
+    /// tried one after the other. RFC 6455 §4.1 wants several connections to one host to be made
+    /// one after the other too; that is left to the user, as `docs/handshake.md` says.
     ///
     /// # Errors
     ///

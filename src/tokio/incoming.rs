@@ -147,11 +147,6 @@ impl<R: Role> Incoming<R> {
         self.receiver.chunk(&self.input).or_else(whole)
     }
 
-    /// Whether a message was found, and not a control frame.
-    pub(super) fn found_message(&self) -> bool {
-        matches!(self.event(), Some(Event::Text(_) | Event::Binary(_)))
-    }
-
     /// Keeps what was found for the next time.
     pub(super) fn hold(&mut self) {
         self.held = true;

@@ -173,13 +173,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
                     None => return Poll::Ready(Ok(())),
                 }
                 // If there can't be room any more, what was received is visited all the same.
-                if self.incoming.found_message() && self.outgoing.poll_room(cx).is_pending() {
+                let Some(event) = self.incoming.event() else { continue };
+                let is_message = matches!(event, Event::Text(_) | Event::Binary(_));
+                if is_message && self.outgoing.poll_room(cx).is_pending() {
                     self.incoming.hold();
                     return Poll::Pending;
                 }
-                if let Some(event) = self.incoming.event() {
-                    visit(event, &mut Replies(&mut self.outgoing))?;
-                }
+                visit(event, &mut Replies(&mut self.outgoing))?;
             }
         })
         .await
