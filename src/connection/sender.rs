@@ -28,7 +28,7 @@ pub struct Sender<R> {
     message: Option<Kind>,
     #[cfg(feature = "deflate")]
     deflating: Option<Deflating>,
-    /// Whether the message that is being sent in fragments is compressed.
+    /// Whether a message is being sent in fragments that is compressed.
     #[cfg(feature = "deflate")]
     compressed: bool,
     closing: Closing,
@@ -199,7 +199,8 @@ impl<R: Role> Sender<R> {
     ///
     /// # Errors
     ///
-    /// As for [`send_text_fragment`](Self::send_text_fragment).
+    /// As for [`send_text_fragment`](Self::send_text_fragment); [`SendError::MessageInProgress`] also
+    /// amid a message that is compressed, for what goes on with it has to be compressed too.
     pub fn start_frame(
         &mut self,
         kind: Kind,
@@ -207,6 +208,12 @@ impl<R: Role> Sender<R> {
         fin: bool,
         output: &mut WriteBuffer,
     ) -> Result<Option<MaskKey>, SendError> {
+        self.check_open()?;
+        // RFC 7692 §6.1: the bit of the first frame is that of the whole message.
+        #[cfg(feature = "deflate")]
+        if self.compressed {
+            return Err(SendError::MessageInProgress);
+        }
         let opcode = self.check_fragment(kind, fin, output)?;
         Ok(self.append_header(opcode, Rsv::NONE, fin, len, output))
     }
@@ -482,6 +489,7 @@ impl<R: Role> Sender<R> {
         if !self.compressed {
             return None;
         }
+        self.compressed = !fin;
         let compressed = deflating.piece(payload, fin);
         Some((if begins { Rsv::RSV1 } else { Rsv::NONE }, compressed))
     }
