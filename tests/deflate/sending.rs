@@ -105,6 +105,25 @@ fn a_prepared_message_is_sent_in_the_form_that_fits() {
 }
 
 #[test]
+fn values_out_of_range_count_as_the_nearest_in_it() {
+    let text = TEXT.repeat(20);
+    for value in [0, 7, 10, 16, 28, 64, 255] {
+        let mut config = DeflateConfig::new().memory(usize::MAX);
+        config.server_max_window_bits = value;
+        config.level = value;
+        let mut parameters = agreed();
+        parameters.server_max_window_bits = value;
+        let mut server = end(Server::new(), parameters, Config::default().deflate(config));
+        let mut client = client(agreed());
+        let prepared = PreparedMessage::new(Message::text(text.as_str())).deflate(&config);
+        server.connection.send_text(&text, &mut server.output).unwrap();
+        server.connection.send_prepared(&prepared, &mut server.output).unwrap();
+        client.fill(&server.written());
+        assert_eq!(client.messages().unwrap(), vec![Message::text(text.as_str()); 2], "{value}");
+    }
+}
+
+#[test]
 fn both_directions_with_every_parameter() {
     for bits in 8..=15 {
         for resets in [false, true] {
