@@ -43,7 +43,7 @@ pub(crate) fn configured(config: Config, accept: &Accept<'_>) -> Config {
 /// With what the configuration adds to the application's answer.
 fn with_config<'a>(accept: &'a Accept<'a>, config: &Config) -> Cow<'a, Accept<'a>> {
     #[cfg(feature = "deflate")]
-    if let (None, Some(deflate)) = (accept.deflate, config.deflate) {
+    if let (None, false, Some(deflate)) = (accept.deflate, accept.no_deflate, config.deflate) {
         return Cow::Owned(accept.clone().deflate(deflate));
     }
     let _ = config;

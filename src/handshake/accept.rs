@@ -18,9 +18,13 @@ pub struct Accept<'a> {
     /// The extensions to use, of those that the client offers, as they stand in the header:
     /// `name; parameter; parameter=value`.
     pub extensions: Vec<Cow<'a, str>>,
-    /// How messages are to be compressed, if the client offers it.
+    /// How messages are to be compressed, if the client offers it; with `None` the shells take what
+    /// [`Config::deflate`](crate::Config::deflate) says.
     #[cfg(feature = "deflate")]
     pub deflate: Option<DeflateConfig>,
+    /// Whether messages are not to be compressed, whatever else says so.
+    #[cfg(feature = "deflate")]
+    pub no_deflate: bool,
     /// More header fields, such as cookies.
     pub headers: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
@@ -96,10 +100,24 @@ impl<'a> Accept<'a> {
 
     /// Compresses messages, if the client offers permessage-deflate in a way that is right
     /// (RFC 7692 §5.1).
+    ///
+    /// Of this and [`no_deflate`](Self::no_deflate) the last call counts.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(mut self, config: DeflateConfig) -> Self {
         self.deflate = Some(config);
+        self.no_deflate = false;
+        self
+    }
+
+    /// Does not compress messages, whatever the client offers and the configuration of a shell says.
+    ///
+    /// Of this and [`deflate`](Self::deflate) the last call counts.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn no_deflate(mut self) -> Self {
+        self.deflate = None;
+        self.no_deflate = true;
         self
     }
 
@@ -152,7 +170,7 @@ impl<'a> Accept<'a> {
 
     #[cfg(feature = "deflate")]
     fn negotiate_deflate(&self, request: &Request, negotiated: &mut Negotiated) {
-        let Some(config) = &self.deflate else { return };
+        let Some(config) = self.deflate.as_ref().filter(|_| !self.no_deflate) else { return };
         if negotiated.extensions.iter().any(|extension| extension.name == crate::deflate::NAME) {
             return;
         }

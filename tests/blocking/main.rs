@@ -1,6 +1,8 @@
 //! The blocking shell: over real sockets, and over a transport that does the least at every call.
 #![cfg(feature = "std")]
 
+#[cfg(feature = "deflate")]
+mod deflate;
 mod endings;
 mod opening;
 mod reluctant;

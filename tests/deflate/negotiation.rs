@@ -116,6 +116,22 @@ fn it_takes_both_ends() {
 }
 
 #[test]
+fn of_an_answer_to_compress_and_one_not_to_the_last_counts() {
+    let config = DeflateConfig::new();
+    let mut both = Accept::new().no_deflate();
+    both.deflate = Some(config);
+    for (accept, expected) in [
+        (Accept::new().no_deflate(), None),
+        (Accept::new().deflate(config).no_deflate(), None),
+        (both, None),
+        (Accept::new().no_deflate().deflate(config), Some(DeflateParameters::default())),
+    ] {
+        let (server, client, _) = agree(&request(Some(config), &[]), &accept);
+        assert_eq!((server.deflate, client.unwrap().deflate), (expected, expected));
+    }
+}
+
+#[test]
 fn a_wrong_offer_is_passed_over_and_the_next_is_tried() {
     let offers = ["permessage-deflate; x", "permessage-deflate; server_max_window_bits=9"];
     let (server, client, line) =

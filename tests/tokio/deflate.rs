@@ -3,7 +3,7 @@
 
 use super::pairs::{pair, run};
 use sansocket::{
-    CloseCode, Config, DeflateConfig, Event, Message, Payload,
+    Accept, CloseCode, Config, DeflateConfig, Event, Message, Payload, Request,
     tokio::{Acceptor, Connector},
 };
 
@@ -56,7 +56,7 @@ fn an_answer_can_compress_otherwise_than_is_configured() {
             let opening = Acceptor::new().config(compressing());
             let opening = opening.receive_request(server).await.unwrap();
             let high = DeflateConfig::new().threshold(1000);
-            opening.accept(&sansocket::Accept::new().deflate(high)).await.unwrap()
+            opening.accept(&Accept::new().deflate(high)).await.unwrap()
         };
         let (_client, mut server) = tokio::join!(connect, accept);
         for (len, is_compressed) in [(999, false), (1000, true)] {
@@ -64,6 +64,27 @@ fn an_answer_can_compress_otherwise_than_is_configured() {
             assert_eq!(server.buffered_amount() < len, is_compressed, "{len}");
             server.flush().await.unwrap();
         }
+    });
+}
+
+#[test]
+fn an_answer_can_leave_compression_out_although_it_is_configured() {
+    run(async {
+        let (client, server) = super::pairs::streams().await;
+        let connector = Connector::new().config(compressing());
+        let connect = async { connector.connect_over(client, "ws://localhost/").await.unwrap().0 };
+        let accept = async {
+            let acceptor = Acceptor::new().config(compressing());
+            let decide = |_: &Request| Ok(Accept::new().no_deflate());
+            acceptor.accept_with(server, decide).await.unwrap()
+        };
+        let (mut client, mut server) = tokio::join!(connect, accept);
+        assert!(client.negotiated().deflate.is_none() && server.negotiated().deflate.is_none());
+        let text = "said again and again ".repeat(100);
+        server.feed(&text).await.unwrap();
+        assert!(server.buffered_amount() > text.len());
+        server.flush().await.unwrap();
+        assert_eq!(client.next().await.unwrap().unwrap(), Message::text(text));
     });
 }
 
