@@ -91,6 +91,27 @@ fn offers_and_answers_of_compression() {
     }
 }
 
+/// A conversation in which each message is sent in another way, and each follows on each.
+#[cfg(feature = "deflate")]
+#[test]
+fn compressed_messages_sent_in_all_ways() {
+    for parameters in (0..=255).step_by(5) {
+        let mut data = vec![parameters, parameters % 50, parameters];
+        for (how, next) in (0..64).map(|pair| (pair / 8, pair % 8)) {
+            for how in [how, next] {
+                // Its length says for which window a prepared message is.
+                data.push(how | 0x30);
+                data.extend(b"said again and again, ".iter().take(15 + usize::from(next)));
+                data.extend([0xa5, 0x5a]);
+            }
+        }
+        run("deflate_round_trip", &data);
+        if parameters < 20 {
+            keep("deflate_round_trip", 1000 + usize::from(parameters), &data);
+        }
+    }
+}
+
 /// Every vector, as the scenario that comes closest to it.
 #[test]
 fn seeds_of_the_fuzzer_pass() {

@@ -2,8 +2,9 @@
 
 use super::scenario::cuts;
 use sansocket::{
-    Client, Config, Connection, DeflateConfig, DeflateParameters, Event, Limits, MaskKey,
-    Negotiated, Progress, ProtocolError, ReadBuffer, ReceiveError, Role, Server, WriteBuffer,
+    Client, Config, Connection, DeflateConfig, DeflateParameters, Event, Kind, Limits, MaskKey,
+    Message, Negotiated, Payload, PreparedMessage, Progress, ProtocolError, ReadBuffer,
+    ReceiveError, Role, Server, WriteBuffer, apply_mask,
 };
 
 /// The most bytes that a message may have here.
@@ -135,9 +136,10 @@ pub(crate) fn check_round_trip(data: &[u8]) {
     let server = || Connection::new(Server::new(), &negotiated, config);
     let client = || client(&negotiated, config);
     let messages: Vec<_> = split(rest).collect();
-    let (bytes, expected) = send(server(), &messages);
+    let deflate = config.deflate.unwrap_or_default();
+    let (bytes, expected) = send(server(), &messages, &deflate);
     arrives(&expected, &bytes, seed, client);
-    let (bytes, expected) = send(client(), &messages);
+    let (bytes, expected) = send(client(), &messages, &deflate);
     arrives(&expected, &bytes, seed, server);
 }
 
@@ -154,19 +156,45 @@ fn arrives<R: Role>(
     }
 }
 
-/// Sends each message, which has the way to do it in its first byte.
-fn send<R: Role>(mut end: Connection<R>, messages: &[&[u8]]) -> (Vec<u8>, Vec<(bool, Vec<u8>)>) {
+/// Sends each message, which has the way to do it in its first byte: bits 0 to 2 say how, bits 4 to
+/// 7 how often the rest is repeated and how large pieces are.
+fn send<R: Role>(
+    mut end: Connection<R>,
+    messages: &[&[u8]],
+    deflate: &DeflateConfig,
+) -> (Vec<u8>, Vec<(bool, Vec<u8>)>) {
     let (mut output, mut bytes, mut sent) = (WriteBuffer::new(), Vec::new(), Vec::new());
     for message in messages {
         let (how, unit) = message.split_first().unwrap_or((&0, &[]));
-        let data = unit.repeat(1 + usize::from(how / 16));
-        if how % 2 == 0 {
-            end.send_binary(&data, &mut output).unwrap();
-        } else {
-            for piece in data.chunks(1 + usize::from(how % 16) * 20) {
-                end.send_binary_fragment(piece, false, &mut output).unwrap();
+        let size = usize::from(how / 16);
+        let data = unit.repeat(1 + size);
+        match how % 8 {
+            0 | 1 => end.send_binary(&data, &mut output).unwrap(),
+            2 => end.send(Payload::UncompressedBinary(&data), &mut output).unwrap(),
+            3 => {
+                let deflate = deflate.server_max_window_bits(8 + (unit.len() % 8) as u8);
+                let message = PreparedMessage::new(Message::binary(data.clone()));
+                end.send_prepared(&message.deflate(&deflate), &mut output).unwrap();
             }
-            end.send_binary_fragment(b"", true, &mut output).unwrap();
+            4 => {
+                // A header alone, with half of the payload behind it; the rest goes in pieces.
+                let (front, rest) = data.split_at(data.len() / 2);
+                let len = front.len() as u64;
+                let key = end.start_frame(Kind::Binary, len, false, &mut output).unwrap();
+                let mut front = front.to_vec();
+                if let Some(key) = key {
+                    apply_mask(&mut front, key, 0);
+                }
+                output.extend_from_slice(&front);
+                end.send_binary_fragment(rest, false, &mut output).unwrap();
+                end.send_binary_fragment(b"", true, &mut output).unwrap();
+            }
+            _ => {
+                for piece in data.chunks(1 + size * 20) {
+                    end.send_binary_fragment(piece, false, &mut output).unwrap();
+                }
+                end.send_binary_fragment(b"", true, &mut output).unwrap();
+            }
         }
         while !output.is_empty() {
             let count = output.front().len();
