@@ -199,7 +199,7 @@ fn a_peer_that_never_reads_fills_the_queue() {
         assert_eq!(connection.send_binary(b"", output), Err(full));
         assert_eq!(connection.send(&message, output), Err(full));
         assert_eq!(connection.send_prepared(&prepared, output), Err(full));
-        assert_eq!(connection.send_text_fragment("", true, output), Err(full));
+        assert_eq!(connection.send_fragment("", true, output), Err(full));
         assert_eq!(connection.ping(b"", output), Err(full));
         assert_eq!(connection.pong(b"", output), Err(full));
         assert_eq!(output.len(), queued);

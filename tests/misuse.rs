@@ -118,15 +118,15 @@ fn what_may_not_be_sent_queues_nothing() {
     assert_eq!(connection.next_deadline(), None);
     assert_eq!(connection.state(), State::Open);
 
-    connection.send_text_fragment("a", false, output).unwrap();
+    connection.send_fragment("a", false, output).unwrap();
     let queued = output.len();
     let in_progress = SendError::MessageInProgress;
     assert_eq!(connection.send_binary(b"b", output), Err(in_progress));
     assert_eq!(connection.send(&Message::text("b"), output), Err(in_progress));
-    assert_eq!(connection.send_binary_fragment(b"b", true, output), Err(in_progress));
+    assert_eq!(connection.send_fragment(b"b", true, output), Err(in_progress));
     assert_eq!(connection.start_frame(Kind::Binary, 1, true, output), Err(in_progress));
     assert_eq!(output.len(), queued);
-    connection.send_text_fragment("b", true, output).unwrap();
+    connection.send_fragment("b", true, output).unwrap();
     assert_eq!(contents(output), b"\x01\x01a\x80\x01b");
 }
 

@@ -76,10 +76,10 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
 
     pub(super) fn feed_fragment(&mut self, piece: Payload<'_>, fin: bool) -> Result<(), Error> {
         self.check_transport()?;
-        match self.sender.send_piece(piece, fin, &mut self.output) {
+        match self.sender.send_fragment(piece, fin, &mut self.output) {
             Err(full @ SendError::QueueFull { .. }) => {
                 self.flush_for_room(full)?;
-                Ok(self.sender.send_piece(piece, fin, &mut self.output)?)
+                Ok(self.sender.send_fragment(piece, fin, &mut self.output)?)
             }
             outcome => Ok(outcome?),
         }

@@ -109,16 +109,22 @@ pub enum Payload<'a> {
 }
 
 impl<'a> Payload<'a> {
-    /// The kind and the bytes of a borrowed payload, and whether it may be compressed.
-    #[cfg(feature = "std")]
-    pub(crate) const fn borrowed(self) -> Option<(Kind, &'a [u8], bool)> {
+    /// The kind and the bytes, and whether they may be compressed.
+    pub(crate) fn parts(self) -> (Kind, &'a [u8], bool) {
         match self {
-            Self::Text(text) => Some((Kind::Text, text.as_bytes(), true)),
-            Self::Binary(data) => Some((Kind::Binary, data, true)),
-            Self::UncompressedText(text) => Some((Kind::Text, text.as_bytes(), false)),
-            Self::UncompressedBinary(data) => Some((Kind::Binary, data, false)),
-            Self::Message(_) | Self::Prepared(_) => None,
+            Self::Text(text) => (Kind::Text, text.as_bytes(), true),
+            Self::Binary(data) => (Kind::Binary, data, true),
+            Self::UncompressedText(text) => (Kind::Text, text.as_bytes(), false),
+            Self::UncompressedBinary(data) => (Kind::Binary, data, false),
+            Self::Message(message) => (message.kind(), message.as_bytes(), true),
+            Self::Prepared(prepared) => Self::Message(prepared.message()).parts(),
         }
+    }
+
+    /// The same of a borrowed payload.
+    #[cfg(feature = "std")]
+    pub(crate) fn borrowed(self) -> Option<(Kind, &'a [u8], bool)> {
+        (!matches!(self, Self::Message(_) | Self::Prepared(_))).then(|| self.parts())
     }
 }
 

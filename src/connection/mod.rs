@@ -232,32 +232,18 @@ impl<R: Role> Connection<R> {
         self.sender.send_prepared(message, output)
     }
 
-    /// Queues a piece of a text message: see [`Sender::send_text_fragment`].
+    /// Queues a piece of a message: see [`Sender::send_fragment`].
     ///
     /// # Errors
     ///
     /// As there.
-    pub fn send_text_fragment(
+    pub fn send_fragment<'a>(
         &mut self,
-        text: &str,
+        piece: impl Into<Payload<'a>>,
         fin: bool,
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
-        self.sender.send_text_fragment(text, fin, output)
-    }
-
-    /// Queues a piece of a binary message: see [`Sender::send_binary_fragment`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn send_binary_fragment(
-        &mut self,
-        data: &[u8],
-        fin: bool,
-        output: &mut WriteBuffer,
-    ) -> Result<(), SendError> {
-        self.sender.send_binary_fragment(data, fin, output)
+        self.sender.send_fragment(piece, fin, output)
     }
 
     /// Queues the header alone of a frame: see [`Sender::start_frame`].

@@ -160,34 +160,21 @@ impl<R: Role> Sender<R> {
         Ok(())
     }
 
-    /// Queues a piece of a text message as a frame of its own; `fin` ends the message.
+    /// Queues a piece of a message as a frame of its own, for a message whose end is not known yet;
+    /// `fin` ends it. All pieces are text or all are binary; whether the message is compressed, the
+    /// first one says.
     ///
     /// # Errors
     ///
-    /// As for [`send_text`](Self::send_text); [`SendError::MessageInProgress`] if the message in
-    /// progress is binary.
-    pub fn send_text_fragment(
+    /// As for [`send_text`](Self::send_text); [`SendError::MessageInProgress`] for a piece of the
+    /// other kind.
+    pub fn send_fragment<'a>(
         &mut self,
-        text: &str,
+        piece: impl Into<Payload<'a>>,
         fin: bool,
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
-        self.send_fragment(Kind::Text, text.as_bytes(), true, fin, output)
-    }
-
-    /// Queues a piece of a binary message as a frame of its own; `fin` ends the message.
-    ///
-    /// # Errors
-    ///
-    /// As for [`send_text`](Self::send_text); [`SendError::MessageInProgress`] if the message in
-    /// progress is text.
-    pub fn send_binary_fragment(
-        &mut self,
-        data: &[u8],
-        fin: bool,
-        output: &mut WriteBuffer,
-    ) -> Result<(), SendError> {
-        self.send_fragment(Kind::Binary, data, true, fin, output)
+        self.send_piece(piece.into().parts(), fin, output)
     }
 
     /// Queues the header alone of a frame of `len` bytes, for a caller that writes its payload to
@@ -199,7 +186,7 @@ impl<R: Role> Sender<R> {
     ///
     /// # Errors
     ///
-    /// As for [`send_text_fragment`](Self::send_text_fragment); [`SendError::MessageInProgress`] also
+    /// As for [`send_fragment`](Self::send_fragment); [`SendError::MessageInProgress`] also
     /// amid a message that is compressed, for what goes on with it has to be compressed too.
     pub fn start_frame(
         &mut self,
@@ -457,11 +444,9 @@ impl<R: Role> Sender<R> {
     }
 
     #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "all goes plain"))]
-    fn send_fragment(
+    fn send_piece(
         &mut self,
-        kind: Kind,
-        payload: &[u8],
-        compressible: bool,
+        (kind, payload, compressible): (Kind, &[u8], bool),
         fin: bool,
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
@@ -597,27 +582,6 @@ impl<R: Role> Sender<R> {
 /// For the shells.
 #[cfg(feature = "std")]
 impl<R: Role> Sender<R> {
-    /// Queues a piece of a message, of whichever kind it is.
-    pub(crate) fn send_piece(
-        &mut self,
-        piece: Payload<'_>,
-        fin: bool,
-        output: &mut WriteBuffer,
-    ) -> Result<(), SendError> {
-        let (kind, data, compressible) = match piece {
-            Payload::Text(text) => (Kind::Text, text.as_bytes(), true),
-            Payload::Binary(data) => (Kind::Binary, data, true),
-            Payload::UncompressedText(text) => (Kind::Text, text.as_bytes(), false),
-            Payload::UncompressedBinary(data) => (Kind::Binary, data, false),
-            Payload::Message(message) => (message.kind(), message.as_bytes(), true),
-            Payload::Prepared(prepared) => {
-                let message = prepared.message();
-                (message.kind(), message.as_bytes(), true)
-            }
-        };
-        self.send_fragment(kind, data, compressible, fin, output)
-    }
-
     /// Queues the rest of a message in progress, whatever waits already: it was accepted as a
     /// whole.
     pub(crate) fn queue_rest(&mut self, rest: &[u8], output: &mut WriteBuffer) {

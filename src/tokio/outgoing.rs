@@ -192,7 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
         self.lease_output();
-        Poll::Ready(Ok(self.sender.send_piece(piece, fin, &mut self.output)?))
+        Poll::Ready(Ok(self.sender.send_fragment(piece, fin, &mut self.output)?))
     }
 
     /// Waits for room, then queues a ping.

@@ -185,8 +185,8 @@ fn largest(bits: u8, level: u8, messages: &[Vec<u8>]) -> usize {
     let mut inflater = Inflater::default();
     for message in messages {
         // As a fragment, so that it is compressed even if it does not shrink.
-        server.connection.send_binary_fragment(message, false, &mut server.output).unwrap();
-        server.connection.send_binary_fragment(b"", true, &mut server.output).unwrap();
+        server.connection.send_fragment(message, false, &mut server.output).unwrap();
+        server.connection.send_fragment(b"", true, &mut server.output).unwrap();
         let [Sent { compressed: true, payload }] = &sent(&server.written())[..] else { panic!() };
         assert!(inflater.message(payload) == message, "{bits} bits, level {level}");
     }

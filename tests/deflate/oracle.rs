@@ -70,6 +70,7 @@ enum How {
     Prepared(u8),
     /// In pieces of at most so many bytes.
     Pieces(usize),
+    UncompressedPieces(usize),
     /// By a header alone, with the payload behind it.
     Bare,
     /// By a header alone and some of the payload; the rest in pieces.
@@ -84,6 +85,7 @@ fn sending() -> impl Strategy<Value = Sending> {
         1 => Just(How::Uncompressed),
         2 => (8_u8..=15).prop_map(How::Prepared),
         2 => (1_usize..2000).prop_map(How::Pieces),
+        1 => (1_usize..2000).prop_map(How::UncompressedPieces),
         1 => Just(How::Bare),
         1 => Just(How::BareAndPieces),
     ];
@@ -102,9 +104,16 @@ fn send<R: Role>(end: &mut Endpoint<R>, (data, how): &Sending, level: u8) -> Vec
         }
         How::Pieces(size) => {
             for piece in data.chunks(size) {
-                connection.send_binary_fragment(piece, false, output).unwrap();
+                connection.send_fragment(piece, false, output).unwrap();
             }
-            connection.send_binary_fragment(b"", true, output).unwrap();
+            connection.send_fragment(b"", true, output).unwrap();
+        }
+        How::UncompressedPieces(size) => {
+            for piece in data.chunks(size) {
+                let piece = Payload::UncompressedBinary(piece);
+                connection.send_fragment(piece, false, output).unwrap();
+            }
+            connection.send_fragment(Payload::UncompressedBinary(b""), true, output).unwrap();
         }
         How::Bare => {
             let key = connection.start_frame(Kind::Binary, data.len() as u64, true, output);
@@ -114,8 +123,8 @@ fn send<R: Role>(end: &mut Endpoint<R>, (data, how): &Sending, level: u8) -> Vec
             let (front, rest) = data.split_at(data.len() / 2);
             let key = connection.start_frame(Kind::Binary, front.len() as u64, false, output);
             append(front, key.unwrap(), output);
-            connection.send_binary_fragment(rest, false, output).unwrap();
-            connection.send_binary_fragment(b"", true, output).unwrap();
+            connection.send_fragment(rest, false, output).unwrap();
+            connection.send_fragment(b"", true, output).unwrap();
         }
     }
     drain(end)
@@ -159,7 +168,7 @@ fn check_sent<R: Role>(
             assert_eq!(*payload, sending.0);
             continue;
         }
-        assert!(!matches!(sending.1, How::Uncompressed | How::Bare | How::BareAndPieces));
+        assert!(matches!(sending.1, How::Whole | How::Prepared(_) | How::Pieces(_)));
         if resets {
             oracle = new();
         }

@@ -152,7 +152,7 @@ fn text_is_validated_when_decompressed() {
     let mut sender = server(agreed());
     for (index, piece) in text.as_bytes().chunks(1001).enumerate() {
         let fin = index == text.len() / 1001;
-        sender.connection.send_binary_fragment(piece, fin, &mut sender.output).unwrap();
+        sender.connection.send_fragment(piece, fin, &mut sender.output).unwrap();
     }
     let mut bytes = sender.written();
     bytes[0] = 0x41;

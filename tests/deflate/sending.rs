@@ -1,6 +1,6 @@
 //! What is compressed and what is not.
 
-use super::{agreed, client, eager, end, server};
+use super::{agreed, client, eager, end, server, wire::sent};
 use sansocket::{
     Config, DeflateConfig, Kind, Message, Payload, PreparedMessage, SendError, Server,
 };
@@ -36,10 +36,10 @@ fn all_forms_of_a_message_arrive() {
         server.connection.send_prepared(&prepared, output).unwrap();
         for (index, word) in TEXT.split_inclusive(' ').enumerate() {
             assert!(index < 16);
-            server.connection.send_text_fragment(word, false, output).unwrap();
+            server.connection.send_fragment(word, false, output).unwrap();
         }
-        server.connection.send_text_fragment("", true, output).unwrap();
-        server.connection.send_binary_fragment(b"alone", true, output).unwrap();
+        server.connection.send_fragment("", true, output).unwrap();
+        server.connection.send_fragment(b"alone", true, output).unwrap();
         let started = server.connection.start_frame(Kind::Binary, 5, true, output).unwrap();
         assert!(started.is_none());
         output.extend_from_slice(b"plain");
@@ -155,16 +155,39 @@ fn both_directions_with_every_parameter() {
 fn a_message_is_compressed_as_a_whole_or_not_at_all() {
     let (mut server, mut client) = (server(agreed()), client(agreed()));
     let output = &mut server.output;
-    server.connection.send_binary_fragment(b"compressed", false, output).unwrap();
+    server.connection.send_fragment(b"compressed", false, output).unwrap();
     // A bare header amid it would be one of plain bytes.
     let refused = server.connection.start_frame(Kind::Binary, 5, true, output);
     assert_eq!(refused, Err(SendError::MessageInProgress));
-    server.connection.send_binary_fragment(b"", true, output).unwrap();
+    server.connection.send_fragment(b"", true, output).unwrap();
     // What begins with a bare header goes on plain, whatever came before it.
     server.connection.start_frame(Kind::Binary, 5, false, output).unwrap();
     output.extend_from_slice(b"plain");
-    server.connection.send_binary_fragment(b" too", true, output).unwrap();
+    server.connection.send_fragment(b" too", true, output).unwrap();
     client.fill(&server.written());
     let expected = [Message::binary(&b"compressed"[..]), Message::binary(&b"plain too"[..])];
     assert_eq!(client.messages().unwrap(), expected);
+}
+
+#[test]
+fn the_first_piece_says_whether_a_message_is_compressed() {
+    let (mut server, mut client) = (server(agreed()), client(agreed()));
+    let prepared = PreparedMessage::new(Message::text(TEXT));
+    let message = Message::text(TEXT);
+    for (first, is_compressed) in [
+        (Payload::Text(TEXT), true),
+        (Payload::Message(&message), true),
+        (Payload::Prepared(&prepared), true),
+        (Payload::UncompressedText(TEXT), false),
+    ] {
+        server.connection.send_fragment(first, false, &mut server.output).unwrap();
+        for (piece, fin) in [(Payload::Text(TEXT), false), (Payload::UncompressedText(TEXT), true)]
+        {
+            server.connection.send_fragment(piece, fin, &mut server.output).unwrap();
+        }
+        let bytes = server.written();
+        assert_eq!(sent(&bytes)[0].compressed, is_compressed, "{first:?}");
+        client.fill(&bytes);
+        assert_eq!(client.messages().unwrap(), [Message::text(TEXT.repeat(3))]);
+    }
 }

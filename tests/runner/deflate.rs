@@ -186,14 +186,19 @@ fn send<R: Role>(
                     apply_mask(&mut front, key, 0);
                 }
                 output.extend_from_slice(&front);
-                end.send_binary_fragment(rest, false, &mut output).unwrap();
-                end.send_binary_fragment(b"", true, &mut output).unwrap();
+                end.send_fragment(rest, false, &mut output).unwrap();
+                end.send_fragment(b"", true, &mut output).unwrap();
+            }
+            5 => {
+                // The first piece says for all of them.
+                end.send_fragment(Payload::UncompressedBinary(b""), false, &mut output).unwrap();
+                end.send_fragment(&data, true, &mut output).unwrap();
             }
             _ => {
                 for piece in data.chunks(1 + size * 20) {
-                    end.send_binary_fragment(piece, false, &mut output).unwrap();
+                    end.send_fragment(piece, false, &mut output).unwrap();
                 }
-                end.send_binary_fragment(b"", true, &mut output).unwrap();
+                end.send_fragment(b"", true, &mut output).unwrap();
             }
         }
         while !output.is_empty() {

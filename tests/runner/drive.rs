@@ -242,10 +242,10 @@ impl<R: Role> Drive<R> {
                 Action::Send(Kind::Text, data) => end.send_text(text(data), queue),
                 Action::Send(Kind::Binary, data) => end.send_binary(data, queue),
                 Action::Fragment(Kind::Text, is_last, data) => {
-                    end.send_text_fragment(text(data), *is_last, queue)
+                    end.send_fragment(text(data), *is_last, queue)
                 }
                 Action::Fragment(Kind::Binary, is_last, data) => {
-                    end.send_binary_fragment(data, *is_last, queue)
+                    end.send_fragment(data, *is_last, queue)
                 }
                 Action::Ping(data) => end.ping(data, queue),
                 Action::Pong(data) => end.pong(data, queue),
@@ -257,10 +257,10 @@ impl<R: Role> Drive<R> {
                 }
                 Action::Send(Kind::Binary, data) => end.send(&Message::binary(data.clone()), queue),
                 Action::Fragment(Kind::Text, is_last, data) => {
-                    end.send_text_fragment(text(data), *is_last, queue)
+                    end.send_fragment(text(data), *is_last, queue)
                 }
                 Action::Fragment(Kind::Binary, is_last, data) => {
-                    end.send_binary_fragment(data, *is_last, queue)
+                    end.send_fragment(data, *is_last, queue)
                 }
                 Action::Ping(data) => end.ping(data, queue),
                 Action::Pong(data) => end.pong(data, queue),

@@ -16,11 +16,11 @@ fn traffic<P: Role>(peer: P) -> (Vec<u8>, Vec<Message>, Vec<Vec<u8>>) {
     let bytes = encode(peer, |connection, output| {
         connection.send_text("κόσμε 🌍", output).unwrap();
         connection.ping(b"first", output).unwrap();
-        connection.send_text_fragment("κό", false, output).unwrap();
+        connection.send_fragment("κό", false, output).unwrap();
         connection.ping(&[9; 125], output).unwrap();
-        connection.send_text_fragment("", false, output).unwrap();
+        connection.send_fragment("", false, output).unwrap();
         connection.pong(b"unasked", output).unwrap();
-        connection.send_text_fragment("σμε 🌍", true, output).unwrap();
+        connection.send_fragment("σμε 🌍", true, output).unwrap();
         // In fragments of 64 KiB.
         connection.send_binary(&large, output).unwrap();
         connection.send_binary(&[], output).unwrap();
