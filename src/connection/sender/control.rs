@@ -1,0 +1,214 @@
+//! Control frames: the application's, those that the receiving half owes the peer, and how the
+//! connection closes by them (RFC 6455 §5.5, §7).
+
+use super::Sender;
+use crate::connection::closing::SentClose;
+use crate::connection::{Closed, ProtocolError, Reply, Role, SendError, State, TransportEnd};
+use crate::{
+    CloseCode, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, OpCode, Rsv, WriteBuffer, timers::Deadline,
+};
+use core::time::Duration;
+
+/// What was due when the time came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Due {
+    /// Nothing: ask for the next deadline again.
+    Nothing,
+    /// The peer did not finish closing in time: end the transport without it.
+    CloseTimeout,
+}
+
+impl<R: Role> Sender<R> {
+    /// Queues a ping with at most 125 bytes of payload. The peer answers with an
+    /// [`Event::Pong`](crate::Event::Pong) of the same payload.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::ControlTooLong`].
+    pub fn ping(&mut self, payload: &[u8], output: &mut WriteBuffer) -> Result<(), SendError> {
+        self.send_control(OpCode::Ping, payload, output)
+    }
+
+    /// Queues a pong that no ping asked for, a sign of life (RFC 6455 §5.5.3). Pings are answered
+    /// without it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`ping`](Self::ping).
+    pub fn pong(&mut self, payload: &[u8], output: &mut WriteBuffer) -> Result<(), SendError> {
+        self.send_control(OpCode::Pong, payload, output)
+    }
+
+    /// Queues a Close: nothing more can be sent, and the peer is expected to answer within the
+    /// close timeout (RFC 6455 §7.1.2).
+    ///
+    /// It may be called amid a fragmented message, which is then never finished.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`SendError::UnsendableCode`] or [`SendError::ReasonTooLong`].
+    pub fn close(
+        &mut self,
+        code: CloseCode,
+        reason: &str,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.check_open()?;
+        if !code.is_sendable() {
+            return Err(SendError::UnsendableCode(code));
+        }
+        if reason.len() > MAX_CLOSE_REASON {
+            return Err(SendError::ReasonTooLong { len: reason.len() });
+        }
+        self.append_close(Some(code), reason, SentClose::First, output);
+        Ok(())
+    }
+
+    /// Queues what the receiving half owes the peer.
+    ///
+    /// Pongs stay in order. While 4 KiB of them wait to be written, the next is held back, and a
+    /// newer one takes its place.
+    pub fn reply(&mut self, reply: &Reply, output: &mut WriteBuffer) {
+        match reply {
+            Reply::Pong(payload) => self.answer_ping(payload, output),
+            Reply::Close(payload) => self.answer_close(payload, output),
+            Reply::Failure(error) => self.fail(*error, output),
+        }
+    }
+
+    /// Queues the pong that was held back, if there is room for it now. To be called after writes.
+    pub fn queue_owed(&mut self, output: &mut WriteBuffer) {
+        let Some(held_back) = self.pongs.held_back() else { return };
+        let frame_len = control_frame_len::<R>(held_back.len());
+        if self.pongs.have_room(frame_len, output) {
+            if let Some(payload) = self.pongs.release() {
+                self.append_pong(&payload, output);
+            }
+        }
+    }
+
+    /// When [`pass_deadline`](Self::pass_deadline) is to be called next, by the clock that it is
+    /// told. [`Duration::ZERO`] asks to be told the time at once.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.close_deadline.next()
+    }
+
+    /// Says what time it is, as a duration since any fixed moment, and learns what is due.
+    pub fn pass_deadline(&mut self, now: Duration) -> Due {
+        if self.close_deadline.passed(now) { Due::CloseTimeout } else { Due::Nothing }
+    }
+
+    /// Says how the transport ended, and learns how the connection did.
+    ///
+    /// What was received should be advanced through before, and its replies given here. What is
+    /// left in `output` was not written: if this end's Close is in it, the end is not clean. Told
+    /// more than once, the first stays.
+    pub fn transport_ended(&mut self, how: TransportEnd, output: &WriteBuffer) -> Closed {
+        self.ended(how, output.is_empty())
+    }
+
+    /// As [`transport_ended`](Self::transport_ended), for a shell that knows more than its output
+    /// whether all was written.
+    pub(crate) fn ended(&mut self, how: TransportEnd, all_written: bool) -> Closed {
+        self.close_deadline = Deadline::Unset;
+        self.closing.transport_ended(how, all_written)
+    }
+
+    /// How far the closing handshake is.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.closing.state()
+    }
+}
+
+impl<R: Role> Sender<R> {
+    /// §5.5.2: a ping is answered unless the peer has closed; this end's Close does not hinder.
+    fn answer_ping(&mut self, payload: &[u8], output: &mut WriteBuffer) {
+        if self.state() == State::Closed {
+            return;
+        }
+        self.queue_owed(output);
+        let frame_len = control_frame_len::<R>(payload.len());
+        if self.pongs.held_back().is_none() && self.pongs.have_room(frame_len, output) {
+            self.append_pong(payload, output);
+        } else {
+            self.pongs.hold_back(payload);
+        }
+    }
+
+    /// §5.5.1: a Close is answered by one with the same code, unless one was sent before.
+    fn answer_close(&mut self, payload: &[u8], output: &mut WriteBuffer) {
+        self.pongs.release();
+        let code = self.closing.received(payload);
+        if self.closing.sent.is_none() {
+            self.append_close(code, "", SentClose::Answer, output);
+        }
+    }
+
+    /// §7.1.7: a Close says why the connection fails, unless one was sent before.
+    fn fail(&mut self, error: ProtocolError, output: &mut WriteBuffer) {
+        self.pongs.release();
+        self.closing.failure = Some(error);
+        if self.closing.sent.is_none() {
+            self.append_close(Some(error.close_code()), "", SentClose::Failure, output);
+        }
+    }
+
+    pub(in crate::connection) fn has_transport_ended(&self) -> bool {
+        self.closing.transport.is_some()
+    }
+
+    fn send_control(
+        &mut self,
+        opcode: OpCode,
+        payload: &[u8],
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.check_open()?;
+        if payload.len() > MAX_CONTROL_PAYLOAD {
+            return Err(SendError::ControlTooLong { len: payload.len() });
+        }
+        self.check_queue(output)?;
+        self.append_frame(opcode, Rsv::NONE, true, payload, output);
+        Ok(())
+    }
+
+    fn append_pong(&mut self, payload: &[u8], output: &mut WriteBuffer) {
+        let start = output.end_position();
+        self.append_frame(OpCode::Pong, Rsv::NONE, true, payload, output);
+        self.pongs.queued(start, output);
+    }
+
+    fn append_close(
+        &mut self,
+        code: Option<CloseCode>,
+        reason: &str,
+        sent: SentClose,
+        output: &mut WriteBuffer,
+    ) {
+        let mut payload = [0; MAX_CONTROL_PAYLOAD];
+        let mut len = 0;
+        if let Some(code) = code {
+            len = 2 + reason.len();
+            payload[..2].copy_from_slice(&code.number().to_be_bytes());
+            payload[2..len].copy_from_slice(reason.as_bytes());
+        }
+        self.append_frame(OpCode::Close, Rsv::NONE, true, &payload[..len], output);
+        self.closing.sent = Some(sent);
+        self.close_deadline.set(self.close_timeout);
+    }
+}
+
+/// For the shells.
+#[cfg(feature = "std")]
+impl<R: Role> Sender<R> {
+    pub(crate) const fn close_timeout(&self) -> Duration {
+        self.close_timeout
+    }
+}
+
+fn control_frame_len<R: Role>(payload_len: usize) -> usize {
+    2 + if R::MASKS { 4 } else { 0 } + payload_len
+}

@@ -1,0 +1,313 @@
+//! Messages: whole, encoded before, in pieces, or their headers alone (RFC 6455 §5.4, §5.6), and
+//! which of them are compressed (RFC 7692 §6.1).
+
+use super::Sender;
+use crate::connection::{Kind, Message, Payload, PreparedMessage, Role, SendError};
+use crate::{MaskKey, OpCode, Rsv, WriteBuffer};
+#[cfg(feature = "deflate")]
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+/// From this many bytes on, a shared payload is linked into the output instead of copied.
+const LINK_FROM: usize = 8 * 1024;
+
+impl<R: Role> Sender<R> {
+    /// Queues a text message.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::MessageInProgress`].
+    pub fn send_text(&mut self, text: &str, output: &mut WriteBuffer) -> Result<(), SendError> {
+        self.send_borrowed(Kind::Text, text.as_bytes(), output)
+    }
+
+    /// Queues a binary message.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_text`](Self::send_text).
+    pub fn send_binary(&mut self, data: &[u8], output: &mut WriteBuffer) -> Result<(), SendError> {
+        self.send_borrowed(Kind::Binary, data, output)
+    }
+
+    /// Queues a message, in whichever form it is at hand. Of a [`Message`] that is large, a server
+    /// links the payload into the output without a copy.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_text`](Self::send_text).
+    pub fn send<'a>(
+        &mut self,
+        payload: impl Into<Payload<'a>>,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        match payload.into() {
+            Payload::Text(text) => self.send_text(text, output),
+            Payload::Binary(data) => self.send_binary(data, output),
+            Payload::UncompressedText(text) => {
+                self.check_message(output)?;
+                self.append_message(Kind::Text, Rsv::NONE, text.as_bytes(), output);
+                Ok(())
+            }
+            Payload::UncompressedBinary(data) => {
+                self.check_message(output)?;
+                self.append_message(Kind::Binary, Rsv::NONE, data, output);
+                Ok(())
+            }
+            Payload::Message(message)
+                if !R::MASKS
+                    && message.as_bytes().len() >= LINK_FROM
+                    && !self.compresses(message.as_bytes().len()) =>
+            {
+                self.send_linked(message, output)
+            }
+            Payload::Message(message) => {
+                self.send_borrowed(message.kind(), message.as_bytes(), output)
+            }
+            Payload::Prepared(message) => self.send_prepared(message, output),
+        }
+    }
+
+    /// Queues a message that was encoded before. A server neither encodes nor copies it again if it
+    /// is large; a client has to mask each sending anew (RFC 6455 §5.3).
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_text`](Self::send_text).
+    pub fn send_prepared(
+        &mut self,
+        message: &PreparedMessage,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        if R::MASKS {
+            return self.send(message.message(), output);
+        }
+        self.check_message(output)?;
+        let frames = message.frames();
+        #[cfg(feature = "deflate")]
+        let frames = match &mut self.deflating {
+            Some(deflating) => deflating.prepared(message).unwrap_or(frames),
+            None => frames,
+        };
+        if frames.len() < LINK_FROM {
+            output.extend_from_slice(frames);
+        } else {
+            output.link(frames.clone());
+        }
+        Ok(())
+    }
+
+    /// Queues a piece of a message as a frame of its own, for a message whose end is not known yet;
+    /// `fin` ends it. All pieces are text or all are binary; whether the message is compressed, the
+    /// first one says.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_text`](Self::send_text); [`SendError::MessageInProgress`] for a piece of the
+    /// other kind.
+    pub fn send_fragment<'a>(
+        &mut self,
+        piece: impl Into<Payload<'a>>,
+        fin: bool,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.send_piece(piece.into().parts(), fin, output)
+    }
+
+    /// Queues the header alone of a frame of `len` bytes, for a caller that writes its payload to
+    /// the transport itself, behind all that is queued, without a copy.
+    ///
+    /// The payload is to be masked with the key that is returned, if one is. Until all of it is
+    /// written, or [appended](WriteBuffer::extend_from_slice) to the output, nothing else may be
+    /// queued. The fragments of a text message together must be UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_fragment`](Self::send_fragment); [`SendError::MessageInProgress`] also
+    /// amid a message that is compressed, for what goes on with it has to be compressed too.
+    pub fn start_frame(
+        &mut self,
+        kind: Kind,
+        len: u64,
+        fin: bool,
+        output: &mut WriteBuffer,
+    ) -> Result<Option<MaskKey>, SendError> {
+        self.check_open()?;
+        // RFC 7692 §6.1: the bit of the first frame is that of the whole message.
+        #[cfg(feature = "deflate")]
+        if self.compressed {
+            return Err(SendError::MessageInProgress);
+        }
+        let opcode = self.check_fragment(kind, fin, output)?;
+        Ok(self.append_header(opcode, Rsv::NONE, fin, len, output))
+    }
+}
+
+impl<R: Role> Sender<R> {
+    /// Whether a message may be begun.
+    pub(crate) fn check_message(&self, output: &WriteBuffer) -> Result<(), SendError> {
+        self.check_open()?;
+        if self.message.is_some() {
+            return Err(SendError::MessageInProgress);
+        }
+        self.check_queue(output)
+    }
+
+    /// Whether a message of this length is compressed.
+    pub(crate) fn compresses(&self, len: usize) -> bool {
+        #[cfg(feature = "deflate")]
+        return self.deflating.as_ref().is_some_and(|deflating| deflating.applies_to(len));
+        #[cfg(not(feature = "deflate"))]
+        {
+            let _ = len;
+            false
+        }
+    }
+
+    /// Sends a shared message from where it is, unmasked.
+    fn send_linked(
+        &mut self,
+        message: &Message,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.check_message(output)?;
+        let payload = message.clone().into_bytes();
+        self.in_fragments(message.kind().opcode(), payload.len(), |sender, range, opcode, fin| {
+            sender.link_frame(opcode, fin, payload.slice(range), output);
+        });
+        Ok(())
+    }
+
+    fn send_borrowed(
+        &mut self,
+        kind: Kind,
+        payload: &[u8],
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.check_message(output)?;
+        #[cfg(feature = "deflate")]
+        if let Some(compressed) = self.compress(payload) {
+            self.append_message(kind, Rsv::RSV1, &compressed, output);
+            return Ok(());
+        }
+        self.append_message(kind, Rsv::NONE, payload, output);
+        Ok(())
+    }
+
+    #[cfg(feature = "deflate")]
+    fn compress(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
+        let deflating = self.deflating.as_mut()?;
+        if deflating.applies_to(payload.len()) { deflating.message(payload) } else { None }
+    }
+
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "all goes plain"))]
+    fn send_piece(
+        &mut self,
+        (kind, payload, compressible): (Kind, &[u8], bool),
+        fin: bool,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        let opcode = self.check_fragment(kind, fin, output)?;
+        #[cfg(feature = "deflate")]
+        if let Some((rsv, compressed)) = self.compress_fragment(opcode, payload, compressible, fin)
+        {
+            self.append_frame(opcode, rsv, fin, &compressed, output);
+            return Ok(());
+        }
+        self.append_frame(opcode, Rsv::NONE, fin, payload, output);
+        Ok(())
+    }
+
+    /// Of a message whose length is not known all is compressed or nothing.
+    #[cfg(feature = "deflate")]
+    fn compress_fragment(
+        &mut self,
+        opcode: OpCode,
+        payload: &[u8],
+        compressible: bool,
+        fin: bool,
+    ) -> Option<(Rsv, Vec<u8>)> {
+        let begins = opcode != OpCode::Continuation;
+        let deflating = self.deflating.as_mut()?;
+        if begins {
+            self.compressed = compressible && (!fin || deflating.applies_to(payload.len()));
+        }
+        if !self.compressed {
+            return None;
+        }
+        self.compressed = !fin;
+        let compressed = deflating.piece(payload, fin);
+        Some((if begins { Rsv::RSV1 } else { Rsv::NONE }, compressed))
+    }
+
+    /// Checks that a fragment fits to what was sent before, and says with which opcode it goes.
+    fn check_fragment(
+        &mut self,
+        kind: Kind,
+        fin: bool,
+        output: &WriteBuffer,
+    ) -> Result<OpCode, SendError> {
+        self.check_open()?;
+        let opcode = match self.message {
+            None => kind.opcode(),
+            Some(current) if current == kind => OpCode::Continuation,
+            Some(_) => return Err(SendError::MessageInProgress),
+        };
+        self.check_queue(output)?;
+        self.message = (!fin).then_some(kind);
+        Ok(opcode)
+    }
+
+    /// Appends a message, in fragments if it is large; the bits stand in the first (RFC 7692 §6.1).
+    fn append_message(&mut self, kind: Kind, rsv: Rsv, payload: &[u8], output: &mut WriteBuffer) {
+        if payload.len() <= self.fragment_size {
+            self.append_frame(kind.opcode(), rsv, true, payload, output);
+            return;
+        }
+        self.in_fragments(kind.opcode(), payload.len(), |sender, range, opcode, fin| {
+            let rsv = if range.start == 0 { rsv } else { Rsv::NONE };
+            sender.append_frame(opcode, rsv, fin, &payload[range], output);
+        });
+    }
+
+    /// Calls `send_one` for each frame of `len` bytes of a message (§5.4), the first with `opcode`.
+    fn in_fragments(
+        &mut self,
+        mut opcode: OpCode,
+        len: usize,
+        mut send_one: impl FnMut(&mut Self, core::ops::Range<usize>, OpCode, bool),
+    ) {
+        let mut start = 0_usize;
+        loop {
+            let end = len.min(start.saturating_add(self.fragment_size));
+            send_one(self, start..end, opcode, end == len);
+            if end == len {
+                return;
+            }
+            (start, opcode) = (end, OpCode::Continuation);
+        }
+    }
+
+    /// Only for a server: what is linked can't be masked.
+    fn link_frame(&mut self, opcode: OpCode, fin: bool, payload: Bytes, output: &mut WriteBuffer) {
+        self.append_header(opcode, Rsv::NONE, fin, payload.len() as u64, output);
+        output.link(payload);
+    }
+}
+
+/// For the shells.
+#[cfg(feature = "std")]
+impl<R: Role> Sender<R> {
+    /// Queues the rest of a message in progress, whatever waits already: it was accepted as a
+    /// whole.
+    pub(crate) fn queue_rest(&mut self, rest: &[u8], output: &mut WriteBuffer) {
+        self.message = None;
+        self.in_fragments(OpCode::Continuation, rest.len(), |sender, range, opcode, fin| {
+            sender.append_frame(opcode, Rsv::NONE, fin, &rest[range], output);
+        });
+    }
+
+    pub(crate) const fn fragment_size(&self) -> usize {
+        self.fragment_size
+    }
+}
