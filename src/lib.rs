@@ -48,7 +48,7 @@
 //! | feature | brings | needs |
 //! |---|---|---|
 //! | `tokio` | the shell over tokio | `std`, tokio, futures-core, futures-sink |
-//! | `deflate` | compression, permessage-deflate (RFC 7692) | `alloc`, zlib-rs |
+//! | `deflate` | compression, permessage-deflate (RFC 7692) | `alloc`, zlib-rs, a target with std |
 //! | `std` (default) | the [`blocking`] shell, mask keys from the system | `alloc`, getrandom |
 //! | `alloc` | buffers, handshakes, connections | bytes, httparse, sha1, base64 |
 //! | (none) | frames, masks, UTF-8, without a heap | simdutf8, thiserror |
