@@ -82,7 +82,7 @@ fn offers_and_answers_of_compression() {
     ];
     for (index, value) in values.iter().enumerate() {
         for bits in 0..64 {
-            let data = [&[bits, bits % 4, 63 - bits, bits / 16][..], value.as_bytes()].concat();
+            let data = [&[bits, bits % 8, 63 - bits, bits / 16][..], value.as_bytes()].concat();
             run("deflate_negotiation", &data);
             if bits == 0 {
                 keep("deflate_negotiation", index, &data);

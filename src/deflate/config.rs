@@ -10,6 +10,11 @@ pub struct DeflateConfig {
     pub server_max_window_bits: u8,
     /// Log2 of the window that the client compresses with, at most; 8 to 15, 15 by default.
     pub client_max_window_bits: u8,
+    /// Whether a client offers `client_max_window_bits`, on by default: only then may the server ask
+    /// for a smaller window (RFC 7692 §7.1.2.2). Off, it suits to servers that take this parameter
+    /// for a fault. The client keeps to its own
+    /// [`client_max_window_bits`](Self::client_max_window_bits) in either case.
+    pub offers_client_max_window_bits: bool,
     /// Whether the server is to compress each message by itself. Off by default: messages that are
     /// like each other then compress far better, at the price of the window at both ends.
     pub server_no_context_takeover: bool,
@@ -32,6 +37,7 @@ impl DeflateConfig {
         Self {
             server_max_window_bits: 15,
             client_max_window_bits: 15,
+            offers_client_max_window_bits: true,
             server_no_context_takeover: false,
             client_no_context_takeover: false,
             level: 6,
@@ -53,6 +59,13 @@ impl DeflateConfig {
     #[must_use]
     pub const fn client_max_window_bits(mut self, bits: u8) -> Self {
         self.client_max_window_bits = clamp(bits);
+        self
+    }
+
+    /// Sets [`offers_client_max_window_bits`](Self::offers_client_max_window_bits).
+    #[must_use]
+    pub const fn offers_client_max_window_bits(mut self, offers: bool) -> Self {
+        self.offers_client_max_window_bits = offers;
         self
     }
 

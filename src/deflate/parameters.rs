@@ -146,6 +146,10 @@ impl DeflateParameters {
             }
             _ => {}
         }
+        // §7.1.2.2: what was not offered may not be in the response.
+        if parsed.client_max_window_bits.is_some() && !config.offers_client_max_window_bits {
+            return Err(DeflateError::NotOffered(ClientMaxWindowBits));
+        }
         let (bits, limit) = (self.client_max_window_bits, config.client_max_window_bits);
         if parsed.client_max_window_bits.is_some() && bits > limit {
             return Err(DeflateError::TooLarge { parameter: ClientMaxWindowBits, bits, limit });
@@ -162,10 +166,10 @@ impl DeflateConfig {
         flag(&mut text, ClientNoContextTakeover, self.client_no_context_takeover);
         bits(&mut text, ServerMaxWindowBits, self.server_max_window_bits);
         // §7.1.2.2: by it the client says that it can use a smaller window.
-        if self.client_max_window_bits == LARGEST {
-            flag(&mut text, ClientMaxWindowBits, true);
+        if self.offers_client_max_window_bits {
+            flag(&mut text, ClientMaxWindowBits, self.client_max_window_bits == LARGEST);
+            bits(&mut text, ClientMaxWindowBits, self.client_max_window_bits);
         }
-        bits(&mut text, ClientMaxWindowBits, self.client_max_window_bits);
         text
     }
 }
@@ -392,6 +396,11 @@ mod tests {
             "permessage-deflate; server_no_context_takeover; client_no_context_takeover; \
             server_max_window_bits=9; client_max_window_bits=10"
         );
+        let config = config.offers_client_max_window_bits(false).server_max_window_bits(15);
+        assert_eq!(
+            config.offer(),
+            "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+        );
         assert_eq!(DeflateConfig::new().client_max_window_bits(3).client_max_window_bits, 8);
     }
 
@@ -434,6 +443,11 @@ mod tests {
                 strict,
                 "; server_max_window_bits=10; client_max_window_bits=13",
                 DeflateError::TooLarge { parameter: ClientMaxWindowBits, bits: 13, limit: 12 },
+            ),
+            (
+                plain.offers_client_max_window_bits(false),
+                "; client_max_window_bits=15",
+                DeflateError::NotOffered(ClientMaxWindowBits),
             ),
             (
                 plain.server_no_context_takeover(true),

@@ -89,6 +89,23 @@ fn a_client_keeps_to_its_offer_although_it_is_not_confirmed() {
     assert_eq!((agreed.client_no_context_takeover, agreed.client_max_window_bits), (true, 10));
 }
 
+/// RFC 7692 §7.1.2.2.
+#[test]
+fn the_window_of_a_client_that_does_not_offer_it_is_its_own_choice() {
+    let config = DeflateConfig::new().client_max_window_bits(11);
+    let offer = request(Some(config.offers_client_max_window_bits(false)), &[]);
+    let small = DeflateConfig::new().client_max_window_bits(9).server_max_window_bits(10);
+    let (server, client, line) = agree(&offer, &Accept::new().deflate(small));
+    assert_eq!(line, "permessage-deflate; server_max_window_bits=10");
+    let (server, client) = (server.deflate.unwrap(), client.unwrap().deflate.unwrap());
+    assert_eq!((server.client_max_window_bits, client.client_max_window_bits), (15, 11));
+    // A server that asks for it all the same.
+    let answer = "permessage-deflate; client_max_window_bits=11";
+    let (_, client, _) = agree(&offer, &Accept::new().extension(answer));
+    let expected = DeflateError::NotOffered(DeflateParameter::ClientMaxWindowBits);
+    assert_eq!(client, Err(HandshakeError::Deflate(expected)));
+}
+
 #[test]
 fn windows_out_of_range_are_agreed_on_as_the_nearest_in_it() {
     for (bits, expected) in [(0, 8), (7, 8), (16, 15), (255, 15)] {

@@ -28,6 +28,7 @@ fn config(bits: u8, flags: u8) -> DeflateConfig {
         .client_max_window_bits(8 + (bits >> 3 & 7))
         .server_no_context_takeover(flags & 1 != 0)
         .client_no_context_takeover(flags & 2 != 0)
+        .offers_client_max_window_bits(flags & 4 == 0)
 }
 
 fn check_windows(agreed: &DeflateParameters, server: u8, client: u8) {
@@ -84,6 +85,9 @@ fn check_answer(value: &[u8], config: DeflateConfig) {
     });
     let Ok(response) = response else { return };
     let Some(agreed) = response.negotiated().deflate else { return };
+    let extension = &response.negotiated().extensions[0];
+    let has_bits = extension.parameters.iter().any(|(name, _)| name == "client_max_window_bits");
+    assert!(!has_bits || config.offers_client_max_window_bits, "{extension}");
     check_windows(&agreed, config.server_max_window_bits, config.client_max_window_bits);
     assert!(agreed.server_no_context_takeover || !config.server_no_context_takeover);
     assert!(agreed.client_no_context_takeover || !config.client_no_context_takeover);
@@ -102,6 +106,11 @@ fn check_both(client: DeflateConfig, server: DeflateConfig) {
         output.front().to_vec()
     });
     let response = response.unwrap();
+    let agreed = at_server.deflate.as_mut().unwrap();
+    if !client.offers_client_max_window_bits {
+        // The server does not know of it.
+        assert_eq!(agreed.client_max_window_bits, 15);
+        agreed.client_max_window_bits = client.client_max_window_bits;
+    }
     assert_eq!(response.negotiated(), &at_server);
-    assert!(at_server.deflate.is_some());
 }
