@@ -11,8 +11,8 @@ use core::{
 use endpoint::{Endpoint, frame, keys};
 use flate2::{Compress, Compression, FlushCompress};
 use sansocket::{
-    Client, Config, Connection, DeflateConfig, DeflateParameters, Event, Limits, Negotiated,
-    Progress, ProtocolError, ReadBuffer, Role, Server, WriteBuffer,
+    Client, Config, Connection, DeflateConfig, DeflateParameters, Event, Limits, Message,
+    Negotiated, PreparedMessage, Progress, ProtocolError, ReadBuffer, Role, Server, WriteBuffer,
 };
 use std::alloc::System;
 
@@ -254,4 +254,62 @@ fn after_a_message_the_contexts_stay_or_go_as_agreed() {
         // The compressor's, at 15 bits: most of it are the tables in which it looks for repeats.
         assert!(both > received && both - received <= 384 << 10, "{} bytes", both - received);
     }
+}
+
+/// Memory follows the bytes received, and a header promises only.
+#[test]
+fn a_header_alone_makes_nothing() {
+    let held = |first: u8, before: &[u8]| {
+        let start = live();
+        let mut end = end(Server::new(), DeflateParameters::default());
+        end.fill(before);
+        end.fill(&endpoint::header::<Server>(first, 1000));
+        while end.advance() == Ok(Progress::Event) {}
+        live() - start
+    };
+    let plain = held(0x02, b"");
+    assert_eq!(held(0x42, b""), plain);
+    // Nor do fragments of no bytes.
+    let empty = frame::<Server>(0x42, b"");
+    let more = endpoint::header::<Server>(0x00, 1000);
+    let start = live();
+    let mut end = end(Server::new(), DeflateParameters::default());
+    end.fill(&[empty, more].concat());
+    assert_eq!(end.advance(), Ok(Progress::NeedsInput));
+    assert!(live() - start <= plain);
+    assert!(held(0x42, &frame::<Server>(0xc2, &[0])) > plain);
+}
+
+#[test]
+fn after_a_failure_there_is_no_context() {
+    for payload in [&[0x06, 0x00][..], &[0xf2, 0x48]] {
+        let before = live();
+        let mut end = end(Server::new(), DeflateParameters::default());
+        end.fill(&frame::<Server>(0xc2, &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]));
+        assert_eq!(end.advance(), Ok(Progress::Event));
+        assert_eq!(end.advance(), Ok(Progress::NeedsInput));
+        end.fill(&frame::<Server>(0xc2, payload));
+        assert!(end.advance().is_err());
+        (end.input, end.output) = (ReadBuffer::new(), WriteBuffer::new());
+        assert_eq!(live() - before, 0, "{payload:?}");
+    }
+}
+
+#[test]
+fn a_prepared_message_has_one_form_a_window() {
+    let text = "said again and again ".repeat(100);
+    let before = live();
+    let mut prepared = PreparedMessage::new(Message::text(text.as_str()));
+    let plain = live() - before;
+    let low = DeflateConfig::new().level(1);
+    prepared = prepared.deflate(&low);
+    let one = live() - before;
+    assert!(one > plain);
+    for _ in 0..3 {
+        prepared = prepared.deflate(&low);
+    }
+    assert_eq!(live() - before, one);
+    let other = prepared.deflate(&low.server_max_window_bits(9));
+    assert!(live() - before > one);
+    drop(other);
 }

@@ -16,6 +16,8 @@ pub(super) struct Inflating {
     decompressor: Decompressor,
     /// Bytes at the front of what is unread that were unmasked and not decompressed yet.
     unmasked: u32,
+    /// Whether the last time there was no room for all that could be made.
+    is_full: bool,
 }
 
 /// Bytes of a message that are made at a time if it is received in chunks.
@@ -28,7 +30,7 @@ impl Inflating {
         } else {
             agreed.client_no_context_takeover
         };
-        Self { decompressor: Decompressor::new(peer_resets), unmasked: 0 }
+        Self { decompressor: Decompressor::new(peer_resets), unmasked: 0, is_full: false }
     }
 
     pub(super) fn finish(&mut self) -> Result<(), Corrupt> {
@@ -55,6 +57,10 @@ impl<R: Role> Receiver<R> {
             apply_mask(fresh, key, (frame.received % 4) as usize + unmasked);
         }
         inflating.unmasked = available as u32;
+        if available == 0 && !inflating.is_full {
+            // A header alone takes no memory.
+            return Ok(true);
+        }
         let limit = self.limits.message;
         loop {
             let made = input.kept_len();
@@ -91,6 +97,7 @@ impl<R: Role> Receiver<R> {
             }
             inflating.unmasked -= read as u32;
             frame.received += read as u64;
+            inflating.is_full = !has_room;
             if has_room {
                 return Ok(true);
             }

@@ -33,8 +33,8 @@ impl PreparedMessage {
 
     /// Adds a compressed form, for connections that compress with a window of
     /// [`server_max_window_bits`](DeflateConfig::server_max_window_bits) or a larger one. One form
-    /// for each size that connections of a server agree on can be added; where none fits, the
-    /// message is sent plain.
+    /// for each size that connections of a server agree on can be added, the last one for a size
+    /// stays; where none fits, the message is sent plain.
     ///
     /// It looks back at nothing, so one form does for all those connections; but what they send next
     /// can't look back at what they sent before it. Nothing is added if the message does not shrink.
@@ -48,6 +48,7 @@ impl PreparedMessage {
         let has_worked = compressor.compress(payload, true, &mut compressed);
         if has_worked && compressed.len() < payload.len() {
             let frames = encode(&self.message, Rsv::RSV1, &compressed);
+            self.compressed.retain(|(other, _)| *other != bits);
             self.compressed.push((bits, frames));
             self.compressed.sort_unstable_by_key(|(bits, _)| *bits);
         }

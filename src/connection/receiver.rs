@@ -256,6 +256,11 @@ impl<R: Role> Receiver<R> {
         self.find_event(input, chunked).map_err(|error| {
             self.end = Some(End::Failed(error));
             self.owes_reply = true;
+            // Nothing more is received.
+            #[cfg(feature = "deflate")]
+            {
+                self.inflating = None;
+            }
             error.into()
         })
     }

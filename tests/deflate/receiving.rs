@@ -215,3 +215,22 @@ fn in_chunks_a_message_has_no_limit_and_takes_little_memory() {
     assert_eq!(total, 3_000_000);
     assert!(receiver.input.is_drained());
 }
+
+/// The last bytes of payload can be read before there is room for all that they make.
+#[test]
+fn in_chunks_what_the_payload_has_made_comes_although_all_of_it_was_read() {
+    for len in 16_384..=16_384 + 2 * 258 {
+        let mut receiver = client(agreed());
+        receiver.fill(&bomb(len, 0));
+        let mut total = 0;
+        while receiver.advance_chunk() == Ok(Progress::Event) {
+            let Some(Event::Binary(data)) =
+                receiver.connection.chunk(&receiver.input).map(|c| c.event)
+            else {
+                panic!()
+            };
+            total += data.len();
+        }
+        assert_eq!(total, len);
+    }
+}
