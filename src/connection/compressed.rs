@@ -185,6 +185,54 @@ fn stored(payload: &[u8], fin: bool) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Server;
+    use flate2::{Decompress, FlushDecompress};
+
+    const TEXT: &[u8] = b"a sentence that is worth looking back at, if the other end has it";
+
+    /// What zlib makes of a compressed message, with what came before in its window.
+    fn inflate(zlib: &mut Decompress, message: &[u8]) -> Vec<u8> {
+        let mut output = Vec::with_capacity(1000);
+        let input = [message, &TAIL].concat();
+        zlib.decompress_vec(&input, &mut output, FlushDecompress::Sync).unwrap();
+        output
+    }
+
+    #[test]
+    fn after_an_error_of_the_compressor_its_peer_understands_what_comes() {
+        let agreed = DeflateParameters::default();
+        let mut end = Deflating::new::<Server>(&agreed, &DeflateConfig::new()).unwrap();
+        let mut zlib = Decompress::new(false);
+        let mut check = |message: &[u8], expected: &[u8]| {
+            assert!(inflate(&mut zlib, message) == expected);
+        };
+        check(&end.message(TEXT).unwrap(), TEXT);
+
+        // A whole message goes plain.
+        end.compressor.break_context();
+        assert_eq!(end.message(TEXT), None);
+        let alone = end.message(TEXT).unwrap();
+        check(&alone, TEXT);
+        let again = end.message(TEXT).unwrap();
+        assert!(again.len() < alone.len() / 2);
+        check(&again, TEXT);
+
+        // A piece goes as it is, the first, one amid the message or the last.
+        for failing in 0..3 {
+            check(&end.message(TEXT).unwrap(), TEXT);
+            let mut message = Vec::new();
+            for piece in 0..3 {
+                if piece == failing {
+                    end.compressor.break_context();
+                }
+                let bytes = end.piece(TEXT, piece == 2);
+                assert_eq!(bytes.windows(TEXT.len()).any(|part| part == TEXT), piece == failing);
+                message.extend(bytes);
+            }
+            check(&message, &TEXT.repeat(3));
+        }
+        check(&end.message(TEXT).unwrap(), TEXT);
+    }
 
     #[test]
     fn stored_blocks_are_what_they_say() {

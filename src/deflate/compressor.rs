@@ -66,6 +66,13 @@ impl Compressor {
         true
     }
 
+    /// Makes the library fail at the next use of the context.
+    #[cfg(test)]
+    pub(crate) fn break_context(&mut self) {
+        let context = self.context.as_mut().unwrap();
+        context.compress(b"", &mut [0; 64], DeflateFlush::Finish).unwrap();
+    }
+
     /// Forgets the context: what was compressed last is not sent.
     pub(crate) fn discard(&mut self) {
         self.context = None;

@@ -2,8 +2,8 @@
 
 use sansocket::{
     Accept, ClientHandshake, ClientRequest, DeflateConfig, DeflateError, DeflateParameter,
-    DeflateParameters, HandshakeError, Limits, Negotiated, ReadBuffer, ServerHandshake,
-    WriteBuffer,
+    DeflateParameters, HandshakeError, HttpVersion, Limits, Negotiated, ReadBuffer, Request,
+    ServerHandshake, WriteBuffer,
 };
 
 const NONCE: [u8; 16] = [7; 16];
@@ -159,6 +159,36 @@ fn a_wrong_offer_is_passed_over_and_the_next_is_tried() {
     let extension = &client.unwrap().extensions[0];
     let agreed = DeflateParameters::from_response(extension).unwrap();
     assert_eq!(Some(agreed), server.deflate);
+}
+
+/// RFC 6455 §9.1: lines of one name are one list, in their order.
+#[test]
+fn offers_come_in_several_header_lines() {
+    let wrong = "permessage-deflate; server_max_window_bits=7";
+    for (lines, answer) in [
+        (["x, y", "permessage-deflate"], "permessage-deflate"),
+        ([wrong, "permessage-deflate; server_max_window_bits=9"], "9"),
+        (["permessage-deflate; server_max_window_bits=9", "permessage-deflate"], "9"),
+        (["permessage-deflate; server_max_window_bits=10, permessage-deflate", wrong], "10"),
+        ([wrong, "x"], ""),
+    ] {
+        let headers = [
+            ("Host", "h"),
+            ("Upgrade", "websocket"),
+            ("Sec-WebSocket-Extensions", lines[0]),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("sec-websocket-extensions", lines[1]),
+            ("Sec-WebSocket-Version", "13"),
+        ];
+        let headers = headers.map(|(name, value)| (name, value.as_bytes()));
+        let request = Request::new("GET", "/", HttpVersion::HTTP_11, headers).unwrap();
+        let accept = Accept::new().deflate(DeflateConfig::new());
+        let negotiated = request.accept(&accept, &mut WriteBuffer::new()).unwrap();
+        let agreed: Vec<_> = negotiated.extensions.iter().map(ToString::to_string).collect();
+        assert!(agreed.len() == usize::from(!answer.is_empty()), "{lines:?} {agreed:?}");
+        assert!(agreed.join(", ").ends_with(answer), "{lines:?} {agreed:?}");
+    }
 }
 
 #[test]
