@@ -4,7 +4,10 @@
 //! cargo run --example client -- URL [--header 'Name: value']… [--subprotocol NAME]…
 //! ```
 
-use sansocket::{Client, CloseCode, Error, Message, SendError, State, SystemMaskKeys, blocking};
+use sansocket::{
+    Client, CloseCode, Config, DeflateConfig, Error, Message, SendError, State, SystemMaskKeys,
+    blocking,
+};
 use std::{
     io::{BufRead, IsTerminal, Write},
     net::TcpStream,
@@ -17,6 +20,7 @@ use std::{
 const HELP: &str = "\
 A WebSocket client: each line of standard input is sent as a text message, and what arrives is
 printed on standard output. At the end of input it closes with 1000 and waits for the answer.
+Messages are compressed if the server agrees.
 
 usage: client URL [--header 'Name: value']... [--subprotocol NAME]...
 
@@ -49,7 +53,8 @@ fn main() -> ExitCode {
 }
 
 fn arguments() -> Result<Option<(blocking::Connector, String)>, String> {
-    let mut connector = blocking::Connector::new();
+    let config = Config::default().deflate(DeflateConfig::new());
+    let mut connector = blocking::Connector::new().config(config);
     let mut url = None;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -76,10 +81,10 @@ fn arguments() -> Result<Option<(blocking::Connector, String)>, String> {
 
 fn talk(connector: &blocking::Connector, url: &str) -> Result<(), Error> {
     let (mut websocket, _) = connector.connect(url)?;
-    match &websocket.negotiated().subprotocol {
-        Some(name) => eprintln!("connected to {url}, subprotocol {name}"),
-        None => eprintln!("connected to {url}"),
-    }
+    let negotiated = websocket.negotiated();
+    let subprotocol = negotiated.subprotocol.iter().map(|name| format!(", subprotocol {name}"));
+    let compressed = negotiated.deflate.iter().map(|_| ", compressed".to_owned());
+    eprintln!("connected to {url}{}", subprotocol.chain(compressed).collect::<String>());
     // So that lines are sent while nothing arrives, and what arrives is read while the server does
     // not read.
     websocket.transport().set_read_timeout(Some(Duration::from_millis(20)))?;
