@@ -41,7 +41,7 @@ impl PreparedMessage {
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(mut self, config: &DeflateConfig) -> Self {
-        let bits = config.server_max_window_bits;
+        let bits = config.in_range().server_max_window_bits;
         let payload = self.message.as_bytes();
         let Some(mut compressor) = Compressor::new(bits, true, config) else { return self };
         let mut compressed = Vec::new();

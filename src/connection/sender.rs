@@ -28,7 +28,7 @@ pub struct Sender<R> {
     message: Option<Kind>,
     #[cfg(feature = "deflate")]
     deflating: Option<Deflating>,
-    /// Whether the message that is being sent in fragments is compressed.
+    /// Whether a message is being sent in fragments that is compressed.
     #[cfg(feature = "deflate")]
     compressed: bool,
     closing: Closing,
@@ -172,7 +172,7 @@ impl<R: Role> Sender<R> {
         fin: bool,
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
-        self.send_fragment(Kind::Text, text.as_bytes(), fin, output)
+        self.send_fragment(Kind::Text, text.as_bytes(), true, fin, output)
     }
 
     /// Queues a piece of a binary message as a frame of its own; `fin` ends the message.
@@ -187,7 +187,7 @@ impl<R: Role> Sender<R> {
         fin: bool,
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
-        self.send_fragment(Kind::Binary, data, fin, output)
+        self.send_fragment(Kind::Binary, data, true, fin, output)
     }
 
     /// Queues the header alone of a frame of `len` bytes, for a caller that writes its payload to
@@ -199,7 +199,8 @@ impl<R: Role> Sender<R> {
     ///
     /// # Errors
     ///
-    /// As for [`send_text_fragment`](Self::send_text_fragment).
+    /// As for [`send_text_fragment`](Self::send_text_fragment); [`SendError::MessageInProgress`] also
+    /// amid a message that is compressed, for what goes on with it has to be compressed too.
     pub fn start_frame(
         &mut self,
         kind: Kind,
@@ -207,6 +208,12 @@ impl<R: Role> Sender<R> {
         fin: bool,
         output: &mut WriteBuffer,
     ) -> Result<Option<MaskKey>, SendError> {
+        self.check_open()?;
+        // RFC 7692 §6.1: the bit of the first frame is that of the whole message.
+        #[cfg(feature = "deflate")]
+        if self.compressed {
+            return Err(SendError::MessageInProgress);
+        }
         let opcode = self.check_fragment(kind, fin, output)?;
         Ok(self.append_header(opcode, Rsv::NONE, fin, len, output))
     }
@@ -449,16 +456,19 @@ impl<R: Role> Sender<R> {
         if deflating.applies_to(payload.len()) { deflating.message(payload) } else { None }
     }
 
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "all goes plain"))]
     fn send_fragment(
         &mut self,
         kind: Kind,
         payload: &[u8],
+        compressible: bool,
         fin: bool,
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
         let opcode = self.check_fragment(kind, fin, output)?;
         #[cfg(feature = "deflate")]
-        if let Some((rsv, compressed)) = self.compress_fragment(opcode, payload, fin) {
+        if let Some((rsv, compressed)) = self.compress_fragment(opcode, payload, compressible, fin)
+        {
             self.append_frame(opcode, rsv, fin, &compressed, output);
             return Ok(());
         }
@@ -472,16 +482,18 @@ impl<R: Role> Sender<R> {
         &mut self,
         opcode: OpCode,
         payload: &[u8],
+        compressible: bool,
         fin: bool,
     ) -> Option<(Rsv, Vec<u8>)> {
         let begins = opcode != OpCode::Continuation;
         let deflating = self.deflating.as_mut()?;
         if begins {
-            self.compressed = !fin || deflating.applies_to(payload.len());
+            self.compressed = compressible && (!fin || deflating.applies_to(payload.len()));
         }
         if !self.compressed {
             return None;
         }
+        self.compressed = !fin;
         let compressed = deflating.piece(payload, fin);
         Some((if begins { Rsv::RSV1 } else { Rsv::NONE }, compressed))
     }
@@ -592,18 +604,18 @@ impl<R: Role> Sender<R> {
         fin: bool,
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
-        match piece {
-            Payload::Text(text) | Payload::UncompressedText(text) => {
-                self.send_text_fragment(text, fin, output)
+        let (kind, data, compressible) = match piece {
+            Payload::Text(text) => (Kind::Text, text.as_bytes(), true),
+            Payload::Binary(data) => (Kind::Binary, data, true),
+            Payload::UncompressedText(text) => (Kind::Text, text.as_bytes(), false),
+            Payload::UncompressedBinary(data) => (Kind::Binary, data, false),
+            Payload::Message(message) => (message.kind(), message.as_bytes(), true),
+            Payload::Prepared(prepared) => {
+                let message = prepared.message();
+                (message.kind(), message.as_bytes(), true)
             }
-            Payload::Binary(data) | Payload::UncompressedBinary(data) => {
-                self.send_binary_fragment(data, fin, output)
-            }
-            Payload::Message(message) => {
-                self.send_fragment(message.kind(), message.as_bytes(), fin, output)
-            }
-            Payload::Prepared(message) => self.send_piece(message.message().into(), fin, output),
-        }
+        };
+        self.send_fragment(kind, data, compressible, fin, output)
     }
 
     /// Queues the rest of a message in progress, whatever waits already: it was accepted as a

@@ -34,7 +34,12 @@ impl Compressor {
         config: &DeflateConfig,
     ) -> Option<Self> {
         let size = Size::largest(window_bits, config.memory)?;
-        Some(Self { size, level: config.level, keeps_context: !no_context_takeover, context: None })
+        Some(Self {
+            size,
+            level: config.in_range().level,
+            keeps_context: !no_context_takeover,
+            context: None,
+        })
     }
 
     /// Appends `payload`, compressed, to `output`; `fin` ends the message (§7.2.1). False if that
@@ -93,7 +98,7 @@ impl Size {
     fn largest(window_bits: u8, memory: usize) -> Option<Self> {
         // With 8 the library refuses. With 9 it looks back by less than 256 bytes: by the window
         // less the longest match and what is looked ahead for the next, 512 - 262.
-        let windows = (9..=window_bits.max(9)).rev();
+        let windows = (9..=window_bits.clamp(9, 15)).rev();
         let mut sizes = windows.flat_map(|window_bits| {
             (1..=8).rev().map(move |memory_level| Self { window_bits, memory_level })
         });

@@ -1,6 +1,7 @@
 /// How one end wants messages to be compressed (RFC 7692), if the other end agrees.
 ///
-/// What is agreed on may be less: [`DeflateParameters`](super::DeflateParameters).
+/// What is agreed on may be less: [`DeflateParameters`](super::DeflateParameters). A value that is out
+/// of range counts as the nearest one in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DeflateConfig {
@@ -88,6 +89,13 @@ impl DeflateConfig {
     pub const fn memory(mut self, bytes: usize) -> Self {
         self.memory = bytes;
         self
+    }
+
+    /// The same with what is out of range put right, as the setters do: a field takes any value.
+    pub(crate) const fn in_range(self) -> Self {
+        self.server_max_window_bits(self.server_max_window_bits)
+            .client_max_window_bits(self.client_max_window_bits)
+            .level(self.level)
     }
 }
 

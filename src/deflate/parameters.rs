@@ -122,8 +122,9 @@ impl DeflateParameters {
         offers: impl Iterator<Item = Extension>,
         config: &DeflateConfig,
     ) -> Option<Extension> {
+        let config = config.in_range();
         let mut offers = offers.filter(|offer| offer.name == NAME);
-        let text = offers.find_map(|offer| Some(respond(&Parsed::new(&offer).ok()?, config)))?;
+        let text = offers.find_map(|offer| Some(respond(&Parsed::new(&offer).ok()?, &config)))?;
         Extension::list(text.as_bytes()).next()?.ok()
     }
 

@@ -128,7 +128,7 @@ impl ClientRequest {
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(mut self, config: DeflateConfig) -> Self {
-        self.deflate = Some(config);
+        self.deflate = Some(config.in_range());
         self
     }
 

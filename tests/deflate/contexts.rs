@@ -1,7 +1,13 @@
 //! A compressor looks back only at what its peer has seen.
 
-use super::{agreed, client, server};
-use sansocket::{Message, PreparedMessage};
+use super::{
+    agreed, client,
+    oracle::inflate,
+    server,
+    wire::{Sent, sent},
+};
+use flate2::Decompress;
+use sansocket::{DeflateConfig, Message, PreparedMessage};
 
 const TEXT: &str = "a sentence that is worth looking back at, if the other end has it";
 
@@ -14,16 +20,32 @@ fn noise(seed: u32) -> Vec<u8> {
     std::iter::repeat_with(next).take(300).collect()
 }
 
+/// What zlib makes of all that was sent, as a peer whose window has all of it.
+fn inflated(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut oracle = Decompress::new(false);
+    let one = |message: Sent| match message.compressed {
+        true => inflate(&mut oracle, &message.payload),
+        false => message.payload,
+    };
+    sent(bytes).into_iter().map(one).collect()
+}
+
 #[test]
 fn own_then_prepared_then_own() {
     let (mut server, mut client) = (server(agreed()), client(agreed()));
-    let prepared = PreparedMessage::new(Message::text(format!("{TEXT} prepared")));
+    // Nothing like the text, so that looking back over it finds something else.
+    let other = "0123456789".repeat(20);
+    let prepared = PreparedMessage::new(Message::text(&*other)).deflate(&DeflateConfig::new());
     for _ in 0..3 {
         server.connection.send_text(TEXT, &mut server.output).unwrap();
         server.connection.send_prepared(&prepared, &mut server.output).unwrap();
     }
-    client.fill(&server.written());
-    let both = [Message::text(TEXT), Message::text(format!("{TEXT} prepared"))];
+    let bytes = server.written();
+    assert!(sent(&bytes).iter().all(|message| message.compressed));
+    let both = [TEXT.as_bytes(), other.as_bytes()];
+    assert_eq!(inflated(&bytes), [both, both, both].concat());
+    client.fill(&bytes);
+    let both = [Message::text(TEXT), Message::text(other)];
     assert_eq!(client.messages().unwrap(), [&both[..], &both, &both].concat());
 }
 
@@ -39,7 +61,10 @@ fn own_then_discarded_then_own() {
             expected.push(Message::binary(data.to_vec()));
         }
     }
-    client.fill(&server.written());
+    let bytes = server.written();
+    let data: Vec<_> = expected.iter().map(Message::as_bytes).collect();
+    assert_eq!(inflated(&bytes), data);
+    client.fill(&bytes);
     assert_eq!(client.messages().unwrap(), expected);
 }
 

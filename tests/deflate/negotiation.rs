@@ -90,6 +90,23 @@ fn a_client_keeps_to_its_offer_although_it_is_not_confirmed() {
 }
 
 #[test]
+fn windows_out_of_range_are_agreed_on_as_the_nearest_in_it() {
+    for (bits, expected) in [(0, 8), (7, 8), (16, 15), (255, 15)] {
+        let mut odd = DeflateConfig::new();
+        odd.server_max_window_bits = bits;
+        odd.client_max_window_bits = bits;
+        for (offer, accept) in [(odd, DeflateConfig::new()), (DeflateConfig::new(), odd)] {
+            let (server, client, line) =
+                agree(&request(Some(offer), &[]), &Accept::new().deflate(accept));
+            let (server, client) = (server.deflate.unwrap(), client.unwrap().deflate.unwrap());
+            assert_eq!(server, client, "{line}");
+            assert_eq!(server.server_max_window_bits, expected, "{line}");
+            assert_eq!(server.client_max_window_bits, expected, "{line}");
+        }
+    }
+}
+
+#[test]
 fn it_takes_both_ends() {
     let config = DeflateConfig::new();
     let (server, client, line) = agree(&request(None, &[]), &Accept::new().deflate(config));

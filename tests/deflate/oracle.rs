@@ -120,7 +120,8 @@ fn check_sent<R: Role>(
     check_received(whole, chunked, &bytes, cut, &expected);
 }
 
-fn inflate(oracle: &mut Decompress, payload: &[u8]) -> Vec<u8> {
+/// A message, of what zlib has seen so far and its payload.
+pub(super) fn inflate(oracle: &mut Decompress, payload: &[u8]) -> Vec<u8> {
     let input = [payload, &TAIL].concat();
     let (start, mut output) = (oracle.total_in(), Vec::new());
     loop {

@@ -1,7 +1,9 @@
 //! What is compressed and what is not.
 
 use super::{agreed, client, eager, end, server};
-use sansocket::{Config, DeflateConfig, Kind, Message, Payload, PreparedMessage, Server};
+use sansocket::{
+    Config, DeflateConfig, Kind, Message, Payload, PreparedMessage, SendError, Server,
+};
 
 const TEXT: &str = "what is said again and again is what is said again and again and again";
 
@@ -103,6 +105,25 @@ fn a_prepared_message_is_sent_in_the_form_that_fits() {
 }
 
 #[test]
+fn values_out_of_range_count_as_the_nearest_in_it() {
+    let text = TEXT.repeat(20);
+    for value in [0, 7, 10, 16, 28, 64, 255] {
+        let mut config = DeflateConfig::new().memory(usize::MAX);
+        config.server_max_window_bits = value;
+        config.level = value;
+        let mut parameters = agreed();
+        parameters.server_max_window_bits = value;
+        let mut server = end(Server::new(), parameters, Config::default().deflate(config));
+        let mut client = client(agreed());
+        let prepared = PreparedMessage::new(Message::text(text.as_str())).deflate(&config);
+        server.connection.send_text(&text, &mut server.output).unwrap();
+        server.connection.send_prepared(&prepared, &mut server.output).unwrap();
+        client.fill(&server.written());
+        assert_eq!(client.messages().unwrap(), vec![Message::text(text.as_str()); 2], "{value}");
+    }
+}
+
+#[test]
 fn both_directions_with_every_parameter() {
     for bits in 8..=15 {
         for resets in [false, true] {
@@ -127,4 +148,23 @@ fn both_directions_with_every_parameter() {
             }
         }
     }
+}
+
+/// RFC 7692 §6.1: the first frame says of all of a message whether it is compressed.
+#[test]
+fn a_message_is_compressed_as_a_whole_or_not_at_all() {
+    let (mut server, mut client) = (server(agreed()), client(agreed()));
+    let output = &mut server.output;
+    server.connection.send_binary_fragment(b"compressed", false, output).unwrap();
+    // A bare header amid it would be one of plain bytes.
+    let refused = server.connection.start_frame(Kind::Binary, 5, true, output);
+    assert_eq!(refused, Err(SendError::MessageInProgress));
+    server.connection.send_binary_fragment(b"", true, output).unwrap();
+    // What begins with a bare header goes on plain, whatever came before it.
+    server.connection.start_frame(Kind::Binary, 5, false, output).unwrap();
+    output.extend_from_slice(b"plain");
+    server.connection.send_binary_fragment(b" too", true, output).unwrap();
+    client.fill(&server.written());
+    let expected = [Message::binary(&b"compressed"[..]), Message::binary(&b"plain too"[..])];
+    assert_eq!(client.messages().unwrap(), expected);
 }

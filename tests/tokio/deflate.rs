@@ -81,3 +81,25 @@ fn it_is_off_unless_both_ends_want_it() {
         }
     });
 }
+
+#[test]
+fn what_is_not_to_be_compressed_is_not_in_pieces_either() {
+    run(async {
+        let (connector, acceptor) =
+            (Connector::new().config(compressing()), Acceptor::new().config(compressing()));
+        let (mut client, mut server) = pair(connector, acceptor).await;
+        let text = "said again and again ".repeat(100);
+        for (piece, is_compressed) in
+            [(Payload::Text(&text), true), (Payload::UncompressedText(&text), false)]
+        {
+            server.feed_fragment(piece, false).await.unwrap();
+            assert_eq!(server.buffered_amount() < text.len(), is_compressed);
+            // It goes on as it has begun.
+            server.feed_fragment(Payload::Text(&text), true).await.unwrap();
+            assert_eq!(server.buffered_amount() < 2 * text.len(), is_compressed);
+            server.flush().await.unwrap();
+            let received = client.next().await.unwrap().unwrap();
+            assert_eq!(received, Message::text(text.repeat(2)));
+        }
+    });
+}
