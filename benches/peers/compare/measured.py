@@ -50,7 +50,7 @@ class Table:
                     self.add(row, column, measure(row))
                 except Failed as failure:
                     self.fail(row, column, failure)
-            progress(f"{self.title}, {column}: round {number + 1} of {rounds}")
+            progress(self.title, f"{column}, round {number + 1} of {rounds}")
 
     def to_json(self):
         return vars(self)
@@ -64,13 +64,15 @@ class Table:
 
 
 _started = time.monotonic()
+_announced = set()
 
 
-def progress(text):
-    """Says what is done now: on a terminal in one line, else once for each table and column."""
+def progress(subject, detail=""):
+    """Says what is done now: on a terminal in one line that changes, else once a subject."""
     elapsed = int(time.monotonic() - _started)
-    line = f"[{elapsed // 60:2}:{elapsed % 60:02}] {text}"
+    line = f"[{elapsed // 60:2}:{elapsed % 60:02}] {subject}"
     if sys.stderr.isatty():
-        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
-    elif ": round" not in text or ": round 1 " in text:
+        print(f"\r\033[K{line}{detail and ': '}{detail}", end="", file=sys.stderr, flush=True)
+    elif subject not in _announced:
+        _announced.add(subject)
         print(line, file=sys.stderr, flush=True)

@@ -28,7 +28,7 @@ def measure(_rounds):
     )
     for number, (binary, package) in enumerate(programs, 1):
         row = binary.removesuffix("-echo").replace("limits", "raw TCP (tokio)")
-        progress(f"Building: {row}, {number} of {len(programs)}")
+        progress(table.title, f"{row}, {number} of {len(programs)}")
         seconds, size = build(package, binary)
         for column, figure in zip(COLUMNS, (seconds, packages(package), size / 1024)):
             table.add(row, column, figure)

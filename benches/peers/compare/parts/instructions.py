@@ -34,7 +34,7 @@ def count_work(work, words):
                 table.add(label, column, job.result())
             except Failed as failure:
                 table.fail(label, column, failure)
-            progress(f"{table.title}: {number} of {len(jobs)}")
+            progress(table.title, f"{number} of {len(jobs)}")
     return table
 
 
