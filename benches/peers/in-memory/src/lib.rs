@@ -23,7 +23,7 @@ mod payloads;
 mod program;
 mod wire;
 
-pub use messages::Messages;
+pub use messages::{Message, Messages};
 pub use program::run;
 pub use wire::Wire;
 

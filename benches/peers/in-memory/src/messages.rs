@@ -4,6 +4,7 @@ use crate::{payloads::Kind, wire::FarEnd};
 use bytes::Bytes;
 use std::{
     future::poll_fn,
+    ops::Deref,
     sync::{Arc, atomic::Ordering::Relaxed},
     task::Poll,
 };
@@ -22,20 +23,27 @@ const BETWEEN_FLUSHES: usize = 64 * 1024;
 /// ```
 pub struct Messages {
     kind: Kind,
-    all: Arc<[Bytes]>,
+    all: Vec<Message>,
     position: usize,
     unflushed: usize,
     far_end: Arc<FarEnd>,
 }
 
+/// One message, in every form that an interface may ask for.
+pub struct Message {
+    bytes: Bytes,
+    text: String,
+}
+
 impl Messages {
-    pub(crate) fn new(kind: Kind, all: Arc<[Bytes]>, far_end: Arc<FarEnd>) -> Self {
+    pub(crate) fn new(kind: Kind, all: &[Bytes], far_end: Arc<FarEnd>) -> Self {
+        let all: Vec<_> = all.iter().map(|bytes| Message::new(kind, bytes)).collect();
         let position = all.len();
         Self { kind, all, position, unflushed: 0, far_end }
     }
 
     /// The next message; `None` when it is time to flush.
-    pub fn next(&mut self) -> Option<&Bytes> {
+    pub fn next(&mut self) -> Option<&Message> {
         if self.unflushed >= BETWEEN_FLUSHES {
             return None;
         }
@@ -45,7 +53,7 @@ impl Messages {
         Some(message)
     }
 
-    /// Whether they are text. They are UTF-8 then.
+    /// Whether they are to be sent as text.
     pub fn is_text(&self) -> bool {
         self.kind == Kind::Text
     }
@@ -64,5 +72,28 @@ impl Messages {
     /// Waits until there are more to be sent.
     pub async fn more(&mut self) {
         poll_fn(|_| if self.has_more() { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+}
+
+impl Message {
+    fn new(kind: Kind, bytes: &Bytes) -> Self {
+        let text = match kind {
+            Kind::Text => String::from_utf8(bytes.to_vec()).expect("it was made from a string"),
+            Kind::Binary => String::new(),
+        };
+        Self { bytes: bytes.clone(), text }
+    }
+
+    /// The text; nothing of a binary message.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Deref for Message {
+    type Target = Bytes;
+
+    fn deref(&self) -> &Bytes {
+        &self.bytes
     }
 }

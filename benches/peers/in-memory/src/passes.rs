@@ -48,7 +48,7 @@ impl Passes {
                 let client = variant.client.ok_or_else(missing)?;
                 client(
                     Wire::new(Arc::from([]), far_end.clone()),
-                    Messages::new(kind, messages.clone(), far_end.clone()),
+                    Messages::new(kind, &messages, far_end.clone()),
                 )
             }
         };

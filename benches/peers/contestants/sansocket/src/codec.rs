@@ -68,8 +68,7 @@ fn client(mut wire: Wire, mut messages: Messages) -> Work {
         while messages.has_more() {
             while let Some(message) = messages.next() {
                 let sent = if is_text {
-                    let text = std::str::from_utf8(message).expect("text is UTF-8");
-                    connection.send_text(text, &mut output)
+                    connection.send_text(message.as_str(), &mut output)
                 } else {
                     connection.send_binary(message, &mut output)
                 };
@@ -109,11 +108,8 @@ fn tokio_client(wire: Wire, mut messages: Messages) -> Work {
     Box::pin(async move {
         loop {
             while let Some(message) = messages.next() {
-                let payload: Payload<'_> = if is_text {
-                    std::str::from_utf8(message).expect("text is UTF-8").into()
-                } else {
-                    message[..].into()
-                };
+                let payload: Payload<'_> =
+                    if is_text { message.as_str().into() } else { message[..].into() };
                 websocket.feed(payload).await.expect("the wire does not end");
             }
             websocket.flush().await.expect("the wire does not end");
