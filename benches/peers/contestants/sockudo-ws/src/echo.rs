@@ -5,11 +5,11 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use serving::{Broadcast, Deflate, Library, Options, run_with_broadcast};
 use sockudo_ws::{
-    CompressedProtocol, CompressedWebSocketStream, Config, DeflateConfig, Error, Http1, Message,
-    OpCode, RECV_BUFFER_SIZE, Result, Role, WebSocketStream,
+    CompressedProtocol, CompressedWebSocketStream, Config, DeflateConfig, Error, Http1,
+    MAX_FRAME_HEADER_SIZE, Message, OpCode, RECV_BUFFER_SIZE, Result, Role, WebSocketStream,
     cork::{CorkBuffer, ZERO_COPY_MIN},
     deflate::negotiate_server_deflate,
-    frame::encode_frame_header,
+    frame::{encode_frame, encode_frame_header},
     handshake::{build_response, generate_accept_key, parse_request, server_handshake},
     init_clock,
     protocol::Protocol,
@@ -192,19 +192,36 @@ async fn write(stream: &mut TcpStream, output: &mut CorkBuffer) -> Result<()> {
     Ok(())
 }
 
+/// A frame of a server depends on no connection, so the sans-IO part encodes it once.
+enum Writer {
+    Stream(Box<WebSocketStream<TcpStream>>),
+    Protocol(TcpStream),
+}
+
 impl Broadcast for Sockudo {
-    type Writer = WebSocketStream<TcpStream>;
-    type Prepared = Message;
+    type Writer = Writer;
+    type Prepared = (Message, BytesMut);
 
-    async fn accept(stream: TcpStream, options: Options) -> Self::Writer {
-        accept(stream, options).await.expect("the load generator's handshake is right")
+    async fn accept(mut stream: TcpStream, options: Options) -> Writer {
+        let accepted = if options.variant == "protocol" {
+            server_handshake(&mut stream).await.map(|_| Writer::Protocol(stream))
+        } else {
+            accept(stream, options).await.map(|stream| Writer::Stream(stream.into()))
+        };
+        accepted.expect("the load generator's handshake is right")
     }
 
-    fn prepare(payload: Bytes) -> Message {
-        Message::Binary(payload)
+    fn prepare(payload: Bytes) -> (Message, BytesMut) {
+        let mut frame = BytesMut::with_capacity(MAX_FRAME_HEADER_SIZE + payload.len());
+        encode_frame(&mut frame, OpCode::Binary, &payload, true, None);
+        (Message::Binary(payload), frame)
     }
 
-    async fn send(writer: &mut Self::Writer, message: &Message) {
-        writer.send(message.clone()).await.expect("the load generator reads on");
+    async fn send(writer: &mut Writer, (message, frame): &(Message, BytesMut)) {
+        let sent = match writer {
+            Writer::Stream(stream) => stream.send(message.clone()).await,
+            Writer::Protocol(stream) => stream.write_all(frame).await.map_err(Error::from),
+        };
+        sent.expect("the load generator reads on");
     }
 }
