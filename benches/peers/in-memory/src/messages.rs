@@ -43,6 +43,7 @@ impl Messages {
     }
 
     /// The next message; `None` when it is time to flush.
+    #[expect(clippy::should_implement_trait, reason = "an iterator can't lend")]
     pub fn next(&mut self) -> Option<&Message> {
         if self.unflushed >= BETWEEN_FLUSHES {
             return None;

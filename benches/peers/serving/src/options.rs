@@ -39,10 +39,11 @@ impl Options {
                     found.map(|variant| options.variant = variant)
                 }
                 "--deflate" if L::DEFLATE => match value().as_str() {
-                    "takeover" => Some(options.deflate = Deflate::Takeover),
-                    "no-takeover" => Some(options.deflate = Deflate::NoTakeover),
+                    "takeover" => Some(Deflate::Takeover),
+                    "no-takeover" => Some(Deflate::NoTakeover),
                     _ => None,
-                },
+                }
+                .map(|deflate| options.deflate = deflate),
                 "--port" => value().parse().ok().map(|port| options.port = port),
                 "--broadcast" if can_broadcast => {
                     value().parse().ok().map(|count| options.broadcast = Some(count))

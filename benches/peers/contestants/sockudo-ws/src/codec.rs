@@ -1,7 +1,7 @@
 //! `default` sends each reply; `tuned` feeds them, which its read path writes before it waits, and
 //! has no heartbeat; `protocol` drives its sans-IO part with its cork buffer by hand.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use in_memory::{Contestant, Kernel, Messages, Variant, Wire, Work, run};
 use sockudo_ws::{
@@ -87,7 +87,7 @@ fn client(wire: Wire, mut messages: Messages, config: Config) -> Work {
 
 fn next(messages: &mut Messages) -> Option<Message> {
     let kind = if messages.is_text() { Message::Text } else { Message::Binary };
-    messages.next().cloned().map(kind)
+    messages.next().map(|message| kind(Bytes::clone(message)))
 }
 
 fn protocol(role: Role) -> Protocol {
