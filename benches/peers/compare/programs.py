@@ -126,6 +126,17 @@ def result(line):
     return answer
 
 
+def packages():
+    """The packages that make programs, and of each the programs."""
+    command = ["cargo", "metadata", "--format-version", "1", "--no-deps"]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return {
+        package["name"]: programs
+        for package in json.loads(done.stdout)["packages"]
+        if (programs := [each["name"] for each in package["targets"] if "bin" in each["kind"]])
+    }
+
+
 def codecs():
     """The programs in memory: (label, program, work, variant), work by work."""
     rows = []

@@ -1,6 +1,5 @@
 """What it costs to build an echo server on tokio: time, packages, size."""
 
-import json
 import os
 import resource
 import shutil
@@ -9,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from ..measured import Table, progress
-from ..programs import ROOT, TARGET
+from ..programs import ROOT, TARGET, packages
 
 COLUMNS = ["processor time, s", "packages", "stripped binary, KiB"]
 
@@ -21,26 +20,21 @@ def measure(_rounds):
         "this comparison. All are the same program around another library, tokio included."
     )
     programs = sorted(
-        (binary, package["name"])
-        for package in metadata()["packages"]
-        for binary in (target["name"] for target in package["targets"] if "bin" in target["kind"])
+        (binary, package)
+        for package, binaries in packages().items()
+        for binary in binaries
         if binary.endswith("-echo") and binary != "limits-epoll-echo"
     )
     for number, (binary, package) in enumerate(programs, 1):
         row = binary.removesuffix("-echo").replace("limits", "raw TCP (tokio)")
         progress(table.title, f"{row}, {number} of {len(programs)}")
         seconds, size = build(package, binary)
-        for column, figure in zip(COLUMNS, (seconds, packages(package), size / 1024)):
+        for column, figure in zip(COLUMNS, (seconds, count_packages(package), size / 1024)):
             table.add(row, column, figure)
     return [table]
 
 
-def metadata():
-    command = ["cargo", "metadata", "--format-version", "1", "--no-deps"]
-    return json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
-
-
-def packages(package):
+def count_packages(package):
     """How many packages are built for it, other than those of this comparison."""
     command = [
         "cargo", "tree", "--package", package, "--no-default-features", "--edges", "normal,build",
