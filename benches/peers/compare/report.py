@@ -17,7 +17,7 @@ Written by `benches/peers/run --write`; how it measures is said in
 ![sansocket beside its peers](results.svg)
 
 How to read the tables: each cell is the median of its rounds, and the least of the libraries is
-bold. *sansocket : best peer* compares our best row with the best row of the others, round by round:
+bold. *sansocket : best other* compares our best row with the best row of the others, round by round:
 the median ratio and its 95 % interval. *A/A* is the same for two runs of the same sansocket
 program; what lies within its spread is called undecided. "failed" is a wrong answer or none.
 """

@@ -27,7 +27,7 @@ def upright(table):
         cells = [cell(table, row, column, row == best[column]) for column in table.columns]
         lines.append(line([row, *cells]))
     if OURS in table.rows and any(is_compared(table, column) for column in table.columns):
-        lines.append(line(["*sansocket : best peer*", *(verdict(table, c) for c in table.columns)]))
+        lines.append(line(["*sansocket : best other*", *(verdict(table, c) for c in table.columns)]))
         lines.append(line(["*A/A*", *(same_again(table, c) for c in table.columns)]))
     return lines
 
@@ -35,7 +35,7 @@ def upright(table):
 def transposed(table):
     rows = [row for row in table.rows if row != AGAIN]
     lines = [
-        line(["", *rows, "*sansocket : best peer*", "*A/A*"]),
+        line(["", *rows, "*sansocket : best other*", "*A/A*"]),
         line(["---", *["---:"] * (len(rows) + 2)]),
     ]
     for column in table.columns:
