@@ -72,10 +72,17 @@ def bars(tables, wanted):
     for row in table.rows:
         middle = table.median(row, column)
         name = row.split(" (")[0] if not is_limit(row) else row
-        if row != AGAIN and middle is not None and row != "raw TCP (tokio) (64k)":
+        if row != AGAIN and middle is not None and is_shown(row, part):
             least[name] = min(middle, least.get(name, middle))
     rows = sorted(least.items(), key=lambda entry: entry[1])
     return (heading, unit, rows) if rows else None
+
+
+def is_shown(row, part):
+    """Of the limits only those that say something to this question."""
+    if part == "idle":
+        return not is_limit(row) or "waiting" in row
+    return not is_limit(row) or not row.endswith(("(64k)", "(waiting)", "(unchecked)"))
 
 
 def draw(panel, left, top):
