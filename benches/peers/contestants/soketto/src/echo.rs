@@ -1,16 +1,16 @@
 //! `default` is on the bare socket, as in the documentation; `tuned` reads and writes through
 //! buffers, flushes when there is nothing more to read, and takes the quicker of the functions that
-//! a user can validate text with.
+//! a user can validate text with. Its compression wants another version of flate2 than the other
+//! libraries here and is left out.
 
 use futures_util::{
     future::{join, poll_immediate},
     io::{AsyncRead, AsyncWrite, BufReader, BufWriter},
 };
-use serving::{Broadcast, Deflate, Library, Options, run_with_broadcast};
+use serving::{Broadcast, Library, Options, run_with_broadcast};
 use soketto::{
     BoxedError, Data,
-    connection::{Builder, Mode, Receiver, Sender},
-    extension,
+    connection::{Builder, Receiver, Sender},
     handshake::{Server, server::Response},
 };
 use std::{pin::pin, process::ExitCode};
@@ -30,13 +30,12 @@ fn main() -> ExitCode {
 impl Library for Soketto {
     const NAME: &'static str = "soketto";
     const VARIANTS: &'static [&'static str] = &["default", "tuned"];
-    const DEFLATE: bool = true;
 
     async fn echo(stream: TcpStream, options: Options) {
         // How a connection ends is of no interest here.
         let _ = match options.variant {
-            "tuned" => batching(buffered(stream), options).await,
-            _ => plain(stream.compat(), options).await,
+            "tuned" => batching(buffered(stream)).await,
+            _ => plain(stream.compat()).await,
         };
     }
 }
@@ -45,21 +44,18 @@ fn buffered(stream: TcpStream) -> Buffered {
     BufReader::with_capacity(BUFFER, BufWriter::with_capacity(BUFFER, stream.compat()))
 }
 
-async fn accept<T>(stream: T, options: Options) -> Result<Builder<T>, BoxedError>
+async fn accept<T>(stream: T) -> Result<Builder<T>, BoxedError>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     let mut server = Server::new(stream);
-    if options.deflate != Deflate::Off {
-        server.add_extension(Box::new(extension::deflate::Deflate::new(Mode::Server)));
-    }
     let key = server.receive_request().await?.key();
     server.send_response(&Response::Accept { key, protocol: None }).await?;
     Ok(server.into_builder())
 }
 
-async fn plain(stream: Compat<TcpStream>, options: Options) -> Result<(), BoxedError> {
-    let (mut sender, mut receiver) = accept(stream, options).await?.finish();
+async fn plain(stream: Compat<TcpStream>) -> Result<(), BoxedError> {
+    let (mut sender, mut receiver) = accept(stream).await?.finish();
     let mut message = Vec::new();
     loop {
         message.clear();
@@ -72,8 +68,8 @@ async fn plain(stream: Compat<TcpStream>, options: Options) -> Result<(), BoxedE
     }
 }
 
-async fn batching(stream: Buffered, options: Options) -> Result<(), BoxedError> {
-    let (mut sender, mut receiver) = accept(stream, options).await?.finish();
+async fn batching(stream: Buffered) -> Result<(), BoxedError> {
+    let (mut sender, mut receiver) = accept(stream).await?.finish();
     let mut message = Vec::new();
     loop {
         message.clear();
@@ -101,8 +97,8 @@ impl Broadcast for Soketto {
     type Writer = (Sender<Buffered>, Receiver<Buffered>);
     type Prepared = bytes::Bytes;
 
-    async fn accept(stream: TcpStream, options: Options) -> Self::Writer {
-        let builder = accept(buffered(stream), options).await;
+    async fn accept(stream: TcpStream, _: Options) -> Self::Writer {
+        let builder = accept(buffered(stream)).await;
         builder.expect("the load generator's handshake is right").finish()
     }
 
