@@ -15,14 +15,22 @@ pub(crate) struct Compressor {
 }
 
 impl Compressor {
+    /// With the largest window.
     pub(crate) fn new(keeps_context: bool) -> Self {
-        Self { context: Deflate::new(LEVEL, false, WINDOW_BITS), keeps_context }
+        Self::with_window(WINDOW_BITS, keeps_context)
     }
 
-    /// What compresses a connection's messages one by one, if that is needed.
+    fn with_window(window_bits: u8, keeps_context: bool) -> Self {
+        Self { context: Deflate::new(LEVEL, false, window_bits), keeps_context }
+    }
+
+    /// What compresses a connection's messages one by one, if that is needed: if they depend on each
+    /// other, or what was compressed beforehand reaches too far back.
     pub(crate) fn of(agreed: &Agreed, arguments: &Arguments) -> Option<Self> {
-        (agreed.deflate.is_some() && !arguments.compresses_without_context())
-            .then(|| Self::new(!agreed.client_no_context_takeover))
+        let window_bits = agreed.client_max_window_bits.unwrap_or(WINDOW_BITS);
+        let is_needed = !arguments.compresses_without_context() || window_bits < WINDOW_BITS;
+        (agreed.deflate.is_some() && is_needed)
+            .then(|| Self::with_window(window_bits, !agreed.client_no_context_takeover))
     }
 
     /// Puts `payload`, compressed, in place of what `output` has.
@@ -132,6 +140,7 @@ mod tests {
                 deflate: Some(String::new()),
                 client_no_context_takeover: !keeps_context,
                 server_no_context_takeover: !keeps_context,
+                client_max_window_bits: None,
             };
             let mut compressor = Compressor::new(keeps_context);
             let mut decompressor = Decompressor::of(&agreed).expect("it was agreed on");

@@ -15,6 +15,8 @@ pub(crate) struct Agreed {
     pub(crate) deflate: Option<String>,
     pub(crate) client_no_context_takeover: bool,
     pub(crate) server_no_context_takeover: bool,
+    /// The client's window, if the server wants a smaller one.
+    pub(crate) client_max_window_bits: Option<u8>,
 }
 
 pub(crate) fn new_key(random: &mut Random) -> String {
@@ -27,10 +29,12 @@ pub(crate) fn request(arguments: &Arguments, key: &str) -> String {
     let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
     let offer = match arguments.deflate {
         Deflate::Off => "",
-        Deflate::Takeover => "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+        Deflate::Takeover => {
+            "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+        }
         Deflate::NoTakeover => {
             "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
-             client_no_context_takeover\r\n"
+             client_no_context_takeover; client_max_window_bits\r\n"
         }
     };
     format!(
@@ -104,6 +108,11 @@ fn extensions(extensions: &[&str], offered: Deflate) -> Result<Agreed> {
         match name.trim() {
             "server_no_context_takeover" => agreed.server_no_context_takeover = true,
             "client_no_context_takeover" => agreed.client_no_context_takeover = true,
+            "client_max_window_bits" => match value.trim_matches('"').parse() {
+                // zlib makes no raw stream with a window of 8 bits.
+                Ok(bits @ 9..=15) => agreed.client_max_window_bits = Some(bits),
+                _ => return Err(format!("the server chose {chosen:?}: not 9 to 15 bits")),
+            },
             // A window of 15 bits reads them all; what it costs in size is seen in the result.
             "server_max_window_bits"
                 if (8..=15).contains(&value.trim_matches('"').parse().unwrap_or(0)) => {}
@@ -168,7 +177,8 @@ mod tests {
         for (value, offered) in [
             ("permessage-deflate", Deflate::Off),
             ("permessage-deflate", Deflate::NoTakeover),
-            ("permessage-deflate; client_max_window_bits=10", Deflate::Takeover),
+            ("permessage-deflate; client_max_window_bits=8", Deflate::Takeover),
+            ("permessage-deflate; client_max_window_bits", Deflate::Takeover),
             ("permessage-deflate; server_max_window_bits=16", Deflate::Takeover),
             ("permessage-deflate, permessage-deflate", Deflate::Takeover),
             ("x-webkit-deflate-frame", Deflate::Takeover),
