@@ -83,21 +83,5 @@ fn bench_echo(criterion: &mut Criterion) {
     }
 }
 
-fn bench_mask(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("mask");
-    let key = MaskKey::new([1, 2, 3, 4]);
-    for size in SIZES {
-        let mut data = vec![0; size];
-        group.throughput(Throughput::Bytes(size as u64));
-        group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
-            bencher.iter(|| apply_mask(black_box(&mut data), key, 0));
-        });
-        data.fill(0);
-        apply_mask(&mut data, key, 1);
-        assert_eq!(data[..4], [2, 3, 4, 1]);
-    }
-    group.finish();
-}
-
-criterion_group!(benches, bench_echo, bench_mask);
+criterion_group!(benches, bench_echo);
 criterion_main!(benches);

@@ -1,0 +1,1 @@
+"""Compares sansocket with its peers; see ../README.md."""

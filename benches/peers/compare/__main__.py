@@ -1,0 +1,95 @@
+"""The command: measures the parts that are asked for, and writes the report."""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from datetime import date
+
+from . import chart, report
+from .measured import Table, progress
+from .parts import PARTS
+from .programs import ROOT, TARGET, ExternalServer, packages
+
+RESULTS = ROOT.parent
+
+
+def main():
+    options = parse()
+    check()
+    build()
+    kept = TARGET / "figures.json"
+    sections = json.loads(kept.read_text()) if kept.exists() else {}
+    for name in options.parts or PARTS:
+        arguments = {"external": options.server} if name == "echo" else {}
+        tables = PARTS[name].measure(options.rounds, **arguments)
+        sections[name] = {
+            "date": date.today().isoformat(),
+            "rounds": options.rounds,
+            "tables": [table.to_json() for table in tables],
+        }
+        kept.write_text(json.dumps(sections))
+    print(file=sys.stderr)
+    sections = {name: sections[name] for name in PARTS if name in sections}
+    tables = {
+        name: [Table.from_json(fields) for fields in section["tables"]]
+        for name, section in sections.items()
+    }
+    text = report.markdown(sections, tables)
+    print(text)
+    if options.write:
+        (RESULTS / "RESULTS.md").write_text(text)
+        (RESULTS / "results.svg").write_text(chart.svg(tables))
+
+
+def build():
+    """Each package by itself: together their dependencies would share all features."""
+    for name in packages():
+        progress("Building the programs", name)
+        command = ["cargo", "build", "--quiet", "--release", "--package", name]
+        subprocess.run(command, cwd=ROOT, check=True)
+
+
+def parse():
+    parser = argparse.ArgumentParser(
+        prog="benches/peers/run",
+        description="Compares sansocket with its peers. All parts take about 40 minutes on two "
+        "quiet cores. Figures of parts that are not asked for are kept from the last run.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="parts:\n" + "\n".join(f"  {name:14}{part.__doc__.splitlines()[0]}" for name, part in PARTS.items()),
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", type=part, help="what to measure; all if none is named")
+    parser.add_argument("--rounds", type=int, default=20, help="rounds of each comparison (20)")
+    parser.add_argument("--write", action="store_true", help="write benches/RESULTS.md and results.svg")
+    parser.add_argument(
+        "--server", action="append", default=[], metavar="NAME=PORT,PID", type=external,
+        help="a server of your own, in any language, that joins the echo part",
+    )
+    return parser.parse_args()
+
+
+def part(text):
+    if text not in PARTS:
+        raise argparse.ArgumentTypeError(f"no part {text!r}, there are {', '.join(PARTS)}")
+    return text
+
+
+def external(text):
+    name, _, rest = text.partition("=")
+    port, _, pid = rest.partition(",")
+    return ExternalServer(name, int(port), int(pid))
+
+
+def check():
+    for program, remedy in (
+        ("cargo", "install Rust"),
+        ("taskset", "install util-linux"),
+        ("valgrind", "install valgrind"),
+        ("strip", "install binutils"),
+    ):
+        if not shutil.which(program):
+            sys.exit(f"benches/peers/run needs {program}: {remedy}")
+
+
+main()

@@ -1,0 +1,60 @@
+"""One message to many connections, from one task."""
+
+from ..measured import Table
+from ..programs import MEASURING_CORE, RELEASE, Failed, Program, Server, is_raw, result, servers
+
+CONNECTIONS = 1000
+SIZES = {"125 B": 125, "1 KiB": 1024, "16 KiB": 16384}
+COUNT = 10
+
+
+def measure(rounds):
+    table = Table(
+        "Broadcast to 1,000 connections: processor time", "µs of the server a message and connection",
+        SIZES,
+    )
+    table.notes.append("One binary message is made ready once, sent on each connection and flushed.")
+    rows = {
+        label: (path, variant)
+        for label, path, variant, _, broadcasts in servers()
+        if broadcasts and not label.startswith("raw TCP (tokio) (")
+    }
+    pairs = {}
+    for row, (path, variant) in rows.items():
+        try:
+            pairs[row] = connect(path, variant, is_raw(row))
+        except Failed as failure:
+            for column in SIZES:
+                table.fail(row, column, failure)
+    for column, size in SIZES.items():
+        def one(row):
+            server, generator = pairs[row]
+            before = server.cpu()
+            generator.say(f"expect {size} {COUNT}")
+            if server.ask(f"send {size} {COUNT}") != "sent":
+                raise Failed("it did not send")
+            result(generator.line())
+            return (server.cpu() - before) / 1000 / COUNT / CONNECTIONS
+
+        table.measure(rounds, pairs, column, one)
+    for server, generator in pairs.values():
+        generator.end()
+        server.end()
+    return [table]
+
+
+def connect(path, variant, raw):
+    server = Server([path, "--variant", variant, "--broadcast", CONNECTIONS])
+    command = [
+        RELEASE / "load", "--receive", "--port", server.port, "--connections", CONNECTIONS,
+        *(["--raw"] if raw else []),
+    ]
+    generator = Program(command, MEASURING_CORE)
+    try:
+        if generator.line() != "connected" or server.line() != "ready":
+            raise Failed("it did not take the connections")
+    except Failed:
+        generator.end()
+        server.end()
+        raise
+    return server, generator

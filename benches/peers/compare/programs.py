@@ -1,0 +1,191 @@
+"""The programs that are measured, and talking to them."""
+
+import json
+import os
+import selectors
+import subprocess
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
+RELEASE = TARGET / "release"
+# What is measured and what measures it are kept apart.
+MEASURED_CORE, MEASURING_CORE = 0, 1
+OURS = "sansocket"
+AGAIN = "sansocket, again"
+
+
+class Failed(Exception):
+    """A program gave a wrong answer or none."""
+
+
+def on_core(core, *command):
+    return ["taskset", "-c", str(core), *map(str, command)]
+
+
+class Program:
+    """One that answers a line with a line, and ends when its input does."""
+
+    def __init__(self, command, core):
+        self.process = subprocess.Popen(
+            on_core(core, *command), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, bufsize=0,
+        )
+        self.pending = b""
+
+    def ask(self, line, timeout=60):
+        self.say(line)
+        return self.line(timeout)
+
+    def say(self, line):
+        try:
+            self.process.stdin.write(line.encode() + b"\n")
+        except OSError as error:
+            raise Failed("it ended") from error
+
+    def line(self, timeout=60):
+        deadline = time.monotonic() + timeout
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            while b"\n" not in self.pending:
+                if not selector.select(max(0, deadline - time.monotonic())):
+                    raise Failed(f"no answer in {timeout} s")
+                more = os.read(self.process.stdout.fileno(), 65536)
+                if not more:
+                    raise Failed("it ended")
+                self.pending += more
+        line, self.pending = self.pending.split(b"\n", 1)
+        return line.decode()
+
+    def cpu(self):
+        """Nanoseconds of processor time so far, of all its threads."""
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
+
+    def resident(self):
+        """Bytes of resident memory."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise Failed("it ended")
+
+    def end(self):
+        self.process.stdin.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+
+class Server(Program):
+    """One that prints `listening PORT`."""
+
+    def __init__(self, command):
+        super().__init__(command, MEASURED_CORE)
+        words = self.line(10).split()
+        if words[:1] != ["listening"]:
+            raise Failed("it does not listen")
+        self.port = int(words[1])
+        self.pid = self.process.pid
+
+
+class ExternalServer:
+    """A server that someone else has started: only its port and process are known."""
+
+    def __init__(self, name, port, pid):
+        self.name = name
+        self.port = port
+        self.pid = pid
+
+
+def load(*arguments, timeout=90):
+    """One run of the load generator; its result."""
+    done = subprocess.run(
+        on_core(MEASURING_CORE, RELEASE / "load", *arguments),
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False, text=True,
+    )
+    return result(done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "")
+
+
+def result(line):
+    try:
+        answer = json.loads(line)
+    except ValueError as error:
+        raise Failed(f"the load generator said {line!r}") from error
+    if not answer.get("ok"):
+        raise Failed(answer.get("error", "unknown"))
+    return answer
+
+
+def packages():
+    """The packages that make programs, and of each the programs."""
+    command = ["cargo", "metadata", "--format-version", "1", "--no-deps"]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return {
+        package["name"]: programs
+        for package in json.loads(done.stdout)["packages"]
+        if (programs := [each["name"] for each in package["targets"] if "bin" in each["kind"]])
+    }
+
+
+def codecs():
+    """The programs in memory: (label, program, work, variant), work by work."""
+    rows = []
+    for path in sorted(RELEASE.glob("*-codec")):
+        lines = subprocess.run([path, "list"], capture_output=True, text=True, check=True).stdout
+        name = path.name.removesuffix("-codec")
+        for line in lines.splitlines():
+            word, _, rest = line.partition(" ")
+            if word == "name":
+                name = rest
+            else:
+                rows.append((label(name, rest), path, word, rest))
+    return ours_first(rows)
+
+
+def servers():
+    """The echo servers: (label, program, variant, does deflate, does broadcast)."""
+    rows = []
+    for path in sorted(RELEASE.glob("*-echo")):
+        lines = subprocess.run([path, "--list"], capture_output=True, text=True, check=True).stdout
+        facts = dict(line.split(" ", 1) for line in lines.splitlines())
+        for variant in facts["variants"].split():
+            rows.append((
+                label(facts["name"], variant), path, variant,
+                facts["deflate"] == "true", facts["broadcast"] == "true",
+            ))
+    return ours_first(rows)
+
+
+def label(name, variant):
+    if name == "limits":
+        return variant
+    return name if variant == "default" else f"{name} ({variant})"
+
+
+def ours_first(rows):
+    """Ours comes first and once more at the end: what that differs by is noise."""
+    rows.sort(key=lambda row: (not row[0].startswith(OURS), row[0].lower()))
+    again = [(AGAIN, *row[1:]) for row in rows if row[0] == OURS]
+    return rows + again
+
+
+def is_limit(label):
+    """What is there to compare with: not the protocol, or not all of it."""
+    return label.startswith(("raw TCP", "bare", "memcpy", "std", "simdutf8")) or "unchecked" in label
+
+
+def is_ours(label):
+    return label.startswith(OURS)
+
+def is_raw(label):
+    return label.startswith("raw TCP")

@@ -1,0 +1,123 @@
+"""Tables as Markdown, with what may be concluded."""
+
+from .figures import ratio
+from .programs import AGAIN, OURS, is_limit, is_ours
+
+# Wider tables are printed with their columns as rows, and only some of them.
+WIDEST = 8
+
+
+def markdown(table):
+    lines = [f"## {table.title}", ""]
+    if table.unit:
+        lines += [f"{table.unit[0].upper()}{table.unit[1:]}; less is better." , ""]
+    lines += [note + "\n" for note in table.notes]
+    if len(table.columns) > WIDEST:
+        lines += transposed(table)
+    else:
+        lines += upright(table)
+    return "\n".join(lines) + "\n"
+
+
+def upright(table):
+    rows = [row for row in table.rows if row != AGAIN]
+    lines = [line(["", *table.columns]), line(["---", *["---:"] * len(table.columns)])]
+    best = {column: best_of(table, column, lambda row: not is_limit(row)) for column in table.columns}
+    for row in rows:
+        cells = [cell(table, row, column, row == best[column]) for column in table.columns]
+        lines.append(line([row, *cells]))
+    if OURS in table.rows and any(is_compared(table, column) for column in table.columns):
+        lines.append(line(["*sansocket : best other*", *(verdict(table, c) for c in table.columns)]))
+        lines.append(line(["*A/A*", *(same_again(table, c) for c in table.columns)]))
+    return lines
+
+
+def transposed(table):
+    rows = [row for row in table.rows if row != AGAIN]
+    lines = [
+        line(["", *rows, "*sansocket : best other*", "*A/A*"]),
+        line(["---", *["---:"] * (len(rows) + 2)]),
+    ]
+    for column in table.columns:
+        if column.split()[0] not in POWERS:
+            continue
+        best = best_of(table, column, lambda row: not is_limit(row))
+        cells = [cell(table, row, column, row == best) for row in rows]
+        lines.append(line([column, *cells, verdict(table, column), same_again(table, column)]))
+    worst = [(against.high, column) for column in table.columns if (against := against_best(table, column))]
+    if worst:
+        high, column = max(worst)
+        lines += ["", f"Of all {len(worst)} sizes the upper bound of the ratio is largest at {column}: {high:.2f}."]
+    return lines
+
+
+POWERS = {str(2**power) for power in range(10)}
+
+
+def line(cells):
+    return "| " + " | ".join(cells) + " |"
+
+
+def cell(table, row, column, is_best):
+    if table.has_failed(row, column):
+        return "failed"
+    middle = table.median(row, column)
+    if middle is None:
+        return "–"
+    text = number(middle)
+    return f"**{text}**" if is_best else text
+
+
+def number(value):
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def best_of(table, column, includes):
+    medians = [
+        (middle, row) for row in table.rows
+        if row != AGAIN and includes(row) and (middle := table.median(row, column)) is not None
+    ]
+    return min(medians)[1] if medians else None
+
+
+def is_compared(table, column):
+    figures = table.figures(OURS, column)
+    return figures is not None and len(figures) > 1
+
+
+def spread(table, column):
+    """How far our own rows lie apart although they are the same program."""
+    again = compared(table, column, AGAIN, OURS)
+    return again.spread() if again else 0.0
+
+
+def compared(table, column, row, other):
+    these, those = table.figures(row, column), table.figures(other, column)
+    return ratio(these, those) if these and those and len(these) > 1 else None
+
+
+def against_best(table, column):
+    """Our best row against the best row of the others."""
+    ours = best_of(table, column, is_ours)
+    best = best_of(table, column, lambda row: not is_ours(row) and not is_peerless(row))
+    return compared(table, column, ours, best) if ours and best else None
+
+
+def is_peerless(row):
+    return is_limit(row) and row not in ("std", "simdutf8")
+
+
+def verdict(table, column):
+    against = against_best(table, column)
+    if against is None:
+        return "–"
+    words = {-1: "ahead", 0: "undecided", 1: "behind"}
+    said = words[against.beyond(spread(table, column))]
+    return f"{against.middle:.2f} ({against.low:.2f}–{against.high:.2f}), {said}"
+
+
+def same_again(table, column):
+    again = compared(table, column, AGAIN, OURS)
+    return f"{again.middle:.2f} ({again.low:.2f}–{again.high:.2f})" if again else "–"

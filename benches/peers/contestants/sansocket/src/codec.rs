@@ -1,0 +1,123 @@
+//! `default` is the sans-IO connection over buffers of its caller, `tokio` the shell.
+
+use in_memory::{Contestant, Kernel, Messages, Variant, Wire, Work, run};
+use sansocket::{
+    Client, Config, Connection, Event, Limits, MaskKey, Negotiated, Payload, Progress, ReadBuffer,
+    Role, Server, SystemMaskKeys, WriteBuffer, apply_mask, tokio::WebSocket, validate_utf8_prefix,
+};
+use std::{
+    future::poll_fn,
+    io::{Read, Write},
+    process::ExitCode,
+    task::Poll,
+};
+
+fn main() -> ExitCode {
+    run(Contestant {
+        name: "sansocket",
+        variants: &[
+            Variant { name: "default", echo: Some(echo), client: Some(client) },
+            Variant { name: "tokio", echo: Some(tokio_echo), client: Some(tokio_client) },
+        ],
+        kernels: &[
+            Kernel::Mask("default", |data, key| apply_mask(data, MaskKey::new(key), 0)),
+            Kernel::Utf8("default", |text| validate_utf8_prefix(text) == Ok(text.len())),
+        ],
+    })
+}
+
+/// The sans-IO core queues a message whole; only its user knows when it can be written.
+fn config() -> Config {
+    Config::default().limits(Limits::default().queued_output(usize::MAX))
+}
+
+fn echo(mut wire: Wire) -> Work {
+    let mut connection = Connection::new(Server::new(), &Negotiated::new(), config());
+    let mut input = ReadBuffer::with_storage(vec![0; 20 * 1024]);
+    let mut output = WriteBuffer::new();
+    Box::pin(poll_fn(move |_| {
+        loop {
+            match wire.read(input.spare(1)) {
+                Ok(count) => input.filled(count),
+                Err(_) => return Poll::Pending,
+            }
+            loop {
+                match connection.advance(&mut input, &mut output) {
+                    Ok(Progress::Event) => {}
+                    Ok(_) => break,
+                    Err(error) => panic!("{error}"),
+                }
+                let sent = match connection.event(&input) {
+                    Some(Event::Text(text)) => connection.send_text(text, &mut output),
+                    Some(Event::Binary(data)) => connection.send_binary(data, &mut output),
+                    _ => Ok(()),
+                };
+                sent.expect("there is room");
+            }
+            write(&mut wire, &mut output);
+        }
+    }))
+}
+
+fn client(mut wire: Wire, mut messages: Messages) -> Work {
+    let role = Client::new(SystemMaskKeys::new().expect("the system has random numbers"));
+    let mut connection = Connection::new(role, &Negotiated::new(), config());
+    let mut output = WriteBuffer::new();
+    let is_text = messages.is_text();
+    Box::pin(poll_fn(move |_| {
+        while messages.has_more() {
+            while let Some(message) = messages.next() {
+                let sent = if is_text {
+                    connection.send_text(message.as_str(), &mut output)
+                } else {
+                    connection.send_binary(message, &mut output)
+                };
+                sent.expect("there is room");
+            }
+            write(&mut wire, &mut output);
+        }
+        Poll::Pending
+    }))
+}
+
+fn write(wire: &mut Wire, output: &mut WriteBuffer) {
+    while !output.is_empty() {
+        let count = wire.write(output.front()).expect("the wire takes all");
+        output.consume(count);
+    }
+}
+
+fn tokio_echo(wire: Wire) -> Work {
+    let mut websocket = websocket(wire, Server::new());
+    Box::pin(async move {
+        websocket
+            .receive_with(|event, replies| match event {
+                Event::Text(text) => replies.try_feed(text),
+                Event::Binary(data) => replies.try_feed(data),
+                _ => Ok(()),
+            })
+            .await
+            .expect("the wire does not end");
+    })
+}
+
+fn tokio_client(wire: Wire, mut messages: Messages) -> Work {
+    let keys = SystemMaskKeys::new().expect("the system has random numbers");
+    let mut websocket = websocket(wire, Client::new(keys));
+    let is_text = messages.is_text();
+    Box::pin(async move {
+        loop {
+            while let Some(message) = messages.next() {
+                let payload: Payload<'_> =
+                    if is_text { message.as_str().into() } else { message[..].into() };
+                websocket.feed(payload).await.expect("the wire does not end");
+            }
+            websocket.flush().await.expect("the wire does not end");
+            messages.more().await;
+        }
+    })
+}
+
+fn websocket<R: Role>(wire: Wire, role: R) -> WebSocket<Wire, R> {
+    WebSocket::new(wire, role, Negotiated::new(), ReadBuffer::new(), Config::default())
+}

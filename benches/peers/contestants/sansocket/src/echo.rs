@@ -1,0 +1,90 @@
+//! `default` visits events inside the poll; `lending` awaits each; `owned` is the plainest.
+
+use sansocket::{
+    Config, DeflateConfig, Event, Message, OriginPolicy, PreparedMessage, Server,
+    tokio::{Acceptor, WebSocket},
+};
+use serving::{Broadcast, Deflate, Library, Options, run_with_broadcast};
+use std::process::ExitCode;
+use tokio::net::TcpStream;
+
+struct Sansocket;
+
+fn main() -> ExitCode {
+    run_with_broadcast::<Sansocket>()
+}
+
+impl Library for Sansocket {
+    const NAME: &'static str = "sansocket";
+    const VARIANTS: &'static [&'static str] = &["default", "lending", "owned"];
+    const DEFLATE: bool = true;
+
+    async fn echo(stream: TcpStream, options: Options) {
+        let Ok(websocket) = acceptor(options).accept(stream).await else { return };
+        // How a connection ends is of no interest here.
+        let _ = match options.variant {
+            "lending" => lending(websocket).await,
+            "owned" => owned(websocket).await,
+            _ => visiting(websocket).await,
+        };
+    }
+}
+
+type Result = std::result::Result<(), sansocket::Error>;
+
+async fn visiting(mut websocket: WebSocket<TcpStream, Server>) -> Result {
+    websocket
+        .receive_with(|event, replies| match event {
+            Event::Text(text) => replies.try_feed(text),
+            Event::Binary(data) => replies.try_feed(data),
+            _ => Ok(()),
+        })
+        .await
+}
+
+async fn lending(mut websocket: WebSocket<TcpStream, Server>) -> Result {
+    while let Some(received) = websocket.receive().await {
+        let (event, mut replies) = received?;
+        match event {
+            Event::Text(text) => replies.feed(text).await?,
+            Event::Binary(data) => replies.feed(data).await?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+async fn owned(mut websocket: WebSocket<TcpStream, Server>) -> Result {
+    while let Some(message) = websocket.next().await {
+        websocket.feed(&message?).await?;
+    }
+    Ok(())
+}
+
+fn acceptor(options: Options) -> Acceptor {
+    let config = match options.deflate {
+        Deflate::Off => Config::default(),
+        Deflate::Takeover => Config::default().deflate(DeflateConfig::new()),
+        Deflate::NoTakeover => Config::default().deflate(
+            DeflateConfig::new().server_no_context_takeover(true).client_no_context_takeover(true),
+        ),
+    };
+    Acceptor::new().config(config).origin(OriginPolicy::any())
+}
+
+impl Broadcast for Sansocket {
+    type Writer = WebSocket<TcpStream, Server>;
+    type Prepared = PreparedMessage;
+
+    async fn accept(stream: TcpStream, options: Options) -> Self::Writer {
+        acceptor(options).accept(stream).await.expect("the load generator's handshake is right")
+    }
+
+    fn prepare(payload: bytes::Bytes) -> PreparedMessage {
+        PreparedMessage::new(Message::Binary(payload))
+    }
+
+    async fn send(writer: &mut Self::Writer, message: &PreparedMessage) {
+        writer.send(message).await.expect("the load generator reads on");
+    }
+}

@@ -1,0 +1,227 @@
+//! `default` sends each reply; `tuned` feeds them, which its read path writes before it waits, and
+//! has no heartbeat; `protocol` drives its sans-IO part with its cork buffer by hand.
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use serving::{Broadcast, Deflate, Library, Options, run_with_broadcast};
+use sockudo_ws::{
+    CompressedProtocol, CompressedWebSocketStream, Config, DeflateConfig, Error, Http1,
+    MAX_FRAME_HEADER_SIZE, Message, OpCode, RECV_BUFFER_SIZE, Result, Role, WebSocketStream,
+    cork::{CorkBuffer, ZERO_COPY_MIN},
+    deflate::negotiate_server_deflate,
+    frame::{encode_frame, encode_frame_header},
+    handshake::{build_response, generate_accept_key, parse_request, server_handshake},
+    init_clock,
+    protocol::Protocol,
+    server::WebSocketServer,
+};
+use std::{io::IoSlice, process::ExitCode};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+struct Sockudo;
+
+fn main() -> ExitCode {
+    init_clock();
+    run_with_broadcast::<Sockudo>()
+}
+
+impl Library for Sockudo {
+    const NAME: &'static str = "sockudo-ws";
+    const VARIANTS: &'static [&'static str] = &["default", "tuned", "protocol"];
+    const DEFLATE: bool = true;
+
+    async fn echo(stream: TcpStream, options: Options) {
+        // How a connection ends is of no interest here.
+        let _ = serve(stream, options).await;
+    }
+}
+
+async fn serve(mut stream: TcpStream, options: Options) -> Result<()> {
+    if options.deflate != Deflate::Off {
+        let (input, deflate) = accept_deflate(&mut stream, options).await?;
+        if let Some(deflate) = deflate {
+            if options.variant == "protocol" {
+                let Config { max_frame_size, max_message_size, .. } = config(options);
+                let protocol =
+                    CompressedProtocol::server(max_frame_size, max_message_size, deflate);
+                return by_hand(stream, input, protocol).await;
+            }
+            let config = config(options);
+            let input = Some(input.freeze());
+            let websocket =
+                CompressedWebSocketStream::server_with_leftover(stream, config, deflate, input);
+            return echo(websocket, options).await;
+        }
+        // What a client that offers nothing gets is not measured.
+        return Err(Error::HandshakeFailed("no compression was offered"));
+    }
+    if options.variant == "protocol" {
+        let leftover = server_handshake(&mut stream).await?.leftover;
+        let Config { max_frame_size, max_message_size, .. } = config(options);
+        let protocol = Protocol::new(Role::Server, max_frame_size, max_message_size);
+        return by_hand(stream, leftover.unwrap_or_default().into(), protocol).await;
+    }
+    echo(accept(stream, options).await?, options).await
+}
+
+fn config(options: Options) -> Config {
+    match options.variant {
+        "default" => Config::default(),
+        _ => Config::builder().auto_ping(false).idle_timeout(0).build(),
+    }
+}
+
+async fn accept(stream: TcpStream, options: Options) -> Result<WebSocketStream<TcpStream>> {
+    let server = WebSocketServer::<Http1>::new(config(options));
+    Ok(server.accept_raw(stream).await?.0)
+}
+
+/// Its own acceptors don't negotiate compression.
+async fn accept_deflate(
+    stream: &mut TcpStream,
+    options: Options,
+) -> Result<(BytesMut, Option<DeflateConfig>)> {
+    let no_takeover = options.deflate == Deflate::NoTakeover;
+    let policy = DeflateConfig {
+        server_no_context_takeover: no_takeover,
+        client_no_context_takeover: no_takeover,
+        ..DeflateConfig::default()
+    };
+    let mut input = BytesMut::with_capacity(4096);
+    loop {
+        if stream.read_buf(&mut input).await? == 0 {
+            return Err(Error::ConnectionClosed);
+        }
+        let Some((request, consumed)) = parse_request(&input)? else { continue };
+        let negotiated =
+            request.extensions.and_then(|offers| negotiate_server_deflate(offers, &policy));
+        let extensions = negotiated.as_ref().map(|negotiated| negotiated.to_response_header());
+        let accept = generate_accept_key(request.key);
+        stream.write_all(&build_response(&accept, None, extensions.as_deref())).await?;
+        input.advance(consumed);
+        return Ok((input, negotiated.map(|negotiated| negotiated.config)));
+    }
+}
+
+async fn echo<W>(mut websocket: W, options: Options) -> Result<()>
+where
+    W: Stream<Item = Result<Message>> + Sink<Message, Error = Error> + Unpin,
+{
+    while let Some(message) = websocket.next().await {
+        match message? {
+            message @ (Message::Text(_) | Message::Binary(_)) => match options.variant {
+                "default" => websocket.send(message).await?,
+                _ => websocket.feed(message).await?,
+            },
+            Message::Close(_) => break,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The sans-IO part, with compression and without.
+trait Codec {
+    fn process(&mut self, input: &mut BytesMut, messages: &mut Vec<Message>) -> Result<()>;
+    fn encode(&mut self, message: &Message, output: &mut CorkBuffer) -> Result<()>;
+}
+
+impl Codec for Protocol {
+    fn process(&mut self, input: &mut BytesMut, messages: &mut Vec<Message>) -> Result<()> {
+        self.process_into(input, messages)
+    }
+
+    fn encode(&mut self, message: &Message, output: &mut CorkBuffer) -> Result<()> {
+        let (opcode, payload) = match message {
+            Message::Text(text) if text.len() >= ZERO_COPY_MIN => (OpCode::Text, text),
+            Message::Binary(data) if data.len() >= ZERO_COPY_MIN => (OpCode::Binary, data),
+            _ => return self.encode_message(message, output.buffer_mut()),
+        };
+        encode_frame_header(output.buffer_mut(), opcode, payload.len(), true, None);
+        output.push_segment(payload.clone());
+        Ok(())
+    }
+}
+
+impl Codec for CompressedProtocol {
+    fn process(&mut self, input: &mut BytesMut, messages: &mut Vec<Message>) -> Result<()> {
+        self.process_into(input, messages)
+    }
+
+    fn encode(&mut self, message: &Message, output: &mut CorkBuffer) -> Result<()> {
+        self.encode_message(message, output.buffer_mut())
+    }
+}
+
+async fn by_hand(mut stream: TcpStream, mut input: BytesMut, mut codec: impl Codec) -> Result<()> {
+    let mut received = Vec::new();
+    let mut output = CorkBuffer::new();
+    loop {
+        codec.process(&mut input, &mut received)?;
+        for message in received.drain(..) {
+            match message {
+                Message::Ping(data) => codec.encode(&Message::Pong(data), &mut output)?,
+                Message::Pong(_) => {}
+                Message::Close(_) => {
+                    codec.encode(&message, &mut output)?;
+                    return write(&mut stream, &mut output).await;
+                }
+                _ => codec.encode(&message, &mut output)?,
+            }
+        }
+        write(&mut stream, &mut output).await?;
+        if input.capacity() - input.len() < 4096 {
+            input.reserve(RECV_BUFFER_SIZE);
+        }
+        if stream.read_buf(&mut input).await? == 0 {
+            return Ok(());
+        }
+    }
+}
+
+async fn write(stream: &mut TcpStream, output: &mut CorkBuffer) -> Result<()> {
+    while output.has_data() {
+        let mut slices = [IoSlice::new(&[]); 64];
+        let filled = output.fill_write_slices(&mut slices);
+        let count = stream.write_vectored(&slices[..filled]).await?;
+        output.consume(count);
+    }
+    Ok(())
+}
+
+/// A frame of a server depends on no connection, so the sans-IO part encodes it once.
+enum Writer {
+    Stream(Box<WebSocketStream<TcpStream>>),
+    Protocol(TcpStream),
+}
+
+impl Broadcast for Sockudo {
+    type Writer = Writer;
+    type Prepared = (Message, BytesMut);
+
+    async fn accept(mut stream: TcpStream, options: Options) -> Writer {
+        let accepted = if options.variant == "protocol" {
+            server_handshake(&mut stream).await.map(|_| Writer::Protocol(stream))
+        } else {
+            accept(stream, options).await.map(|stream| Writer::Stream(stream.into()))
+        };
+        accepted.expect("the load generator's handshake is right")
+    }
+
+    fn prepare(payload: Bytes) -> (Message, BytesMut) {
+        let mut frame = BytesMut::with_capacity(MAX_FRAME_HEADER_SIZE + payload.len());
+        encode_frame(&mut frame, OpCode::Binary, &payload, true, None);
+        (Message::Binary(payload), frame)
+    }
+
+    async fn send(writer: &mut Writer, (message, frame): &(Message, BytesMut)) {
+        let sent = match writer {
+            Writer::Stream(stream) => stream.send(message.clone()).await,
+            Writer::Protocol(stream) => stream.write_all(frame).await.map_err(Error::from),
+        };
+        sent.expect("the load generator reads on");
+    }
+}

@@ -1,0 +1,86 @@
+//! `default` forwards the stream of a split connection to its sink, as the library's example does;
+//! `tuned` doesn't split, flushes when there is nothing more to read, and has a smaller buffer to
+//! read into, as it is cleared before each read; `small` has buffers of the size that the
+//! documentation names for many connections.
+
+use futures_util::{SinkExt, StreamExt, TryStreamExt, future};
+use serving::{Broadcast, Library, Options, run_with_broadcast};
+use std::process::ExitCode;
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    WebSocketStream, accept_async_with_config,
+    tungstenite::{Error, Message, protocol::WebSocketConfig},
+};
+
+struct TokioTungstenite;
+
+type WebSocket = WebSocketStream<TcpStream>;
+
+fn main() -> ExitCode {
+    run_with_broadcast::<TokioTungstenite>()
+}
+
+impl Library for TokioTungstenite {
+    const NAME: &'static str = "tokio-tungstenite";
+    const VARIANTS: &'static [&'static str] = &["default", "tuned", "small"];
+
+    async fn echo(stream: TcpStream, options: Options) {
+        let Ok(websocket) = accept(stream, options).await else { return };
+        // How a connection ends is of no interest here.
+        let _ = match options.variant {
+            "default" => forward(websocket).await,
+            _ => feed(websocket).await,
+        };
+    }
+}
+
+async fn accept(stream: TcpStream, options: Options) -> Result<WebSocket, Error> {
+    let config = WebSocketConfig::default();
+    let config = match options.variant {
+        "tuned" => config.read_buffer_size(16 * 1024),
+        "small" => config.read_buffer_size(4 * 1024).write_buffer_size(4 * 1024),
+        _ => config,
+    };
+    accept_async_with_config(stream, Some(config)).await
+}
+
+async fn forward(websocket: WebSocket) -> Result<(), Error> {
+    let (sink, stream) = websocket.split();
+    stream
+        .try_filter(|message| future::ready(message.is_text() || message.is_binary()))
+        .forward(sink)
+        .await
+}
+
+async fn feed(mut websocket: WebSocket) -> Result<(), Error> {
+    loop {
+        let next = match future::poll_immediate(websocket.next()).await {
+            Some(next) => next,
+            None => {
+                websocket.flush().await?;
+                websocket.next().await
+            }
+        };
+        let Some(message) = next.transpose()? else { return Ok(()) };
+        if message.is_text() || message.is_binary() {
+            websocket.feed(message).await?;
+        }
+    }
+}
+
+impl Broadcast for TokioTungstenite {
+    type Writer = WebSocket;
+    type Prepared = Message;
+
+    async fn accept(stream: TcpStream, options: Options) -> WebSocket {
+        accept(stream, options).await.expect("the load generator's handshake is right")
+    }
+
+    fn prepare(payload: bytes::Bytes) -> Message {
+        Message::Binary(payload)
+    }
+
+    async fn send(writer: &mut WebSocket, message: &Message) {
+        writer.send(message.clone()).await.expect("the load generator reads on");
+    }
+}

@@ -1,0 +1,86 @@
+//! `default` reads through a buffer, as the library's examples do; `tuned` also writes through
+//! one, which is flushed when there is nothing more to be answered.
+//!
+//! The library leaves the validation of text to its user: it is the standard library's, as in
+//! its examples.
+
+use in_memory::{Contestant, Messages, Variant, Wire, Work, run};
+use std::{io::Result, process::ExitCode, str::from_utf8};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader, BufWriter};
+use web_socket::{DataType, Event, MessageType, WebSocket};
+
+const BUFFER: usize = 64 * 1024;
+
+fn main() -> ExitCode {
+    run(Contestant {
+        name: "web-socket",
+        variants: &[
+            Variant {
+                name: "default",
+                echo: Some(echo),
+                client: Some(|wire, messages| client(wire, messages)),
+            },
+            Variant {
+                name: "tuned",
+                echo: Some(tuned_echo),
+                client: Some(|wire, messages| {
+                    client(BufWriter::with_capacity(BUFFER, wire), messages)
+                }),
+            },
+        ],
+        kernels: &[],
+    })
+}
+
+fn echo(wire: Wire) -> Work {
+    let mut websocket = WebSocket::server(BufReader::new(wire));
+    Box::pin(async move {
+        loop {
+            answer(&mut websocket).await.expect("the wire brings no errors");
+        }
+    })
+}
+
+fn tuned_echo(wire: Wire) -> Work {
+    let writer = BufWriter::with_capacity(BUFFER, wire);
+    let mut websocket = WebSocket::server(BufReader::with_capacity(BUFFER, writer));
+    Box::pin(async move {
+        loop {
+            answer(&mut websocket).await.expect("the wire brings no errors");
+            if websocket.stream.buffer().is_empty() {
+                websocket.flash().await.expect("the wire takes all");
+            }
+        }
+    })
+}
+
+async fn answer(websocket: &mut WebSocket<impl AsyncRead + AsyncWrite + Unpin>) -> Result<()> {
+    match websocket.recv_event().await? {
+        Event::Data { ty: DataType::Complete(MessageType::Text), data } => {
+            websocket.send(from_utf8(&data).expect("text is UTF-8")).await
+        }
+        Event::Data { ty: DataType::Complete(MessageType::Binary), data } => {
+            websocket.send(&*data).await
+        }
+        event => panic!("{event:?}"),
+    }
+}
+
+fn client(stream: impl AsyncWrite + Unpin + 'static, mut messages: Messages) -> Work {
+    let mut websocket = WebSocket::client(stream);
+    let is_text = messages.is_text();
+    Box::pin(async move {
+        loop {
+            while let Some(message) = messages.next() {
+                let sent = if is_text {
+                    websocket.send(message.as_str()).await
+                } else {
+                    websocket.send(&message[..]).await
+                };
+                sent.expect("the wire takes all");
+            }
+            websocket.flash().await.expect("the wire takes all");
+            messages.more().await;
+        }
+    })
+}

@@ -1,0 +1,145 @@
+//! `default` reads through a buffer, as the library's examples do; `tuned` also writes through
+//! one, which is flushed when there is nothing more to be answered.
+//!
+//! The library leaves the handshake and the validation of text to its user. The latter is the
+//! standard library's, as in its examples.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use serving::{Broadcast, Library, Options, run_with_broadcast};
+use sha1::{Digest, Sha1};
+use std::{
+    io::{Error, ErrorKind, Result},
+    process::ExitCode,
+    str::from_utf8,
+};
+use tokio::{
+    io::{
+        AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, BufWriter,
+    },
+    net::TcpStream,
+};
+use web_socket::{DataType, Event, MessageType, Stream, WebSocket};
+
+const BUFFER: usize = 64 * 1024;
+
+struct WebSocketCrate;
+
+fn main() -> ExitCode {
+    run_with_broadcast::<WebSocketCrate>()
+}
+
+impl Library for WebSocketCrate {
+    const NAME: &'static str = "web-socket";
+    const VARIANTS: &'static [&'static str] = &["default", "tuned"];
+
+    async fn echo(stream: TcpStream, options: Options) {
+        // How a connection ends is of no interest here.
+        let _ = match options.variant {
+            "tuned" => buffered(stream).await,
+            _ => plain(stream).await,
+        };
+    }
+}
+
+async fn plain(stream: TcpStream) -> Result<()> {
+    let mut websocket = accept(BufReader::new(stream)).await?;
+    let mut fragments = Vec::new();
+    while answer(&mut websocket, &mut fragments).await? {}
+    websocket.close(()).await
+}
+
+async fn buffered(stream: TcpStream) -> Result<()> {
+    let writer = BufWriter::with_capacity(BUFFER, stream);
+    let mut websocket = accept(BufReader::with_capacity(BUFFER, writer)).await?;
+    let mut fragments = Vec::new();
+    while answer(&mut websocket, &mut fragments).await? {
+        if websocket.stream.buffer().is_empty() {
+            websocket.flash().await?;
+        }
+    }
+    websocket.close(()).await
+}
+
+/// Answers one event; `false` when the connection is to be closed.
+async fn answer(
+    websocket: &mut WebSocket<impl AsyncRead + AsyncWrite + Unpin>,
+    fragments: &mut Vec<u8>,
+) -> Result<bool> {
+    match websocket.recv_event().await? {
+        Event::Data { ty: DataType::Complete(kind), data } => send(websocket, kind, &data).await?,
+        Event::Data { ty: DataType::Stream(part), data } => {
+            fragments.extend_from_slice(&data);
+            if let Stream::End(kind) = part {
+                send(websocket, kind, fragments).await?;
+                fragments.clear();
+            }
+        }
+        Event::Ping(data) => websocket.send_pong(data).await?,
+        Event::Pong(_) => {}
+        Event::Error(_) | Event::Close { .. } => return Ok(false),
+    }
+    Ok(true)
+}
+
+async fn send(
+    websocket: &mut WebSocket<impl AsyncWrite + Unpin>,
+    kind: MessageType,
+    data: &[u8],
+) -> Result<()> {
+    match kind {
+        MessageType::Text => {
+            let text =
+                from_utf8(data).map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
+            websocket.send(text).await
+        }
+        MessageType::Binary => websocket.send(data).await,
+    }
+}
+
+/// The opening handshake; what a server must refuse is of no interest here.
+async fn accept<S: AsyncBufRead + AsyncWrite + Unpin>(mut stream: S) -> Result<WebSocket<S>> {
+    let mut key = String::new();
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await? == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        match line.trim_end().split_once(':') {
+            None if line == "\r\n" => break,
+            Some((name, value)) if name.eq_ignore_ascii_case("sec-websocket-key") => {
+                key = value.trim().into();
+            }
+            _ => {}
+        }
+    }
+    let digest = Sha1::new().chain_update(key).chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    let accept = BASE64_STANDARD.encode(digest.finalize());
+    let response = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    );
+    stream.write_all(response.as_bytes()).await?;
+    stream.flush().await?;
+    Ok(WebSocket::server(stream))
+}
+
+/// Sends header and payload in one vectored write, without a copy.
+impl Broadcast for WebSocketCrate {
+    type Writer = WebSocket<BufReader<TcpStream>>;
+    type Prepared = Bytes;
+
+    async fn accept(stream: TcpStream, _: Options) -> Self::Writer {
+        let accepted = accept(BufReader::new(stream)).await;
+        accepted.expect("the load generator's handshake is right")
+    }
+
+    fn prepare(payload: Bytes) -> Bytes {
+        payload
+    }
+
+    async fn send(writer: &mut Self::Writer, message: &Bytes) {
+        writer.send(&message[..]).await.expect("the load generator reads on");
+        writer.flash().await.expect("the load generator reads on");
+    }
+}

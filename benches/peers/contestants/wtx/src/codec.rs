@@ -1,0 +1,114 @@
+//! `default` writes each frame at once, as the streams that come with it do; `tuned` reads into a
+//! larger buffer and keeps small frames until the next read. A client has no next read.
+
+mod buffered;
+
+use buffered::{Buffered, write_all_vectored};
+use in_memory::{Contestant, Messages, Variant, Wire, Work, run};
+use std::process::ExitCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use wtx::{
+    collection::Vector,
+    rng::{Xorshift64, simple_seed},
+    stream::{Stream, StreamReader, StreamWriter},
+    web_socket::{
+        Frame, OpCode, WebSocket, WebSocketBuffer, WebSocketOwned, WebSocketPayloadOrigin,
+    },
+};
+
+/// What its acceptor of connections leaves behind.
+const ACCEPTORS_BUFFER: usize = 2 * 1024;
+
+fn main() -> ExitCode {
+    run(Contestant {
+        name: "wtx",
+        variants: &[
+            Variant {
+                name: "default",
+                echo: Some(|wire| echo(Unbuffered(wire), buffer(ACCEPTORS_BUFFER))),
+                client: Some(client),
+            },
+            Variant {
+                name: "tuned",
+                echo: Some(|wire| echo(Buffered::new(wire), buffer(128 * 1024))),
+                client: None,
+            },
+        ],
+        kernels: &[],
+    })
+}
+
+/// What wtx does itself on a stream of tokio's that it knows.
+struct Unbuffered(Wire);
+
+impl StreamReader for Unbuffered {
+    async fn read(&mut self, into: &mut [u8]) -> wtx::Result<usize> {
+        Ok(self.0.read(into).await?)
+    }
+}
+
+impl StreamWriter for Unbuffered {
+    async fn write_all(&mut self, bytes: &[u8]) -> wtx::Result<()> {
+        Ok(self.0.write_all(bytes).await?)
+    }
+
+    async fn write_all_vectored(&mut self, bytes: &[&[u8]]) -> wtx::Result<()> {
+        match bytes {
+            [first, second] => Ok(write_all_vectored(&mut self.0, &[first, second]).await?),
+            _ => {
+                for bytes in bytes {
+                    self.0.write_all(bytes).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn buffer(capacity: usize) -> WebSocketBuffer {
+    WebSocketBuffer::with_capacity(capacity, 0, 0).expect("there is memory")
+}
+
+type Socket<S, const IS_CLIENT: bool> = WebSocketOwned<(), Xorshift64, S, IS_CLIENT>;
+
+fn websocket<S: Stream, const IS_CLIENT: bool>(
+    stream: S,
+    buffer: WebSocketBuffer,
+) -> Socket<S, IS_CLIENT> {
+    WebSocket::new((), false, Xorshift64::from(simple_seed()), stream, buffer)
+}
+
+fn echo<S: Stream + 'static>(stream: S, buffer: WebSocketBuffer) -> Work {
+    let mut websocket = websocket::<S, false>(stream, buffer);
+    Box::pin(async move {
+        let (mut common, mut reader, mut writer) = websocket.split_mut();
+        let mut assembled = Vector::new();
+        loop {
+            let origin = WebSocketPayloadOrigin::Adaptive;
+            let frame = reader.read_frame(&mut assembled, &mut common, origin).await;
+            let mut frame = frame.expect("the input is right");
+            if matches!(frame.op_code(), OpCode::Text | OpCode::Binary) {
+                let written = writer.write_frame(&mut common, &mut frame).await;
+                written.expect("the wire takes all");
+            }
+        }
+    })
+}
+
+fn client(wire: Wire, mut messages: Messages) -> Work {
+    let mut websocket = websocket::<_, true>(Unbuffered(wire), WebSocketBuffer::new());
+    let op_code = if messages.is_text() { OpCode::Text } else { OpCode::Binary };
+    let mut payload = Vec::new();
+    Box::pin(async move {
+        loop {
+            while let Some(message) = messages.next() {
+                // It masks where the payload is.
+                payload.clear();
+                payload.extend_from_slice(message);
+                let mut frame = Frame::new_fin(op_code, &mut payload[..]);
+                websocket.write_frame(&mut frame).await.expect("the wire takes all");
+            }
+            messages.more().await;
+        }
+    })
+}

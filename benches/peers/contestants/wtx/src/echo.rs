@@ -1,0 +1,94 @@
+//! `default` writes each frame at once; `tuned` reads into a larger buffer and keeps small frames
+//! until the next read. It always resets both windows of compression after each message.
+
+mod buffered;
+
+use buffered::Buffered;
+use bytes::Bytes;
+use serving::{Broadcast, Deflate, Library, Options, run_with_broadcast};
+use std::{cell::Cell, process::ExitCode};
+use tokio::net::TcpStream;
+use wtx::{
+    collection::Vector,
+    rng::Xorshift64,
+    stream::Stream,
+    web_socket::{
+        Frame, OpCode, WebSocketAcceptor, WebSocketBuffer, WebSocketOwned, WebSocketPayloadOrigin,
+        compression::{Flate2, NegotiatedCompression},
+    },
+};
+
+struct Wtx;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    if arguments.windows(2).any(|pair| pair == ["--deflate", "takeover"]) {
+        eprintln!("--deflate takeover: wtx knows compression only without context takeover");
+        return ExitCode::from(2);
+    }
+    run_with_broadcast::<Wtx>()
+}
+
+impl Library for Wtx {
+    const NAME: &'static str = "wtx";
+    const VARIANTS: &'static [&'static str] = &["default", "tuned"];
+    const DEFLATE: bool = true;
+
+    async fn echo(stream: TcpStream, options: Options) {
+        // How a connection ends is of no interest here.
+        let _ = match options.variant {
+            "default" => serve(stream, WebSocketBuffer::new(), options.deflate).await,
+            _ => match WebSocketBuffer::with_capacity(128 * 1024, 0, 0) {
+                Ok(buffer) => serve(Buffered::new(stream), buffer, options.deflate).await,
+                Err(error) => Err(error),
+            },
+        };
+    }
+}
+
+async fn serve<S: Stream>(stream: S, buffer: WebSocketBuffer, deflate: Deflate) -> wtx::Result<()> {
+    let acceptor = WebSocketAcceptor::default().wsb(buffer);
+    if deflate == Deflate::Off {
+        echo(acceptor.accept(stream).await?).await
+    } else {
+        echo(acceptor.compression(Flate2::default()).accept(stream).await?).await
+    }
+}
+
+async fn echo<NC: NegotiatedCompression, S: Stream>(
+    mut websocket: WebSocketOwned<NC, Xorshift64, S, false>,
+) -> wtx::Result<()> {
+    let (mut common, mut reader, mut writer) = websocket.split_mut();
+    let mut assembled = Vector::new();
+    loop {
+        let origin = WebSocketPayloadOrigin::Adaptive;
+        let mut frame = reader.read_frame(&mut assembled, &mut common, origin).await?;
+        match frame.op_code() {
+            OpCode::Text | OpCode::Binary => writer.write_frame(&mut common, &mut frame).await?,
+            OpCode::Close => return Ok(()),
+            _ => {}
+        }
+    }
+}
+
+impl Broadcast for Wtx {
+    type Writer = WebSocketOwned<(), Xorshift64, TcpStream, false>;
+    /// A frame borrows its payload for writing, though a server only reads it.
+    type Prepared = Cell<Vec<u8>>;
+
+    async fn accept(stream: TcpStream, _: Options) -> Self::Writer {
+        let accepted: wtx::Result<_> = WebSocketAcceptor::default().accept(stream).await;
+        accepted.expect("the load generator's handshake is right")
+    }
+
+    fn prepare(payload: Bytes) -> Self::Prepared {
+        Cell::new(payload.into())
+    }
+
+    async fn send(writer: &mut Self::Writer, message: &Self::Prepared) {
+        let mut payload = message.take();
+        let mut frame = Frame::new_fin(OpCode::Binary, &mut payload[..]);
+        writer.write_frame(&mut frame).await.expect("the load generator reads on");
+        message.set(payload);
+    }
+}

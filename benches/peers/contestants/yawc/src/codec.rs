@@ -1,0 +1,90 @@
+//! `default` sends and flushes each message; `tuned` has the buffers that the library's own
+//! benchmark has, and flushes when nothing more is ready; `unchecked` is that without the
+//! validation of text, which is an option of the library.
+
+use bytes::Bytes;
+use futures_util::{FutureExt, SinkExt};
+use in_memory::{Contestant, Kernel, Messages, Variant, Wire, Work, run};
+use std::process::ExitCode;
+use yawc::{Frame, Options, Role, WebSocket};
+
+fn main() -> ExitCode {
+    run(Contestant {
+        name: "yawc",
+        variants: &[
+            Variant {
+                name: "default",
+                echo: Some(echo),
+                client: Some(|wire, messages| client(wire, messages, options().with_utf8())),
+            },
+            Variant {
+                name: "tuned",
+                echo: Some(|wire| tuned_echo(wire, tuned().with_utf8())),
+                client: Some(|wire, messages| client(wire, messages, tuned().with_utf8())),
+            },
+            Variant {
+                name: "unchecked",
+                echo: Some(|wire| tuned_echo(wire, tuned())),
+                client: None,
+            },
+        ],
+        kernels: &[Kernel::Mask("default", yawc::mask::apply_mask)],
+    })
+}
+
+/// Its usual limit is just below 1 MiB.
+fn options() -> Options {
+    Options::default().with_max_payload_read(16 * 1024 * 1024)
+}
+
+fn tuned() -> Options {
+    options()
+        .with_read_buffer_capacity(128 * 1024)
+        .with_write_buffer_capacity(128 * 1024)
+        .with_backpressure_boundary(64 * 1024)
+}
+
+fn websocket(wire: Wire, role: Role, options: Options) -> WebSocket<Wire> {
+    WebSocket::from_stream(wire, role, options).expect("no extension is named")
+}
+
+fn echo(wire: Wire) -> Work {
+    let mut websocket = websocket(wire, Role::Server, options().with_utf8());
+    Box::pin(async move {
+        while let Ok(frame) = websocket.next_frame().await {
+            websocket.send(frame).await.expect("the wire takes all");
+        }
+    })
+}
+
+fn tuned_echo(wire: Wire, options: Options) -> Work {
+    let mut websocket = websocket(wire, Role::Server, options);
+    Box::pin(async move {
+        while let Ok(frame) = websocket.next_frame().await {
+            websocket.feed(frame).await.expect("the wire takes all");
+            while let Some(Ok(frame)) = websocket.next_frame().now_or_never() {
+                websocket.feed(frame).await.expect("the wire takes all");
+            }
+            websocket.flush().await.expect("the wire takes all");
+        }
+    })
+}
+
+fn client(wire: Wire, mut messages: Messages, options: Options) -> Work {
+    let mut websocket = websocket(wire, Role::Client, options);
+    let is_text = messages.is_text();
+    Box::pin(async move {
+        loop {
+            while let Some(message) = messages.next() {
+                let frame = if is_text {
+                    Frame::text(Bytes::clone(message))
+                } else {
+                    Frame::binary(Bytes::clone(message))
+                };
+                websocket.feed(frame).await.expect("the wire takes all");
+            }
+            websocket.flush().await.expect("the wire takes all");
+            messages.more().await;
+        }
+    })
+}

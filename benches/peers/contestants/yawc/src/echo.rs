@@ -1,0 +1,137 @@
+//! `default` sends and flushes each message; `tuned` has the buffers that the library's own
+//! benchmark has, and flushes when nothing more is ready; `unchecked` is that without the
+//! validation of text, which is an option of the library.
+
+use bytes::Bytes;
+use futures_util::{FutureExt, SinkExt};
+use hyper::{
+    Request, body::Incoming, header::SEC_WEBSOCKET_EXTENSIONS, server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use serving::{Broadcast, Deflate, Library, Options, run_with_broadcast};
+use std::{future::ready, process::ExitCode, sync::LazyLock};
+use tokio::{net::TcpStream, sync::mpsc};
+use yawc::{DeflatePool, Frame, HttpWebSocket, OpCode, WebSocket};
+
+struct Yawc;
+
+fn main() -> ExitCode {
+    run_with_broadcast::<Yawc>()
+}
+
+impl Library for Yawc {
+    const NAME: &'static str = "yawc";
+    const VARIANTS: &'static [&'static str] = &["default", "tuned", "unchecked"];
+    const DEFLATE: bool = true;
+
+    async fn echo(stream: TcpStream, options: Options) {
+        let Some(websocket) = accept(stream, options).await else { return };
+        // How a connection ends is of no interest here.
+        let _ = match options.variant {
+            "default" => plain(websocket).await,
+            _ => batched(websocket).await,
+        };
+    }
+}
+
+async fn plain(mut websocket: HttpWebSocket) -> yawc::Result<()> {
+    loop {
+        let frame = websocket.next_frame().await?;
+        if is_message(&frame) {
+            websocket.send(frame).await?;
+        }
+    }
+}
+
+async fn batched(mut websocket: HttpWebSocket) -> yawc::Result<()> {
+    loop {
+        let mut next = Some(websocket.next_frame().await);
+        while let Some(frame) = next {
+            let frame = frame?;
+            if is_message(&frame) {
+                websocket.feed(frame).await?;
+            }
+            next = websocket.next_frame().now_or_never();
+        }
+        websocket.flush().await?;
+    }
+}
+
+fn is_message(frame: &Frame) -> bool {
+    matches!(frame.opcode(), OpCode::Text | OpCode::Binary)
+}
+
+/// The opening handshake is hyper's.
+async fn accept(stream: TcpStream, options: Options) -> Option<HttpWebSocket> {
+    let (upgrades, mut upgraded) = mpsc::channel(1);
+    let service = service_fn(|mut request: Request<Incoming>| {
+        let config = config(options, &request);
+        let answer = WebSocket::upgrade_with_options(&mut request, config);
+        ready(answer.map(|(response, upgrade)| {
+            // There is room for one, and no connection is upgraded twice.
+            let _ = upgrades.try_send(upgrade);
+            response
+        }))
+    });
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    connection.with_upgrades().await.ok()?;
+    upgraded.try_recv().ok()?.await.ok()
+}
+
+fn config(options: Options, request: &Request<Incoming>) -> yawc::Options {
+    // Its usual limit is just below 1 MiB.
+    let mut config = yawc::Options::default().with_max_payload_read(16 * 1024 * 1024);
+    if options.variant != "unchecked" {
+        config = config.with_utf8();
+    }
+    if options.variant != "default" {
+        config = config
+            .with_read_buffer_capacity(128 * 1024)
+            .with_write_buffer_capacity(128 * 1024)
+            .with_backpressure_boundary(64 * 1024);
+    }
+    if options.deflate == Deflate::Off { config } else { with_deflate(config, options, request) }
+}
+
+/// With the largest windows: left to itself the library takes 9 bits where a client offers any.
+fn with_deflate(
+    config: yawc::Options,
+    options: Options,
+    request: &Request<Incoming>,
+) -> yawc::Options {
+    static POOL: LazyLock<DeflatePool> = LazyLock::new(|| DeflatePool::new(1));
+    let offer = request.headers().get(SEC_WEBSOCKET_EXTENSIONS).map_or(&[][..], |v| v.as_bytes());
+    let offers = |name: &str| offer.windows(name.len()).any(|part| part == name.as_bytes());
+    let mut config = config.with_balanced_compression();
+    if offers("client_max_window_bits") {
+        config = config.with_client_max_window_bits(15);
+    }
+    if offers("server_max_window_bits") {
+        config = config.with_server_max_window_bits(15);
+    }
+    if options.deflate == Deflate::NoTakeover {
+        config = config.server_no_context_takeover().client_no_context_takeover();
+        if options.variant != "default" {
+            config = config.with_deflate_pool(POOL.clone());
+        }
+    }
+    config
+}
+
+impl Broadcast for Yawc {
+    type Writer = HttpWebSocket;
+    type Prepared = Frame;
+
+    async fn accept(stream: TcpStream, options: Options) -> Self::Writer {
+        accept(stream, options).await.expect("the load generator's handshake is right")
+    }
+
+    fn prepare(payload: Bytes) -> Frame {
+        Frame::binary(payload)
+    }
+
+    async fn send(writer: &mut Self::Writer, message: &Frame) {
+        writer.send(message.clone()).await.expect("the load generator reads on");
+    }
+}

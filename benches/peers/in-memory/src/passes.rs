@@ -1,0 +1,124 @@
+//! One cell: a connection that is kept between rounds, and how its passes are counted.
+
+use crate::{
+    Messages, Variant, Wire, Work,
+    frames::{encode_masked, verify},
+    payloads::{Kind, Random, messages},
+    wire::FarEnd,
+};
+use bytes::Bytes;
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+
+pub(crate) struct Passes {
+    work: Work,
+    far_end: Arc<FarEnd>,
+    messages: usize,
+    /// Bytes that one pass writes.
+    output: usize,
+}
+
+/// Which side of a connection is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Echo,
+    Client,
+}
+
+impl Passes {
+    /// Makes the connection and compares what it writes in three passes with what it should.
+    pub(crate) fn verified(
+        variant: &Variant,
+        side: Side,
+        kind: Kind,
+        size: usize,
+    ) -> Result<Self, String> {
+        let messages: Arc<[Bytes]> = messages(kind, size).into();
+        let far_end = Arc::<FarEnd>::default();
+        let missing = || format!("{} does not do that", variant.name);
+        let work = match side {
+            Side::Echo => {
+                let echo = variant.echo.ok_or_else(missing)?;
+                echo(Wire::new(masked_frames(kind, &messages), far_end.clone()))
+            }
+            Side::Client => {
+                let client = variant.client.ok_or_else(missing)?;
+                client(
+                    Wire::new(Arc::from([]), far_end.clone()),
+                    Messages::new(kind, &messages, far_end.clone()),
+                )
+            }
+        };
+        let mut passes = Self { work, far_end, messages: messages.len(), output: 0 };
+        // Lets a handshake happen.
+        passes.run(0)?;
+        passes.far_end.keeping.store(true, Relaxed);
+        for _ in 0..3 {
+            passes.far_end.written.store(0, Relaxed);
+            passes.run(1)?;
+            let mut kept = passes.far_end.kept.lock().map_err(|error| error.to_string())?;
+            verify(&kept, kind, &messages, side == Side::Client)?;
+            kept.clear();
+            passes.output = passes.far_end.written.load(Relaxed);
+        }
+        passes.far_end.keeping.store(false, Relaxed);
+        *passes.far_end.kept.lock().map_err(|error| error.to_string())? = Vec::new();
+        Ok(passes)
+    }
+
+    /// Sends the messages `count` times over.
+    fn run(&mut self, count: usize) -> Result<(), String> {
+        self.far_end.passes.store(count, Relaxed);
+        match self.work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(()) => Err("ended".into()),
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    /// The same, and whether as much came out as is right.
+    pub(crate) fn run_counted(&mut self, count: usize) -> Result<(), String> {
+        self.far_end.written.store(0, Relaxed);
+        self.run(count)?;
+        let (written, right) = (self.far_end.written.load(Relaxed), count * self.output);
+        if written != right {
+            return Err(format!("wrote {written} bytes in place of {right}"));
+        }
+        Ok(())
+    }
+
+    /// Runs for about as long as is asked; the messages and the time they took.
+    pub(crate) fn run_timed(&mut self, least: Duration) -> Result<(usize, Duration), String> {
+        self.run_counted(1)?;
+        let start = Instant::now();
+        let mut count = 0;
+        let mut step = 1;
+        loop {
+            self.run_counted(step)?;
+            count += step;
+            let elapsed = start.elapsed();
+            if elapsed >= least {
+                return Ok((count * self.messages, elapsed));
+            }
+            if elapsed < least / 8 {
+                step *= 2;
+            }
+        }
+    }
+
+    pub(crate) fn messages(&self) -> usize {
+        self.messages
+    }
+}
+
+fn masked_frames(kind: Kind, messages: &[Bytes]) -> Arc<[u8]> {
+    let mut random = Random(0x5eed);
+    let mut frames = Vec::new();
+    for message in messages {
+        let key = (random.next() as u32).to_le_bytes();
+        encode_masked(kind, key, message, &mut frames);
+    }
+    frames.into()
+}

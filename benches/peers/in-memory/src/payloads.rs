@@ -1,0 +1,84 @@
+//! The messages of a cell: the same for every contestant.
+
+use bytes::Bytes;
+
+/// Text or binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    Binary,
+}
+
+/// Enough messages of `size` bytes for about 256 KiB, 1 to 1,024 of them, no two alike.
+pub(crate) fn messages(kind: Kind, size: usize) -> Vec<Bytes> {
+    let count = (256 * 1024 / size.max(1)).clamp(1, 1024);
+    let mut random = Random(size as u64 + 1);
+    (0..count)
+        .map(|_| match kind {
+            Kind::Text => Script::Mixed.text(&mut random, size).into(),
+            Kind::Binary => (0..size).map(|_| random.next() as u8).collect::<Vec<_>>().into(),
+        })
+        .collect()
+}
+
+/// A reproducible sequence (xorshift64*).
+pub(crate) struct Random(pub u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 24
+    }
+}
+
+/// What text is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Script {
+    Ascii,
+    /// One character in four takes two bytes.
+    Latin,
+    /// Each takes three.
+    Cjk,
+    /// Every second character takes two, three or four bytes.
+    Mixed,
+}
+
+impl Script {
+    pub(crate) fn parse(word: &str) -> Result<Self, String> {
+        match word {
+            "ascii" => Ok(Self::Ascii),
+            "latin" => Ok(Self::Latin),
+            "cjk" => Ok(Self::Cjk),
+            "mixed" => Ok(Self::Mixed),
+            _ => Err(format!("no script {word}")),
+        }
+    }
+
+    /// `size` bytes; the end is filled with ASCII where no wide character fits.
+    pub(crate) fn text(self, random: &mut Random, size: usize) -> String {
+        let mut text = String::with_capacity(size);
+        let mut number = 0;
+        while text.len() < size {
+            let is_wide = match self {
+                Self::Ascii => false,
+                Self::Latin => number % 4 == 3,
+                Self::Cjk => true,
+                Self::Mixed => number % 2 == 1,
+            };
+            let wide = match (self, random.next() % 3) {
+                (Self::Latin, _) | (Self::Mixed, 0) => 'é',
+                (Self::Cjk, _) | (_, 1) => '漢',
+                _ => '🌍',
+            };
+            if is_wide && text.len() + wide.len_utf8() <= size {
+                text.push(wide);
+            } else {
+                text.push((b'a' + (random.next() % 26) as u8) as char);
+            }
+            number += 1;
+        }
+        text
+    }
+}

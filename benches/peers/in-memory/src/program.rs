@@ -1,0 +1,169 @@
+//! The program around a contestant: reads commands, prints answers.
+
+use crate::{
+    Contestant, Kernel, Variant, allocations,
+    kernels::{self, Input},
+    passes::{Passes, Side},
+    payloads::{Kind, Script},
+};
+use std::{
+    collections::HashMap,
+    io::{BufRead, Write, stdin, stdout},
+    process::ExitCode,
+    str::FromStr,
+    time::Duration,
+};
+
+const HELP: &str = "\
+Measures one library in memory. Without arguments, reads commands from standard input:
+
+  echo VARIANT KIND BYTES MILLISECONDS     a server echoes masked messages
+  client VARIANT KIND BYTES MILLISECONDS   a client sends masked messages
+  mask KERNEL BYTES OFFSET MILLISECONDS    a masking kernel alone
+  copy KERNEL BYTES OFFSET MILLISECONDS    a copy, to compare with
+  utf8 KERNEL SCRIPT BYTES MILLISECONDS    validation of ascii, latin, cjk or mixed text
+
+KIND is text or binary. Each is answered by 'ok NANOSECONDS ALLOCATIONS ALLOCATED-BYTES', all
+a message, or by 'failed REASON'.
+
+  list                                     print what the library can do, a line each
+  count PASSES echo VARIANT KIND BYTES     the same work a fixed number of times, for callgrind
+";
+
+/// Runs the program of one contestant. Call it from `main`.
+pub fn run(contestant: Contestant) -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        [] => serve(&contestant),
+        ["list"] => {
+            list(&contestant);
+            ExitCode::SUCCESS
+        }
+        ["count", passes, ref cell @ ..] => match count(&contestant, passes, cell) {
+            Ok(messages) => {
+                println!("ok {messages}");
+                ExitCode::SUCCESS
+            }
+            Err(reason) => {
+                println!("failed {reason}");
+                ExitCode::FAILURE
+            }
+        },
+        ["--help" | "-h" | "help"] => {
+            print!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprint!("unknown arguments\n\n{HELP}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn list(contestant: &Contestant) {
+    println!("name {}", contestant.name);
+    for variant in contestant.variants {
+        if variant.echo.is_some() {
+            println!("echo {}", variant.name);
+        }
+        if variant.client.is_some() {
+            println!("client {}", variant.name);
+        }
+    }
+    for kernel in contestant.kernels {
+        match kernel {
+            Kernel::Mask(name, _) => println!("mask {name}"),
+            Kernel::Copy(name, _) => println!("copy {name}"),
+            Kernel::Utf8(name, _) => println!("utf8 {name}"),
+        }
+    }
+}
+
+fn serve(contestant: &Contestant) -> ExitCode {
+    let mut cells = HashMap::new();
+    for line in stdin().lock().lines() {
+        let Ok(line) = line else { return ExitCode::FAILURE };
+        match measure(contestant, &mut cells, &line) {
+            Ok((nanoseconds, calls, bytes)) => {
+                println!("ok {nanoseconds:.3} {calls:.4} {bytes:.1}");
+            }
+            Err(reason) => println!("failed {}", reason.replace('\n', " ")),
+        }
+        if stdout().flush().is_err() {
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Nanoseconds, allocations and allocated bytes a message.
+type Cost = (f64, f64, f64);
+
+fn measure(
+    contestant: &Contestant,
+    cells: &mut HashMap<String, Passes>,
+    line: &str,
+) -> Result<Cost, String> {
+    let (cell, milliseconds) = line.rsplit_once(' ').ok_or("no such command")?;
+    let least = Duration::from_millis(number(milliseconds)?);
+    let words: Vec<&str> = cell.split(' ').collect();
+    let (timed, calls, bytes) = if let Some((kernel, mut input)) = kernel(contestant, &words)? {
+        allocations::during(|| kernels::run_timed(kernel, &mut input, least))
+    } else {
+        if !cells.contains_key(cell) {
+            cells.insert(cell.into(), passes(contestant, &words)?);
+        }
+        let passes = cells.get_mut(cell).ok_or("no such cell")?;
+        allocations::during(|| passes.run_timed(least))
+    };
+    let (messages, elapsed) = timed.inspect_err(|_| drop(cells.remove(cell)))?;
+    let each = |total: f64| total / messages as f64;
+    Ok((each(elapsed.as_nanos() as f64), each(calls as f64), each(bytes as f64)))
+}
+
+/// The kernel that is asked for, if one is, and what it works on.
+fn kernel(contestant: &Contestant, words: &[&str]) -> Result<Option<(Kernel, Input)>, String> {
+    let &[work @ ("mask" | "copy" | "utf8"), wanted, first, second] = words else {
+        return Ok(None);
+    };
+    let known = contestant.kernels.iter().find(|kernel| match kernel {
+        Kernel::Mask(name, _) => ("mask", *name) == (work, wanted),
+        Kernel::Copy(name, _) => ("copy", *name) == (work, wanted),
+        Kernel::Utf8(name, _) => ("utf8", *name) == (work, wanted),
+    });
+    let kernel = *known.ok_or_else(|| format!("no kernel {work} {wanted}"))?;
+    let input = match kernel {
+        Kernel::Utf8(..) => Input::text(Script::parse(first)?, number(second)?),
+        _ => Input::bytes_at(number(first)?, number(second)?),
+    };
+    Ok(Some((kernel, input)))
+}
+
+fn count(contestant: &Contestant, passes: &str, cell: &[&str]) -> Result<usize, String> {
+    let count = number(passes)?;
+    let mut passes = self::passes(contestant, cell)?;
+    passes.run_counted(count)?;
+    Ok(count * passes.messages())
+}
+
+fn passes(contestant: &Contestant, cell: &[&str]) -> Result<Passes, String> {
+    let &[side, variant, kind, size] = cell else { return Err("no such command".into()) };
+    let side = match side {
+        "echo" => Side::Echo,
+        "client" => Side::Client,
+        _ => return Err("no such work".into()),
+    };
+    let kind = match kind {
+        "text" => Kind::Text,
+        "binary" => Kind::Binary,
+        _ => return Err("no such kind".into()),
+    };
+    let known = contestant.variants.iter().find(|known: &&Variant| known.name == variant);
+    let variant = known.ok_or_else(|| format!("no variant {variant}"))?;
+    Passes::verified(variant, side, kind, number(size)?)
+}
+
+fn number<T: FromStr>(word: &str) -> Result<T, String> {
+    word.parse().map_err(|_| format!("{word} is no number"))
+}

@@ -1,0 +1,190 @@
+//! Receives messages that the server sends of its own accord.
+
+use crate::{
+    Result,
+    answers::{self, Received},
+    arguments::Arguments,
+    connection::{Connection, Tools},
+    frames::Kind,
+    incoming::{Incoming, Receiver},
+    opening,
+    reactor::Reactor,
+};
+use mio::{Events, Token};
+use std::{io::stdin, time::Instant};
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let mut reactor = Reactor::new(arguments.timeout)?;
+    let mut events = Events::with_capacity(1024);
+    let mut tools = Tools::new(arguments.seed);
+    let numbers = 0..arguments.connections;
+    let mut connections = opening::open(arguments, &mut reactor, &mut events, &mut tools, numbers)?;
+    answers::say("connected");
+    for line in stdin().lines() {
+        let line = line.map_err(|error| format!("can't read standard input: {error}"))?;
+        let expected = Expected::parse(&line, arguments.raw)?;
+        let start = Instant::now();
+        expect(&expected, &mut connections, &mut reactor, &mut events, &mut tools)?;
+        answers::print(&Received {
+            ok: true,
+            messages: expected.count * connections.len() as u64,
+            seconds: start.elapsed().as_secs_f64(),
+        });
+    }
+    connections.into_iter().for_each(|connection| connection.close(&mut tools));
+    Ok(())
+}
+
+/// What one command says is to come.
+struct Expected {
+    size: usize,
+    count: u64,
+    /// The byte at a position is the position times 31, modulo 256, which repeats after 256.
+    bytes: Vec<u8>,
+}
+
+impl Expected {
+    fn parse(line: &str, is_raw: bool) -> Result<Self> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (size, count) = match words[..] {
+            ["expect", size, count] => size.parse().ok().zip(count.parse().ok()),
+            _ => None,
+        }
+        .ok_or_else(|| format!("{line:?} is not understood; it should be 'expect BYTES COUNT'"))?;
+        if is_raw && size == 0 {
+            return Err("with --raw there are no messages of no bytes".into());
+        }
+        let bytes =
+            (0..size + 256).map(|position: usize| position.wrapping_mul(31) as u8).collect();
+        Ok(Self { size, count, bytes })
+    }
+
+    /// The payload of the message of a number.
+    fn payload(&self, number: u64) -> &[u8] {
+        // 223 is the inverse of 31: 31 * (position + 223 * number) is 31 * position + number.
+        let start = (number % 256) as usize * 223 % 256;
+        &self.bytes[start..][..self.size]
+    }
+}
+
+fn expect(
+    expected: &Expected,
+    connections: &mut [Connection],
+    reactor: &mut Reactor,
+    events: &mut Events,
+    tools: &mut Tools,
+) -> Result<()> {
+    for connection in connections.iter_mut().filter(|connection| !connection.has_frames) {
+        connection.incoming = Incoming::raw(expected.size);
+    }
+    let mut progress = vec![Progress::default(); connections.len()];
+    let mut unfinished = if expected.count == 0 { 0 } else { connections.len() };
+    let mut receive = |number: usize, reactor: &mut Reactor, progress: &mut [Progress]| {
+        let (connection, progress) = (&mut connections[number], &mut progress[number]);
+        let was_finished = progress.received == expected.count;
+        let before = *progress;
+        connection.receive(tools, &mut Messages { expected, progress })?;
+        connection.write(&mut tools.out)?;
+        if *progress != before {
+            reactor.progressed(Instant::now());
+        }
+        Ok::<_, String>(!was_finished && progress.received == expected.count)
+    };
+    reactor.progressed(Instant::now());
+    // What came before the command has been announced, or was read with a handshake.
+    for number in 0..progress.len() {
+        if receive(number, reactor, &mut progress)? {
+            unfinished -= 1;
+        }
+    }
+    while unfinished > 0 {
+        reactor.wait(events, || missing(&progress, expected))?;
+        for Token(number) in events.iter().map(|event| event.token()) {
+            if receive(number, reactor, &mut progress)? {
+                unfinished -= 1;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn missing(progress: &[Progress], expected: &Expected) -> String {
+    let messages: u64 = progress.iter().map(|one| expected.count - one.received).sum();
+    let connections = progress.iter().filter(|one| one.received < expected.count).count();
+    format!("{messages} messages on {connections} of {} connections", progress.len())
+}
+
+#[derive(Clone, Copy, Default, PartialEq)]
+struct Progress {
+    received: u64,
+    /// How much of the next message has come and is right.
+    matched: usize,
+}
+
+/// Checks what comes on one connection.
+struct Messages<'a> {
+    expected: &'a Expected,
+    progress: &'a mut Progress,
+}
+
+impl Receiver for Messages<'_> {
+    fn data(&mut self, bytes: &[u8]) -> Result<()> {
+        let Progress { received, matched } = self.progress;
+        if !bytes.is_empty() && *received == self.expected.count {
+            return Err(format!("more came than the {received} messages expected"));
+        }
+        let rest = &self.expected.payload(*received)[*matched..];
+        if rest.get(..bytes.len()) != Some(bytes) {
+            let same = rest.iter().zip(bytes).take_while(|(one, other)| one == other).count();
+            return Err(format!(
+                "message {received} is not as expected: of {} bytes the first {} are right",
+                self.expected.size,
+                *matched + same
+            ));
+        }
+        *matched += bytes.len();
+        Ok(())
+    }
+
+    fn end(&mut self, kind: Kind) -> Result<()> {
+        let Progress { received, matched } = self.progress;
+        let Expected { size, count, .. } = self.expected;
+        if kind != Kind::Binary {
+            return Err(format!("message {received} is {kind:?}"));
+        }
+        if received == count {
+            return Err(format!("more came than the {count} messages expected"));
+        }
+        if matched != size {
+            return Err(format!("message {received} has {matched} bytes of {size}"));
+        }
+        *received += 1;
+        *matched = 0;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_are_those_of_the_servers() {
+        let expected = Expected::parse("expect 1000 2", false).expect("it is a command");
+        assert_eq!((expected.size, expected.count), (1000, 2));
+        for number in 0..600 {
+            let payload: Vec<u8> = (0..1000_usize)
+                .map(|position| (position.wrapping_mul(31) + number) as u8)
+                .collect();
+            assert_eq!(expected.payload(number as u64), payload);
+        }
+    }
+
+    #[test]
+    fn other_lines_are_refused() {
+        for line in ["", "expect 1", "expect 1 2 3", "send 1 2", "expect -1 2"] {
+            assert!(Expected::parse(line, false).is_err(), "{line}");
+        }
+        assert!(Expected::parse("expect 0 1", true).is_err());
+    }
+}

@@ -1,0 +1,79 @@
+//! One message to many connections, from one task.
+
+use crate::{Library, Options, listen};
+use bytes::Bytes;
+use std::{
+    future::Future,
+    io::{self, stdin},
+    thread,
+};
+use tokio::{net::TcpStream, sync::mpsc};
+
+/// A library's quickest way to send the same message to many connections.
+pub trait Broadcast: Library {
+    /// A connection that is written to.
+    type Writer;
+    /// A message made once and sent to many.
+    type Prepared;
+
+    /// Does the opening handshake.
+    fn accept(stream: TcpStream, options: Options) -> impl Future<Output = Self::Writer>;
+    /// Makes a binary message ready.
+    fn prepare(payload: Bytes) -> Self::Prepared;
+    /// Sends and flushes it.
+    fn send(writer: &mut Self::Writer, message: &Self::Prepared) -> impl Future<Output = ()>;
+}
+
+struct Command {
+    size: usize,
+    count: usize,
+}
+
+pub(crate) async fn serve<B: Broadcast>(options: Options, connections: usize) -> io::Result<()> {
+    let mut commands = commands();
+    let listener = listen(&options).await?;
+    let mut writers = Vec::with_capacity(connections);
+    while writers.len() < connections {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        writers.push(B::accept(stream, options).await);
+    }
+    println!("ready");
+    while let Some(Command { size, count }) = commands.recv().await {
+        for number in 0..count {
+            let message = B::prepare(payload(size, number));
+            for writer in &mut writers {
+                B::send(writer, &message).await;
+            }
+        }
+        println!("sent");
+    }
+    Ok(())
+}
+
+/// The payload that the load generator expects: bytes that differ from message to message.
+fn payload(size: usize, number: usize) -> Bytes {
+    (0..size).map(|position| (position.wrapping_mul(31) + number) as u8).collect::<Vec<_>>().into()
+}
+
+fn commands() -> mpsc::UnboundedReceiver<Command> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    thread::spawn(move || {
+        for line in stdin().lines() {
+            let Ok(line) = line else { break };
+            let words: Vec<&str> = line.split(' ').collect();
+            let command = match words[..] {
+                ["send", size, count] => {
+                    size.parse().and_then(|size| count.parse().map(|count| Command { size, count }))
+                }
+                _ => continue,
+            };
+            let Ok(command) = command else { break };
+            if sender.send(command).is_err() {
+                break;
+            }
+        }
+        std::process::exit(0);
+    });
+    receiver
+}

@@ -1,0 +1,97 @@
+//! The program around one library's server on tokio: one thread, one task a connection.
+//!
+//! It prints `listening PORT` and serves until its standard input ends, so that it never outlives
+//! whoever started it. With `--broadcast N` it takes N connections, prints `ready`, and then sends
+//! messages to all of them when it is told to:
+//!
+//! ```text
+//! > send 1024 50        payload bytes, how many messages
+//! < sent
+//! ```
+
+mod broadcast;
+mod options;
+
+pub use broadcast::Broadcast;
+pub use options::{Deflate, Options};
+
+use std::{future::Future, io::stdin, process::ExitCode, thread};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::{Builder, Runtime},
+};
+
+/// What one library's server can do.
+pub trait Library: 'static {
+    /// The library's name, as published.
+    const NAME: &'static str;
+    /// The configurations it is measured in, `default` first.
+    const VARIANTS: &'static [&'static str];
+    /// Whether it knows permessage-deflate.
+    const DEFLATE: bool = false;
+
+    /// Does the opening handshake and sends every message back until the connection ends.
+    /// The stream has TCP_NODELAY set.
+    fn echo(stream: TcpStream, options: Options) -> impl Future<Output = ()> + Send + 'static;
+}
+
+/// Runs the program of a library that echoes. Call it from `main`.
+pub fn run<L: Library>() -> ExitCode {
+    let options = match Options::parse::<L>(false) {
+        Ok(options) => options,
+        Err(status) => return status,
+    };
+    finish(runtime().block_on(echo::<L>(options)))
+}
+
+/// The same of one that also sends a message to many connections.
+pub fn run_with_broadcast<L: Library + Broadcast>() -> ExitCode {
+    let options = match Options::parse::<L>(true) {
+        Ok(options) => options,
+        Err(status) => return status,
+    };
+    finish(runtime().block_on(async {
+        match options.broadcast {
+            Some(connections) => broadcast::serve::<L>(options, connections).await,
+            None => echo::<L>(options).await,
+        }
+    }))
+}
+
+fn runtime() -> Runtime {
+    // A runtime can't be had only when the system refuses an epoll descriptor.
+    Builder::new_current_thread().enable_all().build().expect("the system gives an event queue")
+}
+
+fn finish(result: std::io::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn listen(options: &Options) -> std::io::Result<TcpListener> {
+    let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
+    println!("listening {}", listener.local_addr()?.port());
+    Ok(listener)
+}
+
+async fn echo<L: Library>(options: Options) -> std::io::Result<()> {
+    thread::spawn(|| {
+        for line in stdin().lines() {
+            if line.is_err() {
+                break;
+            }
+        }
+        std::process::exit(0);
+    });
+    let listener = listen(&options).await?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        tokio::spawn(L::echo(stream, options));
+    }
+}

@@ -1,0 +1,89 @@
+//! The command line of a server.
+
+use crate::Library;
+use std::process::ExitCode;
+
+/// What a server was told on its command line.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// One of the library's variants.
+    pub variant: &'static str,
+    /// Whether, and how, to negotiate permessage-deflate when a client offers it.
+    pub deflate: Deflate,
+    pub(crate) port: u16,
+    pub(crate) broadcast: Option<usize>,
+}
+
+/// How permessage-deflate (RFC 7692) is to be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deflate {
+    /// Not at all.
+    Off,
+    /// With a window of 15 bits each way that is kept between messages, at the library's level.
+    Takeover,
+    /// With neither side's window kept between messages.
+    NoTakeover,
+}
+
+impl Options {
+    pub(crate) fn parse<L: Library>(can_broadcast: bool) -> Result<Self, ExitCode> {
+        let mut options =
+            Self { variant: L::VARIANTS[0], deflate: Deflate::Off, port: 0, broadcast: None };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().unwrap_or_default();
+            let known = match argument.as_str() {
+                "--variant" => {
+                    let value = value();
+                    let found = L::VARIANTS.iter().find(|variant| **variant == value);
+                    found.map(|variant| options.variant = variant)
+                }
+                "--deflate" if L::DEFLATE => match value().as_str() {
+                    "takeover" => Some(Deflate::Takeover),
+                    "no-takeover" => Some(Deflate::NoTakeover),
+                    _ => None,
+                }
+                .map(|deflate| options.deflate = deflate),
+                "--port" => value().parse().ok().map(|port| options.port = port),
+                "--broadcast" if can_broadcast => {
+                    value().parse().ok().map(|count| options.broadcast = Some(count))
+                }
+                "--list" => {
+                    println!("name {}", L::NAME);
+                    println!("variants {}", L::VARIANTS.join(" "));
+                    println!("deflate {}", L::DEFLATE);
+                    println!("broadcast {can_broadcast}");
+                    return Err(ExitCode::SUCCESS);
+                }
+                "--help" | "-h" => {
+                    println!("{}", help::<L>(can_broadcast));
+                    return Err(ExitCode::SUCCESS);
+                }
+                _ => None,
+            };
+            if known.is_none() {
+                eprintln!("{argument}: not understood\n\n{}", help::<L>(can_broadcast));
+                return Err(ExitCode::from(2));
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn help<L: Library>(can_broadcast: bool) -> String {
+    let mut help = format!(
+        "A WebSocket echo server on 127.0.0.1, made with {}. It ends when its input ends.\n\n  \
+         --port N          where to listen; 0, the default, takes any\n  \
+         --variant NAME    one of: {}\n",
+        L::NAME,
+        L::VARIANTS.join(" ")
+    );
+    if L::DEFLATE {
+        help += "  --deflate HOW     takeover or no-takeover: negotiate permessage-deflate\n";
+    }
+    if can_broadcast {
+        help += "  --broadcast N     take N connections, then send to all of them:\n\
+                 \x20                   'send BYTES COUNT' on standard input\n";
+    }
+    help + "  --list            print what this server can do"
+}
