@@ -6,8 +6,9 @@ import shutil
 import subprocess
 import sys
 from datetime import date
+from pathlib import Path
 
-from . import chart, report
+from . import chart, repeated, report
 from .measured import Table, progress
 from .parts import PARTS
 from .programs import ROOT, TARGET, ExternalServer, packages
@@ -32,15 +33,22 @@ def main():
         kept.write_text(json.dumps(sections))
     print(file=sys.stderr)
     sections = {name: sections[name] for name in PARTS if name in sections}
-    tables = {
-        name: [Table.from_json(fields) for fields in section["tables"]]
-        for name, section in sections.items()
-    }
+    tables = tables_of(sections)
     text = report.markdown(sections, tables)
     print(text)
+    if options.against:
+        earlier = tables_of(json.loads(options.against.read_text()))
+        print("\n".join(repeated.report(earlier, tables)))
     if options.write:
         (RESULTS / "RESULTS.md").write_text(text)
         (RESULTS / "results.svg").write_text(chart.svg(tables))
+
+
+def tables_of(sections):
+    return {
+        name: [Table.from_json(fields) for fields in section["tables"]]
+        for name, section in sections.items()
+    }
 
 
 def build():
@@ -65,6 +73,11 @@ def parse():
     parser.add_argument(
         "--server", action="append", default=[], metavar="NAME=PORT,PID", type=external,
         help="a server of your own, in any language, that joins the echo part",
+    )
+    parser.add_argument(
+        "--against", metavar="FIGURES", type=Path,
+        help=f"say which rows lie in another order than in an earlier run, of which "
+        f"{TARGET.name}/figures.json was kept",
     )
     return parser.parse_args()
 

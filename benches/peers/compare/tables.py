@@ -5,6 +5,8 @@ from .programs import AGAIN, OURS, is_limit, is_ours
 
 # Wider tables are printed with their columns as rows, and only some of them.
 WIDEST = 8
+# A difference that nobody would care about, such as of a byte in a thousand.
+EQUAL = 0.005
 
 
 def markdown(table):
@@ -114,7 +116,7 @@ def verdict(table, column):
     if against is None:
         return "–"
     words = {-1: "ahead", 0: "undecided", 1: "behind"}
-    said = words[against.beyond(spread(table, column))]
+    said = "equal" if against.spread() < EQUAL else words[against.beyond(spread(table, column))]
     return f"{against.middle:.2f} ({against.low:.2f}–{against.high:.2f}), {said}"
 
 
