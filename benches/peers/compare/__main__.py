@@ -19,10 +19,11 @@ RESULTS = ROOT.parent
 def main():
     options = parse()
     check()
-    build()
     kept = TARGET / "figures.json"
     sections = json.loads(kept.read_text()) if kept.exists() else {}
-    for name in options.parts or PARTS:
+    if not options.kept:
+        build()
+    for name in [] if options.kept else options.parts or PARTS:
         arguments = {"external": options.server} if name == "echo" else {}
         tables = PARTS[name].measure(options.rounds, **arguments)
         sections[name] = {
@@ -74,6 +75,7 @@ def parse():
         "--server", action="append", default=[], metavar="NAME=PORT,PID", type=external,
         help="a server of your own, in any language, that joins the echo part",
     )
+    parser.add_argument("--kept", action="store_true", help="measure nothing: report what was kept")
     parser.add_argument(
         "--against", metavar="FIGURES", type=Path,
         help=f"say which rows lie in another order than in an earlier run, of which "
