@@ -184,9 +184,14 @@ def label(name, variant):
 
 def ours_first(rows):
     """Ours comes first and once more at the end: what that differs by is noise."""
-    rows.sort(key=lambda row: (not row[0].startswith(OURS), row[0].lower()))
+    rows.sort(key=lambda row: place(row[0]))
     again = [(AGAIN, *row[1:]) for row in rows if row[0] == OURS]
     return rows + again
+
+
+def place(label):
+    """Where a row stands: ours first, then by name."""
+    return not is_ours(label), label.lower()
 
 
 def is_limit(label, what=""):

@@ -3,7 +3,7 @@
 import math
 
 from .figures import ratio
-from .programs import AGAIN, OURS, is_limit, is_ours
+from .programs import AGAIN, OURS, is_limit, is_ours, place
 
 # Wider tables are printed with their columns as rows, and only some of them.
 WIDEST = 8
@@ -24,7 +24,7 @@ def markdown(table):
 
 
 def upright(table):
-    rows = [row for row in table.rows if row != AGAIN]
+    rows = sorted((row for row in table.rows if row != AGAIN), key=place)
     lines = [line(["", *table.columns]), line(["---", *["---:"] * len(table.columns)])]
     best = {column: best_library(table, column) for column in table.columns}
     for row in rows:
@@ -37,7 +37,7 @@ def upright(table):
 
 
 def transposed(table):
-    rows = [row for row in table.rows if row != AGAIN]
+    rows = sorted((row for row in table.rows if row != AGAIN), key=place)
     lines = [
         line(["", *rows, "*sansocket : best other*", "*A/A*"]),
         line(["---", *["---:"] * (len(rows) + 2)]),

@@ -37,6 +37,7 @@ impl Deflate {
 
 impl Options {
     pub(crate) fn parse<L: Library>(broadcasts: &[&str]) -> Result<Self, ExitCode> {
+        let can_broadcast = !broadcasts.is_empty();
         let mut options =
             Self { variant: L::VARIANTS[0], deflate: Deflate::Off, port: 0, broadcast: None };
         let mut arguments = std::env::args().skip(1);
