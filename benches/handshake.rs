@@ -20,6 +20,9 @@ const REQUEST: &[u8] = b"GET /chat?room=1 HTTP/1.1\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
 
+/// The answer to the key of RFC 6455 §1.3.
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
 fn bench_server(criterion: &mut Criterion) {
     let limits = Limits::default();
     let mut input = ReadBuffer::new();
@@ -32,6 +35,7 @@ fn bench_server(criterion: &mut Criterion) {
             request.accept(&Accept::new(), &mut output).expect("nothing speaks against it");
             let answer = output.front();
             assert!(answer.starts_with(b"HTTP/1.1 101 "));
+            assert!(answer.windows(ACCEPT.len()).any(|window| window == ACCEPT.as_bytes()));
             output.consume(answer.len());
         });
     });

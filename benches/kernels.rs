@@ -10,11 +10,16 @@ fn bench_mask(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("mask");
     let key = MaskKey::new([1, 2, 3, 4]);
     for size in SIZES {
-        let mut data = vec![0; size + 1];
-        apply_mask(&mut data[..size], key, 1);
-        assert_eq!(data[..4], [2, 3, 4, 1]);
-        apply_mask(&mut data[..size], key, 1);
-        assert!(data.iter().all(|byte| *byte == 0), "a mask that is applied twice is none");
+        let mut data: Vec<u8> = (0..=size).map(|index| (index * 37) as u8).collect();
+        for start in [0, 1] {
+            let right: Vec<u8> = data[start..][..size]
+                .iter()
+                .zip(key.to_bytes().iter().cycle())
+                .map(|(byte, key)| byte ^ key)
+                .collect();
+            apply_mask(&mut data[start..][..size], key, 0);
+            assert_eq!(data[start..][..size], right);
+        }
         group.throughput(Throughput::Bytes(size as u64));
         for (alignment, start) in [("aligned", 0), ("unaligned", 1)] {
             group.bench_function(BenchmarkId::new(alignment, size), |bencher| {

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from .parts import PARTS
 from .programs import ROOT, TARGET, ExternalServer, packages
 
 RESULTS = ROOT.parent
+OPEN_FILES = 11_000
 
 
 def main():
@@ -29,6 +31,7 @@ def main():
         sections[name] = {
             "date": date.today().isoformat(),
             "rounds": options.rounds,
+            "commit": commit(),
             "tables": [table.to_json() for table in tables],
         }
         kept.write_text(json.dumps(sections))
@@ -43,6 +46,12 @@ def main():
     if options.write:
         (RESULTS / "RESULTS.md").write_text(text)
         (RESULTS / "results.svg").write_text(chart.svg(tables))
+
+
+def commit():
+    command = ["git", "describe", "--always", "--dirty"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
 
 
 def tables_of(sections):
@@ -69,7 +78,7 @@ def parse():
         epilog="parts:\n" + "\n".join(f"  {name:14}{part.__doc__.splitlines()[0]}" for name, part in PARTS.items()),
     )
     parser.add_argument("parts", nargs="*", metavar="PART", type=part, help="what to measure; all if none is named")
-    parser.add_argument("--rounds", type=int, default=20, help="rounds of each comparison (20)")
+    parser.add_argument("--rounds", type=rounds, default=20, help="rounds of each comparison (20)")
     parser.add_argument("--write", action="store_true", help="write benches/RESULTS.md and results.svg")
     parser.add_argument(
         "--server", action="append", default=[], metavar="NAME=PORT,PID", type=external,
@@ -90,13 +99,27 @@ def part(text):
     return text
 
 
+def rounds(text):
+    # Of fewer no interval of 95 % can be told.
+    if not text.isdigit() or int(text) < 6:
+        raise argparse.ArgumentTypeError("at least 6")
+    return int(text)
+
+
 def external(text):
     name, _, rest = text.partition("=")
     port, _, pid = rest.partition(",")
+    if not (port.isdigit() and pid.isdigit()):
+        raise argparse.ArgumentTypeError("wanted is NAME=PORT,PID")
     return ExternalServer(name, int(port), int(pid))
 
 
 def check():
+    # Servers of 5,000 connections inherit it.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if most < OPEN_FILES:
+        sys.exit(f"{most} open files are allowed, {OPEN_FILES} are needed: see 'ulimit -Hn'")
     for program, remedy in (
         ("cargo", "install Rust"),
         ("taskset", "install util-linux"),

@@ -17,7 +17,7 @@ PANELS = [
 ]
 COLUMNS = 2
 WIDTH, GAP, MARGIN = 430, 40, 24
-LABEL, BAR, LINE = 150, 210, 20
+LABEL, BAR, LINE = 170, 190, 20
 
 STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #24292f }
@@ -44,9 +44,10 @@ def svg(tables):
         f'height="{height}" role="img" aria-label="What sansocket and its peers cost">',
         f"<style>{STYLE}</style>",
         f'<rect class="ground" width="{width}" height="{height}" rx="8"/>',
-        f'<text class="title" x="{MARGIN}" y="38">What a message costs</text>',
-        f'<text class="foot" x="{MARGIN}" y="58">Less is better. Each library by its quickest way; '
-        "dashed: no protocol at all.</text>",
+        f'<text class="title" x="{MARGIN}" y="38">What sansocket and its peers cost</text>',
+        f'<text class="foot" x="{MARGIN}" y="58">Less is better. Each library by its quickest variant; '
+        "dashed: by hand, with less than the protocol; »: a bar cut off. All tables are in RESULTS.md."
+        "</text>",
     ]
     for number, (panel, top) in enumerate(zip(panels, tops)):
         left = MARGIN + number % COLUMNS * (WIDTH + GAP)
@@ -73,8 +74,8 @@ def bars(tables, wanted):
         middle = table.median(row, column)
         name = row.split(" (")[0] if not is_limit(row) else row
         if row != AGAIN and middle is not None and is_shown(row, part):
-            least[name] = min(middle, least.get(name, middle))
-    rows = sorted(least.items(), key=lambda entry: entry[1])
+            least[name] = min((middle, row), least.get(name, (middle, row)))
+    rows = [(row, middle) for middle, row in sorted(least.values())]
     return (heading, unit, rows) if rows else None
 
 

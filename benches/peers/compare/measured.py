@@ -1,10 +1,12 @@
 """The figures of one table: rows measured in rounds, column by column."""
 
+import os
+import random
 import sys
 import time
 
 from .figures import median
-from .programs import Failed
+from .programs import MEASURING_CORE, Failed
 
 
 class Table:
@@ -16,6 +18,7 @@ class Table:
         self.columns = list(columns)
         self.rows = {}
         self.notes = []
+        self.companions = []
 
     def add(self, row, column, figure):
         self.rows.setdefault(row, {}).setdefault(column, []).append(figure)
@@ -25,6 +28,8 @@ class Table:
         if cell.get(column) != "failed":
             print(f"\n  {row}, {column}: failed: {reason}", file=sys.stderr)
         cell[column] = "failed"
+        for table in self.companions:
+            table.rows.setdefault(row, {})[column] = "failed"
 
     def has_failed(self, row, column):
         return self.rows.get(row, {}).get(column) == "failed"
@@ -39,11 +44,14 @@ class Table:
         return median(figures) if figures else None
 
     def measure(self, rounds, rows, column, measure):
-        """Calls `measure(row)` for each row in each round, in an order that moves on."""
+        """Calls `measure(row)` for each row in each round, each time in another order."""
         labels = list(rows)
+        # This process is not to disturb what is measured.
+        cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {MEASURING_CORE})
         for number in range(rounds):
-            at = number % max(1, len(labels))
-            for row in labels[at:] + labels[:at]:
+            random.Random(f"{self.title}, {column}, {number}").shuffle(labels)
+            for row in labels:
                 if self.has_failed(row, column):
                     continue
                 try:
@@ -51,9 +59,10 @@ class Table:
                 except Failed as failure:
                     self.fail(row, column, failure)
             progress(self.title, f"{column}, round {number + 1} of {rounds}")
+        os.sched_setaffinity(0, cores)
 
     def to_json(self):
-        return vars(self)
+        return {name: value for name, value in vars(self).items() if name != "companions"}
 
     @classmethod
     def from_json(cls, fields):

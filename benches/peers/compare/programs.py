@@ -58,6 +58,9 @@ class Program:
         line, self.pending = self.pending.split(b"\n", 1)
         return line.decode()
 
+    def has_ended(self):
+        return self.process.poll() is not None
+
     def cpu(self):
         """Nanoseconds of processor time so far, of all its threads."""
         tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
@@ -91,9 +94,13 @@ class Server(Program):
 
     def __init__(self, command):
         super().__init__(command, MEASURED_CORE)
-        words = self.line(10).split()
-        if words[:1] != ["listening"]:
-            raise Failed("it does not listen")
+        try:
+            words = self.line(10).split()
+            if words[:1] != ["listening"]:
+                raise Failed("it does not listen")
+        except Failed:
+            self.end()
+            raise
         self.port = int(words[1])
         self.pid = self.process.pid
 
@@ -109,10 +116,13 @@ class ExternalServer:
 
 def load(*arguments, timeout=90):
     """One run of the load generator; its result."""
-    done = subprocess.run(
-        on_core(MEASURING_CORE, RELEASE / "load", *arguments),
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False, text=True,
-    )
+    try:
+        done = subprocess.run(
+            on_core(MEASURING_CORE, RELEASE / "load", *arguments),
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False, text=True,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Failed(f"not done in {timeout} s") from error
     return result(done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "")
 
 
@@ -153,7 +163,7 @@ def codecs():
 
 
 def servers():
-    """The echo servers: (label, program, variant, does deflate, does broadcast)."""
+    """The echo servers: (label, program, variant, ways of compression, does broadcast)."""
     rows = []
     for path in sorted(RELEASE.glob("*-echo")):
         lines = subprocess.run([path, "--list"], capture_output=True, text=True, check=True).stdout
@@ -161,7 +171,7 @@ def servers():
         for variant in facts["variants"].split():
             rows.append((
                 label(facts["name"], variant), path, variant,
-                facts["deflate"] == "true", facts["broadcast"] == "true",
+                facts["deflate"].split(), variant in facts["broadcast"].split(),
             ))
     return ours_first(rows)
 
@@ -174,14 +184,20 @@ def label(name, variant):
 
 def ours_first(rows):
     """Ours comes first and once more at the end: what that differs by is noise."""
-    rows.sort(key=lambda row: (not row[0].startswith(OURS), row[0].lower()))
+    rows.sort(key=lambda row: place(row[0]))
     again = [(AGAIN, *row[1:]) for row in rows if row[0] == OURS]
     return rows + again
 
 
-def is_limit(label):
-    """What is there to compare with: not the protocol, or not all of it."""
-    return label.startswith(("raw TCP", "bare", "memcpy", "std", "simdutf8")) or "unchecked" in label
+def place(label):
+    """Where a row stands: ours first, then by name."""
+    return not is_ours(label), label.lower()
+
+
+def is_limit(label, what=""):
+    """What is there to compare with: not the protocol, or of text not all of it."""
+    leaves_out = "unchecked" in label and "text" in what
+    return leaves_out or label.startswith(("raw TCP", "bare", "memcpy", "std", "simdutf8"))
 
 
 def is_ours(label):

@@ -19,16 +19,18 @@ Written by `benches/peers/run --write`; how it measures is said in
 How to read the tables: each cell is the median of its rounds, and the least of the libraries is
 bold. *sansocket : best other* compares our best row with the best row of the others, round by round:
 the median ratio and its 95 % interval. *A/A* is the same for two runs of the same sansocket
-program; what lies within its spread is called undecided. "failed" is a wrong answer or none.
+program; what lies within its spread is called undecided, and what differs by less than 0.5 % equal.
+"failed" is a wrong answer or none. Of about twenty rows the best is chosen by the same rounds that it is
+then compared in, which flatters it a little.
 """
 
 
 def markdown(sections, tables):
     text = [HEAD, *machine(), "", *versions(), ""]
     for name, section in sections.items():
-        text.append(f"<!-- benches/peers/run {name} -->")
         rounds = "" if name in ("instructions", "idle", "build") else f", {section['rounds']} rounds"
-        text.append(f"*{section['date']}{rounds}: `benches/peers/run {name}`*\n")
+        measured = f"{section['date']}{rounds}, sansocket at {section.get('commit', 'unknown')}"
+        text.append(f"*`benches/peers/run {name}`: {measured}*\n")
         text += [rendering.markdown(table) for table in tables[name]]
     return "\n".join(text)
 

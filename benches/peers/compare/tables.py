@@ -1,7 +1,9 @@
 """Tables as Markdown, with what may be concluded."""
 
+import math
+
 from .figures import ratio
-from .programs import AGAIN, OURS, is_limit, is_ours
+from .programs import AGAIN, OURS, is_limit, is_ours, place
 
 # Wider tables are printed with their columns as rows, and only some of them.
 WIDEST = 8
@@ -22,9 +24,9 @@ def markdown(table):
 
 
 def upright(table):
-    rows = [row for row in table.rows if row != AGAIN]
+    rows = sorted((row for row in table.rows if row != AGAIN), key=place)
     lines = [line(["", *table.columns]), line(["---", *["---:"] * len(table.columns)])]
-    best = {column: best_of(table, column, lambda row: not is_limit(row)) for column in table.columns}
+    best = {column: best_library(table, column) for column in table.columns}
     for row in rows:
         cells = [cell(table, row, column, row == best[column]) for column in table.columns]
         lines.append(line([row, *cells]))
@@ -35,7 +37,7 @@ def upright(table):
 
 
 def transposed(table):
-    rows = [row for row in table.rows if row != AGAIN]
+    rows = sorted((row for row in table.rows if row != AGAIN), key=place)
     lines = [
         line(["", *rows, "*sansocket : best other*", "*A/A*"]),
         line(["---", *["---:"] * (len(rows) + 2)]),
@@ -43,7 +45,7 @@ def transposed(table):
     for column in table.columns:
         if column.split()[0] not in POWERS:
             continue
-        best = best_of(table, column, lambda row: not is_limit(row))
+        best = best_library(table, column)
         cells = [cell(table, row, column, row == best) for row in rows]
         lines.append(line([column, *cells, verdict(table, column), same_again(table, column)]))
     worst = [(against.high, column) for column in table.columns if (against := against_best(table, column))]
@@ -92,7 +94,7 @@ def is_compared(table, column):
 def spread(table, column):
     """How far our own rows lie apart although they are the same program."""
     again = compared(table, column, AGAIN, OURS)
-    return again.spread() if again else 0.0
+    return again.spread() if again else math.inf
 
 
 def compared(table, column, row, other):
@@ -102,13 +104,19 @@ def compared(table, column, row, other):
 
 def against_best(table, column):
     """Our best row against the best row of the others."""
+    title = f"{table.title}, {column}"
     ours = best_of(table, column, is_ours)
-    best = best_of(table, column, lambda row: not is_ours(row) and not is_peerless(row))
+    best = best_of(table, column, lambda row: not is_ours(row) and not is_peerless(row, title))
     return compared(table, column, ours, best) if ours and best else None
 
 
-def is_peerless(row):
-    return is_limit(row) and row not in ("std", "simdutf8")
+def best_library(table, column):
+    title = f"{table.title}, {column}"
+    return best_of(table, column, lambda row: not is_limit(row, title))
+
+
+def is_peerless(row, title):
+    return is_limit(row, title) and row not in ("std", "simdutf8")
 
 
 def verdict(table, column):

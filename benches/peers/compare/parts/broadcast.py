@@ -28,19 +28,30 @@ def measure(rounds):
                 table.fail(row, column, failure)
     for column, size in SIZES.items():
         def one(row):
-            server, generator = pairs[row]
-            before = server.cpu()
-            generator.say(f"expect {size} {COUNT}")
-            if server.ask(f"send {size} {COUNT}") != "sent":
-                raise Failed("it did not send")
-            result(generator.line())
-            return (server.cpu() - before) / 1000 / COUNT / CONNECTIONS
+            if row not in pairs:
+                raise Failed("it failed before")
+            try:
+                return send(*pairs[row], size)
+            except Failed:
+                # What it still says would be taken for the answer to another question.
+                for program in reversed(pairs.pop(row)):
+                    program.end()
+                raise
 
-        table.measure(rounds, pairs, column, one)
+        table.measure(rounds, list(rows), column, one)
     for server, generator in pairs.values():
         generator.end()
         server.end()
     return [table]
+
+
+def send(server, generator, size):
+    before = server.cpu()
+    generator.say(f"expect {size} {COUNT}")
+    if server.ask(f"send {size} {COUNT}") != "sent":
+        raise Failed("it did not send")
+    result(generator.line())
+    return (server.cpu() - before) / 1000 / COUNT / CONNECTIONS
 
 
 def connect(path, variant, raw):

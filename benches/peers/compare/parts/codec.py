@@ -38,7 +38,7 @@ def measure_kind(table, allocations, work, kind, rounds):
             except Failed:
                 programs.pop(row).end()
                 raise
-            nanoseconds, calls, _ = figures(answer)
+            nanoseconds, calls = figures(answer)
             if kind == "binary":
                 allocations.rows.setdefault(row, {})[column] = [calls]
             return nanoseconds
@@ -52,4 +52,4 @@ def figures(answer):
     words = answer.split()
     if words[:1] != ["ok"]:
         raise Failed(answer.removeprefix("failed "))
-    return tuple(float(word) for word in words[1:4])
+    return tuple(float(word) for word in words[1:3])

@@ -13,9 +13,10 @@ def measure(rounds):
         title = "permessage-deflate" + (", no context takeover" if mode == "no-takeover" else "")
         table = Table(f"{title}: processor time", "µs of the server a message", LOADS)
         replies = Table(f"{title}: size of a reply", "payload bytes on the wire", LOADS)
+        table.companions = [replies]
         rows = {
             label: (path, variant)
-            for label, path, variant, deflates, _ in servers() if deflates
+            for label, path, variant, deflates, _ in servers() if mode in deflates
         }
         for column, (connections, size) in LOADS.items():
             running = start(table, rows, column, mode)

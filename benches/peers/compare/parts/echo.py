@@ -20,6 +20,7 @@ def measure(rounds, external=()):
         Table("Echo server on loopback: median latency", "µs a round trip", LOADS),
         Table("Echo server on loopback: 99th percentile of latency", "µs a round trip", LOADS),
     ]
+    table.companions = tails
     rows = {label: (path, variant) for label, path, variant, *_ in servers()}
     for column, (connections, size, outstanding) in LOADS.items():
         running = start(table, rows, column)
@@ -27,6 +28,8 @@ def measure(rounds, external=()):
 
         def one(row):
             server = running[row]
+            if row in rows and server.has_ended():
+                raise Failed("it ended")
             arguments = [
                 "--port", server.port, "--pid", server.pid, "--connections", connections,
                 "--size", size, "--outstanding", outstanding, "--seconds", SECONDS,

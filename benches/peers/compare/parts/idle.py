@@ -5,7 +5,7 @@ from ..programs import MEASURING_CORE, RELEASE, Failed, Program, Server, is_raw,
 
 CONNECTIONS = 5000
 COLUMNS = {"after 16 B": "16", "after 16 KiB": "16384"}
-ROUNDS = 3
+ROUNDS = 6
 
 
 def measure(_rounds):

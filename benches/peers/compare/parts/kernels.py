@@ -1,7 +1,7 @@
 """Masking and the validation of UTF-8 by themselves."""
 
 from ..measured import Table
-from ..programs import MEASURED_CORE, Program, codecs
+from ..programs import MEASURED_CORE, Failed, Program, codecs
 from .codec import figures
 
 POWERS = [2**power for power in range(7, 21)]
@@ -38,10 +38,17 @@ def measure_kernel(table, works, cell, rounds):
         label: (path, f"{work} {variant}")
         for label, path, work, variant in codecs() if work in works
     }
-    programs = {row: Program([path], MEASURED_CORE) for row, (path, _) in rows.items()}
+    programs = {}
     for size in SIZES:
         def one(row):
-            answer = programs[row].ask(f"{rows[row][1]} {cell(size)} {MILLISECONDS}")
+            path, words = rows[row]
+            if row not in programs:
+                programs[row] = Program([path], MEASURED_CORE)
+            try:
+                answer = programs[row].ask(f"{words} {cell(size)} {MILLISECONDS}")
+            except Failed:
+                programs.pop(row).end()
+                raise
             return figures(answer)[0]
 
         table.measure(rounds, rows, name(size), one)

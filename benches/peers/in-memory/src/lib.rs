@@ -6,9 +6,9 @@
 //!
 //! ```text
 //! > echo default binary 1024 10        work, variant, kind, payload bytes, milliseconds
-//! < ok 73.25 0.000 0.0                 ns, allocations and allocated bytes a message
+//! < ok 73.25 0.000                     ns and allocations a message
 //! > mask default 64 1 10               kernel, bytes, offset from an aligned address, milliseconds
-//! < ok 2.31 0.000 0.0
+//! < ok 2.31 0.000
 //! < failed echoed 3 of 256 messages    what a wrong answer looks like
 //! ```
 //!

@@ -23,7 +23,7 @@ Measures one library in memory. Without arguments, reads commands from standard 
   copy KERNEL BYTES OFFSET MILLISECONDS    a copy, to compare with
   utf8 KERNEL SCRIPT BYTES MILLISECONDS    validation of ascii, latin, cjk or mixed text
 
-KIND is text or binary. Each is answered by 'ok NANOSECONDS ALLOCATIONS ALLOCATED-BYTES', all
+KIND is text or binary. Each is answered by 'ok NANOSECONDS ALLOCATIONS', both
 a message, or by 'failed REASON'.
 
   list                                     print what the library can do, a line each
@@ -85,9 +85,7 @@ fn serve(contestant: &Contestant) -> ExitCode {
     for line in stdin().lock().lines() {
         let Ok(line) = line else { return ExitCode::FAILURE };
         match measure(contestant, &mut cells, &line) {
-            Ok((nanoseconds, calls, bytes)) => {
-                println!("ok {nanoseconds:.3} {calls:.4} {bytes:.1}");
-            }
+            Ok((nanoseconds, calls)) => println!("ok {nanoseconds:.3} {calls:.4}"),
             Err(reason) => println!("failed {}", reason.replace('\n', " ")),
         }
         if stdout().flush().is_err() {
@@ -97,8 +95,8 @@ fn serve(contestant: &Contestant) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Nanoseconds, allocations and allocated bytes a message.
-type Cost = (f64, f64, f64);
+/// Nanoseconds and allocations a message.
+type Cost = (f64, f64);
 
 fn measure(
     contestant: &Contestant,
@@ -108,18 +106,21 @@ fn measure(
     let (cell, milliseconds) = line.rsplit_once(' ').ok_or("no such command")?;
     let least = Duration::from_millis(number(milliseconds)?);
     let words: Vec<&str> = cell.split(' ').collect();
-    let (timed, calls, bytes) = if let Some((kernel, mut input)) = kernel(contestant, &words)? {
-        allocations::during(|| kernels::run_timed(kernel, &mut input, least))
-    } else {
-        if !cells.contains_key(cell) {
-            cells.insert(cell.into(), passes(contestant, &words)?);
-        }
-        let passes = cells.get_mut(cell).ok_or("no such cell")?;
-        allocations::during(|| passes.run_timed(least))
-    };
-    let (messages, elapsed) = timed.inspect_err(|_| drop(cells.remove(cell)))?;
-    let each = |total: f64| total / messages as f64;
-    Ok((each(elapsed.as_nanos() as f64), each(calls as f64), each(bytes as f64)))
+    if let Some((kernel, mut input)) = kernel(contestant, &words)? {
+        let (count, elapsed) = kernels::run_timed(kernel, &mut input, least)?;
+        return Ok((elapsed.as_nanos() as f64 / count as f64, 0.0));
+    }
+    if !cells.contains_key(cell) {
+        cells.insert(cell.into(), passes(contestant, &words)?);
+    }
+    let passes = cells.get_mut(cell).ok_or("no such cell")?;
+    let measured = passes.run_timed(least).and_then(|timed| {
+        // By itself: who allocates is not to pay for being counted.
+        let (run, calls) = allocations::during(|| passes.run_counted(1));
+        run.map(|()| (timed, calls as f64 / passes.messages() as f64))
+    });
+    let ((messages, elapsed), calls) = measured.inspect_err(|_| drop(cells.remove(cell)))?;
+    Ok((elapsed.as_nanos() as f64 / messages as f64, calls))
 }
 
 /// The kernel that is asked for, if one is, and what it works on.

@@ -11,6 +11,8 @@ use tokio::{net::TcpStream, sync::mpsc};
 
 /// A library's quickest way to send the same message to many connections.
 pub trait Broadcast: Library {
+    /// Those of the variants that differ here.
+    const BROADCAST_VARIANTS: &'static [&'static str] = &["default"];
     /// A connection that is written to.
     type Writer;
     /// A message made once and sent to many.

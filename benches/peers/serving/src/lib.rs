@@ -27,8 +27,8 @@ pub trait Library: 'static {
     const NAME: &'static str;
     /// The configurations it is measured in, `default` first.
     const VARIANTS: &'static [&'static str];
-    /// Whether it knows permessage-deflate.
-    const DEFLATE: bool = false;
+    /// The ways in which it knows permessage-deflate.
+    const DEFLATE: &'static [Deflate] = &[];
 
     /// Does the opening handshake and sends every message back until the connection ends.
     /// The stream has TCP_NODELAY set.
@@ -37,7 +37,7 @@ pub trait Library: 'static {
 
 /// Runs the program of a library that echoes. Call it from `main`.
 pub fn run<L: Library>() -> ExitCode {
-    let options = match Options::parse::<L>(false) {
+    let options = match Options::parse::<L>(&[]) {
         Ok(options) => options,
         Err(status) => return status,
     };
@@ -46,7 +46,7 @@ pub fn run<L: Library>() -> ExitCode {
 
 /// The same of one that also sends a message to many connections.
 pub fn run_with_broadcast<L: Library + Broadcast>() -> ExitCode {
-    let options = match Options::parse::<L>(true) {
+    let options = match Options::parse::<L>(L::BROADCAST_VARIANTS) {
         Ok(options) => options,
         Err(status) => return status,
     };

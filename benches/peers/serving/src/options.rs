@@ -25,8 +25,19 @@ pub enum Deflate {
     NoTakeover,
 }
 
+impl Deflate {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Takeover => "takeover",
+            Self::NoTakeover => "no-takeover",
+        }
+    }
+}
+
 impl Options {
-    pub(crate) fn parse<L: Library>(can_broadcast: bool) -> Result<Self, ExitCode> {
+    pub(crate) fn parse<L: Library>(broadcasts: &[&str]) -> Result<Self, ExitCode> {
+        let can_broadcast = !broadcasts.is_empty();
         let mut options =
             Self { variant: L::VARIANTS[0], deflate: Deflate::Off, port: 0, broadcast: None };
         let mut arguments = std::env::args().skip(1);
@@ -38,12 +49,11 @@ impl Options {
                     let found = L::VARIANTS.iter().find(|variant| **variant == value);
                     found.map(|variant| options.variant = variant)
                 }
-                "--deflate" if L::DEFLATE => match value().as_str() {
-                    "takeover" => Some(Deflate::Takeover),
-                    "no-takeover" => Some(Deflate::NoTakeover),
-                    _ => None,
+                "--deflate" => {
+                    let value = value();
+                    let found = L::DEFLATE.iter().find(|deflate| deflate.name() == value);
+                    found.map(|deflate| options.deflate = *deflate)
                 }
-                .map(|deflate| options.deflate = deflate),
                 "--port" => value().parse().ok().map(|port| options.port = port),
                 "--broadcast" if can_broadcast => {
                     value().parse().ok().map(|count| options.broadcast = Some(count))
@@ -51,8 +61,8 @@ impl Options {
                 "--list" => {
                     println!("name {}", L::NAME);
                     println!("variants {}", L::VARIANTS.join(" "));
-                    println!("deflate {}", L::DEFLATE);
-                    println!("broadcast {can_broadcast}");
+                    println!("deflate {}", deflates::<L>());
+                    println!("broadcast {}", broadcasts.join(" "));
                     return Err(ExitCode::SUCCESS);
                 }
                 "--help" | "-h" => {
@@ -70,6 +80,10 @@ impl Options {
     }
 }
 
+fn deflates<L: Library>() -> String {
+    L::DEFLATE.iter().map(|deflate| deflate.name()).collect::<Vec<_>>().join(" ")
+}
+
 fn help<L: Library>(can_broadcast: bool) -> String {
     let mut help = format!(
         "A WebSocket echo server on 127.0.0.1, made with {}. It ends when its input ends.\n\n  \
@@ -78,8 +92,10 @@ fn help<L: Library>(can_broadcast: bool) -> String {
         L::NAME,
         L::VARIANTS.join(" ")
     );
-    if L::DEFLATE {
-        help += "  --deflate HOW     takeover or no-takeover: negotiate permessage-deflate\n";
+    if !L::DEFLATE.is_empty() {
+        help += "  --deflate HOW     negotiate permessage-deflate: ";
+        help += &deflates::<L>();
+        help.push('\n');
     }
     if can_broadcast {
         help += "  --broadcast N     take N connections, then send to all of them:\n\

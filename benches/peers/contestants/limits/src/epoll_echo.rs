@@ -11,7 +11,7 @@ const LISTENER: Token = Token(usize::MAX);
 
 fn main() -> io::Result<()> {
     if std::env::args().any(|argument| argument == "--list") {
-        println!("name raw TCP (epoll)\nvariants default\ndeflate false\nbroadcast false");
+        println!("name raw TCP (epoll)\nvariants default\ndeflate \nbroadcast ");
         return Ok(());
     }
     thread::spawn(|| {

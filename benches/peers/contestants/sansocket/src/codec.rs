@@ -1,9 +1,10 @@
-//! `default` is the sans-IO connection over buffers of its caller, `tokio` the shell.
+//! `default` is the sans-IO connection over buffers of its caller, as they come; `tuned` has a read
+//! buffer of the size that the shells have; `tokio` is that shell.
 
 use in_memory::{Contestant, Kernel, Messages, Variant, Wire, Work, run};
 use sansocket::{
-    Client, Config, Connection, Event, Limits, MaskKey, Negotiated, Payload, Progress, ReadBuffer,
-    Role, Server, SystemMaskKeys, WriteBuffer, apply_mask, tokio::WebSocket, validate_utf8_prefix,
+    Client, Config, Connection, Event, MaskKey, Negotiated, Payload, Progress, ReadBuffer, Role,
+    Server, SystemMaskKeys, WriteBuffer, apply_mask, tokio::WebSocket, validate_utf8_prefix,
 };
 use std::{
     future::poll_fn,
@@ -16,7 +17,16 @@ fn main() -> ExitCode {
     run(Contestant {
         name: "sansocket",
         variants: &[
-            Variant { name: "default", echo: Some(echo), client: Some(client) },
+            Variant {
+                name: "default",
+                echo: Some(|wire| echo(wire, ReadBuffer::new())),
+                client: Some(client),
+            },
+            Variant {
+                name: "tuned",
+                echo: Some(|wire| echo(wire, ReadBuffer::with_storage(vec![0; 20 * 1024]))),
+                client: None,
+            },
             Variant { name: "tokio", echo: Some(tokio_echo), client: Some(tokio_client) },
         ],
         kernels: &[
@@ -26,14 +36,8 @@ fn main() -> ExitCode {
     })
 }
 
-/// The sans-IO core queues a message whole; only its user knows when it can be written.
-fn config() -> Config {
-    Config::default().limits(Limits::default().queued_output(usize::MAX))
-}
-
-fn echo(mut wire: Wire) -> Work {
-    let mut connection = Connection::new(Server::new(), &Negotiated::new(), config());
-    let mut input = ReadBuffer::with_storage(vec![0; 20 * 1024]);
+fn echo(mut wire: Wire, mut input: ReadBuffer) -> Work {
+    let mut connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
     let mut output = WriteBuffer::new();
     Box::pin(poll_fn(move |_| {
         loop {
@@ -61,7 +65,7 @@ fn echo(mut wire: Wire) -> Work {
 
 fn client(mut wire: Wire, mut messages: Messages) -> Work {
     let role = Client::new(SystemMaskKeys::new().expect("the system has random numbers"));
-    let mut connection = Connection::new(role, &Negotiated::new(), config());
+    let mut connection = Connection::new(role, &Negotiated::new(), Config::default());
     let mut output = WriteBuffer::new();
     let is_text = messages.is_text();
     Box::pin(poll_fn(move |_| {

@@ -1,4 +1,5 @@
-//! `default` visits events inside the poll; `lending` awaits each; `owned` is the plainest.
+//! `default` awaits each event and is lent it, as in the documentation's first example; `visiting`
+//! is called with each inside the poll; `owned` is given messages of its own.
 
 use sansocket::{
     Config, DeflateConfig, Event, Message, OriginPolicy, PreparedMessage, Server,
@@ -16,16 +17,16 @@ fn main() -> ExitCode {
 
 impl Library for Sansocket {
     const NAME: &'static str = "sansocket";
-    const VARIANTS: &'static [&'static str] = &["default", "lending", "owned"];
-    const DEFLATE: bool = true;
+    const VARIANTS: &'static [&'static str] = &["default", "visiting", "owned"];
+    const DEFLATE: &'static [Deflate] = &[Deflate::Takeover, Deflate::NoTakeover];
 
     async fn echo(stream: TcpStream, options: Options) {
         let Ok(websocket) = acceptor(options).accept(stream).await else { return };
         // How a connection ends is of no interest here.
         let _ = match options.variant {
-            "lending" => lending(websocket).await,
+            "visiting" => visiting(websocket).await,
             "owned" => owned(websocket).await,
-            _ => visiting(websocket).await,
+            _ => lending(websocket).await,
         };
     }
 }

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 impl Library for Sockudo {
     const NAME: &'static str = "sockudo-ws";
     const VARIANTS: &'static [&'static str] = &["default", "tuned", "protocol"];
-    const DEFLATE: bool = true;
+    const DEFLATE: &'static [Deflate] = &[Deflate::Takeover, Deflate::NoTakeover];
 
     async fn echo(stream: TcpStream, options: Options) {
         // How a connection ends is of no interest here.
@@ -79,7 +79,7 @@ async fn accept(stream: TcpStream, options: Options) -> Result<WebSocketStream<T
     Ok(server.accept_raw(stream).await?.0)
 }
 
-/// Its own acceptors don't negotiate compression.
+/// By its public functions for requests and for the negotiation of compression.
 async fn accept_deflate(
     stream: &mut TcpStream,
     options: Options,
@@ -199,6 +199,8 @@ enum Writer {
 }
 
 impl Broadcast for Sockudo {
+    const BROADCAST_VARIANTS: &'static [&'static str] = &["default", "protocol"];
+
     type Writer = Writer;
     type Prepared = (Message, BytesMut);
 

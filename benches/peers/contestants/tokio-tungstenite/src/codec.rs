@@ -1,6 +1,6 @@
 //! `default` forwards the stream of a split connection to its sink, as the library's example does;
 //! `tuned` doesn't split, flushes when there is nothing more to read, has a smaller buffer to read
-//! into, as it is cleared before each read, and doesn't copy text to send it.
+//! into, and doesn't copy text to send it.
 
 use futures_util::{SinkExt, StreamExt, TryStreamExt, future};
 use in_memory::{Contestant, Message as Source, Messages, Variant, Wire, Work, run};

@@ -1,7 +1,6 @@
 //! `default` forwards the stream of a split connection to its sink, as the library's example does;
 //! `tuned` doesn't split, flushes when there is nothing more to read, and has a smaller buffer to
-//! read into, as it is cleared before each read; `small` has buffers of the size that the
-//! documentation names for many connections.
+//! read into; `small` has buffers of the size that the documentation names for many connections.
 
 use futures_util::{SinkExt, StreamExt, TryStreamExt, future};
 use serving::{Broadcast, Library, Options, run_with_broadcast};

@@ -1,6 +1,6 @@
 //! `default` sends each message when it has read it; `tuned` flushes when there is nothing more to
-//! read, has a smaller buffer to read into, as it is cleared before each read, and doesn't copy text
-//! to send it; `large` is the same with a buffer twice as large as the default, which is used longer.
+//! read, has a smaller buffer to read into, and doesn't copy text to send it; `large` is the same
+//! with a buffer twice as large as the default.
 
 use in_memory::{Contestant, Message as Source, Messages, Variant, Wire, Work, run};
 use std::{future::poll_fn, io::ErrorKind, process::ExitCode, task::Poll};

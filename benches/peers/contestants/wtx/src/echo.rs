@@ -1,5 +1,5 @@
 //! `default` writes each frame at once; `tuned` reads into a larger buffer and keeps small frames
-//! until the next read. It always resets both windows of compression after each message.
+//! until the next read.
 
 mod buffered;
 
@@ -21,18 +21,13 @@ use wtx::{
 struct Wtx;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().collect();
-    if arguments.windows(2).any(|pair| pair == ["--deflate", "takeover"]) {
-        eprintln!("--deflate takeover: wtx knows compression only without context takeover");
-        return ExitCode::from(2);
-    }
     run_with_broadcast::<Wtx>()
 }
 
 impl Library for Wtx {
     const NAME: &'static str = "wtx";
     const VARIANTS: &'static [&'static str] = &["default", "tuned"];
-    const DEFLATE: bool = true;
+    const DEFLATE: &'static [Deflate] = &[Deflate::NoTakeover];
 
     async fn echo(stream: TcpStream, options: Options) {
         // How a connection ends is of no interest here.
@@ -73,7 +68,7 @@ async fn echo<NC: NegotiatedCompression, S: Stream>(
 
 impl Broadcast for Wtx {
     type Writer = WebSocketOwned<(), Xorshift64, TcpStream, false>;
-    /// A frame borrows its payload for writing, though a server only reads it.
+    /// A frame borrows its payload mutably.
     type Prepared = Cell<Vec<u8>>;
 
     async fn accept(stream: TcpStream, _: Options) -> Self::Writer {
