@@ -26,7 +26,7 @@ def main():
     if not options.kept:
         build()
     for name in [] if options.kept else options.parts or PARTS:
-        arguments = {"external": options.server} if name == "echo" else {}
+        arguments = {"external": options.server} if name in ("echo", "deflate") else {}
         tables = PARTS[name].measure(options.rounds, **arguments)
         sections[name] = {
             "date": date.today().isoformat(),
@@ -82,7 +82,7 @@ def parse():
     parser.add_argument("--write", action="store_true", help="write benches/RESULTS.md and results.svg")
     parser.add_argument(
         "--server", action="append", default=[], metavar="NAME=PORT,PID", type=external,
-        help="a server of your own, in any language, that joins the echo part",
+        help="a server of your own, in any language, that joins the parts echo and deflate",
     )
     parser.add_argument("--kept", action="store_true", help="measure nothing: report what was kept")
     parser.add_argument(

@@ -15,9 +15,12 @@ class Table:
     def __init__(self, title, unit, columns):
         self.title = title
         self.unit = unit
+        self.less_is_better = True
         self.columns = list(columns)
         self.rows = {}
         self.notes = []
+        # Cells that are shown, and are no peers to be compared with.
+        self.apart = []
         self.companions = []
 
     def add(self, row, column, figure):
@@ -69,6 +72,8 @@ class Table:
         table = cls(fields["title"], fields["unit"], fields["columns"])
         table.rows = fields["rows"]
         table.notes = fields["notes"]
+        table.less_is_better = fields.get("less_is_better", True)
+        table.apart = [tuple(cell) for cell in fields.get("apart", [])]
         return table
 
 

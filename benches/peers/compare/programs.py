@@ -4,6 +4,7 @@ import json
 import os
 import selectors
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -28,9 +29,10 @@ class Program:
     """One that answers a line with a line, and ends when its input does."""
 
     def __init__(self, command, core):
+        self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             on_core(core, *command), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, bufsize=0,
+            stderr=self.errors, bufsize=0,
         )
         self.pending = b""
 
@@ -42,7 +44,7 @@ class Program:
         try:
             self.process.stdin.write(line.encode() + b"\n")
         except OSError as error:
-            raise Failed("it ended") from error
+            raise self.ended() from error
 
     def line(self, timeout=60):
         deadline = time.monotonic() + timeout
@@ -53,13 +55,19 @@ class Program:
                     raise Failed(f"no answer in {timeout} s")
                 more = os.read(self.process.stdout.fileno(), 65536)
                 if not more:
-                    raise Failed("it ended")
+                    raise self.ended()
                 self.pending += more
         line, self.pending = self.pending.split(b"\n", 1)
         return line.decode()
 
     def has_ended(self):
         return self.process.poll() is not None
+
+    def ended(self):
+        """What to say of it, with the last that it said itself."""
+        self.errors.seek(0)
+        lines = self.errors.read().decode(errors="replace").strip().splitlines()
+        return Failed(": ".join(["it ended", *lines[-1:]]))
 
     def cpu(self):
         """Nanoseconds of processor time so far, of all its threads."""
@@ -71,7 +79,7 @@ class Program:
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024
-        raise Failed("it ended")
+        raise self.ended()
 
     def end(self):
         self.process.stdin.close()
@@ -81,6 +89,7 @@ class Program:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
+        self.errors.close()
 
     def __enter__(self):
         return self
@@ -137,11 +146,11 @@ def result(line):
 
 
 def packages():
-    """The packages that make programs, and of each the programs."""
+    """The packages that make programs, and of each the programs and the features."""
     command = ["cargo", "metadata", "--format-version", "1", "--no-deps"]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     return {
-        package["name"]: programs
+        package["name"]: (programs, package["features"])
         for package in json.loads(done.stdout)["packages"]
         if (programs := [each["name"] for each in package["targets"] if "bin" in each["kind"]])
     }
@@ -166,14 +175,19 @@ def servers():
     """The echo servers: (label, program, variant, ways of compression, does broadcast)."""
     rows = []
     for path in sorted(RELEASE.glob("*-echo")):
-        lines = subprocess.run([path, "--list"], capture_output=True, text=True, check=True).stdout
-        facts = dict(line.split(" ", 1) for line in lines.splitlines())
-        for variant in facts["variants"].split():
+        said = facts(path)
+        for variant in said["variants"].split():
             rows.append((
-                label(facts["name"], variant), path, variant,
-                facts["deflate"].split(), variant in facts["broadcast"].split(),
+                label(said["name"], variant), path, variant,
+                said["deflate"].split(), variant in said["broadcast"].split(),
             ))
     return ours_first(rows)
+
+
+def facts(path):
+    """What a server says that it can do."""
+    lines = subprocess.run([path, "--list"], capture_output=True, text=True, check=True).stdout
+    return dict(line.split(" ", 1) for line in lines.splitlines())
 
 
 def label(name, variant):

@@ -14,7 +14,8 @@ EQUAL = 0.005
 def markdown(table):
     lines = [f"## {table.title}", ""]
     if table.unit:
-        lines += [f"{table.unit[0].upper()}{table.unit[1:]}; less is better." , ""]
+        better = "; less is better" if table.less_is_better else ""
+        lines += [f"{table.unit[0].upper()}{table.unit[1:]}{better}.", ""]
     lines += [note + "\n" for note in table.notes]
     if len(table.columns) > WIDEST:
         lines += transposed(table)
@@ -28,9 +29,9 @@ def upright(table):
     lines = [line(["", *table.columns]), line(["---", *["---:"] * len(table.columns)])]
     best = {column: best_library(table, column) for column in table.columns}
     for row in rows:
-        cells = [cell(table, row, column, row == best[column]) for column in table.columns]
+        cells = [cell(table, row, column, best[column]) for column in table.columns]
         lines.append(line([row, *cells]))
-    if OURS in table.rows and any(is_compared(table, column) for column in table.columns):
+    if table.less_is_better and OURS in table.rows and any(is_compared(table, column) for column in table.columns):
         lines.append(line(["*sansocket : best other*", *(verdict(table, c) for c in table.columns)]))
         lines.append(line(["*A/A*", *(same_again(table, c) for c in table.columns)]))
     return lines
@@ -46,7 +47,7 @@ def transposed(table):
         if column.split()[0] not in POWERS:
             continue
         best = best_library(table, column)
-        cells = [cell(table, row, column, row == best) for row in rows]
+        cells = [cell(table, row, column, best) for row in rows]
         lines.append(line([column, *cells, verdict(table, column), same_again(table, column)]))
     worst = [(against.high, column) for column in table.columns if (against := against_best(table, column))]
     if worst:
@@ -62,13 +63,17 @@ def line(cells):
     return "| " + " | ".join(cells) + " |"
 
 
-def cell(table, row, column, is_best):
+def cell(table, row, column, best):
     if table.has_failed(row, column):
         return "failed"
     middle = table.median(row, column)
     if middle is None:
         return "–"
     text = number(middle)
+    if (row, column) in table.apart:
+        return f"({text})"
+    # Those that are shown by the same figure are equally good.
+    is_best = best and text == number(table.median(best, column)) and is_peer(table, row, column)
     return f"**{text}**" if is_best else text
 
 
@@ -104,19 +109,23 @@ def compared(table, column, row, other):
 
 def against_best(table, column):
     """Our best row against the best row of the others."""
-    title = f"{table.title}, {column}"
     ours = best_of(table, column, is_ours)
-    best = best_of(table, column, lambda row: not is_ours(row) and not is_peerless(row, title))
+    # Of the limits those two are no less than what a library does there.
+    best = best_of(
+        table, column,
+        lambda row: not is_ours(row) and (row in ("std", "simdutf8") or is_peer(table, row, column)),
+    )
     return compared(table, column, ours, best) if ours and best else None
 
 
 def best_library(table, column):
-    title = f"{table.title}, {column}"
-    return best_of(table, column, lambda row: not is_limit(row, title))
+    if not table.less_is_better:
+        return None
+    return best_of(table, column, lambda row: is_peer(table, row, column))
 
 
-def is_peerless(row, title):
-    return is_limit(row, title) and row not in ("std", "simdutf8")
+def is_peer(table, row, column):
+    return not is_limit(row, f"{table.title}, {column}") and (row, column) not in table.apart
 
 
 def verdict(table, column):

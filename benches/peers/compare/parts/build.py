@@ -1,6 +1,5 @@
 """What it costs to build an echo server on tokio: time, packages, size."""
 
-import os
 import resource
 import shutil
 import subprocess
@@ -8,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from ..measured import Table, progress
-from ..programs import ROOT, TARGET, packages
+from ..programs import ROOT, TARGET, facts, packages
 
 COLUMNS = ["processor time, s", "packages", "stripped binary, KiB"]
 
@@ -17,47 +16,64 @@ def measure(_rounds):
     table = Table("Building the echo server", "", COLUMNS)
     table.notes.append(
         "A clean release build with fat LTO, processor time of all jobs; packages other than those of "
-        "this comparison. All are the same program around another library, tokio included."
+        "this comparison. All are the same program around another library, tokio included. One that "
+        "can leave out compression is built with it and without."
     )
-    programs = sorted(
-        (binary, package)
-        for package, binaries in packages().items()
-        for binary in binaries
-        if binary.endswith("-echo") and binary != "limits-epoll-echo"
-    )
-    for number, (binary, package) in enumerate(programs, 1):
-        row = binary.removesuffix("-echo").replace("limits", "raw TCP (tokio)")
-        progress(table.title, f"{row}, {number} of {len(programs)}")
-        seconds, size = build(package, binary)
-        for column, figure in zip(COLUMNS, (seconds, count_packages(package), size / 1024)):
+    builds = builds_of(packages())
+    for number, (package, binary, features) in enumerate(builds, 1):
+        name = binary.removesuffix("-echo").replace("limits", "raw TCP (tokio)")
+        progress(table.title, f"{name}, {number} of {len(builds)}")
+        try:
+            seconds, size, compresses = build(package, binary, features)
+            row = f"{name} (compression)" if compresses else name
+            figures = seconds, count_packages(package, features), size / 1024
+        except subprocess.CalledProcessError as error:
+            row = " ".join([name, *features])
+            for column in COLUMNS:
+                table.fail(row, column, error.stderr)
+            continue
+        for column, figure in zip(COLUMNS, figures):
             table.add(row, column, figure)
     return [table]
 
 
-def count_packages(package):
+def builds_of(packages):
+    """Package, program and features of each build."""
+    return sorted(
+        (package, binary, features)
+        for package, (binaries, known) in packages.items()
+        for binary in binaries if binary.endswith("-echo") and binary != "limits-epoll-echo"
+        for features in [(), *[("--features=deflate",)] * ("deflate" in known)]
+    )
+
+
+def count_packages(package, features):
     """How many packages are built for it, other than those of this comparison."""
     command = [
-        "cargo", "tree", "--package", package, "--no-default-features", "--edges", "normal,build",
-        "--prefix", "none",
+        "cargo", "tree", "--package", package, "--no-default-features", *features,
+        "--edges", "normal,build", "--prefix", "none",
     ]
-    lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    names = {line.removesuffix(" (*)") for line in lines.splitlines()}
+    names = {line.removesuffix(" (*)") for line in run(command).splitlines()}
     return sum(not name.startswith(("serving ", "bench-")) for name in names)
 
 
-def build(package, binary):
+def build(package, binary, features):
+    """Processor time, size, and whether the program can compress."""
     directory = Path(tempfile.mkdtemp(prefix="build-", dir=TARGET))
     try:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(
-            ["cargo", "build", "--quiet", "--release", "--no-default-features",
+        run(
+            ["cargo", "build", "--quiet", "--release", "--no-default-features", *features,
              "--package", package, "--bin", binary, "--target-dir", directory],
-            cwd=ROOT, check=True, env={**os.environ, "CARGO_TARGET_DIR": str(directory)},
         )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         path = directory / "release" / binary
-        subprocess.run(["strip", path], check=True)
+        run(["strip", path])
         seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return seconds, path.stat().st_size
+        return seconds, path.stat().st_size, bool(facts(path).get("deflate"))
     finally:
         shutil.rmtree(directory)
+
+
+def run(command):
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout

@@ -10,7 +10,7 @@ LOADS = {
     "2 × 1 MiB": ("2", "1048576", "1"),
     "100 × 16 B, 32 outstanding": ("100", "16", "32"),
 }
-SECONDS = "0.2"
+SECONDS = "0.1"
 
 
 def measure(rounds, external=()):
@@ -20,7 +20,13 @@ def measure(rounds, external=()):
         Table("Echo server on loopback: median latency", "µs a round trip", LOADS),
         Table("Echo server on loopback: 99th percentile of latency", "µs a round trip", LOADS),
     ]
-    table.companions = tails
+    busy = Table("Echo server on loopback: how busy it was", "% of the time", LOADS)
+    busy.notes.append(
+        "Where it is well under 100 the server waited for the load generator, and woke up more often "
+        "than one that is kept busy."
+    )
+    busy.less_is_better = False
+    table.companions = [*tails, busy]
     rows = {label: (path, variant) for label, path, variant, *_ in servers()}
     for column, (connections, size, outstanding) in LOADS.items():
         running = start(table, rows, column)
@@ -29,7 +35,7 @@ def measure(rounds, external=()):
         def one(row):
             server = running[row]
             if row in rows and server.has_ended():
-                raise Failed("it ended")
+                raise server.ended()
             arguments = [
                 "--port", server.port, "--pid", server.pid, "--connections", connections,
                 "--size", size, "--outstanding", outstanding, "--seconds", SECONDS,
@@ -37,13 +43,15 @@ def measure(rounds, external=()):
             answer = load(*arguments, *(["--raw"] if is_raw(row) else []))
             for tail, field in zip(tails, ("p50_us", "p99_us")):
                 tail.add(row, column, answer[field])
-            return answer["server_cpu_us"]
+            spent = answer["server_cpu_us"]
+            busy.add(row, column, spent * answer["messages"] / answer["seconds"] / 1e4)
+            return spent
 
         table.measure(rounds, running, column, one)
         for row in rows:
             if row in running:
                 running[row].end()
-    return [table, *tails]
+    return [table, *table.companions]
 
 
 def start(table, rows, column):

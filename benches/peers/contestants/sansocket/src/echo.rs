@@ -1,11 +1,15 @@
 //! `default` awaits each event and is lent it, as in the documentation's first example; `visiting`
 //! is called with each inside the poll; `owned` is given messages of its own.
 
+#[cfg(feature = "deflate")]
+use sansocket::DeflateConfig;
 use sansocket::{
-    Config, DeflateConfig, Event, Message, OriginPolicy, PreparedMessage, Server,
+    Config, Event, Message, OriginPolicy, PreparedMessage, Server,
     tokio::{Acceptor, WebSocket},
 };
-use serving::{Broadcast, Deflate, Library, Options, run_with_broadcast};
+#[cfg(feature = "deflate")]
+use serving::Deflate;
+use serving::{Broadcast, Library, Options, run_with_broadcast};
 use std::process::ExitCode;
 use tokio::net::TcpStream;
 
@@ -18,6 +22,7 @@ fn main() -> ExitCode {
 impl Library for Sansocket {
     const NAME: &'static str = "sansocket";
     const VARIANTS: &'static [&'static str] = &["default", "visiting", "owned"];
+    #[cfg(feature = "deflate")]
     const DEFLATE: &'static [Deflate] = &[Deflate::Takeover, Deflate::NoTakeover];
 
     async fn echo(stream: TcpStream, options: Options) {
@@ -63,14 +68,24 @@ async fn owned(mut websocket: WebSocket<TcpStream, Server>) -> Result {
 }
 
 fn acceptor(options: Options) -> Acceptor {
-    let config = match options.deflate {
-        Deflate::Off => Config::default(),
-        Deflate::Takeover => Config::default().deflate(DeflateConfig::new()),
-        Deflate::NoTakeover => Config::default().deflate(
-            DeflateConfig::new().server_no_context_takeover(true).client_no_context_takeover(true),
-        ),
+    Acceptor::new().config(config(options)).origin(OriginPolicy::any())
+}
+
+#[cfg(feature = "deflate")]
+fn config(options: Options) -> Config {
+    let deflate = match options.deflate {
+        Deflate::Off => return Config::default(),
+        Deflate::Takeover => DeflateConfig::new(),
+        Deflate::NoTakeover => {
+            DeflateConfig::new().server_no_context_takeover(true).client_no_context_takeover(true)
+        }
     };
-    Acceptor::new().config(config).origin(OriginPolicy::any())
+    Config::default().deflate(deflate)
+}
+
+#[cfg(not(feature = "deflate"))]
+fn config(_: Options) -> Config {
+    Config::default()
 }
 
 impl Broadcast for Sansocket {

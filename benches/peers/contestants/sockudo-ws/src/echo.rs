@@ -1,16 +1,20 @@
 //! `default` sends each reply; `tuned` feeds them, which its read path writes before it waits, and
 //! has no heartbeat; `protocol` drives its sans-IO part with its cork buffer by hand.
 
-use bytes::{Buf, Bytes, BytesMut};
+#[cfg(feature = "deflate")]
+mod compressed;
+
+use bytes::{Bytes, BytesMut};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use serving::{Broadcast, Deflate, Library, Options, run_with_broadcast};
+#[cfg(feature = "deflate")]
+use serving::Deflate;
+use serving::{Broadcast, Library, Options, run_with_broadcast};
 use sockudo_ws::{
-    CompressedProtocol, CompressedWebSocketStream, Config, DeflateConfig, Error, Http1,
-    MAX_FRAME_HEADER_SIZE, Message, OpCode, RECV_BUFFER_SIZE, Result, Role, WebSocketStream,
+    Config, Error, Http1, MAX_FRAME_HEADER_SIZE, Message, OpCode, RECV_BUFFER_SIZE, Result, Role,
+    WebSocketStream,
     cork::{CorkBuffer, ZERO_COPY_MIN},
-    deflate::negotiate_server_deflate,
     frame::{encode_frame, encode_frame_header},
-    handshake::{build_response, generate_accept_key, parse_request, server_handshake},
+    handshake::server_handshake,
     init_clock,
     protocol::Protocol,
     server::WebSocketServer,
@@ -31,6 +35,7 @@ fn main() -> ExitCode {
 impl Library for Sockudo {
     const NAME: &'static str = "sockudo-ws";
     const VARIANTS: &'static [&'static str] = &["default", "tuned", "protocol"];
+    #[cfg(feature = "deflate")]
     const DEFLATE: &'static [Deflate] = &[Deflate::Takeover, Deflate::NoTakeover];
 
     async fn echo(stream: TcpStream, options: Options) {
@@ -40,23 +45,9 @@ impl Library for Sockudo {
 }
 
 async fn serve(mut stream: TcpStream, options: Options) -> Result<()> {
+    #[cfg(feature = "deflate")]
     if options.deflate != Deflate::Off {
-        let (input, deflate) = accept_deflate(&mut stream, options).await?;
-        if let Some(deflate) = deflate {
-            if options.variant == "protocol" {
-                let Config { max_frame_size, max_message_size, .. } = config(options);
-                let protocol =
-                    CompressedProtocol::server(max_frame_size, max_message_size, deflate);
-                return by_hand(stream, input, protocol).await;
-            }
-            let config = config(options);
-            let input = Some(input.freeze());
-            let websocket =
-                CompressedWebSocketStream::server_with_leftover(stream, config, deflate, input);
-            return echo(websocket, options).await;
-        }
-        // What a client that offers nothing gets is not measured.
-        return Err(Error::HandshakeFailed("no compression was offered"));
+        return compressed::serve(stream, options).await;
     }
     if options.variant == "protocol" {
         let leftover = server_handshake(&mut stream).await?.leftover;
@@ -77,33 +68,6 @@ fn config(options: Options) -> Config {
 async fn accept(stream: TcpStream, options: Options) -> Result<WebSocketStream<TcpStream>> {
     let server = WebSocketServer::<Http1>::new(config(options));
     Ok(server.accept_raw(stream).await?.0)
-}
-
-/// By its public functions for requests and for the negotiation of compression.
-async fn accept_deflate(
-    stream: &mut TcpStream,
-    options: Options,
-) -> Result<(BytesMut, Option<DeflateConfig>)> {
-    let no_takeover = options.deflate == Deflate::NoTakeover;
-    let policy = DeflateConfig {
-        server_no_context_takeover: no_takeover,
-        client_no_context_takeover: no_takeover,
-        ..DeflateConfig::default()
-    };
-    let mut input = BytesMut::with_capacity(4096);
-    loop {
-        if stream.read_buf(&mut input).await? == 0 {
-            return Err(Error::ConnectionClosed);
-        }
-        let Some((request, consumed)) = parse_request(&input)? else { continue };
-        let negotiated =
-            request.extensions.and_then(|offers| negotiate_server_deflate(offers, &policy));
-        let extensions = negotiated.as_ref().map(|negotiated| negotiated.to_response_header());
-        let accept = generate_accept_key(request.key);
-        stream.write_all(&build_response(&accept, None, extensions.as_deref())).await?;
-        input.advance(consumed);
-        return Ok((input, negotiated.map(|negotiated| negotiated.config)));
-    }
 }
 
 async fn echo<W>(mut websocket: W, options: Options) -> Result<()>
@@ -143,16 +107,6 @@ impl Codec for Protocol {
         encode_frame_header(output.buffer_mut(), opcode, payload.len(), true, None);
         output.push_segment(payload.clone());
         Ok(())
-    }
-}
-
-impl Codec for CompressedProtocol {
-    fn process(&mut self, input: &mut BytesMut, messages: &mut Vec<Message>) -> Result<()> {
-        self.process_into(input, messages)
-    }
-
-    fn encode(&mut self, message: &Message, output: &mut CorkBuffer) -> Result<()> {
-        self.encode_message(message, output.buffer_mut())
     }
 }
 

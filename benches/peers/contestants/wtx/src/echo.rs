@@ -8,13 +8,18 @@ use bytes::Bytes;
 use serving::{Broadcast, Deflate, Library, Options, run_with_broadcast};
 use std::{cell::Cell, process::ExitCode};
 use tokio::net::TcpStream;
+#[cfg(feature = "deflate")]
+use wtx::web_socket::{
+    DeflateConfig,
+    compression::{CompressionLevel, Flate2, WindowBits},
+};
 use wtx::{
     collection::Vector,
     rng::Xorshift64,
     stream::Stream,
     web_socket::{
         Frame, OpCode, WebSocketAcceptor, WebSocketBuffer, WebSocketOwned, WebSocketPayloadOrigin,
-        compression::{Flate2, NegotiatedCompression},
+        compression::NegotiatedCompression,
     },
 };
 
@@ -27,6 +32,7 @@ fn main() -> ExitCode {
 impl Library for Wtx {
     const NAME: &'static str = "wtx";
     const VARIANTS: &'static [&'static str] = &["default", "tuned"];
+    #[cfg(feature = "deflate")]
     const DEFLATE: &'static [Deflate] = &[Deflate::NoTakeover];
 
     async fn echo(stream: TcpStream, options: Options) {
@@ -43,10 +49,18 @@ impl Library for Wtx {
 
 async fn serve<S: Stream>(stream: S, buffer: WebSocketBuffer, deflate: Deflate) -> wtx::Result<()> {
     let acceptor = WebSocketAcceptor::default().wsb(buffer);
-    if deflate == Deflate::Off {
-        echo(acceptor.accept(stream).await?).await
-    } else {
-        echo(acceptor.compression(Flate2::default()).accept(stream).await?).await
+    match deflate {
+        #[cfg(feature = "deflate")]
+        Deflate::NoTakeover => {
+            // As all libraries here have it.
+            let deflate = Flate2::from(DeflateConfig {
+                client_max_window_bits: WindowBits::Fifteen,
+                compression_level: CompressionLevel::Six,
+                server_max_window_bits: WindowBits::Fifteen,
+            });
+            echo(acceptor.compression(deflate).accept(stream).await?).await
+        }
+        _ => echo(acceptor.accept(stream).await?).await,
     }
 }
 
