@@ -39,7 +39,7 @@ fn main() -> ExitCode {
                 echo: Some(|wire| {
                     let mut reader = FrameReader::builder().buffer_capacity(READ_BUFFER).build();
                     Box::pin(async move {
-                        let echoed = echo_batches(&mut reader, wire).await;
+                        let echoed = echo_batches(&mut reader, READ_BUFFER, wire).await;
                         echoed.expect("the input is right");
                     })
                 }),

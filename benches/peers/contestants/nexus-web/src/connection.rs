@@ -36,13 +36,14 @@ pub(crate) async fn echo<S: WireStream + Unpin>(
     Ok(())
 }
 
-/// The reader has room for `READ_BUFFER`. What one read brought is answered by one write; a large payload is not copied.
+/// The reader has room for `capacity`. What one read brought is answered by one write; a large payload is not copied.
 pub(crate) async fn echo_batches<S: AsyncRead + AsyncWrite + Unpin>(
     reader: &mut FrameReader,
+    capacity: usize,
     mut stream: S,
 ) -> Result<(), Error> {
     let mut writer = FrameWriter::new(Role::Server);
-    let mut output = Vec::with_capacity(READ_BUFFER);
+    let mut output = Vec::with_capacity(capacity);
     loop {
         while let Some(message) = reader.next()? {
             let (first, payload) = match message {
@@ -78,7 +79,7 @@ pub(crate) async fn echo_batches<S: AsyncRead + AsyncWrite + Unpin>(
             stream.write_all(&output).await?;
             output.clear();
         }
-        if reader.spare().len() < READ_BUFFER / 2 {
+        if reader.spare().len() < capacity / 2 {
             reader.compact();
         }
         match stream.read(reader.spare()).await? {

@@ -1,5 +1,6 @@
 //! `default` is the companion crate for tokio, which writes each message by itself; `tuned` drives
-//! the sans-IO part by hand and writes what one read brought at once.
+//! the sans-IO part by hand and writes what one read brought at once; `small` does so with a
+//! buffer for many connections.
 
 mod connection;
 
@@ -19,7 +20,7 @@ fn main() -> ExitCode {
 
 impl Library for Nexus {
     const NAME: &'static str = "nexus-web";
-    const VARIANTS: &'static [&'static str] = &["default", "tuned"];
+    const VARIANTS: &'static [&'static str] = &["default", "tuned", "small"];
 
     async fn echo(stream: TcpStream, options: Options) {
         // How a connection ends is of no interest here.
@@ -34,9 +35,10 @@ async fn serve(stream: TcpStream, options: Options) -> Result<(), Error> {
         let (reader, writer, stream) = builder.accept(stream).await?;
         echo(reader, writer, stream).await
     } else {
-        let builder = WsStreamBuilder::new().buffer_capacity(READ_BUFFER);
+        let capacity = if options.variant == "small" { 4 * 1024 } else { READ_BUFFER };
+        let builder = WsStreamBuilder::new().buffer_capacity(capacity);
         let (mut reader, _, stream) = builder.accept(stream).await?;
-        echo_batches(reader.frame_reader_mut(), stream.into_inner()).await
+        echo_batches(reader.frame_reader_mut(), capacity, stream.into_inner()).await
     }
 }
 

@@ -1,5 +1,5 @@
 //! `default` is the sans-IO connection over buffers of its caller, as they come; `tuned` has a read
-//! buffer of the size that the shells have; `tokio` is that shell.
+//! buffer of the size that was best of 8 to 128 KiB; `tokio` is the shell around it.
 
 use in_memory::{Contestant, Kernel, Messages, Variant, Wire, Work, run};
 use sansocket::{
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
             },
             Variant {
                 name: "tuned",
-                echo: Some(|wire| echo(wire, ReadBuffer::with_storage(vec![0; 20 * 1024]))),
+                echo: Some(|wire| echo(wire, ReadBuffer::with_storage(vec![0; 8 * 1024]))),
                 client: None,
             },
             Variant { name: "tokio", echo: Some(tokio_echo), client: Some(tokio_client) },
