@@ -10,8 +10,7 @@ use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use serving::Deflate;
 use serving::{Broadcast, Library, Options, run_with_broadcast};
 use sockudo_ws::{
-    Config, Error, Http1, MAX_FRAME_HEADER_SIZE, Message, OpCode, RECV_BUFFER_SIZE, Result, Role,
-    WebSocketStream,
+    Config, Error, Http1, MAX_FRAME_HEADER_SIZE, Message, OpCode, Result, Role, WebSocketStream,
     cork::{CorkBuffer, ZERO_COPY_MIN},
     frame::{encode_frame, encode_frame_header},
     handshake::server_handshake,
@@ -24,6 +23,9 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+
+/// Of the sans-IO part's read buffer: the best of the sizes that were tried.
+const READ_ROOM: usize = 16 * 1024;
 
 struct Sockudo;
 
@@ -128,7 +130,7 @@ async fn by_hand(mut stream: TcpStream, mut input: BytesMut, mut codec: impl Cod
         }
         write(&mut stream, &mut output).await?;
         if input.capacity() - input.len() < 4096 {
-            input.reserve(RECV_BUFFER_SIZE);
+            input.reserve(READ_ROOM);
         }
         if stream.read_buf(&mut input).await? == 0 {
             return Ok(());
