@@ -38,16 +38,50 @@ impl Utf8Error {
 /// assert_eq!(validate_utf8_prefix(&"καλ".as_bytes()[..5]), Ok(4));
 /// assert!(validate_utf8_prefix(b"\xce\xba\xed\xa0").is_err()); // A surrogate, recognised early.
 /// ```
+#[inline]
 pub fn validate_utf8_prefix(bytes: &[u8]) -> Result<usize, Utf8Error> {
+    // Short text is mostly ASCII, and then nothing else need be asked of it.
+    if bytes.len() < BLOCK && bytes.is_ascii() {
+        return Ok(bytes.len());
+    }
+    if bytes.len() < PADDED_FROM { validate_short(bytes) } else { validate_long(bytes) }
+}
+
+/// What simdutf8 works on at once; anything shorter it leaves to the standard library.
+const BLOCK: usize = 64;
+
+/// From this length on a copy that is filled up to a block pays.
+const PADDED_FROM: usize = 16;
+
+fn validate_short(bytes: &[u8]) -> Result<usize, Utf8Error> {
+    match core::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.len()),
+        Err(error) if error.error_len().is_none() => Ok(error.valid_up_to()),
+        Err(error) => Err(Utf8Error { valid_up_to: error.valid_up_to() }),
+    }
+}
+
+fn validate_long(bytes: &[u8]) -> Result<usize, Utf8Error> {
     let complete = bytes.len() - incomplete_suffix(bytes);
     let (whole, rest) = bytes.split_at(complete);
-    if simdutf8::basic::from_utf8(whole).is_err() {
-        return Err(locate(whole, 0));
+    if !is_valid(whole) {
+        return Err(locate(whole));
     }
-    match core::str::from_utf8(rest) {
-        Err(error) if error.error_len().is_some() => Err(locate(rest, complete)),
-        _ => Ok(complete),
+    if rest.is_empty() || validate_short(rest).is_ok() {
+        Ok(complete)
+    } else {
+        Err(Utf8Error { valid_up_to: complete })
     }
+}
+
+fn is_valid(bytes: &[u8]) -> bool {
+    if bytes.len() >= BLOCK {
+        return simdutf8::basic::from_utf8(bytes).is_ok();
+    }
+    // Zeros are text, and end a character that is not whole as any other text would.
+    let mut padded = [0; BLOCK];
+    padded[..bytes.len()].copy_from_slice(bytes);
+    simdutf8::basic::from_utf8(&padded).is_ok()
 }
 
 /// Length of a sequence at the end that its lead byte says is longer than what is there.
@@ -65,10 +99,11 @@ fn incomplete_suffix(bytes: &[u8]) -> usize {
     0
 }
 
+/// Where bytes that are not valid, and not to be continued, cease to be so.
 #[cold]
-fn locate(bytes: &[u8], offset: usize) -> Utf8Error {
-    let valid = core::str::from_utf8(bytes).map_or_else(|e| e.valid_up_to(), str::len);
-    Utf8Error { valid_up_to: offset + valid }
+fn locate(bytes: &[u8]) -> Utf8Error {
+    let valid_up_to = core::str::from_utf8(bytes).map_or_else(|e| e.valid_up_to(), str::len);
+    Utf8Error { valid_up_to }
 }
 
 /// # Safety
@@ -344,8 +379,40 @@ mod tests {
                     *byte = edges[pattern % edges.len()];
                     pattern /= edges.len();
                 }
-                let bytes = &bytes[..len];
-                assert_eq!(validate_utf8_prefix(bytes), expected(bytes), "{bytes:x?}");
+                let pattern = &bytes[..len];
+                agrees_with_std(pattern);
+                // As the last of the shortest bytes that are filled up to a block, and amid them.
+                let mut padded = [b'a'; PADDED_FROM];
+                padded[PADDED_FROM - len..].copy_from_slice(pattern);
+                agrees_with_std(&padded);
+                padded.rotate_left(1);
+                agrees_with_std(&padded);
+            }
+        }
+    }
+
+    fn agrees_with_std(bytes: &[u8]) {
+        assert_eq!(validate_utf8_prefix(bytes), expected(bytes), "{bytes:x?}");
+    }
+
+    /// Every length up to more than a block, begun and ended amid characters or not, whole and with
+    /// each of its bytes made one that breaks off, begins or goes on with a character.
+    #[test]
+    fn agrees_with_std_on_every_piece_of_short_text() {
+        let text = "aβ漢🌍 ".repeat(9).into_bytes();
+        for start in 0..11 {
+            for len in 0..=BLOCK + 4 {
+                let mut bytes = [0; BLOCK + 4];
+                let piece = &mut bytes[..len];
+                piece.copy_from_slice(&text[start..start + len]);
+                agrees_with_std(piece);
+                for at in 0..len {
+                    for other in [0x80, 0xc3, 0xe6, 0xf0, 0xff] {
+                        let good = core::mem::replace(&mut piece[at], other);
+                        agrees_with_std(piece);
+                        piece[at] = good;
+                    }
+                }
             }
         }
     }

@@ -6,6 +6,7 @@ mod runner;
 use runner::{
     drive::{Way, outcome, run},
     format::{Ending, Step, Vector, read_folder},
+    scenario::cuts,
 };
 use std::path::Path;
 
@@ -29,6 +30,9 @@ fn input_len(vector: &Vector) -> usize {
     vector.steps.iter().map(len).sum()
 }
 
+/// How many times input is cut in several places at once.
+const UNEVEN: u8 = 16;
+
 /// All ways to cut a vector's input, and what to call them.
 fn cuttings(len: usize) -> Vec<(String, Vec<usize>)> {
     let mut cuttings =
@@ -36,6 +40,7 @@ fn cuttings(len: usize) -> Vec<(String, Vec<usize>)> {
     let step = if len <= SMALL { 1 } else { len / SAMPLE };
     let is_tried = |at: &usize| *at < ENDS || *at + ENDS >= len || *at % step == 0;
     cuttings.extend((1..len).filter(is_tried).map(|at| (format!("cut at {at}"), vec![at])));
+    cuttings.extend((0..UNEVEN).map(|seed| (format!("cut with seed {seed}"), cuts(seed, len))));
     cuttings
 }
 

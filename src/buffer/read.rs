@@ -232,6 +232,14 @@ impl ReadBuffer {
         }
     }
 
+    /// Keeps `count` unread bytes behind the first `skipped` while nothing is kept, and lends them.
+    pub(crate) fn keep_behind(&mut self, skipped: usize, count: usize) -> &mut [u8] {
+        self.unread.start = self.first(skipped).end;
+        self.kept = self.first(count);
+        self.unread.start = self.kept.end;
+        self.storage.get_mut(self.kept.clone())
+    }
+
     /// Validates what is kept as UTF-8, of which all but the last may have been validated before;
     /// returns the length of its whole characters.
     pub(crate) fn validate_kept(&mut self) -> Result<usize, Utf8Error> {

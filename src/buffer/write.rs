@@ -138,6 +138,16 @@ impl WriteBuffer {
         &mut self.run[start..]
     }
 
+    /// Appends a copy of the first `count` bytes of an array. All of it is copied and the rest cut
+    /// off, since a copy of a size known beforehand is the quicker one.
+    pub(crate) fn append_front_of<const N: usize>(&mut self, bytes: &[u8; N], count: usize) {
+        let count = count.min(N);
+        let end = self.run.len() + count;
+        self.run.extend_from_slice(bytes);
+        self.run.truncate(end);
+        self.len += count;
+    }
+
     /// Position in the stream, since the beginning, of the first byte that waits.
     pub(crate) fn front_position(&self) -> u64 {
         self.consumed
@@ -204,7 +214,7 @@ mod tests {
     fn mixed() -> WriteBuffer {
         let mut buffer = WriteBuffer::new();
         buffer.link(Bytes::from_static(b"ab"));
-        buffer.extend_from_slice(b"cde");
+        buffer.append_front_of(b"cde not this", 3);
         buffer.link(Bytes::from_static(b"f"));
         buffer.link(Bytes::from_static(b"gh"));
         buffer.link(Bytes::new());

@@ -205,12 +205,17 @@ impl<R: Role> Receiver<R> {
     }
 
     /// As [`reply`](Self::reply), to a sending half that is at hand.
+    #[inline]
     pub(crate) fn reply_to(
         &mut self,
         sender: &mut Sender<R>,
         input: &ReadBuffer,
         output: &mut WriteBuffer,
     ) {
+        // Mostly there is none, and to make one takes room for a payload.
+        if !self.owes_reply {
+            return;
+        }
         if let Some(reply) = self.reply(input) {
             sender.reply(&reply, output);
         }
@@ -286,6 +291,9 @@ impl<R: Role> Receiver<R> {
         input: &mut ReadBuffer,
         chunked: bool,
     ) -> Result<Progress, ProtocolError> {
+        if !chunked && self.message.is_none() && self.receive_whole(input)? {
+            return Ok(Progress::Event);
+        }
         loop {
             if let Some(frame) = self.frame {
                 if let Some(current) = self.receive_payload(frame, input)? {
@@ -309,6 +317,7 @@ impl<R: Role> Receiver<R> {
     }
 
     /// What is right or wrong about a header on this connection.
+    #[inline]
     fn check_header(&self, header: &FrameHeader) -> Result<(), ProtocolError> {
         // §5.1: a server fails on an unmasked frame, a client on a masked one.
         match (R::MASKS, header.mask) {
@@ -318,7 +327,7 @@ impl<R: Role> Receiver<R> {
         }
         // §5.2: a reserved bit without an extension that gives it a meaning fails the connection.
         // RFC 7692 §6: the one of compression stands in the first frame of a message alone.
-        let begins = matches!(header.opcode, OpCode::Text | OpCode::Binary);
+        let begins = kind_begun_by(header.opcode).is_some();
         let usable = if begins { self.usable_bits } else { Rsv::NONE };
         let unusable = header.rsv.without(usable);
         if !unusable.is_none() {
@@ -327,30 +336,44 @@ impl<R: Role> Receiver<R> {
         Ok(())
     }
 
+    /// Takes in the next message if it is one plain frame, all of which is there: most are, and go
+    /// so without a state that would be read again at once. False for any other, of which nothing is
+    /// used up; no message is in progress. The rules are those for any frame, in the same order.
+    #[inline]
+    fn receive_whole(&mut self, input: &mut ReadBuffer) -> Result<bool, ProtocolError> {
+        let Some((header, header_len)) = FrameHeader::parse(input.unread())? else {
+            return Ok(false);
+        };
+        let Some(kind) = kind_begun_by(header.opcode) else { return Ok(false) };
+        let is_there = header.payload_len <= (input.unread_len() - header_len) as u64;
+        if !is_there || !header.fin || !header.rsv.is_none() {
+            return Ok(false);
+        }
+        self.check_header(&header)?;
+        let mut message = Incoming::new(kind, header.rsv, false);
+        message.announce(header.payload_len);
+        self.check_limits(&header, &message)?;
+        let payload = input.keep_behind(header_len, header.payload_len as usize);
+        if let Some(key) = header.mask {
+            apply_mask(payload, key, 0);
+        }
+        let len = message.validate(input)?;
+        message.check_end(len, input)?;
+        self.current = Some(Current::Message(kind));
+        Ok(true)
+    }
+
     /// Takes up a data frame whose header has come; all limits are checked here, before any of its
     /// payload is waited for.
     fn start_frame(&mut self, header: &FrameHeader, chunked: bool) -> Result<(), ProtocolError> {
         // §5.4: fragments of one message are not interleaved with those of another.
-        let mut message = match (header.opcode, self.message) {
-            (OpCode::Continuation, Some(message)) => message,
-            (OpCode::Continuation, None) => return Err(ProtocolError::NothingToContinue),
-            (_, Some(_)) => return Err(ProtocolError::MessageAmidMessage),
-            (opcode, None) => {
-                let kind = if opcode == OpCode::Text { Kind::Text } else { Kind::Binary };
-                Incoming {
-                    kind,
-                    chunked,
-                    #[cfg(feature = "deflate")]
-                    compressed: !header.rsv.is_none(),
-                    announced: 0,
-                    released: 0,
-                    fragments: 0,
-                    started: false,
-                }
-            }
+        let mut message = match (kind_begun_by(header.opcode), self.message) {
+            (None, Some(message)) => message,
+            (None, None) => return Err(ProtocolError::NothingToContinue),
+            (Some(_), Some(_)) => return Err(ProtocolError::MessageAmidMessage),
+            (Some(kind), None) => Incoming::new(kind, header.rsv, chunked),
         };
-        message.announced = message.announced.saturating_add(header.payload_len);
-        message.fragments = message.fragments.saturating_add(1);
+        message.announce(header.payload_len);
         if !chunked {
             self.check_limits(header, &message)?;
         }
@@ -364,6 +387,7 @@ impl<R: Role> Receiver<R> {
         Ok(())
     }
 
+    #[inline]
     fn check_limits(&self, header: &FrameHeader, message: &Incoming) -> Result<(), ProtocolError> {
         let MessageLimits { frame, message: whole, fragments } = self.limits;
         if header.payload_len > frame {
@@ -430,9 +454,8 @@ impl<R: Role> Receiver<R> {
                 inflating.finish().map_err(|_| ProtocolError::InvalidCompression { at })?;
             }
         }
-        if message_ends && len < input.kept_len() {
-            let at = message.released + len as u64;
-            return Err(ProtocolError::InvalidUtf8 { at });
+        if message_ends {
+            message.check_end(len, input)?;
         }
         let kind = message.kind;
         let current = if message.chunked && (message_ends || len > 0) {
@@ -476,8 +499,30 @@ impl<R: Role> Receiver<R> {
 }
 
 impl Incoming {
+    /// One that a frame with these bits begins.
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "nothing to look at"))]
+    fn new(kind: Kind, rsv: Rsv, chunked: bool) -> Self {
+        Self {
+            kind,
+            chunked,
+            #[cfg(feature = "deflate")]
+            compressed: !rsv.is_none(),
+            announced: 0,
+            released: 0,
+            fragments: 0,
+            started: false,
+        }
+    }
+
+    /// Counts a frame of it.
+    fn announce(&mut self, payload_len: u64) {
+        self.announced = self.announced.saturating_add(payload_len);
+        self.fragments = self.fragments.saturating_add(1);
+    }
+
     /// RFC 6455 §8.1: bytes that can't be UTF-8 fail the connection; they do so as they arrive. The
     /// length of the whole characters that are kept, or of all if it is not text.
+    #[inline]
     pub(super) fn validate(&self, input: &mut ReadBuffer) -> Result<usize, ProtocolError> {
         match self.kind {
             Kind::Binary => Ok(input.kept_len()),
@@ -486,6 +531,25 @@ impl Incoming {
                 ProtocolError::InvalidUtf8 { at }
             }),
         }
+    }
+
+    /// RFC 6455 §8.1: the end of a message is not amid a character.
+    #[inline]
+    fn check_end(&self, whole_characters: usize, input: &ReadBuffer) -> Result<(), ProtocolError> {
+        if whole_characters < input.kept_len() {
+            let at = self.released + whole_characters as u64;
+            return Err(ProtocolError::InvalidUtf8 { at });
+        }
+        Ok(())
+    }
+}
+
+/// The kind of message that a frame begins, if it begins one.
+fn kind_begun_by(opcode: OpCode) -> Option<Kind> {
+    match opcode {
+        OpCode::Text => Some(Kind::Text),
+        OpCode::Binary => Some(Kind::Binary),
+        OpCode::Continuation | OpCode::Close | OpCode::Ping | OpCode::Pong => None,
     }
 }
 

@@ -69,7 +69,10 @@ impl<R: Role> Sender<R> {
 
     /// Whether there is room for more of the application's.
     pub(crate) fn check_queue(&self, output: &WriteBuffer) -> Result<(), SendError> {
-        // Pongs have their own room beside it.
+        // Pongs have their own room beside it; mostly they need not be counted to see that.
+        if output.len() <= self.queued_output {
+            return Ok(());
+        }
         let queued = output.len().saturating_sub(self.pongs.unwritten(output));
         let limit = self.queued_output;
         if queued > limit { Err(SendError::QueueFull { queued, limit }) } else { Ok(()) }
@@ -102,7 +105,7 @@ impl<R: Role> Sender<R> {
         let header = FrameHeader { fin, rsv, opcode, mask, payload_len };
         let mut bytes = [0; MAX_FRAME_HEADER];
         let len = header.encode(&mut bytes);
-        output.extend_from_slice(&bytes[..len]);
+        output.append_front_of(&bytes, len);
         mask
     }
 }

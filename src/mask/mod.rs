@@ -3,6 +3,9 @@
 //! The transformation is its own inverse, and works in place at any phase, so a payload may be
 //! masked or unmasked piece by piece as it is produced or received.
 
+#[allow(unsafe_code, reason = "what the processor has is known at run time only")]
+mod kernel;
+
 /// The 32-bit key of one masked frame (RFC 6455 §5.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MaskKey([u8; 4]);
@@ -57,18 +60,9 @@ impl<F: FnMut() -> MaskKey> MaskKeys for F {
 /// apply_mask(&mut payload[3..], key, 3);
 /// assert_eq!(&payload, b"Hello");
 /// ```
+#[inline]
 pub fn apply_mask(data: &mut [u8], key: MaskKey, phase: usize) {
-    let key = key.rotated(phase);
-    let wide = u64::from(key) << 32 | u64::from(key);
-    let mut words = data.chunks_exact_mut(8);
-    for word in words.by_ref() {
-        if let Ok(bytes) = <&mut [u8; 8]>::try_from(word) {
-            *bytes = (u64::from_le_bytes(*bytes) ^ wide).to_le_bytes();
-        }
-    }
-    for (byte, key) in words.into_remainder().iter_mut().zip(wide.to_le_bytes()) {
-        *byte ^= key;
-    }
+    kernel::xor(data, key.rotated(phase));
 }
 
 #[cfg(test)]
