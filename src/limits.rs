@@ -39,6 +39,16 @@ pub struct Limits {
 }
 
 impl Limits {
+    pub(crate) const DEFAULT: Self = Self {
+        frame: 16 << 20,
+        message: 16 << 20,
+        fragments: 1 << 17,
+        queued_output: 1 << 20,
+        handshake_line: 8 << 10,
+        handshake_bytes: 16 << 10,
+        handshake_headers: 100,
+    };
+
     /// Sets the [`frame`](Self::frame) limit, in bytes.
     #[must_use]
     pub const fn frame(mut self, bytes: u64) -> Self {
@@ -92,14 +102,6 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            frame: 16 << 20,
-            message: 16 << 20,
-            fragments: 1 << 17,
-            queued_output: 1 << 20,
-            handshake_line: 8 << 10,
-            handshake_bytes: 16 << 10,
-            handshake_headers: 100,
-        }
+        Self::DEFAULT
     }
 }

@@ -1,17 +1,28 @@
 //! The system's random source, for the shells: mask keys and handshake nonces.
 
 use crate::{MaskKey, MaskKeys};
-use core::fmt;
+use core::{cell::RefCell, fmt};
+use std::thread_local;
 use thiserror::Error;
 
 /// Mask keys from the system's cryptographic random source (RFC 6455 §10.3), taken in blocks so
-/// that a frame costs no system call.
-pub struct SystemMaskKeys {
-    block: [u8; BLOCK],
-    used: usize,
+/// that a frame costs no system call. The connections of a thread share a block.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct SystemMaskKeys {}
+
+const BLOCK: usize = 2048;
+
+/// Random bytes, of which the last so many are not used yet.
+struct Block {
+    bytes: [u8; BLOCK],
+    unused: usize,
 }
 
-const BLOCK: usize = 256;
+thread_local! {
+    static BLOCK_OF_THREAD: RefCell<Block> =
+        const { RefCell::new(Block { bytes: [0; BLOCK], unused: 0 }) };
+}
 
 /// The system has no random source, or it failed.
 #[derive(Clone, Copy, Debug, Error)]
@@ -25,7 +36,8 @@ impl SystemMaskKeys {
     ///
     /// If the system gives no random bytes.
     pub fn new() -> Result<Self, RandomError> {
-        Ok(Self { block: random_bytes()?, used: 0 })
+        BLOCK_OF_THREAD.with_borrow_mut(Block::fill_if_used_up)?;
+        Ok(Self {})
     }
 }
 
@@ -35,15 +47,29 @@ impl MaskKeys for SystemMaskKeys {
     /// If the system's random source fails after it has worked before, which no system that is
     /// supported does: a predictable key would be worse (RFC 6455 §10.3).
     fn next_key(&mut self) -> MaskKey {
-        if self.used == BLOCK {
-            getrandom::fill(&mut self.block)
-                .expect("the system's random source, which worked before, goes on to work");
-            self.used = 0;
+        let key = BLOCK_OF_THREAD.try_with(|block| block.borrow_mut().next_key());
+        // While a thread ends it has no block.
+        let key = key.unwrap_or_else(|_| random_bytes().map(MaskKey::new));
+        key.expect("the system's random source, which worked before, goes on to work")
+    }
+}
+
+impl Block {
+    fn fill_if_used_up(&mut self) -> Result<(), RandomError> {
+        if self.unused == 0 {
+            getrandom::fill(&mut self.bytes).map_err(RandomError)?;
+            self.unused = BLOCK;
         }
+        Ok(())
+    }
+
+    #[inline]
+    fn next_key(&mut self) -> Result<MaskKey, RandomError> {
+        self.fill_if_used_up()?;
         let mut key = [0; 4];
-        key.copy_from_slice(&self.block[self.used..self.used + 4]);
-        self.used += 4;
-        MaskKey::new(key)
+        key.copy_from_slice(&self.bytes[BLOCK - self.unused..][..4]);
+        self.unused -= 4;
+        Ok(MaskKey::new(key))
     }
 }
 
@@ -63,6 +89,16 @@ pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], RandomError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_thread_has_keys_of_its_own() {
+        let keys = || {
+            let mut keys = SystemMaskKeys::new().unwrap();
+            (0..4).map(|_| keys.next_key()).collect::<alloc::vec::Vec<_>>()
+        };
+        let there = std::thread::spawn(keys).join().unwrap();
+        assert_ne!(there, keys());
+    }
 
     #[test]
     fn keys_differ_within_a_block_between_blocks_and_between_connections() {

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-/// A moment by which something must have happened.
+/// A moment by which something must have happened: some time after it was set.
 ///
 /// It can be set where no clock is at hand: it then begins to run when it next hears the time, and
 /// asks for that by being due at once.
@@ -14,16 +14,16 @@ pub(crate) enum Deadline {
     #[default]
     Unset,
     /// Set, and not told the time yet.
-    Waiting(Duration),
+    Waiting,
     At(Duration),
     Passed,
 }
 
 impl Deadline {
-    /// Sets it to `timeout` from when it next hears the time, if it was not set before.
-    pub(crate) fn set(&mut self, timeout: Duration) {
+    /// Lets the time run from when it next hears it, if it was not set before.
+    pub(crate) fn set(&mut self) {
         if *self == Self::Unset {
-            *self = Self::Waiting(timeout);
+            *self = Self::Waiting;
         }
     }
 
@@ -31,17 +31,17 @@ impl Deadline {
     pub(crate) fn next(&self) -> Option<Duration> {
         match *self {
             Self::Unset | Self::Passed => None,
-            Self::Waiting(_) => Some(Duration::ZERO),
+            Self::Waiting => Some(Duration::ZERO),
             Self::At(moment) => Some(moment),
         }
     }
 
-    /// Says what time it is; true if the deadline has passed by now.
-    pub(crate) fn passed(&mut self, now: Duration) -> bool {
+    /// Says what time it is, and how long the time is that runs; true if the deadline has passed.
+    pub(crate) fn passed(&mut self, now: Duration, timeout: Duration) -> bool {
         match *self {
             Self::Unset => return false,
             // Zero asks for the time.
-            Self::Waiting(timeout) => {
+            Self::Waiting => {
                 let moment = now.saturating_add(timeout).max(Duration::from_nanos(1));
                 *self = Self::At(moment);
             }
@@ -61,32 +61,33 @@ mod tests {
     #[test]
     fn runs_from_when_it_first_hears_the_time() {
         let mut deadline = Deadline::default();
-        assert_eq!((deadline.next(), deadline.passed(SECOND)), (None, false));
-        deadline.set(5 * SECOND);
+        let timeout = 5 * SECOND;
+        assert_eq!((deadline.next(), deadline.passed(SECOND, timeout)), (None, false));
+        deadline.set();
         assert_eq!(deadline.next(), Some(Duration::ZERO));
-        assert!(!deadline.passed(100 * SECOND));
+        assert!(!deadline.passed(100 * SECOND, timeout));
         assert_eq!(deadline.next(), Some(105 * SECOND));
-        deadline.set(50 * SECOND);
+        deadline.set();
         assert_eq!(deadline.next(), Some(105 * SECOND));
-        assert!(!deadline.passed(104 * SECOND));
-        assert!(deadline.passed(105 * SECOND));
-        assert!(deadline.passed(105 * SECOND) && deadline.next().is_none());
+        assert!(!deadline.passed(104 * SECOND, timeout));
+        assert!(deadline.passed(105 * SECOND, timeout));
+        assert!(deadline.passed(105 * SECOND, timeout) && deadline.next().is_none());
     }
 
     #[test]
     fn a_moment_is_never_the_zero_that_asks_for_the_time() {
         let mut deadline = Deadline::default();
-        deadline.set(Duration::ZERO);
-        assert!(!deadline.passed(Duration::ZERO));
+        deadline.set();
+        assert!(!deadline.passed(Duration::ZERO, Duration::ZERO));
         assert!(deadline.next().is_some_and(|moment| !moment.is_zero()));
-        assert!(deadline.passed(SECOND));
+        assert!(deadline.passed(SECOND, Duration::ZERO));
     }
 
     #[test]
     fn a_timeout_without_end_does_not_overflow() {
         let mut deadline = Deadline::default();
-        deadline.set(Duration::MAX);
-        assert!(!deadline.passed(SECOND));
-        assert!(!deadline.passed(Duration::MAX - SECOND));
+        deadline.set();
+        assert!(!deadline.passed(SECOND, Duration::MAX));
+        assert!(!deadline.passed(Duration::MAX - SECOND, Duration::MAX));
     }
 }

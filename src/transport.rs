@@ -2,6 +2,7 @@
 //! is read and written at a time.
 
 use crate::{TransportEnd, WriteBuffer};
+use alloc::boxed::Box;
 use core::time::Duration;
 use std::io::{self, ErrorKind};
 
@@ -41,8 +42,12 @@ pub(crate) fn end_of(error: &io::Error) -> Option<TransportEnd> {
 /// That writing to a transport has failed. What the peer sent before may still be there and says why,
 /// so reading goes on for a while.
 #[derive(Debug, Default)]
-pub(crate) struct Broken {
-    until: Option<Duration>,
+pub(crate) struct Broken(Option<Box<Failure>>);
+
+#[derive(Debug)]
+struct Failure {
+    /// How long to read on.
+    until: Duration,
     /// How the transport broke, if the failure says so. The system tells a reset once: reading then
     /// meets what looks like an end in order.
     by: Option<TransportEnd>,
@@ -51,30 +56,31 @@ pub(crate) struct Broken {
 impl Broken {
     /// Notes the first failure; `until` is how long to read on.
     pub(crate) fn note(&mut self, error: &io::Error, until: Duration) {
-        if self.until.is_none() {
-            self.until = Some(until);
-            self.by = match error.kind() {
+        self.0.get_or_insert_with(|| {
+            let by = match error.kind() {
                 ErrorKind::ConnectionReset => Some(TransportEnd::Reset),
                 ErrorKind::TimedOut => Some(TransportEnd::Timeout),
                 _ => None,
             };
-        }
+            Box::new(Failure { until, by })
+        });
     }
 
     pub(crate) const fn is_broken(&self) -> bool {
-        self.until.is_some()
+        self.0.is_some()
     }
 
     /// Until when to read on.
-    pub(crate) const fn until(&self) -> Option<Duration> {
-        self.until
+    pub(crate) fn until(&self) -> Option<Duration> {
+        self.0.as_ref().map(|failure| failure.until)
     }
 
     /// How the transport really ended, if reading found this.
     pub(crate) fn how(&self, found: TransportEnd) -> TransportEnd {
+        let Some(Failure { by, .. }) = self.0.as_deref() else { return found };
         match found {
-            TransportEnd::Eof => self.by.unwrap_or(found),
-            TransportEnd::Timeout if self.is_broken() => self.by.unwrap_or(TransportEnd::Reset),
+            TransportEnd::Eof => by.unwrap_or(found),
+            TransportEnd::Timeout => by.unwrap_or(TransportEnd::Reset),
             _ => found,
         }
     }

@@ -257,7 +257,7 @@ mod owned {
     }
 
     impl Utf8Storage {
-        pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        pub(crate) const fn new(bytes: Vec<u8>) -> Self {
             Self { bytes, valid: 0..0 }
         }
 
@@ -265,14 +265,17 @@ mod owned {
             self.bytes
         }
 
+        #[inline]
         pub(crate) fn len(&self) -> usize {
             self.bytes.len()
         }
 
+        #[inline]
         pub(crate) fn get(&self, range: Range<usize>) -> &[u8] {
             self.bytes.get(range).unwrap_or_default()
         }
 
+        #[inline]
         pub(crate) fn get_mut(&mut self, range: Range<usize>) -> &mut [u8] {
             self.forget(&range);
             self.bytes.get_mut(range).unwrap_or_default()
@@ -293,6 +296,7 @@ mod owned {
 
         /// Validates `range`, of which a prefix may be known already, and returns where its last
         /// whole character ends.
+        #[inline]
         pub(crate) fn validate(&mut self, range: Range<usize>) -> Result<usize, Utf8Error> {
             if self.valid.start != range.start || self.valid.end > range.end {
                 self.valid = range.start..range.start;
@@ -308,6 +312,7 @@ mod owned {
         }
 
         /// The text of `range`; empty if it has not been validated.
+        #[inline]
         pub(crate) fn text(&self, range: Range<usize>) -> &str {
             if range.start != self.valid.start || range.end != self.valid.end {
                 return core::str::from_utf8(self.get(range)).unwrap_or_default();

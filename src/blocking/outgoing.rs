@@ -218,7 +218,7 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
             let len = piece.len() as u64;
             let key = self.sender.start_frame(kind, len, later.is_empty(), &mut self.output)?;
             if let Some(key) = key {
-                apply_mask(self.output.append(piece), key, 0);
+                self.output.extend_in_pieces(piece, |piece| apply_mask(piece, key, 0));
                 piece = &[];
             }
             let written = self.write(&mut piece, None);

@@ -1,60 +1,208 @@
-//! Memory that the connections of a thread lend each other, so that an idle one holds none.
+//! Buffers that the connections of a thread lend each other, so that an idle one holds none.
 
-use super::READ_ROOM;
-use alloc::vec::Vec;
-use core::cell::RefCell;
-use std::thread_local;
+use super::{READ_ROOM, RETAINED, ReadBuffer, WriteBuffer};
+use alloc::{boxed::Box, vec::Vec};
+use core::{
+    cell::RefCell,
+    mem,
+    ops::{Deref, DerefMut},
+};
+use std::{thread::LocalKey, thread_local};
 
-/// Pieces of memory of one kind that wait for their next user, a bounded number.
-struct Pool(RefCell<Vec<Vec<u8>>>);
+/// A buffer that is there while something is in it: it comes from the pool when it is first written
+/// to, and is given back when its user waits with nothing in it. Without one it reads as empty.
+#[derive(Debug)]
+pub(crate) struct Leased<B: Pooled>(Option<Box<B>>);
 
-/// How many pieces of each kind a thread keeps: as many connections as are busy at once, which
+/// The buffers of one kind that a thread keeps; the one that came last goes first.
+pub(crate) struct Pool<B>(RefCell<Vec<Box<B>>>);
+
+/// A kind of buffer.
+pub(crate) trait Pooled: Sized + 'static {
+    const EMPTY: &'static Self;
+    /// With less memory than this one is not kept.
+    const LEAST: usize;
+    fn pool() -> &'static LocalKey<Pool<Self>>;
+    /// One that nobody has used yet.
+    fn fresh() -> Self;
+    fn is_unused(&self) -> bool;
+    fn capacity(&self) -> usize;
+    /// Goes on in the memory of an unused one, which gets that of this one.
+    fn exchange_memory(&mut self, unused: &mut Self);
+}
+
+/// How many buffers of each kind a thread keeps: as many connections as are busy at once, which
 /// between two waits is one, and some that wait amid a message.
 const KEPT: usize = 16;
 
-/// Memory for writes that is larger does not come back.
-const LARGEST_WRITE: usize = 64 * 1024;
+/// How many of them may be large, and how large at most: for a message of 1 MiB and a bit.
+const KEPT_LARGE: usize = 2;
+const LARGEST: usize = (1 << 20) + 4096;
 
 thread_local! {
-    static FOR_READS: Pool = const { Pool(RefCell::new(Vec::new())) };
-    static FOR_WRITES: Pool = const { Pool(RefCell::new(Vec::new())) };
+    static FOR_READS: Pool<ReadBuffer> = const { Pool(RefCell::new(Vec::new())) };
+    static FOR_WRITES: Pool<WriteBuffer> = const { Pool(RefCell::new(Vec::new())) };
 }
 
-/// Memory for a [`ReadBuffer`](super::ReadBuffer), all of it initialised.
-pub(crate) fn lease_for_reads() -> Vec<u8> {
-    let pooled = FOR_READS.try_with(Pool::take).ok().flatten();
-    pooled.unwrap_or_else(|| alloc::vec![0; READ_ROOM])
-}
+impl<B: Pooled> Leased<B> {
+    pub(crate) const fn none() -> Self {
+        Self(None)
+    }
 
-/// Gives memory of a [`ReadBuffer`](super::ReadBuffer) back.
-pub(crate) fn give_back_reads(storage: Vec<u8>) {
-    if storage.len() == READ_ROOM {
-        // While the thread ends there is no pool: the memory is freed then.
-        let _ = FOR_READS.try_with(|pool| pool.put(storage));
+    /// Gives it back if nothing is in it; whether there is none now.
+    pub(crate) fn give_back(&mut self) -> bool {
+        if let Some(buffer) = self.0.take_if(|buffer| buffer.is_unused()) {
+            // While the thread ends there is no pool: the memory is freed then.
+            let _ = B::pool().try_with(|pool| pool.put(buffer));
+        }
+        self.0.is_none()
+    }
+
+    /// Exchanges its memory for some of at least so many bytes, if the pool has it.
+    fn enlarge(&mut self, least: usize) {
+        let buffer: &mut B = self;
+        if buffer.capacity() >= least {
+            return;
+        }
+        let _ = B::pool().try_with(|pool| {
+            let mut kept = pool.0.borrow_mut();
+            let fitting = kept.iter_mut().filter(|other| other.capacity() >= least);
+            if let Some(other) = fitting.min_by_key(|other| other.capacity()) {
+                buffer.exchange_memory(other);
+            }
+        });
     }
 }
 
-/// Memory for a [`WriteBuffer`](super::WriteBuffer), empty.
-pub(crate) fn lease_for_writes() -> Vec<u8> {
-    FOR_WRITES.try_with(Pool::take).ok().flatten().unwrap_or_default()
-}
-
-/// Gives memory of a [`WriteBuffer`](super::WriteBuffer) back.
-pub(crate) fn give_back_writes(storage: Vec<u8>) {
-    if (1..=LARGEST_WRITE).contains(&storage.capacity()) {
-        let _ = FOR_WRITES.try_with(|pool| pool.put(storage));
+impl Leased<ReadBuffer> {
+    /// Takes memory for what the frame in progress needs, if that is more than there is and the
+    /// pool has it: a promise of the peer costs nothing then. Says how much to read at most.
+    pub(crate) fn prepare_read(&mut self) -> usize {
+        // Its memory was given away with a message.
+        if self.is_drained() && self.capacity() < READ_ROOM {
+            self.0 = None;
+        }
+        let lacking = self.lacking();
+        if lacking > 0 {
+            self.enlarge(lacking);
+        }
+        // Reads that go far past the processor's first cache make small messages slower.
+        if self.wants_more_than(READ_ROOM) { usize::MAX } else { READ_ROOM }
     }
 }
 
-impl Pool {
-    fn take(&self) -> Option<Vec<u8>> {
+impl Leased<WriteBuffer> {
+    /// Takes memory for so many bytes more, if they are many and the pool has it.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        let needed = self.len() + count;
+        if needed > RETAINED && needed > self.capacity() {
+            self.enlarge(needed);
+        }
+    }
+}
+
+impl<B: Pooled> Deref for Leased<B> {
+    type Target = B;
+
+    #[inline]
+    fn deref(&self) -> &B {
+        self.0.as_deref().unwrap_or(B::EMPTY)
+    }
+}
+
+impl<B: Pooled> DerefMut for Leased<B> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut B {
+        self.0.get_or_insert_with(|| {
+            let pooled = B::pool().try_with(Pool::take).ok().flatten();
+            pooled.unwrap_or_else(|| Box::new(B::fresh()))
+        })
+    }
+}
+
+/// With what is in it.
+impl<B: Pooled> From<B> for Leased<B> {
+    fn from(buffer: B) -> Self {
+        Self((!buffer.is_unused()).then(|| Box::new(buffer)))
+    }
+}
+
+impl Pooled for ReadBuffer {
+    const EMPTY: &'static Self = &Self::NEVER_USED;
+    const LEAST: usize = READ_ROOM;
+
+    fn pool() -> &'static LocalKey<Pool<Self>> {
+        &FOR_READS
+    }
+
+    fn fresh() -> Self {
+        Self::with_storage(alloc::vec![0; READ_ROOM])
+    }
+
+    fn is_unused(&self) -> bool {
+        self.is_drained()
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity()
+    }
+
+    fn exchange_memory(&mut self, unused: &mut Self) {
+        self.exchange_memory(unused);
+    }
+}
+
+impl Pooled for WriteBuffer {
+    const EMPTY: &'static Self = &Self::NEVER_USED;
+    const LEAST: usize = 1;
+
+    fn pool() -> &'static LocalKey<Pool<Self>> {
+        &FOR_WRITES
+    }
+
+    fn fresh() -> Self {
+        Self::keeping_memory()
+    }
+
+    fn is_unused(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity()
+    }
+
+    fn exchange_memory(&mut self, unused: &mut Self) {
+        self.exchange_memory(unused);
+    }
+}
+
+impl<B: Pooled> Pool<B> {
+    fn take(&self) -> Option<Box<B>> {
         self.0.borrow_mut().pop()
     }
 
-    fn put(&self, storage: Vec<u8>) {
+    fn put(&self, mut buffer: Box<B>) {
         let mut kept = self.0.borrow_mut();
+        let capacity = buffer.capacity();
+        if !(B::LEAST..=LARGEST).contains(&capacity) {
+            return;
+        }
+        if capacity > RETAINED {
+            let large = || kept.iter().filter(|other| other.capacity() > RETAINED).count();
+            if large() >= KEPT_LARGE {
+                // The larger ones stay: the steps by which one grew don't take its place.
+                let others = kept.iter_mut().filter(|other| other.capacity() > RETAINED);
+                if let Some(smallest) = others.min_by_key(|other| other.capacity()) {
+                    if smallest.capacity() < capacity {
+                        mem::swap(smallest, &mut buffer);
+                    }
+                }
+                return;
+            }
+        }
         if kept.len() < KEPT {
-            kept.push(storage);
+            kept.push(buffer);
         }
     }
 }
@@ -63,23 +211,114 @@ impl Pool {
 mod tests {
     use super::*;
 
-    #[test]
-    fn memory_comes_again_and_only_so_much_is_kept() {
-        let first = lease_for_reads();
-        let place = first.as_ptr();
-        give_back_reads(first);
-        let again = lease_for_reads();
-        assert_eq!((again.as_ptr(), again.len()), (place, READ_ROOM));
+    fn filled(count: usize) -> Leased<ReadBuffer> {
+        let mut buffer = Leased::<ReadBuffer>::none();
+        buffer.extend_from_slice(&alloc::vec![7; count]);
+        buffer
+    }
 
-        give_back_writes(Vec::new());
-        FOR_WRITES.with(|pool| assert!(pool.0.borrow().is_empty(), "no memory is none to keep"));
-        (0..2 * KEPT).for_each(|_| give_back_reads(alloc::vec![0; READ_ROOM]));
-        (0..2 * KEPT).for_each(|_| give_back_writes(Vec::with_capacity(100)));
-        give_back_reads(alloc::vec![0; READ_ROOM + 1]);
-        give_back_writes(Vec::with_capacity(LARGEST_WRITE + 1));
-        for pool in [&FOR_READS, &FOR_WRITES] {
-            pool.with(|pool| assert_eq!(pool.0.borrow().len(), KEPT));
+    fn drain(buffer: &mut Leased<ReadBuffer>) {
+        buffer.skip(usize::MAX);
+        assert!(buffer.give_back());
+    }
+
+    fn kept_sizes() -> Vec<usize> {
+        let mut sizes: Vec<_> =
+            FOR_READS.with(|pool| pool.0.borrow().iter().map(|other| other.capacity()).collect());
+        sizes.sort_unstable();
+        sizes
+    }
+
+    #[test]
+    fn what_is_not_there_reads_as_empty_and_takes_no_memory() {
+        let (mut input, mut output) = (Leased::<ReadBuffer>::none(), Leased::<WriteBuffer>::none());
+        assert!(input.unread().is_empty() && output.front().is_empty());
+        assert_eq!((input.capacity(), output.capacity()), (0, 0));
+        assert_eq!(input.prepare_read(), READ_ROOM);
+        assert!(input.give_back() && output.give_back());
+        assert_eq!(size_of::<Leased<ReadBuffer>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn a_buffer_comes_again_and_only_so_many_are_kept() {
+        let mut first = filled(10);
+        assert!(!first.give_back(), "something is in it");
+        let place = first.unread().as_ptr();
+        drain(&mut first);
+        let again = filled(10);
+        assert_eq!((again.unread().as_ptr(), again.capacity()), (place, READ_ROOM));
+        let mut many: Vec<_> = (0..2 * KEPT).map(|_| filled(1)).collect();
+        many.iter_mut().for_each(drain);
+        assert_eq!(kept_sizes(), [READ_ROOM; KEPT]);
+    }
+
+    #[test]
+    fn memory_of_the_pool_is_put_under_a_large_message() {
+        let mut large = filled(500_000);
+        let capacity = large.capacity();
+        let mut next = filled(100);
+        drain(&mut large);
+        next.keep(60);
+        next.set_wanted(400_000);
+        assert_eq!(next.prepare_read(), usize::MAX);
+        assert_eq!(
+            (next.capacity(), next.kept(), next.unread()),
+            (capacity, &[7; 60][..], &[7; 40][..])
+        );
+        assert_eq!(kept_sizes(), [READ_ROOM], "what it had is there for another");
+        next.set_wanted(capacity as u64);
+        next.prepare_read();
+        assert_eq!(next.capacity(), capacity, "there is no larger one");
+        next.set_wanted(10);
+        assert_eq!(next.prepare_read(), READ_ROOM);
+    }
+
+    #[test]
+    fn of_large_ones_the_larger_stay_up_to_a_limit() {
+        let put = |size| {
+            let buffer = ReadBuffer::with_storage(alloc::vec![0; size]);
+            FOR_READS.with(|pool| pool.put(Box::new(buffer)));
+        };
+        for size in [100_000, 90_000, 80_000, LARGEST + 1, LARGEST, RETAINED, READ_ROOM - 1] {
+            put(size);
         }
-        assert_eq!(lease_for_writes().capacity(), 100);
+        assert_eq!(kept_sizes(), [RETAINED, 100_000, LARGEST]);
+    }
+
+    #[test]
+    fn one_whose_memory_was_given_away_is_not_kept() {
+        let mut given_away = filled(100_000);
+        given_away.keep(100_000);
+        assert_eq!(given_away.take_kept().len(), 100_000);
+        given_away.prepare_read();
+        assert_eq!(given_away.spare(1).len(), READ_ROOM);
+        given_away.keep(0);
+        drain(&mut given_away);
+        assert_eq!(kept_sizes(), [READ_ROOM]);
+    }
+
+    #[test]
+    fn what_is_queued_moves_into_large_memory() {
+        let mut large = Leased::<WriteBuffer>::none();
+        large.extend_from_slice(&alloc::vec![1; 300_000]);
+        let capacity = large.capacity();
+        let mut output = Leased::<WriteBuffer>::none();
+        output.extend_from_slice(b"abc");
+        large.consume(usize::MAX);
+        assert!(large.give_back());
+        output.reserve(RETAINED - 3);
+        assert!(output.capacity() < capacity);
+        output.reserve(200_000);
+        assert_eq!((output.capacity(), output.front()), (capacity, &b"abc"[..]));
+        output.consume(3);
+        assert_eq!(output.capacity(), capacity, "it stays until it is given back");
+        // A small one lies above it in the pool.
+        let mut small = Leased::<WriteBuffer>::none();
+        small.extend_from_slice(b"a");
+        small.consume(1);
+        assert!(output.give_back() && small.give_back());
+        let mut next = Leased::<WriteBuffer>::none();
+        next.reserve(200_000);
+        assert_eq!(next.capacity(), capacity);
     }
 }

@@ -49,6 +49,17 @@ const LARGE: u64 = 4096;
 const PAST_LARGE: usize = 32;
 
 impl ReadBuffer {
+    /// One that no connection has come to know.
+    pub(super) const NEVER_USED: Self = Self {
+        id: 0,
+        storage: Utf8Storage::new(Vec::new()),
+        kept: 0..0,
+        unread: 0..0,
+        wanted: 0,
+        #[cfg(feature = "deflate")]
+        inflated: None,
+    };
+
     /// An empty buffer that holds no memory yet.
     #[must_use]
     pub fn new() -> Self {
@@ -59,16 +70,9 @@ impl ReadBuffer {
     #[must_use]
     pub fn with_storage(storage: Vec<u8>) -> Self {
         // Lets a connection notice that it is called with a buffer other than its own.
-        static NEXT_ID: AtomicUsize = AtomicUsize::new(0);
-        Self {
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            storage: Utf8Storage::new(storage),
-            kept: 0..0,
-            unread: 0..0,
-            wanted: 0,
-            #[cfg(feature = "deflate")]
-            inflated: None,
-        }
+        static NEXT_ID: AtomicUsize = AtomicUsize::new(1);
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Self { id, storage: Utf8Storage::new(storage), ..Self::NEVER_USED }
     }
 
     /// Gives a drained buffer other memory, all of whose length becomes room.
@@ -100,6 +104,7 @@ impl ReadBuffer {
     }
 
     /// Whether nothing is left in it, neither unread bytes nor a message that is lent or growing.
+    #[inline]
     #[must_use]
     pub fn is_drained(&self) -> bool {
         self.unread.is_empty() && self.kept.is_empty() && self.kept_len() == 0
@@ -110,6 +115,7 @@ impl ReadBuffer {
     /// Usually all there is; but amid a large frame not much more than that frame still needs, so
     /// that the next one starts near the front. Memory grows with the bytes received, at most to
     /// twice as many, never with what a header promises.
+    #[inline]
     pub fn spare(&mut self, least: usize) -> &mut [u8] {
         let least = least.max(1);
         if self.kept.is_empty() && self.unread.is_empty() {
@@ -131,6 +137,7 @@ impl ReadBuffer {
     /// Says that the transport wrote `count` bytes to the front of [`spare`](Self::spare).
     ///
     /// A count larger than the room there is counts as all of it.
+    #[inline]
     pub fn filled(&mut self, count: usize) {
         let count = count.min(self.storage.len() - self.unread.end);
         self.unread.end += count;
@@ -152,6 +159,7 @@ impl ReadBuffer {
     /// What was received and not used yet.
     ///
     /// After the end of a connection these are the bytes that came behind its last frame.
+    #[inline]
     #[must_use]
     pub fn unread(&self) -> &[u8] {
         self.storage.get(self.unread.clone())
@@ -183,7 +191,12 @@ impl ReadBuffer {
             let len = if self.wanted > 0 { doubled.min(enough) } else { doubled };
             self.storage.reallocate(live.clone(), len.max(used + least));
         }
-        let (front, kept, unread) = (live.start, self.kept.len(), self.unread.len());
+        self.rebase(live.start);
+    }
+
+    /// Says that all moved to `front` places before where it was.
+    fn rebase(&mut self, front: usize) {
+        let (kept, unread) = (self.kept.len(), self.unread.len());
         self.kept = if kept == 0 { 0..0 } else { self.kept.start - front..self.kept.end - front };
         self.unread = self.unread.start - front..self.unread.start - front + unread;
     }
@@ -197,20 +210,24 @@ impl ReadBuffer {
 
 /// For the protocol's side.
 impl ReadBuffer {
+    #[inline]
     pub(crate) fn id(&self) -> usize {
         self.id
     }
 
+    #[inline]
     pub(crate) fn unread_len(&self) -> usize {
         self.unread.len()
     }
 
     /// The first `count` unread bytes.
+    #[inline]
     pub(crate) fn unread_mut(&mut self, count: usize) -> &mut [u8] {
         self.storage.get_mut(self.first(count))
     }
 
     /// Drops the first `count` unread bytes.
+    #[inline]
     pub(crate) fn skip(&mut self, count: usize) {
         self.unread.start = self.first(count).end;
     }
@@ -233,11 +250,13 @@ impl ReadBuffer {
     }
 
     /// Keeps `count` unread bytes behind the first `skipped` while nothing is kept, and lends them.
+    #[inline]
     pub(crate) fn keep_behind(&mut self, skipped: usize, count: usize) -> &mut [u8] {
-        self.unread.start = self.first(skipped).end;
-        self.kept = self.first(count);
-        self.unread.start = self.kept.end;
-        self.storage.get_mut(self.kept.clone())
+        let start = (self.unread.start + skipped).min(self.unread.end);
+        let end = start.saturating_add(count).min(self.unread.end);
+        self.kept = start..end;
+        self.unread.start = end;
+        self.storage.get_mut(start..end)
     }
 
     /// Validates what is kept as UTF-8, of which all but the last may have been validated before;
@@ -252,22 +271,26 @@ impl ReadBuffer {
         Ok(end - self.kept.start)
     }
 
+    #[inline]
     pub(crate) fn kept(&self) -> &[u8] {
         let (storage, kept) = self.keeper();
         storage.get(kept.clone())
     }
 
+    #[inline]
     pub(crate) fn kept_len(&self) -> usize {
         self.keeper().1.len()
     }
 
     /// The first `count` kept bytes, which were validated, as text.
+    #[inline]
     pub(crate) fn kept_text(&self, count: usize) -> &str {
         let (storage, kept) = self.keeper();
         storage.text(kept.start..kept.start + count.min(kept.len()))
     }
 
     /// Where what is kept is.
+    #[inline]
     fn keeper(&self) -> (&Utf8Storage, &Range<usize>) {
         #[cfg(feature = "deflate")]
         if let Some(inflated) = self.inflated.as_deref().filter(|inflated| inflated.in_use) {
@@ -293,6 +316,7 @@ impl ReadBuffer {
     }
 
     /// Drops all that is kept.
+    #[inline]
     pub(crate) fn release(&mut self) {
         #[cfg(feature = "deflate")]
         if let Some(inflated) = self.inflated_mut() {
@@ -304,6 +328,7 @@ impl ReadBuffer {
         self.kept = self.unread.start..self.unread.start;
     }
 
+    #[inline]
     fn first(&self, count: usize) -> Range<usize> {
         self.unread.start..self.unread.start + count.min(self.unread.len())
     }
@@ -311,6 +336,30 @@ impl ReadBuffer {
     /// How many more bytes the frame in progress needs: a hint for the size of reads.
     pub(crate) fn set_wanted(&mut self, count: u64) {
         self.wanted = count;
+    }
+
+    /// How many bytes of memory the frame in progress needs, if that is more than there is; else 0.
+    #[cfg(feature = "tokio")]
+    pub(super) fn lacking(&self) -> usize {
+        let wanted = usize::try_from(self.wanted).unwrap_or(usize::MAX);
+        let needed = self.live().len().saturating_add(wanted);
+        if wanted > 0 && needed > self.storage.len() { needed } else { 0 }
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn wants_more_than(&self, count: usize) -> bool {
+        self.wanted > count as u64
+    }
+
+    /// Goes on in the memory of an unused one, in which what is kept or unread has room; that one
+    /// gets the memory of this.
+    #[cfg(feature = "tokio")]
+    pub(super) fn exchange_memory(&mut self, unused: &mut Self) {
+        let live = self.live();
+        unused.storage.get_mut(0..live.len()).copy_from_slice(self.storage.get(live.clone()));
+        core::mem::swap(&mut self.storage, &mut unused.storage);
+        self.rebase(live.start);
+        unused.release();
     }
 
     /// What is kept as an owned message; it is still lent afterwards only if it was copied.

@@ -21,7 +21,14 @@ pub struct WriteBuffer {
     links: VecDeque<Link>,
     len: usize,
     consumed: u64,
+    /// Whether large memory stays until its user takes it.
+    #[cfg(feature = "tokio")]
+    pub(super) keeps_memory: bool,
 }
+
+/// Bytes that are copied at a time. Longer copies are made by the processor's string moves, which can
+/// take ten times as long if source and target lie alike in their pages.
+const PIECE: usize = 2048;
 
 struct Link {
     before: usize,
@@ -29,19 +36,37 @@ struct Link {
 }
 
 impl WriteBuffer {
+    pub(super) const NEVER_USED: Self = Self {
+        run: Vec::new(),
+        head: 0,
+        links: VecDeque::new(),
+        len: 0,
+        consumed: 0,
+        #[cfg(feature = "tokio")]
+        keeps_memory: false,
+    };
+
     /// An empty buffer that holds no memory yet.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self::NEVER_USED
+    }
+
+    /// An empty one whose user takes large memory out of it.
+    #[cfg(feature = "tokio")]
+    pub(super) fn keeping_memory() -> Self {
+        Self { keeps_memory: true, ..Self::NEVER_USED }
     }
 
     /// Bytes that wait to be written.
+    #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
     /// Whether all was written.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -92,9 +117,9 @@ impl WriteBuffer {
     }
 
     /// Appends a copy of `bytes`.
+    #[inline]
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
-        self.run.extend_from_slice(bytes);
-        self.len += bytes.len();
+        self.extend_in_pieces(bytes, |_| {});
     }
 
     /// Appends `bytes` without a copy.
@@ -131,15 +156,24 @@ impl WriteBuffer {
         self.run.capacity()
     }
 
-    /// Appends a copy of `bytes` and lends the copy, to be changed in place.
-    pub(crate) fn append(&mut self, bytes: &[u8]) -> &mut [u8] {
-        let start = self.run.len();
-        self.extend_from_slice(bytes);
-        &mut self.run[start..]
+    /// Appends a copy of `bytes`, piece by piece; each copied piece is lent to `change` while the
+    /// first cache still has it. All but the last are of a length that is a multiple of 4.
+    #[inline]
+    pub(crate) fn extend_in_pieces(&mut self, bytes: &[u8], mut change: impl FnMut(&mut [u8])) {
+        if bytes.len() > PIECE {
+            self.run.reserve(bytes.len());
+        }
+        for piece in bytes.chunks(PIECE) {
+            let start = self.run.len();
+            self.run.extend_from_slice(piece);
+            change(&mut self.run[start..]);
+        }
+        self.len += bytes.len();
     }
 
     /// Appends a copy of the first `count` bytes of an array. All of it is copied and the rest cut
     /// off, since a copy of a size known beforehand is the quicker one.
+    #[inline]
     pub(crate) fn append_front_of<const N: usize>(&mut self, bytes: &[u8; N], count: usize) {
         let count = count.min(N);
         let end = self.run.len() + count;
@@ -149,11 +183,13 @@ impl WriteBuffer {
     }
 
     /// Position in the stream, since the beginning, of the first byte that waits.
+    #[inline]
     pub(crate) fn front_position(&self) -> u64 {
         self.consumed
     }
 
     /// Position in the stream, since the beginning, of the next byte to be appended.
+    #[inline]
     pub(crate) fn end_position(&self) -> u64 {
         self.consumed + self.len as u64
     }
@@ -170,12 +206,30 @@ impl WriteBuffer {
         runs_and_links.chain(last).filter(|piece| !piece.is_empty())
     }
 
+    #[cfg(feature = "tokio")]
+    fn keeps_memory(&self) -> bool {
+        self.keeps_memory
+    }
+
+    #[cfg(not(feature = "tokio"))]
+    fn keeps_memory(&self) -> bool {
+        false
+    }
+
+    /// Goes on in the memory of an unused one, which gets that of this.
+    #[cfg(feature = "tokio")]
+    pub(super) fn exchange_memory(&mut self, unused: &mut Self) {
+        unused.run.extend_from_slice(&self.run);
+        core::mem::swap(&mut self.run, &mut unused.run);
+        unused.run.clear();
+    }
+
     /// Reuses the consumed front of the run, at a cost in proportion to what was consumed.
     fn reclaim(&mut self) {
         if self.len == 0 {
             self.head = 0;
             self.run.clear();
-            if self.run.capacity() > RETAINED {
+            if self.run.capacity() > RETAINED && !self.keeps_memory() {
                 self.run = Vec::new();
             }
             if self.links.capacity() > 0 {

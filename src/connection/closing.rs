@@ -111,13 +111,15 @@ impl fmt::Display for Closed {
 
 /// What is known of the end of a connection, in the sending half: it hears of what the receiving
 /// half has found by the replies that it is to send.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Closing {
-    pub(super) sent: Option<SentClose>,
+    /// What follows from the others: it is asked for at each message.
+    state: State,
+    sent: Option<SentClose>,
     /// The code and the reason of the peer's Close.
     received: Option<Box<(CloseCode, String)>>,
-    pub(super) failure: Option<ProtocolError>,
-    pub(super) transport: Option<TransportEnd>,
+    failure: Option<Box<ProtocolError>>,
+    transport: Option<TransportEnd>,
 }
 
 /// Why the sending half sends nothing more.
@@ -132,14 +134,32 @@ pub(super) enum SentClose {
 }
 
 impl Closing {
+    pub(super) const fn new() -> Self {
+        Self { state: State::Open, sent: None, received: None, failure: None, transport: None }
+    }
+
     pub(super) const fn state(&self) -> State {
-        if self.received.is_some() || self.failure.is_some() || self.transport.is_some() {
-            State::Closed
-        } else if self.sent.is_some() {
-            State::CloseSent
-        } else {
-            State::Open
+        self.state
+    }
+
+    pub(super) const fn has_sent(&self) -> bool {
+        self.sent.is_some()
+    }
+
+    pub(super) const fn has_transport_ended(&self) -> bool {
+        self.transport.is_some()
+    }
+
+    pub(super) fn sent(&mut self, why: SentClose) {
+        self.sent = Some(why);
+        if self.state == State::Open {
+            self.state = State::CloseSent;
         }
+    }
+
+    pub(super) fn failed(&mut self, error: ProtocolError) {
+        self.failure = Some(Box::new(error));
+        self.state = State::Closed;
     }
 
     /// Notes the peer's Close, and returns its code, if it has one.
@@ -150,11 +170,13 @@ impl Closing {
         let (code, reason) =
             frame.map_or((CloseCode::NO_STATUS_RECEIVED, ""), |frame| (frame.code, frame.reason));
         self.received = Some(Box::new((code, reason.into())));
+        self.state = State::Closed;
         frame.map(|frame| frame.code)
     }
 
     pub(super) fn transport_ended(&mut self, how: TransportEnd, all_written: bool) -> Closed {
         let how = *self.transport.get_or_insert(how);
+        self.state = State::Closed;
         let received = self.received.as_deref();
         let clean = received.is_some() && self.sent.is_some() && all_written;
         Closed {
@@ -166,8 +188,8 @@ impl Closing {
                 (Some(SentClose::Answer) | None, None) => Initiator::Transport,
             },
             clean,
-            cause: match self.failure {
-                Some(error) => Cause::Protocol(error),
+            cause: match &self.failure {
+                Some(error) => Cause::Protocol(**error),
                 None if clean => Cause::ClosingHandshake,
                 None => Cause::Transport(how),
             },

@@ -1,7 +1,8 @@
 //! Compressed messages (RFC 7692): payload that is decompressed as it arrives, and messages that are
 //! compressed as they are sent.
 
-use super::receiver::{Frame, Receiver};
+use super::incoming::Frame;
+use super::receiver::Receiver;
 use super::{PreparedMessage, ProtocolError, Role};
 use crate::{
     DeflateConfig, DeflateParameters, ReadBuffer, apply_mask,
@@ -61,7 +62,7 @@ impl<R: Role> Receiver<R> {
             // A header alone takes no memory.
             return Ok(true);
         }
-        let limit = self.limits.message;
+        let limit = self.config.limits.message;
         loop {
             let made = input.kept_len();
             let most = if message.chunked {
@@ -141,7 +142,7 @@ impl Deflating {
             return Some(compressed);
         }
         // The peer does not see it, so it must not look back at it.
-        self.compressor.discard();
+        self.compressor.forget();
         None
     }
 
@@ -149,7 +150,7 @@ impl Deflating {
     pub(super) fn prepared<'a>(&mut self, message: &'a PreparedMessage) -> Option<&'a Bytes> {
         let frames = message.compressed_frames(self.window_bits)?;
         // The peer has it in its window, and this compressor has not seen it.
-        self.compressor.discard();
+        self.compressor.forget();
         Some(frames)
     }
 

@@ -1,7 +1,8 @@
 #[cfg(feature = "deflate")]
 use crate::DeflateConfig;
 use crate::Limits;
-use core::time::Duration;
+use alloc::sync::Arc;
+use core::{ops::Deref, time::Duration};
 
 /// How a connection behaves.
 ///
@@ -31,6 +32,14 @@ pub struct Config {
 }
 
 impl Config {
+    const DEFAULT: Self = Self {
+        limits: Limits::DEFAULT,
+        fragment_size: 64 << 10,
+        close_timeout: Duration::from_secs(5),
+        #[cfg(feature = "deflate")]
+        deflate: None,
+    };
+
     /// Sets the [`limits`](Self::limits).
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
@@ -63,12 +72,28 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            limits: Limits::default(),
-            fragment_size: 64 << 10,
-            close_timeout: Duration::from_secs(5),
-            #[cfg(feature = "deflate")]
-            deflate: None,
-        }
+        Self::DEFAULT
+    }
+}
+
+/// What the halves of a connection have of its configuration: no memory of their own, if it is the
+/// default, as of most.
+#[derive(Clone, Debug)]
+pub(super) struct SharedConfig(Option<Arc<Config>>);
+
+impl From<Config> for SharedConfig {
+    fn from(config: Config) -> Self {
+        // What compresses has taken over what there is to know of that.
+        #[cfg(feature = "deflate")]
+        let config = Config { deflate: None, ..config };
+        Self((config != Config::DEFAULT).then(|| Arc::new(config)))
+    }
+}
+
+impl Deref for SharedConfig {
+    type Target = Config;
+
+    fn deref(&self) -> &Config {
+        self.0.as_deref().unwrap_or(&Config::DEFAULT)
     }
 }

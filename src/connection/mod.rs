@@ -5,6 +5,7 @@ mod closing;
 mod compressed;
 mod config;
 mod error;
+mod incoming;
 mod message;
 mod pongs;
 mod prepared;
@@ -23,6 +24,7 @@ pub use reply::{ControlPayload, Reply};
 pub use role::{Client, Role, Server};
 pub use sender::{Due, Sender};
 
+use self::config::SharedConfig;
 use crate::{CloseCode, MaskKey, Negotiated, ReadBuffer, WriteBuffer};
 use core::time::Duration;
 
@@ -84,9 +86,10 @@ impl<R: Role> Connection<R> {
     /// reserves for a fault of the peer (RFC 6455 §5.2). The shells offer and accept no other.
     #[must_use]
     pub fn new(role: R, negotiated: &Negotiated, config: Config) -> Self {
+        let shared = SharedConfig::from(config);
         Self {
-            receiver: Receiver::new(config.limits, negotiated),
-            sender: Sender::new(role, &config, negotiated),
+            receiver: Receiver::new(shared.clone(), negotiated),
+            sender: Sender::new(role, &config, shared, negotiated),
         }
     }
 
@@ -99,15 +102,17 @@ impl<R: Role> Connection<R> {
     ///
     /// [`ReceiveError::Protocol`] for what the peer did wrong, from then on at every call; the
     /// Close that says so has been queued. The other errors are misuse and change nothing.
+    #[inline]
     pub fn advance(
         &mut self,
         input: &mut ReadBuffer,
         output: &mut WriteBuffer,
     ) -> Result<Progress, ReceiveError> {
-        self.step(Receiver::advance, input, output)
+        self.step(input, output, Receiver::advance)
     }
 
     /// The event that the last [`advance`](Self::advance) found; `None` if it found none.
+    #[inline]
     #[must_use]
     pub fn event<'b>(&self, input: &'b ReadBuffer) -> Option<Event<'b>> {
         self.receiver.event(input)
@@ -134,7 +139,7 @@ impl<R: Role> Connection<R> {
         input: &mut ReadBuffer,
         output: &mut WriteBuffer,
     ) -> Result<Progress, ReceiveError> {
-        self.step(Receiver::advance_chunk, input, output)
+        self.step(input, output, Receiver::advance_chunk)
     }
 
     /// The chunk that the last [`advance_chunk`](Self::advance_chunk) found; `None` if it found
@@ -170,11 +175,12 @@ impl<R: Role> Connection<R> {
         Self { receiver, sender }
     }
 
+    #[inline]
     fn step(
         &mut self,
-        advance: fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>,
         input: &mut ReadBuffer,
         output: &mut WriteBuffer,
+        advance: impl FnOnce(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>,
     ) -> Result<Progress, ReceiveError> {
         if self.sender.has_transport_ended() && self.receiver.failure().is_none() {
             self.receiver.release(input);
@@ -193,6 +199,7 @@ impl<R: Role> Connection<R> {
     /// # Errors
     ///
     /// As there.
+    #[inline]
     pub fn send_text(&mut self, text: &str, output: &mut WriteBuffer) -> Result<(), SendError> {
         self.sender.send_text(text, output)
     }
@@ -202,6 +209,7 @@ impl<R: Role> Connection<R> {
     /// # Errors
     ///
     /// As there.
+    #[inline]
     pub fn send_binary(&mut self, data: &[u8], output: &mut WriteBuffer) -> Result<(), SendError> {
         self.sender.send_binary(data, output)
     }

@@ -2,7 +2,7 @@
 
 use super::reply::ControlPayload;
 use crate::WriteBuffer;
-use alloc::{boxed::Box, collections::VecDeque};
+use alloc::{boxed::Box, vec::Vec};
 use core::ops::Range;
 
 /// Bytes of pong frames that may wait to be written.
@@ -11,58 +11,75 @@ use core::ops::Range;
 /// answer the latest ping alone when there are several, which is what is done past this.
 const ROOM: u64 = 4096;
 
-/// Which pongs are in the output and not written yet, and the one that found no room there.
+/// Which pongs are in the output and not written yet, and the one that found no room there. Mostly
+/// there are none, and then this has no memory.
 #[derive(Debug, Default)]
-pub(super) struct Pongs {
+pub(super) struct Pongs(Option<Box<Waiting>>);
+
+#[derive(Debug, Default)]
+struct Waiting {
     /// Runs of adjacent pongs, as positions in the output stream.
-    unwritten: VecDeque<Range<u64>>,
-    held_back: Option<Box<ControlPayload>>,
+    unwritten: Vec<Range<u64>>,
+    held_back: Option<ControlPayload>,
 }
 
 impl Pongs {
     /// Whether a pong frame of `len` bytes has room.
     pub(super) fn have_room(&mut self, len: usize, output: &WriteBuffer) -> bool {
-        let written = output.front_position();
-        // Positions beyond the end are those of another buffer: the user has taken that one away
-        // to write it, and goes on with an empty one.
-        if self.unwritten.back().is_some_and(|run| run.end > output.end_position()) {
-            self.unwritten.clear();
+        if let Some(waiting) = &mut self.0 {
+            let (written, end) = (output.front_position(), output.end_position());
+            // Positions beyond the end are those of another buffer: the user has taken that one
+            // away to write it, and goes on with an empty one.
+            if waiting.unwritten.last().is_some_and(|run| run.end > end) {
+                waiting.unwritten.clear();
+            }
+            waiting.unwritten.retain(|run| run.end > written);
         }
-        while self.unwritten.front().is_some_and(|run| run.end <= written) {
-            self.unwritten.pop_front();
-        }
-        if self.unwritten.is_empty() && self.unwritten.capacity() > 0 {
-            self.unwritten = VecDeque::new();
-        }
+        self.drop_if_none_waits();
         self.unwritten(output) as u64 + len as u64 <= ROOM
+    }
+
+    /// Says that none of those in the output waits any more.
+    #[cfg(feature = "tokio")]
+    pub(super) fn all_written(&mut self) {
+        if let Some(waiting) = &mut self.0 {
+            waiting.unwritten.clear();
+        }
+        self.drop_if_none_waits();
     }
 
     /// Bytes of pong frames that wait in the output.
     pub(super) fn unwritten(&self, output: &WriteBuffer) -> usize {
+        let Some(waiting) = &self.0 else { return 0 };
         let (from, to) = (output.front_position(), output.end_position());
-        let waiting = self.unwritten.iter().filter(|run| run.end <= to);
-        waiting.map(|run| run.end.saturating_sub(run.start.max(from)) as usize).sum()
+        let runs = waiting.unwritten.iter().filter(|run| run.end <= to);
+        runs.map(|run| run.end.saturating_sub(run.start.max(from)) as usize).sum()
     }
 
     /// Notes that a pong was appended to the output from `start` on.
     pub(super) fn queued(&mut self, start: u64, output: &WriteBuffer) {
         let end = output.end_position();
-        match self.unwritten.back_mut() {
+        let unwritten = &mut self.0.get_or_insert_default().unwritten;
+        match unwritten.last_mut() {
             Some(run) if run.end == start => run.end = end,
-            _ => self.unwritten.push_back(start..end),
+            _ => unwritten.push(start..end),
         }
     }
 
     /// Holds a pong back, in place of an older one.
     pub(super) fn hold_back(&mut self, payload: &[u8]) {
-        self.held_back = Some(Box::new(payload.into()));
+        self.0.get_or_insert_default().held_back = Some(payload.into());
     }
 
     pub(super) fn held_back(&self) -> Option<&ControlPayload> {
-        self.held_back.as_deref()
+        self.0.as_ref()?.held_back.as_ref()
     }
 
-    pub(super) fn release(&mut self) -> Option<Box<ControlPayload>> {
-        self.held_back.take()
+    pub(super) fn release(&mut self) -> Option<ControlPayload> {
+        self.0.as_mut()?.held_back.take()
+    }
+
+    fn drop_if_none_waits(&mut self) {
+        self.0.take_if(|waiting| waiting.unwritten.is_empty() && waiting.held_back.is_none());
     }
 }

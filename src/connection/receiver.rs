@@ -2,11 +2,14 @@
 
 #[cfg(feature = "deflate")]
 use super::compressed::Inflating;
+use super::config::SharedConfig;
+use super::incoming::{Frame, Incoming, kind_begun_by};
 use super::{Chunk, Event, Kind, Message, ProtocolError, ReceiveError, Reply, Role, Sender};
 use crate::{
-    CloseFrame, FrameHeader, Limits, MAX_CONTROL_PAYLOAD, MaskKey, Negotiated, OpCode, ReadBuffer,
-    Rsv, WriteBuffer, apply_mask,
+    CloseFrame, FrameHeader, Limits, MAX_CONTROL_PAYLOAD, Negotiated, OpCode, ReadBuffer, Rsv,
+    WriteBuffer, apply_mask,
 };
+use alloc::boxed::Box;
 use core::marker::PhantomData;
 
 /// What [`Receiver::advance`] came to.
@@ -27,52 +30,21 @@ pub enum Progress {
 /// [`reply`](Self::reply), which is for the sending half.
 #[derive(Debug)]
 pub struct Receiver<R> {
-    pub(super) limits: MessageLimits,
+    pub(super) config: SharedConfig,
     /// Bits that a negotiated extension gives a meaning to.
     usable_bits: Rsv,
     #[cfg(feature = "deflate")]
-    pub(super) inflating: Option<Inflating>,
-    buffer: Option<usize>,
+    pub(super) inflating: Option<Box<Inflating>>,
+    /// The read buffer that is advanced through: 0 is none.
+    buffer: usize,
     pub(super) frame: Option<Frame>,
     pub(super) message: Option<Incoming>,
     current: Option<Current>,
     owes_reply: bool,
-    end: Option<End>,
+    /// Whether the peer's Close has come.
+    closed: bool,
+    failure: Option<Box<ProtocolError>>,
     role: PhantomData<fn() -> R>,
-}
-
-/// Those of the limits that are for messages.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct MessageLimits {
-    frame: u64,
-    pub(super) message: u64,
-    fragments: u32,
-}
-
-/// The data frame in progress.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Frame {
-    fin: bool,
-    pub(super) key: Option<MaskKey>,
-    /// Bytes of payload received.
-    pub(super) received: u64,
-    pub(super) payload_len: u64,
-}
-
-/// The message in progress.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Incoming {
-    kind: Kind,
-    pub(super) chunked: bool,
-    /// Whether its payload is compressed (RFC 7692 §6).
-    #[cfg(feature = "deflate")]
-    pub(super) compressed: bool,
-    /// Bytes of payload that its frame headers announced.
-    announced: u64,
-    /// Bytes of payload that were handed out in chunks.
-    pub(super) released: u64,
-    fragments: u32,
-    started: bool,
 }
 
 /// What the last `advance` found, still in the read buffer.
@@ -83,36 +55,27 @@ enum Current {
     Control { opcode: OpCode, len: usize },
 }
 
-#[derive(Clone, Copy, Debug)]
-enum End {
-    Closed,
-    Failed(ProtocolError),
-}
-
 impl<R: Role> Receiver<R> {
     #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "nothing to look at"))]
-    pub(super) fn new(limits: Limits, negotiated: &Negotiated) -> Self {
+    pub(super) fn new(config: SharedConfig, negotiated: &Negotiated) -> Self {
         #[cfg(feature = "deflate")]
-        let inflating = negotiated.deflate.map(|agreed| Inflating::new::<R>(&agreed));
+        let inflating = negotiated.deflate.map(|agreed| Box::new(Inflating::new::<R>(&agreed)));
         #[cfg(feature = "deflate")]
         let usable_bits = if inflating.is_some() { Rsv::RSV1 } else { Rsv::NONE };
         #[cfg(not(feature = "deflate"))]
         let usable_bits = Rsv::NONE;
         Self {
-            limits: MessageLimits {
-                frame: limits.frame,
-                message: limits.message,
-                fragments: limits.fragments,
-            },
+            config,
             usable_bits,
             #[cfg(feature = "deflate")]
             inflating,
-            buffer: None,
+            buffer: 0,
             frame: None,
             message: None,
             current: None,
             owes_reply: false,
-            end: None,
+            closed: false,
+            failure: None,
             role: PhantomData,
         }
     }
@@ -125,6 +88,7 @@ impl<R: Role> Receiver<R> {
     ///
     /// [`ReceiveError::Protocol`] for what the peer did wrong, from then on at every call. The
     /// other errors are misuse and change nothing.
+    #[inline]
     pub fn advance(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
         self.step(input, false)
     }
@@ -142,6 +106,7 @@ impl<R: Role> Receiver<R> {
     }
 
     /// The event that the last [`advance`](Self::advance) found; `None` if it found none.
+    #[inline]
     #[must_use]
     pub fn event<'b>(&self, input: &'b ReadBuffer) -> Option<Event<'b>> {
         match self.current_in(input)? {
@@ -188,20 +153,16 @@ impl<R: Role> Receiver<R> {
     /// The answer that is owed for what the last advance found, once. It is for
     /// [`Sender::reply`](super::Sender::reply).
     pub fn reply(&mut self, input: &ReadBuffer) -> Option<Reply> {
-        if !self.owes_reply || self.buffer != Some(input.id()) {
+        if !self.owes_reply || self.buffer != input.id() {
             return None;
         }
         self.owes_reply = false;
-        match (self.end, self.current_in(input)) {
-            (Some(End::Failed(error)), _) => Some(Reply::Failure(error)),
-            (Some(End::Closed), Some(Current::Control { len, .. })) => {
-                Some(Reply::Close(input.unread()[..len].into()))
-            }
-            (None, Some(Current::Control { len, .. })) => {
-                Some(Reply::Pong(input.unread()[..len].into()))
-            }
-            _ => None,
+        if let Some(error) = self.failure() {
+            return Some(Reply::Failure(error));
         }
+        let Some(Current::Control { len, .. }) = self.current_in(input) else { return None };
+        let payload = input.unread()[..len].into();
+        Some(if self.closed { Reply::Close(payload) } else { Reply::Pong(payload) })
     }
 
     /// As [`reply`](Self::reply), to a sending half that is at hand.
@@ -230,36 +191,39 @@ impl<R: Role> Receiver<R> {
     /// Whether the peer's Close has come, or the connection has failed.
     #[must_use]
     pub const fn has_ended(&self) -> bool {
-        self.end.is_some()
+        self.closed || self.failure.is_some()
     }
 
     pub(super) fn failure(&self) -> Option<ProtocolError> {
-        match self.end {
-            Some(End::Failed(error)) => Some(error),
-            _ => None,
-        }
+        self.failure.as_deref().copied()
     }
 
+    #[inline]
     fn current_in(&self, input: &ReadBuffer) -> Option<Current> {
-        self.current.filter(|_| self.buffer == Some(input.id()))
+        self.current.filter(|_| self.buffer == input.id())
     }
 
+    #[inline]
     fn step(&mut self, input: &mut ReadBuffer, chunked: bool) -> Result<Progress, ReceiveError> {
-        if *self.buffer.get_or_insert(input.id()) != input.id() {
-            return Err(ReceiveError::ForeignBuffer);
+        if self.buffer != input.id() {
+            if self.buffer != 0 {
+                return Err(ReceiveError::ForeignBuffer);
+            }
+            self.buffer = input.id();
         }
         let is_mixed = self.message.is_some_and(|message| message.chunked != chunked);
-        if is_mixed && self.end.is_none() {
+        if is_mixed && !self.has_ended() {
             return Err(ReceiveError::MixedModes);
         }
         self.release_current(input);
-        match &self.end {
-            None => {}
-            Some(End::Closed) => return Ok(Progress::Ended),
-            Some(End::Failed(error)) => return Err((*error).into()),
+        if let Some(error) = self.failure() {
+            return Err(error.into());
+        }
+        if self.closed {
+            return Ok(Progress::Ended);
         }
         self.find_event(input, chunked).map_err(|error| {
-            self.end = Some(End::Failed(error));
+            self.failure = Some(Box::new(error));
             self.owes_reply = true;
             // Nothing more is received.
             #[cfg(feature = "deflate")]
@@ -270,13 +234,24 @@ impl<R: Role> Receiver<R> {
         })
     }
 
+    /// Lets another buffer be used from now on, if this one is drained.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn let_go(&mut self, input: &ReadBuffer) -> bool {
+        let rests = self.current.is_none() && input.is_drained();
+        if rests {
+            self.buffer = 0;
+        }
+        rests
+    }
+
     /// Lends nothing any more.
     pub(super) fn release(&mut self, input: &mut ReadBuffer) {
-        if self.buffer == Some(input.id()) {
+        if self.buffer == input.id() {
             self.release_current(input);
         }
     }
 
+    #[inline]
     fn release_current(&mut self, input: &mut ReadBuffer) {
         match self.current.take() {
             None => {}
@@ -357,8 +332,10 @@ impl<R: Role> Receiver<R> {
         if let Some(key) = header.mask {
             apply_mask(payload, key, 0);
         }
-        let len = message.validate(input)?;
-        message.check_end(len, input)?;
+        if kind == Kind::Text {
+            let len = message.validate(input)?;
+            message.check_end(len, input)?;
+        }
         self.current = Some(Current::Message(kind));
         Ok(true)
     }
@@ -389,7 +366,7 @@ impl<R: Role> Receiver<R> {
 
     #[inline]
     fn check_limits(&self, header: &FrameHeader, message: &Incoming) -> Result<(), ProtocolError> {
-        let MessageLimits { frame, message: whole, fragments } = self.limits;
+        let Limits { frame, message: whole, fragments, .. } = self.config.limits;
         if header.payload_len > frame {
             return Err(ProtocolError::FrameTooLarge { len: header.payload_len, limit: frame });
         }
@@ -489,67 +466,12 @@ impl<R: Role> Receiver<R> {
         }
         if header.opcode == OpCode::Close {
             CloseFrame::parse(&input.unread()[..len])?;
-            self.end = Some(End::Closed);
+            self.closed = true;
         }
         // §5.5.1, §5.5.2: a Close is answered by a Close, a Ping by a Pong.
         self.owes_reply = header.opcode != OpCode::Pong;
         self.current = Some(Current::Control { opcode: header.opcode, len });
         Ok(Progress::Event)
-    }
-}
-
-impl Incoming {
-    /// One that a frame with these bits begins.
-    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "nothing to look at"))]
-    fn new(kind: Kind, rsv: Rsv, chunked: bool) -> Self {
-        Self {
-            kind,
-            chunked,
-            #[cfg(feature = "deflate")]
-            compressed: !rsv.is_none(),
-            announced: 0,
-            released: 0,
-            fragments: 0,
-            started: false,
-        }
-    }
-
-    /// Counts a frame of it.
-    fn announce(&mut self, payload_len: u64) {
-        self.announced = self.announced.saturating_add(payload_len);
-        self.fragments = self.fragments.saturating_add(1);
-    }
-
-    /// RFC 6455 §8.1: bytes that can't be UTF-8 fail the connection; they do so as they arrive. The
-    /// length of the whole characters that are kept, or of all if it is not text.
-    #[inline]
-    pub(super) fn validate(&self, input: &mut ReadBuffer) -> Result<usize, ProtocolError> {
-        match self.kind {
-            Kind::Binary => Ok(input.kept_len()),
-            Kind::Text => input.validate_kept().map_err(|error| {
-                let at = self.released + error.valid_up_to() as u64;
-                ProtocolError::InvalidUtf8 { at }
-            }),
-        }
-    }
-
-    /// RFC 6455 §8.1: the end of a message is not amid a character.
-    #[inline]
-    fn check_end(&self, whole_characters: usize, input: &ReadBuffer) -> Result<(), ProtocolError> {
-        if whole_characters < input.kept_len() {
-            let at = self.released + whole_characters as u64;
-            return Err(ProtocolError::InvalidUtf8 { at });
-        }
-        Ok(())
-    }
-}
-
-/// The kind of message that a frame begins, if it begins one.
-fn kind_begun_by(opcode: OpCode) -> Option<Kind> {
-    match opcode {
-        OpCode::Text => Some(Kind::Text),
-        OpCode::Binary => Some(Kind::Binary),
-        OpCode::Continuation | OpCode::Close | OpCode::Ping | OpCode::Pong => None,
     }
 }
 

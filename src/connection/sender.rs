@@ -8,25 +8,25 @@ pub use control::Due;
 use super::closing::Closing;
 #[cfg(feature = "deflate")]
 use super::compressed::Deflating;
+use super::config::SharedConfig;
 use super::pongs::Pongs;
 use super::{Config, Kind, Role, SendError, State};
 use crate::{
     FrameHeader, MAX_FRAME_HEADER, MaskKey, Negotiated, OpCode, Rsv, WriteBuffer, apply_mask,
     timers::Deadline,
 };
-use core::time::Duration;
+#[cfg(feature = "deflate")]
+use alloc::boxed::Box;
 
 /// The sending half of a connection.
 #[derive(Debug)]
 pub struct Sender<R> {
     role: R,
-    queued_output: usize,
-    fragment_size: usize,
-    close_timeout: Duration,
+    config: SharedConfig,
     /// The kind of the message that is being sent in fragments.
     message: Option<Kind>,
     #[cfg(feature = "deflate")]
-    deflating: Option<Deflating>,
+    deflating: Option<Box<Deflating>>,
     /// Whether a message is being sent in fragments that is compressed.
     #[cfg(feature = "deflate")]
     compressed: bool,
@@ -37,30 +37,32 @@ pub struct Sender<R> {
 
 impl<R: Role> Sender<R> {
     #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "nothing to look at"))]
-    pub(super) fn new(role: R, config: &Config, negotiated: &Negotiated) -> Self {
+    pub(super) fn new(
+        role: R,
+        config: &Config,
+        shared: SharedConfig,
+        negotiated: &Negotiated,
+    ) -> Self {
         #[cfg(feature = "deflate")]
         let deflating = negotiated
             .deflate
-            .and_then(|agreed| Deflating::new::<R>(&agreed, &config.deflate.unwrap_or_default()));
+            .and_then(|agreed| Deflating::new::<R>(&agreed, &config.deflate.unwrap_or_default()))
+            .map(Box::new);
         Self {
             #[cfg(feature = "deflate")]
             deflating,
             #[cfg(feature = "deflate")]
             compressed: false,
             role,
-            queued_output: config.limits.queued_output,
-            fragment_size: match config.fragment_size {
-                0 => usize::MAX,
-                size => size,
-            },
-            close_timeout: config.close_timeout,
+            config: shared,
             message: None,
-            closing: Closing::default(),
+            closing: Closing::new(),
             close_deadline: Deadline::Unset,
             pongs: Pongs::default(),
         }
     }
 
+    #[inline]
     fn check_open(&self) -> Result<(), SendError> {
         // §5.5.1: no frame of the application's follows a Close; §6.1: none leaves a connection
         // that is not open.
@@ -68,16 +70,15 @@ impl<R: Role> Sender<R> {
     }
 
     /// Whether there is room for more of the application's.
+    #[inline]
     pub(crate) fn check_queue(&self, output: &WriteBuffer) -> Result<(), SendError> {
-        // Pongs have their own room beside it; mostly they need not be counted to see that.
-        if output.len() <= self.queued_output {
-            return Ok(());
-        }
+        // Pongs have their own room beside it.
         let queued = output.len().saturating_sub(self.pongs.unwritten(output));
-        let limit = self.queued_output;
+        let limit = self.config.limits.queued_output;
         if queued > limit { Err(SendError::QueueFull { queued, limit }) } else { Ok(()) }
     }
 
+    #[inline]
     fn append_frame(
         &mut self,
         opcode: OpCode,
@@ -87,12 +88,13 @@ impl<R: Role> Sender<R> {
         output: &mut WriteBuffer,
     ) {
         let key = self.append_header(opcode, rsv, fin, payload.len() as u64, output);
-        let payload = output.append(payload);
-        if let Some(key) = key {
-            apply_mask(payload, key, 0);
+        match key {
+            Some(key) => output.extend_in_pieces(payload, |piece| apply_mask(piece, key, 0)),
+            None => output.extend_from_slice(payload),
         }
     }
 
+    #[inline]
     fn append_header(
         &mut self,
         opcode: OpCode,

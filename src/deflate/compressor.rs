@@ -46,9 +46,9 @@ impl Compressor {
     /// has failed: the message has to be sent plain then, and `output` is of no use.
     pub(crate) fn compress(&mut self, payload: &[u8], fin: bool, output: &mut Vec<u8>) -> bool {
         let (level, size) = (self.level, self.size);
-        let context = self.context.get_or_insert_with(|| Box::new(size.context(level)));
+        let context = self.context.get_or_insert_with(|| spare::take(size, level));
         if !flush(context, payload, output) {
-            self.discard();
+            self.context = None;
             return false;
         }
         if fin {
@@ -60,7 +60,7 @@ impl Compressor {
                 output.push(0);
             }
             if !self.keeps_context {
-                self.discard();
+                self.forget();
             }
         }
         true
@@ -73,10 +73,58 @@ impl Compressor {
         context.compress(b"", &mut [0; 64], DeflateFlush::Finish).unwrap();
     }
 
-    /// Forgets the context: what was compressed last is not sent.
-    pub(crate) fn discard(&mut self) {
-        self.context = None;
+    /// Forgets what was compressed: it is not sent, or not to be looked back at.
+    pub(crate) fn forget(&mut self) {
+        if let Some(mut context) = self.context.take() {
+            context.reset();
+            if self.keeps_context {
+                self.context = Some(context);
+            } else {
+                spare::give_back(self.size, self.level, context);
+            }
+        }
     }
+}
+
+/// The context that a thread's connections without one lend each other: to make one anew takes
+/// longer than to compress a short message.
+#[cfg(feature = "std")]
+mod spare {
+    use super::{Box, Deflate, Size};
+    use core::cell::Cell;
+    use std::thread_local;
+
+    type Spare = (Size, u8, Box<Deflate>);
+
+    thread_local! {
+        static SPARE: Cell<Option<Spare>> = const { Cell::new(None) };
+    }
+
+    pub(super) fn take(size: Size, level: u8) -> Box<Deflate> {
+        match SPARE.try_with(Cell::take) {
+            Ok(Some((its_size, its_level, context))) if (its_size, its_level) == (size, level) => {
+                context
+            }
+            _ => Box::new(size.context(level)),
+        }
+    }
+
+    /// To be called with one that was reset.
+    pub(super) fn give_back(size: Size, level: u8, context: Box<Deflate>) {
+        // While the thread ends it is freed instead.
+        let _ = SPARE.try_with(|spare| spare.set(Some((size, level, context))));
+    }
+}
+
+#[cfg(not(feature = "std"))]
+mod spare {
+    use super::{Box, Deflate, Size};
+
+    pub(super) fn take(size: Size, level: u8) -> Box<Deflate> {
+        Box::new(size.context(level))
+    }
+
+    pub(super) fn give_back(_: Size, _: u8, _: Box<Deflate>) {}
 }
 
 fn flush(context: &mut Deflate, mut payload: &[u8], output: &mut Vec<u8>) -> bool {
@@ -143,6 +191,34 @@ impl fmt::Debug for Compressor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TEXT: &[u8] = b"a sentence that is worth looking back at, if it were allowed to";
+
+    fn compress(compressor: &mut Compressor) -> Vec<u8> {
+        let mut output = Vec::new();
+        assert!(compressor.compress(TEXT, true, &mut output));
+        output
+    }
+
+    #[test]
+    fn a_context_of_another_connection_remembers_nothing() {
+        let config = DeflateConfig::new();
+        let mut takes_over = Compressor::new(15, false, &config).unwrap();
+        let first = compress(&mut takes_over);
+        assert!(compress(&mut takes_over).len() < first.len() / 2);
+        takes_over.forget();
+        assert_eq!(compress(&mut takes_over), first);
+        for _ in 0..3 {
+            let mut alone = Compressor::new(15, true, &config).unwrap();
+            assert_eq!(compress(&mut alone), first);
+            assert_eq!(compress(&mut alone), first);
+        }
+        // One of another size or level is not taken.
+        let mut weak = Compressor::new(9, true, &config.level(1)).unwrap();
+        let weakly = compress(&mut weak);
+        assert_ne!(weakly, first);
+        assert_eq!(compress(&mut Compressor::new(15, true, &config).unwrap()), first);
+    }
 
     #[test]
     fn memory_bounds_the_size() {

@@ -43,7 +43,7 @@ impl Decompressor {
         mut output: &mut [u8],
     ) -> (usize, usize, Result<(), Corrupt>) {
         let (all_input, all_output) = (input.len(), output.len());
-        let context = self.context.get_or_insert_with(|| Box::new(Context::new()));
+        let context = self.context.get_or_insert_with(spare::take);
         let mut outcome = Ok(());
         while !(output.is_empty() || context.ended && input.is_empty()) {
             if context.ended {
@@ -80,10 +80,45 @@ impl Decompressor {
             }
         }
         if !self.keeps_context {
-            self.context = None;
+            if let Some(context) = self.context.take() {
+                spare::give_back(context);
+            }
         }
         Ok(())
     }
+}
+
+/// The context that a thread's connections without one lend each other.
+#[cfg(feature = "std")]
+mod spare {
+    use super::{Box, Context};
+    use core::cell::Cell;
+    use std::thread_local;
+
+    thread_local! {
+        static SPARE: Cell<Option<Box<Context>>> = const { Cell::new(None) };
+    }
+
+    pub(super) fn take() -> Box<Context> {
+        SPARE.try_with(Cell::take).ok().flatten().unwrap_or_else(|| Box::new(Context::new()))
+    }
+
+    pub(super) fn give_back(mut context: Box<Context>) {
+        context.forget();
+        // While the thread ends it is freed instead.
+        let _ = SPARE.try_with(|spare| spare.set(Some(context)));
+    }
+}
+
+#[cfg(not(feature = "std"))]
+mod spare {
+    use super::{Box, Context};
+
+    pub(super) fn take() -> Box<Context> {
+        Box::new(Context::new())
+    }
+
+    pub(super) fn give_back(_: Box<Context>) {}
 }
 
 impl Context {
@@ -94,6 +129,15 @@ impl Context {
             oldest: 0,
             ended: false,
         }
+    }
+
+    /// Becomes as it was when it was made.
+    #[cfg(feature = "std")]
+    fn forget(&mut self) {
+        self.inflate.reset(false);
+        self.history.clear();
+        self.oldest = 0;
+        self.ended = false;
     }
 
     /// Begins another stream with the history of the last.
@@ -140,5 +184,31 @@ impl fmt::Debug for Decompressor {
             .field("keeps_context", &self.keeps_context)
             .field("has_context", &self.context.is_some())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DeflateConfig, deflate::Compressor};
+
+    #[test]
+    fn a_context_of_another_connection_remembers_nothing() {
+        let text = b"a sentence that is worth looking back at";
+        let mut compressor = Compressor::new(15, false, &DeflateConfig::new()).unwrap();
+        let mut messages = [Vec::new(), Vec::new()];
+        for message in &mut messages {
+            assert!(compressor.compress(text, true, message));
+        }
+        let [first, looks_back] = messages;
+        let mut output = [0; 100];
+        for _ in 0..3 {
+            let mut alone = Decompressor::new(true);
+            let (_, written, outcome) = alone.decompress(&first, &mut output);
+            assert_eq!((&output[..written], outcome), (&text[..], Ok(())));
+            assert_eq!(alone.finish(), Ok(()));
+            let (_, _, outcome) = Decompressor::new(true).decompress(&looks_back, &mut output);
+            assert_eq!(outcome, Err(Corrupt));
+        }
     }
 }

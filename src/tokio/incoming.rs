@@ -1,6 +1,7 @@
 //! The receiving side of a connection: the read buffer and what finds events in it.
 
 use super::outgoing::Outgoing;
+use crate::buffer::pool::Leased;
 use crate::{Chunk, Error, Event, Message, Progress, ReadBuffer, ReceiveError, Receiver, Role};
 use ::tokio::io::{AsyncRead, AsyncWrite};
 use alloc::boxed::Box;
@@ -9,15 +10,23 @@ use core::task::{Context, Poll, ready};
 #[derive(Debug)]
 pub(super) struct Incoming<R> {
     receiver: Receiver<R>,
-    input: ReadBuffer,
+    input: Leased<ReadBuffer>,
     /// Whether the current event was found and not yet given to the user.
     held: bool,
     /// Whether the end was told to the user.
     reported: bool,
 }
 
-pub(super) type Advance<R> =
-    fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>;
+/// A way of receiving: whole messages or chunks. One that is known where it is called costs no call.
+pub(super) trait Advance<R>:
+    Fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>
+{
+}
+
+impl<R, F> Advance<R> for F where
+    F: Fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>
+{
+}
 
 /// How the receiving side comes to the sending side and the transport.
 pub(super) trait Access<S, R> {
@@ -43,14 +52,14 @@ impl<S, R> Access<S, R> for Outgoing<S, R> {
 
 impl<R: Role> Incoming<R> {
     pub(super) fn new(receiver: Receiver<R>, input: ReadBuffer) -> Self {
-        Self { receiver, input, held: false, reported: false }
+        Self { receiver, input: input.into(), held: false, reported: false }
     }
 
     /// Waits for an event; `None` once the connection has ended and that has been reported.
     pub(super) fn poll_event<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         outgoing: &mut impl Access<S, R>,
-        advance: Advance<R>,
+        advance: impl Advance<R>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<(), Error>>> {
         if self.reported {
@@ -67,6 +76,7 @@ impl<R: Role> Incoming<R> {
             let error = match progress {
                 Ok(Progress::Event) => return Poll::Ready(Some(Ok(()))),
                 Ok(Progress::NeedsInput) => {
+                    self.receiver.let_go(&self.input);
                     let filled = outgoing.with(cx, |outgoing, cx| match outgoing.closed() {
                         Some(_) => Poll::Ready(Ok(true)),
                         None => outgoing.poll_fill(&mut self.input, cx).map_ok(|()| false),
@@ -116,13 +126,20 @@ impl<R: Role> Incoming<R> {
         outgoing: &mut impl Access<S, R>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        let mut advance: Advance<R> = Receiver::advance_chunk;
+        let mut in_chunks = true;
         loop {
-            match ready!(self.poll_event(outgoing, advance, cx)) {
-                Some(Err(Error::Receive(_))) => advance = Receiver::advance,
-                Some(_) => advance = Receiver::advance_chunk,
+            let outcome = ready!(self.poll_event(
+                outgoing,
+                |receiver: &mut Receiver<R>, input: &mut ReadBuffer| {
+                    if in_chunks { receiver.advance_chunk(input) } else { receiver.advance(input) }
+                },
+                cx,
+            ));
+            in_chunks = match outcome {
+                Some(Err(Error::Receive(_))) => false,
+                Some(_) => true,
                 None => return Poll::Ready(()),
-            }
+            };
         }
     }
 
@@ -164,7 +181,9 @@ impl<R: Role> Incoming<R> {
         cx: &mut Context<'_>,
     ) -> Option<Result<(), Error>> {
         self.reported = true;
-        self.input = ReadBuffer::new();
+        if !self.input.give_back() {
+            self.input = Leased::none();
+        }
         outgoing.give_back_output();
         outgoing.shut_down(cx);
         match (error, outgoing.closed()) {

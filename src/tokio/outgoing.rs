@@ -10,8 +10,7 @@ use super::timer::Timer;
 use crate::{
     CloseCode, Closed, Error, Kind, Payload, ReadBuffer, Role, SendError, Sender, State,
     TransportEnd, WriteBuffer,
-    buffer::RETAINED,
-    buffer::pool,
+    buffer::pool::Leased,
     transport::{Broken, LATE_LIMIT, WRITE_THROUGH_FROM, end_of, is_timeout},
 };
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -25,7 +24,7 @@ use std::io::{self, ErrorKind};
 #[derive(Debug)]
 pub(super) struct Outgoing<S, R> {
     pub(super) sender: Sender<R>,
-    pub(super) output: WriteBuffer,
+    pub(super) output: Leased<WriteBuffer>,
     pub(super) transport: S,
     timer: Timer,
     /// Whether something was written that the transport itself may still hold.
@@ -57,9 +56,9 @@ impl<S, R: Role> Outgoing<S, R> {
     pub(super) fn new(transport: S, sender: Sender<R>) -> Self {
         Self {
             sender,
-            output: WriteBuffer::new(),
+            output: Leased::none(),
             transport,
-            timer: Timer::new(),
+            timer: Timer::default(),
             unflushed: false,
             shut_down: false,
             peer_ended: false,
@@ -124,31 +123,10 @@ impl<S, R: Role> Outgoing<S, R> {
         now.queued < before.queued || now.state != before.state || now.is_broken != before.is_broken
     }
 
-    /// Queues, in memory of the pool if there is none.
-    fn queue(&mut self, payload: Payload<'_>) -> Result<(), Error> {
-        self.lease_output();
-        Ok(self.sender.send(payload, &mut self.output)?)
-    }
-
-    fn lease_output(&mut self) {
-        if self.output.capacity() == 0 {
-            // It can't be refused unless something is linked, and then it is not needed.
-            let _ = self.output.lease(pool::lease_for_writes());
-        }
-    }
-
-    /// Gives back what is not in use while this waits.
-    fn give_back(&mut self, input: &mut ReadBuffer) {
-        if let Some(storage) = input.take() {
-            pool::give_back_reads(storage);
-        }
-        self.give_back_output();
-    }
-
-    /// Gives back the memory for writes, if all was written.
+    /// Gives back the buffer for writes, if all was written.
     pub(super) fn give_back_output(&mut self) {
-        if let Some(storage) = self.output.take() {
-            pool::give_back_writes(storage);
+        if self.output.give_back() {
+            self.sender.all_written();
         }
     }
 }
@@ -179,7 +157,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
             Some((kind, data, compressible)) if self.writes_through(data.len(), compressible) => {
                 self.write_through(kind, data, cx)
             }
-            _ => self.queue(payload),
+            Some((_, data, _)) => {
+                self.output.reserve(data.len());
+                Ok(self.sender.send(payload, &mut self.output)?)
+            }
+            _ => Ok(self.sender.send(payload, &mut self.output)?),
         })
     }
 
@@ -191,7 +173,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
-        self.lease_output();
         Poll::Ready(Ok(self.sender.send_fragment(piece, fin, &mut self.output)?))
     }
 
@@ -202,7 +183,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
-        self.lease_output();
         Poll::Ready(Ok(self.sender.ping(payload, &mut self.output)?))
     }
 
@@ -249,19 +229,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
     /// the connection ended.
     pub(super) fn poll_fill(
         &mut self,
-        input: &mut ReadBuffer,
+        input: &mut Leased<ReadBuffer>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         self.write_without_wait(cx);
         let is_late = self.poll_overdue(cx).is_ready();
-        if input.is_drained() && input.capacity() > RETAINED {
-            input.take();
-        }
-        if input.capacity() == 0 {
-            // It can't be refused: without memory the buffer is drained.
-            let _ = input.lease(pool::lease_for_reads());
-        }
-        let Poll::Ready(outcome) = self.poll_read(input.spare(1), cx) else {
+        let most = input.prepare_read();
+        let room = input.spare(1);
+        let most = most.min(room.len());
+        let Poll::Ready(outcome) = self.poll_read(&mut room[..most], cx) else {
             if is_late && self.late_pending {
                 self.end(TransportEnd::Timeout);
                 return Poll::Ready(Ok(()));
@@ -270,7 +246,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
                 self.late_pending = true;
                 cx.waker().wake_by_ref();
             }
-            self.give_back(input);
+            input.give_back();
+            self.give_back_output();
             return Poll::Pending;
         };
         let count = outcome?;
@@ -353,7 +330,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         cx: &mut Context<'_>,
     ) -> Result<(), Error> {
         self.sender.check_message(&self.output)?;
-        self.lease_output();
         let size = self.sender.fragment_size();
         let mut rest = payload;
         loop {
@@ -377,6 +353,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
     }
 
     fn queue_rest(&mut self, piece: &[u8], later: &[u8]) {
+        self.output.reserve(piece.len() + later.len());
         self.output.extend_from_slice(piece);
         if !later.is_empty() {
             self.sender.queue_rest(later, &mut self.output);

@@ -4,11 +4,12 @@
 use super::incoming::{Access, Advance, Incoming};
 use super::outgoing::Outgoing;
 use super::wakers::{Half, Wakers};
+use crate::negotiated::Agreed;
 use crate::{
     Chunk, CloseCode, Closed, Error, Event, Message, Negotiated, Payload, Receiver, Role, State,
 };
 use ::tokio::io::{AsyncRead, AsyncWrite};
-use alloc::{boxed::Box, sync::Arc};
+use alloc::sync::Arc;
 use core::{
     future::poll_fn,
     task::{Context, Poll},
@@ -31,7 +32,7 @@ mod model;
 #[derive(Debug)]
 pub struct ReceiveHalf<S: AsyncRead + AsyncWrite + Unpin, R: Role> {
     incoming: Incoming<R>,
-    negotiated: Box<Negotiated>,
+    agreed: Agreed,
     shared: Shared<S, R>,
 }
 
@@ -53,15 +54,11 @@ struct Shared<S, R> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> ReceiveHalf<S, R> {
-    pub(super) fn new(
-        incoming: Incoming<R>,
-        negotiated: Box<Negotiated>,
-        sender: &SendHalf<S, R>,
-    ) -> Self {
+    pub(super) fn new(incoming: Incoming<R>, agreed: Agreed, sender: &SendHalf<S, R>) -> Self {
         let SendHalf { shared: Shared { outgoing, wakers, .. } } = sender;
         let (outgoing, wakers) = (Arc::clone(outgoing), Arc::clone(wakers));
         let shared = Shared { half: Half::Receive, outgoing, wakers };
-        Self { incoming, negotiated, shared }
+        Self { incoming, agreed, shared }
     }
 
     /// As [`WebSocket::next`](super::WebSocket::next). Cancel safe.
@@ -114,7 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> ReceiveHalf<S, R> {
     /// What the opening handshake agreed on.
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
-        &self.negotiated
+        self.agreed.negotiated()
     }
 
     pub(super) fn poll_message(
@@ -126,7 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> ReceiveHalf<S, R> {
 
     fn poll_event(
         &mut self,
-        advance: Advance<R>,
+        advance: impl Advance<R>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<(), Error>>> {
         self.incoming.poll_event(&mut self.shared, advance, cx)

@@ -4,6 +4,7 @@
 //! registers its own task to be woken. The halves of a connection are a `Stream` and a `Sink` too.
 
 use super::wakers::Half;
+use super::websocket::Sides;
 use super::{ReceiveHalf, SendHalf, WebSocket};
 use crate::{Error, Message, Role};
 use ::tokio::io::{AsyncRead, AsyncWrite};
@@ -15,39 +16,39 @@ use core::{
 use futures_core::Stream;
 use futures_sink::Sink;
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role + Unpin> Stream for WebSocket<S, R> {
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Stream for WebSocket<S, R> {
     type Item = Result<Message, Error>;
 
     /// As [`next`](WebSocket::next).
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.shared(Half::Receive, cx, |websocket, cx| {
-            let Self { incoming, outgoing, .. } = websocket;
+            let Sides { incoming, outgoing, .. } = &mut *websocket.sides;
             incoming.poll_message(outgoing, cx)
         })
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role + Unpin> Sink<Message> for WebSocket<S, R> {
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Sink<Message> for WebSocket<S, R> {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared(Half::Send, cx, |websocket, cx| websocket.outgoing.poll_room(cx))
+        self.shared(Half::Send, cx, |websocket, cx| websocket.sides.outgoing.poll_room(cx))
     }
 
     /// As [`try_feed`](WebSocket::try_feed).
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        let waker = self.wakers.as_ref().map(|wakers| wakers.waker());
+        let waker = self.sides.wakers.as_ref().map(|wakers| wakers.waker());
         let mut cx = Context::from_waker(waker.as_ref().unwrap_or(Waker::noop()));
-        self.outgoing.try_feed((&message).into(), &mut cx)
+        self.sides.outgoing.try_feed((&message).into(), &mut cx)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared(Half::Send, cx, |websocket, cx| websocket.outgoing.poll_flush(cx))
+        self.shared(Half::Send, cx, |websocket, cx| websocket.sides.outgoing.poll_flush(cx))
     }
 
     /// Sends a Close with 1000, if none was sent. The peer's is for the stream to receive.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared(Half::Send, cx, |websocket, cx| websocket.outgoing.poll_close(cx))
+        self.shared(Half::Send, cx, |websocket, cx| websocket.sides.outgoing.poll_close(cx))
     }
 }
 
@@ -90,11 +91,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        let wakers = Arc::clone(self.wakers.get_or_insert_default());
+        let wakers = Arc::clone(self.sides.wakers.get_or_insert_default());
         let waker = wakers.register(half, cx);
-        let before = self.outgoing.progress();
+        let before = self.sides.outgoing.progress();
         let outcome = poll(self, &mut Context::from_waker(&waker));
-        if self.outgoing.has_progressed(before) {
+        if self.sides.outgoing.has_progressed(before) {
             wakers.wake(half.other());
         }
         outcome

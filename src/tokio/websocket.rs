@@ -2,6 +2,7 @@ use super::incoming::{Advance, Incoming};
 use super::outgoing::Outgoing;
 use super::wakers::Wakers;
 use super::{ReceiveHalf, Replies, SendHalf};
+use crate::negotiated::Agreed;
 use crate::{
     Chunk, CloseCode, Closed, Config, Connection, Error, Event, Message, Negotiated, Payload,
     ReadBuffer, Receiver, Role, State, TransportEnd,
@@ -30,9 +31,15 @@ use core::{
 /// Dropping it drops the transport: no Close is sent, and what is queued is lost.
 #[derive(Debug)]
 pub struct WebSocket<S, R> {
+    /// Boxed, because a future holds a value that it was given once more where it uses it.
+    pub(super) sides: Box<Sides<S, R>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Sides<S, R> {
     pub(super) incoming: Incoming<R>,
     pub(super) outgoing: Outgoing<S, R>,
-    pub(super) negotiated: Box<Negotiated>,
+    pub(super) agreed: Agreed,
     /// What the two sides of this as a `Stream` and a `Sink` are woken by, if it was used so.
     pub(super) wakers: Option<Arc<Wakers>>,
 }
@@ -50,10 +57,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     ) -> Self {
         let (receiver, sender) = Connection::new(role, &negotiated, config).split();
         Self {
-            incoming: Incoming::new(receiver, input),
-            outgoing: Outgoing::new(transport, sender),
-            negotiated: Box::new(negotiated),
-            wakers: None,
+            sides: Box::new(Sides {
+                incoming: Incoming::new(receiver, input),
+                outgoing: Outgoing::new(transport, sender),
+                agreed: negotiated.into(),
+                wakers: None,
+            }),
         }
     }
 
@@ -66,7 +75,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     ///
     /// As for [`receive`](Self::receive).
     pub async fn next(&mut self) -> Option<Result<Message, Error>> {
-        poll_fn(|cx| self.incoming.poll_message(&mut self.outgoing, cx)).await
+        poll_fn(|cx| self.sides.incoming.poll_message(&mut self.sides.outgoing, cx)).await
     }
 
     /// Waits for the next event, and lends it together with the way to answer it.
@@ -96,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// ```
     pub async fn receive(&mut self) -> Option<Result<(Event<'_>, Replies<'_, S, R>), Error>> {
         match poll_fn(|cx| self.poll_event(Receiver::advance, cx)).await? {
-            Ok(()) => Some(Ok((self.incoming.event()?, Replies(&mut self.outgoing)))),
+            Ok(()) => Some(Ok((self.sides.incoming.event()?, Replies(&mut self.sides.outgoing)))),
             Err(error) => Some(Err(error)),
         }
     }
@@ -125,10 +134,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// # }
     /// ```
     pub fn receive_buffered(&mut self) -> Option<(Event<'_>, Replies<'_, S, R>)> {
-        if !self.incoming.find_buffered(&mut self.outgoing) {
+        if !self.sides.incoming.find_buffered(&mut self.sides.outgoing) {
             return None;
         }
-        Some((self.incoming.event()?, Replies(&mut self.outgoing)))
+        Some((self.sides.incoming.event()?, Replies(&mut self.sides.outgoing)))
     }
 
     /// Calls `visit` for each event until the connection ends: the fastest way, since between two
@@ -173,13 +182,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
                     None => return Poll::Ready(Ok(())),
                 }
                 // If there can't be room any more, what was received is visited all the same.
-                let Some(event) = self.incoming.event() else { continue };
+                let Some(event) = self.sides.incoming.event() else { continue };
                 let is_message = matches!(event, Event::Text(_) | Event::Binary(_));
-                if is_message && self.outgoing.poll_room(cx).is_pending() {
-                    self.incoming.hold();
+                if is_message && self.sides.outgoing.poll_room(cx).is_pending() {
+                    self.sides.incoming.hold();
                     return Poll::Pending;
                 }
-                visit(event, &mut Replies(&mut self.outgoing))?;
+                visit(event, &mut Replies(&mut self.sides.outgoing))?;
             }
         })
         .await
@@ -196,7 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// by another method.
     pub async fn receive_chunk(&mut self) -> Option<Result<(Chunk<'_>, Replies<'_, S, R>), Error>> {
         match poll_fn(|cx| self.poll_event(Receiver::advance_chunk, cx)).await? {
-            Ok(()) => Some(Ok((self.incoming.chunk()?, Replies(&mut self.outgoing)))),
+            Ok(()) => Some(Ok((self.sides.incoming.chunk()?, Replies(&mut self.sides.outgoing)))),
             Err(error) => Some(Err(error)),
         }
     }
@@ -212,7 +221,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// [`SendError::QueueFull`](crate::SendError::QueueFull) if too much waits and the transport
     /// does not take it now. [`Error::Io`] or [`Error::Closed`] if the transport failed.
     pub fn try_feed<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
-        Replies(&mut self.outgoing).try_feed(payload)
+        Replies(&mut self.sides.outgoing).try_feed(payload)
     }
 
     /// Queues a message as [`try_feed`](Self::try_feed), but waits while too much is queued.
@@ -223,7 +232,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     ///
     /// As for [`try_feed`](Self::try_feed), without that the queue is full.
     pub async fn feed<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
-        Replies(&mut self.outgoing).feed(payload).await
+        Replies(&mut self.sides.outgoing).feed(payload).await
     }
 
     /// Queues a piece of a message as a frame of its own, for a message whose end is not known yet;
@@ -242,7 +251,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
         fin: bool,
     ) -> Result<(), Error> {
         let piece = piece.into();
-        poll_fn(|cx| self.outgoing.poll_feed_fragment(piece, fin, cx)).await
+        poll_fn(|cx| self.sides.outgoing.poll_feed_fragment(piece, fin, cx)).await
     }
 
     /// Writes all that is queued. It does not receive meanwhile: two ends that both send more than
@@ -254,7 +263,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     ///
     /// [`Error::Io`] or [`Error::Closed`] if the transport failed.
     pub async fn flush(&mut self) -> Result<(), Error> {
-        Replies(&mut self.outgoing).flush().await
+        Replies(&mut self.sides.outgoing).flush().await
     }
 
     /// Sends a message: [`feed`](Self::feed), then [`flush`](Self::flush).
@@ -266,7 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     ///
     /// As for these two.
     pub async fn send<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
-        Replies(&mut self.outgoing).send(payload).await
+        Replies(&mut self.sides.outgoing).send(payload).await
     }
 
     /// Sends a ping of at most 125 bytes. [`receive`](Self::receive) shows the answer as
@@ -278,7 +287,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     ///
     /// As for [`send`](Self::send).
     pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        Replies(&mut self.outgoing).ping(payload).await
+        Replies(&mut self.sides.outgoing).ping(payload).await
     }
 
     /// Sends a Close (RFC 6455 §7.1.2): nothing more can be sent. Messages on the way are still
@@ -291,7 +300,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     ///
     /// As for [`send`](Self::send).
     pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        Replies(&mut self.outgoing).close(code, reason).await
+        Replies(&mut self.sides.outgoing).close(code, reason).await
     }
 
     /// Receives and drops messages until the connection has ended, at the latest when the close
@@ -301,34 +310,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     pub async fn wait_closed(&mut self) -> &Closed {
         if self.state() == State::Open {
             // If it can't be queued, the end of the transport below says why.
-            let _ = self.outgoing.close(CloseCode::NORMAL, "");
+            let _ = self.sides.outgoing.close(CloseCode::NORMAL, "");
         }
-        poll_fn(|cx| self.incoming.poll_ended(&mut self.outgoing, cx)).await;
-        self.outgoing.end(TransportEnd::Dropped)
+        poll_fn(|cx| self.sides.incoming.poll_ended(&mut self.sides.outgoing, cx)).await;
+        self.sides.outgoing.end(TransportEnd::Dropped)
     }
 
     /// How the connection ended; `None` while it has not.
     #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
-        self.outgoing.closed()
+        self.sides.outgoing.closed()
     }
 
     /// How far the closing handshake is.
     #[must_use]
     pub fn state(&self) -> State {
-        self.outgoing.sender.state()
+        self.sides.outgoing.sender.state()
     }
 
     /// What the opening handshake agreed on.
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
-        &self.negotiated
+        self.sides.agreed.negotiated()
     }
 
     /// Bytes that are queued and not written.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
-        self.outgoing.output.len()
+        self.sides.outgoing.output.len()
     }
 
     /// Parts the connection into halves for two tasks, which can run on two threads.
@@ -350,22 +359,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// # }
     /// ```
     pub fn split(self) -> (ReceiveHalf<S, R>, SendHalf<S, R>) {
-        let wakers = self.wakers.unwrap_or_default();
-        let sender = SendHalf::new(self.outgoing, wakers);
-        (ReceiveHalf::new(self.incoming, self.negotiated, &sender), sender)
+        let Sides { incoming, outgoing, agreed, wakers } = *self.sides;
+        let sender = SendHalf::new(outgoing, wakers.unwrap_or_default());
+        (ReceiveHalf::new(incoming, agreed, &sender), sender)
     }
 
     /// The transport, to look at it or to set its options. Don't read from it or write to it.
     #[must_use]
     pub const fn transport(&self) -> &S {
-        &self.outgoing.transport
+        &self.sides.outgoing.transport
     }
 
     fn poll_event(
         &mut self,
-        advance: Advance<R>,
+        advance: impl Advance<R>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<(), Error>>> {
-        self.incoming.poll_event(&mut self.outgoing, advance, cx)
+        self.sides.incoming.poll_event(&mut self.sides.outgoing, advance, cx)
     }
 }

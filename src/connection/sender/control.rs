@@ -97,7 +97,11 @@ impl<R: Role> Sender<R> {
 
     /// Says what time it is, as a duration since any fixed moment, and learns what is due.
     pub fn pass_deadline(&mut self, now: Duration) -> Due {
-        if self.close_deadline.passed(now) { Due::CloseTimeout } else { Due::Nothing }
+        if self.close_deadline.passed(now, self.config.close_timeout) {
+            Due::CloseTimeout
+        } else {
+            Due::Nothing
+        }
     }
 
     /// Says how the transport ended, and learns how the connection did.
@@ -124,6 +128,12 @@ impl<R: Role> Sender<R> {
 }
 
 impl<R: Role> Sender<R> {
+    /// Says that nothing waits to be written, and that the next will wait in another buffer.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn all_written(&mut self) {
+        self.pongs.all_written();
+    }
+
     /// §5.5.2: a ping is answered unless the peer has closed; this end's Close does not hinder.
     fn answer_ping(&mut self, payload: &[u8], output: &mut WriteBuffer) {
         if self.state() == State::Closed {
@@ -142,7 +152,7 @@ impl<R: Role> Sender<R> {
     fn answer_close(&mut self, payload: &[u8], output: &mut WriteBuffer) {
         self.pongs.release();
         let code = self.closing.received(payload);
-        if self.closing.sent.is_none() {
+        if !self.closing.has_sent() {
             self.append_close(code, "", SentClose::Answer, output);
         }
     }
@@ -150,14 +160,14 @@ impl<R: Role> Sender<R> {
     /// §7.1.7: a Close says why the connection fails, unless one was sent before.
     fn fail(&mut self, error: ProtocolError, output: &mut WriteBuffer) {
         self.pongs.release();
-        self.closing.failure = Some(error);
-        if self.closing.sent.is_none() {
+        self.closing.failed(error);
+        if !self.closing.has_sent() {
             self.append_close(Some(error.close_code()), "", SentClose::Failure, output);
         }
     }
 
     pub(in crate::connection) fn has_transport_ended(&self) -> bool {
-        self.closing.transport.is_some()
+        self.closing.has_transport_ended()
     }
 
     fn send_control(
@@ -196,16 +206,16 @@ impl<R: Role> Sender<R> {
             payload[2..len].copy_from_slice(reason.as_bytes());
         }
         self.append_frame(OpCode::Close, Rsv::NONE, true, &payload[..len], output);
-        self.closing.sent = Some(sent);
-        self.close_deadline.set(self.close_timeout);
+        self.closing.sent(sent);
+        self.close_deadline.set();
     }
 }
 
 /// For the shells.
 #[cfg(feature = "std")]
 impl<R: Role> Sender<R> {
-    pub(crate) const fn close_timeout(&self) -> Duration {
-        self.close_timeout
+    pub(crate) fn close_timeout(&self) -> Duration {
+        self.config.close_timeout
     }
 }
 

@@ -17,6 +17,7 @@ impl<R: Role> Sender<R> {
     /// # Errors
     ///
     /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::MessageInProgress`].
+    #[inline]
     pub fn send_text(&mut self, text: &str, output: &mut WriteBuffer) -> Result<(), SendError> {
         self.send_borrowed(Kind::Text, text.as_bytes(), output)
     }
@@ -26,6 +27,7 @@ impl<R: Role> Sender<R> {
     /// # Errors
     ///
     /// As for [`send_text`](Self::send_text).
+    #[inline]
     pub fn send_binary(&mut self, data: &[u8], output: &mut WriteBuffer) -> Result<(), SendError> {
         self.send_borrowed(Kind::Binary, data, output)
     }
@@ -144,7 +146,16 @@ impl<R: Role> Sender<R> {
 }
 
 impl<R: Role> Sender<R> {
+    #[inline]
+    pub(crate) fn fragment_size(&self) -> usize {
+        match self.config.fragment_size {
+            0 => usize::MAX,
+            size => size,
+        }
+    }
+
     /// Whether a message may be begun.
+    #[inline]
     pub(crate) fn check_message(&self, output: &WriteBuffer) -> Result<(), SendError> {
         self.check_open()?;
         if self.message.is_some() {
@@ -178,6 +189,7 @@ impl<R: Role> Sender<R> {
         Ok(())
     }
 
+    #[inline]
     fn send_borrowed(
         &mut self,
         kind: Kind,
@@ -259,8 +271,9 @@ impl<R: Role> Sender<R> {
     }
 
     /// Appends a message, in fragments if it is large; the bits stand in the first (RFC 7692 §6.1).
+    #[inline]
     fn append_message(&mut self, kind: Kind, rsv: Rsv, payload: &[u8], output: &mut WriteBuffer) {
-        if payload.len() <= self.fragment_size {
+        if payload.len() <= self.fragment_size() {
             self.append_frame(kind.opcode(), rsv, true, payload, output);
             return;
         }
@@ -279,7 +292,7 @@ impl<R: Role> Sender<R> {
     ) {
         let mut start = 0_usize;
         loop {
-            let end = len.min(start.saturating_add(self.fragment_size));
+            let end = len.min(start.saturating_add(self.fragment_size()));
             send_one(self, start..end, opcode, end == len);
             if end == len {
                 return;
@@ -305,9 +318,5 @@ impl<R: Role> Sender<R> {
         self.in_fragments(OpCode::Continuation, rest.len(), |sender, range, opcode, fin| {
             sender.append_frame(opcode, Rsv::NONE, fin, &rest[range], output);
         });
-    }
-
-    pub(crate) const fn fragment_size(&self) -> usize {
-        self.fragment_size
     }
 }

@@ -1,0 +1,89 @@
+//! What the receiving half knows of the frame and the message that it is amid (RFC 6455 §5.4, §8.1).
+
+use super::{Kind, ProtocolError};
+use crate::{MaskKey, OpCode, ReadBuffer, Rsv};
+
+/// The data frame in progress.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    pub(super) fin: bool,
+    pub(super) key: Option<MaskKey>,
+    /// Bytes of payload received.
+    pub(super) received: u64,
+    pub(super) payload_len: u64,
+}
+
+/// The message in progress.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Incoming {
+    pub(super) kind: Kind,
+    pub(super) chunked: bool,
+    /// Whether its payload is compressed (RFC 7692 §6).
+    #[cfg(feature = "deflate")]
+    pub(super) compressed: bool,
+    /// Bytes of payload that its frame headers announced.
+    pub(super) announced: u64,
+    /// Bytes of payload that were handed out in chunks.
+    pub(super) released: u64,
+    pub(super) fragments: u32,
+    pub(super) started: bool,
+}
+
+impl Incoming {
+    /// One that a frame with these bits begins.
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "nothing to look at"))]
+    pub(super) fn new(kind: Kind, rsv: Rsv, chunked: bool) -> Self {
+        Self {
+            kind,
+            chunked,
+            #[cfg(feature = "deflate")]
+            compressed: !rsv.is_none(),
+            announced: 0,
+            released: 0,
+            fragments: 0,
+            started: false,
+        }
+    }
+
+    /// Counts a frame of it.
+    pub(super) fn announce(&mut self, payload_len: u64) {
+        self.announced = self.announced.saturating_add(payload_len);
+        self.fragments = self.fragments.saturating_add(1);
+    }
+
+    /// RFC 6455 §8.1: bytes that can't be UTF-8 fail the connection; they do so as they arrive. The
+    /// length of the whole characters that are kept, or of all if it is not text.
+    #[inline]
+    pub(super) fn validate(&self, input: &mut ReadBuffer) -> Result<usize, ProtocolError> {
+        match self.kind {
+            Kind::Binary => Ok(input.kept_len()),
+            Kind::Text => input.validate_kept().map_err(|error| {
+                let at = self.released + error.valid_up_to() as u64;
+                ProtocolError::InvalidUtf8 { at }
+            }),
+        }
+    }
+
+    /// RFC 6455 §8.1: the end of a message is not amid a character.
+    #[inline]
+    pub(super) fn check_end(
+        &self,
+        whole_characters: usize,
+        input: &ReadBuffer,
+    ) -> Result<(), ProtocolError> {
+        if whole_characters < input.kept_len() {
+            let at = self.released + whole_characters as u64;
+            return Err(ProtocolError::InvalidUtf8 { at });
+        }
+        Ok(())
+    }
+}
+
+/// The kind of message that a frame begins, if it begins one.
+pub(super) fn kind_begun_by(opcode: OpCode) -> Option<Kind> {
+    match opcode {
+        OpCode::Text => Some(Kind::Text),
+        OpCode::Binary => Some(Kind::Binary),
+        OpCode::Continuation | OpCode::Close | OpCode::Ping | OpCode::Pong => None,
+    }
+}
