@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 from . import tables as rendering
+from . import targets
 from .programs import ROOT
 
 HEAD = """\
@@ -27,6 +28,7 @@ then compared in, which flatters it a little.
 
 def markdown(sections, tables):
     text = [HEAD, *machine(), "", *versions(), ""]
+    text.append(targets.markdown([table for name in sections for table in tables[name]]))
     for name, section in sections.items():
         rounds = "" if name in ("instructions", "idle", "build") else f", {section['rounds']} rounds"
         measured = f"{section['date']}{rounds}, sansocket at {section.get('commit', 'unknown')}"

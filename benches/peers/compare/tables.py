@@ -78,6 +78,8 @@ def cell(table, row, column, best):
 
 
 def number(value):
+    if value == int(value) and value > 0:
+        return f"{value:,.0f}"
     if value >= 1000:
         return f"{value:,.0f}"
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -18,20 +18,21 @@ def measure(_rounds):
     for column, size in COLUMNS.items():
         def one(row):
             path, variant = rows[row]
-            return memory(path, variant, size, is_raw(row))
+            raw = ["--raw"] if is_raw(row) else []
+            return memory([path, "--variant", variant], ["--size", size, *raw], CONNECTIONS)
 
         table.measure(ROUNDS, rows, column, one)
     return [table]
 
 
-def memory(path, variant, size, raw):
-    with Server([path, "--variant", variant]) as server:
+def memory(server, load, connections):
+    """What each of so many connections adds to a fresh server, in KiB."""
+    with Server(server) as server:
         before = server.resident()
         command = [
-            RELEASE / "load", "--hold", "--port", server.port, "--size", size,
-            "--connections", CONNECTIONS, *(["--raw"] if raw else []),
+            RELEASE / "load", "--hold", "--port", server.port, "--connections", connections, *load,
         ]
         with Program(command, MEASURING_CORE) as generator:
             result(generator.line())
             after = server.resident()
-    return (after - before) / 1024 / CONNECTIONS
+    return (after - before) / 1024 / connections
