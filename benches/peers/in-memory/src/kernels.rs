@@ -9,63 +9,82 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Runs a kernel over and over for about as long as is asked, after its result was compared.
+/// How many inputs a kernel takes in turn: a processor learns the branches of one alone.
+const INPUTS: usize = 64;
+/// Of large ones there are fewer, so that they stay in its caches.
+const ALL_BYTES: usize = 1 << 20;
+
+/// Runs a kernel over and over for about as long as is asked, after its results were compared.
 pub(crate) fn run_timed(
     kernel: Kernel,
-    input: &mut Input,
+    inputs: &mut Inputs,
     least: Duration,
 ) -> Result<(usize, Duration), String> {
     match kernel {
         Kernel::Mask(_, mask) => {
-            verify_mask(input.bytes(), mask)?;
-            Ok(repeat(least, || mask(black_box(input.bytes()), black_box([0x37, 0xfa, 0x21, 3]))))
+            inputs.each(|bytes| verify_mask(bytes, mask))?;
+            let key = [0x37, 0xfa, 0x21, 3];
+            Ok(repeat(least, inputs, |bytes| mask(black_box(bytes), black_box(key))))
         }
         Kernel::Copy(_, copy) => {
-            let mut into = vec![0; input.bytes().len()];
-            copy(&mut into, input.bytes());
-            if into != input.bytes() {
-                return Err("copied wrongly".into());
-            }
-            Ok(repeat(least, || copy(black_box(&mut into), black_box(input.bytes()))))
+            let mut into = vec![0; inputs.size];
+            inputs.each(|bytes| {
+                copy(&mut into, bytes);
+                if into == bytes { Ok(()) } else { Err("copied wrongly".into()) }
+            })?;
+            Ok(repeat(least, inputs, |bytes| copy(black_box(&mut into), black_box(bytes))))
         }
         Kernel::Utf8(_, validate) => {
-            verify_utf8(input.bytes(), validate)?;
-            Ok(repeat(least, || {
-                black_box(validate(black_box(input.bytes())));
+            inputs.each(|bytes| verify_utf8(bytes, validate))?;
+            Ok(repeat(least, inputs, |bytes| {
+                black_box(validate(black_box(bytes)));
             }))
         }
     }
 }
 
-/// Memory that begins `offset` bytes after an address that is a multiple of 64.
-pub(crate) struct Input {
+/// Memory in which each input begins `offset` bytes after an address that is a multiple of 64.
+pub(crate) struct Inputs {
     memory: Vec<u8>,
     start: usize,
+    stride: usize,
     size: usize,
+    count: usize,
 }
 
-impl Input {
+impl Inputs {
     pub(crate) fn bytes_at(size: usize, offset: usize) -> Self {
         let mut random = Random(size as u64 + 7);
-        let mut input = Self::zeroed(size, offset);
-        input.bytes().fill_with(|| random.next() as u8);
-        input
+        Self::filled(size, offset, |bytes| bytes.fill_with(|| random.next() as u8))
     }
 
     pub(crate) fn text(script: Script, size: usize) -> Self {
-        let mut input = Self::zeroed(size, 0);
-        input.bytes().copy_from_slice(script.text(&mut Random(size as u64 + 1), size).as_bytes());
-        input
+        let mut random = Random(size as u64 + 1);
+        Self::filled(size, 0, |bytes| {
+            bytes.copy_from_slice(script.text(&mut random, size).as_bytes());
+        })
     }
 
-    fn zeroed(size: usize, offset: usize) -> Self {
-        let memory = vec![0; size + offset + 64];
+    fn filled(size: usize, offset: usize, mut fill: impl FnMut(&mut [u8])) -> Self {
+        let count = (ALL_BYTES / size.max(1)).clamp(1, INPUTS);
+        let stride = (size + offset).next_multiple_of(64);
+        let memory = vec![0; count * stride + 64];
         let start = memory.as_ptr().align_offset(64) + offset;
-        Self { memory, start, size }
+        let mut inputs = Self { memory, start, stride, size, count };
+        (0..count).for_each(|number| fill(inputs.bytes(number)));
+        inputs
     }
 
-    fn bytes(&mut self) -> &mut [u8] {
-        &mut self.memory[self.start..self.start + self.size]
+    fn bytes(&mut self, number: usize) -> &mut [u8] {
+        let start = self.start + number * self.stride;
+        &mut self.memory[start..start + self.size]
+    }
+
+    fn each(
+        &mut self,
+        mut verify: impl FnMut(&mut [u8]) -> Result<(), String>,
+    ) -> Result<(), String> {
+        (0..self.count).try_for_each(|number| verify(self.bytes(number)))
     }
 }
 
@@ -95,15 +114,21 @@ fn verify_utf8(bytes: &mut [u8], validate: fn(&[u8]) -> bool) -> Result<(), Stri
     Ok(())
 }
 
-fn repeat(least: Duration, mut work: impl FnMut()) -> (usize, Duration) {
+fn repeat(
+    least: Duration,
+    inputs: &mut Inputs,
+    mut work: impl FnMut(&mut [u8]),
+) -> (usize, Duration) {
     let start = Instant::now();
     let mut count = 0;
-    let mut step = 16;
+    let mut step = 1;
     loop {
         for _ in 0..step {
-            work();
+            for number in 0..inputs.count {
+                work(inputs.bytes(number));
+            }
         }
-        count += step;
+        count += step * inputs.count;
         let elapsed = start.elapsed();
         if elapsed >= least {
             return (count, elapsed);

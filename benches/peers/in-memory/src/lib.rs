@@ -12,7 +12,8 @@
 //! < failed echoed 3 of 256 messages    what a wrong answer looks like
 //! ```
 //!
-//! Before the first timed run of a cell its whole output is parsed and compared.
+//! Each line makes a connection of its own; before it is timed its whole output is parsed and
+//! compared.
 
 mod allocations;
 mod frames;
@@ -20,6 +21,7 @@ mod kernels;
 mod messages;
 mod passes;
 mod payloads;
+mod placement;
 mod program;
 mod wire;
 

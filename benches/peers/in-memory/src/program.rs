@@ -2,14 +2,15 @@
 
 use crate::{
     Contestant, Kernel, Variant, allocations,
-    kernels::{self, Input},
+    kernels::{self, Inputs},
     passes::{Passes, Side},
     payloads::{Kind, Script},
+    placement,
 };
 use std::{
-    collections::HashMap,
+    hash::{BuildHasher, RandomState},
     io::{BufRead, Write, stdin, stdout},
-    process::ExitCode,
+    process::{self, ExitCode},
     str::FromStr,
     time::Duration,
 };
@@ -81,10 +82,10 @@ fn list(contestant: &Contestant) {
 }
 
 fn serve(contestant: &Contestant) -> ExitCode {
-    let mut cells = HashMap::new();
+    placement::seed(RandomState::new().hash_one(process::id()));
     for line in stdin().lock().lines() {
         let Ok(line) = line else { return ExitCode::FAILURE };
-        match measure(contestant, &mut cells, &line) {
+        match measure(contestant, &line) {
             Ok((nanoseconds, calls)) => println!("ok {nanoseconds:.3} {calls:.4}"),
             Err(reason) => println!("failed {}", reason.replace('\n', " ")),
         }
@@ -98,33 +99,26 @@ fn serve(contestant: &Contestant) -> ExitCode {
 /// Nanoseconds and allocations a message.
 type Cost = (f64, f64);
 
-fn measure(
-    contestant: &Contestant,
-    cells: &mut HashMap<String, Passes>,
-    line: &str,
-) -> Result<Cost, String> {
+/// Each question gets a connection of its own, so that no round has the luck of another.
+fn measure(contestant: &Contestant, line: &str) -> Result<Cost, String> {
     let (cell, milliseconds) = line.rsplit_once(' ').ok_or("no such command")?;
     let least = Duration::from_millis(number(milliseconds)?);
     let words: Vec<&str> = cell.split(' ').collect();
-    if let Some((kernel, mut input)) = kernel(contestant, &words)? {
-        let (count, elapsed) = kernels::run_timed(kernel, &mut input, least)?;
+    if let Some((kernel, mut inputs)) = kernel(contestant, &words)? {
+        let (count, elapsed) = kernels::run_timed(kernel, &mut inputs, least)?;
         return Ok((elapsed.as_nanos() as f64 / count as f64, 0.0));
     }
-    if !cells.contains_key(cell) {
-        cells.insert(cell.into(), passes(contestant, &words)?);
-    }
-    let passes = cells.get_mut(cell).ok_or("no such cell")?;
-    let measured = passes.run_timed(least).and_then(|timed| {
-        // By itself: who allocates is not to pay for being counted.
-        let (run, calls) = allocations::during(|| passes.run_counted(1));
-        run.map(|()| (timed, calls as f64 / passes.messages() as f64))
-    });
-    let ((messages, elapsed), calls) = measured.inspect_err(|_| drop(cells.remove(cell)))?;
+    let mut passes = passes(contestant, &words)?;
+    let (messages, elapsed) = passes.run_timed(least)?;
+    // By itself: who allocates is not to pay for being counted.
+    let (run, calls) = allocations::during(|| passes.run_counted(1));
+    run?;
+    let calls = calls as f64 / passes.messages() as f64;
     Ok((elapsed.as_nanos() as f64 / messages as f64, calls))
 }
 
 /// The kernel that is asked for, if one is, and what it works on.
-fn kernel(contestant: &Contestant, words: &[&str]) -> Result<Option<(Kernel, Input)>, String> {
+fn kernel(contestant: &Contestant, words: &[&str]) -> Result<Option<(Kernel, Inputs)>, String> {
     let &[work @ ("mask" | "copy" | "utf8"), wanted, first, second] = words else {
         return Ok(None);
     };
@@ -134,11 +128,11 @@ fn kernel(contestant: &Contestant, words: &[&str]) -> Result<Option<(Kernel, Inp
         Kernel::Utf8(name, _) => ("utf8", *name) == (work, wanted),
     });
     let kernel = *known.ok_or_else(|| format!("no kernel {work} {wanted}"))?;
-    let input = match kernel {
-        Kernel::Utf8(..) => Input::text(Script::parse(first)?, number(second)?),
-        _ => Input::bytes_at(number(first)?, number(second)?),
+    let inputs = match kernel {
+        Kernel::Utf8(..) => Inputs::text(Script::parse(first)?, number(second)?),
+        _ => Inputs::bytes_at(number(first)?, number(second)?),
     };
-    Ok(Some((kernel, input)))
+    Ok(Some((kernel, inputs)))
 }
 
 fn count(contestant: &Contestant, passes: &str, cell: &[&str]) -> Result<usize, String> {
