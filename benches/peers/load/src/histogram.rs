@@ -1,7 +1,7 @@
-//! A histogram of nanoseconds, with buckets that are at most 1.6 % wide.
+//! A histogram of nanoseconds, with buckets that are at most 0.1 % wide.
 
 /// Steps between a power of two and the next.
-const STEPS: u64 = 64;
+const STEPS: u64 = 1024;
 
 pub(crate) struct Histogram {
     counts: Vec<u64>,
@@ -62,7 +62,7 @@ mod tests {
         for value in (0..20_000).chain((1..1_000).map(|step| step * 1_234_567)) {
             let bucket = bucket(value);
             assert!(bucket <= self::bucket(value + 1));
-            assert!(middle(bucket).abs_diff(value) as f64 <= value as f64 / 64.0, "{value}");
+            assert!(middle(bucket).abs_diff(value) as f64 <= value as f64 / 1024.0, "{value}");
         }
     }
 
@@ -75,7 +75,7 @@ mod tests {
         }
         for (part, expected) in [(0.5, 500_000), (0.99, 990_000), (1.0, 1_000_000)] {
             let value = histogram.quantile(part);
-            assert!(value.abs_diff(expected) < expected / 50, "{value}");
+            assert!(value.abs_diff(expected) < expected / 1_000, "{value}");
         }
         assert_eq!(histogram.largest(), 1_000_000);
     }
