@@ -35,16 +35,8 @@ pub trait Library: 'static {
     fn echo(stream: TcpStream, options: Options) -> impl Future<Output = ()> + Send + 'static;
 }
 
-/// Runs the program of a library that echoes. Call it from `main`.
-pub fn run<L: Library>() -> ExitCode {
-    let options = match Options::parse::<L>(&[]) {
-        Ok(options) => options,
-        Err(status) => return status,
-    };
-    finish(runtime().block_on(echo::<L>(options)))
-}
-
-/// The same of one that also sends a message to many connections.
+/// Runs the program of a library that echoes, and sends a message to many connections. Call it
+/// from `main`.
 pub fn run_with_broadcast<L: Library + Broadcast>() -> ExitCode {
     let options = match Options::parse::<L>(L::BROADCAST_VARIANTS) {
         Ok(options) => options,
