@@ -1,6 +1,6 @@
 //! Puts large blocks of memory anywhere within their pages.
 //!
-//! How long a copy of some KiB takes can depend ten times over on how its source and target lie
+//! How long a copy of some KiB takes can depend by ten times on how its source and target lie
 //! within their pages. An allocator asked for the same blocks gives the same places again and
 //! again, so a library would keep its luck through all rounds. Here each block gets a place of its
 //! own, and over the rounds the luck evens out.

@@ -1,4 +1,5 @@
-//! What the machine can do: the least that an echo must do, by hand, and kernels of others.
+//! To compare with: the work of an echo by hand, and kernels of others. What it reads it unmasks
+//! where it is and copies once; a way with fewer steps may be quicker, so it is no lower bound.
 
 use in_memory::{Contestant, Kernel, Variant, Wire, Work, run};
 use std::{
