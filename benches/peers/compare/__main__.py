@@ -2,17 +2,19 @@
 
 import argparse
 import json
+import random
 import resource
 import shutil
 import subprocess
 import sys
+import time
 from datetime import date
 from pathlib import Path
 
-from . import chart, repeated, report
-from .measured import Table, progress
-from .parts import PARTS
-from .programs import ROOT, TARGET, ExternalServer, packages
+from . import chart, machine, repeated, report
+from .measured import Run, Table, progress
+from .parts import PARTS, rounds_of
+from .programs import CORES, ROOT, ExternalServer, packages, target
 
 RESULTS = ROOT.parent
 OPEN_FILES = 11_000
@@ -20,20 +22,19 @@ OPEN_FILES = 11_000
 
 def main():
     options = parse()
-    check()
-    kept = TARGET / "figures.json"
+    measured = [] if options.kept else options.parts or list(PARTS)
+    check({need for name in measured for need in PARTS[name].NEEDS})
+    kept = target() / "figures.json"
     sections = json.loads(kept.read_text()) if kept.exists() else {}
-    if not options.kept:
+    # An earlier version did not say on what it had measured.
+    sections = {name: section for name, section in sections.items() if "machine" in section}
+    if options.write and (missing := missing_parts(sections, measured)):
+        sys.exit(f"--write would drop what is not in {kept}: measure {' '.join(missing)} too")
+    if measured:
         build()
-    for name in [] if options.kept else options.parts or PARTS:
-        arguments = {"external": options.server} if name in ("echo", "deflate") else {}
-        tables = PARTS[name].measure(options.rounds, **arguments)
-        sections[name] = {
-            "date": date.today().isoformat(),
-            "rounds": options.rounds,
-            "commit": commit(),
-            "tables": [table.to_json() for table in tables],
-        }
+        print(f"seed {options.seed}", file=sys.stderr)
+    for name in measured:
+        sections[name] = section(name, options)
         kept.write_text(json.dumps(sections))
     print(file=sys.stderr)
     sections = {name: sections[name] for name in PARTS if name in sections}
@@ -42,16 +43,31 @@ def main():
     print(text)
     if options.against:
         earlier = tables_of(json.loads(options.against.read_text()))
-        print("\n".join(repeated.report(earlier, tables)))
+        # What was kept may be the earlier run itself.
+        later = {name: tables[name] for name in measured or tables}
+        print("\n".join(repeated.report(earlier, later)))
     if options.write:
         (RESULTS / "RESULTS.md").write_text(text)
         (RESULTS / "results.svg").write_text(chart.svg(tables))
 
 
-def commit():
-    command = ["git", "describe", "--always", "--dirty"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+def missing_parts(kept, measured):
+    return [name for name in PARTS if name not in kept and name not in measured]
+
+
+def section(name, options):
+    """Measures a part: its tables, and all that is to be told of them."""
+    start = time.monotonic()
+    tables = PARTS[name].measure(Run(options.rounds, f"{options.seed}, {name}", options.server))
+    return {
+        "date": date.today().isoformat(),
+        "rounds": rounds_of(name, options.rounds),
+        "seconds": time.monotonic() - start,
+        "seed": options.seed,
+        "commit": machine.commit(),
+        "machine": machine.facts(),
+        "tables": [table.to_json() for table in tables],
+    }
 
 
 def tables_of(sections):
@@ -79,16 +95,24 @@ def parse():
     )
     parser.add_argument("parts", nargs="*", metavar="PART", type=part, help="what to measure; all if none is named")
     parser.add_argument("--rounds", type=rounds, default=20, help="rounds of each comparison (20)")
-    parser.add_argument("--write", action="store_true", help="write benches/RESULTS.md and results.svg")
+    parser.add_argument(
+        "--seed", type=int, default=random.randrange(1_000_000),
+        help="the order in which everything is measured; another one in each run if it isn't given",
+    )
+    parser.add_argument(
+        "--write", action="store_true",
+        help="write benches/RESULTS.md and results.svg; needs figures of all parts",
+    )
     parser.add_argument(
         "--server", action="append", default=[], metavar="NAME=PORT,PID", type=external,
-        help="a server of your own, in any language, that joins the parts echo and deflate",
+        help="a server of your own, in any language, that joins the parts echo and deflate; all its "
+        "threads are put on the core that is measured, and stay there",
     )
     parser.add_argument("--kept", action="store_true", help="measure nothing: report what was kept")
     parser.add_argument(
         "--against", metavar="FIGURES", type=Path,
-        help=f"say which rows lie in another order than in an earlier run, of which "
-        f"{TARGET.name}/figures.json was kept",
+        help="say which rows lie in another order than in an earlier run, of which figures.json, in "
+        "cargo's target directory, was kept",
     )
     return parser.parse_args()
 
@@ -114,20 +138,28 @@ def external(text):
     return ExternalServer(name, int(port), int(pid))
 
 
-def check():
-    # Servers of 5,000 connections inherit it.
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    if most < OPEN_FILES:
-        sys.exit(f"{most} open files are allowed, {OPEN_FILES} are needed: see 'ulimit -Hn'")
+def check(needs):
+    """Ends with what is missing of that which the chosen parts need."""
     for program, remedy in (
         ("cargo", "install Rust"),
         ("taskset", "install util-linux"),
         ("valgrind", "install valgrind"),
         ("strip", "install binutils"),
     ):
-        if not shutil.which(program):
+        if program in {"cargo", *needs} and not shutil.which(program):
             sys.exit(f"benches/peers/run needs {program}: {remedy}")
+    if "two cores" in needs and len(CORES) < 2:
+        alone = " ".join(name for name, part in PARTS.items() if "two cores" not in part.NEEDS)
+        sys.exit(
+            "echo, deflate and broadcast need two cores, one for the server and one for its load; "
+            f"on one core there are {alone}"
+        )
+    # Servers of 5,000 connections inherit it.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if "open files" in needs and most != resource.RLIM_INFINITY and most < OPEN_FILES:
+        sys.exit(f"{most} open files are allowed, {OPEN_FILES} are needed: see 'ulimit -Hn'")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -72,8 +72,9 @@ def bars(tables, wanted):
     least = {}
     for row in table.rows:
         middle = table.median(row, column)
-        name = row.split(" (")[0] if not is_limit(row) else row
-        if row != AGAIN and middle is not None and is_shown(row, part):
+        limit = is_limit(row, column in table.validates)
+        name = row if limit else row.split(" (")[0]
+        if row != AGAIN and middle is not None and (not limit or is_shown(row, part)):
             least[name] = min((middle, row), least.get(name, (middle, row)))
     rows = [(row, middle) for middle, row in sorted(least.values())]
     return (heading, unit, rows) if rows else None
@@ -82,8 +83,8 @@ def bars(tables, wanted):
 def is_shown(row, part):
     """Of the limits only those that say something to this question."""
     if part == "idle":
-        return not is_limit(row) or "waiting" in row
-    return not is_limit(row) or not row.endswith(("(64k)", "(waiting)", "(unchecked)"))
+        return "waiting" in row
+    return not row.endswith(("(64k)", "(waiting)", "(unchecked)"))
 
 
 def draw(panel, left, top):

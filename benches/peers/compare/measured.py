@@ -1,9 +1,10 @@
-"""The figures of one table: rows measured in rounds, column by column."""
+"""The figures of tables, and the rounds in which they are measured."""
 
 import os
 import random
 import sys
 import time
+from typing import Callable, NamedTuple
 
 from .figures import median
 from .programs import MEASURING_CORE, Failed
@@ -12,11 +13,13 @@ from .programs import MEASURING_CORE, Failed
 class Table:
     """Figures a row, a column and a round. A row that failed once is failed."""
 
-    def __init__(self, title, unit, columns):
+    def __init__(self, title, unit, columns, validates=()):
         self.title = title
         self.unit = unit
         self.less_is_better = True
         self.columns = list(columns)
+        # Those in which text has to be validated.
+        self.validates = list(validates)
         self.rows = {}
         self.notes = []
         # Cells that are shown, and are no peers to be compared with.
@@ -46,35 +49,65 @@ class Table:
         figures = self.figures(row, column)
         return median(figures) if figures else None
 
-    def measure(self, rounds, rows, column, measure):
-        """Calls `measure(row)` for each row in each round, each time in another order."""
-        labels = list(rows)
-        # This process is not to disturb what is measured.
-        cores = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {MEASURING_CORE})
-        for number in range(rounds):
-            random.Random(f"{self.title}, {column}, {number}").shuffle(labels)
-            for row in labels:
-                if self.has_failed(row, column):
-                    continue
-                try:
-                    self.add(row, column, measure(row))
-                except Failed as failure:
-                    self.fail(row, column, failure)
-            progress(self.title, f"{column}, round {number + 1} of {rounds}")
-        os.sched_setaffinity(0, cores)
-
     def to_json(self):
         return {name: value for name, value in vars(self).items() if name != "companions"}
 
     @classmethod
     def from_json(cls, fields):
-        table = cls(fields["title"], fields["unit"], fields["columns"])
+        table = cls(fields["title"], fields["unit"], fields["columns"], fields.get("validates", ()))
         table.rows = fields["rows"]
         table.notes = fields["notes"]
         table.less_is_better = fields.get("less_is_better", True)
         table.apart = [tuple(cell) for cell in fields.get("apart", [])]
         return table
+
+
+class Cell(NamedTuple):
+    """One column of one table: `measure(row)` gives a figure of each row."""
+
+    table: Table
+    column: str
+    rows: list
+    measure: Callable
+
+
+class Run:
+    """How often and in what order everything is measured."""
+
+    def __init__(self, rounds, seed, servers=()):
+        self.rounds = rounds
+        self.servers = list(servers)
+        self.random = random.Random(seed)
+
+    def measure(self, cells, rounds=None):
+        """In each round all cells, one after the other, and of each its rows right after each other:
+        what slows the machine for some minutes is then in all columns alike, and in few rounds."""
+        cells = [cell._replace(rows=list(cell.rows)) for cell in cells]
+        rounds = rounds or self.rounds
+        # This process is not to disturb what is measured.
+        cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {MEASURING_CORE})
+        for number in range(rounds):
+            self.random.shuffle(cells)
+            for cell in cells:
+                self.random.shuffle(cell.rows)
+                progress(cell.table.title, f"{cell.column}, round {number + 1} of {rounds}")
+                for row in cell.rows:
+                    measure_once(cell, row)
+        os.sched_setaffinity(0, cores)
+
+
+def measure_once(cell, row):
+    if cell.table.has_failed(row, cell.column):
+        return
+    try:
+        figure = cell.measure(row)
+    except Failed as failure:
+        cell.table.fail(row, cell.column, failure)
+    else:
+        # Failed meanwhile as a companion, it stays so.
+        if not cell.table.has_failed(row, cell.column):
+            cell.table.add(row, cell.column, figure)
 
 
 _started = time.monotonic()

@@ -1,5 +1,6 @@
 """The programs that are measured, and talking to them."""
 
+import functools
 import json
 import os
 import selectors
@@ -9,10 +10,9 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
-RELEASE = TARGET / "release"
-# What is measured and what measures it are kept apart.
-MEASURED_CORE, MEASURING_CORE = 0, 1
+# What is measured and what measures it are kept apart, if there are two cores for this process.
+CORES = sorted(os.sched_getaffinity(0))
+MEASURED_CORE, MEASURING_CORE = CORES[0], CORES[min(1, len(CORES) - 1)]
 OURS = "sansocket"
 AGAIN = "sansocket, again"
 
@@ -114,6 +114,67 @@ class Server(Program):
         self.pid = self.process.pid
 
 
+class Programs:
+    """Programs that answer lines, each started when it is first asked."""
+
+    def __init__(self, core):
+        self.core = core
+        self.running = {}
+
+    def ask(self, name, path, line):
+        if name not in self.running:
+            self.running[name] = Program([path], self.core)
+        try:
+            return self.running[name].ask(line)
+        except Failed:
+            # What it still says would be taken for the answer to another question.
+            self.running.pop(name).end()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for program in self.running.values():
+            program.end()
+
+
+class Servers:
+    """Echo servers by their commands, each started when it is first measured."""
+
+    def __init__(self, commands, external):
+        self.commands = commands
+        self.external = {server.name: server for server in external}
+        self.running = {}
+
+    @property
+    def names(self):
+        return [*self.commands, *self.external]
+
+    def measure(self, name, measure):
+        if name in self.external:
+            self.external[name].pin()
+            return measure(self.external[name])
+        if name not in self.running:
+            self.running[name] = Server(self.commands[name])
+        server = self.running[name]
+        try:
+            if server.has_ended():
+                raise server.ended()
+            return measure(server)
+        except Failed:
+            # Another load is not to find what this one has left.
+            self.running.pop(name).end()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for server in self.running.values():
+            server.end()
+
+
 class ExternalServer:
     """A server that someone else has started: only its port and process are known."""
 
@@ -122,12 +183,20 @@ class ExternalServer:
         self.port = port
         self.pid = pid
 
+    def pin(self):
+        """It gets the core that all the others have; threads that it starts later inherit it."""
+        try:
+            for task in Path(f"/proc/{self.pid}/task").iterdir():
+                os.sched_setaffinity(int(task.name), {MEASURED_CORE})
+        except OSError as error:
+            raise Failed(f"process {self.pid} can't be put on core {MEASURED_CORE}: {error}") from error
+
 
 def load(*arguments, timeout=90):
     """One run of the load generator; its result."""
     try:
         done = subprocess.run(
-            on_core(MEASURING_CORE, RELEASE / "load", *arguments),
+            on_core(MEASURING_CORE, release() / "load", *arguments),
             stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False, text=True,
         )
     except subprocess.TimeoutExpired as error:
@@ -145,21 +214,41 @@ def result(line):
     return answer
 
 
+@functools.cache
+def metadata():
+    command = ["cargo", "metadata", "--format-version", "1", "--no-deps"]
+    return json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def target():
+    """Where cargo puts what it builds."""
+    return Path(metadata()["target_directory"])
+
+
+def release():
+    return target() / "release"
+
+
 def packages():
     """The packages that make programs, and of each the programs and the features."""
-    command = ["cargo", "metadata", "--format-version", "1", "--no-deps"]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     return {
         package["name"]: (programs, package["features"])
-        for package in json.loads(done.stdout)["packages"]
+        for package in metadata()["packages"]
         if (programs := [each["name"] for each in package["targets"] if "bin" in each["kind"]])
     }
+
+
+def programs(kind):
+    """Those whose name ends so, and no others that an earlier build has left."""
+    return sorted(
+        release() / name for names, _ in packages().values() for name in names if name.endswith(kind)
+    )
 
 
 def codecs():
     """The programs in memory: (label, program, work, variant), work by work."""
     rows = []
-    for path in sorted(RELEASE.glob("*-codec")):
+    for path in programs("-codec"):
         lines = subprocess.run([path, "list"], capture_output=True, text=True, check=True).stdout
         name = path.name.removesuffix("-codec")
         for line in lines.splitlines():
@@ -174,7 +263,7 @@ def codecs():
 def servers():
     """The echo servers: (label, program, variant, ways of compression, does broadcast)."""
     rows = []
-    for path in sorted(RELEASE.glob("*-echo")):
+    for path in programs("-echo"):
         said = facts(path)
         for variant in said["variants"].split():
             rows.append((
@@ -208,14 +297,16 @@ def place(label):
     return not is_ours(label), label.lower()
 
 
-def is_limit(label, what=""):
-    """What is there to compare with: not the protocol, or of text not all of it."""
-    leaves_out = "unchecked" in label and "text" in what
+def is_limit(label, validates=False):
+    """What is there to compare with: not the protocol, or not all of it where text has to be
+    validated."""
+    leaves_out = validates and "unchecked" in label
     return leaves_out or label.startswith(("raw TCP", "bare", "memcpy", "std", "simdutf8"))
 
 
 def is_ours(label):
     return label.startswith(OURS)
+
 
 def is_raw(label):
     return label.startswith("raw TCP")

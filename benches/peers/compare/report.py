@@ -1,13 +1,7 @@
 """RESULTS.md: on what machine, of which versions, by which command, and the tables."""
 
-import platform
-import subprocess
-import tomllib
-from pathlib import Path
-
 from . import tables as rendering
 from . import targets
-from .programs import ROOT
 
 HEAD = """\
 # Results
@@ -18,53 +12,54 @@ Written by `benches/peers/run --write`; how it measures is said in
 ![sansocket beside its peers](results.svg)
 
 How to read the tables: each cell is the median of its rounds, and the least of the libraries is
-bold. *sansocket : best other* compares our best row with the best row of the others, round by round:
-the median ratio and its 95 % interval. *A/A* is the same for two runs of the same sansocket
-program; what lies within its spread is called undecided, and what differs by less than 0.5 % equal.
-"failed" is a wrong answer or none. Of about twenty rows the best is chosen by the same rounds that it is
-then compared in, which flatters it a little.
+bold. Cells are to be compared within a column: each column is measured at moments of its own.
+*sansocket : best other* compares our best row with the best row of the others, round by round: the
+median ratio and its 95 % interval. In the tables of UTF-8 the others include std and simdutf8.
+*A/A* is the same for two runs of the same sansocket program; what lies within its spread is called
+undecided, and what differs by less than 0.5 % equal. Where there is only one round it is the ratio
+of the two figures. "failed" is a wrong answer or none. Of about twenty-five rows the best is chosen
+by the same rounds that it is then compared in, which flatters it a little.
+"""
+APPENDIX = """\
+## Appendix: kernels at all sizes
+
+Our best row, the best of the others, and the median ratio with its 95 % interval, ns.
 """
 
 
 def markdown(sections, tables):
-    text = [HEAD, *machine(), "", *versions(), ""]
+    is_one = all(section["machine"] == machine_of(sections) for section in sections.values())
+    text = [HEAD]
+    if is_one:
+        text += [*bullets(machine_of(sections)), ""]
+    if sections:
+        total = sum(section["seconds"] for section in sections.values())
+        text.append(f"All parts together took {minutes(total)}.\n")
     text.append(targets.markdown([table for name in sections for table in tables[name]]))
     for name, section in sections.items():
-        rounds = "" if name in ("instructions", "idle", "build") else f", {section['rounds']} rounds"
-        measured = f"{section['date']}{rounds}, sansocket at {section.get('commit', 'unknown')}"
-        text.append(f"*`benches/peers/run {name}`: {measured}*\n")
+        text.append(f"*{measured(name, section)}*\n")
+        if not is_one:
+            text += [*bullets(section["machine"]), ""]
         text += [rendering.markdown(table) for table in tables[name]]
-    return "\n".join(text)
+    more = [more for name in sections for table in tables[name] if (more := rendering.appendix(table))]
+    return "\n".join([*text, *([APPENDIX, *more] if more else [])])
 
 
-def machine():
-    rustc = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True)
-    return [
-        f"- Processor: {processor()}",
-        f"- Kernel: {platform.system()} {platform.release()}",
-        f"- Compiler: {rustc.stdout.strip()}, fat LTO, no flags for the processor",
-    ]
+def machine_of(sections):
+    return next((section["machine"] for section in sections.values()), [])
 
 
-def processor():
-    model, cores, flags = "unknown", 0, set()
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        field, _, value = line.partition(":")
-        if field.strip() == "model name":
-            model, cores = value.strip(), cores + 1
-        elif field.strip() == "flags":
-            flags = set(value.split())
-    simd = [name for name in ("sse2", "avx2", "avx512bw") if name in flags]
-    return f"{model}, {cores} cores, {', '.join(simd)}"
+def bullets(lines):
+    return [f"- {line}" for line in lines]
 
 
-def versions():
-    """The versions of the libraries that are compared, from the lock file."""
-    lock = tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]
-    found = {package["name"]: package["version"] for package in lock}
-    benched = sorted(
-        package["name"].removeprefix("bench-")
-        for package in lock if package["name"].startswith("bench-")
+def measured(name, section):
+    rounds = "one round" if section["rounds"] == 1 else f"{section['rounds']} rounds"
+    return (
+        f"`benches/peers/run {name}`: {section['date']}, {rounds}, {minutes(section['seconds'])}, "
+        f"seed {section['seed']}, sansocket at {section['commit']}"
     )
-    known = [f"{name} {found[name]}" for name in benched if name in found]
-    return [f"- Libraries: {', '.join(known)}; tokio {found['tokio']}"]
+
+
+def minutes(seconds):
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} minutes"

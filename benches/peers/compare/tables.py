@@ -31,8 +31,11 @@ def upright(table):
     for row in rows:
         cells = [cell(table, row, column, best[column]) for column in table.columns]
         lines.append(line([row, *cells]))
-    if table.less_is_better and OURS in table.rows and any(is_compared(table, column) for column in table.columns):
+    if not table.less_is_better or OURS not in table.rows:
+        return lines
+    if any(is_compared(table, column) for column in table.columns):
         lines.append(line(["*sansocket : best other*", *(verdict(table, c) for c in table.columns)]))
+    if AGAIN in table.rows:
         lines.append(line(["*A/A*", *(same_again(table, c) for c in table.columns)]))
     return lines
 
@@ -52,8 +55,25 @@ def transposed(table):
     worst = [(against.high, column) for column in table.columns if (against := against_best(table, column))]
     if worst:
         high, column = max(worst)
-        lines += ["", f"Of all {len(worst)} sizes the upper bound of the ratio is largest at {column}: {high:.2f}."]
+        lines += [
+            "", f"Of all {len(worst)} sizes, which are in the appendix, the upper bound of the ratio is "
+            f"largest at {column}: {high:.2f}.",
+        ]
     return lines
+
+
+def appendix(table):
+    """All columns of a table of which only some are printed; nothing of the others."""
+    if len(table.columns) <= WIDEST:
+        return ""
+    lines = [f"### {table.title}", "", line(["", OURS, "best other", "ratio"]), line(["---", *["---:"] * 3])]
+    for column in table.columns:
+        medians = [table.median(row, column) if row else None for row in pair(table, column)]
+        cells = ["–" if middle is None else number(middle) for middle in medians]
+        against = against_best(table, column)
+        interval = f"{against.middle:.2f} ({against.low:.2f}–{against.high:.2f})" if against else "–"
+        lines.append(line([column, *cells, interval]))
+    return "\n".join(lines) + "\n"
 
 
 POWERS = {str(2**power) for power in range(10)}
@@ -111,13 +131,16 @@ def compared(table, column, row, other):
 
 def against_best(table, column):
     """Our best row against the best row of the others."""
-    ours = best_of(table, column, is_ours)
+    ours, best = pair(table, column)
+    return compared(table, column, ours, best) if ours and best else None
+
+
+def pair(table, column):
     # Of the limits those two are no less than what a library does there.
-    best = best_of(
+    return best_of(table, column, is_ours), best_of(
         table, column,
         lambda row: not is_ours(row) and (row in ("std", "simdutf8") or is_peer(table, row, column)),
     )
-    return compared(table, column, ours, best) if ours and best else None
 
 
 def best_library(table, column):
@@ -127,7 +150,7 @@ def best_library(table, column):
 
 
 def is_peer(table, row, column):
-    return not is_limit(row, f"{table.title}, {column}") and (row, column) not in table.apart
+    return not is_limit(row, column in table.validates) and (row, column) not in table.apart
 
 
 def verdict(table, column):
@@ -141,4 +164,11 @@ def verdict(table, column):
 
 def same_again(table, column):
     again = compared(table, column, AGAIN, OURS)
-    return f"{again.middle:.2f} ({again.low:.2f}–{again.high:.2f})" if again else "–"
+    if again:
+        return f"{again.middle:.2f} ({again.low:.2f}–{again.high:.2f})"
+    these, those = table.figures(AGAIN, column), table.figures(OURS, column)
+    if not these or not those or len(these) > 1:
+        return "–"
+    if these == those:
+        return "the same"
+    return f"{these[0] / those[0]:.3f}" if those[0] else "–"

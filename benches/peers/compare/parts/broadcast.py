@@ -1,14 +1,17 @@
 """One message to many connections, from one task."""
 
-from ..measured import Table
-from ..programs import MEASURING_CORE, RELEASE, Failed, Program, Server, is_raw, result, servers
+from functools import partial
 
+from ..measured import Cell, Table
+from ..programs import MEASURING_CORE, Failed, Program, Server, is_raw, release, result, servers
+
+NEEDS = ("taskset", "two cores", "open files")
 CONNECTIONS = 1000
 SIZES = {"125 B": 125, "1 KiB": 1024, "16 KiB": 16384}
 COUNT = 10
 
 
-def measure(rounds):
+def measure(run):
     table = Table(
         "Broadcast to 1,000 connections: processor time", "µs of the server a message and connection",
         SIZES,
@@ -26,19 +29,19 @@ def measure(rounds):
         except Failed as failure:
             for column in SIZES:
                 table.fail(row, column, failure)
-    for column, size in SIZES.items():
-        def one(row):
-            if row not in pairs:
-                raise Failed("it failed before")
-            try:
-                return send(*pairs[row], size)
-            except Failed:
-                # What it still says would be taken for the answer to another question.
-                for program in reversed(pairs.pop(row)):
-                    program.end()
-                raise
 
-        table.measure(rounds, list(rows), column, one)
+    def one(size, row):
+        if row not in pairs:
+            raise Failed("it failed before")
+        try:
+            return send(*pairs[row], size)
+        except Failed:
+            # What it still says would be taken for the answer to another question.
+            for program in reversed(pairs.pop(row)):
+                program.end()
+            raise
+
+    run.measure([Cell(table, column, rows, partial(one, size)) for column, size in SIZES.items()])
     for server, generator in pairs.values():
         generator.end()
         server.end()
@@ -57,7 +60,7 @@ def send(server, generator, size):
 def connect(path, variant, raw):
     server = Server([path, "--variant", variant, "--broadcast", CONNECTIONS])
     command = [
-        RELEASE / "load", "--receive", "--port", server.port, "--connections", CONNECTIONS,
+        release() / "load", "--receive", "--port", server.port, "--connections", CONNECTIONS,
         *(["--raw"] if raw else []),
     ]
     generator = Program(command, MEASURING_CORE)

@@ -1,51 +1,48 @@
 """Messages in memory: a server that echoes, a client that sends."""
 
-from ..measured import Table
-from ..programs import MEASURED_CORE, Failed, Program, codecs
+from functools import partial
 
+from ..measured import Cell, Table
+from ..programs import MEASURED_CORE, Failed, Programs, codecs
+
+NEEDS = ("taskset",)
 SIZES = {"16 B": 16, "125 B": 125, "1 KiB": 1024, "16 KiB": 16384, "1 MiB": 1048576}
 MILLISECONDS = 10
 
 
-def measure(rounds):
-    tables = []
-    for work, words in (("echo", "server echo"), ("client", "client sends")):
-        allocations = Table(
-            f"In memory: allocations of a {words}, binary", "calls to the allocator a message", SIZES
-        )
-        for kind in ("binary", "text"):
-            table = Table(f"In memory: {words}, {kind}", "ns a message", SIZES)
-            if kind == "text":
-                table.notes.append("Every second character takes two, three or four bytes.")
-            measure_kind(table, allocations, work, kind, rounds)
-            tables.append(table)
-        tables.append(allocations)
+def measure(run):
+    tables, cells = [], []
+    with Programs(MEASURED_CORE) as programs:
+        for work, words in (("echo", "server echo"), ("client", "client sends")):
+            allocations = Table(
+                f"In memory: allocations of a {words}, binary", "calls to the allocator a message", SIZES
+            )
+            for kind in ("binary", "text"):
+                validates = SIZES if kind == "text" else ()
+                table = Table(f"In memory: {words}, {kind}", "ns a message", SIZES, validates)
+                if kind == "text":
+                    table.notes.append("Every second character takes two, three or four bytes.")
+                cells += cells_of(table, allocations, work, kind, programs)
+                tables.append(table)
+            tables.append(allocations)
+        run.measure(cells)
     return tables
 
 
-def measure_kind(table, allocations, work, kind, rounds):
+def cells_of(table, allocations, work, kind, programs):
     rows = {label: (path, variant) for label, path, what, variant in codecs() if what == work}
     # To validate is no work of binary messages, and not to is no limit of text.
     rows.pop("bare" if kind == "text" else "bare+simdutf8", None)
-    programs = {}
-    for column, size in SIZES.items():
-        def one(row):
-            path, variant = rows[row]
-            if row not in programs:
-                programs[row] = Program([path], MEASURED_CORE)
-            try:
-                answer = programs[row].ask(f"{work} {variant} {kind} {size} {MILLISECONDS}")
-            except Failed:
-                programs.pop(row).end()
-                raise
-            nanoseconds, calls = figures(answer)
-            if kind == "binary":
-                allocations.rows.setdefault(row, {})[column] = [calls]
-            return nanoseconds
 
-        table.measure(rounds, rows, column, one)
-    for program in programs.values():
-        program.end()
+    def one(column, size, row):
+        path, variant = rows[row]
+        answer = programs.ask(row, path, f"{work} {variant} {kind} {size} {MILLISECONDS}")
+        nanoseconds, calls = figures(answer)
+        if kind == "binary":
+            allocations.rows.setdefault(row, {})[column] = [calls]
+        return nanoseconds
+
+    return [Cell(table, column, rows, partial(one, column, size)) for column, size in SIZES.items()]
 
 
 def figures(answer):

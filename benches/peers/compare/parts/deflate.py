@@ -1,72 +1,58 @@
 """permessage-deflate: an echo of JSON text, inflated and deflated by the server."""
 
-from ..measured import Table
-from ..programs import OURS, Failed, Server, load, servers
-from . import idle
+from contextlib import ExitStack
+from functools import partial
 
+from ..measured import Cell, Table
+from ..programs import OURS, Failed, Servers, load, servers
+
+NEEDS = ("taskset", "two cores")
 LOADS = {"1 KiB": ("100", "1024"), "16 KiB": ("10", "16384")}
 SECONDS = "0.15"
-MODES = {"takeover": "", "no-takeover": ", no context takeover"}
-HELD = 500
 # A reply that is larger by more than this has cost its sender less work.
 LARGER = 1.01
 
 
-def measure(rounds, external=()):
-    tables = []
-    for mode, words in MODES.items():
-        title = f"permessage-deflate{words}"
-        table = Table(f"{title}: processor time", "µs of the server a message", LOADS)
-        replies = Table(f"{title}: size of a reply", "payload bytes on the wire", LOADS)
-        table.companions = [replies]
-        rows = rows_of(mode)
-        for column, (connections, size) in LOADS.items():
-            running = start(table, rows, column, mode)
-            running.update({server.name: server for server in external})
-
-            def one(row):
-                server = running[row]
-                answer = load(
-                    "--port", server.port, "--pid", server.pid, "--connections", connections,
-                    "--size", size, "--kind", "text", "--json", "--deflate", mode,
-                    "--seconds", SECONDS,
-                )
-                replies.add(row, column, answer["reply_bytes"])
-                return answer["server_cpu_us"]
-
-            table.measure(rounds, running, column, one)
-            for row in rows:
-                if row in running:
-                    running[row].end()
+def measure(run):
+    tables, cells = [], []
+    with ExitStack() as stack:
+        for mode in ("takeover", "no-takeover"):
+            title = "permessage-deflate" + (", no context takeover" if mode == "no-takeover" else "")
+            table = Table(f"{title}: processor time", "µs of the server a message", LOADS, LOADS)
+            replies = Table(f"{title}: size of a reply", "payload bytes on the wire", LOADS, LOADS)
+            table.companions = [replies]
+            rows = {
+                label: [path, "--variant", variant, "--deflate", mode]
+                for label, path, variant, deflates, _ in servers() if mode in deflates
+            }
+            running = stack.enter_context(Servers(rows, run.servers))
+            cells += cells_of(table, replies, mode, running)
+            tables += [table, replies]
+        run.measure(cells)
+    for table, replies in zip(tables[::2], tables[1::2]):
         set_apart(table, replies)
-        tables += [table, replies]
-    return [*tables, memory()]
+    return tables
 
 
-def rows_of(mode):
-    return {
-        label: (path, variant)
-        for label, path, variant, deflates, _ in servers() if mode in deflates
-    }
+def cells_of(table, replies, mode, running):
+    def one(column, row):
+        connections, size = LOADS[column]
+        answer = running.measure(row, lambda server: load(
+            "--port", server.port, "--pid", server.pid, "--connections", connections,
+            "--size", size, "--kind", "text", "--json", "--deflate", mode, "--seconds", SECONDS,
+        ))
+        check_agreed(mode, answer["agreed"])
+        replies.add(row, column, answer["reply_bytes"])
+        return answer["server_cpu_us"]
+
+    return [Cell(table, column, running.names, partial(one, column)) for column in LOADS]
 
 
-def memory():
-    columns = {f"after 1 KiB{words}": mode for mode, words in MODES.items()}
-    table = Table("permessage-deflate: resident memory", "KiB a connection", columns)
-    table.notes.append(f"{HELD} connections that wait, each after one echo of JSON text.")
-    for column, mode in columns.items():
-        rows = rows_of(mode)
-
-        def one(row):
-            path, variant = rows[row]
-            return idle.memory(
-                [path, "--variant", variant, "--deflate", mode],
-                ["--size", "1024", "--kind", "text", "--json", "--deflate", mode],
-                HELD,
-            )
-
-        table.measure(idle.ROUNDS, rows, column, one)
-    return table
+def check_agreed(mode, agreed):
+    """A server may keep less than it was offered, and would be measured in the wrong table."""
+    keeps = "server_no_context_takeover" not in (agreed or "")
+    if keeps != (mode == "takeover"):
+        raise Failed(f"negotiated {agreed!r}")
 
 
 def set_apart(table, replies):
@@ -78,13 +64,3 @@ def set_apart(table, replies):
         ]
     if table.apart:
         table.notes.append("In brackets: the reply is over 1 % larger than ours, so it isn't compared with.")
-
-
-def start(table, rows, column, mode):
-    running = {}
-    for row, (path, variant) in rows.items():
-        try:
-            running[row] = Server([path, "--variant", variant, "--deflate", mode])
-        except Failed as failure:
-            table.fail(row, column, failure)
-    return running

@@ -1,9 +1,12 @@
 """Masking and the validation of UTF-8 by themselves."""
 
-from ..measured import Table
-from ..programs import MEASURED_CORE, Failed, Program, codecs
+from functools import partial
+
+from ..measured import Cell, Table
+from ..programs import MEASURED_CORE, Programs, codecs
 from .codec import figures
 
+NEEDS = ("taskset",)
 POWERS = [2**power for power in range(7, 21)]
 SIZES = [*range(1, 65), *POWERS]
 SCRIPTS = ("ascii", "latin", "cjk", "mixed")
@@ -17,40 +20,34 @@ def name(size):
     return f"{size} B"
 
 
-def measure(rounds):
+def measure(run):
     columns = [name(size) for size in SIZES]
-    tables = []
-    for offset in (0, 1):
-        where = "aligned" if offset == 0 else "one byte off"
-        table = Table(f"Masking alone, {where}", "ns", columns)
-        table.notes.append("memcpy reads and writes other memory; it is there to compare with.")
-        measure_kernel(table, ("mask", "copy"), lambda size, offset=offset: f"{size} {offset}", rounds)
-        tables.append(table)
-    for script in SCRIPTS:
-        table = Table(f"UTF-8 alone, {script}", "ns", columns)
-        measure_kernel(table, ("utf8",), lambda size, script=script: f"{script} {size}", rounds)
-        tables.append(table)
+    tables, cells = [], []
+    with Programs(MEASURED_CORE) as programs:
+        for offset in (0, 1):
+            where = "aligned" if offset == 0 else "one byte off"
+            table = Table(f"Masking alone, {where}", "ns", columns)
+            table.notes.append("memcpy reads and writes other memory; it is there to compare with.")
+            words = lambda size, offset=offset: f"{size} {offset}"
+            cells += cells_of(table, ("mask", "copy"), words, programs)
+            tables.append(table)
+        for script in SCRIPTS:
+            table = Table(f"UTF-8 alone, {script}", "ns", columns)
+            words = lambda size, script=script: f"{script} {size}"
+            cells += cells_of(table, ("utf8",), words, programs)
+            tables.append(table)
+        run.measure(cells)
     return tables
 
 
-def measure_kernel(table, works, cell, rounds):
+def cells_of(table, works, words, programs):
     rows = {
         label: (path, f"{work} {variant}")
         for label, path, work, variant in codecs() if work in works
     }
-    programs = {}
-    for size in SIZES:
-        def one(row):
-            path, words = rows[row]
-            if row not in programs:
-                programs[row] = Program([path], MEASURED_CORE)
-            try:
-                answer = programs[row].ask(f"{words} {cell(size)} {MILLISECONDS}")
-            except Failed:
-                programs.pop(row).end()
-                raise
-            return figures(answer)[0]
 
-        table.measure(rounds, rows, name(size), one)
-    for program in programs.values():
-        program.end()
+    def one(size, row):
+        path, kernel = rows[row]
+        return figures(programs.ask(row, path, f"{kernel} {words(size)} {MILLISECONDS}"))[0]
+
+    return [Cell(table, name(size), rows, partial(one, size)) for size in SIZES]

@@ -1,0 +1,40 @@
+import unittest
+
+from .__main__ import missing_parts
+from .parts import PARTS, rounds_of
+from .parts.build import builds_of
+from .parts.deflate import check_agreed
+from .programs import AGAIN, Failed
+
+
+class Parts(unittest.TestCase):
+    def test_a_server_that_keeps_another_context_is_not_measured(self):
+        check_agreed("takeover", "permessage-deflate")
+        check_agreed("no-takeover", "permessage-deflate; server_no_context_takeover")
+        for mode, agreed in (
+            ("takeover", "permessage-deflate; server_no_context_takeover"),
+            ("no-takeover", "permessage-deflate; client_no_context_takeover"),
+        ):
+            with self.assertRaises(Failed):
+                check_agreed(mode, agreed)
+
+    def test_ours_is_built_once_more(self):
+        builds = builds_of({
+            "bench-sansocket": (["sansocket-codec", "sansocket-echo"], ["deflate"]),
+            "bench-limits": (["limits-echo", "limits-epoll-echo"], []),
+        })
+        self.assertEqual(
+            [(name, features) for name, *_, features in builds],
+            [("raw TCP (tokio)", ()), ("sansocket", ()), ("sansocket", ("--features=deflate",)), (AGAIN, ())],
+        )
+
+    def test_a_part_tells_how_many_rounds_it_takes(self):
+        self.assertEqual([rounds_of(name, 20) for name in ("codec", "idle", "build")], [20, 6, 1])
+
+    def test_nothing_is_dropped_from_the_results(self):
+        self.assertEqual(missing_parts({"codec": {}}, list(PARTS)[1:]), [])
+        self.assertEqual(missing_parts({}, list(PARTS)[1:]), ["codec"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,43 @@
+import unittest
+
+from . import chart, report
+from .measured import Table
+from .programs import OURS
+
+
+def section(machine, rounds=20):
+    return {
+        "date": "2030-01-01", "rounds": rounds, "seconds": 90.0, "seed": 7, "commit": "abc",
+        "machine": machine,
+    }
+
+
+class Report(unittest.TestCase):
+    def markdown(self, *machines):
+        sections = {name: section(machine) for name, machine in zip(("codec", "idle"), machines)}
+        return report.markdown(sections, {name: [] for name in sections})
+
+    def test_a_machine_is_told_once_or_of_each_part(self):
+        same = self.markdown(["Kernel: a"], ["Kernel: a"])
+        self.assertEqual(same.count("- Kernel: a"), 1)
+        self.assertIn("took 3 minutes", same)
+        other = self.markdown(["Kernel: a"], ["Kernel: b"])
+        self.assertEqual((other.count("- Kernel: a"), other.count("- Kernel: b")), (1, 1))
+
+    def test_a_part_tells_its_rounds(self):
+        self.assertIn("6 rounds, 90 s, seed 7, sansocket at abc", report.measured("idle", section([], 6)))
+        self.assertIn("one round", report.measured("build", section([], 1)))
+
+
+class Chart(unittest.TestCase):
+    def test_text_that_is_not_validated_has_no_bar(self):
+        part, title, column, *_ = wanted = chart.PANELS[1]
+        table = Table(title, "ns", [column], [column])
+        for row, figure in ((OURS, 3.0), ("a peer", 4.0), ("a peer (unchecked)", 1.0), ("bare", 2.0)):
+            table.add(row, column, figure)
+        *_, rows = chart.bars({part: [table]}, wanted)
+        self.assertEqual(rows, [("bare", 2.0), (OURS, 3.0), ("a peer", 4.0)])
+
+
+if __name__ == "__main__":
+    unittest.main()
