@@ -1,6 +1,7 @@
 //! `default` is a fragment collector on an upgraded connection of hyper, as in the library's
 //! examples; `tuned` takes the socket out of it, splits it, gathers what is written in a buffer and
-//! flushes it when there is nothing more to read.
+//! flushes it when there is nothing more to read. All run without tokio's budget, as in the
+//! library's examples: what runs out of it looks like nothing more to read.
 
 use fastwebsockets::{
     FragmentCollector, FragmentCollectorRead, Frame, OpCode, Payload, Role, WebSocket,

@@ -5,7 +5,7 @@
 use futures_util::{SinkExt, StreamExt, TryStreamExt, future};
 use serving::{Broadcast, Library, Options, run_with_broadcast};
 use std::process::ExitCode;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, task::unconstrained};
 use tokio_tungstenite::{
     WebSocketStream, accept_async_with_config,
     tungstenite::{Error, Message, protocol::WebSocketConfig},
@@ -28,7 +28,8 @@ impl Library for TokioTungstenite {
         // How a connection ends is of no interest here.
         let _ = match options.variant {
             "default" => forward(websocket).await,
-            _ => feed(websocket).await,
+            // What runs out of tokio's budget looks like nothing more to read.
+            _ => unconstrained(feed(websocket)).await,
         };
     }
 }

@@ -12,7 +12,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use serving::{Broadcast, Deflate, Library, Options, run_with_broadcast};
 use std::{future::ready, process::ExitCode, sync::LazyLock};
-use tokio::{net::TcpStream, sync::mpsc};
+use tokio::{net::TcpStream, sync::mpsc, task::unconstrained};
 use yawc::{DeflatePool, Frame, HttpWebSocket, OpCode, WebSocket};
 
 struct Yawc;
@@ -31,7 +31,8 @@ impl Library for Yawc {
         // How a connection ends is of no interest here.
         let _ = match options.variant {
             "default" => plain(websocket).await,
-            _ => batched(websocket).await,
+            // What runs out of tokio's budget looks like nothing more to read.
+            _ => unconstrained(batched(websocket)).await,
         };
     }
 }
