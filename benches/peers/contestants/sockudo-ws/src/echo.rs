@@ -1,5 +1,6 @@
 //! `default` sends each reply; `tuned` feeds them, which its read path writes before it waits, and
-//! has no heartbeat; `protocol` drives its sans-IO part with its cork buffer by hand.
+//! has no heartbeat; `unchecked` is that without the validation of text, which is an option of the
+//! library; `protocol` drives its sans-IO part with its cork buffer by hand.
 
 #[cfg(feature = "deflate")]
 mod compressed;
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
 
 impl Library for Sockudo {
     const NAME: &'static str = "sockudo-ws";
-    const VARIANTS: &'static [&'static str] = &["default", "tuned", "protocol"];
+    const VARIANTS: &'static [&'static str] = &["default", "tuned", "unchecked", "protocol"];
     #[cfg(feature = "deflate")]
     const DEFLATE: &'static [Deflate] = &[Deflate::Takeover, Deflate::NoTakeover];
 
@@ -63,7 +64,11 @@ async fn serve(mut stream: TcpStream, options: Options) -> Result<()> {
 fn config(options: Options) -> Config {
     match options.variant {
         "default" => Config::default(),
-        _ => Config::builder().auto_ping(false).idle_timeout(0).build(),
+        variant => Config::builder()
+            .auto_ping(false)
+            .idle_timeout(0)
+            .validate_text_utf8(variant != "unchecked")
+            .build(),
     }
 }
 

@@ -1,8 +1,9 @@
 //! `default` reads through a buffer, as the library's examples do; `tuned` also writes through
 //! one, which is flushed when there is nothing more to be answered.
 //!
-//! The library leaves the handshake and the validation of text to its user. The latter is the
-//! standard library's, as in its examples.
+//! The library leaves the handshake and the validation of text to its user. The latter is in
+//! `default` the standard library's, as in its examples, and in `tuned` simdutf8's, which is
+//! quicker.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -11,7 +12,6 @@ use sha1::{Digest, Sha1};
 use std::{
     io::{Error, ErrorKind, Result},
     process::ExitCode,
-    str::from_utf8,
 };
 use tokio::{
     io::{
@@ -24,6 +24,8 @@ use web_socket::{DataType, Event, MessageType, Stream, WebSocket};
 const BUFFER: usize = 64 * 1024;
 
 struct WebSocketCrate;
+
+type Validate = fn(&[u8]) -> Option<&str>;
 
 fn main() -> ExitCode {
     run_with_broadcast::<WebSocketCrate>()
@@ -45,7 +47,7 @@ impl Library for WebSocketCrate {
 async fn plain(stream: TcpStream) -> Result<()> {
     let mut websocket = accept(BufReader::new(stream)).await?;
     let mut fragments = Vec::new();
-    while answer(&mut websocket, &mut fragments).await? {}
+    while answer(&mut websocket, &mut fragments, |text| str::from_utf8(text).ok()).await? {}
     websocket.close(()).await
 }
 
@@ -53,7 +55,8 @@ async fn buffered(stream: TcpStream) -> Result<()> {
     let writer = BufWriter::with_capacity(BUFFER, stream);
     let mut websocket = accept(BufReader::with_capacity(BUFFER, writer)).await?;
     let mut fragments = Vec::new();
-    while answer(&mut websocket, &mut fragments).await? {
+    let validated: Validate = |text| simdutf8::basic::from_utf8(text).ok();
+    while answer(&mut websocket, &mut fragments, validated).await? {
         if websocket.stream.buffer().is_empty() {
             websocket.flash().await?;
         }
@@ -65,13 +68,16 @@ async fn buffered(stream: TcpStream) -> Result<()> {
 async fn answer(
     websocket: &mut WebSocket<impl AsyncRead + AsyncWrite + Unpin>,
     fragments: &mut Vec<u8>,
+    validated: Validate,
 ) -> Result<bool> {
     match websocket.recv_event().await? {
-        Event::Data { ty: DataType::Complete(kind), data } => send(websocket, kind, &data).await?,
+        Event::Data { ty: DataType::Complete(kind), data } => {
+            send(websocket, kind, &data, validated).await?;
+        }
         Event::Data { ty: DataType::Stream(part), data } => {
             fragments.extend_from_slice(&data);
             if let Stream::End(kind) = part {
-                send(websocket, kind, fragments).await?;
+                send(websocket, kind, fragments, validated).await?;
                 fragments.clear();
             }
         }
@@ -86,11 +92,11 @@ async fn send(
     websocket: &mut WebSocket<impl AsyncWrite + Unpin>,
     kind: MessageType,
     data: &[u8],
+    validated: Validate,
 ) -> Result<()> {
     match kind {
         MessageType::Text => {
-            let text =
-                from_utf8(data).map_err(|error| Error::new(ErrorKind::InvalidData, error))?;
+            let text = validated(data).ok_or(Error::from(ErrorKind::InvalidData))?;
             websocket.send(text).await
         }
         MessageType::Binary => websocket.send(data).await,
