@@ -108,6 +108,8 @@ where
             let sent = if is_text {
                 sender.send_text(message.as_str()).await
             } else {
+                // It masks a copy. What saves that, `send_binary_mut`, overwrites the message, which
+                // would have to be copied for it.
                 sender.send_binary(&message[..]).await
             };
             sent.expect("the wire takes all");

@@ -1,5 +1,6 @@
 //! `default` writes each frame at once, as the streams that come with it do; `tuned` reads into a
-//! larger buffer and keeps small frames until the next read. A client has no next read.
+//! larger buffer and keeps small frames until the next read. A client has no next read; its mask
+//! keys are those of the generator that wtx uses by default, and in `chacha20` of its stronger one.
 
 mod buffered;
 
@@ -9,7 +10,7 @@ use std::process::ExitCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wtx::{
     collection::Vector,
-    rng::{Xorshift64, simple_seed},
+    rng::{ChaCha20, CryptoSeedableRng, Rng, Xorshift64, simple_seed},
     stream::{Stream, StreamReader, StreamWriter},
     web_socket::{
         Frame, OpCode, WebSocket, WebSocketBuffer, WebSocketOwned, WebSocketPayloadOrigin,
@@ -26,12 +27,20 @@ fn main() -> ExitCode {
             Variant {
                 name: "default",
                 echo: Some(|wire| echo(Unbuffered(wire), buffer(ACCEPTORS_BUFFER))),
-                client: Some(client),
+                client: Some(|wire, messages| client(wire, messages, xorshift64())),
             },
             Variant {
                 name: "tuned",
                 echo: Some(|wire| echo(Buffered::new(wire), buffer(128 * 1024))),
                 client: None,
+            },
+            Variant {
+                name: "chacha20",
+                echo: None,
+                client: Some(|wire, messages| {
+                    let keys = ChaCha20::from_getrandom();
+                    client(wire, messages, keys.expect("the system has random numbers"))
+                }),
             },
         ],
         kernels: &[],
@@ -69,17 +78,22 @@ fn buffer(capacity: usize) -> WebSocketBuffer {
     WebSocketBuffer::with_capacity(capacity, 0, 0).expect("there is memory")
 }
 
-type Socket<S, const IS_CLIENT: bool> = WebSocketOwned<(), Xorshift64, S, IS_CLIENT>;
+fn xorshift64() -> Xorshift64 {
+    Xorshift64::from(simple_seed())
+}
 
-fn websocket<S: Stream, const IS_CLIENT: bool>(
+type Socket<K, S, const IS_CLIENT: bool> = WebSocketOwned<(), K, S, IS_CLIENT>;
+
+fn websocket<K: Rng, S: Stream, const IS_CLIENT: bool>(
+    keys: K,
     stream: S,
     buffer: WebSocketBuffer,
-) -> Socket<S, IS_CLIENT> {
-    WebSocket::new((), false, Xorshift64::from(simple_seed()), stream, buffer)
+) -> Socket<K, S, IS_CLIENT> {
+    WebSocket::new((), false, keys, stream, buffer)
 }
 
 fn echo<S: Stream + 'static>(stream: S, buffer: WebSocketBuffer) -> Work {
-    let mut websocket = websocket::<S, false>(stream, buffer);
+    let mut websocket = websocket::<_, _, false>(xorshift64(), stream, buffer);
     Box::pin(async move {
         let (mut common, mut reader, mut writer) = websocket.split_mut();
         let mut assembled = Vector::new();
@@ -95,8 +109,8 @@ fn echo<S: Stream + 'static>(stream: S, buffer: WebSocketBuffer) -> Work {
     })
 }
 
-fn client(wire: Wire, mut messages: Messages) -> Work {
-    let mut websocket = websocket::<_, true>(Unbuffered(wire), WebSocketBuffer::new());
+fn client<K: Rng + 'static>(wire: Wire, mut messages: Messages, keys: K) -> Work {
+    let mut websocket = websocket::<_, _, true>(keys, Unbuffered(wire), WebSocketBuffer::new());
     let op_code = if messages.is_text() { OpCode::Text } else { OpCode::Binary };
     let mut payload = Vec::new();
     Box::pin(async move {
