@@ -11,7 +11,7 @@ use tokio::{net::TcpStream, sync::mpsc};
 
 /// A library's quickest way to send the same message to many connections.
 pub trait Broadcast: Library {
-    /// Those of the variants that differ here.
+    /// Those of the variants that differ here, and those that only broadcast.
     const BROADCAST_VARIANTS: &'static [&'static str] = &["default"];
     /// A connection that is written to.
     type Writer;

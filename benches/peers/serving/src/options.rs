@@ -6,7 +6,7 @@ use std::process::ExitCode;
 /// What a server was told on its command line.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// One of the library's variants.
+    /// One of the library's variants, of those that broadcast when that is what it does.
     pub variant: &'static str,
     /// Whether, and how, to negotiate permessage-deflate when a client offers it.
     pub deflate: Deflate,
@@ -36,7 +36,7 @@ impl Deflate {
 }
 
 impl Options {
-    pub(crate) fn parse<L: Library>(broadcasts: &[&str]) -> Result<Self, ExitCode> {
+    pub(crate) fn parse<L: Library>(broadcasts: &[&'static str]) -> Result<Self, ExitCode> {
         let can_broadcast = !broadcasts.is_empty();
         let mut options =
             Self { variant: L::VARIANTS[0], deflate: Deflate::Off, port: 0, broadcast: None };
@@ -46,7 +46,8 @@ impl Options {
             let known = match argument.as_str() {
                 "--variant" => {
                     let value = value();
-                    let found = L::VARIANTS.iter().find(|variant| **variant == value);
+                    let found =
+                        L::VARIANTS.iter().chain(broadcasts).find(|variant| **variant == value);
                     found.map(|variant| options.variant = variant)
                 }
                 "--deflate" => {
@@ -75,6 +76,11 @@ impl Options {
                 eprintln!("{argument}: not understood\n\n{}", help::<L>(can_broadcast));
                 return Err(ExitCode::from(2));
             }
+        }
+        // Some variants only broadcast.
+        if options.broadcast.is_none() && !L::VARIANTS.contains(&options.variant) {
+            eprintln!("{}: only with --broadcast\n\n{}", options.variant, help::<L>(can_broadcast));
+            return Err(ExitCode::from(2));
         }
         Ok(options)
     }

@@ -1,14 +1,20 @@
 //! `default` is a fragment collector on an upgraded connection of hyper, as in the library's
 //! examples; `tuned` takes the socket out of it, splits it, gathers what is written in a buffer and
-//! flushes it when there is nothing more to read. All run without tokio's budget, as in the
-//! library's examples: what runs out of it looks like nothing more to read.
+//! flushes it when there is nothing more to read. `frame` broadcasts what the library encoded once.
+//! All run without tokio's budget, as in the library's examples: what runs out of it looks like
+//! nothing more to read.
 
+use bytes::Bytes;
 use fastwebsockets::{
     FragmentCollector, FragmentCollectorRead, Frame, OpCode, Payload, Role, WebSocket,
     WebSocketError, after_handshake_split, upgrade::upgrade,
 };
 use futures_util::future::{poll_immediate, ready};
-use hyper::{server::conn::http1, service::service_fn, upgrade::Upgraded};
+use hyper::{
+    server::conn::http1,
+    service::service_fn,
+    upgrade::{Parts, Upgraded},
+};
 use hyper_util::rt::TokioIo;
 use serving::{Broadcast, Library, Options, run_with_broadcast};
 use std::{
@@ -18,7 +24,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 use tokio::{
-    io::{AsyncReadExt, BufWriter},
+    io::{AsyncReadExt, AsyncWriteExt, BufWriter},
     net::TcpStream,
     task::unconstrained,
 };
@@ -70,10 +76,15 @@ async fn collecting(websocket: Connection) -> Result<(), WebSocketError> {
     }
 }
 
-async fn batching(websocket: Connection) -> Result<(), WebSocketError> {
-    let Ok(parts) = websocket.into_inner().into_inner().downcast::<TokioIo<TcpStream>>() else {
+fn parts(websocket: Connection) -> Parts<TokioIo<TcpStream>> {
+    let Ok(parts) = websocket.into_inner().into_inner().downcast() else {
         unreachable!("this is what was upgraded");
     };
+    parts
+}
+
+async fn batching(websocket: Connection) -> Result<(), WebSocketError> {
+    let parts = parts(websocket);
     let (input, output) = parts.io.into_inner().into_split();
     let input = Cursor::new(parts.read_buf).chain(input);
     let output = BufWriter::with_capacity(64 * 1024, output);
@@ -112,21 +123,43 @@ async fn batching(websocket: Connection) -> Result<(), WebSocketError> {
     }
 }
 
+enum Writer {
+    Library(Box<Connection>),
+    Socket(TcpStream),
+}
+
 impl Broadcast for Fastwebsockets {
-    type Writer = Connection;
-    type Prepared = bytes::Bytes;
+    const BROADCAST_VARIANTS: &'static [&'static str] = &["default", "frame"];
 
-    async fn accept(stream: TcpStream, _: Options) -> Connection {
-        accept(stream).await.expect("the load generator's handshake is right")
+    type Writer = Writer;
+    /// A payload, and a frame of it: that of a server depends on no connection.
+    type Prepared = (Bytes, Vec<u8>);
+
+    async fn accept(stream: TcpStream, options: Options) -> Writer {
+        let websocket = accept(stream).await.expect("the load generator's handshake is right");
+        match options.variant {
+            "frame" => Writer::Socket(parts(websocket).io.into_inner()),
+            _ => Writer::Library(websocket.into()),
+        }
     }
 
-    fn prepare(payload: bytes::Bytes) -> bytes::Bytes {
-        payload
+    fn prepare(payload: Bytes) -> Self::Prepared {
+        let mut frame = Vec::new();
+        let len = Frame::binary(Payload::Borrowed(&payload)).write(&mut frame).len();
+        frame.truncate(len);
+        (payload, frame)
     }
 
-    async fn send(writer: &mut Connection, message: &bytes::Bytes) {
-        let frame = Frame::binary(Payload::Borrowed(message));
-        writer.write_frame(frame).await.expect("the load generator reads on");
-        writer.flush().await.expect("the load generator reads on");
+    async fn send(writer: &mut Writer, (payload, frame): &Self::Prepared) {
+        let sent = match writer {
+            Writer::Library(websocket) => send_and_flush(websocket, payload).await,
+            Writer::Socket(stream) => stream.write_all(frame).await.map_err(WebSocketError::from),
+        };
+        sent.expect("the load generator reads on");
     }
+}
+
+async fn send_and_flush(websocket: &mut Connection, payload: &[u8]) -> Result<(), WebSocketError> {
+    websocket.write_frame(Frame::binary(Payload::Borrowed(payload))).await?;
+    websocket.flush().await
 }

@@ -1,6 +1,7 @@
 //! `default` sends each reply; `tuned` feeds them, which its read path writes before it waits, and
 //! has no heartbeat; `unchecked` is that without the validation of text, which is an option of the
-//! library; `protocol` drives its sans-IO part with its cork buffer by hand.
+//! library; `protocol` drives its sans-IO part with its cork buffer by hand. `frame` broadcasts what
+//! the sans-IO part encoded once.
 
 #[cfg(feature = "deflate")]
 mod compressed;
@@ -153,23 +154,23 @@ async fn write(stream: &mut TcpStream, output: &mut CorkBuffer) -> Result<()> {
     Ok(())
 }
 
-/// A frame of a server depends on no connection, so the sans-IO part encodes it once.
 enum Writer {
-    Stream(Box<WebSocketStream<TcpStream>>),
-    Protocol(TcpStream),
+    Library(Box<WebSocketStream<TcpStream>>),
+    Socket(TcpStream),
 }
 
 impl Broadcast for Sockudo {
-    const BROADCAST_VARIANTS: &'static [&'static str] = &["default", "protocol"];
+    const BROADCAST_VARIANTS: &'static [&'static str] = &["default", "frame"];
 
     type Writer = Writer;
+    /// A message, and a frame of it: that of a server depends on no connection.
     type Prepared = (Message, BytesMut);
 
     async fn accept(mut stream: TcpStream, options: Options) -> Writer {
-        let accepted = if options.variant == "protocol" {
-            server_handshake(&mut stream).await.map(|_| Writer::Protocol(stream))
+        let accepted = if options.variant == "frame" {
+            server_handshake(&mut stream).await.map(|_| Writer::Socket(stream))
         } else {
-            accept(stream, options).await.map(|stream| Writer::Stream(stream.into()))
+            accept(stream, options).await.map(|stream| Writer::Library(stream.into()))
         };
         accepted.expect("the load generator's handshake is right")
     }
@@ -182,8 +183,8 @@ impl Broadcast for Sockudo {
 
     async fn send(writer: &mut Writer, (message, frame): &(Message, BytesMut)) {
         let sent = match writer {
-            Writer::Stream(stream) => stream.send(message.clone()).await,
-            Writer::Protocol(stream) => stream.write_all(frame).await.map_err(Error::from),
+            Writer::Library(stream) => stream.send(message.clone()).await,
+            Writer::Socket(stream) => stream.write_all(frame).await.map_err(Error::from),
         };
         sent.expect("the load generator reads on");
     }

@@ -1,8 +1,9 @@
 //! `default` is on the bare socket, as in the documentation; `tuned` reads and writes through
 //! buffers, flushes when there is nothing more to read, and takes the quicker of the functions that
-//! a user can validate text with. Its compression wants another version of flate2 than the other
-//! libraries here and is left out.
+//! a user can validate text with. `frame` broadcasts what the codec and its user encoded once.
+//! Its compression wants another version of flate2 than the other libraries here and is left out.
 
+use bytes::Bytes;
 use futures_util::{
     future::{join, poll_immediate},
     io::{AsyncRead, AsyncWrite, BufReader, BufWriter},
@@ -10,11 +11,12 @@ use futures_util::{
 use serving::{Broadcast, Library, Options, run_with_broadcast};
 use soketto::{
     BoxedError, Data,
+    base::{Codec, Header, OpCode},
     connection::{Builder, Receiver, Sender},
     handshake::{Server, server::Response},
 };
 use std::{pin::pin, process::ExitCode};
-use tokio::{net::TcpStream, task::unconstrained};
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::unconstrained};
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
 const BUFFER: usize = 64 * 1024;
@@ -49,10 +51,17 @@ async fn accept<T>(stream: T) -> Result<Builder<T>, BoxedError>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
+    Ok(upgrade(stream).await?.into_builder())
+}
+
+async fn upgrade<T>(stream: T) -> Result<Server<'static, T>, BoxedError>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
     let mut server = Server::new(stream);
     let key = server.receive_request().await?.key();
     server.send_response(&Response::Accept { key, protocol: None }).await?;
-    Ok(server.into_builder())
+    Ok(server)
 }
 
 async fn plain(stream: Compat<TcpStream>) -> Result<(), BoxedError> {
@@ -93,22 +102,47 @@ async fn batching(stream: Buffered) -> Result<(), BoxedError> {
     }
 }
 
-impl Broadcast for Soketto {
+enum Writer {
     /// What is not read from must be kept open nevertheless.
-    type Writer = (Sender<Buffered>, Receiver<Buffered>);
-    type Prepared = bytes::Bytes;
+    Library((Sender<Buffered>, Receiver<Buffered>)),
+    Socket(TcpStream),
+}
 
-    async fn accept(stream: TcpStream, _: Options) -> Self::Writer {
-        let builder = accept(buffered(stream)).await;
-        builder.expect("the load generator's handshake is right").finish()
+impl Broadcast for Soketto {
+    const BROADCAST_VARIANTS: &'static [&'static str] = &["default", "frame"];
+
+    type Writer = Writer;
+    /// A payload, and a frame of it: that of a server depends on no connection.
+    type Prepared = (Bytes, Vec<u8>);
+
+    async fn accept(stream: TcpStream, options: Options) -> Writer {
+        let accepted = if options.variant == "frame" {
+            upgrade(stream.compat()).await.map(|server| {
+                let stream = server.into_inner();
+                Writer::Socket(stream.into_inner())
+            })
+        } else {
+            accept(buffered(stream)).await.map(|builder| Writer::Library(builder.finish()))
+        };
+        accepted.expect("the load generator's handshake is right")
     }
 
-    fn prepare(payload: bytes::Bytes) -> bytes::Bytes {
-        payload
+    fn prepare(payload: Bytes) -> Self::Prepared {
+        let mut header = Header::new(OpCode::Binary);
+        header.set_payload_len(payload.len());
+        let frame = [Codec::new().encode_header(&header), &payload[..]].concat();
+        (payload, frame)
     }
 
-    async fn send((sender, _): &mut Self::Writer, message: &bytes::Bytes) {
-        sender.send_binary(message).await.expect("the load generator reads on");
-        sender.flush().await.expect("the load generator reads on");
+    async fn send(writer: &mut Writer, (payload, frame): &Self::Prepared) {
+        match writer {
+            Writer::Library((sender, _)) => {
+                sender.send_binary(payload).await.expect("the load generator reads on");
+                sender.flush().await.expect("the load generator reads on");
+            }
+            Writer::Socket(stream) => {
+                stream.write_all(frame).await.expect("the load generator reads on");
+            }
+        }
     }
 }

@@ -1,14 +1,25 @@
 //! `default` forwards the stream of a split connection to its sink, as the library's example does;
 //! `tuned` doesn't split, flushes when there is nothing more to read, and has a smaller buffer to
 //! read into; `small` has buffers of the size that the documentation names for many connections.
+//! `frame` broadcasts what the library encoded once.
 
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt, TryStreamExt, future};
 use serving::{Broadcast, Library, Options, run_with_broadcast};
 use std::process::ExitCode;
-use tokio::{net::TcpStream, task::unconstrained};
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::unconstrained};
 use tokio_tungstenite::{
     WebSocketStream, accept_async_with_config,
-    tungstenite::{Error, Message, protocol::WebSocketConfig},
+    tungstenite::{
+        Error, Message,
+        protocol::{
+            WebSocketConfig,
+            frame::{
+                Frame,
+                coding::{Data, OpCode},
+            },
+        },
+    },
 };
 
 struct TokioTungstenite;
@@ -68,19 +79,40 @@ async fn feed(mut websocket: WebSocket) -> Result<(), Error> {
     }
 }
 
+enum Writer {
+    Library(Box<WebSocket>),
+    Socket(TcpStream),
+}
+
 impl Broadcast for TokioTungstenite {
-    type Writer = WebSocket;
-    type Prepared = Message;
+    const BROADCAST_VARIANTS: &'static [&'static str] = &["default", "frame"];
 
-    async fn accept(stream: TcpStream, options: Options) -> WebSocket {
-        accept(stream, options).await.expect("the load generator's handshake is right")
+    type Writer = Writer;
+    /// A message, and a frame of it: that of a server depends on no connection.
+    type Prepared = (Message, Vec<u8>);
+
+    async fn accept(stream: TcpStream, options: Options) -> Writer {
+        let accepted = accept(stream, options).await;
+        let websocket = accepted.expect("the load generator's handshake is right");
+        match options.variant {
+            "frame" => Writer::Socket(websocket.into_inner()),
+            _ => Writer::Library(websocket.into()),
+        }
     }
 
-    fn prepare(payload: bytes::Bytes) -> Message {
-        Message::Binary(payload)
+    fn prepare(payload: Bytes) -> Self::Prepared {
+        let mut frame = Vec::new();
+        let formatted =
+            Frame::message(payload.clone(), OpCode::Data(Data::Binary), true).format(&mut frame);
+        formatted.expect("a vector takes all");
+        (Message::Binary(payload), frame)
     }
 
-    async fn send(writer: &mut WebSocket, message: &Message) {
-        writer.send(message.clone()).await.expect("the load generator reads on");
+    async fn send(writer: &mut Writer, (message, frame): &Self::Prepared) {
+        let sent = match writer {
+            Writer::Library(websocket) => websocket.send(message.clone()).await,
+            Writer::Socket(stream) => stream.write_all(frame).await.map_err(Error::from),
+        };
+        sent.expect("the load generator reads on");
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! The library leaves the handshake and the validation of text to its user. The latter is in
 //! `default` the standard library's, as in its examples, and in `tuned` simdutf8's, which is
-//! quicker.
+//! quicker. `frame` broadcasts what the library encoded once.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use tokio::{
     },
     net::TcpStream,
 };
-use web_socket::{DataType, Event, MessageType, Stream, WebSocket};
+use web_socket::{DataType, Event, Frame, MessageType, Stream, WebSocket};
 
 const BUFFER: usize = 64 * 1024;
 
@@ -130,22 +130,46 @@ async fn accept<S: AsyncBufRead + AsyncWrite + Unpin>(mut stream: S) -> Result<W
     Ok(WebSocket::server(stream))
 }
 
-/// Sends header and payload in one vectored write, without a copy.
+enum Writer {
+    /// Sends header and payload in one vectored write, without a copy.
+    Library(WebSocket<BufReader<TcpStream>>),
+    Socket(TcpStream),
+}
+
 impl Broadcast for WebSocketCrate {
-    type Writer = WebSocket<BufReader<TcpStream>>;
-    type Prepared = Bytes;
+    const BROADCAST_VARIANTS: &'static [&'static str] = &["default", "frame"];
 
-    async fn accept(stream: TcpStream, _: Options) -> Self::Writer {
+    type Writer = Writer;
+    /// A payload, and a frame of it: that of a server depends on no connection.
+    type Prepared = (Bytes, Vec<u8>);
+
+    async fn accept(stream: TcpStream, options: Options) -> Writer {
         let accepted = accept(BufReader::new(stream)).await;
-        accepted.expect("the load generator's handshake is right")
+        let websocket = accepted.expect("the load generator's handshake is right");
+        match options.variant {
+            "frame" => Writer::Socket(websocket.stream.into_inner()),
+            _ => Writer::Library(websocket),
+        }
     }
 
-    fn prepare(payload: Bytes) -> Bytes {
-        payload
+    fn prepare(payload: Bytes) -> Self::Prepared {
+        let frame = Frame::from(&payload[..]).encode_without_mask();
+        (payload, frame)
     }
 
-    async fn send(writer: &mut Self::Writer, message: &Bytes) {
-        writer.send(&message[..]).await.expect("the load generator reads on");
-        writer.flash().await.expect("the load generator reads on");
+    async fn send(writer: &mut Writer, (payload, frame): &Self::Prepared) {
+        let sent = match writer {
+            Writer::Library(websocket) => send_and_flush(websocket, payload).await,
+            Writer::Socket(stream) => stream.write_all(frame).await,
+        };
+        sent.expect("the load generator reads on");
     }
+}
+
+async fn send_and_flush(
+    websocket: &mut WebSocket<BufReader<TcpStream>>,
+    payload: &[u8],
+) -> Result<()> {
+    websocket.send(payload).await?;
+    websocket.flash().await
 }
