@@ -261,15 +261,25 @@ def codecs():
 
 
 def servers():
-    """The echo servers: (label, program, variant, ways of compression, does broadcast)."""
+    """The echo servers: (label, program, variant, ways of compression)."""
     rows = []
     for path in programs("-echo"):
         said = facts(path)
         for variant in said["variants"].split():
             rows.append((
-                label(said["name"], variant), path, variant,
-                said["deflate"].split(), variant in said["broadcast"].split(),
+                label(said["name"], variant), path, variant, said["deflate"].split(),
             ))
+    return ours_first(rows)
+
+
+def broadcasters():
+    """The servers that broadcast: (label, program, variant). Some variants do nothing else."""
+    rows = []
+    for path in programs("-echo"):
+        said = facts(path)
+        rows += [
+            (label(said["name"], variant), path, variant) for variant in said["broadcast"].split()
+        ]
     return ours_first(rows)
 
 
@@ -298,9 +308,9 @@ def place(label):
 
 
 def is_limit(label, validates=False):
-    """What is there to compare with: not the protocol, or not all of it where text has to be
-    validated."""
-    leaves_out = validates and "unchecked" in label
+    """What is there to compare with: not the protocol, not all of it where text has to be validated,
+    or a frame that goes past the connection to its socket."""
+    leaves_out = validates and "unchecked" in label or label.endswith("(frame)")
     return leaves_out or label.startswith(("raw TCP", "bare", "memcpy", "std", "simdutf8"))
 
 

@@ -3,7 +3,7 @@
 from functools import partial
 
 from ..measured import Cell, Table
-from ..programs import MEASURING_CORE, Failed, Program, Server, is_raw, release, result, servers
+from ..programs import MEASURING_CORE, Failed, Program, Server, broadcasters, is_raw, release, result
 
 NEEDS = ("taskset", "two cores", "open files")
 CONNECTIONS = 1000
@@ -19,8 +19,7 @@ def measure(run):
     table.notes.append("One binary message is made ready once, sent on each connection and flushed.")
     rows = {
         label: (path, variant)
-        for label, path, variant, _, broadcasts in servers()
-        if broadcasts and not label.startswith("raw TCP (tokio) (")
+        for label, path, variant in broadcasters() if not label.startswith("raw TCP (tokio) (")
     }
     pairs = {}
     for row, (path, variant) in rows.items():

@@ -5,10 +5,13 @@ from functools import partial
 
 from ..measured import Cell, Table
 from ..programs import OURS, Failed, Servers, load, servers
+from . import idle
 
 NEEDS = ("taskset", "two cores")
 LOADS = {"1 KiB": ("100", "1024"), "16 KiB": ("10", "16384")}
 SECONDS = "0.15"
+MODES = {"takeover": "", "no-takeover": ", no context takeover"}
+HELD = 500
 # A reply that is larger by more than this has cost its sender less work.
 LARGER = 1.01
 
@@ -16,22 +19,42 @@ LARGER = 1.01
 def measure(run):
     tables, cells = [], []
     with ExitStack() as stack:
-        for mode in ("takeover", "no-takeover"):
-            title = "permessage-deflate" + (", no context takeover" if mode == "no-takeover" else "")
+        for mode, words in MODES.items():
+            title = f"permessage-deflate{words}"
             table = Table(f"{title}: processor time", "µs of the server a message", LOADS, LOADS)
             replies = Table(f"{title}: size of a reply", "payload bytes on the wire", LOADS, LOADS)
             table.companions = [replies]
-            rows = {
-                label: [path, "--variant", variant, "--deflate", mode]
-                for label, path, variant, deflates, _ in servers() if mode in deflates
-            }
-            running = stack.enter_context(Servers(rows, run.servers))
+            running = stack.enter_context(Servers(rows_of(mode), run.servers))
             cells += cells_of(table, replies, mode, running)
             tables += [table, replies]
         run.measure(cells)
     for table, replies in zip(tables[::2], tables[1::2]):
         set_apart(table, replies)
-    return tables
+    return [*tables, memory(run)]
+
+
+def rows_of(mode):
+    return {
+        label: [path, "--variant", variant, "--deflate", mode]
+        for label, path, variant, deflates in servers() if mode in deflates
+    }
+
+
+def memory(run):
+    columns = {f"after 1 KiB{words}": mode for mode, words in MODES.items()}
+    table = Table("permessage-deflate: resident memory", "KiB a connection", columns)
+    table.notes.append(f"{HELD} connections that wait, each after one echo of JSON text.")
+
+    def one(rows, mode, row):
+        wanted = ["--size", "1024", "--kind", "text", "--json", "--deflate", mode]
+        return idle.memory(rows[row], wanted, HELD)
+
+    cells = []
+    for column, mode in columns.items():
+        rows = rows_of(mode)
+        cells.append(Cell(table, column, rows, partial(one, rows, mode)))
+    run.measure(cells, idle.ROUNDS)
+    return table
 
 
 def cells_of(table, replies, mode, running):

@@ -20,21 +20,23 @@ def measure(run):
     rows = {label: (path, variant) for label, path, variant, *_ in servers()}
 
     def one(size, row):
-        return memory(*rows[row], size, is_raw(row))
+        path, variant = rows[row]
+        raw = ["--raw"] if is_raw(row) else []
+        return memory([path, "--variant", variant], ["--size", size, *raw], CONNECTIONS)
 
     cells = [Cell(table, column, rows, partial(one, size)) for column, size in COLUMNS.items()]
     run.measure(cells, ROUNDS)
     return [table]
 
 
-def memory(path, variant, size, raw):
-    with Server([path, "--variant", variant]) as server:
+def memory(server, load, connections):
+    """What each of so many connections adds to a fresh server, in KiB."""
+    with Server(server) as server:
         before = server.resident()
         command = [
-            release() / "load", "--hold", "--port", server.port, "--size", size,
-            "--connections", CONNECTIONS, *(["--raw"] if raw else []),
+            release() / "load", "--hold", "--port", server.port, "--connections", connections, *load,
         ]
         with Program(command, MEASURING_CORE) as generator:
             result(generator.line())
             after = server.resident()
-    return (after - before) / 1024 / CONNECTIONS
+    return (after - before) / 1024 / connections
