@@ -36,7 +36,9 @@ impl SystemMaskKeys {
     ///
     /// If the system gives no random bytes.
     pub fn new() -> Result<Self, RandomError> {
-        BLOCK_OF_THREAD.with_borrow_mut(Block::fill_if_used_up)?;
+        let filled = BLOCK_OF_THREAD.try_with(|block| block.borrow_mut().fill_if_used_up());
+        // While a thread ends it has no block, and each key comes by itself.
+        filled.unwrap_or_else(|_| random_bytes::<4>().map(drop))?;
         Ok(Self {})
     }
 }

@@ -6,6 +6,7 @@ use core::{
     cell::RefCell,
     mem,
     ops::{Deref, DerefMut},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 use std::{thread::LocalKey, thread_local};
 
@@ -17,6 +18,11 @@ pub(crate) struct Leased<B: Pooled>(Option<Box<B>>);
 /// The buffers of one kind that a thread keeps; the one that came last goes first.
 pub(crate) struct Pool<B>(RefCell<Vec<Box<B>>>);
 
+/// The right to large memory for what a peer has only promised. Few have it at a time, in all
+/// threads, so that many that promise and do not send take no more than those.
+#[derive(Debug)]
+pub(super) struct Promise(());
+
 /// A kind of buffer.
 pub(crate) trait Pooled: Sized + 'static {
     const EMPTY: &'static Self;
@@ -26,6 +32,8 @@ pub(crate) trait Pooled: Sized + 'static {
     /// One that nobody has used yet.
     fn fresh() -> Self;
     fn is_unused(&self) -> bool;
+    /// Drops what an unused one knows of its user.
+    fn forget(&mut self);
     fn capacity(&self) -> usize;
     /// Goes on in the memory of an unused one, which gets that of this one.
     fn exchange_memory(&mut self, unused: &mut Self);
@@ -39,6 +47,10 @@ const KEPT: usize = 16;
 const KEPT_LARGE: usize = 2;
 const LARGEST: usize = (1 << 20) + 4096;
 
+/// How many have a [`Promise`] at a time, and how much must have come for one.
+const PROMISES: usize = 16;
+const PROMISE_FROM: usize = READ_ROOM / 2;
+
 thread_local! {
     static FOR_READS: Pool<ReadBuffer> = const { Pool(RefCell::new(Vec::new())) };
     static FOR_WRITES: Pool<WriteBuffer> = const { Pool(RefCell::new(Vec::new())) };
@@ -47,6 +59,10 @@ thread_local! {
 impl<B: Pooled> Leased<B> {
     pub(crate) const fn none() -> Self {
         Self(None)
+    }
+
+    pub(crate) const fn is_none(&self) -> bool {
+        self.0.is_none()
     }
 
     /// Gives it back if nothing is in it; whether there is none now.
@@ -60,15 +76,16 @@ impl<B: Pooled> Leased<B> {
 
     /// Exchanges its memory for some of at least so many bytes, if the pool has it.
     fn enlarge(&mut self, least: usize) {
+        // Before the pool is borrowed, since this may take one from it.
         let buffer: &mut B = self;
-        if buffer.capacity() >= least {
-            return;
-        }
         let _ = B::pool().try_with(|pool| {
             let mut kept = pool.0.borrow_mut();
-            let fitting = kept.iter_mut().filter(|other| other.capacity() >= least);
-            if let Some(other) = fitting.min_by_key(|other| other.capacity()) {
-                buffer.exchange_memory(other);
+            let places = (0..kept.len()).filter(|&place| kept[place].capacity() >= least);
+            if let Some(place) = places.min_by_key(|&place| kept[place].capacity()) {
+                buffer.exchange_memory(&mut kept[place]);
+                if kept[place].capacity() < B::LEAST {
+                    kept.swap_remove(place);
+                }
             }
         });
     }
@@ -76,15 +93,20 @@ impl<B: Pooled> Leased<B> {
 
 impl Leased<ReadBuffer> {
     /// Takes memory for what the frame in progress needs, if that is more than there is and the
-    /// pool has it: a promise of the peer costs nothing then. Says how much to read at most.
+    /// pool has it: it need not grow by steps then. Says how much to read at most.
     pub(crate) fn prepare_read(&mut self) -> usize {
         // Its memory was given away with a message.
         if self.is_drained() && self.capacity() < READ_ROOM {
             self.0 = None;
         }
         let lacking = self.lacking();
-        if lacking > 0 {
-            self.enlarge(lacking);
+        if lacking > READ_ROOM && self.live_len() >= PROMISE_FROM {
+            if let Some(promise) = Promise::take() {
+                self.enlarge(lacking);
+                if self.capacity() >= lacking {
+                    self.note_promise(promise);
+                }
+            }
         }
         // Reads that go far past the processor's first cache make small messages slower.
         if self.wants_more_than(READ_ROOM) { usize::MAX } else { READ_ROOM }
@@ -143,6 +165,10 @@ impl Pooled for ReadBuffer {
         self.is_drained()
     }
 
+    fn forget(&mut self) {
+        self.forget();
+    }
+
     fn capacity(&self) -> usize {
         self.capacity()
     }
@@ -168,6 +194,8 @@ impl Pooled for WriteBuffer {
         self.is_empty()
     }
 
+    fn forget(&mut self) {}
+
     fn capacity(&self) -> usize {
         self.capacity()
     }
@@ -178,11 +206,15 @@ impl Pooled for WriteBuffer {
 }
 
 impl<B: Pooled> Pool<B> {
+    /// None that is large: a connection that waits amid a few bytes would hold it.
     fn take(&self) -> Option<Box<B>> {
-        self.0.borrow_mut().pop()
+        let mut kept = self.0.borrow_mut();
+        let place = kept.iter().rposition(|buffer| buffer.capacity() <= RETAINED)?;
+        Some(kept.remove(place))
     }
 
     fn put(&self, mut buffer: Box<B>) {
+        buffer.forget();
         let mut kept = self.0.borrow_mut();
         let capacity = buffer.capacity();
         if !(B::LEAST..=LARGEST).contains(&capacity) {
@@ -207,9 +239,28 @@ impl<B: Pooled> Pool<B> {
     }
 }
 
+static PROMISED: AtomicUsize = AtomicUsize::new(0);
+
+impl Promise {
+    fn take() -> Option<Self> {
+        let more = |promised| (promised < PROMISES).then_some(promised + 1);
+        PROMISED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| Self(()))
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        PROMISED.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::{Mutex, PoisonError};
+
+    /// For those that take promises, which are those of all threads.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
     fn filled(count: usize) -> Leased<ReadBuffer> {
         let mut buffer = Leased::<ReadBuffer>::none();
@@ -254,6 +305,7 @@ mod tests {
 
     #[test]
     fn memory_of_the_pool_is_put_under_a_large_message() {
+        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let mut large = filled(500_000);
         let capacity = large.capacity();
         let mut next = filled(100);
@@ -261,9 +313,12 @@ mod tests {
         next.keep(60);
         next.set_wanted(400_000);
         assert_eq!(next.prepare_read(), usize::MAX);
+        assert_eq!(next.capacity(), READ_ROOM, "little has come of it");
+        next.extend_from_slice(&[7; PROMISE_FROM]);
+        next.prepare_read();
         assert_eq!(
             (next.capacity(), next.kept(), next.unread()),
-            (capacity, &[7; 60][..], &[7; 40][..])
+            (capacity, &[7; 60][..], &[7; PROMISE_FROM + 40][..])
         );
         assert_eq!(kept_sizes(), [READ_ROOM], "what it had is there for another");
         next.set_wanted(capacity as u64);
@@ -271,6 +326,58 @@ mod tests {
         assert_eq!(next.capacity(), capacity, "there is no larger one");
         next.set_wanted(10);
         assert_eq!(next.prepare_read(), READ_ROOM);
+    }
+
+    #[test]
+    fn a_large_one_is_not_lent_for_little_nor_to_many_that_promise_much() {
+        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let refill = || {
+            let buffer = ReadBuffer::with_storage(alloc::vec![0; 500_000]);
+            FOR_READS.with(|pool| pool.put(Box::new(buffer)));
+        };
+        refill();
+        assert_eq!(filled(1).capacity(), READ_ROOM);
+        let mut promising = Vec::new();
+        for _ in 0..2 * PROMISES {
+            refill();
+            let mut buffer = filled(PROMISE_FROM);
+            buffer.set_wanted(400_000);
+            buffer.prepare_read();
+            promising.push(buffer);
+        }
+        let count = |of: &[Leased<ReadBuffer>]| {
+            of.iter().filter(|buffer| buffer.capacity() > READ_ROOM).count()
+        };
+        assert_eq!(count(&promising), PROMISES);
+        // One that is given back, dropped, or gives its memory away with a message lets another.
+        for how in 0..3 {
+            let place = promising.iter().position(|buffer| buffer.capacity() > READ_ROOM).unwrap();
+            let mut buffer = promising.swap_remove(place);
+            match how {
+                0 => drain(&mut buffer),
+                1 => drop(mem::replace(&mut buffer, Leased::none())),
+                _ => {
+                    buffer.extend_from_slice(&[7; 300_000]);
+                    buffer.keep(usize::MAX);
+                    buffer.take_kept();
+                }
+            }
+            refill();
+            let another = promising.iter_mut().find(|buffer| buffer.capacity() == READ_ROOM);
+            another.unwrap().prepare_read();
+            assert_eq!(count(&promising), PROMISES, "{how}");
+        }
+    }
+
+    #[test]
+    fn what_one_wanted_is_nothing_to_the_next() {
+        let mut one = filled(1);
+        one.skip(1);
+        one.set_wanted(1 << 20);
+        assert!(one.give_back());
+        let mut next = filled(1);
+        assert_eq!(next.prepare_read(), READ_ROOM);
+        assert_eq!(next.spare(1).len(), READ_ROOM - 1);
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub struct ReadBuffer {
     wanted: u64,
     #[cfg(feature = "deflate")]
     inflated: Option<Box<Inflated>>,
+    /// While its memory is more than what came would have made it grow to.
+    #[cfg(feature = "tokio")]
+    promise: Option<super::pool::Promise>,
 }
 
 /// The least memory that is made when there is none.
@@ -58,6 +61,8 @@ impl ReadBuffer {
         wanted: 0,
         #[cfg(feature = "deflate")]
         inflated: None,
+        #[cfg(feature = "tokio")]
+        promise: None,
     };
 
     /// An empty buffer that holds no memory yet.
@@ -346,6 +351,29 @@ impl ReadBuffer {
         if wanted > 0 && needed > self.storage.len() { needed } else { 0 }
     }
 
+    /// Bytes that are kept or unread.
+    #[cfg(feature = "tokio")]
+    pub(super) fn live_len(&self) -> usize {
+        self.live().len()
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn note_promise(&mut self, promise: super::pool::Promise) {
+        self.promise = Some(promise);
+    }
+
+    /// Of a drained one: drops what it knows of its connection, and all memory but the first.
+    #[cfg(feature = "tokio")]
+    pub(super) fn forget(&mut self) {
+        #[cfg(feature = "deflate")]
+        {
+            self.inflated = None;
+        }
+        self.release();
+        self.wanted = 0;
+        self.promise = None;
+    }
+
     #[cfg(feature = "tokio")]
     pub(super) fn wants_more_than(&self, count: usize) -> bool {
         self.wanted > count as u64
@@ -406,6 +434,10 @@ impl ReadBuffer {
         let kept = self.kept.clone();
         let rest = Vec::from(self.unread());
         let storage = core::mem::take(&mut self.storage);
+        #[cfg(feature = "tokio")]
+        {
+            self.promise = None;
+        }
         self.unread = 0..rest.len();
         self.kept = 0..0;
         self.storage = Utf8Storage::new(rest);

@@ -219,7 +219,11 @@ impl WriteBuffer {
     /// Goes on in the memory of an unused one, which gets that of this.
     #[cfg(feature = "tokio")]
     pub(super) fn exchange_memory(&mut self, unused: &mut Self) {
-        unused.run.extend_from_slice(&self.run);
+        unused.run.extend_from_slice(&self.run[self.head..]);
+        for link in &mut self.links {
+            link.before -= self.head;
+        }
+        self.head = 0;
         core::mem::swap(&mut self.run, &mut unused.run);
         unused.run.clear();
     }

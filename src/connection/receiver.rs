@@ -234,7 +234,7 @@ impl<R: Role> Receiver<R> {
         })
     }
 
-    /// Lets another buffer be used from now on, if this one is drained.
+    /// Lets another buffer be used from now on, if this one is drained; whether it is.
     #[cfg(feature = "tokio")]
     pub(crate) fn let_go(&mut self, input: &ReadBuffer) -> bool {
         let rests = self.current.is_none() && input.is_drained();

@@ -5,7 +5,7 @@ use zlib_rs::{Deflate, DeflateConfig as Config, DeflateFlush};
 
 /// Compresses the messages of one direction.
 ///
-/// Its context is what the peer's window has, or it is dropped: nothing is compressed with a context
+/// Its context is what the peer's window has, or it begins anew: nothing is compressed with a context
 /// that has seen what the peer has not.
 pub(crate) struct Compressor {
     size: Size,

@@ -76,6 +76,7 @@ impl<R: Role> Incoming<R> {
             let error = match progress {
                 Ok(Progress::Event) => return Poll::Ready(Some(Ok(()))),
                 Ok(Progress::NeedsInput) => {
+                    // If nothing is in it, `poll_fill` may give it back.
                     self.receiver.let_go(&self.input);
                     let filled = outgoing.with(cx, |outgoing, cx| match outgoing.closed() {
                         Some(_) => Poll::Ready(Ok(true)),
@@ -149,8 +150,14 @@ impl<R: Role> Incoming<R> {
         if core::mem::take(&mut self.held) {
             return true;
         }
+        if self.input.is_none() {
+            return false;
+        }
         let progress = Receiver::advance(&mut self.receiver, &mut self.input);
         self.reply(outgoing);
+        if progress == Ok(Progress::NeedsInput) && self.receiver.let_go(&self.input) {
+            self.input.give_back();
+        }
         matches!(progress, Ok(Progress::Event))
     }
 
@@ -170,7 +177,10 @@ impl<R: Role> Incoming<R> {
     }
 
     fn reply<S>(&mut self, outgoing: &mut Outgoing<S, R>) {
-        self.receiver.reply_to(&mut outgoing.sender, &self.input, &mut outgoing.output);
+        // Without one no buffer for it is wanted.
+        if self.receiver.owes_reply() {
+            self.receiver.reply_to(&mut outgoing.sender, &self.input, &mut outgoing.output);
+        }
     }
 
     /// Reports the end, once: as `error`, as what else was not clean about it, or as nothing.

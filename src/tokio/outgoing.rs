@@ -82,7 +82,7 @@ impl<S, R: Role> Outgoing<S, R> {
     /// Queues a Close.
     pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.check_transport()?;
-        self.sender.close(code, reason, &mut self.output)?;
+        self.queue(|sender, output| sender.close(code, reason, output))?;
         // Now begins the peer's time, whenever this end looks next.
         self.deadline();
         Ok(())
@@ -123,6 +123,18 @@ impl<S, R: Role> Outgoing<S, R> {
         now.queued < before.queued || now.state != before.state || now.is_broken != before.is_broken
     }
 
+    /// Queues; what is refused holds no buffer.
+    fn queue(
+        &mut self,
+        act: impl FnOnce(&mut Sender<R>, &mut WriteBuffer) -> Result<(), SendError>,
+    ) -> Result<(), Error> {
+        let outcome = act(&mut self.sender, &mut self.output);
+        if outcome.is_err() {
+            self.give_back_output();
+        }
+        Ok(outcome?)
+    }
+
     /// Gives back the buffer for writes, if all was written.
     pub(super) fn give_back_output(&mut self) {
         if self.output.give_back() {
@@ -159,9 +171,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
             }
             Some((_, data, _)) => {
                 self.output.reserve(data.len());
-                Ok(self.sender.send(payload, &mut self.output)?)
+                self.queue(|sender, output| sender.send(payload, output))
             }
-            _ => Ok(self.sender.send(payload, &mut self.output)?),
+            _ => self.queue(|sender, output| sender.send(payload, output)),
         })
     }
 
@@ -173,7 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
-        Poll::Ready(Ok(self.sender.send_fragment(piece, fin, &mut self.output)?))
+        Poll::Ready(self.queue(|sender, output| sender.send_fragment(piece, fin, output)))
     }
 
     /// Waits for room, then queues a ping.
@@ -183,7 +195,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
-        Poll::Ready(Ok(self.sender.ping(payload, &mut self.output)?))
+        Poll::Ready(self.queue(|sender, output| sender.ping(payload, output)))
     }
 
     /// Waits until the queue is not full; it is not while nothing can be sent anyway.

@@ -55,6 +55,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         let mut scrap = [0; 8192];
         while self.closed.is_none() {
             let written = self.write_without_wait(cx);
+            if written {
+                self.give_back_output();
+            }
             if written && !R::MASKS && !self.shut_down {
                 match Pin::new(&mut self.transport).poll_shutdown(cx) {
                     Poll::Ready(Ok(())) => self.shut_down = true,
