@@ -7,6 +7,10 @@ use thiserror::Error;
 
 /// Mask keys from the system's cryptographic random source (RFC 6455 §10.3), taken in blocks so
 /// that a frame costs no system call. The connections of a thread share a block.
+///
+/// What the system takes to make a key is much of what a small message costs. Who sends very many
+/// can give a [`Client`](crate::Client) the keys of a cryptographic generator of his own, seeded
+/// from the system: any `FnMut() -> MaskKey` is a source.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SystemMaskKeys {}

@@ -246,6 +246,12 @@ mod owned {
         }
     }
 
+    /// What lies outside of the memory: it never is asked for, and by this the processor is told so.
+    #[cold]
+    fn no_bytes<T: Default>() -> T {
+        T::default()
+    }
+
     /// Initialised memory that remembers which one range of it was found to be UTF-8.
     ///
     /// Whoever gets at the bytes of that range mutably makes it forget, so that `text` is right
@@ -272,13 +278,13 @@ mod owned {
 
         #[inline]
         pub(crate) fn get(&self, range: Range<usize>) -> &[u8] {
-            self.bytes.get(range).unwrap_or_default()
+            self.bytes.get(range).unwrap_or_else(no_bytes)
         }
 
         #[inline]
         pub(crate) fn get_mut(&mut self, range: Range<usize>) -> &mut [u8] {
             self.forget(&range);
-            self.bytes.get_mut(range).unwrap_or_default()
+            self.bytes.get_mut(range).unwrap_or_else(no_bytes)
         }
 
         /// Moves `from` to the front-ward position `to`; what is known of its bytes moves along.

@@ -257,8 +257,9 @@ impl ReadBuffer {
     /// Keeps `count` unread bytes behind the first `skipped` while nothing is kept, and lends them.
     #[inline]
     pub(crate) fn keep_behind(&mut self, skipped: usize, count: usize) -> &mut [u8] {
-        let start = (self.unread.start + skipped).min(self.unread.end);
-        let end = start.saturating_add(count).min(self.unread.end);
+        let start = self.unread.start + skipped;
+        let end = start + count;
+        debug_assert!(end <= self.unread.end, "only what was received is kept");
         self.kept = start..end;
         self.unread.start = end;
         self.storage.get_mut(start..end)

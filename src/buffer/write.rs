@@ -160,15 +160,23 @@ impl WriteBuffer {
     /// first cache still has it. All but the last are of a length that is a multiple of 4.
     #[inline]
     pub(crate) fn extend_in_pieces(&mut self, bytes: &[u8], mut change: impl FnMut(&mut [u8])) {
-        if bytes.len() > PIECE {
-            self.run.reserve(bytes.len());
+        self.len += bytes.len();
+        if bytes.len() <= PIECE {
+            let start = self.run.len();
+            self.run.extend_from_slice(bytes);
+            return change(&mut self.run[start..]);
         }
+        self.extend_in_many_pieces(bytes, change);
+    }
+
+    #[inline(never)]
+    fn extend_in_many_pieces(&mut self, bytes: &[u8], mut change: impl FnMut(&mut [u8])) {
+        self.run.reserve(bytes.len());
         for piece in bytes.chunks(PIECE) {
             let start = self.run.len();
             self.run.extend_from_slice(piece);
             change(&mut self.run[start..]);
         }
-        self.len += bytes.len();
     }
 
     /// Appends a copy of the first `count` bytes of an array. All of it is copied and the rest cut

@@ -3,7 +3,7 @@
 #[cfg(feature = "deflate")]
 use super::compressed::Inflating;
 use super::config::SharedConfig;
-use super::incoming::{Frame, Incoming, kind_begun_by};
+use super::incoming::{Frame, Incoming, PlainFrame, kind_begun_by};
 use super::{Chunk, Event, Kind, Message, ProtocolError, ReceiveError, Reply, Role, Sender};
 use crate::{
     CloseFrame, FrameHeader, Limits, MAX_CONTROL_PAYLOAD, Negotiated, OpCode, ReadBuffer, Rsv,
@@ -41,8 +41,8 @@ pub struct Receiver<R> {
     pub(super) message: Option<Incoming>,
     current: Option<Current>,
     owes_reply: bool,
-    /// Whether the peer's Close has come.
-    closed: bool,
+    /// Whether the peer's Close has come, or the connection has failed.
+    ended: bool,
     failure: Option<Box<ProtocolError>>,
     role: PhantomData<fn() -> R>,
 }
@@ -74,7 +74,7 @@ impl<R: Role> Receiver<R> {
             message: None,
             current: None,
             owes_reply: false,
-            closed: false,
+            ended: false,
             failure: None,
             role: PhantomData,
         }
@@ -109,10 +109,13 @@ impl<R: Role> Receiver<R> {
     #[inline]
     #[must_use]
     pub fn event<'b>(&self, input: &'b ReadBuffer) -> Option<Event<'b>> {
-        match self.current_in(input)? {
+        if self.buffer != input.id() {
+            return None;
+        }
+        match self.current? {
             Current::Message(Kind::Text) => Some(Event::Text(input.kept_text(input.kept_len()))),
             Current::Message(Kind::Binary) => Some(Event::Binary(input.kept())),
-            Current::Control { opcode, len } => control_event(opcode, &input.unread()[..len]),
+            Current::Control { opcode, len } => control_event(opcode, input, len),
             Current::Chunk { .. } => None,
         }
     }
@@ -130,7 +133,7 @@ impl<R: Role> Receiver<R> {
                 Some(Chunk { event, first, last })
             }
             Current::Control { opcode, len } => {
-                let event = control_event(opcode, &input.unread()[..len])?;
+                let event = control_event(opcode, input, len)?;
                 Some(Chunk { event, first: true, last: true })
             }
             Current::Message(_) => None,
@@ -162,7 +165,7 @@ impl<R: Role> Receiver<R> {
         }
         let Some(Current::Control { len, .. }) = self.current_in(input) else { return None };
         let payload = input.unread()[..len].into();
-        Some(if self.closed { Reply::Close(payload) } else { Reply::Pong(payload) })
+        Some(if self.ended { Reply::Close(payload) } else { Reply::Pong(payload) })
     }
 
     /// As [`reply`](Self::reply), to a sending half that is at hand.
@@ -191,7 +194,7 @@ impl<R: Role> Receiver<R> {
     /// Whether the peer's Close has come, or the connection has failed.
     #[must_use]
     pub const fn has_ended(&self) -> bool {
-        self.closed || self.failure.is_some()
+        self.ended
     }
 
     pub(super) fn failure(&self) -> Option<ProtocolError> {
@@ -216,22 +219,23 @@ impl<R: Role> Receiver<R> {
             return Err(ReceiveError::MixedModes);
         }
         self.release_current(input);
-        if let Some(error) = self.failure() {
-            return Err(error.into());
+        if self.ended {
+            return self.failure().map_or(Ok(Progress::Ended), |error| Err(error.into()));
         }
-        if self.closed {
-            return Ok(Progress::Ended);
+        self.find_event(input, chunked).map_err(|error| self.fail(error))
+    }
+
+    #[cold]
+    fn fail(&mut self, error: ProtocolError) -> ReceiveError {
+        self.failure = Some(Box::new(error));
+        self.ended = true;
+        self.owes_reply = true;
+        // Nothing more is received.
+        #[cfg(feature = "deflate")]
+        {
+            self.inflating = None;
         }
-        self.find_event(input, chunked).map_err(|error| {
-            self.failure = Some(Box::new(error));
-            self.owes_reply = true;
-            // Nothing more is received.
-            #[cfg(feature = "deflate")]
-            {
-                self.inflating = None;
-            }
-            error.into()
-        })
+        error.into()
     }
 
     /// Lets another buffer be used from now on, if this one is drained; whether it is.
@@ -261,6 +265,7 @@ impl<R: Role> Receiver<R> {
         }
     }
 
+    #[inline]
     fn find_event(
         &mut self,
         input: &mut ReadBuffer,
@@ -269,6 +274,16 @@ impl<R: Role> Receiver<R> {
         if !chunked && self.message.is_none() && self.receive_whole(input)? {
             return Ok(Progress::Event);
         }
+        self.find_event_by_state(input, chunked)
+    }
+
+    /// Out of line, so that the way of most messages stays short.
+    #[inline(never)]
+    fn find_event_by_state(
+        &mut self,
+        input: &mut ReadBuffer,
+        chunked: bool,
+    ) -> Result<Progress, ProtocolError> {
         loop {
             if let Some(frame) = self.frame {
                 if let Some(current) = self.receive_payload(frame, input)? {
@@ -312,31 +327,28 @@ impl<R: Role> Receiver<R> {
     }
 
     /// Takes in the next message if it is one plain frame, all of which is there: most are, and go
-    /// so without a state that would be read again at once. False for any other, of which nothing is
-    /// used up; no message is in progress. The rules are those for any frame, in the same order.
+    /// so without a state that would be read again at once. False for any other, and for what is
+    /// wrong with a header, of which nothing is used up; no message is in progress.
     #[inline]
     fn receive_whole(&mut self, input: &mut ReadBuffer) -> Result<bool, ProtocolError> {
-        let Some((header, header_len)) = FrameHeader::parse(input.unread())? else {
-            return Ok(false);
-        };
-        let Some(kind) = kind_begun_by(header.opcode) else { return Ok(false) };
-        let is_there = header.payload_len <= (input.unread_len() - header_len) as u64;
-        if !is_there || !header.fin || !header.rsv.is_none() {
+        let Some(frame) = PlainFrame::parse(input.unread()) else { return Ok(false) };
+        let limits = &self.config.limits;
+        let is_allowed = frame.mask.is_some() != R::MASKS
+            && frame.payload_len as u64 <= limits.frame.min(limits.message)
+            && limits.fragments > 0;
+        if !is_allowed {
             return Ok(false);
         }
-        self.check_header(&header)?;
-        let mut message = Incoming::new(kind, header.rsv, false);
-        message.announce(header.payload_len);
-        self.check_limits(&header, &message)?;
-        let payload = input.keep_behind(header_len, header.payload_len as usize);
-        if let Some(key) = header.mask {
+        let payload = input.keep_behind(frame.header_len, frame.payload_len);
+        if let Some(key) = frame.mask {
             apply_mask(payload, key, 0);
         }
-        if kind == Kind::Text {
+        if frame.kind == Kind::Text {
+            let message = Incoming::new(Kind::Text, Rsv::NONE, false);
             let len = message.validate(input)?;
             message.check_end(len, input)?;
         }
-        self.current = Some(Current::Message(kind));
+        self.current = Some(Current::Message(frame.kind));
         Ok(true)
     }
 
@@ -466,7 +478,7 @@ impl<R: Role> Receiver<R> {
         }
         if header.opcode == OpCode::Close {
             CloseFrame::parse(&input.unread()[..len])?;
-            self.closed = true;
+            self.ended = true;
         }
         // §5.5.1, §5.5.2: a Close is answered by a Close, a Ping by a Pong.
         self.owes_reply = header.opcode != OpCode::Pong;
@@ -475,7 +487,9 @@ impl<R: Role> Receiver<R> {
     }
 }
 
-fn control_event(opcode: OpCode, payload: &[u8]) -> Option<Event<'_>> {
+#[inline(never)]
+fn control_event(opcode: OpCode, input: &ReadBuffer, len: usize) -> Option<Event<'_>> {
+    let payload = &input.unread()[..len];
     match opcode {
         OpCode::Ping => Some(Event::Ping(payload)),
         OpCode::Pong => Some(Event::Pong(payload)),

@@ -78,7 +78,7 @@ impl<R: Role> Sender<R> {
         if queued > limit { Err(SendError::QueueFull { queued, limit }) } else { Ok(()) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn append_frame(
         &mut self,
         opcode: OpCode,
@@ -94,7 +94,7 @@ impl<R: Role> Sender<R> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn append_header(
         &mut self,
         opcode: OpCode,

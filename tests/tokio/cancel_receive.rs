@@ -7,7 +7,7 @@ use super::wire::{
 };
 use futures_util::StreamExt;
 use sansocket::{CloseCode, Config, Error, Event, Message, Role, Server, tokio::WebSocket};
-use std::pin::pin;
+use std::{pin::pin, time::Duration};
 
 /// Messages in one frame and in several, with control frames between: the bytes, and what of them
 /// is to be seen. The last byte is one of a message.
@@ -219,7 +219,9 @@ fn waiting_for_the_end_can_be_dropped_before_each_byte() {
         let wire = Wire::new();
         wire.put(1 - side, &bytes);
         wire.finish(1 - side);
-        let mut websocket = websocket(wire.end(side, DRIP), role, Config::default());
+        // On a busy machine so many drops take a while.
+        let config = Config::default().close_timeout(Duration::from_secs(600));
+        let mut websocket = websocket(wire.end(side, DRIP), role, config);
         let (mut drops, mut closed) = (0, None);
         let user = async {
             let waited = dropping!(drops, async { websocket.wait_closed().await.clone() });

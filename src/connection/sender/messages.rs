@@ -207,6 +207,7 @@ impl<R: Role> Sender<R> {
     }
 
     #[cfg(feature = "deflate")]
+    #[inline]
     fn compress(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
         let deflating = self.deflating.as_mut()?;
         if deflating.applies_to(payload.len()) { deflating.message(payload) } else { None }
@@ -271,12 +272,17 @@ impl<R: Role> Sender<R> {
     }
 
     /// Appends a message, in fragments if it is large; the bits stand in the first (RFC 7692 §6.1).
-    #[inline]
+    #[inline(always)]
     fn append_message(&mut self, kind: Kind, rsv: Rsv, payload: &[u8], output: &mut WriteBuffer) {
         if payload.len() <= self.fragment_size() {
             self.append_frame(kind.opcode(), rsv, true, payload, output);
             return;
         }
+        self.append_fragments(kind, rsv, payload, output);
+    }
+
+    #[inline(never)]
+    fn append_fragments(&mut self, kind: Kind, rsv: Rsv, payload: &[u8], output: &mut WriteBuffer) {
         self.in_fragments(kind.opcode(), payload.len(), |sender, range, opcode, fin| {
             let rsv = if range.start == 0 { rsv } else { Rsv::NONE };
             sender.append_frame(opcode, rsv, fin, &payload[range], output);

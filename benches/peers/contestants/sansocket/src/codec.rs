@@ -2,8 +2,9 @@
 //! buffer of the size that was best of 8 to 128 KiB; `tokio` is the shell around it.
 
 use in_memory::{Contestant, Kernel, Messages, Variant, Wire, Work, run};
+use rand::Rng as _;
 use sansocket::{
-    Client, Config, Connection, Event, MaskKey, Negotiated, Payload, Progress, ReadBuffer, Role,
+    Client, Config, Connection, Event, MaskKey, MaskKeys, Negotiated, Payload, Progress, ReadBuffer, Role,
     Server, SystemMaskKeys, WriteBuffer, apply_mask, tokio::WebSocket, validate_utf8_prefix,
 };
 use std::{
@@ -20,12 +21,12 @@ fn main() -> ExitCode {
             Variant {
                 name: "default",
                 echo: Some(|wire| echo(wire, ReadBuffer::new())),
-                client: Some(client),
+                client: Some(|wire, messages| client(wire, messages, system_keys())),
             },
             Variant {
                 name: "tuned",
                 echo: Some(|wire| echo(wire, ReadBuffer::with_storage(vec![0; 8 * 1024]))),
-                client: None,
+                client: Some(|wire, messages| client(wire, messages, generated_keys())),
             },
             Variant { name: "tokio", echo: Some(tokio_echo), client: Some(tokio_client) },
         ],
@@ -63,8 +64,17 @@ fn echo(mut wire: Wire, mut input: ReadBuffer) -> Work {
     }))
 }
 
-fn client(mut wire: Wire, mut messages: Messages) -> Work {
-    let role = Client::new(SystemMaskKeys::new().expect("the system has random numbers"));
+fn system_keys() -> SystemMaskKeys {
+    SystemMaskKeys::new().expect("the system has random numbers")
+}
+
+fn generated_keys() -> impl MaskKeys {
+    let mut generator = rand::rng();
+    move || MaskKey::new(generator.random())
+}
+
+fn client(mut wire: Wire, mut messages: Messages, keys: impl MaskKeys + 'static) -> Work {
+    let role = Client::new(keys);
     let mut connection = Connection::new(role, &Negotiated::new(), Config::default());
     let mut output = WriteBuffer::new();
     let is_text = messages.is_text();
@@ -106,8 +116,7 @@ fn tokio_echo(wire: Wire) -> Work {
 }
 
 fn tokio_client(wire: Wire, mut messages: Messages) -> Work {
-    let keys = SystemMaskKeys::new().expect("the system has random numbers");
-    let mut websocket = websocket(wire, Client::new(keys));
+    let mut websocket = websocket(wire, Client::new(system_keys()));
     let is_text = messages.is_text();
     Box::pin(async move {
         loop {
