@@ -40,11 +40,14 @@ impl Utf8Error {
 /// ```
 #[inline]
 pub fn validate_utf8_prefix(bytes: &[u8]) -> Result<usize, Utf8Error> {
-    // Short text is mostly ASCII, and then nothing else need be asked of it.
-    if bytes.len() < BLOCK && bytes.is_ascii() {
+    if bytes.len() < BLOCK {
+        return validate_short(bytes);
+    }
+    // Mostly all of it is text, and then nothing else need be asked of it.
+    if ends_whole(bytes) && simdutf8::basic::from_utf8(bytes).is_ok() {
         return Ok(bytes.len());
     }
-    if bytes.len() < PADDED_FROM { validate_short(bytes) } else { validate_long(bytes) }
+    validate_cut(bytes)
 }
 
 /// What simdutf8 works on at once; anything shorter it leaves to the standard library.
@@ -53,7 +56,23 @@ const BLOCK: usize = 64;
 /// From this length on a copy that is filled up to a block pays.
 const PADDED_FROM: usize = 16;
 
+/// Whether no character at the end is cut off, if the bytes are text.
+#[inline]
+fn ends_whole(bytes: &[u8]) -> bool {
+    let Some(&[third, second, last]) = bytes.last_chunk() else { return false };
+    // Not by `&&`, since it may be any of them and a branch would be a guess.
+    (third < 0xf0) & (second < 0xe0) & (last < 0xc0)
+}
+
 fn validate_short(bytes: &[u8]) -> Result<usize, Utf8Error> {
+    // Short text is mostly ASCII.
+    if bytes.is_ascii() {
+        return Ok(bytes.len());
+    }
+    if bytes.len() < PADDED_FROM { validate_singly(bytes) } else { validate_cut(bytes) }
+}
+
+fn validate_singly(bytes: &[u8]) -> Result<usize, Utf8Error> {
     match core::str::from_utf8(bytes) {
         Ok(text) => Ok(text.len()),
         Err(error) if error.error_len().is_none() => Ok(error.valid_up_to()),
@@ -61,13 +80,14 @@ fn validate_short(bytes: &[u8]) -> Result<usize, Utf8Error> {
     }
 }
 
-fn validate_long(bytes: &[u8]) -> Result<usize, Utf8Error> {
+#[inline(never)]
+fn validate_cut(bytes: &[u8]) -> Result<usize, Utf8Error> {
     let complete = bytes.len() - incomplete_suffix(bytes);
     let (whole, rest) = bytes.split_at(complete);
     if !is_valid(whole) {
         return Err(locate(whole));
     }
-    if rest.is_empty() || validate_short(rest).is_ok() {
+    if rest.is_empty() || validate_singly(rest).is_ok() {
         Ok(complete)
     } else {
         Err(Utf8Error { valid_up_to: complete })

@@ -267,6 +267,7 @@ impl ReadBuffer {
 
     /// Validates what is kept as UTF-8, of which all but the last may have been validated before;
     /// returns the length of its whole characters.
+    #[inline]
     pub(crate) fn validate_kept(&mut self) -> Result<usize, Utf8Error> {
         #[cfg(feature = "deflate")]
         if let Some(inflated) = self.inflated_mut() {

@@ -82,10 +82,10 @@ impl Incoming {
     pub(super) fn validate(&self, input: &mut ReadBuffer) -> Result<usize, ProtocolError> {
         match self.kind {
             Kind::Binary => Ok(input.kept_len()),
-            Kind::Text => input.validate_kept().map_err(|error| {
-                let at = self.released + error.valid_up_to() as u64;
-                ProtocolError::InvalidUtf8 { at }
-            }),
+            Kind::Text => match input.validate_kept() {
+                Ok(len) => Ok(len),
+                Err(error) => Err(self.not_utf8(error.valid_up_to())),
+            },
         }
     }
 
@@ -97,10 +97,14 @@ impl Incoming {
         input: &ReadBuffer,
     ) -> Result<(), ProtocolError> {
         if whole_characters < input.kept_len() {
-            let at = self.released + whole_characters as u64;
-            return Err(ProtocolError::InvalidUtf8 { at });
+            return Err(self.not_utf8(whole_characters));
         }
         Ok(())
+    }
+
+    #[cold]
+    fn not_utf8(&self, kept_at: usize) -> ProtocolError {
+        ProtocolError::InvalidUtf8 { at: self.released + kept_at as u64 }
     }
 }
 
