@@ -4,6 +4,8 @@
 //! owners of bytes live here because of that, [`Text`] and the storage of the read buffer: each
 //! remembers what was validated, and forgets it as soon as those bytes can have changed.
 
+mod word;
+
 use thiserror::Error;
 
 /// Bytes that can't be part of any UTF-8 text, whatever follows them.
@@ -56,47 +58,52 @@ const BLOCK: usize = 64;
 /// From this length on a copy that is filled up to a block pays.
 const PADDED_FROM: usize = 16;
 
-/// Whether no character at the end is cut off, if the bytes are text.
+/// Whether no character is cut off at the end of bytes that are text so far.
 #[inline]
 fn ends_whole(bytes: &[u8]) -> bool {
-    let Some(&[third, second, last]) = bytes.last_chunk() else { return false };
-    // Not by `&&`, since it may be any of them and a branch would be a guess.
-    (third < 0xf0) & (second < 0xe0) & (last < 0xc0)
+    let Some([third, second, last]) = bytes.last_chunk() else { return false };
+    *third < 0xf0 && *second < 0xe0 && *last < 0xc0
 }
 
+#[inline(never)]
 fn validate_short(bytes: &[u8]) -> Result<usize, Utf8Error> {
-    // Short text is mostly ASCII.
-    if bytes.is_ascii() {
-        return Ok(bytes.len());
-    }
-    if bytes.len() < PADDED_FROM { validate_singly(bytes) } else { validate_cut(bytes) }
+    if is_short_text(bytes) { Ok(bytes.len()) } else { validate_cut(bytes) }
 }
 
-fn validate_singly(bytes: &[u8]) -> Result<usize, Utf8Error> {
-    match core::str::from_utf8(bytes) {
-        Ok(text) => Ok(text.len()),
-        Err(error) if error.error_len().is_none() => Ok(error.valid_up_to()),
-        Err(error) => Err(Utf8Error { valid_up_to: error.valid_up_to() }),
-    }
-}
-
+/// For bytes that are not whole characters.
 #[inline(never)]
 fn validate_cut(bytes: &[u8]) -> Result<usize, Utf8Error> {
     let complete = bytes.len() - incomplete_suffix(bytes);
     let (whole, rest) = bytes.split_at(complete);
-    if !is_valid(whole) {
+    if !is_text(whole) {
         return Err(locate(whole));
     }
-    if rest.is_empty() || validate_singly(rest).is_ok() {
-        Ok(complete)
-    } else {
-        Err(Utf8Error { valid_up_to: complete })
+    // What can't become a character is an error before the rest of it is there.
+    match core::str::from_utf8(rest) {
+        Err(error) if error.error_len().is_some() => Err(Utf8Error { valid_up_to: complete }),
+        _ => Ok(complete),
     }
 }
 
-fn is_valid(bytes: &[u8]) -> bool {
-    if bytes.len() >= BLOCK {
-        return simdutf8::basic::from_utf8(bytes).is_ok();
+fn is_text(bytes: &[u8]) -> bool {
+    if bytes.len() < BLOCK {
+        is_short_text(bytes)
+    } else {
+        simdutf8::basic::from_utf8(bytes).is_ok()
+    }
+}
+
+#[inline(always)]
+fn is_short_text(bytes: &[u8]) -> bool {
+    if word::IS_QUICK && bytes.len() <= word::WORD {
+        return word::is_text(bytes);
+    }
+    // Short text is mostly ASCII.
+    if bytes.is_ascii() {
+        return true;
+    }
+    if bytes.len() < PADDED_FROM {
+        return core::str::from_utf8(bytes).is_ok();
     }
     // Zeros are text, and end a character that is not whole as any other text would.
     let mut padded = [0; BLOCK];
@@ -412,9 +419,9 @@ mod tests {
                 }
                 let pattern = &bytes[..len];
                 agrees_with_std(pattern);
-                // As the last of the shortest bytes that are filled up to a block, and amid them.
-                let mut padded = [b'a'; PADDED_FROM];
-                padded[PADDED_FROM - len..].copy_from_slice(pattern);
+                // As the last of a whole word, and amid it.
+                let mut padded = [b'a'; word::WORD];
+                padded[word::WORD - len..].copy_from_slice(pattern);
                 agrees_with_std(&padded);
                 padded.rotate_left(1);
                 agrees_with_std(&padded);
