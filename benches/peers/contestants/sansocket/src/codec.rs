@@ -4,8 +4,9 @@
 use in_memory::{Contestant, Kernel, Messages, Variant, Wire, Work, run};
 use rand::Rng as _;
 use sansocket::{
-    Client, Config, Connection, Event, MaskKey, MaskKeys, Negotiated, Payload, Progress, ReadBuffer, Role,
-    Server, SystemMaskKeys, WriteBuffer, apply_mask, tokio::WebSocket, validate_utf8_prefix,
+    Client, Config, Connection, Event, Kind, MaskKey, MaskKeys, Negotiated, Payload, Progress,
+    ReadBuffer, Role, Server, SystemMaskKeys, WriteBuffer, apply_mask, tokio::WebSocket,
+    validate_utf8_prefix,
 };
 use std::{
     future::poll_fn,
@@ -14,18 +15,23 @@ use std::{
     task::Poll,
 };
 
+/// From here on a payload is written from where it is, in `tuned`.
+const LEAST_BORROWED: usize = 8 * 1024;
+
 fn main() -> ExitCode {
     run(Contestant {
         name: "sansocket",
         variants: &[
             Variant {
                 name: "default",
-                echo: Some(|wire| echo(wire, ReadBuffer::new())),
+                echo: Some(|wire| echo(wire, ReadBuffer::new(), usize::MAX)),
                 client: Some(|wire, messages| client(wire, messages, system_keys())),
             },
             Variant {
                 name: "tuned",
-                echo: Some(|wire| echo(wire, ReadBuffer::with_storage(vec![0; 8 * 1024]))),
+                echo: Some(|wire| {
+                    echo(wire, ReadBuffer::with_storage(vec![0; 8 * 1024]), LEAST_BORROWED)
+                }),
                 client: Some(|wire, messages| client(wire, messages, generated_keys())),
             },
             Variant { name: "tokio", echo: Some(tokio_echo), client: Some(tokio_client) },
@@ -37,7 +43,8 @@ fn main() -> ExitCode {
     })
 }
 
-fn echo(mut wire: Wire, mut input: ReadBuffer) -> Work {
+/// A payload of `least_borrowed` bytes or more is written from where it is.
+fn echo(mut wire: Wire, mut input: ReadBuffer, least_borrowed: usize) -> Work {
     let mut connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
     let mut output = WriteBuffer::new();
     Box::pin(poll_fn(move |_| {
@@ -53,6 +60,20 @@ fn echo(mut wire: Wire, mut input: ReadBuffer) -> Work {
                     Err(error) => panic!("{error}"),
                 }
                 let sent = match connection.event(&input) {
+                    Some(Event::Text(text)) if text.len() >= least_borrowed => {
+                        write_borrowed(
+                            Kind::Text,
+                            text.as_bytes(),
+                            &mut connection,
+                            &mut output,
+                            &mut wire,
+                        );
+                        Ok(())
+                    }
+                    Some(Event::Binary(data)) if data.len() >= least_borrowed => {
+                        write_borrowed(Kind::Binary, data, &mut connection, &mut output, &mut wire);
+                        Ok(())
+                    }
                     Some(Event::Text(text)) => connection.send_text(text, &mut output),
                     Some(Event::Binary(data)) => connection.send_binary(data, &mut output),
                     _ => Ok(()),
@@ -92,6 +113,19 @@ fn client(mut wire: Wire, mut messages: Messages, keys: impl MaskKeys + 'static)
         }
         Poll::Pending
     }))
+}
+
+fn write_borrowed(
+    kind: Kind,
+    payload: &[u8],
+    connection: &mut Connection<Server>,
+    output: &mut WriteBuffer,
+    wire: &mut Wire,
+) {
+    let started = connection.start_frame(kind, payload.len() as u64, true, output);
+    started.expect("there is room");
+    write(wire, output);
+    wire.write_all(payload).expect("the wire takes all");
 }
 
 fn write(wire: &mut Wire, output: &mut WriteBuffer) {
