@@ -42,8 +42,9 @@ pub struct ReadBuffer {
     promise: Option<super::pool::Promise>,
 }
 
-/// The least memory that is made when there is none.
-const SMALLEST: usize = 4096;
+/// The least memory that is made when there is none. A message that the end of it cuts in two costs
+/// about twice as much; with half of it, a quarter of those of 1 KiB are cut.
+const SMALLEST: usize = 8192;
 
 /// From this many wanted bytes on, a read is not to reach far past them.
 const LARGE: u64 = 4096;
