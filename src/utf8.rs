@@ -356,11 +356,15 @@ mod owned {
         }
 
         /// The storage itself as the text of `range`, uncopied; empty if it was not validated.
-        pub(crate) fn into_text(self, range: Range<usize>) -> Text {
+        pub(crate) fn into_text(
+            self,
+            range: Range<usize>,
+            into_bytes: impl FnOnce(Vec<u8>) -> Bytes,
+        ) -> Text {
             if range != self.valid {
                 return self.text(range).into();
             }
-            Text(Bytes::from(self.bytes).slice(range))
+            Text(into_bytes(self.bytes).slice(range))
         }
 
         /// Moves the bytes of `live` to the front of fresh memory of `len` bytes, the rest zeros.
@@ -484,7 +488,7 @@ mod tests {
             assert_eq!(storage.validate(0..2), Ok(1));
             assert_eq!(storage.validate(0..5), Ok(5));
             assert_eq!(storage.text(0..5), "aβγ");
-            assert_eq!(&storage.into_text(0..5), "aβγ");
+            assert_eq!(&storage.into_text(0..5, bytes::Bytes::from), "aβγ");
         }
 
         #[test]

@@ -2,8 +2,9 @@
 
 use super::{READ_ROOM, RETAINED, ReadBuffer, WriteBuffer};
 use alloc::{boxed::Box, vec::Vec};
+use bytes::Bytes;
 use core::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     mem,
     ops::{Deref, DerefMut},
     sync::atomic::{AtomicUsize, Ordering},
@@ -16,7 +17,15 @@ use std::{thread::LocalKey, thread_local};
 pub(crate) struct Leased<B: Pooled>(Option<Box<B>>);
 
 /// The buffers of one kind that a thread keeps; the one that came last goes first.
-pub(crate) struct Pool<B>(RefCell<Vec<Box<B>>>);
+pub(crate) struct Pool<B> {
+    kept: RefCell<Vec<Box<B>>>,
+    /// Whether the thread has taken one: only then will it take another.
+    is_used: Cell<bool>,
+}
+
+/// Memory that was given away with a message. It comes back to the pool of whichever thread drops
+/// the message, if that one reads too: to make large memory anew takes longer than to fill it.
+struct GivenAway(Vec<u8>);
 
 /// The right to large memory for what a peer has only promised. Few have it at a time, in all
 /// threads, so that many that promise and do not send take no more than those.
@@ -52,8 +61,8 @@ const PROMISES: usize = 16;
 const PROMISE_FROM: usize = READ_ROOM / 2;
 
 thread_local! {
-    static FOR_READS: Pool<ReadBuffer> = const { Pool(RefCell::new(Vec::new())) };
-    static FOR_WRITES: Pool<WriteBuffer> = const { Pool(RefCell::new(Vec::new())) };
+    static FOR_READS: Pool<ReadBuffer> = const { Pool::new() };
+    static FOR_WRITES: Pool<WriteBuffer> = const { Pool::new() };
 }
 
 impl<B: Pooled> Leased<B> {
@@ -79,7 +88,7 @@ impl<B: Pooled> Leased<B> {
         // Before the pool is borrowed, since this may take one from it.
         let buffer: &mut B = self;
         let _ = B::pool().try_with(|pool| {
-            let mut kept = pool.0.borrow_mut();
+            let mut kept = pool.kept.borrow_mut();
             let places = (0..kept.len()).filter(|&place| kept[place].capacity() >= least);
             if let Some(place) = places.min_by_key(|&place| kept[place].capacity()) {
                 buffer.exchange_memory(&mut kept[place]);
@@ -158,7 +167,7 @@ impl Pooled for ReadBuffer {
     }
 
     fn fresh() -> Self {
-        Self::with_storage(alloc::vec![0; READ_ROOM])
+        Self::with_pooled_storage(alloc::vec![0; READ_ROOM])
     }
 
     fn is_unused(&self) -> bool {
@@ -206,16 +215,21 @@ impl Pooled for WriteBuffer {
 }
 
 impl<B: Pooled> Pool<B> {
+    const fn new() -> Self {
+        Self { kept: RefCell::new(Vec::new()), is_used: Cell::new(false) }
+    }
+
     /// None that is large: a connection that waits amid a few bytes would hold it.
     fn take(&self) -> Option<Box<B>> {
-        let mut kept = self.0.borrow_mut();
+        self.is_used.set(true);
+        let mut kept = self.kept.borrow_mut();
         let place = kept.iter().rposition(|buffer| buffer.capacity() <= RETAINED)?;
         Some(kept.remove(place))
     }
 
     fn put(&self, mut buffer: Box<B>) {
         buffer.forget();
-        let mut kept = self.0.borrow_mut();
+        let mut kept = self.kept.borrow_mut();
         let capacity = buffer.capacity();
         if !(B::LEAST..=LARGEST).contains(&capacity) {
             return;
@@ -236,6 +250,35 @@ impl<B: Pooled> Pool<B> {
         if kept.len() < KEPT {
             kept.push(buffer);
         }
+    }
+}
+
+/// A message in memory that comes back to the pool.
+pub(super) fn give_away(storage: Vec<u8>) -> Bytes {
+    Bytes::from_owner(GivenAway(storage))
+}
+
+/// Memory for at least so many bytes, which came behind a message that was given away.
+pub(super) fn small_memory(least: usize) -> Vec<u8> {
+    let pooled = FOR_READS.try_with(Pool::take).ok().flatten().and_then(|mut buffer| buffer.take());
+    let pooled = pooled.filter(|storage| storage.len() >= least);
+    pooled.unwrap_or_else(|| alloc::vec![0; least.max(READ_ROOM)])
+}
+
+impl AsRef<[u8]> for GivenAway {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for GivenAway {
+    fn drop(&mut self) {
+        let storage = mem::take(&mut self.0);
+        let _ = FOR_READS.try_with(|pool| {
+            if pool.is_used.get() {
+                pool.put(Box::new(ReadBuffer::with_pooled_storage(storage)));
+            }
+        });
     }
 }
 
@@ -274,8 +317,8 @@ mod tests {
     }
 
     fn kept_sizes() -> Vec<usize> {
-        let mut sizes: Vec<_> =
-            FOR_READS.with(|pool| pool.0.borrow().iter().map(|other| other.capacity()).collect());
+        let mut sizes: Vec<_> = FOR_READS
+            .with(|pool| pool.kept.borrow().iter().map(|other| other.capacity()).collect());
         sizes.sort_unstable();
         sizes
     }
@@ -393,15 +436,38 @@ mod tests {
     }
 
     #[test]
-    fn one_whose_memory_was_given_away_is_not_kept() {
-        let mut given_away = filled(100_000);
-        given_away.keep(100_000);
-        assert_eq!(given_away.take_kept().len(), 100_000);
-        given_away.prepare_read();
-        assert_eq!(given_away.spare(1).len(), READ_ROOM);
-        given_away.keep(0);
-        drain(&mut given_away);
+    fn memory_that_left_with_a_message_comes_back_once_it_is_dropped() {
+        let mut buffer = filled(300_000);
+        let (place, capacity) = (buffer.unread().as_ptr(), buffer.capacity());
+        buffer.keep(299_990);
+        let message = buffer.take_kept();
+        assert_eq!((message.as_ptr(), message.len()), (place, 299_990));
+        assert_eq!((buffer.unread(), buffer.capacity()), (&[7; 10][..], READ_ROOM));
+        drain(&mut buffer);
         assert_eq!(kept_sizes(), [READ_ROOM]);
+        drop(message);
+        assert_eq!(kept_sizes(), [READ_ROOM, capacity]);
+
+        let mut small = filled(READ_ROOM);
+        small.keep(READ_ROOM);
+        let message = small.take_kept();
+        assert_eq!(kept_sizes(), [capacity]);
+        small.prepare_read();
+        assert_eq!(small.spare(1).len(), READ_ROOM);
+        drop(message);
+        assert_eq!(kept_sizes(), [READ_ROOM, capacity]);
+    }
+
+    #[test]
+    fn a_thread_that_does_not_read_keeps_no_memory_of_messages() {
+        let mut buffer = filled(100_000);
+        buffer.keep(100_000);
+        let message = buffer.take_kept();
+        let kept = std::thread::spawn(|| {
+            drop(message);
+            kept_sizes()
+        });
+        assert_eq!(kept.join().unwrap(), []);
     }
 
     #[test]

@@ -10,13 +10,16 @@
 //! many pieces it came in. Only kept bytes move at that, never what lies behind them; the gap that
 //! this leaves is closed when room is wanted, and by then there is little left to move.
 
+mod owned;
+#[cfg(feature = "tokio")]
+mod pooled;
+
 #[cfg(feature = "deflate")]
 use super::inflated::Inflated;
-use crate::{Text, utf8::Utf8Error, utf8::Utf8Storage};
+use crate::{utf8::Utf8Error, utf8::Utf8Storage};
 #[cfg(feature = "deflate")]
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use bytes::Bytes;
 use core::{
     fmt,
     ops::Range,
@@ -40,6 +43,9 @@ pub struct ReadBuffer {
     /// While its memory is more than what came would have made it grow to.
     #[cfg(feature = "tokio")]
     promise: Option<super::pool::Promise>,
+    /// Whether its memory comes from the pool of a thread and is to go back to one.
+    #[cfg(feature = "tokio")]
+    is_pooled: bool,
 }
 
 /// The least memory that is made when there is none. A message that the end of it cuts in two costs
@@ -51,6 +57,10 @@ const LARGE: u64 = 4096;
 
 /// How much of what follows a large payload may be read together with it: a header and a bit.
 const PAST_LARGE: usize = 32;
+
+/// What copies are slowed down by if their two places lie alike in it. Memory has room for half of
+/// one more than it needs, so that a pool can place what is read elsewhere.
+const PAGE: usize = 4096;
 
 impl ReadBuffer {
     /// One that no connection has come to know.
@@ -64,6 +74,8 @@ impl ReadBuffer {
         inflated: None,
         #[cfg(feature = "tokio")]
         promise: None,
+        #[cfg(feature = "tokio")]
+        is_pooled: false,
     };
 
     /// An empty buffer that holds no memory yet.
@@ -131,12 +143,15 @@ impl ReadBuffer {
         if self.storage.len() - self.unread.end < least {
             self.make_room(least);
         }
-        let mut end = self.storage.len();
-        if self.wanted >= LARGE {
-            let wanted = usize::try_from(self.wanted).unwrap_or(usize::MAX);
-            let most = wanted.saturating_add(PAST_LARGE).max(least);
-            end = end.min(self.unread.end.saturating_add(most));
+        if self.wanted < LARGE {
+            return self.storage.get_mut(self.unread.end..self.storage.len());
         }
+        let wanted = usize::try_from(self.wanted).unwrap_or(usize::MAX);
+        let most = wanted.saturating_add(PAST_LARGE).max(least);
+        if self.storage.len() - self.unread.end < wanted {
+            self.move_to_front();
+        }
+        let end = self.storage.len().min(self.unread.end.saturating_add(most));
         self.storage.get_mut(self.unread.end..end)
     }
 
@@ -192,12 +207,23 @@ impl ReadBuffer {
         } else {
             let used = live.len();
             let promised = usize::try_from(self.wanted).unwrap_or(usize::MAX);
-            let enough = used.saturating_add(promised.max(least)).saturating_add(PAST_LARGE);
+            let enough =
+                used.saturating_add(promised.max(least)).saturating_add(PAST_LARGE + PAGE / 2);
             let doubled = used.saturating_mul(2).max(SMALLEST);
             let len = if self.wanted > 0 { doubled.min(enough) } else { doubled };
             self.storage.reallocate(live.clone(), len.max(used + least));
         }
         self.rebase(live.start);
+    }
+
+    /// Moves what is kept or unread to the front, so that one read more brings in, if it takes less
+    /// than what was used up before it: so no byte is moved again and again.
+    fn move_to_front(&mut self) {
+        let live = self.live();
+        if live.start > 0 && live.len() <= live.start {
+            self.storage.shift(live.clone(), 0);
+            self.rebase(live.start);
+        }
     }
 
     /// Says that all moved to `front` places before where it was.
@@ -345,107 +371,6 @@ impl ReadBuffer {
     pub(crate) fn set_wanted(&mut self, count: u64) {
         self.wanted = count;
     }
-
-    /// How many bytes of memory the frame in progress needs, if that is more than there is; else 0.
-    #[cfg(feature = "tokio")]
-    pub(super) fn lacking(&self) -> usize {
-        let wanted = usize::try_from(self.wanted).unwrap_or(usize::MAX);
-        let needed = self.live().len().saturating_add(wanted);
-        if wanted > 0 && needed > self.storage.len() { needed } else { 0 }
-    }
-
-    /// Bytes that are kept or unread.
-    #[cfg(feature = "tokio")]
-    pub(super) fn live_len(&self) -> usize {
-        self.live().len()
-    }
-
-    #[cfg(feature = "tokio")]
-    pub(super) fn note_promise(&mut self, promise: super::pool::Promise) {
-        self.promise = Some(promise);
-    }
-
-    /// Of a drained one: drops what it knows of its connection, and all memory but the first.
-    #[cfg(feature = "tokio")]
-    pub(super) fn forget(&mut self) {
-        #[cfg(feature = "deflate")]
-        {
-            self.inflated = None;
-        }
-        self.release();
-        self.wanted = 0;
-        self.promise = None;
-    }
-
-    #[cfg(feature = "tokio")]
-    pub(super) fn wants_more_than(&self, count: usize) -> bool {
-        self.wanted > count as u64
-    }
-
-    /// Goes on in the memory of an unused one, in which what is kept or unread has room; that one
-    /// gets the memory of this.
-    #[cfg(feature = "tokio")]
-    pub(super) fn exchange_memory(&mut self, unused: &mut Self) {
-        let live = self.live();
-        unused.storage.get_mut(0..live.len()).copy_from_slice(self.storage.get(live.clone()));
-        core::mem::swap(&mut self.storage, &mut unused.storage);
-        self.rebase(live.start);
-        unused.release();
-    }
-
-    /// What is kept as an owned message; it is still lent afterwards only if it was copied.
-    pub(crate) fn take_kept(&mut self) -> Bytes {
-        match self.detach() {
-            Some((storage, kept)) => Bytes::from(storage.into_bytes()).slice(kept),
-            None => {
-                let copy = Bytes::copy_from_slice(self.kept());
-                self.release();
-                copy
-            }
-        }
-    }
-
-    /// As [`take_kept`](Self::take_kept), for kept bytes that were validated as text.
-    pub(crate) fn take_kept_text(&mut self) -> Text {
-        match self.detach() {
-            Some((storage, kept)) => storage.into_text(kept),
-            None => {
-                let copy = self.kept_text(self.kept_len()).into();
-                self.release();
-                copy
-            }
-        }
-    }
-
-    /// Gives the storage away for the message in it, if that is cheaper than a copy and the
-    /// message then pins little else.
-    fn detach(&mut self) -> Option<(Utf8Storage, Range<usize>)> {
-        const PAYS_FROM: usize = 64 * 1024;
-        #[cfg(feature = "deflate")]
-        if let Some(inflated) = self.inflated_mut() {
-            let kept = inflated.kept.clone();
-            if kept.len() < PAYS_FROM || kept.len() < inflated.storage.len() / 2 {
-                return None;
-            }
-            let storage = core::mem::take(&mut inflated.storage);
-            inflated.release();
-            return Some((storage, kept));
-        }
-        if self.kept.len() < PAYS_FROM || self.kept.len() < self.storage.len() / 2 {
-            return None;
-        }
-        let kept = self.kept.clone();
-        let rest = Vec::from(self.unread());
-        let storage = core::mem::take(&mut self.storage);
-        #[cfg(feature = "tokio")]
-        {
-            self.promise = None;
-        }
-        self.unread = 0..rest.len();
-        self.kept = 0..0;
-        self.storage = Utf8Storage::new(rest);
-        Some((storage, kept))
-    }
 }
 
 /// Decompression: what is kept is then made of the unread bytes.
@@ -591,18 +516,18 @@ mod tests {
     }
 
     #[test]
-    fn a_large_message_is_split_off_uncopied_a_small_one_copied() {
-        let mut buffer = ReadBuffer::new();
-        buffer.extend_from_slice(&[b'a'; 100_000]);
-        buffer.keep(99_990);
-        let before = buffer.kept().as_ptr();
-        let message = buffer.take_kept();
-        assert_eq!((message.as_ptr(), message.len()), (before, 99_990));
-        assert_eq!(buffer.unread(), [b'a'; 10]);
-
-        buffer.keep(10);
-        assert_eq!(buffer.validate_kept(), Ok(10));
-        assert_eq!(&buffer.take_kept_text(), "aaaaaaaaaa");
-        assert!(buffer.is_drained());
+    fn a_large_frame_of_which_little_is_there_gets_room_for_the_rest_at_once() {
+        let mut buffer = ReadBuffer::with_storage(alloc::vec![0; 20_000]);
+        buffer.extend_from_slice(&[7; 16_000]);
+        buffer.skip(15_960);
+        buffer.keep(30);
+        buffer.set_wanted(16_000);
+        assert_eq!(buffer.spare(1).len(), 16_032);
+        assert_eq!((buffer.kept(), buffer.unread()), (&[7; 30][..], &[7; 10][..]));
+        // At the front already.
+        buffer.filled(2_000);
+        buffer.keep(2_010);
+        buffer.set_wanted(19_000);
+        assert_eq!(buffer.spare(1).len(), 20_000 - 2_040);
     }
 }

@@ -30,6 +30,9 @@ pub struct WriteBuffer {
 /// take ten times as long if source and target lie alike in their pages.
 const PIECE: usize = 2048;
 
+/// Places for links that may stay.
+const FEW_LINKS: usize = 4;
+
 struct Link {
     before: usize,
     bytes: Bytes,
@@ -202,6 +205,12 @@ impl WriteBuffer {
         self.consumed + self.len as u64
     }
 
+    /// How many pieces there are at most.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn most_pieces(&self) -> usize {
+        2 * self.links.len() + 1
+    }
+
     fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let mut from = self.head;
         let runs_and_links = self.links.iter().flat_map(move |link| {
@@ -244,7 +253,7 @@ impl WriteBuffer {
             if self.run.capacity() > RETAINED && !self.keeps_memory() {
                 self.run = Vec::new();
             }
-            if self.links.capacity() > 0 {
+            if self.links.capacity() > FEW_LINKS || !self.keeps_memory() {
                 self.links = VecDeque::new();
             }
         } else if self.head > RETAINED && self.head > self.run.len() / 2 {

@@ -3,15 +3,16 @@
 //! through it.
 
 mod ending;
+mod in_place;
 mod write;
 
 use self::write::poll_write_pieces;
 use super::timer::Timer;
 use crate::{
-    CloseCode, Closed, Error, Kind, Payload, ReadBuffer, Role, SendError, Sender, State,
-    TransportEnd, WriteBuffer,
+    CloseCode, Closed, Error, Payload, ReadBuffer, Role, SendError, Sender, State, TransportEnd,
+    WriteBuffer,
     buffer::pool::Leased,
-    transport::{Broken, LATE_LIMIT, WRITE_THROUGH_FROM, end_of, is_timeout},
+    transport::{Broken, LATE_LIMIT, end_of, is_timeout},
 };
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use alloc::boxed::Box;
@@ -166,8 +167,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
         Poll::Ready(match payload.borrowed() {
-            Some((kind, data, compressible)) if self.writes_through(data.len(), compressible) => {
-                self.write_through(kind, data, cx)
+            Some((kind, data, compressible)) if self.writes_in_place(data.len(), compressible) => {
+                self.write_in_place(kind, data, cx)
             }
             Some((_, data, _)) => {
                 self.output.reserve(data.len());
@@ -315,7 +316,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
 
     fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.output.is_empty() {
-            ready!(self.poll_write(&mut &[][..], cx))?;
+            ready!(self.poll_write(cx))?;
         }
         if self.unflushed {
             ready!(Pin::new(&mut self.transport).poll_flush(cx))?;
@@ -324,72 +325,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         Poll::Ready(Ok(()))
     }
 
-    fn writes_through(&self, len: usize, compressible: bool) -> bool {
-        // A masked payload has to be copied anyway (§5.3), and so has one that the transport can't
-        // take in one write with its header.
-        !R::MASKS
-            && len >= WRITE_THROUGH_FROM
-            && self.transport.is_write_vectored()
-            && !(compressible && self.sender.compresses(len))
-    }
-
-    /// Sends a large borrowed payload in fragments, each written behind its header and what else is
-    /// queued. Only what the transport does not take now is copied.
-    fn write_through(
-        &mut self,
-        kind: Kind,
-        payload: &[u8],
-        cx: &mut Context<'_>,
-    ) -> Result<(), Error> {
-        self.sender.check_message(&self.output)?;
-        let size = self.sender.fragment_size();
-        let mut rest = payload;
-        loop {
-            let (mut piece, later) = rest.split_at(size.min(rest.len()));
-            let len = piece.len() as u64;
-            self.sender.start_frame(kind, len, later.is_empty(), &mut self.output)?;
-            let mut written = Poll::Ready(Ok(()));
-            while matches!(written, Poll::Ready(Ok(()))) && !piece.is_empty() {
-                written = self.poll_write(&mut piece, cx);
-            }
-            match written {
-                Poll::Ready(Ok(())) if later.is_empty() => return Ok(()),
-                Poll::Ready(Ok(())) => rest = later,
-                Poll::Pending => {
-                    self.queue_rest(piece, later);
-                    return Ok(());
-                }
-                Poll::Ready(Err(error)) => return Err(self.failed(error)),
-            }
-        }
-    }
-
-    fn queue_rest(&mut self, piece: &[u8], later: &[u8]) {
-        self.output.reserve(piece.len() + later.len());
-        self.output.extend_from_slice(piece);
-        if !later.is_empty() {
-            self.sender.queue_rest(later, &mut self.output);
-        }
-    }
-
-    /// One write of what is queued and then `behind` it, which becomes what was not written of it.
-    fn poll_write(&mut self, behind: &mut &[u8], cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// One write of what is queued.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.is_broken() {
             return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
         }
         let Self { output, transport, .. } = self;
-        let count = match ready!(poll_write_pieces(Pin::new(transport), output, behind, cx)) {
+        let count = match ready!(poll_write_pieces(Pin::new(transport), output, cx)) {
             Ok(0) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
             outcome => outcome?,
         };
         self.unflushed = true;
-        let from_queue = count.min(output.len());
-        output.consume(from_queue);
-        *behind = behind.get(count - from_queue..).unwrap_or_default();
-        // Nothing may be queued amid the frame that `behind` is the payload of.
-        if behind.is_empty() {
-            self.sender.queue_owed(output);
-        }
+        output.consume(count);
+        self.sender.queue_owed(output);
         Poll::Ready(Ok(()))
     }
 

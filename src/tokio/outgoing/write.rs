@@ -1,7 +1,4 @@
-use crate::{
-    WriteBuffer,
-    transport::{SLICES, gather},
-};
+use crate::{WriteBuffer, transport::SLICES};
 use ::tokio::io::AsyncWrite;
 use core::{
     pin::Pin,
@@ -12,22 +9,36 @@ use std::io::{self, IoSlice};
 /// Bytes that are put together for a transport that writes one slice at a time.
 const GATHERED: usize = 4096;
 
-/// One write of what is queued, and of what is behind if all of that goes along.
+/// Places for one large message behind a few others: to clear more of them takes a while.
+pub(super) const FEW_SLICES: usize = 4;
+
+/// One write of what is queued.
 pub(super) fn poll_write_pieces<S: AsyncWrite>(
     transport: Pin<&mut S>,
     output: &WriteBuffer,
-    behind: &[u8],
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
     let front = output.front();
-    if front.len() == output.len() && behind.is_empty() {
+    if front.len() == output.len() {
         return transport.poll_write(cx, front);
     }
     if !transport.is_write_vectored() {
         return poll_write_gathered(transport, output, cx);
     }
-    let mut slices = [&[][..]; SLICES];
-    let used = gather(output, behind, &mut slices);
+    if output.most_pieces() <= FEW_SLICES {
+        poll_write_slices::<_, FEW_SLICES>(transport, output, cx)
+    } else {
+        poll_write_slices::<_, SLICES>(transport, output, cx)
+    }
+}
+
+fn poll_write_slices<S: AsyncWrite, const PLACES: usize>(
+    transport: Pin<&mut S>,
+    output: &WriteBuffer,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let mut slices = [&[][..]; PLACES];
+    let used = output.slices(&mut slices);
     let vectors = slices.map(IoSlice::new);
     transport.poll_write_vectored(cx, &vectors[..used])
 }

@@ -36,6 +36,7 @@ fn main() -> ExitCode {
                 client: Some(|wire, messages| client(wire, messages, generated_keys())),
             },
             Variant { name: "tokio", echo: Some(tokio_echo), client: Some(tokio_client) },
+            Variant { name: "tokio-owned", echo: Some(tokio_owned_echo), client: None },
         ],
         kernels: &[
             Kernel::Mask("default", |data, key| apply_mask(data, MaskKey::new(key), 0)),
@@ -147,6 +148,16 @@ fn tokio_echo(wire: Wire) -> Work {
             })
             .await
             .expect("the wire does not end");
+    })
+}
+
+fn tokio_owned_echo(wire: Wire) -> Work {
+    let mut websocket = websocket(wire, Server::new());
+    Box::pin(async move {
+        while let Some(message) = websocket.next().await {
+            let message = message.expect("the wire brings no errors");
+            websocket.feed(&message).await.expect("there is room");
+        }
     })
 }
 
