@@ -84,6 +84,7 @@ impl<B: Pooled> Leased<B> {
     }
 
     /// Exchanges its memory for some of at least so many bytes, if the pool has it.
+    #[cold]
     fn enlarge(&mut self, least: usize) {
         // Before the pool is borrowed, since this may take one from it.
         let buffer: &mut B = self;
@@ -103,7 +104,17 @@ impl<B: Pooled> Leased<B> {
 impl Leased<ReadBuffer> {
     /// Takes memory for what the frame in progress needs, if that is more than there is and the
     /// pool has it: it need not grow by steps then. Says how much to read at most.
+    #[inline]
     pub(crate) fn prepare_read(&mut self) -> usize {
+        let buffer: &mut ReadBuffer = self;
+        // Mostly no frame is in progress, and there is memory.
+        if buffer.capacity() >= READ_ROOM && !buffer.wants_more_than(0) {
+            return READ_ROOM;
+        }
+        self.prepare_read_of_frame()
+    }
+
+    fn prepare_read_of_frame(&mut self) -> usize {
         // Its memory was given away with a message.
         if self.is_drained() && self.capacity() < READ_ROOM {
             self.0 = None;
@@ -124,6 +135,7 @@ impl Leased<ReadBuffer> {
 
 impl Leased<WriteBuffer> {
     /// Takes memory for so many bytes more, if they are many and the pool has it.
+    #[inline]
     pub(crate) fn reserve(&mut self, count: usize) {
         let needed = self.len() + count;
         if needed > RETAINED && needed > self.capacity() {
@@ -144,11 +156,15 @@ impl<B: Pooled> Deref for Leased<B> {
 impl<B: Pooled> DerefMut for Leased<B> {
     #[inline]
     fn deref_mut(&mut self) -> &mut B {
-        self.0.get_or_insert_with(|| {
-            let pooled = B::pool().try_with(Pool::take).ok().flatten();
-            pooled.unwrap_or_else(|| Box::new(B::fresh()))
-        })
+        self.0.get_or_insert_with(lease)
     }
+}
+
+/// Apart, so that whoever has one already is inlined.
+#[inline(never)]
+fn lease<B: Pooled>() -> Box<B> {
+    let pooled = B::pool().try_with(Pool::take).ok().flatten();
+    pooled.unwrap_or_else(|| Box::new(B::fresh()))
 }
 
 /// With what is in it.
@@ -223,6 +239,10 @@ impl<B: Pooled> Pool<B> {
     fn take(&self) -> Option<Box<B>> {
         self.is_used.set(true);
         let mut kept = self.kept.borrow_mut();
+        // Mostly it is the last.
+        if kept.last()?.capacity() <= RETAINED {
+            return kept.pop();
+        }
         let place = kept.iter().rposition(|buffer| buffer.capacity() <= RETAINED)?;
         Some(kept.remove(place))
     }

@@ -23,7 +23,7 @@ use alloc::vec::Vec;
 use core::{
     fmt,
     ops::Range,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 /// Where received bytes wait until the protocol has used them.
@@ -33,7 +33,7 @@ use core::{
 /// be given to it by [`lease`](Self::lease) and taken back by [`take`](Self::take) whenever it is
 /// [drained](Self::is_drained), so that an idle connection need not hold any.
 pub struct ReadBuffer {
-    id: usize,
+    id: u32,
     storage: Utf8Storage,
     kept: Range<usize>,
     unread: Range<usize>,
@@ -88,8 +88,9 @@ impl ReadBuffer {
     #[must_use]
     pub fn with_storage(storage: Vec<u8>) -> Self {
         // Lets a connection notice that it is called with a buffer other than its own.
-        static NEXT_ID: AtomicUsize = AtomicUsize::new(1);
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+        // 0 is none.
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed).max(1);
         Self { id, storage: Utf8Storage::new(storage), ..Self::NEVER_USED }
     }
 
@@ -243,7 +244,7 @@ impl ReadBuffer {
 /// For the protocol's side.
 impl ReadBuffer {
     #[inline]
-    pub(crate) fn id(&self) -> usize {
+    pub(crate) fn id(&self) -> u32 {
         self.id
     }
 

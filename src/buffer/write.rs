@@ -88,18 +88,32 @@ impl WriteBuffer {
     }
 
     /// The contiguous piece at the front; empty only if nothing waits.
+    #[inline]
     #[must_use]
     pub fn front(&self) -> &[u8] {
+        // Mostly nothing is linked.
+        if self.links.is_empty() {
+            return &self.run[self.head..];
+        }
         self.pieces().next().unwrap_or_default()
     }
 
     /// Says that the first `count` bytes were written.
     ///
     /// A count larger than [`len`](Self::len) counts as all.
+    #[inline]
     pub fn consume(&mut self, count: usize) {
-        let mut count = count.min(self.len);
+        let count = count.min(self.len);
         self.len -= count;
         self.consumed += count as u64;
+        // Mostly it is all.
+        if self.len > 0 || self.links.capacity() > 0 {
+            self.consume_pieces(count);
+        }
+        self.reclaim();
+    }
+
+    fn consume_pieces(&mut self, mut count: usize) {
         while count > 0 {
             let run_end = self.links.front().map_or(self.run.len(), |link| link.before);
             let from_run = count.min(run_end - self.head);
@@ -116,7 +130,6 @@ impl WriteBuffer {
             count -= link.bytes.len();
             self.links.pop_front();
         }
-        self.reclaim();
     }
 
     /// Appends a copy of `bytes`.
@@ -246,6 +259,7 @@ impl WriteBuffer {
     }
 
     /// Reuses the consumed front of the run, at a cost in proportion to what was consumed.
+    #[inline]
     fn reclaim(&mut self) {
         if self.len == 0 {
             self.head = 0;

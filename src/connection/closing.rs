@@ -116,10 +116,16 @@ pub(super) struct Closing {
     /// What follows from the others: it is asked for at each message.
     state: State,
     sent: Option<SentClose>,
-    /// The code and the reason of the peer's Close.
-    received: Option<Box<(CloseCode, String)>>,
-    failure: Option<Box<ProtocolError>>,
+    peer: Option<Box<PeerEnd>>,
     transport: Option<TransportEnd>,
+}
+
+/// What the peer did last.
+#[derive(Debug, Default)]
+struct PeerEnd {
+    /// The code and the reason of its Close.
+    close: Option<(CloseCode, String)>,
+    failure: Option<ProtocolError>,
 }
 
 /// Why the sending half sends nothing more.
@@ -135,7 +141,7 @@ pub(super) enum SentClose {
 
 impl Closing {
     pub(super) const fn new() -> Self {
-        Self { state: State::Open, sent: None, received: None, failure: None, transport: None }
+        Self { state: State::Open, sent: None, peer: None, transport: None }
     }
 
     pub(super) const fn state(&self) -> State {
@@ -158,7 +164,7 @@ impl Closing {
     }
 
     pub(super) fn failed(&mut self, error: ProtocolError) {
-        self.failure = Some(Box::new(error));
+        self.peer.get_or_insert_default().failure = Some(error);
         self.state = State::Closed;
     }
 
@@ -169,7 +175,7 @@ impl Closing {
         // §7.1.5: without a code in it, the connection's is 1005.
         let (code, reason) =
             frame.map_or((CloseCode::NO_STATUS_RECEIVED, ""), |frame| (frame.code, frame.reason));
-        self.received = Some(Box::new((code, reason.into())));
+        self.peer.get_or_insert_default().close = Some((code, reason.into()));
         self.state = State::Closed;
         frame.map(|frame| frame.code)
     }
@@ -177,7 +183,8 @@ impl Closing {
     pub(super) fn transport_ended(&mut self, how: TransportEnd, all_written: bool) -> Closed {
         let how = *self.transport.get_or_insert(how);
         self.state = State::Closed;
-        let received = self.received.as_deref();
+        let peer = self.peer.as_ref();
+        let received = peer.and_then(|peer| peer.close.as_ref());
         let clean = received.is_some() && self.sent.is_some() && all_written;
         Closed {
             code: received.map_or(CloseCode::ABNORMAL, |(code, _)| *code),
@@ -188,8 +195,8 @@ impl Closing {
                 (Some(SentClose::Answer) | None, None) => Initiator::Transport,
             },
             clean,
-            cause: match &self.failure {
-                Some(error) => Cause::Protocol(**error),
+            cause: match peer.and_then(|peer| peer.failure) {
+                Some(error) => Cause::Protocol(error),
                 None if clean => Cause::ClosingHandshake,
                 None => Cause::Transport(how),
             },

@@ -93,7 +93,7 @@ impl<R: Role> Receiver<R> {
             if let Err(Corrupt) = outcome {
                 // Of two faults the first counts, however the payload is cut.
                 message.validate(input)?;
-                let at = message.released + input.kept_len() as u64;
+                let at = message.released() + input.kept_len() as u64;
                 return Err(ProtocolError::InvalidCompression { at });
             }
             inflating.unmasked -= read as u32;

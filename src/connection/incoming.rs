@@ -46,12 +46,11 @@ pub(super) struct Incoming {
     /// Whether its payload is compressed (RFC 7692 §6).
     #[cfg(feature = "deflate")]
     pub(super) compressed: bool,
-    /// Bytes of payload that its frame headers announced.
-    pub(super) announced: u64,
-    /// Bytes of payload that were handed out in chunks.
-    pub(super) released: u64,
+    /// Bytes of payload: those that its frame headers announced, or in chunks those that were handed
+    /// out. The other is never asked for, and every connection has room for this while it idles.
+    bytes: u64,
     pub(super) fragments: u32,
-    pub(super) started: bool,
+    started: bool,
 }
 
 impl Incoming {
@@ -63,8 +62,7 @@ impl Incoming {
             chunked,
             #[cfg(feature = "deflate")]
             compressed: !rsv.is_none(),
-            announced: 0,
-            released: 0,
+            bytes: 0,
             fragments: 0,
             started: false,
         }
@@ -72,8 +70,28 @@ impl Incoming {
 
     /// Counts a frame of it.
     pub(super) fn announce(&mut self, payload_len: u64) {
-        self.announced = self.announced.saturating_add(payload_len);
+        if !self.chunked {
+            self.bytes = self.bytes.saturating_add(payload_len);
+        }
         self.fragments = self.fragments.saturating_add(1);
+    }
+
+    /// Bytes of payload that its frame headers announced, if it is received whole.
+    #[inline]
+    pub(super) fn announced(&self) -> u64 {
+        if self.chunked { 0 } else { self.bytes }
+    }
+
+    /// Bytes of payload that were handed out in chunks.
+    #[inline]
+    pub(super) fn released(&self) -> u64 {
+        if self.chunked { self.bytes } else { 0 }
+    }
+
+    /// Notes that a chunk is handed out; whether it is the first.
+    pub(super) fn release(&mut self, len: usize) -> bool {
+        self.bytes += len as u64;
+        !core::mem::replace(&mut self.started, true)
     }
 
     /// RFC 6455 §8.1: bytes that can't be UTF-8 fail the connection; they do so as they arrive. The
@@ -104,7 +122,7 @@ impl Incoming {
 
     #[cold]
     fn not_utf8(&self, kept_at: usize) -> ProtocolError {
-        ProtocolError::InvalidUtf8 { at: self.released + kept_at as u64 }
+        ProtocolError::InvalidUtf8 { at: self.released() + kept_at as u64 }
     }
 }
 

@@ -110,6 +110,7 @@ pub enum Payload<'a> {
 
 impl<'a> Payload<'a> {
     /// The kind and the bytes, and whether they may be compressed.
+    #[inline(always)]
     pub(crate) fn parts(self) -> (Kind, &'a [u8], bool) {
         match self {
             Self::Text(text) => (Kind::Text, text.as_bytes(), true),
@@ -123,6 +124,7 @@ impl<'a> Payload<'a> {
 
     /// The same of a borrowed payload.
     #[cfg(feature = "std")]
+    #[inline]
     pub(crate) fn borrowed(self) -> Option<(Kind, &'a [u8], bool)> {
         (!matches!(self, Self::Message(_) | Self::Prepared(_))).then(|| self.parts())
     }

@@ -36,7 +36,7 @@ pub struct Receiver<R> {
     #[cfg(feature = "deflate")]
     pub(super) inflating: Option<Box<Inflating>>,
     /// The read buffer that is advanced through: 0 is none.
-    buffer: usize,
+    buffer: u32,
     pub(super) frame: Option<Frame>,
     pub(super) message: Option<Incoming>,
     current: Option<Current>,
@@ -106,7 +106,7 @@ impl<R: Role> Receiver<R> {
     }
 
     /// The event that the last [`advance`](Self::advance) found; `None` if it found none.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn event<'b>(&self, input: &'b ReadBuffer) -> Option<Event<'b>> {
         if self.buffer != input.id() {
@@ -241,11 +241,20 @@ impl<R: Role> Receiver<R> {
     /// Lets another buffer be used from now on, if this one is drained; whether it is.
     #[cfg(feature = "tokio")]
     pub(crate) fn let_go(&mut self, input: &ReadBuffer) -> bool {
-        let rests = self.current.is_none() && input.is_drained();
+        // If it has none, it waited before.
+        let rests = self.buffer == 0 || self.current.is_none() && input.is_drained();
         if rests {
             self.buffer = 0;
         }
         rests
+    }
+
+    /// Whether it has let go of its buffer and is between two messages: an advance would find
+    /// nothing in an empty one.
+    #[cfg(feature = "tokio")]
+    #[inline]
+    pub(crate) const fn rests(&self) -> bool {
+        self.buffer == 0 && self.message.is_none()
     }
 
     /// Lends nothing any more.
@@ -387,8 +396,8 @@ impl<R: Role> Receiver<R> {
         let announces_all = !message.compressed;
         #[cfg(not(feature = "deflate"))]
         let announces_all = true;
-        if announces_all && message.announced > whole {
-            return Err(ProtocolError::MessageTooLarge { len: message.announced, limit: whole });
+        if announces_all && message.announced() > whole {
+            return Err(ProtocolError::MessageTooLarge { len: message.announced(), limit: whole });
         }
         if message.fragments > fragments {
             return Err(ProtocolError::TooManyFragments { limit: fragments });
@@ -438,7 +447,7 @@ impl<R: Role> Receiver<R> {
         let len = message.validate(input)?;
         #[cfg(feature = "deflate")]
         if message_ends && message.compressed {
-            let at = message.released + input.kept_len() as u64;
+            let at = message.released() + input.kept_len() as u64;
             if let Some(inflating) = &mut self.inflating {
                 inflating.finish().map_err(|_| ProtocolError::InvalidCompression { at })?;
             }
@@ -448,9 +457,7 @@ impl<R: Role> Receiver<R> {
         }
         let kind = message.kind;
         let current = if message.chunked && (message_ends || len > 0) {
-            let first = !message.started;
-            message.started = true;
-            message.released += len as u64;
+            let first = message.release(len);
             Some(Current::Chunk { kind, len, first, last: message_ends })
         } else {
             (!message.chunked && message_ends).then_some(Current::Message(kind))
@@ -487,7 +494,7 @@ impl<R: Role> Receiver<R> {
     }
 }
 
-#[inline(never)]
+#[cold]
 fn control_event(opcode: OpCode, input: &ReadBuffer, len: usize) -> Option<Event<'_>> {
     let payload = &input.unread()[..len];
     match opcode {

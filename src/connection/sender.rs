@@ -72,9 +72,14 @@ impl<R: Role> Sender<R> {
     /// Whether there is room for more of the application's.
     #[inline]
     pub(crate) fn check_queue(&self, output: &WriteBuffer) -> Result<(), SendError> {
+        let limit = self.config.limits.queued_output;
+        if output.len() <= limit { Ok(()) } else { self.check_long_queue(output, limit) }
+    }
+
+    #[cold]
+    fn check_long_queue(&self, output: &WriteBuffer, limit: usize) -> Result<(), SendError> {
         // Pongs have their own room beside it.
         let queued = output.len().saturating_sub(self.pongs.unwritten(output));
-        let limit = self.config.limits.queued_output;
         if queued > limit { Err(SendError::QueueFull { queued, limit }) } else { Ok(()) }
     }
 

@@ -69,7 +69,12 @@ impl<R: Role> Incoming<R> {
             return Poll::Ready(Some(Ok(())));
         }
         loop {
-            let progress = advance(&mut self.receiver, &mut self.input);
+            // Where it waited for a message there is nothing to look at.
+            let progress = if self.input.is_none() && self.receiver.rests() {
+                Ok(Progress::NeedsInput)
+            } else {
+                advance(&mut self.receiver, &mut self.input)
+            };
             if self.receiver.owes_reply() {
                 outgoing.with(cx, |outgoing, _| self.reply(outgoing));
             }

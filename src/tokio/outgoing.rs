@@ -6,13 +6,12 @@ mod ending;
 mod in_place;
 mod write;
 
-use self::write::poll_write_pieces;
-use super::timer::Timer;
+use self::{ending::Ending, write::poll_write_pieces};
 use crate::{
     CloseCode, Closed, Error, Payload, ReadBuffer, Role, SendError, Sender, State, TransportEnd,
     WriteBuffer,
     buffer::pool::Leased,
-    transport::{Broken, LATE_LIMIT, end_of, is_timeout},
+    transport::{end_of, is_timeout},
 };
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use alloc::boxed::Box;
@@ -27,22 +26,15 @@ pub(super) struct Outgoing<S, R> {
     pub(super) sender: Sender<R>,
     pub(super) output: Leased<WriteBuffer>,
     pub(super) transport: S,
-    timer: Timer,
     /// Whether something was written that the transport itself may still hold.
     unflushed: bool,
     /// Whether the writing side of the transport was ended.
     shut_down: bool,
     /// Whether the peer ended its side. It may read on.
     peer_ended: bool,
-    /// Bytes that were read and dropped after the last frame.
-    drained: u32,
-    /// Bytes that were read after the deadline.
-    late: u32,
-    /// Whether reading after the deadline found nothing once. A runtime that is to be fair to other
-    /// tasks may say so too.
-    late_pending: bool,
-    broken: Broken,
-    closed: Option<Box<Closed>>,
+    /// What there is to know once it comes to an end, of one thing or another: so of few
+    /// connections, and for a message it is all to be asked for.
+    ending: Option<Box<Ending>>,
 }
 
 /// What another task than the one that polls may wait for.
@@ -59,25 +51,22 @@ impl<S, R: Role> Outgoing<S, R> {
             sender,
             output: Leased::none(),
             transport,
-            timer: Timer::default(),
             unflushed: false,
             shut_down: false,
             peer_ended: false,
-            drained: 0,
-            late: 0,
-            late_pending: false,
-            broken: Broken::default(),
-            closed: None,
+            ending: None,
         }
     }
 
+    #[inline]
     pub(super) fn closed(&self) -> Option<&Closed> {
-        self.closed.as_deref()
+        self.ending.as_ref()?.closed.as_ref()
     }
 
     /// Whether writing has failed, or the transport has ended.
+    #[inline]
     pub(super) fn is_broken(&self) -> bool {
-        self.broken.is_broken() || self.closed.is_some()
+        self.ending.as_ref().is_some_and(|ending| ending.is_broken())
     }
 
     /// Queues a Close.
@@ -91,21 +80,20 @@ impl<S, R: Role> Outgoing<S, R> {
 
     /// Fails if the transport has ended, or can't be written any more: that says more than that
     /// nothing can be sent.
+    #[inline]
     fn check_transport(&self) -> Result<(), Error> {
-        match &self.closed {
-            Some(closed) => Err(Error::Closed(closed.clone())),
-            None if self.broken.is_broken() => Err(io::Error::from(ErrorKind::BrokenPipe).into()),
-            None => Ok(()),
-        }
+        self.ending.as_ref().map_or(Ok(()), |ending| ending.check())
     }
 
     /// A failure to write, for the user. Reading goes on for a while.
+    #[cold]
     fn failed(&mut self, error: io::Error) -> Error {
         if let Err(known) = self.check_transport() {
             return known;
         }
-        let until = self.timer.now().saturating_add(self.sender.close_timeout());
-        self.broken.note(&error, until);
+        let timeout = self.sender.close_timeout();
+        let ending = self.ending.get_or_insert_default();
+        ending.broken.note(&error, ending.timer.now().saturating_add(timeout));
         final_error(error)
     }
 
@@ -166,16 +154,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
-        Poll::Ready(match payload.borrowed() {
-            Some((kind, data, compressible)) if self.writes_in_place(data.len(), compressible) => {
-                self.write_in_place(kind, data, cx)
+        if let Some((kind, data, compressible)) = payload.borrowed() {
+            if self.writes_in_place(data.len(), compressible) {
+                return Poll::Ready(self.write_in_place(kind, data, cx));
             }
-            Some((_, data, _)) => {
-                self.output.reserve(data.len());
-                self.queue(|sender, output| sender.send(payload, output))
-            }
-            _ => self.queue(|sender, output| sender.send(payload, output)),
-        })
+            self.output.reserve(data.len());
+        }
+        Poll::Ready(self.queue(|sender, output| sender.send(payload, output)))
     }
 
     /// Waits for room, then queues a piece of a message.
@@ -200,11 +185,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
     }
 
     /// Waits until the queue is not full; it is not while nothing can be sent anyway.
+    #[inline]
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.check_transport()?;
-        if !self.is_full() {
-            return Poll::Ready(Ok(()));
-        }
+        if self.is_full() { self.make_room(cx) } else { Poll::Ready(Ok(())) }
+    }
+
+    #[cold]
+    fn make_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self.poll_flush(cx) {
             Poll::Pending if self.is_full() => Poll::Pending,
             Poll::Pending => Poll::Ready(Ok(())),
@@ -212,9 +200,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         }
     }
 
+    #[inline]
     fn is_full(&self) -> bool {
-        self.sender.state() == State::Open
-            && matches!(self.sender.check_queue(&self.output), Err(SendError::QueueFull { .. }))
+        self.sender.check_queue(&self.output).is_err() && self.sender.state() == State::Open
     }
 
     /// Writes all that is queued, at the latest until the deadline.
@@ -251,13 +239,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         let room = input.spare(1);
         let most = most.min(room.len());
         let Poll::Ready(outcome) = self.poll_read(&mut room[..most], cx) else {
-            if is_late && self.late_pending {
-                self.end(TransportEnd::Timeout);
+            if is_late && self.found_nothing_late(cx) {
                 return Poll::Ready(Ok(()));
-            }
-            if is_late {
-                self.late_pending = true;
-                cx.waker().wake_by_ref();
             }
             input.give_back();
             self.give_back_output();
@@ -265,44 +248,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         };
         let count = outcome?;
         input.filled(count);
-        self.late_pending = false;
+        if is_late {
+            self.found_late(count);
+        }
         if self.peer_ended {
             self.end(TransportEnd::Eof);
-        } else if is_late {
-            self.late = self.late.saturating_add(count as u32);
-            if self.late as usize > LATE_LIMIT {
-                self.end(TransportEnd::Timeout);
-            }
         }
         Poll::Ready(Ok(()))
     }
 
     /// Reads once, or notes that the peer ended its side or how the transport ended: the count is 0
     /// then. An error is one that `Closed` has no word for.
+    #[inline]
     fn poll_read(&mut self, into: &mut [u8], cx: &mut Context<'_>) -> Poll<Result<usize, Error>> {
         let mut buffer = ReadBuf::new(into);
-        let how = match ready!(Pin::new(&mut self.transport).poll_read(cx, &mut buffer)) {
-            Ok(()) if buffer.filled().is_empty() => {
-                self.peer_ended = true;
-                return Poll::Ready(Ok(0));
+        Poll::Ready(match ready!(Pin::new(&mut self.transport).poll_read(cx, &mut buffer)) {
+            Ok(()) => {
+                let count = buffer.filled().len();
+                self.peer_ended |= count == 0;
+                Ok(count)
             }
-            Ok(()) => return Poll::Ready(Ok(buffer.filled().len())),
+            Err(error) => self.failed_to_read(error),
+        })
+    }
+
+    #[cold]
+    fn failed_to_read(&mut self, error: io::Error) -> Result<usize, Error> {
+        let how = match error.kind() {
             // The system has heard nothing of the peer for too long, or a wrapper has.
-            Err(error) if error.kind() == ErrorKind::TimedOut => TransportEnd::Timeout,
-            Err(error) => match end_of(&error) {
-                Some(how) => how,
-                None => {
-                    self.end(TransportEnd::Reset);
-                    return Poll::Ready(Err(final_error(error)));
-                }
-            },
+            ErrorKind::TimedOut => Some(TransportEnd::Timeout),
+            _ => end_of(&error),
         };
-        self.end(how);
-        Poll::Ready(Ok(0))
+        self.end(how.unwrap_or(TransportEnd::Reset));
+        if how.is_some() { Ok(0) } else { Err(final_error(error)) }
     }
 
     /// Writes what is queued as far as that is possible now; whether nothing is left to be written,
     /// or to be hoped for.
+    #[inline]
     fn write_without_wait(&mut self, cx: &mut Context<'_>) -> bool {
         match self.poll_write_all(cx) {
             Poll::Ready(Ok(())) => true,
@@ -326,6 +309,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
     }
 
     /// One write of what is queued.
+    #[inline]
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.is_broken() {
             return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
@@ -343,7 +327,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
 
     /// Writes what is queued, behind a Close with 1000 if none was sent.
     pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.closed.as_ref().is_some_and(|closed| closed.clean) {
+        if self.closed().is_some_and(|closed| closed.clean) {
             return Poll::Ready(Ok(()));
         }
         self.check_transport()?;

@@ -8,7 +8,6 @@ use super::websocket::Sides;
 use super::{ReceiveHalf, SendHalf, WebSocket};
 use crate::{Error, Message, Role};
 use ::tokio::io::{AsyncRead, AsyncWrite};
-use alloc::sync::Arc;
 use core::{
     pin::Pin,
     task::{Context, Poll, Waker},
@@ -37,7 +36,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Sink<Message> for WebSocket<S, 
 
     /// As [`try_feed`](WebSocket::try_feed).
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        let waker = self.sides.wakers.as_ref().map(|wakers| wakers.waker());
+        let wakers = self.sides.aside.as_ref().and_then(|aside| aside.wakers.as_ref());
+        let waker = wakers.map(|wakers| wakers.waker());
         let mut cx = Context::from_waker(waker.as_ref().unwrap_or(Waker::noop()));
         self.sides.outgoing.try_feed((&message).into(), &mut cx)
     }
@@ -91,7 +91,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        let wakers = Arc::clone(self.sides.wakers.get_or_insert_default());
+        let wakers =
+            self.sides.aside.get_or_insert_default().wakers.get_or_insert_default().clone();
         let waker = wakers.register(half, cx);
         let before = self.sides.outgoing.progress();
         let outcome = poll(self, &mut Context::from_waker(&waker));

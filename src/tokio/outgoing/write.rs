@@ -13,6 +13,7 @@ const GATHERED: usize = 4096;
 pub(super) const FEW_SLICES: usize = 4;
 
 /// One write of what is queued.
+#[inline]
 pub(super) fn poll_write_pieces<S: AsyncWrite>(
     transport: Pin<&mut S>,
     output: &WriteBuffer,
@@ -22,6 +23,16 @@ pub(super) fn poll_write_pieces<S: AsyncWrite>(
     if front.len() == output.len() {
         return transport.poll_write(cx, front);
     }
+    poll_write_several(transport, output, cx)
+}
+
+/// Apart, since its slices take room on the stack.
+#[inline(never)]
+fn poll_write_several<S: AsyncWrite>(
+    transport: Pin<&mut S>,
+    output: &WriteBuffer,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
     if !transport.is_write_vectored() {
         return poll_write_gathered(transport, output, cx);
     }

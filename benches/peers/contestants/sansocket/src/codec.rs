@@ -1,6 +1,6 @@
 //! `default` is the sans-IO connection over buffers of its caller, as they come; `tuned` has a read
-//! buffer of the size that was best of 8 to 128 KiB, and writes large payloads from where they are;
-//! `tokio` is the shell around it.
+//! buffer of the size that was best of 8 to 128 KiB, writes large payloads from where they are, and has
+//! mask keys of a generator; `tokio` is the shell around it, and `tokio-owned` is given messages.
 
 use in_memory::{Contestant, Kernel, Messages, Variant, Wire, Work, run};
 use rand::Rng as _;
