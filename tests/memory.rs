@@ -81,7 +81,7 @@ fn measure<T>(action: impl FnOnce() -> T) -> (T, usize, u64) {
 }
 
 /// What a connection may hold that has nothing to keep: the least read buffer, and small change.
-const SMALL: usize = 8 * 1024;
+const SMALL: usize = 9 * 1024;
 
 fn no_limits() -> Config {
     let limits = Limits::default().message(u64::MAX).fragments(u32::MAX);

@@ -50,6 +50,22 @@ pub(crate) fn verify(
     Ok(())
 }
 
+/// Whether these frames have such a message among them, whole.
+pub(crate) fn has_text(mut output: &[u8], message: &[u8]) -> bool {
+    let mut payload = Vec::new();
+    while let Some(frame) = Frame::parse(output) {
+        frame.unmask_into(&mut payload);
+        if frame.last {
+            if frame.opcode < 8 && payload == message {
+                return true;
+            }
+            payload.clear();
+        }
+        output = &output[frame.end..];
+    }
+    false
+}
+
 struct Frame<'a> {
     last: bool,
     opcode: u8,

@@ -67,3 +67,10 @@ pub struct Variant {
     /// A client that sends the messages of the source, masked, and flushes when it runs dry.
     pub client: Option<fn(Wire, Messages) -> Work>,
 }
+
+impl Variant {
+    /// What does not is called so, or is a limit; neither is a peer where text is validated.
+    fn validates(&self) -> bool {
+        !matches!(self.name, "unchecked" | "bare")
+    }
+}

@@ -2,13 +2,14 @@
 
 use crate::{
     Messages, Variant, Wire, Work,
-    frames::{encode_masked, verify},
+    frames::{encode_masked, has_text, verify},
     payloads::{Kind, Random, messages},
     wire::FarEnd,
 };
 use bytes::Bytes;
 use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
+    panic::{self, AssertUnwindSafe},
+    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
@@ -42,6 +43,9 @@ impl Passes {
         let work = match side {
             Side::Echo => {
                 let echo = variant.echo.ok_or_else(missing)?;
+                if kind == Kind::Text && variant.validates() {
+                    refuses_broken(echo, &messages)?;
+                }
                 echo(Wire::new(masked_frames(kind, &messages), far_end.clone()))
             }
             Side::Client => {
@@ -116,6 +120,40 @@ impl Passes {
     pub(crate) fn messages(&self) -> usize {
         self.messages
     }
+}
+
+/// So many messages are broken, each on a connection of its own.
+const MOST_BROKEN: usize = 64;
+
+/// RFC 6455 §8.1: text that is not UTF-8 is no message. It must not come back, whichever message it
+/// is: where a read ends differs among them.
+fn refuses_broken(echo: fn(Wire) -> Work, messages: &[Bytes]) -> Result<(), String> {
+    let hook = panic::take_hook();
+    // A contestant may answer with a panic, as is right.
+    panic::set_hook(Box::new(|_| {}));
+    let step = messages.len().div_ceil(MOST_BROKEN);
+    let taken =
+        (0..messages.len()).step_by(step).find(|&index| takes_broken(echo, messages, index));
+    panic::set_hook(hook);
+    taken.map_or(Ok(()), |index| Err(format!("echoed message {index}, which is not UTF-8")))
+}
+
+fn takes_broken(echo: fn(Wire) -> Work, messages: &[Bytes], index: usize) -> bool {
+    let mut messages = messages.to_vec();
+    let mut broken = messages[index].to_vec();
+    if let Some(last) = broken.last_mut() {
+        *last = 0xFF;
+    }
+    messages[index] = broken.into();
+    let far_end = Arc::<FarEnd>::default();
+    far_end.keeping.store(true, Relaxed);
+    far_end.passes.store(1, Relaxed);
+    let wire = Wire::new(masked_frames(Kind::Text, &messages), far_end.clone());
+    let _ = panic::catch_unwind(AssertUnwindSafe(|| {
+        let _ = echo(wire).as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    }));
+    let kept = far_end.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    has_text(&kept, &messages[index])
 }
 
 fn masked_frames(kind: Kind, messages: &[Bytes]) -> Arc<[u8]> {
