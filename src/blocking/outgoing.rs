@@ -7,7 +7,7 @@ use super::shared::Board;
 use super::transport::{Patience, Timed, earliest};
 use crate::{
     CloseCode, Closed, Error, Kind, Payload, Reply, Role, SendError, Sender, State, TransportEnd,
-    WriteBuffer, apply_mask,
+    WriteBuffer,
     transport::{Broken, WRITE_THROUGH_FROM, is_timeout},
 };
 use alloc::{boxed::Box, sync::Arc};
@@ -218,7 +218,7 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
             let len = piece.len() as u64;
             let key = self.sender.start_frame(kind, len, later.is_empty(), &mut self.output)?;
             if let Some(key) = key {
-                self.output.extend_in_pieces(piece, |piece| apply_mask(piece, key, 0));
+                self.output.extend_masked(piece, key);
                 piece = &[];
             }
             let written = self.write(&mut piece, None);

@@ -4,6 +4,7 @@
 //! piece; large payloads that are shared anyway are linked in between, uncopied.
 
 use super::RETAINED;
+use crate::{MaskKey, mask::append_masked};
 use alloc::{collections::VecDeque, vec::Vec};
 use bytes::Bytes;
 use core::fmt;
@@ -135,7 +136,12 @@ impl WriteBuffer {
     /// Appends a copy of `bytes`.
     #[inline]
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
-        self.extend_in_pieces(bytes, |_| {});
+        self.len += bytes.len();
+        if bytes.len() <= PIECE {
+            self.run.extend_from_slice(bytes);
+        } else {
+            self.extend_in_pieces(bytes);
+        }
     }
 
     /// Appends `bytes` without a copy.
@@ -172,26 +178,18 @@ impl WriteBuffer {
         self.run.capacity()
     }
 
-    /// Appends a copy of `bytes`, piece by piece; each copied piece is lent to `change` while the
-    /// first cache still has it. All but the last are of a length that is a multiple of 4.
+    /// Appends a masked copy of `payload`.
     #[inline]
-    pub(crate) fn extend_in_pieces(&mut self, bytes: &[u8], mut change: impl FnMut(&mut [u8])) {
-        self.len += bytes.len();
-        if bytes.len() <= PIECE {
-            let start = self.run.len();
-            self.run.extend_from_slice(bytes);
-            return change(&mut self.run[start..]);
-        }
-        self.extend_in_many_pieces(bytes, change);
+    pub(crate) fn extend_masked(&mut self, payload: &[u8], key: MaskKey) {
+        append_masked(&mut self.run, payload, key);
+        self.len += payload.len();
     }
 
     #[inline(never)]
-    fn extend_in_many_pieces(&mut self, bytes: &[u8], mut change: impl FnMut(&mut [u8])) {
+    fn extend_in_pieces(&mut self, bytes: &[u8]) {
         self.run.reserve(bytes.len());
         for piece in bytes.chunks(PIECE) {
-            let start = self.run.len();
             self.run.extend_from_slice(piece);
-            change(&mut self.run[start..]);
         }
     }
 

@@ -12,8 +12,7 @@ use super::config::SharedConfig;
 use super::pongs::Pongs;
 use super::{Config, Kind, Role, SendError, State};
 use crate::{
-    FrameHeader, MAX_FRAME_HEADER, MaskKey, Negotiated, OpCode, Rsv, WriteBuffer, apply_mask,
-    timers::Deadline,
+    FrameHeader, MAX_FRAME_HEADER, MaskKey, Negotiated, OpCode, Rsv, WriteBuffer, timers::Deadline,
 };
 #[cfg(feature = "deflate")]
 use alloc::boxed::Box;
@@ -94,7 +93,7 @@ impl<R: Role> Sender<R> {
     ) {
         let key = self.append_header(opcode, rsv, fin, payload.len() as u64, output);
         match key {
-            Some(key) => output.extend_in_pieces(payload, |piece| apply_mask(piece, key, 0)),
+            Some(key) => output.extend_masked(payload, key),
             None => output.extend_from_slice(payload),
         }
     }

@@ -3,8 +3,14 @@
 //! The transformation is its own inverse, and works in place at any phase, so a payload may be
 //! masked or unmasked piece by piece as it is produced or received.
 
+#[cfg(feature = "alloc")]
+#[allow(unsafe_code, reason = "writes to memory that nothing was written to yet")]
+mod copy;
 #[allow(unsafe_code, reason = "what the processor has is known at run time only")]
 mod kernel;
+
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
 
 /// The 32-bit key of one masked frame (RFC 6455 §5.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,6 +69,13 @@ impl<F: FnMut() -> MaskKey> MaskKeys for F {
 #[inline]
 pub fn apply_mask(data: &mut [u8], key: MaskKey, phase: usize) {
     kernel::xor(data, key.rotated(phase));
+}
+
+/// Appends a masked copy of `data`, the beginning of a payload.
+#[cfg(feature = "alloc")]
+#[inline]
+pub(crate) fn append_masked(into: &mut Vec<u8>, data: &[u8], key: MaskKey) {
+    copy::append_xored(into, data, key.rotated(0));
 }
 
 #[cfg(test)]

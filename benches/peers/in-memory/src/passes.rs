@@ -165,3 +165,34 @@ fn masked_frames(kind: Kind, messages: &[Bytes]) -> Arc<[u8]> {
     }
     frames.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        future::{pending, poll_fn},
+        io::{Read, Write},
+    };
+
+    fn mirror(mut wire: Wire) -> Work {
+        Box::pin(poll_fn(move |_| {
+            let mut bytes = [0; 1000];
+            while let Ok(count) = wire.read(&mut bytes) {
+                wire.write_all(&bytes[..count]).unwrap();
+            }
+            Poll::Pending
+        }))
+    }
+
+    fn panics_at_once(_: Wire) -> Work {
+        Box::pin(async { panic!("this is not UTF-8") })
+    }
+
+    #[test]
+    fn who_sends_broken_text_back_is_found_out() {
+        let messages = messages(Kind::Text, 5000);
+        assert!(refuses_broken(mirror, &messages).unwrap_err().contains("not UTF-8"));
+        assert_eq!(refuses_broken(|_| Box::pin(pending()), &messages), Ok(()));
+        assert_eq!(refuses_broken(panics_at_once, &messages), Ok(()));
+    }
+}
