@@ -305,12 +305,14 @@ mod owned {
 
         #[inline]
         pub(crate) fn get(&self, range: Range<usize>) -> &[u8] {
+            debug_assert!(range.start <= range.end && range.end <= self.len(), "{range:?}");
             self.bytes.get(range).unwrap_or_else(no_bytes)
         }
 
         #[inline]
         pub(crate) fn get_mut(&mut self, range: Range<usize>) -> &mut [u8] {
             self.forget(&range);
+            debug_assert!(range.start <= range.end && range.end <= self.len(), "{range:?}");
             self.bytes.get_mut(range).unwrap_or_else(no_bytes)
         }
 

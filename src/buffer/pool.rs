@@ -280,9 +280,12 @@ pub(super) fn give_away(storage: Vec<u8>) -> Bytes {
 
 /// Memory for at least so many bytes, which came behind a message that was given away.
 pub(super) fn small_memory(least: usize) -> Vec<u8> {
+    if least > READ_ROOM {
+        return alloc::vec![0; least];
+    }
     let pooled = FOR_READS.try_with(Pool::take).ok().flatten().and_then(|mut buffer| buffer.take());
     let pooled = pooled.filter(|storage| storage.len() >= least);
-    pooled.unwrap_or_else(|| alloc::vec![0; least.max(READ_ROOM)])
+    pooled.unwrap_or_else(|| alloc::vec![0; READ_ROOM])
 }
 
 impl AsRef<[u8]> for GivenAway {

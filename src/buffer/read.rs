@@ -87,7 +87,8 @@ impl ReadBuffer {
     /// An empty buffer on `storage`, all of whose length becomes room.
     #[must_use]
     pub fn with_storage(storage: Vec<u8>) -> Self {
-        // Lets a connection notice that it is called with a buffer other than its own.
+        // Lets a connection notice that it is called with a buffer other than its own, mostly: they
+        // come again after 2³² buffers.
         static NEXT_ID: AtomicU32 = AtomicU32::new(1);
         // 0 is none.
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed).max(1);

@@ -121,7 +121,7 @@ impl<R: Role> Connection<R> {
     /// Makes the current event owned, if it is a whole message; it is not lent any more then.
     ///
     /// A large message that fills at least half of the buffer's memory is handed over with that
-    /// memory, any other is copied.
+    /// memory, any other is copied: see [`Receiver::take_message`].
     pub fn take_message(&mut self, input: &mut ReadBuffer) -> Option<Message> {
         self.receiver.take_message(input)
     }

@@ -82,6 +82,8 @@ impl<R: Role> Sender<R> {
         if queued > limit { Err(SendError::QueueFull { queued, limit }) } else { Ok(()) }
     }
 
+    // Always, as `append_header`: in one piece with its caller it needs no arguments in memory, and
+    // most of an empty header is known when it is compiled.
     #[inline(always)]
     fn append_frame(
         &mut self,

@@ -1,3 +1,5 @@
+//! What stands before a payload (RFC 6455 §5.2): read and written.
+
 use super::OpCode;
 use crate::MaskKey;
 use thiserror::Error;

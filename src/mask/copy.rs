@@ -14,7 +14,8 @@ pub(super) fn append_xored(into: &mut Vec<u8>, data: &[u8], key: u32) {
     into.reserve(data.len());
     let end = into.len() + data.len();
     xor_into(&mut into.spare_capacity_mut()[..data.len()], data, key);
-    // SAFETY: there is room for as much, and all of it was written.
+    // SAFETY: there is room for as much, and all of it was written: the two are of one length, and
+    // each step takes the same number of bytes of both, until none is left.
     unsafe { into.set_len(end) };
 }
 
@@ -58,6 +59,7 @@ fn in_blocks<'a, const N: usize>(
     data: &'a [u8],
     key: u32,
 ) -> (&'a mut [MaybeUninit<u8>], &'a [u8]) {
+    const { assert!(N % 4 == 0, "else bytes would be left out") };
     let (mut targets, sources) = (into.chunks_exact_mut(N), data.chunks_exact(N));
     let rest = sources.remainder();
     for (target, source) in targets.by_ref().zip(sources) {

@@ -181,6 +181,31 @@ fn a_pong_that_was_held_back_comes_after_the_frame_that_is_written_through() {
     }
 }
 
+/// It need not wait for all of the message.
+#[test]
+fn a_pong_that_was_held_back_comes_between_the_frames_of_a_message() {
+    let pongs = 32 * 127;
+    let first_frame = 4 + 7000;
+    let wire = Wire::new();
+    wire.set_room(SERVER, 0);
+    let manner = Manner { most: pongs + first_frame, ..EAGER };
+    let config = Config::default().fragment_size(7000);
+    let mut server = websocket(wire.end(SERVER, manner), Server::new(), config);
+    let bytes = encode(client_role(), |client, output| {
+        (0..40).for_each(|number| client.ping(&[number; 125], output).unwrap());
+        client.send_text("hi", output).unwrap();
+    });
+    wire.put(CLIENT, &bytes);
+    assert!(matches!(poll_once(server.next()), Poll::Ready(Some(Ok(_)))));
+    wire.set_room(SERVER, usize::MAX);
+    server.try_feed(&[7; 140_000]).unwrap();
+    assert!(poll_once(async { server.flush().await.unwrap() }).is_ready());
+    let bytes = wire.take(SERVER);
+    assert_eq!(bytes[pongs + first_frame..][..127], [&[0x8A, 125][..], &[39; 125]].concat());
+    let seen = decode_as_peer_of::<Server>(&bytes);
+    assert_eq!((seen.messages, seen.pongs.len()), (vec![Message::binary(vec![7; 140_000])], 33));
+}
+
 /// Sending fails with the kind that is expected, more than once, and receiving ends: by one error,
 /// once the peer has ended too.
 fn check_broken<R: Role>(manner: Manner, role: R, payload: &[u8], expected: ErrorKind) {

@@ -132,6 +132,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
                 self.poll_write_with::<SLICES>(&mut message, cx)
             };
             match written {
+                // A pong that was held back goes between two frames (§5.4), and only there. With no
+                // buffer there is nothing owed.
+                Poll::Ready(Ok(())) if message.written == 0 && !self.output.is_none() => {
+                    self.sender.queue_owed(&mut self.output);
+                }
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Err(self.failed(error)),
                 Poll::Pending => {
@@ -140,10 +145,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
                     return Ok(());
                 }
             }
-        }
-        // Only now, since nothing may be queued amid a frame. With no buffer there is nothing owed.
-        if !self.output.is_none() {
-            self.sender.queue_owed(&mut self.output);
         }
         Ok(())
     }

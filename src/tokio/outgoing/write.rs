@@ -1,3 +1,5 @@
+//! One write of what is queued, in as few pieces as the transport takes.
+
 use crate::{WriteBuffer, transport::SLICES};
 use ::tokio::io::AsyncWrite;
 use core::{

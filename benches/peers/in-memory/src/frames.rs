@@ -54,14 +54,18 @@ pub(crate) fn verify(
 pub(crate) fn has_text(mut output: &[u8], message: &[u8]) -> bool {
     let mut payload = Vec::new();
     while let Some(frame) = Frame::parse(output) {
+        output = &output[frame.end..];
+        let is_control = frame.opcode & 8 != 0;
+        if is_control {
+            continue;
+        }
         frame.unmask_into(&mut payload);
         if frame.last {
-            if frame.opcode < 8 && payload == message {
+            if payload == message {
                 return true;
             }
             payload.clear();
         }
-        output = &output[frame.end..];
     }
     false
 }
