@@ -284,7 +284,6 @@ pub(super) fn small_memory(least: usize) -> Vec<u8> {
         return alloc::vec![0; least];
     }
     let pooled = FOR_READS.try_with(Pool::take).ok().flatten().and_then(|mut buffer| buffer.take());
-    let pooled = pooled.filter(|storage| storage.len() >= least);
     pooled.unwrap_or_else(|| alloc::vec![0; READ_ROOM])
 }
 

@@ -1,12 +1,10 @@
 //! The XOR on the way from one place to another: what is masked has to be copied anyway, since the
 //! sender's bytes are not its to change, and so each is touched once.
 
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+use super::kernel::WIDE_FROM;
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
-
-/// From this length on wider registers pay for asking whether there are any.
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
-const WIDE_FROM: usize = 128;
 
 /// Appends `data`, XORed with the bytes of `key` in little-endian order, over and over.
 #[inline]

@@ -2,7 +2,7 @@
 
 /// From this length on wider registers pay for asking whether there are any.
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
-const WIDE_FROM: usize = 128;
+pub(super) const WIDE_FROM: usize = 128;
 
 /// From this length on it pays to begin at an aligned address: a word that lies across two cache
 /// lines costs twice as much.

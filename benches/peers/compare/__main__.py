@@ -88,7 +88,7 @@ def build():
 def parse():
     parser = argparse.ArgumentParser(
         prog="benches/peers/run",
-        description="Compares sansocket with its peers. All parts take about half an hour on two "
+        description="Compares sansocket with its peers. All parts take about 40 minutes with building on two "
         "quiet cores. Figures of parts that are not asked for are kept from the last run.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="parts:\n" + "\n".join(f"  {name:14}{part.__doc__.splitlines()[0]}" for name, part in PARTS.items()),
