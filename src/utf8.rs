@@ -346,6 +346,16 @@ mod owned {
             Ok(self.valid.end)
         }
 
+        /// Whether `range`, of which nothing is known, is text without a character cut off.
+        #[inline]
+        pub(crate) fn validate_whole(&mut self, range: Range<usize>) -> bool {
+            let is_text = validate_utf8_prefix(self.get(range.clone())) == Ok(range.len());
+            if is_text {
+                self.valid = range;
+            }
+            is_text
+        }
+
         /// The text of `range`; empty if it has not been validated.
         #[inline]
         pub(crate) fn text(&self, range: Range<usize>) -> &str {

@@ -283,15 +283,25 @@ impl ReadBuffer {
         }
     }
 
-    /// Keeps `count` unread bytes behind the first `skipped` while nothing is kept, and lends them.
-    #[inline]
-    pub(crate) fn keep_behind(&mut self, skipped: usize, count: usize) -> &mut [u8] {
+    /// Shows `find` the unread bytes, and keeps as many as it says, behind those that it skips, in place
+    /// of what was kept before. Nothing changes if it finds none, or if what is kept is elsewhere and has
+    /// to be [released](Self::release) first.
+    #[inline(always)]
+    pub(crate) fn keep_behind<T>(
+        &mut self,
+        find: impl FnOnce(&mut [u8]) -> Option<(usize, usize, T)>,
+    ) -> Option<T> {
+        #[cfg(feature = "deflate")]
+        if self.inflated_mut().is_some() {
+            return None;
+        }
+        let (skipped, count, found) = find(self.storage.get_mut(self.unread.clone()))?;
         let start = self.unread.start + skipped;
         let end = start + count;
         debug_assert!(end <= self.unread.end, "only what was received is kept");
         self.kept = start..end;
         self.unread.start = end;
-        self.storage.get_mut(start..end)
+        Some(found)
     }
 
     /// Validates what is kept as UTF-8, of which all but the last may have been validated before;
@@ -305,6 +315,12 @@ impl ReadBuffer {
         }
         let end = self.storage.validate(self.kept.clone())?;
         Ok(end - self.kept.start)
+    }
+
+    /// Whether all that was [kept from behind](Self::keep_behind) what was skipped is text.
+    #[inline]
+    pub(crate) fn validate_whole(&mut self) -> bool {
+        self.storage.validate_whole(self.kept.clone())
     }
 
     #[inline]

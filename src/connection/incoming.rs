@@ -1,7 +1,7 @@
 //! What the receiving half knows of the frame and the message that it is amid (RFC 6455 §5.4, §8.1).
 
 use super::{Kind, ProtocolError};
-use crate::{FrameHeader, MaskKey, OpCode, ReadBuffer, Rsv};
+use crate::{MaskKey, OpCode, ReadBuffer, Rsv};
 
 /// The data frame in progress.
 #[derive(Clone, Copy, Debug)]
@@ -11,31 +11,6 @@ pub(super) struct Frame {
     /// Bytes of payload received.
     pub(super) received: u64,
     pub(super) payload_len: u64,
-}
-
-/// The header of a whole message in one frame, without any of the reserved bits.
-pub(super) struct PlainFrame {
-    pub(super) kind: Kind,
-    pub(super) mask: Option<MaskKey>,
-    pub(super) header_len: usize,
-    pub(super) payload_len: usize,
-}
-
-impl PlainFrame {
-    /// The one at the front of `input`, if all of it is there; `None` for any other frame, and for
-    /// what is wrong.
-    #[inline]
-    pub(super) fn parse(input: &[u8]) -> Option<Self> {
-        let kind = match input.first()? {
-            0x81 => Kind::Text,
-            0x82 => Kind::Binary,
-            _ => return None,
-        };
-        let (mask, payload_len, header_len) = FrameHeader::parse_from_second(input).ok()??;
-        let payload_len = usize::try_from(payload_len).ok()?;
-        let is_there = payload_len <= input.len() - header_len;
-        is_there.then_some(Self { kind, mask, header_len, payload_len })
-    }
 }
 
 /// The message in progress.

@@ -1,14 +1,14 @@
 //! The receiving half: bytes in, events out (RFC 6455 §5, §6.2).
 
+mod finding;
+mod plain;
+
 #[cfg(feature = "deflate")]
 use super::compressed::Inflating;
 use super::config::SharedConfig;
-use super::incoming::{Frame, Incoming, PlainFrame, kind_begun_by};
+use super::incoming::{Frame, Incoming};
 use super::{Chunk, Event, Kind, Message, ProtocolError, ReceiveError, Reply, Role, Sender};
-use crate::{
-    CloseFrame, FrameHeader, Limits, MAX_CONTROL_PAYLOAD, Negotiated, OpCode, ReadBuffer, Rsv,
-    WriteBuffer, apply_mask,
-};
+use crate::{CloseFrame, Negotiated, OpCode, ReadBuffer, Rsv, WriteBuffer};
 use alloc::boxed::Box;
 use core::marker::PhantomData;
 
@@ -31,12 +31,12 @@ pub enum Progress {
 #[derive(Debug)]
 pub struct Receiver<R> {
     pub(super) config: SharedConfig,
-    /// Bits that a negotiated extension gives a meaning to.
-    usable_bits: Rsv,
     #[cfg(feature = "deflate")]
     pub(super) inflating: Option<Box<Inflating>>,
     /// The read buffer that is advanced through: 0 is none.
     buffer: u32,
+    /// The shortest payload of a plain frame that the limits have to be asked about.
+    limit_of_plain: u16,
     pub(super) frame: Option<Frame>,
     pub(super) message: Option<Incoming>,
     current: Option<Current>,
@@ -60,13 +60,9 @@ impl<R: Role> Receiver<R> {
     pub(super) fn new(config: SharedConfig, negotiated: &Negotiated) -> Self {
         #[cfg(feature = "deflate")]
         let inflating = negotiated.deflate.map(|agreed| Box::new(Inflating::new::<R>(&agreed)));
-        #[cfg(feature = "deflate")]
-        let usable_bits = if inflating.is_some() { Rsv::RSV1 } else { Rsv::NONE };
-        #[cfg(not(feature = "deflate"))]
-        let usable_bits = Rsv::NONE;
         Self {
+            limit_of_plain: plain::limit_of_plain(&config.limits),
             config,
-            usable_bits,
             #[cfg(feature = "deflate")]
             inflating,
             buffer: 0,
@@ -90,7 +86,12 @@ impl<R: Role> Receiver<R> {
     /// other errors are misuse and change nothing.
     #[inline]
     pub fn advance(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
-        self.step(input, false)
+        let Some(kind) = self.receive_plain(input) else { return self.step(input, false) };
+        self.current = Some(Current::Message(kind));
+        if kind == Kind::Text && !input.validate_whole() {
+            return self.locate_fault(input);
+        }
+        Ok(Progress::Event)
     }
 
     /// As [`advance`](Self::advance), but up to the next piece of a message: look at it with
@@ -208,13 +209,11 @@ impl<R: Role> Receiver<R> {
         self.current.filter(|_| self.buffer == input.id())
     }
 
-    #[inline]
+    // Out of line, as what follows: so the way of most messages stays short.
+    #[inline(never)]
     fn step(&mut self, input: &mut ReadBuffer, chunked: bool) -> Result<Progress, ReceiveError> {
-        if self.buffer != input.id() {
-            if self.buffer != 0 {
-                return Err(ReceiveError::ForeignBuffer);
-            }
-            self.buffer = input.id();
+        if !self.is_used_with(input) {
+            return Err(ReceiveError::ForeignBuffer);
         }
         let is_mixed = self.message.is_some_and(|message| message.chunked != chunked);
         if is_mixed && !self.has_ended() {
@@ -225,6 +224,31 @@ impl<R: Role> Receiver<R> {
             return self.failure().map_or(Ok(Progress::Ended), |error| Err(error.into()));
         }
         self.find_event(input, chunked).map_err(|error| self.fail(error))
+    }
+
+    /// Whether this is the buffer that it is advanced through, from now on if there was none.
+    #[inline]
+    fn is_used_with(&mut self, input: &ReadBuffer) -> bool {
+        self.buffer == input.id() || self.takes_to(input)
+    }
+
+    fn takes_to(&mut self, input: &ReadBuffer) -> bool {
+        let has_none = self.buffer == 0;
+        if has_none {
+            self.buffer = input.id();
+        }
+        has_none
+    }
+
+    /// Says where a whole message ceases to be text.
+    #[cold]
+    fn locate_fault(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
+        let message = Incoming::new(Kind::Text, Rsv::NONE, false);
+        message
+            .validate(input)
+            .and_then(|len| message.check_end(len, input))
+            .map_err(|error| self.fail(error))?;
+        Ok(Progress::Event)
     }
 
     #[cold]
@@ -274,225 +298,6 @@ impl<R: Role> Receiver<R> {
             Some(Current::Chunk { len, .. }) => input.release_front(len),
             Some(Current::Control { len, .. }) => input.skip(len),
         }
-    }
-
-    #[inline]
-    fn find_event(
-        &mut self,
-        input: &mut ReadBuffer,
-        chunked: bool,
-    ) -> Result<Progress, ProtocolError> {
-        if !chunked && self.message.is_none() && self.receive_whole(input)? {
-            return Ok(Progress::Event);
-        }
-        self.find_event_by_state(input, chunked)
-    }
-
-    /// Out of line, so that the way of most messages stays short.
-    #[inline(never)]
-    fn find_event_by_state(
-        &mut self,
-        input: &mut ReadBuffer,
-        chunked: bool,
-    ) -> Result<Progress, ProtocolError> {
-        loop {
-            if let Some(frame) = self.frame {
-                if let Some(current) = self.receive_payload(frame, input)? {
-                    self.current = Some(current);
-                    return Ok(Progress::Event);
-                }
-                if self.frame.is_some() {
-                    return Ok(Progress::NeedsInput);
-                }
-            }
-            let Some((header, header_len)) = FrameHeader::parse(input.unread())? else {
-                return Ok(Progress::NeedsInput);
-            };
-            self.check_header(&header)?;
-            if header.opcode.is_control() {
-                return self.receive_control(&header, header_len, input);
-            }
-            self.start_frame(&header, chunked)?;
-            input.skip(header_len);
-        }
-    }
-
-    /// What is right or wrong about a header on this connection.
-    #[inline]
-    fn check_header(&self, header: &FrameHeader) -> Result<(), ProtocolError> {
-        // §5.1: a server fails on an unmasked frame, a client on a masked one.
-        match (R::MASKS, header.mask) {
-            (false, None) => return Err(ProtocolError::Unmasked),
-            (true, Some(_)) => return Err(ProtocolError::Masked),
-            _ => {}
-        }
-        // §5.2: a reserved bit without an extension that gives it a meaning fails the connection.
-        // RFC 7692 §6: the one of compression stands in the first frame of a message alone.
-        let begins = kind_begun_by(header.opcode).is_some();
-        let usable = if begins { self.usable_bits } else { Rsv::NONE };
-        let unusable = header.rsv.without(usable);
-        if !unusable.is_none() {
-            return Err(ProtocolError::ReservedBits(header.rsv));
-        }
-        Ok(())
-    }
-
-    /// Takes in the next message if it is one plain frame, all of which is there: most are, and go
-    /// so without a state that would be read again at once. False for any other, and for what is
-    /// wrong with a header, of which nothing is used up; no message is in progress.
-    #[inline]
-    fn receive_whole(&mut self, input: &mut ReadBuffer) -> Result<bool, ProtocolError> {
-        let Some(frame) = PlainFrame::parse(input.unread()) else { return Ok(false) };
-        let limits = &self.config.limits;
-        let is_allowed = frame.mask.is_some() != R::MASKS
-            && frame.payload_len as u64 <= limits.frame.min(limits.message)
-            && limits.fragments > 0;
-        if !is_allowed {
-            return Ok(false);
-        }
-        let payload = input.keep_behind(frame.header_len, frame.payload_len);
-        if let Some(key) = frame.mask {
-            apply_mask(payload, key, 0);
-        }
-        if frame.kind == Kind::Text {
-            let message = Incoming::new(Kind::Text, Rsv::NONE, false);
-            let len = message.validate(input)?;
-            message.check_end(len, input)?;
-        }
-        self.current = Some(Current::Message(frame.kind));
-        Ok(true)
-    }
-
-    /// Takes up a data frame whose header has come; all limits are checked here, before any of its
-    /// payload is waited for.
-    fn start_frame(&mut self, header: &FrameHeader, chunked: bool) -> Result<(), ProtocolError> {
-        // §5.4: fragments of one message are not interleaved with those of another.
-        let mut message = match (kind_begun_by(header.opcode), self.message) {
-            (None, Some(message)) => message,
-            (None, None) => return Err(ProtocolError::NothingToContinue),
-            (Some(_), Some(_)) => return Err(ProtocolError::MessageAmidMessage),
-            (Some(kind), None) => Incoming::new(kind, header.rsv, chunked),
-        };
-        message.announce(header.payload_len);
-        if !chunked {
-            self.check_limits(header, &message)?;
-        }
-        self.message = Some(message);
-        self.frame = Some(Frame {
-            fin: header.fin,
-            key: header.mask,
-            received: 0,
-            payload_len: header.payload_len,
-        });
-        Ok(())
-    }
-
-    #[inline]
-    fn check_limits(&self, header: &FrameHeader, message: &Incoming) -> Result<(), ProtocolError> {
-        let Limits { frame, message: whole, fragments, .. } = self.config.limits;
-        if header.payload_len > frame {
-            return Err(ProtocolError::FrameTooLarge { len: header.payload_len, limit: frame });
-        }
-        // What a compressed one comes to is known when it is decompressed.
-        #[cfg(feature = "deflate")]
-        let announces_all = !message.compressed;
-        #[cfg(not(feature = "deflate"))]
-        let announces_all = true;
-        if announces_all && message.announced() > whole {
-            return Err(ProtocolError::MessageTooLarge { len: message.announced(), limit: whole });
-        }
-        if message.fragments > fragments {
-            return Err(ProtocolError::TooManyFragments { limit: fragments });
-        }
-        Ok(())
-    }
-
-    /// Takes in what has come of the current frame's payload: unmasked, joined to the message and
-    /// validated. Comes to an event if that ends the message, or in chunks if there is any.
-    fn receive_payload(
-        &mut self,
-        mut frame: Frame,
-        input: &mut ReadBuffer,
-    ) -> Result<Option<Current>, ProtocolError> {
-        #[cfg(feature = "deflate")]
-        if self.message.is_some_and(|message| message.compressed) {
-            let all_is_there = self.receive_compressed(&mut frame, input)?;
-            return self.found(frame, all_is_there, input);
-        }
-        let missing = frame.payload_len - frame.received;
-        let count = input.unread_len().min(usize::try_from(missing).unwrap_or(usize::MAX));
-        if let Some(key) = frame.key {
-            // Only the phase within the key matters of the position.
-            apply_mask(input.unread_mut(count), key, (frame.received % 4) as usize);
-        }
-        input.keep(count);
-        frame.received += count as u64;
-        self.found(frame, true, input)
-    }
-
-    /// What is found in the payload so far, of which `all_is_there` or else some is still to be
-    /// decompressed.
-    fn found(
-        &mut self,
-        frame: Frame,
-        all_is_there: bool,
-        input: &mut ReadBuffer,
-    ) -> Result<Option<Current>, ProtocolError> {
-        let frame_ends = all_is_there && frame.received == frame.payload_len;
-        input.set_wanted(frame.payload_len - frame.received);
-        self.frame = if frame_ends { None } else { Some(frame) };
-
-        let Some(message) = &mut self.message else { return Ok(None) };
-        let message_ends = frame_ends && frame.fin;
-        // Of several faults the first counts, however the payload is cut: bytes that can't be UTF-8,
-        // compressed data that ends too early, then a character that does.
-        let len = message.validate(input)?;
-        #[cfg(feature = "deflate")]
-        if message_ends && message.compressed {
-            let at = message.released() + input.kept_len() as u64;
-            if let Some(inflating) = &mut self.inflating {
-                inflating.finish().map_err(|_| ProtocolError::InvalidCompression { at })?;
-            }
-        }
-        if message_ends {
-            message.check_end(len, input)?;
-        }
-        let kind = message.kind;
-        let current = if message.chunked && (message_ends || len > 0) {
-            let first = message.release(len);
-            Some(Current::Chunk { kind, len, first, last: message_ends })
-        } else {
-            (!message.chunked && message_ends).then_some(Current::Message(kind))
-        };
-        if message_ends {
-            self.message = None;
-        }
-        Ok(current)
-    }
-
-    /// Takes a control frame, once all of it is there (§5.5).
-    fn receive_control(
-        &mut self,
-        header: &FrameHeader,
-        header_len: usize,
-        input: &mut ReadBuffer,
-    ) -> Result<Progress, ProtocolError> {
-        let len = MAX_CONTROL_PAYLOAD.min(header.payload_len as usize);
-        if input.unread_len() < header_len + len {
-            return Ok(Progress::NeedsInput);
-        }
-        input.skip(header_len);
-        if let Some(key) = header.mask {
-            apply_mask(input.unread_mut(len), key, 0);
-        }
-        if header.opcode == OpCode::Close {
-            CloseFrame::parse(&input.unread()[..len])?;
-            self.ended = true;
-        }
-        // §5.5.1, §5.5.2: a Close is answered by a Close, a Ping by a Pong.
-        self.owes_reply = header.opcode != OpCode::Pong;
-        self.current = Some(Current::Control { opcode: header.opcode, len });
-        Ok(Progress::Event)
     }
 }
 

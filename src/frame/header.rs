@@ -140,7 +140,7 @@ impl FrameHeader {
     /// Reads what the first byte of a header does not say: the key, the length of the payload, and
     /// how many bytes the whole header takes.
     #[inline]
-    pub(crate) fn parse_from_second(
+    fn parse_from_second(
         input: &[u8],
     ) -> Result<Option<(Option<MaskKey>, u64, usize)>, FrameError> {
         let Some((&[_, second], rest)) = input.split_first_chunk() else { return Ok(None) };

@@ -1,0 +1,199 @@
+//! Finding the next event: frames in, whole messages, chunks or control frames out (RFC 6455 §5.4, §5.5).
+
+use super::{Current, Progress, Receiver};
+use crate::connection::incoming::{Frame, Incoming, kind_begun_by};
+use crate::connection::{ProtocolError, Role};
+use crate::{
+    CloseFrame, FrameHeader, Limits, MAX_CONTROL_PAYLOAD, OpCode, ReadBuffer, Rsv, apply_mask,
+};
+
+impl<R: Role> Receiver<R> {
+    /// Uses what is buffered up to the next event, whatever the state; nothing is lent.
+    pub(super) fn find_event(
+        &mut self,
+        input: &mut ReadBuffer,
+        chunked: bool,
+    ) -> Result<Progress, ProtocolError> {
+        loop {
+            if let Some(frame) = self.frame {
+                if let Some(current) = self.receive_payload(frame, input)? {
+                    self.current = Some(current);
+                    return Ok(Progress::Event);
+                }
+                if self.frame.is_some() {
+                    return Ok(Progress::NeedsInput);
+                }
+            }
+            let Some((header, header_len)) = FrameHeader::parse(input.unread())? else {
+                return Ok(Progress::NeedsInput);
+            };
+            self.check_header(&header)?;
+            if header.opcode.is_control() {
+                return self.receive_control(&header, header_len, input);
+            }
+            self.start_frame(&header, chunked)?;
+            input.skip(header_len);
+        }
+    }
+
+    /// What is right or wrong about a header on this connection.
+    #[inline]
+    fn check_header(&self, header: &FrameHeader) -> Result<(), ProtocolError> {
+        // §5.1: a server fails on an unmasked frame, a client on a masked one.
+        match (R::MASKS, header.mask) {
+            (false, None) => return Err(ProtocolError::Unmasked),
+            (true, Some(_)) => return Err(ProtocolError::Masked),
+            _ => {}
+        }
+        // §5.2: a reserved bit without an extension that gives it a meaning fails the connection.
+        // RFC 7692 §6: the one of compression stands in the first frame of a message alone.
+        let begins = kind_begun_by(header.opcode).is_some();
+        let usable = if begins { self.usable_bits() } else { Rsv::NONE };
+        let unusable = header.rsv.without(usable);
+        if !unusable.is_none() {
+            return Err(ProtocolError::ReservedBits(header.rsv));
+        }
+        Ok(())
+    }
+
+    /// Bits that a negotiated extension gives a meaning to.
+    fn usable_bits(&self) -> Rsv {
+        #[cfg(feature = "deflate")]
+        if self.inflating.is_some() {
+            return Rsv::RSV1;
+        }
+        Rsv::NONE
+    }
+
+    /// Takes up a data frame whose header has come; all limits are checked here, before any of its
+    /// payload is waited for.
+    fn start_frame(&mut self, header: &FrameHeader, chunked: bool) -> Result<(), ProtocolError> {
+        // §5.4: fragments of one message are not interleaved with those of another.
+        let mut message = match (kind_begun_by(header.opcode), self.message) {
+            (None, Some(message)) => message,
+            (None, None) => return Err(ProtocolError::NothingToContinue),
+            (Some(_), Some(_)) => return Err(ProtocolError::MessageAmidMessage),
+            (Some(kind), None) => Incoming::new(kind, header.rsv, chunked),
+        };
+        message.announce(header.payload_len);
+        if !chunked {
+            self.check_limits(header, &message)?;
+        }
+        self.message = Some(message);
+        self.frame = Some(Frame {
+            fin: header.fin,
+            key: header.mask,
+            received: 0,
+            payload_len: header.payload_len,
+        });
+        Ok(())
+    }
+
+    #[inline]
+    fn check_limits(&self, header: &FrameHeader, message: &Incoming) -> Result<(), ProtocolError> {
+        let Limits { frame, message: whole, fragments, .. } = self.config.limits;
+        if header.payload_len > frame {
+            return Err(ProtocolError::FrameTooLarge { len: header.payload_len, limit: frame });
+        }
+        // What a compressed one comes to is known when it is decompressed.
+        #[cfg(feature = "deflate")]
+        let announces_all = !message.compressed;
+        #[cfg(not(feature = "deflate"))]
+        let announces_all = true;
+        if announces_all && message.announced() > whole {
+            return Err(ProtocolError::MessageTooLarge { len: message.announced(), limit: whole });
+        }
+        if message.fragments > fragments {
+            return Err(ProtocolError::TooManyFragments { limit: fragments });
+        }
+        Ok(())
+    }
+
+    /// Takes in what has come of the current frame's payload: unmasked, joined to the message and
+    /// validated. Comes to an event if that ends the message, or in chunks if there is any.
+    fn receive_payload(
+        &mut self,
+        mut frame: Frame,
+        input: &mut ReadBuffer,
+    ) -> Result<Option<Current>, ProtocolError> {
+        #[cfg(feature = "deflate")]
+        if self.message.is_some_and(|message| message.compressed) {
+            let all_is_there = self.receive_compressed(&mut frame, input)?;
+            return self.found(frame, all_is_there, input);
+        }
+        let missing = frame.payload_len - frame.received;
+        let count = input.unread_len().min(usize::try_from(missing).unwrap_or(usize::MAX));
+        if let Some(key) = frame.key {
+            // Only the phase within the key matters of the position.
+            apply_mask(input.unread_mut(count), key, (frame.received % 4) as usize);
+        }
+        input.keep(count);
+        frame.received += count as u64;
+        self.found(frame, true, input)
+    }
+
+    /// What is found in the payload so far, of which `all_is_there` or else some is still to be
+    /// decompressed.
+    fn found(
+        &mut self,
+        frame: Frame,
+        all_is_there: bool,
+        input: &mut ReadBuffer,
+    ) -> Result<Option<Current>, ProtocolError> {
+        let frame_ends = all_is_there && frame.received == frame.payload_len;
+        input.set_wanted(frame.payload_len - frame.received);
+        self.frame = if frame_ends { None } else { Some(frame) };
+
+        let Some(message) = &mut self.message else { return Ok(None) };
+        let message_ends = frame_ends && frame.fin;
+        // Of several faults the first counts, however the payload is cut: bytes that can't be UTF-8,
+        // compressed data that ends too early, then a character that does.
+        let len = message.validate(input)?;
+        #[cfg(feature = "deflate")]
+        if message_ends && message.compressed {
+            let at = message.released() + input.kept_len() as u64;
+            if let Some(inflating) = &mut self.inflating {
+                inflating.finish().map_err(|_| ProtocolError::InvalidCompression { at })?;
+            }
+        }
+        if message_ends {
+            message.check_end(len, input)?;
+        }
+        let kind = message.kind;
+        let current = if message.chunked && (message_ends || len > 0) {
+            let first = message.release(len);
+            Some(Current::Chunk { kind, len, first, last: message_ends })
+        } else {
+            (!message.chunked && message_ends).then_some(Current::Message(kind))
+        };
+        if message_ends {
+            self.message = None;
+        }
+        Ok(current)
+    }
+
+    /// Takes a control frame, once all of it is there (§5.5).
+    fn receive_control(
+        &mut self,
+        header: &FrameHeader,
+        header_len: usize,
+        input: &mut ReadBuffer,
+    ) -> Result<Progress, ProtocolError> {
+        let len = MAX_CONTROL_PAYLOAD.min(header.payload_len as usize);
+        if input.unread_len() < header_len + len {
+            return Ok(Progress::NeedsInput);
+        }
+        input.skip(header_len);
+        if let Some(key) = header.mask {
+            apply_mask(input.unread_mut(len), key, 0);
+        }
+        if header.opcode == OpCode::Close {
+            CloseFrame::parse(&input.unread()[..len])?;
+            self.ended = true;
+        }
+        // §5.5.1, §5.5.2: a Close is answered by a Close, a Ping by a Pong.
+        self.owes_reply = header.opcode != OpCode::Pong;
+        self.current = Some(Current::Control { opcode: header.opcode, len });
+        Ok(Progress::Event)
+    }
+}

@@ -1,0 +1,106 @@
+//! The short way of most messages: one frame that is all there, with no bit that an extension has given
+//! a meaning.
+//!
+//! It leaves everything else alone, what is wrong too, so no rule but those that tell a plain frame
+//! has to be looked at here.
+
+use super::{Current, Receiver};
+use crate::connection::{Kind, Role};
+use crate::{Limits, MaskKey, ReadBuffer, apply_mask};
+
+impl<R: Role> Receiver<R> {
+    /// Takes in the next message, if it is plain; else nothing changes. Text is still to be validated.
+    #[inline(always)]
+    pub(super) fn receive_plain(&mut self, input: &mut ReadBuffer) -> Option<Kind> {
+        let is_between_messages = self.is_used_with(input)
+            && self.message.is_none()
+            && matches!(self.current, None | Some(Current::Message(_)))
+            && !self.ended;
+        if !is_between_messages {
+            return None;
+        }
+        input.keep_behind(|unread| {
+            let PlainFrame { kind, key, header_len, payload } =
+                PlainFrame::parse(unread, !R::MASKS)?;
+            if payload.len() >= usize::from(self.limit_of_plain) {
+                return None;
+            }
+            if let Some(key) = key {
+                apply_mask(payload, key, 0);
+            }
+            Some((header_len, payload.len(), kind))
+        })
+    }
+}
+
+/// The shortest payload that the limits have to be asked about.
+pub(super) fn limit_of_plain(limits: &Limits) -> u16 {
+    if limits.fragments == 0 {
+        return 0;
+    }
+    let most = limits.frame.min(limits.message);
+    u16::try_from(most.saturating_add(1)).unwrap_or(u16::MAX)
+}
+
+/// A whole message in one frame, without any of the reserved bits.
+struct PlainFrame<'b> {
+    kind: Kind,
+    key: Option<MaskKey>,
+    header_len: usize,
+    payload: &'b mut [u8],
+}
+
+impl<'b> PlainFrame<'b> {
+    /// The one at the front of `input`, if all of it is there.
+    #[inline(always)]
+    fn parse(input: &'b mut [u8], is_masked: bool) -> Option<Self> {
+        let [first, second, behind @ ..] = input else { return None };
+        let kind = match first {
+            0x81 => Kind::Text,
+            0x82 => Kind::Binary,
+            _ => return None,
+        };
+        if (*second & 0x80 != 0) != is_masked {
+            return None;
+        }
+        let (payload_len, behind, field_bytes) = match *second & 0x7F {
+            127 => return None,
+            126 => {
+                let (length, behind) = behind.split_first_chunk_mut()?;
+                (u16::from_be_bytes(*length), behind, 2)
+            }
+            short => (u16::from(short), behind, 0),
+        };
+        // RFC 6455 §5.2: the length is in its shortest form.
+        if field_bytes > 0 && payload_len < 126 {
+            return None;
+        }
+        let (key, behind) = if is_masked {
+            let (key, behind) = behind.split_first_chunk_mut()?;
+            (Some(MaskKey::new(*key)), behind)
+        } else {
+            (None, behind)
+        };
+        let payload = behind.get_mut(..usize::from(payload_len))?;
+        let header_len = 2 + field_bytes + if is_masked { 4 } else { 0 };
+        Some(Self { kind, key, header_len, payload })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_payload_is_plain_that_a_limit_may_forbid() {
+        let bound = |frame, message, fragments| {
+            limit_of_plain(&Limits::default().message(message).frame(frame).fragments(fragments))
+        };
+        assert_eq!(bound(0, 0, 1), 1);
+        assert_eq!(bound(125, 1000, 1), 126);
+        assert_eq!(bound(1000, 124, 1), 125);
+        assert_eq!(bound(0xFFFE, u64::MAX, 1), 0xFFFF);
+        assert_eq!(bound(u64::MAX, u64::MAX, 1), 0xFFFF);
+        assert_eq!(bound(1000, 1000, 0), 0);
+    }
+}
