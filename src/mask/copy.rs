@@ -1,8 +1,9 @@
 //! The XOR on the way from one place to another: what is masked has to be copied anyway, since the
 //! sender's bytes are not its to change, and so each is touched once.
+//!
+//! Its steps are those of the XOR in place.
 
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
-use super::kernel::WIDE_FROM;
+use super::kernel::{WIDE_FROM, rotated, xored, xored_ends};
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 
@@ -13,19 +14,51 @@ pub(super) fn append_xored(into: &mut Vec<u8>, data: &[u8], key: u32) {
     let end = into.len() + data.len();
     xor_into(&mut into.spare_capacity_mut()[..data.len()], data, key);
     // SAFETY: there is room for as much, and all of it was written: the two are of one length, and
-    // each step takes the same number of bytes of both, until none is left.
+    // whatever that is, the blocks at both ends and between them leave no byte out.
     unsafe { into.set_len(end) };
 }
 
+/// Writes all of `into`, which is as long as `data`; so do all below.
 #[inline]
 fn xor_into(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
+    debug_assert_eq!(into.len(), data.len(), "all is written");
+    let len = data.len();
+    if len < 8 {
+        if len >= 4 {
+            return write_ends::<4>(into, data, key);
+        }
+        for ((place, byte), key) in into.iter_mut().zip(data).zip(key.to_le_bytes()) {
+            place.write(byte ^ key);
+        }
+    } else if len < 16 {
+        write_ends::<8>(into, data, key);
+    } else if len <= 32 {
+        write_ends::<16>(into, data, key);
+    } else {
+        write_more(into, data, key);
+    }
+}
+
+#[inline(never)]
+fn write_more(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
+    if data.len() <= 64 {
+        write_ends::<32>(into, data, key);
+    } else if data.len() < WIDE_FROM {
+        write_ends::<64>(into, data, key);
+    } else {
+        write_many(into, data, key);
+    }
+}
+
+#[inline(never)]
+fn write_many(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    if data.len() >= WIDE_FROM && std::is_x86_feature_detected!("avx2") {
+    if std::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2.
         unsafe { with_avx2(into, data, key) };
         return;
     }
-    in_words(into, data, key);
+    write_blocks::<64>(into, data, key);
 }
 
 /// # Safety
@@ -34,44 +67,49 @@ fn xor_into(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 #[target_feature(enable = "avx2")]
 unsafe fn with_avx2(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
-    in_words(into, data, key);
-}
-
-/// Writes all of `into`, which is as long as `data`: by four words at a time, which the compiler
-/// makes as wide as the processor allows; then what is left, by ever less.
-#[inline(always)]
-fn in_words(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
-    debug_assert_eq!(into.len(), data.len(), "all is written");
-    let (into, data) = in_blocks::<16>(into, data, key);
-    let (into, data) = in_blocks::<8>(into, data, key);
-    let (into, data) = in_blocks::<4>(into, data, key);
-    for ((into, byte), key) in into.iter_mut().zip(data).zip(key.to_le_bytes()) {
-        into.write(byte ^ key);
+    if data.len() <= 256 {
+        write_ends::<128>(into, data, key);
+    } else {
+        write_aligned(into, data, key);
     }
 }
 
-/// All but the last bytes that make no block of `N`, a multiple of 4: those are returned.
+/// Only what is written is aligned: of reads the processor can do more at a time. At least 160 bytes.
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
 #[inline(always)]
-fn in_blocks<'a, const N: usize>(
-    into: &'a mut [MaybeUninit<u8>],
-    data: &'a [u8],
-    key: u32,
-) -> (&'a mut [MaybeUninit<u8>], &'a [u8]) {
-    const { assert!(N % 4 == 0, "else bytes would be left out") };
-    let (mut targets, sources) = (into.chunks_exact_mut(N), data.chunks_exact(N));
-    let rest = sources.remainder();
-    for (target, source) in targets.by_ref().zip(sources) {
-        for (target, source) in target.chunks_exact_mut(4).zip(source.chunks_exact(4)) {
-            let (Ok(target), Ok(source)) =
-                (<&mut [MaybeUninit<u8>; 4]>::try_from(target), <[u8; 4]>::try_from(source))
-            else {
-                continue;
-            };
-            let masked = u32::from_le_bytes(source) ^ key;
-            *target = masked.to_le_bytes().map(MaybeUninit::new);
+fn write_aligned(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
+    let (Some(place), Some(first)) = (into.first_chunk_mut::<32>(), data.first_chunk()) else {
+        return;
+    };
+    *place = xored(*first, key).map(MaybeUninit::new);
+    let aligned = 32 - into.as_ptr().addr() % 32;
+    write_blocks::<128>(&mut into[aligned..], &data[aligned..], rotated(key, aligned));
+}
+
+/// Block by block. At least one, of `N` bytes.
+#[inline(always)]
+fn write_blocks<const N: usize>(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
+    for (place, block) in into.chunks_exact_mut(N).zip(data.chunks_exact(N)) {
+        let place = <&mut [MaybeUninit<u8>; N]>::try_from(place);
+        if let (Ok(place), Ok(block)) = (place, <[u8; N]>::try_from(block)) {
+            *place = xored(block, key).map(MaybeUninit::new);
         }
     }
-    (targets.into_remainder(), rest)
+    if let (Some(place), Some(last)) = (into.last_chunk_mut(), data.last_chunk::<N>()) {
+        *place = xored(*last, rotated(key, data.len() - N)).map(MaybeUninit::new);
+    }
+}
+
+/// The first `N` bytes and the last, which are all: from `N` to 2 `N` bytes.
+#[inline(always)]
+fn write_ends<const N: usize>(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
+    let Some((first, last)) = xored_ends::<N>(data, key) else { return };
+    if let Some(place) = into.first_chunk_mut() {
+        *place = first.map(MaybeUninit::new);
+    }
+    if let Some(place) = into.last_chunk_mut() {
+        *place = last.map(MaybeUninit::new);
+    }
 }
 
 #[cfg(test)]
@@ -82,7 +120,7 @@ mod tests {
     #[test]
     fn equals_a_copy_that_is_masked_in_place() {
         let key = u32::from_le_bytes([0x01, 0x80, 0xfe, 0x3c]);
-        let source: Vec<u8> = (0..400_u32).map(|index| (index * 37) as u8).collect();
+        let source: Vec<u8> = (0..640_u32).map(|index| (index * 37) as u8).collect();
         for start in 0..32 {
             for len in 0..source.len() - start {
                 let piece = &source[start..start + len];
@@ -94,8 +132,11 @@ mod tests {
                 append_xored(&mut masked, piece, key);
                 assert!(masked == expected, "start {start} length {len}");
 
+                if len < 64 {
+                    continue;
+                }
                 let mut narrow = alloc::vec![MaybeUninit::new(0); len];
-                in_words(&mut narrow, piece, key);
+                write_blocks::<64>(&mut narrow, piece, key);
                 // SAFETY: it began with all bytes written.
                 let narrow = narrow.iter().map(|byte| unsafe { byte.assume_init() });
                 assert!(narrow.eq(expected[before.len()..].iter().copied()), "{start}, {len}");

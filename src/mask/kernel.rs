@@ -1,24 +1,53 @@
-//! The XOR itself: one loop, compiled for what every processor has and for what most have.
+//! The XOR itself, in place.
+//!
+//! There is no loop over what is left at the end: what is not a whole number of blocks ends with a
+//! block that overlaps those before it. All that overlaps is read before any of it is written.
 
 /// From this length on wider registers pay for asking whether there are any.
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
-pub(super) const WIDE_FROM: usize = 128;
-
-/// From this length on it pays to begin at an aligned address: a word that lies across two cache
-/// lines costs twice as much.
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
-const ALIGNED_FROM: usize = 512;
+pub(super) const WIDE_FROM: usize = 129;
 
 /// XORs `data` with the bytes of `key` in little-endian order, over and over.
 #[inline]
 pub(super) fn xor(data: &mut [u8], key: u32) {
+    let len = data.len();
+    if len < 8 {
+        if len >= 4 {
+            return xor_ends::<4>(data, key);
+        }
+        for (byte, key) in data.iter_mut().zip(key.to_le_bytes()) {
+            *byte ^= key;
+        }
+    } else if len < 16 {
+        xor_ends::<8>(data, key);
+    } else if len <= 32 {
+        xor_ends::<16>(data, key);
+    } else {
+        xor_more(data, key);
+    }
+}
+
+/// Apart, since it is much code, and most messages are short.
+#[inline(never)]
+fn xor_more(data: &mut [u8], key: u32) {
+    if data.len() <= 64 {
+        xor_ends::<32>(data, key);
+    } else if data.len() < WIDE_FROM {
+        xor_ends::<64>(data, key);
+    } else {
+        xor_many(data, key);
+    }
+}
+
+/// Apart, since to ask what the processor has takes registers that have to be saved.
+#[inline(never)]
+fn xor_many(data: &mut [u8], key: u32) {
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    if data.len() >= WIDE_FROM && std::is_x86_feature_detected!("avx2") {
+    if std::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2.
         unsafe { with_avx2(data, key) };
         return;
     }
-    in_words(data, key);
+    xor_blocks::<64>(data, key);
 }
 
 /// # Safety
@@ -27,39 +56,88 @@ pub(super) fn xor(data: &mut [u8], key: u32) {
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 #[target_feature(enable = "avx2")]
 unsafe fn with_avx2(data: &mut [u8], key: u32) {
-    if data.len() < ALIGNED_FROM {
-        return in_words(data, key);
-    }
-    let to_alignment = data.as_ptr().align_offset(32).min(data.len());
-    let (head, rest) = data.split_at_mut(to_alignment);
-    in_words(head, key);
-    in_words(rest, key.rotate_right(8 * (to_alignment % 4) as u32));
-}
-
-/// By four words at a time, which the compiler makes as wide as the processor allows; then what is
-/// left, by ever less.
-#[inline(always)]
-fn in_words(data: &mut [u8], key: u32) {
-    let rest = in_blocks::<16>(data, key);
-    let rest = in_blocks::<8>(rest, key);
-    let rest = in_blocks::<4>(rest, key);
-    for (byte, key) in rest.iter_mut().zip(key.to_le_bytes()) {
-        *byte ^= key;
+    if data.len() <= 256 {
+        xor_ends::<128>(data, key);
+    } else {
+        xor_aligned(data, key);
     }
 }
 
-/// All but the last bytes that make no block of `N`, a multiple of 4: those are returned.
+/// In blocks which begin at an aligned address: a register that lies across two cache lines costs
+/// twice as much. At least 160 bytes.
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
 #[inline(always)]
-fn in_blocks<const N: usize>(data: &mut [u8], key: u32) -> &mut [u8] {
-    let mut blocks = data.chunks_exact_mut(N);
-    for block in blocks.by_ref() {
-        for word in block.chunks_exact_mut(4) {
-            if let Ok(bytes) = <&mut [u8; 4]>::try_from(word) {
-                *bytes = (u32::from_le_bytes(*bytes) ^ key).to_le_bytes();
-            }
+fn xor_aligned(data: &mut [u8], key: u32) {
+    let Some(first) = data.first_chunk::<32>() else { return };
+    let first = xored(*first, key);
+    let aligned = 32 - data.as_ptr().addr() % 32;
+    xor_blocks::<128>(&mut data[aligned..], rotated(key, aligned));
+    if let Some(place) = data.first_chunk_mut() {
+        *place = first;
+    }
+}
+
+/// Block by block. At least one, of `N` bytes.
+#[inline(always)]
+fn xor_blocks<const N: usize>(data: &mut [u8], key: u32) {
+    let Some(last) = data.last_chunk::<N>() else { return };
+    let last = xored(*last, rotated(key, data.len() - N));
+    // The last byte at least is left to the last block, or that would do a whole one again.
+    let whole = data.len() - 1;
+    for block in data[..whole].chunks_exact_mut(N) {
+        if let Ok(block) = <&mut [u8; N]>::try_from(block) {
+            *block = xored(*block, key);
         }
     }
-    blocks.into_remainder()
+    if let Some(place) = data.last_chunk_mut() {
+        *place = last;
+    }
+}
+
+/// The first `N` bytes and the last, which are all: from `N` to 2 `N` bytes.
+#[inline(always)]
+fn xor_ends<const N: usize>(data: &mut [u8], key: u32) {
+    let Some((first, last)) = xored_ends::<N>(data, key) else { return };
+    if let Some(place) = data.first_chunk_mut() {
+        *place = first;
+    }
+    if let Some(place) = data.last_chunk_mut() {
+        *place = last;
+    }
+}
+
+/// What the first `N` bytes become, and the last.
+#[inline(always)]
+pub(super) fn xored_ends<const N: usize>(data: &[u8], key: u32) -> Option<([u8; N], [u8; N])> {
+    debug_assert!((N..=2 * N).contains(&data.len()), "else bytes would be left out");
+    let (first, last) = (data.first_chunk()?, data.last_chunk()?);
+    Some((xored(*first, key), xored(*last, rotated(key, data.len() - N))))
+}
+
+/// `N` is a multiple of 4.
+#[inline(always)]
+pub(super) fn xored<const N: usize>(mut block: [u8; N], key: u32) -> [u8; N] {
+    const { assert!(N % 4 == 0, "else bytes would be left out") };
+    // The compiler makes wide registers of more words, but of two it makes two.
+    if N == 8 {
+        if let Some(bytes) = block.first_chunk_mut() {
+            let twice = u64::from(key) << 32 | u64::from(key);
+            *bytes = (u64::from_le_bytes(*bytes) ^ twice).to_le_bytes();
+        }
+        return block;
+    }
+    for word in block.chunks_exact_mut(4) {
+        if let Ok(bytes) = <&mut [u8; 4]>::try_from(word) {
+            *bytes = (u32::from_le_bytes(*bytes) ^ key).to_le_bytes();
+        }
+    }
+    block
+}
+
+/// The key as it applies from `position` bytes on.
+#[inline(always)]
+pub(super) fn rotated(key: u32, position: usize) -> u32 {
+    key.rotate_right((position as u32).wrapping_mul(8))
 }
 
 #[cfg(test)]
@@ -68,7 +146,7 @@ mod tests {
 
     /// Lengths on both sides of every limit, at every alignment.
     #[test]
-    fn every_loop_equals_the_definition() {
+    fn every_way_equals_the_definition() {
         let key = [0x01, 0x80, 0xfe, 0x3c];
         let mut source = [0_u8; 640];
         for (index, byte) in source.iter_mut().enumerate() {
@@ -76,15 +154,18 @@ mod tests {
         }
         for start in 0..32 {
             for len in 0..source.len() - start {
-                let (mut expected, mut safe, mut wide) = (source, source, source);
+                let (mut expected, mut narrow, mut wide) = (source, source, source);
                 let piece = start..start + len;
                 for (byte, key) in expected[piece.clone()].iter_mut().zip(key.iter().cycle()) {
                     *byte ^= key;
                 }
-                in_words(&mut safe[piece.clone()], u32::from_le_bytes(key));
-                assert!(safe == expected, "in words: start {start} length {len}");
-                xor(&mut wide[piece], u32::from_le_bytes(key));
+                let key = u32::from_le_bytes(key);
+                xor(&mut wide[piece.clone()], key);
                 assert!(wide == expected, "start {start} length {len}");
+                if len >= 64 {
+                    xor_blocks::<64>(&mut narrow[piece], key);
+                    assert!(narrow == expected, "in blocks: start {start} length {len}");
+                }
             }
         }
     }
