@@ -4,6 +4,7 @@
 //! owners of bytes live here because of that, [`Text`] and the storage of the read buffer: each
 //! remembers what was validated, and forgets it as soon as those bytes can have changed.
 
+mod ascii;
 mod word;
 
 use thiserror::Error;
@@ -46,8 +47,16 @@ pub fn validate_utf8_prefix(bytes: &[u8]) -> Result<usize, Utf8Error> {
         return validate_short(bytes);
     }
     // Mostly all of it is text, and then nothing else need be asked of it.
-    if ends_whole(bytes) && simdutf8::basic::from_utf8(bytes).is_ok() {
-        return Ok(bytes.len());
+    if bytes.len() <= MEDIUM {
+        if is_ascii_sample(bytes.first_chunk()) && ascii::is_ascii(bytes)
+            || simdutf8::basic::from_utf8(bytes).is_ok()
+        {
+            return Ok(bytes.len());
+        }
+    } else if let Some(blocks) = blocks_to_validate(bytes) {
+        if simdutf8::basic::from_utf8(blocks).is_ok() {
+            return Ok(bytes.len());
+        }
     }
     validate_cut(bytes)
 }
@@ -55,8 +64,28 @@ pub fn validate_utf8_prefix(bytes: &[u8]) -> Result<usize, Utf8Error> {
 /// What simdutf8 works on at once; anything shorter it leaves to the standard library.
 const BLOCK: usize = 64;
 
-/// From this length on a copy that is filled up to a block pays.
-const PADDED_FROM: usize = 16;
+/// Up to this length the compiler's vectors find out that text is ASCII before simdutf8, whose are
+/// wider, is even called; and to validate text a second time, if it is cut, is cheaper than to look
+/// first.
+const MEDIUM: usize = 512;
+
+/// The part of long bytes on which it depends whether all are text. None if a character is cut off.
+#[inline(always)]
+fn blocks_to_validate(bytes: &[u8]) -> Option<&[u8]> {
+    let behind_blocks = bytes.len() % BLOCK;
+    // What is no block simdutf8 copies first. In front of ASCII no character can be cut off.
+    if behind_blocks > 0 && ascii::ends_ascii::<BLOCK>(bytes) {
+        return bytes.get(..bytes.len() - behind_blocks);
+    }
+    (is_ascii_sample(bytes.last_chunk()) || ends_whole(bytes)).then_some(bytes)
+}
+
+/// A look at few bytes that says whether the question for more of them is likely to pay. Text that is
+/// not ASCII should not be slower for it.
+#[inline(always)]
+fn is_ascii_sample(bytes: Option<&[u8; 8]>) -> bool {
+    bytes.is_some_and(|bytes| u64::from_ne_bytes(*bytes) & 0x8080_8080_8080_8080 == 0)
+}
 
 /// Whether no character is cut off at the end of bytes that are text so far.
 #[inline]
@@ -95,20 +124,10 @@ fn is_text(bytes: &[u8]) -> bool {
 
 #[inline(always)]
 fn is_short_text(bytes: &[u8]) -> bool {
-    if word::IS_QUICK && bytes.len() <= word::WORD {
+    if word::IS_QUICK {
         return word::is_text(bytes);
     }
-    // Short text is mostly ASCII.
-    if bytes.is_ascii() {
-        return true;
-    }
-    if bytes.len() < PADDED_FROM {
-        return core::str::from_utf8(bytes).is_ok();
-    }
-    // Zeros are text, and end a character that is not whole as any other text would.
-    let mut padded = [0; BLOCK];
-    padded[..bytes.len()].copy_from_slice(bytes);
-    simdutf8::basic::from_utf8(&padded).is_ok()
+    bytes.is_ascii() || core::str::from_utf8(bytes).is_ok()
 }
 
 /// Length of a sequence at the end that its lead byte says is longer than what is there.
@@ -435,12 +454,12 @@ mod tests {
                 }
                 let pattern = &bytes[..len];
                 agrees_with_std(pattern);
-                // As the last of a whole word, and amid it.
-                let mut padded = [b'a'; word::WORD];
-                padded[word::WORD - len..].copy_from_slice(pattern);
-                agrees_with_std(&padded);
-                padded.rotate_left(1);
-                agrees_with_std(&padded);
+                // At the end of a word and over it, the last in the text or followed by others.
+                for (text, end) in [(16, 16), (16, 15), (18, 18), (18, 17), (40, 18), (40, 34)] {
+                    let mut padded = [b'a'; 40];
+                    padded[end - len..end].copy_from_slice(pattern);
+                    agrees_with_std(&padded[..text]);
+                }
             }
         }
     }
@@ -471,9 +490,36 @@ mod tests {
         }
     }
 
+    /// Lengths about all those where another way is taken, with each byte made one that breaks off,
+    /// begins or goes on with a character, and with a character that may be cut off at the end.
+    #[test]
+    fn agrees_with_std_on_text_that_is_mostly_ascii() {
+        let about = |len: usize| len - 1..=len + 1;
+        let lens = (0..=2 * BLOCK + 2).chain(about(4 * BLOCK)).chain(about(MEDIUM));
+        for len in lens.chain(about(MEDIUM + BLOCK)).chain([MEDIUM + 2 * BLOCK - 1]) {
+            let ascii = [b'a'; MEDIUM + 2 * BLOCK];
+            let ascii = &ascii[..len];
+            agrees_with_std(ascii);
+            for at in 0..len {
+                for other in ["\u{80}", "漢", "🌍"].map(str::as_bytes).iter().chain(&[
+                    &b"\x80"[..],
+                    b"\xc3",
+                    b"\xe6",
+                    b"\xf0",
+                    b"\xff",
+                ]) {
+                    let mut bytes = [b'a'; MEDIUM + 2 * BLOCK];
+                    let count = other.len().min(len - at);
+                    bytes[at..at + count].copy_from_slice(&other[..count]);
+                    agrees_with_std(&bytes[..len]);
+                }
+            }
+        }
+    }
+
     #[test]
     fn agrees_with_std_at_every_cut_of_long_text() {
-        let text = "κόσμε, 世界 🌍 and plain ASCII that is longer than one vector; ".repeat(3);
+        let text = "κόσμε, 世界 🌍 and plain ASCII that is longer than one vector; ".repeat(10);
         let mut bytes = text.into_bytes();
         for cut in 0..=bytes.len() {
             assert_eq!(validate_utf8_prefix(&bytes[..cut]), expected(&bytes[..cut]));
