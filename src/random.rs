@@ -1,31 +1,33 @@
-//! The system's random source, for the shells: mask keys and handshake nonces.
+//! What is random, for the shells: mask keys and handshake nonces.
 
 use crate::{MaskKey, MaskKeys};
-use core::{cell::RefCell, fmt};
+use chacha20::{
+    ChaCha12Rng,
+    rand_core::{Rng, SeedableRng},
+};
+use core::{cell::Cell, fmt};
 use std::thread_local;
 use thiserror::Error;
 
-/// Mask keys from the system's cryptographic random source (RFC 6455 §10.3), taken in blocks so
-/// that a frame costs no system call. The connections of a thread share a block.
+/// Mask keys of cryptographic strength (RFC 6455 §10.3): ChaCha12 makes them 512 at a time, from 256
+/// random bits that it is given by the system each time anew. The connections of a thread share them.
 ///
-/// What the system takes to make a key is much of what a small message costs. Who sends very many
-/// can give a [`Client`](crate::Client) the keys of a cryptographic generator of his own, seeded
-/// from the system: any `FnMut() -> MaskKey` is a source.
+/// A process that is forked amid such a block uses the rest of it in both of its copies.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SystemMaskKeys {}
 
-const BLOCK: usize = 2048;
+const BLOCK: usize = 512;
 
-/// Random bytes, of which the last so many are not used yet.
+/// Keys, of which the first so many are not used yet.
 struct Block {
-    bytes: [u8; BLOCK],
-    unused: usize,
+    keys: Cell<[[u8; 4]; BLOCK]>,
+    unused: Cell<usize>,
 }
 
 thread_local! {
-    static BLOCK_OF_THREAD: RefCell<Block> =
-        const { RefCell::new(Block { bytes: [0; BLOCK], unused: 0 }) };
+    static BLOCK_OF_THREAD: Block =
+        const { Block { keys: Cell::new([[0; 4]; BLOCK]), unused: Cell::new(0) } };
 }
 
 /// The system has no random source, or it failed.
@@ -40,7 +42,10 @@ impl SystemMaskKeys {
     ///
     /// If the system gives no random bytes.
     pub fn new() -> Result<Self, RandomError> {
-        let filled = BLOCK_OF_THREAD.try_with(|block| block.borrow_mut().fill_if_used_up());
+        let filled = BLOCK_OF_THREAD.try_with(|block| match block.unused.get() {
+            0 => block.take_key_of_new().map(drop),
+            _ => Ok(()),
+        });
         // While a thread ends it has no block, and each key comes by itself.
         filled.unwrap_or_else(|_| random_bytes::<4>().map(drop))?;
         Ok(Self {})
@@ -52,30 +57,43 @@ impl MaskKeys for SystemMaskKeys {
     ///
     /// If the system's random source fails after it has worked before, which no system that is
     /// supported does: a predictable key would be worse (RFC 6455 §10.3).
+    #[inline]
     fn next_key(&mut self) -> MaskKey {
-        let key = BLOCK_OF_THREAD.try_with(|block| block.borrow_mut().next_key());
-        // While a thread ends it has no block.
-        let key = key.unwrap_or_else(|_| random_bytes().map(MaskKey::new));
-        key.expect("the system's random source, which worked before, goes on to work")
+        match BLOCK_OF_THREAD.try_with(Block::take_key) {
+            Ok(Some(key)) => MaskKey::new(key),
+            _ => key_of_new_block(),
+        }
     }
 }
 
+#[cold]
+fn key_of_new_block() -> MaskKey {
+    let key = BLOCK_OF_THREAD.try_with(Block::take_key_of_new);
+    // While a thread ends it has no block.
+    let key = key.unwrap_or_else(|_| random_bytes());
+    MaskKey::new(key.expect("the system's random source, which worked before, goes on to work"))
+}
+
 impl Block {
-    fn fill_if_used_up(&mut self) -> Result<(), RandomError> {
-        if self.unused == 0 {
-            getrandom::fill(&mut self.bytes).map_err(RandomError)?;
-            self.unused = BLOCK;
-        }
-        Ok(())
+    /// Makes all keys anew, and takes one.
+    fn take_key_of_new(&self) -> Result<[u8; 4], RandomError> {
+        let mut generator = ChaCha12Rng::from_seed(random_bytes()?);
+        let mut keys = [[0; 4]; BLOCK];
+        generator.fill_bytes(keys.as_flattened_mut());
+        self.keys.set(keys);
+        self.unused.set(BLOCK - 1);
+        Ok(keys[BLOCK - 1])
     }
 
+    /// A key that was not used before, if there is one.
     #[inline]
-    fn next_key(&mut self) -> Result<MaskKey, RandomError> {
-        self.fill_if_used_up()?;
-        let mut key = [0; 4];
-        key.copy_from_slice(&self.bytes[BLOCK - self.unused..][..4]);
-        self.unused -= 4;
-        Ok(MaskKey::new(key))
+    fn take_key(&self) -> Option<[u8; 4]> {
+        // Of none that is left this is the last number, where there is no key.
+        let last = self.unused.get().wrapping_sub(1);
+        let keys: &Cell<[_]> = &self.keys;
+        let key = keys.as_slice_of_cells().get(last)?.get();
+        self.unused.set(last);
+        Some(key)
     }
 }
 
