@@ -232,6 +232,9 @@ fn held_after_plain_messages(negotiated: &Negotiated) -> (isize, isize) {
 /// has failed.
 const STATE: isize = 256;
 
+/// What a thread keeps, at the most, for the next of its connections to decompress into.
+const SPARE: isize = 64 << 10;
+
 #[test]
 fn compression_that_is_not_used_costs_no_context() {
     let with = Negotiated::new().deflate(DeflateParameters::default());
@@ -265,8 +268,8 @@ fn held_after_messages(agreed: DeflateParameters, len: usize) -> isize {
 
 #[test]
 fn after_a_message_the_contexts_stay_or_go_as_agreed() {
-    // In a thread of its own, which keeps a context of each kind for its connections that have none:
-    // the first of them makes it.
+    // In a thread of its own, which keeps memory for a message, and a context of each kind for its
+    // connections that have none: the first of them makes it.
     let held = |agreed, len| {
         let both = move || (held_after_messages(agreed, len), held_after_messages(agreed, len));
         std::thread::spawn(both).join().unwrap()
@@ -283,7 +286,7 @@ fn after_a_message_the_contexts_stay_or_go_as_agreed() {
         assert!(received > STATE && received <= CONSTANT, "{received} bytes");
         // The compressor's, at 15 bits: most of it are the tables in which it looks for repeats.
         assert!(both > received && both - received <= 384 << 10, "{} bytes", both - received);
-        assert!(kept <= both, "{kept} bytes");
+        assert!(kept <= both + SPARE, "{kept} bytes");
     }
 }
 
@@ -332,7 +335,8 @@ fn a_header_alone_makes_nothing() {
 
 #[test]
 fn after_a_failure_there_is_no_context() {
-    for payload in [&[0x06, 0x00][..], &[0xf2, 0x48]] {
+    let start = live();
+    for payload in [&[0xff][..], &[0x06, 0x00], &[0xf2, 0x48]] {
         let before = live();
         let mut end = end(Server::new(), DeflateParameters::default());
         end.fill(&frame::<Server>(0xc2, &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00]));
@@ -341,9 +345,9 @@ fn after_a_failure_there_is_no_context() {
         end.fill(&frame::<Server>(0xc2, payload));
         assert!(end.advance().is_err());
         (end.input, end.output) = (ReadBuffer::new(), WriteBuffer::new());
-        // The failure itself is remembered.
-        let left = live() - before;
-        assert!(left <= STATE, "{left}, {payload:?}");
+        // The failure itself is remembered. The first message's memory is there for the next one.
+        let (left, spare) = (live() - before, if before == start { SPARE } else { 0 });
+        assert!(left <= STATE + spare, "{left}, {payload:?}");
     }
 }
 

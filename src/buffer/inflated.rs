@@ -7,7 +7,6 @@ use core::ops::Range;
 
 /// Memory beside that of the read buffer, from whose unread bytes it is filled. While it is in use,
 /// what the buffer keeps is here.
-#[derive(Default)]
 pub(super) struct Inflated {
     pub(super) storage: Utf8Storage,
     pub(super) kept: Range<usize>,
@@ -16,6 +15,57 @@ pub(super) struct Inflated {
 
 /// The least memory that is made.
 const SMALLEST: usize = 4096;
+
+impl Default for Inflated {
+    fn default() -> Self {
+        Self { storage: Utf8Storage::new(spare::take()), kept: 0..0, in_use: false }
+    }
+}
+
+impl Drop for Inflated {
+    fn drop(&mut self) {
+        spare::give_back(core::mem::take(&mut self.storage).into_bytes());
+    }
+}
+
+/// The memory that a thread's connections lend each other: one that waits has none of its own, and
+/// the next message would make it anew, in steps.
+#[cfg(feature = "std")]
+mod spare {
+    use super::{RETAINED, Vec};
+    use core::cell::Cell;
+    use std::thread_local;
+
+    thread_local! {
+        static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    }
+
+    pub(super) fn take() -> Vec<u8> {
+        SPARE.try_with(Cell::take).unwrap_or_default()
+    }
+
+    pub(super) fn give_back(memory: Vec<u8>) {
+        if memory.is_empty() || memory.len() > RETAINED {
+            return;
+        }
+        // While the thread ends it is freed instead.
+        let _ = SPARE.try_with(|spare| {
+            let other = spare.take();
+            spare.set(if other.len() > memory.len() { other } else { memory });
+        });
+    }
+}
+
+#[cfg(not(feature = "std"))]
+mod spare {
+    use super::Vec;
+
+    pub(super) fn take() -> Vec<u8> {
+        Vec::new()
+    }
+
+    pub(super) fn give_back(_: Vec<u8>) {}
+}
 
 impl Inflated {
     /// Room for more, at most `most` bytes, and at least one.
@@ -39,5 +89,33 @@ impl Inflated {
         if self.storage.len() > RETAINED {
             self.storage = Utf8Storage::new(Vec::new());
         }
+    }
+}
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_lent_on_unless_it_is_large() {
+        let mut first = Inflated::default();
+        first.spare(usize::MAX);
+        first.storage.grow(20_000);
+        let memory = first.storage.get(0..1).as_ptr();
+        drop(first);
+
+        let mut second = Inflated::default();
+        let mut third = Inflated::default();
+        assert_eq!((second.storage.len(), third.storage.len()), (20_000, 0));
+        assert_eq!(second.storage.get(0..1).as_ptr(), memory);
+        // No more than is wanted, however much there is.
+        assert_eq!(second.spare(10).len(), 10);
+
+        // Of two the larger one stays; a large one goes.
+        third.storage.grow(RETAINED + 1);
+        drop(second);
+        drop(third);
+        spare::give_back(alloc::vec![0; 10]);
+        assert_eq!(spare::take().len(), 20_000);
     }
 }
