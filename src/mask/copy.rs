@@ -10,36 +10,53 @@ use core::mem::MaybeUninit;
 /// Appends `data`, XORed with the bytes of `key` in little-endian order, over and over.
 #[inline]
 pub(super) fn append_xored(into: &mut Vec<u8>, data: &[u8], key: u32) {
+    if data.len() <= 32 {
+        append(into, data, key, write_few);
+    } else {
+        append_more(into, data, key);
+    }
+}
+
+/// Apart, so that what is short saves no registers for calls that it does not make.
+#[inline(never)]
+fn append_more(into: &mut Vec<u8>, data: &[u8], key: u32) {
+    append(into, data, key, write_more);
+}
+
+#[inline(always)]
+fn append(
+    into: &mut Vec<u8>,
+    data: &[u8],
+    key: u32,
+    write: impl FnOnce(&mut [MaybeUninit<u8>], &[u8], u32),
+) {
     into.reserve(data.len());
     let end = into.len() + data.len();
-    xor_into(&mut into.spare_capacity_mut()[..data.len()], data, key);
+    write(&mut into.spare_capacity_mut()[..data.len()], data, key);
     // SAFETY: there is room for as much, and all of it was written: the two are of one length, and
     // whatever that is, the blocks at both ends and between them leave no byte out.
     unsafe { into.set_len(end) };
 }
 
-/// Writes all of `into`, which is as long as `data`; so do all below.
-#[inline]
-fn xor_into(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
-    debug_assert_eq!(into.len(), data.len(), "all is written");
+/// Writes all of `into`, which is as long as `data`; so do all below. At most 32 bytes.
+#[inline(always)]
+fn write_few(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
     let len = data.len();
-    if len < 8 {
-        if len >= 4 {
-            return write_ends::<4>(into, data, key);
-        }
+    if len >= 16 {
+        write_ends::<16>(into, data, key);
+    } else if len >= 8 {
+        write_ends::<8>(into, data, key);
+    } else if len >= 4 {
+        write_ends::<4>(into, data, key);
+    } else {
         for ((place, byte), key) in into.iter_mut().zip(data).zip(key.to_le_bytes()) {
             place.write(byte ^ key);
         }
-    } else if len < 16 {
-        write_ends::<8>(into, data, key);
-    } else if len <= 32 {
-        write_ends::<16>(into, data, key);
-    } else {
-        write_more(into, data, key);
     }
 }
 
-#[inline(never)]
+/// From 33 bytes on.
+#[inline(always)]
 fn write_more(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
     if data.len() <= 64 {
         write_ends::<32>(into, data, key);
@@ -96,13 +113,14 @@ fn write_blocks<const N: usize>(into: &mut [MaybeUninit<u8>], data: &[u8], key: 
         }
     }
     if let (Some(place), Some(last)) = (into.last_chunk_mut(), data.last_chunk::<N>()) {
-        *place = xored(*last, rotated(key, data.len() - N)).map(MaybeUninit::new);
+        *place = xored(*last, rotated(key, data.len())).map(MaybeUninit::new);
     }
 }
 
 /// The first `N` bytes and the last, which are all: from `N` to 2 `N` bytes.
 #[inline(always)]
 fn write_ends<const N: usize>(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
+    debug_assert_eq!(into.len(), data.len(), "all is written");
     let Some((first, last)) = xored_ends::<N>(data, key) else { return };
     if let Some(place) = into.first_chunk_mut() {
         *place = first.map(MaybeUninit::new);

@@ -81,7 +81,7 @@ fn xor_aligned(data: &mut [u8], key: u32) {
 #[inline(always)]
 fn xor_blocks<const N: usize>(data: &mut [u8], key: u32) {
     let Some(last) = data.last_chunk::<N>() else { return };
-    let last = xored(*last, rotated(key, data.len() - N));
+    let last = xored(*last, rotated(key, data.len()));
     // The last byte at least is left to the last block, or that would do a whole one again.
     let whole = data.len() - 1;
     for block in data[..whole].chunks_exact_mut(N) {
@@ -111,7 +111,7 @@ fn xor_ends<const N: usize>(data: &mut [u8], key: u32) {
 pub(super) fn xored_ends<const N: usize>(data: &[u8], key: u32) -> Option<([u8; N], [u8; N])> {
     debug_assert!((N..=2 * N).contains(&data.len()), "else bytes would be left out");
     let (first, last) = (data.first_chunk()?, data.last_chunk()?);
-    Some((xored(*first, key), xored(*last, rotated(key, data.len() - N))))
+    Some((xored(*first, key), xored(*last, rotated(key, data.len()))))
 }
 
 /// `N` is a multiple of 4.
@@ -134,7 +134,8 @@ pub(super) fn xored<const N: usize>(mut block: [u8; N], key: u32) -> [u8; N] {
     block
 }
 
-/// The key as it applies from `position` bytes on.
+/// The key as it applies from `position` bytes on, or any multiple of 4 before or behind: `N` bytes
+/// before the end of data it is what it would be at the end.
 #[inline(always)]
 pub(super) fn rotated(key: u32, position: usize) -> u32 {
     key.rotate_right((position as u32).wrapping_mul(8))
