@@ -136,12 +136,8 @@ impl WriteBuffer {
     /// Appends a copy of `bytes`.
     #[inline]
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.extend_run(bytes);
         self.len += bytes.len();
-        if bytes.len() <= PIECE {
-            self.run.extend_from_slice(bytes);
-        } else {
-            self.extend_in_pieces(bytes);
-        }
     }
 
     /// Appends `bytes` without a copy.
@@ -179,10 +175,56 @@ impl WriteBuffer {
     }
 
     /// Appends a masked copy of `payload`.
+    #[cfg(feature = "std")]
     #[inline]
     pub(crate) fn extend_masked(&mut self, payload: &[u8], key: MaskKey) {
+        self.extend_masked_behind(&[], 0, payload, key);
+    }
+
+    /// Appends the first `count` bytes of an array, then a copy of `bytes`.
+    // All of the array is copied and the rest cut off, since a copy of a size known beforehand is the
+    // quicker one.
+    #[inline]
+    pub(crate) fn extend_behind<const N: usize>(
+        &mut self,
+        front: &[u8; N],
+        count: usize,
+        bytes: &[u8],
+    ) {
+        self.append_front_of(front, count);
+        self.extend_run(bytes);
+        self.len += count + bytes.len();
+    }
+
+    /// Appends the first `count` bytes of an array, then a masked copy of `payload`.
+    #[inline]
+    pub(crate) fn extend_masked_behind<const N: usize>(
+        &mut self,
+        front: &[u8; N],
+        count: usize,
+        payload: &[u8],
+        key: MaskKey,
+    ) {
+        self.append_front_of(front, count);
         append_masked(&mut self.run, payload, key);
-        self.len += payload.len();
+        self.len += count + payload.len();
+    }
+
+    #[inline]
+    fn append_front_of<const N: usize>(&mut self, bytes: &[u8; N], count: usize) {
+        debug_assert!(count <= N, "so many bytes there are");
+        let end = self.run.len() + count;
+        self.run.extend_from_slice(bytes);
+        self.run.truncate(end);
+    }
+
+    #[inline]
+    fn extend_run(&mut self, bytes: &[u8]) {
+        if bytes.len() <= PIECE {
+            self.run.extend_from_slice(bytes);
+        } else {
+            self.extend_in_pieces(bytes);
+        }
     }
 
     #[inline(never)]
@@ -191,17 +233,6 @@ impl WriteBuffer {
         for piece in bytes.chunks(PIECE) {
             self.run.extend_from_slice(piece);
         }
-    }
-
-    /// Appends a copy of the first `count` bytes of an array. All of it is copied and the rest cut
-    /// off, since a copy of a size known beforehand is the quicker one.
-    #[inline]
-    pub(crate) fn append_front_of<const N: usize>(&mut self, bytes: &[u8; N], count: usize) {
-        let count = count.min(N);
-        let end = self.run.len() + count;
-        self.run.extend_from_slice(bytes);
-        self.run.truncate(end);
-        self.len += count;
     }
 
     /// Position in the stream, since the beginning, of the first byte that waits.
@@ -301,7 +332,7 @@ mod tests {
     fn mixed() -> WriteBuffer {
         let mut buffer = WriteBuffer::new();
         buffer.link(Bytes::from_static(b"ab"));
-        buffer.append_front_of(b"cde not this", 3);
+        buffer.extend_behind(b"cd not this", 2, b"e");
         buffer.link(Bytes::from_static(b"f"));
         buffer.link(Bytes::from_static(b"gh"));
         buffer.link(Bytes::new());

@@ -40,6 +40,15 @@ impl Config {
         deflate: None,
     };
 
+    /// Bytes of payload that a frame of an outgoing message has at most.
+    #[inline]
+    pub(super) const fn largest_fragment(&self) -> usize {
+        match self.fragment_size {
+            0 => usize::MAX,
+            size => size,
+        }
+    }
+
     /// Sets the [`limits`](Self::limits).
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {

@@ -42,6 +42,7 @@ impl<K: MaskKeys> Client<K> {
 impl Role for Server {
     const MASKS: bool = false;
 
+    #[inline]
     fn next_key(&mut self) -> Option<MaskKey> {
         None
     }
@@ -50,6 +51,7 @@ impl Role for Server {
 impl<K: MaskKeys> Role for Client<K> {
     const MASKS: bool = true;
 
+    #[inline]
     fn next_key(&mut self) -> Option<MaskKey> {
         Some(self.keys.next_key())
     }

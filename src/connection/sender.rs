@@ -11,9 +11,7 @@ use super::compressed::Deflating;
 use super::config::SharedConfig;
 use super::pongs::Pongs;
 use super::{Config, Kind, Role, SendError, State};
-use crate::{
-    FrameHeader, MAX_FRAME_HEADER, MaskKey, Negotiated, OpCode, Rsv, WriteBuffer, timers::Deadline,
-};
+use crate::{FrameHeader, MaskKey, Negotiated, OpCode, Rsv, WriteBuffer, timers::Deadline};
 #[cfg(feature = "deflate")]
 use alloc::boxed::Box;
 
@@ -61,6 +59,20 @@ impl<R: Role> Sender<R> {
         }
     }
 
+    /// Whether a message of this length goes as most do: at once, plain, in one frame.
+    #[inline]
+    fn sends_plainly(&self, len: usize, output: &WriteBuffer) -> bool {
+        #[cfg(feature = "deflate")]
+        if self.deflating.is_some() {
+            return false;
+        }
+        let config = &*self.config;
+        self.state() == State::Open
+            && self.message.is_none()
+            && output.len() <= config.limits.queued_output
+            && len <= config.largest_fragment()
+    }
+
     #[inline]
     fn check_open(&self) -> Result<(), SendError> {
         // §5.5.1: no frame of the application's follows a Close; §6.1: none leaves a connection
@@ -83,7 +95,7 @@ impl<R: Role> Sender<R> {
     }
 
     // Always, as `append_header`: in one piece with its caller it needs no arguments in memory, and
-    // most of an empty header is known when it is compiled.
+    // most of a header is known when it is compiled.
     #[inline(always)]
     fn append_frame(
         &mut self,
@@ -93,10 +105,12 @@ impl<R: Role> Sender<R> {
         payload: &[u8],
         output: &mut WriteBuffer,
     ) {
-        let key = self.append_header(opcode, rsv, fin, payload.len() as u64, output);
-        match key {
-            Some(key) => output.extend_masked(payload, key),
-            None => output.extend_from_slice(payload),
+        let mask = self.role.next_key();
+        let header = FrameHeader { fin, rsv, opcode, mask, payload_len: payload.len() as u64 };
+        let (header, len) = header.to_bytes();
+        match mask {
+            Some(key) => output.extend_masked_behind(&header, len, payload, key),
+            None => output.extend_behind(&header, len, payload),
         }
     }
 
@@ -110,10 +124,8 @@ impl<R: Role> Sender<R> {
         output: &mut WriteBuffer,
     ) -> Option<MaskKey> {
         let mask = self.role.next_key();
-        let header = FrameHeader { fin, rsv, opcode, mask, payload_len };
-        let mut bytes = [0; MAX_FRAME_HEADER];
-        let len = header.encode(&mut bytes);
-        output.append_front_of(&bytes, len);
+        let (header, len) = FrameHeader { fin, rsv, opcode, mask, payload_len }.to_bytes();
+        output.extend_behind(&header, len, &[]);
         mask
     }
 }

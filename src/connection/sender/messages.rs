@@ -48,12 +48,12 @@ impl<R: Role> Sender<R> {
             Payload::Binary(data) => self.send_binary(data, output),
             Payload::UncompressedText(text) => {
                 self.check_message(output)?;
-                self.append_message(Kind::Text, Rsv::NONE, text.as_bytes(), output);
+                self.append_fragments(Kind::Text, Rsv::NONE, text.as_bytes(), output);
                 Ok(())
             }
             Payload::UncompressedBinary(data) => {
                 self.check_message(output)?;
-                self.append_message(Kind::Binary, Rsv::NONE, data, output);
+                self.append_fragments(Kind::Binary, Rsv::NONE, data, output);
                 Ok(())
             }
             Payload::Message(message)
@@ -148,10 +148,7 @@ impl<R: Role> Sender<R> {
 impl<R: Role> Sender<R> {
     #[inline]
     pub(crate) fn fragment_size(&self) -> usize {
-        match self.config.fragment_size {
-            0 => usize::MAX,
-            size => size,
-        }
+        self.config.largest_fragment()
     }
 
     /// Whether a message may be begun.
@@ -196,18 +193,32 @@ impl<R: Role> Sender<R> {
         payload: &[u8],
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
+        if self.sends_plainly(payload.len(), output) {
+            self.append_frame(kind.opcode(), Rsv::NONE, true, payload, output);
+            return Ok(());
+        }
+        self.send_otherwise(kind, payload, output)
+    }
+
+    /// Sends a message in fragments or compressed, or refuses it.
+    #[inline(never)]
+    fn send_otherwise(
+        &mut self,
+        kind: Kind,
+        payload: &[u8],
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
         self.check_message(output)?;
         #[cfg(feature = "deflate")]
         if let Some(compressed) = self.compress(payload) {
-            self.append_message(kind, Rsv::RSV1, &compressed, output);
+            self.append_fragments(kind, Rsv::RSV1, &compressed, output);
             return Ok(());
         }
-        self.append_message(kind, Rsv::NONE, payload, output);
+        self.append_fragments(kind, Rsv::NONE, payload, output);
         Ok(())
     }
 
     #[cfg(feature = "deflate")]
-    #[inline]
     fn compress(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
         let deflating = self.deflating.as_mut()?;
         if deflating.applies_to(payload.len()) { deflating.message(payload) } else { None }
@@ -272,16 +283,6 @@ impl<R: Role> Sender<R> {
     }
 
     /// Appends a message, in fragments if it is large; the bits stand in the first (RFC 7692 §6.1).
-    #[inline(always)]
-    fn append_message(&mut self, kind: Kind, rsv: Rsv, payload: &[u8], output: &mut WriteBuffer) {
-        if payload.len() <= self.fragment_size() {
-            self.append_frame(kind.opcode(), rsv, true, payload, output);
-            return;
-        }
-        self.append_fragments(kind, rsv, payload, output);
-    }
-
-    #[inline(never)]
     fn append_fragments(&mut self, kind: Kind, rsv: Rsv, payload: &[u8], output: &mut WriteBuffer) {
         self.in_fragments(kind.opcode(), payload.len(), |sender, range, opcode, fin| {
             let rsv = if range.start == 0 { rsv } else { Rsv::NONE };
