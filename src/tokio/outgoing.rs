@@ -10,8 +10,8 @@ use self::{ending::Ending, write::poll_write_pieces};
 use crate::{
     CloseCode, Closed, Error, Payload, ReadBuffer, Role, SendError, Sender, State, TransportEnd,
     WriteBuffer,
-    buffer::pool::Leased,
-    transport::{end_of, is_timeout},
+    buffer::{RETAINED, pool::Leased},
+    transport::{WRITE_THROUGH_FROM, end_of, is_timeout},
 };
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use alloc::boxed::Box;
@@ -113,6 +113,7 @@ impl<S, R: Role> Outgoing<S, R> {
     }
 
     /// Queues; what is refused holds no buffer.
+    #[inline]
     fn queue(
         &mut self,
         act: impl FnOnce(&mut Sender<R>, &mut WriteBuffer) -> Result<(), SendError>,
@@ -135,6 +136,7 @@ impl<S, R: Role> Outgoing<S, R> {
 impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
     /// Queues a message, if there is room or can be made without a wait. A large borrowed payload
     /// is written from where it is, as far as the transport takes it now.
+    #[inline(always)]
     pub(super) fn try_feed(
         &mut self,
         payload: Payload<'_>,
@@ -148,7 +150,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
     }
 
     /// Waits for room, then queues a message as [`try_feed`](Self::try_feed) does.
+    // Always: which payload it is is known where it is made, and in one piece with that it is not
+    // moved through memory.
+    #[inline(always)]
     pub(super) fn poll_feed(
+        &mut self,
+        payload: Payload<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        if self.feed_short(payload) {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_feed_any(payload, cx)
+    }
+
+    /// Queues a message if it is short and borrowed and nothing is in its way: most are so. Whether
+    /// it has; why not, is for the long way to find out.
+    #[inline(always)]
+    fn feed_short(&mut self, payload: Payload<'_>) -> bool {
+        match payload {
+            Payload::Text(text) if self.is_little(text.len()) => {
+                self.sender.send_text(text, &mut self.output).is_ok()
+            }
+            Payload::Binary(data) if self.is_little(data.len()) => {
+                self.sender.send_binary(data, &mut self.output).is_ok()
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether so many bytes more are queued as they come.
+    #[inline]
+    fn is_little(&self, len: usize) -> bool {
+        len < WRITE_THROUGH_FROM && self.output.len() + len <= RETAINED && self.ending.is_none()
+    }
+
+    /// As [`poll_feed`](Self::poll_feed), whatever the message and the queue are.
+    #[inline(never)]
+    fn poll_feed_any(
         &mut self,
         payload: Payload<'_>,
         cx: &mut Context<'_>,
