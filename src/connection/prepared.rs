@@ -61,7 +61,7 @@ impl PreparedMessage {
         &self.message
     }
 
-    pub(super) const fn frames(&self) -> &Bytes {
+    pub(crate) const fn frames(&self) -> &Bytes {
         &self.frames
     }
 

@@ -4,6 +4,7 @@
 
 mod ending;
 mod in_place;
+mod prepared;
 mod write;
 
 use self::{ending::Ending, write::poll_write_pieces};

@@ -47,7 +47,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Replies<'_, S, R> {
     ///
     /// As there.
     pub async fn send<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
-        self.feed(payload).await?;
+        let payload = payload.into();
+        poll_fn(|cx| self.0.poll_send(payload, cx)).await?;
         self.flush().await
     }
 

@@ -196,7 +196,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> SendHalf<S, R> {
     ///
     /// As there.
     pub async fn send<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
-        self.feed(payload).await?;
+        let payload = payload.into();
+        poll_fn(|cx| self.poll(cx, |outgoing, cx| outgoing.poll_send(payload, cx))).await?;
         self.flush().await
     }
 

@@ -15,6 +15,7 @@ mod handshake;
 mod losses;
 mod opening;
 mod pairs;
+mod prepared;
 mod sockets;
 mod split;
 mod transports;

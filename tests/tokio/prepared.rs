@@ -1,0 +1,195 @@
+//! Prepared messages that are sent and not only queued: they leave from where they are, if nothing
+//! goes before them, and keep every rule that a queue keeps.
+
+use super::wire::{
+    CLIENT, DRIP, EAGER, Manner, SERVER, Wire, client_role, decode, decode_as_peer_of, poll_once,
+    run, websocket,
+};
+use sansocket::{
+    CloseCode, Config, Error, Message, Negotiated, PreparedMessage, ReadBuffer, SendError, Server,
+    tokio::WebSocket,
+};
+use std::{
+    io::{self, ErrorKind},
+    pin::{Pin, pin},
+    task::{Context, Poll},
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Where what was written was, and how much of it.
+#[derive(Debug)]
+struct Places {
+    seen: Vec<(*const u8, usize)>,
+    /// Bytes that a write takes at most.
+    most: usize,
+}
+
+impl AsyncRead for Places {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Places {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        from: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let count = from.len().min(self.most);
+        self.seen.push((from.as_ptr(), count));
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn recording(most: usize) -> WebSocket<Places, Server> {
+    let transport = Places { seen: Vec::new(), most };
+    let (negotiated, input) = (Negotiated::new(), ReadBuffer::new());
+    WebSocket::new(transport, Server::new(), negotiated, input, Config::default())
+}
+
+#[test]
+fn all_connections_write_the_same_memory() {
+    for size in [0, 1, 125, 126, 8192, 100_000] {
+        let pair = [7, 8].map(|byte| PreparedMessage::new(Message::binary(vec![byte; size])));
+        let seen = [0; 3].map(|_| {
+            let mut server = recording(usize::MAX);
+            for prepared in &pair {
+                assert!(matches!(poll_once(server.send(prepared)), Poll::Ready(Ok(()))));
+            }
+            server.transport().seen.clone()
+        });
+        assert!(seen[0].len() == 2 && seen[0][0].1 > size, "{size}");
+        assert!(seen[0][0].0 != seen[0][1].0, "not from a queue, whose memory comes again: {size}");
+        assert!(seen.iter().all(|one| *one == seen[0]), "{size}");
+    }
+}
+
+#[test]
+fn what_a_write_leaves_over_goes_on_from_there() {
+    let prepared = PreparedMessage::new(Message::binary(vec![7; 1000]));
+    let mut server = recording(400);
+    assert!(matches!(poll_once(server.send(&prepared)), Poll::Ready(Ok(()))));
+    let seen = &server.transport().seen;
+    let first = seen[0].0;
+    let expected = [0, 400, 800].map(|start| first.wrapping_add(start));
+    assert_eq!(seen.iter().map(|(place, _)| *place).collect::<Vec<_>>(), expected);
+    assert_eq!(seen.iter().map(|(_, count)| *count).sum::<usize>(), 1004);
+}
+
+#[test]
+fn what_is_queued_goes_before_it() {
+    let prepared = PreparedMessage::new(Message::text("second"));
+    let wire = Wire::new();
+    let mut server = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());
+    server.try_feed("first").unwrap();
+    assert!(matches!(poll_once(server.send(&prepared)), Poll::Ready(Ok(()))));
+    assert_eq!((wire.writes(SERVER).len(), wire.flushes(SERVER)), (1, 1));
+    let seen = decode_as_peer_of::<Server>(&wire.take(SERVER));
+    assert_eq!(seen.messages, [Message::text("first"), Message::text("second")]);
+    // It is flushed by itself too, and the next goes behind it.
+    assert!(matches!(poll_once(server.send(&prepared)), Poll::Ready(Ok(()))));
+    assert!(matches!(poll_once(server.send("third")), Poll::Ready(Ok(()))));
+    assert_eq!(wire.flushes(SERVER), 3);
+    let seen = decode_as_peer_of::<Server>(&wire.take(SERVER));
+    assert_eq!(seen.messages, [Message::text("second"), Message::text("third")]);
+}
+
+/// Polled so many times and then dropped; what is queued then is flushed. From the first poll on it
+/// is sent, whole and once.
+#[test]
+fn one_that_is_dropped_is_sent_whole_or_not() {
+    let message = Message::text("all or nothing");
+    let prepared = PreparedMessage::new(message.clone());
+    for in_halves in [false, true] {
+        let mut outcomes = Vec::new();
+        for polls in 0.. {
+            let wire = Wire::new();
+            let mut server = websocket(wire.end(SERVER, DRIP), Server::new(), Config::default());
+            let done = if in_halves {
+                let (_receiver, mut sender) = server.split();
+                let done = {
+                    let mut sending = pin!(async { sender.send(&prepared).await.unwrap() });
+                    (0..polls).any(|_| poll_once(sending.as_mut()).is_ready())
+                };
+                run(&wire, &mut [pin!(async { sender.flush().await.unwrap() })]);
+                outcomes.push(decode_as_peer_of::<Server>(&wire.take(SERVER)).messages);
+                done
+            } else {
+                let done = {
+                    let mut sending = pin!(async { server.send(&prepared).await.unwrap() });
+                    (0..polls).any(|_| poll_once(sending.as_mut()).is_ready())
+                };
+                run(&wire, &mut [pin!(async { server.flush().await.unwrap() })]);
+                outcomes.push(decode_as_peer_of::<Server>(&wire.take(SERVER)).messages);
+                done
+            };
+            if done {
+                break;
+            }
+        }
+        assert!(outcomes.len() > 16 && outcomes[0].is_empty(), "{outcomes:?}");
+        assert!(outcomes[1..].iter().all(|seen| *seen == [message.clone()]), "{outcomes:?}");
+    }
+}
+
+#[test]
+fn it_is_refused_after_a_close_and_amid_another_message() {
+    let prepared = PreparedMessage::new(Message::text("refused"));
+    let wire = Wire::new();
+    let mut server = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());
+    let done = poll_once(async {
+        server.feed_fragment("begun", false).await.unwrap();
+        server.flush().await.unwrap();
+        let refused = server.send(&prepared).await;
+        assert!(matches!(refused, Err(Error::Send(SendError::MessageInProgress))), "{refused:?}");
+        server.feed_fragment("", true).await.unwrap();
+        server.close(CloseCode::NORMAL, "").await.unwrap();
+        let refused = server.send(&prepared).await;
+        assert!(matches!(refused, Err(Error::Send(SendError::Closed))), "{refused:?}");
+    });
+    assert!(done.is_ready());
+    let seen = decode_as_peer_of::<Server>(&wire.take(SERVER));
+    assert_eq!((seen.messages.as_slice(), seen.closes), (&[Message::text("begun")][..], 1));
+}
+
+#[test]
+fn a_transport_that_fails_is_told_of_more_than_once() {
+    let prepared = PreparedMessage::new(Message::text("lost"));
+    let failing = Manner { write_error: Some(ErrorKind::BrokenPipe), ..EAGER };
+    let cases =
+        [(failing, ErrorKind::BrokenPipe), (Manner { most: 0, ..EAGER }, ErrorKind::WriteZero)];
+    for (manner, expected) in cases {
+        let wire = Wire::new();
+        let mut server = websocket(wire.end(SERVER, manner), Server::new(), Config::default());
+        let failed = poll_once(server.send(&prepared));
+        let Poll::Ready(Err(Error::Io(error))) = failed else { panic!("{failed:?}") };
+        assert_eq!(error.kind(), expected);
+        let failed = poll_once(server.send(&prepared));
+        assert!(matches!(failed, Poll::Ready(Err(Error::Io(_)))), "{failed:?}");
+        assert_eq!(server.buffered_amount(), 0);
+    }
+}
+
+/// §5.3: a client's frames are masked, each sending by a key of its own.
+#[test]
+fn a_client_masks_it() {
+    let prepared = PreparedMessage::new(Message::text("masked"));
+    let wire = Wire::new();
+    let mut client = websocket(wire.end(CLIENT, EAGER), client_role(), Config::default());
+    assert!(matches!(poll_once(client.send(&prepared)), Poll::Ready(Ok(()))));
+    let seen = decode(Server::new(), &wire.take(CLIENT));
+    assert_eq!(seen.messages, [Message::text("masked")]);
+}
