@@ -48,7 +48,7 @@ pub fn validate_utf8_prefix(bytes: &[u8]) -> Result<usize, Utf8Error> {
     }
     // Mostly all of it is text, and then nothing else need be asked of it.
     if bytes.len() <= MEDIUM {
-        if is_ascii_sample(bytes.first_chunk()) && ascii::is_ascii(bytes)
+        if is_ascii_sample(bytes.first_chunk()) && is_medium_ascii(bytes)
             || simdutf8::basic::from_utf8(bytes).is_ok()
         {
             return Ok(bytes.len());
@@ -68,6 +68,12 @@ const BLOCK: usize = 64;
 /// wider, is even called; and to validate text a second time, if it is cut, is cheaper than to look
 /// first.
 const MEDIUM: usize = 512;
+
+/// Not inlined, so that whoever receives has the registers for itself.
+#[inline(never)]
+fn is_medium_ascii(bytes: &[u8]) -> bool {
+    ascii::is_ascii(bytes)
+}
 
 /// The part of long bytes on which it depends whether all are text. None if a character is cut off.
 #[inline(always)]

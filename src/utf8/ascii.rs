@@ -10,8 +10,8 @@ use super::word::BEYOND_ASCII;
 pub(super) fn is_ascii(bytes: &[u8]) -> bool {
     match bytes.len() {
         ..=32 => are_words_ascii(bytes),
-        ..64 => are_ends_ascii::<32>(bytes),
-        ..=128 => are_ends_ascii::<64>(bytes),
+        33..=63 => are_ends_ascii::<32>(bytes),
+        64..=128 => are_ends_ascii::<64>(bytes),
         _ => are_blocks_ascii::<128>(bytes),
     }
 }

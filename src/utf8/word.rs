@@ -32,7 +32,7 @@ pub(super) fn is_text(bytes: &[u8]) -> bool {
         return true;
     }
     // Zeros follow, which end a character that is cut off as any other text would.
-    are_right(&wrong_after(word, 0)) && (bytes.len() < WORD || ends_whole(bytes))
+    wrong_after(word, 0) == [0; WORD] && (bytes.len() < WORD || ends_whole(bytes))
 }
 
 /// Whether a character of three bytes is all that there is, or all but one byte of ASCII. It is what
@@ -56,7 +56,7 @@ fn is_text_of_words(bytes: &[u8]) -> bool {
         let Some(last) = bytes.last_chunk() else { return false };
         let before_last = first << (8 * (2 * WORD - bytes.len()));
         add(&mut wrong, wrong_after(u128::from_le_bytes(*last), before_last));
-        return are_right(&wrong) && ends_whole(bytes);
+        return wrong == [0; WORD] && ends_whole(bytes);
     };
     let mut rest = bytes.get(WORD - REACH..).unwrap_or_default();
     while let Some((window, [_, ..])) = rest.split_first_chunk() {
@@ -64,7 +64,7 @@ fn is_text_of_words(bytes: &[u8]) -> bool {
         rest = rest.get(WORD..).unwrap_or_default();
     }
     add(&mut wrong, wrong_in(last_window));
-    are_right(&wrong) && ends_whole(bytes)
+    wrong == [0; WORD] && ends_whole(bytes)
 }
 
 #[inline(always)]
@@ -72,11 +72,6 @@ fn add(all: &mut [u8; WORD], more: [u8; WORD]) {
     for index in 0..WORD {
         all[index] |= more[index];
     }
-}
-
-#[inline(always)]
-fn are_right(wrong: &[u8; WORD]) -> bool {
-    u128::from_ne_bytes(*wrong) & BEYOND_ASCII == 0
 }
 
 /// Up to a word of bytes as a number, the first one lowest. Each is read in few and wide pieces that
@@ -121,7 +116,7 @@ fn wrong_in(window: &[u8; WINDOW]) -> [u8; WORD] {
     wrong_bytes(word, one_back, two_back, three_back)
 }
 
-/// The highest bit of each byte that can't stand where it does, behind those one to three back.
+/// Which bytes of a word can't stand where they do, behind those one to three back.
 ///
 /// The loop has no branches and no reach beyond its index, so that the compiler makes it one pass of
 /// the vector registers.
@@ -136,24 +131,21 @@ fn wrong_bytes(
     for index in 0..WORD {
         let (byte, previous) = (word[index], one_back[index]);
         // A byte goes on with a character if, and only if, one before it begins one so long.
-        let is_due = previous.saturating_sub(0x40)
-            | two_back[index].saturating_sub(0x60)
-            | three_back[index].saturating_sub(0x70);
+        let is_due = previous.saturating_sub(0xbf)
+            | two_back[index].saturating_sub(0xdf)
+            | three_back[index].saturating_sub(0xef);
+        let goes_on = is_below(byte, 0xc0);
         // RFC 3629 §3, §4: no longer form than needed, no surrogates, nothing above U+10FFFF.
-        let is_bad = (byte & 0xfe == 0xc0)
+        let is_bad = (goes_on != (is_due > 0))
+            | (byte & 0xfe == 0xc0)
             | (previous == 0xe0) & is_below(byte, 0xa0)
             | (previous == 0xed) & !is_below(byte, 0xa0)
             | (previous == 0xf0) & is_below(byte, 0x90)
-            | (previous == 0xf4) & !is_below(byte, 0x90);
-        wrong[index] =
-            is_due ^ mask(is_below(byte, 0xc0)) | mask(is_bad) | byte.saturating_sub(0x75);
+            | (previous == 0xf4) & !is_below(byte, 0x90)
+            | (byte > 0xf4);
+        wrong[index] = u8::from(is_bad);
     }
     wrong
-}
-
-#[inline(always)]
-fn mask(is_set: bool) -> u8 {
-    if is_set { 0x80 } else { 0 }
 }
 
 /// Whether a byte that goes on with a character is less than another; of others, ASCII is not. As a
