@@ -166,6 +166,8 @@ impl<R: Role> Incoming<R> {
         matches!(progress, Ok(Progress::Event))
     }
 
+    // Always, as in the receiver.
+    #[inline(always)]
     pub(super) fn event(&self) -> Option<Event<'_>> {
         self.receiver.event(&self.input)
     }
