@@ -22,6 +22,8 @@ pub use prepared::PreparedMessage;
 pub use receiver::{Progress, Receiver};
 pub use reply::{ControlPayload, Reply};
 pub use role::{Client, Role, Server};
+#[cfg(feature = "tokio")]
+pub(crate) use sender::LINK_FROM;
 pub use sender::{Due, Sender};
 
 use self::config::SharedConfig;

@@ -4,6 +4,8 @@ mod control;
 mod messages;
 
 pub use control::Due;
+#[cfg(feature = "tokio")]
+pub(crate) use messages::LINK_FROM;
 
 use super::closing::Closing;
 #[cfg(feature = "deflate")]

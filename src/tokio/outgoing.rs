@@ -9,10 +9,11 @@ mod write;
 
 use self::{ending::Ending, write::poll_write_pieces};
 use crate::{
-    CloseCode, Closed, Error, Payload, ReadBuffer, Role, SendError, Sender, State, TransportEnd,
-    WriteBuffer,
+    CloseCode, Closed, Error, Message, Payload, ReadBuffer, Role, SendError, Sender, State,
+    TransportEnd, WriteBuffer,
     buffer::{RETAINED, pool::Leased},
-    transport::{WRITE_THROUGH_FROM, end_of, is_timeout},
+    connection::LINK_FROM,
+    transport::{end_of, is_timeout},
 };
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use alloc::boxed::Box;
@@ -165,25 +166,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         self.poll_feed_any(payload, cx)
     }
 
-    /// Queues a message if it is short and borrowed and nothing is in its way: most are so. Whether
-    /// it has; why not, is for the long way to find out.
+    /// Queues a copy of a message if it is short and nothing is in its way: most are so. Whether it
+    /// has; why not, is for the long way to find out.
     #[inline(always)]
     fn feed_short(&mut self, payload: Payload<'_>) -> bool {
         match payload {
-            Payload::Text(text) if self.is_little(text.len()) => {
-                self.sender.send_text(text, &mut self.output).is_ok()
-            }
-            Payload::Binary(data) if self.is_little(data.len()) => {
-                self.sender.send_binary(data, &mut self.output).is_ok()
-            }
+            Payload::Text(text) => self.feed_short_text(text),
+            Payload::Binary(data) => self.feed_short_binary(data),
+            Payload::Message(Message::Text(text)) => self.feed_short_text(text),
+            Payload::Message(Message::Binary(data)) => self.feed_short_binary(data),
             _ => false,
         }
     }
 
-    /// Whether so many bytes more are queued as they come.
+    #[inline(always)]
+    fn feed_short_text(&mut self, text: &str) -> bool {
+        self.is_little(text.len()) && self.sender.send_text(text, &mut self.output).is_ok()
+    }
+
+    #[inline(always)]
+    fn feed_short_binary(&mut self, data: &[u8]) -> bool {
+        self.is_little(data.len()) && self.sender.send_binary(data, &mut self.output).is_ok()
+    }
+
+    /// Whether so many bytes more are queued as they come, whoever has them.
     #[inline]
     fn is_little(&self, len: usize) -> bool {
-        len < WRITE_THROUGH_FROM && self.output.len() + len <= RETAINED && self.ending.is_none()
+        len < LINK_FROM && self.output.len() + len <= RETAINED && self.ending.is_none()
     }
 
     /// As [`poll_feed`](Self::poll_feed), whatever the message and the queue are.

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 /// From this many bytes on, a shared payload is linked into the output instead of copied.
-const LINK_FROM: usize = 8 * 1024;
+pub(crate) const LINK_FROM: usize = 8 * 1024;
 
 impl<R: Role> Sender<R> {
     /// Queues a text message.
