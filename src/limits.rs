@@ -14,7 +14,8 @@
 ///
 /// Limits on what arrives are checked when a header is parsed, before its payload is waited for.
 /// Whatever they are, memory is taken only for bytes that did arrive. On tokio up to 1 MiB that a thread
-/// has already may be lent for a message of which 10 KiB have, to sixteen connections at a time.
+/// has already may be lent for a message of which 10 KiB have, to sixteen connections at a time; up to
+/// 64 KiB that it has already, to one connection at a time that decompresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

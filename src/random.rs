@@ -88,7 +88,7 @@ impl Block {
     /// A key that was not used before, if there is one.
     #[inline]
     fn take_key(&self) -> Option<[u8; 4]> {
-        // Of none that is left this is the last number, where there is no key.
+        // If none is left it becomes the largest number, and there is no key at that place.
         let last = self.unused.get().wrapping_sub(1);
         let keys: &Cell<[_]> = &self.keys;
         let key = keys.as_slice_of_cells().get(last)?.get();

@@ -284,8 +284,9 @@ impl ReadBuffer {
     }
 
     /// Shows `find` the unread bytes, and keeps as many as it says, behind those that it skips, in place
-    /// of what was kept before. Nothing changes if it finds none, or if what is kept is elsewhere and has
-    /// to be [released](Self::release) first.
+    /// of what was kept before. Nothing changes if it finds none, which is to leave them as they are, or
+    /// if what is kept is elsewhere and has to be [released](Self::release) first.
+    // Always, or what is found goes through memory.
     #[inline(always)]
     pub(crate) fn keep_behind<T>(
         &mut self,

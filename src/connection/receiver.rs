@@ -87,10 +87,10 @@ impl<R: Role> Receiver<R> {
     #[inline]
     pub fn advance(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
         let Some(kind) = self.receive_plain(input) else { return self.step(input, false) };
-        self.current = Some(Current::Message(kind));
         if kind == Kind::Text && !input.validate_whole() {
             return self.locate_fault(input);
         }
+        self.current = Some(Current::Message(kind));
         Ok(Progress::Event)
     }
 
@@ -243,6 +243,7 @@ impl<R: Role> Receiver<R> {
     /// Says where a whole message ceases to be text.
     #[cold]
     fn locate_fault(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
+        self.current = None;
         let message = Incoming::new(Kind::Text, Rsv::NONE, false);
         message
             .validate(input)

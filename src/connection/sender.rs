@@ -61,7 +61,9 @@ impl<R: Role> Sender<R> {
         }
     }
 
-    /// Whether a message of this length goes as most do: at once, plain, in one frame.
+    /// Whether a message of this length goes as most do: at once, plain, in one frame. What
+    /// [`check_message`](Self::check_message) would refuse does not; to ask that takes longer, since
+    /// it says why.
     #[inline]
     fn sends_plainly(&self, len: usize, output: &WriteBuffer) -> bool {
         #[cfg(feature = "deflate")]

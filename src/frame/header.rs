@@ -130,30 +130,21 @@ impl FrameHeader {
         if opcode.is_control() && usize::from(length_field) > MAX_CONTROL_PAYLOAD {
             return Err(FrameError::OversizedControl { opcode, length_field });
         }
-        let Some((mask, payload_len, len)) = Self::parse_from_second(input)? else {
+        let rest = &input[2..];
+        let Some((payload_len, field_bytes)) = parse_length(length_field, rest)? else {
             return Ok(None);
         };
+        let mut len = 2 + field_bytes;
+        let mut mask = None;
+        if second & 0x80 != 0 {
+            let Some(key) = rest.get(field_bytes..).and_then(<[u8]>::first_chunk) else {
+                return Ok(None);
+            };
+            mask = Some(MaskKey::new(*key));
+            len += key.len();
+        }
         let rsv = Rsv(first >> 4 & 0b111);
         Ok(Some((Self { fin, rsv, opcode, mask, payload_len }, len)))
-    }
-
-    /// Reads what the first byte of a header does not say: the key, the length of the payload, and
-    /// how many bytes the whole header takes.
-    #[inline]
-    fn parse_from_second(
-        input: &[u8],
-    ) -> Result<Option<(Option<MaskKey>, u64, usize)>, FrameError> {
-        let Some((&[_, second], rest)) = input.split_first_chunk() else { return Ok(None) };
-        let Some((payload_len, field_bytes)) = parse_length(second & 0x7F, rest)? else {
-            return Ok(None);
-        };
-        if second & 0x80 == 0 {
-            return Ok(Some((None, payload_len, 2 + field_bytes)));
-        }
-        let Some(key) = rest.get(field_bytes..).and_then(<[u8]>::first_chunk) else {
-            return Ok(None);
-        };
-        Ok(Some((Some(MaskKey::new(*key)), payload_len, 2 + field_bytes + key.len())))
     }
 
     /// Writes the header to the front of `output` and returns how many bytes it took; what stands

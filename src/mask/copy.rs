@@ -33,8 +33,10 @@ fn append(
     into.reserve(data.len());
     let end = into.len() + data.len();
     write(&mut into.spare_capacity_mut()[..data.len()], data, key);
-    // SAFETY: there is room for as much, and all of it was written: the two are of one length, and
-    // whatever that is, the blocks at both ends and between them leave no byte out.
+    // SAFETY: there is room for as much, and all of it was written. The two are of one length. Up to 3
+    // bytes are written one by one; 4 to 7, 8 to 15, 16 to 32, 33 to 64, 65 to 128, and with AVX2 129 to
+    // 256, by two blocks of 4, 8, 16, 32, 64 and 128 at the ends, which together are at least as long;
+    // more by blocks one behind the other and one at the end, of 64 or 128, fewer than there are.
     unsafe { into.set_len(end) };
 }
 
@@ -121,6 +123,7 @@ fn write_blocks<const N: usize>(into: &mut [MaybeUninit<u8>], data: &[u8], key: 
 #[inline(always)]
 fn write_ends<const N: usize>(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
     debug_assert_eq!(into.len(), data.len(), "all is written");
+    // Of no length that gets here: see `append`.
     let Some((first, last)) = xored_ends::<N>(data, key) else { return };
     if let Some(place) = into.first_chunk_mut() {
         *place = first.map(MaybeUninit::new);

@@ -2,6 +2,8 @@
 //!
 //! There is no loop over what is left at the end: what is not a whole number of blocks ends with a
 //! block that overlaps those before it. All that overlaps is read before any of it is written.
+//!
+//! What `with_avx2` calls has to be inlined there, or it is not compiled for what that asks for.
 
 /// From this length on wider registers pay for asking whether there are any.
 pub(super) const WIDE_FROM: usize = 129;

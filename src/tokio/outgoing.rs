@@ -138,6 +138,7 @@ impl<S, R: Role> Outgoing<S, R> {
 impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
     /// Queues a message, if there is room or can be made without a wait. A large borrowed payload
     /// is written from where it is, as far as the transport takes it now.
+    // Always, as `poll_feed`.
     #[inline(always)]
     pub(super) fn try_feed(
         &mut self,
@@ -168,6 +169,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
 
     /// Queues a copy of a message if it is short and nothing is in its way: most are so. Whether it
     /// has; why not, is for the long way to find out.
+    // Always, as `poll_feed`; so are its parts.
     #[inline(always)]
     fn feed_short(&mut self, payload: Payload<'_>) -> bool {
         match payload {
@@ -189,7 +191,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         self.is_little(data.len()) && self.sender.send_binary(data, &mut self.output).is_ok()
     }
 
-    /// Whether so many bytes more are queued as they come, whoever has them.
+    /// Whether so many bytes more are copied into the queue in any case: fewer than are linked or
+    /// written from where they are, and no more in all than the least memory is for.
     #[inline]
     fn is_little(&self, len: usize) -> bool {
         len < LINK_FROM && self.output.len() + len <= RETAINED && self.ending.is_none()

@@ -274,7 +274,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     }
 
     /// Sends a message: [`feed`](Self::feed), then [`flush`](Self::flush). A server writes a
-    /// [`PreparedMessage`](crate::PreparedMessage) from where it is, if nothing is queued.
+    /// [`PreparedMessage`](crate::PreparedMessage) from where it is, if nothing is queued and the
+    /// connection does not compress.
     ///
     /// If its future is dropped, either all of the message is sent later or nothing of it; which,
     /// can't be told. Where that matters call the two by themselves, which are cancel safe.

@@ -2,6 +2,8 @@
 //!
 //! The standard library looks at what its blocks leave over one byte at a time, which for most lengths
 //! takes longer than all blocks together.
+//!
+//! All is inlined, since it is a handful of instructions once the length of a block is known.
 
 use super::word::BEYOND_ASCII;
 

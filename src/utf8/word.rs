@@ -2,6 +2,8 @@
 //!
 //! The standard library goes from character to character, and each that is not as long as was
 //! expected costs as much as ten bytes; to simdutf8 so little is not worth a register.
+//!
+//! What makes or looks at a word is inlined, so that it stays in registers.
 
 use super::{ascii, ends_whole};
 

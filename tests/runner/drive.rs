@@ -177,11 +177,31 @@ impl<R: Role> Drive<R> {
                     return Ok(());
                 }
                 Err(error) => {
+                    if self.lends() {
+                        return Err(format!("an event beside {error:?}"));
+                    }
                     if *self.error.get_or_insert(error) != error {
                         return Err(format!("first {:?}, then {error:?}", self.error));
                     }
                     return Ok(());
                 }
+            }
+        }
+    }
+
+    /// Whether there is anything to look at.
+    fn lends(&mut self) -> bool {
+        let input = &mut self.input;
+        match &mut self.ends {
+            Ends::Joined(connection) => {
+                connection.event(input).is_some()
+                    || connection.chunk(input).is_some()
+                    || connection.take_message(input).is_some()
+            }
+            Ends::Halves(receiver, _) => {
+                receiver.event(input).is_some()
+                    || receiver.chunk(input).is_some()
+                    || receiver.take_message(input).is_some()
             }
         }
     }

@@ -9,17 +9,22 @@ use sansocket::{
     CloseCode, Config, Error, Message, Negotiated, PreparedMessage, ReadBuffer, SendError, Server,
     tokio::WebSocket,
 };
+#[cfg(feature = "deflate")]
+use sansocket::{Connection, DeflateConfig, DeflateParameters, Progress, WriteBuffer};
 use std::{
     io::{self, ErrorKind},
     pin::{Pin, pin},
+    sync::{Arc, Mutex},
     task::{Context, Poll},
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Where what was written was, and how much of it.
+/// Addresses of what was written, and how much of it was taken.
+type Seen = Arc<Mutex<Vec<(usize, usize)>>>;
+
 #[derive(Debug)]
 struct Places {
-    seen: Vec<(*const u8, usize)>,
+    seen: Seen,
     /// Bytes that a write takes at most.
     most: usize,
 }
@@ -36,12 +41,12 @@ impl AsyncRead for Places {
 
 impl AsyncWrite for Places {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         _: &mut Context<'_>,
         from: &[u8],
     ) -> Poll<io::Result<usize>> {
         let count = from.len().min(self.most);
-        self.seen.push((from.as_ptr(), count));
+        self.seen.lock().unwrap().push((from.as_ptr().addr(), count));
         Poll::Ready(Ok(count))
     }
 
@@ -54,37 +59,46 @@ impl AsyncWrite for Places {
     }
 }
 
-fn recording(most: usize) -> WebSocket<Places, Server> {
-    let transport = Places { seen: Vec::new(), most };
+fn recording(most: usize) -> (WebSocket<Places, Server>, Seen) {
+    let seen = Seen::default();
+    let transport = Places { seen: seen.clone(), most };
     let (negotiated, input) = (Negotiated::new(), ReadBuffer::new());
-    WebSocket::new(transport, Server::new(), negotiated, input, Config::default())
+    (WebSocket::new(transport, Server::new(), negotiated, input, Config::default()), seen)
 }
 
 #[test]
 fn all_connections_write_the_same_memory() {
     for size in [0, 1, 125, 126, 8192, 100_000] {
         let pair = [7, 8].map(|byte| PreparedMessage::new(Message::binary(vec![byte; size])));
-        let seen = [0; 3].map(|_| {
-            let mut server = recording(usize::MAX);
-            for prepared in &pair {
-                assert!(matches!(poll_once(server.send(prepared)), Poll::Ready(Ok(()))));
+        let seen = [false, false, true].map(|in_halves| {
+            let (mut server, seen) = recording(usize::MAX);
+            if in_halves {
+                let (_receiver, mut sender) = server.split();
+                for prepared in &pair {
+                    assert!(matches!(poll_once(sender.send(prepared)), Poll::Ready(Ok(()))));
+                }
+            } else {
+                for prepared in &pair {
+                    assert!(matches!(poll_once(server.send(prepared)), Poll::Ready(Ok(()))));
+                }
             }
-            server.transport().seen.clone()
+            // A half that is dropped sends a Close too.
+            let seen = seen.lock().unwrap();
+            seen[..2].to_vec()
         });
-        assert!(seen[0].len() == 2 && seen[0][0].1 > size, "{size}");
+        assert!(seen[0][0].1 > size, "{size}");
         assert!(seen[0][0].0 != seen[0][1].0, "not from a queue, whose memory comes again: {size}");
-        assert!(seen.iter().all(|one| *one == seen[0]), "{size}");
+        assert!(seen.iter().all(|one| *one == seen[0]), "{size}: {seen:?}");
     }
 }
 
 #[test]
 fn what_a_write_leaves_over_goes_on_from_there() {
     let prepared = PreparedMessage::new(Message::binary(vec![7; 1000]));
-    let mut server = recording(400);
+    let (mut server, seen) = recording(400);
     assert!(matches!(poll_once(server.send(&prepared)), Poll::Ready(Ok(()))));
-    let seen = &server.transport().seen;
-    let first = seen[0].0;
-    let expected = [0, 400, 800].map(|start| first.wrapping_add(start));
+    let seen = seen.lock().unwrap();
+    let expected = [0, 400, 800].map(|start| seen[0].0 + start);
     assert_eq!(seen.iter().map(|(place, _)| *place).collect::<Vec<_>>(), expected);
     assert_eq!(seen.iter().map(|(_, count)| *count).sum::<usize>(), 1004);
 }
@@ -180,6 +194,58 @@ fn a_transport_that_fails_is_told_of_more_than_once() {
         let failed = poll_once(server.send(&prepared));
         assert!(matches!(failed, Poll::Ready(Err(Error::Io(_)))), "{failed:?}");
         assert_eq!(server.buffered_amount(), 0);
+    }
+}
+
+#[test]
+fn a_transport_that_has_failed_is_not_written_again() {
+    let prepared = PreparedMessage::new(Message::text("lost"));
+    let (mut server, seen) = recording(0);
+    assert!(matches!(poll_once(server.send(&prepared)), Poll::Ready(Err(Error::Io(_)))));
+    assert!(matches!(poll_once(server.send(&prepared)), Poll::Ready(Err(Error::Io(_)))));
+    assert_eq!(seen.lock().unwrap().len(), 1);
+    // Nor is what is short queued for it.
+    assert!(matches!(server.try_feed("short"), Err(Error::Io(_))));
+    assert!(matches!(server.try_feed(&Message::text("short")), Err(Error::Io(_))));
+    assert_eq!(server.buffered_amount(), 0);
+}
+
+/// RFC 7692 §7.2.1: the compressed form is sent, and what is compressed before and after it refers to
+/// the right window.
+#[cfg(feature = "deflate")]
+#[test]
+fn a_connection_that_compresses_sends_the_compressed_form() {
+    let negotiated = Negotiated::new().deflate(DeflateParameters::default());
+    let text = "said again and again ".repeat(50);
+    let message = Message::text(text.as_str());
+    let prepared = PreparedMessage::new(message.clone()).deflate(&DeflateConfig::new());
+    for in_halves in [false, true] {
+        let wire = Wire::new();
+        let (transport, input) = (wire.end(SERVER, EAGER), ReadBuffer::new());
+        let mut server =
+            WebSocket::new(transport, Server::new(), negotiated.clone(), input, Config::default());
+        let sent = poll_once(async {
+            if in_halves {
+                let (_receiver, mut sender) = server.split();
+                sender.send(&prepared).await.unwrap();
+                sender.send(&text).await.unwrap();
+                sender.send(&prepared).await.unwrap();
+            } else {
+                server.send(&prepared).await.unwrap();
+                server.send(&text).await.unwrap();
+                server.send(&prepared).await.unwrap();
+            }
+        });
+        assert!(sent.is_ready());
+        let bytes = wire.take(SERVER);
+        assert_eq!(bytes[0], 0xc1, "text, compressed");
+        let mut peer = Connection::new(client_role(), &negotiated, Config::default());
+        let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+        input.extend_from_slice(&bytes);
+        for _ in 0..3 {
+            assert_eq!(peer.advance(&mut input, &mut output), Ok(Progress::Event));
+            assert_eq!(peer.take_message(&mut input).as_ref(), Some(&message));
+        }
     }
 }
 

@@ -10,8 +10,10 @@ use crate::{Limits, MaskKey, ReadBuffer, apply_mask};
 
 impl<R: Role> Receiver<R> {
     /// Takes in the next message, if it is plain; else nothing changes. Text is still to be validated.
+    // Always, as what it calls: in one piece with its caller nothing of it goes through memory.
     #[inline(always)]
     pub(super) fn receive_plain(&mut self, input: &mut ReadBuffer) -> Option<Kind> {
+        // While a control frame is looked at its payload still stands at the front of what is unread.
         let is_between_messages = self.is_used_with(input)
             && self.message.is_none()
             && matches!(self.current, None | Some(Current::Message(_)))
