@@ -80,6 +80,8 @@ impl<R: Role> Receiver<R> {
                 let fresh = &input.unread()[..inflating.unmasked as usize];
                 let (read, written, outcome) = decompressor.decompress(fresh, &mut [0]);
                 if written > 0 {
+                    // Of two faults the first counts, however the payload is cut.
+                    message.validate(input)?;
                     let len = limit.saturating_add(1);
                     return Err(ProtocolError::MessageTooLarge { len, limit });
                 }
@@ -91,7 +93,7 @@ impl<R: Role> Receiver<R> {
                 })
             };
             if let Err(Corrupt) = outcome {
-                // Of two faults the first counts, however the payload is cut.
+                // The same here.
                 message.validate(input)?;
                 let at = message.released() + input.kept_len() as u64;
                 return Err(ProtocolError::InvalidCompression { at });
