@@ -18,30 +18,30 @@ const SMALLEST: usize = 4096;
 
 impl Default for Inflated {
     fn default() -> Self {
-        Self { storage: Utf8Storage::new(spare::take()), kept: 0..0, in_use: false }
+        Self { storage: Utf8Storage::new(lent::take()), kept: 0..0, in_use: false }
     }
 }
 
 impl Drop for Inflated {
     fn drop(&mut self) {
-        spare::give_back(core::mem::take(&mut self.storage).into_bytes());
+        lent::give_back(core::mem::take(&mut self.storage).into_bytes());
     }
 }
 
 /// The memory that a thread's connections lend each other: one that waits has none of its own, and
 /// the next message would make it anew, in steps.
 #[cfg(feature = "std")]
-mod spare {
+mod lent {
     use super::{RETAINED, Vec};
     use core::cell::Cell;
     use std::thread_local;
 
     thread_local! {
-        static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+        static LENT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     }
 
     pub(super) fn take() -> Vec<u8> {
-        SPARE.try_with(Cell::take).unwrap_or_default()
+        LENT.try_with(Cell::take).unwrap_or_default()
     }
 
     pub(super) fn give_back(memory: Vec<u8>) {
@@ -49,15 +49,15 @@ mod spare {
             return;
         }
         // While the thread ends it is freed instead.
-        let _ = SPARE.try_with(|spare| {
-            let other = spare.take();
-            spare.set(if other.len() > memory.len() { other } else { memory });
+        let _ = LENT.try_with(|kept| {
+            let other = kept.take();
+            kept.set(if other.len() > memory.len() { other } else { memory });
         });
     }
 }
 
 #[cfg(not(feature = "std"))]
-mod spare {
+mod lent {
     use super::Vec;
 
     pub(super) fn take() -> Vec<u8> {
@@ -115,7 +115,7 @@ mod tests {
         third.storage.grow(RETAINED + 1);
         drop(second);
         drop(third);
-        spare::give_back(alloc::vec![0; 10]);
-        assert_eq!(spare::take().len(), 20_000);
+        lent::give_back(alloc::vec![0; 10]);
+        assert_eq!(lent::take().len(), 20_000);
     }
 }

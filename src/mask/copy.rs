@@ -36,7 +36,8 @@ fn append(
     // SAFETY: there is room for as much, and all of it was written. The two are of one length. Up to 3
     // bytes are written one by one; 4 to 7, 8 to 15, 16 to 32, 33 to 64, 65 to 128, and with AVX2 129 to
     // 256, by two blocks of 4, 8, 16, 32, 64 and 128 at the ends, which together are at least as long;
-    // more by blocks one behind the other and one at the end, of 64 or 128, fewer than there are.
+    // more by blocks of 64 or 128 one behind the other, and one at the end; with AVX2 they begin at most
+    // 32 bytes in, and those are written before.
     unsafe { into.set_len(end) };
 }
 

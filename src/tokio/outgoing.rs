@@ -192,7 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
     }
 
     /// Whether so many bytes more are copied into the queue in any case: fewer than are linked or
-    /// written from where they are, and no more in all than the least memory is for.
+    /// written from where they are, and in all no more than would want large memory.
     #[inline]
     fn is_little(&self, len: usize) -> bool {
         len < LINK_FROM && self.output.len() + len <= RETAINED && self.ending.is_none()

@@ -5,7 +5,8 @@
 //!
 //! All is inlined, since it is a handful of instructions once the length of a block is known.
 
-use super::word::BEYOND_ASCII;
+/// The bits that no byte of ASCII has set.
+pub(super) const BEYOND_ASCII: u128 = u128::from_ne_bytes([0x80; size_of::<u128>()]);
 
 /// Whether all bytes are ASCII, of which there are at least as many as in a word.
 #[inline(always)]

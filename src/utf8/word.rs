@@ -5,10 +5,8 @@
 //!
 //! What makes or looks at a word is inlined, so that it stays in registers.
 
-use super::{ascii, ends_whole};
-
-/// The bits that no byte of ASCII has set.
-pub(super) const BEYOND_ASCII: u128 = u128::from_ne_bytes([0x80; WORD]);
+use super::ascii::{self, BEYOND_ASCII};
+use super::ends_whole;
 
 /// Bytes that are looked at together, as many as the narrowest registers of vectors hold.
 pub(super) const WORD: usize = 16;
