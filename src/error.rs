@@ -70,7 +70,7 @@ impl Error {
     /// Whether the transport was not ready, and nothing else is wrong: see [`Error::Io`].
     #[must_use]
     pub fn is_would_block(&self) -> bool {
-        matches!(self, Self::Io(error) if crate::transport::is_timeout(error))
+        matches!(self, Self::Io(error) if crate::io::is_timeout(error))
     }
 }
 

@@ -96,10 +96,12 @@ mod opening;
 mod random;
 #[cfg(feature = "alloc")]
 mod timers;
+#[cfg(feature = "alloc")]
+mod transport;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 #[cfg(feature = "std")]
-mod transport;
+mod io;
 #[allow(unsafe_code, reason = "makes text of bytes that it has validated")]
 mod utf8;
 
@@ -116,6 +118,7 @@ pub use {
     headers::{Extension, ExtensionError, HeaderError},
     limits::Limits,
     negotiated::Negotiated,
+    transport::{IoFailure, Wants},
     utf8::Text,
 };
 #[cfg(feature = "std")]

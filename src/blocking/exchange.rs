@@ -3,7 +3,7 @@ use super::transport::Timed;
 use crate::{
     Error, ReadBuffer, WriteBuffer,
     opening::REFUSAL_LINGER,
-    transport::{REFUSAL_DRAIN_LIMIT, is_timeout},
+    io::{REFUSAL_DRAIN_LIMIT, is_timeout},
 };
 use core::time::Duration;
 use std::io;

@@ -5,7 +5,7 @@ use crate::{
     Chunk, Closed, Error, Event, Message, Progress, ReadBuffer, ReceiveError, Receiver, Reply,
     Role, TransportEnd,
     buffer::{READ_ROOM, RETAINED},
-    transport::{DRAIN_LIMIT, end_of, is_timeout},
+    io::{DRAIN_LIMIT, end_of, is_timeout},
 };
 use alloc::boxed::Box;
 use std::io;

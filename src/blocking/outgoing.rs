@@ -8,7 +8,7 @@ use super::transport::{Patience, Timed, earliest};
 use crate::{
     CloseCode, Closed, Error, Kind, Payload, Reply, Role, SendError, Sender, State, TransportEnd,
     WriteBuffer,
-    transport::{Broken, WRITE_THROUGH_FROM, is_timeout},
+    io::{Broken, WRITE_THROUGH_FROM, is_timeout},
 };
 use alloc::{boxed::Box, sync::Arc};
 use core::time::Duration;

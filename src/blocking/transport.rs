@@ -2,7 +2,7 @@
 
 use crate::{
     WriteBuffer,
-    transport::{LATE_LIMIT, SLICES, gather, is_timeout},
+    io::{LATE_LIMIT, SLICES, gather, is_timeout},
 };
 use core::time::Duration;
 #[cfg(unix)]

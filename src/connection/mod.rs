@@ -1,9 +1,10 @@
 //! The connection after its opening handshake: frames in, messages out, and back (RFC 6455 §5–§7).
 
-mod closing;
+mod closed;
 #[cfg(feature = "deflate")]
 mod compressed;
 mod config;
+mod ending;
 mod error;
 mod incoming;
 mod message;
@@ -12,9 +13,9 @@ mod prepared;
 mod receiver;
 mod reply;
 mod role;
-mod sender;
+pub(crate) mod sender;
 
-pub use closing::{Cause, Closed, Initiator, State, TransportEnd};
+pub use closed::{Cause, Closed, Initiator, State, TransportEnd};
 pub use config::Config;
 pub use error::{ProtocolError, ReceiveError, SendError};
 pub use message::{Chunk, Event, Kind, Message, Payload};
@@ -22,11 +23,10 @@ pub use prepared::PreparedMessage;
 pub use receiver::{Progress, Receiver};
 pub use reply::{ControlPayload, Reply};
 pub use role::{Client, Role, Server};
-#[cfg(feature = "tokio")]
-pub(crate) use sender::LINK_FROM;
-pub use sender::{Due, Sender};
+pub use sender::{Next, Sender};
 
 use self::config::SharedConfig;
+use crate::transport::IoFailure;
 use crate::{CloseCode, MaskKey, Negotiated, ReadBuffer, WriteBuffer};
 use core::time::Duration;
 
@@ -151,12 +151,6 @@ impl<R: Role> Connection<R> {
         self.receiver.chunk(input)
     }
 
-    /// Says how the transport ended, and learns how the connection did: see
-    /// [`Sender::transport_ended`].
-    pub fn transport_ended(&mut self, how: TransportEnd, output: &WriteBuffer) -> Closed {
-        self.sender.transport_ended(how, output)
-    }
-
     /// How far the closing handshake is.
     #[must_use]
     pub fn state(&self) -> State {
@@ -184,7 +178,7 @@ impl<R: Role> Connection<R> {
         output: &mut WriteBuffer,
         advance: impl FnOnce(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>,
     ) -> Result<Progress, ReceiveError> {
-        if self.sender.has_transport_ended() && self.receiver.failure().is_none() {
+        if self.sender.closed().is_some() && self.receiver.failure().is_none() {
             self.receiver.release(input);
             return Ok(Progress::Ended);
         }
@@ -308,15 +302,37 @@ impl<R: Role> Connection<R> {
         self.sender.queue_owed(output);
     }
 
-    /// Says what time it is, and learns what is due: see [`Sender::pass_deadline`].
-    pub fn pass_deadline(&mut self, now: Duration) -> Due {
-        self.sender.pass_deadline(now)
+    /// What the transport is to do next: see [`Sender::next`].
+    #[inline]
+    pub fn next(&mut self, output: &WriteBuffer, clock: impl FnOnce() -> Duration) -> Next<'_> {
+        self.sender.next(output, clock)
     }
 
-    /// When [`pass_deadline`](Self::pass_deadline) is to be called next: see
-    /// [`Sender::next_deadline`].
+    /// Says what came of reading: see [`Sender::did_read`].
+    #[inline]
+    pub fn did_read(&mut self, outcome: Result<usize, IoFailure>) {
+        self.sender.did_read(outcome);
+    }
+
+    /// Says what came of writing: see [`Sender::did_write`].
+    pub fn did_write(&mut self, outcome: Result<usize, IoFailure>, output: &mut WriteBuffer) {
+        self.sender.did_write(outcome, output);
+    }
+
+    /// Says what came of ending the writing side: see [`Sender::did_shut_down`].
+    pub fn did_shut_down(&mut self, outcome: Result<(), IoFailure>) {
+        self.sender.did_shut_down(outcome);
+    }
+
+    /// How the connection ended, as soon as that is known: see [`Sender::closed`].
     #[must_use]
-    pub fn next_deadline(&self) -> Option<Duration> {
-        self.sender.next_deadline()
+    pub fn closed(&self) -> Option<&Closed> {
+        self.sender.closed()
+    }
+
+    /// Says how the transport ended, and learns how the connection did: see
+    /// [`Sender::transport_ended`].
+    pub fn transport_ended(&mut self, how: TransportEnd, output: &WriteBuffer) -> &Closed {
+        self.sender.transport_ended(how, output)
     }
 }

@@ -24,8 +24,20 @@ struct Waiting {
 }
 
 impl Pongs {
+    /// Whether none waits.
+    #[inline]
+    pub(super) const fn are_none(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Whether a pong frame of `len` bytes has room.
     pub(super) fn have_room(&mut self, len: usize, output: &WriteBuffer) -> bool {
+        self.forget_written(output);
+        self.unwritten(output) as u64 + len as u64 <= ROOM
+    }
+
+    /// Forgets those that were written.
+    pub(super) fn forget_written(&mut self, output: &WriteBuffer) {
         if let Some(waiting) = &mut self.0 {
             let (written, end) = (output.front_position(), output.end_position());
             // Positions beyond the end are those of another buffer: the user has taken that one
@@ -35,17 +47,7 @@ impl Pongs {
             }
             waiting.unwritten.retain(|run| run.end > written);
         }
-        self.drop_if_none_waits();
-        self.unwritten(output) as u64 + len as u64 <= ROOM
-    }
-
-    /// Says that none of those in the output waits any more.
-    #[cfg(feature = "tokio")]
-    pub(super) fn all_written(&mut self) {
-        if let Some(waiting) = &mut self.0 {
-            waiting.unwritten.clear();
-        }
-        self.drop_if_none_waits();
+        self.0.take_if(|waiting| waiting.unwritten.is_empty() && waiting.held_back.is_none());
     }
 
     /// Bytes of pong frames that wait in the output.
@@ -77,9 +79,5 @@ impl Pongs {
 
     pub(super) fn release(&mut self) -> Option<ControlPayload> {
         self.0.as_mut()?.held_back.take()
-    }
-
-    fn drop_if_none_waits(&mut self) {
-        self.0.take_if(|waiting| waiting.unwritten.is_empty() && waiting.held_back.is_none());
     }
 }

@@ -1,20 +1,19 @@
 //! The sending half: messages and control frames in, bytes out (RFC 6455 §5, §6.1).
 
 mod control;
-mod messages;
+pub(crate) mod messages;
+mod next;
 
-pub use control::Due;
-#[cfg(feature = "tokio")]
-pub(crate) use messages::LINK_FROM;
+pub use next::Next;
 
-use super::closing::Closing;
 #[cfg(feature = "deflate")]
 use super::compressed::Deflating;
 use super::config::SharedConfig;
+use super::closed::State;
+use super::ending::Ending;
 use super::pongs::Pongs;
-use super::{Config, Kind, Role, SendError, State};
-use crate::{FrameHeader, MaskKey, Negotiated, OpCode, Rsv, WriteBuffer, timers::Deadline};
-#[cfg(feature = "deflate")]
+use super::{Config, Kind, Role, SendError};
+use crate::{FrameHeader, MaskKey, Negotiated, OpCode, Rsv, WriteBuffer};
 use alloc::boxed::Box;
 
 /// The sending half of a connection.
@@ -29,8 +28,9 @@ pub struct Sender<R> {
     /// Whether a message is being sent in fragments that is compressed.
     #[cfg(feature = "deflate")]
     compressed: bool,
-    closing: Closing,
-    close_deadline: Deadline,
+    state: State,
+    /// What there is to know once the connection comes to an end, one way or another.
+    ending: Option<Box<Ending>>,
     pongs: Pongs,
 }
 
@@ -55,8 +55,8 @@ impl<R: Role> Sender<R> {
             role,
             config: shared,
             message: None,
-            closing: Closing::new(),
-            close_deadline: Deadline::Unset,
+            state: State::Open,
+            ending: None,
             pongs: Pongs::default(),
         }
     }
@@ -71,7 +71,7 @@ impl<R: Role> Sender<R> {
             return false;
         }
         let config = &*self.config;
-        self.state() == State::Open
+        self.state == State::Open
             && self.message.is_none()
             && output.len() <= config.limits.queued_output
             && len <= config.largest_fragment()
@@ -81,7 +81,7 @@ impl<R: Role> Sender<R> {
     fn check_open(&self) -> Result<(), SendError> {
         // §5.5.1: no frame of the application's follows a Close; §6.1: none leaves a connection
         // that is not open.
-        if self.state() == State::Open { Ok(()) } else { Err(SendError::Closed) }
+        if self.state == State::Open { Ok(()) } else { Err(SendError::Closed) }
     }
 
     /// Whether there is room for more of the application's.

@@ -2,22 +2,12 @@
 //! connection closes by them (RFC 6455 §5.5, §7).
 
 use super::Sender;
-use crate::connection::closing::SentClose;
-use crate::connection::{Closed, ProtocolError, Reply, Role, SendError, State, TransportEnd};
+use crate::connection::closed::State;
+use crate::connection::ending::SentClose;
+use crate::connection::{ProtocolError, Reply, Role, SendError};
 use crate::{
-    CloseCode, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, OpCode, Rsv, WriteBuffer, timers::Deadline,
+    CloseCode, CloseFrame, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, OpCode, Rsv, WriteBuffer,
 };
-use core::time::Duration;
-
-/// What was due when the time came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Due {
-    /// Nothing: ask for the next deadline again.
-    Nothing,
-    /// The peer did not finish closing in time: end the transport without it.
-    CloseTimeout,
-}
 
 impl<R: Role> Sender<R> {
     /// Queues a ping with at most 125 bytes of payload. The peer answers with an
@@ -78,7 +68,13 @@ impl<R: Role> Sender<R> {
     }
 
     /// Queues the pong that was held back, if there is room for it now. To be called after writes.
+    #[inline]
     pub fn queue_owed(&mut self, output: &mut WriteBuffer) {
+        // Mostly none waits.
+        if self.pongs.are_none() {
+            return;
+        }
+        self.pongs.forget_written(output);
         let Some(held_back) = self.pongs.held_back() else { return };
         let frame_len = control_frame_len::<R>(held_back.len());
         if self.pongs.have_room(frame_len, output) {
@@ -88,52 +84,14 @@ impl<R: Role> Sender<R> {
         }
     }
 
-    /// When [`pass_deadline`](Self::pass_deadline) is to be called next, by the clock that it is
-    /// told. [`Duration::ZERO`] asks to be told the time at once.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Duration> {
-        self.close_deadline.next()
-    }
-
-    /// Says what time it is, as a duration since any fixed moment, and learns what is due.
-    pub fn pass_deadline(&mut self, now: Duration) -> Due {
-        if self.close_deadline.passed(now, self.config.close_timeout) {
-            Due::CloseTimeout
-        } else {
-            Due::Nothing
-        }
-    }
-
-    /// Says how the transport ended, and learns how the connection did.
-    ///
-    /// What was received should be advanced through before, and its replies given here. What is
-    /// left in `output` was not written: if this end's Close is in it, the end is not clean. Told
-    /// more than once, the first stays.
-    pub fn transport_ended(&mut self, how: TransportEnd, output: &WriteBuffer) -> Closed {
-        self.ended(how, output.is_empty())
-    }
-
-    /// As [`transport_ended`](Self::transport_ended), for a shell that knows more than its output
-    /// whether all was written.
-    pub(crate) fn ended(&mut self, how: TransportEnd, all_written: bool) -> Closed {
-        self.close_deadline = Deadline::Unset;
-        self.closing.transport_ended(how, all_written)
-    }
-
     /// How far the closing handshake is.
     #[must_use]
     pub const fn state(&self) -> State {
-        self.closing.state()
+        self.state
     }
 }
 
 impl<R: Role> Sender<R> {
-    /// Says that nothing waits to be written, and that the next will wait in another buffer.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn all_written(&mut self) {
-        self.pongs.all_written();
-    }
-
     /// §5.5.2: a ping is answered unless the peer has closed; this end's Close does not hinder.
     fn answer_ping(&mut self, payload: &[u8], output: &mut WriteBuffer) {
         if self.state() == State::Closed {
@@ -151,23 +109,26 @@ impl<R: Role> Sender<R> {
     /// §5.5.1: a Close is answered by one with the same code, unless one was sent before.
     fn answer_close(&mut self, payload: &[u8], output: &mut WriteBuffer) {
         self.pongs.release();
-        let code = self.closing.received(payload);
-        if !self.closing.has_sent() {
+        // The receiving half has refused what can't be parsed.
+        let frame = CloseFrame::parse(payload).ok().flatten();
+        let code = frame.map(|frame| frame.code);
+        // §7.1.5: without a code in it, the connection's is 1005.
+        let received = code.unwrap_or(CloseCode::NO_STATUS_RECEIVED);
+        self.ending().received(received, frame.map_or("", |frame| frame.reason));
+        if !self.ending().has_sent() {
             self.append_close(code, "", SentClose::Answer, output);
         }
+        self.state = State::Closed;
     }
 
     /// §7.1.7: a Close says why the connection fails, unless one was sent before.
     fn fail(&mut self, error: ProtocolError, output: &mut WriteBuffer) {
         self.pongs.release();
-        self.closing.failed(error);
-        if !self.closing.has_sent() {
+        self.ending().failed(error);
+        if !self.ending().has_sent() {
             self.append_close(Some(error.close_code()), "", SentClose::Failure, output);
         }
-    }
-
-    pub(in crate::connection) fn has_transport_ended(&self) -> bool {
-        self.closing.has_transport_ended()
+        self.state = State::Closed;
     }
 
     fn send_control(
@@ -206,16 +167,10 @@ impl<R: Role> Sender<R> {
             payload[2..len].copy_from_slice(reason.as_bytes());
         }
         self.append_frame(OpCode::Close, Rsv::NONE, true, &payload[..len], output);
-        self.closing.sent(sent);
-        self.close_deadline.set();
-    }
-}
-
-/// For the shells.
-#[cfg(feature = "std")]
-impl<R: Role> Sender<R> {
-    pub(crate) fn close_timeout(&self) -> Duration {
-        self.config.close_timeout
+        self.ending().sent(sent, code.unwrap_or(CloseCode::NO_STATUS_RECEIVED));
+        if self.state == State::Open {
+            self.state = State::CloseSent;
+        }
     }
 }
 

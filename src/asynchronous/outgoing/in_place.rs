@@ -4,7 +4,7 @@
 use super::{Outgoing, write::FEW_SLICES};
 use crate::{
     Error, FrameHeader, Kind, MAX_FRAME_HEADER, OpCode, Role, Rsv, WriteBuffer,
-    transport::{SLICES, WRITE_THROUGH_FROM},
+    io::{SLICES, WRITE_THROUGH_FROM},
 };
 use ::tokio::io::{AsyncRead, AsyncWrite};
 use core::{

@@ -13,7 +13,7 @@ use crate::{
     TransportEnd, WriteBuffer,
     buffer::{RETAINED, pool::Leased},
     connection::LINK_FROM,
-    transport::{end_of, is_timeout},
+    io::{end_of, is_timeout},
 };
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use alloc::boxed::Box;

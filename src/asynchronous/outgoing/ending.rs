@@ -4,7 +4,7 @@ use super::Outgoing;
 use crate::tokio::timer::Timer;
 use crate::{
     CloseCode, Closed, Error, Role, TransportEnd,
-    transport::{Broken, DRAIN_LIMIT, LATE_LIMIT},
+    io::{Broken, DRAIN_LIMIT, LATE_LIMIT},
 };
 use ::tokio::io::{AsyncRead, AsyncWrite};
 use alloc::boxed::Box;

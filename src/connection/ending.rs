@@ -1,0 +1,348 @@
+//! How a connection comes to its end: which Closes went, who ends the transport, by when, and when
+//! the application is told (RFC 6455 §7).
+//!
+//! ```text
+//!                 the peer's Close, or its fault          all written (server: and its FIN is out)
+//!   open ──────────────────▶ finishing ────────────────────────▶ told ──▶ lingering ──▶ over
+//!     └──── the transport ended, or the peer took too long ───────┴────────────────────▶
+//! ```
+//!
+//! The *server* ends TCP (§7.1.1): behind its last frame it sends FIN, and drops what still comes
+//! until the client ends too. A socket that is closed with unread bytes resets the connection, and a
+//! reset can overtake the Close in the peer's receive queue. The *client* waits for the server's
+//! end and never ends first.
+
+use super::closed::{Cause, Closed, Initiator, TransportEnd};
+use super::error::ProtocolError;
+use crate::frame::CloseCode;
+use crate::timers::Deadline;
+use crate::transport::{IoFailure, Wants, earliest};
+use alloc::string::String;
+use core::time::Duration;
+
+/// Bytes that are read and dropped behind the last frame, so that the peer comes to read this end's
+/// Close.
+const MOST_DRAINED: usize = 64 << 20;
+
+/// How long a client waits for the server to end TCP before it is told of a clean end. A server whose
+/// transport has no half-close waits as long for a peer that it has failed.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What lies in the transport when the deadline passes came in time, if this end was busy elsewhere.
+/// So it is read, in steps: two of them without a byte end the connection, or this much.
+const LATE_STEP: Duration = Duration::from_millis(1);
+const MOST_LATE_TIME: Duration = Duration::from_millis(500);
+const MOST_LATE: usize = 4 << 20;
+
+/// What is known of the end of a connection once there is anything to know: a Close was sent or came,
+/// the peer broke the protocol, or the transport failed.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    sent: Option<(SentClose, CloseCode)>,
+    /// The code and the reason of the peer's Close.
+    received: Option<(CloseCode, String)>,
+    failure: Option<ProtocolError>,
+    /// By when the peer has to have done its part.
+    deadline: Deadline,
+    linger: Deadline,
+    late: Option<Late>,
+    drained: usize,
+    /// How reading ended.
+    input_ended: Option<TransportEnd>,
+    /// How writing failed.
+    output_failed: Option<IoFailure>,
+    fin: Fin,
+    closed: Option<Closed>,
+    /// Nothing more is wanted of the transport, but that its writing side ends.
+    over: bool,
+}
+
+/// Why the sending half sends nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SentClose {
+    /// It closed first, as far as it knew.
+    First,
+    /// It answered the peer's Close.
+    Answer,
+    /// It failed the connection.
+    Failure,
+}
+
+/// The end of the writing side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Fin {
+    #[default]
+    Unsent,
+    /// It was tried, and the transport was not ready.
+    Tried,
+    Sent,
+    /// The transport has no half-close.
+    Unsupported,
+}
+
+/// Reading after the deadline.
+#[derive(Debug)]
+struct Late {
+    until: Duration,
+    step_until: Duration,
+    read_in_step: bool,
+    empty_steps: u8,
+    read: usize,
+}
+
+/// What the sending half adds to what is known here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Situation {
+    pub(super) is_server: bool,
+    pub(super) all_written: bool,
+    pub(super) close_timeout: Duration,
+    pub(super) now: Duration,
+}
+
+impl Ending {
+    pub(super) const fn has_sent(&self) -> bool {
+        self.sent.is_some()
+    }
+
+    pub(super) const fn closed(&self) -> Option<&Closed> {
+        self.closed.as_ref()
+    }
+
+    /// Whether writing has failed, or is of no use any more.
+    pub(super) const fn is_broken(&self) -> bool {
+        self.output_failed.is_some() || self.closed.is_some()
+    }
+
+    pub(super) fn sent(&mut self, why: SentClose, code: CloseCode) {
+        self.sent = Some((why, code));
+        self.deadline.set();
+    }
+
+    pub(super) fn received(&mut self, code: CloseCode, reason: &str) {
+        self.received = Some((code, reason.into()));
+    }
+
+    pub(super) fn failed(&mut self, error: ProtocolError) {
+        self.failure = Some(error);
+    }
+
+    /// Whether nothing more of what the peer sends is looked at.
+    pub(super) const fn is_finishing(&self) -> bool {
+        self.received.is_some() || self.failure.is_some()
+    }
+
+    pub(super) fn did_read(&mut self, outcome: Result<usize, IoFailure>) {
+        match outcome {
+            Ok(0) => self.end_input(TransportEnd::Eof),
+            Ok(count) => {
+                if self.is_finishing() {
+                    self.drained += count;
+                }
+                if let Some(late) = &mut self.late {
+                    late.read += count;
+                    late.read_in_step = true;
+                }
+            }
+            Err(IoFailure::NotReady) => {}
+            Err(IoFailure::TimedOut) => self.end_input(TransportEnd::Timeout),
+            Err(IoFailure::TlsTruncated) => self.end_input(TransportEnd::TlsTruncated),
+            Err(IoFailure::Reset | IoFailure::Unsupported | IoFailure::Other) => {
+                self.end_input(TransportEnd::Reset);
+            }
+        }
+    }
+
+    fn end_input(&mut self, how: TransportEnd) {
+        self.input_ended.get_or_insert(how);
+        self.deadline.set();
+    }
+
+    /// What the peer sent before may still be there and says why, so reading goes on for a while.
+    pub(super) fn failed_to_write(&mut self, failure: IoFailure) {
+        self.output_failed.get_or_insert(failure);
+        self.deadline.set();
+    }
+
+    pub(super) fn did_shut_down(&mut self, outcome: Result<(), IoFailure>) {
+        self.fin = match outcome {
+            Err(IoFailure::NotReady) => Fin::Tried,
+            Err(IoFailure::Unsupported) => Fin::Unsupported,
+            // It can only fail if the transport has ended anyway, which reading tells.
+            Ok(()) | Err(_) => Fin::Sent,
+        };
+    }
+
+    /// What is wanted next; `None` once the connection is over.
+    pub(super) fn next(&mut self, situation: Situation) -> Option<Wants> {
+        let overdue = self.deadline.passed(situation.now, situation.close_timeout);
+        if !self.over {
+            self.conclude(overdue, situation);
+        }
+        if self.over {
+            return self.last_wants(overdue);
+        }
+        let is_writing = !situation.all_written && self.output_failed.is_none();
+        let is_finished = self.is_finishing() && !is_writing;
+        let deadline = match &self.late {
+            Some(late) => Some(late.step_until.min(late.until)),
+            None => earliest(self.deadline.next(), self.linger.next()),
+        };
+        Some(Wants {
+            write: is_writing && self.late.is_none(),
+            read: self.input_ended.is_none(),
+            shut_down_write: is_finished && situation.is_server && self.may_shut_down(),
+            deadline,
+        })
+    }
+
+    /// Ends the connection because its transport ended so, or is dropped.
+    pub(super) fn end(&mut self, how: TransportEnd, all_written: bool) -> &Closed {
+        self.over = true;
+        self.close(how, all_written)
+    }
+
+    fn conclude(&mut self, overdue: bool, situation: Situation) {
+        let Situation { all_written, .. } = situation;
+        let written_or_lost = all_written || self.output_failed.is_some();
+        match self.input_ended {
+            Some(TransportEnd::Eof) | None => {}
+            // It did not end in order, so neither does writing lead anywhere.
+            Some(how) => {
+                self.end(how, all_written);
+                return;
+            }
+        }
+        if self.is_finishing() {
+            self.finish(overdue, written_or_lost, situation);
+        } else if self.input_ended.is_some() {
+            // A peer that has ended its side may read on: what was queued is still written.
+            if written_or_lost || overdue {
+                self.end(TransportEnd::Eof, all_written);
+            }
+        } else if overdue && self.is_late_over(situation.now) {
+            self.end(TransportEnd::Timeout, all_written);
+        }
+    }
+
+    /// Both Closes have come and gone as far as they will, or the connection has failed.
+    fn finish(&mut self, overdue: bool, written_or_lost: bool, situation: Situation) {
+        let Situation { is_server, all_written, now, .. } = situation;
+        // The peer's fault is known: nothing that follows adds to it.
+        if self.failure.is_some() {
+            self.close(TransportEnd::Dropped, all_written);
+        }
+        if overdue {
+            self.end(TransportEnd::Timeout, all_written);
+        } else if self.drained > MOST_DRAINED {
+            self.end(TransportEnd::Dropped, all_written);
+        } else if self.output_failed.is_some() {
+            self.end(TransportEnd::Reset, all_written);
+        } else if !written_or_lost {
+        } else if self.input_ended.is_some() {
+            self.end(TransportEnd::Eof, all_written);
+        } else if is_server && self.may_shut_down() {
+            // It is wanted first.
+        } else {
+            self.linger(is_server, now);
+        }
+    }
+
+    /// All was written, and the peer has not ended its side yet.
+    fn linger(&mut self, is_server: bool, now: Duration) {
+        let no_half_close = self.fin == Fin::Unsupported;
+        if is_server && !no_half_close {
+            self.close(TransportEnd::Eof, true);
+            return;
+        }
+        if is_server && self.received.is_some() {
+            self.end(TransportEnd::Dropped, true);
+            return;
+        }
+        self.linger.set();
+        if self.linger.passed(now, LINGER) {
+            self.close(TransportEnd::Timeout, true);
+            self.over |= is_server;
+        }
+    }
+
+    fn is_late_over(&mut self, now: Duration) -> bool {
+        let step_until = now.saturating_add(LATE_STEP);
+        let Some(late) = &mut self.late else {
+            let until = now.saturating_add(MOST_LATE_TIME);
+            self.late =
+                Some(Late { until, step_until, read_in_step: false, empty_steps: 0, read: 0 });
+            return false;
+        };
+        if now >= late.step_until {
+            late.empty_steps = if late.read_in_step { 0 } else { late.empty_steps + 1 };
+            late.step_until = step_until;
+            late.read_in_step = false;
+        }
+        late.empty_steps >= 2 || now >= late.until || late.read > MOST_LATE
+    }
+
+    /// Its user may keep the transport for long, so the last that is wanted is that it ends.
+    fn last_wants(&self, overdue: bool) -> Option<Wants> {
+        let is_of_use = self.output_failed.is_none()
+            && matches!(self.input_ended, None | Some(TransportEnd::Eof));
+        // A transport that has to wait for it does so no longer than for the rest.
+        let may_wait = !overdue && self.input_ended.is_some();
+        let is_wanted = match self.fin {
+            Fin::Unsent => is_of_use,
+            Fin::Tried => is_of_use && may_wait,
+            Fin::Sent | Fin::Unsupported => false,
+        };
+        is_wanted.then(|| Wants {
+            shut_down_write: true,
+            deadline: self.deadline.next(),
+            ..Wants::default()
+        })
+    }
+
+    fn may_shut_down(&self) -> bool {
+        matches!(self.fin, Fin::Unsent | Fin::Tried)
+    }
+
+    /// Notes how the connection ended, the first time.
+    fn close(&mut self, how: TransportEnd, all_written: bool) -> &Closed {
+        let Self { sent, received, failure, output_failed, closed, .. } = self;
+        closed.get_or_insert_with(|| {
+            let clean =
+                received.is_some() && sent.is_some() && all_written && output_failed.is_none();
+            let (code, reason) = match received {
+                Some((code, reason)) => (*code, core::mem::take(reason)),
+                None => (CloseCode::ABNORMAL, String::new()),
+            };
+            Closed {
+                initiator: match sent {
+                    Some((SentClose::First | SentClose::Failure, _)) => Initiator::Local,
+                    _ if code != CloseCode::ABNORMAL => Initiator::Peer,
+                    Some((SentClose::Answer, _)) | None => Initiator::Transport,
+                },
+                code,
+                reason,
+                sent_code: sent.map_or(CloseCode::ABNORMAL, |(_, code)| code),
+                clean,
+                cause: match failure {
+                    Some(error) => Cause::Protocol(*error),
+                    None if clean => Cause::ClosingHandshake,
+                    None => Cause::Transport(how_it_ended(how, *output_failed)),
+                },
+            }
+        })
+    }
+}
+
+/// How the transport really ended, if reading came to `how`: the system tells a reset once, and if
+/// that was at a write, reading then meets what looks like an end in order.
+fn how_it_ended(how: TransportEnd, output_failed: Option<IoFailure>) -> TransportEnd {
+    match (how, output_failed) {
+        (TransportEnd::Eof | TransportEnd::Timeout, Some(IoFailure::TimedOut)) => {
+            TransportEnd::Timeout
+        }
+        (TransportEnd::Eof, Some(IoFailure::Reset)) | (TransportEnd::Timeout, Some(_)) => {
+            TransportEnd::Reset
+        }
+        _ => how,
+    }
+}

@@ -1,0 +1,138 @@
+//! What the transport is to do next, and what it did (RFC 6455 §7.1).
+
+use super::Sender;
+use crate::buffer::WriteBuffer;
+use crate::connection::closed::{Closed, State, TransportEnd};
+use crate::connection::ending::{Ending, Situation};
+use crate::connection::role::Role;
+use crate::transport::{IoFailure, Wants};
+use core::time::Duration;
+
+/// What is to be done with the transport of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a connection goes on or has ended")]
+pub enum Next<'a> {
+    /// Do this, say how it went, and ask again.
+    Wants(Wants),
+    /// Nothing more: drop the transport. The connection has ended so.
+    Ended(&'a Closed),
+}
+
+impl<R: Role> Sender<R> {
+    /// What the transport is to do next. `output` is what is queued.
+    ///
+    /// Ask once for each time that the transport was read or written, not for each message. `clock`
+    /// tells the time as a duration since any moment that stays the same for this connection. It is
+    /// asked only if a deadline runs.
+    #[inline]
+    pub fn next(&mut self, output: &WriteBuffer, clock: impl FnOnce() -> Duration) -> Next<'_> {
+        self.next_with(output.is_empty(), clock)
+    }
+
+    /// As [`next`](Self::next), for a shell that knows more than its output whether all was written.
+    #[inline]
+    pub(crate) fn next_with(
+        &mut self,
+        all_written: bool,
+        clock: impl FnOnce() -> Duration,
+    ) -> Next<'_> {
+        if self.ending.is_none() {
+            let read_and_write = Wants { write: !all_written, read: true, ..Wants::default() };
+            return Next::Wants(read_and_write);
+        }
+        self.next_near_end(all_written, clock())
+    }
+
+    #[cold]
+    fn next_near_end(&mut self, all_written: bool, now: Duration) -> Next<'_> {
+        let close_timeout = self.config.close_timeout;
+        let situation = Situation { is_server: !R::MASKS, all_written, close_timeout, now };
+        if let Some(wants) = self.ending().next(situation) {
+            return Next::Wants(wants);
+        }
+        self.state = State::Closed;
+        Next::Ended(self.ending().end(TransportEnd::Dropped, all_written))
+    }
+
+    /// Says what came of reading: so many bytes, which are in the read buffer; 0 is the end of the
+    /// transport.
+    #[inline]
+    pub fn did_read(&mut self, outcome: Result<usize, IoFailure>) {
+        // Mostly there are some, and nothing comes to an end.
+        if self.ending.is_none() && matches!(outcome, Ok(1..) | Err(IoFailure::NotReady)) {
+            return;
+        }
+        self.did_read_near_end(outcome);
+    }
+
+    #[cold]
+    fn did_read_near_end(&mut self, outcome: Result<usize, IoFailure>) {
+        self.ending().did_read(outcome);
+        if !matches!(outcome, Ok(1..) | Err(IoFailure::NotReady)) {
+            self.state = State::Closed;
+        }
+    }
+
+    /// Says what came of writing: so many bytes from the front of `output`, which are consumed here.
+    ///
+    /// Taking none of several is a failure: it would be tried for ever.
+    pub fn did_write(&mut self, outcome: Result<usize, IoFailure>, output: &mut WriteBuffer) {
+        match outcome {
+            Ok(0) if !output.is_empty() => self.failed_to_write(IoFailure::Reset),
+            Ok(count) => {
+                output.consume(count);
+                self.queue_owed(output);
+            }
+            Err(failure) => self.failed_to_write(failure),
+        }
+    }
+
+    /// Says that writing failed.
+    #[cold]
+    pub(crate) fn failed_to_write(&mut self, failure: IoFailure) {
+        if failure != IoFailure::NotReady {
+            self.ending().failed_to_write(failure);
+        }
+    }
+
+    /// Says what came of ending the writing side: [`IoFailure::Unsupported`] if the transport has no
+    /// half-close.
+    pub fn did_shut_down(&mut self, outcome: Result<(), IoFailure>) {
+        self.ending().did_shut_down(outcome);
+    }
+
+    /// How the connection ended, as soon as that is known. The transport may still be wanted for a
+    /// while then, so that the peer reads this end's Close: that [`next`](Self::next) says.
+    #[inline]
+    #[must_use]
+    pub fn closed(&self) -> Option<&Closed> {
+        self.ending.as_ref()?.closed()
+    }
+
+    /// Says that the transport ended so, whatever is still wanted of it, and learns how the
+    /// connection did. It is also for you to say if you drop the transport.
+    ///
+    /// What was received should be advanced through before, and its replies given here. What is left
+    /// in `output` was not written: if this end's Close is in it, the end is not clean. Told more
+    /// than once, the first stays.
+    pub fn transport_ended(&mut self, how: TransportEnd, output: &WriteBuffer) -> &Closed {
+        self.transport_ended_with(how, output.is_empty())
+    }
+
+    /// As [`transport_ended`](Self::transport_ended), for a shell that knows more than its output
+    /// whether all was written.
+    pub(crate) fn transport_ended_with(&mut self, how: TransportEnd, all_written: bool) -> &Closed {
+        self.state = State::Closed;
+        self.ending().end(how, all_written)
+    }
+
+    /// Whether nothing can be written any more.
+    #[inline]
+    pub(crate) fn is_broken(&self) -> bool {
+        self.ending.as_ref().is_some_and(|ending| ending.is_broken())
+    }
+
+    pub(super) fn ending(&mut self) -> &mut Ending {
+        self.ending.get_or_insert_default()
+    }
+}

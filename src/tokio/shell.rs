@@ -1,0 +1,54 @@
+use super::timer::Timer;
+use crate::asynchronous::Shell;
+use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use core::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+use std::io::{self, IoSlice};
+
+/// The shell over tokio: it takes all that is `AsyncRead` and `AsyncWrite`.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "it has no values")]
+pub enum Tokio {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Shell<S> for Tokio {
+    type Timer = Timer;
+
+    #[inline]
+    fn poll_read(
+        stream: &mut S,
+        cx: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(into);
+        let outcome = Pin::new(stream).poll_read(cx, &mut buffer);
+        outcome.map_ok(|()| buffer.filled().len())
+    }
+
+    #[inline]
+    fn poll_write(stream: &mut S, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(stream).poll_write(cx, from)
+    }
+
+    fn poll_write_vectored(
+        stream: &mut S,
+        cx: &mut Context<'_>,
+        from: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(stream).poll_write_vectored(cx, from)
+    }
+
+    fn is_write_vectored(stream: &S) -> bool {
+        stream.is_write_vectored()
+    }
+
+    #[inline]
+    fn poll_flush(stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(stream).poll_shutdown(cx)
+    }
+}
