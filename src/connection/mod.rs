@@ -179,7 +179,7 @@ impl<R: Role> Connection<R> {
         advance: impl FnOnce(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>,
     ) -> Result<Progress, ReceiveError> {
         if self.sender.closed().is_some() && self.receiver.failure().is_none() {
-            self.receiver.release(input);
+            self.receiver.discard(input);
             return Ok(Progress::Ended);
         }
         let progress = advance(&mut self.receiver, input);
