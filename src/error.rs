@@ -77,9 +77,8 @@ impl From<&io::Error> for IoFailure {
         match error.kind() {
             WouldBlock => Self::NotReady,
             TimedOut => Self::TimedOut,
-            BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | WriteZero => {
-                Self::Reset
-            }
+            ConnectionAborted | ConnectionReset => Self::Reset,
+            BrokenPipe | NotConnected | WriteZero => Self::Ended,
             UnexpectedEof => Self::TlsTruncated,
             Unsupported => Self::Unsupported,
             _ => Self::Other,
