@@ -78,7 +78,7 @@ impl<R: Role> Receiver<R> {
 
     /// Uses what is buffered up to the next event: a whole message or a control frame.
     ///
-    /// What the last event lent is released by it.
+    /// What the last event lent is released by it. After the end it drops what is buffered.
     ///
     /// # Errors
     ///
@@ -221,6 +221,7 @@ impl<R: Role> Receiver<R> {
         }
         self.release_current(input);
         if self.ended {
+            self.discard(input);
             return self.failure().map_or(Ok(Progress::Ended), |error| Err(error.into()));
         }
         self.find_event(input, chunked).map_err(|error| self.fail(error))
@@ -284,10 +285,14 @@ impl<R: Role> Receiver<R> {
         self.buffer == 0 && self.message.is_none()
     }
 
-    /// Lends nothing any more.
-    pub(super) fn release(&mut self, input: &mut ReadBuffer) {
+    /// Lends nothing any more, and drops what came behind the end: whoever drives the transport reads
+    /// on for a while then, and a peer that goes on sending must not fill the memory of this end.
+    pub(super) fn discard(&mut self, input: &mut ReadBuffer) {
         if self.buffer == input.id() {
             self.release_current(input);
+            input.skip(input.unread_len());
+            // What is left of an unfinished message.
+            input.release();
         }
     }
 
