@@ -144,11 +144,7 @@ impl Ending {
                 }
             }
             Err(IoFailure::NotReady) => {}
-            Err(IoFailure::TimedOut) => self.end_input(TransportEnd::Timeout),
-            Err(IoFailure::TlsTruncated) => self.end_input(TransportEnd::TlsTruncated),
-            Err(IoFailure::Reset | IoFailure::Unsupported | IoFailure::Other) => {
-                self.end_input(TransportEnd::Reset);
-            }
+            Err(failure) => self.end_input(end_by(failure)),
         }
     }
 
@@ -213,7 +209,7 @@ impl Ending {
             }
         }
         if self.is_finishing() {
-            self.finish(overdue, written_or_lost, situation);
+            self.finish(overdue, situation);
         } else if self.input_ended.is_some() {
             // A peer that has ended its side may read on: what was queued is still written.
             if written_or_lost || overdue {
@@ -225,7 +221,7 @@ impl Ending {
     }
 
     /// Both Closes have come and gone as far as they will, or the connection has failed.
-    fn finish(&mut self, overdue: bool, written_or_lost: bool, situation: Situation) {
+    fn finish(&mut self, overdue: bool, situation: Situation) {
         let Situation { is_server, all_written, now, .. } = situation;
         // The peer's fault is known: nothing that follows adds to it.
         if self.failure.is_some() {
@@ -235,13 +231,12 @@ impl Ending {
             self.end(TransportEnd::Timeout, all_written);
         } else if self.drained > MOST_DRAINED {
             self.end(TransportEnd::Dropped, all_written);
-        } else if self.output_failed.is_some() {
-            self.end(TransportEnd::Reset, all_written);
-        } else if !written_or_lost {
+        } else if let Some(failure) = self.output_failed {
+            self.end(end_by(failure), all_written);
+        } else if !all_written || is_server && self.may_shut_down() {
+            // That is wanted first.
         } else if self.input_ended.is_some() {
             self.end(TransportEnd::Eof, all_written);
-        } else if is_server && self.may_shut_down() {
-            // It is wanted first.
         } else {
             self.linger(is_server, now);
         }
@@ -330,6 +325,15 @@ impl Ending {
                 },
             }
         })
+    }
+}
+
+/// How a transport has ended that fails so.
+const fn end_by(failure: IoFailure) -> TransportEnd {
+    match failure {
+        IoFailure::TimedOut => TransportEnd::Timeout,
+        IoFailure::TlsTruncated => TransportEnd::TlsTruncated,
+        _ => TransportEnd::Reset,
     }
 }
 
