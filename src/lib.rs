@@ -70,7 +70,9 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
-#[cfg(feature = "std")]
+#[cfg(feature = "tokio")]
+pub mod asynchronous;
+#[cfg(any())]
 pub mod blocking;
 #[cfg(feature = "alloc")]
 mod buffer;

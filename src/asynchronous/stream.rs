@@ -3,19 +3,19 @@
 //! The two can be parted and polled by two tasks, as `futures_util`'s `split` does, so each side
 //! registers its own task to be woken. The halves of a connection are a `Stream` and a `Sink` too.
 
+use super::shell::Shell;
 use super::wakers::Half;
 use super::websocket::Sides;
 use super::{ReceiveHalf, SendHalf, WebSocket};
 use crate::{Error, Message, Role};
-use ::tokio::io::{AsyncRead, AsyncWrite};
 use core::{
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 use futures_core::Stream;
 use futures_sink::Sink;
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Stream for WebSocket<S, R> {
+impl<S, R: Role, M: Shell<S>> Stream for WebSocket<S, R, M> {
     type Item = Result<Message, Error>;
 
     /// As [`next`](WebSocket::next).
@@ -27,7 +27,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Stream for WebSocket<S, R> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Sink<Message> for WebSocket<S, R> {
+impl<S, R: Role, M: Shell<S>> Sink<Message> for WebSocket<S, R, M> {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -36,10 +36,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Sink<Message> for WebSocket<S, 
 
     /// As [`try_feed`](WebSocket::try_feed).
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        let wakers = self.sides.aside.as_ref().and_then(|aside| aside.wakers.as_ref());
-        let waker = wakers.map(|wakers| wakers.waker());
-        let mut cx = Context::from_waker(waker.as_ref().unwrap_or(Waker::noop()));
-        self.sides.outgoing.try_feed((&message).into(), &mut cx)
+        self.sides.outgoing.try_feed((&message).into())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -52,7 +49,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Sink<Message> for WebSocket<S, 
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Stream for ReceiveHalf<S, R> {
+impl<S, R: Role, M: Shell<S>> Stream for ReceiveHalf<S, R, M> {
     type Item = Result<Message, Error>;
 
     /// As [`next`](ReceiveHalf::next).
@@ -61,7 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Stream for ReceiveHalf<S, R> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Sink<Message> for SendHalf<S, R> {
+impl<S, R: Role, M: Shell<S>> Sink<Message> for SendHalf<S, R, M> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -83,7 +80,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Sink<Message> for SendHalf<S, R
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
+impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// Polls for one of the two sides, and wakes the other's task if that changed what it waits for.
     fn shared<T>(
         &mut self,

@@ -1,13 +1,13 @@
+use super::agreed::Agreed;
 use super::incoming::{Advance, Incoming};
 use super::outgoing::Outgoing;
+use super::shell::Shell;
 use super::wakers::Wakers;
 use super::{ReceiveHalf, Replies, SendHalf};
-use crate::negotiated::Agreed;
 use crate::{
     Chunk, CloseCode, Closed, Config, Connection, Error, Event, Message, Negotiated, Payload,
-    ReadBuffer, Receiver, Role, State, TransportEnd,
+    ReadBuffer, Receiver, Role, State,
 };
-use ::tokio::io::{AsyncRead, AsyncWrite};
 use alloc::{boxed::Box, sync::Arc};
 use core::{
     future::poll_fn,
@@ -30,15 +30,15 @@ use core::{
 ///
 /// Dropping it drops the transport: no Close is sent, and what is queued is lost.
 #[derive(Debug)]
-pub struct WebSocket<S, R> {
+pub struct WebSocket<S, R: Role, M: Shell<S>> {
     /// Boxed, because a future holds a value that it was given once more where it uses it.
-    pub(super) sides: Box<Sides<S, R>>,
+    pub(super) sides: Box<Sides<S, R, M>>,
 }
 
 #[derive(Debug)]
-pub(super) struct Sides<S, R> {
+pub(super) struct Sides<S, R: Role, M: Shell<S>> {
     pub(super) incoming: Incoming<R>,
-    pub(super) outgoing: Outgoing<S, R>,
+    pub(super) outgoing: Outgoing<S, R, M>,
     pub(super) aside: Option<Box<Aside>>,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Aside {
     pub(super) wakers: Option<Arc<Wakers>>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
+impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// A connection whose opening handshake is done, by this crate or another.
     ///
     /// `input` holds what came behind the peer's handshake, if anything.
@@ -110,7 +110,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn receive(&mut self) -> Option<Result<(Event<'_>, Replies<'_, S, R>), Error>> {
+    pub async fn receive(&mut self) -> Option<Result<(Event<'_>, Replies<'_, S, R, M>), Error>> {
         match poll_fn(|cx| self.poll_event(Receiver::advance, cx)).await? {
             Ok(()) => Some(Ok((self.sides.incoming.event()?, Replies(&mut self.sides.outgoing)))),
             Err(error) => Some(Err(error)),
@@ -140,7 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn receive_buffered(&mut self) -> Option<(Event<'_>, Replies<'_, S, R>)> {
+    pub fn receive_buffered(&mut self) -> Option<(Event<'_>, Replies<'_, S, R, M>)> {
         if !self.sides.incoming.find_buffered(&mut self.sides.outgoing) {
             return None;
         }
@@ -179,7 +179,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// ```
     pub async fn receive_with<E: From<Error>>(
         &mut self,
-        mut visit: impl FnMut(Event<'_>, &mut Replies<'_, S, R>) -> Result<(), E>,
+        mut visit: impl FnMut(Event<'_>, &mut Replies<'_, S, R, M>) -> Result<(), E>,
     ) -> Result<(), E> {
         poll_fn(|cx| {
             loop {
@@ -210,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     ///
     /// As for [`receive`](Self::receive); [`Error::Receive`] if part of the message was waited for
     /// by another method.
-    pub async fn receive_chunk(&mut self) -> Option<Result<(Chunk<'_>, Replies<'_, S, R>), Error>> {
+    pub async fn receive_chunk(&mut self) -> Option<Result<(Chunk<'_>, Replies<'_, S, R, M>), Error>> {
         match poll_fn(|cx| self.poll_event(Receiver::advance_chunk, cx)).await? {
             Ok(()) => Some(Ok((self.sides.incoming.chunk()?, Replies(&mut self.sides.outgoing)))),
             Err(error) => Some(Err(error)),
@@ -322,7 +322,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
             let _ = self.sides.outgoing.close(CloseCode::NORMAL, "");
         }
         poll_fn(|cx| self.sides.incoming.poll_ended(&mut self.sides.outgoing, cx)).await;
-        self.sides.outgoing.end(TransportEnd::Dropped)
+        self.sides.outgoing.end()
     }
 
     /// How the connection ended; `None` while it has not.
@@ -367,7 +367,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn split(self) -> (ReceiveHalf<S, R>, SendHalf<S, R>) {
+    pub fn split(self) -> (ReceiveHalf<S, R, M>, SendHalf<S, R, M>) {
         let Sides { incoming, outgoing, aside } = *self.sides;
         let Aside { agreed, wakers } = aside.map_or_else(Aside::default, |aside| *aside);
         let sender = SendHalf::new(outgoing, wakers.unwrap_or_default());

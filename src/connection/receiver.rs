@@ -78,7 +78,7 @@ impl<R: Role> Receiver<R> {
 
     /// Uses what is buffered up to the next event: a whole message or a control frame.
     ///
-    /// What the last event lent is released by it. After the end it drops what is buffered.
+    /// What the last event lent is released by it.
     ///
     /// # Errors
     ///
@@ -221,7 +221,7 @@ impl<R: Role> Receiver<R> {
         }
         self.release_current(input);
         if self.ended {
-            self.discard(input);
+            Self::drop_all(input);
             return self.failure().map_or(Ok(Progress::Ended), |error| Err(error.into()));
         }
         self.find_event(input, chunked).map_err(|error| self.fail(error))
@@ -267,8 +267,7 @@ impl<R: Role> Receiver<R> {
     }
 
     /// Lets another buffer be used from now on, if this one is drained; whether it is.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn let_go(&mut self, input: &ReadBuffer) -> bool {
+    pub fn let_go(&mut self, input: &ReadBuffer) -> bool {
         // If it has none, it waited before.
         let rests = self.buffer == 0 || self.current.is_none() && input.is_drained();
         if rests {
@@ -279,21 +278,24 @@ impl<R: Role> Receiver<R> {
 
     /// Whether it has let go of its buffer and is between two messages: an advance would find
     /// nothing in an empty one.
-    #[cfg(feature = "tokio")]
     #[inline]
-    pub(crate) const fn rests(&self) -> bool {
+    pub const fn rests(&self) -> bool {
         self.buffer == 0 && self.message.is_none()
     }
 
-    /// Lends nothing any more, and drops what came behind the end: whoever drives the transport reads
-    /// on for a while then, and a peer that goes on sending must not fill the memory of this end.
+    /// Lends nothing any more, and drops what is buffered.
     pub(super) fn discard(&mut self, input: &mut ReadBuffer) {
-        if self.buffer == input.id() {
+        if self.is_used_with(input) {
             self.release_current(input);
-            input.skip(input.unread_len());
-            // What is left of an unfinished message.
-            input.release();
+            Self::drop_all(input);
         }
+    }
+
+    /// What comes after the end is not looked at, so it is not kept either.
+    fn drop_all(input: &mut ReadBuffer) {
+        input.release();
+        input.skip(usize::MAX);
+        input.set_wanted(0);
     }
 
     #[inline]

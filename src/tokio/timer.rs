@@ -1,4 +1,7 @@
-use ::tokio::time::{Instant, Sleep, sleep_until};
+use crate::asynchronous;
+use ::tokio::{
+    time::{Instant, Sleep, sleep_until},
+};
 use alloc::boxed::Box;
 use core::{
     future::Future,
@@ -9,19 +12,17 @@ use core::{
 
 /// The clock of one connection, and what waits by it.
 #[derive(Debug)]
-pub(super) struct Timer {
+pub struct Timer {
     epoch: Instant,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
-impl Timer {
-    /// The time since this was made: the `now` of the connection's deadlines.
-    pub(super) fn now(&self) -> Duration {
+impl asynchronous::Timer for Timer {
+    fn now(&self) -> Duration {
         self.epoch.elapsed()
     }
 
-    /// Waits until `moment`; for ever, if that is farther away than can be told.
-    pub(super) fn poll_until(&mut self, moment: Duration, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_until(&mut self, moment: Duration, cx: &mut Context<'_>) -> Poll<()> {
         let Some(moment) = self.epoch.checked_add(moment) else { return Poll::Pending };
         // A task that never waits keeps the runtime from looking at its timers.
         if moment <= Instant::now() {

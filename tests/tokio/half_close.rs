@@ -100,7 +100,12 @@ fn a_client_that_ends_its_side_amid_an_error_gets_the_failure_close_behind_what_
         server.try_feed(&vec![0; LARGE]).unwrap();
         client.write_all(&plain(0x81, b"unmasked")).await.unwrap();
         client.shutdown().await.unwrap();
-        let (next, received) = tokio::join!(server.next(), read_to_end(&mut client));
+        let wait = async {
+            let next = server.next().await;
+            server.wait_closed().await;
+            next
+        };
+        let (next, received) = tokio::join!(wait, read_to_end(&mut client));
         assert!(received.ends_with(&[0x88, 2, 0x03, 0xea]), "{} bytes came", received.len());
         assert!(matches!(next, Some(Err(Error::Protocol(ProtocolError::Unmasked)))), "{next:?}");
         let closed = server.closed().unwrap();

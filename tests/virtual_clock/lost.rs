@@ -103,10 +103,11 @@ fn the_peer_leaves_while_much_is_queued() {
     }
 }
 
-const READS: [(IoFailure, TransportEnd); 5] = [
+const READS: [(IoFailure, TransportEnd); 6] = [
     (IoFailure::Reset, TransportEnd::Reset),
     (IoFailure::TimedOut, TransportEnd::Timeout),
     (IoFailure::TlsTruncated, TransportEnd::TlsTruncated),
+    (IoFailure::Ended, TransportEnd::Reset),
     (IoFailure::Unsupported, TransportEnd::Reset),
     (IoFailure::Other, TransportEnd::Reset),
 ];
@@ -209,7 +210,8 @@ fn writing_fails_and_the_peer_ends_in_order() {
     let ends = [
         (IoFailure::Reset, TransportEnd::Reset),
         (IoFailure::TimedOut, TransportEnd::Timeout),
-        (IoFailure::Other, TransportEnd::Eof),
+        (IoFailure::Other, TransportEnd::Reset),
+        (IoFailure::Ended, TransportEnd::Eof),
     ];
     for (failure, how) in ends {
         let seen = play_against_script(SERVER, TCP, |world, peer| {
@@ -226,7 +228,7 @@ fn writing_fails_and_the_peer_ends_in_order() {
 
 #[test]
 fn writing_fails_and_nothing_comes() {
-    let over = CLOSE + LATE;
+    let over = CLOSE;
     for who in [SERVER, CLIENT] {
         for action in [Action::FailWrites(IoFailure::Reset), Action::TakeNothing] {
             let seen = play_against_script(who, TCP, |world, _| {

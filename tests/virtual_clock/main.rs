@@ -24,8 +24,6 @@ const LATENCY: Duration = Duration::from_millis(10);
 const CLOSE: Duration = Duration::from_secs(5);
 /// How long a client waits for the server to end TCP until it says that the end was clean.
 const LINGER: Duration = SECOND;
-/// How long reading goes on after the close timeout if nothing is there.
-const LATE: Duration = Duration::from_millis(2);
 
 /// TCP, more or less.
 const TCP: Rules =

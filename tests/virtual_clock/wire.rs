@@ -106,10 +106,11 @@ impl Socket<'_> {
         if let Some(failure) = self.faults.write {
             return Err(failure);
         }
-        if incoming.reset.is_some_and(|arrival| arrival <= *now) || outgoing.end.is_some() {
-            incoming.reset_told = true;
-            return Err(IoFailure::Reset);
+        if incoming.reset.is_some_and(|arrival| arrival <= *now) {
+            let is_news = !std::mem::replace(&mut incoming.reset_told, true);
+            return Err(if is_news { IoFailure::Reset } else { IoFailure::Ended });
         }
+        assert!(outgoing.end.is_none(), "nothing is written behind the end");
         if self.faults.takes_nothing {
             return Ok(0);
         }
