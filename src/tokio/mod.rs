@@ -46,6 +46,7 @@ mod timer;
 pub use accept::{Acceptor, accept};
 pub use connect::{Connector, connect};
 pub use shell::Tokio;
+pub use timer::Timer;
 
 pub use crate::asynchronous::Opening;
 

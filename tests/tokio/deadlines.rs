@@ -366,3 +366,26 @@ fn after_a_close_reading_does_not_wait_for_room_that_nothing_needs() {
         }
     });
 }
+
+/// The peer's fault is told as soon as the Close that says so was offered to the transport, whether
+/// the peer goes on to read, to write, or neither.
+#[test]
+fn a_fault_is_told_at_once_although_the_peer_keeps_the_transport_open() {
+    run_paused(async {
+        for reads in [true, false] {
+            let (mut server, mut client) = a_server().await;
+            if !reads {
+                // No room for the Close either.
+                server.try_feed(&vec![0; 2 * PIPE]).unwrap();
+            }
+            client.write_all(&[0x83]).await.unwrap();
+            let (next, took) = timed(server.next()).await;
+            assert!(matches!(next, Some(Err(Error::Protocol(_)))), "{next:?}");
+            assert_eq!(took, Duration::ZERO);
+            assert!(server.next().await.is_none());
+            // Whoever wants the peer to read the Close lingers.
+            let (closed, took) = timed(server.wait_closed()).await;
+            assert!(matches!(closed.cause, Cause::Protocol(_)) && took == CLOSE, "{closed:?}");
+        }
+    });
+}

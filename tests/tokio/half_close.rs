@@ -113,3 +113,19 @@ fn a_client_that_ends_its_side_amid_an_error_gets_the_failure_close_behind_what_
         assert_eq!(closed.code, CloseCode::ABNORMAL);
     });
 }
+
+/// The peer reads on, so what was queued for it is still written.
+#[test]
+fn a_peer_that_ends_its_side_without_a_close_gets_all_that_was_queued() {
+    const MANY: usize = 8 << 20;
+    run(async {
+        let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
+        server.try_feed(&vec![0; MANY]).unwrap();
+        client.shutdown().await.unwrap();
+        let (next, received) = tokio::join!(server.next(), read_to_end(&mut client));
+        assert!(received.len() > MANY, "{} bytes came", received.len());
+        let Some(Err(Error::Closed(closed))) = next else { panic!("{next:?}") };
+        assert_eq!(closed.cause, Cause::Transport(TransportEnd::Eof));
+        assert!(server.next().await.is_none());
+    });
+}
