@@ -211,7 +211,7 @@ impl Ending {
             }
         }
         if self.is_finishing() {
-            self.finish(overdue, written_or_lost, situation);
+            self.finish(overdue, situation);
         } else if self.input_ended.is_some() {
             // A peer that has ended its side may read on: what was queued is still written.
             if written_or_lost || overdue {
@@ -223,7 +223,7 @@ impl Ending {
     }
 
     /// Both Closes have come and gone as far as they will, or the connection has failed.
-    fn finish(&mut self, overdue: bool, written_or_lost: bool, situation: Situation) {
+    fn finish(&mut self, overdue: bool, situation: Situation) {
         let Situation { is_server, all_written, now, .. } = situation;
         // The peer's fault is known: nothing that follows adds to it.
         if self.failure.is_some() {
@@ -235,11 +235,10 @@ impl Ending {
             self.end(TransportEnd::Dropped, all_written);
         } else if self.output_failed.is_some() {
             self.end(TransportEnd::Eof, all_written);
-        } else if !written_or_lost {
+        } else if !all_written || is_server && self.may_shut_down() {
+            // That is wanted first.
         } else if self.input_ended.is_some() {
             self.end(TransportEnd::Eof, all_written);
-        } else if is_server && self.may_shut_down() {
-            // It is wanted first.
         } else {
             self.linger(is_server, now);
         }

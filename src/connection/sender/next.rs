@@ -92,6 +92,8 @@ impl<R: Role> Sender<R> {
     pub(crate) fn failed_to_write(&mut self, failure: IoFailure) {
         if failure != IoFailure::NotReady {
             self.ending().failed_to_write(failure);
+            // What is queued from now on would never leave.
+            self.state = State::Closed;
         }
     }
 
