@@ -94,6 +94,8 @@ mod negotiated;
 mod opening;
 #[cfg(feature = "std")]
 mod random;
+#[cfg(feature = "deflate")]
+mod thread_cache;
 #[cfg(feature = "alloc")]
 mod timers;
 #[cfg(feature = "tokio")]
