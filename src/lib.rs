@@ -70,6 +70,8 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
 #[cfg(feature = "std")]
 pub mod blocking;
 #[cfg(feature = "alloc")]
@@ -112,7 +114,7 @@ pub use mask::{MaskKey, MaskKeys, apply_mask};
 pub use utf8::{Utf8Error, validate_utf8_prefix};
 #[cfg(feature = "alloc")]
 pub use {
-    buffer::{ReadBuffer, WriteBuffer},
+    buffer::{Memory, ReadBuffer, WriteBuffer},
     connection::*,
     handshake::*,
     headers::{Extension, ExtensionError, HeaderError},

@@ -1,7 +1,7 @@
 //! The receiving side of a connection: the read buffer and what finds events in it.
 
 use super::outgoing::Outgoing;
-use crate::buffer::pool::Leased;
+use crate::asynchronous::pool::Leased;
 use crate::{Chunk, Error, Event, Message, Progress, ReadBuffer, ReceiveError, Receiver, Role};
 use ::tokio::io::{AsyncRead, AsyncWrite};
 use alloc::boxed::Box;
@@ -119,7 +119,7 @@ impl<R: Role> Incoming<R> {
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),
             }
-            if let Some(message) = self.receiver.take_message(&mut self.input) {
+            if let Some(message) = self.input.take_message(&mut self.receiver) {
                 return Poll::Ready(Some(Ok(message)));
             }
         }

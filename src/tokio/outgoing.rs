@@ -11,7 +11,8 @@ use self::{ending::Ending, write::poll_write_pieces};
 use crate::{
     CloseCode, Closed, Error, Message, Payload, ReadBuffer, Role, SendError, Sender, State,
     TransportEnd, WriteBuffer,
-    buffer::{RETAINED, pool::Leased},
+    asynchronous::pool::Leased,
+    buffer::RETAINED,
     connection::LINK_FROM,
     transport::{end_of, is_timeout},
 };

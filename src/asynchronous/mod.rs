@@ -1,0 +1,3 @@
+//! What the shells over async runtimes share.
+
+pub(crate) mod pool;
