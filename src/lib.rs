@@ -98,6 +98,8 @@ mod negotiated;
 mod opening;
 #[cfg(feature = "std")]
 mod random;
+#[cfg(feature = "deflate")]
+mod thread_cache;
 #[cfg(feature = "alloc")]
 mod timers;
 #[cfg(feature = "tokio")]
@@ -114,7 +116,7 @@ pub use mask::{MaskKey, MaskKeys, apply_mask};
 pub use utf8::{Utf8Error, validate_utf8_prefix};
 #[cfg(feature = "alloc")]
 pub use {
-    buffer::{ReadBuffer, WriteBuffer},
+    buffer::{Memory, ReadBuffer, WriteBuffer},
     connection::*,
     handshake::*,
     headers::{Extension, ExtensionError, HeaderError},

@@ -8,6 +8,7 @@ pub(crate) mod exchange;
 mod incoming;
 pub(crate) mod opening;
 mod outgoing;
+mod pool;
 mod replies;
 mod shell;
 mod split;
