@@ -75,6 +75,8 @@ pub mod blocking;
 #[cfg(feature = "alloc")]
 mod buffer;
 #[cfg(feature = "alloc")]
+pub mod client;
+#[cfg(feature = "alloc")]
 mod connection;
 #[cfg(feature = "deflate")]
 mod deflate;
@@ -91,9 +93,9 @@ mod mask;
 #[cfg(feature = "alloc")]
 mod negotiated;
 #[cfg(feature = "std")]
-mod opening;
-#[cfg(feature = "std")]
 mod random;
+#[cfg(feature = "alloc")]
+pub mod server;
 #[cfg(feature = "alloc")]
 mod timers;
 #[cfg(feature = "alloc")]
@@ -118,6 +120,7 @@ pub use {
     headers::{Extension, ExtensionError, HeaderError},
     limits::Limits,
     negotiated::Negotiated,
+    server::{OriginPatternError, OriginPolicy},
     transport::{IoFailure, Wants},
     utf8::Text,
 };
