@@ -1,6 +1,7 @@
+use crate::transport::IoFailure;
 use crate::{
-    AcceptError, Closed, HandshakeError, ProtocolError, RandomError, ReceiveError, RejectError,
-    RequestError, SendError, UrlError,
+    AcceptError, Cause, Closed, HandshakeError, ProtocolError, RandomError, ReceiveError,
+    RejectError, RequestError, SendError, UrlError,
 };
 use alloc::boxed::Box;
 use std::io;
@@ -66,7 +67,43 @@ impl From<ReceiveError> for Error {
     }
 }
 
+impl From<&io::Error> for IoFailure {
+    /// What a failure of the system says about the transport.
+    fn from(error: &io::Error) -> Self {
+        use io::ErrorKind::{
+            BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut, UnexpectedEof,
+            Unsupported, WouldBlock, WriteZero,
+        };
+        match error.kind() {
+            WouldBlock => Self::NotReady,
+            TimedOut => Self::TimedOut,
+            ConnectionAborted | ConnectionReset => Self::Reset,
+            BrokenPipe | NotConnected | WriteZero => Self::Ended,
+            UnexpectedEof => Self::TlsTruncated,
+            Unsupported => Self::Unsupported,
+            _ => Self::Other,
+        }
+    }
+}
+
 impl Error {
+    /// What a loop over messages ends with: nothing after a clean close. `failed` is how reading
+    /// failed, if `closed` has no word for it.
+    pub(crate) fn of_end(closed: &Closed, failed: Option<io::Error>) -> Option<Self> {
+        match (closed.cause, failed) {
+            _ if closed.clean => None,
+            (Cause::Protocol(error), _) => Some(error.into()),
+            (_, Some(error)) => Some(Self::final_io(error)),
+            (_, None) => Some(Self::Closed(Box::new(closed.clone()))),
+        }
+    }
+
+    /// An error of a transport after which nothing can be tried again, as it could after a bare
+    /// `WouldBlock` or `TimedOut`: see [`Error::Io`].
+    pub(crate) fn final_io(error: io::Error) -> Self {
+        if crate::io::is_timeout(&error) { io::Error::other(error).into() } else { error.into() }
+    }
+
     /// Whether the transport was not ready, and nothing else is wrong: see [`Error::Io`].
     #[must_use]
     pub fn is_would_block(&self) -> bool {

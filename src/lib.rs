@@ -70,7 +70,9 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
-#[cfg(feature = "std")]
+#[cfg(feature = "tokio")]
+pub mod asynchronous;
+#[cfg(any())]
 pub mod blocking;
 #[cfg(feature = "alloc")]
 mod buffer;
@@ -87,6 +89,8 @@ mod frame;
 mod handshake;
 #[cfg(feature = "alloc")]
 mod headers;
+#[cfg(feature = "std")]
+mod io;
 #[cfg(feature = "alloc")]
 mod limits;
 mod mask;
@@ -98,12 +102,10 @@ mod random;
 pub mod server;
 #[cfg(feature = "alloc")]
 mod timers;
-#[cfg(feature = "alloc")]
-mod transport;
 #[cfg(feature = "tokio")]
 pub mod tokio;
-#[cfg(feature = "std")]
-mod io;
+#[cfg(feature = "alloc")]
+mod transport;
 #[allow(unsafe_code, reason = "makes text of bytes that it has validated")]
 mod utf8;
 

@@ -57,36 +57,3 @@ impl Negotiated {
         Ok(self)
     }
 }
-
-/// The same as a connection keeps it: without memory, if nothing was agreed on, as by most.
-#[cfg(feature = "tokio")]
-#[derive(Debug, Default)]
-pub(crate) struct Agreed(Option<alloc::boxed::Box<Negotiated>>);
-
-#[cfg(feature = "tokio")]
-impl Agreed {
-    pub(crate) fn negotiated(&self) -> &Negotiated {
-        self.0.as_deref().unwrap_or(Self::nothing())
-    }
-
-    pub(crate) fn is_something(&self) -> bool {
-        self.0.is_some()
-    }
-
-    pub(crate) fn nothing() -> &'static Negotiated {
-        static NOTHING: Negotiated = Negotiated {
-            subprotocol: None,
-            extensions: Vec::new(),
-            #[cfg(feature = "deflate")]
-            deflate: None,
-        };
-        &NOTHING
-    }
-}
-
-#[cfg(feature = "tokio")]
-impl From<Negotiated> for Agreed {
-    fn from(negotiated: Negotiated) -> Self {
-        Self((negotiated != Negotiated::new()).then(|| alloc::boxed::Box::new(negotiated)))
-    }
-}

@@ -1,6 +1,4 @@
-use crate::{
-    Error, ReadBuffer, WriteBuffer, opening::REFUSAL_LINGER, transport::REFUSAL_DRAIN_LIMIT,
-};
+use crate::{Error, ReadBuffer, WriteBuffer, io::REFUSAL_DRAIN_LIMIT, opening::REFUSAL_LINGER};
 use ::tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::timeout,
@@ -15,14 +13,14 @@ use std::io::{self, ErrorKind};
 
 /// A transport during the opening handshake.
 #[derive(Debug)]
-pub(super) struct Exchange<S> {
-    pub(super) transport: S,
-    pub(super) input: ReadBuffer,
-    pub(super) output: WriteBuffer,
+pub(crate) struct Exchange<S> {
+    pub(crate) transport: S,
+    pub(crate) input: ReadBuffer,
+    pub(crate) output: WriteBuffer,
 }
 
 /// Bounds a step of the opening handshake.
-pub(super) async fn within<T>(
+pub(crate) async fn within<T>(
     limit: Option<Duration>,
     step: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
@@ -33,26 +31,26 @@ pub(super) async fn within<T>(
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
-    pub(super) fn new(transport: S) -> Self {
+    pub(crate) fn new(transport: S) -> Self {
         Self { transport, input: ReadBuffer::new(), output: WriteBuffer::new() }
     }
 
     /// Reads once; 0 at the end of the transport.
-    pub(super) async fn read(&mut self) -> io::Result<usize> {
+    pub(crate) async fn read(&mut self) -> io::Result<usize> {
         poll_fn(|cx| self.poll_read(cx)).await
     }
 
-    pub(super) async fn flush(&mut self) -> Result<(), Error> {
+    pub(crate) async fn flush(&mut self) -> Result<(), Error> {
         poll_fn(|cx| self.poll_flush(cx)).await
     }
 
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let count = ready!(poll_read(&mut self.transport, self.input.spare(1), cx))?;
         self.input.filled(count);
         Poll::Ready(Ok(count))
     }
 
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         while !self.output.is_empty() {
             let transport = Pin::new(&mut self.transport);
             match ready!(transport.poll_write(cx, self.output.front()))? {
@@ -66,7 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
     /// Sends the refusal that is queued, and ends the transport so that it arrives: what the client
     /// still sends is read and dropped, within bounds. That the client is gone already or does not
     /// read is no news: why it was refused is what counts.
-    pub(super) async fn end_refused(&mut self) {
+    pub(crate) async fn end_refused(&mut self) {
         let _ = within(Some(REFUSAL_LINGER), async {
             self.flush().await?;
             poll_fn(|cx| Pin::new(&mut self.transport).poll_shutdown(cx)).await?;

@@ -1,21 +1,31 @@
 //! The receiving side of a connection: the read buffer and what finds events in it.
 
-use super::outgoing::Outgoing;
+use super::outgoing::{Driven, Outgoing};
+use super::shell::Shell;
 use crate::buffer::pool::Leased;
 use crate::{Chunk, Error, Event, Message, Progress, ReadBuffer, ReceiveError, Receiver, Role};
-use ::tokio::io::{AsyncRead, AsyncWrite};
-use alloc::boxed::Box;
 use core::task::{Context, Poll, ready};
+use std::io;
 
 #[derive(Debug)]
 pub(super) struct Incoming<R> {
     receiver: Receiver<R>,
     input: Leased<ReadBuffer>,
+    /// How much more this task does before it lets others go on: see [`TURN`].
+    turn: u32,
     /// Whether the current event was found and not yet given to the user.
     held: bool,
     /// Whether the end was told to the user.
     reported: bool,
+    /// Whether misuse was told, and nothing was found since.
+    misused: bool,
 }
+
+/// The work of one turn, counted in bytes: what is read, and so many for each event. A loop over
+/// messages that finds one after the other then yields, whatever the transport is, so that it does not
+/// keep a thread of the executor for itself.
+const TURN: u32 = 256 * 1024;
+const EVENT: u32 = 64;
 
 /// A way of receiving: whole messages or chunks. One that is known where it is called costs no call.
 pub(super) trait Advance<R>:
@@ -29,17 +39,17 @@ impl<R, F> Advance<R> for F where
 }
 
 /// How the receiving side comes to the sending side and the transport.
-pub(super) trait Access<S, R> {
+pub(super) trait Access<S, R: Role, M: Shell<S>> {
     /// Calls `act` with the sending side, and with what it is to poll the transport with.
     fn with<T>(
         &mut self,
         cx: &mut Context<'_>,
-        act: impl FnOnce(&mut Outgoing<S, R>, &mut Context<'_>) -> T,
+        act: impl FnOnce(&mut Outgoing<S, R, M>, &mut Context<'_>) -> T,
     ) -> T;
 }
 
 /// It is at hand.
-impl<S, R> Access<S, R> for Outgoing<S, R> {
+impl<S, R: Role, M: Shell<S>> Access<S, R, M> for Outgoing<S, R, M> {
     #[inline]
     fn with<T>(
         &mut self,
@@ -52,13 +62,20 @@ impl<S, R> Access<S, R> for Outgoing<S, R> {
 
 impl<R: Role> Incoming<R> {
     pub(super) fn new(receiver: Receiver<R>, input: ReadBuffer) -> Self {
-        Self { receiver, input: input.into(), held: false, reported: false }
+        Self {
+            receiver,
+            input: input.into(),
+            turn: TURN,
+            held: false,
+            reported: false,
+            misused: false,
+        }
     }
 
     /// Waits for an event; `None` once the connection has ended and that has been reported.
-    pub(super) fn poll_event<S: AsyncRead + AsyncWrite + Unpin>(
+    pub(super) fn poll_event<S, M: Shell<S>>(
         &mut self,
-        outgoing: &mut impl Access<S, R>,
+        outgoing: &mut impl Access<S, R, M>,
         advance: impl Advance<R>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<(), Error>>> {
@@ -69,54 +86,46 @@ impl<R: Role> Incoming<R> {
             return Poll::Ready(Some(Ok(())));
         }
         loop {
-            // Where it waited for a message there is nothing to look at.
-            let progress = if self.input.is_none() && self.receiver.rests() {
-                Ok(Progress::NeedsInput)
-            } else {
-                advance(&mut self.receiver, &mut self.input)
-            };
-            if self.receiver.owes_reply() {
-                outgoing.with(cx, |outgoing, _| self.reply(outgoing));
+            if self.turn == 0 {
+                return self.yield_turn(cx);
             }
-            let error = match progress {
-                Ok(Progress::Event) => return Poll::Ready(Some(Ok(()))),
-                Ok(Progress::NeedsInput) => {
-                    // If nothing is in it, `poll_fill` may give it back.
-                    self.receiver.let_go(&self.input);
-                    let filled = outgoing.with(cx, |outgoing, cx| match outgoing.closed() {
-                        Some(_) => Poll::Ready(Ok(true)),
-                        None => outgoing.poll_fill(&mut self.input, cx).map_ok(|()| false),
-                    });
-                    match ready!(filled) {
-                        Ok(false) => continue,
-                        Ok(true) => None,
-                        Err(error) => Some(error),
+            match self.advance(&advance) {
+                Ok(Progress::Event) => {
+                    self.turn = self.turn.saturating_sub(EVENT);
+                    if self.receiver.owes_reply() {
+                        outgoing.with(cx, |outgoing, _| self.reply(outgoing));
                     }
+                    return Poll::Ready(Some(Ok(())));
                 }
-                Ok(Progress::Ended) => {
-                    ready!(outgoing.with(cx, |outgoing, cx| outgoing.poll_finish(cx))).err()
-                }
-                Err(ReceiveError::Protocol(error)) => {
-                    // What fails after it takes nothing away.
-                    let _ = ready!(outgoing.with(cx, |outgoing, cx| outgoing.poll_finish(cx)));
-                    Some(error.into())
-                }
+                Ok(Progress::NeedsInput | Progress::Ended) | Err(ReceiveError::Protocol(_)) => {}
                 Err(misuse) => return Poll::Ready(Some(Err(misuse.into()))),
-            };
-            return Poll::Ready(outgoing.with(cx, |outgoing, cx| self.report(error, outgoing, cx)));
+            }
+            match outgoing.with(cx, |outgoing, cx| self.poll_drive(outgoing, false, cx)) {
+                Poll::Ready(Driven::Read(_)) => {}
+                Poll::Ready(Driven::Ended(failed)) => {
+                    return Poll::Ready(
+                        outgoing.with(cx, |outgoing, _| self.report(failed, outgoing)),
+                    );
+                }
+                Poll::Pending => return Poll::Pending,
+            }
         }
     }
 
-    /// Waits for a whole message.
-    pub(super) fn poll_message<S: AsyncRead + AsyncWrite + Unpin>(
+    /// Waits for a whole message. Misuse is told once, then there is none.
+    pub(super) fn poll_message<S, M: Shell<S>>(
         &mut self,
-        outgoing: &mut impl Access<S, R>,
+        outgoing: &mut impl Access<S, R, M>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Message, Error>>> {
         loop {
             match ready!(self.poll_event(outgoing, Receiver::advance, cx)) {
-                Some(Ok(())) => {}
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                Some(Ok(())) => self.misused = false,
+                Some(Err(Error::Receive(_))) if self.misused => return Poll::Ready(None),
+                Some(Err(error)) => {
+                    self.misused = matches!(error, Error::Receive(_));
+                    return Poll::Ready(Some(Err(error)));
+                }
                 None => return Poll::Ready(None),
             }
             if let Some(message) = self.receiver.take_message(&mut self.input) {
@@ -125,44 +134,55 @@ impl<R: Role> Incoming<R> {
         }
     }
 
-    /// Waits for the end, and drops what is received: in pieces, so that no message is too large
-    /// for it; one that is half received whole is dropped so.
-    pub(super) fn poll_ended<S: AsyncRead + AsyncWrite + Unpin>(
+    /// Waits until nothing more is wanted of the transport, and drops what is received: in pieces, so
+    /// that no message is too large for it; one that is half received whole is dropped so.
+    pub(super) fn poll_ended<S, M: Shell<S>>(
         &mut self,
-        outgoing: &mut impl Access<S, R>,
+        outgoing: &mut impl Access<S, R, M>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        let mut in_chunks = true;
+        self.held = false;
         loop {
-            let outcome = ready!(self.poll_event(
-                outgoing,
-                |receiver: &mut Receiver<R>, input: &mut ReadBuffer| {
-                    if in_chunks { receiver.advance_chunk(input) } else { receiver.advance(input) }
-                },
-                cx,
-            ));
-            in_chunks = match outcome {
-                Some(Err(Error::Receive(_))) => false,
-                Some(_) => true,
-                None => return Poll::Ready(()),
+            if self.turn == 0 {
+                return self.yield_turn(cx);
+            }
+            let progress = match self.advance(&Receiver::advance_chunk) {
+                Err(ReceiveError::MixedModes) => self.advance(&Receiver::advance),
+                progress => progress,
             };
+            if progress == Ok(Progress::Event) {
+                self.turn = self.turn.saturating_sub(EVENT);
+                outgoing.with(cx, |outgoing, _| self.reply(outgoing));
+                continue;
+            }
+            let driven = outgoing.with(cx, |outgoing, cx| self.poll_drive(outgoing, true, cx));
+            if let Driven::Ended(_) = ready!(driven) {
+                if !self.reported {
+                    outgoing.with(cx, |outgoing, _| self.report(None, outgoing));
+                }
+                return Poll::Ready(());
+            }
         }
     }
 
     /// As [`poll_event`](Self::poll_event), for what is buffered already: false if there is none, or
     /// if there is something else to be told than an event.
-    pub(super) fn find_buffered<S>(&mut self, outgoing: &mut Outgoing<S, R>) -> bool {
+    pub(super) fn find_buffered<S, M: Shell<S>>(
+        &mut self,
+        outgoing: &mut Outgoing<S, R, M>,
+    ) -> bool {
         if core::mem::take(&mut self.held) {
             return true;
         }
         if self.input.is_none() {
             return false;
         }
-        let progress = Receiver::advance(&mut self.receiver, &mut self.input);
+        let progress = self.advance(&Receiver::advance);
         self.reply(outgoing);
         if progress == Ok(Progress::NeedsInput) && self.receiver.let_go(&self.input) {
             self.input.give_back();
         }
+        self.turn = self.turn.saturating_sub(EVENT);
         matches!(progress, Ok(Progress::Event))
     }
 
@@ -183,32 +203,62 @@ impl<R: Role> Incoming<R> {
         self.held = true;
     }
 
-    fn reply<S>(&mut self, outgoing: &mut Outgoing<S, R>) {
+    /// Where it waited for a message there is nothing to look at, and no buffer for it.
+    #[inline]
+    fn advance(&mut self, advance: &impl Advance<R>) -> Result<Progress, ReceiveError> {
+        if self.input.is_none() && self.receiver.rests() {
+            return Ok(Progress::NeedsInput);
+        }
+        advance(&mut self.receiver, &mut self.input)
+    }
+
+    fn poll_drive<S, M: Shell<S>>(
+        &mut self,
+        outgoing: &mut Outgoing<S, R, M>,
+        lingers: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Driven> {
+        self.reply(outgoing);
+        // If nothing is in it, driving gives it back.
+        self.receiver.let_go(&self.input);
+        let driven = outgoing.poll_drive(&mut self.input, lingers, cx);
+        match &driven {
+            Poll::Ready(Driven::Read(count)) => {
+                self.turn = self.turn.saturating_sub(u32::try_from(*count).unwrap_or(u32::MAX));
+            }
+            Poll::Ready(Driven::Ended(_)) => {}
+            Poll::Pending => self.turn = TURN,
+        }
+        driven
+    }
+
+    /// Lets other tasks go on, and is polled again.
+    #[cold]
+    fn yield_turn<T>(&mut self, cx: &mut Context<'_>) -> Poll<T> {
+        self.turn = TURN;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    #[inline]
+    fn reply<S, M: Shell<S>>(&mut self, outgoing: &mut Outgoing<S, R, M>) {
         // Without one no buffer for it is wanted.
         if self.receiver.owes_reply() {
             self.receiver.reply_to(&mut outgoing.sender, &self.input, &mut outgoing.output);
         }
     }
 
-    /// Reports the end, once: as `error`, as what else was not clean about it, or as nothing.
-    fn report<S: AsyncRead + AsyncWrite + Unpin>(
+    /// Reports the end, once.
+    fn report<S, M: Shell<S>>(
         &mut self,
-        error: Option<Error>,
-        outgoing: &mut Outgoing<S, R>,
-        cx: &mut Context<'_>,
+        failed: Option<io::Error>,
+        outgoing: &mut Outgoing<S, R, M>,
     ) -> Option<Result<(), Error>> {
         self.reported = true;
         if !self.input.give_back() {
             self.input = Leased::none();
         }
         outgoing.give_back_output();
-        outgoing.shut_down(cx);
-        match (error, outgoing.closed()) {
-            // What fails after the closing handshake takes nothing away.
-            (_, Some(closed)) if closed.clean => None,
-            (Some(error), _) => Some(Err(error)),
-            (None, Some(closed)) => Some(Err(Error::Closed(Box::new(closed.clone())))),
-            (None, None) => None,
-        }
+        outgoing.closed().and_then(|closed| Error::of_end(closed, failed)).map(Err)
     }
 }

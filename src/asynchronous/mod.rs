@@ -3,6 +3,7 @@
 //!
 //! Users of tokio find everything in `sansocket::tokio`, under the same names.
 
+mod agreed;
 pub(crate) mod exchange;
 mod incoming;
 pub(crate) mod opening;

@@ -1,5 +1,5 @@
-use super::WebSocket;
 use super::exchange::{Exchange, within};
+use crate::tokio::WebSocket;
 use crate::{
     Accept, Config, Error, ReadBuffer, Reject, Request, Server,
     opening::{accept, configured, refuse},
@@ -21,7 +21,7 @@ pub struct Opening<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
-    pub(super) fn new(
+    pub(crate) fn new(
         exchange: Exchange<S>,
         request: Request,
         config: Config,

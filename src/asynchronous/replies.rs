@@ -1,24 +1,21 @@
 use super::outgoing::Outgoing;
+use super::shell::Shell;
 use crate::{CloseCode, Error, Payload, Role};
-use ::tokio::io::{AsyncRead, AsyncWrite};
-use core::{
-    future::poll_fn,
-    task::{Context, Waker},
-};
+use core::future::poll_fn;
 
 /// The way to answer while a received event is looked at: see
 /// [`WebSocket::receive`](super::WebSocket::receive).
 #[derive(Debug)]
-pub struct Replies<'a, S, R>(pub(super) &'a mut Outgoing<S, R>);
+pub struct Replies<'a, S, R: Role, M: Shell<S>>(pub(super) &'a mut Outgoing<S, R, M>);
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Replies<'_, S, R> {
+impl<S, R: Role, M: Shell<S>> Replies<'_, S, R, M> {
     /// As [`WebSocket::try_feed`](super::WebSocket::try_feed).
     ///
     /// # Errors
     ///
     /// As there.
     pub fn try_feed<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
-        self.0.try_feed(payload.into(), &mut Context::from_waker(Waker::noop()))
+        self.0.try_feed(payload.into())
     }
 
     /// As [`WebSocket::feed`](super::WebSocket::feed), and as cancel safe.

@@ -1,14 +1,14 @@
 //! The two halves of a connection, and what they share: the sending side with the transport, behind
 //! a lock that is held for a poll and never across one.
 
+use super::agreed::Agreed;
 use super::incoming::{Access, Advance, Incoming};
 use super::outgoing::Outgoing;
+use super::shell::Shell;
 use super::wakers::{Half, Wakers};
-use crate::negotiated::Agreed;
 use crate::{
     Chunk, CloseCode, Closed, Error, Event, Message, Negotiated, Payload, Receiver, Role, State,
 };
-use ::tokio::io::{AsyncRead, AsyncWrite};
 use alloc::sync::Arc;
 use core::{
     future::poll_fn,
@@ -26,35 +26,35 @@ mod model;
 /// The receiving half of a connection: see [`WebSocket::split`](super::WebSocket::split).
 ///
 /// Before this waits, what the other half has queued is written; while it waits, pings are answered
-/// and the closing handshake is finished. Dropping it ends the connection, as nobody answers the peer any more:
-/// a Close with [`CloseCode::GOING_AWAY`] is sent if that needs no wait, and the other half fails
-/// with [`Error::Closed`] from then on.
+/// and the closing handshake is finished. Dropping it ends the connection, as nobody answers the peer
+/// any more: a Close with [`CloseCode::GOING_AWAY`] is sent as far as that needs no wait, and the other
+/// half fails with [`Error::Closed`] from then on.
 #[derive(Debug)]
-pub struct ReceiveHalf<S: AsyncRead + AsyncWrite + Unpin, R: Role> {
+pub struct ReceiveHalf<S, R: Role, M: Shell<S>> {
     incoming: Incoming<R>,
     agreed: Agreed,
-    shared: Shared<S, R>,
+    shared: Shared<S, R, M>,
 }
 
 /// The sending half of a connection: see [`WebSocket::split`](super::WebSocket::split).
 ///
-/// Dropping it closes the connection: a Close with [`CloseCode::NORMAL`] is queued, unless one was
-/// sent, and the receiving half goes on until the peer has closed too, or the close timeout is over.
+/// Dropping it closes nothing: the receiving half goes on, and answers pings and the peer's Close. To
+/// close, call [`close`](Self::close).
 #[derive(Debug)]
-pub struct SendHalf<S: AsyncRead + AsyncWrite + Unpin, R: Role> {
-    shared: Shared<S, R>,
+pub struct SendHalf<S, R: Role, M: Shell<S>> {
+    pub(super) shared: Shared<S, R, M>,
 }
 
 /// What the halves share, as one of them sees it.
 #[derive(Debug)]
-struct Shared<S, R> {
+pub(super) struct Shared<S, R: Role, M: Shell<S>> {
     half: Half,
-    outgoing: Arc<Mutex<Outgoing<S, R>>>,
+    outgoing: Arc<Mutex<Outgoing<S, R, M>>>,
     wakers: Arc<Wakers>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> ReceiveHalf<S, R> {
-    pub(super) fn new(incoming: Incoming<R>, agreed: Agreed, sender: &SendHalf<S, R>) -> Self {
+impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
+    pub(super) fn new(incoming: Incoming<R>, agreed: Agreed, sender: &SendHalf<S, R, M>) -> Self {
         let SendHalf { shared: Shared { outgoing, wakers, .. } } = sender;
         let (outgoing, wakers) = (Arc::clone(outgoing), Arc::clone(wakers));
         let shared = Shared { half: Half::Receive, outgoing, wakers };
@@ -96,6 +96,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> ReceiveHalf<S, R> {
         }
     }
 
+    /// As [`WebSocket::wait_closed`](super::WebSocket::wait_closed), but it sends no Close: that is
+    /// the other half's. Cancel safe.
+    pub async fn wait_closed(&mut self) -> Closed {
+        poll_fn(|cx| self.incoming.poll_ended(&mut self.shared, cx)).await;
+        self.shared.act(|outgoing| outgoing.end().clone())
+    }
+
     /// How the connection ended; `None` while it has not.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
@@ -130,14 +137,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> ReceiveHalf<S, R> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Drop for ReceiveHalf<S, R> {
+impl<S, R: Role, M: Shell<S>> Drop for ReceiveHalf<S, R, M> {
     fn drop(&mut self) {
-        self.shared.act_and_poll(|outgoing, cx| outgoing.abandon(cx));
+        self.shared.act(Outgoing::abandon);
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> SendHalf<S, R> {
-    pub(super) fn new(outgoing: Outgoing<S, R>, wakers: Arc<Wakers>) -> Self {
+impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
+    pub(super) fn new(outgoing: Outgoing<S, R, M>, wakers: Arc<Wakers>) -> Self {
         let outgoing = Arc::new(Mutex::new(outgoing));
         Self { shared: Shared { half: Half::Send, outgoing, wakers } }
     }
@@ -149,7 +156,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> SendHalf<S, R> {
     /// As there.
     pub fn try_feed<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
         let payload = payload.into();
-        self.shared.act_and_poll(|outgoing, cx| outgoing.try_feed(payload, cx))
+        self.shared.act(|outgoing| outgoing.try_feed(payload))
     }
 
     /// As [`WebSocket::feed`](super::WebSocket::feed). Cancel safe: a message whose future is
@@ -160,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> SendHalf<S, R> {
     /// As there.
     pub async fn feed<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
         let payload = payload.into();
-        poll_fn(|cx| self.poll(cx, |outgoing, cx| outgoing.poll_feed(payload, cx))).await
+        poll_fn(|cx| self.shared.with(cx, |outgoing, cx| outgoing.poll_feed(payload, cx))).await
     }
 
     /// As [`WebSocket::feed_fragment`](super::WebSocket::feed_fragment). Cancel safe: a piece whose
@@ -175,8 +182,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> SendHalf<S, R> {
         fin: bool,
     ) -> Result<(), Error> {
         let piece = piece.into();
-        poll_fn(|cx| self.poll(cx, |outgoing, cx| outgoing.poll_feed_fragment(piece, fin, cx)))
-            .await
+        poll_fn(|cx| {
+            self.shared.with(cx, |outgoing, cx| outgoing.poll_feed_fragment(piece, fin, cx))
+        })
+        .await
     }
 
     /// As [`WebSocket::flush`](super::WebSocket::flush). Cancel safe: what is not written stays
@@ -186,7 +195,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> SendHalf<S, R> {
     ///
     /// As there.
     pub async fn flush(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.poll(cx, |outgoing, cx| outgoing.poll_flush(cx))).await
+        poll_fn(|cx| self.shared.with(cx, |outgoing, cx| outgoing.poll_flush(cx))).await
     }
 
     /// As [`WebSocket::send`](super::WebSocket::send): if its future is dropped, either all of the
@@ -197,7 +206,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> SendHalf<S, R> {
     /// As there.
     pub async fn send<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
         let payload = payload.into();
-        poll_fn(|cx| self.poll(cx, |outgoing, cx| outgoing.poll_send(payload, cx))).await?;
+        poll_fn(|cx| self.shared.with(cx, |outgoing, cx| outgoing.poll_send(payload, cx))).await?;
         self.flush().await
     }
 
@@ -208,7 +217,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> SendHalf<S, R> {
     ///
     /// As there.
     pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        poll_fn(|cx| self.poll(cx, |outgoing, cx| outgoing.poll_ping(payload, cx))).await?;
+        poll_fn(|cx| self.shared.with(cx, |outgoing, cx| outgoing.poll_ping(payload, cx))).await?;
         self.flush().await
     }
 
@@ -241,57 +250,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> SendHalf<S, R> {
     pub fn buffered_amount(&self) -> usize {
         self.shared.lock().output.len()
     }
-
-    pub(super) fn poll<T>(
-        &self,
-        cx: &mut Context<'_>,
-        act: impl FnOnce(&mut Outgoing<S, R>, &mut Context<'_>) -> T,
-    ) -> T {
-        self.shared.poll(cx, act)
-    }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Drop for SendHalf<S, R> {
-    fn drop(&mut self) {
-        // If nothing can be sent any more, there is nothing to close.
-        self.shared.act(|outgoing| drop(outgoing.close(CloseCode::NORMAL, "")));
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Access<S, R> for Shared<S, R> {
+/// Polls for the task of `cx`, which is woken also when the other half has done something.
+impl<S, R: Role, M: Shell<S>> Access<S, R, M> for Shared<S, R, M> {
     fn with<T>(
         &mut self,
         cx: &mut Context<'_>,
-        act: impl FnOnce(&mut Outgoing<S, R>, &mut Context<'_>) -> T,
-    ) -> T {
-        self.poll(cx, act)
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Shared<S, R> {
-    fn lock(&self) -> MutexGuard<'_, Outgoing<S, R>> {
-        // Only a transport that panics can poison it; it is the transport's to tell of it.
-        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Polls for the task of `cx`, which is woken also when the other half has done something.
-    fn poll<T>(
-        &self,
-        cx: &mut Context<'_>,
-        act: impl FnOnce(&mut Outgoing<S, R>, &mut Context<'_>) -> T,
+        act: impl FnOnce(&mut Outgoing<S, R, M>, &mut Context<'_>) -> T,
     ) -> T {
         let waker = self.wakers.register(self.half, cx);
         self.act(|outgoing| act(outgoing, &mut Context::from_waker(&waker)))
     }
+}
 
-    /// As [`poll`](Self::poll), for one who does not wait.
-    fn act_and_poll<T>(&self, act: impl FnOnce(&mut Outgoing<S, R>, &mut Context<'_>) -> T) -> T {
-        let waker = self.wakers.waker();
-        self.act(|outgoing| act(outgoing, &mut Context::from_waker(&waker)))
+impl<S, R: Role, M: Shell<S>> Shared<S, R, M> {
+    fn lock(&self) -> MutexGuard<'_, Outgoing<S, R, M>> {
+        // Only a transport that panics can poison it; it is the transport's to tell of it.
+        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Calls `act`, and wakes the other half's task if that did what it may wait for.
-    fn act<T>(&self, act: impl FnOnce(&mut Outgoing<S, R>) -> T) -> T {
+    fn act<T>(&self, act: impl FnOnce(&mut Outgoing<S, R, M>) -> T) -> T {
         let mut outgoing = self.lock();
         let before = outgoing.progress();
         let outcome = act(&mut outgoing);

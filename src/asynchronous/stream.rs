@@ -3,19 +3,20 @@
 //! The two can be parted and polled by two tasks, as `futures_util`'s `split` does, so each side
 //! registers its own task to be woken. The halves of a connection are a `Stream` and a `Sink` too.
 
+use super::incoming::Access;
+use super::shell::Shell;
 use super::wakers::Half;
 use super::websocket::Sides;
 use super::{ReceiveHalf, SendHalf, WebSocket};
 use crate::{Error, Message, Role};
-use ::tokio::io::{AsyncRead, AsyncWrite};
 use core::{
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 use futures_core::Stream;
 use futures_sink::Sink;
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Stream for WebSocket<S, R> {
+impl<S, R: Role, M: Shell<S>> Stream for WebSocket<S, R, M> {
     type Item = Result<Message, Error>;
 
     /// As [`next`](WebSocket::next).
@@ -27,7 +28,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Stream for WebSocket<S, R> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Sink<Message> for WebSocket<S, R> {
+impl<S, R: Role, M: Shell<S>> Sink<Message> for WebSocket<S, R, M> {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -36,10 +37,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Sink<Message> for WebSocket<S, 
 
     /// As [`try_feed`](WebSocket::try_feed).
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        let wakers = self.sides.aside.as_ref().and_then(|aside| aside.wakers.as_ref());
-        let waker = wakers.map(|wakers| wakers.waker());
-        let mut cx = Context::from_waker(waker.as_ref().unwrap_or(Waker::noop()));
-        self.sides.outgoing.try_feed((&message).into(), &mut cx)
+        self.sides.outgoing.try_feed((&message).into())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -52,7 +50,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Sink<Message> for WebSocket<S, 
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Stream for ReceiveHalf<S, R> {
+impl<S, R: Role, M: Shell<S>> Stream for ReceiveHalf<S, R, M> {
     type Item = Result<Message, Error>;
 
     /// As [`next`](ReceiveHalf::next).
@@ -61,11 +59,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Stream for ReceiveHalf<S, R> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Sink<Message> for SendHalf<S, R> {
+impl<S, R: Role, M: Shell<S>> Sink<Message> for SendHalf<S, R, M> {
     type Error = Error;
 
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll(cx, |outgoing, cx| outgoing.poll_room(cx))
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.shared.with(cx, |outgoing, cx| outgoing.poll_room(cx))
     }
 
     /// As [`try_feed`](SendHalf::try_feed).
@@ -73,17 +71,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Sink<Message> for SendHalf<S, R
         self.try_feed(&message)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll(cx, |outgoing, cx| outgoing.poll_flush(cx))
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.shared.with(cx, |outgoing, cx| outgoing.poll_flush(cx))
     }
 
     /// Sends a Close with 1000, if none was sent. The peer's is for the receiving half.
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll(cx, |outgoing, cx| outgoing.poll_close(cx))
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.shared.with(cx, |outgoing, cx| outgoing.poll_close(cx))
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> WebSocket<S, R> {
+impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// Polls for one of the two sides, and wakes the other's task if that changed what it waits for.
     fn shared<T>(
         &mut self,

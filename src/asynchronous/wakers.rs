@@ -28,15 +28,12 @@ impl Wakers {
     /// Notes that the task of `half` polls, and returns the waker to poll the transport with.
     pub(super) fn register(self: &Arc<Self>, half: Half, cx: &Context<'_>) -> Waker {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut waiting[half as usize] {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
-        self.waker()
-    }
-
-    /// The waker to poll the transport with for one who will not wait.
-    pub(super) fn waker(self: &Arc<Self>) -> Waker {
+        let place = &mut waiting[half as usize];
+        let is_new = !place.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        let old = if is_new { place.replace(cx.waker().clone()) } else { None };
+        drop(waiting);
+        // It may be the last to own its task, which then comes back here as it is dropped.
+        drop(old);
         Waker::from(Arc::clone(self))
     }
 

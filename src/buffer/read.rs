@@ -180,8 +180,6 @@ impl ReadBuffer {
     }
 
     /// What was received and not used yet.
-    ///
-    /// After the end of a connection these are the bytes that came behind its last frame.
     #[inline]
     #[must_use]
     pub fn unread(&self) -> &[u8] {

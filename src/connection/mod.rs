@@ -98,7 +98,7 @@ impl<R: Role> Connection<R> {
     /// Uses what is buffered up to the next event: a whole message or a control frame. Replies that
     /// this calls for are queued in `output`.
     ///
-    /// What the last event lent is released by it.
+    /// What the last event lent is released by it. After the end it drops what is buffered.
     ///
     /// # Errors
     ///
@@ -179,7 +179,7 @@ impl<R: Role> Connection<R> {
         advance: impl FnOnce(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>,
     ) -> Result<Progress, ReceiveError> {
         if self.sender.closed().is_some() && self.receiver.failure().is_none() {
-            self.receiver.release(input);
+            self.receiver.discard(input);
             return Ok(Progress::Ended);
         }
         let progress = advance(&mut self.receiver, input);

@@ -221,6 +221,7 @@ impl<R: Role> Receiver<R> {
         }
         self.release_current(input);
         if self.ended {
+            Self::drop_all(input);
             return self.failure().map_or(Ok(Progress::Ended), |error| Err(error.into()));
         }
         self.find_event(input, chunked).map_err(|error| self.fail(error))
@@ -266,8 +267,7 @@ impl<R: Role> Receiver<R> {
     }
 
     /// Lets another buffer be used from now on, if this one is drained; whether it is.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn let_go(&mut self, input: &ReadBuffer) -> bool {
+    pub fn let_go(&mut self, input: &ReadBuffer) -> bool {
         // If it has none, it waited before.
         let rests = self.buffer == 0 || self.current.is_none() && input.is_drained();
         if rests {
@@ -278,17 +278,24 @@ impl<R: Role> Receiver<R> {
 
     /// Whether it has let go of its buffer and is between two messages: an advance would find
     /// nothing in an empty one.
-    #[cfg(feature = "tokio")]
     #[inline]
-    pub(crate) const fn rests(&self) -> bool {
+    pub const fn rests(&self) -> bool {
         self.buffer == 0 && self.message.is_none()
     }
 
-    /// Lends nothing any more.
-    pub(super) fn release(&mut self, input: &mut ReadBuffer) {
-        if self.buffer == input.id() {
+    /// Lends nothing any more, and drops what is buffered.
+    pub(super) fn discard(&mut self, input: &mut ReadBuffer) {
+        if self.is_used_with(input) {
             self.release_current(input);
+            Self::drop_all(input);
         }
+    }
+
+    /// What comes after the end is not looked at, so it is not kept either.
+    fn drop_all(input: &mut ReadBuffer) {
+        input.release();
+        input.skip(usize::MAX);
+        input.set_wanted(0);
     }
 
     #[inline]

@@ -1,5 +1,5 @@
 use super::WebSocket;
-use super::exchange::{Exchange, within};
+use crate::asynchronous::exchange::{Exchange, within};
 use crate::{
     Client, ClientHandshake, ClientRequest, Config, Error, HandshakeError, Response,
     SystemMaskKeys, Url,

@@ -1,8 +1,8 @@
 //! WebSocket over tokio: its TCP, or anything that is `AsyncRead` and `AsyncWrite`.
 //!
 //! A thin shell: it moves bytes between a stream and a [`Connection`](crate::Connection), and tells
-//! that the time. What is right or wrong is decided there. The runtime needs its time driver
-//! (`enable_time` or `enable_all`).
+//! that the time. What is right or wrong is decided there. Deadlines wait by the runtime's time driver
+//! (`enable_time` or `enable_all`); without one each that runs takes a thread.
 //!
 //! ```no_run
 //! // A client: send a message, print what comes back, close.
@@ -40,20 +40,25 @@
 
 mod accept;
 mod connect;
-mod exchange;
-mod incoming;
-mod opening;
-mod outgoing;
-mod replies;
-mod split;
-mod stream;
+mod shell;
 mod timer;
-mod wakers;
-mod websocket;
 
 pub use accept::{Acceptor, accept};
 pub use connect::{Connector, connect};
-pub use opening::Opening;
-pub use replies::Replies;
-pub use split::{ReceiveHalf, SendHalf};
-pub use websocket::WebSocket;
+pub use shell::Tokio;
+pub use timer::Timer;
+
+pub use crate::asynchronous::Opening;
+
+/// A WebSocket connection over a stream of tokio's.
+pub type WebSocket<S, R> = crate::asynchronous::WebSocket<S, R, Tokio>;
+
+/// The receiving half of a connection: see [`WebSocket::split`](crate::asynchronous::WebSocket::split).
+pub type ReceiveHalf<S, R> = crate::asynchronous::ReceiveHalf<S, R, Tokio>;
+
+/// The sending half of a connection: see [`WebSocket::split`](crate::asynchronous::WebSocket::split).
+pub type SendHalf<S, R> = crate::asynchronous::SendHalf<S, R, Tokio>;
+
+/// The way to answer while a received event is looked at: see
+/// [`WebSocket::receive`](crate::asynchronous::WebSocket::receive).
+pub type Replies<'a, S, R> = crate::asynchronous::Replies<'a, S, R, Tokio>;

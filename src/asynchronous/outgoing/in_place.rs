@@ -2,15 +2,12 @@
 //! writes as can be.
 
 use super::{Outgoing, write::FEW_SLICES};
+use crate::asynchronous::shell::Shell;
 use crate::{
     Error, FrameHeader, Kind, MAX_FRAME_HEADER, OpCode, Role, Rsv, WriteBuffer,
     io::{SLICES, WRITE_THROUGH_FROM},
 };
-use ::tokio::io::{AsyncRead, AsyncWrite};
-use core::{
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use core::task::{Context, Poll, ready};
 use std::io::{self, ErrorKind, IoSlice};
 
 /// A message of which some is still to be written.
@@ -103,14 +100,14 @@ impl<'a> InPlace<'a> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
+impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// Whether a borrowed payload is written from where it is.
     pub(super) fn writes_in_place(&self, len: usize, compressible: bool) -> bool {
         // A masked payload has to be copied anyway (§5.3), and so has one that the transport can't
         // take in one write with its header.
         !R::MASKS
             && len >= WRITE_THROUGH_FROM
-            && self.transport.is_write_vectored()
+            && M::is_write_vectored(&self.transport)
             && !(compressible && self.sender.compresses(len))
     }
 
@@ -155,9 +152,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         message: &mut InPlace<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.is_broken() {
-            return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
-        }
         let output: &WriteBuffer = &self.output;
         let mut slices = [&[][..]; PLACES];
         let mut used = output.slices(&mut slices);
@@ -169,7 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
             }
         }
         let vectors = slices.map(IoSlice::new);
-        let written = Pin::new(&mut self.transport).poll_write_vectored(cx, &vectors[..used]);
+        let written = M::poll_write_vectored(&mut self.transport, cx, &vectors[..used]);
         let count = match ready!(written) {
             Ok(0) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
             outcome => outcome?,

@@ -1,17 +1,14 @@
 //! Messages that were encoded before, written from where they are.
 
 use super::Outgoing;
+use crate::asynchronous::shell::Shell;
 use crate::{Error, Payload, PreparedMessage, Role};
-use ::tokio::io::{AsyncRead, AsyncWrite};
-use core::{
-    pin::Pin,
-    task::{Context, Poll},
-};
+use core::task::{Context, Poll};
 use std::io::ErrorKind;
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
+impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// As [`poll_feed`](Self::poll_feed), for what is to be flushed next: it need not wait for more.
-    pub(in crate::tokio) fn poll_send(
+    pub(in crate::asynchronous) fn poll_send(
         &mut self,
         payload: Payload<'_>,
         cx: &mut Context<'_>,
@@ -41,7 +38,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Role> Outgoing<S, R> {
         self.check_transport()?;
         self.sender.check_message(&self.output)?;
         let frames = message.frames();
-        match Pin::new(&mut self.transport).poll_write(cx, frames) {
+        match M::poll_write(&mut self.transport, cx, frames) {
             Poll::Ready(Ok(0)) => Err(self.failed(ErrorKind::WriteZero.into())),
             Poll::Ready(Ok(count)) => {
                 self.unflushed = true;

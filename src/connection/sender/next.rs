@@ -78,7 +78,7 @@ impl<R: Role> Sender<R> {
     /// Taking none of several is a failure: it would be tried for ever.
     pub fn did_write(&mut self, outcome: Result<usize, IoFailure>, output: &mut WriteBuffer) {
         match outcome {
-            Ok(0) if !output.is_empty() => self.failed_to_write(IoFailure::Reset),
+            Ok(0) if !output.is_empty() => self.failed_to_write(IoFailure::Ended),
             Ok(count) => {
                 output.consume(count);
                 self.queue_owed(output);
@@ -92,6 +92,8 @@ impl<R: Role> Sender<R> {
     pub(crate) fn failed_to_write(&mut self, failure: IoFailure) {
         if failure != IoFailure::NotReady {
             self.ending().failed_to_write(failure);
+            // What is queued from now on would never leave.
+            self.state = State::Closed;
         }
     }
 
@@ -126,9 +128,19 @@ impl<R: Role> Sender<R> {
         self.ending().end(how, all_written)
     }
 
-    /// Whether nothing can be written any more.
+    /// Whether [`next`](Self::next) may want another thing than to read and to write: a Close was
+    /// sent or came, or something has failed.
     #[inline]
-    pub(crate) fn is_broken(&self) -> bool {
+    #[must_use]
+    pub const fn is_near_end(&self) -> bool {
+        self.ending.is_some()
+    }
+
+    /// Whether nothing can be sent any more: writing has failed, or the connection has
+    /// [closed](Self::closed).
+    #[inline]
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
         self.ending.as_ref().is_some_and(|ending| ending.is_broken())
     }
 

@@ -1,0 +1,168 @@
+//! Doing what the connection wants of its transport.
+
+use super::{Leased, Outgoing};
+use crate::asynchronous::shell::{Shell, Timer};
+use crate::{CloseCode, IoFailure, Next, ReadBuffer, Role, Wants};
+use core::task::{Context, Poll, Waker};
+use std::io;
+
+/// What [`Outgoing::poll_drive`] came to.
+#[derive(Debug)]
+pub(in crate::asynchronous) enum Driven {
+    /// So many bytes were read.
+    Read(usize),
+    /// The end is to be told: see [`Outgoing::closed`]. Reading failed so, if `Closed` has no word
+    /// for it.
+    Ended(Option<io::Error>),
+}
+
+/// A stream that can't be read or written now has to say so by `Pending`: nobody would wake the task.
+pub(super) fn final_failure(error: &io::Error) -> IoFailure {
+    match IoFailure::from(error) {
+        IoFailure::NotReady => IoFailure::Other,
+        failure => failure,
+    }
+}
+
+/// Bytes that are dropped at a time where nobody looks at them.
+const SCRAP: usize = 4096;
+
+/// How often when a connection is dropped, so that unread bytes don't turn its end into a reset.
+const MOST_SCRAPS: usize = 64;
+
+impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
+    /// Does what the connection wants until something was read, or the end is to be told: as soon as
+    /// it is known or, if this `lingers`, once nothing more is wanted.
+    ///
+    /// Reading does not wait for writing: two ends that flood each other would stop for ever.
+    pub(in crate::asynchronous) fn poll_drive(
+        &mut self,
+        input: &mut Leased<ReadBuffer>,
+        lingers: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Driven> {
+        let mut failed = None;
+        loop {
+            let Next::Wants(wants) = self.next() else { return Poll::Ready(Driven::Ended(failed)) };
+            let has_acted = self.write_as_wanted(wants, cx);
+            if !lingers && self.closed().is_some() {
+                return Poll::Ready(Driven::Ended(failed));
+            }
+            // What is wanted may be another thing now.
+            if has_acted && self.sender.is_near_end() {
+                continue;
+            }
+            if wants.read {
+                match self.poll_read(input, cx) {
+                    Poll::Ready(Ok(count @ 1..)) => return Poll::Ready(Driven::Read(count)),
+                    Poll::Ready(Ok(0)) => continue,
+                    Poll::Ready(Err(error)) => {
+                        failed = (final_failure(&error) == IoFailure::Other).then_some(error);
+                        continue;
+                    }
+                    Poll::Pending => self.sender.did_read(Err(IoFailure::NotReady)),
+                }
+            }
+            if let Some(deadline) = wants.deadline {
+                if self.timer().poll_until(deadline, cx).is_ready() {
+                    // What was tried may find more when others had their turn.
+                    cx.waker().wake_by_ref();
+                }
+            }
+            input.give_back();
+            self.give_back_output();
+            return Poll::Pending;
+        }
+    }
+
+    /// Writes and ends the writing side as far as that is wanted, and possible now; whether that
+    /// changed anything.
+    #[inline]
+    fn write_as_wanted(&mut self, wants: Wants, cx: &mut Context<'_>) -> bool {
+        let mut has_acted = false;
+        if wants.write {
+            match self.poll_write_all(cx) {
+                Poll::Ready(Ok(())) => has_acted = true,
+                Poll::Ready(Err(error)) => {
+                    self.failed(error);
+                    has_acted = true;
+                }
+                Poll::Pending => {}
+            }
+        }
+        if wants.shut_down_write {
+            has_acted |= self.shut_down(cx);
+        }
+        has_acted
+    }
+
+    #[cold]
+    fn shut_down(&mut self, cx: &mut Context<'_>) -> bool {
+        let outcome = match M::poll_shutdown(&mut self.transport, cx) {
+            Poll::Ready(Ok(())) => Ok(()),
+            Poll::Ready(Err(error)) => Err(IoFailure::from(&error)),
+            Poll::Pending => Err(IoFailure::NotReady),
+        };
+        self.sender.did_shut_down(outcome);
+        outcome != Err(IoFailure::NotReady)
+    }
+
+    /// Reads once; 0 is the end of the transport.
+    #[inline]
+    fn poll_read(
+        &mut self,
+        input: &mut Leased<ReadBuffer>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let most = input.prepare_read();
+        let room = input.spare(1);
+        let most = most.min(room.len());
+        let outcome = M::poll_read(&mut self.transport, cx, &mut room[..most]);
+        match &outcome {
+            Poll::Ready(Ok(count)) => {
+                input.filled(*count);
+                self.sender.did_read(Ok(*count));
+            }
+            Poll::Ready(Err(error)) => self.sender.did_read(Err(final_failure(error))),
+            Poll::Pending => {}
+        }
+        outcome
+    }
+
+    /// Ends the connection because nobody receives any more; the peer is told so as far as that
+    /// needs no wait.
+    pub(in crate::asynchronous) fn abandon(&mut self) {
+        if self.closed().is_none() {
+            // If a Close was sent already, that one says it.
+            let _ = self.close(CloseCode::GOING_AWAY, "");
+            self.leave();
+        }
+    }
+
+    /// Writes what is queued, ends the writing side and drops what was received, all as far as that
+    /// needs no wait.
+    fn leave(&mut self) {
+        let cx = &mut Context::from_waker(Waker::noop());
+        let Next::Wants(wants) = self.next() else { return };
+        self.write_as_wanted(wants, cx);
+        self.end();
+        if let Next::Wants(wants) = self.next() {
+            self.write_as_wanted(wants, cx);
+        }
+        for _ in 0..MOST_SCRAPS {
+            match M::poll_read(&mut self.transport, cx, &mut [0; SCRAP]) {
+                Poll::Ready(Ok(1..)) => {}
+                _ => return,
+            }
+        }
+    }
+}
+
+impl<S, R: Role, M: Shell<S>> Drop for Outgoing<S, R, M> {
+    fn drop(&mut self) {
+        // A transport that has panicked is not used again: to panic twice would end the process.
+        if !std::thread::panicking() {
+            self.leave();
+        }
+    }
+}
