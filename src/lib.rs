@@ -77,6 +77,8 @@ pub mod blocking;
 #[cfg(feature = "alloc")]
 mod buffer;
 #[cfg(feature = "alloc")]
+pub mod client;
+#[cfg(feature = "alloc")]
 mod connection;
 #[cfg(feature = "deflate")]
 mod deflate;
@@ -95,11 +97,11 @@ mod mask;
 #[cfg(feature = "alloc")]
 mod negotiated;
 #[cfg(feature = "std")]
-mod opening;
-#[cfg(feature = "std")]
 mod random;
 #[cfg(feature = "deflate")]
 mod thread_cache;
+#[cfg(feature = "alloc")]
+pub mod server;
 #[cfg(feature = "alloc")]
 mod timers;
 #[cfg(feature = "tokio")]
@@ -122,6 +124,7 @@ pub use {
     headers::{Extension, ExtensionError, HeaderError},
     limits::Limits,
     negotiated::Negotiated,
+    server::{OriginPatternError, OriginPolicy},
     transport::{IoFailure, Wants},
     utf8::Text,
 };
