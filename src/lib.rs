@@ -61,6 +61,26 @@
 //!
 //! It never panics on what a peer sends, takes memory only for bytes that were received, and within
 //! [`Limits`].
+//!
+// A link to what is not there without a feature leads to the table of features instead.
+#![cfg_attr(
+    not(feature = "std"),
+    doc = "
+[`blocking`]: #features
+[`blocking::accept`]: #features
+[`blocking::connect`]: #features
+[`blocking::Transport`]: #features
+"
+)]
+#![cfg_attr(
+    not(feature = "alloc"),
+    doc = "
+[`ClientHandshake`]: #features
+[`Connection`]: #features
+[`Limits`]: #features
+[`ServerHandshake`]: #features
+"
+)]
 #![no_std]
 #![deny(unsafe_code)]
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
