@@ -14,8 +14,9 @@
 //! - To write one over blocking sockets: [`blocking`], with [`blocking::accept`] and
 //!   [`blocking::connect`].
 //! - To put WebSocket on something else, such as another runtime, a proxy, a test:
-//!   [`ServerHandshake`] or [`ClientHandshake`], then a [`Connection`]. Or only the
-//!   [`Connection`], if the handshake was made elsewhere.
+//!   [`server::Accepting`] or [`client::Connecting`], then a [`Connection`]. Or only the
+//!   [`Connection`], if the handshake was made elsewhere. To read and write handshakes alone, without
+//!   deadlines: [`ServerHandshake`], [`ClientHandshake`].
 //! - To read and write single frames: [`FrameHeader`], [`apply_mask`].
 //!
 //! # Example
@@ -118,10 +119,10 @@ mod mask;
 mod negotiated;
 #[cfg(feature = "std")]
 mod random;
-#[cfg(feature = "deflate")]
-mod thread_cache;
 #[cfg(feature = "alloc")]
 pub mod server;
+#[cfg(feature = "deflate")]
+mod thread_cache;
 #[cfg(feature = "alloc")]
 mod timers;
 #[cfg(feature = "tokio")]
