@@ -21,6 +21,8 @@ pub struct WriteBuffer {
     /// Linked pieces in order, each with the position in `run` before which it stands.
     links: VecDeque<Link>,
     len: usize,
+    /// Of those bytes, the ones at the front that were [lent](Self::lend).
+    lent: usize,
     consumed: u64,
     /// Whether large memory stays until its user takes it.
     #[cfg(feature = "tokio")]
@@ -45,6 +47,7 @@ impl WriteBuffer {
         head: 0,
         links: VecDeque::new(),
         len: 0,
+        lent: 0,
         consumed: 0,
         #[cfg(feature = "tokio")]
         keeps_memory: false,
@@ -107,11 +110,20 @@ impl WriteBuffer {
         let count = count.min(self.len);
         self.len -= count;
         self.consumed += count as u64;
+        let count = self.consume_lent(count);
         // Mostly it is all.
         if self.len > 0 || self.links.capacity() > 0 {
             self.consume_pieces(count);
         }
         self.reclaim();
+    }
+
+    /// Consumes of what was lent first; how many bytes are left to consume of the rest.
+    #[inline]
+    fn consume_lent(&mut self, count: usize) -> usize {
+        let of_lent = count.min(self.lent);
+        self.lent -= of_lent;
+        count - of_lent
     }
 
     fn consume_pieces(&mut self, mut count: usize) {
@@ -172,6 +184,29 @@ impl WriteBuffer {
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.run.capacity()
+    }
+
+    /// Lends all that waits to an empty buffer, to be written from there while more is appended here,
+    /// and behind it `more` bytes that are elsewhere. All of that waits here still, until it is
+    /// [consumed](Self::consume) here too; nothing else is lent before. False if there is nothing.
+    #[cfg(feature = "std")]
+    pub(crate) fn lend(&mut self, to: &mut Self, more: usize) -> bool {
+        debug_assert!(self.lent == 0 && to.is_empty(), "one after the other");
+        core::mem::swap(&mut self.run, &mut to.run);
+        core::mem::swap(&mut self.head, &mut to.head);
+        core::mem::swap(&mut self.links, &mut to.links);
+        to.len = self.len;
+        self.len += more;
+        self.lent = self.len;
+        self.len > 0
+    }
+
+    /// Takes the memory back from where what was lent was written, unless there is better here.
+    #[cfg(feature = "std")]
+    pub(crate) fn take_back(&mut self, from: &mut Self) {
+        if self.run.is_empty() && from.is_empty() && from.run.capacity() > self.run.capacity() {
+            core::mem::swap(&mut self.run, &mut from.run);
+        }
     }
 
     /// Appends a masked copy of `payload`.
@@ -379,6 +414,35 @@ mod tests {
         buffer.consume(2);
         assert_eq!(buffer.take().map(|storage| storage.capacity()), Some(100));
         assert_eq!(buffer.capacity(), 0);
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn what_is_lent_waits_until_it_is_consumed_in_both_places() {
+        for count in 0..=16 {
+            let (mut buffer, mut lent) = (mixed(), WriteBuffer::new());
+            buffer.consume(1);
+            assert!(buffer.lend(&mut lent, 5));
+            buffer.extend_from_slice(b"jk");
+            assert_eq!(
+                (contents(&lent).as_slice(), contents(&buffer).as_slice()),
+                (&b"bcdefghi"[..], &b"jk"[..])
+            );
+            assert_eq!((buffer.len(), buffer.end_position()), (15, 16));
+            buffer.consume(count);
+            assert_eq!(buffer.len(), 15_usize.saturating_sub(count));
+            assert_eq!(buffer.is_empty(), count >= 15);
+            let rest = &b"jk"[count.saturating_sub(13).min(2)..];
+            assert_eq!(contents(&buffer), rest, "{count}");
+        }
+        let (mut buffer, mut lent) = (WriteBuffer::new(), WriteBuffer::new());
+        assert!(!buffer.lend(&mut lent, 0));
+        buffer.extend_from_slice(b"ab");
+        assert!(buffer.lend(&mut lent, 0));
+        buffer.consume(2);
+        lent.consume(2);
+        buffer.take_back(&mut lent);
+        assert!(buffer.capacity() > 0 && lent.capacity() == 0);
     }
 
     #[test]
