@@ -1,7 +1,7 @@
 use crate::transport::IoFailure;
 use crate::{
-    AcceptError, Cause, Closed, HandshakeError, ProtocolError, RandomError, ReceiveError, RejectError,
-    RequestError, SendError, UrlError,
+    AcceptError, Cause, Closed, HandshakeError, ProtocolError, RandomError, ReceiveError,
+    RejectError, RequestError, SendError, UrlError,
 };
 use alloc::boxed::Box;
 use std::io;
@@ -77,9 +77,8 @@ impl From<&io::Error> for IoFailure {
         match error.kind() {
             WouldBlock => Self::NotReady,
             TimedOut => Self::TimedOut,
-            BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | WriteZero => {
-                Self::Reset
-            }
+            BrokenPipe => Self::BrokenPipe,
+            ConnectionAborted | ConnectionReset | NotConnected | WriteZero => Self::Reset,
             UnexpectedEof => Self::TlsTruncated,
             Unsupported => Self::Unsupported,
             _ => Self::Other,

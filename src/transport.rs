@@ -31,6 +31,8 @@ pub enum IoFailure {
     TimedOut,
     /// The transport broke: it was reset, aborted, or is not connected.
     Reset,
+    /// Of writing: the peer takes no more. It may have ended in order before.
+    BrokenPipe,
     /// TLS ended without its own closing message: what came may be cut short.
     TlsTruncated,
     /// The transport can't do this at all. Of ending the writing side: it has no half-close.
