@@ -1,12 +1,13 @@
 use super::Transport;
-use super::transport::Timed;
-use crate::{
-    Error, ReadBuffer, WriteBuffer,
-    opening::REFUSAL_LINGER,
-    io::{REFUSAL_DRAIN_LIMIT, is_timeout},
-};
+use super::timed::{Stopped, Timed};
+use crate::{Error, ReadBuffer, WriteBuffer, io::REFUSAL_DRAIN_LIMIT, opening::REFUSAL_LINGER};
 use core::time::Duration;
-use std::io;
+
+/// For how long what is there is still read after the deadline.
+const LATE_TIME: Duration = Duration::from_millis(500);
+
+/// How long a read takes at most that is to find what is there already.
+const BRIEF: Duration = Duration::from_millis(1);
 
 /// A transport during the opening handshake, of which all has to be done by one deadline.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(super) struct Exchange<S> {
     pub(super) input: ReadBuffer,
     pub(super) output: WriteBuffer,
     deadline: Option<Duration>,
+    /// Until when what came in time is read after the deadline.
+    late_until: Option<Duration>,
 }
 
 impl<S: Transport> Exchange<S> {
@@ -24,6 +27,7 @@ impl<S: Transport> Exchange<S> {
             input: ReadBuffer::new(),
             output: WriteBuffer::new(),
             deadline: timeout,
+            late_until: None,
         }
     }
 
@@ -40,23 +44,28 @@ impl<S: Transport> Exchange<S> {
 
     /// Reads once; 0 at the end of the transport.
     pub(super) fn read(&mut self) -> Result<usize, Error> {
-        let read = self.transport.read(self.input.spare(1), self.deadline);
-        let count = read.map_err(|error| self.timed_out(error))?;
-        self.input.filled(count);
-        Ok(count)
+        self.read_for(self.transport.left(self.deadline))
     }
 
     /// As [`read`](Self::read), also of what is there already when the time is over.
     pub(super) fn read_late(&mut self) -> Result<usize, Error> {
-        let read = self.transport.read_late(self.input.spare(1), self.deadline);
-        let count = read.map_err(|error| self.timed_out(error))?;
+        let left = self.transport.left(self.deadline);
+        if !left.is_some_and(|left| left.is_zero()) {
+            return self.read_for(left);
+        }
+        let now = self.transport.now();
+        let until = *self.late_until.get_or_insert(now.saturating_add(LATE_TIME));
+        self.read_for(Some(until.saturating_sub(now).min(BRIEF)))
+    }
+
+    fn read_for(&mut self, timeout: Option<Duration>) -> Result<usize, Error> {
+        let count = self.transport.read(self.input.spare(1), timeout).map_err(in_time)?;
         self.input.filled(count);
         Ok(count)
     }
 
     pub(super) fn flush(&mut self) -> Result<(), Error> {
-        let written = self.transport.write(&mut self.output, &mut &[][..], self.deadline, |_| {});
-        written.map_err(|error| self.timed_out(error))
+        self.transport.write_all(&mut self.output, self.deadline).map_err(in_time)
     }
 
     /// Sends the refusal that is queued, and ends the transport so that it arrives: what the client
@@ -64,21 +73,25 @@ impl<S: Transport> Exchange<S> {
     /// read is no news: why it was refused is what counts.
     pub(super) fn end_refused(&mut self) {
         self.restart(Some(REFUSAL_LINGER));
-        if self.flush().is_err() || self.transport.shut_down(self.deadline).is_err() {
+        if self.flush().is_err()
+            || self.transport.shut_down(self.transport.left(self.deadline)).is_err()
+        {
             return;
         }
         let mut scrap = [0; 4096];
         let mut drained = 0;
         while drained < REFUSAL_DRAIN_LIMIT {
-            match self.transport.read(&mut scrap, self.deadline) {
+            match self.transport.read(&mut scrap, self.transport.left(self.deadline)) {
                 Ok(count) if count > 0 => drained += count,
                 _ => break,
             }
         }
     }
+}
 
-    fn timed_out(&self, error: io::Error) -> Error {
-        let passed = self.deadline.is_some_and(|deadline| deadline <= self.transport.now());
-        if is_timeout(&error) && passed { Error::HandshakeTimeout } else { error.into() }
+fn in_time(stopped: Stopped) -> Error {
+    match stopped {
+        Stopped::Over => Error::HandshakeTimeout,
+        Stopped::NotReady(error) | Stopped::Failed(error) => error.into(),
     }
 }
