@@ -167,7 +167,7 @@ impl<S: Transport, R: Role> Line for Reading<S, R> {
         if !wants.write && !wants.shut_down_write {
             return Ok(());
         }
-        if self.retry_at > self.transport.now() {
+        if !wants.shut_down_write && self.retry_at > self.transport.now() {
             self.patience = RETRY;
             return Err(Stopped::Over);
         }
