@@ -34,19 +34,29 @@ use core::time::Duration;
 ///
 /// # How to drive it
 ///
-/// There are four kinds of method. In the order in which a loop calls them:
+/// A loop over a transport goes through these steps:
 ///
-/// 1. Fill the [`ReadBuffer`] from the transport, then [`advance`](Self::advance) as long as it
-///    comes to [`Progress::Event`], and look at each [`event`](Self::event). At
-///    [`Progress::NeedsInput`] all that was buffered is used.
-/// 2. Send at any time, also while an event is looked at: [`send_text`](Self::send_text),
-///    [`ping`](Self::ping), [`close`](Self::close)… only queue bytes in the [`WriteBuffer`].
-/// 3. Write what is queued to the transport, then [`queue_owed`](Self::queue_owed).
-/// 4. Tell the time when [`next_deadline`](Self::next_deadline) has come, by
-///    [`pass_deadline`](Self::pass_deadline); tell how the transport ended, by
-///    [`transport_ended`](Self::transport_ended).
+/// 1. Ask what is [`next`](Self::next): a set of [`Wants`](crate::Wants), or how the connection ended.
+///    Then drop the transport.
+/// 2. If it wants to write, write what is queued in the [`WriteBuffer`], and say how that went by
+///    [`did_write`](Self::did_write). If it wants to end the writing side, do so, and say how that
+///    went by [`did_shut_down`](Self::did_shut_down).
+/// 3. If it wants to read, read into the [`ReadBuffer`], and say how that went by
+///    [`did_read`](Self::did_read). Then [`advance`](Self::advance) as long as it comes to
+///    [`Progress::Event`], and look at each [`event`](Self::event). At [`Progress::NeedsInput`] all
+///    that was buffered is used. After the end of the connection `advance` drops what still comes.
+/// 4. Ask again. If nothing could be done, wait until the transport is ready or the deadline among
+///    the wants has come.
 ///
-/// Pongs, the answer to a Close, and the Close of a failure are queued by `advance` itself.
+/// Send at any time, also while an event is looked at: [`send_text`](Self::send_text),
+/// [`ping`](Self::ping), [`close`](Self::close)… only queue bytes in the `WriteBuffer`. Pongs, the
+/// answer to a Close, and the Close of a failure are queued by `advance` itself.
+///
+/// Nothing of this is asked for each message: drain what was read, then write once. Whoever does not
+/// want to receive for a while leaves out step 3; the peer then waits, and so does its Close.
+///
+/// [`closed`](Self::closed) says how the connection ended as soon as that is known. The transport may
+/// be wanted for longer than that, so that the peer comes to read this end's Close.
 ///
 /// # Example
 ///
