@@ -1,7 +1,7 @@
 use crate::transport::IoFailure;
 use crate::{
-    AcceptError, Cause, Closed, HandshakeError, ProtocolError, RandomError, ReceiveError, RejectError,
-    RequestError, SendError, UrlError,
+    AcceptError, Cause, Closed, HandshakeError, ProtocolError, RandomError, ReceiveError,
+    RejectError, RequestError, SendError, UrlError,
 };
 use alloc::boxed::Box;
 use std::io;

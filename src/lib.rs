@@ -87,6 +87,8 @@ mod frame;
 mod handshake;
 #[cfg(feature = "alloc")]
 mod headers;
+#[cfg(feature = "std")]
+mod io;
 #[cfg(feature = "alloc")]
 mod limits;
 mod mask;
@@ -98,12 +100,10 @@ mod opening;
 mod random;
 #[cfg(feature = "alloc")]
 mod timers;
-#[cfg(feature = "alloc")]
-mod transport;
 #[cfg(feature = "tokio")]
 pub mod tokio;
-#[cfg(feature = "std")]
-mod io;
+#[cfg(feature = "alloc")]
+mod transport;
 #[allow(unsafe_code, reason = "makes text of bytes that it has validated")]
 mod utf8;
 

@@ -1,6 +1,4 @@
-use crate::{
-    Error, ReadBuffer, WriteBuffer, opening::REFUSAL_LINGER, io::REFUSAL_DRAIN_LIMIT,
-};
+use crate::{Error, ReadBuffer, WriteBuffer, io::REFUSAL_DRAIN_LIMIT, opening::REFUSAL_LINGER};
 use ::tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::timeout,

@@ -1,5 +1,5 @@
-use crate::tokio::WebSocket;
 use super::exchange::{Exchange, within};
+use crate::tokio::WebSocket;
 use crate::{
     Accept, Config, Error, ReadBuffer, Reject, Request, Server,
     opening::{accept, configured, refuse},

@@ -9,8 +9,8 @@ mod write;
 
 use super::shell::{Shell, Timer};
 use crate::{
-    CloseCode, Closed, Error, Message, Next, Payload, Role, SendError, Sender, State,
-    TransportEnd, WriteBuffer,
+    CloseCode, Closed, Error, Message, Next, Payload, Role, SendError, Sender, State, TransportEnd,
+    WriteBuffer,
     buffer::{RETAINED, pool::Leased},
     connection::sender::messages::LINK_FROM,
 };

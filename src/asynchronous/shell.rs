@@ -19,11 +19,7 @@ pub trait Shell<S>: Sized + 'static {
     /// # Errors
     ///
     /// Those of the stream.
-    fn poll_read(
-        stream: &mut S,
-        cx: &mut Context<'_>,
-        into: &mut [u8],
-    ) -> Poll<io::Result<usize>>;
+    fn poll_read(stream: &mut S, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>>;
 
     /// Writes once.
     ///

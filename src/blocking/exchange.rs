@@ -2,8 +2,8 @@ use super::Transport;
 use super::transport::Timed;
 use crate::{
     Error, ReadBuffer, WriteBuffer,
-    opening::REFUSAL_LINGER,
     io::{REFUSAL_DRAIN_LIMIT, is_timeout},
+    opening::REFUSAL_LINGER,
 };
 use core::time::Duration;
 use std::io;

@@ -1,6 +1,6 @@
-use crate::asynchronous::exchange::{Exchange, within};
 use super::WebSocket;
 use crate::asynchronous::Opening;
+use crate::asynchronous::exchange::{Exchange, within};
 use crate::{
     Accept, Config, Error, OriginPolicy, Reject, Request, Server, ServerHandshake,
     opening::{HANDSHAKE_TIMEOUT, refuse_for},

@@ -16,11 +16,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shell<S> for Tokio {
     type Timer = Timer;
 
     #[inline]
-    fn poll_read(
-        stream: &mut S,
-        cx: &mut Context<'_>,
-        into: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_read(stream: &mut S, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(into);
         let outcome = Pin::new(stream).poll_read(cx, &mut buffer);
         outcome.map_ok(|()| buffer.filled().len())

@@ -243,7 +243,8 @@ impl AsyncWrite for Silent {
 #[test]
 fn a_waker_that_owns_its_task_can_be_dropped_where_another_takes_its_place() {
     let config = Config::default();
-    let server = WebSocket::new(Silent, Server::new(), Negotiated::new(), ReadBuffer::new(), config);
+    let server =
+        WebSocket::new(Silent, Server::new(), Negotiated::new(), ReadBuffer::new(), config);
     let (mut receiver, mut sender) = server.split();
     let (done, is_done) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
