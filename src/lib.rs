@@ -77,6 +77,8 @@ pub mod blocking;
 #[cfg(feature = "alloc")]
 mod buffer;
 #[cfg(feature = "alloc")]
+pub mod client;
+#[cfg(feature = "alloc")]
 mod connection;
 #[cfg(feature = "deflate")]
 mod deflate;
@@ -95,9 +97,9 @@ mod mask;
 #[cfg(feature = "alloc")]
 mod negotiated;
 #[cfg(feature = "std")]
-mod opening;
-#[cfg(feature = "std")]
 mod random;
+#[cfg(feature = "alloc")]
+pub mod server;
 #[cfg(feature = "alloc")]
 mod timers;
 #[cfg(feature = "tokio")]
@@ -120,6 +122,7 @@ pub use {
     headers::{Extension, ExtensionError, HeaderError},
     limits::Limits,
     negotiated::Negotiated,
+    server::{OriginPatternError, OriginPolicy},
     transport::{IoFailure, Wants},
     utf8::Text,
 };
