@@ -170,7 +170,7 @@ impl Exchange {
     ) {
         let failure = match outcome {
             // It would be tried for ever.
-            Ok(0) if !output.is_empty() => IoFailure::Reset,
+            Ok(0) if !output.is_empty() => IoFailure::Ended,
             Ok(count) => return output.consume(count),
             Err(IoFailure::NotReady) => return,
             Err(failure) => failure,

@@ -139,6 +139,27 @@ pub enum Step {
     Open(Box<Negotiated>, Config),
 }
 
+#[cfg(feature = "std")]
+impl Step {
+    /// The request that was waited for.
+    pub(crate) fn request(self) -> Result<Request, HandshakeError> {
+        match self {
+            Self::Request(request) => Ok(request),
+            // Nothing was accepted before.
+            Self::Open(..) => Err(HandshakeError::Over),
+        }
+    }
+
+    /// What the connection begins with, once the answer is written.
+    pub(crate) fn open(self) -> Result<(Negotiated, Config), HandshakeError> {
+        match self {
+            Self::Open(negotiated, config) => Ok((*negotiated, config)),
+            // There is one alone, which was answered.
+            Self::Request(_) => Err(HandshakeError::Over),
+        }
+    }
+}
+
 impl Accepting {
     pub(super) fn new(config: Config, origin: OriginPolicy, timeout: Option<Duration>) -> Self {
         Self {

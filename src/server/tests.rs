@@ -182,7 +182,7 @@ fn a_client_that_does_not_take_the_answer_is_left() {
     assert_eq!(server.ended(), OpeningError::TimedOut);
 
     for (outcome, failure) in [
-        (Ok(0), IoFailure::Reset),
+        (Ok(0), IoFailure::Ended),
         (Err(IoFailure::Reset), IoFailure::Reset),
         (Err(IoFailure::TimedOut), IoFailure::TimedOut),
     ] {

@@ -43,12 +43,10 @@ mod connect;
 mod shell;
 mod timer;
 
-pub use accept::{Acceptor, accept};
+pub use accept::{Acceptor, Opening, accept};
 pub use connect::{Connector, connect};
 pub use shell::Tokio;
 pub use timer::Timer;
-
-pub use crate::asynchronous::Opening;
 
 /// A WebSocket connection over a stream of tokio's.
 pub type WebSocket<S, R> = crate::asynchronous::WebSocket<S, R, Tokio>;

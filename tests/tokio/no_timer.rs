@@ -3,7 +3,7 @@
 use super::pairs::masked;
 use sansocket::{
     Cause, CloseCode, Config, Error, Message, Negotiated, ReadBuffer, Server, TransportEnd,
-    tokio::WebSocket,
+    tokio::{Acceptor, Connector, WebSocket},
 };
 use std::{
     future::Future,
@@ -49,13 +49,27 @@ async fn is_left() {
     drop(peer);
 }
 
+/// So are those whose opening handshake does not come to its end.
+async fn is_left_in_its_handshake() {
+    let timeout = Duration::from_millis(50);
+    let (_peer, end) = duplex(1000);
+    let accepted = Acceptor::new().handshake_timeout(timeout).accept(end).await;
+    assert!(matches!(accepted, Err(Error::HandshakeTimeout)), "{accepted:?}");
+    let (_peer, end) = duplex(1000);
+    let connector = Connector::new().handshake_timeout(timeout);
+    let connected = connector.connect_over(end, "ws://localhost/").await;
+    assert!(matches!(connected, Err(Error::HandshakeTimeout)), "{connected:?}");
+}
+
 #[test]
 fn deadlines_pass_outside_of_a_runtime() {
     block_on(is_left());
+    block_on(is_left_in_its_handshake());
 }
 
 #[test]
 fn deadlines_pass_in_a_runtime_without_a_time_driver() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(is_left());
+    runtime.block_on(is_left_in_its_handshake());
 }
