@@ -10,6 +10,7 @@ pub(crate) mod exchange;
 mod incoming;
 mod opening;
 mod outgoing;
+mod pool;
 mod replies;
 mod shell;
 mod split;

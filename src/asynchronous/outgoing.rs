@@ -10,8 +10,7 @@ mod write;
 use super::shell::{Shell, Timer};
 use crate::{
     CloseCode, Closed, Error, Message, Next, Payload, Role, SendError, Sender, State, TransportEnd,
-    WriteBuffer,
-    buffer::{RETAINED, pool::Leased},
+    WriteBuffer, asynchronous::pool::Leased, buffer::RETAINED,
     connection::sender::messages::LINK_FROM,
 };
 use alloc::boxed::Box;

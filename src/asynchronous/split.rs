@@ -38,8 +38,8 @@ pub struct ReceiveHalf<S, R: Role, M: Shell<S>> {
 
 /// The sending half of a connection: see [`WebSocket::split`](super::WebSocket::split).
 ///
-/// Dropping it closes nothing: the receiving half goes on, and answers pings and the peer's Close. To
-/// close, call [`close`](Self::close).
+/// Dropping it closes nothing: the receiving half goes on, writes what is queued, and answers pings and
+/// the peer's Close. To close, call [`close`](Self::close).
 #[derive(Debug)]
 pub struct SendHalf<S, R: Role, M: Shell<S>> {
     pub(super) shared: Shared<S, R, M>,
@@ -249,6 +249,13 @@ impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
         self.shared.lock().output.len()
+    }
+}
+
+impl<S, R: Role, M: Shell<S>> Drop for SendHalf<S, R, M> {
+    fn drop(&mut self) {
+        // What is queued is the other half's to write, which may wait already.
+        self.shared.wakers.wake(Half::Receive);
     }
 }
 

@@ -26,6 +26,7 @@ pub use role::{Client, Role, Server};
 pub use sender::{Next, Sender};
 
 use self::config::SharedConfig;
+use crate::buffer::Memory;
 use crate::transport::IoFailure;
 use crate::{CloseCode, MaskKey, Negotiated, ReadBuffer, WriteBuffer};
 use core::time::Duration;
@@ -170,6 +171,16 @@ impl<R: Role> Connection<R> {
     /// memory, any other is copied: see [`Receiver::take_message`].
     pub fn take_message(&mut self, input: &mut ReadBuffer) -> Option<Message> {
         self.receiver.take_message(input)
+    }
+
+    /// As [`take_message`](Self::take_message), with memory that comes from and goes to `memory`: see
+    /// [`Receiver::take_message_with`].
+    pub fn take_message_with(
+        &mut self,
+        input: &mut ReadBuffer,
+        memory: &impl Memory,
+    ) -> Option<Message> {
+        self.receiver.take_message_with(input, memory)
     }
 
     /// As [`advance`](Self::advance), but up to the next piece of a message, as it arrives: look at

@@ -121,10 +121,10 @@ async fn dropping_the_sending_half_leaves_the_connection_open() {
         });
         tokio::task::yield_now().await;
         drop(sender);
-        client.ping(b"?").await.unwrap();
-        client.feed("on its way").await.unwrap();
         let queued = client.next().await.unwrap().unwrap();
         assert_eq!(queued, Message::text("queued"));
+        client.ping(b"?").await.unwrap();
+        client.feed("on its way").await.unwrap();
         // The half that is left answers pings, and then the peer's Close.
         let received = client.receive().await.unwrap().unwrap();
         assert_eq!(received.0, Event::Pong(b"?"));
