@@ -1,15 +1,18 @@
 //! The receiving half: bytes in, events out (RFC 6455 §5, §6.2).
 
 mod finding;
+mod incoming;
+#[cfg(feature = "deflate")]
+mod inflating;
 mod plain;
 
+use self::incoming::{Frame, Incoming};
 #[cfg(feature = "deflate")]
-use super::compressed::Inflating;
+use self::inflating::Inflating;
 use super::config::SharedConfig;
-use super::incoming::{Frame, Incoming};
-use super::{Chunk, Event, Kind, Message, ProtocolError, ReceiveError, Reply, Role, Sender};
+use super::{Chunk, Event, Kind, Message, ProtocolError, ReceiveError, Reply, Role};
 use crate::buffer::memory::{Heap, Memory, Source};
-use crate::{CloseFrame, Negotiated, OpCode, ReadBuffer, Rsv, WriteBuffer};
+use crate::{CloseFrame, Negotiated, OpCode, ReadBuffer, Rsv};
 use alloc::boxed::Box;
 use core::marker::PhantomData;
 
@@ -31,15 +34,15 @@ pub enum Progress {
 /// [`reply`](Self::reply), which is for the sending half.
 #[derive(Debug)]
 pub struct Receiver<R> {
-    pub(super) config: SharedConfig,
+    config: SharedConfig,
     #[cfg(feature = "deflate")]
-    pub(super) inflating: Option<Box<Inflating>>,
+    inflating: Option<Box<Inflating>>,
     /// The read buffer that is advanced through: 0 is none.
     buffer: u32,
     /// The shortest payload of a plain frame that the limits have to be asked about.
     limit_of_plain: u16,
-    pub(super) frame: Option<Frame>,
-    pub(super) message: Option<Incoming>,
+    frame: Option<Frame>,
+    message: Option<Incoming>,
     current: Option<Current>,
     owes_reply: bool,
     /// Whether the peer's Close has come, or the connection has failed.
@@ -62,7 +65,7 @@ impl<R: Role> Receiver<R> {
         #[cfg(feature = "deflate")]
         let inflating = negotiated.deflate.map(|agreed| Box::new(Inflating::new::<R>(&agreed)));
         Self {
-            limit_of_plain: plain::limit_of_plain(&config.limits),
+            limit_of_plain: Self::limit_of_plain(&config.limits),
             config,
             #[cfg(feature = "deflate")]
             inflating,
@@ -184,23 +187,6 @@ impl<R: Role> Receiver<R> {
         let Some(Current::Control { len, .. }) = self.current_in(input) else { return None };
         let payload = input.unread().get(..len)?.into();
         Some(if self.ended { Reply::Close(payload) } else { Reply::Pong(payload) })
-    }
-
-    /// As [`reply`](Self::reply), to a sending half that is at hand.
-    #[inline]
-    pub(crate) fn reply_to(
-        &mut self,
-        sender: &mut Sender<R>,
-        input: &ReadBuffer,
-        output: &mut WriteBuffer,
-    ) {
-        // Mostly there is none, and to make one takes room for a payload.
-        if !self.owes_reply {
-            return;
-        }
-        if let Some(reply) = self.reply(input) {
-            sender.reply(&reply, output);
-        }
     }
 
     /// Whether there is a [`reply`](Self::reply).

@@ -14,7 +14,7 @@ pub use owned::Text;
 #[cfg(feature = "alloc")]
 pub(crate) use owned::Utf8Storage;
 
-use cut::{ends_whole, incomplete_suffix};
+use self::cut::{ends_whole, incomplete_suffix};
 use thiserror::Error;
 
 /// Bytes that can't be part of any UTF-8 text, whatever follows them.

@@ -1,7 +1,7 @@
 //! Finding the next event: frames in, whole messages, chunks or control frames out (RFC 6455 §5.4, §5.5).
 
+use super::incoming::{Frame, Incoming, kind_begun_by};
 use super::{Current, Progress, Receiver};
-use crate::connection::incoming::{Frame, Incoming, kind_begun_by};
 use crate::connection::{ProtocolError, Role};
 use crate::{
     CloseFrame, FrameHeader, Limits, MAX_CONTROL_PAYLOAD, OpCode, ReadBuffer, Rsv, apply_mask,
@@ -117,9 +117,12 @@ impl<R: Role> Receiver<R> {
         input: &mut ReadBuffer,
     ) -> Result<Option<Current>, ProtocolError> {
         #[cfg(feature = "deflate")]
-        if self.message.is_some_and(|message| message.compressed) {
-            let all_is_there = self.receive_compressed(&mut frame, input)?;
-            return self.found(frame, all_is_there, input);
+        if let (Some(inflating), Some(message)) = (&mut self.inflating, &self.message) {
+            if message.compressed {
+                let limit = self.config.limits.message;
+                let all_is_there = inflating.receive(&mut frame, message, limit, input)?;
+                return self.found(frame, all_is_there, input);
+            }
         }
         let missing = frame.payload_len - frame.received;
         let count = input.unread_len().min(usize::try_from(missing).unwrap_or(usize::MAX));
