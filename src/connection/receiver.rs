@@ -12,7 +12,7 @@ use self::inflating::Inflating;
 use super::config::SharedConfig;
 use super::{Chunk, Event, Kind, Message, ProtocolError, ReceiveError, Reply, Role};
 use crate::buffer::memory::{Heap, Memory, Source};
-use crate::{CloseFrame, Negotiated, OpCode, ReadBuffer, Rsv};
+use crate::{CloseCode, CloseFrame, Negotiated, ReadBuffer, Rsv};
 use alloc::boxed::Box;
 use core::marker::PhantomData;
 
@@ -55,8 +55,20 @@ pub struct Receiver<R> {
 #[derive(Clone, Copy, Debug)]
 enum Current {
     Message(Kind),
-    Chunk { kind: Kind, len: usize, first: bool, last: bool },
-    Control { opcode: OpCode, len: usize },
+    Chunk {
+        kind: Kind,
+        len: usize,
+        first: bool,
+        last: bool,
+    },
+    Ping {
+        len: usize,
+    },
+    Pong {
+        len: usize,
+    },
+    /// Of which the reason is kept.
+    Close(Option<CloseCode>),
 }
 
 impl<R: Role> Receiver<R> {
@@ -121,8 +133,7 @@ impl<R: Role> Receiver<R> {
         match self.current? {
             Current::Message(Kind::Text) => Some(Event::Text(input.kept_text(input.kept_len()))),
             Current::Message(Kind::Binary) => Some(Event::Binary(input.kept())),
-            Current::Control { opcode, len } => control_event(opcode, input, len),
-            Current::Chunk { .. } => None,
+            _ => self.control_event(input),
         }
     }
 
@@ -138,11 +149,11 @@ impl<R: Role> Receiver<R> {
                 };
                 Some(Chunk { event, first, last })
             }
-            Current::Control { opcode, len } => {
-                let event = control_event(opcode, input, len)?;
+            Current::Message(_) => None,
+            _ => {
+                let event = self.control_event(input)?;
                 Some(Chunk { event, first: true, last: true })
             }
-            Current::Message(_) => None,
         }
     }
 
@@ -184,9 +195,13 @@ impl<R: Role> Receiver<R> {
         if let Some(error) = self.failure() {
             return Some(Reply::Failure(error));
         }
-        let Some(Current::Control { len, .. }) = self.current_in(input) else { return None };
-        let payload = input.unread().get(..len)?.into();
-        Some(if self.ended { Reply::Close(payload) } else { Reply::Pong(payload) })
+        match self.current_in(input)? {
+            Current::Ping { len } => Some(Reply::Pong(input.unread().get(..len)?.into())),
+            Current::Close(code) => {
+                Some(Reply::Close { code, reason: input.kept_text(input.kept_len()).into() })
+            }
+            Current::Message(_) | Current::Chunk { .. } | Current::Pong { .. } => None,
+        }
     }
 
     /// Whether there is a [`reply`](Self::reply).
@@ -303,20 +318,22 @@ impl<R: Role> Receiver<R> {
     fn release_current(&mut self, input: &mut ReadBuffer) {
         match self.current.take() {
             None => {}
-            Some(Current::Message(_)) => input.release(),
+            Some(Current::Message(_) | Current::Close(_)) => input.release(),
             Some(Current::Chunk { len, .. }) => input.release_front(len),
-            Some(Current::Control { len, .. }) => input.skip(len),
+            Some(Current::Ping { len } | Current::Pong { len }) => input.skip(len),
         }
     }
-}
 
-#[cold]
-fn control_event(opcode: OpCode, input: &ReadBuffer, len: usize) -> Option<Event<'_>> {
-    let payload = input.unread().get(..len)?;
-    match opcode {
-        OpCode::Ping => Some(Event::Ping(payload)),
-        OpCode::Pong => Some(Event::Pong(payload)),
-        OpCode::Close => CloseFrame::parse(payload).ok().map(Event::Close),
-        OpCode::Continuation | OpCode::Text | OpCode::Binary => None,
+    #[cold]
+    fn control_event<'b>(&self, input: &'b ReadBuffer) -> Option<Event<'b>> {
+        match self.current? {
+            Current::Ping { len } => Some(Event::Ping(input.unread().get(..len)?)),
+            Current::Pong { len } => Some(Event::Pong(input.unread().get(..len)?)),
+            Current::Close(code) => {
+                let reason = input.kept_text(input.kept_len());
+                Some(Event::Close(code.map(|code| CloseFrame { code, reason })))
+            }
+            Current::Message(_) | Current::Chunk { .. } => None,
+        }
     }
 }
