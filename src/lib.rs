@@ -93,7 +93,7 @@ extern crate std;
 
 #[cfg(feature = "tokio")]
 pub mod asynchronous;
-#[cfg(any())]
+#[cfg(feature = "std")]
 pub mod blocking;
 #[cfg(feature = "alloc")]
 mod buffer;

@@ -1,130 +1,127 @@
-//! The receiving side of a blocking connection, whole or split: it reads, and sees a connection to
-//! its end. What it needs of the other side it reaches through a [`Line`].
+//! The receiving side of a blocking connection, whole or split: it finds events in what it reads, and
+//! has done with the transport what the connection wants.
 
-use crate::{
-    Chunk, Closed, Error, Event, Message, Progress, ReadBuffer, ReceiveError, Receiver, Reply,
-    Role, TransportEnd,
-    buffer::{READ_ROOM, RETAINED},
-    io::{DRAIN_LIMIT, end_of, is_timeout},
-};
-use alloc::boxed::Box;
-use std::io;
+use super::Transport;
+use super::sending::Access;
+use super::timed::{Stopped, Timed};
+use crate::buffer::{READ_ROOM, RETAINED, ReadBuffer};
+use crate::connection::{Chunk, Event, Message, Progress, ReceiveError, Receiver, Role};
+use crate::error::Error;
+use crate::transport::{IoFailure, Wants, earliest};
+use core::time::Duration;
+use std::{io, thread};
 
-/// The transport and the sending side, as the receiving side sees them.
+/// The transport and the sending half, as the receiving side sees them.
 pub(super) trait Line {
-    /// Takes what is owed to the peer.
-    fn reply(&mut self, reply: Reply);
+    type Transport: Transport;
+    type Sending: Access;
 
-    /// Writes what is queued, as long as reading may wait for that. An error says that something is
-    /// left that can still be written.
-    fn flush(&mut self) -> Result<(), Error>;
+    /// The sending half, and the transport to read from.
+    fn parts(&mut self) -> (&mut Self::Sending, &mut Timed<Self::Transport>);
 
-    /// Reads. The count is 0 if the transport has ended, which is noted then, and whenever there is
-    /// reason to flush again.
-    ///
-    /// An error is either one after which the call can be made again, or one that `Closed` has no
-    /// word for.
-    fn read(&mut self, into: &mut [u8]) -> Result<usize, Error>;
+    /// Writes and ends the writing side as it is wanted, with a wait or as far as that needs none.
+    fn write(&mut self, wants: &Wants, waits: bool) -> Result<(), Stopped>;
 
-    /// Ends the writing side of the transport behind what was flushed. False, or an error, if it
-    /// can't be now and is to be tried again.
-    fn shut_down(&mut self) -> Result<bool, Error>;
-
-    /// Ends the writing side of a transport of which nothing is expected any more.
-    fn hang_up(&mut self);
-
-    /// Notes how the transport ended, the first time.
-    fn end(&mut self, how: TransportEnd);
-
-    /// How the connection ended, once the transport has.
-    fn closed(&self) -> Option<Closed>;
-
-    /// Notes what a failed read says about the end of the transport, if it does: as
-    /// [`read`](Self::read). `late` is whether the deadline has passed.
-    fn read_failed(&mut self, error: io::Error, late: bool) -> Result<usize, Error> {
-        let how = if late && error.kind() == io::ErrorKind::TimedOut {
-            TransportEnd::Timeout
-        } else if is_timeout(&error) {
-            return Err(error.into());
-        } else if let Some(how) = end_of(&error) {
-            how
-        } else {
-            self.end(TransportEnd::Reset);
-            return Err(error.into());
-        };
-        self.end(how);
-        Ok(0)
-    }
+    /// How long a read may last before what is wanted is asked for again.
+    fn patience(&self) -> Option<Duration>;
 }
 
 #[derive(Debug)]
 pub(super) struct Incoming<R> {
     receiver: Receiver<R>,
     input: ReadBuffer,
-    ending: Ending,
-}
-
-/// How far the end of the transport is (RFC 6455 §7.1.1).
-#[derive(Debug, Default)]
-struct Ending {
-    shut_down: bool,
-    drained: usize,
+    /// Whether the end was told to the user.
     reported: bool,
+    /// Whether misuse was told, and nothing was found since.
+    misused: bool,
 }
 
 pub(super) type Advance<R> =
     fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>;
 
+/// What [`Incoming::drive`] came to.
+#[derive(Debug)]
+enum Driven {
+    /// Something was read.
+    Read,
+    /// The end is to be told. Reading failed so, if [`Closed`](crate::connection::Closed) has no word
+    /// for it.
+    Ended(Option<io::Error>),
+}
+
+/// How long a read takes at least, so that it finds what is there already.
+const LEAST: Duration = Duration::from_millis(1);
+
+/// How long to wait for the other half, where there is nothing to read.
+const PAUSE: Duration = Duration::from_millis(20);
+
 impl<R: Role> Incoming<R> {
     pub(super) fn new(receiver: Receiver<R>, input: ReadBuffer) -> Self {
-        Self { receiver, input, ending: Ending::default() }
+        Self { receiver, input, reported: false, misused: false }
     }
 
     /// Waits for an event; `None` once the connection has ended and that has been reported.
     pub(super) fn wait(
         &mut self,
-        line: &mut impl Line,
+        line: &mut impl Line<Sending: Access<Role = R>>,
         advance: Advance<R>,
     ) -> Option<Result<(), Error>> {
-        if self.ending.reported {
+        if self.reported {
             return None;
         }
         loop {
-            let progress = advance(&mut self.receiver, &mut self.input);
-            if let Some(reply) = self.receiver.reply(&self.input) {
-                line.reply(reply);
-            }
-            let step = match progress {
+            match self.advance(line, advance) {
                 Ok(Progress::Event) => return Some(Ok(())),
-                Ok(Progress::NeedsInput) if line.closed().is_some() => self.report(line, None),
-                Ok(Progress::NeedsInput) => self.fill(line),
-                Ok(Progress::Ended) => self.finish(line).and_then(|()| self.report(line, None)),
-                Err(ReceiveError::Protocol(error)) => {
-                    self.finish(line).and_then(|()| self.report(line, Some(error.into())))
-                }
-                Err(misuse) => Err(misuse.into()),
-            };
-            match step {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(error) if self.has_failed(line, &error) => {
-                    return self.report(line, Some(error)).err().map(Err);
-                }
-                Err(error) => return Some(Err(error)),
+                Ok(Progress::NeedsInput | Progress::Ended) | Err(ReceiveError::Protocol(_)) => {}
+                Err(misuse) => return Some(Err(misuse.into())),
+            }
+            match self.drive(line, false) {
+                Ok(Driven::Read) => {}
+                Ok(Driven::Ended(failed)) => return self.report(line, failed).map(Err),
+                Err(not_ready) => return Some(Err(not_ready.into())),
             }
         }
     }
 
-    /// Waits for a whole message.
-    pub(super) fn next(&mut self, line: &mut impl Line) -> Option<Result<Message, Error>> {
+    /// Waits for a whole message. Misuse is told once, then there is none.
+    pub(super) fn next(
+        &mut self,
+        line: &mut impl Line<Sending: Access<Role = R>>,
+    ) -> Option<Result<Message, Error>> {
         loop {
-            if let Err(error) = self.wait(line, Receiver::advance)? {
-                return Some(Err(error));
+            match self.wait(line, Receiver::advance)? {
+                Ok(()) => self.misused = false,
+                Err(Error::Receive(_)) if self.misused => return None,
+                Err(error) => {
+                    self.misused = matches!(error, Error::Receive(_));
+                    return Some(Err(error));
+                }
             }
             if let Some(message) = self.receiver.take_message(&mut self.input) {
                 return Some(Ok(message));
             }
         }
+    }
+
+    /// Waits until nothing more is wanted of the transport, and drops what is received: in pieces, so
+    /// that no message is too large for it; one that is half received whole is dropped so.
+    pub(super) fn wait_ended(&mut self, line: &mut impl Line<Sending: Access<Role = R>>) {
+        loop {
+            let progress = match self.advance(line, Receiver::advance_chunk) {
+                Err(ReceiveError::MixedModes) => self.advance(line, Receiver::advance),
+                progress => progress,
+            };
+            if progress == Ok(Progress::Event) {
+                continue;
+            }
+            match self.drive(line, true) {
+                Ok(Driven::Read) => {}
+                Ok(Driven::Ended(_)) => break,
+                // A transport that does not wait: the close deadline is what ends this.
+                Err(_) => thread::sleep(LEAST),
+            }
+        }
+        self.report(line, None);
     }
 
     pub(super) fn event(&self) -> Option<Event<'_>> {
@@ -135,16 +132,70 @@ impl<R: Role> Incoming<R> {
         self.receiver.chunk(&self.input)
     }
 
-    /// Whether the peer's Close has come, or the connection has failed.
-    pub(super) fn has_ended(&self) -> bool {
-        self.receiver.has_ended()
+    /// Uses what is buffered up to the next event, and replies to it.
+    fn advance(
+        &mut self,
+        line: &mut impl Line<Sending: Access<Role = R>>,
+        advance: Advance<R>,
+    ) -> Result<Progress, ReceiveError> {
+        let progress = advance(&mut self.receiver, &mut self.input);
+        if let Some(reply) = self.receiver.reply(&self.input) {
+            line.parts().0.with(|sending| sending.reply(&reply));
+        }
+        progress
     }
 
-    /// Writes what is queued, then reads. True to go on, also at the end of the transport.
+    /// Does what the connection wants until something was read, or the end is to be told: as soon as
+    /// it is known or, if this `lingers`, once nothing more is wanted. Fails if the transport is not
+    /// ready, for what is then to be done again.
     ///
-    /// Reading does not wait for writing: two ends that flood each other would stop for ever.
-    fn fill(&mut self, line: &mut impl Line) -> Result<bool, Error> {
-        let flushed = line.flush();
+    /// An end that is known already is offered to the transport, and not waited for.
+    fn drive(&mut self, line: &mut impl Line, lingers: bool) -> io::Result<Driven> {
+        let mut failed = None;
+        loop {
+            let (sending, transport) = line.parts();
+            let (wants, is_known) = sending.with(|sending| {
+                let wants = sending.next(|| transport.now());
+                (wants, sending.sender.closed().is_some())
+            });
+            let Some(wants) = wants else { return Ok(Driven::Ended(failed)) };
+            let waits = lingers || !is_known;
+            let written = line.write(&wants, waits);
+            if !waits {
+                return Ok(Driven::Ended(failed));
+            }
+            let not_written = match written {
+                Err(Stopped::NotReady(error)) => Some(error),
+                Err(Stopped::Over) => None,
+                Ok(()) | Err(Stopped::Failed(_)) => {
+                    let has_acted = wants.write || wants.shut_down_write;
+                    // What is wanted may be another thing now.
+                    if has_acted && line.parts().0.with(|sending| sending.sender.is_near_end()) {
+                        continue;
+                    }
+                    None
+                }
+            };
+            if !wants.read {
+                match not_written {
+                    Some(error) => return Err(error),
+                    None => pause(line, wants.deadline),
+                }
+                continue;
+            }
+            match self.read(line, wants.deadline) {
+                Ok(0) | Err(Stopped::Over) => {}
+                Ok(_) => return Ok(Driven::Read),
+                Err(Stopped::NotReady(error)) => return Err(not_written.unwrap_or(error)),
+                Err(Stopped::Failed(error)) => {
+                    failed = (IoFailure::from(&error) == IoFailure::Other).then_some(error);
+                }
+            }
+        }
+    }
+
+    /// Reads once; 0 is the end of the transport.
+    fn read(&mut self, line: &mut impl Line, deadline: Option<Duration>) -> Result<usize, Stopped> {
         if self.input.is_drained() && self.input.capacity() > RETAINED {
             self.input.take();
         }
@@ -152,52 +203,31 @@ impl<R: Role> Incoming<R> {
             // It can't be refused: without memory the buffer is drained.
             let _ = self.input.lease(alloc::vec![0; READ_ROOM]);
         }
-        let count = line.read(self.input.spare(1)).map_err(|error| {
-            if error.is_would_block() { flushed.err().unwrap_or(error) } else { error }
-        })?;
-        self.input.filled(count);
-        Ok(true)
+        let patience = line.patience();
+        let (sending, transport) = line.parts();
+        let left = transport.left(deadline).map(|left| left.max(LEAST));
+        let outcome = transport.read(self.input.spare(1), earliest(left, patience));
+        if let Ok(count) = outcome {
+            self.input.filled(count);
+        }
+        let told = outcome.as_ref().copied().map_err(Stopped::failure);
+        sending.with(|sending| sending.sender.did_read(told));
+        outcome
     }
 
-    /// Ends the transport after the last frame: the server's side first, so that the client's port
-    /// is free again at once (§7.1.1), and with what the peer still sends read and dropped, since
-    /// unread bytes would turn the end into a reset that can overtake our Close.
-    fn finish(&mut self, line: &mut impl Line) -> Result<(), Error> {
-        let mut scrap = [0; 8192];
-        while line.closed().is_none() {
-            let flushed = line.flush();
-            if !R::MASKS && !self.ending.shut_down && flushed.is_ok() {
-                self.ending.shut_down = line.shut_down()?;
-            }
-            self.ending.drained += line.read(&mut scrap)?;
-            if self.ending.drained > DRAIN_LIMIT {
-                line.end(TransportEnd::Dropped);
-            }
+    /// Reports the end, once, unless it is clean.
+    fn report(&mut self, line: &mut impl Line, failed: Option<io::Error>) -> Option<Error> {
+        self.reported = true;
+        if self.input.take().is_none() {
+            self.input = ReadBuffer::new();
         }
-        Ok(())
+        let (sending, _) = line.parts();
+        sending.with(|sending| Error::of_end(sending.sender.closed()?, failed))
     }
+}
 
-    /// Reports the end, once: as `error`, as what else was not clean about it, or as nothing.
-    fn report(&mut self, line: &mut impl Line, error: Option<Error>) -> Result<bool, Error> {
-        self.ending.reported = true;
-        self.input = ReadBuffer::new();
-        if !self.ending.shut_down {
-            // The client's side, after the server's: the server waits for it, and its user may keep
-            // this for as long as it likes. Or either side, if the peer's ended without a Close.
-            self.ending.shut_down = true;
-            line.hang_up();
-        }
-        match (error, line.closed()) {
-            // What fails after the closing handshake takes nothing away.
-            (_, Some(closed)) if closed.clean => Ok(false),
-            (Some(error), _) => Err(error),
-            (None, Some(closed)) => Err(Error::Closed(Box::new(closed))),
-            (None, None) => Ok(false),
-        }
-    }
-
-    /// Whether the connection has ended by an error that is not reported yet.
-    fn has_failed(&self, line: &impl Line, error: &Error) -> bool {
-        !self.ending.reported && line.closed().is_some() && !error.is_would_block()
-    }
+/// Waits for what the other half is doing, or for the deadline.
+fn pause(line: &mut impl Line, deadline: Option<Duration>) {
+    let left = line.parts().1.left(deadline);
+    thread::sleep(left.unwrap_or(PAUSE).clamp(LEAST, PAUSE));
 }

@@ -1,7 +1,7 @@
 //! WebSocket over blocking streams: `std::net`, Unix sockets, or anything that reads and writes.
 //!
-//! A thin shell: it moves bytes between a [`Transport`] and a [`Connection`](crate::Connection),
-//! and tells that the time. What is right or wrong is decided there.
+//! A thin shell: it asks a [`Connection`](crate::Connection) what is to be done with a [`Transport`]
+//! next, does it, and tells what came of it. What is right or wrong is decided there, also of the end.
 //!
 //! ```no_run
 //! // A client: send a message, print what comes back, close.
@@ -23,9 +23,11 @@ mod exchange;
 mod incoming;
 mod opening;
 mod outgoing;
+mod sending;
 mod shared;
 mod shell;
 mod split;
+mod timed;
 mod transport;
 mod websocket;
 

@@ -3,231 +3,144 @@
 
 use super::Transport;
 use super::incoming::Line;
-use super::shared::Board;
-use super::transport::{Patience, Timed, earliest};
-use crate::{
-    CloseCode, Closed, Error, Kind, Payload, Reply, Role, SendError, Sender, State, TransportEnd,
-    WriteBuffer,
-    io::{Broken, WRITE_THROUGH_FROM, is_timeout},
-};
-use alloc::{boxed::Box, sync::Arc};
+use super::sending::{Access, Sending};
+use super::timed::{Stopped, Timed};
+use crate::buffer::WriteBuffer;
+use crate::connection::{Kind, Payload, Role, SendError, Sender};
+use crate::error::Error;
+use crate::frame::CloseCode;
+use crate::io::WRITE_THROUGH_FROM;
+use crate::transport::{IoFailure, Wants, earliest};
 use core::time::Duration;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
+use std::thread;
 
+/// The transport and what is being written to it.
 #[derive(Debug)]
-pub(super) struct Outgoing<S, R> {
-    pub(super) sender: Sender<R>,
-    pub(super) output: WriteBuffer,
+pub(super) struct Outgoing<S, A> {
+    pub(super) sending: A,
     pub(super) transport: Timed<S>,
-    broken: Broken,
-    closed: Option<Box<Closed>>,
-    /// What the reading half of a split connection has for this side.
-    board: Option<Arc<Board>>,
+    /// What is being written. The queue, which it was lent by, counts it until it is.
+    lent: WriteBuffer,
+    fragment_size: usize,
 }
 
 /// How long a write of a split connection lasts before the writer looks at what the other half did.
 const STEP: Duration = Duration::from_millis(200);
 
-/// How long one lasts that must not wait, and how long a series of such.
-const BRIEF_STEP: Duration = Duration::from_millis(1);
-const BRIEF: Duration = Duration::from_millis(10);
+/// How long this end waits where it is not to wait.
+pub(super) const BRIEF: Duration = Duration::from_millis(5);
 
-impl<S: Transport, R: Role> Outgoing<S, R> {
+/// How long a read takes at least, so that it finds what is there already.
+const LEAST: Duration = Duration::from_millis(1);
+
+/// Bytes that are read and dropped at a time when a connection is dropped, so that what was not read
+/// does not turn its end into a reset, and how often that is done.
+const SCRAP: usize = 4096;
+const MOST_SCRAPS: usize = 64;
+
+impl<S: Transport, R: Role> Outgoing<S, Sending<R>> {
     pub(super) fn new(transport: Timed<S>, sender: Sender<R>) -> Self {
-        Self {
-            sender,
-            output: WriteBuffer::new(),
-            transport,
-            broken: Broken::default(),
-            closed: None,
-            board: None,
-        }
+        let fragment_size = sender.fragment_size();
+        let sending = Sending::new(sender);
+        Self { sending, transport, lent: WriteBuffer::new(), fragment_size }
     }
 
-    /// Makes this the sending side of a split connection.
-    pub(super) fn attach(&mut self, board: Arc<Board>) {
-        self.board = Some(board);
+    /// The same, with the sending half in another place.
+    pub(super) fn place<A>(self, place: impl FnOnce(Sending<R>) -> A) -> Outgoing<S, A> {
+        let Self { sending, transport, lent, fragment_size } = self;
+        Outgoing { sending: place(sending), transport, lent, fragment_size }
     }
+}
 
-    /// Takes over what the reading half has for this side; true if there were replies. Not to be
-    /// called amid a frame.
-    pub(super) fn catch_up(&mut self) -> bool {
-        let Some(board) = &self.board else { return false };
-        let replies = board.take_replies();
-        for reply in &replies {
-            self.sender.reply(reply, &mut self.output);
-        }
-        if let Some(how) = board.ended() {
-            self.end(how);
-        }
-        !replies.is_empty()
-    }
-
+impl<S: Transport, A: Access> Outgoing<S, A> {
     pub(super) fn feed(&mut self, payload: Payload<'_>) -> Result<(), Error> {
-        self.check_transport()?;
-        match self.sender.send(payload, &mut self.output) {
-            Err(full @ SendError::QueueFull { .. }) => {
-                self.flush_for_room(full)?;
-                Ok(self.sender.send(payload, &mut self.output)?)
-            }
-            outcome => Ok(outcome?),
-        }
+        self.queue(|sender, queue| sender.send(payload, queue))
     }
 
     pub(super) fn feed_fragment(&mut self, piece: Payload<'_>, fin: bool) -> Result<(), Error> {
-        self.check_transport()?;
-        match self.sender.send_fragment(piece, fin, &mut self.output) {
-            Err(full @ SendError::QueueFull { .. }) => {
-                self.flush_for_room(full)?;
-                Ok(self.sender.send_fragment(piece, fin, &mut self.output)?)
-            }
-            outcome => Ok(outcome?),
-        }
+        self.queue(|sender, queue| sender.send_fragment(piece, fin, queue))
     }
 
     pub(super) fn send(&mut self, payload: Payload<'_>) -> Result<(), Error> {
-        self.check_transport()?;
-        match (payload, payload.borrowed()) {
-            (_, Some((kind, data, compressible)))
-                if self.writes_through(data.len(), compressible) =>
-            {
-                self.write_through(kind, data)
-            }
-            (Payload::Message(message), _) if self.writes_by_frames(message.as_bytes().len()) => {
-                self.write_through(message.kind(), message.as_bytes())
-            }
-            _ => {
-                self.feed(payload)?;
-                self.flush()
+        let Some((kind, data)) = self.frame_by_frame(payload) else {
+            self.feed(payload)?;
+            return self.flush();
+        };
+        // What is being written is to be out of the way first. If it can't be, this is queued.
+        if !self.lent.is_empty() {
+            if let Err(error) = self.flush() {
+                let queued = |sender: &mut Sender<_>, queue: &mut _| sender.send(payload, queue);
+                self.sending.with(|sending| sending.queue(queued))?;
+                return Err(error);
             }
         }
+        self.send_frames(kind, data)
     }
 
     pub(super) fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.check_transport()?;
-        self.sender.ping(payload, &mut self.output)?;
+        self.queue(|sender, queue| sender.ping(payload, queue))?;
         self.flush()
     }
 
     pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        self.check_transport()?;
-        self.sender.close(code, reason, &mut self.output)?;
+        self.queue(|sender, queue| sender.close(code, reason, queue))?;
         self.flush()
     }
 
+    /// Writes all that is queued, at the latest until the deadline.
     pub(super) fn flush(&mut self) -> Result<(), Error> {
-        if self.output.is_empty() && !self.transport.is_unflushed() {
-            return Ok(());
-        }
         let written = self.write(&mut &[][..], None);
         self.checked(written)
     }
 
-    /// Writes what the transport takes without waiting.
-    pub(super) fn flush_briefly(&mut self) {
-        if self.has_unwritten() {
-            let written =
-                self.write(&mut &[][..], Some(self.transport.now().saturating_add(BRIEF)));
-            // The reading half hears of it when it is to wait no longer.
-            let _ = self.checked(written);
+    /// Queues something; writes first if there is too much to queue more.
+    fn queue(
+        &mut self,
+        act: impl Fn(&mut Sender<A::Role>, &mut WriteBuffer) -> Result<(), SendError>,
+    ) -> Result<(), Error> {
+        match self.sending.with(|sending| sending.queue(&act)) {
+            Err(full @ Error::Send(SendError::QueueFull { .. })) => {
+                // If that would block, nothing is queued, which is another error than that it was and
+                // could not be written yet.
+                self.flush().map_err(|error| if error.is_would_block() { full } else { error })?;
+                self.sending.with(|sending| sending.queue(&act))
+            }
+            outcome => outcome,
         }
     }
 
-    /// Sends a Close as far as the transport takes it without waiting, if none was sent.
-    pub(super) fn close_briefly(&mut self, code: CloseCode) {
-        if self.closed.is_none() && self.sender.state() == State::Open {
-            // Open, with no reason and a code of this crate's, it can't be refused.
-            let _ = self.sender.close(code, "", &mut self.output);
+    /// A large message that is queued only as it is written, frame by frame. One that need not be
+    /// masked (RFC 6455 §5.3) is written from where it is; and in a split connection, what the other
+    /// half replies goes out between the frames.
+    fn frame_by_frame<'p>(&mut self, payload: Payload<'p>) -> Option<(Kind, &'p [u8])> {
+        let (kind, data, compressible) = payload.parts();
+        let is_in_place =
+            !A::Role::MASKS && data.len() >= WRITE_THROUGH_FROM && payload.borrowed().is_some();
+        let is_encoded = matches!(payload, Payload::Prepared(_)) && !A::Role::MASKS;
+        let lets_between = A::IS_SHARED && data.len() > self.fragment_size && !is_encoded;
+        if !is_in_place && !lets_between {
+            return None;
         }
-        self.flush_briefly();
+        let compresses =
+            compressible && self.sending.with(|sending| sending.sender.compresses(data.len()));
+        (!compresses).then_some((kind, data))
     }
 
-    /// Whether something is left to write, and can still be.
-    pub(super) fn has_unwritten(&self) -> bool {
-        let waits = !self.output.is_empty() || self.transport.is_unflushed();
-        waits && self.closed.is_none() && !self.broken.is_broken()
-    }
-
-    /// Writes because there is too much to queue more. If that would block, the message is not
-    /// queued, which is another error than that it was and could not be written yet.
-    fn flush_for_room(&mut self, full: SendError) -> Result<(), Error> {
-        self.flush().map_err(|error| if error.is_would_block() { full.into() } else { error })
-    }
-
-    /// Fails if the transport has ended, or can't be written any more: that says more than that
-    /// nothing can be sent.
-    fn check_transport(&self) -> Result<(), Error> {
-        match &self.closed {
-            Some(closed) => Err(Error::Closed(closed.clone())),
-            None if self.broken.is_broken() => Err(io::Error::from(ErrorKind::BrokenPipe).into()),
-            None => Ok(()),
-        }
-    }
-
-    pub(super) fn closed(&self) -> Option<&Closed> {
-        self.closed.as_deref()
-    }
-
-    /// Notes how the transport ended, the first time.
-    pub(super) fn end(&mut self, how: TransportEnd) -> &Closed {
-        let is_unflushed = self.transport.is_unflushed();
-        let all_written = self.output.is_empty() && !is_unflushed && !self.broken.is_broken();
-        let how = self.broken.how(how);
-        self.closed.get_or_insert_with(|| Box::new(self.sender.ended(how, all_written)))
-    }
-
-    pub(super) fn close_timeout_from_now(&self) -> Duration {
-        self.transport.now().saturating_add(self.sender.close_timeout())
-    }
-
-    /// The moment at which waiting for the peer has to end.
-    pub(super) fn deadline(&mut self) -> Option<Duration> {
-        if self.sender.next_deadline() == Some(Duration::ZERO) {
-            self.sender.pass_deadline(self.transport.now());
-        }
-        earliest(self.sender.next_deadline(), self.broken.until())
-    }
-
-    fn deadline_passed(&mut self) -> bool {
-        let now = self.transport.now();
-        self.deadline().is_some_and(|deadline| deadline <= now)
-    }
-
-    fn writes_through(&self, len: usize, compressible: bool) -> bool {
-        // A masked payload has to be copied anyway (§5.3).
-        !(compressible && self.sender.compresses(len))
-            && ((!R::MASKS && len >= WRITE_THROUGH_FROM) || self.writes_by_frames(len))
-    }
-
-    /// Whether a message is queued only as it is written, so that replies of a reading half go out
-    /// between its frames.
-    fn writes_by_frames(&self, len: usize) -> bool {
-        self.board.is_some() && len > self.sender.fragment_size() && !self.sender.compresses(len)
-    }
-
-    /// Sends a large borrowed payload in fragments, each written behind its header and what else is
-    /// queued. Only what is to be masked is copied, and what the transport did not take.
-    fn write_through(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Error> {
-        let size = self.sender.fragment_size();
-        if let Err(full @ SendError::QueueFull { .. }) = self.sender.check_message(&self.output) {
-            self.flush_for_room(full)?;
-        }
+    /// Sends a large payload in fragments, each written behind its header and what else is queued. Only
+    /// what is to be masked is copied, and what the transport did not take.
+    fn send_frames(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Error> {
+        self.queue(|sender, queue| sender.check_message(queue))?;
         let mut rest = payload;
         loop {
-            let (mut piece, later) = rest.split_at(size.min(rest.len()));
-            let len = piece.len() as u64;
-            let key = self.sender.start_frame(kind, len, later.is_empty(), &mut self.output)?;
-            if let Some(key) = key {
-                self.output.extend_masked(piece, key);
-                piece = &[];
-            }
-            let written = self.write(&mut piece, None);
-            if written.as_ref().is_err_and(is_timeout) {
-                self.output.extend_from_slice(piece);
-                // §5.5.1: nothing follows a Close that has come between.
-                if !later.is_empty() && self.sender.state() == State::Open {
-                    self.sender.queue_rest(later, &mut self.output);
-                }
+            let (piece, later) = rest.split_at(self.fragment_size.min(rest.len()));
+            let Self { sending, lent, .. } = self;
+            sending.with(|sending| sending.start_frame(kind, piece, later.is_empty(), lent))?;
+            let mut behind = if A::Role::MASKS { &[][..] } else { piece };
+            let written = self.write(&mut behind, None);
+            if matches!(written, Err(Stopped::NotReady(_))) {
+                self.lent.extend_from_slice(behind);
+                self.sending.with(|sending| sending.queue_rest(later));
             }
             self.checked(written)?;
             if later.is_empty() {
@@ -237,116 +150,157 @@ impl<S: Transport, R: Role> Outgoing<S, R> {
         }
     }
 
-    /// Writes all that is queued, then `behind`. With a moment by which to stop, or at the deadline,
-    /// it fails with `TimedOut`.
-    fn write(&mut self, behind: &mut &[u8], stop_at: Option<Duration>) -> io::Result<()> {
-        let step = match stop_at {
-            Some(_) => Some(BRIEF_STEP),
-            None => self.board.as_ref().map(|_| STEP),
-        };
+    /// Writes what is queued, then `behind`, and ends the writing side, as far as the connection wants
+    /// that, and until this moment at most. On failure `behind` is what was not written of it.
+    fn write(&mut self, behind: &mut &[u8], until: Option<Duration>) -> Result<(), Stopped> {
         loop {
-            if self.closed.is_some() || self.broken.is_broken() || self.is_given_up() {
-                return Err(ErrorKind::BrokenPipe.into());
-            }
-            let deadline = self.deadline();
-            let patience = Patience { deadline: earliest(deadline, stop_at), step };
-            let Self { sender, output, transport, board, .. } = self;
-            let outcome = transport.write(output, behind, patience, |output| {
-                sender.queue_owed(output);
-                for reply in board.iter().flat_map(|board| board.take_replies()) {
-                    sender.reply(&reply, output);
+            let Self { sending, transport, lent, .. } = self;
+            let (wants, all_written, is_broken) = sending.with(|sending| {
+                let wants = sending.next(|| transport.now()).unwrap_or_default();
+                if wants.write && lent.is_empty() && behind.is_empty() {
+                    sending.queue.lend(lent, 0);
                 }
+                (wants, sending.is_all_written(), sending.sender.is_broken())
             });
-            let goes_on = outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::TimedOut)
-                && step == Some(STEP)
-                && !self.deadline_passed();
-            if !goes_on {
-                return outcome;
+            let step = A::IS_SHARED.then_some(STEP);
+            let timeout = earliest(transport.left(earliest(wants.deadline, until)), step);
+            let acted = if wants.write {
+                self.write_once(behind, timeout)
+            } else if wants.shut_down_write {
+                self.shut_down(timeout)
+            } else if all_written {
+                return Ok(());
+            } else if is_broken {
+                return Err(Stopped::Failed(ErrorKind::BrokenPipe.into()));
+            } else {
+                // The time to write is over. What came in time may still be read.
+                thread::sleep(timeout.unwrap_or(STEP));
+                Ok(())
+            };
+            match acted {
+                // Time is for the connection to judge, unless it is the caller's.
+                Err(Stopped::Over)
+                    if self.transport.left(until).is_none_or(|left| !left.is_zero()) => {}
+                outcome => outcome?,
             }
         }
     }
 
-    /// Whether the reading half has come to the end of the transport.
-    fn is_given_up(&self) -> bool {
-        self.board.as_ref().is_some_and(|board| board.ended().is_some())
-    }
-
-    /// The outcome of a write for the user.
-    fn checked(&mut self, written: io::Result<()>) -> Result<(), Error> {
-        let Err(error) = written else { return Ok(()) };
-        self.catch_up();
-        self.check_transport()?;
-        if error.kind() == ErrorKind::TimedOut && self.deadline_passed() {
-            return Err(Error::Closed(Box::new(self.end(TransportEnd::Timeout).clone())));
+    /// Writes some of what is lent and of what is behind it; has the transport write what it holds, if
+    /// that is nothing.
+    fn write_once(&mut self, behind: &mut &[u8], timeout: Option<Duration>) -> Result<(), Stopped> {
+        let Self { sending, transport, lent, .. } = self;
+        let is_all = lent.is_empty() && behind.is_empty();
+        let outcome = if is_all {
+            transport.flush(timeout).map(|()| 0)
+        } else {
+            transport.write(lent, behind, timeout)
+        };
+        if let Ok(count) = outcome {
+            let of_lent = count.min(lent.len());
+            lent.consume(of_lent);
+            *behind = &behind[count - of_lent..];
         }
-        if !is_timeout(&error) {
-            self.broken.note(&error, self.close_timeout_from_now());
-        }
-        Err(error.into())
+        sending.with(|sending| {
+            let Sending { sender, queue, unflushed } = sending;
+            match &outcome {
+                Ok(_) if is_all => *unflushed = false,
+                Ok(count) => {
+                    *unflushed = true;
+                    sender.did_write(Ok(*count), queue);
+                    queue.take_back(lent);
+                }
+                Err(stopped) => sender.failed_to_write(stopped.failure()),
+            }
+        });
+        outcome.map(|_| ())
     }
-}
 
-/// The line of a connection that is not split: reading waits for writing only as long as the
-/// transport does.
-impl<S: Transport, R: Role> Line for Outgoing<S, R> {
-    fn reply(&mut self, reply: Reply) {
-        self.sender.reply(&reply, &mut self.output);
-    }
-
-    /// If writing has become impossible, what the peer sent before is read all the same: that says
-    /// how the connection ended.
-    fn flush(&mut self) -> Result<(), Error> {
-        match self.flush() {
-            Err(error) if error.is_would_block() => Err(error),
+    fn shut_down(&mut self, timeout: Option<Duration>) -> Result<(), Stopped> {
+        let outcome = self.transport.shut_down(timeout);
+        let told = outcome.as_ref().copied().map_err(Stopped::failure);
+        self.sending.with(|sending| sending.sender.did_shut_down(told));
+        // What fails has been told; only what is to be tried again is of interest here.
+        match outcome {
+            Err(stopped) if stopped.failure() == IoFailure::NotReady => Err(stopped),
             _ => Ok(()),
         }
     }
 
-    fn read(&mut self, into: &mut [u8]) -> Result<usize, Error> {
-        if self.closed.is_some() {
-            return Ok(0);
+    /// Writes and ends the writing side as far as is wanted and as the transport takes it without a
+    /// wait.
+    pub(super) fn write_briefly(&mut self) -> Result<(), Stopped> {
+        let until = self.transport.now().saturating_add(BRIEF);
+        self.write(&mut &[][..], Some(until))
+    }
+
+    /// Ends the connection as its transport is dropped: what is queued is written and the writing side
+    /// ended as far as that needs no wait.
+    pub(super) fn leave(&mut self) {
+        let may_write = self.transport.has_timeouts();
+        // What can't be done now is left undone.
+        if may_write {
+            let _ = self.write_briefly();
         }
-        let deadline = self.deadline();
-        match self.transport.read_late(into, deadline) {
-            Ok(0) => {
-                self.end(TransportEnd::Eof);
-                Ok(0)
-            }
-            Ok(count) => Ok(count),
-            Err(error) => {
-                let late = self.deadline_passed();
-                self.read_failed(error, late)
-            }
+        self.sending.with(|sending| {
+            sending.end();
+        });
+        if may_write {
+            let _ = self.write_briefly();
         }
     }
 
-    fn shut_down(&mut self) -> Result<bool, Error> {
-        if self.closed.is_some() {
-            return Ok(true);
+    /// As [`leave`](Self::leave), of a transport that is read here too.
+    pub(super) fn leave_drained(&mut self) {
+        let Self { sending, transport, .. } = self;
+        let wants = sending.with(|sending| sending.next(|| transport.now())).unwrap_or_default();
+        self.leave();
+        if wants.read && self.transport.has_timeouts() {
+            drain(&mut self.transport);
         }
-        let deadline = self.deadline();
-        match self.transport.shut_down(deadline) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::TimedOut && self.deadline_passed() => {
-                self.end(TransportEnd::Timeout);
-            }
-            Err(error) if is_timeout(&error) => return Err(error.into()),
-            Err(_) => {
-                self.end(TransportEnd::Reset);
-            }
+    }
+
+    /// The outcome of a write for the user.
+    fn checked(&mut self, written: Result<(), Stopped>) -> Result<(), Error> {
+        let error = match written {
+            Ok(()) => return Ok(()),
+            Err(Stopped::NotReady(error)) => error.into(),
+            Err(Stopped::Over) => std::io::Error::from(ErrorKind::WouldBlock).into(),
+            Err(Stopped::Failed(error)) => Error::final_io(error),
+        };
+        Err(self.sending.with(|sending| sending.closed_error()).unwrap_or(error))
+    }
+}
+
+/// The line of a connection that is not split: reading waits for writing as long as the transport does.
+impl<S: Transport, R: Role> Line for Outgoing<S, Sending<R>> {
+    type Transport = S;
+    type Sending = Sending<R>;
+
+    fn parts(&mut self) -> (&mut Sending<R>, &mut Timed<S>) {
+        (&mut self.sending, &mut self.transport)
+    }
+
+    fn write(&mut self, wants: &Wants, waits: bool) -> Result<(), Stopped> {
+        match wants {
+            Wants { write: false, shut_down_write: false, .. } => Ok(()),
+            _ if waits => Self::write(self, &mut &[][..], None),
+            _ => self.write_briefly(),
         }
-        Ok(true)
     }
 
-    fn hang_up(&mut self) {
-        self.transport.end();
+    fn patience(&self) -> Option<Duration> {
+        None
     }
+}
 
-    fn end(&mut self, how: TransportEnd) {
-        self.end(how);
-    }
-
-    fn closed(&self) -> Option<Closed> {
-        self.closed().cloned()
+/// Reads and drops what has come, so that it does not turn the end of a transport into a reset.
+pub(super) fn drain<S: Transport>(transport: &mut Timed<S>) {
+    let mut scrap = [0; SCRAP];
+    for _ in 0..MOST_SCRAPS {
+        match transport.read(&mut scrap, Some(LEAST)) {
+            Ok(1..) => {}
+            _ => return,
+        }
     }
 }

@@ -1,14 +1,18 @@
 use super::Transport;
-use super::incoming::{Advance, Incoming};
+use super::incoming::Incoming;
 use super::outgoing::Outgoing;
+use super::sending::Sending;
 use super::split::{ReceiveHalf, SendHalf, halves};
-use super::transport::Timed;
-use crate::{
-    Chunk, CloseCode, Closed, Config, Connection, Error, Event, Message, Negotiated, Payload,
-    ReadBuffer, Receiver, Role, State, TransportEnd,
+use super::timed::Timed;
+use crate::buffer::ReadBuffer;
+use crate::connection::{
+    Chunk, Closed, Config, Connection, Event, Message, Payload, Receiver, Role, State,
 };
+use crate::error::Error;
+use crate::frame::CloseCode;
+use crate::negotiated::Negotiated;
 use alloc::boxed::Box;
-use core::time::Duration;
+use core::ops::{Deref, DerefMut};
 use std::thread;
 
 /// A WebSocket connection over a blocking [`Transport`].
@@ -18,12 +22,56 @@ use std::thread;
 /// finished while one of them waits; before it waits, what is queued is written.
 ///
 /// The loop over messages ends with `None` after a clean close; after anything else with one `Err`
-/// and then `None`. [`closed`](Self::closed) tells how it was either way.
+/// and then `None`. [`closed`](Self::closed) tells how it was either way. An end is told as soon as it
+/// is known, although a server's peer may still have to read it: [`wait_closed`](Self::wait_closed)
+/// gives it the time.
+///
+/// A method that sends waits until the peer takes what is queued, and reads nothing meanwhile: two
+/// ends that both do so for long stop each other. A [`split`](Self::split) connection reads too.
+///
+/// Dropped before its end, it sends no Close. What is queued is written and the transport ended as far
+/// as that takes a few milliseconds.
 #[derive(Debug)]
-pub struct WebSocket<S, R> {
+pub struct WebSocket<S: Transport, R: Role> {
     incoming: Incoming<R>,
-    outgoing: Outgoing<S, R>,
+    outgoing: Leaving<S, R>,
     negotiated: Box<Negotiated>,
+}
+
+/// The sending side, which leaves its transport in order when it is dropped.
+#[derive(Debug)]
+struct Leaving<S: Transport, R: Role>(Option<Outgoing<S, Sending<R>>>);
+
+const TAKEN: &str = "it is taken by value alone";
+
+impl<S: Transport, R: Role> Leaving<S, R> {
+    fn take(mut self) -> Outgoing<S, Sending<R>> {
+        self.0.take().expect(TAKEN)
+    }
+}
+
+impl<S: Transport, R: Role> Deref for Leaving<S, R> {
+    type Target = Outgoing<S, Sending<R>>;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_ref().expect(TAKEN)
+    }
+}
+
+impl<S: Transport, R: Role> DerefMut for Leaving<S, R> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0.as_mut().expect(TAKEN)
+    }
+}
+
+impl<S: Transport, R: Role> Drop for Leaving<S, R> {
+    fn drop(&mut self) {
+        let Some(outgoing) = &mut self.0 else { return };
+        // A transport that has panicked is not used again: to panic twice would end the process.
+        if !thread::panicking() {
+            outgoing.leave_drained();
+        }
+    }
 }
 
 impl<S: Transport, R: Role> WebSocket<S, R> {
@@ -50,7 +98,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         let (receiver, sender) = connection.split();
         Self {
             incoming: Incoming::new(receiver, input),
-            outgoing: Outgoing::new(transport, sender),
+            outgoing: Leaving(Some(Outgoing::new(transport, sender))),
             negotiated: Box::new(negotiated),
         }
     }
@@ -79,8 +127,8 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// # }
     /// ```
     pub fn receive(&mut self) -> Option<Result<(Event<'_>, Replies<'_, S, R>), Error>> {
-        match self.incoming.wait(&mut self.outgoing, Receiver::advance)? {
-            Ok(()) => Some(Ok((self.incoming.event()?, Replies(&mut self.outgoing)))),
+        match self.incoming.wait(&mut *self.outgoing, Receiver::advance)? {
+            Ok(()) => Some(Ok((self.incoming.event()?, Replies(&mut *self.outgoing)))),
             Err(error) => Some(Err(error)),
         }
     }
@@ -93,8 +141,8 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// As for [`receive`](Self::receive); [`Error::Receive`] if part of the message was waited for
     /// by another method.
     pub fn receive_chunk(&mut self) -> Option<Result<(Chunk<'_>, Replies<'_, S, R>), Error>> {
-        match self.incoming.wait(&mut self.outgoing, Receiver::advance_chunk)? {
-            Ok(()) => Some(Ok((self.incoming.chunk()?, Replies(&mut self.outgoing)))),
+        match self.incoming.wait(&mut *self.outgoing, Receiver::advance_chunk)? {
+            Ok(()) => Some(Ok((self.incoming.chunk()?, Replies(&mut *self.outgoing)))),
             Err(error) => Some(Err(error)),
         }
     }
@@ -175,19 +223,8 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
             // If it can't be sent, the end of the transport below says why.
             let _ = self.close(CloseCode::NORMAL, "");
         }
-        // In pieces, so that no message is too large to be dropped; one that is half received
-        // whole is dropped so.
-        let mut advance: Advance<R> = Receiver::advance_chunk;
-        while let Some(received) = self.incoming.wait(&mut self.outgoing, advance) {
-            match received {
-                Err(Error::Receive(_)) => advance = Receiver::advance,
-                Ok(()) => advance = Receiver::advance_chunk,
-                // A transport that does not wait: the close deadline is what ends this.
-                Err(error) if error.is_would_block() => thread::sleep(Duration::from_millis(1)),
-                Err(_) => {}
-            }
-        }
-        self.outgoing.end(TransportEnd::Dropped)
+        self.incoming.wait_ended(&mut *self.outgoing);
+        self.outgoing.sending.end()
     }
 
     /// Splits the connection for a thread that reads and a thread that writes. Neither waits for the
@@ -204,7 +241,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// connection is dropped then.
     ///
     /// ```no_run
-    /// use sansocket::blocking;
+    /// use sansocket::{CloseCode, blocking};
     /// use std::thread;
     ///
     /// let websocket = blocking::connect("ws://127.0.0.1:9001/")?;
@@ -217,26 +254,26 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     ///     Ok(())
     /// });
     /// send_half.send("hello")?;
-    /// // Closes; the reader goes on until the server has done so too.
-    /// drop(send_half);
+    /// // The reader goes on until the server has closed too.
+    /// send_half.close(CloseCode::NORMAL, "")?;
     /// let _ = reader.join();
     /// # Ok::<(), sansocket::Error>(())
     /// ```
     pub fn split(self) -> Result<(ReceiveHalf<S, R>, SendHalf<S, R>), Error> {
         let reader = self.outgoing.transport.try_clone()?;
-        Ok(halves(self.incoming, self.outgoing, reader, self.negotiated))
+        Ok(halves(self.incoming, self.outgoing.take(), reader, self.negotiated))
     }
 
     /// How the connection ended; `None` while it has not.
     #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
-        self.outgoing.closed()
+        self.outgoing.sending.sender.closed()
     }
 
     /// How far the closing handshake is.
     #[must_use]
     pub fn state(&self) -> State {
-        self.outgoing.sender.state()
+        self.outgoing.sending.sender.state()
     }
 
     /// What the opening handshake agreed on.
@@ -248,12 +285,12 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// Bytes that are queued and not written.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
-        self.outgoing.output.len()
+        self.outgoing.sending.queue.len()
     }
 
     /// The transport, to look at it or to set its options. Don't read from it or write to it.
     #[must_use]
-    pub const fn transport(&self) -> &S {
+    pub fn transport(&self) -> &S {
         &self.outgoing.transport.transport
     }
 }
@@ -265,13 +302,13 @@ impl<S: Transport, R: Role> Iterator for WebSocket<S, R> {
     /// Waits for the next message. Control frames are seen to and not shown;
     /// [`receive`](WebSocket::receive) shows them.
     fn next(&mut self) -> Option<Self::Item> {
-        self.incoming.next(&mut self.outgoing)
+        self.incoming.next(&mut *self.outgoing)
     }
 }
 
 /// The way to answer while a received event is looked at: see [`WebSocket::receive`].
 #[derive(Debug)]
-pub struct Replies<'a, S, R>(&'a mut Outgoing<S, R>);
+pub struct Replies<'a, S, R>(&'a mut Outgoing<S, Sending<R>>);
 
 impl<S: Transport, R: Role> Replies<'_, S, R> {
     /// As [`WebSocket::feed`].

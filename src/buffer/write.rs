@@ -4,6 +4,8 @@
 //! piece; large payloads that are shared anyway are linked in between, uncopied.
 
 mod copy;
+#[cfg(feature = "std")]
+mod lend;
 
 use super::RETAINED;
 use alloc::{collections::VecDeque, vec::Vec};
@@ -22,6 +24,8 @@ pub struct WriteBuffer {
     /// Linked pieces in order, each with the position in `run` before which it stands.
     links: VecDeque<Link>,
     len: usize,
+    /// Of those bytes, the ones at the front that were [lent](Self::lend).
+    lent: usize,
     consumed: u64,
 }
 
@@ -37,7 +41,7 @@ impl WriteBuffer {
     /// An empty buffer that holds no memory yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { run: Vec::new(), head: 0, links: VecDeque::new(), len: 0, consumed: 0 }
+        Self { run: Vec::new(), head: 0, links: VecDeque::new(), len: 0, lent: 0, consumed: 0 }
     }
 
     /// Bytes that wait to be written.
@@ -105,6 +109,7 @@ impl WriteBuffer {
         let count = count.min(self.len);
         self.len -= count;
         self.consumed += count as u64;
+        let count = self.consume_lent(count);
         // Mostly it is all.
         if self.len > 0 || self.links.capacity() > 0 {
             self.consume_pieces(count);
@@ -120,6 +125,14 @@ impl WriteBuffer {
         if self.links.capacity() > links {
             self.links = VecDeque::new();
         }
+    }
+
+    /// Consumes of what was lent first; how many bytes are left to consume of the rest.
+    #[inline]
+    fn consume_lent(&mut self, count: usize) -> usize {
+        let of_lent = count.min(self.lent);
+        self.lent -= of_lent;
+        count - of_lent
     }
 
     fn consume_pieces(&mut self, mut count: usize) {
@@ -294,6 +307,35 @@ mod tests {
         buffer.consume(2);
         assert_eq!(buffer.take().map(|storage| storage.capacity()), Some(100));
         assert_eq!(buffer.capacity(), 0);
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn what_is_lent_waits_until_it_is_consumed_in_both_places() {
+        for count in 0..=16 {
+            let (mut buffer, mut lent) = (mixed(), WriteBuffer::new());
+            buffer.consume(1);
+            assert!(buffer.lend(&mut lent, 5));
+            buffer.extend_from_slice(b"jk");
+            assert_eq!(
+                (contents(&lent).as_slice(), contents(&buffer).as_slice()),
+                (&b"bcdefghi"[..], &b"jk"[..])
+            );
+            assert_eq!((buffer.len(), buffer.end_position()), (15, 16));
+            buffer.consume(count);
+            assert_eq!(buffer.len(), 15_usize.saturating_sub(count));
+            assert_eq!(buffer.is_empty(), count >= 15);
+            let rest = &b"jk"[count.saturating_sub(13).min(2)..];
+            assert_eq!(contents(&buffer), rest, "{count}");
+        }
+        let (mut buffer, mut lent) = (WriteBuffer::new(), WriteBuffer::new());
+        assert!(!buffer.lend(&mut lent, 0));
+        buffer.extend_from_slice(b"ab");
+        assert!(buffer.lend(&mut lent, 0));
+        buffer.consume(2);
+        lent.consume(2);
+        buffer.take_back(&mut lent);
+        assert!(buffer.capacity() > 0 && lent.capacity() == 0);
     }
 
     #[test]

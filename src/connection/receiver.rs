@@ -334,3 +334,32 @@ fn control_event(opcode: OpCode, input: &ReadBuffer, len: usize) -> Option<Event
         OpCode::Continuation | OpCode::Text | OpCode::Binary => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::{Config, Connection, Server};
+
+    #[test]
+    fn what_comes_after_the_end_takes_no_memory() {
+        // A Close; a reserved opcode behind half of a message.
+        let ends = [&[0x88, 0x80, 0, 0, 0, 0][..], &[0x02, 0x83, 0, 0, 0, 0, 1, 2, 3, 0x83, 0x80]];
+        for (end, takes_chunks) in ends.into_iter().flat_map(|end| [(end, false), (end, true)]) {
+            let connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
+            let (mut receiver, _) = connection.split();
+            let advance = if takes_chunks { Receiver::advance_chunk } else { Receiver::advance };
+            let mut input = ReadBuffer::new();
+            input.extend_from_slice(end);
+            while !receiver.has_ended() {
+                let _ = advance(&mut receiver, &mut input);
+            }
+            let last = advance(&mut receiver, &mut input);
+            for _ in 0..1000 {
+                input.extend_from_slice(&[0; 1000]);
+                assert_eq!(advance(&mut receiver, &mut input), last);
+                assert!(input.is_drained());
+            }
+            assert!(input.capacity() < 20_000, "{input:?}");
+        }
+    }
+}

@@ -4,14 +4,14 @@ use super::{
     REQUEST, client_and_stream, pair_with, read_head, read_to_end, server_and_stream, streams,
 };
 use sansocket::{
-    Cause, CloseCode, Config, Error, FrameError, HandshakeError, Initiator, Message, ProtocolError,
-    TransportEnd,
+    Cause, CloseCode, Config, Error, FrameError, HandshakeError, Initiator, Limits, Message,
+    ProtocolError, TransportEnd,
     blocking::{Acceptor, Connector},
 };
 use std::{
     io::{ErrorKind, Read, Write},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 const SHORT: Duration = Duration::from_millis(150);
@@ -48,10 +48,9 @@ fn the_server_ends_tcp_and_the_client_waits_for_it() {
 fn the_server_ends_its_side_at_once_and_waits_for_the_client() {
     let (mut server, mut client) = server_and_stream(Acceptor::new());
     client.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]).unwrap();
-    let server = thread::spawn(move || {
-        assert!(server.next().is_none());
-        server.closed().unwrap().clone()
-    });
+    // Told at once, although the client keeps TCP open; what waits for the client is this.
+    assert!(server.next().is_none() && server.closed().unwrap().clean);
+    let server = thread::spawn(move || server.wait_closed().clone());
     assert_eq!(read_to_end(&mut client), CLOSE_NORMAL);
     assert!(!server.is_finished());
     drop(client);
@@ -60,11 +59,90 @@ fn the_server_ends_its_side_at_once_and_waits_for_the_client() {
 }
 
 #[test]
+fn a_fault_and_a_clean_end_are_told_while_the_peer_keeps_tcp_open() {
+    let long = Config::default().close_timeout(Duration::from_secs(60));
+    let started = Instant::now();
+    let (mut server, mut bad_client) = server_and_stream(Acceptor::new().config(long));
+    bad_client.write_all(&[0x83]).unwrap();
+    assert!(matches!(server.next(), Some(Err(Error::Protocol(_)))));
+    assert!(server.next().is_none());
+    // The Close and the end of the server's side come all the same.
+    assert_eq!(read_to_end(&mut bad_client), [0x88, 2, 0x03, 0xea]);
+
+    let (mut client, mut bad_server) = client_and_stream(Connector::new().config(long));
+    bad_server.write_all(&[0x83]).unwrap();
+    assert!(matches!(client.next(), Some(Err(Error::Protocol(_)))));
+    bad_server.read_exact(&mut [0; 8]).unwrap();
+
+    let (mut client, mut server) = client_and_stream(Connector::new().config(long));
+    server.write_all(&CLOSE_NORMAL).unwrap();
+    // A client waits for the server's end, but not for long.
+    assert!(client.next().is_none() && client.closed().unwrap().clean);
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_fault_is_told_at_once_although_the_peer_does_not_read() {
+    let long = Config::default().close_timeout(Duration::from_secs(60));
+    let (mut server, mut client) = server_and_stream(Acceptor::new().config(long));
+    server.transport().set_write_timeout(Some(SHORT)).unwrap();
+    assert!(server.send(&vec![0; 64 << 20]).unwrap_err().is_would_block());
+    client.write_all(&[0x83]).unwrap();
+    let started = Instant::now();
+    while let Some(Err(error)) = server.next() {
+        assert!(error.is_would_block() || matches!(error, Error::Protocol(_)), "{error}");
+    }
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_peer_that_ends_its_side_alone_is_still_written_what_is_queued() {
+    let config = Config::default().limits(Limits::default().queued_output(usize::MAX));
+    let (mut server, mut client) = server_and_stream(Acceptor::new().config(config));
+    let sent = vec![7; 8 << 20];
+    server.feed(&sent).unwrap();
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    let server = thread::spawn(move || server.next());
+    // So much that sockets don't hold it, before the first byte is read.
+    thread::sleep(SHORT);
+    assert!(read_to_end(&mut client).len() > sent.len());
+    let Some(Err(Error::Closed(closed))) = server.join().unwrap() else { panic!() };
+    assert_eq!(closed.cause, Cause::Transport(TransportEnd::Eof));
+}
+
+#[test]
+fn a_peer_that_ends_its_side_alone_and_does_not_read_is_left() {
+    let config = short_close().limits(Limits::default().queued_output(usize::MAX));
+    let (mut server, client) = server_and_stream(Acceptor::new().config(config));
+    server.feed(&vec![7; 64 << 20]).unwrap();
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    let started = Instant::now();
+    // What it has to wait for first is to be told that the client has ended.
+    server.transport().set_write_timeout(Some(SHORT)).unwrap();
+    while let Some(Err(error)) = server.next() {
+        assert!(error.is_would_block() || matches!(error, Error::Closed(_)), "{error}");
+    }
+    assert_eq!(server.closed().unwrap().cause, Cause::Transport(TransportEnd::Eof));
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_connection_that_is_dropped_sends_what_is_queued_and_no_close() {
+    let (mut server, mut client) = server_and_stream(Acceptor::new());
+    // It lies unread, and must not turn the end into a reset.
+    client.write_all(&[0x82, 0xfe, 0x40, 0, 0, 0, 0, 0]).unwrap();
+    client.write_all(&[0; 0x4000]).unwrap();
+    server.feed("queued").unwrap();
+    drop(server);
+    assert_eq!(read_to_end(&mut client), b"\x81\x06queued");
+}
+
+#[test]
 fn a_failure_close_is_received_even_while_megabytes_lie_unread() {
     let (mut server, mut client) = server_and_stream(Acceptor::new());
     let server = thread::spawn(move || {
         let first = server.next();
-        (first, server.next().is_none(), server.closed().unwrap().clone())
+        (first, server.next().is_none(), server.wait_closed().clone())
     });
     // A reserved opcode, then much more than any socket buffer holds, unread by the server.
     client.write_all(&[0x83]).unwrap();

@@ -5,6 +5,7 @@
 mod deflate;
 mod endings;
 mod opening;
+mod plain;
 mod reluctant;
 mod sockets;
 mod split;

@@ -2,7 +2,8 @@
 
 use super::{pair, pair_with, server_and_stream};
 use sansocket::{
-    CloseCode, Config, Error, Event, Initiator, Limits, Message, PreparedMessage, SendError, State,
+    CloseCode, Config, Error, Event, Initiator, Limits, Message, Payload, PreparedMessage,
+    SendError, State,
     blocking::{Acceptor, Connector},
 };
 use std::{io::Write, thread};
@@ -112,6 +113,63 @@ fn a_message_is_sent_in_pieces_of_every_form() {
     client.send(b"next").unwrap();
     assert_eq!(server.next().unwrap().unwrap(), Message::text("one, three, four"));
     assert_eq!(server.next().unwrap().unwrap(), Message::binary(&b"next"[..]));
+}
+
+/// Amid a message in fragments no other can begin (RFC 6455 §5.4), however it is sent.
+fn refuses_a_second_message(mut send: impl FnMut(Payload<'_>) -> Result<(), Error>) {
+    for len in [0, 100, 20_000, 100_000] {
+        let text = Message::text("x".repeat(len));
+        let data = Message::binary(vec![7; len]);
+        let prepared = [PreparedMessage::new(text.clone()), PreparedMessage::new(data.clone())];
+        let Message::Text(letters) = &text else { panic!() };
+        for payload in [
+            Payload::Text(letters),
+            Payload::UncompressedText(letters),
+            Payload::Binary(data.as_bytes()),
+            Payload::UncompressedBinary(data.as_bytes()),
+            Payload::Message(&text),
+            Payload::Message(&data),
+            Payload::Prepared(&prepared[0]),
+            Payload::Prepared(&prepared[1]),
+        ] {
+            let refused = send(payload);
+            let in_progress = Err(SendError::MessageInProgress);
+            let refused = refused.map_err(|error| match error {
+                Error::Send(error) => error,
+                other => panic!("{other}"),
+            });
+            assert_eq!(refused, in_progress, "{len} bytes: {payload:?}");
+        }
+    }
+}
+
+#[test]
+fn no_message_begins_amid_another() {
+    let (mut client, mut server) = pair();
+    client.feed_fragment("begin:", false).unwrap();
+    server.feed_fragment("begin:", false).unwrap();
+    refuses_a_second_message(|payload| client.send(payload));
+    refuses_a_second_message(|payload| server.send(payload));
+    refuses_a_second_message(|payload| client.feed(payload));
+    let ((mut receive, mut client), (_keep, mut server)) =
+        (client.split().unwrap(), server.split().unwrap());
+    refuses_a_second_message(|payload| client.send(payload));
+    refuses_a_second_message(|payload| server.send(payload));
+    server.feed_fragment("end", true).unwrap();
+    server.send("next").unwrap();
+    assert_eq!(receive.next().unwrap().unwrap(), Message::text("begin:end"));
+    assert_eq!(receive.next().unwrap().unwrap(), Message::text("next"));
+}
+
+#[test]
+fn a_ping_makes_room_as_a_message_does() {
+    let config = Config::default().limits(Limits::default().queued_output(100));
+    let (mut client, mut server) = pair_with(Connector::new().config(config), Acceptor::new());
+    client.feed(&[7; 200]).unwrap();
+    client.ping(b"room?").unwrap();
+    assert_eq!(server.next().unwrap().unwrap(), Message::binary(&[7; 200][..]));
+    let (event, _) = server.receive().unwrap().unwrap();
+    assert_eq!(event, Event::Ping(b"room?"));
 }
 
 #[test]

@@ -1,0 +1,193 @@
+//! A transport with a clock: what it is asked to do is bounded in time.
+
+use super::Transport;
+use crate::buffer::WriteBuffer;
+use crate::io::{SLICES, gather, is_timeout};
+use crate::transport::IoFailure;
+use core::time::Duration;
+use std::io::{self, ErrorKind, IoSlice};
+use std::time::Instant;
+
+/// Why a transport did not do what it was asked to.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// The time that it was given is over.
+    Over,
+    /// It is not ready, and did not wait that long: it does not block, or its user has set a timeout.
+    NotReady(io::Error),
+    /// It has failed.
+    Failed(io::Error),
+}
+
+impl Stopped {
+    /// What the connection is told of it.
+    pub(super) fn failure(&self) -> IoFailure {
+        match self {
+            Self::Over | Self::NotReady(_) => IoFailure::NotReady,
+            Self::Failed(error) => error.into(),
+        }
+    }
+}
+
+/// By how much a timeout of a transport may end early: systems count in ticks, the coarsest of which
+/// are this long.
+const TICK: Duration = Duration::from_millis(10);
+
+#[derive(Clone, Copy, Debug)]
+enum Direction {
+    Read,
+    Write,
+}
+
+/// A transport that is asked to do things for so long.
+#[derive(Debug)]
+pub(super) struct Timed<S> {
+    pub(super) transport: S,
+    epoch: Instant,
+    /// The timeouts that were set on the transport, if any is.
+    read_timeout: Option<Duration>,
+    write_timeout: Option<Duration>,
+}
+
+impl<S: Transport> Timed<S> {
+    pub(super) fn new(transport: S) -> Self {
+        Self { transport, epoch: Instant::now(), read_timeout: None, write_timeout: None }
+    }
+
+    /// A second handle with the same clock. From now on one of them is to read, the other to write.
+    pub(super) fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { transport: self.transport.try_clone()?, ..*self })
+    }
+
+    /// The time since this transport was taken up: the `now` of the connection's deadlines.
+    pub(super) fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    /// The time that is left until this moment.
+    pub(super) fn left(&self, until: Option<Duration>) -> Option<Duration> {
+        until.map(|until| until.saturating_sub(self.now()))
+    }
+
+    /// Reads once; 0 is the end of the transport.
+    pub(super) fn read(
+        &mut self,
+        into: &mut [u8],
+        timeout: Option<Duration>,
+    ) -> Result<usize, Stopped> {
+        self.bounded(Direction::Read, timeout, |transport| transport.read(into))
+    }
+
+    /// Writes once: what is queued, and of what is behind it, if all of the queue goes along.
+    pub(super) fn write(
+        &mut self,
+        queued: &WriteBuffer,
+        behind: &[u8],
+        timeout: Option<Duration>,
+    ) -> Result<usize, Stopped> {
+        let front = queued.front();
+        let count = if behind.is_empty() && front.len() == queued.len() {
+            self.bounded(Direction::Write, timeout, |transport| transport.write(front))?
+        } else {
+            self.write_pieces(queued, behind, timeout)?
+        };
+        if count == 0 { Err(Stopped::Failed(ErrorKind::WriteZero.into())) } else { Ok(count) }
+    }
+
+    /// Apart, since its slices take room on the stack.
+    #[inline(never)]
+    fn write_pieces(
+        &mut self,
+        queued: &WriteBuffer,
+        behind: &[u8],
+        timeout: Option<Duration>,
+    ) -> Result<usize, Stopped> {
+        let mut slices = [&[][..]; SLICES];
+        let used = gather(queued, behind, &mut slices);
+        let vectors = slices.map(IoSlice::new);
+        self.bounded(Direction::Write, timeout, |transport| {
+            transport.write_vectored(&vectors[..used])
+        })
+    }
+
+    /// Has the transport write what it may still hold.
+    pub(super) fn flush(&mut self, timeout: Option<Duration>) -> Result<(), Stopped> {
+        self.bounded(Direction::Write, timeout, S::flush)
+    }
+
+    /// Ends the writing side.
+    pub(super) fn shut_down(&mut self, timeout: Option<Duration>) -> Result<(), Stopped> {
+        self.bounded(Direction::Write, timeout, S::shutdown_write)
+    }
+
+    /// Takes away the timeouts that were set, and with them any that the transport had before.
+    pub(super) fn unbound(&mut self) -> io::Result<()> {
+        self.bound(Direction::Read, None)?;
+        self.bound(Direction::Write, None)
+    }
+
+    /// Whether a call can be bounded at all. Without timeouts any may wait for ever.
+    pub(super) fn has_timeouts(&mut self) -> bool {
+        let outcome = self.transport.set_write_timeout(Some(TICK));
+        self.write_timeout = Some(TICK);
+        outcome.is_ok()
+    }
+
+    fn bounded<T>(
+        &mut self,
+        direction: Direction,
+        timeout: Option<Duration>,
+        mut operation: impl FnMut(&mut S) -> io::Result<T>,
+    ) -> Result<T, Stopped> {
+        if timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return Err(Stopped::Over);
+        }
+        self.bound(direction, timeout).map_err(Stopped::Failed)?;
+        let until = timeout.map(|timeout| self.now().saturating_add(timeout));
+        loop {
+            let error = match operation(&mut self.transport) {
+                Ok(outcome) => return Ok(outcome),
+                Err(error) => error,
+            };
+            let is_interrupted = error.kind() == ErrorKind::Interrupted;
+            if !is_interrupted && (!is_timeout(&error) || is_the_systems(&error)) {
+                return Err(Stopped::Failed(error));
+            }
+            if self.left(until).is_some_and(|left| left <= TICK) {
+                return Err(Stopped::Over);
+            }
+            if !is_interrupted {
+                return Err(Stopped::NotReady(error));
+            }
+        }
+    }
+
+    /// Sets a timeout of the transport, unless it is set already. One that was not set here is left
+    /// alone until there is another to set.
+    fn bound(&mut self, direction: Direction, timeout: Option<Duration>) -> io::Result<()> {
+        let set = match direction {
+            Direction::Read => &mut self.read_timeout,
+            Direction::Write => &mut self.write_timeout,
+        };
+        if *set == timeout {
+            return Ok(());
+        }
+        let outcome = match direction {
+            Direction::Read => self.transport.set_read_timeout(timeout),
+            Direction::Write => self.transport.set_write_timeout(timeout),
+        };
+        match outcome {
+            Err(error) if error.kind() != ErrorKind::Unsupported => Err(error),
+            _ => {
+                *set = timeout;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Whether a timeout is none that anyone has set: the system has given up on the peer (`ETIMEDOUT`).
+/// On Windows one that was set is told so too.
+fn is_the_systems(error: &io::Error) -> bool {
+    cfg!(unix) && error.kind() == ErrorKind::TimedOut && error.raw_os_error().is_some()
+}
