@@ -8,6 +8,7 @@
 mod command_line;
 
 use mio::{Events, Interest, Poll, Token, Waker, net::TcpListener, net::TcpStream};
+use sansocket::pool::Leased;
 use sansocket::server::{Accepting, Acceptor, OriginPolicy, Step};
 use sansocket::{Accept, CloseCode, Config, Connection, Event, HandshakeNext, IoFailure, Next};
 use sansocket::{Progress, ReadBuffer, Server, State, WriteBuffer};
@@ -58,7 +59,7 @@ fn serve(listener: net::TcpListener, config: Config) -> io::Result<()> {
                         registry.register(&mut socket, token, both)?;
                         // If that fails the peer has gone, which reading tells.
                         let _ = socket.set_nodelay(true);
-                        let (input, output) = (ReadBuffer::new(), WriteBuffer::new());
+                        let (input, output) = (Leased::none(), Leased::none());
                         let stage = Stage::Opening(Box::new(acceptor.begin()));
                         peers.insert(token, Peer { socket, stage, input, output });
                         turns.extend([(now, token), (now, LISTENER)]);
@@ -81,8 +82,8 @@ fn serve(listener: net::TcpListener, config: Config) -> io::Result<()> {
 struct Peer {
     socket: TcpStream,
     stage: Stage,
-    input: ReadBuffer,
-    output: WriteBuffer,
+    input: Leased<ReadBuffer>,
+    output: Leased<WriteBuffer>,
 }
 
 enum Stage {
@@ -138,13 +139,20 @@ impl Peer {
             next = Some(now);
         }
         if wants.read && is_all_echoed {
-            let read = socket.read(input.spare(1)).map_err(|error| (&error).into());
+            let read = socket.read(input.room()).map_err(|error| (&error).into());
             next = if read == Err(IoFailure::NotReady) { next } else { Some(now) };
             input.filled(read.unwrap_or(0));
             tell!(stage, did_read(read));
         }
-        // Who waits holds no memory.
-        drop((input.take(), output.take()));
+        // Who waits holds no buffers.
+        let has_let_go = match stage {
+            Stage::Opening(_) => true,
+            Stage::Open(connection) => connection.let_go(input),
+        };
+        if has_let_go {
+            input.give_back();
+        }
+        output.give_back();
         Some(next)
     }
 

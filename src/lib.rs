@@ -17,6 +17,7 @@
 //!   [`server::Accepting`] or [`client::Connecting`], then a [`Connection`]. Or only the
 //!   [`Connection`], if the handshake was made elsewhere. To read and write handshakes alone, without
 //!   deadlines: [`ServerHandshake`], [`ClientHandshake`].
+//! - To serve many connections that are mostly idle on that: [`pool`] lends their buffers.
 //! - To read and write single frames: [`FrameHeader`], [`apply_mask`].
 //!
 //! # Example
@@ -71,6 +72,7 @@
 [`blocking::accept`]: #features
 [`blocking::connect`]: #features
 [`blocking::Transport`]: #features
+[`pool`]: #features
 "
 )]
 #![cfg_attr(
@@ -117,6 +119,8 @@ mod limits;
 mod mask;
 #[cfg(feature = "alloc")]
 mod negotiated;
+#[cfg(feature = "std")]
+pub mod pool;
 #[cfg(feature = "std")]
 mod random;
 #[cfg(feature = "alloc")]

@@ -1,8 +1,8 @@
 //! The receiving side of a connection: the read buffer and what finds events in it.
 
 use super::outgoing::{Driven, Outgoing};
-use super::pool::Leased;
 use super::shell::Shell;
+use crate::pool::{Leased, ThreadMemory};
 use crate::{Chunk, Error, Event, Message, Progress, ReadBuffer, ReceiveError, Receiver, Role};
 use core::task::{Context, Poll, ready};
 use std::io;
@@ -128,7 +128,7 @@ impl<R: Role> Incoming<R> {
                 }
                 None => return Poll::Ready(None),
             }
-            if let Some(message) = self.input.take_message(&mut self.receiver) {
+            if let Some(message) = self.receiver.take_message_with(&mut self.input, &ThreadMemory) {
                 return Poll::Ready(Some(Ok(message)));
             }
         }
@@ -179,11 +179,12 @@ impl<R: Role> Incoming<R> {
         }
         let progress = self.advance(&Receiver::advance);
         self.reply(outgoing);
-        if progress == Ok(Progress::NeedsInput) && self.receiver.let_go(&self.input) {
-            self.input.give_back();
+        if progress != Ok(Progress::Event) {
+            self.give_back_input();
+            return false;
         }
         self.turn = self.turn.saturating_sub(EVENT);
-        matches!(progress, Ok(Progress::Event))
+        true
     }
 
     // Always, as in the receiver.
@@ -203,10 +204,11 @@ impl<R: Role> Incoming<R> {
         self.held = true;
     }
 
-    /// Where it waited for a message there is nothing to look at, and no buffer for it.
+    /// Without a buffer there is nothing to find but that it is the wrong way to receive the rest of a
+    /// message.
     #[inline]
     fn advance(&mut self, advance: &impl Advance<R>) -> Result<Progress, ReceiveError> {
-        if self.input.is_none() && self.receiver.rests() {
+        if self.input.is_none() && self.receiver.is_between_messages() {
             return Ok(Progress::NeedsInput);
         }
         advance(&mut self.receiver, &mut self.input)
@@ -219,17 +221,26 @@ impl<R: Role> Incoming<R> {
         cx: &mut Context<'_>,
     ) -> Poll<Driven> {
         self.reply(outgoing);
-        // If nothing is in it, driving gives it back.
-        self.receiver.let_go(&self.input);
         let driven = outgoing.poll_drive(&mut self.input, lingers, cx);
         match &driven {
             Poll::Ready(Driven::Read(count)) => {
                 self.turn = self.turn.saturating_sub(u32::try_from(*count).unwrap_or(u32::MAX));
             }
             Poll::Ready(Driven::Ended(_)) => {}
-            Poll::Pending => self.turn = TURN,
+            Poll::Pending => {
+                self.turn = TURN;
+                self.give_back_input();
+            }
         }
         driven
+    }
+
+    /// Gives back the buffer for reads, if nothing is in it.
+    #[inline]
+    fn give_back_input(&mut self) {
+        if self.receiver.let_go(&self.input) {
+            self.input.give_back();
+        }
     }
 
     /// Lets other tasks go on, and is polled again.

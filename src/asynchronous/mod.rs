@@ -10,7 +10,6 @@ pub(crate) mod exchange;
 mod incoming;
 mod opening;
 mod outgoing;
-mod pool;
 mod replies;
 mod shell;
 mod split;

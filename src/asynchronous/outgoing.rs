@@ -10,8 +10,7 @@ mod write;
 use super::shell::{Shell, Timer};
 use crate::{
     CloseCode, Closed, Error, Message, Next, Payload, Role, SendError, Sender, State, TransportEnd,
-    WriteBuffer, asynchronous::pool::Leased, buffer::RETAINED,
-    connection::sender::messages::LINK_FROM,
+    WriteBuffer, buffer::RETAINED, connection::sender::messages::LINK_FROM, pool::Leased,
 };
 use alloc::boxed::Box;
 use core::{

@@ -205,6 +205,12 @@ impl<R: Role> Connection<R> {
         self.receiver.chunk(input)
     }
 
+    /// Lets go of the read buffer, if nothing is left in it, so that the next one can be another: see
+    /// [`Receiver::let_go`].
+    pub fn let_go(&mut self, input: &ReadBuffer) -> bool {
+        self.receiver.let_go(input)
+    }
+
     /// How far the closing handshake is.
     #[must_use]
     pub fn state(&self) -> State {

@@ -282,21 +282,31 @@ impl<R: Role> Receiver<R> {
         error.into()
     }
 
-    /// Lets another buffer be used from now on, if this one is drained; whether it is.
+    /// Lets go of the read buffer, if nothing is left in it; whether that is so.
+    ///
+    /// A receiver keeps to the buffer that it was first advanced through, and refuses any other with
+    /// [`ReceiveError::ForeignBuffer`]. Where buffers do not belong to connections but are lent to them, as
+    /// by `sansocket::pool`, ask this before you wait, when an advance has come to something else than
+    /// an event. If it is true, the buffer can be given back, and the next advance takes to the one
+    /// that it is called with. If it is false, the buffer has to stay: some of a frame or a message, or an
+    /// event that is lent, is still in it.
+    ///
+    /// Between two waits nothing is to be asked. A write buffer can be another one at any time once it
+    /// is empty.
     pub fn let_go(&mut self, input: &ReadBuffer) -> bool {
         // If it has none, it waited before.
-        let rests = self.buffer == 0 || self.current.is_none() && input.is_drained();
-        if rests {
+        let has_none = self.buffer == 0 || self.current.is_none() && input.is_drained();
+        if has_none {
             self.buffer = 0;
         }
-        rests
+        has_none
     }
 
-    /// Whether it has let go of its buffer and is between two messages: an advance would find
-    /// nothing in an empty one.
+    /// Whether no message has begun to come whose rest has not, so that either way to advance is right.
     #[inline]
-    pub const fn rests(&self) -> bool {
-        self.buffer == 0 && self.message.is_none()
+    #[must_use]
+    pub const fn is_between_messages(&self) -> bool {
+        self.message.is_none()
     }
 
     /// Lends nothing any more, and drops what is buffered.

@@ -1,7 +1,8 @@
 //! Doing what the connection wants of its transport.
 
-use super::{Leased, Outgoing};
+use super::Outgoing;
 use crate::asynchronous::shell::{Shell, Timer};
+use crate::pool::Leased;
 use crate::{CloseCode, IoFailure, Next, ReadBuffer, Role, Wants};
 use core::task::{Context, Poll, Waker};
 use std::io;
@@ -69,7 +70,6 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
                     cx.waker().wake_by_ref();
                 }
             }
-            input.give_back();
             self.give_back_output();
             return Poll::Pending;
         }
@@ -114,10 +114,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         input: &mut Leased<ReadBuffer>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let most = input.prepare_read();
-        let room = input.spare(1);
-        let most = most.min(room.len());
-        let outcome = M::poll_read(&mut self.transport, cx, &mut room[..most]);
+        let outcome = M::poll_read(&mut self.transport, cx, input.room());
         match &outcome {
             Poll::Ready(Ok(count)) => {
                 input.filled(*count);

@@ -1,10 +1,89 @@
-//! Buffers that the connections of a thread lend each other, so that an idle one holds none.
+//! Buffers that the connections of a thread share, so that an idle one holds none.
+//!
+//! Most connections of a server are idle at any moment, and the buffers of those that are not hold bytes
+//! only from when something is read until it is written. A [`Leased`] buffer has memory for just that
+//! long: it takes a buffer from the pool of the thread when it is first written to, and
+//! [gives it back](Leased::give_back) when its connection waits with nothing in it. Empty it is as large as
+//! a pointer. What is read next meets memory that is still in the processor's cache.
+//!
+//! A pool keeps 16 buffers of each kind, of at most 64 KiB but for two that may have 1 MiB and a bit. These
+//! are not lent for little: see [`Leased::room`] and [`Leased::reserve`].
+//!
+//! The shell over tokio does all this by itself. Here is a loop that does it by hand, over any transport that
+//! does not block:
+//!
+//! ```
+//! use sansocket::pool::Leased;
+//! use sansocket::{Connection, Event, IoFailure, Next, Progress, ReadBuffer, Server, WriteBuffer};
+//! use std::{io::{self, Read, Write}, time::Duration};
+//!
+//! /// Echoes what has arrived; whether the connection goes on.
+//! fn turn(
+//!     connection: &mut Connection<Server>,
+//!     transport: &mut (impl Read + Write),
+//!     input: &mut Leased<ReadBuffer>,
+//!     output: &mut Leased<WriteBuffer>,
+//!     now: Duration,
+//! ) -> bool {
+//!     loop {
+//!         let Next::Wants(wants) = connection.next(output, || now) else { return false };
+//!         if wants.write {
+//!             let written = transport.write(output.front()).map_err(|error| (&error).into());
+//!             connection.did_write(written, output);
+//!         }
+//!         if !wants.read {
+//!             break;
+//!         }
+//!         let read = transport.read(input.room()).map_err(|error| IoFailure::from(&error));
+//!         input.filled(read.unwrap_or(0));
+//!         connection.did_read(read);
+//!         if read.is_err() {
+//!             break;
+//!         }
+//!         while let Ok(Progress::Event) = connection.advance(input, output) {
+//!             if let Some(Event::Binary(data)) = connection.event(input) {
+//!                 let _ = connection.send_binary(data, output);
+//!             }
+//!         }
+//!     }
+//!     // Now it waits.
+//!     if connection.let_go(input) {
+//!         input.give_back();
+//!     }
+//!     output.give_back();
+//!     true
+//! }
+//! # use sansocket::{Config, Negotiated};
+//! # struct Pipe(io::Cursor<Vec<u8>>, Vec<u8>);
+//! # impl Read for Pipe {
+//! #     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+//! #         let count = self.0.read(into)?;
+//! #         if count > 0 { Ok(count) } else { Err(io::ErrorKind::WouldBlock.into()) }
+//! #     }
+//! # }
+//! # impl Write for Pipe {
+//! #     fn write(&mut self, from: &[u8]) -> io::Result<usize> { self.1.write(from) }
+//! #     fn flush(&mut self) -> io::Result<()> { Ok(()) }
+//! # }
+//! # let mut connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
+//! # let (mut input, mut output) = (Leased::none(), Leased::none());
+//! # let frames = [0x82, 0x81, 0, 0, 0, 0, 9, 0x82, 0x81, 0, 0, 0];
+//! # let mut pipe = Pipe(io::Cursor::new(frames.to_vec()), Vec::new());
+//! # let mut turn = |pipe: &mut _| {
+//! #     assert!(turn(&mut connection, pipe, &mut input, &mut output, Duration::ZERO));
+//! #     (input.is_none(), output.is_none())
+//! # };
+//! # assert_eq!(turn(&mut pipe), (false, true));
+//! # pipe.0 = io::Cursor::new(vec![0, 7, 0x88, 0x80, 0, 0, 0, 0]);
+//! # assert_eq!(turn(&mut pipe), (true, true));
+//! # assert_eq!(pipe.1, [0x82, 1, 9, 0x82, 1, 7, 0x88, 0]);
+//! ```
 
 mod lease;
 mod promise;
 
-pub(crate) use self::lease::Leased;
-use self::promise::Promise;
+pub use self::lease::Leased;
+use self::{promise::Promise, sealed::Kind};
 use crate::buffer::{Memory, READ_ROOM, RETAINED, ReadBuffer, WriteBuffer};
 use alloc::{boxed::Box, vec::Vec};
 use core::{
@@ -13,8 +92,22 @@ use core::{
 };
 use std::{thread::LocalKey, thread_local};
 
+/// A kind of buffer that can be leased: [`ReadBuffer`] or [`WriteBuffer`].
+pub trait Pooled: sealed::Kind {}
+
+/// The memory of messages that leave their read buffer with it: it comes from the pool of the thread that
+/// reads, and goes to that of whichever thread drops the message, if that one reads too.
+///
+/// To make large memory anew takes longer than to fill it. For
+/// [`Connection::take_message_with`](crate::connection::Connection::take_message_with).
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct ThreadMemory;
+
 /// The buffers of one kind that a thread keeps; the one that came last goes first.
-pub(crate) struct Pool<B> {
+#[allow(unnameable_types, reason = "only the sealed trait names it")]
+#[derive(Debug)]
+pub struct Pool<B> {
     kept: RefCell<Vec<Box<Lent<B>>>>,
     /// Whether the thread has taken one: only then will it take another.
     is_used: Cell<bool>,
@@ -22,32 +115,10 @@ pub(crate) struct Pool<B> {
 
 /// A buffer, with what its lease knows of it.
 #[derive(Debug)]
-pub(crate) struct Lent<B> {
+struct Lent<B> {
     buffer: B,
     /// While its memory is more than what came would have made it grow to.
     promise: Option<Promise>,
-}
-
-/// The memory of messages that leave: it comes from the pool of the thread that reads, and goes to
-/// that of whichever thread drops the message, if that one reads too. To make large memory anew takes
-/// longer than to fill it.
-#[derive(Clone, Copy)]
-struct PoolOfThread;
-
-/// A kind of buffer.
-pub(crate) trait Pooled: Sized + 'static {
-    const EMPTY: &'static Self;
-    /// With less memory than this one is not kept.
-    const LEAST: usize;
-    fn pool() -> &'static LocalKey<Pool<Self>>;
-    /// One that nobody has used yet.
-    fn fresh() -> Self;
-    fn is_unused(&self) -> bool;
-    /// Drops what an unused one knows of its user.
-    fn forget(&mut self);
-    fn capacity(&self) -> usize;
-    /// Goes on in the memory of an unused one, which gets that of this one.
-    fn exchange_memory_with(&mut self, unused: &mut Self);
 }
 
 /// How many buffers of each kind a thread keeps: as many connections as are busy at once, which
@@ -63,7 +134,7 @@ thread_local! {
     static FOR_WRITES: Pool<WriteBuffer> = const { Pool::new() };
 }
 
-impl<B: Pooled> Pool<B> {
+impl<B: Kind> Pool<B> {
     const fn new() -> Self {
         Self { kept: RefCell::new(Vec::new()), is_used: Cell::new(false) }
     }
@@ -120,7 +191,7 @@ impl<B: Pooled> Pool<B> {
     }
 }
 
-impl Memory for PoolOfThread {
+impl Memory for ThreadMemory {
     fn take(&self, least: usize) -> Vec<u8> {
         if least > READ_ROOM {
             return alloc::vec![0; least];
@@ -145,7 +216,31 @@ impl<B> From<B> for Lent<B> {
     }
 }
 
-impl Pooled for ReadBuffer {
+impl Pooled for ReadBuffer {}
+impl Pooled for WriteBuffer {}
+
+mod sealed {
+    use super::{LocalKey, Pool};
+
+    /// What a pool has to know of a kind of buffer.
+    #[allow(unnameable_types, reason = "this is what seals the trait")]
+    pub trait Kind: Sized + 'static {
+        const EMPTY: &'static Self;
+        /// With less memory than this one is not kept.
+        const LEAST: usize;
+        fn pool() -> &'static LocalKey<Pool<Self>>;
+        /// One that nobody has used yet.
+        fn fresh() -> Self;
+        fn is_unused(&self) -> bool;
+        /// Drops what an unused one knows of its user.
+        fn forget(&mut self);
+        fn capacity(&self) -> usize;
+        /// Goes on in the memory of an unused one, which gets that of this one.
+        fn exchange_memory_with(&mut self, unused: &mut Self);
+    }
+}
+
+impl Kind for ReadBuffer {
     const EMPTY: &'static Self = &Self::NEVER_USED;
     const LEAST: usize = READ_ROOM;
 
@@ -178,7 +273,7 @@ impl Pooled for ReadBuffer {
     }
 }
 
-impl Pooled for WriteBuffer {
+impl Kind for WriteBuffer {
     const EMPTY: &'static Self = &Self::new();
     const LEAST: usize = 1;
 
@@ -260,11 +355,11 @@ mod tests {
     fn a_thread_that_does_not_read_keeps_no_memory_of_messages() {
         let mut buffer = filled(100_000);
         buffer.keep(100_000);
-        let message = buffer.take_kept(&PoolOfThread);
+        let message = buffer.take_kept(&ThreadMemory);
         let kept = std::thread::spawn(|| {
             drop(message);
             kept_sizes()
         });
-        assert_eq!(kept.join().unwrap(), []);
+        assert_eq!(kept.join().unwrap(), [0; 0]);
     }
 }

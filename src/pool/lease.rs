@@ -1,32 +1,36 @@
 //! A place for a buffer that is there only while something is in it.
 
-use super::{Lent, PoolOfThread, Pooled, promise::Promise};
-use crate::{
-    buffer::{READ_ROOM, RETAINED, ReadBuffer, WriteBuffer},
-    connection::{Message, Receiver, Role},
-};
+use super::{Lent, Pooled, ThreadMemory, promise::Promise};
+use crate::buffer::{Memory, READ_ROOM, RETAINED, ReadBuffer, WriteBuffer};
 use alloc::boxed::Box;
 use core::ops::{Deref, DerefMut};
 
-/// A buffer that is there while something is in it: it comes from the pool when it is first written
-/// to, and is given back when its user waits with nothing in it. Without one it reads as empty.
+/// A buffer that is there while something is in it: it comes from the pool of the thread when it is
+/// first written to. Without one this reads as an empty buffer.
 #[derive(Debug)]
-pub(crate) struct Leased<B: Pooled>(Option<Box<Lent<B>>>);
+pub struct Leased<B: Pooled>(Option<Box<Lent<B>>>);
 
 /// How much of a message must have come for a [`Promise`].
 const PROMISE_FROM: usize = READ_ROOM / 2;
 
 impl<B: Pooled> Leased<B> {
-    pub(crate) const fn none() -> Self {
+    /// No buffer yet.
+    #[must_use]
+    pub const fn none() -> Self {
         Self(None)
     }
 
-    pub(crate) const fn is_none(&self) -> bool {
+    /// Whether there is no buffer.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Gives it back if nothing is in it; whether there is none now.
-    pub(crate) fn give_back(&mut self) -> bool {
+    /// Gives the buffer back to the pool of the thread if nothing is in it; whether there is none now.
+    ///
+    /// Of one that a connection reads from, the connection has to
+    /// [let go](crate::connection::Receiver::let_go) before.
+    pub fn give_back(&mut self) -> bool {
         if let Some(lent) = self.0.take_if(|lent| lent.buffer.is_unused()) {
             // While the thread ends there is no pool: the memory is freed then.
             let _ = B::pool().try_with(|pool| pool.put(lent));
@@ -44,23 +48,36 @@ impl<B: Pooled> Leased<B> {
 }
 
 impl Leased<ReadBuffer> {
-    /// Takes memory for what the frame in progress needs, if that is more than there is and the
-    /// pool has it: it need not grow by steps then. Says how much to read at most.
+    /// Room for one read: at least one byte.
+    ///
+    /// It is 20 KiB at most while the frame in progress needs no more, since reads that go far past the
+    /// processor's first cache make small messages slower. To a frame that needs more than there is, large memory
+    /// of the pool is lent if it has some, so that the buffer need not grow by steps; but only once 10 KiB
+    /// have come, and to 16 buffers of the process at a time, so that peers that promise much and send
+    /// little take no more than that.
     #[inline]
-    pub(crate) fn prepare_read(&mut self) -> usize {
+    pub fn room(&mut self) -> &mut [u8] {
+        let most = self.prepare_read();
         let buffer: &mut ReadBuffer = self;
+        let room = buffer.spare(1);
+        let most = most.min(room.len());
+        &mut room[..most]
+    }
+
+    /// Sees to memory for the next read, and says how much that is to read at most.
+    #[inline]
+    fn prepare_read(&mut self) -> usize {
+        let Lent { buffer, promise } = &mut **self.0.get_or_insert_with(lease);
         // Mostly no frame is in progress, and there is memory.
-        if buffer.capacity() >= READ_ROOM && buffer.wanted() == 0 {
+        if promise.is_none() && buffer.capacity() >= READ_ROOM && buffer.wanted() == 0 {
             return READ_ROOM;
         }
         self.prepare_read_of_frame()
     }
 
+    #[inline(never)]
     fn prepare_read_of_frame(&mut self) -> usize {
-        // Its memory left with a message.
-        if self.is_drained() && self.capacity() < READ_ROOM {
-            self.0 = None;
-        }
+        self.settle();
         let lacking = lacking(self);
         if lacking > READ_ROOM && self.occupied() >= PROMISE_FROM {
             if let Some(promise) = Promise::take() {
@@ -76,20 +93,16 @@ impl Leased<ReadBuffer> {
         if self.wanted() > READ_ROOM as u64 { usize::MAX } else { READ_ROOM }
     }
 
-    /// As [`Receiver::take_message`], with the memory of the pool.
-    pub(crate) fn take_message<R: Role>(&mut self, receiver: &mut Receiver<R>) -> Option<Message> {
-        let message = receiver.take_message_with(self, &PoolOfThread);
-        self.note_taken();
-        message
-    }
-
-    /// Says that a message was taken: if its memory left with it, that of the buffer is no more than
-    /// anybody has for what came.
-    #[inline]
-    fn note_taken(&mut self) {
-        let Some(lent) = self.0.as_mut().filter(|lent| lent.promise.is_some()) else { return };
-        if lent.buffer.capacity() <= RETAINED.max(2 * lent.buffer.occupied()) {
-            lent.promise = None;
+    /// Makes good what a message has changed that left with its memory: with none there is no room, and
+    /// with other memory there is no more than anybody has for what came.
+    fn settle(&mut self) {
+        let Some(lent) = &mut self.0 else { return };
+        let Lent { buffer, promise } = &mut **lent;
+        if buffer.capacity() <= RETAINED.max(2 * buffer.occupied()) {
+            *promise = None;
+        }
+        if buffer.is_drained() && buffer.capacity() < READ_ROOM {
+            let _ = buffer.lease(ThreadMemory.take(READ_ROOM));
         }
     }
 }
@@ -97,7 +110,7 @@ impl Leased<ReadBuffer> {
 impl Leased<WriteBuffer> {
     /// Takes memory for so many bytes more, if they are many and the pool has it.
     #[inline]
-    pub(crate) fn reserve(&mut self, count: usize) {
+    pub fn reserve(&mut self, count: usize) {
         let needed = self.len() + count;
         if needed > RETAINED && needed > self.capacity() {
             self.enlarge(needed);
@@ -106,9 +119,16 @@ impl Leased<WriteBuffer> {
 
     /// As [`WriteBuffer::consume`], but large memory stays: it is the pool's.
     #[inline]
-    pub(crate) fn consume(&mut self, count: usize) {
+    pub fn consume(&mut self, count: usize) {
         let buffer: &mut WriteBuffer = self;
         buffer.consume_keeping_memory(count);
+    }
+}
+
+/// [`none`](Leased::none).
+impl<B: Pooled> Default for Leased<B> {
+    fn default() -> Self {
+        Self::none()
     }
 }
 
@@ -226,8 +246,8 @@ mod tests {
                 _ => {
                     buffer.extend_from_slice(&[7; 300_000]);
                     buffer.keep(usize::MAX);
-                    buffer.take_kept(&PoolOfThread);
-                    buffer.note_taken();
+                    buffer.take_kept(&ThreadMemory);
+                    buffer.prepare_read();
                 }
             }
             refill();
@@ -253,7 +273,7 @@ mod tests {
         let mut buffer = filled(300_000);
         let (place, capacity) = (buffer.unread().as_ptr(), buffer.capacity());
         buffer.keep(299_990);
-        let message = buffer.take_kept(&PoolOfThread);
+        let message = buffer.take_kept(&ThreadMemory);
         assert_eq!((message.as_ptr(), message.len()), (place, 299_990));
         assert_eq!((buffer.unread(), buffer.capacity()), (&[7; 10][..], READ_ROOM));
         drain(&mut buffer);
@@ -263,7 +283,7 @@ mod tests {
 
         let mut small = filled(READ_ROOM);
         small.keep(READ_ROOM);
-        let message = small.take_kept(&PoolOfThread);
+        let message = small.take_kept(&ThreadMemory);
         assert_eq!(kept_sizes(), [capacity]);
         small.prepare_read();
         assert_eq!(small.spare(1).len(), READ_ROOM);
