@@ -28,8 +28,13 @@ pub struct Negotiated {
 impl Negotiated {
     /// Nothing beyond the protocol itself: no subprotocol, no extension.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self {
+            subprotocol: None,
+            extensions: Vec::new(),
+            #[cfg(feature = "deflate")]
+            deflate: None,
+        }
     }
 
     /// Sets the subprotocol.

@@ -1,5 +1,6 @@
 //! The receiving side of a connection: the read buffer and what finds events in it.
 
+use super::access::Access;
 use super::outgoing::{Driven, Outgoing};
 use super::shell::Shell;
 use crate::pool::{Leased, ThreadMemory};
@@ -38,28 +39,6 @@ impl<R, F> Advance<R> for F where
 {
 }
 
-/// How the receiving side comes to the sending side and the transport.
-pub(super) trait Access<S, R: Role, M: Shell<S>> {
-    /// Calls `act` with the sending side, and with what it is to poll the transport with.
-    fn with<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        act: impl FnOnce(&mut Outgoing<S, R, M>, &mut Context<'_>) -> T,
-    ) -> T;
-}
-
-/// It is at hand.
-impl<S, R: Role, M: Shell<S>> Access<S, R, M> for Outgoing<S, R, M> {
-    #[inline]
-    fn with<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        act: impl FnOnce(&mut Self, &mut Context<'_>) -> T,
-    ) -> T {
-        act(self, cx)
-    }
-}
-
 impl<R: Role> Incoming<R> {
     pub(super) fn new(receiver: Receiver<R>, input: ReadBuffer) -> Self {
         Self {
@@ -93,19 +72,17 @@ impl<R: Role> Incoming<R> {
                 Ok(Progress::Event) => {
                     self.turn = self.turn.saturating_sub(EVENT);
                     if self.receiver.owes_reply() {
-                        outgoing.with(cx, |outgoing, _| self.reply(outgoing));
+                        outgoing.act(|outgoing| self.reply(outgoing));
                     }
                     return Poll::Ready(Some(Ok(())));
                 }
                 Ok(Progress::NeedsInput | Progress::Ended) | Err(ReceiveError::Protocol(_)) => {}
                 Err(misuse) => return Poll::Ready(Some(Err(misuse.into()))),
             }
-            match outgoing.with(cx, |outgoing, cx| self.poll_drive(outgoing, false, cx)) {
+            match outgoing.poll(cx, |outgoing, cx| self.poll_drive(outgoing, false, cx)) {
                 Poll::Ready(Driven::Read(_)) => {}
                 Poll::Ready(Driven::Ended(failed)) => {
-                    return Poll::Ready(
-                        outgoing.with(cx, |outgoing, _| self.report(failed, outgoing)),
-                    );
+                    return Poll::Ready(outgoing.act(|outgoing| self.report(failed, outgoing)));
                 }
                 Poll::Pending => return Poll::Pending,
             }
@@ -152,13 +129,13 @@ impl<R: Role> Incoming<R> {
             };
             if progress == Ok(Progress::Event) {
                 self.turn = self.turn.saturating_sub(EVENT);
-                outgoing.with(cx, |outgoing, _| self.reply(outgoing));
+                outgoing.act(|outgoing| self.reply(outgoing));
                 continue;
             }
-            let driven = outgoing.with(cx, |outgoing, cx| self.poll_drive(outgoing, true, cx));
+            let driven = outgoing.poll(cx, |outgoing, cx| self.poll_drive(outgoing, true, cx));
             if let Driven::Ended(_) = ready!(driven) {
                 if !self.reported {
-                    outgoing.with(cx, |outgoing, _| self.report(None, outgoing));
+                    outgoing.act(|outgoing| self.report(None, outgoing));
                 }
                 return Poll::Ready(());
             }

@@ -4,13 +4,15 @@
 //! Users of tokio find everything in `sansocket::tokio`, under the same names.
 
 mod accept;
-mod agreed;
+mod access;
+mod aside;
 mod connect;
 pub(crate) mod exchange;
 mod incoming;
 mod opening;
 mod outgoing;
 mod replies;
+mod sending;
 mod shell;
 mod split;
 mod stream;

@@ -33,14 +33,6 @@ pub(super) struct Outgoing<S, R: Role, M: Shell<S>> {
     writer: Option<Box<Waker>>,
 }
 
-/// What another task than the one that polls may wait for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Progress {
-    queued: usize,
-    state: State,
-    is_broken: bool,
-}
-
 impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     pub(super) fn new(transport: S, sender: Sender<R>) -> Self {
         let output = Leased::none();
@@ -229,16 +221,14 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         self.poll_flush(cx)
     }
 
-    /// How far things are, for [`has_progressed`](Self::has_progressed).
-    pub(super) fn progress(&self) -> Progress {
-        let (queued, state) = (self.output.len(), self.sender.state());
-        Progress { queued, state, is_broken: self.sender.is_broken() }
-    }
-
-    /// Whether something has happened since that a task waits for which did not do it.
-    pub(super) fn has_progressed(&self, before: Progress) -> bool {
-        let now = self.progress();
-        now.queued < before.queued || now.state != before.state || now.is_broken != before.is_broken
+    /// Calls `act`, and says whether that did something that another task may wait for.
+    pub(super) fn watch<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> (T, bool) {
+        let queued = self.output.len();
+        let (state, is_broken) = (self.sender.state(), self.sender.is_broken());
+        let outcome = act(self);
+        let has_progressed = self.output.len() < queued
+            || (self.sender.state(), self.sender.is_broken()) != (state, is_broken);
+        (outcome, has_progressed)
     }
 
     /// Gives back the buffer for writes, if all was written.

@@ -1,27 +1,21 @@
-//! The two halves of a connection, and what they share: the sending side with the transport, behind
-//! a lock that is held for a poll and never across one.
+//! The two halves of a connection, which share its sending side and the transport.
 
-use super::agreed::Agreed;
-use super::incoming::{Access, Advance, Incoming};
+use super::access::{Access, Shared};
+use super::aside::Aside;
+use super::incoming::{Advance, Incoming};
 use super::outgoing::Outgoing;
+use super::sending::sending_methods;
 use super::shell::Shell;
-use super::wakers::{Half, Wakers};
-use crate::{
-    Chunk, CloseCode, Closed, Error, Event, Message, Negotiated, Payload, Receiver, Role, State,
-};
+use super::wakers::{Half, Mutex, lock};
+use crate::connection::{Chunk, Closed, Event, Message, Payload, Receiver, Role, State};
+use crate::error::Error;
+use crate::frame::CloseCode;
+use crate::negotiated::Negotiated;
 use alloc::sync::Arc;
 use core::{
     future::poll_fn,
     task::{Context, Poll},
 };
-#[cfg(all(test, sansocket_loom))]
-use loom::sync::{Mutex, MutexGuard};
-use std::sync::PoisonError;
-#[cfg(not(all(test, sansocket_loom)))]
-use std::sync::{Mutex, MutexGuard};
-
-#[cfg(all(test, sansocket_loom))]
-mod model;
 
 /// The receiving half of a connection: see [`WebSocket::split`](super::WebSocket::split).
 ///
@@ -32,8 +26,8 @@ mod model;
 #[derive(Debug)]
 pub struct ReceiveHalf<S, R: Role, M: Shell<S>> {
     incoming: Incoming<R>,
-    agreed: Agreed,
-    shared: Shared<S, R, M>,
+    aside: Aside,
+    shared: Shared<Arc<Mutex<Outgoing<S, R, M>>>>,
 }
 
 /// The sending half of a connection: see [`WebSocket::split`](super::WebSocket::split).
@@ -42,25 +36,23 @@ pub struct ReceiveHalf<S, R: Role, M: Shell<S>> {
 /// the peer's Close. To close, call [`close`](Self::close).
 #[derive(Debug)]
 pub struct SendHalf<S, R: Role, M: Shell<S>> {
-    pub(super) shared: Shared<S, R, M>,
+    pub(super) shared: Shared<Arc<Mutex<Outgoing<S, R, M>>>>,
 }
 
-/// What the halves share, as one of them sees it.
-#[derive(Debug)]
-pub(super) struct Shared<S, R: Role, M: Shell<S>> {
-    half: Half,
-    outgoing: Arc<Mutex<Outgoing<S, R, M>>>,
-    wakers: Arc<Wakers>,
+/// Parts a connection.
+pub(super) fn halves<S, R: Role, M: Shell<S>>(
+    incoming: Incoming<R>,
+    outgoing: Outgoing<S, R, M>,
+    mut aside: Aside,
+) -> (ReceiveHalf<S, R, M>, SendHalf<S, R, M>) {
+    let (outgoing, wakers) = (Arc::new(Mutex::new(outgoing)), aside.take_wakers());
+    let access = Arc::clone(&outgoing);
+    let sending = Shared { half: Half::Send, access, wakers: Arc::clone(&wakers) };
+    let receiving = Shared { half: Half::Receive, access: outgoing, wakers };
+    (ReceiveHalf { incoming, aside, shared: receiving }, SendHalf { shared: sending })
 }
 
 impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
-    pub(super) fn new(incoming: Incoming<R>, agreed: Agreed, sender: &SendHalf<S, R, M>) -> Self {
-        let SendHalf { shared: Shared { outgoing, wakers, .. } } = sender;
-        let (outgoing, wakers) = (Arc::clone(outgoing), Arc::clone(wakers));
-        let shared = Shared { half: Half::Receive, outgoing, wakers };
-        Self { incoming, agreed, shared }
-    }
-
     /// As [`WebSocket::next`](super::WebSocket::next). Cancel safe.
     ///
     /// # Errors
@@ -106,19 +98,19 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
     /// How the connection ended; `None` while it has not.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
-        self.shared.lock().closed().cloned()
+        lock(&self.shared.access).closed().cloned()
     }
 
     /// How far the closing handshake is.
     #[must_use]
     pub fn state(&self) -> State {
-        self.shared.lock().sender.state()
+        lock(&self.shared.access).sender.state()
     }
 
     /// What the opening handshake agreed on.
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
-        self.agreed.negotiated()
+        self.aside.negotiated()
     }
 
     pub(super) fn poll_message(
@@ -143,112 +135,25 @@ impl<S, R: Role, M: Shell<S>> Drop for ReceiveHalf<S, R, M> {
     }
 }
 
+sending_methods!(SendHalf<S, R, M>, shared);
+
 impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
-    pub(super) fn new(outgoing: Outgoing<S, R, M>, wakers: Arc<Wakers>) -> Self {
-        let outgoing = Arc::new(Mutex::new(outgoing));
-        Self { shared: Shared { half: Half::Send, outgoing, wakers } }
-    }
-
-    /// As [`WebSocket::try_feed`](super::WebSocket::try_feed).
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn try_feed<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
-        let payload = payload.into();
-        self.shared.act(|outgoing| outgoing.try_feed(payload))
-    }
-
-    /// As [`WebSocket::feed`](super::WebSocket::feed). Cancel safe: a message whose future is
-    /// dropped is not queued.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn feed<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
-        let payload = payload.into();
-        poll_fn(|cx| self.shared.with(cx, |outgoing, cx| outgoing.poll_feed(payload, cx))).await
-    }
-
-    /// As [`WebSocket::feed_fragment`](super::WebSocket::feed_fragment). Cancel safe: a piece whose
-    /// future is dropped is not queued.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn feed_fragment<'a>(
-        &mut self,
-        piece: impl Into<Payload<'a>>,
-        fin: bool,
-    ) -> Result<(), Error> {
-        let piece = piece.into();
-        poll_fn(|cx| {
-            self.shared.with(cx, |outgoing, cx| outgoing.poll_feed_fragment(piece, fin, cx))
-        })
-        .await
-    }
-
-    /// As [`WebSocket::flush`](super::WebSocket::flush). Cancel safe: what is not written stays
-    /// queued.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn flush(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.shared.with(cx, |outgoing, cx| outgoing.poll_flush(cx))).await
-    }
-
-    /// As [`WebSocket::send`](super::WebSocket::send): if its future is dropped, either all of the
-    /// message is sent later or nothing of it.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn send<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
-        let payload = payload.into();
-        poll_fn(|cx| self.shared.with(cx, |outgoing, cx| outgoing.poll_send(payload, cx))).await?;
-        self.flush().await
-    }
-
-    /// As [`WebSocket::ping`](super::WebSocket::ping): if its future is dropped, the ping is sent
-    /// later or not at all.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        poll_fn(|cx| self.shared.with(cx, |outgoing, cx| outgoing.poll_ping(payload, cx))).await?;
-        self.flush().await
-    }
-
-    /// As [`WebSocket::close`](super::WebSocket::close). The receiving half then waits for the
-    /// peer's Close, at most for the close timeout. Cancel safe: the Close is queued at the first
-    /// poll.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        self.shared.act(|outgoing| outgoing.close(code, reason))?;
-        self.flush().await
-    }
-
     /// How the connection ended; `None` while it has not.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
-        self.shared.lock().closed().cloned()
+        lock(&self.shared.access).closed().cloned()
     }
 
     /// How far the closing handshake is.
     #[must_use]
     pub fn state(&self) -> State {
-        self.shared.lock().sender.state()
+        lock(&self.shared.access).sender.state()
     }
 
     /// Bytes that are queued and not written.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
-        self.shared.lock().output.len()
+        lock(&self.shared.access).output.len()
     }
 }
 
@@ -256,37 +161,5 @@ impl<S, R: Role, M: Shell<S>> Drop for SendHalf<S, R, M> {
     fn drop(&mut self) {
         // What is queued is the other half's to write, which may wait already.
         self.shared.wakers.wake(Half::Receive);
-    }
-}
-
-/// Polls for the task of `cx`, which is woken also when the other half has done something.
-impl<S, R: Role, M: Shell<S>> Access<S, R, M> for Shared<S, R, M> {
-    fn with<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        act: impl FnOnce(&mut Outgoing<S, R, M>, &mut Context<'_>) -> T,
-    ) -> T {
-        let waker = self.wakers.register(self.half, cx);
-        self.act(|outgoing| act(outgoing, &mut Context::from_waker(&waker)))
-    }
-}
-
-impl<S, R: Role, M: Shell<S>> Shared<S, R, M> {
-    fn lock(&self) -> MutexGuard<'_, Outgoing<S, R, M>> {
-        // Only a transport that panics can poison it; it is the transport's to tell of it.
-        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Calls `act`, and wakes the other half's task if that did what it may wait for.
-    fn act<T>(&self, act: impl FnOnce(&mut Outgoing<S, R, M>) -> T) -> T {
-        let mut outgoing = self.lock();
-        let before = outgoing.progress();
-        let outcome = act(&mut outgoing);
-        let has_progressed = outgoing.has_progressed(before);
-        drop(outgoing);
-        if has_progressed {
-            self.wakers.wake(self.half.other());
-        }
-        outcome
     }
 }

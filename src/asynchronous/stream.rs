@@ -3,12 +3,15 @@
 //! The two can be parted and polled by two tasks, as `futures_util`'s `split` does, so each side
 //! registers its own task to be woken. The halves of a connection are a `Stream` and a `Sink` too.
 
-use super::incoming::Access;
+use super::access::{Access, Shared};
+use super::incoming::Incoming;
+use super::outgoing::Outgoing;
 use super::shell::Shell;
+use super::split::{ReceiveHalf, SendHalf};
 use super::wakers::Half;
-use super::websocket::Sides;
-use super::{ReceiveHalf, SendHalf, WebSocket};
-use crate::{Error, Message, Role};
+use super::websocket::{Sides, WebSocket};
+use crate::connection::{Message, Role};
+use crate::error::Error;
 use core::{
     pin::Pin,
     task::{Context, Poll},
@@ -16,15 +19,21 @@ use core::{
 use futures_core::Stream;
 use futures_sink::Sink;
 
+impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
+    /// The receiving side, and the way to the other for one of two tasks.
+    fn shared(&mut self, half: Half) -> (&mut Incoming<R>, Shared<&mut Outgoing<S, R, M>>) {
+        let Sides { incoming, outgoing, aside } = &mut *self.sides;
+        (incoming, Shared { half, access: outgoing, wakers: aside.wakers() })
+    }
+}
+
 impl<S, R: Role, M: Shell<S>> Stream for WebSocket<S, R, M> {
     type Item = Result<Message, Error>;
 
     /// As [`next`](WebSocket::next).
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.shared(Half::Receive, cx, |websocket, cx| {
-            let Sides { incoming, outgoing, .. } = &mut *websocket.sides;
-            incoming.poll_message(outgoing, cx)
-        })
+        let (incoming, mut outgoing) = self.shared(Half::Receive);
+        incoming.poll_message(&mut outgoing, cx)
     }
 }
 
@@ -32,21 +41,21 @@ impl<S, R: Role, M: Shell<S>> Sink<Message> for WebSocket<S, R, M> {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared(Half::Send, cx, |websocket, cx| websocket.sides.outgoing.poll_room(cx))
+        self.shared(Half::Send).1.poll(cx, Outgoing::poll_room)
     }
 
     /// As [`try_feed`](WebSocket::try_feed).
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        self.sides.outgoing.try_feed((&message).into())
+        self.try_feed(&message)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared(Half::Send, cx, |websocket, cx| websocket.sides.outgoing.poll_flush(cx))
+        self.shared(Half::Send).1.poll(cx, Outgoing::poll_flush)
     }
 
     /// Sends a Close with 1000, if none was sent. The peer's is for the stream to receive.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared(Half::Send, cx, |websocket, cx| websocket.sides.outgoing.poll_close(cx))
+        self.shared(Half::Send).1.poll(cx, Outgoing::poll_close)
     }
 }
 
@@ -63,7 +72,7 @@ impl<S, R: Role, M: Shell<S>> Sink<Message> for SendHalf<S, R, M> {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared.with(cx, |outgoing, cx| outgoing.poll_room(cx))
+        self.shared.poll(cx, Outgoing::poll_room)
     }
 
     /// As [`try_feed`](SendHalf::try_feed).
@@ -72,31 +81,11 @@ impl<S, R: Role, M: Shell<S>> Sink<Message> for SendHalf<S, R, M> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared.with(cx, |outgoing, cx| outgoing.poll_flush(cx))
+        self.shared.poll(cx, Outgoing::poll_flush)
     }
 
     /// Sends a Close with 1000, if none was sent. The peer's is for the receiving half.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared.with(cx, |outgoing, cx| outgoing.poll_close(cx))
-    }
-}
-
-impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
-    /// Polls for one of the two sides, and wakes the other's task if that changed what it waits for.
-    fn shared<T>(
-        &mut self,
-        half: Half,
-        cx: &mut Context<'_>,
-        poll: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        let wakers =
-            self.sides.aside.get_or_insert_default().wakers.get_or_insert_default().clone();
-        let waker = wakers.register(half, cx);
-        let before = self.sides.outgoing.progress();
-        let outcome = poll(self, &mut Context::from_waker(&waker));
-        if self.sides.outgoing.has_progressed(before) {
-            wakers.wake(half.other());
-        }
-        outcome
+        self.shared.poll(cx, Outgoing::poll_close)
     }
 }

@@ -2,11 +2,16 @@
 
 use alloc::{sync::Arc, task::Wake};
 use core::task::{Context, Waker};
-#[cfg(all(test, sansocket_loom))]
-use loom::sync::Mutex;
-#[cfg(not(all(test, sansocket_loom)))]
-use std::sync::Mutex;
+#[cfg(sansocket_loom)]
+pub(super) use loom::sync::{Mutex, MutexGuard};
 use std::sync::PoisonError;
+#[cfg(not(sansocket_loom))]
+pub(super) use std::sync::{Mutex, MutexGuard};
+
+/// Locks what no panic leaves in disorder but that of a transport, which has to tell of it itself.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The wakers of the two tasks that a connection is shared by.
 ///
@@ -27,7 +32,7 @@ pub(super) enum Half {
 impl Wakers {
     /// Notes that the task of `half` polls, and returns the waker to poll the transport with.
     pub(super) fn register(self: &Arc<Self>, half: Half, cx: &Context<'_>) -> Waker {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = lock(&self.waiting);
         let place = &mut waiting[half as usize];
         let is_new = !place.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
         let old = if is_new { place.replace(cx.waker().clone()) } else { None };
@@ -39,7 +44,7 @@ impl Wakers {
 
     /// Wakes the task of `half`, if it waits.
     pub(super) fn wake(&self, half: Half) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = lock(&self.waiting);
         let waker = waiting[half as usize].take();
         // It may run at once and come back here.
         drop(waiting);

@@ -1,14 +1,19 @@
-use super::agreed::Agreed;
+use super::access::Access;
+use super::aside::Aside;
 use super::incoming::{Advance, Incoming};
 use super::outgoing::Outgoing;
+use super::replies::Replies;
+use super::sending::sending_methods;
 use super::shell::Shell;
-use super::wakers::Wakers;
-use super::{ReceiveHalf, Replies, SendHalf};
-use crate::{
-    Chunk, CloseCode, Closed, Config, Connection, Error, Event, Message, Negotiated, Payload,
-    ReadBuffer, Receiver, Role, State,
+use super::split::{ReceiveHalf, SendHalf, halves};
+use crate::buffer::ReadBuffer;
+use crate::connection::{
+    Chunk, Closed, Config, Connection, Event, Message, Payload, Receiver, Role, State,
 };
-use alloc::{boxed::Box, sync::Arc};
+use crate::error::Error;
+use crate::frame::CloseCode;
+use crate::negotiated::Negotiated;
+use alloc::boxed::Box;
 use core::{
     future::poll_fn,
     task::{Context, Poll, ready},
@@ -45,15 +50,7 @@ pub struct WebSocket<S, R: Role, M: Shell<S>> {
 pub(super) struct Sides<S, R: Role, M: Shell<S>> {
     pub(super) incoming: Incoming<R>,
     pub(super) outgoing: Outgoing<S, R, M>,
-    pub(super) aside: Option<Box<Aside>>,
-}
-
-/// What not every connection has.
-#[derive(Debug, Default)]
-pub(super) struct Aside {
-    agreed: Agreed,
-    /// What the two sides of this as a `Stream` and a `Sink` are woken by, if it was used so.
-    pub(super) wakers: Option<Arc<Wakers>>,
+    pub(super) aside: Aside,
 }
 
 impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
@@ -68,13 +65,11 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
         config: Config,
     ) -> Self {
         let (receiver, sender) = Connection::new(role, &negotiated, config).split();
-        let agreed = Agreed::from(negotiated);
-        let aside = agreed.is_something().then(|| Box::new(Aside { agreed, wakers: None }));
         Self {
             sides: Box::new(Sides {
                 incoming: Incoming::new(receiver, input),
                 outgoing: Outgoing::new(transport, sender),
-                aside,
+                aside: Aside::new(negotiated),
             }),
         }
     }
@@ -225,101 +220,6 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
         }
     }
 
-    /// Queues a message without waiting. What is queued is written by [`flush`](Self::flush), and
-    /// before any wait for a message.
-    ///
-    /// A large borrowed payload of a server is not copied as far as the transport takes it now.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Send`] for what can't be sent; the message is not queued then. That includes
-    /// [`SendError::QueueFull`](crate::SendError::QueueFull) if too much waits and the transport
-    /// does not take it now. [`Error::Io`] or [`Error::Closed`] if the transport failed.
-    pub fn try_feed<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
-        Replies(&mut self.sides.outgoing).try_feed(payload)
-    }
-
-    /// Queues a message as [`try_feed`](Self::try_feed), but waits while too much is queued.
-    ///
-    /// Cancel safe: a message whose future is dropped is not queued.
-    ///
-    /// # Errors
-    ///
-    /// As for [`try_feed`](Self::try_feed), without that the queue is full.
-    pub async fn feed<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
-        Replies(&mut self.sides.outgoing).feed(payload).await
-    }
-
-    /// Queues a piece of a message as a frame of its own, for a message whose end is not known yet;
-    /// `fin` ends it. All pieces are text or all are binary.
-    ///
-    /// Cancel safe: a piece whose future is dropped is not queued.
-    ///
-    /// # Errors
-    ///
-    /// As for [`feed`](Self::feed);
-    /// [`SendError::MessageInProgress`](crate::SendError::MessageInProgress) for a piece of the
-    /// other kind.
-    pub async fn feed_fragment<'a>(
-        &mut self,
-        piece: impl Into<Payload<'a>>,
-        fin: bool,
-    ) -> Result<(), Error> {
-        let piece = piece.into();
-        poll_fn(|cx| self.sides.outgoing.poll_feed_fragment(piece, fin, cx)).await
-    }
-
-    /// Writes all that is queued. It does not receive meanwhile: two ends that both send more than
-    /// the transport holds need [`split`](Self::split).
-    ///
-    /// Cancel safe: what is not written stays queued.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] or [`Error::Closed`] if the transport failed.
-    pub async fn flush(&mut self) -> Result<(), Error> {
-        Replies(&mut self.sides.outgoing).flush().await
-    }
-
-    /// Sends a message: [`feed`](Self::feed), then [`flush`](Self::flush). A server writes a
-    /// [`PreparedMessage`](crate::PreparedMessage) from where it is, if nothing is queued and the
-    /// connection does not compress.
-    ///
-    /// If its future is dropped, either all of the message is sent later or nothing of it; which,
-    /// can't be told. Where that matters call the two by themselves, which are cancel safe.
-    ///
-    /// # Errors
-    ///
-    /// As for these two.
-    pub async fn send<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
-        Replies(&mut self.sides.outgoing).send(payload).await
-    }
-
-    /// Sends a ping of at most 125 bytes. [`receive`](Self::receive) shows the answer as
-    /// [`Event::Pong`].
-    ///
-    /// If its future is dropped, the ping is sent later or not at all.
-    ///
-    /// # Errors
-    ///
-    /// As for [`send`](Self::send).
-    pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        Replies(&mut self.sides.outgoing).ping(payload).await
-    }
-
-    /// Sends a Close (RFC 6455 §7.1.2): nothing more can be sent. Messages on the way are still
-    /// received; go on until `None`, or call [`wait_closed`](Self::wait_closed).
-    ///
-    /// Cancel safe: the Close is queued at the first poll. After that go on with
-    /// [`flush`](Self::flush); another close is refused.
-    ///
-    /// # Errors
-    ///
-    /// As for [`send`](Self::send).
-    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        Replies(&mut self.sides.outgoing).close(code, reason).await
-    }
-
     /// Receives and drops messages until nothing more is wanted of the transport, at the latest when
     /// the close timeout is over, and says how the connection ended. If no Close was sent, one with
     /// [`CloseCode::NORMAL`] is.
@@ -353,7 +253,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// What the opening handshake agreed on.
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
-        self.sides.aside.as_ref().map_or(Agreed::nothing(), |aside| aside.agreed.negotiated())
+        self.sides.aside.negotiated()
     }
 
     /// Bytes that are queued and not written.
@@ -383,9 +283,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// ```
     pub fn split(self) -> (ReceiveHalf<S, R, M>, SendHalf<S, R, M>) {
         let Sides { incoming, outgoing, aside } = *self.sides;
-        let Aside { agreed, wakers } = aside.map_or_else(Aside::default, |aside| *aside);
-        let sender = SendHalf::new(outgoing, wakers.unwrap_or_default());
-        (ReceiveHalf::new(incoming, agreed, &sender), sender)
+        halves(incoming, outgoing, aside)
     }
 
     /// The transport, to look at it or to set its options. Don't read from it or write to it.
@@ -402,6 +300,8 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
         self.sides.incoming.poll_event(&mut self.sides.outgoing, advance, cx)
     }
 }
+
+sending_methods!(WebSocket<S, R, M>, sides.outgoing);
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,74 @@
+//! The ways to the sending side of a connection, for those who receive and those who send.
+
+use super::outgoing::Outgoing;
+use super::shell::Shell;
+use super::wakers::{Half, Mutex, Wakers, lock};
+use crate::connection::Role;
+use alloc::sync::Arc;
+use core::task::Context;
+
+/// A way to the sending side, and to the transport that it has.
+pub(super) trait Access<S, R: Role, M: Shell<S>> {
+    /// Calls `act` with it.
+    fn act<T>(&mut self, act: impl FnOnce(&mut Outgoing<S, R, M>) -> T) -> T;
+
+    /// As [`act`](Self::act), also with what the transport is to be polled with for the task of `cx`.
+    #[inline]
+    fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Outgoing<S, R, M>, &mut Context<'_>) -> T,
+    ) -> T {
+        self.act(|outgoing| poll(outgoing, cx))
+    }
+}
+
+/// It is at hand.
+impl<S, R: Role, M: Shell<S>> Access<S, R, M> for Outgoing<S, R, M> {
+    #[inline]
+    fn act<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        act(self)
+    }
+}
+
+impl<S, R: Role, M: Shell<S>> Access<S, R, M> for &mut Outgoing<S, R, M> {
+    #[inline]
+    fn act<T>(&mut self, act: impl FnOnce(&mut Outgoing<S, R, M>) -> T) -> T {
+        act(self)
+    }
+}
+
+/// It is behind a lock, which is held for a poll and never across one.
+impl<S, R: Role, M: Shell<S>> Access<S, R, M> for Arc<Mutex<Outgoing<S, R, M>>> {
+    fn act<T>(&mut self, act: impl FnOnce(&mut Outgoing<S, R, M>) -> T) -> T {
+        act(&mut lock(self))
+    }
+}
+
+/// A way for one of two tasks, each of which is woken also when the other has done something.
+#[derive(Debug)]
+pub(super) struct Shared<A> {
+    pub(super) half: Half,
+    pub(super) access: A,
+    pub(super) wakers: Arc<Wakers>,
+}
+
+impl<S, R: Role, M: Shell<S>, A: Access<S, R, M>> Access<S, R, M> for Shared<A> {
+    /// Wakes the other task if `act` did what that may wait for.
+    fn act<T>(&mut self, act: impl FnOnce(&mut Outgoing<S, R, M>) -> T) -> T {
+        let (outcome, has_progressed) = self.access.act(|outgoing| outgoing.watch(act));
+        if has_progressed {
+            self.wakers.wake(self.half.other());
+        }
+        outcome
+    }
+
+    fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Outgoing<S, R, M>, &mut Context<'_>) -> T,
+    ) -> T {
+        let waker = self.wakers.register(self.half, cx);
+        self.act(|outgoing| poll(outgoing, &mut Context::from_waker(&waker)))
+    }
+}
