@@ -1,6 +1,6 @@
-use super::WebSocket;
-use super::exchange::Exchange;
+use super::exchange::drive;
 use super::shell::{Runtime, Shell};
+use super::websocket::WebSocket;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::Server;
 use crate::error::Error;
@@ -89,13 +89,49 @@ impl<M: Runtime> Acceptor<M> {
         M: Shell<S>,
     {
         Box::pin(async move {
-            let mut accepting = self.begin();
-            let (input, output) = (ReadBuffer::new(), WriteBuffer::new());
-            let mut exchange = Exchange::<S, M>::new(transport, input, output);
-            let request = exchange.drive(&mut accepting).await?.request()?;
-            let Exchange { transport, input, output, .. } = exchange;
+            let (mut accepting, mut transport) = (self.begin(), transport);
+            let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+            let request = drive::<S, M, _>(&mut accepting, &mut transport, &mut input, &mut output)
+                .await?
+                .request()?;
             Ok(Opening { transport, accepting, request, input, output, shell: PhantomData })
         })
         .await
+    }
+}
+
+impl<S, M: Shell<S>> Opening<S, M> {
+    /// Sends the answer that opens the WebSocket.
+    ///
+    /// Not cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Accept`] if the answer does not fit to the request: the client gets status 500 then.
+    /// [`Error::HandshakeTimeout`] or [`Error::Io`].
+    pub async fn accept(self, answer: &Accept<'_>) -> Result<WebSocket<S, Server, M>, Error> {
+        let Self { mut transport, mut accepting, request, mut input, mut output, .. } = self;
+        let accepted = accepting.accept(&request, answer, &mut output);
+        let step = drive::<S, M, _>(&mut accepting, &mut transport, &mut input, &mut output).await;
+        accepted?;
+        let (negotiated, config) = step?.open()?;
+        Ok(WebSocket::new(transport, Server::new(), negotiated, input, config))
+    }
+
+    /// Sends a refusal, and ends the transport so that it arrives: what the client still sends is
+    /// read and dropped, up to 1 MiB and for 2 seconds.
+    ///
+    /// A client that does not read it is no error. Not cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Reject`] if the refusal can't be sent: the client gets status 500 then.
+    pub async fn refuse(self, reject: &Reject<'_>) -> Result<(), Error> {
+        let Self { mut transport, mut accepting, mut input, mut output, .. } = self;
+        let refused = accepting.refuse(reject, &mut output);
+        let refusing = drive::<S, M, _>(&mut accepting, &mut transport, &mut input, &mut output);
+        // It ends by an error that says that the client was refused.
+        let _ = Box::pin(refusing).await;
+        Ok(refused?)
     }
 }

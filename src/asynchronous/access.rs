@@ -5,7 +5,10 @@ use super::shell::Shell;
 use super::wakers::{Half, Mutex, Wakers, lock};
 use crate::connection::Role;
 use alloc::sync::Arc;
-use core::task::Context;
+use core::{
+    future::poll_fn,
+    task::{Context, Poll},
+};
 
 /// A way to the sending side, and to the transport that it has.
 pub(super) trait Access<S, R: Role, M: Shell<S>> {
@@ -20,6 +23,15 @@ pub(super) trait Access<S, R: Role, M: Shell<S>> {
         poll: impl FnOnce(&mut Outgoing<S, R, M>, &mut Context<'_>) -> T,
     ) -> T {
         self.act(|outgoing| poll(outgoing, cx))
+    }
+
+    /// Waits until `poll` is ready.
+    #[inline]
+    async fn wait<T>(
+        &mut self,
+        mut poll: impl FnMut(&mut Outgoing<S, R, M>, &mut Context<'_>) -> Poll<T>,
+    ) -> T {
+        poll_fn(|cx| self.poll(cx, &mut poll)).await
     }
 }
 

@@ -1,6 +1,6 @@
-use super::WebSocket;
-use super::exchange::Exchange;
+use super::exchange::drive;
 use super::shell::{Runtime, Shell};
+use super::websocket::WebSocket;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::client::Connector;
 use crate::connection::Client;
@@ -43,9 +43,9 @@ impl<M: Runtime> Connector<M> {
         let (nonce, keys) = (random_bytes()?, SystemMaskKeys::new()?);
         let mut output = WriteBuffer::new();
         let mut connecting = self.begin_within(timeout, url, nonce, &mut output)?;
-        let mut exchange = Exchange::<S, M>::new(transport, ReadBuffer::new(), output);
-        let response = exchange.drive(&mut connecting).await?;
-        let Exchange { transport, input, .. } = exchange;
+        let (mut transport, mut input) = (transport, ReadBuffer::new());
+        let response =
+            drive::<S, M, _>(&mut connecting, &mut transport, &mut input, &mut output).await?;
         let negotiated = response.negotiated().clone();
         let role = Client::new(keys);
         Ok((WebSocket::new(transport, role, negotiated, input, self.config), response))

@@ -1,6 +1,6 @@
 //! Doing what an opening handshake wants of its transport.
 
-use super::shell::{Shell, Timer};
+use super::shell::{Shell, Timer, failure};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::error::Error;
 use crate::handshake::{self, HandshakeNext, Opens};
@@ -14,10 +14,10 @@ use core::{
 use std::io::{self, ErrorKind};
 
 /// A transport during the opening handshake.
-pub(super) struct Exchange<S, M: Shell<S>> {
-    pub(super) transport: S,
-    pub(super) input: ReadBuffer,
-    pub(super) output: WriteBuffer,
+struct Exchange<'a, S, M: Shell<S>> {
+    transport: &'a mut S,
+    input: &'a mut ReadBuffer,
+    output: &'a mut WriteBuffer,
     timer: M::Timer,
     /// Whether something was written that the transport itself may still hold.
     unflushed: bool,
@@ -25,17 +25,20 @@ pub(super) struct Exchange<S, M: Shell<S>> {
     failed: Option<io::Error>,
 }
 
-impl<S, M: Shell<S>> Exchange<S, M> {
-    pub(super) fn new(transport: S, input: ReadBuffer, output: WriteBuffer) -> Self {
-        let timer = M::Timer::default();
-        Self { transport, input, output, timer, unflushed: false, failed: None }
-    }
+/// Does what a handshake wants until it has come to something.
+pub(super) async fn drive<S, M: Shell<S>, H: Opens>(
+    handshake: &mut H,
+    transport: &mut S,
+    input: &mut ReadBuffer,
+    output: &mut WriteBuffer,
+) -> Result<H::Step, Error> {
+    let timer = M::Timer::default();
+    let mut exchange =
+        Exchange::<S, M> { transport, input, output, timer, unflushed: false, failed: None };
+    poll_fn(|cx| exchange.poll_drive(handshake, cx)).await
+}
 
-    /// Does what a handshake wants until it has come to something.
-    pub(super) async fn drive<H: Opens>(&mut self, handshake: &mut H) -> Result<H::Step, Error> {
-        poll_fn(|cx| self.poll_drive(handshake, cx)).await
-    }
-
+impl<S, M: Shell<S>> Exchange<'_, S, M> {
     fn poll_drive<H: Opens>(
         &mut self,
         handshake: &mut H,
@@ -68,30 +71,19 @@ impl<S, M: Shell<S>> Exchange<S, M> {
         exchange: &mut handshake::Exchange,
         cx: &mut Context<'_>,
     ) -> bool {
-        let mut has_acted = false;
-        if wants.write {
-            if let Poll::Ready(outcome) = self.poll_write(cx) {
-                exchange.did_write(outcome, &mut self.output);
-                has_acted = true;
-            }
-        }
-        if wants.read {
-            if let Poll::Ready(outcome) = self.poll_read(cx) {
-                exchange.did_read(outcome);
-                has_acted = true;
-            }
-        }
-        if wants.shut_down_write {
-            if let Poll::Ready(outcome) = M::poll_shutdown(&mut self.transport, cx) {
-                exchange.did_shut_down(outcome.map_err(|error| failure(&error)));
-                has_acted = true;
-            }
-        }
-        has_acted
+        let has_written = wants.write
+            && self.poll_write(cx).map(|done| exchange.did_write(done, self.output)).is_ready();
+        let has_read =
+            wants.read && self.poll_read(cx).map(|done| exchange.did_read(done)).is_ready();
+        let shuts_down = wants.shut_down_write
+            && M::poll_shutdown(self.transport, cx)
+                .map(|done| exchange.did_shut_down(done.map_err(|error| failure(&error))))
+                .is_ready();
+        has_written || has_read || shuts_down
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, IoFailure>> {
-        let outcome = ready!(M::poll_read(&mut self.transport, cx, self.input.spare(1)));
+        let outcome = ready!(M::poll_read(self.transport, cx, self.input.spare(1)));
         self.input.filled(*outcome.as_ref().unwrap_or(&0));
         Poll::Ready(outcome.map_err(|error| self.note(error)))
     }
@@ -99,12 +91,12 @@ impl<S, M: Shell<S>> Exchange<S, M> {
     /// Writes once, or has the transport write what it holds.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, IoFailure>> {
         let outcome = if self.output.is_empty() {
-            let outcome = ready!(M::poll_flush(&mut self.transport, cx));
+            let outcome = ready!(M::poll_flush(self.transport, cx));
             self.unflushed = outcome.is_err();
             outcome.map(|()| 0)
         } else {
             self.unflushed = true;
-            match ready!(M::poll_write(&mut self.transport, cx, self.output.front())) {
+            match ready!(M::poll_write(self.transport, cx, self.output.front())) {
                 Ok(0) => Err(ErrorKind::WriteZero.into()),
                 outcome => outcome,
             }
@@ -116,15 +108,6 @@ impl<S, M: Shell<S>> Exchange<S, M> {
         let failure = failure(&error);
         self.failed.get_or_insert(error);
         failure
-    }
-}
-
-/// What is known of a stream that fails so.
-fn failure(error: &io::Error) -> IoFailure {
-    match IoFailure::from(error) {
-        // A stream that is not ready has to say so by `Pending`.
-        IoFailure::NotReady => IoFailure::Other,
-        failure => failure,
     }
 }
 

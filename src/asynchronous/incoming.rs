@@ -247,6 +247,6 @@ impl<R: Role> Incoming<R> {
             self.input = Leased::none();
         }
         outgoing.give_back_output();
-        outgoing.closed().and_then(|closed| Error::of_end(closed, failed)).map(Err)
+        outgoing.sender.closed().and_then(|closed| Error::of_end(closed, failed)).map(Err)
     }
 }

@@ -9,9 +9,7 @@ mod aside;
 mod connect;
 pub(crate) mod exchange;
 mod incoming;
-mod opening;
 mod outgoing;
-mod replies;
 mod sending;
 mod shell;
 mod split;
@@ -19,7 +17,6 @@ mod stream;
 mod wakers;
 mod websocket;
 
-pub use replies::Replies;
 pub use shell::{Runtime, Shell, Timer};
 pub use split::{ReceiveHalf, SendHalf};
-pub use websocket::WebSocket;
+pub use websocket::{Replies, WebSocket};

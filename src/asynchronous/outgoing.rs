@@ -7,20 +7,18 @@ mod in_place;
 mod prepared;
 mod write;
 
-use super::shell::{Shell, Timer};
+use super::shell::{Shell, Timer, failure};
 use crate::{
     CloseCode, Closed, Error, Message, Next, Payload, Role, SendError, Sender, State, TransportEnd,
     WriteBuffer, buffer::RETAINED, connection::sender::messages::LINK_FROM, pool::Leased,
 };
 use alloc::boxed::Box;
-use core::{
-    fmt,
-    task::{Context, Poll, Waker, ready},
-};
+use core::task::{Context, Poll, Waker, ready};
 use std::io::{self, ErrorKind};
 
 pub(super) use drive::Driven;
 
+#[derive(Debug)]
 pub(super) struct Outgoing<S, R: Role, M: Shell<S>> {
     pub(super) sender: Sender<R>,
     pub(super) output: Leased<WriteBuffer>,
@@ -37,11 +35,6 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     pub(super) fn new(transport: S, sender: Sender<R>) -> Self {
         let output = Leased::none();
         Self { sender, output, transport, unflushed: false, timer: None, writer: None }
-    }
-
-    #[inline]
-    pub(super) fn closed(&self) -> Option<&Closed> {
-        self.sender.closed()
     }
 
     /// Queues a Close.
@@ -144,25 +137,14 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         Poll::Ready(self.queue(|sender, output| sender.send(payload, output)))
     }
 
-    /// Waits for room, then queues a piece of a message.
-    pub(super) fn poll_feed_fragment(
+    /// Waits for room, then queues something.
+    pub(super) fn poll_queue(
         &mut self,
-        piece: Payload<'_>,
-        fin: bool,
         cx: &mut Context<'_>,
+        act: impl FnOnce(&mut Sender<R>, &mut WriteBuffer) -> Result<(), SendError>,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
-        Poll::Ready(self.queue(|sender, output| sender.send_fragment(piece, fin, output)))
-    }
-
-    /// Waits for room, then queues a ping.
-    pub(super) fn poll_ping(
-        &mut self,
-        payload: &[u8],
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Error>> {
-        ready!(self.poll_room(cx))?;
-        Poll::Ready(self.queue(|sender, output| sender.ping(payload, output)))
+        Poll::Ready(self.queue(act))
     }
 
     /// Waits until the queue is not full; it is not while nothing can be sent anyway.
@@ -211,7 +193,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
 
     /// Writes what is queued, behind a Close with 1000 if none was sent.
     pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.closed().is_some_and(|closed| closed.clean) {
+        if self.sender.closed().is_some_and(|closed| closed.clean) {
             return Poll::Ready(Ok(()));
         }
         self.check_transport()?;
@@ -248,7 +230,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
 
     #[cold]
     fn why_broken(&self) -> Error {
-        match self.closed() {
+        match self.sender.closed() {
             Some(closed) => Error::Closed(Box::new(closed.clone())),
             None => io::Error::from(ErrorKind::BrokenPipe).into(),
         }
@@ -257,7 +239,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// A failure to write, for the user. Reading goes on for a while.
     #[cold]
     fn failed(&mut self, error: io::Error) -> Error {
-        self.sender.failed_to_write(drive::final_failure(&error));
+        self.sender.failed_to_write(failure(&error));
         Error::final_io(error)
     }
 
@@ -295,15 +277,5 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     pub(super) fn end(&mut self) -> &Closed {
         let all_written = self.is_all_written();
         self.sender.transport_ended_with(TransportEnd::Dropped, all_written)
-    }
-}
-
-impl<S: fmt::Debug, R: Role + fmt::Debug, M: Shell<S>> fmt::Debug for Outgoing<S, R, M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outgoing")
-            .field("sender", &self.sender)
-            .field("output", &self.output)
-            .field("transport", &self.transport)
-            .finish_non_exhaustive()
     }
 }

@@ -30,10 +30,7 @@ macro_rules! sending_methods {
             /// As for [`try_feed`](Self::try_feed), without that the queue is full.
             pub async fn feed<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
                 let payload = payload.into();
-                poll_fn(|cx| {
-                    self.$($access).+.poll(cx, |outgoing, cx| outgoing.poll_feed(payload, cx))
-                })
-                .await
+                self.$($access).+.wait(|outgoing, cx| outgoing.poll_feed(payload, cx)).await
             }
 
             /// Queues a piece of a message as a frame of its own, for a message whose end is not known
@@ -52,12 +49,14 @@ macro_rules! sending_methods {
                 fin: bool,
             ) -> Result<(), Error> {
                 let piece = piece.into();
-                poll_fn(|cx| {
-                    self.$($access)
-                        .+
-                        .poll(cx, |outgoing, cx| outgoing.poll_feed_fragment(piece, fin, cx))
-                })
-                .await
+                self.$($access)
+                    .+
+                    .wait(|outgoing, cx| {
+                        outgoing.poll_queue(cx, |sender, output| {
+                            sender.send_fragment(piece, fin, output)
+                        })
+                    })
+                    .await
             }
 
             /// Writes all that is queued. Nothing is received meanwhile, unless by the other half of a
@@ -70,7 +69,7 @@ macro_rules! sending_methods {
             ///
             /// [`Error::Io`] or [`Error::Closed`] if the transport failed.
             pub async fn flush(&mut self) -> Result<(), Error> {
-                poll_fn(|cx| self.$($access).+.poll(cx, |outgoing, cx| outgoing.poll_flush(cx))).await
+                self.$($access).+.wait(Outgoing::poll_flush).await
             }
 
             /// Sends a message: [`feed`](Self::feed), then [`flush`](Self::flush). A server writes a
@@ -86,10 +85,7 @@ macro_rules! sending_methods {
             /// As for these two.
             pub async fn send<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
                 let payload = payload.into();
-                poll_fn(|cx| {
-                    self.$($access).+.poll(cx, |outgoing, cx| outgoing.poll_send(payload, cx))
-                })
-                .await?;
+                self.$($access).+.wait(|outgoing, cx| outgoing.poll_send(payload, cx)).await?;
                 self.flush().await
             }
 
@@ -102,10 +98,12 @@ macro_rules! sending_methods {
             ///
             /// As for [`send`](Self::send).
             pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-                poll_fn(|cx| {
-                    self.$($access).+.poll(cx, |outgoing, cx| outgoing.poll_ping(payload, cx))
-                })
-                .await?;
+                self.$($access)
+                    .+
+                    .wait(|outgoing, cx| {
+                        outgoing.poll_queue(cx, |sender, output| sender.ping(payload, output))
+                    })
+                    .await?;
                 self.flush().await
             }
 

@@ -1,6 +1,8 @@
 //! What an async shell brings of its own: how its streams are read and written, and its timer.
 
+use crate::transport::IoFailure;
 use core::{
+    fmt,
     task::{Context, Poll},
     time::Duration,
 };
@@ -17,27 +19,16 @@ pub trait Runtime: Sized + 'static {
 
 /// A runtime's way to use streams of type `S`.
 ///
-/// `sansocket::tokio` has one for all that is tokio's `AsyncRead` and `AsyncWrite`.
+/// `sansocket::tokio` has one for all that is tokio's `AsyncRead` and `AsyncWrite`. Errors are those of the
+/// stream; one that is not ready says so by `Pending`.
 pub trait Shell<S>: Runtime {
     /// Reads once into the front of `into`; 0 is the end of the stream.
-    ///
-    /// # Errors
-    ///
-    /// Those of the stream.
     fn poll_read(stream: &mut S, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>>;
 
     /// Writes once.
-    ///
-    /// # Errors
-    ///
-    /// Those of the stream.
     fn poll_write(stream: &mut S, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>>;
 
     /// Writes once, of several slices.
-    ///
-    /// # Errors
-    ///
-    /// Those of the stream.
     fn poll_write_vectored(
         stream: &mut S,
         cx: &mut Context<'_>,
@@ -49,26 +40,27 @@ pub trait Shell<S>: Runtime {
     fn is_write_vectored(stream: &S) -> bool;
 
     /// Writes what the stream itself holds back.
-    ///
-    /// # Errors
-    ///
-    /// Those of the stream.
     fn poll_flush(stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Ends the writing side.
-    ///
-    /// # Errors
-    ///
-    /// Those of the stream; [`io::ErrorKind::Unsupported`] if it has no half-close.
+    /// Ends the writing side; [`io::ErrorKind::Unsupported`] if the stream has no half-close.
     fn poll_shutdown(stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
 /// The clock of one connection, and what waits by it. One is made when a deadline first runs.
-pub trait Timer: Default {
+pub trait Timer: Default + fmt::Debug {
     /// The time since any moment that stays the same for this timer.
     fn now(&self) -> Duration;
 
     /// Waits until [`now`](Self::now) has come to `moment`; for ever, if that is farther away than
     /// can be told.
     fn poll_until(&mut self, moment: Duration, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+/// What is known of a stream that fails so.
+pub(super) fn failure(error: &io::Error) -> IoFailure {
+    match IoFailure::from(error) {
+        // By an error nobody is told when it is ready.
+        IoFailure::NotReady => IoFailure::Other,
+        failure => failure,
+    }
 }

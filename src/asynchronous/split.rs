@@ -98,7 +98,7 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
     /// How the connection ended; `None` while it has not.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
-        lock(&self.shared.access).closed().cloned()
+        lock(&self.shared.access).sender.closed().cloned()
     }
 
     /// How far the closing handshake is.
@@ -141,7 +141,7 @@ impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
     /// How the connection ended; `None` while it has not.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
-        lock(&self.shared.access).closed().cloned()
+        lock(&self.shared.access).sender.closed().cloned()
     }
 
     /// How far the closing handshake is.

@@ -2,7 +2,6 @@ use super::access::Access;
 use super::aside::Aside;
 use super::incoming::{Advance, Incoming};
 use super::outgoing::Outgoing;
-use super::replies::Replies;
 use super::sending::sending_methods;
 use super::shell::Shell;
 use super::split::{ReceiveHalf, SendHalf, halves};
@@ -241,7 +240,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// How the connection ended; `None` while it has not.
     #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
-        self.sides.outgoing.closed()
+        self.sides.outgoing.sender.closed()
     }
 
     /// How far the closing handshake is.
@@ -302,6 +301,20 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
 }
 
 sending_methods!(WebSocket<S, R, M>, sides.outgoing);
+
+/// The way to answer while a received event is looked at: see [`WebSocket::receive`].
+#[derive(Debug)]
+pub struct Replies<'a, S, R: Role, M: Shell<S>>(&'a mut Outgoing<S, R, M>);
+
+sending_methods!(Replies<'_, S, R, M>, 0);
+
+impl<S, R: Role, M: Shell<S>> Replies<'_, S, R, M> {
+    /// Bytes that are queued and not written.
+    #[must_use]
+    pub fn buffered_amount(&self) -> usize {
+        self.0.output.len()
+    }
+}
 
 #[cfg(test)]
 mod tests {

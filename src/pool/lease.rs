@@ -242,7 +242,7 @@ mod tests {
             let mut buffer = promising.swap_remove(place);
             match how {
                 0 => drain(&mut buffer),
-                1 => drop(mem::replace(&mut buffer, Leased::none())),
+                1 => drop(mem::take(&mut buffer)),
                 _ => {
                     buffer.extend_from_slice(&[7; 300_000]);
                     buffer.keep(usize::MAX);

@@ -1,7 +1,7 @@
 //! Doing what the connection wants of its transport.
 
 use super::Outgoing;
-use crate::asynchronous::shell::{Shell, Timer};
+use crate::asynchronous::shell::{Shell, Timer, failure};
 use crate::pool::Leased;
 use crate::{CloseCode, IoFailure, Next, ReadBuffer, Role, Wants};
 use core::task::{Context, Poll, Waker};
@@ -12,17 +12,9 @@ use std::io;
 pub(in crate::asynchronous) enum Driven {
     /// So many bytes were read.
     Read(usize),
-    /// The end is to be told: see [`Outgoing::closed`]. Reading failed so, if `Closed` has no word
+    /// The end is to be told: see [`Sender::closed`](crate::connection::Sender::closed). Reading failed so, if `Closed` has no word
     /// for it.
     Ended(Option<io::Error>),
-}
-
-/// A stream that can't be read or written now has to say so by `Pending`: nobody would wake the task.
-pub(super) fn final_failure(error: &io::Error) -> IoFailure {
-    match IoFailure::from(error) {
-        IoFailure::NotReady => IoFailure::Other,
-        failure => failure,
-    }
 }
 
 /// Bytes that are dropped at a time where nobody looks at them.
@@ -46,7 +38,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         loop {
             let Next::Wants(wants) = self.next() else { return Poll::Ready(Driven::Ended(failed)) };
             let has_acted = self.write_as_wanted(wants, cx);
-            if !lingers && self.closed().is_some() {
+            if !lingers && self.sender.closed().is_some() {
                 return Poll::Ready(Driven::Ended(failed));
             }
             // What is wanted may be another thing now.
@@ -58,7 +50,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
                     Poll::Ready(Ok(count @ 1..)) => return Poll::Ready(Driven::Read(count)),
                     Poll::Ready(Ok(0)) => continue,
                     Poll::Ready(Err(error)) => {
-                        failed = (final_failure(&error) == IoFailure::Other).then_some(error);
+                        failed = (failure(&error) == IoFailure::Other).then_some(error);
                         continue;
                     }
                     Poll::Pending => self.sender.did_read(Err(IoFailure::NotReady)),
@@ -99,8 +91,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     #[cold]
     fn shut_down(&mut self, cx: &mut Context<'_>) -> bool {
         let outcome = match M::poll_shutdown(&mut self.transport, cx) {
-            Poll::Ready(Ok(())) => Ok(()),
-            Poll::Ready(Err(error)) => Err(IoFailure::from(&error)),
+            Poll::Ready(outcome) => outcome.map_err(|error| failure(&error)),
             Poll::Pending => Err(IoFailure::NotReady),
         };
         self.sender.did_shut_down(outcome);
@@ -120,7 +111,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
                 input.filled(*count);
                 self.sender.did_read(Ok(*count));
             }
-            Poll::Ready(Err(error)) => self.sender.did_read(Err(final_failure(error))),
+            Poll::Ready(Err(error)) => self.sender.did_read(Err(failure(error))),
             Poll::Pending => {}
         }
         outcome
@@ -129,7 +120,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// Ends the connection because nobody receives any more; the peer is told so as far as that
     /// needs no wait.
     pub(in crate::asynchronous) fn abandon(&mut self) {
-        if self.closed().is_none() {
+        if self.sender.closed().is_none() {
             // If a Close was sent already, that one says it.
             let _ = self.close(CloseCode::GOING_AWAY, "");
             self.leave();
