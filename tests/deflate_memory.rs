@@ -4,82 +4,22 @@
 
 mod endpoint;
 
-use core::{
-    alloc::{GlobalAlloc, Layout},
-    cell::Cell,
-};
 use endpoint::{Endpoint, frame, keys};
 use flate2::{Compress, Compression, FlushCompress};
 use sansocket::{
     Client, Config, Connection, DeflateConfig, DeflateParameters, Event, Limits, Message,
     Negotiated, PreparedMessage, Progress, ProtocolError, ReadBuffer, Role, Server, WriteBuffer,
 };
-use std::alloc::System;
-
-/// Counts the bytes that each thread, thus each test, holds.
-struct Counting;
-
-#[derive(Clone, Copy)]
-struct Held {
-    now: isize,
-    /// The most at once, on a system that grows a large block where it is.
-    most: isize,
-    /// The most if each block that grows is moved, so that old and new are there for a moment.
-    most_if_moved: isize,
-}
-
-thread_local! {
-    static HELD: Cell<Held> = const { Cell::new(Held { now: 0, most: 0, most_if_moved: 0 }) };
-}
+use sansocket_testkit::allocator::{self, Counting, live};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// `more` bytes come, and `less` go then.
-fn count(more: usize, less: usize) {
-    // At the end of a thread it may be gone already.
-    let _ = HELD.try_with(|held| {
-        let Held { now, most, most_if_moved } = held.get();
-        let moved = now + more as isize;
-        let now = moved - less as isize;
-        let most_if_moved = most_if_moved.max(moved);
-        held.set(Held { now, most: most.max(now), most_if_moved });
-    });
-}
-
-// SAFETY: all is left to the system's allocator; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size(), 0);
-        // SAFETY: the caller keeps to what `GlobalAlloc` asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(0, layout.size());
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size, layout.size());
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-fn live() -> isize {
-    HELD.get().now
-}
-
 /// How many bytes more than before were held at once while `action` ran: at the most, and at the most
 /// if all that grew was moved.
 fn peak<T>(action: impl FnOnce() -> T) -> (T, isize, isize) {
-    let now = live();
-    HELD.set(Held { now, most: now, most_if_moved: now });
-    let result = action();
-    let Held { most, most_if_moved, .. } = HELD.get();
-    (result, most - now, most_if_moved - now)
+    let (result, taken) = allocator::measure(action);
+    (result, taken.most, taken.most_if_moved)
 }
 
 const LIMIT: usize = 1 << 20;
