@@ -3,14 +3,12 @@
 //! Which bytes open and close the handshake, `tests/vectors/closing.txt` says.
 #![cfg(feature = "std")]
 
-mod endpoint;
-
 use core::time::Duration;
-use endpoint::*;
 use sansocket::{
     Cause, CloseCode, Closed, Config, Connection, Due, FrameError, Initiator, Progress,
     ProtocolError, Role, SendError, Server, State, TransportEnd,
 };
+use sansocket_testkit::{endpoint::*, frames::*};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -187,15 +185,15 @@ fn nothing_is_received_or_sent_after_the_transport_ended() {
 fn the_end_of_the_transport_outlives_deadline_and_split() {
     let mut end = server(Config::default());
     end.connection.close(CloseCode::NORMAL, "", &mut end.output).unwrap();
-    assert_eq!(end.connection.next_deadline(), Some(Duration::ZERO));
+    assert_eq!(end.next_deadline(), Some(Duration::ZERO));
     end.transport_ended(TransportEnd::Reset);
-    assert_eq!(end.connection.next_deadline(), None);
-    assert_eq!(end.connection.pass_deadline(100 * SECOND), Due::Nothing);
+    assert_eq!(end.next_deadline(), None);
+    assert_eq!(end.pass_deadline(100 * SECOND), Due::Nothing);
 
     let (receiver, sender) = end.connection.split();
-    let mut connection = Connection::join(receiver, sender);
-    assert_eq!(connection.state(), State::Closed);
-    let closed = connection.transport_ended(TransportEnd::Eof, &end.output);
+    end.connection = Connection::join(receiver, sender);
+    assert_eq!(end.connection.state(), State::Closed);
+    let closed = end.transport_ended(TransportEnd::Eof);
     assert_eq!(closed.cause, Cause::Transport(TransportEnd::Reset));
 }
 
@@ -271,8 +269,8 @@ mod deadlines {
     fn there_is_none_while_the_connection_is_open() {
         let mut end = server(Config::default());
         for seconds in [0, 1, 1_000_000] {
-            assert_eq!(end.connection.next_deadline(), None);
-            assert_eq!(end.connection.pass_deadline(seconds * SECOND), Due::Nothing);
+            assert_eq!(end.next_deadline(), None);
+            assert_eq!(end.pass_deadline(seconds * SECOND), Due::Nothing);
         }
     }
 
@@ -280,17 +278,17 @@ mod deadlines {
     fn closing_has_one_however_it_came_about() {
         for closing in closings() {
             let mut end = server(Config::default().close_timeout(3 * SECOND));
-            end.connection.pass_deadline(50 * SECOND);
+            end.pass_deadline(50 * SECOND);
             closing(&mut end);
             // There was no clock when the Close was sent: the time is asked for first.
-            assert_eq!(end.connection.next_deadline(), Some(Duration::ZERO));
-            assert_eq!(end.connection.pass_deadline(100 * SECOND), Due::Nothing);
+            assert_eq!(end.next_deadline(), Some(Duration::ZERO));
+            assert_eq!(end.pass_deadline(100 * SECOND), Due::Nothing);
             for early in [100, 101, 102] {
-                assert_eq!(end.connection.next_deadline(), Some(103 * SECOND));
-                assert_eq!(end.connection.pass_deadline(early * SECOND), Due::Nothing);
+                assert_eq!(end.next_deadline(), Some(103 * SECOND));
+                assert_eq!(end.pass_deadline(early * SECOND), Due::Nothing);
             }
-            assert_eq!(end.connection.pass_deadline(103 * SECOND), Due::CloseTimeout);
-            assert_eq!(end.connection.next_deadline(), None);
+            assert_eq!(end.pass_deadline(103 * SECOND), Due::CloseTimeout);
+            assert_eq!(end.next_deadline(), None);
         }
     }
 
@@ -299,11 +297,11 @@ mod deadlines {
     fn they_are_functions_of_the_time_told() {
         let mut end = server(Config::default().close_timeout(3 * SECOND));
         closings()[0](&mut end);
-        end.connection.pass_deadline(10 * SECOND);
-        assert_eq!(end.connection.pass_deadline(5 * SECOND), Due::Nothing);
-        assert_eq!(end.connection.next_deadline(), Some(13 * SECOND));
-        assert_eq!(end.connection.pass_deadline(1000 * SECOND), Due::CloseTimeout);
-        assert_eq!(end.connection.pass_deadline(1000 * SECOND), Due::CloseTimeout);
+        end.pass_deadline(10 * SECOND);
+        assert_eq!(end.pass_deadline(5 * SECOND), Due::Nothing);
+        assert_eq!(end.next_deadline(), Some(13 * SECOND));
+        assert_eq!(end.pass_deadline(1000 * SECOND), Due::CloseTimeout);
+        assert_eq!(end.pass_deadline(1000 * SECOND), Due::CloseTimeout);
     }
 
     /// The peer's Close, a fault of the peer's, a second attempt: none of them gives more time.
@@ -311,27 +309,27 @@ mod deadlines {
     fn what_happens_later_does_not_move_it() {
         let mut end = server(Config::default().close_timeout(3 * SECOND));
         closings()[0](&mut end);
-        end.connection.pass_deadline(10 * SECOND);
+        end.pass_deadline(10 * SECOND);
         end.fill(&frame::<Server>(TEXT, b"still served"));
         end.fill(&frame::<Server>(PING, b""));
         assert_eq!(end.messages().unwrap().len(), 1);
         assert!(end.connection.close(CloseCode::NORMAL, "", &mut end.output).is_err());
         end.fill(&close(1000, ""));
         assert!(end.messages().unwrap().is_empty());
-        assert_eq!(end.connection.next_deadline(), Some(13 * SECOND));
+        assert_eq!(end.next_deadline(), Some(13 * SECOND));
     }
 
     #[test]
     fn no_length_of_time_is_too_long_or_too_short() {
         let mut end = server(Config::default().close_timeout(Duration::MAX));
         closings()[0](&mut end);
-        assert_eq!(end.connection.pass_deadline(SECOND), Due::Nothing);
-        assert_eq!(end.connection.next_deadline(), Some(Duration::MAX));
+        assert_eq!(end.pass_deadline(SECOND), Due::Nothing);
+        assert_eq!(end.next_deadline(), Some(Duration::MAX));
 
         let mut end = server(Config::default().close_timeout(Duration::ZERO));
         closings()[0](&mut end);
-        end.connection.pass_deadline(SECOND);
-        assert_eq!(end.connection.pass_deadline(SECOND), Due::CloseTimeout);
+        end.pass_deadline(SECOND);
+        assert_eq!(end.pass_deadline(SECOND), Due::CloseTimeout);
     }
 
     #[test]
@@ -339,8 +337,8 @@ mod deadlines {
         let mut end = server(Config::default());
         closings()[0](&mut end);
         end.written();
-        end.connection.pass_deadline(Duration::ZERO);
-        assert_eq!(end.connection.pass_deadline(60 * SECOND), Due::CloseTimeout);
+        end.pass_deadline(Duration::ZERO);
+        assert_eq!(end.pass_deadline(60 * SECOND), Due::CloseTimeout);
         let closed = end.transport_ended(TransportEnd::Timeout);
         let cause = Cause::Transport(TransportEnd::Timeout);
         assert_eq!(parts(&closed), (1006, "", Initiator::Local, false, cause));

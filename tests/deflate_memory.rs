@@ -2,15 +2,16 @@
 //! contexts, however a bomb is cut up, and nothing at all before the first compressed message.
 #![cfg(feature = "deflate")]
 
-mod endpoint;
-
-use endpoint::{Endpoint, frame, keys};
 use flate2::{Compress, Compression, FlushCompress};
 use sansocket::{
     Client, Config, Connection, DeflateConfig, DeflateParameters, Event, Limits, Message,
     Negotiated, PreparedMessage, Progress, ProtocolError, ReadBuffer, Role, Server, WriteBuffer,
 };
-use sansocket_testkit::allocator::{self, Counting, live};
+use sansocket_testkit::{
+    allocator::{self, Counting, live},
+    endpoint::{Endpoint, keys},
+    frames::{frame, header},
+};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -30,11 +31,7 @@ const CONSTANT: isize = 160 << 10;
 fn end<R: Role>(role: R, agreed: DeflateParameters) -> Endpoint<R> {
     let limits = Limits::default().message(LIMIT as u64).fragments(u32::MAX);
     let config = Config::default().limits(limits).deflate(DeflateConfig::new().threshold(0));
-    Endpoint {
-        connection: Connection::new(role, &Negotiated::new().deflate(agreed), config),
-        input: ReadBuffer::new(),
-        output: WriteBuffer::new(),
-    }
+    Endpoint::agreed(role, &Negotiated::new().deflate(agreed), config)
 }
 
 /// Zeros as zlib deflates them, about 1:1000, without the tail.
@@ -152,11 +149,7 @@ fn in_chunks_a_message_of_any_size_takes_the_same() {
 fn held_after_plain_messages(negotiated: &Negotiated) -> (isize, isize) {
     let config = Config::default().deflate(DeflateConfig::new().threshold(usize::MAX));
     let before = live();
-    let mut end = Endpoint {
-        connection: Connection::new(Server::new(), negotiated, config),
-        input: ReadBuffer::new(),
-        output: WriteBuffer::new(),
-    };
+    let mut end = Endpoint::agreed(Server::new(), negotiated, config);
     let fresh = live() - before;
     for _ in 0..3 {
         end.fill(&frame::<Server>(0x82, b"plain"));
@@ -256,7 +249,7 @@ fn a_header_alone_makes_nothing() {
         let start = live();
         let mut end = end(Server::new(), DeflateParameters::default());
         end.fill(before);
-        end.fill(&endpoint::header::<Server>(first, 1000));
+        end.fill(&header::<Server>(first, 1000));
         while end.advance() == Ok(Progress::Event) {}
         live() - start
     };
@@ -264,7 +257,7 @@ fn a_header_alone_makes_nothing() {
     assert_eq!(held(0x42, b""), plain);
     // Nor do fragments of no bytes.
     let empty = frame::<Server>(0x42, b"");
-    let more = endpoint::header::<Server>(0x00, 1000);
+    let more = header::<Server>(0x00, 1000);
     let start = live();
     let mut end = end(Server::new(), DeflateParameters::default());
     end.fill(&[empty, more].concat());

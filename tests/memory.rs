@@ -2,11 +2,12 @@
 //! what a header promises or how many frames come (RFC 6455 §10.4).
 #![cfg(feature = "std")]
 
-mod endpoint;
-
-use endpoint::*;
 use sansocket::{Config, Event, Limits, Message, Progress, ProtocolError, Role, Server};
-use sansocket_testkit::allocator::{self, Counting};
+use sansocket_testkit::{
+    allocator::{self, Counting},
+    endpoint::*,
+    frames::*,
+};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

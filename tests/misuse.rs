@@ -1,13 +1,11 @@
 //! Mistakes of the caller's: they are told, and change nothing.
 #![cfg(feature = "std")]
 
-mod endpoint;
-
-use endpoint::*;
 use sansocket::{
     CloseCode, Config, Connection, Event, Kind, Message, Negotiated, Progress, ReadBuffer,
     ReceiveError, Reply, SendError, Server, State, WriteBuffer,
 };
+use sansocket_testkit::{endpoint::*, frames::*};
 
 #[test]
 fn a_foreign_read_buffer() {
@@ -115,9 +113,10 @@ fn what_may_not_be_sent_queues_nothing() {
     let too_long = SendError::ReasonTooLong { len: 124 };
     assert_eq!(connection.close(CloseCode::NORMAL, &reason, output), Err(too_long));
     assert!(output.is_empty());
-    assert_eq!(connection.next_deadline(), None);
-    assert_eq!(connection.state(), State::Open);
+    assert_eq!(end.next_deadline(), None);
+    assert_eq!(end.connection.state(), State::Open);
 
+    let (connection, output) = (&mut end.connection, &mut end.output);
     connection.send_fragment("a", false, output).unwrap();
     let queued = output.len();
     let in_progress = SendError::MessageInProgress;

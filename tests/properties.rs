@@ -1,11 +1,9 @@
 //! What holds for any messages, any fragments and any way in which bytes come and go.
 #![cfg(feature = "std")]
 
-mod endpoint;
 mod runner;
 
 use bytes::Bytes;
-use endpoint::*;
 use proptest::{collection::vec, prelude::*, sample::Index};
 use runner::{
     check::check,
@@ -14,8 +12,9 @@ use runner::{
 };
 use sansocket::{
     CloseCode, Config, Event, Kind, Limits, Message, PreparedMessage, Progress, ReadBuffer, Role,
-    WriteBuffer, apply_mask,
+    WriteBuffer,
 };
+use sansocket_testkit::endpoint::*;
 
 /// Something that one end sends.
 #[derive(Clone, Debug)]
@@ -123,12 +122,8 @@ fn send<R: Role>(end: &mut Endpoint<R>, sending: &Sending, expected: &mut Vec<Se
 fn send_frame<R: Role>(end: &mut Endpoint<R>, kind: Kind, payload: &[u8], fin: bool) {
     let len = payload.len() as u64;
     let key = end.connection.start_frame(kind, len, fin, &mut end.output).unwrap();
-    let mut payload = payload.to_vec();
     assert_eq!(key.is_some(), R::MASKS);
-    if let Some(key) = key {
-        apply_mask(&mut payload, key, 0);
-    }
-    end.output.extend_from_slice(&payload);
+    append_payload(payload, key, &mut end.output);
 }
 
 fn seen_message(message: &Message) -> Seen {

@@ -1,14 +1,15 @@
 //! Compression in the shell: negotiated by configuration, seen on the wire.
 
-#[path = "../deflate/wire.rs"]
-mod wire;
-
 use super::{REQUEST, read_head, read_to_end, streams};
 use sansocket::{
     Accept, Client, CloseCode, Config, Connection, DeflateConfig, DeflateParameters, Error, Limits,
     MaskKey, Message, Negotiated, Payload, PreparedMessage, ProtocolError, Role, Server,
     SystemMaskKeys, WriteBuffer,
     blocking::{Acceptor, Connector, Transport, WebSocket},
+};
+use sansocket_testkit::{
+    noise::noise,
+    sent::{Sent, sent},
 };
 use std::{
     io::{self, IoSlice, Read, Write},
@@ -17,7 +18,6 @@ use std::{
     thread,
     time::Duration,
 };
-use wire::{Sent, sent};
 
 /// A stream that keeps a copy of what is written to it.
 #[derive(Clone, Debug)]
@@ -115,16 +115,6 @@ fn text() -> String {
     "said again and again ".repeat(100)
 }
 
-/// What does not shrink.
-fn noise(len: usize) -> Vec<u8> {
-    let mut state = 1_u32;
-    let next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    std::iter::repeat_with(next).take(len).collect()
-}
-
 /// Sends `payload`, which arrives as `expected`, in one message that is compressed and smaller, or
 /// as it is.
 #[track_caller]
@@ -161,7 +151,7 @@ fn messages_of_all_forms_go_both_ways() {
         let text = text().repeat(count);
         let message = Message::text(text.as_str());
         let binary = Message::binary(text.clone().into_bytes());
-        let noise = Message::binary(noise(text.len()));
+        let noise = Message::binary(noise(text.len(), 1));
         let plain = PreparedMessage::new(message.clone());
         let prepared = plain.clone().deflate(&DeflateConfig::new());
         // Whether the server compresses it, and whether the client does, which masks anew what it
@@ -215,7 +205,7 @@ fn halves_compress_and_decompress() {
         server_receives.closed().unwrap().clean
     });
     let text = text().repeat(20);
-    let noise = noise(10_000);
+    let noise = noise(10_000, 1);
     for (payload, expected, first, back) in [
         (Payload::Text(&text), Message::text(text.as_str()), true, true),
         // Written frame by frame, as the replies of the other half may go between.

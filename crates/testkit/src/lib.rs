@@ -6,3 +6,10 @@
 #![allow(clippy::exhaustive_enums, reason = "those who match on them are in this repository")]
 
 pub mod allocator;
+#[cfg(feature = "alloc")]
+pub mod ending;
+#[cfg(feature = "alloc")]
+pub mod endpoint;
+pub mod frames;
+pub mod noise;
+pub mod sent;
