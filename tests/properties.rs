@@ -1,20 +1,17 @@
 //! What holds for any messages, any fragments and any way in which bytes come and go.
 #![cfg(feature = "std")]
 
-mod runner;
-
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::Index};
-use runner::{
-    check::check,
-    format::{Action, Ending, Seen, Step, Vector},
-    scenario::Scenario,
-};
 use sansocket::{
     CloseCode, Config, Event, Kind, Limits, Message, PreparedMessage, Progress, ReadBuffer, Role,
     WriteBuffer,
 };
-use sansocket_testkit::endpoint::*;
+use sansocket_testkit::{
+    any_bytes::{messages::check, scenario::Scenario},
+    endpoint::*,
+    vectors::format::{Action, Ending, Seen, Step, Vector},
+};
 
 /// Something that one end sends.
 #[derive(Clone, Debug)]
@@ -90,7 +87,7 @@ fn send<R: Role>(end: &mut Endpoint<R>, sending: &Sending, expected: &mut Vec<Se
                 }
             }
             .unwrap();
-            expected.push(seen_message(message));
+            expected.push(Seen::from(message));
         }
         Sending::Fragments(message, lengths, pings) => {
             let mut rest = message.as_bytes();
@@ -105,7 +102,7 @@ fn send<R: Role>(end: &mut Endpoint<R>, sending: &Sending, expected: &mut Vec<Se
                 rest = back;
             }
             send_frame(end, message.kind(), rest, true);
-            expected.push(seen_message(message));
+            expected.push(Seen::from(message));
         }
         Sending::Ping(payload) => {
             connection.ping(payload, output).unwrap();
@@ -124,23 +121,6 @@ fn send_frame<R: Role>(end: &mut Endpoint<R>, kind: Kind, payload: &[u8], fin: b
     let key = end.connection.start_frame(kind, len, fin, &mut end.output).unwrap();
     assert_eq!(key.is_some(), R::MASKS);
     append_payload(payload, key, &mut end.output);
-}
-
-fn seen_message(message: &Message) -> Seen {
-    match message {
-        Message::Text(text) => Seen::Text(text.as_str().into()),
-        Message::Binary(data) => Seen::Binary(data.to_vec()),
-    }
-}
-
-fn seen(event: Event<'_>) -> Seen {
-    match event {
-        Event::Text(text) => Seen::Text(text.into()),
-        Event::Binary(data) => Seen::Binary(data.into()),
-        Event::Ping(data) => Seen::Ping(data.into()),
-        Event::Pong(data) => Seen::Pong(data.into()),
-        other => panic!("{other:?}"),
-    }
 }
 
 /// How bytes go from one end to the other.
@@ -213,14 +193,14 @@ fn exchange<A: Role, B: Role>(
             // The answers go back at once, so none of them is left out.
             from.input.extend_from_slice(&to.written());
             while from.advance().unwrap() == Progress::Event {
-                answers.push(seen(from.event().unwrap()));
+                answers.push(Seen::from(from.event().unwrap()));
             }
             match look {
-                Look::Borrowed => received.push(seen(to.event().unwrap())),
+                Look::Borrowed => received.push(Seen::from(to.event().unwrap())),
                 Look::Owned => {
-                    let borrowed = seen(to.event().unwrap());
+                    let borrowed = Seen::from(to.event().unwrap());
                     if let Some(message) = to.connection.take_message(&mut to.input) {
-                        assert_eq!(seen_message(&message), borrowed);
+                        assert_eq!(Seen::from(&message), borrowed);
                         assert!(to.event().is_none());
                     }
                     received.push(borrowed);
@@ -230,7 +210,7 @@ fn exchange<A: Role, B: Role>(
                     let is_control = matches!(chunk.event, Event::Ping(_) | Event::Pong(_));
                     // A piece of a message is no event by itself.
                     assert_eq!(to.event(), is_control.then_some(chunk.event));
-                    let piece = match (joined.take_if(|_| !is_control), seen(chunk.event)) {
+                    let piece = match (joined.take_if(|_| !is_control), Seen::from(chunk.event)) {
                         (Some(Seen::Text(front)), Seen::Text(text)) => Seen::Text(front + &text),
                         (Some(Seen::Binary(front)), Seen::Binary(data)) => {
                             Seen::Binary([front, data].concat())

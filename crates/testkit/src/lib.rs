@@ -7,9 +7,14 @@
 
 pub mod allocator;
 #[cfg(feature = "alloc")]
+pub mod any_bytes;
+pub mod cuts;
+#[cfg(feature = "alloc")]
 pub mod ending;
 #[cfg(feature = "alloc")]
 pub mod endpoint;
 pub mod frames;
 pub mod noise;
 pub mod sent;
+#[cfg(feature = "alloc")]
+pub mod vectors;
