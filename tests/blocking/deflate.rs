@@ -1,85 +1,23 @@
 //! Compression in the shell: negotiated by configuration, seen on the wire.
 
-use super::{REQUEST, read_head, read_to_end, streams};
 use sansocket::{
     Accept, Client, CloseCode, Config, Connection, DeflateConfig, DeflateParameters, Error, Limits,
     MaskKey, Message, Negotiated, Payload, PreparedMessage, ProtocolError, Role, Server,
     SystemMaskKeys, WriteBuffer,
-    blocking::{Acceptor, Connector, Transport, WebSocket},
+    blocking::{Acceptor, Connector, WebSocket},
 };
 use sansocket_testkit::{
     noise::noise,
-    sent::{Sent, sent},
+    opening::REQUEST,
+    pair::blocking::{self, read_head, read_to_end, streams},
+    sent::Sent,
+    transports::tapped::Tapped,
 };
 use std::{
-    io::{self, IoSlice, Read, Write},
+    io::Write,
     net::{Shutdown, TcpStream},
-    sync::{Arc, Mutex},
     thread,
-    time::Duration,
 };
-
-/// A stream that keeps a copy of what is written to it.
-#[derive(Clone, Debug)]
-struct Tapped {
-    stream: Arc<TcpStream>,
-    written: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Tapped {
-    fn new(stream: TcpStream) -> Self {
-        stream.set_nodelay(true).unwrap();
-        Self { stream: Arc::new(stream), written: Arc::default() }
-    }
-
-    /// The messages that were written since the last time.
-    fn messages(&self) -> Vec<Sent> {
-        sent(&core::mem::take(&mut *self.written.lock().unwrap()))
-    }
-}
-
-impl Read for Tapped {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        (&*self.stream).read(into)
-    }
-}
-
-impl Write for Tapped {
-    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
-        // Locked first, so that what was received is noted here when it is looked at.
-        let mut written = self.written.lock().unwrap();
-        let count = (&*self.stream).write(from)?;
-        written.extend_from_slice(&from[..count]);
-        Ok(count)
-    }
-
-    fn write_vectored(&mut self, from: &[IoSlice<'_>]) -> io::Result<usize> {
-        let all: Vec<u8> = from.iter().flat_map(|slice| slice.iter().copied()).collect();
-        self.write(&all)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Transport for Tapped {
-    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.stream.set_read_timeout(timeout)
-    }
-
-    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.stream.set_write_timeout(timeout)
-    }
-
-    fn shutdown_write(&mut self) -> io::Result<()> {
-        self.stream.shutdown(Shutdown::Write)
-    }
-
-    fn try_clone(&self) -> io::Result<Self> {
-        Ok(self.clone())
-    }
-}
 
 type ClientSocket = WebSocket<Tapped, Client<SystemMaskKeys>>;
 type ServerSocket = WebSocket<Tapped, Server>;
@@ -98,8 +36,8 @@ fn pair_with(
     let connector = Connector::new().config(client_config);
     let (client, _) = connector.connect_over(Tapped::new(client), "ws://localhost/").unwrap();
     let server = server.join().unwrap();
-    client.transport().written.lock().unwrap().clear();
-    server.transport().written.lock().unwrap().clear();
+    client.transport().clear();
+    server.transport().clear();
     (client, server)
 }
 
@@ -261,7 +199,7 @@ fn it_is_off_unless_both_ends_want_it() {
 }
 
 /// A server that compresses, and the bare stream of its client.
-fn server_and_stream(limits: Limits) -> (super::ServerSocket, TcpStream) {
+fn server_and_stream(limits: Limits) -> (blocking::ServerSocket, TcpStream) {
     let (mut client, server) = streams();
     let head = REQUEST.strip_suffix(b"\r\n").unwrap();
     client.write_all(head).unwrap();
