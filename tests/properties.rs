@@ -4,13 +4,12 @@
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::Index};
 use sansocket::{
-    CloseCode, Config, Event, Kind, Limits, Message, PreparedMessage, Progress, ReadBuffer, Role,
-    WriteBuffer,
+    Config, Event, Kind, Limits, Message, PreparedMessage, Progress, ReadBuffer, Role, WriteBuffer,
 };
 use sansocket_testkit::{
     any_bytes::{messages::check, scenario::Scenario},
     endpoint::*,
-    vectors::format::{Action, Ending, Seen, Step, Vector},
+    vectors::format::Seen,
 };
 
 /// Something that one end sends.
@@ -403,32 +402,8 @@ fn scenario(
     let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(len + 1)).collect();
     cuts.sort_unstable();
     cuts.dedup();
-    let mut all = Limits::default();
-    if let Some((frame, message, fragments)) = limits {
-        (all.frame, all.message, all.fragments) = (frame.into(), message.into(), fragments.into());
-    }
     let closes_at = closes_at.map(|at| at.index(len + 1));
-    let (front, back) = input.split_at(closes_at.unwrap_or(0));
-    let mut steps = vec![Step::Input(front.to_vec())];
-    if closes_at.is_some() {
-        steps.push(Step::Attempt(Action::Close(CloseCode::GOING_AWAY, "bye".into())));
-    }
-    steps.push(Step::Input(back.to_vec()));
-    let vector = Vector {
-        title: String::new(),
-        is_client,
-        mask: [1, 2, 3, 4],
-        limits: all,
-        is_limited: limits.is_some(),
-        fragment_size: 0,
-        deflate: None,
-        is_prompt: false,
-        steps,
-        events: Vec::new(),
-        output: Vec::new(),
-        end: Ending::Open,
-    };
-    Scenario { vector, closes_at, cuts }
+    Scenario::new(is_client, limits, &input, closes_at, cuts)
 }
 
 proptest! {

@@ -1,15 +1,15 @@
-//! What the tests and the fuzz targets of `sansocket` share. It is not published.
+//! What the tests, benches and fuzz targets of `sansocket` share. It is not published.
 //!
 //! | for | see |
 //! |---|---|
-//! | bytes made by hand | [`frames`], [`opening`], [`noise`](mod@noise), [`cuts`](mod@cuts) |
-//! | bytes read by hand | [`sent`](mod@sent), `any_bytes::reference` |
-//! | a connection and its buffers | `endpoint`, `ending`, `traffic` |
-//! | two ends | `pair` |
-//! | what lies between them | `transports` |
-//! | futures | `polling`, `clock`, `receiving` |
+//! | bytes made by hand | [`frames`], [`opening`], [`noise`], [`cuts`] |
+//! | bytes read by hand | [`sent`], [`any_bytes::reference`] |
+//! | a connection and its buffers | [`endpoint`], [`ending`], [`traffic`] |
+//! | two ends | [`pair`] |
+//! | what lies between them | [`transports`] |
+//! | futures | [`polling`], [`clock`], [`receiving`] |
 //! | memory | [`allocator`] |
-//! | vectors, and whatever a fuzzer makes of them | `vectors`, `any_bytes` |
+//! | vectors, and whatever a fuzzer makes of them | [`vectors`], [`any_bytes`] |
 //!
 //! Its features are those of `sansocket`, and turned on by them: a test that is built without a
 //! feature does not get it by this crate. Unit tests of `sansocket` can't use it, since it is built

@@ -16,3 +16,26 @@ pub fn response_to(request: &[u8]) -> Vec<u8> {
     response.extend_from_slice(b"\r\n\r\n");
     response
 }
+
+/// A name and a value.
+pub type Header<'a> = (&'a str, &'a str);
+
+/// A head: its first line and its header fields.
+pub fn head(first_line: &str, headers: &[Header<'_>]) -> Vec<u8> {
+    let lines: String =
+        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("{first_line}\r\n{lines}\r\n").into_bytes()
+}
+
+/// A head with other lines for one of its header fields: one for each of `values`.
+pub fn head_with(
+    first_line: &str,
+    headers: &[Header<'_>],
+    changed: &str,
+    values: &[&str],
+) -> Vec<u8> {
+    let mut headers = headers.to_vec();
+    headers.retain(|(name, _)| *name != changed);
+    headers.extend(values.iter().map(|value| (changed, *value)));
+    head(first_line, &headers)
+}

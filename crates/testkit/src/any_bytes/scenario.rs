@@ -37,15 +37,27 @@ impl Scenario {
     /// | 7… | the input |
     pub fn read(data: &[u8]) -> Option<Self> {
         let (head, input) = data.split_first_chunk::<HEAD>()?;
-        let mut limits = Limits::default();
         let is_limited = head[0] & LIMITED != 0;
-        if is_limited {
-            limits.frame = head[1].into();
-            limits.message = head[2].into();
-            limits.fragments = head[3].into();
-        }
+        let limits = is_limited.then_some((head[1], head[2], head[3]));
         let at = usize::from(u16::from_le_bytes([head[4], head[5]])).min(input.len());
         let closes_at = (head[0] & CLOSES != 0).then_some(at);
+        let cuts = cuts(head[6], input.len());
+        Some(Self::new(head[0] & CLIENT != 0, limits, input, closes_at, cuts))
+    }
+
+    /// Makes a scenario, maybe with limits of frame, message and fragments.
+    pub fn new(
+        is_client: bool,
+        limits: Option<(u8, u8, u8)>,
+        input: &[u8],
+        closes_at: Option<usize>,
+        cuts: Vec<usize>,
+    ) -> Self {
+        let mut all = Limits::default();
+        if let Some((frame, message, fragments)) = limits {
+            (all.frame, all.message, all.fragments) =
+                (frame.into(), message.into(), fragments.into());
+        }
         let steps = match closes_at {
             None => vec![Step::Input(input.into())],
             Some(at) => vec![
@@ -56,10 +68,10 @@ impl Scenario {
         };
         let vector = Vector {
             title: String::new(),
-            is_client: head[0] & CLIENT != 0,
+            is_client,
             mask: KEY,
-            limits,
-            is_limited,
+            limits: all,
+            is_limited: limits.is_some(),
             fragment_size: 0,
             deflate: None,
             is_prompt: false,
@@ -68,7 +80,7 @@ impl Scenario {
             output: Vec::new(),
             end: Ending::Open,
         };
-        Some(Self { vector, closes_at, cuts: cuts(head[6], input.len()) })
+        Self { vector, closes_at, cuts }
     }
 
     /// The input without a break.
