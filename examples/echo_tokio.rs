@@ -122,7 +122,11 @@ async fn serve_one(acceptor: Acceptor, stream: TcpStream, mut stopping: watch::R
         let mut websocket = acceptor.accept_tcp(stream).await?;
         drop(acceptor);
         tokio::select! {
-            echoed = echo(&mut websocket) => return echoed,
+            echoed = echo(&mut websocket) => {
+                // So that a client that was at fault comes to read why.
+                websocket.wait_closed().await;
+                return echoed;
+            }
             // Its sender is dropped when the server stops.
             _ = stopping.changed() => {}
         }

@@ -1,8 +1,9 @@
-use crate::transport::IoFailure;
-use crate::{
-    AcceptError, Cause, Closed, HandshakeError, ProtocolError, RandomError, ReceiveError,
-    RejectError, RequestError, SendError, UrlError,
+use crate::connection::{Cause, Closed, ProtocolError, ReceiveError, SendError};
+use crate::handshake::{
+    AcceptError, HandshakeError, OpeningError, RejectError, RequestError, UrlError,
 };
+use crate::random::RandomError;
+use crate::transport::IoFailure;
 use alloc::boxed::Box;
 use std::io;
 use thiserror::Error;
@@ -77,8 +78,8 @@ impl From<&io::Error> for IoFailure {
         match error.kind() {
             WouldBlock => Self::NotReady,
             TimedOut => Self::TimedOut,
-            BrokenPipe => Self::BrokenPipe,
-            ConnectionAborted | ConnectionReset | NotConnected | WriteZero => Self::Reset,
+            ConnectionAborted | ConnectionReset => Self::Reset,
+            BrokenPipe | NotConnected | WriteZero => Self::Ended,
             UnexpectedEof => Self::TlsTruncated,
             Unsupported => Self::Unsupported,
             _ => Self::Other,
@@ -96,6 +97,37 @@ impl Error {
             (_, Some(error)) => Some(Self::final_io(error)),
             (_, None) => Some(Self::Closed(Box::new(closed.clone()))),
         }
+    }
+
+    /// Why no WebSocket was opened. `failed` is how the transport failed, if it has.
+    pub(crate) fn of_opening(error: OpeningError, failed: Option<io::Error>) -> Self {
+        match (error, failed) {
+            (OpeningError::Handshake(error), _) => error.into(),
+            (OpeningError::Refused(status), _) => Self::Rejected(status),
+            (OpeningError::TimedOut, _) => Self::HandshakeTimeout,
+            (OpeningError::Transport(_), Some(error)) => Self::final_io(error),
+            (OpeningError::Transport(_), None) => io::Error::from(io::ErrorKind::BrokenPipe).into(),
+        }
+    }
+
+    /// Why none of the addresses of a host could be reached: how the last of them failed.
+    /// `is_bounded` says whether connecting was.
+    pub(crate) fn of_connecting(failed: Option<io::Error>, is_bounded: bool) -> Self {
+        match failed {
+            // Without a bound it is the system that has given up.
+            Some(error) if error.kind() == io::ErrorKind::TimedOut && is_bounded => {
+                Self::HandshakeTimeout
+            }
+            Some(error) => Self::final_io(error),
+            None => io::Error::new(io::ErrorKind::NotFound, "the host has no address").into(),
+        }
+    }
+
+    /// What is wrong with connecting to a `wss://` URL.
+    pub(crate) fn needs_tls() -> Self {
+        let what = "wss:// needs TLS, which the feature `rustls` is going to bring; \
+            until then hand a TLS stream to Connector::connect_over";
+        io::Error::new(io::ErrorKind::Unsupported, what).into()
     }
 
     /// An error of a transport after which nothing can be tried again, as it could after a bare

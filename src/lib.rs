@@ -50,7 +50,7 @@
 //! | `tokio` | the shell over tokio | `std`, tokio, futures-core, futures-sink |
 //! | `deflate` | compression, permessage-deflate (RFC 7692) | `alloc`, zlib-rs, a target with std |
 //! | `std` (default) | the [`blocking`] shell, mask keys seeded by the system | `alloc`, getrandom, chacha20 |
-//! | `alloc` | buffers, handshakes, connections | bytes, httparse, sha1_smol, base64 |
+//! | `alloc` | buffers, handshakes, connections | bytes, httparse, sha1, base64 |
 //! | (none) | frames, masks, UTF-8, without a heap | simdutf8, thiserror |
 //!
 //! # What it does not do
@@ -77,6 +77,8 @@ pub mod blocking;
 #[cfg(feature = "alloc")]
 mod buffer;
 #[cfg(feature = "alloc")]
+pub mod client;
+#[cfg(feature = "alloc")]
 mod connection;
 #[cfg(feature = "deflate")]
 mod deflate;
@@ -95,9 +97,11 @@ mod mask;
 #[cfg(feature = "alloc")]
 mod negotiated;
 #[cfg(feature = "std")]
-mod opening;
-#[cfg(feature = "std")]
 mod random;
+#[cfg(feature = "deflate")]
+mod thread_cache;
+#[cfg(feature = "alloc")]
+pub mod server;
 #[cfg(feature = "alloc")]
 mod timers;
 #[cfg(feature = "tokio")]
@@ -114,12 +118,13 @@ pub use mask::{MaskKey, MaskKeys, apply_mask};
 pub use utf8::{Utf8Error, validate_utf8_prefix};
 #[cfg(feature = "alloc")]
 pub use {
-    buffer::{ReadBuffer, WriteBuffer},
+    buffer::{Memory, ReadBuffer, WriteBuffer},
     connection::*,
     handshake::*,
     headers::{Extension, ExtensionError, HeaderError},
     limits::Limits,
     negotiated::Negotiated,
+    server::{OriginPatternError, OriginPolicy},
     transport::{IoFailure, Wants},
     utf8::Text,
 };

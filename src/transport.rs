@@ -29,10 +29,10 @@ pub enum IoFailure {
     NotReady,
     /// The transport gave up waiting for the peer.
     TimedOut,
-    /// The transport broke: it was reset, aborted, or is not connected.
+    /// The transport broke.
     Reset,
-    /// Of writing: the peer takes no more. It may have ended in order before.
-    BrokenPipe,
+    /// The transport has ended before, and does not say how.
+    Ended,
     /// TLS ended without its own closing message: what came may be cut short.
     TlsTruncated,
     /// The transport can't do this at all. Of ending the writing side: it has no half-close.

@@ -1,6 +1,7 @@
 //! How a connection ends, as data and in time (RFC 6455 §7).
 //!
-//! Which bytes open and close the handshake, `tests/vectors/closing.txt` says.
+//! Which bytes open and close the handshake, `tests/vectors/closing.txt` says; what the transport does
+//! meanwhile, and when it is over, `tests/virtual_clock`.
 #![cfg(feature = "std")]
 
 mod endpoint;
@@ -8,8 +9,8 @@ mod endpoint;
 use core::time::Duration;
 use endpoint::*;
 use sansocket::{
-    Cause, CloseCode, Closed, Config, Connection, Due, FrameError, Initiator, Progress,
-    ProtocolError, Role, SendError, Server, State, TransportEnd,
+    Cause, CloseCode, Closed, Config, Connection, FrameError, Initiator, Next, Progress,
+    ProtocolError, Role, SendError, Server, State, TransportEnd, Wants,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -187,10 +188,11 @@ fn nothing_is_received_or_sent_after_the_transport_ended() {
 fn the_end_of_the_transport_outlives_deadline_and_split() {
     let mut end = server(Config::default());
     end.connection.close(CloseCode::NORMAL, "", &mut end.output).unwrap();
-    assert_eq!(end.connection.next_deadline(), Some(Duration::ZERO));
+    assert!(deadline(&mut end, SECOND).is_some());
     end.transport_ended(TransportEnd::Reset);
-    assert_eq!(end.connection.next_deadline(), None);
-    assert_eq!(end.connection.pass_deadline(100 * SECOND), Due::Nothing);
+    end.connection.did_shut_down(Ok(()));
+    let next = end.connection.next(&end.output, || SECOND);
+    assert!(matches!(next, Next::Ended(closed) if !closed.clean), "{next:?}");
 
     let (receiver, sender) = end.connection.split();
     let mut connection = Connection::join(receiver, sender);
@@ -240,13 +242,20 @@ fn ended_amid_a_message_is_ended_in_both_modes() {
     assert_eq!(end.advance(), Ok(Progress::Ended));
 }
 
+/// Whoever drives the transport reads on for a while, so what is read must not pile up.
 #[test]
-fn bytes_behind_the_close_stay_in_the_buffer() {
-    let mut end = server(Config::default());
-    end.fill(&close(1000, "ok"));
-    end.fill(b"what follows");
-    assert!(end.messages().unwrap().is_empty());
-    assert_eq!(end.input.unread(), b"what follows");
+fn bytes_behind_the_end_are_dropped() {
+    let unfinished = frame::<Server>(TEXT_START, &[b'a'; 100]);
+    for last in [close(1000, "ok"), vec![0x83], [unfinished, vec![0x83]].concat()] {
+        let mut end = server(Config::default());
+        end.fill(&last);
+        while end.advance() == Ok(Progress::Event) {}
+        for _ in 0..1000 {
+            end.fill(&[0; 1000]);
+            assert!(matches!(end.advance(), Ok(Progress::Ended) | Err(_)));
+        }
+        assert!(end.input.is_drained() && end.input.capacity() < 10_000, "{:?}", end.input);
+    }
 }
 
 mod deadlines {
@@ -270,27 +279,30 @@ mod deadlines {
     #[test]
     fn there_is_none_while_the_connection_is_open() {
         let mut end = server(Config::default());
-        for seconds in [0, 1, 1_000_000] {
-            assert_eq!(end.connection.next_deadline(), None);
-            assert_eq!(end.connection.pass_deadline(seconds * SECOND), Due::Nothing);
-        }
+        // Not even the time is asked for.
+        let next = end.connection.next(&end.output, || unreachable!());
+        let Next::Wants(wants) = next else { panic!("{next:?}") };
+        assert_eq!((wants.deadline, wants.read, wants.write), (None, true, false));
     }
 
     #[test]
     fn closing_has_one_however_it_came_about() {
         for closing in closings() {
             let mut end = server(Config::default().close_timeout(3 * SECOND));
-            end.connection.pass_deadline(50 * SECOND);
+            wants(&mut end, 50 * SECOND);
             closing(&mut end);
-            // There was no clock when the Close was sent: the time is asked for first.
-            assert_eq!(end.connection.next_deadline(), Some(Duration::ZERO));
-            assert_eq!(end.connection.pass_deadline(100 * SECOND), Due::Nothing);
+            // There was no clock when the Close was queued: the time runs from when it is told.
             for early in [100, 101, 102] {
-                assert_eq!(end.connection.next_deadline(), Some(103 * SECOND));
-                assert_eq!(end.connection.pass_deadline(early * SECOND), Due::Nothing);
+                assert_eq!(deadline(&mut end, early * SECOND), Some(103 * SECOND));
             }
-            assert_eq!(end.connection.pass_deadline(103 * SECOND), Due::CloseTimeout);
-            assert_eq!(end.connection.next_deadline(), None);
+            // What is there when it passes came in time, so it may be read; then TCP is ended.
+            let mut asked = 0;
+            while let Some(wants) = wants(&mut end, 103 * SECOND) {
+                assert!(!wants.write);
+                asked += 1;
+            }
+            assert!(asked <= 3, "{asked}");
+            assert!(end.connection.closed().is_some());
         }
     }
 
@@ -299,11 +311,10 @@ mod deadlines {
     fn they_are_functions_of_the_time_told() {
         let mut end = server(Config::default().close_timeout(3 * SECOND));
         closings()[0](&mut end);
-        end.connection.pass_deadline(10 * SECOND);
-        assert_eq!(end.connection.pass_deadline(5 * SECOND), Due::Nothing);
-        assert_eq!(end.connection.next_deadline(), Some(13 * SECOND));
-        assert_eq!(end.connection.pass_deadline(1000 * SECOND), Due::CloseTimeout);
-        assert_eq!(end.connection.pass_deadline(1000 * SECOND), Due::CloseTimeout);
+        assert_eq!(deadline(&mut end, 10 * SECOND), Some(13 * SECOND));
+        assert_eq!(deadline(&mut end, 5 * SECOND), Some(13 * SECOND));
+        while wants(&mut end, 1000 * SECOND).is_some() {}
+        assert_eq!(wants(&mut end, 5 * SECOND), None);
     }
 
     /// The peer's Close, a fault of the peer's, a second attempt: none of them gives more time.
@@ -311,27 +322,26 @@ mod deadlines {
     fn what_happens_later_does_not_move_it() {
         let mut end = server(Config::default().close_timeout(3 * SECOND));
         closings()[0](&mut end);
-        end.connection.pass_deadline(10 * SECOND);
+        assert_eq!(deadline(&mut end, 10 * SECOND), Some(13 * SECOND));
         end.fill(&frame::<Server>(TEXT, b"still served"));
         end.fill(&frame::<Server>(PING, b""));
         assert_eq!(end.messages().unwrap().len(), 1);
         assert!(end.connection.close(CloseCode::NORMAL, "", &mut end.output).is_err());
         end.fill(&close(1000, ""));
         assert!(end.messages().unwrap().is_empty());
-        assert_eq!(end.connection.next_deadline(), Some(13 * SECOND));
+        assert_eq!(deadline(&mut end, 12 * SECOND), Some(13 * SECOND));
     }
 
     #[test]
     fn no_length_of_time_is_too_long_or_too_short() {
         let mut end = server(Config::default().close_timeout(Duration::MAX));
         closings()[0](&mut end);
-        assert_eq!(end.connection.pass_deadline(SECOND), Due::Nothing);
-        assert_eq!(end.connection.next_deadline(), Some(Duration::MAX));
+        assert_eq!(deadline(&mut end, SECOND), Some(Duration::MAX));
 
         let mut end = server(Config::default().close_timeout(Duration::ZERO));
         closings()[0](&mut end);
-        end.connection.pass_deadline(SECOND);
-        assert_eq!(end.connection.pass_deadline(SECOND), Due::CloseTimeout);
+        assert_eq!(deadline(&mut end, SECOND), Some(SECOND));
+        while wants(&mut end, SECOND).is_some() {}
     }
 
     #[test]
@@ -339,10 +349,23 @@ mod deadlines {
         let mut end = server(Config::default());
         closings()[0](&mut end);
         end.written();
-        end.connection.pass_deadline(Duration::ZERO);
-        assert_eq!(end.connection.pass_deadline(60 * SECOND), Due::CloseTimeout);
-        let closed = end.transport_ended(TransportEnd::Timeout);
+        assert!(deadline(&mut end, Duration::ZERO).is_some());
+        while wants(&mut end, 60 * SECOND).is_some() {}
         let cause = Cause::Transport(TransportEnd::Timeout);
-        assert_eq!(parts(&closed), (1006, "", Initiator::Local, false, cause));
+        let closed = end.connection.closed().unwrap();
+        assert_eq!(parts(closed), (1006, "", Initiator::Local, false, cause));
     }
+}
+
+/// What is wanted at a moment, of a transport that is never ready; `None` once it is over.
+fn wants<R: Role>(end: &mut Endpoint<R>, now: Duration) -> Option<Wants> {
+    let Next::Wants(wants) = end.connection.next(&end.output, || now) else { return None };
+    if wants.shut_down_write {
+        end.connection.did_shut_down(Ok(()));
+    }
+    Some(wants)
+}
+
+fn deadline<R: Role>(end: &mut Endpoint<R>, now: Duration) -> Option<Duration> {
+    wants(end, now).expect("it is not over").deadline
 }

@@ -1,98 +1,144 @@
-use crate::{
-    Error, ReadBuffer, WriteBuffer, opening::REFUSAL_LINGER, io::REFUSAL_DRAIN_LIMIT,
-};
-use ::tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::timeout,
-};
+//! Doing what an opening handshake wants of its transport.
+
+use super::shell::{Shell, Timer};
+use crate::buffer::{ReadBuffer, WriteBuffer};
+use crate::error::Error;
+use crate::handshake::{self, HandshakeNext, Opens};
+use crate::transport::{IoFailure, Wants};
 use core::{
     future::{Future, poll_fn},
-    pin::Pin,
+    pin::pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
 use std::io::{self, ErrorKind};
 
 /// A transport during the opening handshake.
-#[derive(Debug)]
-pub(crate) struct Exchange<S> {
-    pub(crate) transport: S,
-    pub(crate) input: ReadBuffer,
-    pub(crate) output: WriteBuffer,
+pub(super) struct Exchange<S, M: Shell<S>> {
+    pub(super) transport: S,
+    pub(super) input: ReadBuffer,
+    pub(super) output: WriteBuffer,
+    timer: M::Timer,
+    /// Whether something was written that the transport itself may still hold.
+    unflushed: bool,
+    /// How the transport failed, the first time.
+    failed: Option<io::Error>,
 }
 
-/// Bounds a step of the opening handshake.
-pub(crate) async fn within<T>(
-    limit: Option<Duration>,
-    step: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    match limit {
-        Some(limit) => timeout(limit, step).await.unwrap_or(Err(Error::HandshakeTimeout)),
-        None => step.await,
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
-    pub(crate) fn new(transport: S) -> Self {
-        Self { transport, input: ReadBuffer::new(), output: WriteBuffer::new() }
+impl<S, M: Shell<S>> Exchange<S, M> {
+    pub(super) fn new(transport: S, input: ReadBuffer, output: WriteBuffer) -> Self {
+        let timer = M::Timer::default();
+        Self { transport, input, output, timer, unflushed: false, failed: None }
     }
 
-    /// Reads once; 0 at the end of the transport.
-    pub(crate) async fn read(&mut self) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_read(cx)).await
+    /// Does what a handshake wants until it has come to something.
+    pub(super) async fn drive<H: Opens>(&mut self, handshake: &mut H) -> Result<H::Step, Error> {
+        poll_fn(|cx| self.poll_drive(handshake, cx)).await
     }
 
-    pub(crate) async fn flush(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_flush(cx)).await
-    }
-
-    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let count = ready!(poll_read(&mut self.transport, self.input.spare(1), cx))?;
-        self.input.filled(count);
-        Poll::Ready(Ok(count))
-    }
-
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        while !self.output.is_empty() {
-            let transport = Pin::new(&mut self.transport);
-            match ready!(transport.poll_write(cx, self.output.front()))? {
-                0 => return Poll::Ready(Err(io::Error::from(ErrorKind::WriteZero).into())),
-                count => self.output.consume(count),
+    fn poll_drive<H: Opens>(
+        &mut self,
+        handshake: &mut H,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<H::Step, Error>> {
+        loop {
+            let Self { input, output, timer, unflushed, .. } = self;
+            let all_written = output.is_empty() && !*unflushed;
+            let wants = match handshake.next_with(input, output, all_written, || timer.now()) {
+                HandshakeNext::Wants(wants) => wants,
+                HandshakeNext::Ready(step) => return Poll::Ready(Ok(step)),
+                HandshakeNext::Ended(error) => {
+                    return Poll::Ready(Err(Error::of_opening(error, self.failed.take())));
+                }
+            };
+            if self.act(wants, handshake.exchange(), cx) {
+                continue;
+            }
+            match wants.deadline {
+                Some(deadline) => ready!(self.timer.poll_until(deadline, cx)),
+                None => return Poll::Pending,
             }
         }
-        Pin::new(&mut self.transport).poll_flush(cx).map_err(Error::from)
     }
 
-    /// Sends the refusal that is queued, and ends the transport so that it arrives: what the client
-    /// still sends is read and dropped, within bounds. That the client is gone already or does not
-    /// read is no news: why it was refused is what counts.
-    pub(crate) async fn end_refused(&mut self) {
-        let _ = within(Some(REFUSAL_LINGER), async {
-            self.flush().await?;
-            poll_fn(|cx| Pin::new(&mut self.transport).poll_shutdown(cx)).await?;
-            let mut drained = 0;
-            poll_fn(|cx| {
-                let mut scrap = [0; 4096];
-                while drained < REFUSAL_DRAIN_LIMIT {
-                    match ready!(poll_read(&mut self.transport, &mut scrap, cx))? {
-                        0 => break,
-                        count => drained += count,
-                    }
-                }
-                Poll::Ready(Ok(()))
-            })
-            .await
-        })
-        .await;
+    /// Does what is possible now, each thing once; whether it was any.
+    fn act(
+        &mut self,
+        wants: Wants,
+        exchange: &mut handshake::Exchange,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let mut has_acted = false;
+        if wants.write {
+            if let Poll::Ready(outcome) = self.poll_write(cx) {
+                exchange.did_write(outcome, &mut self.output);
+                has_acted = true;
+            }
+        }
+        if wants.read {
+            if let Poll::Ready(outcome) = self.poll_read(cx) {
+                exchange.did_read(outcome);
+                has_acted = true;
+            }
+        }
+        if wants.shut_down_write {
+            if let Poll::Ready(outcome) = M::poll_shutdown(&mut self.transport, cx) {
+                exchange.did_shut_down(outcome.map_err(|error| failure(&error)));
+                has_acted = true;
+            }
+        }
+        has_acted
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, IoFailure>> {
+        let outcome = ready!(M::poll_read(&mut self.transport, cx, self.input.spare(1)));
+        self.input.filled(*outcome.as_ref().unwrap_or(&0));
+        Poll::Ready(outcome.map_err(|error| self.note(error)))
+    }
+
+    /// Writes once, or has the transport write what it holds.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, IoFailure>> {
+        let outcome = if self.output.is_empty() {
+            let outcome = ready!(M::poll_flush(&mut self.transport, cx));
+            self.unflushed = outcome.is_err();
+            outcome.map(|()| 0)
+        } else {
+            self.unflushed = true;
+            match ready!(M::poll_write(&mut self.transport, cx, self.output.front())) {
+                Ok(0) => Err(ErrorKind::WriteZero.into()),
+                outcome => outcome,
+            }
+        };
+        Poll::Ready(outcome.map_err(|error| self.note(error)))
+    }
+
+    fn note(&mut self, error: io::Error) -> IoFailure {
+        let failure = failure(&error);
+        self.failed.get_or_insert(error);
+        failure
     }
 }
 
-fn poll_read<S: AsyncRead + Unpin>(
-    transport: &mut S,
-    into: &mut [u8],
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    let mut buffer = ReadBuf::new(into);
-    ready!(Pin::new(transport).poll_read(cx, &mut buffer))?;
-    Poll::Ready(Ok(buffer.filled().len()))
+/// What is known of a stream that fails so.
+fn failure(error: &io::Error) -> IoFailure {
+    match IoFailure::from(error) {
+        // A stream that is not ready has to say so by `Pending`.
+        IoFailure::NotReady => IoFailure::Other,
+        failure => failure,
+    }
+}
+
+/// Waits for `step` until a moment; `None` if that comes first.
+pub(crate) async fn until<T>(
+    timer: &mut impl Timer,
+    moment: Option<Duration>,
+    step: impl Future<Output = T>,
+) -> Option<T> {
+    let mut step = pin!(step);
+    poll_fn(|cx| match (step.as_mut().poll(cx), moment) {
+        (Poll::Ready(outcome), _) => Poll::Ready(Some(outcome)),
+        (Poll::Pending, Some(moment)) => timer.poll_until(moment, cx).map(|()| None),
+        (Poll::Pending, None) => Poll::Pending,
+    })
+    .await
 }

@@ -1,8 +1,8 @@
 //! The receiving side of a connection: the read buffer and what finds events in it.
 
 use super::outgoing::{Driven, Outgoing};
+use super::pool::Leased;
 use super::shell::Shell;
-use crate::buffer::pool::Leased;
 use crate::{Chunk, Error, Event, Message, Progress, ReadBuffer, ReceiveError, Receiver, Role};
 use core::task::{Context, Poll, ready};
 use std::io;
@@ -128,7 +128,7 @@ impl<R: Role> Incoming<R> {
                 }
                 None => return Poll::Ready(None),
             }
-            if let Some(message) = self.receiver.take_message(&mut self.input) {
+            if let Some(message) = self.input.take_message(&mut self.receiver) {
                 return Poll::Ready(Some(Ok(message)));
             }
         }

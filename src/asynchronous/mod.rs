@@ -3,11 +3,14 @@
 //!
 //! Users of tokio find everything in `sansocket::tokio`, under the same names.
 
+mod accept;
 mod agreed;
+mod connect;
 pub(crate) mod exchange;
 mod incoming;
-pub(crate) mod opening;
+mod opening;
 mod outgoing;
+mod pool;
 mod replies;
 mod shell;
 mod split;
@@ -15,8 +18,7 @@ mod stream;
 mod wakers;
 mod websocket;
 
-pub use opening::Opening;
 pub use replies::Replies;
-pub use shell::{Shell, Timer};
+pub use shell::{Runtime, Shell, Timer};
 pub use split::{ReceiveHalf, SendHalf};
 pub use websocket::WebSocket;

@@ -9,9 +9,8 @@ mod write;
 
 use super::shell::{Shell, Timer};
 use crate::{
-    CloseCode, Closed, Error, IoFailure, Message, Next, Payload, Role, SendError, Sender, State,
-    TransportEnd, WriteBuffer,
-    buffer::{RETAINED, pool::Leased},
+    CloseCode, Closed, Error, Message, Next, Payload, Role, SendError, Sender, State, TransportEnd,
+    WriteBuffer, asynchronous::pool::Leased, buffer::RETAINED,
     connection::sender::messages::LINK_FROM,
 };
 use alloc::boxed::Box;
@@ -212,7 +211,10 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             let Next::Wants(wants) = self.next() else { continue };
             self.check_transport()?;
             let Some(deadline) = wants.deadline else { return Poll::Pending };
-            ready!(self.timer().poll_until(deadline, cx));
+            if self.timer().poll_until(deadline, cx).is_ready() {
+                cx.waker().wake_by_ref();
+            }
+            return Poll::Pending;
         }
     }
 
@@ -266,11 +268,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// A failure to write, for the user. Reading goes on for a while.
     #[cold]
     fn failed(&mut self, error: io::Error) -> Error {
-        self.sender.failed_to_write(match IoFailure::from(&error) {
-            // A stream that can't be written now has to say so by `Pending`.
-            IoFailure::NotReady => IoFailure::Other,
-            failure => failure,
-        });
+        self.sender.failed_to_write(drive::final_failure(&error));
         Error::final_io(error)
     }
 

@@ -6,24 +6,25 @@ use core::{
 };
 use std::io::{self, IoSlice};
 
-/// A runtime's way to use streams of type `S`.
+/// An async runtime: a type without values, by which it is named.
 ///
-/// A shell is a type without values. `sansocket::tokio` has one for all that is tokio's `AsyncRead`
-/// and `AsyncWrite`; to put the connections of this module on another runtime, implement it there.
-pub trait Shell<S>: Sized + 'static {
+/// To put the connections of this module on another runtime than tokio, implement this for such a
+/// type, and [`Shell`] for the streams of that runtime.
+pub trait Runtime: Sized + 'static {
     /// What waits for deadlines.
     type Timer: Timer;
+}
 
+/// A runtime's way to use streams of type `S`.
+///
+/// `sansocket::tokio` has one for all that is tokio's `AsyncRead` and `AsyncWrite`.
+pub trait Shell<S>: Runtime {
     /// Reads once into the front of `into`; 0 is the end of the stream.
     ///
     /// # Errors
     ///
     /// Those of the stream.
-    fn poll_read(
-        stream: &mut S,
-        cx: &mut Context<'_>,
-        into: &mut [u8],
-    ) -> Poll<io::Result<usize>>;
+    fn poll_read(stream: &mut S, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>>;
 
     /// Writes once.
     ///

@@ -26,9 +26,9 @@ mod model;
 /// The receiving half of a connection: see [`WebSocket::split`](super::WebSocket::split).
 ///
 /// Before this waits, what the other half has queued is written; while it waits, pings are answered
-/// and the closing handshake is finished. Dropping it ends the connection, as nobody answers the peer any more:
-/// a Close with [`CloseCode::GOING_AWAY`] is sent if that needs no wait, and the other half fails
-/// with [`Error::Closed`] from then on.
+/// and the closing handshake is finished. Dropping it ends the connection, as nobody answers the peer
+/// any more: a Close with [`CloseCode::GOING_AWAY`] is sent as far as that needs no wait, and the other
+/// half fails with [`Error::Closed`] from then on.
 #[derive(Debug)]
 pub struct ReceiveHalf<S, R: Role, M: Shell<S>> {
     incoming: Incoming<R>,
@@ -38,16 +38,16 @@ pub struct ReceiveHalf<S, R: Role, M: Shell<S>> {
 
 /// The sending half of a connection: see [`WebSocket::split`](super::WebSocket::split).
 ///
-/// Dropping it closes nothing: the receiving half goes on, and answers pings and the peer's Close. To
-/// close, call [`close`](Self::close).
+/// Dropping it closes nothing: the receiving half goes on, writes what is queued, and answers pings and
+/// the peer's Close. To close, call [`close`](Self::close).
 #[derive(Debug)]
 pub struct SendHalf<S, R: Role, M: Shell<S>> {
-    shared: Shared<S, R, M>,
+    pub(super) shared: Shared<S, R, M>,
 }
 
 /// What the halves share, as one of them sees it.
 #[derive(Debug)]
-struct Shared<S, R: Role, M: Shell<S>> {
+pub(super) struct Shared<S, R: Role, M: Shell<S>> {
     half: Half,
     outgoing: Arc<Mutex<Outgoing<S, R, M>>>,
     wakers: Arc<Wakers>,
@@ -94,6 +94,13 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
             Ok(()) => self.incoming.chunk().map(Ok),
             Err(error) => Some(Err(error)),
         }
+    }
+
+    /// As [`WebSocket::wait_closed`](super::WebSocket::wait_closed), but it sends no Close: that is
+    /// the other half's. Cancel safe.
+    pub async fn wait_closed(&mut self) -> Closed {
+        poll_fn(|cx| self.incoming.poll_ended(&mut self.shared, cx)).await;
+        self.shared.act(|outgoing| outgoing.end().clone())
     }
 
     /// How the connection ended; `None` while it has not.
@@ -160,7 +167,7 @@ impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
     /// As there.
     pub async fn feed<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
         let payload = payload.into();
-        poll_fn(|cx| self.poll(cx, |outgoing, cx| outgoing.poll_feed(payload, cx))).await
+        poll_fn(|cx| self.shared.with(cx, |outgoing, cx| outgoing.poll_feed(payload, cx))).await
     }
 
     /// As [`WebSocket::feed_fragment`](super::WebSocket::feed_fragment). Cancel safe: a piece whose
@@ -175,8 +182,10 @@ impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
         fin: bool,
     ) -> Result<(), Error> {
         let piece = piece.into();
-        poll_fn(|cx| self.poll(cx, |outgoing, cx| outgoing.poll_feed_fragment(piece, fin, cx)))
-            .await
+        poll_fn(|cx| {
+            self.shared.with(cx, |outgoing, cx| outgoing.poll_feed_fragment(piece, fin, cx))
+        })
+        .await
     }
 
     /// As [`WebSocket::flush`](super::WebSocket::flush). Cancel safe: what is not written stays
@@ -186,7 +195,7 @@ impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
     ///
     /// As there.
     pub async fn flush(&mut self) -> Result<(), Error> {
-        poll_fn(|cx| self.poll(cx, |outgoing, cx| outgoing.poll_flush(cx))).await
+        poll_fn(|cx| self.shared.with(cx, |outgoing, cx| outgoing.poll_flush(cx))).await
     }
 
     /// As [`WebSocket::send`](super::WebSocket::send): if its future is dropped, either all of the
@@ -197,7 +206,7 @@ impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
     /// As there.
     pub async fn send<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
         let payload = payload.into();
-        poll_fn(|cx| self.poll(cx, |outgoing, cx| outgoing.poll_send(payload, cx))).await?;
+        poll_fn(|cx| self.shared.with(cx, |outgoing, cx| outgoing.poll_send(payload, cx))).await?;
         self.flush().await
     }
 
@@ -208,7 +217,7 @@ impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
     ///
     /// As there.
     pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        poll_fn(|cx| self.poll(cx, |outgoing, cx| outgoing.poll_ping(payload, cx))).await?;
+        poll_fn(|cx| self.shared.with(cx, |outgoing, cx| outgoing.poll_ping(payload, cx))).await?;
         self.flush().await
     }
 
@@ -241,23 +250,24 @@ impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
     pub fn buffered_amount(&self) -> usize {
         self.shared.lock().output.len()
     }
+}
 
-    pub(super) fn poll<T>(
-        &self,
-        cx: &mut Context<'_>,
-        act: impl FnOnce(&mut Outgoing<S, R, M>, &mut Context<'_>) -> T,
-    ) -> T {
-        self.shared.poll(cx, act)
+impl<S, R: Role, M: Shell<S>> Drop for SendHalf<S, R, M> {
+    fn drop(&mut self) {
+        // What is queued is the other half's to write, which may wait already.
+        self.shared.wakers.wake(Half::Receive);
     }
 }
 
+/// Polls for the task of `cx`, which is woken also when the other half has done something.
 impl<S, R: Role, M: Shell<S>> Access<S, R, M> for Shared<S, R, M> {
     fn with<T>(
         &mut self,
         cx: &mut Context<'_>,
         act: impl FnOnce(&mut Outgoing<S, R, M>, &mut Context<'_>) -> T,
     ) -> T {
-        self.poll(cx, act)
+        let waker = self.wakers.register(self.half, cx);
+        self.act(|outgoing| act(outgoing, &mut Context::from_waker(&waker)))
     }
 }
 
@@ -265,16 +275,6 @@ impl<S, R: Role, M: Shell<S>> Shared<S, R, M> {
     fn lock(&self) -> MutexGuard<'_, Outgoing<S, R, M>> {
         // Only a transport that panics can poison it; it is the transport's to tell of it.
         self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Polls for the task of `cx`, which is woken also when the other half has done something.
-    fn poll<T>(
-        &self,
-        cx: &mut Context<'_>,
-        act: impl FnOnce(&mut Outgoing<S, R, M>, &mut Context<'_>) -> T,
-    ) -> T {
-        let waker = self.wakers.register(self.half, cx);
-        self.act(|outgoing| act(outgoing, &mut Context::from_waker(&waker)))
     }
 
     /// Calls `act`, and wakes the other half's task if that did what it may wait for.

@@ -3,6 +3,7 @@
 //! The two can be parted and polled by two tasks, as `futures_util`'s `split` does, so each side
 //! registers its own task to be woken. The halves of a connection are a `Stream` and a `Sink` too.
 
+use super::incoming::Access;
 use super::shell::Shell;
 use super::wakers::Half;
 use super::websocket::Sides;
@@ -61,8 +62,8 @@ impl<S, R: Role, M: Shell<S>> Stream for ReceiveHalf<S, R, M> {
 impl<S, R: Role, M: Shell<S>> Sink<Message> for SendHalf<S, R, M> {
     type Error = Error;
 
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll(cx, |outgoing, cx| outgoing.poll_room(cx))
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.shared.with(cx, |outgoing, cx| outgoing.poll_room(cx))
     }
 
     /// As [`try_feed`](SendHalf::try_feed).
@@ -70,13 +71,13 @@ impl<S, R: Role, M: Shell<S>> Sink<Message> for SendHalf<S, R, M> {
         self.try_feed(&message)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll(cx, |outgoing, cx| outgoing.poll_flush(cx))
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.shared.with(cx, |outgoing, cx| outgoing.poll_flush(cx))
     }
 
     /// Sends a Close with 1000, if none was sent. The peer's is for the receiving half.
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.poll(cx, |outgoing, cx| outgoing.poll_close(cx))
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.shared.with(cx, |outgoing, cx| outgoing.poll_close(cx))
     }
 }
 

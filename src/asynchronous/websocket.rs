@@ -19,16 +19,22 @@ use core::{
 /// Pings are answered and the closing handshake is finished while one of the receiving methods
 /// waits; before it waits, what is queued is written. So receive, even if nothing is expected.
 ///
+/// # The end
+///
 /// The loop over messages ends with `None` after a clean close; after anything else with one `Err`
-/// and then `None`. [`closed`](Self::closed) tells how it was either way.
+/// and then `None`. [`closed`](Self::closed) tells how it was either way. You are told as soon as it
+/// is known. The transport may be needed for longer, so that the peer comes to read this end's Close:
+/// [`wait_closed`](Self::wait_closed) sees to that.
+///
+/// Dropping a connection sends no Close: the peer sees its transport end. What is queued is written
+/// and the writing side of the transport is ended as far as that is possible without a wait. To end
+/// in order, call [`close`](Self::close) and then [`wait_closed`](Self::wait_closed).
 ///
 /// # Cancel safety
 ///
 /// Each method says whether it is cancel safe: whether its future can be dropped before it is
 /// ready, by `select!` or a timeout, and the connection goes on with nothing lost, doubled or out of
 /// order.
-///
-/// Dropping it drops the transport: no Close is sent, and what is queued is lost.
 #[derive(Debug)]
 pub struct WebSocket<S, R: Role, M: Shell<S>> {
     /// Boxed, because a future holds a value that it was given once more where it uses it.
@@ -210,7 +216,9 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     ///
     /// As for [`receive`](Self::receive); [`Error::Receive`] if part of the message was waited for
     /// by another method.
-    pub async fn receive_chunk(&mut self) -> Option<Result<(Chunk<'_>, Replies<'_, S, R, M>), Error>> {
+    pub async fn receive_chunk(
+        &mut self,
+    ) -> Option<Result<(Chunk<'_>, Replies<'_, S, R, M>), Error>> {
         match poll_fn(|cx| self.poll_event(Receiver::advance_chunk, cx)).await? {
             Ok(()) => Some(Ok((self.sides.incoming.chunk()?, Replies(&mut self.sides.outgoing)))),
             Err(error) => Some(Err(error)),
@@ -312,8 +320,13 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
         Replies(&mut self.sides.outgoing).close(code, reason).await
     }
 
-    /// Receives and drops messages until the connection has ended, at the latest when the close
-    /// timeout is over, and says how. If no Close was sent, one with [`CloseCode::NORMAL`] is.
+    /// Receives and drops messages until nothing more is wanted of the transport, at the latest when
+    /// the close timeout is over, and says how the connection ended. If no Close was sent, one with
+    /// [`CloseCode::NORMAL`] is.
+    ///
+    /// After the end was told it waits for the peer to end the transport too. Without that, bytes that
+    /// the peer sends meanwhile can turn the end into a reset, and a reset can overtake this end's
+    /// last frames.
     ///
     /// Cancel safe: it can be called again.
     pub async fn wait_closed(&mut self) -> &Closed {
@@ -352,8 +365,9 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// Parts the connection into halves for two tasks, which can run on two threads.
     ///
     /// Pongs, the answer to a Close and the Close of a failure go out while only the receiving half
-    /// is used. Dropping the [`SendHalf`] closes the connection, dropping the [`ReceiveHalf`] ends
-    /// it: see there.
+    /// is used. Dropping the [`SendHalf`] closes nothing. Dropping the [`ReceiveHalf`] ends the
+    /// connection, since nobody answers the peer any more, also where it is dropped at once, as in
+    /// `let (_, sender) = websocket.split()`.
     ///
     /// ```no_run
     /// # async fn chat(stream: tokio::net::TcpStream) -> Result<(), sansocket::Error> {
@@ -392,12 +406,13 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Server;
+    use crate::{Server, tokio::Tokio};
 
     #[test]
     fn what_a_connection_holds_while_it_idles_is_small() {
         // With a TCP stream it so fits behind its task, which takes multiples of 128 bytes: 8 bytes
         // more here were 128 more of resident memory.
-        assert!(size_of::<Sides<(), Server>>() <= 200, "{}", size_of::<Sides<(), Server>>());
+        let size = size_of::<Sides<::tokio::io::Empty, Server, Tokio>>();
+        assert!(size <= 200, "{size}");
     }
 }

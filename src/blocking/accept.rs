@@ -1,17 +1,19 @@
 use super::exchange::Exchange;
+use super::shell::Blocking;
 use super::{Opening, Transport, WebSocket};
-use crate::{
-    Accept, Config, Error, OriginPolicy, Reject, Request, Server, ServerHandshake,
-    opening::{HANDSHAKE_TIMEOUT, refuse_for},
-};
-use core::time::Duration;
+use crate::buffer::{ReadBuffer, WriteBuffer};
+use crate::connection::Server;
+use crate::error::Error;
+use crate::handshake::{Accept, Reject, Request};
+use crate::server;
+use core::marker::PhantomData;
 use std::net::TcpStream;
 
 /// Accepts a WebSocket connection on a TCP stream, with the defaults of an [`Acceptor`].
 ///
 /// # Errors
 ///
-/// As for [`Acceptor::accept`].
+/// As for [`Acceptor::accept`](server::Acceptor::accept).
 pub fn accept(stream: TcpStream) -> Result<WebSocket<TcpStream, Server>, Error> {
     Acceptor::new().accept_tcp(stream)
 }
@@ -38,47 +40,9 @@ pub fn accept(stream: TcpStream) -> Result<WebSocket<TcpStream, Server>, Error> 
 /// }
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Clone, Debug)]
-pub struct Acceptor {
-    config: Config,
-    origin: OriginPolicy,
-    handshake_timeout: Option<Duration>,
-}
+pub type Acceptor = server::Acceptor<Blocking>;
 
-impl Acceptor {
-    /// With a handshake timeout of 10 seconds, origins of the same host only, and the default
-    /// [`Config`].
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            config: Config::default(),
-            origin: OriginPolicy::default(),
-            handshake_timeout: Some(HANDSHAKE_TIMEOUT),
-        }
-    }
-
-    /// Sets how the connections behave.
-    #[must_use]
-    pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
-        self
-    }
-
-    /// Sets from which web pages browsers may connect (RFC 6455 §10.2).
-    #[must_use]
-    pub fn origin(mut self, policy: OriginPolicy) -> Self {
-        self.origin = policy;
-        self
-    }
-
-    /// Sets how long the client has to send its request, and then to take the answer; `None` for
-    /// ever.
-    #[must_use]
-    pub fn handshake_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.handshake_timeout = timeout.into();
-        self
-    }
-
+impl server::Acceptor<Blocking> {
     /// Accepts a connection over TCP, and turns `TCP_NODELAY` on.
     ///
     /// # Errors
@@ -100,7 +64,7 @@ impl Acceptor {
     }
 
     /// Accepts a connection that `decide`, which sees the client's request, accepts. What the client
-    /// has sent behind that, an `Opening` of [`receive_request`](Self::receive_request) shows.
+    /// has sent behind that, an [`Opening`] of [`receive_request`](Self::receive_request) shows.
     ///
     /// # Errors
     ///
@@ -143,34 +107,10 @@ impl Acceptor {
     ///
     /// As for [`accept`](Self::accept).
     pub fn receive_request<S: Transport>(&self, transport: S) -> Result<Opening<S>, Error> {
-        let mut exchange = Exchange::new(transport, self.handshake_timeout);
-        match self.read_request(&mut exchange) {
-            Ok(request) => Ok(Opening::new(exchange, request, self.config, self.handshake_timeout)),
-            Err(error) => {
-                if refuse_for(&error, &mut exchange.output) {
-                    exchange.end_refused();
-                }
-                Err(error)
-            }
-        }
-    }
-
-    fn read_request<S: Transport>(&self, exchange: &mut Exchange<S>) -> Result<Request, Error> {
-        let mut handshake = ServerHandshake::new(&self.config.limits);
-        loop {
-            if let Some(request) = handshake.receive(&mut exchange.input)? {
-                self.origin.check(&request)?;
-                return Ok(request);
-            }
-            if exchange.read()? == 0 {
-                return Err(handshake.receive_eof(&mut exchange.input).into());
-            }
-        }
-    }
-}
-
-impl Default for Acceptor {
-    fn default() -> Self {
-        Self::new()
+        let mut accepting = self.begin();
+        let mut exchange = Exchange::new(transport, ReadBuffer::new(), WriteBuffer::new());
+        let request = exchange.drive(&mut accepting)?.request()?;
+        let (transport, input, output) = exchange.into_parts()?;
+        Ok(Opening { transport, accepting, request, input, output, shell: PhantomData })
     }
 }

@@ -1,97 +1,96 @@
+//! Doing what an opening handshake wants of its transport.
+
 use super::Transport;
 use super::timed::{Stopped, Timed};
-use crate::{Error, ReadBuffer, WriteBuffer, io::REFUSAL_DRAIN_LIMIT, opening::REFUSAL_LINGER};
+use crate::buffer::{ReadBuffer, WriteBuffer};
+use crate::error::Error;
+use crate::handshake::{self, HandshakeNext, Opens};
+use crate::transport::{IoFailure, Wants};
 use core::time::Duration;
+use std::io;
 
-/// For how long what is there is still read after the deadline.
-const LATE_TIME: Duration = Duration::from_millis(500);
-
-/// How long a read takes at most that is to find what is there already.
+/// How long a call takes at most that is to find what is there already.
 const BRIEF: Duration = Duration::from_millis(1);
 
-/// A transport during the opening handshake, of which all has to be done by one deadline.
+/// A transport during the opening handshake.
 #[derive(Debug)]
 pub(super) struct Exchange<S> {
-    pub(super) transport: Timed<S>,
-    pub(super) input: ReadBuffer,
-    pub(super) output: WriteBuffer,
-    deadline: Option<Duration>,
-    /// Until when what came in time is read after the deadline.
-    late_until: Option<Duration>,
+    transport: Timed<S>,
+    input: ReadBuffer,
+    output: WriteBuffer,
+    /// Whether something was written that the transport itself may still hold.
+    unflushed: bool,
+    /// How the transport failed, the first time.
+    failed: Option<io::Error>,
 }
 
 impl<S: Transport> Exchange<S> {
-    pub(super) fn new(transport: S, timeout: Option<Duration>) -> Self {
-        Self {
-            transport: Timed::new(transport),
-            input: ReadBuffer::new(),
-            output: WriteBuffer::new(),
-            deadline: timeout,
-            late_until: None,
-        }
+    pub(super) fn new(transport: S, input: ReadBuffer, output: WriteBuffer) -> Self {
+        let transport = Timed::new(transport);
+        Self { transport, input, output, unflushed: false, failed: None }
     }
 
-    /// Sets the deadline to `timeout` from now.
-    pub(super) fn restart(&mut self, timeout: Option<Duration>) {
-        self.deadline = timeout.map(|timeout| self.transport.now().saturating_add(timeout));
-    }
-
-    /// Sets the deadline to `timeout` from now, unless it is sooner.
-    pub(super) fn shorten(&mut self, timeout: Duration) {
-        let deadline = self.transport.now().saturating_add(timeout);
-        self.deadline = Some(self.deadline.map_or(deadline, |sooner| sooner.min(deadline)));
-    }
-
-    /// Reads once; 0 at the end of the transport.
-    pub(super) fn read(&mut self) -> Result<usize, Error> {
-        self.read_for(self.transport.left(self.deadline))
-    }
-
-    /// As [`read`](Self::read), also of what is there already when the time is over.
-    pub(super) fn read_late(&mut self) -> Result<usize, Error> {
-        let left = self.transport.left(self.deadline);
-        if !left.is_some_and(|left| left.is_zero()) {
-            return self.read_for(left);
-        }
-        let now = self.transport.now();
-        let until = *self.late_until.get_or_insert(now.saturating_add(LATE_TIME));
-        self.read_for(Some(until.saturating_sub(now).min(BRIEF)))
-    }
-
-    fn read_for(&mut self, timeout: Option<Duration>) -> Result<usize, Error> {
-        let count = self.transport.read(self.input.spare(1), timeout).map_err(in_time)?;
-        self.input.filled(count);
-        Ok(count)
-    }
-
-    pub(super) fn flush(&mut self) -> Result<(), Error> {
-        self.transport.write_all(&mut self.output, self.deadline).map_err(in_time)
-    }
-
-    /// Sends the refusal that is queued, and ends the transport so that it arrives: what the client
-    /// still sends is read and dropped, within bounds. That the client is gone already or does not
-    /// read is no news: why it was refused is what counts.
-    pub(super) fn end_refused(&mut self) {
-        self.restart(Some(REFUSAL_LINGER));
-        if self.flush().is_err()
-            || self.transport.shut_down(self.transport.left(self.deadline)).is_err()
-        {
-            return;
-        }
-        let mut scrap = [0; 4096];
-        let mut drained = 0;
-        while drained < REFUSAL_DRAIN_LIMIT {
-            match self.transport.read(&mut scrap, self.transport.left(self.deadline)) {
-                Ok(count) if count > 0 => drained += count,
-                _ => break,
+    /// Does what a handshake wants until it has come to something.
+    pub(super) fn drive<H: Opens>(&mut self, handshake: &mut H) -> Result<H::Step, Error> {
+        loop {
+            let Self { transport, input, output, unflushed, .. } = self;
+            let all_written = output.is_empty() && !*unflushed;
+            match handshake.next_with(input, output, all_written, || transport.now()) {
+                HandshakeNext::Wants(wants) => self.act(wants, handshake.exchange()),
+                HandshakeNext::Ready(step) => return Ok(step),
+                HandshakeNext::Ended(error) => {
+                    return Err(Error::of_opening(error, self.failed.take()));
+                }
             }
         }
     }
-}
 
-fn in_time(stopped: Stopped) -> Error {
-    match stopped {
-        Stopped::Over => Error::HandshakeTimeout,
-        Stopped::NotReady(error) | Stopped::Failed(error) => error.into(),
+    /// What is to be used on, without the timeouts that were set on it.
+    pub(super) fn into_parts(mut self) -> Result<(S, ReadBuffer, WriteBuffer), Error> {
+        self.transport.unbound().map_err(Error::final_io)?;
+        Ok((self.transport.transport, self.input, self.output))
+    }
+
+    /// Does one thing of those that are wanted. While it is written, a transport that blocks can't be
+    /// read.
+    fn act(&mut self, wants: Wants, exchange: &mut handshake::Exchange) {
+        let timeout = self.transport.left(wants.deadline).map(|left| left.max(BRIEF));
+        if wants.write {
+            exchange.did_write(self.write(timeout), &mut self.output);
+        } else if wants.shut_down_write {
+            let outcome = self.transport.shut_down(timeout);
+            exchange.did_shut_down(outcome.map_err(|stopped| self.note(stopped)));
+        } else if wants.read {
+            let outcome = self.transport.read(self.input.spare(1), timeout);
+            self.input.filled(*outcome.as_ref().unwrap_or(&0));
+            exchange.did_read(outcome.map_err(|stopped| self.note(stopped)));
+        }
+    }
+
+    /// Writes once, or has the transport write what it holds.
+    fn write(&mut self, timeout: Option<Duration>) -> Result<usize, IoFailure> {
+        let outcome = if self.output.is_empty() {
+            let outcome = self.transport.flush(timeout);
+            self.unflushed = outcome.is_err();
+            outcome.map(|()| 0)
+        } else {
+            self.unflushed = true;
+            self.transport.write(&self.output, &[], timeout)
+        };
+        outcome.map_err(|stopped| self.note(stopped))
+    }
+
+    fn note(&mut self, stopped: Stopped) -> IoFailure {
+        let error = match stopped {
+            Stopped::Over => return IoFailure::NotReady,
+            Stopped::NotReady(error) | Stopped::Failed(error) => error,
+        };
+        let failure = match IoFailure::from(&error) {
+            // A transport that does not block would be asked again and again.
+            IoFailure::NotReady => IoFailure::Other,
+            failure => failure,
+        };
+        self.failed.get_or_insert(error);
+        failure
     }
 }

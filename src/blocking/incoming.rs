@@ -3,7 +3,7 @@
 
 use super::Transport;
 use super::sending::Access;
-use super::timed::{Stopped, Timed};
+use super::timed::{LEAST, PAUSE, Stopped, Timed};
 use crate::buffer::{READ_ROOM, RETAINED, ReadBuffer};
 use crate::connection::{Chunk, Event, Message, Progress, ReceiveError, Receiver, Role};
 use crate::error::Error;
@@ -48,12 +48,6 @@ enum Driven {
     /// for it.
     Ended(Option<io::Error>),
 }
-
-/// How long a read takes at least, so that it finds what is there already.
-const LEAST: Duration = Duration::from_millis(1);
-
-/// How long to wait for the other half, where there is nothing to read.
-const PAUSE: Duration = Duration::from_millis(20);
 
 impl<R: Role> Incoming<R> {
     pub(super) fn new(receiver: Receiver<R>, input: ReadBuffer) -> Self {

@@ -4,7 +4,7 @@
 use super::Transport;
 use super::incoming::Line;
 use super::sending::{Access, Sending};
-use super::timed::{Stopped, Timed};
+use super::timed::{BRIEF, LEAST, PAUSE, Stopped, Timed};
 use crate::buffer::WriteBuffer;
 use crate::connection::{Kind, Payload, Role, SendError, Sender};
 use crate::error::Error;
@@ -27,12 +27,6 @@ pub(super) struct Outgoing<S, A> {
 
 /// How long a write of a split connection lasts before the writer looks at what the other half did.
 const STEP: Duration = Duration::from_millis(200);
-
-/// How long this end waits where it is not to wait.
-pub(super) const BRIEF: Duration = Duration::from_millis(5);
-
-/// How long a read takes at least, so that it finds what is there already.
-const LEAST: Duration = Duration::from_millis(1);
 
 /// Bytes that are read and dropped at a time when a connection is dropped, so that what was not read
 /// does not turn its end into a reset, and how often that is done.
@@ -173,8 +167,8 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
             } else if is_broken {
                 return Err(Stopped::Failed(ErrorKind::BrokenPipe.into()));
             } else {
-                // The time to write is over. What came in time may still be read.
-                thread::sleep(timeout.unwrap_or(STEP));
+                // The time to write is over. What came in time may be read by the other half.
+                thread::sleep(PAUSE);
                 Ok(())
             };
             match acted {

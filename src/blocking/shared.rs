@@ -9,9 +9,9 @@
 
 use super::Transport;
 use super::incoming::Line;
-use super::outgoing::{BRIEF, Outgoing, drain};
+use super::outgoing::{Outgoing, drain};
 use super::sending::{Access, Sending};
-use super::timed::{Stopped, Timed};
+use super::timed::{BRIEF, PAUSE, Stopped, Timed};
 use crate::buffer::WriteBuffer;
 use crate::connection::{Closed, Role, Sender, State};
 use crate::frame::CloseCode;
@@ -91,9 +91,6 @@ impl<S: Transport, R: Role> Shared<S, R> {
 /// How long a read lasts before the reader looks at what the other half did.
 const IDLE: Duration = Duration::from_millis(200);
 
-/// How long it lasts while something is left to write, and how long until that is tried again.
-const RETRY: Duration = Duration::from_millis(20);
-
 /// The line of the reading thread: it reads from a handle of its own.
 #[derive(Debug)]
 pub(super) struct Reading<S, R> {
@@ -168,13 +165,13 @@ impl<S: Transport, R: Role> Line for Reading<S, R> {
             return Ok(());
         }
         if !wants.shut_down_write && self.retry_at > self.transport.now() {
-            self.patience = RETRY;
+            self.patience = PAUSE;
             return Err(Stopped::Over);
         }
         let Some(mut writer) = self.shared.writer_or_notice() else {
             // That half writes the replies too. Near the end it matters when it is done.
             if self.sending.with(|sending| sending.sender.is_near_end()) {
-                self.patience = RETRY;
+                self.patience = PAUSE;
                 self.release_writer();
             }
             return Err(Stopped::Over);
@@ -182,8 +179,8 @@ impl<S: Transport, R: Role> Line for Reading<S, R> {
         let written = writer.write_briefly();
         drop(writer);
         if written.is_err() {
-            self.patience = RETRY;
-            self.retry_at = self.transport.now().saturating_add(RETRY);
+            self.patience = PAUSE;
+            self.retry_at = self.transport.now().saturating_add(PAUSE);
         }
         written
     }

@@ -86,19 +86,10 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         config: Config,
     ) -> Self {
         let connection = Connection::new(role, &negotiated, config);
-        Self::from_parts(Timed::new(transport), connection, negotiated, input)
-    }
-
-    pub(super) fn from_parts(
-        transport: Timed<S>,
-        connection: Connection<R>,
-        negotiated: Negotiated,
-        input: ReadBuffer,
-    ) -> Self {
         let (receiver, sender) = connection.split();
         Self {
             incoming: Incoming::new(receiver, input),
-            outgoing: Leaving(Some(Outgoing::new(transport, sender))),
+            outgoing: Leaving(Some(Outgoing::new(Timed::new(transport), sender))),
             negotiated: Box::new(negotiated),
         }
     }

@@ -1,7 +1,7 @@
 //! What was made of received bytes and is longer than them: decompressed payload.
 
 use super::RETAINED;
-use crate::utf8::Utf8Storage;
+use crate::{thread_cache::thread_cache, utf8::Utf8Storage};
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -16,55 +16,29 @@ pub(super) struct Inflated {
 /// The least memory that is made.
 const SMALLEST: usize = 4096;
 
+thread_cache! {
+    /// A connection that waits has no such memory, and the next message would make it anew, in steps.
+    static MEMORY: ThreadCache<Vec<u8>>;
+}
+
 impl Default for Inflated {
     fn default() -> Self {
-        Self { storage: Utf8Storage::new(lent::take()), kept: 0..0, in_use: false }
+        Self {
+            storage: Utf8Storage::new(MEMORY.take().unwrap_or_default()),
+            kept: 0..0,
+            in_use: false,
+        }
     }
 }
 
 impl Drop for Inflated {
     fn drop(&mut self) {
-        lent::give_back(core::mem::take(&mut self.storage).into_bytes());
-    }
-}
-
-/// The memory that a thread's connections lend each other: one that waits has none of its own, and
-/// the next message would make it anew, in steps.
-#[cfg(feature = "std")]
-mod lent {
-    use super::{RETAINED, Vec};
-    use core::cell::Cell;
-    use std::thread_local;
-
-    thread_local! {
-        static LENT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    }
-
-    pub(super) fn take() -> Vec<u8> {
-        LENT.try_with(Cell::take).unwrap_or_default()
-    }
-
-    pub(super) fn give_back(memory: Vec<u8>) {
-        if memory.is_empty() || memory.len() > RETAINED {
-            return;
+        let memory = core::mem::take(&mut self.storage).into_bytes();
+        if !memory.is_empty() && memory.len() <= RETAINED {
+            let len = memory.len();
+            MEMORY.give_back_unless(memory, |kept| kept.len() > len);
         }
-        // While the thread ends it is freed instead.
-        let _ = LENT.try_with(|kept| {
-            let other = kept.take();
-            kept.set(if other.len() > memory.len() { other } else { memory });
-        });
     }
-}
-
-#[cfg(not(feature = "std"))]
-mod lent {
-    use super::Vec;
-
-    pub(super) fn take() -> Vec<u8> {
-        Vec::new()
-    }
-
-    pub(super) fn give_back(_: Vec<u8>) {}
 }
 
 impl Inflated {
@@ -115,7 +89,9 @@ mod tests {
         third.storage.grow(RETAINED + 1);
         drop(second);
         drop(third);
-        lent::give_back(alloc::vec![0; 10]);
-        assert_eq!(lent::take().len(), 20_000);
+        let mut small = Inflated { storage: Utf8Storage::default(), kept: 0..0, in_use: false };
+        small.storage.grow(10);
+        drop(small);
+        assert_eq!(MEMORY.take().map(|memory| memory.len()), Some(20_000));
     }
 }

@@ -1,14 +1,15 @@
 //! The two buffers between a transport and the protocol, which their user owns.
 //!
-//! They know nothing of WebSocket: bytes are put in at one end and taken at the other.
+//! They know nothing of WebSocket: bytes are put in at one end and taken at the other. Nor do they know
+//! where their memory comes from: see [`Memory`].
 
 #[cfg(feature = "deflate")]
 mod inflated;
-#[cfg(feature = "tokio")]
-pub(crate) mod pool;
+pub(crate) mod memory;
 mod read;
 mod write;
 
+pub use memory::Memory;
 pub use read::ReadBuffer;
 pub use write::WriteBuffer;
 

@@ -3,8 +3,9 @@
 //! Small pieces stand one behind the other in one run of memory, so that many frames leave in one
 //! piece; large payloads that are shared anyway are linked in between, uncopied.
 
+mod copy;
+
 use super::RETAINED;
-use crate::{MaskKey, mask::append_masked};
 use alloc::{collections::VecDeque, vec::Vec};
 use bytes::Bytes;
 use core::fmt;
@@ -24,14 +25,7 @@ pub struct WriteBuffer {
     /// Of those bytes, the ones at the front that were [lent](Self::lend).
     lent: usize,
     consumed: u64,
-    /// Whether large memory stays until its user takes it.
-    #[cfg(feature = "tokio")]
-    pub(super) keeps_memory: bool,
 }
-
-/// Bytes that are copied at a time. Longer copies are made by the processor's string moves, which can
-/// take ten times as long if source and target lie alike in their pages.
-const PIECE: usize = 2048;
 
 /// Places for links that may stay.
 const FEW_LINKS: usize = 4;
@@ -42,27 +36,10 @@ struct Link {
 }
 
 impl WriteBuffer {
-    pub(super) const NEVER_USED: Self = Self {
-        run: Vec::new(),
-        head: 0,
-        links: VecDeque::new(),
-        len: 0,
-        lent: 0,
-        consumed: 0,
-        #[cfg(feature = "tokio")]
-        keeps_memory: false,
-    };
-
     /// An empty buffer that holds no memory yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self::NEVER_USED
-    }
-
-    /// An empty one whose user takes large memory out of it.
-    #[cfg(feature = "tokio")]
-    pub(super) fn keeping_memory() -> Self {
-        Self { keeps_memory: true, ..Self::NEVER_USED }
+        Self { run: Vec::new(), head: 0, links: VecDeque::new(), len: 0, lent: 0, consumed: 0 }
     }
 
     /// Bytes that wait to be written.
@@ -91,6 +68,12 @@ impl WriteBuffer {
         count
     }
 
+    /// How many pieces wait at most: so many places are enough for [`slices`](Self::slices).
+    #[must_use]
+    pub fn most_pieces(&self) -> usize {
+        2 * self.links.len() + 1
+    }
+
     /// The contiguous piece at the front; empty only if nothing waits.
     #[inline]
     #[must_use]
@@ -104,26 +87,44 @@ impl WriteBuffer {
 
     /// Says that the first `count` bytes were written.
     ///
-    /// A count larger than [`len`](Self::len) counts as all.
+    /// A count larger than [`len`](Self::len) counts as all. Once all was written, memory of more than
+    /// 64 KiB is freed.
     #[inline]
     pub fn consume(&mut self, count: usize) {
+        self.consume_and_reclaim(count, RETAINED, 0);
+    }
+
+    /// As [`consume`](Self::consume), but the memory stays, for an owner who [takes](Self::take) it.
+    #[inline]
+    pub fn consume_keeping_memory(&mut self, count: usize) {
+        self.consume_and_reclaim(count, usize::MAX, FEW_LINKS);
+    }
+
+    /// With how much memory may stay once nothing waits, and how many places for links.
+    // It is called once a write. Inlined it takes registers from the loop that queues messages.
+    #[inline(never)]
+    fn consume_and_reclaim(&mut self, count: usize, memory: usize, links: usize) {
         let count = count.min(self.len);
         self.len -= count;
         self.consumed += count as u64;
-        let count = self.consume_lent(count);
+        let of_lent = count.min(self.lent);
+        self.lent -= of_lent;
+        let count = count - of_lent;
         // Mostly it is all.
         if self.len > 0 || self.links.capacity() > 0 {
             self.consume_pieces(count);
         }
-        self.reclaim();
-    }
-
-    /// Consumes of what was lent first; how many bytes are left to consume of the rest.
-    #[inline]
-    fn consume_lent(&mut self, count: usize) -> usize {
-        let of_lent = count.min(self.lent);
-        self.lent -= of_lent;
-        count - of_lent
+        if self.len > 0 {
+            return self.reclaim();
+        }
+        self.head = 0;
+        self.run.clear();
+        if self.run.capacity() > memory {
+            self.run = Vec::new();
+        }
+        if self.links.capacity() > links {
+            self.links = VecDeque::new();
+        }
     }
 
     fn consume_pieces(&mut self, mut count: usize) {
@@ -143,13 +144,6 @@ impl WriteBuffer {
             count -= link.bytes.len();
             self.links.pop_front();
         }
-    }
-
-    /// Appends a copy of `bytes`.
-    #[inline]
-    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
-        self.extend_run(bytes);
-        self.len += bytes.len();
     }
 
     /// Appends `bytes` without a copy.
@@ -178,6 +172,19 @@ impl WriteBuffer {
     /// Takes the memory back, unless bytes are still in it.
     pub fn take(&mut self) -> Option<Vec<u8>> {
         self.is_empty().then(|| core::mem::take(&mut self.run))
+    }
+
+    /// Goes on in other memory with what was copied in, and returns the memory that it had.
+    pub fn exchange_memory(&mut self, mut storage: Vec<u8>) -> Vec<u8> {
+        storage.clear();
+        storage.extend_from_slice(&self.run[self.head..]);
+        for link in &mut self.links {
+            link.before -= self.head;
+        }
+        self.head = 0;
+        let mut before = core::mem::replace(&mut self.run, storage);
+        before.clear();
+        before
     }
 
     /// Bytes of memory held for what is copied in, used or not.
@@ -209,67 +216,6 @@ impl WriteBuffer {
         }
     }
 
-    /// Appends a masked copy of `payload`.
-    #[cfg(feature = "std")]
-    #[inline]
-    pub(crate) fn extend_masked(&mut self, payload: &[u8], key: MaskKey) {
-        self.extend_masked_behind(&[], 0, payload, key);
-    }
-
-    /// Appends the first `count` bytes of an array, then a copy of `bytes`.
-    // All of the array is copied and the rest cut off, since a copy of a size known beforehand is the
-    // quicker one.
-    #[inline]
-    pub(crate) fn extend_behind<const N: usize>(
-        &mut self,
-        front: &[u8; N],
-        count: usize,
-        bytes: &[u8],
-    ) {
-        self.append_front_of(front, count);
-        self.extend_run(bytes);
-        self.len += count + bytes.len();
-    }
-
-    /// Appends the first `count` bytes of an array, then a masked copy of `payload`.
-    #[inline]
-    pub(crate) fn extend_masked_behind<const N: usize>(
-        &mut self,
-        front: &[u8; N],
-        count: usize,
-        payload: &[u8],
-        key: MaskKey,
-    ) {
-        self.append_front_of(front, count);
-        append_masked(&mut self.run, payload, key);
-        self.len += count + payload.len();
-    }
-
-    #[inline]
-    fn append_front_of<const N: usize>(&mut self, bytes: &[u8; N], count: usize) {
-        debug_assert!(count <= N, "so many bytes there are");
-        let end = self.run.len() + count;
-        self.run.extend_from_slice(bytes);
-        self.run.truncate(end);
-    }
-
-    #[inline]
-    fn extend_run(&mut self, bytes: &[u8]) {
-        if bytes.len() <= PIECE {
-            self.run.extend_from_slice(bytes);
-        } else {
-            self.extend_in_pieces(bytes);
-        }
-    }
-
-    #[inline(never)]
-    fn extend_in_pieces(&mut self, bytes: &[u8]) {
-        self.run.reserve(bytes.len());
-        for piece in bytes.chunks(PIECE) {
-            self.run.extend_from_slice(piece);
-        }
-    }
-
     /// Position in the stream, since the beginning, of the first byte that waits.
     #[inline]
     pub(crate) fn front_position(&self) -> u64 {
@@ -280,12 +226,6 @@ impl WriteBuffer {
     #[inline]
     pub(crate) fn end_position(&self) -> u64 {
         self.consumed + self.len as u64
-    }
-
-    /// How many pieces there are at most.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn most_pieces(&self) -> usize {
-        2 * self.links.len() + 1
     }
 
     fn pieces(&self) -> impl Iterator<Item = &[u8]> {
@@ -300,41 +240,9 @@ impl WriteBuffer {
         runs_and_links.chain(last).filter(|piece| !piece.is_empty())
     }
 
-    #[cfg(feature = "tokio")]
-    fn keeps_memory(&self) -> bool {
-        self.keeps_memory
-    }
-
-    #[cfg(not(feature = "tokio"))]
-    fn keeps_memory(&self) -> bool {
-        false
-    }
-
-    /// Goes on in the memory of an unused one, which gets that of this.
-    #[cfg(feature = "tokio")]
-    pub(super) fn exchange_memory(&mut self, unused: &mut Self) {
-        unused.run.extend_from_slice(&self.run[self.head..]);
-        for link in &mut self.links {
-            link.before -= self.head;
-        }
-        self.head = 0;
-        core::mem::swap(&mut self.run, &mut unused.run);
-        unused.run.clear();
-    }
-
     /// Reuses the consumed front of the run, at a cost in proportion to what was consumed.
-    #[inline]
     fn reclaim(&mut self) {
-        if self.len == 0 {
-            self.head = 0;
-            self.run.clear();
-            if self.run.capacity() > RETAINED && !self.keeps_memory() {
-                self.run = Vec::new();
-            }
-            if self.links.capacity() > FEW_LINKS || !self.keeps_memory() {
-                self.links = VecDeque::new();
-            }
-        } else if self.head > RETAINED && self.head > self.run.len() / 2 {
+        if self.head > RETAINED && self.head > self.run.len() / 2 {
             self.run.drain(..self.head);
             for link in &mut self.links {
                 link.before -= self.head;
@@ -443,6 +351,34 @@ mod tests {
         lent.consume(2);
         buffer.take_back(&mut lent);
         assert!(buffer.capacity() > 0 && lent.capacity() == 0);
+    }
+
+    #[test]
+    fn what_was_copied_in_goes_on_in_other_memory() {
+        for consumed in 0..=9 {
+            for capacity in [0, 100] {
+                let mut buffer = mixed();
+                buffer.consume(consumed);
+                let before = buffer.capacity();
+                let memory = buffer.exchange_memory(alloc::vec![7; capacity]);
+                assert_eq!((memory.len(), memory.capacity()), (0, before));
+                assert!(buffer.capacity() >= capacity);
+                buffer.extend_from_slice(b"jk");
+                assert_eq!(contents(&buffer), &b"abcdefghijk"[consumed..]);
+            }
+        }
+    }
+
+    #[test]
+    fn large_memory_stays_if_it_is_to_be_taken() {
+        let large = [1; RETAINED + 1];
+        let mut buffer = WriteBuffer::new();
+        buffer.extend_from_slice(&large);
+        buffer.consume_keeping_memory(usize::MAX);
+        assert!(buffer.is_empty() && buffer.capacity() > RETAINED);
+        buffer.extend_from_slice(&large);
+        buffer.consume(usize::MAX);
+        assert_eq!(buffer.capacity(), 0);
     }
 
     #[test]

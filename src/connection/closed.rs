@@ -82,7 +82,8 @@ pub struct Closed {
     /// The reason in the peer's Close (RFC 6455 §7.1.6).
     pub reason: String,
     /// The code of this end's Close: [`CloseCode::NO_STATUS_RECEIVED`] if it had none,
-    /// [`CloseCode::ABNORMAL`] if this end sent no Close.
+    /// [`CloseCode::ABNORMAL`] if this end queued no Close. Whether the Close could still be written,
+    /// only a [`clean`](Self::clean) end says.
     pub sent_code: CloseCode,
     /// Who began.
     pub initiator: Initiator,

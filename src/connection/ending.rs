@@ -29,10 +29,11 @@ const MOST_DRAINED: usize = 64 << 20;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// What lies in the transport when the deadline passes came in time, if this end was busy elsewhere.
-/// So it is read, in steps: two of them without a byte end the connection, or this much.
-const LATE_STEP: Duration = Duration::from_millis(1);
+/// So it is read, up to this much. A read that finds nothing ends the connection the second time: a
+/// runtime that is to be fair to other tasks may say so though there is something.
 const MOST_LATE_TIME: Duration = Duration::from_millis(500);
 const MOST_LATE: usize = 4 << 20;
+const MOST_LATE_TRIES: u8 = 2;
 
 /// What is known of the end of a connection once there is anything to know: a Close was sent or came,
 /// the peer broke the protocol, or the transport failed.
@@ -84,9 +85,8 @@ enum Fin {
 #[derive(Debug)]
 struct Late {
     until: Duration,
-    step_until: Duration,
-    read_in_step: bool,
-    empty_steps: u8,
+    /// How often it was asked for in turn, and nothing was there.
+    tries: u8,
     read: usize,
 }
 
@@ -140,18 +140,13 @@ impl Ending {
                 }
                 if let Some(late) = &mut self.late {
                     late.read += count;
-                    late.read_in_step = true;
+                    late.tries = 0;
                 }
             }
             Err(IoFailure::NotReady) => {}
             Err(IoFailure::TimedOut) => self.end_input(TransportEnd::Timeout),
             Err(IoFailure::TlsTruncated) => self.end_input(TransportEnd::TlsTruncated),
-            Err(
-                IoFailure::Reset
-                | IoFailure::BrokenPipe
-                | IoFailure::Unsupported
-                | IoFailure::Other,
-            ) => self.end_input(TransportEnd::Reset),
+            Err(_) => self.end_input(TransportEnd::Reset),
         }
     }
 
@@ -187,7 +182,7 @@ impl Ending {
         let is_writing = !situation.all_written && self.output_failed.is_none();
         let is_finished = self.is_finishing() && !is_writing;
         let deadline = match &self.late {
-            Some(late) => Some(late.step_until.min(late.until)),
+            Some(_) => Some(situation.now),
             None => earliest(self.deadline.next(), self.linger.next()),
         };
         Some(Wants {
@@ -216,7 +211,7 @@ impl Ending {
             }
         }
         if self.is_finishing() {
-            self.finish(overdue, written_or_lost, situation);
+            self.finish(overdue, situation);
         } else if self.input_ended.is_some() {
             // A peer that has ended its side may read on: what was queued is still written.
             if written_or_lost || overdue {
@@ -228,7 +223,7 @@ impl Ending {
     }
 
     /// Both Closes have come and gone as far as they will, or the connection has failed.
-    fn finish(&mut self, overdue: bool, written_or_lost: bool, situation: Situation) {
+    fn finish(&mut self, overdue: bool, situation: Situation) {
         let Situation { is_server, all_written, now, .. } = situation;
         // The peer's fault is known: nothing that follows adds to it.
         if self.failure.is_some() {
@@ -239,12 +234,11 @@ impl Ending {
         } else if self.drained > MOST_DRAINED {
             self.end(TransportEnd::Dropped, all_written);
         } else if self.output_failed.is_some() {
-            self.end(TransportEnd::Reset, all_written);
-        } else if !written_or_lost {
+            self.end(TransportEnd::Eof, all_written);
+        } else if !all_written || is_server && self.may_shut_down() {
+            // That is wanted first.
         } else if self.input_ended.is_some() {
             self.end(TransportEnd::Eof, all_written);
-        } else if is_server && self.may_shut_down() {
-            // It is wanted first.
         } else {
             self.linger(is_server, now);
         }
@@ -269,24 +263,16 @@ impl Ending {
     }
 
     fn is_late_over(&mut self, now: Duration) -> bool {
-        let step_until = now.saturating_add(LATE_STEP);
-        let Some(late) = &mut self.late else {
-            let until = now.saturating_add(MOST_LATE_TIME);
-            self.late =
-                Some(Late { until, step_until, read_in_step: false, empty_steps: 0, read: 0 });
-            return false;
-        };
-        if now >= late.step_until {
-            late.empty_steps = if late.read_in_step { 0 } else { late.empty_steps + 1 };
-            late.step_until = step_until;
-            late.read_in_step = false;
-        }
-        late.empty_steps >= 2 || now >= late.until || late.read > MOST_LATE
+        let until = now.saturating_add(MOST_LATE_TIME);
+        let late = self.late.get_or_insert(Late { until, tries: 0, read: 0 });
+        late.tries += 1;
+        late.tries > MOST_LATE_TRIES || late.until <= now || late.read > MOST_LATE
     }
 
     /// Its user may keep the transport for long, so the last that is wanted is that it ends.
     fn last_wants(&self, overdue: bool) -> Option<Wants> {
-        let is_of_use = self.output_failed.is_none();
+        let is_of_use = self.output_failed.is_none()
+            && matches!(self.input_ended, None | Some(TransportEnd::Eof));
         // A transport that has to wait for it does so no longer than for the rest.
         let may_wait = !overdue && self.input_ended.is_some();
         let is_wanted = match self.fin {
@@ -338,13 +324,13 @@ impl Ending {
 /// How the transport really ended, if reading came to `how`: the system tells a reset once, and if
 /// that was at a write, reading then meets what looks like an end in order.
 fn how_it_ended(how: TransportEnd, output_failed: Option<IoFailure>) -> TransportEnd {
+    use TransportEnd::{Eof, Reset, Timeout};
     match (how, output_failed) {
-        (TransportEnd::Eof | TransportEnd::Timeout, Some(IoFailure::TimedOut)) => {
-            TransportEnd::Timeout
-        }
-        (TransportEnd::Eof, Some(IoFailure::Reset)) | (TransportEnd::Timeout, Some(_)) => {
-            TransportEnd::Reset
-        }
+        (_, None) => how,
+        (Eof | Timeout, Some(IoFailure::TimedOut)) => Timeout,
+        // The peer had ended its side, and then heard of more.
+        (Eof, Some(IoFailure::Ended)) => Eof,
+        (Eof | Timeout, Some(_)) => Reset,
         _ => how,
     }
 }

@@ -26,6 +26,7 @@ pub use role::{Client, Role, Server};
 pub use sender::{Next, Sender};
 
 use self::config::SharedConfig;
+use crate::buffer::Memory;
 use crate::transport::IoFailure;
 use crate::{CloseCode, MaskKey, Negotiated, ReadBuffer, WriteBuffer};
 use core::time::Duration;
@@ -34,41 +35,85 @@ use core::time::Duration;
 ///
 /// # How to drive it
 ///
-/// There are four kinds of method. In the order in which a loop calls them:
+/// There are five kinds of method. In the order in which a loop calls them:
 ///
-/// 1. Fill the [`ReadBuffer`] from the transport, then [`advance`](Self::advance) as long as it
-///    comes to [`Progress::Event`], and look at each [`event`](Self::event). At
-///    [`Progress::NeedsInput`] all that was buffered is used.
-/// 2. Send at any time, also while an event is looked at: [`send_text`](Self::send_text),
+/// 1. *Ask* what the transport is to do: [`next`](Self::next). It is a set of things to do, each of
+///    which you do as far as it needs no wait, or the end. Wait for what is left of the set, until its
+///    deadline at most, and ask again.
+/// 2. *Tell* what became of it: [`did_write`](Self::did_write), [`did_shut_down`](Self::did_shut_down)
+///    and [`did_read`](Self::did_read), failures included.
+/// 3. *Advance* through what was read: [`advance`](Self::advance) as long as it comes to
+///    [`Progress::Event`]. At anything else all that was buffered is used.
+/// 4. *Look* at each [`event`](Self::event). It borrows the [`ReadBuffer`] and not the connection.
+/// 5. *Send* at any time, also while an event is looked at: [`send_text`](Self::send_text),
 ///    [`ping`](Self::ping), [`close`](Self::close)… only queue bytes in the [`WriteBuffer`].
-/// 3. Write what is queued to the transport, then [`queue_owed`](Self::queue_owed).
-/// 4. Tell the time when [`next_deadline`](Self::next_deadline) has come, by
-///    [`pass_deadline`](Self::pass_deadline); tell how the transport ended, by
-///    [`transport_ended`](Self::transport_ended).
 ///
-/// Pongs, the answer to a Close, and the Close of a failure are queued by `advance` itself.
+/// A loop that does so is a correct WebSocket end on any transport: pongs, the answer to a Close and
+/// the Close of a failure are queued by `advance`, and who ends the transport, how what still comes is
+/// drained and how long anything may take is all in what `next` says. Nothing of it is asked once a
+/// message.
+///
+/// Advance through what was read before you ask again, also at the end of the transport: what the peer
+/// sent before it ended says how the connection did. An error of `advance` is the peer's fault. It needs
+/// nothing from you but to go on: `next` comes to the end once the peer had its chance to read why.
 ///
 /// # Example
 ///
-/// An echo, over bytes in memory:
+/// A server's end over a blocking socket. A loop over sockets that don't block is the same, with
+/// [`IoFailure::NotReady`] where nothing could be done.
 ///
-/// ```
-/// use sansocket::{Config, Connection, Event, Negotiated, Progress, ReadBuffer, Server, WriteBuffer};
+#[cfg_attr(feature = "std", doc = "```")]
+#[cfg_attr(not(feature = "std"), doc = "```ignore")]
+/// use sansocket::{Config, Connection, Event, IoFailure, Negotiated, Next, Progress, Server};
+/// use sansocket::{ReadBuffer, WriteBuffer};
+/// use std::io::{Read, Write};
+/// use std::net::{Shutdown, TcpStream};
+/// use std::time::{Duration, Instant};
 ///
-/// let mut connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
-/// let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
-///
-/// // A masked "Hello" (RFC 6455 §5.7) arrives.
-/// input.extend_from_slice(&[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
-/// while connection.advance(&mut input, &mut output)? == Progress::Event {
-///     match connection.event(&input) {
-///         Some(Event::Text(text)) => connection.send_text(text, &mut output)?,
-///         Some(Event::Binary(data)) => connection.send_binary(data, &mut output)?,
-///         _ => {}
+/// fn echo(mut stream: TcpStream) {
+///     let mut connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
+///     let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+///     let started = Instant::now();
+///     loop {
+///         let wants = match connection.next(&output, || started.elapsed()) {
+///             Next::Wants(wants) => wants,
+///             Next::Ended(closed) => return println!("{closed}"),
+///         };
+///         if wants.write {
+///             let written = stream.write(output.front());
+///             connection.did_write(written.map_err(|error| (&error).into()), &mut output);
+///         } else if wants.shut_down_write {
+///             let ended = stream.shutdown(Shutdown::Write);
+///             connection.did_shut_down(ended.map_err(|error| (&error).into()));
+///         } else if wants.read {
+///             // A timeout of nothing is no timeout to a socket.
+///             let left = wants.deadline.map(|moment| moment.saturating_sub(started.elapsed()));
+///             let left = left.map(|left| left.max(Duration::from_millis(1)));
+///             let read = stream.set_read_timeout(left).and_then(|()| stream.read(input.spare(1)));
+///             input.filled(*read.as_ref().unwrap_or(&0));
+///             connection.did_read(read.map_err(|error| IoFailure::from(&error)));
+///         } else if let Some(moment) = wants.deadline {
+///             std::thread::sleep(moment.saturating_sub(started.elapsed()));
+///         }
+///         while let Ok(Progress::Event) = connection.advance(&mut input, &mut output) {
+///             // What can't be sent, because the connection closes, is not.
+///             let _ = match connection.event(&input) {
+///                 Some(Event::Text(text)) => connection.send_text(text, &mut output),
+///                 Some(Event::Binary(data)) => connection.send_binary(data, &mut output),
+///                 _ => Ok(()),
+///             };
+///         }
 ///     }
 /// }
-/// assert_eq!(output.front(), b"\x81\x05Hello");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+/// # let server = std::thread::spawn(move || echo(listener.accept().unwrap().0));
+/// # peer.write_all(&[0x81, 0x82, 0, 0, 0, 0, b'h', b'i', 0x88, 0x80, 0, 0, 0, 0]).unwrap();
+/// # let mut received = Vec::new();
+/// # peer.read_to_end(&mut received).unwrap();
+/// # assert_eq!(received, b"\x81\x02hi\x88\0");
+/// # drop(peer);
+/// # server.join().unwrap();
 /// ```
 #[derive(Debug)]
 pub struct Connection<R> {
@@ -98,7 +143,7 @@ impl<R: Role> Connection<R> {
     /// Uses what is buffered up to the next event: a whole message or a control frame. Replies that
     /// this calls for are queued in `output`.
     ///
-    /// What the last event lent is released by it.
+    /// What the last event lent is released by it. After the end it drops what is buffered.
     ///
     /// # Errors
     ///
@@ -126,6 +171,16 @@ impl<R: Role> Connection<R> {
     /// memory, any other is copied: see [`Receiver::take_message`].
     pub fn take_message(&mut self, input: &mut ReadBuffer) -> Option<Message> {
         self.receiver.take_message(input)
+    }
+
+    /// As [`take_message`](Self::take_message), with memory that comes from and goes to `memory`: see
+    /// [`Receiver::take_message_with`].
+    pub fn take_message_with(
+        &mut self,
+        input: &mut ReadBuffer,
+        memory: &impl Memory,
+    ) -> Option<Message> {
+        self.receiver.take_message_with(input, memory)
     }
 
     /// As [`advance`](Self::advance), but up to the next piece of a message, as it arrives: look at

@@ -8,6 +8,7 @@ use super::compressed::Inflating;
 use super::config::SharedConfig;
 use super::incoming::{Frame, Incoming};
 use super::{Chunk, Event, Kind, Message, ProtocolError, ReceiveError, Reply, Role, Sender};
+use crate::buffer::memory::{Heap, Memory, Source};
 use crate::{CloseFrame, Negotiated, OpCode, ReadBuffer, Rsv, WriteBuffer};
 use alloc::boxed::Box;
 use core::marker::PhantomData;
@@ -144,15 +145,29 @@ impl<R: Role> Receiver<R> {
 
     /// Makes the current event owned, if it is a whole message; it is not lent any more then.
     ///
-    /// A large message that fills at least half of the buffer's memory is handed over with that
-    /// memory, any other is copied. In the tokio shell that is so from 10 KiB on, and the memory
-    /// goes back to its pool when the message is dropped; else from 64 KiB on.
+    /// A message of 64 KiB or more that fills at least half of the buffer's memory is handed over with
+    /// that memory, any other is copied.
     pub fn take_message(&mut self, input: &mut ReadBuffer) -> Option<Message> {
+        self.take_message_of(input, &Heap)
+    }
+
+    /// As [`take_message`](Self::take_message), where the buffer's memory is to come from `memory`, and
+    /// that of the message to go there: so messages are handed over from
+    /// [fewer bytes](Memory::leaves_from) on. What was decompressed is memory of its own.
+    pub fn take_message_with(
+        &mut self,
+        input: &mut ReadBuffer,
+        memory: &impl Memory,
+    ) -> Option<Message> {
+        self.take_message_of(input, memory)
+    }
+
+    fn take_message_of(&mut self, input: &mut ReadBuffer, source: &impl Source) -> Option<Message> {
         let Some(Current::Message(kind)) = self.current_in(input) else { return None };
         self.current = None;
         Some(match kind {
-            Kind::Text => Message::Text(input.take_kept_text()),
-            Kind::Binary => Message::Binary(input.take_kept()),
+            Kind::Text => Message::Text(input.take_kept_text(source)),
+            Kind::Binary => Message::Binary(input.take_kept(source)),
         })
     }
 

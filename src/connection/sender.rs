@@ -6,10 +6,10 @@ mod next;
 
 pub use next::Next;
 
+use super::closed::State;
 #[cfg(feature = "deflate")]
 use super::compressed::Deflating;
 use super::config::SharedConfig;
-use super::closed::State;
 use super::ending::Ending;
 use super::pongs::Pongs;
 use super::{Config, Kind, Role, SendError};

@@ -1,4 +1,5 @@
 use super::{DeflateConfig, TAIL};
+use crate::thread_cache::thread_cache;
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 use zlib_rs::{Deflate, DeflateConfig as Config, DeflateFlush};
@@ -26,6 +27,12 @@ struct Size {
 /// Room for output that is made at a time.
 const STEP: usize = 4096;
 
+thread_cache! {
+    /// The context of connections that take none over, with its size and level, as new: to make one
+    /// takes longer than to compress a short message.
+    static CONTEXT: ThreadCache<(Size, u8, Box<Deflate>)>;
+}
+
 impl Compressor {
     /// `None` if the configuration leaves it too little memory.
     pub(crate) fn new(
@@ -46,7 +53,10 @@ impl Compressor {
     /// has failed: the message has to be sent plain then, and `output` is of no use.
     pub(crate) fn compress(&mut self, payload: &[u8], fin: bool, output: &mut Vec<u8>) -> bool {
         let (level, size) = (self.level, self.size);
-        let context = self.context.get_or_insert_with(|| spare::take(size, level));
+        let context = self.context.get_or_insert_with(|| match CONTEXT.take() {
+            Some((its_size, its_level, kept)) if (its_size, its_level) == (size, level) => kept,
+            _ => Box::new(size.context(level)),
+        });
         if !flush(context, payload, output) {
             self.context = None;
             return false;
@@ -80,51 +90,10 @@ impl Compressor {
             if self.keeps_context {
                 self.context = Some(context);
             } else {
-                spare::give_back(self.size, self.level, context);
+                CONTEXT.give_back((self.size, self.level, context));
             }
         }
     }
-}
-
-/// The context that a thread's connections without one lend each other: to make one anew takes
-/// longer than to compress a short message.
-#[cfg(feature = "std")]
-mod spare {
-    use super::{Box, Deflate, Size};
-    use core::cell::Cell;
-    use std::thread_local;
-
-    type Spare = (Size, u8, Box<Deflate>);
-
-    thread_local! {
-        static SPARE: Cell<Option<Spare>> = const { Cell::new(None) };
-    }
-
-    pub(super) fn take(size: Size, level: u8) -> Box<Deflate> {
-        match SPARE.try_with(Cell::take) {
-            Ok(Some((its_size, its_level, context))) if (its_size, its_level) == (size, level) => {
-                context
-            }
-            _ => Box::new(size.context(level)),
-        }
-    }
-
-    /// To be called with one that was reset.
-    pub(super) fn give_back(size: Size, level: u8, context: Box<Deflate>) {
-        // While the thread ends it is freed instead.
-        let _ = SPARE.try_with(|spare| spare.set(Some((size, level, context))));
-    }
-}
-
-#[cfg(not(feature = "std"))]
-mod spare {
-    use super::{Box, Deflate, Size};
-
-    pub(super) fn take(size: Size, level: u8) -> Box<Deflate> {
-        Box::new(size.context(level))
-    }
-
-    pub(super) fn give_back(_: Size, _: u8, _: Box<Deflate>) {}
 }
 
 fn flush(context: &mut Deflate, mut payload: &[u8], output: &mut Vec<u8>) -> bool {

@@ -1,4 +1,5 @@
 use super::TAIL;
+use crate::thread_cache::thread_cache;
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 use zlib_rs::{Inflate, InflateFlush, Status};
@@ -29,6 +30,11 @@ pub(crate) struct Corrupt;
 const WINDOW: usize = 32 * 1024;
 const WINDOW_BITS: u8 = 15;
 
+thread_cache! {
+    /// The context of connections that take none over, as new.
+    static CONTEXT: ThreadCache<Box<Context>>;
+}
+
 impl Decompressor {
     pub(crate) fn new(no_context_takeover: bool) -> Self {
         Self { keeps_context: !no_context_takeover, context: None }
@@ -43,7 +49,9 @@ impl Decompressor {
         mut output: &mut [u8],
     ) -> (usize, usize, Result<(), Corrupt>) {
         let (all_input, all_output) = (input.len(), output.len());
-        let context = self.context.get_or_insert_with(spare::take);
+        let context = self
+            .context
+            .get_or_insert_with(|| CONTEXT.take().unwrap_or_else(|| Box::new(Context::new())));
         let mut outcome = Ok(());
         while !(output.is_empty() || context.ended && input.is_empty()) {
             if context.ended {
@@ -80,45 +88,13 @@ impl Decompressor {
             }
         }
         if !self.keeps_context {
-            if let Some(context) = self.context.take() {
-                spare::give_back(context);
+            if let Some(mut context) = self.context.take() {
+                context.forget();
+                CONTEXT.give_back(context);
             }
         }
         Ok(())
     }
-}
-
-/// The context that a thread's connections without one lend each other.
-#[cfg(feature = "std")]
-mod spare {
-    use super::{Box, Context};
-    use core::cell::Cell;
-    use std::thread_local;
-
-    thread_local! {
-        static SPARE: Cell<Option<Box<Context>>> = const { Cell::new(None) };
-    }
-
-    pub(super) fn take() -> Box<Context> {
-        SPARE.try_with(Cell::take).ok().flatten().unwrap_or_else(|| Box::new(Context::new()))
-    }
-
-    pub(super) fn give_back(mut context: Box<Context>) {
-        context.forget();
-        // While the thread ends it is freed instead.
-        let _ = SPARE.try_with(|spare| spare.set(Some(context)));
-    }
-}
-
-#[cfg(not(feature = "std"))]
-mod spare {
-    use super::{Box, Context};
-
-    pub(super) fn take() -> Box<Context> {
-        Box::new(Context::new())
-    }
-
-    pub(super) fn give_back(_: Box<Context>) {}
 }
 
 impl Context {
@@ -132,7 +108,6 @@ impl Context {
     }
 
     /// Becomes as it was when it was made.
-    #[cfg(feature = "std")]
     fn forget(&mut self) {
         self.inflate.reset(false);
         self.history.clear();

@@ -1,10 +1,10 @@
-use super::{Request, accept_key};
+use super::accept_key::accept_key;
+use super::request::Request;
+use crate::buffer::WriteBuffer;
 #[cfg(feature = "deflate")]
-use crate::{DeflateConfig, DeflateParameters};
-use crate::{
-    Extension, ExtensionError, HeaderError, Negotiated, WriteBuffer,
-    headers::{check_header, put_header},
-};
+use crate::deflate::{self, DeflateConfig, DeflateParameters};
+use crate::headers::{Extension, ExtensionError, HeaderError, check_header, put_header};
+use crate::negotiated::Negotiated;
 use alloc::{borrow::Cow, boxed::Box, string::ToString, vec::Vec};
 use core::fmt;
 use thiserror::Error;
@@ -51,6 +51,9 @@ pub enum AcceptError {
     /// A header field that can't be sent.
     #[error(transparent)]
     Header(#[from] HeaderError),
+    /// No request waits for an answer: it has one already, or none has come.
+    #[error("no request waits for an answer")]
+    Over,
 }
 
 /// What the answer says by itself, and what it must not have: a body.
@@ -121,8 +124,7 @@ impl<'a> Accept<'a> {
         self
     }
 
-    /// Appends the answer in HTTP/1.1 (RFC 6455 §4.2.2), or nothing if it may not be given.
-    pub(super) fn write(
+    fn write(
         &self,
         request: &Request,
         output: &mut WriteBuffer,
@@ -171,7 +173,7 @@ impl<'a> Accept<'a> {
     #[cfg(feature = "deflate")]
     fn negotiate_deflate(&self, request: &Request, negotiated: &mut Negotiated) {
         let Some(config) = self.deflate.as_ref().filter(|_| !self.no_deflate) else { return };
-        if negotiated.extensions.iter().any(|extension| extension.name == crate::deflate::NAME) {
+        if negotiated.extensions.iter().any(|extension| extension.name == deflate::NAME) {
             return;
         }
         let Some(response) = DeflateParameters::choose(request.extensions(), config) else {
@@ -197,6 +199,21 @@ impl<'a> Accept<'a> {
     }
 }
 
+impl Request {
+    /// Appends the answer that opens the WebSocket (RFC 6455 §4.2.2), in HTTP/1.1.
+    ///
+    /// # Errors
+    ///
+    /// If the answer is not allowed. Then nothing is appended.
+    pub fn accept(
+        &self,
+        accept: &Accept<'_>,
+        output: &mut WriteBuffer,
+    ) -> Result<Negotiated, AcceptError> {
+        accept.write(self, output)
+    }
+}
+
 impl fmt::Debug for Accept<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Values may be secrets: cookies.
@@ -206,5 +223,15 @@ impl fmt::Debug for Accept<'_> {
             .field("extensions", &self.extensions)
             .field("headers", &names)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_small() {
+        assert!(size_of::<AcceptError>() <= 32);
     }
 }

@@ -1,5 +1,5 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
-use sha1_smol::Sha1;
+use sha1::{Digest, Sha1};
 
 /// Length of a `Sec-WebSocket-Key`: 16 bytes in base64.
 pub(super) const KEY_LEN: usize = 24;
@@ -22,7 +22,7 @@ pub fn accept_key(key: &[u8]) -> [u8; ACCEPT_LEN] {
     sha1.update(key);
     sha1.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     let mut accept = [0; ACCEPT_LEN];
-    let written = STANDARD.encode_slice(sha1.digest().bytes(), &mut accept);
+    let written = STANDARD.encode_slice(sha1.finalize(), &mut accept);
     debug_assert_eq!(written, Ok(ACCEPT_LEN), "20 bytes are 28 characters");
     accept
 }

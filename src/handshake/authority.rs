@@ -4,22 +4,22 @@ use core::net::Ipv6Addr;
 
 /// `example.com`, `example.com:8080`, `[::1]:8080`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Authority<'a> {
+pub(crate) struct Authority<'a> {
     /// An IPv6 address with its brackets.
-    pub(super) host: &'a str,
+    pub(crate) host: &'a str,
     /// `None` if it is absent or empty.
-    pub(super) port: Option<u16>,
+    pub(crate) port: Option<u16>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AuthorityError {
+pub(crate) enum AuthorityError {
     EmptyHost,
     InvalidHost,
     InvalidPort,
 }
 
 impl<'a> Authority<'a> {
-    pub(super) fn parse(text: &'a str) -> Result<Self, AuthorityError> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, AuthorityError> {
         // Colons stand inside brackets too, but none does behind them except the port's.
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => (host, port),
@@ -45,7 +45,7 @@ impl<'a> Authority<'a> {
         Ok(Self { host, port })
     }
 
-    pub(super) fn parse_bytes(text: &'a [u8]) -> Result<Self, AuthorityError> {
+    pub(crate) fn parse_bytes(text: &'a [u8]) -> Result<Self, AuthorityError> {
         let text = core::str::from_utf8(text).map_err(|_| AuthorityError::InvalidHost)?;
         Self::parse(text)
     }
@@ -59,12 +59,12 @@ fn is_registered_name(name: &[u8]) -> bool {
 
 /// What needs no encoding in a name, whether of a host or of a user: RFC 3986's unreserved
 /// characters and sub-delimiters.
-pub(super) fn is_name_byte(byte: u8) -> bool {
+pub(crate) fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
 }
 
 /// The port that a scheme stands for.
-pub(super) fn default_port(scheme: &str) -> Option<u16> {
+pub(crate) fn default_port(scheme: &str) -> Option<u16> {
     let is = |name: &str| scheme.eq_ignore_ascii_case(name);
     if is("http") || is("ws") {
         Some(80)

@@ -1,5 +1,7 @@
 //! Where the body of a message ends (RFC 9112 §6.3), and what in it is data.
 
+use crate::headers::{Fields, elements, trim};
+
 /// What is still to come of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Body {
@@ -30,8 +32,46 @@ pub(super) enum Chunk {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InvalidChunk;
 
+/// A `Content-Length` that is no number, or differing ones.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct InvalidLength;
+
+/// One number, which may be repeated (RFC 9112 §6.3, item 5).
+pub(super) fn content_length(fields: &Fields) -> Result<Option<u64>, InvalidLength> {
+    let mut len = None;
+    for value in fields.named("Content-Length") {
+        // Every element has to be valid, so an empty one is not passed over here.
+        for element in value.split(|&byte| byte == b',') {
+            let digits = trim(element);
+            let number = core::str::from_utf8(digits).ok().and_then(|text| text.parse().ok());
+            let valid = digits.iter().all(u8::is_ascii_digit) && number.is_some();
+            if !valid || (len.is_some() && len != number) {
+                return Err(InvalidLength);
+            }
+            len = number;
+        }
+    }
+    Ok(len)
+}
+
 impl Body {
-    pub(super) fn chunked() -> Self {
+    /// The body of a response; `None` if it can't be told where it ends.
+    pub(super) fn of(status: u16, fields: &Fields) -> Option<Self> {
+        if matches!(status, 204 | 304) {
+            return Some(Self::Sized(0));
+        }
+        if let Some(last) = fields.named("Transfer-Encoding").flat_map(elements).last() {
+            let chunked = last.eq_ignore_ascii_case(b"chunked");
+            return Some(if chunked { Self::chunked() } else { Self::UntilEnd });
+        }
+        match content_length(fields) {
+            Ok(Some(len)) => Some(Self::Sized(len)),
+            Ok(None) => Some(Self::UntilEnd),
+            Err(InvalidLength) => None,
+        }
+    }
+
+    fn chunked() -> Self {
         Self::Chunked(Chunk::Size { digits: 0, size: 0 })
     }
 

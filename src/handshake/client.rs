@@ -1,11 +1,12 @@
-use super::{
-    ClientRequest, HandshakeError, RequestError, Response, accept_key,
-    accept_key::key_of,
-    head::{HeadScanner, StartLine, StatusLine},
-    refusal::RefusalReader,
-    response::Expected,
-};
-use crate::{Limits, ReadBuffer, WriteBuffer};
+use super::accept_key::{accept_key, key_of};
+use super::client_request::{ClientRequest, RequestError};
+use super::error::HandshakeError;
+use super::head::{Head, HeadScanner};
+use super::refusal::RefusalReader;
+use super::response::{Expected, Response};
+use super::start_line::StatusLine;
+use crate::buffer::{ReadBuffer, WriteBuffer};
+use crate::limits::Limits;
 use alloc::boxed::Box;
 
 /// Interim responses that are passed over before the final one.
@@ -39,7 +40,7 @@ const MAX_INTERIM_RESPONSES: u32 = 8;
 #[derive(Debug)]
 pub struct ClientHandshake {
     expected: Expected,
-    scanner: HeadScanner,
+    scanner: HeadScanner<StatusLine>,
     interim_responses: u32,
     /// Bytes of a refusal's body that are not data.
     max_framing: usize,
@@ -75,7 +76,7 @@ impl ClientHandshake {
         request.write(&key, output)?;
         Ok(Self {
             expected: Expected::of(request, accept_key(&key)),
-            scanner: HeadScanner::new(StartLine::Status, limits),
+            scanner: HeadScanner::new(limits),
             interim_responses: 0,
             max_framing: limits.handshake_bytes,
             state: State::Head,
@@ -140,11 +141,9 @@ impl ClientHandshake {
                     };
                 }
                 State::Head => {
-                    let unread = input.unread();
-                    let Some(head) = self.scanner.scan(unread)? else { return Ok(None) };
-                    let line = StatusLine::parse(&unread[head.start_line.clone()])?;
-                    let fields = head.fields(unread)?;
-                    input.skip(head.len());
+                    let Some(head) = self.scanner.scan(input.unread())? else { return Ok(None) };
+                    let Head { line, fields, len } = head;
+                    input.skip(len);
                     self.scanner.restart();
                     if line.version.major != 1 {
                         return Err(HandshakeError::HttpVersion(line.version));

@@ -1,10 +1,10 @@
-use super::{Url, accept_key::KEY_LEN, authority::Authority};
+use super::accept_key::KEY_LEN;
+use super::authority::Authority;
+use super::url::Url;
+use crate::buffer::WriteBuffer;
 #[cfg(feature = "deflate")]
-use crate::DeflateConfig;
-use crate::{
-    Extension, ExtensionError, HeaderError, WriteBuffer,
-    headers::{check_header, is_token, put_header},
-};
+use crate::deflate::DeflateConfig;
+use crate::headers::{Extension, ExtensionError, HeaderError, check_header, is_token, put_header};
 use alloc::{
     borrow::Cow, borrow::ToOwned, boxed::Box, collections::BTreeSet, string::String, vec::Vec,
 };
@@ -237,5 +237,15 @@ impl fmt::Debug for ClientRequest {
             .field("extensions", &self.extensions)
             .field("headers", &names.collect::<Vec<_>>())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_small() {
+        assert!(size_of::<RequestError>() <= 32);
     }
 }

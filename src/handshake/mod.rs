@@ -12,19 +12,20 @@
 
 mod accept;
 mod accept_key;
-mod authority;
+pub(crate) mod authority;
 mod body;
 mod client;
 mod client_request;
 mod error;
+mod exchange;
 mod head;
 mod offer;
-mod origin;
 mod refusal;
 mod reject;
 mod request;
 mod response;
 mod server;
+mod start_line;
 mod url;
 mod version;
 
@@ -32,8 +33,12 @@ pub use accept::{Accept, AcceptError};
 pub use accept_key::accept_key;
 pub use client::ClientHandshake;
 pub use client_request::{ClientRequest, RequestError};
+pub(crate) use error::excerpt;
 pub use error::{HandshakeError, HeadPart};
-pub use origin::{OriginPatternError, OriginPolicy};
+#[cfg(feature = "std")]
+pub(crate) use exchange::Opens;
+pub(crate) use exchange::{Exchange, HANDSHAKE_TIMEOUT};
+pub use exchange::{HandshakeNext, OpeningError};
 pub use refusal::Refusal;
 pub use reject::{Reject, RejectError};
 pub use request::Request;

@@ -1,10 +1,8 @@
 //! What a request offers, whatever the version of HTTP in which it comes.
 
-use super::HandshakeError;
-use crate::{
-    ExtensionError,
-    headers::{ExtensionList, Fields, elements, is_token},
-};
+use super::body::{InvalidLength, content_length};
+use super::error::HandshakeError;
+use crate::headers::{ExtensionError, ExtensionList, Fields, elements, is_token};
 use alloc::collections::BTreeSet;
 
 /// The checks of RFC 6455 §4.2.1 that RFC 8441 §5 leaves as they are.
@@ -20,28 +18,11 @@ fn no_body(fields: &Fields) -> Result<(), HandshakeError> {
     if fields.first("Transfer-Encoding").is_some() {
         return Err(HandshakeError::TransferEncoding);
     }
-    match content_length(fields)? {
-        None | Some(0) => Ok(()),
-        Some(len) => Err(HandshakeError::Body { len }),
+    match content_length(fields) {
+        Ok(None | Some(0)) => Ok(()),
+        Ok(Some(len)) => Err(HandshakeError::Body { len }),
+        Err(InvalidLength) => Err(HandshakeError::InvalidContentLength),
     }
-}
-
-/// One number, which may be repeated (RFC 9112 §6.3, item 5).
-pub(super) fn content_length(fields: &Fields) -> Result<Option<u64>, HandshakeError> {
-    let mut len = None;
-    for value in fields.named("Content-Length") {
-        // Every element has to be valid, so an empty one is not passed over here.
-        for element in value.split(|&byte| byte == b',') {
-            let digits = crate::headers::trim(element);
-            let number = core::str::from_utf8(digits).ok().and_then(|text| text.parse().ok());
-            let valid = digits.iter().all(u8::is_ascii_digit) && number.is_some();
-            if !valid || (len.is_some() && len != number) {
-                return Err(HandshakeError::InvalidContentLength);
-            }
-            len = number;
-        }
-    }
-    Ok(len)
 }
 
 fn websocket_version(fields: &Fields) -> Result<(), HandshakeError> {

@@ -1,5 +1,5 @@
-use super::{body::Body, offer::content_length};
-use crate::headers::{Fields, elements};
+use super::body::Body;
+use crate::headers::{Fields, header_accessors};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -22,21 +22,7 @@ impl Refusal {
         self.status
     }
 
-    /// All header fields in their order. Names are as they came, in any case.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.fields.iter()
-    }
-
-    /// The value of the first header of a name, whatever the case of its letters.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.fields.first(name)
-    }
-
-    /// The values of all headers of a name, in their order.
-    pub fn headers_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.fields.named(name)
-    }
+    header_accessors!();
 
     /// The body, at most its first 4 KiB.
     #[must_use]
@@ -120,7 +106,7 @@ pub(super) struct RefusalReader {
 impl RefusalReader {
     /// Reads no more than [`MAX_BODY`] bytes of the body and `framing` of what stands around it.
     pub(super) fn new(status: u16, fields: Fields, framing: usize) -> Self {
-        let rest = body_of(status, &fields);
+        let rest = Body::of(status, &fields);
         let refusal = Refusal { status, fields, body: Vec::new(), complete: false };
         let budget = MAX_BODY.saturating_add(framing);
         let rest_or_none = rest.unwrap_or(Body::Sized(0));
@@ -173,21 +159,5 @@ impl RefusalReader {
         let empty =
             Refusal { status: 0, fields: Fields::default(), body: Vec::new(), complete: false };
         core::mem::replace(&mut self.refusal, empty)
-    }
-}
-
-/// How a body ends (RFC 9112 §6.3); `None` if that can't be told.
-fn body_of(status: u16, fields: &Fields) -> Option<Body> {
-    if matches!(status, 204 | 304) {
-        return Some(Body::Sized(0));
-    }
-    if let Some(last) = fields.named("Transfer-Encoding").flat_map(elements).last() {
-        let chunked = last.eq_ignore_ascii_case(b"chunked");
-        return Some(if chunked { Body::chunked() } else { Body::UntilEnd });
-    }
-    match content_length(fields) {
-        Ok(Some(len)) => Some(Body::Sized(len)),
-        Ok(None) => Some(Body::UntilEnd),
-        Err(_) => None,
     }
 }

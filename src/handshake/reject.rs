@@ -1,7 +1,5 @@
-use crate::{
-    HeaderError, WriteBuffer,
-    headers::{check_header, put_header},
-};
+use crate::buffer::WriteBuffer;
+use crate::headers::{HeaderError, check_header, put_header};
 use alloc::{borrow::Cow, string::ToString, vec::Vec};
 use core::fmt;
 use thiserror::Error;
@@ -52,6 +50,9 @@ pub enum RejectError {
     /// A header field that can't be sent.
     #[error(transparent)]
     Header(#[from] HeaderError),
+    /// No request waits for an answer: it has one already, or none has come.
+    #[error("no request waits for an answer")]
+    Over,
 }
 
 /// What the answer says by itself.

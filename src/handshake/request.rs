@@ -1,14 +1,10 @@
-use super::{
-    Accept, AcceptError, HandshakeError, HttpVersion,
-    accept_key::KEY_LEN,
-    authority::{Authority, default_port},
-    head::RequestLine,
-    offer::{self, only},
-};
-use crate::{
-    Extension, Negotiated, WriteBuffer,
-    headers::{Fields, elements, lists_token},
-};
+use super::accept_key::KEY_LEN;
+use super::authority::{Authority, default_port};
+use super::error::HandshakeError;
+use super::offer::{self, only};
+use super::start_line::RequestLine;
+use super::version::HttpVersion;
+use crate::headers::{Extension, Fields, elements, header_accessors, lists_token};
 use alloc::boxed::Box;
 use base64::{
     Engine, alphabet,
@@ -47,7 +43,7 @@ impl Request {
         version: HttpVersion,
         headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     ) -> Result<Self, HandshakeError> {
-        Self::check(&RequestLine { method, target, version }, headers.into_iter().collect())
+        Self::check(RequestLine::new(method, target, version)?, headers.into_iter().collect())
     }
 
     /// The method: GET always.
@@ -86,7 +82,7 @@ impl Request {
 
     /// The `Origin`: where the script comes from that a browser sent the request for.
     ///
-    /// `None` also for one that is not text; see [`OriginPolicy`](super::OriginPolicy).
+    /// `None` also for one that is not text; see [`OriginPolicy`](crate::OriginPolicy).
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
         self.fields.first_text("Origin")
@@ -109,49 +105,23 @@ impl Request {
             .filter_map(Result::ok)
     }
 
-    /// All header fields in their order. Names are as they came, in any case.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.fields.iter()
-    }
-
-    /// The value of the first header of a name, whatever the case of its letters.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.fields.first(name)
-    }
-
-    /// The values of all headers of a name, in their order.
-    pub fn headers_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.fields.named(name)
-    }
-
-    /// Appends the answer that opens the WebSocket (RFC 6455 §4.2.2).
-    ///
-    /// # Errors
-    ///
-    /// If the answer is not allowed. Then nothing is appended.
-    pub fn accept(
-        &self,
-        accept: &Accept<'_>,
-        output: &mut WriteBuffer,
-    ) -> Result<Negotiated, AcceptError> {
-        accept.write(self, output)
-    }
+    header_accessors!();
 
     pub(super) fn key(&self) -> &[u8] {
         &self.key
     }
 
-    /// The checks of RFC 6455 §4.2.1 on what HTTP/1.1 has of its own, then those on the offer.
-    pub(super) fn check(line: &RequestLine<'_>, fields: Fields) -> Result<Self, HandshakeError> {
-        line.check()?;
-        let (authority, path_start) = split_target(line.target)?;
+    /// The checks of RFC 6455 §4.2.1 on what HTTP/1.1 has of its own behind the request line, then
+    /// those on the offer.
+    pub(super) fn check(line: RequestLine, fields: Fields) -> Result<Self, HandshakeError> {
+        let RequestLine { target } = line;
+        let (authority, path_start) = split_target(&target)?;
         let named = host(&fields)?;
         let host = authority.unwrap_or(named).into();
         upgrade(&fields)?;
         offer::check(&fields)?;
         let key = key(&fields)?;
-        Ok(Self { target: line.target.into(), path_start, host, key, fields })
+        Ok(Self { target, path_start, host, key, fields })
     }
 
     fn path_and_query(&self) -> &str {

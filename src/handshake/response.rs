@@ -1,10 +1,11 @@
-use super::{ClientRequest, HandshakeError, HttpVersion, error::excerpt, offer::only};
+use super::client_request::ClientRequest;
+use super::error::{HandshakeError, excerpt};
+use super::offer::only;
+use super::version::HttpVersion;
 #[cfg(feature = "deflate")]
-use crate::{DeflateConfig, DeflateParameters};
-use crate::{
-    Extension, ExtensionError, Negotiated,
-    headers::{Fields, lists_token},
-};
+use crate::deflate::{self, DeflateConfig, DeflateParameters};
+use crate::headers::{Extension, ExtensionError, Fields, header_accessors, lists_token};
+use crate::negotiated::Negotiated;
 use alloc::{string::String, vec::Vec};
 
 /// A server's response that opens the WebSocket.
@@ -27,21 +28,7 @@ impl Response {
         101
     }
 
-    /// All header fields in their order. Names are as they came, in any case.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.fields.iter()
-    }
-
-    /// The value of the first header of a name, whatever the case of its letters.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.fields.first(name)
-    }
-
-    /// The values of all headers of a name, in their order: cookies, for example.
-    pub fn headers_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.fields.named(name)
-    }
+    header_accessors!();
 }
 
 /// What the response to a request has to say.
@@ -110,7 +97,7 @@ impl Expected {
         negotiated: &Negotiated,
     ) -> Result<Option<DeflateParameters>, HandshakeError> {
         let Some(config) = &self.deflate else { return Ok(None) };
-        let is_deflate = |extension: &&Extension| extension.name == crate::deflate::NAME;
+        let is_deflate = |extension: &&Extension| extension.name == deflate::NAME;
         let Some(response) = negotiated.extensions.iter().find(is_deflate) else { return Ok(None) };
         let parameters = DeflateParameters::from_response(response)?;
         parameters.check(response, config)?;

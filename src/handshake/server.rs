@@ -1,8 +1,9 @@
-use super::{
-    HandshakeError, Request,
-    head::{HeadScanner, RequestLine, StartLine},
-};
-use crate::{Limits, ReadBuffer};
+use super::error::HandshakeError;
+use super::head::HeadScanner;
+use super::request::Request;
+use super::start_line::RequestLine;
+use crate::buffer::ReadBuffer;
+use crate::limits::Limits;
 
 /// A server's opening handshake: receives the request (RFC 6455 §4.2.1).
 ///
@@ -39,7 +40,7 @@ use crate::{Limits, ReadBuffer};
 /// ```
 #[derive(Debug)]
 pub struct ServerHandshake {
-    scanner: HeadScanner,
+    scanner: HeadScanner<RequestLine>,
     over: bool,
 }
 
@@ -49,7 +50,7 @@ impl ServerHandshake {
     /// [`handshake_headers`](Limits::handshake_headers).
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        Self { scanner: HeadScanner::new(StartLine::Request, limits), over: false }
+        Self { scanner: HeadScanner::new(limits), over: false }
     }
 
     /// Takes the request out of `input`; `None` if it is not complete yet.
@@ -86,12 +87,9 @@ impl ServerHandshake {
     }
 
     fn read(&mut self, input: &mut ReadBuffer) -> Result<Option<Request>, HandshakeError> {
-        let unread = input.unread();
-        let Some(head) = self.scanner.scan(unread)? else { return Ok(None) };
-        let line = RequestLine::parse(&unread[head.start_line.clone()])?;
-        let fields = head.fields(unread)?;
-        let request = Request::check(&line, fields)?;
-        input.skip(head.len());
+        let Some(head) = self.scanner.scan(input.unread())? else { return Ok(None) };
+        let request = Request::check(head.line, head.fields)?;
+        input.skip(head.len);
         Ok(Some(request))
     }
 }

@@ -1,4 +1,4 @@
-use super::{ExtensionError, ExtensionList};
+use super::extensions::{ExtensionError, ExtensionList};
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::fmt;
 

@@ -1,6 +1,6 @@
 //! Header fields: what a name and a value may be made of, and an owned list of them.
 
-use crate::WriteBuffer;
+use crate::buffer::WriteBuffer;
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 use thiserror::Error;

@@ -1,6 +1,6 @@
 //! Comma-separated lists (RFC 9110 §5.6.1), which may go over several lines of one name.
 
-use super::trim;
+use super::field::trim;
 
 /// The elements of a list in which nothing is quoted.
 ///

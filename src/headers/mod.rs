@@ -2,11 +2,13 @@
 //!
 //! Everything here takes one pass over its input, however that is put together.
 
+mod accessors;
 mod extension;
 mod extensions;
 mod field;
 mod list;
 
+pub(crate) use accessors::header_accessors;
 pub use extension::Extension;
 pub use extensions::ExtensionError;
 pub(crate) use extensions::ExtensionList;

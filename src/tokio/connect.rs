@@ -1,30 +1,23 @@
-use super::WebSocket;
-use crate::asynchronous::exchange::{Exchange, within};
-use crate::{
-    Client, ClientHandshake, ClientRequest, Config, Error, HandshakeError, Response,
-    SystemMaskKeys, Url,
-    opening::{HANDSHAKE_TIMEOUT, refusal_or},
-    random::random_bytes,
-};
-use ::tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpStream, lookup_host},
-    time::{Instant, timeout},
-};
-use alloc::{boxed::Box, string::String, vec::Vec};
-use core::{
-    fmt,
-    future::poll_fn,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
-use std::io::{self, ErrorKind};
+use super::timer::Timer;
+use super::{Tokio, WebSocket};
+use crate::asynchronous::{Timer as _, exchange::until};
+use crate::client;
+use crate::connection::Client;
+use crate::error::Error;
+use crate::handshake::{Response, Url};
+use crate::random::SystemMaskKeys;
+use ::tokio::net::{TcpStream, lookup_host};
+use alloc::{boxed::Box, vec::Vec};
+use core::time::Duration;
+use std::io::ErrorKind;
 
 /// Connects to a `ws://` URL, with the defaults of a [`Connector`].
 ///
+/// Not cancel safe: a connection whose handshake is dropped is lost.
+///
 /// # Errors
 ///
-/// As for [`Connector::connect`].
+/// As for [`Connector::connect`](client::Connector::connect).
 ///
 /// ```no_run
 /// # async fn hello() -> Result<(), sansocket::Error> {
@@ -40,8 +33,6 @@ pub async fn connect(url: &str) -> Result<WebSocket<TcpStream, Client<SystemMask
 
 /// How a client connects.
 ///
-/// Its futures are not cancel safe: a connection whose handshake is dropped is lost.
-///
 /// ```no_run
 /// use sansocket::tokio::Connector;
 ///
@@ -55,58 +46,14 @@ pub async fn connect(url: &str) -> Result<WebSocket<TcpStream, Client<SystemMask
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone)]
-pub struct Connector {
-    config: Config,
-    headers: Vec<(String, String)>,
-    subprotocols: Vec<String>,
-    handshake_timeout: Option<Duration>,
-}
+pub type Connector = client::Connector<Tokio>;
 
-impl Connector {
-    /// With a timeout of 10 seconds for connecting and the opening handshake together, no header
-    /// and no subprotocol of its own, and the default [`Config`].
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            config: Config::default(),
-            headers: Vec::new(),
-            subprotocols: Vec::new(),
-            handshake_timeout: Some(HANDSHAKE_TIMEOUT),
-        }
-    }
-
-    /// Sets how the connection behaves.
-    #[must_use]
-    pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
-        self
-    }
-
-    /// Adds a header field to the request.
-    #[must_use]
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
-        self
-    }
-
-    /// Offers a subprotocol, after those offered before.
-    #[must_use]
-    pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
-        self.subprotocols.push(name.into());
-        self
-    }
-
-    /// Sets how long connecting and the opening handshake may take together; `None` for ever.
-    #[must_use]
-    pub fn handshake_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.handshake_timeout = timeout.into();
-        self
-    }
-
+impl client::Connector<Tokio> {
     /// Connects to a `ws://` URL over TCP, with `TCP_NODELAY` on. The addresses of its host are
     /// tried one after the other. RFC 6455 §4.1 wants several connections to one host to be made
     /// one after the other too; that is left to the user, as `docs/handshake.md` says.
+    ///
+    /// Not cancel safe: a connection whose handshake is dropped is lost.
     ///
     /// # Errors
     ///
@@ -119,156 +66,41 @@ impl Connector {
     ) -> Result<(WebSocket<TcpStream, Client<SystemMaskKeys>>, Response), Error> {
         let url = Url::parse(url)?;
         if url.is_secure() {
-            let what = "wss:// needs TLS, which the feature `rustls` is going to bring; \
-                until then hand a TLS stream to Connector::connect_over";
-            return Err(io::Error::new(ErrorKind::Unsupported, what).into());
+            return Err(Error::needs_tls());
         }
         Box::pin(async move {
-            let started = Instant::now();
-            let connected = self.connect_tcp(&url, started);
-            let stream = within(self.handshake_timeout, connected).await?;
+            let mut timer = Timer::default();
+            let now = timer.now();
+            let end = self.handshake_timeout.map(|timeout| now.saturating_add(timeout));
+            let stream = connect_tcp(&url, end, &mut timer).await?;
             stream.set_nodelay(true)?;
-            let left = self.handshake_timeout.map(|limit| limit.saturating_sub(started.elapsed()));
-            self.handshake(stream, &url, left).await
+            self.handshake(stream, &url, end.map(|end| end.saturating_sub(timer.now()))).await
         })
         .await
     }
-
-    /// Makes the opening handshake over a transport that is connected already.
-    ///
-    /// # Errors
-    ///
-    /// As for [`connect`](Self::connect).
-    pub async fn connect_over<S>(
-        &self,
-        transport: S,
-        url: &str,
-    ) -> Result<(WebSocket<S, Client<SystemMaskKeys>>, Response), Error>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let url = Url::parse(url)?;
-        Box::pin(self.handshake(transport, &url, self.handshake_timeout)).await
-    }
-
-    async fn handshake<S>(
-        &self,
-        transport: S,
-        url: &Url,
-        timeout: Option<Duration>,
-    ) -> Result<(WebSocket<S, Client<SystemMaskKeys>>, Response), Error>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let mut exchange = Exchange::new(transport);
-        let request = self.request(url);
-        let limits = &self.config.limits;
-        let (nonce, keys) = (random_bytes()?, SystemMaskKeys::new()?);
-        let mut handshake = ClientHandshake::start(&request, nonce, &mut exchange.output, limits)?;
-        let mut unsent = None;
-        let waiting = poll_fn(|cx| poll_response(&mut exchange, &mut handshake, &mut unsent, cx));
-        let response = within(timeout, waiting)
-            .await
-            .map_err(|error| refusal_or(error, &mut handshake, &mut exchange.input))?;
-        let negotiated = response.negotiated().clone();
-        let Exchange { transport, input, .. } = exchange;
-        let websocket =
-            WebSocket::new(transport, Client::new(keys), negotiated, input, self.config);
-        Ok((websocket, response))
-    }
-
-    fn request(&self, url: &Url) -> ClientRequest {
-        let request = ClientRequest::new(url).subprotocols(&self.subprotocols);
-        #[cfg(feature = "deflate")]
-        let request = match self.config.deflate {
-            Some(config) => request.deflate(config),
-            None => request,
-        };
-        self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
-    }
-
-    async fn connect_tcp(&self, url: &Url, started: Instant) -> Result<TcpStream, Error> {
-        let mut failure = None;
-        let addresses: Vec<_> = lookup_host((url.host(), url.port())).await?.collect();
-        for (index, address) in addresses.iter().enumerate() {
-            let attempt = TcpStream::connect(address);
-            let attempt = match self.handshake_timeout {
-                // An address that never answers leaves time for the others.
-                Some(limit) => {
-                    let left = limit.saturating_sub(started.elapsed());
-                    let share = left / (addresses.len() - index) as u32;
-                    timeout(share, attempt).await.unwrap_or(Err(ErrorKind::TimedOut.into()))
-                }
-                None => attempt.await,
-            };
-            match attempt {
-                Ok(stream) => return Ok(stream),
-                Err(error) => failure = Some(error),
-            }
-        }
-        match failure {
-            // Without a limit it is the system that has given up.
-            Some(error)
-                if error.kind() == ErrorKind::TimedOut && self.handshake_timeout.is_some() =>
-            {
-                Err(Error::HandshakeTimeout)
-            }
-            Some(error) => Err(error.into()),
-            None => Err(io::Error::new(ErrorKind::NotFound, "the host has no address").into()),
-        }
-    }
 }
 
-/// Writes the request and reads the response, at once: a server may refuse before it has read all.
-/// `unsent` is how writing failed, if it has: reading goes on to the end all the same.
-fn poll_response<S>(
-    exchange: &mut Exchange<S>,
-    handshake: &mut ClientHandshake,
-    unsent: &mut Option<Error>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<Response, Error>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    if unsent.is_none() {
-        if let Poll::Ready(Err(error)) = exchange.poll_flush(cx) {
-            *unsent = Some(error);
+/// Connects to an address of the host, until a moment at most.
+async fn connect_tcp(
+    url: &Url,
+    end: Option<Duration>,
+    timer: &mut Timer,
+) -> Result<TcpStream, Error> {
+    let addresses: Vec<_> = match until(timer, end, lookup_host((url.host(), url.port()))).await {
+        Some(found) => found.map_err(Error::final_io)?.collect(),
+        None => return Err(Error::HandshakeTimeout),
+    };
+    let mut failed = None;
+    for (index, address) in addresses.iter().enumerate() {
+        // An address that never answers leaves time for the others.
+        let now = timer.now();
+        let others = (addresses.len() - index) as u32;
+        let share = end.map(|end| now.saturating_add(end.saturating_sub(now) / others));
+        match until(timer, share, TcpStream::connect(address)).await {
+            Some(Ok(stream)) => return Ok(stream),
+            Some(Err(error)) => failed = Some(error),
+            None => failed = Some(ErrorKind::TimedOut.into()),
         }
     }
-    loop {
-        if let Some(response) = handshake.receive(&mut exchange.input)? {
-            return Poll::Ready(Ok(response));
-        }
-        let read = ready!(exchange.poll_read(cx));
-        let ended = match read {
-            Ok(0) => handshake.receive_eof(&mut exchange.input).into(),
-            Ok(_) => continue,
-            Err(error) => Error::from(error),
-        };
-        // Why the request could not be sent says more than that the server then ended.
-        let is_answer = matches!(ended, Error::Handshake(HandshakeError::Refused(_)));
-        return Poll::Ready(Err(match unsent.take() {
-            Some(error) if !is_answer => error,
-            _ => ended,
-        }));
-    }
-}
-
-impl fmt::Debug for Connector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Values may be secrets: cookies, credentials.
-        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
-        f.debug_struct("Connector")
-            .field("config", &self.config)
-            .field("headers", &names)
-            .field("subprotocols", &self.subprotocols)
-            .field("handshake_timeout", &self.handshake_timeout)
-            .finish()
-    }
-}
-
-impl Default for Connector {
-    fn default() -> Self {
-        Self::new()
-    }
+    Err(Error::of_connecting(failed, end.is_some()))
 }

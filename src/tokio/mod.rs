@@ -1,8 +1,8 @@
 //! WebSocket over tokio: its TCP, or anything that is `AsyncRead` and `AsyncWrite`.
 //!
 //! A thin shell: it moves bytes between a stream and a [`Connection`](crate::Connection), and tells
-//! that the time. What is right or wrong is decided there. The runtime needs its time driver
-//! (`enable_time` or `enable_all`).
+//! that the time. What is right or wrong is decided there. Deadlines wait by the runtime's time driver
+//! (`enable_time` or `enable_all`); without one each that runs takes a thread.
 //!
 //! ```no_run
 //! // A client: send a message, print what comes back, close.
@@ -43,11 +43,10 @@ mod connect;
 mod shell;
 mod timer;
 
-pub use accept::{Acceptor, accept};
+pub use accept::{Acceptor, Opening, accept};
 pub use connect::{Connector, connect};
 pub use shell::Tokio;
-
-pub use crate::asynchronous::Opening;
+pub use timer::Timer;
 
 /// A WebSocket connection over a stream of tokio's.
 pub type WebSocket<S, R> = crate::asynchronous::WebSocket<S, R, Tokio>;

@@ -1,5 +1,5 @@
 use super::timer::Timer;
-use crate::asynchronous::Shell;
+use crate::asynchronous::{Runtime, Shell};
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use core::{
     pin::Pin,
@@ -12,15 +12,13 @@ use std::io::{self, IoSlice};
 #[expect(clippy::exhaustive_enums, reason = "it has no values")]
 pub enum Tokio {}
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Shell<S> for Tokio {
+impl Runtime for Tokio {
     type Timer = Timer;
+}
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Shell<S> for Tokio {
     #[inline]
-    fn poll_read(
-        stream: &mut S,
-        cx: &mut Context<'_>,
-        into: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_read(stream: &mut S, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(into);
         let outcome = Pin::new(stream).poll_read(cx, &mut buffer);
         outcome.map_ok(|()| buffer.filled().len())

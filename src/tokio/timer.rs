@@ -1,20 +1,40 @@
 use crate::asynchronous;
 use ::tokio::{
+    runtime::Handle,
     time::{Instant, Sleep, sleep_until},
 };
-use alloc::boxed::Box;
+use alloc::{boxed::Box, string::ToString, sync::Arc};
 use core::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
+use std::{
+    panic::catch_unwind,
+    sync::{Mutex, PoisonError},
+    thread,
+};
 
-/// The clock of one connection, and what waits by it.
+/// The clock of one connection, and what waits by it: the runtime's time driver or, where there is
+/// none, a thread for as long as a deadline runs.
 #[derive(Debug)]
 pub struct Timer {
     epoch: Instant,
-    sleep: Option<Pin<Box<Sleep>>>,
+    alarm: Option<Alarm>,
+}
+
+#[derive(Debug)]
+enum Alarm {
+    Driver(Pin<Box<Sleep>>),
+    Thread(ThreadAlarm),
+}
+
+/// A thread that sleeps until a moment, and then wakes who is noted.
+#[derive(Debug)]
+struct ThreadAlarm {
+    moment: Instant,
+    waiting: Arc<Mutex<Option<Waker>>>,
 }
 
 impl asynchronous::Timer for Timer {
@@ -28,16 +48,99 @@ impl asynchronous::Timer for Timer {
         if moment <= Instant::now() {
             return Poll::Ready(());
         }
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(moment)));
-        if sleep.deadline() != moment {
-            sleep.as_mut().reset(moment);
+        match self.alarm.get_or_insert_with(|| Alarm::new(moment)) {
+            Alarm::Driver(sleep) => {
+                if sleep.deadline() != moment {
+                    sleep.as_mut().reset(moment);
+                }
+                sleep.as_mut().poll(cx)
+            }
+            Alarm::Thread(alarm) => {
+                if alarm.moment != moment {
+                    *alarm = ThreadAlarm::new(moment);
+                }
+                alarm.note(cx.waker());
+                Poll::Pending
+            }
         }
-        sleep.as_mut().poll(cx)
     }
 }
 
 impl Default for Timer {
     fn default() -> Self {
-        Self { epoch: Instant::now(), sleep: None }
+        Self { epoch: Instant::now(), alarm: None }
+    }
+}
+
+impl Alarm {
+    fn new(moment: Instant) -> Self {
+        // Tokio says only by a panic that a runtime has no time driver.
+        let sleep = Handle::try_current()
+            .ok()
+            .and_then(|_| catch_unwind(|| Box::pin(sleep_until(moment))).ok());
+        sleep.map_or_else(|| Self::Thread(ThreadAlarm::new(moment)), Self::Driver)
+    }
+}
+
+impl ThreadAlarm {
+    fn new(moment: Instant) -> Self {
+        let waiting = Arc::new(Mutex::new(None::<Waker>));
+        let alarm = Self { moment, waiting: Arc::clone(&waiting) };
+        let sleeps = move || {
+            thread::sleep(moment.saturating_duration_since(Instant::now()));
+            let waker = waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        };
+        let thread = thread::Builder::new().name("sansocket timer".to_string());
+        if thread.spawn(sleeps).is_err() {
+            // Without a thread the task asks again and again, which is better than for ever.
+            return Self { moment: Instant::now(), ..alarm };
+        }
+        alarm
+    }
+
+    fn note(&self, waker: &Waker) {
+        let new = waker.clone();
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = waiting.replace(new);
+        drop(waiting);
+        // It may be the last to own its task.
+        drop(old);
+        // The thread may have come and gone meanwhile.
+        if self.moment <= Instant::now() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asynchronous::Timer as _;
+    use std::sync::mpsc;
+
+    struct Rings(mpsc::SyncSender<()>);
+
+    impl alloc::task::Wake for Rings {
+        fn wake(self: Arc<Self>) {
+            let _ = self.0.try_send(());
+        }
+    }
+
+    #[test]
+    fn it_wakes_without_a_runtime() {
+        let (rings, heard) = mpsc::sync_channel(1);
+        let waker = Waker::from(Arc::new(Rings(rings)));
+        let mut cx = Context::from_waker(&waker);
+        let mut timer = Timer::default();
+        let soon = timer.now() + Duration::from_millis(20);
+        // Another moment was asked for before.
+        assert!(timer.poll_until(soon + Duration::from_secs(600), &mut cx).is_pending());
+        while timer.poll_until(soon, &mut cx).is_pending() {
+            heard.recv_timeout(Duration::from_secs(60)).expect("it is woken");
+        }
+        assert!(timer.now() >= soon);
     }
 }

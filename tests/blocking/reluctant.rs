@@ -374,9 +374,12 @@ fn the_opening_handshake_has_a_timeout_by_default_and_bears_any() {
     client.write_all(super::REQUEST).unwrap();
     let acceptor = Acceptor::new().handshake_timeout(Duration::MAX);
     assert_eq!(acceptor.accept_tcp(server).unwrap().state(), sansocket::State::Open);
-    // A transport that does not block is not one that is late.
+    // A transport that does not block is not one that is late; but it can't be tried again either.
     let not_ready = Acceptor::new().accept(Reluctant::default()).unwrap_err();
-    assert!(not_ready.is_would_block(), "{not_ready:?}");
+    assert!(matches!(not_ready, Error::Io(_)) && !not_ready.is_would_block(), "{not_ready:?}");
+    let connector = Connector::new();
+    let not_ready = connector.connect_over(Reluctant::default(), "ws://localhost/").unwrap_err();
+    assert!(matches!(not_ready, Error::Io(_)) && !not_ready.is_would_block(), "{not_ready:?}");
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl<R: Role> Endpoint<R> {
     }
 
     pub(crate) fn transport_ended(&mut self, how: TransportEnd) -> Closed {
-        self.connection.transport_ended(how, &self.output)
+        self.connection.transport_ended(how, &self.output).clone()
     }
 }
 

@@ -341,7 +341,7 @@ fn negotiated(vector: &Vector) -> Negotiated {
 }
 
 fn transport_ended<R: Role>(connection: &mut Connection<R>, queue: &WriteBuffer) -> Closed {
-    connection.transport_ended(TransportEnd::Eof, queue)
+    connection.transport_ended(TransportEnd::Eof, queue).clone()
 }
 
 /// A failure is one in all that there is to know about it.

@@ -228,8 +228,8 @@ fn waiting_for_the_end_can_be_dropped_before_each_byte() {
             closed = Some(waited);
         };
         run(&wire, &mut [pin!(user)]);
-        // One more before the end of the transport.
-        assert_eq!(drops, bytes.len() + 1);
+        // Besides, it waits before the end of the transport, and when others have their turn.
+        assert!((bytes.len() + 1..bytes.len() + 10).contains(&drops), "{drops}");
         let closed = closed.unwrap();
         assert!(closed.clean && closed.code == CloseCode::GOING_AWAY, "{closed:?}");
         // The Close was queued at once; until the peer's came, pings were answered behind it.

@@ -173,7 +173,10 @@ fn a_server_that_does_not_end_tcp_is_left_and_the_close_stays_clean() {
     run_paused(async {
         let (mut client, mut server) = a_client().await;
         server.write_all(&CLOSE_NORMAL).await.unwrap();
-        let wait = timed(client.next());
+        let wait = async {
+            let told = timed(client.next()).await;
+            (told, timed(client.wait_closed()).await.1)
+        };
         let look = async {
             let mut close = [0; 8];
             server.read_exact(&mut close).await.unwrap();
@@ -183,9 +186,9 @@ fn a_server_that_does_not_end_tcp_is_left_and_the_close_stays_clean() {
             // After it, it does.
             assert_eq!(server.read(&mut close).await.unwrap(), 0);
         };
-        let ((next, took), ()) = tokio::join!(wait, look);
+        let (((next, told), left), ()) = tokio::join!(wait, look);
         assert!(next.is_none(), "{next:?}");
-        assert_eq!(took, CLOSE);
+        assert_eq!((told, told + left), (SECOND, CLOSE));
         assert!(client.closed().unwrap().clean);
     });
 }
@@ -195,10 +198,14 @@ fn a_client_that_does_not_end_tcp_is_left_and_the_close_stays_clean() {
     run_paused(async {
         let (mut server, mut client) = a_server().await;
         client.write_all(&masked(0x88, &[0x03, 0xe8])).await.unwrap();
-        let wait = timed(server.next());
-        let ((next, took), (received, ended)) = tokio::join!(wait, timed(read_to_end(&mut client)));
+        let wait = async {
+            let told = timed(server.next()).await;
+            (told, timed(server.wait_closed()).await.1)
+        };
+        let (((next, told), left), (received, ended)) =
+            tokio::join!(wait, timed(read_to_end(&mut client)));
         assert!(next.is_none(), "{next:?}");
-        assert_eq!((took, ended), (CLOSE, Duration::ZERO));
+        assert_eq!((told, left, ended), (Duration::ZERO, CLOSE, Duration::ZERO));
         assert_eq!(received, CLOSE_NORMAL);
         assert!(server.closed().unwrap().clean);
     });
@@ -217,9 +224,8 @@ fn a_client_that_drips_during_the_drain_is_left() {
             }
         };
         tokio::select! {
-            (next, took) = timed(server.next()) => {
-                assert!(next.is_none() && took == CLOSE, "{next:?} {took:?}");
-                assert!(server.closed().unwrap().clean);
+            (closed, took) = timed(server.wait_closed()) => {
+                assert!(closed.clean && took == CLOSE, "{closed:?} {took:?}");
             }
             () = drip => panic!("it is not left"),
         }
@@ -357,6 +363,29 @@ fn after_a_close_reading_does_not_wait_for_room_that_nothing_needs() {
             assert_eq!(messages, [b"last"], "{by:?}");
             let closed = only_end(errors);
             assert_eq!((closed.code, &*closed.reason), (CloseCode::GOING_AWAY, "busy"), "{by:?}");
+        }
+    });
+}
+
+/// The peer's fault is told as soon as the Close that says so was offered to the transport, whether
+/// the peer goes on to read, to write, or neither.
+#[test]
+fn a_fault_is_told_at_once_although_the_peer_keeps_the_transport_open() {
+    run_paused(async {
+        for reads in [true, false] {
+            let (mut server, mut client) = a_server().await;
+            if !reads {
+                // No room for the Close either.
+                server.try_feed(&vec![0; 2 * PIPE]).unwrap();
+            }
+            client.write_all(&[0x83]).await.unwrap();
+            let (next, took) = timed(server.next()).await;
+            assert!(matches!(next, Some(Err(Error::Protocol(_)))), "{next:?}");
+            assert_eq!(took, Duration::ZERO);
+            assert!(server.next().await.is_none());
+            // Whoever wants the peer to read the Close lingers.
+            let (closed, took) = timed(server.wait_closed()).await;
+            assert!(matches!(closed.cause, Cause::Protocol(_)) && took == CLOSE, "{closed:?}");
         }
     });
 }

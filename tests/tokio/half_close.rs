@@ -100,11 +100,32 @@ fn a_client_that_ends_its_side_amid_an_error_gets_the_failure_close_behind_what_
         server.try_feed(&vec![0; LARGE]).unwrap();
         client.write_all(&plain(0x81, b"unmasked")).await.unwrap();
         client.shutdown().await.unwrap();
-        let (next, received) = tokio::join!(server.next(), read_to_end(&mut client));
+        let wait = async {
+            let next = server.next().await;
+            server.wait_closed().await;
+            next
+        };
+        let (next, received) = tokio::join!(wait, read_to_end(&mut client));
         assert!(received.ends_with(&[0x88, 2, 0x03, 0xea]), "{} bytes came", received.len());
         assert!(matches!(next, Some(Err(Error::Protocol(ProtocolError::Unmasked)))), "{next:?}");
         let closed = server.closed().unwrap();
         assert_eq!(closed.cause, Cause::Protocol(ProtocolError::Unmasked));
         assert_eq!(closed.code, CloseCode::ABNORMAL);
+    });
+}
+
+/// The peer reads on, so what was queued for it is still written.
+#[test]
+fn a_peer_that_ends_its_side_without_a_close_gets_all_that_was_queued() {
+    const MANY: usize = 8 << 20;
+    run(async {
+        let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
+        server.try_feed(&vec![0; MANY]).unwrap();
+        client.shutdown().await.unwrap();
+        let (next, received) = tokio::join!(server.next(), read_to_end(&mut client));
+        assert!(received.len() > MANY, "{} bytes came", received.len());
+        let Some(Err(Error::Closed(closed))) = next else { panic!("{next:?}") };
+        assert_eq!(closed.cause, Cause::Transport(TransportEnd::Eof));
+        assert!(server.next().await.is_none());
     });
 }

@@ -5,9 +5,14 @@ use sansocket::{
     Accept, Error, HandshakeError, Reject, Request,
     tokio::{Acceptor, Connector, accept, connect},
 };
-use std::{io::ErrorKind, time::Duration};
+use std::{
+    io::{self, ErrorKind},
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, duplex},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, duplex},
     net::{TcpListener, lookup_host},
     time::{Instant, sleep, timeout},
 };
@@ -307,5 +312,66 @@ fn a_server_that_ends_amid_its_refusal_is_one_that_refused() {
             panic!("{connected:?}")
         };
         assert_eq!((refusal.status(), refusal.body()), (503, &b"cut short"[..]));
+    });
+}
+
+/// A transport that has this to be read and takes nothing or all, and then fails.
+#[derive(Debug)]
+struct Failing {
+    incoming: &'static [u8],
+    writes: bool,
+    kind: ErrorKind,
+}
+
+impl AsyncRead for Failing {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.incoming.is_empty() {
+            return Poll::Ready(Err(self.kind.into()));
+        }
+        buffer.put_slice(std::mem::take(&mut self.incoming));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Failing {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(if self.writes { Ok(bytes.len()) } else { Err(self.kind.into()) })
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn a_handshake_that_failed_never_says_that_it_can_be_tried_again() {
+    run(async {
+        for kind in [ErrorKind::TimedOut, ErrorKind::WouldBlock] {
+            for writes in [true, false] {
+                let failing = |incoming| Failing { incoming, writes, kind };
+                let connected = Connector::new().connect_over(failing(b""), URL).await;
+                let mut errors = vec![connected.unwrap_err()];
+                errors.push(Acceptor::new().accept(failing(b"")).await.unwrap_err());
+                if !writes {
+                    errors.push(Acceptor::new().accept(failing(REQUEST)).await.unwrap_err());
+                }
+                for error in errors {
+                    assert!(matches!(error, Error::Io(_)), "{error:?}");
+                    assert!(!error.is_would_block(), "{error:?}");
+                }
+            }
+        }
     });
 }

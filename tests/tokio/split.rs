@@ -51,15 +51,7 @@ async fn pair(small: bool, config: Config) -> (ClientSocket, ServerSocket) {
 
 /// A server's end, and the bare stream of its client.
 async fn server_and_stream(config: Config) -> (ServerSocket, TcpStream) {
-    let (client, server) = pair(false, config).await;
-    // The client's side is the stream alone from here on.
-    let std = {
-        use std::os::fd::AsFd;
-        let fd = client.transport().as_fd().try_clone_to_owned().unwrap();
-        std::net::TcpStream::from(fd)
-    };
-    drop(client);
-    (server, TcpStream::from_std(std).unwrap())
+    super::pairs::server_and_stream(Acceptor::new().config(config)).await
 }
 
 const PING: [u8; 8] = [0x89, 0x82, 0, 0, 0, 0, b'h', b'i'];
@@ -117,25 +109,33 @@ async fn what_one_half_queued_the_other_writes_before_it_waits() {
 }
 
 #[tokio::test]
-async fn dropping_the_sending_half_closes_the_connection() {
+async fn dropping_the_sending_half_leaves_the_connection_open() {
     watched(async {
         let (mut client, server) = pair(false, Config::default()).await;
-        let (mut receiver, sender) = server.split();
+        let (mut receiver, mut sender) = server.split();
+        sender.feed("queued").await.unwrap();
         // It waits already when the other half is dropped.
         let reading = tokio::spawn(async move {
             let last = receiver.next().await;
             (last, receiver.next().await.is_none(), receiver.closed().unwrap())
         });
         tokio::task::yield_now().await;
-        client.feed("on its way").await.unwrap();
         drop(sender);
+        let queued = client.next().await.unwrap().unwrap();
+        assert_eq!(queued, Message::text("queued"));
+        client.ping(b"?").await.unwrap();
+        client.feed("on its way").await.unwrap();
+        // The half that is left answers pings, and then the peer's Close.
+        let received = client.receive().await.unwrap().unwrap();
+        assert_eq!(received.0, Event::Pong(b"?"));
+        client.close(CloseCode::GOING_AWAY, "").await.unwrap();
         assert!(client.next().await.is_none());
         let at_client = client.closed().unwrap();
-        assert_eq!((at_client.clean, at_client.code), (true, CloseCode::NORMAL));
+        assert_eq!((at_client.clean, at_client.code), (true, CloseCode::GOING_AWAY));
         let (last, then_none, closed) = reading.await.unwrap();
         assert_eq!(last.unwrap().unwrap(), Message::text("on its way"));
         assert!(then_none && closed.clean);
-        assert_eq!(closed.initiator, Initiator::Local);
+        assert_eq!(closed.initiator, Initiator::Peer);
     })
     .await;
 }

@@ -153,7 +153,7 @@ impl Wire {
         self.lock()[side].writes.clone()
     }
 
-    /// How often `side` flushed.
+    /// How often `side` flushed, or tried to.
     pub(crate) fn flushes(&self, side: usize) -> usize {
         self.lock()[side].flushes
     }
@@ -269,6 +269,7 @@ impl AsyncWrite for End {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(kind) = self.manner.flush_error {
+            self.wire.lock()[self.side].flushes += 1;
             return Poll::Ready(Err(kind.into()));
         }
         let pauses = self.pauses(2);

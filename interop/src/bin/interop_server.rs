@@ -115,6 +115,8 @@ async fn talk(mut socket: impl Socket, asked: Asked, ends: Ends) {
         (Some(closed), _) => {
             eprintln!("{}: {closed}", asked.target);
             ends.put(asked.target, &closed);
+            // So that a client that was at fault comes to read why.
+            socket.wait_closed().await;
         }
         (None, outcome) => eprintln!("{}: not ended, {outcome:?}", asked.target),
     }

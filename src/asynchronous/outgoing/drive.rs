@@ -16,6 +16,14 @@ pub(in crate::asynchronous) enum Driven {
     Ended(Option<io::Error>),
 }
 
+/// A stream that can't be read or written now has to say so by `Pending`: nobody would wake the task.
+pub(super) fn final_failure(error: &io::Error) -> IoFailure {
+    match IoFailure::from(error) {
+        IoFailure::NotReady => IoFailure::Other,
+        failure => failure,
+    }
+}
+
 /// Bytes that are dropped at a time where nobody looks at them.
 const SCRAP: usize = 4096;
 
@@ -49,7 +57,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
                     Poll::Ready(Ok(count @ 1..)) => return Poll::Ready(Driven::Read(count)),
                     Poll::Ready(Ok(0)) => continue,
                     Poll::Ready(Err(error)) => {
-                        failed = (IoFailure::from(&error) == IoFailure::Other).then_some(error);
+                        failed = (final_failure(&error) == IoFailure::Other).then_some(error);
                         continue;
                     }
                     Poll::Pending => self.sender.did_read(Err(IoFailure::NotReady)),
@@ -57,7 +65,8 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             }
             if let Some(deadline) = wants.deadline {
                 if self.timer().poll_until(deadline, cx).is_ready() {
-                    continue;
+                    // What was tried may find more when others had their turn.
+                    cx.waker().wake_by_ref();
                 }
             }
             input.give_back();
@@ -114,11 +123,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
                 input.filled(*count);
                 self.sender.did_read(Ok(*count));
             }
-            Poll::Ready(Err(error)) => self.sender.did_read(Err(match IoFailure::from(error) {
-                // A stream that can't be read now has to say so by `Pending`.
-                IoFailure::NotReady => IoFailure::Other,
-                failure => failure,
-            })),
+            Poll::Ready(Err(error)) => self.sender.did_read(Err(final_failure(error))),
             Poll::Pending => {}
         }
         outcome

@@ -144,6 +144,8 @@ fn check(model: impl Fn() + Sync + Send + 'static) {
 const PING: [u8; 6] = [0x89, 0x80, 0, 0, 0, 0];
 const PONG: [u8; 2] = [0x8a, 0];
 const TEXT: [u8; 3] = [0x81, 1, b'x'];
+/// A reserved opcode.
+const FAULT: [u8; 2] = [0x83, 0];
 const CLOSE: [u8; 4] = [0x88, 2, 0x03, 0xe8];
 const MASKED_CLOSE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8];
 
@@ -173,18 +175,22 @@ fn a_pong_and_a_message_both_leave_whichever_half_writes_them() {
 }
 
 #[test]
-fn a_receiver_that_waits_sends_the_close_of_a_sender_that_is_dropped() {
+fn a_receiver_that_waits_writes_what_a_sender_that_is_dropped_has_queued() {
     check(|| {
         let wire = Wire::new(&[], 1);
-        let (mut receiver, sender) = wire.websocket().split();
+        let (mut receiver, mut sender) = wire.websocket().split();
         let reading = thread::spawn(move || {
             assert!(block_on(receiver.next()).is_none());
             assert!(receiver.closed().unwrap().clean);
         });
-        let writing = thread::spawn(move || drop(sender));
-        wire.give_room(3);
-        assert_eq!(wire.wait_for(4), CLOSE);
+        let writing = thread::spawn(move || {
+            sender.try_feed("x").unwrap();
+            drop(sender);
+        });
+        wire.give_room(6);
+        assert_eq!(wire.wait_for(3), TEXT);
         wire.end(&MASKED_CLOSE);
+        assert_eq!(wire.wait_for(7)[3..], CLOSE);
         reading.join().unwrap();
         writing.join().unwrap();
     });
@@ -217,7 +223,7 @@ fn a_sender_that_waits_learns_of_the_end_that_the_receiver_sees() {
             let sent = block_on(sender.feed(&Message::text("x")));
             sent.and_then(|()| block_on(sender.flush()))
         });
-        wire.end(&[]);
+        wire.end(&FAULT);
         let sent = writing.join().unwrap();
         assert!(matches!(sent, Err(Error::Closed(_))), "{sent:?}");
         drop(reading.join().unwrap());

@@ -1,133 +1,165 @@
 //! Messages that leave the read buffer: with the memory that they are in, or copied.
 
 use super::ReadBuffer;
-#[cfg(feature = "tokio")]
-use crate::buffer::pool::{give_away, small_memory};
-use crate::{Text, utf8::Utf8Storage};
-use alloc::vec::Vec;
+use crate::{
+    Text,
+    buffer::memory::{Heap, Source},
+    utf8::Utf8Storage,
+};
 use bytes::Bytes;
 use core::ops::Range;
 
-/// From this many bytes on, memory to go on in is cheaper than a copy.
-const DETACH_FROM: usize = 64 * 1024;
+impl ReadBuffer {
+    /// What is kept as an owned message; it is still lent afterwards only if it was copied.
+    pub(crate) fn take_kept(&mut self, source: &impl Source) -> Bytes {
+        if self.kept_len() >= source.leaves_from() {
+            if let Some(Detached { storage, kept, is_inflated }) = self.detach(source) {
+                let memory = storage.into_bytes();
+                let memory = if is_inflated { Heap.share(memory) } else { source.share(memory) };
+                return memory.slice(kept);
+            }
+        }
+        let copy = Bytes::copy_from_slice(self.kept());
+        self.release();
+        copy
+    }
 
-/// The same where memory is that of a pool, and comes back to one.
-const DETACH_POOLED_FROM: usize = 10 * 1024;
+    /// As [`take_kept`](Self::take_kept), for kept bytes that were validated as text.
+    pub(crate) fn take_kept_text(&mut self, source: &impl Source) -> Text {
+        if self.kept_len() >= source.leaves_from() {
+            if let Some(Detached { storage, kept, is_inflated }) = self.detach(source) {
+                return storage.into_text(kept, |memory| {
+                    if is_inflated { Heap.share(memory) } else { source.share(memory) }
+                });
+            }
+        }
+        let copy = self.kept_text(self.kept_len()).into();
+        self.release();
+        copy
+    }
+
+    /// Gives the storage away for the message in it, if that is cheaper than a copy and the
+    /// message then pins little else.
+    // Apart, since most messages are copied.
+    #[inline(never)]
+    fn detach(&mut self, source: &impl Source) -> Option<Detached> {
+        #[cfg(feature = "deflate")]
+        if let Some(inflated) = self.inflated_mut() {
+            let kept = inflated.kept.clone();
+            if kept.len() < Heap.leaves_from() || kept.len() < inflated.storage.len() / 2 {
+                return None;
+            }
+            let storage = core::mem::take(&mut inflated.storage);
+            inflated.release();
+            return Some(Detached { storage, kept, is_inflated: true });
+        }
+        if self.kept.len() < self.storage.len() / 2 {
+            return None;
+        }
+        let kept = self.kept.clone();
+        let rest = self.unread.clone();
+        let mut fresh = Utf8Storage::new(source.take(rest.len()));
+        fresh.get_mut(0..rest.len()).copy_from_slice(self.storage.get(rest.clone()));
+        let storage = core::mem::replace(&mut self.storage, fresh);
+        self.unread = 0..rest.len();
+        self.kept = 0..0;
+        Some(Detached { storage, kept, is_inflated: false })
+    }
+}
 
 /// A message with the memory that it is in.
 struct Detached {
     storage: Utf8Storage,
     kept: Range<usize>,
-    /// How the memory is given away.
-    into_bytes: fn(Vec<u8>) -> Bytes,
-}
-
-impl ReadBuffer {
-    /// What is kept as an owned message; it is still lent afterwards only if it was copied.
-    pub(crate) fn take_kept(&mut self) -> Bytes {
-        match self.detach() {
-            Some(Detached { storage, kept, into_bytes }) => {
-                into_bytes(storage.into_bytes()).slice(kept)
-            }
-            None => {
-                let copy = Bytes::copy_from_slice(self.kept());
-                self.release();
-                copy
-            }
-        }
-    }
-
-    /// As [`take_kept`](Self::take_kept), for kept bytes that were validated as text.
-    pub(crate) fn take_kept_text(&mut self) -> Text {
-        match self.detach() {
-            Some(Detached { storage, kept, into_bytes }) => storage.into_text(kept, into_bytes),
-            None => {
-                let copy = self.kept_text(self.kept_len()).into();
-                self.release();
-                copy
-            }
-        }
-    }
-
-    /// Gives the storage away for the message in it, if that is cheaper than a copy and the
-    /// message then pins little else.
-    fn detach(&mut self) -> Option<Detached> {
-        #[cfg(feature = "deflate")]
-        if let Some(inflated) = self.inflated_mut() {
-            let kept = inflated.kept.clone();
-            if kept.len() < DETACH_FROM || kept.len() < inflated.storage.len() / 2 {
-                return None;
-            }
-            let storage = core::mem::take(&mut inflated.storage);
-            inflated.release();
-            return Some(Detached { storage, kept, into_bytes: Bytes::from });
-        }
-        let pays_from = if self.is_pooled() { DETACH_POOLED_FROM } else { DETACH_FROM };
-        if self.kept.len() < pays_from || self.kept.len() < self.storage.len() / 2 {
-            return None;
-        }
-        let kept = self.kept.clone();
-        let rest = self.unread.clone();
-        let mut fresh = Utf8Storage::new(self.memory_for(rest.len()));
-        fresh.get_mut(0..rest.len()).copy_from_slice(self.storage.get(rest.clone()));
-        let storage = core::mem::replace(&mut self.storage, fresh);
-        self.unread = 0..rest.len();
-        self.kept = 0..0;
-        let into_bytes = self.giving_away();
-        Some(Detached { storage, kept, into_bytes })
-    }
-}
-
-#[cfg(feature = "tokio")]
-impl ReadBuffer {
-    fn is_pooled(&self) -> bool {
-        self.is_pooled
-    }
-
-    /// Memory for what is unread; none if that is nothing.
-    fn memory_for(&self, unread: usize) -> Vec<u8> {
-        if self.is_pooled && unread > 0 { small_memory(unread) } else { alloc::vec![0; unread] }
-    }
-
-    /// How memory becomes that of a message, when it is given away.
-    fn giving_away(&mut self) -> fn(Vec<u8>) -> Bytes {
-        self.promise = None;
-        if self.is_pooled { give_away } else { Bytes::from }
-    }
-}
-
-#[cfg(not(feature = "tokio"))]
-impl ReadBuffer {
-    fn is_pooled(&self) -> bool {
-        false
-    }
-
-    fn memory_for(&self, unread: usize) -> Vec<u8> {
-        alloc::vec![0; unread]
-    }
-
-    fn giving_away(&mut self) -> fn(Vec<u8>) -> Bytes {
-        Bytes::from
-    }
+    /// Whether it was decompressed: that memory is the buffer's own, whatever the source of the other.
+    is_inflated: bool,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::buffer::Memory;
+    use alloc::{sync::Arc, vec::Vec};
+    use core::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Gives memory of one length, and counts the bytes that come back.
+    #[derive(Clone)]
+    struct Counting {
+        len: usize,
+        returned: Arc<AtomicUsize>,
+    }
+
+    impl Memory for Counting {
+        fn take(&self, _: usize) -> Vec<u8> {
+            alloc::vec![0; self.len]
+        }
+
+        fn give_back(&self, memory: Vec<u8>) {
+            self.returned.fetch_add(memory.len(), Ordering::Relaxed);
+        }
+    }
+
+    fn filled(count: usize) -> ReadBuffer {
+        let mut buffer = ReadBuffer::new();
+        buffer.extend_from_slice(&alloc::vec![b'a'; count]);
+        buffer
+    }
 
     #[test]
     fn a_large_message_is_split_off_uncopied_a_small_one_copied() {
-        let mut buffer = ReadBuffer::new();
-        buffer.extend_from_slice(&[b'a'; 100_000]);
+        let mut buffer = filled(100_000);
         buffer.keep(99_990);
         let before = buffer.kept().as_ptr();
-        let message = buffer.take_kept();
+        let message = buffer.take_kept(&Heap);
         assert_eq!((message.as_ptr(), message.len()), (before, 99_990));
         assert_eq!(buffer.unread(), [b'a'; 10]);
 
         buffer.keep(10);
         assert_eq!(buffer.validate_kept(), Ok(10));
-        assert_eq!(&buffer.take_kept_text(), "aaaaaaaaaa");
+        assert_eq!(&buffer.take_kept_text(&Heap), "aaaaaaaaaa");
         assert!(buffer.is_drained());
+    }
+
+    #[test]
+    fn memory_that_left_with_a_message_goes_back_with_its_last_clone() {
+        // Too little memory is made longer.
+        for len in [0, 9, 10, 50_000] {
+            let memory = Counting { len, returned: Arc::default() };
+            let returned = || memory.returned.load(Ordering::Relaxed);
+            let mut buffer = filled(20_000);
+            let (place, capacity) = (buffer.unread().as_ptr(), buffer.capacity());
+            buffer.keep(19_990);
+            assert_eq!(buffer.validate_kept(), Ok(19_990));
+            let message = buffer.take_kept_text(&memory);
+            assert_eq!((message.as_ptr(), message.len()), (place, 19_990));
+            assert_eq!((buffer.unread(), buffer.capacity()), (&[b'a'; 10][..], len.max(10)));
+            let clone = message.clone();
+            drop(message);
+            assert_eq!(returned(), 0);
+            drop(clone);
+            assert_eq!(returned(), capacity);
+
+            // Nothing is unread behind it, so no memory is taken.
+            let mut buffer = filled(20_000);
+            buffer.keep(20_000);
+            drop(buffer.take_kept(&memory));
+            assert_eq!((buffer.capacity(), returned()), (0, 2 * capacity));
+        }
+    }
+
+    #[test]
+    fn what_is_short_or_fills_little_memory_is_copied() {
+        let memory = Counting { len: 0, returned: Arc::default() };
+        for (len, capacity, leaves) in [
+            (10 * 1024 - 1, 10 * 1024, false),
+            (10 * 1024, 20 * 1024, true),
+            (10 * 1024, 20 * 1024 + 2, false),
+        ] {
+            let mut buffer = ReadBuffer::with_storage(alloc::vec![0; capacity]);
+            buffer.extend_from_slice(&alloc::vec![7; len]);
+            buffer.keep(len);
+            assert_eq!(buffer.take_kept(&memory).len(), len);
+            assert_eq!(buffer.capacity() == 0, leaves, "{len} of {capacity}");
+        }
     }
 }

@@ -78,7 +78,7 @@ impl<R: Role> Sender<R> {
     /// Taking none of several is a failure: it would be tried for ever.
     pub fn did_write(&mut self, outcome: Result<usize, IoFailure>, output: &mut WriteBuffer) {
         match outcome {
-            Ok(0) if !output.is_empty() => self.failed_to_write(IoFailure::Reset),
+            Ok(0) if !output.is_empty() => self.failed_to_write(IoFailure::Ended),
             Ok(count) => {
                 output.consume(count);
                 self.queue_owed(output);
@@ -92,6 +92,8 @@ impl<R: Role> Sender<R> {
     pub(crate) fn failed_to_write(&mut self, failure: IoFailure) {
         if failure != IoFailure::NotReady {
             self.ending().failed_to_write(failure);
+            // What is queued from now on would never leave.
+            self.state = State::Closed;
         }
     }
 

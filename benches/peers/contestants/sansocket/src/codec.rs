@@ -12,7 +12,11 @@ use std::{
     future::poll_fn,
     io::{Read, Write},
     process::ExitCode,
-    task::Poll,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
 };
 
 /// From here on a payload is written from where it is, in `tuned`.
@@ -165,7 +169,7 @@ fn write(wire: &mut Wire, output: &mut WriteBuffer) {
 
 fn tokio_echo(wire: Wire) -> Work {
     let mut websocket = websocket(wire, Server::new());
-    Box::pin(async move {
+    in_turns(async move {
         websocket
             .receive_with(|event, replies| match event {
                 Event::Text(text) => replies.try_feed(text),
@@ -179,7 +183,7 @@ fn tokio_echo(wire: Wire) -> Work {
 
 fn tokio_owned_echo(wire: Wire) -> Work {
     let mut websocket = websocket(wire, Server::new());
-    Box::pin(async move {
+    in_turns(async move {
         while let Some(message) = websocket.next().await {
             let message = message.expect("the wire brings no errors");
             websocket.feed(&message).await.expect("there is room");
@@ -201,6 +205,33 @@ fn tokio_client(wire: Wire, mut messages: Messages) -> Work {
             messages.more().await;
         }
     })
+}
+
+/// A loop over messages lets other tasks have their turn, and then goes on, as an executor would let it.
+fn in_turns(work: impl Future<Output = ()> + 'static) -> Work {
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+
+        fn wake_by_ref(self: &Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    let woken = Arc::new(Woken(AtomicBool::new(false)));
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut work = Box::pin(work);
+    Box::pin(poll_fn(move |_| {
+        loop {
+            let poll = work.as_mut().poll(&mut Context::from_waker(&waker));
+            if poll.is_ready() || !woken.0.swap(false, Ordering::Relaxed) {
+                return poll;
+            }
+        }
+    }))
 }
 
 fn websocket<R: Role>(wire: Wire, role: R) -> WebSocket<Wire, R> {

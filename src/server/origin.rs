@@ -1,9 +1,6 @@
-use super::{
-    HandshakeError, Request,
-    authority::{Authority, AuthorityError, default_port},
-    error::excerpt,
-};
-use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use crate::handshake::authority::{Authority, AuthorityError, default_port};
+use crate::handshake::{HandshakeError, Request, excerpt};
+use alloc::{borrow::ToOwned, string::String, sync::Arc};
 use thiserror::Error;
 
 /// Which web pages may open a WebSocket to a server (RFC 6455 §10.2).
@@ -26,7 +23,8 @@ pub struct OriginPolicy(Rule);
 enum Rule {
     #[default]
     SameOrigin,
-    Allow(Vec<Pattern>),
+    /// Shared, so that each connection can have the policy.
+    Allow(Arc<[Pattern]>),
     Any,
 }
 
@@ -210,7 +208,7 @@ impl Pattern {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::HttpVersion;
+    use crate::handshake::HttpVersion;
 
     fn request(target: &str, host: &str, origins: &[&str]) -> Request {
         let headers = [

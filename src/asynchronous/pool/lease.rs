@@ -1,0 +1,298 @@
+//! A place for a buffer that is there only while something is in it.
+
+use super::{Lent, PoolOfThread, Pooled, promise::Promise};
+use crate::{
+    buffer::{READ_ROOM, RETAINED, ReadBuffer, WriteBuffer},
+    connection::{Message, Receiver, Role},
+};
+use alloc::boxed::Box;
+use core::ops::{Deref, DerefMut};
+
+/// A buffer that is there while something is in it: it comes from the pool when it is first written
+/// to, and is given back when its user waits with nothing in it. Without one it reads as empty.
+#[derive(Debug)]
+pub(crate) struct Leased<B: Pooled>(Option<Box<Lent<B>>>);
+
+/// How much of a message must have come for a [`Promise`].
+const PROMISE_FROM: usize = READ_ROOM / 2;
+
+impl<B: Pooled> Leased<B> {
+    pub(crate) const fn none() -> Self {
+        Self(None)
+    }
+
+    pub(crate) const fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Gives it back if nothing is in it; whether there is none now.
+    pub(crate) fn give_back(&mut self) -> bool {
+        if let Some(lent) = self.0.take_if(|lent| lent.buffer.is_unused()) {
+            // While the thread ends there is no pool: the memory is freed then.
+            let _ = B::pool().try_with(|pool| pool.put(lent));
+        }
+        self.0.is_none()
+    }
+
+    /// Exchanges its memory for some of at least so many bytes, if the pool has it.
+    #[cold]
+    fn enlarge(&mut self, least: usize) {
+        // Before the pool is borrowed, since this may take one from it.
+        let buffer: &mut B = self;
+        let _ = B::pool().try_with(|pool| pool.exchange_memory(buffer, least));
+    }
+}
+
+impl Leased<ReadBuffer> {
+    /// Takes memory for what the frame in progress needs, if that is more than there is and the
+    /// pool has it: it need not grow by steps then. Says how much to read at most.
+    #[inline]
+    pub(crate) fn prepare_read(&mut self) -> usize {
+        let buffer: &mut ReadBuffer = self;
+        // Mostly no frame is in progress, and there is memory.
+        if buffer.capacity() >= READ_ROOM && buffer.wanted() == 0 {
+            return READ_ROOM;
+        }
+        self.prepare_read_of_frame()
+    }
+
+    fn prepare_read_of_frame(&mut self) -> usize {
+        // Its memory left with a message.
+        if self.is_drained() && self.capacity() < READ_ROOM {
+            self.0 = None;
+        }
+        let lacking = lacking(self);
+        if lacking > READ_ROOM && self.occupied() >= PROMISE_FROM {
+            if let Some(promise) = Promise::take() {
+                self.enlarge(lacking);
+                if let Some(lent) = &mut self.0 {
+                    if lent.buffer.capacity() >= lacking {
+                        lent.promise = Some(promise);
+                    }
+                }
+            }
+        }
+        // Reads that go far past the processor's first cache make small messages slower.
+        if self.wanted() > READ_ROOM as u64 { usize::MAX } else { READ_ROOM }
+    }
+
+    /// As [`Receiver::take_message`], with the memory of the pool.
+    pub(crate) fn take_message<R: Role>(&mut self, receiver: &mut Receiver<R>) -> Option<Message> {
+        let message = receiver.take_message_with(self, &PoolOfThread);
+        self.note_taken();
+        message
+    }
+
+    /// Says that a message was taken: if its memory left with it, that of the buffer is no more than
+    /// anybody has for what came.
+    #[inline]
+    fn note_taken(&mut self) {
+        let Some(lent) = self.0.as_mut().filter(|lent| lent.promise.is_some()) else { return };
+        if lent.buffer.capacity() <= RETAINED.max(2 * lent.buffer.occupied()) {
+            lent.promise = None;
+        }
+    }
+}
+
+impl Leased<WriteBuffer> {
+    /// Takes memory for so many bytes more, if they are many and the pool has it.
+    #[inline]
+    pub(crate) fn reserve(&mut self, count: usize) {
+        let needed = self.len() + count;
+        if needed > RETAINED && needed > self.capacity() {
+            self.enlarge(needed);
+        }
+    }
+
+    /// As [`WriteBuffer::consume`], but large memory stays: it is the pool's.
+    #[inline]
+    pub(crate) fn consume(&mut self, count: usize) {
+        let buffer: &mut WriteBuffer = self;
+        buffer.consume_keeping_memory(count);
+    }
+}
+
+impl<B: Pooled> Deref for Leased<B> {
+    type Target = B;
+
+    #[inline]
+    fn deref(&self) -> &B {
+        self.0.as_deref().map_or(B::EMPTY, |lent| &lent.buffer)
+    }
+}
+
+impl<B: Pooled> DerefMut for Leased<B> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut B {
+        &mut self.0.get_or_insert_with(lease).buffer
+    }
+}
+
+/// Apart, so that whoever has one already is inlined.
+#[inline(never)]
+fn lease<B: Pooled>() -> Box<Lent<B>> {
+    let pooled = B::pool().try_with(|pool| pool.take()).ok().flatten();
+    pooled.unwrap_or_else(|| Box::new(B::fresh().into()))
+}
+
+/// With what is in it.
+impl<B: Pooled> From<B> for Leased<B> {
+    fn from(buffer: B) -> Self {
+        Self((!buffer.is_unused()).then(|| Box::new(buffer.into())))
+    }
+}
+
+/// How many bytes of memory the frame in progress needs, if that is more than there is; else 0.
+fn lacking(buffer: &ReadBuffer) -> usize {
+    let wanted = usize::try_from(buffer.wanted()).unwrap_or(usize::MAX);
+    let needed = buffer.occupied().saturating_add(wanted);
+    if wanted > 0 && needed > buffer.capacity() { needed } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        promise::PROMISES,
+        tests::{drain, filled, kept_sizes, put},
+    };
+    use super::*;
+    use alloc::vec::Vec;
+    use core::mem;
+    use std::sync::{Mutex, PoisonError};
+
+    /// For those that take promises, which are those of all threads.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+    #[test]
+    fn what_is_not_there_reads_as_empty_and_takes_no_memory() {
+        let (mut input, mut output) = (Leased::<ReadBuffer>::none(), Leased::<WriteBuffer>::none());
+        assert!(input.unread().is_empty() && output.front().is_empty());
+        assert_eq!((input.capacity(), output.capacity()), (0, 0));
+        assert_eq!(input.prepare_read(), READ_ROOM);
+        assert!(input.give_back() && output.give_back());
+        assert_eq!(size_of::<Leased<ReadBuffer>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn memory_of_the_pool_is_put_under_a_large_message() {
+        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut large = filled(500_000);
+        let capacity = large.capacity();
+        let mut next = filled(100);
+        drain(&mut large);
+        next.keep(60);
+        next.set_wanted(400_000);
+        assert_eq!(next.prepare_read(), usize::MAX);
+        assert_eq!(next.capacity(), READ_ROOM, "little has come of it");
+        next.extend_from_slice(&[7; PROMISE_FROM]);
+        next.prepare_read();
+        assert_eq!(
+            (next.capacity(), next.kept(), next.unread()),
+            (capacity, &[7; 60][..], &[7; PROMISE_FROM + 40][..])
+        );
+        assert_eq!(kept_sizes(), [READ_ROOM], "what it had is there for another");
+        next.set_wanted(capacity as u64);
+        next.prepare_read();
+        assert_eq!(next.capacity(), capacity, "there is no larger one");
+        next.set_wanted(10);
+        assert_eq!(next.prepare_read(), READ_ROOM);
+    }
+
+    #[test]
+    fn a_large_one_is_not_lent_for_little_nor_to_many_that_promise_much() {
+        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let refill = || put(500_000);
+        refill();
+        assert_eq!(filled(1).capacity(), READ_ROOM);
+        let mut promising = Vec::new();
+        for _ in 0..2 * PROMISES {
+            refill();
+            let mut buffer = filled(PROMISE_FROM);
+            buffer.set_wanted(400_000);
+            buffer.prepare_read();
+            promising.push(buffer);
+        }
+        let count = |of: &[Leased<ReadBuffer>]| {
+            of.iter().filter(|buffer| buffer.capacity() > READ_ROOM).count()
+        };
+        assert_eq!(count(&promising), PROMISES);
+        // One that is given back, dropped, or gives its memory away with a message lets another.
+        for how in 0..3 {
+            let place = promising.iter().position(|buffer| buffer.capacity() > READ_ROOM).unwrap();
+            let mut buffer = promising.swap_remove(place);
+            match how {
+                0 => drain(&mut buffer),
+                1 => drop(mem::replace(&mut buffer, Leased::none())),
+                _ => {
+                    buffer.extend_from_slice(&[7; 300_000]);
+                    buffer.keep(usize::MAX);
+                    buffer.take_kept(&PoolOfThread);
+                    buffer.note_taken();
+                }
+            }
+            refill();
+            let another = promising.iter_mut().find(|buffer| buffer.capacity() == READ_ROOM);
+            another.unwrap().prepare_read();
+            assert_eq!(count(&promising), PROMISES, "{how}");
+        }
+    }
+
+    #[test]
+    fn what_one_wanted_is_nothing_to_the_next() {
+        let mut one = filled(1);
+        one.skip(1);
+        one.set_wanted(1 << 20);
+        assert!(one.give_back());
+        let mut next = filled(1);
+        assert_eq!(next.prepare_read(), READ_ROOM);
+        assert_eq!(next.spare(1).len(), READ_ROOM - 1);
+    }
+
+    #[test]
+    fn memory_that_left_with_a_message_comes_back_once_it_is_dropped() {
+        let mut buffer = filled(300_000);
+        let (place, capacity) = (buffer.unread().as_ptr(), buffer.capacity());
+        buffer.keep(299_990);
+        let message = buffer.take_kept(&PoolOfThread);
+        assert_eq!((message.as_ptr(), message.len()), (place, 299_990));
+        assert_eq!((buffer.unread(), buffer.capacity()), (&[7; 10][..], READ_ROOM));
+        drain(&mut buffer);
+        assert_eq!(kept_sizes(), [READ_ROOM]);
+        drop(message);
+        assert_eq!(kept_sizes(), [READ_ROOM, capacity]);
+
+        let mut small = filled(READ_ROOM);
+        small.keep(READ_ROOM);
+        let message = small.take_kept(&PoolOfThread);
+        assert_eq!(kept_sizes(), [capacity]);
+        small.prepare_read();
+        assert_eq!(small.spare(1).len(), READ_ROOM);
+        drop(message);
+        assert_eq!(kept_sizes(), [READ_ROOM, capacity]);
+    }
+
+    #[test]
+    fn what_is_queued_moves_into_large_memory() {
+        let mut large = Leased::<WriteBuffer>::none();
+        large.extend_from_slice(&alloc::vec![1; 300_000]);
+        let capacity = large.capacity();
+        let mut output = Leased::<WriteBuffer>::none();
+        output.extend_from_slice(b"abc");
+        large.consume(usize::MAX);
+        assert!(large.give_back());
+        output.reserve(RETAINED - 3);
+        assert!(output.capacity() < capacity);
+        output.reserve(200_000);
+        assert_eq!((output.capacity(), output.front()), (capacity, &b"abc"[..]));
+        output.consume(3);
+        assert_eq!(output.capacity(), capacity, "it stays until it is given back");
+        // A small one lies above it in the pool.
+        let mut small = Leased::<WriteBuffer>::none();
+        small.extend_from_slice(b"a");
+        small.consume(1);
+        assert!(output.give_back() && small.give_back());
+        let mut next = Leased::<WriteBuffer>::none();
+        next.reserve(200_000);
+        assert_eq!(next.capacity(), capacity);
+    }
+}

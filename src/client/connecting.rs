@@ -1,0 +1,401 @@
+//! The opening handshake of one connection, as a client makes it (RFC 6455 §4.1).
+
+use crate::buffer::{ReadBuffer, WriteBuffer};
+#[cfg(feature = "std")]
+use crate::handshake::Opens;
+use crate::handshake::{
+    ClientHandshake, ClientRequest, Exchange, HandshakeError, HandshakeNext, OpeningError,
+    RequestError, Response,
+};
+use crate::limits::Limits;
+use crate::transport::IoFailure;
+use alloc::boxed::Box;
+use core::time::Duration;
+
+/// A client's opening handshake, whose IO is yours to do.
+///
+/// Ask it what is [`next`](Self::next), do that, tell how it went, and ask again. In it are the
+/// deadline of the handshake and the checks of the response; and a refusal is looked for when the
+/// server does not take the request, or the transport breaks.
+///
+/// ```
+/// use sansocket::client::Connector;
+/// use sansocket::{HandshakeNext, ReadBuffer, Url, WriteBuffer};
+/// use std::time::Duration;
+///
+/// let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+/// let connector: Connector = Connector::new().subprotocol("chat");
+/// // The nonce is to come from a secure random source.
+/// let nonce = *b"the sample nonce";
+/// let mut connecting = connector.begin(&Url::parse("ws://example.com/")?, nonce, &mut output)?;
+/// let response = loop {
+///     let now = Duration::ZERO; // Since any moment that stays the same.
+///     match connecting.next(&mut input, &mut output, || now) {
+///         HandshakeNext::Wants(wants) => {
+///             if wants.write {
+///                 let count = output.front().len(); // All of it was written.
+///                 connecting.did_write(Ok(count), &mut output);
+///             }
+///             if wants.read {
+///                 let received = b"HTTP/1.1 101 Switching Protocols\r\n\
+///                     Upgrade: websocket\r\n\
+///                     Connection: Upgrade\r\n\
+///                     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+///                 input.extend_from_slice(received);
+///                 connecting.did_read(Ok(received.len()));
+///             }
+///         }
+///         HandshakeNext::Ready(response) => break response,
+///         HandshakeNext::Ended(error) => return Err(error.into()),
+///     }
+/// };
+/// assert_eq!(response.negotiated().subprotocol, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [`server::Accepting`](crate::server::Accepting) has a loop over a socket that does not block,
+/// which does for this too.
+///
+/// To write a request and to read the response without any of this, there is [`ClientHandshake`].
+#[derive(Debug)]
+pub struct Connecting {
+    handshake: ClientHandshake,
+    exchange: Exchange,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Waiting,
+    /// The response came before all of the request was written.
+    Ready(Box<Response>),
+    Over,
+}
+
+impl Connecting {
+    pub(super) fn new(
+        request: &ClientRequest,
+        nonce: [u8; 16],
+        output: &mut WriteBuffer,
+        limits: &Limits,
+        timeout: Option<Duration>,
+    ) -> Result<Self, RequestError> {
+        let handshake = ClientHandshake::start(request, nonce, output, limits)?;
+        Ok(Self { handshake, exchange: Exchange::new(timeout), stage: Stage::Waiting })
+    }
+
+    /// What is to be done next. `input` is what was received, `output` what is to be sent.
+    ///
+    /// When there is the response the connection begins: see [`Response::negotiated`]. What is left
+    /// in `input` belongs to it.
+    ///
+    /// `clock` tells the time as a duration since any moment that stays the same.
+    pub fn next(
+        &mut self,
+        input: &mut ReadBuffer,
+        output: &mut WriteBuffer,
+        clock: impl FnOnce() -> Duration,
+    ) -> HandshakeNext<Response> {
+        let all_written = output.is_empty();
+        self.advance(input, all_written, clock())
+    }
+
+    /// Says what came of reading: so many bytes, which are in the read buffer; 0 is the end of the
+    /// transport.
+    pub fn did_read(&mut self, outcome: Result<usize, IoFailure>) {
+        self.exchange.did_read(outcome);
+    }
+
+    /// Says what came of writing: so many bytes from the front of `output`, which are consumed here.
+    ///
+    /// Taking none of several is a failure: it would be tried for ever.
+    pub fn did_write(&mut self, outcome: Result<usize, IoFailure>, output: &mut WriteBuffer) {
+        self.exchange.did_write(outcome, output);
+    }
+
+    fn advance(
+        &mut self,
+        input: &mut ReadBuffer,
+        all_written: bool,
+        now: Duration,
+    ) -> HandshakeNext<Response> {
+        let response = match core::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Waiting => match self.handshake.receive(input) {
+                Ok(Some(response)) => Box::new(response),
+                Ok(None) => return self.wait(input, all_written, now),
+                Err(error) => return HandshakeNext::Ended(error.into()),
+            },
+            Stage::Ready(response) => response,
+            Stage::Over => return HandshakeNext::Ended(HandshakeError::Over.into()),
+        };
+        if all_written {
+            return HandshakeNext::Ready(*response);
+        }
+        if let Some(failure) = self.exchange.output_failed() {
+            return HandshakeNext::Ended(OpeningError::Transport(failure));
+        }
+        match self.exchange.write_out(now) {
+            Some(wants) => {
+                self.stage = Stage::Ready(response);
+                HandshakeNext::Wants(wants)
+            }
+            None => HandshakeNext::Ended(OpeningError::TimedOut),
+        }
+    }
+
+    fn wait(
+        &mut self,
+        input: &mut ReadBuffer,
+        all_written: bool,
+        now: Duration,
+    ) -> HandshakeNext<Response> {
+        let ended = match self.exchange.input_ended() {
+            None => match self.exchange.wait(all_written, now) {
+                Some(wants) => {
+                    self.stage = Stage::Waiting;
+                    return HandshakeNext::Wants(wants);
+                }
+                None => OpeningError::TimedOut,
+            },
+            Some(Ok(())) => self.handshake.receive_eof(input).into(),
+            Some(Err(failure)) => OpeningError::Transport(failure),
+        };
+        HandshakeNext::Ended(self.why(ended, input))
+    }
+
+    /// Why the server's response did not come: that it refused, if so much of its response is there;
+    /// else why the request could not be sent, which says more than that the server then ended.
+    fn why(&mut self, ended: OpeningError, input: &mut ReadBuffer) -> OpeningError {
+        if let OpeningError::Handshake(HandshakeError::Refused(_)) = ended {
+            return ended;
+        }
+        match (self.handshake.give_up(input), self.exchange.output_failed()) {
+            (refused @ HandshakeError::Refused(_), _) => refused.into(),
+            (_, Some(failure)) => OpeningError::Transport(failure),
+            (_, None) => ended,
+        }
+    }
+}
+
+#[cfg(feature = "std")]
+impl Opens for Connecting {
+    type Step = Response;
+
+    fn next_with(
+        &mut self,
+        input: &mut ReadBuffer,
+        _: &mut WriteBuffer,
+        all_written: bool,
+        clock: impl FnOnce() -> Duration,
+    ) -> HandshakeNext<Response> {
+        self.advance(input, all_written, clock())
+    }
+
+    fn exchange(&mut self) -> &mut Exchange {
+        &mut self.exchange
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::Connector;
+    use crate::handshake::Url;
+    use crate::transport::Wants;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    const SWITCHING: &[u8] = b"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+    /// The beginning of a refusal.
+    const STALLING: &[u8] = b"HTTP/1.1 401 Who?\r\nContent-Length: 100\r\n\r\n";
+
+    /// A client's end, and what time it is there.
+    struct Client {
+        connecting: Connecting,
+        input: ReadBuffer,
+        output: WriteBuffer,
+        now: Duration,
+    }
+
+    impl Client {
+        fn of(connector: &Connector) -> Self {
+            let (input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+            let url = Url::parse("ws://h/").unwrap();
+            let connecting = connector.begin(&url, *b"the sample nonce", &mut output).unwrap();
+            Self { connecting, input, output, now: 7 * SECOND }
+        }
+
+        fn new() -> Self {
+            Self::of(&Connector::new())
+        }
+
+        /// One whose request is written.
+        fn sent() -> Self {
+            let mut client = Self::new();
+            assert!(client.wants().write);
+            client.write();
+            client
+        }
+
+        fn next(&mut self) -> HandshakeNext<Response> {
+            let Self { connecting, input, output, now } = self;
+            connecting.next(input, output, || *now)
+        }
+
+        #[track_caller]
+        fn wants(&mut self) -> Wants {
+            match self.next() {
+                HandshakeNext::Wants(wants) => wants,
+                other => panic!("{other:?}"),
+            }
+        }
+
+        #[track_caller]
+        fn ended(&mut self) -> OpeningError {
+            match self.next() {
+                HandshakeNext::Ended(error) => error,
+                other => panic!("{other:?}"),
+            }
+        }
+
+        #[track_caller]
+        fn assert_refused(&mut self) {
+            let ended = self.ended();
+            let OpeningError::Handshake(HandshakeError::Refused(refusal)) = ended else {
+                panic!("{ended:?}")
+            };
+            assert_eq!(refusal.status(), 401);
+        }
+
+        fn write(&mut self) {
+            let count = self.output.len();
+            self.connecting.did_write(Ok(count), &mut self.output);
+        }
+
+        fn receive(&mut self, bytes: &[u8]) {
+            self.input.extend_from_slice(bytes);
+            self.connecting.did_read(Ok(bytes.len()));
+        }
+    }
+
+    #[test]
+    fn it_is_asked_and_answered() {
+        let mut client = Client::new();
+        let wants =
+            Wants { write: true, read: true, deadline: Some(17 * SECOND), ..Wants::default() };
+        assert_eq!(client.wants(), wants);
+        client.write();
+        assert_eq!(client.wants(), Wants { write: false, ..wants });
+        client.receive(SWITCHING);
+        client.receive(b"behind");
+        assert!(matches!(client.next(), HandshakeNext::Ready(_)));
+        assert_eq!(client.input.unread(), b"behind");
+        assert_eq!(client.ended(), HandshakeError::Over.into());
+    }
+
+    #[test]
+    fn a_silent_server_is_left_and_one_that_answered_unseen_is_not() {
+        let mut client = Client::sent();
+        client.wants();
+        client.now = 17 * SECOND;
+        let late = Wants { read: true, deadline: Some(client.now), ..Wants::default() };
+        assert_eq!(client.wants(), late);
+        assert_eq!(client.ended(), OpeningError::TimedOut);
+
+        let mut client = Client::sent();
+        client.wants();
+        client.now = 30 * SECOND;
+        client.wants();
+        client.receive(SWITCHING);
+        assert!(matches!(client.next(), HandshakeNext::Ready(_)));
+    }
+
+    #[test]
+    fn a_refusal_that_does_not_come_to_its_end_is_one() {
+        let end: [fn(&mut Client); 3] = [
+            |client| {
+                client.wants();
+                client.now += 10 * SECOND;
+                client.wants();
+            },
+            |client| client.connecting.did_read(Ok(0)),
+            |client| client.connecting.did_read(Err(IoFailure::Reset)),
+        ];
+        for end in end {
+            let mut client = Client::sent();
+            client.receive(STALLING);
+            end(&mut client);
+            client.assert_refused();
+        }
+    }
+
+    #[test]
+    fn what_ends_without_an_answer_says_how() {
+        let mut client = Client::sent();
+        client.connecting.did_read(Ok(0));
+        assert_eq!(client.ended(), HandshakeError::TransportEnded { received: 0 }.into());
+        let mut client = Client::sent();
+        client.connecting.did_read(Err(IoFailure::TimedOut));
+        assert_eq!(client.ended(), OpeningError::Transport(IoFailure::TimedOut));
+    }
+
+    #[test]
+    fn a_server_that_does_not_take_the_request_may_have_refused() {
+        let fail = |client: &mut Client| {
+            client.wants();
+            client.connecting.did_write(Err(IoFailure::Reset), &mut client.output);
+        };
+        let mut client = Client::new();
+        fail(&mut client);
+        let wants = client.wants();
+        assert_eq!((wants.write, wants.read, wants.deadline), (false, true, Some(8 * SECOND)));
+        client.receive(STALLING);
+        client.wants();
+        client.connecting.did_read(Ok(0));
+        client.assert_refused();
+
+        // It says nothing: then how writing failed counts, however reading ends.
+        let broken = OpeningError::Transport(IoFailure::Reset);
+        let mut client = Client::new();
+        fail(&mut client);
+        client.connecting.did_read(Ok(0));
+        assert_eq!(client.ended(), broken);
+        let mut client = Client::new();
+        fail(&mut client);
+        client.wants();
+        client.now += SECOND;
+        client.wants();
+        assert_eq!(client.ended(), broken);
+        // Not longer than the handshake may take.
+        let mut client = Client::of(&Connector::new().handshake_timeout(SECOND / 2));
+        fail(&mut client);
+        assert_eq!(client.wants().deadline, Some(7 * SECOND + SECOND / 2));
+    }
+
+    #[test]
+    fn a_refusal_ends_it_before_the_request_is_written() {
+        let mut client = Client::new();
+        client.wants();
+        client.receive(b"HTTP/1.1 401 Who?\r\nContent-Length: 0\r\n\r\n");
+        client.assert_refused();
+    }
+
+    #[test]
+    fn an_answer_that_comes_early_waits_for_the_request() {
+        let mut client = Client::new();
+        client.wants();
+        client.receive(SWITCHING);
+        let wants = client.wants();
+        assert_eq!((wants.write, wants.read, wants.deadline), (true, false, Some(17 * SECOND)));
+        client.write();
+        assert!(matches!(client.next(), HandshakeNext::Ready(_)));
+
+        let mut client = Client::new();
+        client.wants();
+        client.receive(SWITCHING);
+        client.now += 10 * SECOND;
+        assert_eq!(client.ended(), OpeningError::TimedOut);
+    }
+}

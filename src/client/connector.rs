@@ -1,0 +1,123 @@
+use super::connecting::Connecting;
+use crate::buffer::WriteBuffer;
+use crate::connection::Config;
+use crate::handshake::{ClientRequest, HANDSHAKE_TIMEOUT, RequestError, Url};
+use alloc::{string::String, vec::Vec};
+use core::{fmt, marker::PhantomData, time::Duration};
+
+/// How a client connects.
+///
+/// `M` is the shell that it does so with, or `()` for none: see [`begin`](Self::begin). Each shell
+/// has a name for its own; the methods that connect are described there, with examples.
+pub struct Connector<M = ()> {
+    pub(crate) config: Config,
+    headers: Vec<(String, String)>,
+    subprotocols: Vec<String>,
+    pub(crate) handshake_timeout: Option<Duration>,
+    shell: PhantomData<fn() -> M>,
+}
+
+impl<M> Connector<M> {
+    /// With a timeout of 10 seconds for connecting and the opening handshake together, no header
+    /// and no subprotocol of its own, and the default [`Config`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            config: Config::default(),
+            headers: Vec::new(),
+            subprotocols: Vec::new(),
+            handshake_timeout: Some(HANDSHAKE_TIMEOUT),
+            shell: PhantomData,
+        }
+    }
+
+    /// Sets how the connection behaves.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Adds a header field to the request.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Offers a subprotocol, after those offered before.
+    #[must_use]
+    pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
+        self.subprotocols.push(name.into());
+        self
+    }
+
+    /// Sets how long connecting and the opening handshake may take together; `None` for ever.
+    #[must_use]
+    pub fn handshake_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.handshake_timeout = timeout.into();
+        self
+    }
+
+    /// Begins the opening handshake of one connection, whose IO is yours to do: queues the request.
+    ///
+    /// The nonce has to be random and new for each connection (RFC 6455 §4.1).
+    ///
+    /// # Errors
+    ///
+    /// If the request may not be sent. Then nothing is queued.
+    pub fn begin(
+        &self,
+        url: &Url,
+        nonce: [u8; 16],
+        output: &mut WriteBuffer,
+    ) -> Result<Connecting, RequestError> {
+        self.begin_within(self.handshake_timeout, url, nonce, output)
+    }
+
+    /// As [`begin`](Self::begin), if some of the time is over.
+    pub(crate) fn begin_within(
+        &self,
+        timeout: Option<Duration>,
+        url: &Url,
+        nonce: [u8; 16],
+        output: &mut WriteBuffer,
+    ) -> Result<Connecting, RequestError> {
+        Connecting::new(&self.request(url), nonce, output, &self.config.limits, timeout)
+    }
+
+    fn request(&self, url: &Url) -> ClientRequest {
+        let request = ClientRequest::new(url).subprotocols(&self.subprotocols);
+        #[cfg(feature = "deflate")]
+        let request = match self.config.deflate {
+            Some(config) => request.deflate(config),
+            None => request,
+        };
+        self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+    }
+}
+
+impl<M> Clone for Connector<M> {
+    fn clone(&self) -> Self {
+        Self { headers: self.headers.clone(), subprotocols: self.subprotocols.clone(), ..*self }
+    }
+}
+
+impl<M> Default for Connector<M> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<M> fmt::Debug for Connector<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values may be secrets: cookies, credentials.
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Connector")
+            .field("config", &self.config)
+            .field("headers", &names)
+            .field("subprotocols", &self.subprotocols)
+            .field("handshake_timeout", &self.handshake_timeout)
+            .finish()
+    }
+}

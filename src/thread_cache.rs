@@ -1,0 +1,105 @@
+//! Values that a thread keeps for the next of its connections, because they are costly to make.
+
+#[cfg(feature = "std")]
+use core::cell::Cell;
+#[cfg(not(feature = "std"))]
+use core::marker::PhantomData;
+#[cfg(feature = "std")]
+use std::thread::LocalKey;
+
+/// Declares a [`ThreadCache`] with a place of its own in each thread.
+macro_rules! thread_cache {
+    ($(#[$attribute:meta])* static $name:ident: ThreadCache<$kept:ty>;) => {
+        $(#[$attribute])*
+        static $name: $crate::thread_cache::ThreadCache<$kept> = {
+            #[cfg(feature = "std")]
+            std::thread_local! {
+                static KEPT: core::cell::Cell<Option<$kept>> = const { core::cell::Cell::new(None) };
+            }
+            #[cfg(feature = "std")]
+            let cache = $crate::thread_cache::ThreadCache::new(&KEPT);
+            #[cfg(not(feature = "std"))]
+            let cache = $crate::thread_cache::ThreadCache::new();
+            cache
+        };
+    };
+}
+pub(crate) use thread_cache;
+
+/// At most one value for each thread. Without `std` there are no threads to tell apart, and none is
+/// kept.
+pub(crate) struct ThreadCache<T: 'static> {
+    #[cfg(feature = "std")]
+    kept: &'static LocalKey<Cell<Option<T>>>,
+    #[cfg(not(feature = "std"))]
+    kept: PhantomData<fn() -> T>,
+}
+
+#[cfg(feature = "std")]
+impl<T> ThreadCache<T> {
+    pub(crate) const fn new(kept: &'static LocalKey<Cell<Option<T>>>) -> Self {
+        Self { kept }
+    }
+
+    /// Takes the value that is kept.
+    pub(crate) fn take(&self) -> Option<T> {
+        self.kept.try_with(Cell::take).ok().flatten()
+    }
+
+    /// Keeps a value, in place of the one that is kept.
+    pub(crate) fn give_back(&self, value: T) {
+        self.give_back_unless(value, |_| false);
+    }
+
+    /// Keeps a value, unless one is kept of which `is_better` is true.
+    pub(crate) fn give_back_unless(&self, value: T, is_better: impl FnOnce(&T) -> bool) {
+        // While the thread ends the value is dropped instead.
+        let _ = self.kept.try_with(|kept| {
+            let better = kept.take().filter(is_better);
+            kept.set(Some(better.unwrap_or(value)));
+        });
+    }
+}
+
+#[cfg(not(feature = "std"))]
+impl<T> ThreadCache<T> {
+    pub(crate) const fn new() -> Self {
+        Self { kept: PhantomData }
+    }
+
+    /// There is none.
+    pub(crate) fn take(&self) -> Option<T> {
+        let Self { kept: PhantomData } = self;
+        None
+    }
+
+    /// Drops the value.
+    pub(crate) fn give_back(&self, _: T) {}
+
+    /// Drops the value.
+    pub(crate) fn give_back_unless(&self, _: T, _: impl FnOnce(&T) -> bool) {}
+}
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    thread_cache! {
+        static CACHE: ThreadCache<u32>;
+    }
+
+    #[test]
+    fn each_thread_keeps_one_value() {
+        assert_eq!(CACHE.take(), None);
+        CACHE.give_back(3);
+        CACHE.give_back(2);
+        assert_eq!(std::thread::spawn(|| CACHE.take()).join().unwrap(), None);
+        assert_eq!((CACHE.take(), CACHE.take()), (Some(2), None));
+    }
+
+    #[test]
+    fn the_better_value_stays() {
+        for value in [3, 5, 4] {
+            CACHE.give_back_unless(value, |kept| *kept > value);
+        }
+        assert_eq!(CACHE.take(), Some(5));
+    }
+}

@@ -1,0 +1,75 @@
+//! Connections without the time driver of a runtime, or without a runtime.
+
+use super::pairs::masked;
+use sansocket::{
+    Cause, CloseCode, Config, Error, Message, Negotiated, ReadBuffer, Server, TransportEnd,
+    tokio::{Acceptor, Connector, WebSocket},
+};
+use std::{
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
+    time::Duration,
+};
+use tokio::io::{AsyncWriteExt, duplex};
+
+struct Unparks(Thread);
+
+impl Wake for Unparks {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Waits for a future as a program without a runtime does.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unparks(thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(outcome) => return outcome,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// A peer that never answers a Close is left at the deadline.
+async fn is_left() {
+    let (mut peer, end) = duplex(1000);
+    let config = Config::default().close_timeout(Duration::from_millis(50));
+    let mut server =
+        WebSocket::new(end, Server::new(), Negotiated::new(), ReadBuffer::new(), config);
+    peer.write_all(&masked(0x82, b"one")).await.unwrap();
+    assert_eq!(server.next().await.unwrap().unwrap(), Message::binary(&b"one"[..]));
+    server.close(CloseCode::NORMAL, "").await.unwrap();
+    let Some(Err(Error::Closed(closed))) = server.next().await else { panic!() };
+    assert_eq!(closed.cause, Cause::Transport(TransportEnd::Timeout));
+    drop(peer);
+}
+
+/// So are those whose opening handshake does not come to its end.
+async fn is_left_in_its_handshake() {
+    let timeout = Duration::from_millis(50);
+    let (_peer, end) = duplex(1000);
+    let accepted = Acceptor::new().handshake_timeout(timeout).accept(end).await;
+    assert!(matches!(accepted, Err(Error::HandshakeTimeout)), "{accepted:?}");
+    let (_peer, end) = duplex(1000);
+    let connector = Connector::new().handshake_timeout(timeout);
+    let connected = connector.connect_over(end, "ws://localhost/").await;
+    assert!(matches!(connected, Err(Error::HandshakeTimeout)), "{connected:?}");
+}
+
+#[test]
+fn deadlines_pass_outside_of_a_runtime() {
+    block_on(is_left());
+    block_on(is_left_in_its_handshake());
+}
+
+#[test]
+fn deadlines_pass_in_a_runtime_without_a_time_driver() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(is_left());
+    runtime.block_on(is_left_in_its_handshake());
+}
