@@ -14,8 +14,9 @@
 //! - To write one over blocking sockets: [`blocking`], with [`blocking::accept`] and
 //!   [`blocking::connect`].
 //! - To put WebSocket on something else, such as another runtime, a proxy, a test:
-//!   [`ServerHandshake`] or [`ClientHandshake`], then a [`Connection`]. Or only the
-//!   [`Connection`], if the handshake was made elsewhere.
+//!   [`server::Accepting`] or [`client::Connecting`], then a [`Connection`]. Or only the
+//!   [`Connection`], if the handshake was made elsewhere. To read and write handshakes alone, without
+//!   deadlines: [`ServerHandshake`], [`ClientHandshake`].
 //! - To read and write single frames: [`FrameHeader`], [`apply_mask`].
 //!
 //! # Example
@@ -61,6 +62,26 @@
 //!
 //! It never panics on what a peer sends, takes memory only for bytes that were received, and within
 //! [`Limits`].
+//!
+// A link to what is not there without a feature leads to the table of features instead.
+#![cfg_attr(
+    not(feature = "std"),
+    doc = "
+[`blocking`]: #features
+[`blocking::accept`]: #features
+[`blocking::connect`]: #features
+[`blocking::Transport`]: #features
+"
+)]
+#![cfg_attr(
+    not(feature = "alloc"),
+    doc = "
+[`ClientHandshake`]: #features
+[`Connection`]: #features
+[`Limits`]: #features
+[`ServerHandshake`]: #features
+"
+)]
 #![no_std]
 #![deny(unsafe_code)]
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
@@ -98,10 +119,10 @@ mod mask;
 mod negotiated;
 #[cfg(feature = "std")]
 mod random;
-#[cfg(feature = "deflate")]
-mod thread_cache;
 #[cfg(feature = "alloc")]
 pub mod server;
+#[cfg(feature = "deflate")]
+mod thread_cache;
 #[cfg(feature = "alloc")]
 mod timers;
 #[cfg(feature = "tokio")]

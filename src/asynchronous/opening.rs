@@ -1,14 +1,13 @@
 use super::WebSocket;
 use super::exchange::Exchange;
-use super::shell::{Runtime, Shell};
+use super::shell::Shell;
 use crate::connection::Server;
 use crate::error::Error;
 use crate::handshake::{Accept, Reject};
 use crate::server::Opening;
 use alloc::boxed::Box;
 
-// That it is a `Runtime` is said by itself, so that a shell that is none can have these methods too.
-impl<S, M: Runtime + Shell<S>> Opening<S, M> {
+impl<S, M: Shell<S>> Opening<S, M> {
     /// Sends the answer that opens the WebSocket.
     ///
     /// Not cancel safe.

@@ -5,6 +5,8 @@
 
 mod connecting;
 mod connector;
+#[cfg(test)]
+mod tests;
 
 pub use connecting::Connecting;
 pub use connector::Connector;

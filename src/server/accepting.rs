@@ -6,6 +6,7 @@
 //!                               └──the client has read it, or its time is over──▶ ended
 //! ```
 
+use super::answer;
 use super::origin::OriginPolicy;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::Config;
@@ -17,7 +18,7 @@ use crate::handshake::{
 };
 use crate::negotiated::Negotiated;
 use crate::transport::{IoFailure, Wants};
-use alloc::{borrow::Cow, boxed::Box};
+use alloc::boxed::Box;
 use core::time::Duration;
 
 /// A server's opening handshake, whose IO is yours to do.
@@ -244,14 +245,9 @@ impl Accepting {
         if !matches!(self.stage, Stage::Asked) {
             return Err(AcceptError::Over);
         }
-        // The connection that follows would not do what was agreed on, without a word.
-        let accepted = match answer.extensions.first() {
-            Some(text) => Err(AcceptError::ExtensionNotImplemented((**text).into())),
-            None => request.accept(&with_config(answer, &self.config), output),
-        };
-        match accepted {
-            Ok(negotiated) => {
-                self.config = configured(self.config, answer);
+        match answer::accept(request, answer, self.config, output) {
+            Ok((negotiated, config)) => {
+                self.config = config;
                 self.exchange.restart(self.timeout);
                 self.stage = Stage::Answering(Box::new(negotiated));
                 Ok(())
@@ -370,24 +366,6 @@ impl Accepting {
         self.exchange.refuse();
         self.stage = Stage::Refusing(why);
     }
-}
-
-/// The answer with what the configuration adds to it.
-fn with_config<'a>(answer: &'a Accept<'a>, config: &Config) -> Cow<'a, Accept<'a>> {
-    #[cfg(feature = "deflate")]
-    if let (None, false, Some(deflate)) = (answer.deflate, answer.no_deflate, config.deflate) {
-        return Cow::Owned(answer.clone().deflate(deflate));
-    }
-    let _ = config;
-    Cow::Borrowed(answer)
-}
-
-/// The configuration of a connection that was answered so.
-#[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "nothing to look at"))]
-fn configured(config: Config, answer: &Accept<'_>) -> Config {
-    #[cfg(feature = "deflate")]
-    let config = Config { deflate: answer.deflate.or(config.deflate), ..config };
-    config
 }
 
 #[cfg(feature = "std")]

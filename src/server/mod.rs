@@ -6,6 +6,7 @@
 
 mod accepting;
 mod acceptor;
+mod answer;
 #[cfg(feature = "std")]
 mod opening;
 mod origin;
