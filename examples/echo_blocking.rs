@@ -5,7 +5,7 @@
 //! ```
 
 use sansocket::{
-    CloseCode, Config, DeflateConfig, Error, Event, Limits, OriginPolicy, State,
+    CloseCode, Config, DeflateConfig, Error, Event, Limits, OriginPolicy, Server, State,
     blocking::{Acceptor, WebSocket},
 };
 use std::{
@@ -25,8 +25,10 @@ ADDR is the address to listen on, 127.0.0.1:9001 by default; port 0 takes a free
 Messages are compressed if the client offers it; --no-deflate leaves that out.
 Ctrl-C closes all connections with 1001 and ends the server.";
 
-/// Set by Ctrl-C; the connections' threads look at it between two reads.
+/// Set by Ctrl-C; the connections' threads look at it after each message, and as often as this while
+/// they wait for the client.
 static STOPPING: AtomicBool = AtomicBool::new(false);
+const LOOK: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
     let (mut address, mut deflate) = (String::from("127.0.0.1:9001"), true);
@@ -70,7 +72,7 @@ fn serve(address: &str, deflate: bool) -> Result<(), Box<dyn std::error::Error>>
     let acceptor = Acceptor::new().config(config).origin(OriginPolicy::any());
     let mut connections = Vec::new();
     for stream in listener.incoming() {
-        if STOPPING.load(Ordering::Relaxed) {
+        if is_stopping() {
             break;
         }
         match stream {
@@ -98,23 +100,36 @@ fn serve(address: &str, deflate: bool) -> Result<(), Box<dyn std::error::Error>>
 
 fn echo(acceptor: &Acceptor, stream: TcpStream) -> Result<(), Error> {
     let mut websocket = acceptor.accept_tcp(stream)?;
-    // So that a thread that waits for a message sees the end of the server.
-    websocket.transport().set_read_timeout(Some(Duration::from_millis(200)))?;
+    // So that a thread that waits for its client sees the end of the server.
+    websocket.transport().set_read_timeout(Some(LOOK))?;
+    websocket.transport().set_write_timeout(Some(LOOK))?;
+    let outcome = echo_messages(&mut websocket);
+    // The client has time to close too, and to read what it did wrong.
+    websocket.wait_closed();
+    outcome
+}
+
+fn echo_messages(websocket: &mut WebSocket<TcpStream, Server>) -> Result<(), Error> {
     while let Some(received) = websocket.receive() {
-        match received {
-            Ok((Event::Text(text), mut replies)) => replies.send(text)?,
-            Ok((Event::Binary(data), mut replies)) => replies.send(data)?,
-            Ok(_) => {}
-            Err(error) if error.is_would_block() => close_if_stopping(&mut websocket)?,
+        let mut outcome = match received {
+            Ok((Event::Text(text), mut replies)) => replies.send(text),
+            Ok((Event::Binary(data), mut replies)) => replies.send(data),
+            Ok(_) => Ok(()),
+            Err(error) if error.is_would_block() => Ok(()),
             Err(error) => return Err(error),
+        };
+        // The client does not read: what is sent is queued.
+        while outcome.as_ref().is_err_and(Error::is_would_block) && !is_stopping() {
+            outcome = websocket.flush();
         }
+        if is_stopping() && websocket.state() == State::Open {
+            return websocket.close(CloseCode::GOING_AWAY, "the server stops");
+        }
+        outcome?;
     }
     Ok(())
 }
 
-fn close_if_stopping(websocket: &mut WebSocket<TcpStream, sansocket::Server>) -> Result<(), Error> {
-    if STOPPING.load(Ordering::Relaxed) && websocket.state() == State::Open {
-        websocket.close(CloseCode::GOING_AWAY, "the server stops")?;
-    }
-    Ok(())
+fn is_stopping() -> bool {
+    STOPPING.load(Ordering::Relaxed)
 }
