@@ -49,6 +49,10 @@ enum Driven {
     Ended(Option<io::Error>),
 }
 
+/// Bytes that are dropped at a time as a connection is left, and how often.
+const SCRAP: usize = 4096;
+const MOST_SCRAPS: usize = 64;
+
 impl<R: Role> Incoming<R> {
     pub(super) fn new(receiver: Receiver<R>, input: ReadBuffer) -> Self {
         Self { receiver, input, reported: false, misused: false }
@@ -224,4 +228,35 @@ impl<R: Role> Incoming<R> {
 fn pause(line: &mut impl Line, deadline: Option<Duration>) {
     let left = line.parts().1.left(deadline);
     thread::sleep(left.unwrap_or(PAUSE).clamp(LEAST, PAUSE));
+}
+
+/// Ends the connection since its transport is dropped. What is queued is written, the writing side ended
+/// and what has come dropped, so that it does not turn the end into a reset: all as far as that needs no
+/// wait.
+pub(super) fn leave(line: &mut impl Line) {
+    let (sending, transport) = line.parts();
+    let Some(wants) = sending.with(|sending| sending.next(|| transport.now())) else { return };
+    // Without timeouts any of it may wait for ever.
+    let may_act = transport.has_timeouts();
+    if may_act {
+        // What can't be done now is left undone.
+        let _ = line.write(&wants, false);
+    }
+    let (sending, transport) = line.parts();
+    let last = sending.with(|sending| {
+        sending.end();
+        sending.next(|| transport.now())
+    });
+    if !may_act {
+        return;
+    }
+    let _ = line.write(&last.unwrap_or_default(), false);
+    let (_, transport) = line.parts();
+    let mut scrap = [0; SCRAP];
+    for _ in 0..if wants.read { MOST_SCRAPS } else { 0 } {
+        match transport.read(&mut scrap, Some(LEAST)) {
+            Ok(1..) => {}
+            _ => return,
+        }
+    }
 }

@@ -1,5 +1,5 @@
 use super::Transport;
-use super::incoming::Incoming;
+use super::incoming::{Incoming, leave};
 use super::outgoing::Outgoing;
 use super::sending::Sending;
 use super::split::{ReceiveHalf, SendHalf, halves};
@@ -69,7 +69,7 @@ impl<S: Transport, R: Role> Drop for Leaving<S, R> {
         let Some(outgoing) = &mut self.0 else { return };
         // A transport that has panicked is not used again: to panic twice would end the process.
         if !thread::panicking() {
-            outgoing.leave_drained();
+            leave(outgoing);
         }
     }
 }
