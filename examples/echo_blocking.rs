@@ -4,11 +4,14 @@
 //! cargo run --release --example echo_blocking [ADDR] [--no-deflate]
 //! ```
 
+mod command_line;
+
 use sansocket::{
-    CloseCode, Config, DeflateConfig, Error, Event, Limits, OriginPolicy, Server, State,
+    CloseCode, Config, Error, Event, OriginPolicy, Server, State,
     blocking::{Acceptor, WebSocket},
 };
 use std::{
+    error,
     net::{TcpListener, TcpStream},
     process::ExitCode,
     sync::atomic::{AtomicBool, Ordering},
@@ -16,59 +19,23 @@ use std::{
     time::Duration,
 };
 
-const HELP: &str = "\
-An echo server for WebSocket: sends back each text and binary message.
-
-usage: echo_blocking [ADDR] [--no-deflate]
-
-ADDR is the address to listen on, 127.0.0.1:9001 by default; port 0 takes a free one.
-Messages are compressed if the client offers it; --no-deflate leaves that out.
-Ctrl-C closes all connections with 1001 and ends the server.";
-
 /// Set by Ctrl-C; the connections' threads look at it after each message, and as often as this while
 /// they wait for the client.
 static STOPPING: AtomicBool = AtomicBool::new(false);
 const LOOK: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
-    let (mut address, mut deflate) = (String::from("127.0.0.1:9001"), true);
-    for argument in std::env::args().skip(1) {
-        match argument.as_str() {
-            "-h" | "--help" => {
-                println!("{HELP}");
-                return ExitCode::SUCCESS;
-            }
-            "--no-deflate" => deflate = false,
-            option if option.starts_with('-') => {
-                eprintln!("echo_blocking: unknown option '{option}', try --help");
-                return ExitCode::from(2);
-            }
-            _ => address = argument,
-        }
-    }
-    match serve(&address, deflate) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("echo_blocking: can't serve on {address}: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    command_line::run("echo_blocking", serve)
 }
 
-fn serve(address: &str, deflate: bool) -> Result<(), Box<dyn std::error::Error>> {
-    let listener = TcpListener::bind(address)?;
+fn serve(listener: TcpListener, config: Config) -> Result<(), Box<dyn error::Error>> {
     let address = listener.local_addr()?;
-    println!("listening on ws://{address}");
     ctrlc::set_handler(move || {
         STOPPING.store(true, Ordering::Relaxed);
         // Wakes the loop below.
         let _ = TcpStream::connect(address);
     })?;
 
-    let mut config = Config::default().limits(Limits::default().message(64 << 20));
-    if deflate {
-        config = config.deflate(DeflateConfig::new());
-    }
     let acceptor = Acceptor::new().config(config).origin(OriginPolicy::any());
     let mut connections = Vec::new();
     for stream in listener.incoming() {
@@ -80,7 +47,7 @@ fn serve(address: &str, deflate: bool) -> Result<(), Box<dyn std::error::Error>>
                 let acceptor = acceptor.clone();
                 connections.retain(|thread: &thread::JoinHandle<()>| !thread.is_finished());
                 connections.push(thread::spawn(move || {
-                    if let Err(error) = echo(&acceptor, stream) {
+                    if let Err(error) = serve_one(&acceptor, stream) {
                         eprintln!("{error}");
                     }
                 }));
@@ -98,34 +65,35 @@ fn serve(address: &str, deflate: bool) -> Result<(), Box<dyn std::error::Error>>
     Ok(())
 }
 
-fn echo(acceptor: &Acceptor, stream: TcpStream) -> Result<(), Error> {
+fn serve_one(acceptor: &Acceptor, stream: TcpStream) -> Result<(), Error> {
     let mut websocket = acceptor.accept_tcp(stream)?;
     // So that a thread that waits for its client sees the end of the server.
     websocket.transport().set_read_timeout(Some(LOOK))?;
     websocket.transport().set_write_timeout(Some(LOOK))?;
-    let outcome = echo_messages(&mut websocket);
-    // The client has time to close too, and to read what it did wrong.
+    let echoed = echo(&mut websocket);
+    // So that the client comes to read why, however much it has sent meanwhile.
     websocket.wait_closed();
-    outcome
+    echoed
 }
 
-fn echo_messages(websocket: &mut WebSocket<TcpStream, Server>) -> Result<(), Error> {
+fn echo(websocket: &mut WebSocket<TcpStream, Server>) -> Result<(), Error> {
     while let Some(received) = websocket.receive() {
-        let mut outcome = match received {
+        let mut sent = match received {
             Ok((Event::Text(text), mut replies)) => replies.send(text),
             Ok((Event::Binary(data), mut replies)) => replies.send(data),
             Ok(_) => Ok(()),
             Err(error) if error.is_would_block() => Ok(()),
             Err(error) => return Err(error),
         };
-        // The client does not read: what is sent is queued.
-        while outcome.as_ref().is_err_and(Error::is_would_block) && !is_stopping() {
-            outcome = websocket.flush();
+        // A client that does not read: what was sent is queued.
+        while sent.as_ref().is_err_and(Error::is_would_block) && !is_stopping() {
+            sent = websocket.flush();
         }
         if is_stopping() && websocket.state() == State::Open {
+            // What still comes until the client has closed too is not echoed.
             return websocket.close(CloseCode::GOING_AWAY, "the server stops");
         }
-        outcome?;
+        sent?;
     }
     Ok(())
 }

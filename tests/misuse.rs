@@ -115,7 +115,7 @@ fn what_may_not_be_sent_queues_nothing() {
     let too_long = SendError::ReasonTooLong { len: 124 };
     assert_eq!(connection.close(CloseCode::NORMAL, &reason, output), Err(too_long));
     assert!(output.is_empty());
-    assert_eq!(connection.next_deadline(), None);
+    assert_eq!(connection.closed(), None);
     assert_eq!(connection.state(), State::Open);
 
     connection.send_fragment("a", false, output).unwrap();

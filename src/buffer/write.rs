@@ -4,6 +4,8 @@
 //! piece; large payloads that are shared anyway are linked in between, uncopied.
 
 mod copy;
+#[cfg(feature = "std")]
+mod lend;
 
 use super::RETAINED;
 use alloc::{collections::VecDeque, vec::Vec};
@@ -107,9 +109,7 @@ impl WriteBuffer {
         let count = count.min(self.len);
         self.len -= count;
         self.consumed += count as u64;
-        let of_lent = count.min(self.lent);
-        self.lent -= of_lent;
-        let count = count - of_lent;
+        let count = self.consume_lent(count);
         // Mostly it is all.
         if self.len > 0 || self.links.capacity() > 0 {
             self.consume_pieces(count);
@@ -125,6 +125,14 @@ impl WriteBuffer {
         if self.links.capacity() > links {
             self.links = VecDeque::new();
         }
+    }
+
+    /// Consumes of what was lent first; how many bytes are left to consume of the rest.
+    #[inline]
+    fn consume_lent(&mut self, count: usize) -> usize {
+        let of_lent = count.min(self.lent);
+        self.lent -= of_lent;
+        count - of_lent
     }
 
     fn consume_pieces(&mut self, mut count: usize) {
@@ -191,29 +199,6 @@ impl WriteBuffer {
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.run.capacity()
-    }
-
-    /// Lends all that waits to an empty buffer, to be written from there while more is appended here,
-    /// and behind it `more` bytes that are elsewhere. All of that waits here still, until it is
-    /// [consumed](Self::consume) here too; nothing else is lent before. False if there is nothing.
-    #[cfg(feature = "std")]
-    pub(crate) fn lend(&mut self, to: &mut Self, more: usize) -> bool {
-        debug_assert!(self.lent == 0 && to.is_empty(), "one after the other");
-        core::mem::swap(&mut self.run, &mut to.run);
-        core::mem::swap(&mut self.head, &mut to.head);
-        core::mem::swap(&mut self.links, &mut to.links);
-        to.len = self.len;
-        self.len += more;
-        self.lent = self.len;
-        self.len > 0
-    }
-
-    /// Takes the memory back from where what was lent was written, unless there is better here.
-    #[cfg(feature = "std")]
-    pub(crate) fn take_back(&mut self, from: &mut Self) {
-        if self.run.is_empty() && from.is_empty() && from.run.capacity() > self.run.capacity() {
-            core::mem::swap(&mut self.run, &mut from.run);
-        }
     }
 
     /// Position in the stream, since the beginning, of the first byte that waits.

@@ -1,0 +1,149 @@
+//! A client that speaks bytes.
+
+use super::server::Server;
+use std::{
+    io::{self, Read, Write},
+    net::{Shutdown, TcpStream},
+    time::Duration,
+};
+
+/// Longer than any server may take for anything.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+pub(crate) const TEXT: u8 = 0x81;
+pub(crate) const BINARY: u8 = 0x82;
+pub(crate) const CLOSE: u8 = 0x88;
+pub(crate) const PING: u8 = 0x89;
+pub(crate) const PONG: u8 = 0x8a;
+
+pub(crate) const REQUEST: &str = "GET / HTTP/1.1\r\n\
+    Host: localhost\r\n\
+    Upgrade: websocket\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\n\r\n";
+
+pub(crate) struct Client(pub(crate) TcpStream);
+
+impl Client {
+    /// One that has sent nothing yet.
+    pub(crate) fn connect(server: &Server) -> Self {
+        let stream = TcpStream::connect(server.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self(stream)
+    }
+
+    /// One whose WebSocket is open.
+    pub(crate) fn open(server: &Server) -> Self {
+        let mut client = Self::connect(server);
+        client.send(REQUEST.as_bytes());
+        let head = client.read_head();
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        client
+    }
+
+    pub(crate) fn read_head(&mut self) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.extend(self.read::<1>());
+        }
+        String::from_utf8(head).unwrap()
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).unwrap();
+    }
+
+    pub(crate) fn read<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.0.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// The first byte and the payload of the next frame.
+    pub(crate) fn read_frame(&mut self) -> (u8, Vec<u8>) {
+        let [first, len] = self.read();
+        let len = match len {
+            0..=125 => u64::from(len),
+            126 => u64::from(u16::from_be_bytes(self.read())),
+            127 => u64::from_be_bytes(self.read()),
+            _ => panic!("a server's frame is not masked"),
+        };
+        let mut payload = vec![0; len as usize];
+        self.0.read_exact(&mut payload).unwrap();
+        (first, payload)
+    }
+
+    /// The first byte and the payload of the next message, however it is cut into frames.
+    pub(crate) fn read_message(&mut self) -> (u8, Vec<u8>) {
+        let (mut first, mut message) = self.read_frame();
+        let mut is_last = first & 0x80 != 0;
+        while !is_last {
+            let (next, payload) = self.read_frame();
+            assert_eq!(next & 0x7f, 0, "a frame of another kind amid a message");
+            is_last = next & 0x80 != 0;
+            message.extend(payload);
+        }
+        first |= 0x80;
+        (first, message)
+    }
+
+    /// Reads a Close with this code, and the end of TCP in order right behind it.
+    #[track_caller]
+    pub(crate) fn expect_end(&mut self, code: u16) {
+        let (first, payload) = self.read_frame();
+        assert_eq!(first, CLOSE, "{payload:?}");
+        assert_eq!(payload.get(..2), Some(&code.to_be_bytes()[..]), "{payload:?}");
+        assert_eq!(self.read_to_end().unwrap(), b"");
+    }
+
+    pub(crate) fn read_to_end(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.0.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    pub(crate) fn finish(&self) {
+        self.0.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Sends a text, and gets it back.
+    #[track_caller]
+    pub(crate) fn echo(&mut self, text: &str) {
+        self.send(&masked(TEXT, text.as_bytes()));
+        assert_eq!(self.read_message(), (TEXT, text.as_bytes().to_vec()));
+    }
+}
+
+/// A frame as a client sends it.
+pub(crate) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = header(first, payload.len() as u64);
+    frame.extend(KEY);
+    frame.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
+    frame
+}
+
+/// The header of a masked frame, without its key.
+pub(crate) fn header(first: u8, len: u64) -> Vec<u8> {
+    let mut header = vec![first];
+    match len {
+        0..=125 => header.push(0x80 | len as u8),
+        126..=0xffff => {
+            header.push(0x80 | 126);
+            header.extend((len as u16).to_be_bytes());
+        }
+        _ => {
+            header.push(0x80 | 127);
+            header.extend(len.to_be_bytes());
+        }
+    }
+    header
+}
+
+pub(crate) fn close(code: u16) -> Vec<u8> {
+    masked(CLOSE, &code.to_be_bytes())
+}

@@ -1,0 +1,79 @@
+//! Many connections at once.
+
+use super::{
+    client::{Client, TEXT, close, masked},
+    server::Server,
+};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+/// A thread each, of the server that works so.
+const MOST_THREADS: usize = 1000;
+const CONNECTIONS: usize = 10_000;
+/// Files that the tests beside this one may need.
+const SPARE_FILES: u64 = 1000;
+
+/// Opens all, has an echo of each, and ends half of them in order, the others as it comes.
+pub(crate) fn many_connections_are_served_at_once(name: &str) {
+    let count = allowed(if name == "echo_blocking" { MOST_THREADS } else { CONNECTIONS });
+    let server = Server::start(name);
+    let started = Instant::now();
+    let clients = in_threads(count, |_| Client::open(&server));
+    println!("{name}: {count} connections are open after {:?}", started.elapsed());
+    #[cfg(target_os = "linux")]
+    {
+        assert!(server.files() >= count);
+        println!("{name}: {} KiB of memory", server.memory() >> 10);
+    }
+    let mut clients = clients;
+    for _ in 0..2 {
+        for client in &mut clients {
+            client.send(&masked(TEXT, b"are you there?"));
+        }
+        for client in &mut clients {
+            assert_eq!(client.read_frame(), (TEXT, b"are you there?".to_vec()));
+        }
+    }
+    println!("{name}: each had two echoes after {:?}", started.elapsed());
+    for (index, mut client) in clients.into_iter().enumerate() {
+        if index % 2 == 0 {
+            client.send(&close(1000));
+            client.expect_end(1000);
+        }
+    }
+    println!("{name}: all have ended after {:?}", started.elapsed());
+    #[cfg(target_os = "linux")]
+    while server.files() > 100 {
+        assert!(started.elapsed() < Duration::from_secs(60), "{} files are open", server.files());
+        thread::sleep(Duration::from_millis(100));
+    }
+    Client::open(&server).echo("still there?");
+}
+
+/// As many of them as this process may open, which is all unless the system forbids it.
+fn allowed(wanted: usize) -> usize {
+    let needed = wanted as u64 + SPARE_FILES;
+    // The server inherits it.
+    let files = rlimit::increase_nofile_limit(needed).expect("the limit of open files is known");
+    if files >= needed {
+        return wanted;
+    }
+    let fewer = files.saturating_sub(SPARE_FILES).max(files / 2) as usize;
+    eprintln!(
+        "\n!!! ONLY {fewer} CONNECTIONS AND NOT {wanted}: this system allows {files} open files !!!\n"
+    );
+    fewer
+}
+
+/// Makes so many by a few threads.
+fn in_threads<T: Send>(count: usize, make: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    const THREADS: usize = 8;
+    thread::scope(|scope| {
+        let make = &make;
+        let some = |first| move || (first..count).step_by(THREADS).map(make).collect::<Vec<T>>();
+        let threads: Vec<_> = (0..THREADS).map(|first| scope.spawn(some(first))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    })
+}

@@ -1,0 +1,106 @@
+//! Messages, and clients that take their time with them.
+
+use super::{
+    client::{BINARY, Client, PING, PONG, TEXT, close, masked},
+    server::Server,
+};
+use std::{
+    io::{ErrorKind, Write},
+    thread,
+    time::Duration,
+};
+
+pub(crate) fn messages_of_all_sizes_come_back(name: &str) {
+    let server = Server::start(name);
+    let mut client = Client::open(&server);
+    for len in [0, 1, 125, 126, 4096, 65_535, 65_536, 65_537, 1 << 20, 5_000_000] {
+        let message: Vec<u8> = (0..len).map(|index| (index % 251) as u8).collect();
+        client.send(&masked(BINARY, &message));
+        assert!(client.read_message() == (BINARY, message), "{len} bytes");
+        client.echo(&"é漢".repeat(len / 5));
+    }
+    client.send(&close(1000));
+    client.expect_end(1000);
+}
+
+pub(crate) fn pings_are_answered_between_fragments(name: &str) {
+    let server = Server::start(name);
+    let mut client = Client::open(&server);
+    client.send(&masked(0x01, b"one, "));
+    for round in 0..100_u8 {
+        client.send(&masked(PING, &[round]));
+        assert_eq!(client.read_frame(), (PONG, vec![round]));
+        client.send(&masked(0x00, b"another, "));
+    }
+    client.send(&masked(0x80, b"last"));
+    let expected = format!("one, {}last", "another, ".repeat(100));
+    assert_eq!(client.read_message(), (TEXT, expected.into_bytes()));
+}
+
+/// More than the sockets of both ends take.
+const MOST_UNREAD: usize = 64 << 20;
+
+/// Sends messages and reads none, until no more is taken for a while; returns how many went, and what
+/// the last of them lacks.
+fn stuff(client: &mut Client, frame: &[u8]) -> (usize, Vec<u8>) {
+    client.0.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    for count in 0..MOST_UNREAD / frame.len() {
+        let mut left = frame;
+        while !left.is_empty() {
+            match client.0.write(left) {
+                Ok(written) => left = &left[written..],
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                {
+                    return (count + 1, left.to_vec());
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+    panic!("the server took {MOST_UNREAD} bytes whose echo nobody reads")
+}
+
+pub(crate) fn a_client_that_does_not_read_is_not_read_from(name: &str) {
+    let server = Server::start(name);
+    let mut client = Client::open(&server);
+    let message = vec![7; 100_000];
+    let (count, rest) = stuff(&mut client, &masked(BINARY, &message));
+    // Nobody else has to wait for that.
+    Client::open(&server).echo("hello");
+    // All of it comes back once it is read.
+    let mut writer = Client(client.0.try_clone().unwrap());
+    let writer = thread::spawn(move || writer.send(&rest));
+    for _ in 0..count {
+        assert!(client.read_message() == (BINARY, message.clone()));
+    }
+    writer.join().unwrap();
+    client.send(&close(1000));
+    client.expect_end(1000);
+}
+
+pub(crate) fn many_that_do_not_read_fill_no_memory(name: &str) {
+    const CLIENTS: usize = 16;
+    let server = Server::start(name);
+    let frame = masked(BINARY, &[7; 100_000]);
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut client = Client::open(&server);
+                    stuff(&mut client, &frame);
+                    client
+                })
+            })
+            .collect();
+        let clients: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
+        // Of each 1 MiB is queued, and what one message needs.
+        #[cfg(target_os = "linux")]
+        {
+            let memory = server.memory();
+            assert!(memory < CLIENTS * (4 << 20), "{} KiB of memory", memory >> 10);
+        }
+        Client::open(&server).echo("hello");
+        drop(clients);
+    });
+}
