@@ -20,9 +20,6 @@ use std::time::{Duration, Instant};
 const LISTENER: Token = Token(usize::MAX);
 const STOP: Token = Token(usize::MAX - 1);
 
-/// While more bytes than this wait to be written to a peer, nothing is received from it.
-const MOST_QUEUED: usize = 1 << 20;
-
 fn main() -> std::process::ExitCode {
     command_line::run("echo_mio", serve)
 }
@@ -56,13 +53,13 @@ fn serve(listener: net::TcpListener, config: Config) -> io::Result<()> {
             } else if token == LISTENER && !stopping {
                 match listener.accept() {
                     Ok((mut socket, _)) => {
-                        let token = Token(numbers.next().expect("nobody counts so far"));
+                        let token = Token(numbers.next().expect("it is never used up"));
                         let both = Interest::READABLE | Interest::WRITABLE;
                         registry.register(&mut socket, token, both)?;
                         // If that fails the peer has gone, which reading tells.
                         let _ = socket.set_nodelay(true);
                         let (input, output) = (ReadBuffer::new(), WriteBuffer::new());
-                        let stage = Stage::Opening(acceptor.begin());
+                        let stage = Stage::Opening(Box::new(acceptor.begin()));
                         peers.insert(token, Peer { socket, stage, input, output });
                         turns.extend([(now, token), (now, LISTENER)]);
                     }
@@ -89,7 +86,7 @@ struct Peer {
 }
 
 enum Stage {
-    Opening(Accepting),
+    Opening(Box<Accepting>),
     Open(Connection<Server>),
 }
 
@@ -107,7 +104,7 @@ impl Peer {
     /// Does what is wanted, as far as that needs no wait. `None` if the socket is to be dropped, else
     /// when the next turn is, if that does not only depend on the socket.
     fn turn(&mut self, now: Duration) -> Option<Option<Duration>> {
-        let has_room = self.echo();
+        let is_all_echoed = self.echo();
         let Self { socket, stage, input, output } = self;
         let wants = loop {
             match stage {
@@ -140,7 +137,7 @@ impl Peer {
             tell!(stage, did_shut_down(ended));
             next = Some(now);
         }
-        if wants.read && has_room {
+        if wants.read && is_all_echoed {
             let read = socket.read(input.spare(1)).map_err(|error| (&error).into());
             next = if read == Err(IoFailure::NotReady) { next } else { Some(now) };
             input.filled(read.unwrap_or(0));
@@ -151,8 +148,9 @@ impl Peer {
         Some(next)
     }
 
-    /// Sends back what was received; whether there is room for all of it.
+    /// Sends back what was received; false if some has to wait, since too much waits to be written.
     fn echo(&mut self) -> bool {
+        const MOST_QUEUED: usize = 1 << 20;
         let Self { stage: Stage::Open(connection), input, output, .. } = self else { return true };
         // Once a connection closes, nothing is sent back any more.
         while output.len() <= MOST_QUEUED || connection.state() != State::Open {

@@ -1,5 +1,5 @@
 use super::Transport;
-use super::incoming::Incoming;
+use super::incoming::{Incoming, leave};
 use super::outgoing::Outgoing;
 use super::sending::Sending;
 use super::split::{ReceiveHalf, SendHalf, halves};
@@ -69,7 +69,7 @@ impl<S: Transport, R: Role> Drop for Leaving<S, R> {
         let Some(outgoing) = &mut self.0 else { return };
         // A transport that has panicked is not used again: to panic twice would end the process.
         if !thread::panicking() {
-            outgoing.leave_drained();
+            leave(outgoing);
         }
     }
 }
@@ -86,19 +86,10 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         config: Config,
     ) -> Self {
         let connection = Connection::new(role, &negotiated, config);
-        Self::from_parts(Timed::new(transport), connection, negotiated, input)
-    }
-
-    pub(super) fn from_parts(
-        transport: Timed<S>,
-        connection: Connection<R>,
-        negotiated: Negotiated,
-        input: ReadBuffer,
-    ) -> Self {
         let (receiver, sender) = connection.split();
         Self {
             incoming: Incoming::new(receiver, input),
-            outgoing: Leaving(Some(Outgoing::new(transport, sender))),
+            outgoing: Leaving(Some(Outgoing::new(Timed::new(transport), sender))),
             negotiated: Box::new(negotiated),
         }
     }

@@ -1,13 +1,11 @@
 //! The connection after its opening handshake: frames in, messages out, and back (RFC 6455 §5–§7).
 
 mod closed;
-#[cfg(feature = "deflate")]
-mod compressed;
 mod config;
 mod ending;
 mod error;
-mod incoming;
 mod message;
+mod payload;
 mod pongs;
 mod prepared;
 mod receiver;
@@ -18,7 +16,8 @@ pub(crate) mod sender;
 pub use closed::{Cause, Closed, Initiator, State, TransportEnd};
 pub use config::Config;
 pub use error::{ProtocolError, ReceiveError, SendError};
-pub use message::{Chunk, Event, Kind, Message, Payload};
+pub use message::{Chunk, Event, Kind, Message};
+pub use payload::Payload;
 pub use prepared::PreparedMessage;
 pub use receiver::{Progress, Receiver};
 pub use reply::{ControlPayload, Reply};
@@ -240,6 +239,26 @@ impl<R: Role> Connection<R> {
         let progress = advance(&mut self.receiver, input);
         self.receiver.reply_to(&mut self.sender, input, output);
         progress
+    }
+}
+
+/// Of two halves that are both at hand.
+impl<R: Role> Receiver<R> {
+    /// Lets the sending half send the [`reply`](Self::reply) that is owed, if one is.
+    #[inline]
+    pub(crate) fn reply_to(
+        &mut self,
+        sender: &mut Sender<R>,
+        input: &ReadBuffer,
+        output: &mut WriteBuffer,
+    ) {
+        // Mostly there is none, and to make one takes room for a payload.
+        if !self.owes_reply() {
+            return;
+        }
+        if let Some(reply) = self.reply(input) {
+            sender.reply(&reply, output);
+        }
     }
 }
 

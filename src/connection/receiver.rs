@@ -1,15 +1,18 @@
 //! The receiving half: bytes in, events out (RFC 6455 §5, §6.2).
 
 mod finding;
+mod incoming;
+#[cfg(feature = "deflate")]
+mod inflating;
 mod plain;
 
+use self::incoming::{Frame, Incoming};
 #[cfg(feature = "deflate")]
-use super::compressed::Inflating;
+use self::inflating::Inflating;
 use super::config::SharedConfig;
-use super::incoming::{Frame, Incoming};
-use super::{Chunk, Event, Kind, Message, ProtocolError, ReceiveError, Reply, Role, Sender};
+use super::{Chunk, Event, Kind, Message, ProtocolError, ReceiveError, Reply, Role};
 use crate::buffer::memory::{Heap, Memory, Source};
-use crate::{CloseFrame, Negotiated, OpCode, ReadBuffer, Rsv, WriteBuffer};
+use crate::{CloseCode, CloseFrame, Negotiated, ReadBuffer, Rsv};
 use alloc::boxed::Box;
 use core::marker::PhantomData;
 
@@ -31,15 +34,15 @@ pub enum Progress {
 /// [`reply`](Self::reply), which is for the sending half.
 #[derive(Debug)]
 pub struct Receiver<R> {
-    pub(super) config: SharedConfig,
+    config: SharedConfig,
     #[cfg(feature = "deflate")]
-    pub(super) inflating: Option<Box<Inflating>>,
+    inflating: Option<Box<Inflating>>,
     /// The read buffer that is advanced through: 0 is none.
     buffer: u32,
     /// The shortest payload of a plain frame that the limits have to be asked about.
     limit_of_plain: u16,
-    pub(super) frame: Option<Frame>,
-    pub(super) message: Option<Incoming>,
+    frame: Option<Frame>,
+    message: Option<Incoming>,
     current: Option<Current>,
     owes_reply: bool,
     /// Whether the peer's Close has come, or the connection has failed.
@@ -52,8 +55,20 @@ pub struct Receiver<R> {
 #[derive(Clone, Copy, Debug)]
 enum Current {
     Message(Kind),
-    Chunk { kind: Kind, len: usize, first: bool, last: bool },
-    Control { opcode: OpCode, len: usize },
+    Chunk {
+        kind: Kind,
+        len: usize,
+        first: bool,
+        last: bool,
+    },
+    Ping {
+        len: usize,
+    },
+    Pong {
+        len: usize,
+    },
+    /// Of which the reason is kept.
+    Close(Option<CloseCode>),
 }
 
 impl<R: Role> Receiver<R> {
@@ -62,7 +77,7 @@ impl<R: Role> Receiver<R> {
         #[cfg(feature = "deflate")]
         let inflating = negotiated.deflate.map(|agreed| Box::new(Inflating::new::<R>(&agreed)));
         Self {
-            limit_of_plain: plain::limit_of_plain(&config.limits),
+            limit_of_plain: Self::limit_of_plain(&config.limits),
             config,
             #[cfg(feature = "deflate")]
             inflating,
@@ -118,8 +133,7 @@ impl<R: Role> Receiver<R> {
         match self.current? {
             Current::Message(Kind::Text) => Some(Event::Text(input.kept_text(input.kept_len()))),
             Current::Message(Kind::Binary) => Some(Event::Binary(input.kept())),
-            Current::Control { opcode, len } => control_event(opcode, input, len),
-            Current::Chunk { .. } => None,
+            _ => self.control_event(input),
         }
     }
 
@@ -135,11 +149,11 @@ impl<R: Role> Receiver<R> {
                 };
                 Some(Chunk { event, first, last })
             }
-            Current::Control { opcode, len } => {
-                let event = control_event(opcode, input, len)?;
+            Current::Message(_) => None,
+            _ => {
+                let event = self.control_event(input)?;
                 Some(Chunk { event, first: true, last: true })
             }
-            Current::Message(_) => None,
         }
     }
 
@@ -181,25 +195,12 @@ impl<R: Role> Receiver<R> {
         if let Some(error) = self.failure() {
             return Some(Reply::Failure(error));
         }
-        let Some(Current::Control { len, .. }) = self.current_in(input) else { return None };
-        let payload = input.unread().get(..len)?.into();
-        Some(if self.ended { Reply::Close(payload) } else { Reply::Pong(payload) })
-    }
-
-    /// As [`reply`](Self::reply), to a sending half that is at hand.
-    #[inline]
-    pub(crate) fn reply_to(
-        &mut self,
-        sender: &mut Sender<R>,
-        input: &ReadBuffer,
-        output: &mut WriteBuffer,
-    ) {
-        // Mostly there is none, and to make one takes room for a payload.
-        if !self.owes_reply {
-            return;
-        }
-        if let Some(reply) = self.reply(input) {
-            sender.reply(&reply, output);
+        match self.current_in(input)? {
+            Current::Ping { len } => Some(Reply::Pong(input.unread().get(..len)?.into())),
+            Current::Close(code) => {
+                Some(Reply::Close { code, reason: input.kept_text(input.kept_len()).into() })
+            }
+            Current::Message(_) | Current::Chunk { .. } | Current::Pong { .. } => None,
         }
     }
 
@@ -317,21 +318,23 @@ impl<R: Role> Receiver<R> {
     fn release_current(&mut self, input: &mut ReadBuffer) {
         match self.current.take() {
             None => {}
-            Some(Current::Message(_)) => input.release(),
+            Some(Current::Message(_) | Current::Close(_)) => input.release(),
             Some(Current::Chunk { len, .. }) => input.release_front(len),
-            Some(Current::Control { len, .. }) => input.skip(len),
+            Some(Current::Ping { len } | Current::Pong { len }) => input.skip(len),
         }
     }
-}
 
-#[cold]
-fn control_event(opcode: OpCode, input: &ReadBuffer, len: usize) -> Option<Event<'_>> {
-    let payload = input.unread().get(..len)?;
-    match opcode {
-        OpCode::Ping => Some(Event::Ping(payload)),
-        OpCode::Pong => Some(Event::Pong(payload)),
-        OpCode::Close => CloseFrame::parse(payload).ok().map(Event::Close),
-        OpCode::Continuation | OpCode::Text | OpCode::Binary => None,
+    #[cold]
+    fn control_event<'b>(&self, input: &'b ReadBuffer) -> Option<Event<'b>> {
+        match self.current? {
+            Current::Ping { len } => Some(Event::Ping(input.unread().get(..len)?)),
+            Current::Pong { len } => Some(Event::Pong(input.unread().get(..len)?)),
+            Current::Close(code) => {
+                let reason = input.kept_text(input.kept_len());
+                Some(Event::Close(code.map(|code| CloseFrame { code, reason })))
+            }
+            Current::Message(_) | Current::Chunk { .. } => None,
+        }
     }
 }
 
@@ -360,6 +363,36 @@ mod tests {
                 assert!(input.is_drained());
             }
             assert!(input.capacity() < 20_000, "{input:?}");
+        }
+    }
+    #[test]
+    fn a_close_takes_the_place_of_a_message_in_progress() {
+        // Half of a text, cut amid a character; then a Close with a reason.
+        let text = [0x01, 0x82, 0, 0, 0, 0, b'a', 0xc3];
+        let close = [0x88, 0x84, 0, 0, 0, 0, 3, 232, 0xc3, 0xa9];
+        let code = CloseCode::NORMAL;
+        for takes_chunks in [false, true] {
+            let connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
+            let (mut receiver, _) = connection.split();
+            let advance = if takes_chunks { Receiver::advance_chunk } else { Receiver::advance };
+            let mut input = ReadBuffer::new();
+            input.extend_from_slice(&text);
+            let _ = advance(&mut receiver, &mut input);
+            input.extend_from_slice(&close);
+            assert_eq!(advance(&mut receiver, &mut input), Ok(Progress::Event));
+            // More input may move what is lent.
+            input.extend_from_slice(&[0xff; 10_000]);
+            let event = Event::Close(Some(CloseFrame { code, reason: "\u{e9}" }));
+            let seen = if takes_chunks {
+                receiver.chunk(&input).map(|chunk| chunk.event)
+            } else {
+                receiver.event(&input)
+            };
+            assert_eq!(seen, Some(event));
+            let reply = Reply::Close { code: Some(code), reason: "\u{e9}".into() };
+            assert_eq!(receiver.reply(&input), Some(reply));
+            assert_eq!(receiver.reply(&input), None);
+            assert_eq!(advance(&mut receiver, &mut input), Ok(Progress::Ended));
         }
     }
 }

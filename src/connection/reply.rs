@@ -1,5 +1,6 @@
 use super::ProtocolError;
-use crate::MAX_CONTROL_PAYLOAD;
+use crate::{CloseCode, MAX_CONTROL_PAYLOAD};
+use alloc::string::String;
 use core::{fmt, ops::Deref};
 
 /// What the receiving half owes the peer, for the sending half to send: it passes between them by
@@ -9,8 +10,14 @@ use core::{fmt, ops::Deref};
 pub enum Reply {
     /// The answer to a ping, with the ping's payload (RFC 6455 §5.5.3).
     Pong(ControlPayload),
-    /// The answer to a Close, with the Close's payload (RFC 6455 §5.5.1).
-    Close(ControlPayload),
+    /// The answer to a Close, with what the Close says (RFC 6455 §5.5.1).
+    #[non_exhaustive]
+    Close {
+        /// The code, if it has one.
+        code: Option<CloseCode>,
+        /// The reason, mostly empty.
+        reason: String,
+    },
     /// The Close that fails the connection (RFC 6455 §7.1.7).
     Failure(ProtocolError),
 }

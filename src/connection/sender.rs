@@ -1,14 +1,16 @@
 //! The sending half: messages and control frames in, bytes out (RFC 6455 §5, §6.1).
 
 mod control;
+#[cfg(feature = "deflate")]
+mod deflating;
 pub(crate) mod messages;
 mod next;
 
 pub use next::Next;
 
-use super::closed::State;
 #[cfg(feature = "deflate")]
-use super::compressed::Deflating;
+use self::deflating::Deflating;
+use super::closed::State;
 use super::config::SharedConfig;
 use super::ending::Ending;
 use super::pongs::Pongs;

@@ -119,6 +119,15 @@ impl<'a> CloseFrame<'a> {
     ///
     /// If the payload is of one byte, its code may not be sent, or its reason is not UTF-8.
     pub fn parse(payload: &'a [u8]) -> Result<Option<Self>, CloseFrameError> {
+        let Some((code, reason)) = Self::split(payload)? else { return Ok(None) };
+        match core::str::from_utf8(reason) {
+            Ok(reason) => Ok(Some(Self { code, reason })),
+            Err(error) => Err(CloseFrameError::not_utf8_from(error.valid_up_to())),
+        }
+    }
+
+    /// As [`parse`](Self::parse), but the reason is still to be validated.
+    pub(crate) fn split(payload: &[u8]) -> Result<Option<(CloseCode, &[u8])>, CloseFrameError> {
         let Some((code, reason)) = payload.split_first_chunk() else {
             return if payload.is_empty() { Ok(None) } else { Err(CloseFrameError::HalfCode) };
         };
@@ -126,13 +135,14 @@ impl<'a> CloseFrame<'a> {
         if !code.is_sendable() {
             return Err(CloseFrameError::UnsendableCode(code));
         }
-        match core::str::from_utf8(reason) {
-            Ok(reason) => Ok(Some(Self { code, reason })),
-            Err(error) => {
-                let at = u8::try_from(error.valid_up_to()).unwrap_or(u8::MAX);
-                Err(CloseFrameError::ReasonNotUtf8(at))
-            }
-        }
+        Ok(Some((code, reason)))
+    }
+}
+
+impl CloseFrameError {
+    /// A reason whose first `at` bytes alone are text.
+    pub(crate) fn not_utf8_from(at: usize) -> Self {
+        Self::ReasonNotUtf8(u8::try_from(at).unwrap_or(u8::MAX))
     }
 }
 

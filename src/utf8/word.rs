@@ -6,7 +6,7 @@
 //! What makes or looks at a word is inlined, so that it stays in registers.
 
 use super::ascii::{self, BEYOND_ASCII};
-use super::ends_whole;
+use super::cut::ends_whole;
 
 /// Bytes that are looked at together, as many as the narrowest registers of vectors hold.
 pub(super) const WORD: usize = 16;

@@ -1,10 +1,11 @@
 //! Finding the next event: frames in, whole messages, chunks or control frames out (RFC 6455 §5.4, §5.5).
 
+use super::incoming::{Frame, Incoming, kind_begun_by};
 use super::{Current, Progress, Receiver};
-use crate::connection::incoming::{Frame, Incoming, kind_begun_by};
 use crate::connection::{ProtocolError, Role};
 use crate::{
-    CloseFrame, FrameHeader, Limits, MAX_CONTROL_PAYLOAD, OpCode, ReadBuffer, Rsv, apply_mask,
+    CloseFrame, CloseFrameError, FrameHeader, Limits, MAX_CONTROL_PAYLOAD, OpCode, ReadBuffer, Rsv,
+    apply_mask,
 };
 
 impl<R: Role> Receiver<R> {
@@ -117,9 +118,12 @@ impl<R: Role> Receiver<R> {
         input: &mut ReadBuffer,
     ) -> Result<Option<Current>, ProtocolError> {
         #[cfg(feature = "deflate")]
-        if self.message.is_some_and(|message| message.compressed) {
-            let all_is_there = self.receive_compressed(&mut frame, input)?;
-            return self.found(frame, all_is_there, input);
+        if let (Some(inflating), Some(message)) = (&mut self.inflating, &self.message) {
+            if message.compressed {
+                let limit = self.config.limits.message;
+                let all_is_there = inflating.receive(&mut frame, message, limit, input)?;
+                return self.found(frame, all_is_there, input);
+            }
         }
         let missing = frame.payload_len - frame.received;
         let count = input.unread_len().min(usize::try_from(missing).unwrap_or(usize::MAX));
@@ -187,13 +191,34 @@ impl<R: Role> Receiver<R> {
         if let Some(key) = header.mask {
             apply_mask(input.unread_mut(len), key, 0);
         }
-        if header.opcode == OpCode::Close {
-            CloseFrame::parse(&input.unread()[..len])?;
-            self.ended = true;
-        }
+        self.current = Some(match header.opcode {
+            OpCode::Close => self.receive_close(len, input)?,
+            OpCode::Ping => Current::Ping { len },
+            _ => Current::Pong { len },
+        });
         // §5.5.1, §5.5.2: a Close is answered by a Close, a Ping by a Pong.
         self.owes_reply = header.opcode != OpCode::Pong;
-        self.current = Some(Current::Control { opcode: header.opcode, len });
         Ok(Progress::Event)
+    }
+
+    /// Takes in the payload of a Close (§5.5.1): its reason is kept as a message is, in place of what
+    /// was kept of one, of which no more comes.
+    fn receive_close(
+        &mut self,
+        len: usize,
+        input: &mut ReadBuffer,
+    ) -> Result<Current, ProtocolError> {
+        let frame = CloseFrame::split(&input.unread()[..len])?;
+        let (code, reason_len) =
+            frame.map_or((None, 0), |(code, reason)| (Some(code), reason.len()));
+        input.release();
+        input.skip(len - reason_len);
+        input.keep(reason_len);
+        let valid = input.validate_kept().unwrap_or_else(|error| error.valid_up_to());
+        if valid < reason_len {
+            return Err(CloseFrameError::not_utf8_from(valid).into());
+        }
+        self.ended = true;
+        Ok(Current::Close(code))
     }
 }

@@ -33,15 +33,15 @@ impl<R: Role> Receiver<R> {
             Some((header_len, payload.len(), kind))
         })
     }
-}
 
-/// The shortest payload that the limits have to be asked about.
-pub(super) fn limit_of_plain(limits: &Limits) -> u16 {
-    if limits.fragments == 0 {
-        return 0;
+    /// The shortest payload that the limits have to be asked about.
+    pub(super) fn limit_of_plain(limits: &Limits) -> u16 {
+        if limits.fragments == 0 {
+            return 0;
+        }
+        let most = limits.frame.min(limits.message);
+        u16::try_from(most.saturating_add(1)).unwrap_or(u16::MAX)
     }
-    let most = limits.frame.min(limits.message);
-    u16::try_from(most.saturating_add(1)).unwrap_or(u16::MAX)
 }
 
 /// A whole message in one frame, without any of the reserved bits.
@@ -92,11 +92,13 @@ impl<'b> PlainFrame<'b> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::Server;
 
     #[test]
     fn no_payload_is_plain_that_a_limit_may_forbid() {
         let bound = |frame, message, fragments| {
-            limit_of_plain(&Limits::default().message(message).frame(frame).fragments(fragments))
+            let limits = Limits::default().message(message).frame(frame).fragments(fragments);
+            Receiver::<Server>::limit_of_plain(&limits)
         };
         assert_eq!(bound(0, 0, 1), 1);
         assert_eq!(bound(125, 1000, 1), 126);

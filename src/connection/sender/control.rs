@@ -5,9 +5,7 @@ use super::Sender;
 use crate::connection::closed::State;
 use crate::connection::ending::SentClose;
 use crate::connection::{ProtocolError, Reply, Role, SendError};
-use crate::{
-    CloseCode, CloseFrame, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, OpCode, Rsv, WriteBuffer,
-};
+use crate::{CloseCode, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, OpCode, Rsv, WriteBuffer};
 
 impl<R: Role> Sender<R> {
     /// Queues a ping with at most 125 bytes of payload. The peer answers with an
@@ -62,7 +60,7 @@ impl<R: Role> Sender<R> {
     pub fn reply(&mut self, reply: &Reply, output: &mut WriteBuffer) {
         match reply {
             Reply::Pong(payload) => self.answer_ping(payload, output),
-            Reply::Close(payload) => self.answer_close(payload, output),
+            Reply::Close { code, reason } => self.answer_close(*code, reason, output),
             Reply::Failure(error) => self.fail(*error, output),
         }
     }
@@ -107,14 +105,11 @@ impl<R: Role> Sender<R> {
     }
 
     /// §5.5.1: a Close is answered by one with the same code, unless one was sent before.
-    fn answer_close(&mut self, payload: &[u8], output: &mut WriteBuffer) {
+    fn answer_close(&mut self, code: Option<CloseCode>, reason: &str, output: &mut WriteBuffer) {
         self.pongs.release();
-        // The receiving half has refused what can't be parsed.
-        let frame = CloseFrame::parse(payload).ok().flatten();
-        let code = frame.map(|frame| frame.code);
         // §7.1.5: without a code in it, the connection's is 1005.
         let received = code.unwrap_or(CloseCode::NO_STATUS_RECEIVED);
-        self.ending().received(received, frame.map_or("", |frame| frame.reason));
+        self.ending().received(received, reason);
         if !self.ending().has_sent() {
             self.append_close(code, "", SentClose::Answer, output);
         }

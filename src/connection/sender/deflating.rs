@@ -1,112 +1,10 @@
-//! Compressed messages (RFC 7692): payload that is decompressed as it arrives, and messages that are
-//! compressed as they are sent.
+//! Messages that are compressed as they are sent (RFC 7692 §7.2.1).
 
-use super::incoming::Frame;
-use super::receiver::Receiver;
-use super::{PreparedMessage, ProtocolError, Role};
-use crate::{
-    DeflateConfig, DeflateParameters, ReadBuffer, apply_mask,
-    deflate::{Compressor, Corrupt, Decompressor, TAIL},
-};
+use crate::connection::{PreparedMessage, Role};
+use crate::deflate::{Compressor, TAIL};
+use crate::{DeflateConfig, DeflateParameters};
 use alloc::vec::Vec;
 use bytes::Bytes;
-
-/// What a receiving half decompresses with.
-#[derive(Debug)]
-pub(super) struct Inflating {
-    decompressor: Decompressor,
-    /// Bytes at the front of what is unread that were unmasked and not decompressed yet.
-    unmasked: u32,
-    /// Whether the last time there was no room for all that could be made.
-    is_full: bool,
-}
-
-/// Bytes of a message that are made at a time if it is received in chunks.
-const CHUNK: usize = 16 * 1024;
-
-impl Inflating {
-    pub(super) fn new<R: Role>(agreed: &DeflateParameters) -> Self {
-        let peer_resets = if R::MASKS {
-            agreed.server_no_context_takeover
-        } else {
-            agreed.client_no_context_takeover
-        };
-        Self { decompressor: Decompressor::new(peer_resets), unmasked: 0, is_full: false }
-    }
-
-    pub(super) fn finish(&mut self) -> Result<(), Corrupt> {
-        self.decompressor.finish()
-    }
-}
-
-impl<R: Role> Receiver<R> {
-    /// Decompresses what has come of the current frame's payload. False if some of it is left for
-    /// the next time, because there is a chunk of the message already.
-    pub(super) fn receive_compressed(
-        &mut self,
-        frame: &mut Frame,
-        input: &mut ReadBuffer,
-    ) -> Result<bool, ProtocolError> {
-        let (Some(inflating), Some(message)) = (&mut self.inflating, &self.message) else {
-            return Ok(true);
-        };
-        let missing = usize::try_from(frame.payload_len - frame.received).unwrap_or(usize::MAX);
-        let available = input.unread_len().min(missing).min(u32::MAX as usize);
-        if let Some(key) = frame.key {
-            let unmasked = inflating.unmasked as usize;
-            let fresh = &mut input.unread_mut(available)[unmasked..];
-            apply_mask(fresh, key, (frame.received % 4) as usize + unmasked);
-        }
-        inflating.unmasked = available as u32;
-        if available == 0 && !inflating.is_full {
-            // A header alone takes no memory.
-            return Ok(true);
-        }
-        let limit = self.config.limits.message;
-        loop {
-            let made = input.kept_len();
-            let most = if message.chunked {
-                CHUNK.saturating_sub(made)
-            } else {
-                usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(made)
-            };
-            if most == 0 && message.chunked {
-                return Ok(false);
-            }
-            let decompressor = &mut inflating.decompressor;
-            let (read, has_room, outcome) = if most == 0 {
-                // One byte more shows that the limit is exceeded. It is not kept: the memory for
-                // the message would be moved for it, and be there twice for a moment.
-                let fresh = &input.unread()[..inflating.unmasked as usize];
-                let (read, written, outcome) = decompressor.decompress(fresh, &mut [0]);
-                if written > 0 {
-                    // Of two faults the first counts, however the payload is cut.
-                    message.validate(input)?;
-                    let len = limit.saturating_add(1);
-                    return Err(ProtocolError::MessageTooLarge { len, limit });
-                }
-                input.skip(read);
-                (read, true, outcome)
-            } else {
-                input.inflate(inflating.unmasked as usize, most, |input, output| {
-                    decompressor.decompress(input, output)
-                })
-            };
-            if let Err(Corrupt) = outcome {
-                // The same here.
-                message.validate(input)?;
-                let at = message.released() + input.kept_len() as u64;
-                return Err(ProtocolError::InvalidCompression { at });
-            }
-            inflating.unmasked -= read as u32;
-            frame.received += read as u64;
-            inflating.is_full = !has_room;
-            if has_room {
-                return Ok(true);
-            }
-        }
-    }
-}
 
 /// What a sending half compresses with.
 #[derive(Debug)]
@@ -188,7 +86,8 @@ fn stored(payload: &[u8], fin: bool) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Server;
+    use crate::connection::Server;
+    use crate::deflate::Decompressor;
     use flate2::{Decompress, FlushDecompress};
 
     const TEXT: &[u8] = b"a sentence that is worth looking back at, if the other end has it";

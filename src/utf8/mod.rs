@@ -4,6 +4,7 @@
 //! such bytes is in here because of that: [`Text`], and the storage of the read buffer.
 
 mod ascii;
+mod cut;
 #[cfg(feature = "alloc")]
 mod owned;
 mod word;
@@ -13,6 +14,7 @@ pub use owned::Text;
 #[cfg(feature = "alloc")]
 pub(crate) use owned::Utf8Storage;
 
+use self::cut::{ends_whole, incomplete_suffix};
 use thiserror::Error;
 
 /// Bytes that can't be part of any UTF-8 text, whatever follows them.
@@ -99,13 +101,6 @@ fn is_ascii_sample(bytes: Option<&[u8; 8]>) -> bool {
     bytes.is_some_and(|bytes| u64::from_ne_bytes(*bytes) & 0x8080_8080_8080_8080 == 0)
 }
 
-/// Whether no character is cut off at the end of bytes that are text so far.
-#[inline]
-fn ends_whole(bytes: &[u8]) -> bool {
-    let Some([third, second, last]) = bytes.last_chunk() else { return false };
-    *third < 0xf0 && *second < 0xe0 && *last < 0xc0
-}
-
 #[inline(never)]
 fn validate_short(bytes: &[u8]) -> Result<usize, Utf8Error> {
     if is_short_text(bytes) { Ok(bytes.len()) } else { validate_cut(bytes) }
@@ -140,21 +135,6 @@ fn is_short_text(bytes: &[u8]) -> bool {
         return word::is_text(bytes);
     }
     bytes.is_ascii() || core::str::from_utf8(bytes).is_ok()
-}
-
-/// Length of a sequence at the end that its lead byte says is longer than what is there.
-fn incomplete_suffix(bytes: &[u8]) -> usize {
-    for (back, byte) in bytes.iter().rev().take(3).enumerate() {
-        let needed = match byte {
-            0x00..=0x7f => return 0,
-            0x80..=0xbf => continue,
-            0xc0..=0xdf => 2,
-            0xe0..=0xef => 3,
-            0xf0..=0xff => 4,
-        };
-        return if needed > back + 1 { back + 1 } else { 0 };
-    }
-    0
 }
 
 /// Where bytes that are not valid, and not to be continued, cease to be so.

@@ -1,6 +1,6 @@
 //! What the receiving half knows of the frame and the message that it is amid (RFC 6455 §5.4, §8.1).
 
-use super::{Kind, ProtocolError};
+use crate::connection::{Kind, ProtocolError};
 use crate::{MaskKey, OpCode, ReadBuffer, Rsv};
 
 /// The data frame in progress.

@@ -1,0 +1,100 @@
+//! Compressed messages as they arrive (RFC 7692 §7.2.2).
+
+use super::incoming::{Frame, Incoming};
+use crate::connection::{ProtocolError, Role};
+use crate::deflate::{Corrupt, Decompressor};
+use crate::{DeflateParameters, ReadBuffer, apply_mask};
+
+/// What a receiving half decompresses with.
+#[derive(Debug)]
+pub(super) struct Inflating {
+    decompressor: Decompressor,
+    /// Bytes at the front of what is unread that were unmasked and not decompressed yet.
+    unmasked: u32,
+    /// Whether the last time there was no room for all that could be made.
+    is_full: bool,
+}
+
+/// Bytes of a message that are made at a time if it is received in chunks.
+const CHUNK: usize = 16 * 1024;
+
+impl Inflating {
+    pub(super) fn new<R: Role>(agreed: &DeflateParameters) -> Self {
+        let peer_resets = if R::MASKS {
+            agreed.server_no_context_takeover
+        } else {
+            agreed.client_no_context_takeover
+        };
+        Self { decompressor: Decompressor::new(peer_resets), unmasked: 0, is_full: false }
+    }
+
+    /// Decompresses what has come of the payload of a frame; `limit` is that of the message. False
+    /// if some of it is left for the next time, because there is a chunk of the message already.
+    pub(super) fn receive(
+        &mut self,
+        frame: &mut Frame,
+        message: &Incoming,
+        limit: u64,
+        input: &mut ReadBuffer,
+    ) -> Result<bool, ProtocolError> {
+        let missing = usize::try_from(frame.payload_len - frame.received).unwrap_or(usize::MAX);
+        let available = input.unread_len().min(missing).min(u32::MAX as usize);
+        if let Some(key) = frame.key {
+            let unmasked = self.unmasked as usize;
+            let fresh = &mut input.unread_mut(available)[unmasked..];
+            apply_mask(fresh, key, (frame.received % 4) as usize + unmasked);
+        }
+        self.unmasked = available as u32;
+        if available == 0 && !self.is_full {
+            // A header alone takes no memory.
+            return Ok(true);
+        }
+        loop {
+            let made = input.kept_len();
+            let most = if message.chunked {
+                CHUNK.saturating_sub(made)
+            } else {
+                usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(made)
+            };
+            if most == 0 && message.chunked {
+                return Ok(false);
+            }
+            let decompressor = &mut self.decompressor;
+            let (read, has_room, outcome) = if most == 0 {
+                // One byte more shows that the limit is exceeded. It is not kept: the memory for
+                // the message would be moved for it, and be there twice for a moment.
+                let fresh = &input.unread()[..self.unmasked as usize];
+                let (read, written, outcome) = decompressor.decompress(fresh, &mut [0]);
+                if written > 0 {
+                    // Of two faults the first counts, however the payload is cut.
+                    message.validate(input)?;
+                    let len = limit.saturating_add(1);
+                    return Err(ProtocolError::MessageTooLarge { len, limit });
+                }
+                input.skip(read);
+                (read, true, outcome)
+            } else {
+                input.inflate(self.unmasked as usize, most, |input, output| {
+                    decompressor.decompress(input, output)
+                })
+            };
+            if let Err(Corrupt) = outcome {
+                // The same here.
+                message.validate(input)?;
+                let at = message.released() + input.kept_len() as u64;
+                return Err(ProtocolError::InvalidCompression { at });
+            }
+            self.unmasked -= read as u32;
+            frame.received += read as u64;
+            self.is_full = !has_room;
+            if has_room {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Ends a message, all of whose payload was received.
+    pub(super) fn finish(&mut self) -> Result<(), Corrupt> {
+        self.decompressor.finish()
+    }
+}
