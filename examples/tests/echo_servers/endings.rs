@@ -1,9 +1,10 @@
 //! Who ends what, and when.
 
 use super::{
-    client::{BINARY, CLOSE, Client, REQUEST, TEXT, close, masked},
+    client::{Client, REQUEST, close},
     server::Server,
 };
+use sansocket_testkit::frames::{BINARY, CLOSE, TEXT, masked};
 use std::{
     io::Write,
     thread,
