@@ -3,7 +3,9 @@
 use super::outgoing::{Driven, Outgoing};
 use super::pool::Leased;
 use super::shell::Shell;
-use crate::{Chunk, Error, Event, Message, Progress, ReadBuffer, ReceiveError, Receiver, Role};
+use crate::buffer::ReadBuffer;
+use crate::connection::{Chunk, Event, Message, Progress, ReceiveError, Receiver, Role};
+use crate::error::Error;
 use core::task::{Context, Poll, ready};
 use std::io;
 

@@ -8,11 +8,14 @@ mod prepared;
 mod write;
 
 use super::shell::{Shell, Timer};
-use crate::{
-    CloseCode, Closed, Error, Message, Next, Payload, Role, SendError, Sender, State, TransportEnd,
-    WriteBuffer, asynchronous::pool::Leased, buffer::RETAINED,
-    connection::sender::messages::LINK_FROM,
+use crate::asynchronous::pool::Leased;
+use crate::buffer::{RETAINED, WriteBuffer};
+use crate::connection::sender::messages::LINK_FROM;
+use crate::connection::{
+    Closed, Message, Next, Payload, Role, SendError, Sender, State, TransportEnd,
 };
+use crate::error::Error;
+use crate::frame::CloseCode;
 use alloc::boxed::Box;
 use core::{
     fmt,

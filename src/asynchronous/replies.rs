@@ -1,6 +1,8 @@
 use super::outgoing::Outgoing;
 use super::shell::Shell;
-use crate::{CloseCode, Error, Payload, Role};
+use crate::connection::{Payload, Role};
+use crate::error::Error;
+use crate::frame::CloseCode;
 use core::future::poll_fn;
 
 /// The way to answer while a received event is looked at: see

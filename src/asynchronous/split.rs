@@ -6,9 +6,10 @@ use super::incoming::{Access, Advance, Incoming};
 use super::outgoing::Outgoing;
 use super::shell::Shell;
 use super::wakers::{Half, Wakers};
-use crate::{
-    Chunk, CloseCode, Closed, Error, Event, Message, Negotiated, Payload, Receiver, Role, State,
-};
+use crate::connection::{Chunk, Closed, Event, Message, Payload, Receiver, Role, State};
+use crate::error::Error;
+use crate::frame::CloseCode;
+use crate::negotiated::Negotiated;
 use alloc::sync::Arc;
 use core::{
     future::poll_fn,

@@ -8,7 +8,8 @@ use super::shell::Shell;
 use super::wakers::Half;
 use super::websocket::Sides;
 use super::{ReceiveHalf, SendHalf, WebSocket};
-use crate::{Error, Message, Role};
+use crate::connection::{Message, Role};
+use crate::error::Error;
 use core::{
     pin::Pin,
     task::{Context, Poll},

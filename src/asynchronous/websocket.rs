@@ -4,10 +4,13 @@ use super::outgoing::Outgoing;
 use super::shell::Shell;
 use super::wakers::Wakers;
 use super::{ReceiveHalf, Replies, SendHalf};
-use crate::{
-    Chunk, CloseCode, Closed, Config, Connection, Error, Event, Message, Negotiated, Payload,
-    ReadBuffer, Receiver, Role, State,
+use crate::buffer::ReadBuffer;
+use crate::connection::{
+    Chunk, Closed, Config, Connection, Event, Message, Payload, Receiver, Role, State,
 };
+use crate::error::Error;
+use crate::frame::CloseCode;
+use crate::negotiated::Negotiated;
 use alloc::{boxed::Box, sync::Arc};
 use core::{
     future::poll_fn,
@@ -406,7 +409,8 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Server, tokio::Tokio};
+    use crate::connection::Server;
+    use crate::tokio::Tokio;
 
     #[test]
     fn what_a_connection_holds_while_it_idles_is_small() {

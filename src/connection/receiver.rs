@@ -11,8 +11,10 @@ use self::incoming::{Frame, Incoming};
 use self::inflating::Inflating;
 use super::config::SharedConfig;
 use super::{Chunk, Event, Kind, Message, ProtocolError, ReceiveError, Reply, Role};
+use crate::buffer::ReadBuffer;
 use crate::buffer::memory::{Heap, Memory, Source};
-use crate::{CloseCode, CloseFrame, Negotiated, ReadBuffer, Rsv};
+use crate::frame::{CloseCode, CloseFrame, Rsv};
+use crate::negotiated::Negotiated;
 use alloc::boxed::Box;
 use core::marker::PhantomData;
 

@@ -2,7 +2,10 @@
 
 use super::{Leased, Outgoing};
 use crate::asynchronous::shell::{Shell, Timer};
-use crate::{CloseCode, IoFailure, Next, ReadBuffer, Role, Wants};
+use crate::buffer::ReadBuffer;
+use crate::connection::{Next, Role};
+use crate::frame::CloseCode;
+use crate::transport::{IoFailure, Wants};
 use core::task::{Context, Poll, Waker};
 use std::io;
 

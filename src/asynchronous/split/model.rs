@@ -7,7 +7,11 @@
 //! RUSTFLAGS="--cfg sansocket_loom" cargo test --release --features tokio --lib model
 //! ```
 
-use crate::{Config, Error, Message, Negotiated, ReadBuffer, Server, tokio::WebSocket};
+use crate::buffer::ReadBuffer;
+use crate::connection::{Config, Message, Server};
+use crate::error::Error;
+use crate::negotiated::Negotiated;
+use crate::tokio::WebSocket;
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use alloc::{collections::VecDeque, vec::Vec};
 use core::{
