@@ -2,7 +2,7 @@
 //! a lock that is held for a poll and never across one.
 
 use super::agreed::Agreed;
-use super::incoming::{Access, Advance, Incoming};
+use super::incoming::{Access, Advance, Found, Incoming};
 use super::outgoing::Outgoing;
 use super::shell::Shell;
 use super::wakers::{Half, Wakers};
@@ -79,7 +79,7 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
     /// As there.
     pub async fn receive(&mut self) -> Option<Result<Event<'_>, Error>> {
         match poll_fn(|cx| self.poll_event(Receiver::advance, cx)).await? {
-            Ok(()) => self.incoming.event().map(Ok),
+            Ok(found) => Some(Ok(self.incoming.event(found))),
             Err(error) => Some(Err(error)),
         }
     }
@@ -92,7 +92,7 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
     /// As there.
     pub async fn receive_chunk(&mut self) -> Option<Result<Chunk<'_>, Error>> {
         match poll_fn(|cx| self.poll_event(Receiver::advance_chunk, cx)).await? {
-            Ok(()) => self.incoming.chunk().map(Ok),
+            Ok(found) => Some(Ok(self.incoming.chunk(found))),
             Err(error) => Some(Err(error)),
         }
     }
@@ -133,7 +133,7 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
         &mut self,
         advance: impl Advance<R>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<(), Error>>> {
+    ) -> Poll<Option<Result<Found, Error>>> {
         self.incoming.poll_event(&mut self.shared, advance, cx)
     }
 }

@@ -53,6 +53,10 @@ enum Driven {
 const SCRAP: usize = 4096;
 const MOST_SCRAPS: usize = 64;
 
+/// That there is an event to look at: only who has this can. So no event can't be taken for the end.
+#[derive(Debug)]
+pub(super) struct Found(());
+
 impl<R: Role> Incoming<R> {
     pub(super) fn new(receiver: Receiver<R>, input: ReadBuffer) -> Self {
         Self { receiver, input, reported: false, misused: false }
@@ -63,13 +67,13 @@ impl<R: Role> Incoming<R> {
         &mut self,
         line: &mut impl Line<Sending: Access<Role = R>>,
         advance: Advance<R>,
-    ) -> Option<Result<(), Error>> {
+    ) -> Option<Result<Found, Error>> {
         if self.reported {
             return None;
         }
         loop {
             match self.advance(line, advance) {
-                Ok(Progress::Event) => return Some(Ok(())),
+                Ok(Progress::Event) => return Some(Ok(Found(()))),
                 Ok(Progress::NeedsInput | Progress::Ended) | Err(ReceiveError::Protocol(_)) => {}
                 Err(misuse) => return Some(Err(misuse.into())),
             }
@@ -88,7 +92,7 @@ impl<R: Role> Incoming<R> {
     ) -> Option<Result<Message, Error>> {
         loop {
             match self.wait(line, Receiver::advance)? {
-                Ok(()) => self.misused = false,
+                Ok(Found(())) => self.misused = false,
                 Err(Error::Receive(_)) if self.misused => return None,
                 Err(error) => {
                     self.misused = matches!(error, Error::Receive(_));
@@ -122,12 +126,12 @@ impl<R: Role> Incoming<R> {
         self.report(line, None);
     }
 
-    pub(super) fn event(&self) -> Option<Event<'_>> {
-        self.receiver.event(&self.input)
+    pub(super) fn event(&self, _: Found) -> Event<'_> {
+        self.receiver.event(&self.input).expect("what was found stays until it is advanced again")
     }
 
-    pub(super) fn chunk(&self) -> Option<Chunk<'_>> {
-        self.receiver.chunk(&self.input)
+    pub(super) fn chunk(&self, _: Found) -> Chunk<'_> {
+        self.receiver.chunk(&self.input).expect("what was found stays until it is advanced again")
     }
 
     /// Uses what is buffered up to the next event, and replies to it.

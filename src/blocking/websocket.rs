@@ -119,7 +119,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// ```
     pub fn receive(&mut self) -> Option<Result<(Event<'_>, Replies<'_, S, R>), Error>> {
         match self.incoming.wait(&mut *self.outgoing, Receiver::advance)? {
-            Ok(()) => Some(Ok((self.incoming.event()?, Replies(&mut *self.outgoing)))),
+            Ok(found) => Some(Ok((self.incoming.event(found), Replies(&mut *self.outgoing)))),
             Err(error) => Some(Err(error)),
         }
     }
@@ -133,7 +133,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// by another method.
     pub fn receive_chunk(&mut self) -> Option<Result<(Chunk<'_>, Replies<'_, S, R>), Error>> {
         match self.incoming.wait(&mut *self.outgoing, Receiver::advance_chunk)? {
-            Ok(()) => Some(Ok((self.incoming.chunk()?, Replies(&mut *self.outgoing)))),
+            Ok(found) => Some(Ok((self.incoming.chunk(found), Replies(&mut *self.outgoing)))),
             Err(error) => Some(Err(error)),
         }
     }
