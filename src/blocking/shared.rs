@@ -249,7 +249,7 @@ mod tests {
     }
 
     fn close() -> Reply {
-        Reply::Close(CLOSE[2..].into())
+        Reply::Close { code: Some(CloseCode::NORMAL), reason: Default::default() }
     }
 
     #[test]
