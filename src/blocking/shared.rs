@@ -249,7 +249,7 @@ mod tests {
     }
 
     fn close() -> Reply {
-        Reply::Close { code: Some(CloseCode::NORMAL), reason: "".into() }
+        Reply::Close { code: Some(CloseCode::NORMAL), reason: Default::default() }
     }
 
     #[test]
