@@ -80,6 +80,8 @@
 [`Connection`]: #features
 [`Limits`]: #features
 [`ServerHandshake`]: #features
+[`client::Connecting`]: #features
+[`server::Accepting`]: #features
 "
 )]
 #![no_std]
