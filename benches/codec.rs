@@ -2,29 +2,12 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sansocket::{
-    Config, Connection, Event, FrameHeader, Kind, Limits, MAX_FRAME_HEADER, MaskKey, Negotiated,
-    OpCode, Progress, ReadBuffer, Rsv, Server, WriteBuffer, apply_mask,
+    Config, Connection, Event, Kind, Limits, Negotiated, Progress, ReadBuffer, Server, WriteBuffer,
 };
+use sansocket_testkit::frames::{BINARY, TEXT, masked, plain};
 use std::hint::black_box;
 
 const SIZES: [usize; 5] = [16, 125, 1024, 16 * 1024, 1024 * 1024];
-
-fn frame(kind: Kind, payload: &[u8], mask: Option<MaskKey>) -> Vec<u8> {
-    let opcode = match kind {
-        Kind::Text => OpCode::Text,
-        Kind::Binary => OpCode::Binary,
-    };
-    let payload_len = payload.len() as u64;
-    let header = FrameHeader { fin: true, rsv: Rsv::NONE, opcode, mask, payload_len };
-    let mut bytes = [0; MAX_FRAME_HEADER];
-    let len = header.encode(&mut bytes);
-    let mut frame = bytes[..len].to_vec();
-    frame.extend_from_slice(payload);
-    if let Some(key) = mask {
-        apply_mask(&mut frame[len..], key, 0);
-    }
-    frame
-}
 
 /// Feeds the frames as reads of up to 64 KiB and echoes all; the number of messages.
 fn echo(
@@ -61,14 +44,13 @@ fn echo(
 
 fn bench_echo(criterion: &mut Criterion) {
     let mixed = "aé漢🌍".repeat(1024 * 1024 / 10 + 1);
-    for kind in [Kind::Binary, Kind::Text] {
+    for (kind, first) in [(Kind::Binary, BINARY), (Kind::Text, TEXT)] {
         let mut group = criterion.benchmark_group(format!("echo/{kind:?}"));
         for size in SIZES {
             let size = (0..=size).rev().find(|&cut| mixed.is_char_boundary(cut)).unwrap_or(0);
             let payload = &mixed.as_bytes()[..size];
             let count = (256 * 1024 / size).clamp(1, 1024);
-            let key = MaskKey::new([0x37, 0xfa, 0x21, 0x3d]);
-            let wire = frame(kind, payload, Some(key)).repeat(count);
+            let wire = masked(first, payload).repeat(count);
             let config = Config::default().limits(Limits::default().queued_output(usize::MAX));
             let config = config.fragment_size(0);
             let mut connection = Connection::new(Server::new(), &Negotiated::new(), config);
@@ -78,7 +60,7 @@ fn bench_echo(criterion: &mut Criterion) {
             echo(&mut connection, &mut input, &mut output, &wire, |bytes| {
                 echoed.extend_from_slice(bytes);
             });
-            assert!(echoed == frame(kind, payload, None).repeat(count), "{kind:?}, {size} B");
+            assert!(echoed == plain(first, payload).repeat(count), "{kind:?}, {size} B");
             group.throughput(Throughput::Elements(count as u64));
             group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
                 bencher.iter(|| {

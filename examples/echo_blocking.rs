@@ -7,7 +7,7 @@
 mod command_line;
 
 use sansocket::{
-    CloseCode, Config, Error, Event, OriginPolicy, SendError, Server, State,
+    CloseCode, Config, Error, Event, OriginPolicy, Server, State,
     blocking::{Acceptor, WebSocket},
 };
 use std::{
@@ -19,8 +19,10 @@ use std::{
     time::Duration,
 };
 
-/// Set by Ctrl-C; the connections' threads look at it between two reads.
+/// Set by Ctrl-C; the connections' threads look at it after each message, and as often as this while
+/// they wait for the client.
 static STOPPING: AtomicBool = AtomicBool::new(false);
+const LOOK: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
     command_line::run("echo_blocking", serve)
@@ -37,7 +39,7 @@ fn serve(listener: TcpListener, config: Config) -> Result<(), Box<dyn error::Err
     let acceptor = Acceptor::new().config(config).origin(OriginPolicy::any());
     let mut connections = Vec::new();
     for stream in listener.incoming() {
-        if STOPPING.load(Ordering::Relaxed) {
+        if is_stopping() {
             break;
         }
         match stream {
@@ -65,8 +67,9 @@ fn serve(listener: TcpListener, config: Config) -> Result<(), Box<dyn error::Err
 
 fn serve_one(acceptor: &Acceptor, stream: TcpStream) -> Result<(), Error> {
     let mut websocket = acceptor.accept_tcp(stream)?;
-    // So that a thread that waits for a message sees the end of the server.
-    websocket.transport().set_read_timeout(Some(Duration::from_millis(200)))?;
+    // So that a thread that waits for its client sees the end of the server.
+    websocket.transport().set_read_timeout(Some(LOOK))?;
+    websocket.transport().set_write_timeout(Some(LOOK))?;
     let echoed = echo(&mut websocket);
     // So that the client comes to read why, however much it has sent meanwhile.
     websocket.wait_closed();
@@ -75,21 +78,26 @@ fn serve_one(acceptor: &Acceptor, stream: TcpStream) -> Result<(), Error> {
 
 fn echo(websocket: &mut WebSocket<TcpStream, Server>) -> Result<(), Error> {
     while let Some(received) = websocket.receive() {
-        let sent = match received {
+        let mut sent = match received {
             Ok((Event::Text(text), mut replies)) => replies.send(text),
             Ok((Event::Binary(data), mut replies)) => replies.send(data),
             Ok(_) => Ok(()),
             Err(error) if error.is_would_block() => Ok(()),
             Err(error) => return Err(error),
         };
-        match sent {
-            // After the server's Close messages still come, until the client's.
-            Ok(()) | Err(Error::Send(SendError::Closed)) => {}
-            Err(error) => return Err(error),
+        // A client that does not read: what was sent is queued.
+        while sent.as_ref().is_err_and(Error::is_would_block) && !is_stopping() {
+            sent = websocket.flush();
         }
-        if STOPPING.load(Ordering::Relaxed) && websocket.state() == State::Open {
-            websocket.close(CloseCode::GOING_AWAY, "the server stops")?;
+        if is_stopping() && websocket.state() == State::Open {
+            // What still comes until the client has closed too is not echoed.
+            return websocket.close(CloseCode::GOING_AWAY, "the server stops");
         }
+        sent?;
     }
     Ok(())
+}
+
+fn is_stopping() -> bool {
+    STOPPING.load(Ordering::Relaxed)
 }

@@ -1,7 +1,6 @@
 //! What the shells have in common about transports: how much is written at a time, and which failures
 //! are none.
 
-use crate::buffer::WriteBuffer;
 use std::io::{self, ErrorKind};
 
 /// From this many bytes on, a borrowed payload is written from where it is.
@@ -13,21 +12,4 @@ pub(crate) const SLICES: usize = 64;
 /// Whether a transport says that nothing could be read or written now, in either of its ways.
 pub(crate) fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
-}
-
-/// Puts what is queued into `slices`, and behind it `behind` if all that is queued has found a place;
-/// returns how many places were used.
-pub(crate) fn gather<'a>(
-    output: &'a WriteBuffer,
-    behind: &'a [u8],
-    slices: &mut [&'a [u8]; SLICES],
-) -> usize {
-    let places = if behind.is_empty() { SLICES } else { SLICES - 1 };
-    let mut used = output.slices(&mut slices[..places]);
-    let queued: usize = slices[..used].iter().map(|slice| slice.len()).sum();
-    if queued == output.len() && !behind.is_empty() {
-        slices[used] = behind;
-        used += 1;
-    }
-    used
 }

@@ -82,6 +82,8 @@
 [`Connection`]: #features
 [`Limits`]: #features
 [`ServerHandshake`]: #features
+[`client::Connecting`]: #features
+[`server::Accepting`]: #features
 "
 )]
 #![no_std]

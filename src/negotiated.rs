@@ -1,8 +1,8 @@
 //! What an opening handshake agreed on, and a connection starts from.
 
 #[cfg(feature = "deflate")]
-use crate::DeflateParameters;
-use crate::{Extension, ExtensionError};
+use crate::deflate::DeflateParameters;
+use crate::headers::{Extension, ExtensionError};
 use alloc::{string::String, vec::Vec};
 
 /// The outcome of an opening handshake (RFC 6455 §4).

@@ -1,6 +1,6 @@
 //! What is random, for the shells: mask keys and handshake nonces.
 
-use crate::{MaskKey, MaskKeys};
+use crate::mask::{MaskKey, MaskKeys};
 use chacha20::{
     ChaCha12Rng,
     rand_core::{Rng, SeedableRng},

@@ -1,13 +1,11 @@
 //! A peer that does not read: what waits for it is bounded, and in order.
 #![cfg(feature = "std")]
 
-mod endpoint;
-
-use endpoint::*;
 use sansocket::{
     Client, CloseCode, Config, Connection, Event, Limits, MaskKey, Message, Negotiated,
     PreparedMessage, Progress, ReadBuffer, Role, SendError, Server, TransportEnd, WriteBuffer,
 };
+use sansocket_testkit::{endpoint::*, frames::*};
 
 /// What pongs may take beside the user's data.
 const ROOM: usize = 4096;

@@ -4,14 +4,12 @@
 //! meanwhile, and when it is over, `tests/virtual_clock`.
 #![cfg(feature = "std")]
 
-mod endpoint;
-
 use core::time::Duration;
-use endpoint::*;
 use sansocket::{
     Cause, CloseCode, Closed, Config, Connection, FrameError, Initiator, Next, Progress,
     ProtocolError, Role, SendError, Server, State, TransportEnd, Wants,
 };
+use sansocket_testkit::{endpoint::*, frames::*};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -195,9 +193,9 @@ fn the_end_of_the_transport_outlives_deadline_and_split() {
     assert!(matches!(next, Next::Ended(closed) if !closed.clean), "{next:?}");
 
     let (receiver, sender) = end.connection.split();
-    let mut connection = Connection::join(receiver, sender);
-    assert_eq!(connection.state(), State::Closed);
-    let closed = connection.transport_ended(TransportEnd::Eof, &end.output);
+    end.connection = Connection::join(receiver, sender);
+    assert_eq!(end.connection.state(), State::Closed);
+    let closed = end.transport_ended(TransportEnd::Eof);
     assert_eq!(closed.cause, Cause::Transport(TransportEnd::Reset));
 }
 

@@ -2,84 +2,25 @@
 //! contexts, however a bomb is cut up, and nothing at all before the first compressed message.
 #![cfg(feature = "deflate")]
 
-mod endpoint;
-
-use core::{
-    alloc::{GlobalAlloc, Layout},
-    cell::Cell,
-};
-use endpoint::{Endpoint, frame, keys};
 use flate2::{Compress, Compression, FlushCompress};
 use sansocket::{
     Client, Config, Connection, DeflateConfig, DeflateParameters, Event, Limits, Message,
     Negotiated, PreparedMessage, Progress, ProtocolError, ReadBuffer, Role, Server, WriteBuffer,
 };
-use std::alloc::System;
-
-/// Counts the bytes that each thread, thus each test, holds.
-struct Counting;
-
-#[derive(Clone, Copy)]
-struct Held {
-    now: isize,
-    /// The most at once, on a system that grows a large block where it is.
-    most: isize,
-    /// The most if each block that grows is moved, so that old and new are there for a moment.
-    most_if_moved: isize,
-}
-
-thread_local! {
-    static HELD: Cell<Held> = const { Cell::new(Held { now: 0, most: 0, most_if_moved: 0 }) };
-}
+use sansocket_testkit::{
+    allocator::{self, Counting, live},
+    endpoint::{Endpoint, keys},
+    frames::{frame, header},
+};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// `more` bytes come, and `less` go then.
-fn count(more: usize, less: usize) {
-    // At the end of a thread it may be gone already.
-    let _ = HELD.try_with(|held| {
-        let Held { now, most, most_if_moved } = held.get();
-        let moved = now + more as isize;
-        let now = moved - less as isize;
-        let most_if_moved = most_if_moved.max(moved);
-        held.set(Held { now, most: most.max(now), most_if_moved });
-    });
-}
-
-// SAFETY: all is left to the system's allocator; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size(), 0);
-        // SAFETY: the caller keeps to what `GlobalAlloc` asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(0, layout.size());
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size, layout.size());
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-fn live() -> isize {
-    HELD.get().now
-}
-
 /// How many bytes more than before were held at once while `action` ran: at the most, and at the most
 /// if all that grew was moved.
 fn peak<T>(action: impl FnOnce() -> T) -> (T, isize, isize) {
-    let now = live();
-    HELD.set(Held { now, most: now, most_if_moved: now });
-    let result = action();
-    let Held { most, most_if_moved, .. } = HELD.get();
-    (result, most - now, most_if_moved - now)
+    let (result, taken) = allocator::measure(action);
+    (result, taken.most, taken.most_if_moved)
 }
 
 const LIMIT: usize = 1 << 20;
@@ -90,11 +31,7 @@ const CONSTANT: isize = 160 << 10;
 fn end<R: Role>(role: R, agreed: DeflateParameters) -> Endpoint<R> {
     let limits = Limits::default().message(LIMIT as u64).fragments(u32::MAX);
     let config = Config::default().limits(limits).deflate(DeflateConfig::new().threshold(0));
-    Endpoint {
-        connection: Connection::new(role, &Negotiated::new().deflate(agreed), config),
-        input: ReadBuffer::new(),
-        output: WriteBuffer::new(),
-    }
+    Endpoint::agreed(role, &Negotiated::new().deflate(agreed), config)
 }
 
 /// Zeros as zlib deflates them, about 1:1000, without the tail.
@@ -212,11 +149,7 @@ fn in_chunks_a_message_of_any_size_takes_the_same() {
 fn held_after_plain_messages(negotiated: &Negotiated) -> (isize, isize) {
     let config = Config::default().deflate(DeflateConfig::new().threshold(usize::MAX));
     let before = live();
-    let mut end = Endpoint {
-        connection: Connection::new(Server::new(), negotiated, config),
-        input: ReadBuffer::new(),
-        output: WriteBuffer::new(),
-    };
+    let mut end = Endpoint::agreed(Server::new(), negotiated, config);
     let fresh = live() - before;
     for _ in 0..3 {
         end.fill(&frame::<Server>(0x82, b"plain"));
@@ -318,7 +251,7 @@ fn a_header_alone_makes_nothing() {
         let start = live();
         let mut end = end(Server::new(), DeflateParameters::default());
         end.fill(before);
-        end.fill(&endpoint::header::<Server>(first, 1000));
+        end.fill(&header::<Server>(first, 1000));
         while end.advance() == Ok(Progress::Event) {}
         live() - start
     };
@@ -326,7 +259,7 @@ fn a_header_alone_makes_nothing() {
     assert_eq!(held(0x42, b""), plain);
     // Nor do fragments of no bytes.
     let empty = frame::<Server>(0x42, b"");
-    let more = endpoint::header::<Server>(0x00, 1000);
+    let more = header::<Server>(0x00, 1000);
     let start = live();
     let mut end = end(Server::new(), DeflateParameters::default());
     end.fill(&[empty, more].concat());

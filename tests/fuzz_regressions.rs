@@ -1,16 +1,18 @@
 //! What the fuzzer once found, and what it starts from.
 #![cfg(feature = "std")]
 
-mod runner;
-
-use runner::{
-    check::check,
-    format::read_folder,
-    handshake::{
-        self,
-        check::{bytes_like, check_client, check_server},
+#[cfg(feature = "deflate")]
+use sansocket_testkit::any_bytes::{
+    deflate::{check_receiver, check_round_trip},
+    negotiation::check_negotiation,
+};
+use sansocket_testkit::{
+    any_bytes::{
+        handshake::{bytes_like, check_client, check_server},
+        messages::check_bytes,
+        scenario::Scenario,
     },
-    scenario::Scenario,
+    vectors::{format::read_folder, handshake},
 };
 use std::{
     fs,
@@ -24,19 +26,15 @@ fn folder(path: &str) -> PathBuf {
 /// Runs the fuzz target of a name.
 fn run(target: &str, data: &[u8]) {
     match target {
-        "receiver" => {
-            if let Some(scenario) = Scenario::read(data) {
-                check(&scenario);
-            }
-        }
+        "receiver" => check_bytes(data),
         "server_handshake" => check_server(data),
         "client_handshake" => check_client(data),
         #[cfg(feature = "deflate")]
-        "deflate_receiver" => runner::deflate::check_receiver(data),
+        "deflate_receiver" => check_receiver(data),
         #[cfg(feature = "deflate")]
-        "deflate_negotiation" => runner::negotiation::check_negotiation(data),
+        "deflate_negotiation" => check_negotiation(data),
         #[cfg(feature = "deflate")]
-        "deflate_round_trip" => runner::deflate::check_round_trip(data),
+        "deflate_round_trip" => check_round_trip(data),
         #[cfg(not(feature = "deflate"))]
         "deflate_receiver" | "deflate_negotiation" | "deflate_round_trip" => {}
         other => panic!("no fuzz target {other}"),

@@ -1,19 +1,15 @@
 //! What connections of the tokio shell hold while they wait: no buffer, whatever went through them.
 #![cfg(feature = "tokio")]
 
-use core::{
-    alloc::{GlobalAlloc, Layout},
-    cell::Cell,
-    future::Future,
-};
+use core::future::Future;
 use futures_util::FutureExt;
 use sansocket::{
     Client, CloseCode, Config, Error, Event, Message, Negotiated, ReadBuffer, Server,
     SystemMaskKeys,
     tokio::{Acceptor, Connector, WebSocket, accept, connect},
 };
+use sansocket_testkit::allocator::{Counting, live};
 use std::{
-    alloc::System,
     io::{Read, Write},
     net::SocketAddr,
     sync::mpsc::{Receiver, Sender, TryRecvError, channel},
@@ -28,41 +24,8 @@ use tokio::{
     time::sleep,
 };
 
-/// Counts the bytes that each thread holds: those that it allocated and that are not freed.
-struct Counting;
-
-thread_local! {
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-}
-
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-fn count(bytes: isize) {
-    // At the end of a thread it may be gone already.
-    let _ = LIVE.try_with(|live| live.set(live.get() + bytes));
-}
-
-// SAFETY: all is left to the system's allocator; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller keeps to what `GlobalAlloc` asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size as isize - layout.size() as isize);
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
 
 /// What one idle connection may hold, with its task.
 const MOST: isize = 640;
@@ -150,10 +113,10 @@ impl Serving {
                             for _ in 0..100 {
                                 tokio::task::yield_now().await;
                             }
-                            let before = LIVE.get();
+                            let before = live();
                             // Who has used up its turn would note that many a waker.
                             unconstrained(async { empty_pool() }).await;
-                            tell.send((LIVE.get(), before - LIVE.get())).unwrap();
+                            tell.send((live(), before - live())).unwrap();
                         }
                         Err(TryRecvError::Empty) => sleep(Duration::from_millis(1)).await,
                         Err(TryRecvError::Disconnected) => break,
@@ -303,7 +266,7 @@ fn a_connection_that_only_sends_holds_no_buffer() {
             Config::default(),
         ));
     }
-    let before = LIVE.get();
+    let before = live();
     runtime().block_on(async {
         for server in &mut servers {
             server.send(&[1; 10_000]).await.unwrap();
@@ -311,7 +274,7 @@ fn a_connection_that_only_sends_holds_no_buffer() {
             server.flush().await.unwrap();
         }
     });
-    let each = (LIVE.get() - before) / 100;
+    let each = (live() - before) / 100;
     println!("send: {each} bytes more than before, with a share of the pool");
     assert!(each <= MOST, "{each} bytes each");
 }
@@ -321,7 +284,7 @@ fn a_connection_that_only_sends_holds_no_buffer() {
 fn a_connection_that_has_ended_holds_no_buffer() {
     let mut servers = Vec::with_capacity(100);
     empty_pool();
-    let before = LIVE.get();
+    let before = live();
     runtime().block_on(async {
         for _ in 0..100 {
             // A Close, behind a message.
@@ -338,7 +301,7 @@ fn a_connection_that_has_ended_holds_no_buffer() {
         }
     });
     empty_pool();
-    let each = (LIVE.get() - before) / 100;
+    let each = (live() - before) / 100;
     println!("ended: {each} bytes more than before");
     assert!(each <= MOST_ENDED, "{each} bytes each");
 }
@@ -351,7 +314,7 @@ fn held_by_dribbling(bytes: &[u8]) -> isize {
         [&[0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0][..], &[7; 1 << 20]].concat();
     let mut slow_ones = Vec::with_capacity(50);
     empty_pool();
-    let before = LIVE.get();
+    let before = live();
     for _ in 0..50 {
         peer.write_all(&message).now_or_never().unwrap().unwrap();
         // It lets others have their turn meanwhile.
@@ -362,7 +325,7 @@ fn held_by_dribbling(bytes: &[u8]) -> isize {
         slow_ones.push(holder(bytes, &[]));
     }
     empty_pool();
-    (LIVE.get() - before) / 50
+    (live() - before) / 50
 }
 
 #[test]
@@ -386,9 +349,9 @@ fn one_that_only_waits_for_the_end_holds_no_output() {
         peer.write_all(&[0x88, 2, 0x03, 0xe8]).await.unwrap();
         assert!(unconstrained(client.next()).now_or_never().is_none());
     });
-    let held = LIVE.get();
+    let before = live();
     drop(client);
-    let freed = held - LIVE.get();
+    let freed = before - live();
     println!("closing: {freed} bytes held");
     assert_eq!(peer.read(&mut [0; 1]).now_or_never().unwrap().unwrap(), 1);
     // The Close that was read, and what the pipe has.
@@ -399,14 +362,14 @@ fn one_that_only_waits_for_the_end_holds_no_output() {
 fn to_look_for_what_is_buffered_takes_no_buffer() {
     let (mut peer, mut server) = server(1000);
     peer.write_all(&[0x82, 0x81, 0, 0, 0, 0, 9]).now_or_never().unwrap().unwrap();
-    let before = LIVE.get();
+    let before = live();
     assert!(server.receive_buffered().is_none());
-    assert_eq!(LIVE.get(), before);
+    assert_eq!(live(), before);
     assert!(server.receive().now_or_never().unwrap().unwrap().is_ok());
     assert!(server.receive_buffered().is_none());
     empty_pool();
     // The pool has its list, if nothing in it.
-    assert!(LIVE.get() <= before + 256, "{} bytes", LIVE.get() - before);
+    assert!(live() <= before + 256, "{} bytes", live() - before);
 }
 
 /// What another connection has left in a buffer, of compression and of what it wanted, is nothing to

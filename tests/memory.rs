@@ -2,82 +2,21 @@
 //! what a header promises or how many frames come (RFC 6455 §10.4).
 #![cfg(feature = "std")]
 
-mod endpoint;
-
-use core::{
-    alloc::{GlobalAlloc, Layout},
-    cell::Cell,
-};
-use endpoint::*;
 use sansocket::{Config, Event, Limits, Message, Progress, ProtocolError, Role, Server};
-use std::alloc::System;
-
-/// Counts what each thread, thus each test, allocates.
-struct Counting;
-
-#[derive(Clone, Copy)]
-struct Counts {
-    allocations: u64,
-    live: isize,
-    peak: isize,
-}
-
-thread_local! {
-    static COUNTS: Cell<Counts> = const { Cell::new(Counts { allocations: 0, live: 0, peak: 0 }) };
-}
+use sansocket_testkit::{
+    allocator::{self, Counting},
+    endpoint::*,
+    frames::*,
+};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-fn count(bytes: isize) {
-    // At the end of a thread its counts may be gone already.
-    let _ = COUNTS.try_with(|counts| {
-        let mut now = counts.get();
-        now.allocations += u64::from(bytes > 0);
-        now.live += bytes;
-        now.peak = now.peak.max(now.live);
-        counts.set(now);
-    });
-}
-
-// SAFETY: all is left to the system's allocator; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: the caller keeps to what `GlobalAlloc` asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Both blocks may be there for a moment.
-        count(size as isize);
-        count(-(layout.size() as isize));
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
 /// How many bytes more than before were held at once while `action` ran, and in how many
 /// allocations.
 fn measure<T>(action: impl FnOnce() -> T) -> (T, usize, u64) {
-    let before = COUNTS.get();
-    COUNTS.set(Counts { peak: before.live, ..before });
-    let result = action();
-    let after = COUNTS.get();
-    let peak = usize::try_from(after.peak - before.live).unwrap();
-    (result, peak, after.allocations - before.allocations)
+    let (result, taken) = allocator::measure(action);
+    (result, usize::try_from(taken.most_if_moved).unwrap(), taken.allocations)
 }
 
 /// What a connection may hold that has nothing to keep: the least read buffer, and small change.
@@ -287,11 +226,11 @@ fn owned_messages_hold_about_what_they_are() {
         end.messages().unwrap();
         end.fill(&frame::<Server>(BINARY, &vec![2; len]));
         assert_eq!(end.advance(), Ok(Progress::Event));
-        let before = COUNTS.get().live;
+        let before = allocator::live();
         let message = end.connection.take_message(&mut end.input).unwrap();
         assert_eq!(message, Message::binary(vec![2; len]));
         drop(end);
-        let held = COUNTS.get().live - before;
+        let held = allocator::live() - before;
         // Dropping the endpoint can only have lowered it; what is left is the message's.
         assert!(held <= 2 * len as isize + SMALL as isize, "{held} bytes for {len}");
     }

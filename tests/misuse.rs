@@ -1,13 +1,11 @@
 //! Mistakes of the caller's: they are told, and change nothing.
 #![cfg(feature = "std")]
 
-mod endpoint;
-
-use endpoint::*;
 use sansocket::{
     CloseCode, Config, Connection, Event, Kind, Message, Negotiated, Progress, ReadBuffer,
     ReceiveError, Reply, SendError, Server, State, WriteBuffer,
 };
+use sansocket_testkit::{endpoint::*, frames::*};
 
 #[test]
 fn a_foreign_read_buffer() {

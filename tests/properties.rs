@@ -1,20 +1,15 @@
 //! What holds for any messages, any fragments and any way in which bytes come and go.
 #![cfg(feature = "std")]
 
-mod endpoint;
-mod runner;
-
 use bytes::Bytes;
-use endpoint::*;
 use proptest::{collection::vec, prelude::*, sample::Index};
-use runner::{
-    check::check,
-    format::{Action, Ending, Seen, Step, Vector},
-    scenario::Scenario,
-};
 use sansocket::{
-    CloseCode, Config, Event, Kind, Limits, Message, PreparedMessage, Progress, ReadBuffer, Role,
-    WriteBuffer, apply_mask,
+    Config, Event, Kind, Limits, Message, PreparedMessage, Progress, ReadBuffer, Role, WriteBuffer,
+};
+use sansocket_testkit::{
+    any_bytes::{messages::check, scenario::Scenario},
+    endpoint::*,
+    vectors::format::Seen,
 };
 
 /// Something that one end sends.
@@ -91,7 +86,7 @@ fn send<R: Role>(end: &mut Endpoint<R>, sending: &Sending, expected: &mut Vec<Se
                 }
             }
             .unwrap();
-            expected.push(seen_message(message));
+            expected.push(Seen::from(message));
         }
         Sending::Fragments(message, lengths, pings) => {
             let mut rest = message.as_bytes();
@@ -106,7 +101,7 @@ fn send<R: Role>(end: &mut Endpoint<R>, sending: &Sending, expected: &mut Vec<Se
                 rest = back;
             }
             send_frame(end, message.kind(), rest, true);
-            expected.push(seen_message(message));
+            expected.push(Seen::from(message));
         }
         Sending::Ping(payload) => {
             connection.ping(payload, output).unwrap();
@@ -123,29 +118,8 @@ fn send<R: Role>(end: &mut Endpoint<R>, sending: &Sending, expected: &mut Vec<Se
 fn send_frame<R: Role>(end: &mut Endpoint<R>, kind: Kind, payload: &[u8], fin: bool) {
     let len = payload.len() as u64;
     let key = end.connection.start_frame(kind, len, fin, &mut end.output).unwrap();
-    let mut payload = payload.to_vec();
     assert_eq!(key.is_some(), R::MASKS);
-    if let Some(key) = key {
-        apply_mask(&mut payload, key, 0);
-    }
-    end.output.extend_from_slice(&payload);
-}
-
-fn seen_message(message: &Message) -> Seen {
-    match message {
-        Message::Text(text) => Seen::Text(text.as_str().into()),
-        Message::Binary(data) => Seen::Binary(data.to_vec()),
-    }
-}
-
-fn seen(event: Event<'_>) -> Seen {
-    match event {
-        Event::Text(text) => Seen::Text(text.into()),
-        Event::Binary(data) => Seen::Binary(data.into()),
-        Event::Ping(data) => Seen::Ping(data.into()),
-        Event::Pong(data) => Seen::Pong(data.into()),
-        other => panic!("{other:?}"),
-    }
+    append_payload(payload, key, &mut end.output);
 }
 
 /// How bytes go from one end to the other.
@@ -218,14 +192,14 @@ fn exchange<A: Role, B: Role>(
             // The answers go back at once, so none of them is left out.
             from.input.extend_from_slice(&to.written());
             while from.advance().unwrap() == Progress::Event {
-                answers.push(seen(from.event().unwrap()));
+                answers.push(Seen::from(from.event().unwrap()));
             }
             match look {
-                Look::Borrowed => received.push(seen(to.event().unwrap())),
+                Look::Borrowed => received.push(Seen::from(to.event().unwrap())),
                 Look::Owned => {
-                    let borrowed = seen(to.event().unwrap());
+                    let borrowed = Seen::from(to.event().unwrap());
                     if let Some(message) = to.connection.take_message(&mut to.input) {
-                        assert_eq!(seen_message(&message), borrowed);
+                        assert_eq!(Seen::from(&message), borrowed);
                         assert!(to.event().is_none());
                     }
                     received.push(borrowed);
@@ -235,7 +209,7 @@ fn exchange<A: Role, B: Role>(
                     let is_control = matches!(chunk.event, Event::Ping(_) | Event::Pong(_));
                     // A piece of a message is no event by itself.
                     assert_eq!(to.event(), is_control.then_some(chunk.event));
-                    let piece = match (joined.take_if(|_| !is_control), seen(chunk.event)) {
+                    let piece = match (joined.take_if(|_| !is_control), Seen::from(chunk.event)) {
                         (Some(Seen::Text(front)), Seen::Text(text)) => Seen::Text(front + &text),
                         (Some(Seen::Binary(front)), Seen::Binary(data)) => {
                             Seen::Binary([front, data].concat())
@@ -428,32 +402,8 @@ fn scenario(
     let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(len + 1)).collect();
     cuts.sort_unstable();
     cuts.dedup();
-    let mut all = Limits::default();
-    if let Some((frame, message, fragments)) = limits {
-        (all.frame, all.message, all.fragments) = (frame.into(), message.into(), fragments.into());
-    }
     let closes_at = closes_at.map(|at| at.index(len + 1));
-    let (front, back) = input.split_at(closes_at.unwrap_or(0));
-    let mut steps = vec![Step::Input(front.to_vec())];
-    if closes_at.is_some() {
-        steps.push(Step::Attempt(Action::Close(CloseCode::GOING_AWAY, "bye".into())));
-    }
-    steps.push(Step::Input(back.to_vec()));
-    let vector = Vector {
-        title: String::new(),
-        is_client,
-        mask: [1, 2, 3, 4],
-        limits: all,
-        is_limited: limits.is_some(),
-        fragment_size: 0,
-        deflate: None,
-        is_prompt: false,
-        steps,
-        events: Vec::new(),
-        output: Vec::new(),
-        end: Ending::Open,
-    };
-    Scenario { vector, closes_at, cuts }
+    Scenario::new(is_client, limits, &input, closes_at, cuts)
 }
 
 proptest! {

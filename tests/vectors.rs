@@ -1,12 +1,12 @@
 //! The conformance vectors of `tests/vectors`, each at every cut and in every way to receive.
 #![cfg(feature = "std")]
 
-mod runner;
-
-use runner::{
-    drive::{Way, outcome, run},
-    format::{Ending, Step, Vector, read_folder},
-    scenario::cuts,
+use sansocket_testkit::{
+    cuts::cuts,
+    vectors::{
+        drive::{Way, outcome, run},
+        format::{Ending, Step, Vector, read_folder},
+    },
 };
 use std::path::Path;
 

@@ -1,14 +1,7 @@
-//! Any bytes, received in every way: see `tests/runner/check.rs` for what must hold.
+//! Any bytes, received in every way: see `check_bytes` for what must hold.
 #![no_main]
 
-#[path = "../../tests/runner/mod.rs"]
-mod runner;
-
 use libfuzzer_sys::fuzz_target;
-use runner::{check::check, scenario::Scenario};
+use sansocket_testkit::any_bytes::messages::check_bytes;
 
-fuzz_target!(|data: &[u8]| {
-    if let Some(scenario) = Scenario::read(data) {
-        check(&scenario);
-    }
-});
+fuzz_target!(|data: &[u8]| check_bytes(data));

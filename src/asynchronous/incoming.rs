@@ -3,8 +3,10 @@
 use super::access::Access;
 use super::outgoing::{Driven, Outgoing};
 use super::shell::Shell;
+use crate::buffer::ReadBuffer;
+use crate::connection::{Chunk, Event, Message, Progress, ReceiveError, Receiver, Role};
+use crate::error::Error;
 use crate::pool::{Leased, ThreadMemory};
-use crate::{Chunk, Error, Event, Message, Progress, ReadBuffer, ReceiveError, Receiver, Role};
 use core::task::{Context, Poll, ready};
 use std::io;
 
@@ -27,6 +29,10 @@ pub(super) struct Incoming<R> {
 /// keep a thread of the executor for itself.
 const TURN: u32 = 256 * 1024;
 const EVENT: u32 = 64;
+
+/// That there is an event to look at: only who has this can. So no event can't be taken for the end.
+#[derive(Debug)]
+pub(super) struct Found(());
 
 /// A way of receiving: whole messages or chunks. One that is known where it is called costs no call.
 pub(super) trait Advance<R>:
@@ -57,12 +63,12 @@ impl<R: Role> Incoming<R> {
         outgoing: &mut impl Access<S, R, M>,
         advance: impl Advance<R>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<(), Error>>> {
+    ) -> Poll<Option<Result<Found, Error>>> {
         if self.reported {
             return Poll::Ready(None);
         }
         if core::mem::take(&mut self.held) {
-            return Poll::Ready(Some(Ok(())));
+            return Poll::Ready(Some(Ok(Found(()))));
         }
         loop {
             if self.turn == 0 {
@@ -74,7 +80,7 @@ impl<R: Role> Incoming<R> {
                     if self.receiver.owes_reply() {
                         outgoing.act(|outgoing| self.reply(outgoing));
                     }
-                    return Poll::Ready(Some(Ok(())));
+                    return Poll::Ready(Some(Ok(Found(()))));
                 }
                 Ok(Progress::NeedsInput | Progress::Ended) | Err(ReceiveError::Protocol(_)) => {}
                 Err(misuse) => return Poll::Ready(Some(Err(misuse.into()))),
@@ -97,7 +103,7 @@ impl<R: Role> Incoming<R> {
     ) -> Poll<Option<Result<Message, Error>>> {
         loop {
             match ready!(self.poll_event(outgoing, Receiver::advance, cx)) {
-                Some(Ok(())) => self.misused = false,
+                Some(Ok(Found(()))) => self.misused = false,
                 Some(Err(Error::Receive(_))) if self.misused => return Poll::Ready(None),
                 Some(Err(error)) => {
                     self.misused = matches!(error, Error::Receive(_));
@@ -142,38 +148,38 @@ impl<R: Role> Incoming<R> {
         }
     }
 
-    /// As [`poll_event`](Self::poll_event), for what is buffered already: false if there is none, or
-    /// if there is something else to be told than an event.
+    /// As [`poll_event`](Self::poll_event), for what is buffered already: `None` also if there is
+    /// something else to be told than an event.
     pub(super) fn find_buffered<S, M: Shell<S>>(
         &mut self,
         outgoing: &mut Outgoing<S, R, M>,
-    ) -> bool {
+    ) -> Option<Found> {
         if core::mem::take(&mut self.held) {
-            return true;
+            return Some(Found(()));
         }
         if self.input.is_none() {
-            return false;
+            return None;
         }
         let progress = self.advance(&Receiver::advance);
         self.reply(outgoing);
         if progress != Ok(Progress::Event) {
             self.give_back_input();
-            return false;
+            return None;
         }
         self.turn = self.turn.saturating_sub(EVENT);
-        true
+        Some(Found(()))
     }
 
     // Always, as in the receiver.
     #[inline(always)]
-    pub(super) fn event(&self) -> Option<Event<'_>> {
-        self.receiver.event(&self.input)
+    pub(super) fn event(&self, _: Found) -> Event<'_> {
+        self.receiver.event(&self.input).expect("what was found stays until it is advanced again")
     }
 
     /// The chunk that was found, or the whole message that was held.
-    pub(super) fn chunk(&self) -> Option<Chunk<'_>> {
-        let whole = || Some(Chunk { event: self.event()?, first: true, last: true });
-        self.receiver.chunk(&self.input).or_else(whole)
+    pub(super) fn chunk(&self, found: Found) -> Chunk<'_> {
+        let whole = || Chunk { event: self.event(found), first: true, last: true };
+        self.receiver.chunk(&self.input).unwrap_or_else(whole)
     }
 
     /// Keeps what was found for the next time.
@@ -241,7 +247,7 @@ impl<R: Role> Incoming<R> {
         &mut self,
         failed: Option<io::Error>,
         outgoing: &mut Outgoing<S, R, M>,
-    ) -> Option<Result<(), Error>> {
+    ) -> Option<Result<Found, Error>> {
         self.reported = true;
         if !self.input.give_back() {
             self.input = Leased::none();

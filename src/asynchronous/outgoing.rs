@@ -8,10 +8,14 @@ mod prepared;
 mod write;
 
 use super::shell::{Shell, Timer, failure};
-use crate::{
-    CloseCode, Closed, Error, Message, Next, Payload, Role, SendError, Sender, State, TransportEnd,
-    WriteBuffer, buffer::RETAINED, connection::sender::messages::LINK_FROM, pool::Leased,
+use crate::buffer::{RETAINED, WriteBuffer};
+use crate::connection::sender::messages::LINK_FROM;
+use crate::connection::{
+    Closed, Message, Next, Payload, Role, SendError, Sender, State, TransportEnd,
 };
+use crate::error::Error;
+use crate::frame::CloseCode;
+use crate::pool::Leased;
 use alloc::boxed::Box;
 use core::task::{Context, Poll, Waker, ready};
 use std::io::{self, ErrorKind};

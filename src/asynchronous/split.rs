@@ -2,7 +2,7 @@
 
 use super::access::{Access, Shared};
 use super::aside::Aside;
-use super::incoming::{Advance, Incoming};
+use super::incoming::{Advance, Found, Incoming};
 use super::outgoing::Outgoing;
 use super::sending::sending_methods;
 use super::shell::Shell;
@@ -70,7 +70,7 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
     /// As there.
     pub async fn receive(&mut self) -> Option<Result<Event<'_>, Error>> {
         match poll_fn(|cx| self.poll_event(Receiver::advance, cx)).await? {
-            Ok(()) => self.incoming.event().map(Ok),
+            Ok(found) => Some(Ok(self.incoming.event(found))),
             Err(error) => Some(Err(error)),
         }
     }
@@ -83,7 +83,7 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
     /// As there.
     pub async fn receive_chunk(&mut self) -> Option<Result<Chunk<'_>, Error>> {
         match poll_fn(|cx| self.poll_event(Receiver::advance_chunk, cx)).await? {
-            Ok(()) => self.incoming.chunk().map(Ok),
+            Ok(found) => Some(Ok(self.incoming.chunk(found))),
             Err(error) => Some(Err(error)),
         }
     }
@@ -124,7 +124,7 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
         &mut self,
         advance: impl Advance<R>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<(), Error>>> {
+    ) -> Poll<Option<Result<Found, Error>>> {
         self.incoming.poll_event(&mut self.shared, advance, cx)
     }
 }

@@ -1,6 +1,6 @@
 use super::access::Access;
 use super::aside::Aside;
-use super::incoming::{Advance, Incoming};
+use super::incoming::{Advance, Found, Incoming};
 use super::outgoing::Outgoing;
 use super::sending::sending_methods;
 use super::shell::Shell;
@@ -112,7 +112,10 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// ```
     pub async fn receive(&mut self) -> Option<Result<(Event<'_>, Replies<'_, S, R, M>), Error>> {
         match poll_fn(|cx| self.poll_event(Receiver::advance, cx)).await? {
-            Ok(()) => Some(Ok((self.sides.incoming.event()?, Replies(&mut self.sides.outgoing)))),
+            Ok(found) => {
+                let Sides { incoming, outgoing, .. } = &mut *self.sides;
+                Some(Ok((incoming.event(found), Replies(outgoing))))
+            }
             Err(error) => Some(Err(error)),
         }
     }
@@ -141,10 +144,9 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// # }
     /// ```
     pub fn receive_buffered(&mut self) -> Option<(Event<'_>, Replies<'_, S, R, M>)> {
-        if !self.sides.incoming.find_buffered(&mut self.sides.outgoing) {
-            return None;
-        }
-        Some((self.sides.incoming.event()?, Replies(&mut self.sides.outgoing)))
+        let Sides { incoming, outgoing, .. } = &mut *self.sides;
+        let found = incoming.find_buffered(outgoing)?;
+        Some((incoming.event(found), Replies(outgoing)))
     }
 
     /// Calls `visit` for each event until the connection ends: the fastest way, since between two
@@ -183,13 +185,13 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     ) -> Result<(), E> {
         poll_fn(|cx| {
             loop {
-                match ready!(self.poll_event(Receiver::advance, cx)) {
-                    Some(Ok(())) => {}
+                let found = match ready!(self.poll_event(Receiver::advance, cx)) {
+                    Some(Ok(found)) => found,
                     Some(Err(error)) => return Poll::Ready(Err(error.into())),
                     None => return Poll::Ready(Ok(())),
-                }
+                };
                 // If there can't be room any more, what was received is visited all the same.
-                let Some(event) = self.sides.incoming.event() else { continue };
+                let event = self.sides.incoming.event(found);
                 let is_message = matches!(event, Event::Text(_) | Event::Binary(_));
                 if is_message && self.sides.outgoing.poll_room(cx).is_pending() {
                     self.sides.incoming.hold();
@@ -214,7 +216,10 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
         &mut self,
     ) -> Option<Result<(Chunk<'_>, Replies<'_, S, R, M>), Error>> {
         match poll_fn(|cx| self.poll_event(Receiver::advance_chunk, cx)).await? {
-            Ok(()) => Some(Ok((self.sides.incoming.chunk()?, Replies(&mut self.sides.outgoing)))),
+            Ok(found) => {
+                let Sides { incoming, outgoing, .. } = &mut *self.sides;
+                Some(Ok((incoming.chunk(found), Replies(outgoing))))
+            }
             Err(error) => Some(Err(error)),
         }
     }
@@ -295,7 +300,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
         &mut self,
         advance: impl Advance<R>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<(), Error>>> {
+    ) -> Poll<Option<Result<Found, Error>>> {
         self.sides.incoming.poll_event(&mut self.sides.outgoing, advance, cx)
     }
 }

@@ -3,7 +3,7 @@
 
 use super::Transport;
 use super::sending::Access;
-use super::timed::{Stopped, Timed};
+use super::timed::{LEAST, PAUSE, Stopped, Timed};
 use crate::buffer::{READ_ROOM, RETAINED, ReadBuffer};
 use crate::connection::{Chunk, Event, Message, Progress, ReceiveError, Receiver, Role};
 use crate::error::Error;
@@ -49,11 +49,13 @@ enum Driven {
     Ended(Option<io::Error>),
 }
 
-/// How long a read takes at least, so that it finds what is there already.
-const LEAST: Duration = Duration::from_millis(1);
+/// Bytes that are dropped at a time as a connection is left, and how often.
+const SCRAP: usize = 4096;
+const MOST_SCRAPS: usize = 64;
 
-/// How long to wait for the other half, where there is nothing to read.
-const PAUSE: Duration = Duration::from_millis(20);
+/// That there is an event to look at: only who has this can. So no event can't be taken for the end.
+#[derive(Debug)]
+pub(super) struct Found(());
 
 impl<R: Role> Incoming<R> {
     pub(super) fn new(receiver: Receiver<R>, input: ReadBuffer) -> Self {
@@ -65,13 +67,13 @@ impl<R: Role> Incoming<R> {
         &mut self,
         line: &mut impl Line<Sending: Access<Role = R>>,
         advance: Advance<R>,
-    ) -> Option<Result<(), Error>> {
+    ) -> Option<Result<Found, Error>> {
         if self.reported {
             return None;
         }
         loop {
             match self.advance(line, advance) {
-                Ok(Progress::Event) => return Some(Ok(())),
+                Ok(Progress::Event) => return Some(Ok(Found(()))),
                 Ok(Progress::NeedsInput | Progress::Ended) | Err(ReceiveError::Protocol(_)) => {}
                 Err(misuse) => return Some(Err(misuse.into())),
             }
@@ -90,7 +92,7 @@ impl<R: Role> Incoming<R> {
     ) -> Option<Result<Message, Error>> {
         loop {
             match self.wait(line, Receiver::advance)? {
-                Ok(()) => self.misused = false,
+                Ok(Found(())) => self.misused = false,
                 Err(Error::Receive(_)) if self.misused => return None,
                 Err(error) => {
                     self.misused = matches!(error, Error::Receive(_));
@@ -124,12 +126,12 @@ impl<R: Role> Incoming<R> {
         self.report(line, None);
     }
 
-    pub(super) fn event(&self) -> Option<Event<'_>> {
-        self.receiver.event(&self.input)
+    pub(super) fn event(&self, _: Found) -> Event<'_> {
+        self.receiver.event(&self.input).expect("what was found stays until it is advanced again")
     }
 
-    pub(super) fn chunk(&self) -> Option<Chunk<'_>> {
-        self.receiver.chunk(&self.input)
+    pub(super) fn chunk(&self, _: Found) -> Chunk<'_> {
+        self.receiver.chunk(&self.input).expect("what was found stays until it is advanced again")
     }
 
     /// Uses what is buffered up to the next event, and replies to it.
@@ -230,4 +232,35 @@ impl<R: Role> Incoming<R> {
 fn pause(line: &mut impl Line, deadline: Option<Duration>) {
     let left = line.parts().1.left(deadline);
     thread::sleep(left.unwrap_or(PAUSE).clamp(LEAST, PAUSE));
+}
+
+/// Ends the connection since its transport is dropped. What is queued is written, the writing side ended
+/// and what has come dropped, so that it does not turn the end into a reset: all as far as that needs no
+/// wait.
+pub(super) fn leave(line: &mut impl Line) {
+    let (sending, transport) = line.parts();
+    let Some(wants) = sending.with(|sending| sending.next(|| transport.now())) else { return };
+    // Without timeouts any of it may wait for ever.
+    let may_act = transport.has_timeouts();
+    if may_act {
+        // What can't be done now is left undone.
+        let _ = line.write(&wants, false);
+    }
+    let (sending, transport) = line.parts();
+    let last = sending.with(|sending| {
+        sending.end();
+        sending.next(|| transport.now())
+    });
+    if !may_act {
+        return;
+    }
+    let _ = line.write(&last.unwrap_or_default(), false);
+    let (_, transport) = line.parts();
+    let mut scrap = [0; SCRAP];
+    for _ in 0..if wants.read { MOST_SCRAPS } else { 0 } {
+        match transport.read(&mut scrap, Some(LEAST)) {
+            Ok(1..) => {}
+            _ => return,
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use super::Transport;
 use super::incoming::Line;
 use super::sending::{Access, Sending};
-use super::timed::{Stopped, Timed};
+use super::timed::{BRIEF, PAUSE, Stopped, Timed};
 use crate::buffer::WriteBuffer;
 use crate::connection::{Kind, Payload, Role, SendError, Sender};
 use crate::error::Error;
@@ -27,17 +27,6 @@ pub(super) struct Outgoing<S, A> {
 
 /// How long a write of a split connection lasts before the writer looks at what the other half did.
 const STEP: Duration = Duration::from_millis(200);
-
-/// How long this end waits where it is not to wait.
-pub(super) const BRIEF: Duration = Duration::from_millis(5);
-
-/// How long a read takes at least, so that it finds what is there already.
-const LEAST: Duration = Duration::from_millis(1);
-
-/// Bytes that are read and dropped at a time when a connection is dropped, so that what was not read
-/// does not turn its end into a reset, and how often that is done.
-const SCRAP: usize = 4096;
-const MOST_SCRAPS: usize = 64;
 
 impl<S: Transport, R: Role> Outgoing<S, Sending<R>> {
     pub(super) fn new(transport: Timed<S>, sender: Sender<R>) -> Self {
@@ -173,14 +162,13 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
             } else if is_broken {
                 return Err(Stopped::Failed(ErrorKind::BrokenPipe.into()));
             } else {
-                // The time to write is over. What came in time may still be read.
-                thread::sleep(timeout.unwrap_or(STEP));
+                // The time to write is over. What came in time may be read by the other half.
+                thread::sleep(PAUSE);
                 Ok(())
             };
             match acted {
                 // Time is for the connection to judge, unless it is the caller's.
-                Err(Stopped::Over)
-                    if self.transport.left(until).is_none_or(|left| !left.is_zero()) => {}
+                Err(Stopped::Over) if until.is_none() => {}
                 outcome => outcome?,
             }
         }
@@ -234,32 +222,6 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         self.write(&mut &[][..], Some(until))
     }
 
-    /// Ends the connection as its transport is dropped: what is queued is written and the writing side
-    /// ended as far as that needs no wait.
-    pub(super) fn leave(&mut self) {
-        let may_write = self.transport.has_timeouts();
-        // What can't be done now is left undone.
-        if may_write {
-            let _ = self.write_briefly();
-        }
-        self.sending.with(|sending| {
-            sending.end();
-        });
-        if may_write {
-            let _ = self.write_briefly();
-        }
-    }
-
-    /// As [`leave`](Self::leave), of a transport that is read here too.
-    pub(super) fn leave_drained(&mut self) {
-        let Self { sending, transport, .. } = self;
-        let wants = sending.with(|sending| sending.next(|| transport.now())).unwrap_or_default();
-        self.leave();
-        if wants.read && self.transport.has_timeouts() {
-            drain(&mut self.transport);
-        }
-    }
-
     /// The outcome of a write for the user.
     fn checked(&mut self, written: Result<(), Stopped>) -> Result<(), Error> {
         let error = match written {
@@ -291,16 +253,5 @@ impl<S: Transport, R: Role> Line for Outgoing<S, Sending<R>> {
 
     fn patience(&self) -> Option<Duration> {
         None
-    }
-}
-
-/// Reads and drops what has come, so that it does not turn the end of a transport into a reset.
-pub(super) fn drain<S: Transport>(transport: &mut Timed<S>) {
-    let mut scrap = [0; SCRAP];
-    for _ in 0..MOST_SCRAPS {
-        match transport.read(&mut scrap, Some(LEAST)) {
-            Ok(1..) => {}
-            _ => return,
-        }
     }
 }

@@ -8,12 +8,11 @@
 //! finds when it is done that the reader has missed it.
 
 use super::Transport;
-use super::incoming::Line;
-use super::outgoing::{BRIEF, Outgoing, drain};
+use super::incoming::{Line, leave};
+use super::outgoing::Outgoing;
 use super::sending::{Access, Sending};
-use super::timed::{Stopped, Timed};
-use crate::buffer::WriteBuffer;
-use crate::connection::{Closed, Role, Sender, State};
+use super::timed::{BRIEF, PAUSE, Stopped, Timed};
+use crate::connection::{Closed, Role, State};
 use crate::frame::CloseCode;
 use crate::transport::Wants;
 use alloc::sync::Arc;
@@ -91,9 +90,6 @@ impl<S: Transport, R: Role> Shared<S, R> {
 /// How long a read lasts before the reader looks at what the other half did.
 const IDLE: Duration = Duration::from_millis(200);
 
-/// How long it lasts while something is left to write, and how long until that is tried again.
-const RETRY: Duration = Duration::from_millis(20);
-
 /// The line of the reading thread: it reads from a handle of its own.
 #[derive(Debug)]
 pub(super) struct Reading<S, R> {
@@ -115,30 +111,14 @@ impl<S: Transport, R: Role> Reading<S, R> {
     /// Ends the connection because nobody receives any more. The peer is told so if the other half is
     /// still there to have wanted more, and is not in a write.
     pub(super) fn abandon(&mut self) {
-        let is_alone = Arc::strong_count(&self.shared) == 1;
-        let Self { transport, sending, shared, .. } = self;
-        let wants = sending.with(|sending| {
-            if !is_alone && sending.sender.closed().is_none() {
-                // If a Close was sent already, that one says it.
-                let away = |sender: &mut Sender<R>, queue: &mut WriteBuffer| {
-                    sender.close(CloseCode::GOING_AWAY, "", queue)
-                };
-                let _ = sending.queue(away);
-            }
-            sending.next(|| transport.now())
-        });
-        let Some(wants) = wants else { return };
-        if let Some(mut writer) = shared.writer_or_notice() {
-            writer.leave();
-        } else {
-            sending.with(|sending| {
-                sending.end();
+        if Arc::strong_count(&self.shared) > 1 {
+            // If it is closed already, or a Close was sent, the peer knows.
+            let _ = self.sending.with(|sending| {
+                sending.queue(|sender, queue| sender.close(CloseCode::GOING_AWAY, "", queue))
             });
-            self.release_writer();
         }
-        if wants.read {
-            drain(&mut self.transport);
-        }
+        self.retry_at = Duration::ZERO;
+        leave(self);
     }
 
     /// Ends the writing side if that is wanted although the other half is in a write, which fails by it.
@@ -168,13 +148,13 @@ impl<S: Transport, R: Role> Line for Reading<S, R> {
             return Ok(());
         }
         if !wants.shut_down_write && self.retry_at > self.transport.now() {
-            self.patience = RETRY;
+            self.patience = PAUSE;
             return Err(Stopped::Over);
         }
         let Some(mut writer) = self.shared.writer_or_notice() else {
             // That half writes the replies too. Near the end it matters when it is done.
             if self.sending.with(|sending| sending.sender.is_near_end()) {
-                self.patience = RETRY;
+                self.patience = PAUSE;
                 self.release_writer();
             }
             return Err(Stopped::Over);
@@ -182,13 +162,173 @@ impl<S: Transport, R: Role> Line for Reading<S, R> {
         let written = writer.write_briefly();
         drop(writer);
         if written.is_err() {
-            self.patience = RETRY;
-            self.retry_at = self.transport.now().saturating_add(RETRY);
+            self.patience = PAUSE;
+            self.retry_at = self.transport.now().saturating_add(PAUSE);
         }
         written
     }
 
     fn patience(&self) -> Option<Duration> {
         Some(self.patience)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::{Config, Connection, Reply, Server};
+    use crate::error::Error;
+    use crate::negotiated::Negotiated;
+    use alloc::{collections::VecDeque, vec::Vec};
+    use std::io::{self, ErrorKind, Read, Write};
+
+    const CLOSE: [u8; 4] = [0x88, 2, 0x03, 0xe8];
+    const FRAME: usize = 20_000;
+    const WRITE: Wants = Wants { write: true, read: true, shut_down_write: false, deadline: None };
+
+    /// A transport that takes so much at each write, after that all. Amid its first write the reader has
+    /// a reply.
+    #[derive(Debug, Default)]
+    struct Interrupted {
+        takes: VecDeque<usize>,
+        sent: Arc<Mutex<Vec<u8>>>,
+        reply: Option<(SharedSending<Server>, Reply)>,
+    }
+
+    impl Read for Interrupted {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(ErrorKind::WouldBlock.into())
+        }
+    }
+
+    impl Write for Interrupted {
+        fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+            let count = from.len().min(self.takes.pop_front().unwrap_or(usize::MAX));
+            self.sent.lock().unwrap().extend(&from[..count]);
+            if let Some((mut sending, reply)) = self.reply.take() {
+                sending.with(|sending| sending.reply(&reply));
+            }
+            if count == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(count) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Transport for Interrupted {
+        fn set_read_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn set_write_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn shutdown_write(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A server's line of the reading thread, and what it and the other half send.
+    fn reading() -> (Reading<Interrupted, Server>, Arc<Mutex<Vec<u8>>>) {
+        let config = Config::default().fragment_size(FRAME);
+        let (_, sender) = Connection::new(Server::new(), &Negotiated::new(), config).split();
+        let transport = Interrupted::default();
+        let sent = Arc::clone(&transport.sent);
+        let shared = Arc::new(Shared::new(Outgoing::new(Timed::new(transport), sender)));
+        (Reading::new(Timed::new(Interrupted::default()), shared), sent)
+    }
+
+    fn reply(reading: &mut Reading<Interrupted, Server>, reply: &Reply) {
+        reading.sending.with(|sending| sending.reply(reply));
+    }
+
+    fn pong() -> Reply {
+        Reply::Pong(b"?"[..].into())
+    }
+
+    fn close() -> Reply {
+        Reply::Close { code: Some(CloseCode::NORMAL), reason: Default::default() }
+    }
+
+    #[test]
+    fn a_reply_that_comes_while_the_writer_is_in_use_is_not_left_behind() {
+        let (mut reading, sent) = reading();
+        let shared = Arc::clone(&reading.shared);
+        shared.with_writer(|_| {
+            reply(&mut reading, &pong());
+            assert!(matches!(reading.write(&WRITE, true), Err(Stopped::Over)));
+        });
+        assert_eq!(*sent.lock().unwrap(), b"\x8a\x01?");
+        assert_eq!(shared.buffered(), 0);
+    }
+
+    #[test]
+    fn a_reply_goes_before_what_is_sent_later() {
+        let (mut reading, sent) = reading();
+        reply(&mut reading, &pong());
+        reading.shared.with_writer(|outgoing| outgoing.send("!".into())).unwrap();
+        assert_eq!(*sent.lock().unwrap(), b"\x8a\x01?\x81\x01!");
+        reply(&mut reading, &close());
+        assert_eq!(reading.shared.state(), State::Closed);
+        let refused = reading.shared.with_writer(|outgoing| outgoing.send("!".into()));
+        assert!(matches!(refused, Err(Error::Send(_))), "{refused:?}");
+        assert!(reading.write(&WRITE, true).is_ok());
+        assert_eq!(sent.lock().unwrap()[6..], CLOSE);
+    }
+
+    /// After the first frame the transport takes all, or is not ready for a while.
+    const TAKES: [&[usize]; 2] = [&[], &[4, FRAME, 0]];
+
+    #[test]
+    fn a_pong_goes_between_two_frames_of_a_message() {
+        for takes in TAKES {
+            let (mut reading, sent) = reading();
+            let sending = Arc::clone(&reading.sending);
+            let outcome = reading.shared.with_writer(|outgoing| {
+                outgoing.transport.transport.takes.extend(takes);
+                outgoing.transport.transport.reply = Some((sending, pong()));
+                outgoing.send((&[7; 3 * FRAME]).into())
+            });
+            assert_eq!(outcome.is_ok(), takes.is_empty(), "{outcome:?}");
+            assert!(reading.write(&WRITE, true).is_ok());
+            let sent = sent.lock().unwrap();
+            assert_eq!(sent.len(), 3 * (FRAME + 4) + 3);
+            assert_eq!(sent[FRAME + 4..FRAME + 7], *b"\x8a\x01?");
+        }
+    }
+
+    #[test]
+    fn nothing_follows_a_close_that_comes_amid_a_message() {
+        for takes in TAKES {
+            let (mut reading, sent) = reading();
+            let sending = Arc::clone(&reading.sending);
+            let outcome = reading.shared.with_writer(|outgoing| {
+                outgoing.transport.transport.takes.extend(takes);
+                outgoing.transport.transport.reply = Some((sending, close()));
+                outgoing.send((&[7; 3 * FRAME]).into())
+            });
+            assert!(outcome.is_err());
+            assert!(reading.write(&WRITE, true).is_ok());
+            let sent = sent.lock().unwrap();
+            assert_eq!(sent.len(), FRAME + 4 + 4, "{takes:?}");
+            assert!(sent.ends_with(&CLOSE));
+        }
+    }
+
+    #[test]
+    fn what_the_transport_does_not_take_is_written_later() {
+        let (mut reading, sent) = reading();
+        reply(&mut reading, &close());
+        reading.shared.with_writer(|outgoing| outgoing.transport.transport.takes.extend([3, 0]));
+        assert!(reading.write(&WRITE, true).is_err());
+        assert_eq!(reading.patience(), Some(PAUSE));
+        // Not at once.
+        assert!(reading.write(&WRITE, true).is_err());
+        assert_eq!(sent.lock().unwrap().len(), 3);
+        std::thread::sleep(PAUSE);
+        assert!(reading.write(&WRITE, true).is_ok());
+        assert_eq!(*sent.lock().unwrap(), CLOSE);
     }
 }

@@ -1,7 +1,7 @@
 //! The halves of a split connection, for a thread that reads and a thread that writes.
 
 use super::Transport;
-use super::incoming::{Advance, Incoming};
+use super::incoming::{Advance, Found, Incoming};
 use super::outgoing::Outgoing;
 use super::sending::Sending;
 use super::shared::{Reading, Shared};
@@ -59,7 +59,7 @@ impl<S: Transport, R: Role> ReceiveHalf<S, R> {
     /// As for [`WebSocket::receive`](super::WebSocket::receive).
     pub fn receive(&mut self) -> Option<Result<Event<'_>, Error>> {
         match self.wait(Receiver::advance)? {
-            Ok(()) => Some(Ok(self.incoming.event()?)),
+            Ok(found) => Some(Ok(self.incoming.event(found))),
             Err(error) => Some(Err(error)),
         }
     }
@@ -72,7 +72,7 @@ impl<S: Transport, R: Role> ReceiveHalf<S, R> {
     /// As for [`WebSocket::receive_chunk`](super::WebSocket::receive_chunk).
     pub fn receive_chunk(&mut self) -> Option<Result<Chunk<'_>, Error>> {
         match self.wait(Receiver::advance_chunk)? {
-            Ok(()) => Some(Ok(self.incoming.chunk()?)),
+            Ok(found) => Some(Ok(self.incoming.chunk(found))),
             Err(error) => Some(Err(error)),
         }
     }
@@ -95,7 +95,7 @@ impl<S: Transport, R: Role> ReceiveHalf<S, R> {
         &self.negotiated
     }
 
-    fn wait(&mut self, advance: Advance<R>) -> Option<Result<(), Error>> {
+    fn wait(&mut self, advance: Advance<R>) -> Option<Result<Found, Error>> {
         self.incoming.wait(&mut self.reading, advance)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Transport;
 use crate::buffer::WriteBuffer;
-use crate::io::{SLICES, gather, is_timeout};
+use crate::io::{SLICES, is_timeout};
 use crate::transport::IoFailure;
 use core::time::Duration;
 use std::io::{self, ErrorKind, IoSlice};
@@ -32,6 +32,15 @@ impl Stopped {
 /// By how much a timeout of a transport may end early: systems count in ticks, the coarsest of which
 /// are this long.
 const TICK: Duration = Duration::from_millis(10);
+
+/// How long a call takes at least, so that it finds what is there already.
+pub(super) const LEAST: Duration = Duration::from_millis(1);
+
+/// How long this end takes where it is not to wait.
+pub(super) const BRIEF: Duration = Duration::from_millis(5);
+
+/// How long it waits for what another thread is doing, or for room to write.
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 #[derive(Clone, Copy, Debug)]
 enum Direction {
@@ -103,7 +112,13 @@ impl<S: Transport> Timed<S> {
         timeout: Option<Duration>,
     ) -> Result<usize, Stopped> {
         let mut slices = [&[][..]; SLICES];
-        let used = gather(queued, behind, &mut slices);
+        // A place is left for what is behind, which goes along if all that is queued does.
+        let mut used = queued.slices(&mut slices[..SLICES - 1]);
+        let len: usize = slices[..used].iter().map(|slice| slice.len()).sum();
+        if len == queued.len() && !behind.is_empty() {
+            slices[used] = behind;
+            used += 1;
+        }
         let vectors = slices.map(IoSlice::new);
         self.bounded(Direction::Write, timeout, |transport| {
             transport.write_vectored(&vectors[..used])

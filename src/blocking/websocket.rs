@@ -1,5 +1,5 @@
 use super::Transport;
-use super::incoming::Incoming;
+use super::incoming::{Incoming, leave};
 use super::outgoing::Outgoing;
 use super::sending::Sending;
 use super::split::{ReceiveHalf, SendHalf, halves};
@@ -69,7 +69,7 @@ impl<S: Transport, R: Role> Drop for Leaving<S, R> {
         let Some(outgoing) = &mut self.0 else { return };
         // A transport that has panicked is not used again: to panic twice would end the process.
         if !thread::panicking() {
-            outgoing.leave_drained();
+            leave(outgoing);
         }
     }
 }
@@ -86,19 +86,10 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         config: Config,
     ) -> Self {
         let connection = Connection::new(role, &negotiated, config);
-        Self::from_parts(Timed::new(transport), connection, negotiated, input)
-    }
-
-    pub(super) fn from_parts(
-        transport: Timed<S>,
-        connection: Connection<R>,
-        negotiated: Negotiated,
-        input: ReadBuffer,
-    ) -> Self {
         let (receiver, sender) = connection.split();
         Self {
             incoming: Incoming::new(receiver, input),
-            outgoing: Leaving(Some(Outgoing::new(transport, sender))),
+            outgoing: Leaving(Some(Outgoing::new(Timed::new(transport), sender))),
             negotiated: Box::new(negotiated),
         }
     }
@@ -128,7 +119,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// ```
     pub fn receive(&mut self) -> Option<Result<(Event<'_>, Replies<'_, S, R>), Error>> {
         match self.incoming.wait(&mut *self.outgoing, Receiver::advance)? {
-            Ok(()) => Some(Ok((self.incoming.event()?, Replies(&mut *self.outgoing)))),
+            Ok(found) => Some(Ok((self.incoming.event(found), Replies(&mut *self.outgoing)))),
             Err(error) => Some(Err(error)),
         }
     }
@@ -142,7 +133,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// by another method.
     pub fn receive_chunk(&mut self) -> Option<Result<(Chunk<'_>, Replies<'_, S, R>), Error>> {
         match self.incoming.wait(&mut *self.outgoing, Receiver::advance_chunk)? {
-            Ok(()) => Some(Ok((self.incoming.chunk()?, Replies(&mut *self.outgoing)))),
+            Ok(found) => Some(Ok((self.incoming.chunk(found), Replies(&mut *self.outgoing)))),
             Err(error) => Some(Err(error)),
         }
     }

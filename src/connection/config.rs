@@ -1,6 +1,6 @@
 #[cfg(feature = "deflate")]
-use crate::DeflateConfig;
-use crate::Limits;
+use crate::deflate::DeflateConfig;
+use crate::limits::Limits;
 use alloc::sync::Arc;
 use core::{ops::Deref, time::Duration};
 

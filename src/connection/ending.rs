@@ -271,6 +271,7 @@ impl Ending {
 
     /// Its user may keep the transport for long, so the last that is wanted is that it ends.
     fn last_wants(&self, overdue: bool) -> Option<Wants> {
+        // However reading ended: if that was for a reason without a name, the peer may still wait.
         let is_of_use = self.output_failed.is_none();
         // A transport that has to wait for it does so no longer than for the rest.
         let may_wait = !overdue && self.input_ended.is_some();

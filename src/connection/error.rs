@@ -1,4 +1,4 @@
-use crate::{CloseCode, CloseFrameError, FrameError, Rsv};
+use crate::frame::{CloseCode, CloseFrameError, FrameError, Rsv};
 use thiserror::Error;
 
 /// Something that the peer did and that RFC 6455 or a limit of this end does not allow.

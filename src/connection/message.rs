@@ -1,6 +1,7 @@
 //! Messages, and what else is received (RFC 6455 §5.5, §5.6).
 
-use crate::{CloseFrame, OpCode, Text};
+use crate::frame::{CloseFrame, OpCode};
+use crate::utf8::Text;
 use bytes::Bytes;
 
 /// The two kinds of message (RFC 6455 §5.6).

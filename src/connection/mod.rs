@@ -25,9 +25,11 @@ pub use role::{Client, Role, Server};
 pub use sender::{Next, Sender};
 
 use self::config::SharedConfig;
-use crate::buffer::Memory;
+use crate::buffer::{Memory, ReadBuffer, WriteBuffer};
+use crate::frame::CloseCode;
+use crate::mask::MaskKey;
+use crate::negotiated::Negotiated;
 use crate::transport::IoFailure;
-use crate::{CloseCode, MaskKey, Negotiated, ReadBuffer, WriteBuffer};
 use core::time::Duration;
 
 /// One end of a WebSocket connection, without its transport.

@@ -1,5 +1,5 @@
 use super::{Kind, Message, PreparedMessage};
-use crate::Text;
+use crate::utf8::Text;
 use alloc::{string::String, vec::Vec};
 use bytes::Bytes;
 

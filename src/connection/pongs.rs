@@ -1,7 +1,7 @@
 //! The fixed room that pongs have in the output, beside what the user sends.
 
 use super::reply::ControlPayload;
-use crate::WriteBuffer;
+use crate::buffer::WriteBuffer;
 use alloc::{boxed::Box, vec::Vec};
 use core::ops::Range;
 

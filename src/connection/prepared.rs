@@ -1,7 +1,7 @@
 use super::Message;
 #[cfg(feature = "deflate")]
-use crate::{DeflateConfig, deflate::Compressor};
-use crate::{FrameHeader, MAX_FRAME_HEADER, Rsv};
+use crate::deflate::{Compressor, DeflateConfig};
+use crate::frame::{FrameHeader, MAX_FRAME_HEADER, Rsv};
 use alloc::vec::Vec;
 use bytes::Bytes;
 

@@ -11,8 +11,10 @@ use self::incoming::{Frame, Incoming};
 use self::inflating::Inflating;
 use super::config::SharedConfig;
 use super::{Chunk, Event, Kind, Message, ProtocolError, ReceiveError, Reply, Role};
+use crate::buffer::ReadBuffer;
 use crate::buffer::memory::{Heap, Memory, Source};
-use crate::{CloseCode, CloseFrame, Negotiated, ReadBuffer, Rsv};
+use crate::frame::{CloseCode, CloseFrame, Rsv};
+use crate::negotiated::Negotiated;
 use alloc::boxed::Box;
 use core::marker::PhantomData;
 
@@ -373,6 +375,36 @@ mod tests {
                 assert!(input.is_drained());
             }
             assert!(input.capacity() < 20_000, "{input:?}");
+        }
+    }
+    #[test]
+    fn a_close_takes_the_place_of_a_message_in_progress() {
+        // Half of a text, cut amid a character; then a Close with a reason.
+        let text = [0x01, 0x82, 0, 0, 0, 0, b'a', 0xc3];
+        let close = [0x88, 0x84, 0, 0, 0, 0, 3, 232, 0xc3, 0xa9];
+        let code = CloseCode::NORMAL;
+        for takes_chunks in [false, true] {
+            let connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
+            let (mut receiver, _) = connection.split();
+            let advance = if takes_chunks { Receiver::advance_chunk } else { Receiver::advance };
+            let mut input = ReadBuffer::new();
+            input.extend_from_slice(&text);
+            let _ = advance(&mut receiver, &mut input);
+            input.extend_from_slice(&close);
+            assert_eq!(advance(&mut receiver, &mut input), Ok(Progress::Event));
+            // More input may move what is lent.
+            input.extend_from_slice(&[0xff; 10_000]);
+            let event = Event::Close(Some(CloseFrame { code, reason: "\u{e9}" }));
+            let seen = if takes_chunks {
+                receiver.chunk(&input).map(|chunk| chunk.event)
+            } else {
+                receiver.event(&input)
+            };
+            assert_eq!(seen, Some(event));
+            let reply = Reply::Close { code: Some(code), reason: "\u{e9}".into() };
+            assert_eq!(receiver.reply(&input), Some(reply));
+            assert_eq!(receiver.reply(&input), None);
+            assert_eq!(advance(&mut receiver, &mut input), Ok(Progress::Ended));
         }
     }
 }

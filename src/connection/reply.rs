@@ -1,5 +1,5 @@
 use super::ProtocolError;
-use crate::{CloseCode, MAX_CONTROL_PAYLOAD};
+use crate::frame::{CloseCode, MAX_CONTROL_PAYLOAD};
 use alloc::string::String;
 use core::{fmt, ops::Deref};
 

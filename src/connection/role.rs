@@ -1,4 +1,4 @@
-use crate::{MaskKey, MaskKeys};
+use crate::mask::{MaskKey, MaskKeys};
 use core::fmt;
 
 /// Which end of the connection this is; it decides who masks (RFC 6455 §5.1).

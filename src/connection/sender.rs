@@ -15,7 +15,10 @@ use super::config::SharedConfig;
 use super::ending::Ending;
 use super::pongs::Pongs;
 use super::{Config, Kind, Role, SendError};
-use crate::{FrameHeader, MaskKey, Negotiated, OpCode, Rsv, WriteBuffer};
+use crate::buffer::WriteBuffer;
+use crate::frame::{FrameHeader, OpCode, Rsv};
+use crate::mask::MaskKey;
+use crate::negotiated::Negotiated;
 use alloc::boxed::Box;
 
 /// The sending half of a connection.

@@ -165,7 +165,7 @@ impl fmt::Debug for Decompressor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DeflateConfig, deflate::Compressor};
+    use crate::deflate::{Compressor, DeflateConfig};
 
     #[test]
     fn a_context_of_another_connection_remembers_nothing() {

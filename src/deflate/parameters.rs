@@ -1,7 +1,7 @@
 //! The negotiation (RFC 7692 §5, §7.1).
 
 use super::{DeflateConfig, NAME};
-use crate::Extension;
+use crate::headers::Extension;
 use alloc::string::String;
 use core::fmt::{self, Write};
 use thiserror::Error;

@@ -1,7 +1,7 @@
 //! What stands before a payload (RFC 6455 §5.2): read and written.
 
 use super::OpCode;
-use crate::MaskKey;
+use crate::mask::MaskKey;
 use thiserror::Error;
 
 /// Bytes of the longest frame header: two, a 64-bit length, a mask key.

@@ -1,85 +1,23 @@
 //! Compression in the shell: negotiated by configuration, seen on the wire.
 
-#[path = "../deflate/wire.rs"]
-mod wire;
-
-use super::{REQUEST, read_head, read_to_end, streams};
 use sansocket::{
     Accept, Client, CloseCode, Config, Connection, DeflateConfig, DeflateParameters, Error, Limits,
     MaskKey, Message, Negotiated, Payload, PreparedMessage, ProtocolError, Role, Server,
     SystemMaskKeys, WriteBuffer,
-    blocking::{Acceptor, Connector, Transport, WebSocket},
+    blocking::{Acceptor, Connector, WebSocket},
+};
+use sansocket_testkit::{
+    noise::noise,
+    opening::REQUEST,
+    pair::blocking::{self, read_head, read_to_end, streams},
+    sent::Sent,
+    transports::tapped::Tapped,
 };
 use std::{
-    io::{self, IoSlice, Read, Write},
+    io::Write,
     net::{Shutdown, TcpStream},
-    sync::{Arc, Mutex},
     thread,
-    time::Duration,
 };
-use wire::{Sent, sent};
-
-/// A stream that keeps a copy of what is written to it.
-#[derive(Clone, Debug)]
-struct Tapped {
-    stream: Arc<TcpStream>,
-    written: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Tapped {
-    fn new(stream: TcpStream) -> Self {
-        stream.set_nodelay(true).unwrap();
-        Self { stream: Arc::new(stream), written: Arc::default() }
-    }
-
-    /// The messages that were written since the last time.
-    fn messages(&self) -> Vec<Sent> {
-        sent(&core::mem::take(&mut *self.written.lock().unwrap()))
-    }
-}
-
-impl Read for Tapped {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        (&*self.stream).read(into)
-    }
-}
-
-impl Write for Tapped {
-    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
-        // Locked first, so that what was received is noted here when it is looked at.
-        let mut written = self.written.lock().unwrap();
-        let count = (&*self.stream).write(from)?;
-        written.extend_from_slice(&from[..count]);
-        Ok(count)
-    }
-
-    fn write_vectored(&mut self, from: &[IoSlice<'_>]) -> io::Result<usize> {
-        let all: Vec<u8> = from.iter().flat_map(|slice| slice.iter().copied()).collect();
-        self.write(&all)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Transport for Tapped {
-    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.stream.set_read_timeout(timeout)
-    }
-
-    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.stream.set_write_timeout(timeout)
-    }
-
-    fn shutdown_write(&mut self) -> io::Result<()> {
-        self.stream.shutdown(Shutdown::Write)
-    }
-
-    fn try_clone(&self) -> io::Result<Self> {
-        Ok(self.clone())
-    }
-}
 
 type ClientSocket = WebSocket<Tapped, Client<SystemMaskKeys>>;
 type ServerSocket = WebSocket<Tapped, Server>;
@@ -98,8 +36,8 @@ fn pair_with(
     let connector = Connector::new().config(client_config);
     let (client, _) = connector.connect_over(Tapped::new(client), "ws://localhost/").unwrap();
     let server = server.join().unwrap();
-    client.transport().written.lock().unwrap().clear();
-    server.transport().written.lock().unwrap().clear();
+    client.transport().clear();
+    server.transport().clear();
     (client, server)
 }
 
@@ -113,16 +51,6 @@ fn compressing() -> Config {
 
 fn text() -> String {
     "said again and again ".repeat(100)
-}
-
-/// What does not shrink.
-fn noise(len: usize) -> Vec<u8> {
-    let mut state = 1_u32;
-    let next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    std::iter::repeat_with(next).take(len).collect()
 }
 
 /// Sends `payload`, which arrives as `expected`, in one message that is compressed and smaller, or
@@ -161,7 +89,7 @@ fn messages_of_all_forms_go_both_ways() {
         let text = text().repeat(count);
         let message = Message::text(text.as_str());
         let binary = Message::binary(text.clone().into_bytes());
-        let noise = Message::binary(noise(text.len()));
+        let noise = Message::binary(noise(text.len(), 1));
         let plain = PreparedMessage::new(message.clone());
         let prepared = plain.clone().deflate(&DeflateConfig::new());
         // Whether the server compresses it, and whether the client does, which masks anew what it
@@ -215,7 +143,7 @@ fn halves_compress_and_decompress() {
         server_receives.closed().unwrap().clean
     });
     let text = text().repeat(20);
-    let noise = noise(10_000);
+    let noise = noise(10_000, 1);
     for (payload, expected, first, back) in [
         (Payload::Text(&text), Message::text(text.as_str()), true, true),
         // Written frame by frame, as the replies of the other half may go between.
@@ -271,7 +199,7 @@ fn it_is_off_unless_both_ends_want_it() {
 }
 
 /// A server that compresses, and the bare stream of its client.
-fn server_and_stream(limits: Limits) -> (super::ServerSocket, TcpStream) {
+fn server_and_stream(limits: Limits) -> (blocking::ServerSocket, TcpStream) {
     let (mut client, server) = streams();
     let head = REQUEST.strip_suffix(b"\r\n").unwrap();
     client.write_all(head).unwrap();

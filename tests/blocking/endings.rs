@@ -1,12 +1,16 @@
 //! Who ends what, and what each end learns of it, over real TCP.
 
-use super::{
-    REQUEST, client_and_stream, pair_with, read_head, read_to_end, server_and_stream, streams,
-};
 use sansocket::{
     Cause, CloseCode, Config, Error, FrameError, HandshakeError, Initiator, Limits, Message,
     ProtocolError, TransportEnd,
     blocking::{Acceptor, Connector},
+};
+use sansocket_testkit::{
+    frames::CLOSE_NORMAL,
+    opening::REQUEST,
+    pair::blocking::{
+        client_and_stream, pair_with, read_head, read_to_end, server_and_stream, streams,
+    },
 };
 use std::{
     io::{ErrorKind, Read, Write},
@@ -15,7 +19,6 @@ use std::{
 };
 
 const SHORT: Duration = Duration::from_millis(150);
-const CLOSE_NORMAL: [u8; 4] = [0x88, 2, 0x03, 0xe8];
 
 fn short_close() -> Config {
     Config::default().close_timeout(SHORT)

@@ -1,9 +1,12 @@
 //! An answer to the opening handshake that is left open, and refusals that do not arrive whole.
 
-use super::{REQUEST, read_head, read_to_end, streams};
 use sansocket::{
     Accept, Error, HandshakeError, Message, Reject, RejectError,
     blocking::{Acceptor, Connector},
+};
+use sansocket_testkit::{
+    opening::REQUEST,
+    pair::blocking::{read_head, read_to_end, streams},
 };
 use std::{
     io::Write,

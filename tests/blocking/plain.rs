@@ -1,9 +1,10 @@
 //! Transports that have no half-close: a pipe in memory, bare and under something like TLS.
 
 use sansocket::{
-    Client, CloseCode, Config, Error, MaskKey, Message, Negotiated, ReadBuffer, Role, Server,
+    Client, CloseCode, Config, Error, MaskKeys, Message, Negotiated, ReadBuffer, Role, Server,
     blocking::{Plain, Transport, WebSocket},
 };
+use sansocket_testkit::endpoint::client_role;
 use std::{
     io::{self, ErrorKind, Read, Write},
     sync::mpsc,
@@ -119,8 +120,8 @@ fn websocket<S: Transport, R: Role>(transport: S, role: R) -> WebSocket<S, R> {
     WebSocket::new(transport, role, Negotiated::new(), ReadBuffer::new(), config)
 }
 
-fn client<S: Transport>(transport: S) -> WebSocket<S, Client<impl Fn() -> MaskKey>> {
-    websocket(transport, Client::new(|| MaskKey::new([1, 2, 3, 4])))
+fn client<S: Transport>(transport: S) -> WebSocket<S, Client<impl MaskKeys>> {
+    websocket(transport, client_role())
 }
 
 /// A message each way, then a close from either side.

@@ -1,153 +1,31 @@
 //! A transport with a script: what each write takes, and how reads and flushes fail.
 
-use super::streams;
 use sansocket::{
-    Cause, Client, CloseCode, Config, Connection, Error, Event, HandshakeError, Limits, MaskKey,
-    MaskKeys, Message, Negotiated, OriginPolicy, Progress, ReadBuffer, Role, SendError, Server,
-    TransportEnd, WriteBuffer,
-    blocking::{Acceptor, Connector, Transport, WebSocket},
+    Cause, CloseCode, Config, Error, Event, HandshakeError, Limits, Message, OriginPolicy, Role,
+    SendError, Server, TransportEnd,
+    blocking::{Acceptor, Connector, WebSocket},
+};
+use sansocket_testkit::{
+    frames::{CLOSE, frame_with, masked},
+    opening::REQUEST,
+    pair::blocking::streams,
+    traffic::decode_as_peer_of,
+    transports::reluctant::Reluctant,
 };
 use std::{
-    cell::RefCell,
-    collections::VecDeque,
-    io::{self, ErrorKind, IoSlice, Read, Write},
-    rc::Rc,
+    io::{ErrorKind, Write},
     time::Duration,
 };
 
-#[derive(Debug, Default)]
-struct Script {
-    incoming: VecDeque<u8>,
-    /// How reads fail once `incoming` is used up; after that they would block, or end.
-    read_errors: VecDeque<ErrorKind>,
-    ends: bool,
-    /// How many bytes each write takes, 0 for one that would block; after that all.
-    takes: VecDeque<usize>,
-    flush_errors: VecDeque<ErrorKind>,
-    /// How the first write fails.
-    write_error: Option<ErrorKind>,
-    /// Written and not flushed, flushed.
-    held: Vec<u8>,
-    sent: Vec<u8>,
-    shut_down: bool,
-    /// How timeouts can't be set once the writing side was ended.
-    timeout_error: Option<ErrorKind>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Reluctant(Rc<RefCell<Script>>);
-
-impl Reluctant {
-    fn new(change: impl FnOnce(&mut Script)) -> Self {
-        let transport = Self::default();
-        change(&mut transport.0.borrow_mut());
-        transport
-    }
-
-    fn sent(&self) -> Vec<u8> {
-        self.0.borrow().sent.clone()
-    }
-
-    fn server(&self, config: Config) -> WebSocket<Self, Server> {
-        let negotiated = Negotiated::new();
-        WebSocket::new(self.clone(), Server::new(), negotiated, ReadBuffer::new(), config)
-    }
-
-    fn client(&self) -> WebSocket<Self, Client<impl MaskKeys>> {
-        let (role, config) = (Client::new(|| MaskKey::new([0; 4])), Config::default());
-        WebSocket::new(self.clone(), role, Negotiated::new(), ReadBuffer::new(), config)
-    }
-}
-
-impl Read for Reluctant {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let mut script = self.0.borrow_mut();
-        if !script.incoming.is_empty() {
-            return script.incoming.read(into);
-        }
-        match script.read_errors.pop_front() {
-            Some(kind) => Err(kind.into()),
-            None if script.ends => Ok(0),
-            None => Err(ErrorKind::WouldBlock.into()),
-        }
-    }
-}
-
-impl Write for Reluctant {
-    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
-        let mut script = self.0.borrow_mut();
-        if let Some(kind) = script.write_error.take() {
-            return Err(kind.into());
-        }
-        let count = match script.takes.pop_front() {
-            Some(0) => return Err(ErrorKind::WouldBlock.into()),
-            Some(most) => most.min(from.len()),
-            None => from.len(),
-        };
-        script.held.extend_from_slice(&from[..count]);
-        Ok(count)
-    }
-
-    fn write_vectored(&mut self, from: &[IoSlice<'_>]) -> io::Result<usize> {
-        let all: Vec<u8> = from.iter().flat_map(|slice| slice.to_vec()).collect();
-        self.write(&all)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let mut script = self.0.borrow_mut();
-        if let Some(kind) = script.flush_errors.pop_front() {
-            return Err(kind.into());
-        }
-        let held = std::mem::take(&mut script.held);
-        script.sent.extend(held);
-        Ok(())
-    }
-}
-
-impl Transport for Reluctant {
-    fn set_read_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
-        let script = self.0.borrow();
-        match script.timeout_error {
-            Some(kind) if script.shut_down => Err(kind.into()),
-            _ => Ok(()),
-        }
-    }
-
-    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.set_read_timeout(timeout)
-    }
-
-    fn shutdown_write(&mut self) -> io::Result<()> {
-        self.0.borrow_mut().shut_down = true;
-        Ok(())
-    }
-}
-
-/// A masked frame by a key of zeros.
-fn masked(first_byte: u8, payload: &[u8]) -> Vec<u8> {
-    assert!(payload.len() < 126);
-    let mut frame = vec![first_byte, 0x80 | payload.len() as u8, 0, 0, 0, 0];
-    frame.extend_from_slice(payload);
-    frame
-}
-
+/// A client's Close with 1000, by a mask key of zeros.
 fn close_1000() -> Vec<u8> {
-    masked(0x88, &[0x03, 0xe8])
+    frame_with(CLOSE, &[0x03, 0xe8], Some([0; 4]))
 }
 
 /// What a client makes of the bytes that a server sent: its messages and pongs.
 fn as_client(bytes: &[u8]) -> (Vec<Message>, usize) {
-    let role = Client::new(|| MaskKey::new([0; 4]));
-    let mut client = Connection::new(role, &Negotiated::new(), Config::default());
-    let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
-    input.extend_from_slice(bytes);
-    let (mut messages, mut pongs) = (Vec::new(), 0);
-    while client.advance(&mut input, &mut output).unwrap() == Progress::Event {
-        let event = client.event(&input).unwrap();
-        pongs += usize::from(matches!(event, Event::Pong(_)));
-        messages.extend(event.to_message());
-    }
-    (messages, pongs)
+    let seen = decode_as_peer_of::<Server>(bytes);
+    (seen.messages, seen.pongs.len())
 }
 
 /// A server that has more pongs to send than there is room for, and is then asked for a reply.
@@ -162,7 +40,7 @@ fn flooded_with_pings(takes: &[usize]) -> Reluctant {
     loop {
         let (event, mut replies) = server.receive().unwrap().unwrap();
         if let Event::Text(_) = event {
-            transport.0.borrow_mut().takes.extend(takes);
+            transport.script().takes.extend(takes);
             let sent = replies.send(&[7; 20_000]);
             assert!(sent.is_ok() || sent.is_err_and(|error| error.is_would_block()));
             break;
@@ -219,7 +97,7 @@ fn there_is_one_error_and_then_none() {
         assert!(server.next().unwrap().is_err());
         assert!(server.next().is_none());
         assert_eq!(server.closed().unwrap().cause, Cause::Transport(TransportEnd::Reset));
-        assert!(transport.0.borrow().shut_down);
+        assert!(transport.script().shut_down);
     }
 }
 
@@ -281,7 +159,7 @@ fn an_end_without_a_close_is_answered_by_an_end() {
     let transport = Reluctant::new(|script| script.ends = true);
     let mut server = transport.server(Config::default());
     assert!(server.next().unwrap().is_err() && server.next().is_none());
-    assert!(transport.0.borrow().shut_down);
+    assert!(transport.script().shut_down);
 }
 
 #[test]
@@ -316,7 +194,7 @@ fn waiting_for_the_end_drops_what_comes_whole_and_in_chunks() {
     let mut server = transport.server(Config::default().limits(limits));
     assert!(server.next().unwrap().unwrap_err().is_would_block());
     {
-        let mut script = transport.0.borrow_mut();
+        let mut script = transport.script();
         script.incoming.extend(masked(0x80, &[3]));
         // Larger than the limit, which dropping does not mind.
         script.incoming.extend([0x82, 0xfe, 0x01, 0x00, 0, 0, 0, 0]);
@@ -328,7 +206,7 @@ fn waiting_for_the_end_drops_what_comes_whole_and_in_chunks() {
 }
 
 fn request(extra: &str) -> Vec<u8> {
-    let head = String::from_utf8(super::REQUEST.to_vec()).unwrap();
+    let head = String::from_utf8(REQUEST.to_vec()).unwrap();
     head.replacen("\r\n", &format!("\r\n{extra}"), 1).into_bytes()
 }
 
@@ -371,7 +249,7 @@ fn the_opening_handshake_has_a_timeout_by_default_and_bears_any() {
         assert!(defaults.contains("handshake_timeout: Some(10s)"), "{defaults}");
     }
     let (mut client, server) = streams();
-    client.write_all(super::REQUEST).unwrap();
+    client.write_all(REQUEST).unwrap();
     let acceptor = Acceptor::new().handshake_timeout(Duration::MAX);
     assert_eq!(acceptor.accept_tcp(server).unwrap().state(), sansocket::State::Open);
     // A transport that does not block is not one that is late; but it can't be tried again either.

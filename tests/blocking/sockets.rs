@@ -1,15 +1,17 @@
 //! Conversations over real sockets.
 
-use super::{pair, pair_with, server_and_stream};
 use sansocket::{
     CloseCode, Config, Error, Event, Initiator, Limits, Message, Payload, PreparedMessage,
     SendError, State,
     blocking::{Acceptor, Connector},
 };
+use sansocket_testkit::pair::blocking::{
+    ServerSocket, pair, pair_with, server_and_stream, streams,
+};
 use std::{io::Write, thread};
 
 /// A server that echoes until the end, and its result.
-fn echo(mut server: super::ServerSocket) -> thread::JoinHandle<(u32, sansocket::Closed)> {
+fn echo(mut server: ServerSocket) -> thread::JoinHandle<(u32, sansocket::Closed)> {
     thread::spawn(move || {
         let mut messages = 0;
         while let Some(received) = server.receive() {
@@ -249,7 +251,7 @@ fn unix_sockets_do_as_well() {
 
 #[test]
 fn the_subprotocol_is_negotiated_and_the_request_is_seen() {
-    let (client, server) = super::streams();
+    let (client, server) = streams();
     let server = thread::spawn(move || {
         let decide = |request: &sansocket::Request| {
             assert_eq!(request.path(), "/chat");

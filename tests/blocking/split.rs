@@ -1,20 +1,20 @@
 //! A split connection: a thread that reads, a thread that writes, and what each sees of the other.
 
-use super::{client_and_stream, read_to_end, server_and_stream, streams};
 use sansocket::{
     Cause, Client, CloseCode, Closed, Config, Connection, Error, Event, FrameError, Limits,
     MaskKey, Message, Negotiated, Payload, Progress, ProtocolError, ReadBuffer, Role, Server,
     State, TransportEnd, WriteBuffer,
     blocking::{Acceptor, Connector, Plain, ReceiveHalf, SendHalf, Transport, WebSocket},
 };
+use sansocket_testkit::{
+    frames::{CLOSE_AWAY, CLOSE_NORMAL, masked, plain},
+    pair::blocking::{client_and_stream, pair, read_to_end, server_and_stream, streams},
+    transports::breakable::{Breakable, Lack},
+};
 use std::{
-    io::{self, ErrorKind, IoSlice, Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{Shutdown, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
+    sync::{Arc, atomic::Ordering, mpsc},
     thread,
     time::Duration,
 };
@@ -26,8 +26,6 @@ const SHORT: Duration = Duration::from_millis(150);
 const WATCHDOG: Duration = Duration::from_secs(60);
 /// More than sockets take whose buffers are bounded.
 const MUCH: usize = 16 << 20;
-const CLOSE_NORMAL: [u8; 4] = [0x88, 2, 0x03, 0xe8];
-const CLOSE_AWAY: [u8; 4] = [0x88, 2, 0x03, 0xe9];
 
 /// What a thread came to, or a failure if it hangs.
 struct Outcome<T>(mpsc::Receiver<T>);
@@ -65,12 +63,6 @@ fn bound(stream: &TcpStream, peer: &TcpStream, bytes: usize) {
     }
     peer.set_read_timeout(Some(WATCHDOG)).unwrap();
     peer.set_write_timeout(Some(WATCHDOG)).unwrap();
-}
-
-/// A masked frame by a key of zeros.
-fn masked(first_byte: u8, payload: &[u8]) -> Vec<u8> {
-    assert!(payload.len() < 126);
-    [&[first_byte, 0x80 | payload.len() as u8, 0, 0, 0, 0], payload].concat()
 }
 
 /// Nothing is late, however slow the machine is.
@@ -159,9 +151,8 @@ fn the_reading_thread_does_not_wait_for_a_writer_that_is_stuck() {
         let (server, client) = server_and_stream(Acceptor::new().config(calm()));
         does_not_wait(server, client, masked, data.clone(), form, watch_server);
         let (client, server) = client_and_stream(Connector::new().config(calm()));
-        let unmasked = |first, payload: &[u8]| [&[first, payload.len() as u8], payload].concat();
         let watch_client = |stream: &mut TcpStream| watch(Server::new(), stream);
-        does_not_wait(client, server, unmasked, data.clone(), form, watch_client);
+        does_not_wait(client, server, plain, data.clone(), form, watch_client);
     }
 }
 
@@ -474,75 +465,6 @@ fn the_deadline_of_an_answer_releases_a_writer_that_is_stuck() {
     }
 }
 
-/// A stream whose writes can be made to fail, and with less control over it than others give.
-#[derive(Debug)]
-struct Breakable {
-    stream: TcpStream,
-    broken: Arc<AtomicBool>,
-    lacks: Option<Lack>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lack {
-    WriteTimeout,
-    Shutdown,
-}
-
-impl Breakable {
-    fn server(stream: TcpStream, lacks: Option<Lack>, config: Config) -> WebSocket<Self, Server> {
-        let server = Self { stream, broken: Arc::default(), lacks };
-        WebSocket::new(server, Server::new(), Negotiated::new(), ReadBuffer::new(), config)
-    }
-}
-
-impl Read for Breakable {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(into)
-    }
-}
-
-impl Write for Breakable {
-    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[IoSlice::new(from)])
-    }
-
-    fn write_vectored(&mut self, from: &[IoSlice<'_>]) -> io::Result<usize> {
-        if self.broken.load(Ordering::SeqCst) {
-            return Err(ErrorKind::BrokenPipe.into());
-        }
-        self.stream.write_vectored(from)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
-    }
-}
-
-impl Transport for Breakable {
-    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.stream.set_read_timeout(timeout)
-    }
-
-    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        match self.lacks {
-            Some(Lack::WriteTimeout) => Ok(()),
-            _ => self.stream.set_write_timeout(timeout),
-        }
-    }
-
-    fn shutdown_write(&mut self) -> io::Result<()> {
-        match self.lacks {
-            Some(Lack::Shutdown) => Ok(()),
-            _ => self.stream.shutdown(Shutdown::Write),
-        }
-    }
-
-    fn try_clone(&self) -> io::Result<Self> {
-        let stream = self.stream.try_clone()?;
-        Ok(Self { stream, broken: Arc::clone(&self.broken), lacks: self.lacks })
-    }
-}
-
 #[test]
 fn a_writer_that_is_stuck_is_released_by_an_end_or_else_by_a_timeout() {
     for (lack, drops) in [
@@ -599,7 +521,7 @@ fn after_a_failed_write_the_reader_reads_on_for_a_while() {
 
 #[test]
 fn messages_of_all_forms_keep_their_order() {
-    let (mut client, server) = super::pair();
+    let (mut client, server) = pair();
     let (mut receive, mut send) = server.split().unwrap();
     let reader = start(move || receive.by_ref().map(Result::unwrap).count());
     let writer = start(move || {

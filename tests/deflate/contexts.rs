@@ -1,24 +1,14 @@
 //! A compressor looks back only at what its peer has seen.
 
-use super::{
-    agreed, client,
-    oracle::inflate,
-    server,
-    wire::{Sent, sent},
-};
+use super::{agreed, client, oracle::inflate, server};
 use flate2::Decompress;
 use sansocket::{DeflateConfig, Message, PreparedMessage};
+use sansocket_testkit::{
+    noise::noise,
+    sent::{Sent, sent},
+};
 
 const TEXT: &str = "a sentence that is worth looking back at, if the other end has it";
-
-fn noise(seed: u32) -> Vec<u8> {
-    let mut state = seed;
-    let next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    std::iter::repeat_with(next).take(300).collect()
-}
 
 /// What zlib makes of all that was sent, as a peer whose window has all of it.
 fn inflated(bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -55,7 +45,7 @@ fn own_then_discarded_then_own() {
     let mut expected = Vec::new();
     for seed in 0..5 {
         // It does not shrink, so what it has left in the compressor is nothing the peer knows.
-        let noise = noise(seed);
+        let noise = noise(300, seed);
         for data in [TEXT.as_bytes(), &noise, &noise, TEXT.as_bytes()] {
             server.connection.send_binary(data, &mut server.output).unwrap();
             expected.push(Message::binary(data.to_vec()));

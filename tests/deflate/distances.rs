@@ -2,11 +2,12 @@
 //! by RFC 1951, noting the largest distance. The library has no raw window of 8 bits; that it looks
 //! back by at most 256 bytes with one of 9 bits is shown here, not taken on trust.
 
-use super::{
-    agreed, end,
-    wire::{Sent, sent},
-};
+use super::{agreed, end};
 use sansocket::{Config, DeflateConfig, Server};
+use sansocket_testkit::{
+    noise::noise,
+    sent::{Sent, sent},
+};
 
 /// Inflates, and notes how far back it had to look.
 #[derive(Default)]
@@ -153,20 +154,11 @@ fn codes(bits: &mut Bits<'_>) -> (Code, Code) {
     (Code::new(&lengths[..symbols]), Code::new(&lengths[symbols..]))
 }
 
-fn noise(len: usize, seed: usize) -> Vec<u8> {
-    let mut state = seed as u32;
-    let next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    std::iter::repeat_with(next).take(len).collect()
-}
-
 /// Repeats at a distance: of all, and of few bytes amid others.
 fn repeats(distance: usize, len: usize) -> [Vec<u8>; 2] {
-    let unit = noise(distance, distance);
+    let unit = noise(distance, distance as u32);
     let all = unit.iter().copied().cycle().take(len).collect();
-    let mut some = noise(len, distance + 7);
+    let mut some = noise(len, distance as u32 + 7);
     for at in distance..len {
         // Matches of 3 to 40 bytes.
         if at % 67 < 3 + distance % 38 {

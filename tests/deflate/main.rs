@@ -1,31 +1,21 @@
 //! permessage-deflate (RFC 7692) in a connection.
 #![cfg(feature = "deflate")]
 
-#[path = "../endpoint/mod.rs"]
-mod endpoint;
-
 mod contexts;
 mod distances;
 mod negotiation;
 mod oracle;
 mod receiving;
 mod sending;
-mod wire;
 
-use endpoint::{Endpoint, keys};
 use sansocket::{
-    Client, Config, Connection, DeflateConfig, DeflateParameters, MaskKey, Negotiated, ReadBuffer,
-    Role, Server, WriteBuffer,
+    Client, Config, DeflateConfig, DeflateParameters, MaskKey, Negotiated, Role, Server,
 };
+use sansocket_testkit::endpoint::{Endpoint, keys};
 
 /// An end that compresses as was agreed on.
 fn end<R: Role>(role: R, agreed: DeflateParameters, config: Config) -> Endpoint<R> {
-    let negotiated = Negotiated::new().deflate(agreed);
-    Endpoint {
-        connection: Connection::new(role, &negotiated, config),
-        input: ReadBuffer::new(),
-        output: WriteBuffer::new(),
-    }
+    Endpoint::agreed(role, &Negotiated::new().deflate(agreed), config)
 }
 
 /// Compresses all that it sends.

@@ -1,17 +1,17 @@
 //! Any parameters, any messages, however they are cut: zlib inflates what is sent, and what zlib
 //! deflates is received.
 
-use super::{
-    agreed, client, eager, end,
-    endpoint::{Endpoint, frame, keys},
-    server,
-    wire::{Sent, sent},
-};
+use super::{agreed, client, eager, end, server};
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use proptest::{collection, prelude::*};
 use sansocket::{
-    Client, Config, DeflateConfig, DeflateParameters, Event, Kind, MaskKey, Message, Payload,
-    PreparedMessage, Progress, Role, Server, WriteBuffer, apply_mask,
+    Client, Config, DeflateConfig, DeflateParameters, Event, Kind, Message, Payload,
+    PreparedMessage, Progress, Role, Server,
+};
+use sansocket_testkit::{
+    endpoint::{Endpoint, append_payload, keys},
+    frames::frame,
+    sent::{Sent, sent},
 };
 
 /// The end of a flush, which a message leaves out (RFC 7692 §7.2.1).
@@ -117,36 +117,17 @@ fn send<R: Role>(end: &mut Endpoint<R>, (data, how): &Sending, level: u8) -> Vec
         }
         How::Bare => {
             let key = connection.start_frame(Kind::Binary, data.len() as u64, true, output);
-            append(data, key.unwrap(), output);
+            append_payload(data, key.unwrap(), output);
         }
         How::BareAndPieces => {
             let (front, rest) = data.split_at(data.len() / 2);
             let key = connection.start_frame(Kind::Binary, front.len() as u64, false, output);
-            append(front, key.unwrap(), output);
+            append_payload(front, key.unwrap(), output);
             connection.send_fragment(rest, false, output).unwrap();
             connection.send_fragment(b"", true, output).unwrap();
         }
     }
-    drain(end)
-}
-
-/// Appends the payload of a frame whose header is queued.
-fn append(data: &[u8], key: Option<MaskKey>, output: &mut WriteBuffer) {
-    let mut data = data.to_vec();
-    if let Some(key) = key {
-        apply_mask(&mut data, key, 0);
-    }
-    output.extend_from_slice(&data);
-}
-
-fn drain<R: Role>(end: &mut Endpoint<R>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while !end.output.is_empty() {
-        let count = end.output.front().len();
-        bytes.extend_from_slice(end.output.front());
-        end.output.consume(count);
-    }
-    bytes
+    end.written()
 }
 
 /// What `R` sends, with the bits and the takeover of its direction.

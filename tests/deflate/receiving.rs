@@ -5,11 +5,7 @@ use sansocket::{
     Client, CloseCode, Event, Limits, MaskKey, Message, Progress, ProtocolError, ReceiveError,
     Server,
 };
-
-/// A frame of a server: the first byte, then the payload of less than 126 bytes.
-fn plain(first: u8, payload: &[u8]) -> Vec<u8> {
-    [&[first, payload.len() as u8][..], payload].concat()
-}
+use sansocket_testkit::frames::plain;
 
 const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
 
@@ -103,7 +99,7 @@ fn the_bit_where_it_may_not_be_fails() {
         assert_eq!(error.close_code(), CloseCode::PROTOCOL_ERROR);
     }
     // Without compression it may be nowhere.
-    let mut end = super::endpoint::client(eager());
+    let mut end = sansocket_testkit::endpoint::client(eager());
     end.fill(&plain(0xc1, &HELLO));
     assert!(end.messages().is_err());
 }

@@ -1,9 +1,10 @@
 //! What is compressed and what is not.
 
-use super::{agreed, client, eager, end, server, wire::sent};
+use super::{agreed, client, eager, end, server};
 use sansocket::{
     Config, DeflateConfig, Kind, Message, Payload, PreparedMessage, SendError, Server,
 };
+use sansocket_testkit::sent::sent;
 
 const TEXT: &str = "what is said again and again is what is said again and again and again";
 

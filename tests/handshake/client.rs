@@ -5,8 +5,7 @@ use sansocket::{
     ClientHandshake, ClientRequest, ExtensionError, HandshakeError, HeaderError, Limits,
     ReadBuffer, Refusal, RequestError, Response, Url, WriteBuffer,
 };
-
-type Header<'a> = (&'a str, &'a str);
+use sansocket_testkit::opening::{Header, head, head_with};
 
 const HEADERS: [Header<'static>; 3] = [
     ("Upgrade", "websocket"),
@@ -21,17 +20,9 @@ fn request() -> ClientRequest {
     ClientRequest::new(&url).subprotocols(["chat", "superchat"])
 }
 
-fn message(first_line: &str, headers: &[Header<'_>]) -> Vec<u8> {
-    let lines: String =
-        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    format!("{first_line}\r\n{lines}\r\n").into_bytes()
-}
-
 /// The good response, with other lines for one of its headers.
 fn with(changed: &str, values: &[&str]) -> Vec<u8> {
-    let mut headers: Vec<_> = HEADERS.into_iter().filter(|(name, _)| *name != changed).collect();
-    headers.extend(values.iter().map(|value| (changed, *value)));
-    message(SWITCHING, &headers)
+    head_with(SWITCHING, &HEADERS, changed, values)
 }
 
 fn receive(bytes: &[u8]) -> Result<Response, HandshakeError> {
@@ -168,9 +159,9 @@ fn a_response_that_opens() {
     assert!(receive(&with("Sec-WebSocket-Accept", &["  s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\t"])).is_ok());
     for first_line in ["HTTP/1.1 101", "HTTP/1.1 101 ", "HTTP/1.1 101 \u{e4}\t!", "HTTP/1.2 101 OK"]
     {
-        assert!(receive(&message(first_line, &HEADERS)).is_ok(), "{first_line}");
+        assert!(receive(&head(first_line, &HEADERS)).is_ok(), "{first_line}");
     }
-    let text = String::from_utf8(message(SWITCHING, &HEADERS)).unwrap();
+    let text = String::from_utf8(head(SWITCHING, &HEADERS)).unwrap();
     assert!(receive(text.replace("\r\n", "\n").as_bytes()).is_ok());
 }
 
@@ -179,7 +170,7 @@ fn a_response_that_opens() {
 #[test]
 fn a_client_that_takes_any_101() {
     let expected = HandshakeError::MissingHeader("Upgrade");
-    assert_eq!(receive(&message(SWITCHING, &[])), Err(expected));
+    assert_eq!(receive(&head(SWITCHING, &[])), Err(expected));
     let name = "Sec-WebSocket-Accept";
     let accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
     assert_eq!(receive(&with(name, &[])), Err(HandshakeError::MissingHeader(name)));

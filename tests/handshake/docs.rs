@@ -1,10 +1,8 @@
 //! `docs/handshake.md` says which input causes which status and error: it is made of the vectors.
 
-use crate::{
-    runner::handshake::{drive::outcome, format::Vector},
-    vectors::vectors,
-};
+use crate::vectors::vectors;
 use core::fmt::Write;
+use sansocket_testkit::vectors::handshake::{drive::outcome, format::Vector};
 use std::{collections::BTreeMap, env, fs, path::Path};
 
 const BEGIN: &str = "<!-- made of the vectors, by tests/handshake/docs.rs -->\n";

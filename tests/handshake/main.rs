@@ -8,12 +8,9 @@ mod property;
 mod server;
 mod vectors;
 
-#[path = "../runner/mod.rs"]
-mod runner;
-
 use core::{fmt::Debug, iter::once};
-use runner::handshake::drive::{self, NONCE};
 use sansocket::{ClientRequest, HandshakeError, Limits, Request, Response, WriteBuffer};
+use sansocket_testkit::vectors::handshake::drive::{self, NONCE};
 
 /// What a server makes of pieces of input, and what is left behind the request.
 fn serve<'a>(

@@ -5,8 +5,7 @@ use sansocket::{
     Accept, AcceptError, ExtensionError, HandshakeError, HeadPart, HeaderError, HttpVersion,
     Limits, Negotiated, ReadBuffer, Request, ServerHandshake, WriteBuffer,
 };
-
-type Header<'a> = (&'a str, &'a str);
+use sansocket_testkit::opening::{Header, head, head_with};
 
 const HEADERS: [Header<'static>; 5] = [
     ("Host", "server.example.com"),
@@ -16,21 +15,13 @@ const HEADERS: [Header<'static>; 5] = [
     ("Sec-WebSocket-Version", "13"),
 ];
 
-fn message(first_line: &str, headers: &[Header<'_>]) -> Vec<u8> {
-    let lines: String =
-        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    format!("{first_line}\r\n{lines}\r\n").into_bytes()
-}
-
 /// The good request, with other lines for some of its headers.
 fn with(changed: &str, values: &[&str]) -> Vec<u8> {
-    let mut headers: Vec<_> = HEADERS.into_iter().filter(|(name, _)| *name != changed).collect();
-    headers.extend(values.iter().map(|value| (changed, *value)));
-    message("GET /chat HTTP/1.1", &headers)
+    head_with("GET /chat HTTP/1.1", &HEADERS, changed, values)
 }
 
 fn line(first_line: &str) -> Vec<u8> {
-    message(first_line, &HEADERS)
+    head(first_line, &HEADERS)
 }
 
 fn receive(bytes: &[u8]) -> Result<Option<Request>, HandshakeError> {

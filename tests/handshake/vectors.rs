@@ -1,14 +1,11 @@
 //! The vectors of `tests/vectors/handshake`, each whole, byte by byte and cut at every place.
 
-use crate::{
-    however_cut,
-    runner::handshake::{
-        drive::{Outcome, compare, outcome},
-        format::{Vector, read_folder},
-    },
-    written,
-};
+use crate::{however_cut, written};
 use sansocket::{HandshakeError, WriteBuffer};
+use sansocket_testkit::vectors::handshake::{
+    drive::{Outcome, compare, outcome},
+    format::{Vector, read_folder},
+};
 use std::path::Path;
 
 /// How many vectors there are: to be changed with them, so that one that is not read is noticed.

@@ -1,9 +1,11 @@
 //! Both ends drop each future whenever it is not ready, and go on.
 
-use super::wire::{
-    CLIENT, DRIP, EAGER, Manner, SERVER, Wire, client_role, dropping, run, websocket,
-};
 use sansocket::{CloseCode, Config, Event, Limits, Message, Server};
+use sansocket_testkit::{
+    endpoint::client_role,
+    polling::{dropping, run},
+    transports::wire::{CLIENT, DRIP, EAGER, Manner, SERVER, Wire, websocket},
+};
 use std::pin::pin;
 
 fn messages() -> Vec<Message> {

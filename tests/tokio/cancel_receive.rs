@@ -1,12 +1,14 @@
 //! Receiving is cancel safe: its future is dropped before each byte, and nothing is lost, doubled
 //! or out of order.
 
-use super::wire::{
-    CLIENT, DRIP, End, SERVER, Wire, client_role, decode_as_peer_of, dropping, encode, run,
-    websocket,
-};
 use futures_util::StreamExt;
 use sansocket::{CloseCode, Config, Error, Event, Message, Role, Server, tokio::WebSocket};
+use sansocket_testkit::{
+    endpoint::client_role,
+    polling::{dropping, run},
+    traffic::{decode_as_peer_of, encode},
+    transports::wire::{CLIENT, DRIP, End, SERVER, Wire, websocket},
+};
 use std::{pin::pin, time::Duration};
 
 /// Messages in one frame and in several, with control frames between: the bytes, and what of them

@@ -1,13 +1,15 @@
 //! Sending is cancel safe where its docs say so; where they don't, all of a message is sent or
 //! nothing of it. The transport is not ready before every byte.
 
-use super::wire::{
-    CLIENT, DRIP, End, SERVER, Seen, Wire, client_role, decode_as_peer_of, dropping, poll_once,
-    run, websocket,
-};
 use sansocket::{
     CloseCode, Config, Error, Limits, Message, Negotiated, Payload, PreparedMessage, ReadBuffer,
     Role, SendError, Server, State, tokio::WebSocket,
+};
+use sansocket_testkit::{
+    endpoint::client_role,
+    polling::{dropping, poll_once, run},
+    traffic::{Seen, decode_as_peer_of},
+    transports::wire::{CLIENT, DRIP, End, SERVER, Wire, websocket},
 };
 use std::{pin::pin, task::Poll};
 

@@ -1,12 +1,15 @@
 //! A conversation over real TCP that is cut at each of its bytes, by an end or by a reset.
 
-use super::pairs::{
-    By, REQUEST, client_and_stream, masked, only_end, plain, read_head, receive_all, reset,
-    response_to, run, server_and_stream, streams,
-};
 use sansocket::{
     Cause, CloseCode, Error, HandshakeError, Initiator, Role, TransportEnd,
     tokio::{Acceptor, Connector, WebSocket},
+};
+use sansocket_testkit::{
+    clock::run,
+    frames::{masked, plain},
+    opening::{REQUEST, response_to},
+    pair::tokio::{client_and_stream, read_head, reset, server_and_stream, streams},
+    receiving::{By, only_end, receive_all},
 };
 use std::io::ErrorKind;
 use tokio::{io::AsyncWriteExt, net::TcpStream};

@@ -3,14 +3,18 @@
 //! The clock is paused: it jumps when every task waits, and would also while bytes are in a socket.
 //! So these ends are joined by a pipe in memory, except where it is said.
 
-use super::pairs::{
-    By, CLOSE_NORMAL, ClientSocket, DAY, ServerSocket, WAYS, assert_ended, client_over, masked,
-    only_end, plain, read_to_end, receive_all, run, run_paused, server_and_stream, server_over,
-};
 use sansocket::{
     Cause, CloseCode, Closed, Config, Error, Initiator, Limits, Message, Role, SendError,
     TransportEnd,
     tokio::{Acceptor, Connector, WebSocket},
+};
+use sansocket_testkit::{
+    clock::{DAY, run, run_paused},
+    frames::{CLOSE_NORMAL, masked, plain},
+    pair::tokio::{
+        ClientSocket, ServerSocket, client_over, read_to_end, server_and_stream, server_over,
+    },
+    receiving::{By, WAYS, assert_ended, only_end, receive_all},
 };
 use std::{future::Future, time::Duration};
 use tokio::{

@@ -1,10 +1,13 @@
 //! Compression in the shell: negotiated by configuration, the same messages on both ends.
 #![cfg(feature = "deflate")]
 
-use super::pairs::{pair, run};
 use sansocket::{
     Accept, CloseCode, Config, DeflateConfig, Event, Message, Payload, Request,
     tokio::{Acceptor, Connector},
+};
+use sansocket_testkit::{
+    clock::run,
+    pair::tokio::{pair, streams},
 };
 
 fn compressing() -> Config {
@@ -49,7 +52,7 @@ fn messages_of_all_forms_arrive_as_they_were() {
 #[test]
 fn an_answer_can_compress_otherwise_than_is_configured() {
     run(async {
-        let (client, server) = super::pairs::streams().await;
+        let (client, server) = streams().await;
         let connector = Connector::new().config(compressing());
         let connect = async { connector.connect_over(client, "ws://localhost/").await.unwrap().0 };
         let accept = async {
@@ -70,7 +73,7 @@ fn an_answer_can_compress_otherwise_than_is_configured() {
 #[test]
 fn an_answer_can_leave_compression_out_although_it_is_configured() {
     run(async {
-        let (client, server) = super::pairs::streams().await;
+        let (client, server) = streams().await;
         let connector = Connector::new().config(compressing());
         let connect = async { connector.connect_over(client, "ws://localhost/").await.unwrap().0 };
         let accept = async {

@@ -1,12 +1,14 @@
 //! Who ends what, and what each end learns of it, over real TCP.
 
-use super::pairs::{
-    By, CLOSE_NORMAL, WAYS, assert_ended, client_and_stream, masked, only_end, pair, plain,
-    read_to_end, receive_all, reset, run, server_and_stream,
-};
 use sansocket::{
     Cause, CloseCode, Error, FrameError, Initiator, Message, ProtocolError, State, TransportEnd,
     tokio::{Acceptor, Connector},
+};
+use sansocket_testkit::{
+    clock::run,
+    frames::{CLOSE_NORMAL, masked, plain},
+    pair::tokio::{client_and_stream, pair, read_to_end, reset, server_and_stream},
+    receiving::{By, WAYS, assert_ended, only_end, receive_all},
 };
 use std::io::ErrorKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,94 +1,25 @@
 //! Transports that fail in one direction only, or in ways that sockets on loopback don't.
 
-use super::pairs::{
-    By, CLOSE_NORMAL, ClientSocket, WAYS, client_over, only_end, plain, receive_all, run,
-    run_paused,
-};
 use sansocket::{Cause, CloseCode, Config, Error, Initiator, TransportEnd, tokio::Connector};
-use std::{
-    cell::Cell,
-    io::{self, ErrorKind},
-    pin::Pin,
-    rc::Rc,
-    task::{Context, Poll},
-    time::Duration,
+use sansocket_testkit::{
+    clock::{run, run_paused},
+    frames::{CLOSE_NORMAL, plain},
+    pair::tokio::{ClientSocket, client_over},
+    receiving::{By, WAYS, only_end, receive_all},
+    transports::faulty::{Faults, Faulty},
 };
+use std::{cell::Cell, io::ErrorKind, rc::Rc, time::Duration};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
+    io::{AsyncWriteExt, DuplexStream, duplex},
     time::Instant,
 };
 
 const CLOSE: Duration = Duration::from_secs(5);
 
-/// What is wrong with a transport.
-#[derive(Clone, Copy, Debug, Default)]
-struct Faults {
-    /// What writing fails with.
-    write: Option<ErrorKind>,
-    /// What reading fails with, once nothing is there to be read.
-    read: Option<ErrorKind>,
-    /// It has these bytes to be read whenever it is asked, again and again, and never makes its
-    /// reader wait.
-    flood: &'static [u8],
-}
-
-struct Faulty {
-    inner: DuplexStream,
-    faults: Rc<Cell<Faults>>,
-    /// Bytes of the flood that were read.
-    flooded: usize,
-    made: std::time::Instant,
-}
-
-impl AsyncRead for Faulty {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let Faults { read, flood, .. } = self.faults.get();
-        if !flood.is_empty() {
-            // The watchdog can't see what does not let its task wait.
-            assert!(self.made.elapsed() < Duration::from_secs(30), "it is not left");
-            let (from, len) = (self.flooded % flood.len(), buffer.remaining());
-            buffer.put_slice(&flood[from..flood.len().min(from + len)]);
-            self.flooded += flood.len().min(from + len) - from;
-            return Poll::Ready(Ok(()));
-        }
-        match (Pin::new(&mut self.inner).poll_read(cx, buffer), read) {
-            (Poll::Pending, Some(kind)) => Poll::Ready(Err(kind.into())),
-            (outcome, _) => outcome,
-        }
-    }
-}
-
-impl AsyncWrite for Faulty {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.faults.get().write {
-            Some(kind) => Poll::Ready(Err(kind.into())),
-            None => Pin::new(&mut self.inner).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-}
-
 /// A client, the other end of its transport, and what is to go wrong with that.
 async fn a_client(config: Config) -> (ClientSocket<Faulty>, DuplexStream, Rc<Cell<Faults>>) {
     let (inner, mut server) = duplex(4096);
-    let faults = Rc::default();
-    let transport =
-        Faulty { inner, faults: Rc::clone(&faults), flooded: 0, made: std::time::Instant::now() };
+    let (transport, faults) = Faulty::new(inner);
     let client = client_over(transport, &mut server, Connector::new().config(config)).await;
     (client, server, faults)
 }

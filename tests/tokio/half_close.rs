@@ -1,12 +1,14 @@
 //! Peers that end their sending side of TCP and go on reading.
 
-use super::pairs::{
-    CLOSE_NORMAL, assert_ended, client_and_stream, masked, plain, read_to_end, run,
-    server_and_stream,
-};
 use sansocket::{
     Cause, CloseCode, Error, Initiator, Message, ProtocolError, TransportEnd,
     tokio::{Acceptor, Connector},
+};
+use sansocket_testkit::{
+    clock::run,
+    frames::{CLOSE_NORMAL, masked, plain},
+    pair::tokio::{client_and_stream, read_to_end, server_and_stream},
+    receiving::assert_ended,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

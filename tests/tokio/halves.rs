@@ -1,13 +1,16 @@
 //! A connection that is parted into a `Stream` and a `Sink`, for two tasks: each is woken when it
 //! can go on, whichever of them the transport knows.
 
-use super::wire::{
-    CLIENT, EAGER, Manner, SERVER, Wire, advance, client_role, decode_as_peer_of, run, websocket,
-};
 use futures_util::{SinkExt, StreamExt, stream};
 use sansocket::{
     Cause, Config, Error, Limits, Message, Negotiated, ReadBuffer, Server, State, TransportEnd,
     tokio::WebSocket,
+};
+use sansocket_testkit::{
+    endpoint::client_role,
+    polling::{advance, run},
+    traffic::decode_as_peer_of,
+    transports::wire::{CLIENT, EAGER, Manner, SERVER, Wire, websocket},
 };
 use std::{future::poll_fn, io::ErrorKind, pin::pin, task::Poll, time::Duration};
 use tokio::{

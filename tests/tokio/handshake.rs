@@ -1,9 +1,13 @@
 //! Opening handshakes that go wrong, or take too long.
 
-use super::pairs::{DAY, REQUEST, read_head, read_to_end, response_to, run, run_paused, streams};
 use sansocket::{
     Accept, Error, HandshakeError, Reject, Request,
     tokio::{Acceptor, Connector, accept, connect},
+};
+use sansocket_testkit::{
+    clock::{DAY, run, run_paused},
+    opening::{REQUEST, response_to},
+    pair::tokio::{read_head, read_to_end, streams},
 };
 use std::{
     io::{self, ErrorKind},

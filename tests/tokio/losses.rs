@@ -1,8 +1,12 @@
 //! What was not written is never taken for sent, and a peer that does not read can still close.
 
-use super::pairs::{CLOSE_NORMAL, ServerSocket, masked, run_paused, server_over};
 use futures_util::{SinkExt, StreamExt};
 use sansocket::{Cause, CloseCode, Config, Error, Limits, Message, TransportEnd, tokio::Acceptor};
+use sansocket_testkit::{
+    clock::run_paused,
+    frames::{CLOSE_NORMAL, masked},
+    pair::tokio::{ServerSocket, server_over},
+};
 use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, BufStream, DuplexStream, duplex},

@@ -1,10 +1,10 @@
 //! Connections without the time driver of a runtime, or without a runtime.
 
-use super::pairs::masked;
 use sansocket::{
     Cause, CloseCode, Config, Error, Message, Negotiated, ReadBuffer, Server, TransportEnd,
     tokio::{Acceptor, Connector, WebSocket},
 };
+use sansocket_testkit::frames::{BINARY, masked};
 use std::{
     future::Future,
     pin::pin,
@@ -41,7 +41,7 @@ async fn is_left() {
     let config = Config::default().close_timeout(Duration::from_millis(50));
     let mut server =
         WebSocket::new(end, Server::new(), Negotiated::new(), ReadBuffer::new(), config);
-    peer.write_all(&masked(0x82, b"one")).await.unwrap();
+    peer.write_all(&masked(BINARY, b"one")).await.unwrap();
     assert_eq!(server.next().await.unwrap().unwrap(), Message::binary(&b"one"[..]));
     server.close(CloseCode::NORMAL, "").await.unwrap();
     let Some(Err(Error::Closed(closed))) = server.next().await else { panic!() };

@@ -1,9 +1,13 @@
 //! An answer to the opening handshake that is left open, and refusals that do not arrive whole.
 
-use super::pairs::{REQUEST, read_head, read_to_end, run, run_paused, streams};
 use sansocket::{
     Accept, AcceptError, Error, HandshakeError, Message, Reject, RejectError,
     tokio::{Acceptor, Connector},
+};
+use sansocket_testkit::{
+    clock::{run, run_paused},
+    opening::REQUEST,
+    pair::tokio::{read_head, read_to_end, streams},
 };
 use std::time::Duration;
 use tokio::{

@@ -1,16 +1,18 @@
 //! Prepared messages that are sent and not only queued: they leave from where they are, if nothing
 //! goes before them, and keep every rule that a queue keeps.
 
-use super::wire::{
-    CLIENT, DRIP, EAGER, Manner, SERVER, Wire, client_role, decode, decode_as_peer_of, poll_once,
-    run, websocket,
-};
 use sansocket::{
     CloseCode, Config, Error, Message, Negotiated, PreparedMessage, ReadBuffer, SendError, Server,
     tokio::WebSocket,
 };
 #[cfg(feature = "deflate")]
 use sansocket::{Connection, DeflateConfig, DeflateParameters, Progress, WriteBuffer};
+use sansocket_testkit::{
+    endpoint::client_role,
+    polling::{poll_once, run},
+    traffic::{decode, decode_as_peer_of},
+    transports::wire::{CLIENT, DRIP, EAGER, Manner, SERVER, Wire, websocket},
+};
 use std::{
     io::{self, ErrorKind},
     pin::{Pin, pin},

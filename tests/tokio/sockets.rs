@@ -1,33 +1,17 @@
 //! Conversations over real sockets.
 
-use super::pairs::{
-    By, ServerSocket, masked, pair, plain, read_head, receive_all, response_to, run,
-    server_and_stream, streams,
-};
 use sansocket::{
-    Accept, CloseCode, Closed, Config, Error, Event, Initiator, Limits, Message, PreparedMessage,
-    Request, State,
+    Accept, CloseCode, Config, Event, Initiator, Limits, Message, PreparedMessage, Request, State,
     tokio::{Acceptor, Connector},
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+use sansocket_testkit::{
+    clock::run,
+    frames::{masked, plain},
+    opening::{REQUEST, response_to},
+    pair::tokio::{pair, read_head, server_and_stream, streams},
+    receiving::{By, WAYS, echo, receive_all},
 };
-
-/// Echoes until the end: how many messages, and how it ended.
-async fn echo(mut server: ServerSocket<TcpStream>) -> (u32, Closed) {
-    let mut messages = 0;
-    let visited = server.receive_with(|event, replies| {
-        messages += u32::from(matches!(event, Event::Text(_) | Event::Binary(_)));
-        match event {
-            Event::Text(text) => replies.try_feed(text),
-            Event::Binary(data) => replies.try_feed(data),
-            _ => Ok::<(), Error>(()),
-        }
-    });
-    visited.await.unwrap();
-    (messages, server.closed().unwrap().clone())
-}
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[test]
 fn messages_of_all_sizes_come_back() {
@@ -57,7 +41,7 @@ fn messages_of_all_sizes_come_back() {
 #[test]
 fn a_message_is_the_same_in_every_form_and_each_way_to_receive() {
     run(async {
-        for by in super::pairs::WAYS {
+        for by in WAYS {
             let (mut client, mut server) = pair(Connector::new(), Acceptor::new()).await;
             let large = Message::binary(vec![7; 100_000]);
             let send = async {
@@ -197,7 +181,7 @@ fn what_comes_in_one_segment_with_the_handshake_is_received() {
         assert_eq!(client.next().await.unwrap().unwrap(), Message::text("welcome"));
 
         let (mut client, server) = streams().await;
-        let bytes = [super::pairs::REQUEST, &masked(0x81, b"hello")].concat();
+        let bytes = [REQUEST, &masked(0x81, b"hello")].concat();
         client.write_all(&bytes).await.unwrap();
         let mut server = Acceptor::new().accept_tcp(server).await.unwrap();
         assert_eq!(server.next().await.unwrap().unwrap(), Message::text("hello"));

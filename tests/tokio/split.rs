@@ -2,10 +2,10 @@
 
 use futures_util::{SinkExt, StreamExt};
 use sansocket::{
-    Cause, Client, CloseCode, Config, Error, Event, Initiator, Message, Role, SendError, Server,
-    SystemMaskKeys, TransportEnd,
-    tokio::{Acceptor, Connector, ReceiveHalf, SendHalf, WebSocket},
+    Cause, CloseCode, Config, Error, Event, Initiator, Message, Role, SendError, TransportEnd,
+    tokio::{Acceptor, Connector, ReceiveHalf, SendHalf},
 };
+use sansocket_testkit::{frames::CLOSE_NORMAL, pair::tokio as tcp};
 use std::{future::Future, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -13,8 +13,8 @@ use tokio::{
     time::timeout,
 };
 
-type ServerSocket = WebSocket<TcpStream, Server>;
-type ClientSocket = WebSocket<TcpStream, Client<SystemMaskKeys>>;
+type ServerSocket = tcp::ServerSocket<TcpStream>;
+type ClientSocket = tcp::ClientSocket<TcpStream>;
 
 /// Turns what would hang into a failure.
 async fn watched<T>(test: impl Future<Output = T>) -> T {
@@ -51,13 +51,12 @@ async fn pair(small: bool, config: Config) -> (ClientSocket, ServerSocket) {
 
 /// A server's end, and the bare stream of its client.
 async fn server_and_stream(config: Config) -> (ServerSocket, TcpStream) {
-    super::pairs::server_and_stream(Acceptor::new().config(config)).await
+    tcp::server_and_stream(Acceptor::new().config(config)).await
 }
 
 const PING: [u8; 8] = [0x89, 0x82, 0, 0, 0, 0, b'h', b'i'];
 const PONG: [u8; 4] = [0x8a, 2, b'h', b'i'];
 const CLOSE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8];
-const CLOSE_NORMAL: [u8; 4] = [0x88, 2, 0x03, 0xe8];
 
 async fn read<const N: usize>(stream: &mut TcpStream) -> [u8; N] {
     let mut bytes = [0; N];

@@ -1,27 +1,26 @@
 //! Conversations over transports that keep bytes back until they are flushed, and over TCP.
 
-use super::wire::{CLIENT, EAGER, Manner, SERVER, Wire, client_role, run};
 use sansocket::{
-    Client, CloseCode, Config, Error, Event, Limits, Message, Negotiated, ReadBuffer, Role, Server,
+    Client, CloseCode, Config, Event, Limits, Message, Negotiated, ReadBuffer, Role, Server,
     SystemMaskKeys,
     tokio::{Acceptor, Connector, WebSocket},
+};
+use sansocket_testkit::{
+    endpoint::client_role,
+    pair::tokio::streams,
+    polling::run,
+    receiving,
+    transports::wire::{CLIENT, EAGER, Manner, SERVER, Wire},
 };
 use std::{future::Future, pin::pin, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite, BufReader, BufStream, BufWriter},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
 };
 
 /// Far more than it takes: so that what hangs fails.
 async fn in_time<T>(action: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), action).await.expect("it hangs")
-}
-
-async fn tcp() -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
-    (client.unwrap(), server.unwrap().0)
 }
 
 async fn handshake<C, S>(
@@ -39,14 +38,9 @@ where
     (client.unwrap().0, server.unwrap())
 }
 
-async fn echo<S: AsyncRead + AsyncWrite + Unpin>(mut server: WebSocket<S, Server>) {
-    let visited = server.receive_with(|event, replies| match event {
-        Event::Text(text) => replies.try_feed(text),
-        Event::Binary(data) => replies.try_feed(data),
-        _ => Ok::<(), Error>(()),
-    });
-    visited.await.unwrap();
-    assert!(server.closed().unwrap().clean);
+async fn echo<S: AsyncRead + AsyncWrite + Unpin>(server: WebSocket<S, Server>) {
+    let (_, closed) = receiving::echo(server).await;
+    assert!(closed.clean);
 }
 
 /// Nothing goes on before the answer has come, so no byte may be left behind anywhere.
@@ -68,7 +62,7 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin, R: Role>(mut client: WebSocket<S
 
 #[tokio::test]
 async fn no_byte_stays_in_a_buffered_stream() {
-    let (client, server) = tcp().await;
+    let (client, server) = streams().await;
     let (client, server) = (BufStream::new(client), BufStream::new(server));
     let (client, server) = handshake(client, server, Config::default()).await;
     in_time(async { tokio::join!(ask(client), echo(server)) }).await;
@@ -77,7 +71,7 @@ async fn no_byte_stays_in_a_buffered_stream() {
 #[tokio::test]
 async fn no_byte_stays_in_a_reader_or_a_writer_that_buffers() {
     for capacity in [1, 20, 300_000] {
-        let (client, server) = tcp().await;
+        let (client, server) = streams().await;
         let client = BufReader::with_capacity(capacity, client);
         let server = BufWriter::with_capacity(capacity, server);
         let (client, server) = handshake(client, server, Config::default()).await;
@@ -107,7 +101,7 @@ fn a_flush_that_has_to_wait_is_finished() {
 
 #[tokio::test]
 async fn thousands_of_frames_in_the_queue_arrive_over_tcp() {
-    let (client, server) = tcp().await;
+    let (client, server) = streams().await;
     let config = Config::default().limits(Limits::default().queued_output(64 << 20));
     let (mut client, mut server) = handshake(client, server, config).await;
     let mut expected = Vec::new();
@@ -148,7 +142,7 @@ async fn two_ends_that_flood_each_other_do_not_stop() {
         }
         assert!(websocket.wait_closed().await.clean);
     }
-    let (client, server) = tcp().await;
+    let (client, server) = streams().await;
     let limits = Limits::default().queued_output(64 << 20);
     let (client, server) = handshake(client, server, Config::default().limits(limits)).await;
     in_time(async { tokio::join!(flood(client), flood(server)) }).await;

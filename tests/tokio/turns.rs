@@ -1,12 +1,15 @@
 //! A receiving loop that finds one message after the other lets other tasks go on, whatever the
 //! transport is; and no task is forgotten by a call that does not wait.
 
-use super::wire::{
-    CLIENT, EAGER, End, Manner, SERVER, Wire, client_role, encode, poll_once, websocket,
-};
 use futures_util::StreamExt;
 use sansocket::{
     Config, Error, Limits, Message, Negotiated, ReadBuffer, SendError, Server, tokio::WebSocket,
+};
+use sansocket_testkit::{
+    endpoint::client_role,
+    polling::poll_once,
+    traffic::encode,
+    transports::wire::{CLIENT, EAGER, End, Manner, SERVER, Wire, websocket},
 };
 use std::{
     future::poll_fn,

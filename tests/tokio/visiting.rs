@@ -1,10 +1,12 @@
 //! `receive_with`: what its visitor's errors mean, and that the queue stays bounded.
 
-use super::wire::{
-    CLIENT, EAGER, Manner, SERVER, Wire, client_role, decode_as_peer_of, encode, poll_once,
-    websocket,
-};
 use sansocket::{CloseCode, Config, Error, Event, Limits, Message, SendError, Server};
+use sansocket_testkit::{
+    endpoint::client_role,
+    polling::poll_once,
+    traffic::{decode_as_peer_of, encode},
+    transports::wire::{CLIENT, EAGER, Manner, SERVER, Wire, websocket},
+};
 use std::task::Poll;
 
 #[test]

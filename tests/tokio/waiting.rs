@@ -1,11 +1,14 @@
 //! What is queued is written before a wait, in one write; what came along needs no wait.
 
-use super::wire::{
-    CLIENT, EAGER, End, SERVER, Wire, client_role, decode_as_peer_of, encode, poll_once, websocket,
-};
 use futures_util::StreamExt;
 use sansocket::{
     Client, CloseCode, Config, Error, Event, MaskKey, Message, Role, Server, tokio::WebSocket,
+};
+use sansocket_testkit::{
+    endpoint::client_role,
+    polling::poll_once,
+    traffic::{decode_as_peer_of, encode},
+    transports::wire::{CLIENT, EAGER, End, SERVER, Wire, websocket},
 };
 use std::task::Poll;
 

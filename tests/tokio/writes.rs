@@ -1,12 +1,14 @@
 //! Transports that write as little as they may, or wrongly: what was queued leaves whole and in
 //! order, headers never alone, and nothing loops.
 
-use super::wire::{
-    CLIENT, EAGER, Manner, SERVER, Vectored, Wire, client_role, decode_as_peer_of, encode,
-    poll_once, run, websocket,
-};
 use sansocket::{
     Config, Error, FrameHeader, Limits, Message, Payload, PreparedMessage, Role, Server,
+};
+use sansocket_testkit::{
+    endpoint::client_role,
+    polling::{poll_once, run},
+    traffic::{decode, decode_as_peer_of, encode},
+    transports::wire::{CLIENT, EAGER, Manner, SERVER, Vectored, Wire, websocket},
 };
 use std::{io::ErrorKind, pin::pin, task::Poll};
 
@@ -86,7 +88,7 @@ fn writes_of_every_size_lose_nothing() {
             assert!(decode_as_peer_of::<Server>(&bytes).messages == sent, "{manner:?}");
             if most > 1000 {
                 let (sent, bytes, _) = send_all(manner, client_role());
-                let seen = super::wire::decode(Server::new(), &bytes);
+                let seen = decode(Server::new(), &bytes);
                 assert!(seen.messages == sent, "client: {manner:?}");
             }
         }

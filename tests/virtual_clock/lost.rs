@@ -125,7 +125,7 @@ fn reading_fails() {
             });
             assert_eq!(seen.parts(), lost(how), "{failure:?}");
             assert_eq!(seen.times(), (SECOND, SECOND), "writing would lead nowhere");
-            assert_eq!(seen.fin, None);
+            assert_eq!(seen.fin, Some(SECOND), "its user may keep the transport");
 
             let seen = play_against_script(who, TCP, |world, _| {
                 world.at(NOW, who, Action::Close(1000, "")).at(

@@ -13,6 +13,7 @@ mod world;
 
 use ends::Seen;
 use sansocket::{Cause, Config, Initiator, TransportEnd};
+use sansocket_testkit::frames::{masked, plain};
 use std::time::Duration;
 use wire::Rules;
 
@@ -72,22 +73,4 @@ impl Seen {
 
 fn config() -> Config {
     Config::default()
-}
-
-/// A frame as a client sends it, with a key of zeros.
-fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
-    [&head(first, 0x80, payload.len())[..], &[0; 4], payload].concat()
-}
-
-/// A frame as a server sends it.
-fn plain(first: u8, payload: &[u8]) -> Vec<u8> {
-    [&head(first, 0, payload.len())[..], payload].concat()
-}
-
-fn head(first: u8, mask: u8, len: usize) -> Vec<u8> {
-    match len {
-        0..=125 => vec![first, mask | len as u8],
-        65_536.. => [&[first, mask | 127][..], &(len as u64).to_be_bytes()].concat(),
-        _ => panic!("no test needs a frame of {len} bytes"),
-    }
 }

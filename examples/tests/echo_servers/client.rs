@@ -1,29 +1,24 @@
 //! A client that speaks bytes.
 
 use super::server::Server;
+use sansocket_testkit::{
+    frames::{CLOSE, TEXT, masked},
+    opening,
+};
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, TcpStream},
+    str,
     time::Duration,
 };
 
 /// Longer than any server may take for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-
-pub(crate) const TEXT: u8 = 0x81;
-pub(crate) const BINARY: u8 = 0x82;
-pub(crate) const CLOSE: u8 = 0x88;
-pub(crate) const PING: u8 = 0x89;
-pub(crate) const PONG: u8 = 0x8a;
-
-pub(crate) const REQUEST: &str = "GET / HTTP/1.1\r\n\
-    Host: localhost\r\n\
-    Upgrade: websocket\r\n\
-    Connection: Upgrade\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-    Sec-WebSocket-Version: 13\r\n\r\n";
+pub(crate) const REQUEST: &str = match str::from_utf8(opening::REQUEST) {
+    Ok(request) => request,
+    Err(_) => panic!("a request is text"),
+};
 
 pub(crate) struct Client(pub(crate) TcpStream);
 
@@ -117,31 +112,6 @@ impl Client {
         self.send(&masked(TEXT, text.as_bytes()));
         assert_eq!(self.read_message(), (TEXT, text.as_bytes().to_vec()));
     }
-}
-
-/// A frame as a client sends it.
-pub(crate) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = header(first, payload.len() as u64);
-    frame.extend(KEY);
-    frame.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
-    frame
-}
-
-/// The header of a masked frame, without its key.
-pub(crate) fn header(first: u8, len: u64) -> Vec<u8> {
-    let mut header = vec![first];
-    match len {
-        0..=125 => header.push(0x80 | len as u8),
-        126..=0xffff => {
-            header.push(0x80 | 126);
-            header.extend((len as u16).to_be_bytes());
-        }
-        _ => {
-            header.push(0x80 | 127);
-            header.extend(len.to_be_bytes());
-        }
-    }
-    header
 }
 
 pub(crate) fn close(code: u16) -> Vec<u8> {

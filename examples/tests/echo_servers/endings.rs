@@ -1,9 +1,10 @@
 //! Who ends what, and when.
 
 use super::{
-    client::{BINARY, CLOSE, Client, REQUEST, TEXT, close, masked},
+    client::{Client, REQUEST, close},
     server::Server,
 };
+use sansocket_testkit::frames::{BINARY, CLOSE, TEXT, masked};
 use std::{
     io::Write,
     thread,
@@ -154,6 +155,12 @@ pub(crate) fn an_interrupted_server_says_goodbye(name: &str) {
         }
     });
     let listener = thread::spawn(move || while reader.read_frame().0 != CLOSE {});
+    // One that does not listen, so that the server can't write to it.
+    let mut deaf = Client::open(&server);
+    let shouter = thread::spawn(move || {
+        let shouts = masked(TEXT, b"can you hear me?").repeat(1000);
+        while deaf.0.write_all(&shouts).is_ok() {}
+    });
     thread::sleep(SECOND / 5);
     let started = Instant::now();
     server.interrupt();
@@ -167,4 +174,5 @@ pub(crate) fn an_interrupted_server_says_goodbye(name: &str) {
     listener.join().unwrap();
     assert!(server.wait(12 * SECOND), "it did not end well");
     talker.join().unwrap();
+    shouter.join().unwrap();
 }

@@ -1,28 +1,28 @@
 //! What no client should send.
 
 use super::{
-    client::{BINARY, CLOSE, Client, PING, REQUEST, TEXT, header, masked},
+    client::{Client, REQUEST},
     server::Server,
 };
+use sansocket_testkit::frames::{BINARY, CLOSE, KEY, PING, TEXT, header_with, masked, plain};
 use std::{thread, time::Duration};
 
 pub(crate) fn what_the_peer_does_wrong_is_answered_with_its_code(name: &str) {
     let server = Server::start(name);
-    let unmasked = [TEXT, 2, b'h', b'i'];
-    let too_large = [&header(BINARY, (64 << 20) + 1)[..], &[0; 4]].concat();
+    let too_large = header_with(BINARY, (64 << 20) + 1, Some(KEY));
     let amid_message = [masked(0x01, b"a"), masked(TEXT, b"b")].concat();
     let cases: &[(&str, &[u8], u16)] = &[
         ("a reserved opcode", &masked(0x83, b""), 1002),
         ("a reserved control opcode", &masked(0x8b, b""), 1002),
         ("a reserved bit", &masked(0xa1, b"x"), 1002),
         ("compression that was not agreed on", &masked(0xc1, b"x"), 1002),
-        ("an unmasked frame", &unmasked, 1002),
+        ("an unmasked frame", &plain(TEXT, b"hi"), 1002),
         ("a ping in fragments", &masked(0x09, b"x"), 1002),
         ("a ping of 126 bytes", &masked(PING, &[0; 126]), 1002),
         ("nothing to continue", &masked(0x80, b"x"), 1002),
         ("a message amid another", &amid_message, 1002),
         ("a length that is not the shortest", &[BINARY, 0xfe, 0, 1, 0, 0, 0, 0, 0], 1002),
-        ("a length of 2^63", &header(BINARY, 1 << 63), 1002),
+        ("a length of 2^63", &header_with(BINARY, 1 << 63, Some(KEY))[..10], 1002),
         ("a message that is too large", &too_large, 1009),
         ("text that is none", &masked(TEXT, b"a\xff"), 1007),
         ("a Close of one byte", &masked(CLOSE, b"x"), 1002),

@@ -1,9 +1,10 @@
 //! Many connections at once.
 
 use super::{
-    client::{Client, TEXT, close, masked},
+    client::{Client, close},
     server::Server,
 };
+use sansocket_testkit::frames::{TEXT, masked};
 use std::{
     thread,
     time::{Duration, Instant},

@@ -1,9 +1,10 @@
 //! Messages, and clients that take their time with them.
 
 use super::{
-    client::{BINARY, Client, PING, PONG, TEXT, close, masked},
+    client::{Client, close},
     server::Server,
 };
+use sansocket_testkit::frames::{BINARY, LAST, MORE, PING, PONG, TEXT, TEXT_START, masked};
 use std::{
     io::{ErrorKind, Write},
     thread,
@@ -26,13 +27,13 @@ pub(crate) fn messages_of_all_sizes_come_back(name: &str) {
 pub(crate) fn pings_are_answered_between_fragments(name: &str) {
     let server = Server::start(name);
     let mut client = Client::open(&server);
-    client.send(&masked(0x01, b"one, "));
+    client.send(&masked(TEXT_START, b"one, "));
     for round in 0..100_u8 {
         client.send(&masked(PING, &[round]));
         assert_eq!(client.read_frame(), (PONG, vec![round]));
-        client.send(&masked(0x00, b"another, "));
+        client.send(&masked(MORE, b"another, "));
     }
-    client.send(&masked(0x80, b"last"));
+    client.send(&masked(LAST, b"last"));
     let expected = format!("one, {}last", "another, ".repeat(100));
     assert_eq!(client.read_message(), (TEXT, expected.into_bytes()));
 }

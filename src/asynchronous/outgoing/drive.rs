@@ -2,8 +2,11 @@
 
 use super::Outgoing;
 use crate::asynchronous::shell::{Shell, Timer, failure};
+use crate::buffer::ReadBuffer;
+use crate::connection::{Next, Role};
+use crate::frame::CloseCode;
 use crate::pool::Leased;
-use crate::{CloseCode, IoFailure, Next, ReadBuffer, Role, Wants};
+use crate::transport::{IoFailure, Wants};
 use core::task::{Context, Poll, Waker};
 use std::io;
 

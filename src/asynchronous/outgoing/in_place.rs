@@ -3,10 +3,11 @@
 
 use super::{Outgoing, write::FEW_SLICES};
 use crate::asynchronous::shell::Shell;
-use crate::{
-    Error, FrameHeader, Kind, MAX_FRAME_HEADER, OpCode, Role, Rsv, WriteBuffer,
-    io::{SLICES, WRITE_THROUGH_FROM},
-};
+use crate::buffer::WriteBuffer;
+use crate::connection::{Kind, Role};
+use crate::error::Error;
+use crate::frame::{FrameHeader, MAX_FRAME_HEADER, OpCode, Rsv};
+use crate::io::{SLICES, WRITE_THROUGH_FROM};
 use core::task::{Context, Poll, ready};
 use std::io::{self, ErrorKind, IoSlice};
 

@@ -2,7 +2,8 @@
 
 use super::Outgoing;
 use crate::asynchronous::shell::Shell;
-use crate::{Error, Payload, PreparedMessage, Role};
+use crate::connection::{Payload, PreparedMessage, Role};
+use crate::error::Error;
 use core::task::{Context, Poll};
 use std::io::ErrorKind;
 

@@ -2,7 +2,9 @@
 
 use super::Outgoing;
 use crate::asynchronous::shell::Shell;
-use crate::{Role, WriteBuffer, io::SLICES};
+use crate::buffer::WriteBuffer;
+use crate::connection::Role;
+use crate::io::SLICES;
 use alloc::boxed::Box;
 use core::task::{Context, Poll, ready};
 use std::io::{self, ErrorKind, IoSlice};

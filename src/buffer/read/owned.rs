@@ -1,11 +1,8 @@
 //! Messages that leave the read buffer: with the memory that they are in, or copied.
 
 use super::ReadBuffer;
-use crate::{
-    Text,
-    buffer::memory::{Heap, Source},
-    utf8::Utf8Storage,
-};
+use crate::buffer::memory::{Heap, Source};
+use crate::utf8::{Text, Utf8Storage};
 use bytes::Bytes;
 use core::ops::Range;
 

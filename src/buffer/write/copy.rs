@@ -1,7 +1,7 @@
 //! Bytes that are copied into the write buffer: as they are, masked, or behind a header.
 
 use super::WriteBuffer;
-use crate::{MaskKey, mask::append_masked};
+use crate::mask::{MaskKey, append_masked};
 
 /// Bytes that are copied at a time. Longer copies are made by the processor's string moves, which can
 /// take ten times as long if source and target lie alike in their pages.

@@ -2,11 +2,11 @@
 
 use super::incoming::{Frame, Incoming, kind_begun_by};
 use super::{Current, Progress, Receiver};
+use crate::buffer::ReadBuffer;
 use crate::connection::{ProtocolError, Role};
-use crate::{
-    CloseFrame, CloseFrameError, FrameHeader, Limits, MAX_CONTROL_PAYLOAD, OpCode, ReadBuffer, Rsv,
-    apply_mask,
-};
+use crate::frame::{CloseFrame, CloseFrameError, FrameHeader, MAX_CONTROL_PAYLOAD, OpCode, Rsv};
+use crate::limits::Limits;
+use crate::mask::apply_mask;
 
 impl<R: Role> Receiver<R> {
     /// Uses what is buffered up to the next event, whatever the state; nothing is lent.

@@ -1,7 +1,9 @@
 //! What the receiving half knows of the frame and the message that it is amid (RFC 6455 §5.4, §8.1).
 
+use crate::buffer::ReadBuffer;
 use crate::connection::{Kind, ProtocolError};
-use crate::{MaskKey, OpCode, ReadBuffer, Rsv};
+use crate::frame::{OpCode, Rsv};
+use crate::mask::MaskKey;
 
 /// The data frame in progress.
 #[derive(Clone, Copy, Debug)]

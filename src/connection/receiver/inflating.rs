@@ -1,9 +1,10 @@
 //! Compressed messages as they arrive (RFC 7692 §7.2.2).
 
 use super::incoming::{Frame, Incoming};
+use crate::buffer::ReadBuffer;
 use crate::connection::{ProtocolError, Role};
-use crate::deflate::{Corrupt, Decompressor};
-use crate::{DeflateParameters, ReadBuffer, apply_mask};
+use crate::deflate::{Corrupt, Decompressor, DeflateParameters};
+use crate::mask::apply_mask;
 
 /// What a receiving half decompresses with.
 #[derive(Debug)]

@@ -5,8 +5,10 @@
 //! has to be looked at here.
 
 use super::{Current, Receiver};
+use crate::buffer::ReadBuffer;
 use crate::connection::{Kind, Role};
-use crate::{Limits, MaskKey, ReadBuffer, apply_mask};
+use crate::limits::Limits;
+use crate::mask::{MaskKey, apply_mask};
 
 impl<R: Role> Receiver<R> {
     /// Takes in the next message, if it is plain; else nothing changes. Text is still to be validated.

@@ -2,10 +2,11 @@
 //! connection closes by them (RFC 6455 §5.5, §7).
 
 use super::Sender;
+use crate::buffer::WriteBuffer;
 use crate::connection::closed::State;
 use crate::connection::ending::SentClose;
 use crate::connection::{ProtocolError, Reply, Role, SendError};
-use crate::{CloseCode, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, OpCode, Rsv, WriteBuffer};
+use crate::frame::{CloseCode, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, OpCode, Rsv};
 
 impl<R: Role> Sender<R> {
     /// Queues a ping with at most 125 bytes of payload. The peer answers with an

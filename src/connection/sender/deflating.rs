@@ -1,8 +1,7 @@
 //! Messages that are compressed as they are sent (RFC 7692 §7.2.1).
 
 use crate::connection::{PreparedMessage, Role};
-use crate::deflate::{Compressor, TAIL};
-use crate::{DeflateConfig, DeflateParameters};
+use crate::deflate::{Compressor, DeflateConfig, DeflateParameters, TAIL};
 use alloc::vec::Vec;
 use bytes::Bytes;
 

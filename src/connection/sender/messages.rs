@@ -2,8 +2,10 @@
 //! which of them are compressed (RFC 7692 §6.1).
 
 use super::Sender;
+use crate::buffer::WriteBuffer;
 use crate::connection::{Kind, Message, Payload, PreparedMessage, Role, SendError};
-use crate::{MaskKey, OpCode, Rsv, WriteBuffer};
+use crate::frame::{OpCode, Rsv};
+use crate::mask::MaskKey;
 #[cfg(feature = "deflate")]
 use alloc::vec::Vec;
 use bytes::Bytes;

@@ -1,7 +1,12 @@
-//! What must hold for any bytes at all.
+//! Any bytes, received by either end of an opening handshake.
 
-use super::drive::{ask, serve};
-use crate::runner::scenario::cuts;
+use crate::{
+    cuts::cuts,
+    vectors::handshake::{
+        drive::{ask, serve},
+        format::Vector,
+    },
+};
 use sansocket::{
     Accept, ClientHandshake, ClientRequest, HandshakeError, Limits, OriginPolicy, ReadBuffer,
     Request, ServerHandshake, WriteBuffer, accept_key,
@@ -50,7 +55,7 @@ impl<'a> Scenario<'a> {
 }
 
 /// The bytes of which a scenario is read that comes closest to a vector.
-pub(crate) fn bytes_like(vector: &super::format::Vector) -> Vec<u8> {
+pub fn bytes_like(vector: &Vector) -> Vec<u8> {
     let offers = !vector.subprotocols.is_empty() || !vector.extensions.is_empty();
     let mut head = [0; HEAD];
     head[0] = if vector.limits == Limits::default() { 0 } else { LIMITED };
@@ -65,7 +70,7 @@ pub(crate) fn bytes_like(vector: &super::format::Vector) -> Vec<u8> {
 
 /// A server: nothing panics, cuts change nothing, what is accepted can be answered, and what is
 /// refused is answered with what a client takes for a refusal.
-pub(crate) fn check_server(data: &[u8]) {
+pub fn check_server(data: &[u8]) {
     let Some(Scenario { limits, eof, input, pieces, .. }) = Scenario::read(data) else { return };
     let whole = serve([input], &limits, eof);
     assert_eq!(serve(pieces, &limits, eof), whole);
@@ -125,7 +130,7 @@ fn refuse(error: &HandshakeError) {
 }
 
 /// A client: nothing panics, cuts change nothing, nothing is agreed on that was not offered.
-pub(crate) fn check_client(data: &[u8]) {
+pub fn check_client(data: &[u8]) {
     let Some(Scenario { limits, eof, offers, input, pieces }) = Scenario::read(data) else {
         return;
     };

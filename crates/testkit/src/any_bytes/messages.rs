@@ -1,15 +1,21 @@
-//! What must hold for any bytes at all.
+//! Any bytes, received as frames.
 
-use super::{
+use super::{reference::judge, scenario::Scenario};
+use crate::vectors::{
     drive::{Outcome, Way, outcome},
     format::Ending,
-    reference::judge,
-    scenario::Scenario,
 };
+
+/// Checks the scenario that these bytes are read as, if they are enough for one.
+pub fn check_bytes(data: &[u8]) {
+    if let Some(scenario) = Scenario::read(data) {
+        check(&scenario);
+    }
+}
 
 /// Checks that nothing panics, that neither cuts nor the way to receive change the outcome, and
 /// that it is what RFC 6455 says.
-pub(crate) fn check(scenario: &Scenario) {
+pub fn check(scenario: &Scenario) {
     let Scenario { vector, closes_at, cuts } = scenario;
     let whole = outcome(vector, &[], Way::Borrowed).unwrap();
 

@@ -1,47 +1,76 @@
 //! Drives one end of an opening handshake.
 
 use super::format::Vector;
-use crate::runner::format::Hex;
+use crate::vectors::format::Hex;
 use sansocket::{
     ClientHandshake, ClientRequest, HandshakeError, Limits, ReadBuffer, Request, Response,
     ServerHandshake, WriteBuffer,
 };
 
 /// The nonce whose key is the one in RFC 6455 §1.3.
-pub(crate) const NONCE: [u8; 16] = *b"the sample nonce";
+pub const NONCE: [u8; 16] = *b"the sample nonce";
 
 /// What a server makes of pieces of input, and what is left behind the request.
-pub(crate) fn serve<'a>(
+pub fn serve<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
     limits: &Limits,
     eof: bool,
 ) -> (Result<Option<Request>, HandshakeError>, Vec<u8>) {
-    let mut handshake = ServerHandshake::new(limits);
-    let mut input = ReadBuffer::new();
-    let mut outcome = Ok(None);
-    for piece in pieces {
-        input.extend_from_slice(piece);
-        if outcome == Ok(None) {
-            outcome = handshake.receive(&mut input);
-        }
-    }
-    if eof && outcome == Ok(None) {
-        outcome = Err(handshake.receive_eof(&mut input));
-    }
-    let rest = if outcome.is_ok() { input.unread().to_vec() } else { Vec::new() };
-    (outcome, rest)
+    feed(ServerHandshake::new(limits), pieces, eof)
 }
 
 /// The same for a client.
-pub(crate) fn ask<'a>(
+pub fn ask<'a>(
     request: &ClientRequest,
     pieces: impl IntoIterator<Item = &'a [u8]>,
     limits: &Limits,
     eof: bool,
 ) -> (Result<Option<Response>, HandshakeError>, Vec<u8>) {
     let mut output = WriteBuffer::new();
-    let mut handshake = ClientHandshake::start(request, NONCE, &mut output, limits)
+    let handshake = ClientHandshake::start(request, NONCE, &mut output, limits)
         .expect("the request is a good one");
+    feed(handshake, pieces, eof)
+}
+
+/// Either end of a handshake, which waits for a head.
+trait Waiting {
+    type Head: PartialEq;
+
+    fn receive(&mut self, input: &mut ReadBuffer) -> Result<Option<Self::Head>, HandshakeError>;
+
+    fn receive_eof(&mut self, input: &mut ReadBuffer) -> HandshakeError;
+}
+
+impl Waiting for ServerHandshake {
+    type Head = Request;
+
+    fn receive(&mut self, input: &mut ReadBuffer) -> Result<Option<Request>, HandshakeError> {
+        self.receive(input)
+    }
+
+    fn receive_eof(&mut self, input: &mut ReadBuffer) -> HandshakeError {
+        self.receive_eof(input)
+    }
+}
+
+impl Waiting for ClientHandshake {
+    type Head = Response;
+
+    fn receive(&mut self, input: &mut ReadBuffer) -> Result<Option<Response>, HandshakeError> {
+        self.receive(input)
+    }
+
+    fn receive_eof(&mut self, input: &mut ReadBuffer) -> HandshakeError {
+        self.receive_eof(input)
+    }
+}
+
+/// Feeds pieces until there is an outcome, and then the transport's end if there is one.
+fn feed<'a, W: Waiting>(
+    mut handshake: W,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    eof: bool,
+) -> (Result<Option<W::Head>, HandshakeError>, Vec<u8>) {
     let mut input = ReadBuffer::new();
     let mut outcome = Ok(None);
     for piece in pieces {
@@ -59,16 +88,21 @@ pub(crate) fn ask<'a>(
 
 /// What became of a vector.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    pub(crate) facts: Vec<(&'static str, Vec<u8>)>,
-    pub(crate) headers: Vec<(String, Vec<u8>)>,
-    pub(crate) left: Vec<u8>,
-    pub(crate) error: Option<HandshakeError>,
-    pub(crate) end: String,
+pub struct Outcome {
+    /// What there is to say of the request or the response: a subject and what it is.
+    pub facts: Vec<(&'static str, Vec<u8>)>,
+    /// All header fields.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The bytes that are left behind the head.
+    pub left: Vec<u8>,
+    /// The error that it came to.
+    pub error: Option<HandshakeError>,
+    /// The outcome, as a vector has it behind `end`.
+    pub end: String,
 }
 
 /// What becomes of a vector whose input comes in these pieces.
-pub(crate) fn outcome(vector: &Vector, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outcome {
+pub fn outcome(vector: &Vector, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outcome {
     let mut facts = Vec::new();
     let mut headers = Vec::new();
     let mut fact = |subject, what: &str| facts.push((subject, what.as_bytes().to_vec()));
@@ -128,8 +162,8 @@ pub(crate) fn outcome(vector: &Vector, pieces: &mut dyn Iterator<Item = &[u8]>) 
     Outcome { facts, headers, left, error, end }
 }
 
-/// An error says what was not as expected.
-pub(crate) fn compare(vector: &Vector, outcome: &Outcome) -> Result<(), String> {
+/// Compares an outcome with what a vector expects. An error says what differs.
+pub fn compare(vector: &Vector, outcome: &Outcome) -> Result<(), String> {
     if outcome.end != vector.end {
         return Err(format!(
             "end {} ({:?})\ninstead of {}",
@@ -178,7 +212,7 @@ fn owned((name, value): (&str, &[u8])) -> (String, Vec<u8>) {
 }
 
 /// The name of an error's variant.
-pub(crate) fn name_of(error: &HandshakeError) -> String {
+pub fn name_of(error: &HandshakeError) -> String {
     let text = format!("{error:?}");
     text.split(|letter: char| !letter.is_alphanumeric()).next().expect("a name").into()
 }

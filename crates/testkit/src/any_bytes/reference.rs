@@ -4,18 +4,22 @@
 //! It is a second opinion, and shares no code with the crate. Where the RFC leaves a choice it
 //! chooses as `tests/vectors/README.md` says; a fault counts from the byte that shows it.
 
-use super::format::Seen;
+use crate::vectors::format::Seen;
 use sansocket::{CloseCode, Limits};
 
 /// What is received, what is sent, and the code of the failure, if there is one.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Verdict {
-    pub(crate) events: Vec<Seen>,
-    pub(crate) output: Vec<u8>,
-    pub(crate) failure: Option<CloseCode>,
+pub struct Verdict {
+    /// What is received.
+    pub events: Vec<Seen>,
+    /// What is sent.
+    pub output: Vec<u8>,
+    /// The code of the failure, if there is one.
+    pub failure: Option<CloseCode>,
 }
 
-pub(crate) fn judge(
+/// Judges the input of an end that closes by itself once it has `closes_at` bytes, if that is said.
+pub fn judge(
     is_client: bool,
     mask: [u8; 4],
     limits: &Limits,

@@ -1,14 +1,16 @@
-//! Messages as they go over the wire, by a second, plain reading of RFC 6455 §5.2.
+//! What was sent, by a second, plain reading of RFC 6455 §5.2 and RFC 7692 §6.
 
 /// A message as it was sent, its frames joined.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Sent {
-    pub(crate) compressed: bool,
-    pub(crate) payload: Vec<u8>,
+pub struct Sent {
+    /// Whether it says to be compressed.
+    pub compressed: bool,
+    /// What its frames carry, unmasked, and not inflated.
+    pub payload: Vec<u8>,
 }
 
 /// Reads data frames, masked or not. What is not as RFC 7692 §6 has it panics.
-pub(crate) fn sent(mut bytes: &[u8]) -> Vec<Sent> {
+pub fn sent(mut bytes: &[u8]) -> Vec<Sent> {
     let mut messages: Vec<Sent> = Vec::new();
     let mut fin = true;
     while let [first, second, rest @ ..] = bytes {

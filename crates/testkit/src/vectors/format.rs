@@ -1,68 +1,103 @@
 //! Reads the vector files.
 
-use core::{fmt, iter::Peekable, str::Chars};
-use sansocket::{CloseCode, Initiator, Kind, Limits};
+use super::words::Words;
+use core::fmt;
+use sansocket::{CloseCode, Event, Initiator, Kind, Limits, Message};
 use std::path::{Path, PathBuf};
 
+/// A role and its configuration, what happens to it, and what is to come of that.
 #[derive(Clone, Debug)]
-pub(crate) struct Vector {
+pub struct Vector {
     /// File, line and name: to be found by.
-    pub(crate) title: String,
-    pub(crate) is_client: bool,
-    pub(crate) mask: [u8; 4],
-    pub(crate) limits: Limits,
+    pub title: String,
+    /// Whether the end under test is a client.
+    pub is_client: bool,
+    /// A client's mask key.
+    pub mask: [u8; 4],
+    /// What it may receive.
+    pub limits: Limits,
     /// Limits don't apply to messages received in chunks: such vectors are not run that way.
-    pub(crate) is_limited: bool,
-    pub(crate) fragment_size: usize,
+    pub is_limited: bool,
+    /// How large the frames are that it sends; 0 for any size.
+    pub fragment_size: usize,
     /// The parameters of permessage-deflate that were agreed on, as in a response.
-    pub(crate) deflate: Option<String>,
-    pub(crate) is_prompt: bool,
-    pub(crate) steps: Vec<Step>,
-    pub(crate) events: Vec<Seen>,
-    pub(crate) output: Vec<u8>,
-    pub(crate) end: Ending,
+    pub deflate: Option<String>,
+    /// Whether it fails on the last byte and not before.
+    pub is_prompt: bool,
+    /// What happens, in order.
+    pub steps: Vec<Step>,
+    /// What is to be received.
+    pub events: Vec<Seen>,
+    /// What is to be sent.
+    pub output: Vec<u8>,
+    /// How it is to end.
+    pub end: Ending,
 }
 
+/// Something that happens to the end under test.
 #[derive(Clone, Debug)]
-pub(crate) enum Step {
+pub enum Step {
+    /// Bytes come.
     Input(Vec<u8>),
+    /// Its user does something, which works.
     Do(Action),
+    /// Its user does something, which is refused.
     Refuse(Action),
-    /// It may or may not be refused.
+    /// Its user does something, which may or may not be refused.
     Attempt(Action),
+    /// The transport ends.
     Eof,
     /// By now exactly so many events and bytes of output are there.
     Check {
+        /// How many events.
         events: usize,
+        /// How many bytes.
         output: usize,
     },
 }
 
+/// Something that its user does.
 #[derive(Clone, Debug)]
-pub(crate) enum Action {
+pub enum Action {
+    /// Sends a message.
     Send(Kind, Vec<u8>),
+    /// Sends a fragment, which is the last one or not.
     Fragment(Kind, bool, Vec<u8>),
+    /// Sends a ping.
     Ping(Vec<u8>),
+    /// Sends a pong that nobody asked for.
     Pong(Vec<u8>),
+    /// Closes.
     Close(CloseCode, String),
 }
 
 /// What was received.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Seen {
+pub enum Seen {
+    /// A text message, or a part of one.
     Text(String),
+    /// A binary message, or a part of one.
     Binary(Vec<u8>),
+    /// A ping.
     Ping(Vec<u8>),
+    /// A pong.
     Pong(Vec<u8>),
+    /// A Close, with its code and reason if it has them.
     Close(Option<(CloseCode, String)>),
 }
 
+/// In which state a connection is behind the last step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub enum Ending {
+    /// Open.
     Open,
+    /// This end has closed, and waits for the peer's Close.
     Closing,
+    /// Closed by a closing handshake: who began it, and the code and reason that count.
     Closed(Initiator, CloseCode, String),
+    /// Closed without the whole of a closing handshake.
     Lost(Initiator, CloseCode, String),
+    /// Failed, and the peer was told so by this code.
     Failed(CloseCode),
 }
 
@@ -78,8 +113,36 @@ impl fmt::Debug for Seen {
     }
 }
 
+impl From<Event<'_>> for Seen {
+    fn from(event: Event<'_>) -> Self {
+        match event {
+            Event::Text(text) => Self::Text(text.into()),
+            Event::Binary(data) => Self::Binary(data.into()),
+            Event::Ping(data) => Self::Ping(data.into()),
+            Event::Pong(data) => Self::Pong(data.into()),
+            Event::Close(frame) => {
+                Self::Close(frame.map(|frame| (frame.code, frame.reason.into())))
+            }
+            other => panic!("unknown event {other:?}"),
+        }
+    }
+}
+
+impl From<&Message> for Seen {
+    fn from(message: &Message) -> Self {
+        match message {
+            Message::Text(text) => Self::Text(text.as_str().into()),
+            Message::Binary(data) => Self::Binary(data.to_vec()),
+        }
+    }
+}
+
 /// Bytes for the eye: their number, and the first of them.
-pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
+#[derive(Debug)]
+pub struct Hex<'a>(
+    /// All of them.
+    pub &'a [u8],
+);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -93,14 +156,14 @@ impl fmt::Display for Hex<'_> {
 
 /// Every vector of every file in the folder, files in the order of their names; those with
 /// compression only if it is compiled in.
-pub(crate) fn read_folder(folder: &Path) -> Vec<Vector> {
+pub fn read_folder(folder: &Path) -> Vec<Vector> {
     let mut vectors: Vec<_> = files(folder).iter().flat_map(|path| read_file(path)).collect();
     vectors.retain(|vector| cfg!(feature = "deflate") || vector.deflate.is_none());
     vectors
 }
 
 /// The files of vectors in a folder, in the order of their names.
-pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
@@ -110,7 +173,7 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Shows each line of a file that says something, with its place.
-pub(crate) fn each_line(path: &Path, mut read: impl FnMut(&str, &str)) {
+pub fn each_line(path: &Path, mut read: impl FnMut(&str, &str)) {
     let text = std::fs::read_to_string(path).unwrap();
     let file = path.file_name().unwrap().to_string_lossy();
     for (index, line) in text.lines().enumerate() {
@@ -171,16 +234,16 @@ impl Draft {
     fn read(&mut self, line: &str, place: &str) -> Option<Ending> {
         let mut words = Words { rest: line, place };
         let vector = &mut self.vector;
-        match words.next() {
+        match words.word() {
             "section" => {
                 self.has_section = true;
                 while !words.rest.is_empty() {
-                    assert!(words.next().starts_with('§'), "{place}: not a section");
+                    assert!(words.word().starts_with('§'), "{place}: not a section");
                 }
             }
             "role" => {
                 self.has_role = true;
-                vector.is_client = match words.next() {
+                vector.is_client = match words.word() {
                     "server" => false,
                     "client" => true,
                     other => panic!("{place}: no role {other}"),
@@ -189,7 +252,7 @@ impl Draft {
             "mask" => vector.mask = words.bytes().try_into().unwrap(),
             "limit" => {
                 vector.is_limited = true;
-                match words.next() {
+                match words.word() {
                     "frame" => vector.limits.frame = words.number(),
                     "message" => vector.limits.message = words.number(),
                     "fragments" => vector.limits.fragments = words.number(),
@@ -204,7 +267,7 @@ impl Draft {
                 self.step(Step::Input(bytes));
             }
             "do" if words.rest == "eof" => {
-                words.next();
+                words.word();
                 self.step(Step::Eof);
             }
             "do" => {
@@ -240,168 +303,5 @@ impl Draft {
         assert!(self.has_role && self.has_section, "{place}: role or section is missing");
         self.vector.end = end;
         self.vector
-    }
-}
-
-/// The words of a line.
-pub(crate) struct Words<'a> {
-    pub(crate) rest: &'a str,
-    pub(crate) place: &'a str,
-}
-
-impl<'a> Words<'a> {
-    pub(crate) fn next(&mut self) -> &'a str {
-        let (word, rest) = self.rest.split_once(' ').unwrap_or((self.rest, ""));
-        assert!(!word.is_empty(), "{}: something is missing", self.place);
-        self.rest = rest.trim_start();
-        word
-    }
-
-    pub(crate) fn number<N: core::str::FromStr>(&mut self) -> N {
-        let word = self.next();
-        word.parse().ok().unwrap_or_else(|| panic!("{}: no number: {word}", self.place))
-    }
-
-    pub(crate) fn bytes(&mut self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut characters = self.rest.chars().peekable();
-        read_bytes(&mut characters, &mut bytes, None, self.place);
-        self.rest = "";
-        bytes
-    }
-
-    fn text(&mut self) -> String {
-        String::from_utf8(self.bytes()).unwrap_or_else(|_| panic!("{}: not UTF-8", self.place))
-    }
-
-    fn kind(&mut self) -> Kind {
-        match self.next() {
-            "text" => Kind::Text,
-            "binary" => Kind::Binary,
-            other => panic!("{}: no kind of message: {other}", self.place),
-        }
-    }
-
-    fn code(&mut self) -> CloseCode {
-        CloseCode::new(self.number())
-    }
-
-    fn action(&mut self) -> Action {
-        match self.next() {
-            "send" => Action::Send(self.kind(), self.bytes()),
-            "fragment" => {
-                let kind = self.kind();
-                let is_last = match self.next() {
-                    "more" => false,
-                    "last" => true,
-                    other => panic!("{}: more or last, not {other}", self.place),
-                };
-                Action::Fragment(kind, is_last, self.bytes())
-            }
-            "ping" => Action::Ping(self.bytes()),
-            "pong" => Action::Pong(self.bytes()),
-            "close" => Action::Close(self.code(), self.text()),
-            other => panic!("{}: no action {other}", self.place),
-        }
-    }
-
-    fn seen(&mut self) -> Seen {
-        match self.next() {
-            "text" => Seen::Text(self.text()),
-            "binary" => Seen::Binary(self.bytes()),
-            "ping" => Seen::Ping(self.bytes()),
-            "pong" => Seen::Pong(self.bytes()),
-            "close" if self.rest.is_empty() => Seen::Close(None),
-            "close" => Seen::Close(Some((self.code(), self.text()))),
-            other => panic!("{}: no event {other}", self.place),
-        }
-    }
-
-    fn ending(&mut self) -> Ending {
-        match self.next() {
-            "open" => Ending::Open,
-            "closing" => Ending::Closing,
-            "closed" => Ending::Closed(self.initiator(), self.code(), self.text()),
-            "lost" => Ending::Lost(self.initiator(), self.code(), self.text()),
-            "failed" => Ending::Failed(self.code()),
-            other => panic!("{}: no end {other}", self.place),
-        }
-    }
-
-    fn initiator(&mut self) -> Initiator {
-        match self.next() {
-            "local" => Initiator::Local,
-            "peer" => Initiator::Peer,
-            "transport" => Initiator::Transport,
-            other => panic!("{}: {other} can't begin to close", self.place),
-        }
-    }
-}
-
-/// Reads tokens up to the end, or to `until`.
-fn read_bytes(
-    characters: &mut Peekable<Chars<'_>>,
-    bytes: &mut Vec<u8>,
-    until: Option<char>,
-    place: &str,
-) {
-    while let Some(&next) = characters.peek() {
-        match next {
-            _ if Some(next) == until => {
-                characters.next();
-                return;
-            }
-            ' ' => {
-                characters.next();
-            }
-            '"' => {
-                characters.next();
-                bytes.extend(read_text(characters, place).bytes());
-            }
-            '{' => {
-                characters.next();
-                let mut masked = Vec::new();
-                read_bytes(characters, &mut masked, Some('}'), place);
-                // By the definition of RFC 6455 §5.3, one byte after the other.
-                let key = *masked.first_chunk::<4>().expect("a key");
-                for (index, byte) in masked[4..].iter_mut().enumerate() {
-                    *byte ^= key[index % 4];
-                }
-                bytes.extend(masked);
-            }
-            _ => read_hex(characters, bytes, place),
-        }
-    }
-    assert!(until.is_none(), "{place}: a brace is missing");
-}
-
-fn read_text(characters: &mut Peekable<Chars<'_>>, place: &str) -> String {
-    let mut text = String::new();
-    loop {
-        match characters.next() {
-            Some('"') => return text,
-            Some('\\') => text.extend(characters.next()),
-            Some(character) => text.push(character),
-            None => panic!("{place}: a quote is missing"),
-        }
-    }
-}
-
-fn read_hex(characters: &mut Peekable<Chars<'_>>, bytes: &mut Vec<u8>, place: &str) {
-    let mut word = String::new();
-    while let Some(next) = characters.next_if(|next| !" }".contains(*next)) {
-        word.push(next);
-    }
-    let (digits, count) = word.split_once('*').unwrap_or((&word, "1"));
-    assert!(!digits.is_empty() && digits.len() % 2 == 0, "{place}: not bytes: {word}");
-    let group: Vec<u8> = (0..digits.len())
-        .step_by(2)
-        .map(|at| {
-            u8::from_str_radix(&digits[at..at + 2], 16)
-                .unwrap_or_else(|_| panic!("{place}: not hexadecimal: {word}"))
-        })
-        .collect();
-    for _ in 0..count.parse::<usize>().unwrap() {
-        bytes.extend_from_slice(&group);
     }
 }

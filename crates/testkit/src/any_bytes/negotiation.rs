@@ -10,11 +10,14 @@ const NONCE: [u8; 16] = [0; 16];
 /// The nonce in base64.
 const KEY: &[u8] = b"AAAAAAAAAAAAAAAAAAAAAA==";
 
+/// Checks that nobody agrees on more than it is configured to, and that two ends of this crate
+/// always agree.
+///
 /// | bytes | meaning |
 /// |---|---|
 /// | 0 and 1, 2 and 3 | what the client and the server are configured to |
 /// | the rest | the value of Sec-WebSocket-Extensions, of an offer and of an answer |
-pub(crate) fn check_negotiation(data: &[u8]) {
+pub fn check_negotiation(data: &[u8]) {
     let Some(([a, b, c, d], value)) = data.split_first_chunk() else { return };
     let (client, server) = (config(*a, *b), config(*c, *d));
     check_offer(value, server);

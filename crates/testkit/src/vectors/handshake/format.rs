@@ -1,6 +1,9 @@
 //! Reads the vector files of opening handshakes.
 
-use crate::runner::format::{Words, each_line, files};
+use crate::vectors::{
+    format::{each_line, files},
+    words::Words,
+};
 use sansocket::{Limits, OriginPolicy};
 use std::path::Path;
 
@@ -18,33 +21,45 @@ const RESPONSE_HEADERS: [&str; 3] = [
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
 ];
 
+/// One end of a handshake, what comes, and what is to come of that.
 #[derive(Clone, Debug)]
-pub(crate) struct Vector {
+pub struct Vector {
     /// File, line and name: to be found by.
-    pub(crate) title: String,
-    pub(crate) is_client: bool,
-    pub(crate) limits: Limits,
-    pub(crate) origin: OriginPolicy,
-    pub(crate) subprotocols: Vec<String>,
-    pub(crate) extensions: Vec<String>,
-    pub(crate) input: Vec<u8>,
-    pub(crate) eof: bool,
-    pub(crate) is_prompt: bool,
+    pub title: String,
+    /// Whether the end under test is a client.
+    pub is_client: bool,
+    /// What it may receive.
+    pub limits: Limits,
+    /// Which origins a server allows.
+    pub origin: OriginPolicy,
+    /// What a client offers.
+    pub subprotocols: Vec<String>,
+    /// What a client offers.
+    pub extensions: Vec<String>,
+    /// What comes.
+    pub input: Vec<u8>,
+    /// Whether the transport ends behind it.
+    pub eof: bool,
+    /// Whether it fails on the last byte and not before.
+    pub is_prompt: bool,
     /// What is to be said of the outcome: a subject and what it is.
-    pub(crate) facts: Vec<(String, Vec<u8>)>,
-    pub(crate) left: Vec<u8>,
-    pub(crate) why: Option<String>,
-    pub(crate) end: String,
+    pub facts: Vec<(String, Vec<u8>)>,
+    /// The bytes that are to be left behind the head.
+    pub left: Vec<u8>,
+    /// What the error is to say.
+    pub why: Option<String>,
+    /// The outcome, as it stands behind `end`.
+    pub end: String,
 }
 
 impl Vector {
     /// The name alone.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         self.title.split_once(' ').expect("a place and a name").1
     }
 
     /// The status and the name of the error with which it ends, if it does.
-    pub(crate) fn error(&self) -> Option<(Option<u16>, &str)> {
+    pub fn error(&self) -> Option<(Option<u16>, &str)> {
         match *self.end.split(' ').collect::<Vec<_>>() {
             ["refused", status, name] => Some((Some(status.parse().expect("a status")), name)),
             ["failed", name] => Some((None, name)),
@@ -55,7 +70,7 @@ impl Vector {
 }
 
 /// Every vector of every file in the folder, files in the order of their names.
-pub(crate) fn read_folder(folder: &Path) -> Vec<Vector> {
+pub fn read_folder(folder: &Path) -> Vec<Vector> {
     let mut vectors = Vec::new();
     for file in files(folder) {
         let mut draft: Option<Vector> = None;
@@ -97,7 +112,7 @@ fn empty(title: String) -> Vector {
 impl Vector {
     fn read(&mut self, line: &str, place: &str) {
         let mut words = Words { rest: line, place };
-        match words.next() {
+        match words.word() {
             "section" => {
                 let is_section = |word: &str| word.contains('§');
                 assert!(words.rest.split(' ').all(is_section), "{place}: not a section");
@@ -109,21 +124,21 @@ impl Vector {
                     other => panic!("{place}: no role {other}"),
                 };
             }
-            "limit" => match words.next() {
+            "limit" => match words.word() {
                 "line" => self.limits.handshake_line = words.number(),
                 "bytes" => self.limits.handshake_bytes = words.number(),
                 "headers" => self.limits.handshake_headers = words.number(),
                 other => panic!("{place}: no limit {other}"),
             },
             "origin" => {
-                self.origin = match words.next() {
+                self.origin = match words.word() {
                     "same" => OriginPolicy::same_origin(),
                     "any" => OriginPolicy::any(),
                     "allow" => OriginPolicy::allow(words.rest.split(' ')).expect("origins"),
                     other => panic!("{place}: no policy {other}"),
                 };
             }
-            "offer" => match words.next() {
+            "offer" => match words.word() {
                 "subprotocol" => self.subprotocols.push(words.rest.into()),
                 "extension" => self.extensions.push(words.rest.into()),
                 other => panic!("{place}: no offer {other}"),
@@ -144,7 +159,7 @@ impl Vector {
             }
             "do" if words.rest == "eof" => self.eof = true,
             "is" => {
-                let subject = words.next().to_owned();
+                let subject = words.word().to_owned();
                 let what = match &*subject {
                     "body" => words.bytes(),
                     _ => words.rest.into(),

@@ -1,10 +1,14 @@
 //! What must hold for compressed messages of any bytes at all.
 
-use super::scenario::cuts;
+use crate::{
+    cuts::cuts,
+    endpoint::{append_payload, take},
+    frames::{KEY, plain},
+};
 use sansocket::{
     Client, Config, Connection, DeflateConfig, DeflateParameters, Event, Kind, Limits, MaskKey,
     Message, Negotiated, Payload, PreparedMessage, Progress, ProtocolError, ReadBuffer,
-    ReceiveError, Role, Server, WriteBuffer, apply_mask,
+    ReceiveError, Role, Server, WriteBuffer,
 };
 
 /// The most bytes that a message may have here.
@@ -88,31 +92,22 @@ fn receive<R: Role>(
 }
 
 fn client(negotiated: &Negotiated, config: Config) -> Connection<Client<fn() -> MaskKey>> {
-    let key: fn() -> MaskKey = || MaskKey::new([0x37, 0xfa, 0x21, 0x3d]);
+    let key: fn() -> MaskKey = || MaskKey::new(KEY);
     Connection::new(Client::new(key), negotiated, config)
 }
 
 /// Any bytes as the payload of messages that say to be compressed: the outcome is the same whole
 /// and cut, in chunks or not, and never over the limit.
-pub(crate) fn check_receiver(data: &[u8]) {
+pub fn check_receiver(data: &[u8]) {
     let Some((negotiated, config, seed, rest)) = read(data) else { return };
     // Each message is the bytes up to the next 0xa5 0x5a.
     let mut bytes = Vec::new();
-    let mut frame = |first: u8, payload: &[u8]| {
-        bytes.extend([first, 126]);
-        bytes.extend((payload.len() as u16).to_be_bytes());
-        if payload.len() < 126 {
-            bytes.truncate(bytes.len() - 3);
-            bytes.push(payload.len() as u8);
-        }
-        bytes.extend_from_slice(payload);
-    };
     for message in split(rest) {
         let (kind, payload) = message.split_first().unwrap_or((&0, &[]));
         let first = 0x41 + kind % 2;
         let at = payload.len() * usize::from(kind / 2) / 128;
-        frame(first, &payload[..at]);
-        frame(0x80, &payload[at..]);
+        bytes.extend(plain(first, &payload[..at]));
+        bytes.extend(plain(0x80, &payload[at..]));
     }
     let whole = receive(client(&negotiated, config), &bytes, &[], false);
     let cuts = cuts(seed, bytes.len());
@@ -131,7 +126,7 @@ pub(crate) fn check_receiver(data: &[u8]) {
 }
 
 /// Any messages arrive in both directions, by any parameters and cuts.
-pub(crate) fn check_round_trip(data: &[u8]) {
+pub fn check_round_trip(data: &[u8]) {
     let Some((negotiated, config, seed, rest)) = read(data) else { return };
     let server = || Connection::new(Server::new(), &negotiated, config);
     let client = || client(&negotiated, config);
@@ -181,11 +176,7 @@ fn send<R: Role>(
                 let (front, rest) = data.split_at(data.len() / 2);
                 let len = front.len() as u64;
                 let key = end.start_frame(Kind::Binary, len, false, &mut output).unwrap();
-                let mut front = front.to_vec();
-                if let Some(key) = key {
-                    apply_mask(&mut front, key, 0);
-                }
-                output.extend_from_slice(&front);
+                append_payload(front, key, &mut output);
                 end.send_fragment(rest, false, &mut output).unwrap();
                 end.send_fragment(b"", true, &mut output).unwrap();
             }
@@ -201,11 +192,7 @@ fn send<R: Role>(
                 end.send_fragment(b"", true, &mut output).unwrap();
             }
         }
-        while !output.is_empty() {
-            let count = output.front().len();
-            bytes.extend_from_slice(output.front());
-            output.consume(count);
-        }
+        bytes.extend(take(&mut output));
         sent.push((false, data));
     }
     (bytes, sent)

@@ -2,14 +2,14 @@
 
 use super::format::{Action, Ending, Hex, Seen, Step, Vector};
 use sansocket::{
-    Cause, Client, CloseCode, Closed, Config, Connection, Event, Kind, MaskKey, Message,
-    Negotiated, Progress, ReadBuffer, ReceiveError, Receiver, Role, SendError, Sender, Server,
-    State, TransportEnd, WriteBuffer,
+    Cause, Client, CloseCode, Closed, Config, Connection, Kind, MaskKey, Message, Negotiated,
+    Progress, ReadBuffer, ReceiveError, Receiver, Role, SendError, Sender, Server, State,
+    TransportEnd, WriteBuffer,
 };
 
 /// A way to use a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub enum Way {
     /// Whole messages, looked at in the read buffer.
     Borrowed,
     /// Whole messages, made owned.
@@ -23,7 +23,7 @@ pub(crate) enum Way {
 /// Runs a vector with its input cut at `cuts`, ascending positions within all of its input.
 ///
 /// An error says what was not as expected.
-pub(crate) fn run(vector: &Vector, cuts: &[usize], way: Way) -> Result<(), String> {
+pub fn run(vector: &Vector, cuts: &[usize], way: Way) -> Result<(), String> {
     let outcome = outcome(vector, cuts, way)?;
     if outcome.events != vector.events {
         return Err(format!("events {:?}\ninstead of {:?}", outcome.events, vector.events));
@@ -40,14 +40,21 @@ pub(crate) fn run(vector: &Vector, cuts: &[usize], way: Way) -> Result<(), Strin
 
 /// What became of a vector's script.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    pub(crate) events: Vec<Seen>,
-    pub(crate) output: Vec<u8>,
-    pub(crate) end: Ending,
-    pub(crate) error: Option<ReceiveError>,
+pub struct Outcome {
+    /// What was received.
+    pub events: Vec<Seen>,
+    /// What was sent.
+    pub output: Vec<u8>,
+    /// How it ended.
+    pub end: Ending,
+    /// The error that receiving came to.
+    pub error: Option<ReceiveError>,
 }
 
-pub(crate) fn outcome(vector: &Vector, cuts: &[usize], way: Way) -> Result<Outcome, String> {
+/// What becomes of a vector whose input is cut at `cuts`, received in this way.
+///
+/// An error says how the crate contradicts itself.
+pub fn outcome(vector: &Vector, cuts: &[usize], way: Way) -> Result<Outcome, String> {
     if vector.is_client {
         let key = vector.mask;
         Drive::new(Client::new(move || MaskKey::new(key)), vector, way).all(vector, cuts)
@@ -131,7 +138,7 @@ impl<R: Role> Drive<R> {
                 Step::Eof => {
                     eof = true;
                     if let Ends::Joined(connection) = &mut self.ends {
-                        transport_ended(connection, &self.queue);
+                        connection.transport_ended(TransportEnd::Eof, &self.queue);
                     }
                 }
                 Step::Check { events, output } => {
@@ -211,19 +218,18 @@ impl<R: Role> Drive<R> {
         let event = match &mut self.ends {
             Ends::Joined(connection) if self.way == Way::Chunks => {
                 let chunk = connection.chunk(&self.input).ok_or("no chunk")?;
-                let piece = seen(chunk.event);
+                let piece = Seen::from(chunk.event);
                 return self.join(piece, chunk.first, chunk.last);
             }
             Ends::Joined(connection) => {
-                let event = connection.event(&self.input).map(seen);
+                let event = connection.event(&self.input).map(Seen::from);
                 let take = self.way == Way::Owned;
                 match take.then(|| connection.take_message(&mut self.input)).flatten() {
-                    Some(Message::Text(text)) => Some(Seen::Text(text.as_str().into())),
-                    Some(Message::Binary(data)) => Some(Seen::Binary(data.into())),
+                    Some(message) => Some(Seen::from(&message)),
                     None => event,
                 }
             }
-            Ends::Halves(receiver, _) => receiver.event(&self.input).map(seen),
+            Ends::Halves(receiver, _) => receiver.event(&self.input).map(Seen::from),
         };
         self.events.push(event.ok_or("no event")?);
         Ok(())
@@ -310,7 +316,7 @@ impl<R: Role> Drive<R> {
             Ends::Halves(receiver, sender) => Connection::join(receiver, sender),
         };
         let state = connection.state();
-        let closed = transport_ended(&mut connection, &self.queue);
+        let closed = connection.transport_ended(TransportEnd::Eof, &self.queue).clone();
         let end = match (self.error, state) {
             (Some(error), _) => failed(error, &closed),
             (None, State::Open) if !eof => Ending::Open,
@@ -340,10 +346,6 @@ fn negotiated(vector: &Vector) -> Negotiated {
     negotiated.deflate(agreed)
 }
 
-fn transport_ended<R: Role>(connection: &mut Connection<R>, queue: &WriteBuffer) -> Closed {
-    connection.transport_ended(TransportEnd::Eof, queue).clone()
-}
-
 /// A failure is one in all that there is to know about it.
 fn failed(error: ReceiveError, closed: &Closed) -> Ending {
     let ReceiveError::Protocol(error) = error else { panic!("misuse: {error}") };
@@ -351,17 +353,6 @@ fn failed(error: ReceiveError, closed: &Closed) -> Ending {
     assert!(!closed.clean);
     assert_eq!((closed.code, closed.reason.as_str()), (CloseCode::ABNORMAL, ""));
     Ending::Failed(error.close_code())
-}
-
-fn seen(event: Event<'_>) -> Seen {
-    match event {
-        Event::Text(text) => Seen::Text(text.into()),
-        Event::Binary(data) => Seen::Binary(data.into()),
-        Event::Ping(data) => Seen::Ping(data.into()),
-        Event::Pong(data) => Seen::Pong(data.into()),
-        Event::Close(frame) => Seen::Close(frame.map(|frame| (frame.code, frame.reason.into()))),
-        other => panic!("unknown event {other:?}"),
-    }
 }
 
 fn text(data: &[u8]) -> &str {

@@ -1,6 +1,10 @@
 //! Scenarios made of any bytes at all, as a fuzzer gives them.
 
-use super::format::{Action, Ending, Step, Vector};
+use crate::{
+    cuts::cuts,
+    frames::KEY,
+    vectors::format::{Action, Ending, Step, Vector},
+};
 use sansocket::{CloseCode, Limits};
 
 /// Bytes before the input itself.
@@ -11,11 +15,14 @@ const LIMITED: u8 = 2;
 const CLOSES: u8 = 4;
 
 /// A role, limits, input, where it is cut, and maybe a Close of this end's at some point of it.
-pub(crate) struct Scenario {
-    pub(crate) vector: Vector,
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The role, the limits and the input.
+    pub vector: Vector,
     /// Where this end closes.
-    pub(crate) closes_at: Option<usize>,
-    pub(crate) cuts: Vec<usize>,
+    pub closes_at: Option<usize>,
+    /// Where the input is cut, ascending.
+    pub cuts: Vec<usize>,
 }
 
 impl Scenario {
@@ -28,17 +35,29 @@ impl Scenario {
     /// | 4, 5 | where it closes, little-endian |
     /// | 6 | how the input is cut |
     /// | 7… | the input |
-    pub(crate) fn read(data: &[u8]) -> Option<Self> {
+    pub fn read(data: &[u8]) -> Option<Self> {
         let (head, input) = data.split_first_chunk::<HEAD>()?;
-        let mut limits = Limits::default();
         let is_limited = head[0] & LIMITED != 0;
-        if is_limited {
-            limits.frame = head[1].into();
-            limits.message = head[2].into();
-            limits.fragments = head[3].into();
-        }
+        let limits = is_limited.then_some((head[1], head[2], head[3]));
         let at = usize::from(u16::from_le_bytes([head[4], head[5]])).min(input.len());
         let closes_at = (head[0] & CLOSES != 0).then_some(at);
+        let cuts = cuts(head[6], input.len());
+        Some(Self::new(head[0] & CLIENT != 0, limits, input, closes_at, cuts))
+    }
+
+    /// Makes a scenario, maybe with limits of frame, message and fragments.
+    pub fn new(
+        is_client: bool,
+        limits: Option<(u8, u8, u8)>,
+        input: &[u8],
+        closes_at: Option<usize>,
+        cuts: Vec<usize>,
+    ) -> Self {
+        let mut all = Limits::default();
+        if let Some((frame, message, fragments)) = limits {
+            (all.frame, all.message, all.fragments) =
+                (frame.into(), message.into(), fragments.into());
+        }
         let steps = match closes_at {
             None => vec![Step::Input(input.into())],
             Some(at) => vec![
@@ -49,10 +68,10 @@ impl Scenario {
         };
         let vector = Vector {
             title: String::new(),
-            is_client: head[0] & CLIENT != 0,
-            mask: [0x37, 0xfa, 0x21, 0x3d],
-            limits,
-            is_limited,
+            is_client,
+            mask: KEY,
+            limits: all,
+            is_limited: limits.is_some(),
             fragment_size: 0,
             deflate: None,
             is_prompt: false,
@@ -61,11 +80,11 @@ impl Scenario {
             output: Vec::new(),
             end: Ending::Open,
         };
-        Some(Self { vector, closes_at, cuts: cuts(head[6], input.len()) })
+        Self { vector, closes_at, cuts }
     }
 
     /// The input without a break.
-    pub(crate) fn input(&self) -> Vec<u8> {
+    pub fn input(&self) -> Vec<u8> {
         let bytes =
             |step: &Step| if let Step::Input(bytes) = step { bytes.clone() } else { vec![] };
         self.vector.steps.iter().flat_map(bytes).collect()
@@ -73,7 +92,7 @@ impl Scenario {
 
     /// The bytes that [`read`](Self::read) makes something like `vector` of: what its peer sends,
     /// and the first Close of its own.
-    pub(crate) fn bytes_like(vector: &Vector) -> Vec<u8> {
+    pub fn bytes_like(vector: &Vector) -> Vec<u8> {
         let mut head = [0, 0, 0, 0, 0, 0, vector.title.len() as u8];
         head[0] |= if vector.is_client { CLIENT } else { 0 };
         if vector.is_limited {
@@ -94,21 +113,5 @@ impl Scenario {
             }
         }
         [&head[..], &input].concat()
-    }
-}
-
-/// Positions at uneven distances, close together or far apart.
-pub(crate) fn cuts(seed: u8, len: usize) -> Vec<usize> {
-    let widest = [1, 2, 3, 7, 16, 100, 1000, usize::MAX][usize::from(seed % 8)];
-    let mut state = u32::from(seed) + 1;
-    let mut cuts = Vec::new();
-    let mut at = 0_usize;
-    loop {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        at = at.saturating_add(1 + (state >> 8) as usize % widest);
-        if at >= len {
-            return cuts;
-        }
-        cuts.push(at);
     }
 }

@@ -1,50 +1,46 @@
-//! The two ends of a wire in memory, which do as little at a time as they are told to, and what runs
-//! their users by hand, in one thread.
+//! A wire in memory, for the tokio shell: its ends do as little at a time as they are told to, and
+//! it says what was done to it. [`crate::polling`] runs those who use it.
 
-use sansocket::{
-    Client, Config, Connection, Event, MaskKey, MaskKeys, Message, Negotiated, Progress,
-    ReadBuffer, Role, Server, WriteBuffer, tokio::WebSocket,
-};
+use sansocket::{Config, Negotiated, ReadBuffer, Role, tokio::WebSocket};
 use std::{
     collections::VecDeque,
-    future::Future,
     io::{self, ErrorKind, IoSlice},
     pin::Pin,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, Wake, Waker},
+    sync::{Arc, Mutex, MutexGuard},
+    task::{Context, Poll, Waker},
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    runtime::{Builder, Runtime},
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// How an end of a wire behaves.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Manner {
+pub struct Manner {
     /// Bytes that a read or write moves at most.
-    pub(crate) most: usize,
+    pub most: usize,
     /// Reads, writes and flushes that go through between two that are not ready.
-    pub(crate) steps: usize,
-    pub(crate) vectored: Vectored,
-    pub(crate) write_error: Option<ErrorKind>,
-    pub(crate) flush_error: Option<ErrorKind>,
-    pub(crate) read_error: Option<ErrorKind>,
+    pub steps: usize,
+    /// What it makes of several slices in one write.
+    pub vectored: Vectored,
+    /// What each write fails with.
+    pub write_error: Option<ErrorKind>,
+    /// What each flush fails with.
+    pub flush_error: Option<ErrorKind>,
+    /// What each read fails with.
+    pub read_error: Option<ErrorKind>,
 }
 
+/// What an end makes of several slices in one write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Vectored {
+pub enum Vectored {
     /// As a transport that does not know of it: the first slice is taken, and it says so.
     No,
     /// It says that it can, and takes the first slice all the same.
     FirstOnly,
+    /// It takes them all.
     All,
 }
 
 /// All at once.
-pub(crate) const EAGER: Manner = Manner {
+pub const EAGER: Manner = Manner {
     most: usize::MAX,
     steps: usize::MAX,
     vectored: Vectored::All,
@@ -54,7 +50,7 @@ pub(crate) const EAGER: Manner = Manner {
 };
 
 /// Not ready before every byte.
-pub(crate) const DRIP: Manner = Manner { most: 1, steps: 1, ..EAGER };
+pub const DRIP: Manner = Manner { most: 1, steps: 1, ..EAGER };
 
 /// One of the two directions.
 #[derive(Debug)]
@@ -72,12 +68,13 @@ struct Direction {
     flushes: usize,
 }
 
+/// Both directions. The side that writes names a direction: [`CLIENT`] or [`SERVER`].
 #[derive(Clone, Debug)]
-pub(crate) struct Wire(Arc<Mutex<[Direction; 2]>>);
+pub struct Wire(Arc<Mutex<[Direction; 2]>>);
 
 /// One end of a wire.
 #[derive(Debug)]
-pub(crate) struct End {
+pub struct End {
     wire: Wire,
     /// Which direction this end writes to.
     side: usize,
@@ -86,11 +83,20 @@ pub(crate) struct End {
     left: [usize; 3],
 }
 
-pub(crate) const CLIENT: usize = 0;
-pub(crate) const SERVER: usize = 1;
+/// The side of the client.
+pub const CLIENT: usize = 0;
+/// The side of the server.
+pub const SERVER: usize = 1;
+
+impl Default for Wire {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Wire {
-    pub(crate) fn new() -> Self {
+    /// A wire that takes any number of bytes.
+    pub fn new() -> Self {
         Self(Arc::new(Mutex::new([CLIENT, SERVER].map(|_| Direction {
             bytes: VecDeque::new(),
             room: usize::MAX,
@@ -103,7 +109,8 @@ impl Wire {
         }))))
     }
 
-    pub(crate) fn end(&self, side: usize, manner: Manner) -> End {
+    /// One of its ends. When it is dropped, nothing more comes from that side.
+    pub fn end(&self, side: usize, manner: Manner) -> End {
         End { wire: self.clone(), side, manner, left: [0; 3].map(|_| Self::fresh(manner)) }
     }
 
@@ -117,54 +124,55 @@ impl Wire {
     }
 
     /// Puts bytes on their way from `side`.
-    pub(crate) fn put(&self, side: usize, bytes: &[u8]) {
+    pub fn put(&self, side: usize, bytes: &[u8]) {
         let mut directions = self.lock();
         directions[side].bytes.extend(bytes);
         wake(&mut directions[side].reader);
     }
 
     /// Takes all that is on its way from `side`.
-    pub(crate) fn take(&self, side: usize) -> Vec<u8> {
+    pub fn take(&self, side: usize) -> Vec<u8> {
         let mut directions = self.lock();
         wake(&mut directions[side].writer);
         directions[side].bytes.drain(..).collect()
     }
 
     /// Says that nothing more comes from `side`.
-    pub(crate) fn finish(&self, side: usize) {
+    pub fn finish(&self, side: usize) {
         let mut directions = self.lock();
         directions[side].ended = true;
         wake(&mut directions[side].reader);
     }
 
     /// Bytes that are on their way from `side`.
-    pub(crate) fn pending(&self, side: usize) -> usize {
+    pub fn pending(&self, side: usize) -> usize {
         self.lock()[side].bytes.len()
     }
 
-    pub(crate) fn set_room(&self, side: usize, room: usize) {
+    /// Sets how many bytes from `side` may be under way at once.
+    pub fn set_room(&self, side: usize, room: usize) {
         let mut directions = self.lock();
         directions[side].room = room;
         wake(&mut directions[side].writer);
     }
 
     /// The length of each write that `side` made.
-    pub(crate) fn writes(&self, side: usize) -> Vec<usize> {
+    pub fn writes(&self, side: usize) -> Vec<usize> {
         self.lock()[side].writes.clone()
     }
 
     /// How often `side` flushed, or tried to.
-    pub(crate) fn flushes(&self, side: usize) -> usize {
+    pub fn flushes(&self, side: usize) -> usize {
         self.lock()[side].flushes
     }
 
     /// How often something was read of what `side` wrote.
-    pub(crate) fn reads_from(&self, side: usize) -> usize {
+    pub fn reads_from(&self, side: usize) -> usize {
         self.lock()[side].reads
     }
 
     /// Wakes those who can go on, if they are still known.
-    fn wake_ready(&self) {
+    pub(crate) fn wake_ready(&self) {
         for direction in self.lock().iter_mut() {
             if !direction.bytes.is_empty() || direction.ended {
                 wake(&mut direction.reader);
@@ -300,125 +308,7 @@ impl Drop for End {
     }
 }
 
-pub(crate) fn websocket<R: Role>(end: End, role: R, config: Config) -> WebSocket<End, R> {
+/// A WebSocket over an end, after an opening handshake that agreed on nothing.
+pub fn websocket<R: Role>(end: End, role: R, config: Config) -> WebSocket<End, R> {
     WebSocket::new(end, role, Negotiated::new(), ReadBuffer::new(), config)
-}
-
-pub(crate) fn client_role() -> Client<impl MaskKeys + Send + Unpin> {
-    Client::new(|| MaskKey::new([1, 2, 3, 4]))
-}
-
-/// Gives a future anew for each poll, and drops it when it is not ready; counts that in `$drops`.
-macro_rules! dropping {
-    ($drops:expr, $future:expr) => {
-        std::future::poll_fn(|cx| {
-            let poll = std::future::Future::poll(std::pin::pin!($future), cx);
-            $drops += usize::from(poll.is_pending());
-            poll
-        })
-        .await
-    };
-}
-pub(crate) use dropping;
-
-#[derive(Default)]
-struct Flag(AtomicBool);
-
-impl Wake for Flag {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Runs the users of a wire, each only when it was woken, until all are done.
-pub(crate) fn run(wire: &Wire, users: &mut [Pin<&mut dyn Future<Output = ()>>]) {
-    assert!(advance(wire, users), "all wait, and nothing wakes them");
-}
-
-/// As [`run`], until they are done or wait for something that does not come; whether they are done.
-pub(crate) fn advance(wire: &Wire, users: &mut [Pin<&mut dyn Future<Output = ()>>]) -> bool {
-    let _entered = stopped_clock().enter();
-    let flags: Vec<_> = users.iter().map(|_| Arc::new(Flag(AtomicBool::new(true)))).collect();
-    let mut done = vec![false; users.len()];
-    loop {
-        let mut idle = true;
-        for (index, user) in users.iter_mut().enumerate() {
-            if done[index] || !flags[index].0.swap(false, Ordering::Relaxed) {
-                continue;
-            }
-            idle = false;
-            let waker = Waker::from(Arc::clone(&flags[index]));
-            done[index] = user.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
-        }
-        if done.iter().all(|&done| done) {
-            return true;
-        }
-        if idle {
-            wire.wake_ready();
-            if !flags.iter().zip(&done).any(|(flag, done)| !done && flag.0.load(Ordering::Relaxed))
-            {
-                return false;
-            }
-        }
-    }
-}
-
-/// A runtime that never runs: deadlines can be set by its clock, and none passes.
-fn stopped_clock() -> &'static Runtime {
-    static CLOCK: OnceLock<Runtime> = OnceLock::new();
-    CLOCK.get_or_init(|| Builder::new_current_thread().enable_time().build().unwrap())
-}
-
-/// Polls a future once.
-pub(crate) fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
-    let _entered = stopped_clock().enter();
-    std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// What was on a wire, made out by the other end.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Seen {
-    pub(crate) messages: Vec<Message>,
-    pub(crate) pings: Vec<Vec<u8>>,
-    pub(crate) pongs: Vec<Vec<u8>>,
-    pub(crate) closes: usize,
-}
-
-/// What bytes mean to an end of `role`; they end where a frame ends.
-pub(crate) fn decode<R: Role>(role: R, bytes: &[u8]) -> Seen {
-    let mut connection = Connection::new(role, &Negotiated::new(), Config::default());
-    let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
-    input.extend_from_slice(bytes);
-    let mut seen = Seen::default();
-    while connection.advance(&mut input, &mut output).unwrap() == Progress::Event {
-        match connection.event(&input).unwrap() {
-            Event::Ping(payload) => seen.pings.push(payload.to_vec()),
-            Event::Pong(payload) => seen.pongs.push(payload.to_vec()),
-            Event::Close(_) => seen.closes += 1,
-            event => seen.messages.extend(event.to_message()),
-        }
-        output = WriteBuffer::new();
-    }
-    assert!(input.is_drained(), "a frame was cut: {:?}", input.unread().len());
-    seen
-}
-
-pub(crate) fn decode_as_peer_of<R: Role>(bytes: &[u8]) -> Seen {
-    if R::MASKS { decode(Server::new(), bytes) } else { decode(client_role(), bytes) }
-}
-
-/// The frames that a connection of `role` makes.
-pub(crate) fn encode<R: Role>(
-    role: R,
-    send: impl FnOnce(&mut Connection<R>, &mut WriteBuffer),
-) -> Vec<u8> {
-    let mut connection = Connection::new(role, &Negotiated::new(), Config::default());
-    let mut output = WriteBuffer::new();
-    send(&mut connection, &mut output);
-    let mut bytes = Vec::new();
-    while !output.is_empty() {
-        bytes.extend_from_slice(output.front());
-        output.consume(output.front().len());
-    }
-    bytes
 }

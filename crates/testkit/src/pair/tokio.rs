@@ -1,0 +1,98 @@
+//! Pairs of the tokio shell.
+
+use crate::opening::{REQUEST, response_to};
+use core::time::Duration;
+use sansocket::{
+    Client, Server, SystemMaskKeys,
+    tokio::{Acceptor, Connector, WebSocket},
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// A server's WebSocket.
+pub type ServerSocket<S> = WebSocket<S, Server>;
+/// A client's WebSocket.
+pub type ClientSocket<S> = WebSocket<S, Client<SystemMaskKeys>>;
+
+/// The two ends of a TCP connection on loopback: the client's and the server's.
+pub async fn streams() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
+    (client.unwrap(), server.unwrap().0)
+}
+
+/// Both ends of a connection over TCP.
+pub async fn pair(
+    connector: Connector,
+    acceptor: Acceptor,
+) -> (ClientSocket<TcpStream>, ServerSocket<TcpStream>) {
+    let (client, server) = streams().await;
+    let (client, server) = tokio::join!(
+        connector.connect_over(client, "ws://localhost/"),
+        acceptor.accept_tcp(server)
+    );
+    (client.unwrap().0, server.unwrap())
+}
+
+/// A server over TCP and the bare stream of its client.
+pub async fn server_and_stream(acceptor: Acceptor) -> (ServerSocket<TcpStream>, TcpStream) {
+    let (mut client, server) = streams().await;
+    let server = server_over(server, &mut client, acceptor).await;
+    (server, client)
+}
+
+/// A client over TCP and the bare stream of its server.
+pub async fn client_and_stream(connector: Connector) -> (ClientSocket<TcpStream>, TcpStream) {
+    let (client, mut server) = streams().await;
+    let client = client_over(client, &mut server, connector).await;
+    (client, server)
+}
+
+/// A server over `server`, whose client has the other end.
+pub async fn server_over<S, C>(server: S, client: &mut C, acceptor: Acceptor) -> ServerSocket<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    C: AsyncRead + AsyncWrite + Unpin,
+{
+    client.write_all(REQUEST).await.unwrap();
+    let (server, _) = tokio::join!(acceptor.accept(server), read_head(client));
+    server.unwrap()
+}
+
+/// A client over `client`, whose server has the other end.
+pub async fn client_over<S, C>(client: S, server: &mut C, connector: Connector) -> ClientSocket<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    C: AsyncRead + AsyncWrite + Unpin,
+{
+    let answer = async {
+        let response = response_to(&read_head(server).await);
+        server.write_all(&response).await.unwrap();
+    };
+    let (client, ()) = tokio::join!(connector.connect_over(client, "ws://localhost/"), answer);
+    client.unwrap().0
+}
+
+/// The bytes up to the empty line, and not one more.
+pub async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    head
+}
+
+/// All that still comes, up to the end.
+pub async fn read_to_end(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    bytes
+}
+
+/// Ends a TCP connection by a reset.
+pub fn reset(stream: TcpStream) {
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+}

@@ -1,0 +1,4 @@
+//! Runs the vectors of opening handshakes.
+
+pub mod drive;
+pub mod format;

@@ -1,0 +1,291 @@
+//! The rules, and what breaks them.
+
+use crate::{
+    APART, KNOW_TOKIO, ORDER, Part, STD_IN_CORE,
+    parse::{File, Form, Mention, Path},
+    tree::{Target, Tree},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    fmt,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rule {
+    Order,
+    Definition,
+    Circle,
+    Tokio,
+    Std,
+    /// No rule is broken, but none can be checked.
+    Unknown,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Order => "each imports only from those above it in ORDER",
+            Self::Definition => "imports name the folder where a thing is defined",
+            Self::Circle => "the files of a folder do not import each other in circles",
+            Self::Tokio => "only the shells over tokio and lib.rs know that feature",
+            Self::Std => "the core does without std, but for what STD_IN_CORE lists",
+            Self::Unknown => "this test does not find where it is defined",
+        })
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Violation {
+    pub(crate) rule: Rule,
+    /// From the directory of sources on.
+    pub(crate) file: String,
+    pub(crate) line: usize,
+    pub(crate) arrow: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rule, file, line, arrow } = self;
+        write!(f, "src/{file}:{line}: {arrow}: {rule}")
+    }
+}
+
+pub(crate) struct Report {
+    pub(crate) violations: Vec<Violation>,
+    pub(crate) files: usize,
+    /// From a file to a name that is defined in another one.
+    pub(crate) arrows: usize,
+}
+
+pub(crate) fn check(tree: &Tree) -> Report {
+    let mut checker = Checker { tree, arrows: Vec::new(), violations: BTreeSet::new() };
+    for file in tree.files.iter().filter(|file| file.path != "lib.rs") {
+        checker.file(file);
+    }
+    checker.circles();
+    Report {
+        files: tree.files.len(),
+        arrows: checker.arrows.len(),
+        violations: checker.violations.into_iter().collect(),
+    }
+}
+
+/// From one file to another.
+struct Arrow<'a> {
+    from: &'a File,
+    to: &'a File,
+    name: String,
+    line: usize,
+}
+
+struct Checker<'a> {
+    tree: &'a Tree,
+    arrows: Vec<Arrow<'a>>,
+    violations: BTreeSet<Violation>,
+}
+
+/// The file or folder at the top of the sources in which a module stands.
+fn top(module: &[String]) -> Option<&str> {
+    module.first().map(String::as_str)
+}
+
+fn place(layer: &str) -> Option<usize> {
+    ORDER.iter().position(|(name, _)| *name == layer)
+}
+
+fn is_core(layer: &str) -> bool {
+    place(layer).is_some_and(|at| ORDER[at].1 == Part::Core)
+}
+
+fn is_apart(one: &str, other: &str) -> bool {
+    APART.iter().any(|apart| apart.contains(&one) && apart.contains(&other))
+}
+
+impl<'a> Checker<'a> {
+    fn violation(&mut self, rule: Rule, file: &File, line: usize, arrow: String) {
+        self.violations.insert(Violation { rule, file: file.path.clone(), line, arrow });
+    }
+
+    fn file(&mut self, file: &'a File) {
+        let layer = top(&file.modules[0].path).expect("a file that is not lib.rs");
+        if place(layer).is_none() {
+            self.violation(Rule::Order, file, 1, format!("{layer} is not in ORDER"));
+        }
+        for (feature, line) in &file.features {
+            if feature == "tokio" && !KNOW_TOKIO.contains(&layer) {
+                let arrow = format!("{layer} → feature = \"{feature}\"");
+                self.violation(Rule::Tokio, file, *line, arrow);
+            }
+        }
+        for mention in &file.mentions {
+            self.std(file, layer, mention);
+            if self.goes_on_from_an_import(mention) {
+                continue;
+            }
+            let targets = self.tree.resolve(&mention.module, &mention.segments);
+            self.definition(file, layer, mention, &targets);
+            self.order(file, layer, mention, &targets);
+            for target in &targets {
+                self.arrow(file, mention, target);
+            }
+        }
+    }
+
+    /// Whether a path in code begins with something that is no module, such as a type: the import of it
+    /// is looked at already.
+    fn goes_on_from_an_import(&self, mention: &Mention) -> bool {
+        let begins_with = self.tree.resolve(&mention.module, &mention.segments[..1]);
+        mention.form == Form::Inline
+            && self.tree.absolute(&mention.module, &mention.segments).is_none()
+            && !begins_with.iter().any(|target| matches!(target, Target::Module(_)))
+    }
+
+    fn std(&mut self, file: &File, layer: &str, mention: &Mention) {
+        let path = mention.segments.join("::");
+        let path = path.trim_start_matches("::");
+        let begins_with = |begin: &str| path == begin || path.starts_with(&format!("{begin}::"));
+        let is_listed =
+            STD_IN_CORE.iter().any(|(place, what, _)| *place == layer && begins_with(what));
+        if is_core(layer) && begins_with("std") && !is_listed {
+            self.violation(Rule::Std, file, mention.line, format!("{layer} → {path}"));
+        }
+    }
+
+    /// Whether the folder that is named is that of the definition.
+    fn definition(
+        &mut self,
+        file: &File,
+        layer: &str,
+        mention: &Mention,
+        targets: &HashSet<Target>,
+    ) {
+        let Some(path) = self.tree.absolute(&mention.module, &mention.segments) else {
+            return;
+        };
+        let written = mention.segments.join("::");
+        let named = path.first().filter(|_| self.tree.is_module(&path[..1]));
+        for target in targets {
+            let (rule, arrow) = match target {
+                Target::Item(module) if named != module.first() => {
+                    let to = module.first().map_or("lib.rs", String::as_str);
+                    let rest = &path[usize::from(named.is_some())..];
+                    let defined: Path = module.iter().take(1).chain(rest).cloned().collect();
+                    let better = format!("{written} is crate::{}", defined.join("::"));
+                    (Rule::Definition, format!("{layer} → {to} ({better})"))
+                }
+                Target::Module(module) if module.is_empty() => {
+                    (Rule::Definition, format!("{layer} → all of the crate ({written})"))
+                }
+                Target::Unknown(_) => (Rule::Unknown, format!("{layer} → {written}")),
+                _ => continue,
+            };
+            self.violation(rule, file, mention.line, arrow);
+        }
+    }
+
+    fn order(&mut self, file: &File, layer: &str, mention: &Mention, targets: &HashSet<Target>) {
+        let absolute = self.tree.absolute(&mention.module, &mention.segments).unwrap_or_default();
+        let mut layers: BTreeSet<&str> = targets
+            .iter()
+            .filter_map(|target| match target {
+                Target::Item(module) | Target::Module(module) => top(module),
+                Target::Unknown(_) | Target::Outside => None,
+            })
+            .collect();
+        // That of a re-export, if it is another one than that of the definition.
+        layers.extend(top(&absolute).filter(|_| self.tree.is_module(&absolute[..1])));
+        for to in layers {
+            let is_above = place(to) < place(layer);
+            if to != layer && (!is_above || is_apart(to, layer)) {
+                let arrow = format!("{layer} → {to} ({})", mention.segments.join("::"));
+                self.violation(Rule::Order, file, mention.line, arrow);
+            }
+        }
+    }
+
+    /// Takes what a path of `from` leads to as an arrow, if that is defined in another file.
+    fn arrow(&mut self, from: &'a File, mention: &Mention, target: &Target) {
+        let tree = self.tree;
+        let mut add = |module: &[String], name: String| {
+            let to = tree.file_of(module).filter(|to| to.path != from.path);
+            self.arrows.extend(to.map(|to| Arrow { from, to, name, line: mention.line }));
+        };
+        match (target, &mention.form) {
+            (Target::Item(module), form) => {
+                let is_only_re_exported = match form {
+                    Form::Import { name, public: true } => {
+                        module.starts_with(&from.modules[0].path) && !from.words.contains(name)
+                    }
+                    _ => false,
+                };
+                if !is_only_re_exported {
+                    add(module, mention.segments.join("::"));
+                }
+            }
+            // Of all names in that module, those which the file has as words.
+            (Target::Module(module), Form::Glob) => {
+                for word in &from.words {
+                    for target in tree.resolve(module, &["self".to_owned(), word.clone()]) {
+                        if let Target::Item(module) = target {
+                            add(&module, word.clone());
+                        }
+                    }
+                }
+            }
+            // What is used of a module is in the paths that begin with its name.
+            _ => {}
+        }
+    }
+
+    fn circles(&mut self) {
+        // By folder: which of its files and folders import which.
+        let mut folders = BTreeMap::<String, BTreeMap<String, BTreeSet<String>>>::new();
+        for arrow in &self.arrows {
+            if let Some((folder, from, to)) = within_a_folder(&arrow.from.path, &arrow.to.path) {
+                folders.entry(folder).or_default().entry(from).or_default().insert(to);
+            }
+        }
+        for arrow in std::mem::take(&mut self.arrows) {
+            let Arrow { from, to, name, line } = &arrow;
+            if let Some((folder, begin, end)) = within_a_folder(&from.path, &to.path) {
+                if let Some(back) = way(&folders[&folder], &end, &begin) {
+                    let circle = format!("{begin} → {}", back.join(" → "));
+                    let text = format!("{} → {} ({name}), in {circle}", from.path, to.path);
+                    self.violation(Rule::Circle, from, *line, text);
+                }
+            }
+            self.arrows.push(arrow);
+        }
+    }
+}
+
+/// The folder that has both files, and what of it each of them belongs to: a file, or a folder with the
+/// file of its name. Nothing if that is the same, or if the folder is the whole of the sources, for
+/// which there is an order.
+fn within_a_folder(from: &str, to: &str) -> Option<(String, String, String)> {
+    let (from, to): (Vec<_>, Vec<_>) = (from.split('/').collect(), to.split('/').collect());
+    let common = from.iter().zip(&to).take_while(|(from, to)| from == to).count();
+    let name = |path: &[&str]| path[common].trim_end_matches(".rs").to_owned();
+    let (begin, end) = (name(&from), name(&to));
+    (common > 0 && begin != end).then(|| (from[..common].join("/"), begin, end))
+}
+
+/// A shortest way from `begin` to `end`.
+fn way(arrows: &BTreeMap<String, BTreeSet<String>>, begin: &str, end: &str) -> Option<Vec<String>> {
+    let mut ways = vec![vec![begin.to_owned()]];
+    let mut seen = HashSet::from([begin.to_owned()]);
+    let mut at = 0;
+    while let Some(way) = ways.get(at).cloned() {
+        let last = way.last().expect("where it begins");
+        if last == end {
+            return Some(way);
+        }
+        for next in arrows.get(last).into_iter().flatten() {
+            if seen.insert(next.clone()) {
+                ways.push([way.as_slice(), std::slice::from_ref(next)].concat());
+            }
+        }
+        at += 1;
+    }
+    None
+}
