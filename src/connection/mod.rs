@@ -260,10 +260,21 @@ impl<R: Role> Receiver<R> {
         input: &ReadBuffer,
         output: &mut WriteBuffer,
     ) {
-        // Mostly there is none, and to make one takes room for a payload.
-        if !self.owes_reply() {
-            return;
+        // Mostly there is none.
+        if self.owes_reply() {
+            self.reply_owed_to(sender, input, output);
         }
+    }
+
+    // Out of line: a reply takes room on the stack, which a message has no use for.
+    #[cold]
+    #[inline(never)]
+    fn reply_owed_to(
+        &mut self,
+        sender: &mut Sender<R>,
+        input: &ReadBuffer,
+        output: &mut WriteBuffer,
+    ) {
         if let Some(reply) = self.reply(input) {
             sender.reply(&reply, output);
         }
