@@ -15,19 +15,20 @@ pub(crate) fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-/// Puts what is queued into `slices`, and behind it `behind` if all that is queued has found a place;
-/// returns how many places were used.
+/// Puts what is queued into `slices`, and behind it `behind` if all that is queued has found a place, as
+/// far as there are places; returns how many were used.
 pub(crate) fn gather<'a>(
     output: &'a WriteBuffer,
-    behind: &'a [u8],
-    slices: &mut [&'a [u8]; SLICES],
+    behind: impl Iterator<Item = &'a [u8]>,
+    slices: &mut [&'a [u8]],
 ) -> usize {
-    let places = if behind.is_empty() { SLICES } else { SLICES - 1 };
-    let mut used = output.slices(&mut slices[..places]);
+    let mut used = output.slices(slices);
     let queued: usize = slices[..used].iter().map(|slice| slice.len()).sum();
-    if queued == output.len() && !behind.is_empty() {
-        slices[used] = behind;
-        used += 1;
+    if queued == output.len() {
+        for (place, piece) in slices[used..].iter_mut().zip(behind) {
+            *place = piece;
+            used += 1;
+        }
     }
     used
 }

@@ -75,7 +75,7 @@ impl<S: Transport> Exchange<S> {
             outcome.map(|()| 0)
         } else {
             self.unflushed = true;
-            self.transport.write(&self.output, &[], timeout)
+            self.transport.write(&self.output, None, timeout)
         };
         outcome.map_err(|stopped| self.note(stopped))
     }

@@ -6,7 +6,7 @@ use super::incoming::Line;
 use super::sending::{Access, Sending};
 use super::timed::{Stopped, Timed};
 use crate::buffer::WriteBuffer;
-use crate::connection::{Kind, Payload, Role, SendError, Sender};
+use crate::connection::{InPlace, Kind, Payload, Role, SendError, Sender};
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::io::WRITE_THROUGH_FROM;
@@ -90,15 +90,15 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
 
     /// Writes all that is queued, at the latest until the deadline.
     pub(super) fn flush(&mut self) -> Result<(), Error> {
-        let written = self.write(&mut &[][..], None);
+        let written = self.write(None, None);
         self.checked(written)
     }
 
     /// Queues something; writes first if there is too much to queue more.
-    fn queue(
+    fn queue<T>(
         &mut self,
-        act: impl Fn(&mut Sender<A::Role>, &mut WriteBuffer) -> Result<(), SendError>,
-    ) -> Result<(), Error> {
+        act: impl Fn(&mut Sender<A::Role>, &mut WriteBuffer) -> Result<T, SendError>,
+    ) -> Result<T, Error> {
         match self.sending.with(|sending| sending.queue(&act)) {
             Err(full @ Error::Send(SendError::QueueFull { .. })) => {
                 // If that would block, nothing is queued, which is another error than that it was and
@@ -127,37 +127,36 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         (!compresses).then_some((kind, data))
     }
 
-    /// Sends a large payload in fragments, each written behind its header and what else is queued. Only
-    /// what is to be masked is copied, and what the transport did not take.
+    /// Sends a large payload frame by frame, each behind what else is queued. Only what is to be masked is
+    /// copied, and what the transport did not take.
     fn send_frames(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Error> {
-        self.queue(|sender, queue| sender.check_message(queue))?;
-        let mut rest = payload;
-        loop {
-            let (piece, later) = rest.split_at(self.fragment_size.min(rest.len()));
+        let mut message = self.queue(|sender, queue| sender.start_message(kind, payload, queue))?;
+        while !message.is_written() {
             let Self { sending, lent, .. } = self;
-            sending.with(|sending| sending.start_frame(kind, piece, later.is_empty(), lent))?;
-            let mut behind = if A::Role::MASKS { &[][..] } else { piece };
-            let written = self.write(&mut behind, None);
+            sending.with(|sending| sending.lend_frame(&mut message, lent))?;
+            let written = self.write(Some(&mut message), None);
             if matches!(written, Err(Stopped::NotReady(_))) {
-                self.lent.extend_from_slice(behind);
-                self.sending.with(|sending| sending.queue_rest(later));
+                message.copy_to(&mut self.lent);
+                self.sending.with(|sending| sending.queue_rest(&mut message));
             }
             self.checked(written)?;
-            if later.is_empty() {
-                return Ok(());
-            }
-            rest = later;
         }
+        Ok(())
     }
 
-    /// Writes what is queued, then `behind`, and ends the writing side, as far as the connection wants
-    /// that, and until this moment at most. On failure `behind` is what was not written of it.
-    fn write(&mut self, behind: &mut &[u8], until: Option<Duration>) -> Result<(), Stopped> {
+    /// Writes what is queued, then what is started of a message, and ends the writing side, as far as the
+    /// connection wants that, and until this moment at most.
+    fn write(
+        &mut self,
+        mut message: Option<&mut InPlace<'_>>,
+        until: Option<Duration>,
+    ) -> Result<(), Stopped> {
         loop {
+            let behind = message.as_ref().map_or(0, |message| message.len());
             let Self { sending, transport, lent, .. } = self;
             let (wants, all_written, is_broken) = sending.with(|sending| {
                 let wants = sending.next(|| transport.now()).unwrap_or_default();
-                if wants.write && lent.is_empty() && behind.is_empty() {
+                if wants.write && lent.is_empty() && behind == 0 {
                     sending.queue.lend(lent, 0);
                 }
                 (wants, sending.is_all_written(), sending.sender.is_broken())
@@ -165,7 +164,7 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
             let step = A::IS_SHARED.then_some(STEP);
             let timeout = earliest(transport.left(earliest(wants.deadline, until)), step);
             let acted = if wants.write {
-                self.write_once(behind, timeout)
+                self.write_once(message.as_deref_mut(), timeout)
             } else if wants.shut_down_write {
                 self.shut_down(timeout)
             } else if all_written {
@@ -186,20 +185,27 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         }
     }
 
-    /// Writes some of what is lent and of what is behind it; has the transport write what it holds, if
+    /// Writes some of what is lent and of the message behind it; has the transport write what it holds, if
     /// that is nothing.
-    fn write_once(&mut self, behind: &mut &[u8], timeout: Option<Duration>) -> Result<(), Stopped> {
+    fn write_once(
+        &mut self,
+        message: Option<&mut InPlace<'_>>,
+        timeout: Option<Duration>,
+    ) -> Result<(), Stopped> {
         let Self { sending, transport, lent, .. } = self;
-        let is_all = lent.is_empty() && behind.is_empty();
+        let message = message.filter(|message| message.len() > 0);
+        let is_all = lent.is_empty() && message.is_none();
         let outcome = if is_all {
             transport.flush(timeout).map(|()| 0)
         } else {
-            transport.write(lent, behind, timeout)
+            transport.write(lent, message.as_deref(), timeout)
         };
         if let Ok(count) = outcome {
             let of_lent = count.min(lent.len());
             lent.consume(of_lent);
-            *behind = &behind[count - of_lent..];
+            if let Some(message) = message {
+                message.advance(count - of_lent);
+            }
         }
         sending.with(|sending| {
             let Sending { sender, queue, unflushed } = sending;
@@ -231,7 +237,7 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
     /// wait.
     pub(super) fn write_briefly(&mut self) -> Result<(), Stopped> {
         let until = self.transport.now().saturating_add(BRIEF);
-        self.write(&mut &[][..], Some(until))
+        self.write(None, Some(until))
     }
 
     /// Ends the connection as its transport is dropped: what is queued is written and the writing side
@@ -284,7 +290,7 @@ impl<S: Transport, R: Role> Line for Outgoing<S, Sending<R>> {
     fn write(&mut self, wants: &Wants, waits: bool) -> Result<(), Stopped> {
         match wants {
             Wants { write: false, shut_down_write: false, .. } => Ok(()),
-            _ if waits => Self::write(self, &mut &[][..], None),
+            _ if waits => Self::write(self, None, None),
             _ => self.write_briefly(),
         }
     }

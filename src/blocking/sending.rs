@@ -1,7 +1,7 @@
 //! The connection's sending half with what it has queued, and where that is.
 
 use crate::buffer::WriteBuffer;
-use crate::connection::{Closed, Kind, Next, Reply, Role, SendError, Sender, TransportEnd};
+use crate::connection::{Closed, InPlace, Next, Reply, Role, SendError, Sender, TransportEnd};
 use crate::error::Error;
 use crate::transport::Wants;
 use alloc::{boxed::Box, sync::Arc};
@@ -68,10 +68,10 @@ impl<R: Role> Sending<R> {
     }
 
     /// Queues something, unless nothing can be sent any more.
-    pub(super) fn queue(
+    pub(super) fn queue<T>(
         &mut self,
-        act: impl FnOnce(&mut Sender<R>, &mut WriteBuffer) -> Result<(), SendError>,
-    ) -> Result<(), Error> {
+        act: impl FnOnce(&mut Sender<R>, &mut WriteBuffer) -> Result<T, SendError>,
+    ) -> Result<T, Error> {
         self.check_transport()?;
         Ok(act(&mut self.sender, &mut self.queue)?)
     }
@@ -80,30 +80,22 @@ impl<R: Role> Sending<R> {
         self.sender.reply(reply, &mut self.queue);
     }
 
-    /// Begins a frame. If its payload need not be masked, it is to be written from where it is, behind
-    /// what is lent: nothing that is queued from now on comes between.
-    pub(super) fn start_frame(
+    /// Lends all that waits and behind it, in its place, the next frame of a message.
+    pub(super) fn lend_frame(
         &mut self,
-        kind: Kind,
-        payload: &[u8],
-        fin: bool,
+        message: &mut InPlace<'_>,
         lent: &mut WriteBuffer,
     ) -> Result<(), Error> {
         self.check_transport()?;
-        match self.sender.start_frame(kind, payload.len() as u64, fin, &mut self.queue)? {
-            Some(key) => self.queue.extend_masked(payload, key),
-            None => {
-                self.queue.lend(lent, payload.len());
-            }
-        }
+        self.sender.start_frames(message, 1, &mut self.queue)?;
+        self.queue.lend(lent, message.len());
         Ok(())
     }
 
-    /// Queues the rest of a message whose last frame could not be written at once.
-    pub(super) fn queue_rest(&mut self, rest: &[u8]) {
-        // RFC 6455 §5.5.1: nothing follows a Close that has come between.
-        if !rest.is_empty() && self.sender.state() == crate::connection::State::Open {
-            self.sender.queue_rest(rest, &mut self.queue);
+    /// Queues the rest of a message, unless a Close has come between.
+    pub(super) fn queue_rest(&mut self, message: &mut InPlace<'_>) {
+        if self.sender.start_frames(message, usize::MAX, &mut self.queue).is_ok() {
+            message.copy_to(&mut self.queue);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::Transport;
 use crate::buffer::WriteBuffer;
+use crate::connection::InPlace;
 use crate::io::{SLICES, gather, is_timeout};
 use crate::transport::IoFailure;
 use core::time::Duration;
@@ -78,15 +79,15 @@ impl<S: Transport> Timed<S> {
         self.bounded(Direction::Read, timeout, |transport| transport.read(into))
     }
 
-    /// Writes once: what is queued, and of what is behind it, if all of the queue goes along.
+    /// Writes once: what is queued, and of the message behind it, if all of the queue goes along.
     pub(super) fn write(
         &mut self,
         queued: &WriteBuffer,
-        behind: &[u8],
+        behind: Option<&InPlace<'_>>,
         timeout: Option<Duration>,
     ) -> Result<usize, Stopped> {
         let front = queued.front();
-        let count = if behind.is_empty() && front.len() == queued.len() {
+        let count = if behind.is_none() && front.len() == queued.len() {
             self.bounded(Direction::Write, timeout, |transport| transport.write(front))?
         } else {
             self.write_pieces(queued, behind, timeout)?
@@ -99,11 +100,11 @@ impl<S: Transport> Timed<S> {
     fn write_pieces(
         &mut self,
         queued: &WriteBuffer,
-        behind: &[u8],
+        behind: Option<&InPlace<'_>>,
         timeout: Option<Duration>,
     ) -> Result<usize, Stopped> {
         let mut slices = [&[][..]; SLICES];
-        let used = gather(queued, behind, &mut slices);
+        let used = gather(queued, behind.into_iter().flat_map(InPlace::pieces), &mut slices);
         let vectors = slices.map(IoSlice::new);
         self.bounded(Direction::Write, timeout, |transport| {
             transport.write_vectored(&vectors[..used])

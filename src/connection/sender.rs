@@ -1,9 +1,13 @@
 //! The sending half: messages and control frames in, bytes out (RFC 6455 §5, §6.1).
 
 mod control;
+#[cfg(feature = "std")]
+mod in_place;
 pub(crate) mod messages;
 mod next;
 
+#[cfg(feature = "std")]
+pub(crate) use in_place::InPlace;
 pub use next::Next;
 
 use super::closed::State;
