@@ -2,10 +2,10 @@
 //! has done with the transport what the connection wants.
 
 use super::Transport;
-use super::sending::Access;
-use super::timed::{Stopped, Timed};
+use super::sending::{Access, Sending};
+use super::timed::{LEAST, Stopped, Timed};
 use crate::buffer::{READ_ROOM, RETAINED, ReadBuffer};
-use crate::connection::{Chunk, Event, Message, Progress, ReceiveError, Receiver, Role};
+use crate::connection::{Message, Progress, ReceiveError, Receiver, Role};
 use crate::error::Error;
 use crate::transport::{IoFailure, Wants, earliest};
 use core::time::Duration;
@@ -36,8 +36,7 @@ pub(super) struct Incoming<R> {
     misused: bool,
 }
 
-pub(super) type Advance<R> =
-    fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>;
+type Advance<R> = fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>;
 
 /// What [`Incoming::drive`] came to.
 #[derive(Debug)]
@@ -49,9 +48,6 @@ enum Driven {
     Ended(Option<io::Error>),
 }
 
-/// How long a read takes at least, so that it finds what is there already.
-const LEAST: Duration = Duration::from_millis(1);
-
 /// How long to wait for the other half, where there is nothing to read.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -60,8 +56,21 @@ impl<R: Role> Incoming<R> {
         Self { receiver, input, reported: false, misused: false }
     }
 
-    /// Waits for an event; `None` once the connection has ended and that has been reported.
-    pub(super) fn wait(
+    /// Waits for what `advance` finds, and lends it as `look` sees it; `None` once the connection has ended
+    /// and that was reported.
+    pub(super) fn receive<'a, T>(
+        &'a mut self,
+        line: &mut impl Line<Sending: Access<Role = R>>,
+        advance: Advance<R>,
+        look: fn(&Receiver<R>, &'a ReadBuffer) -> Option<T>,
+    ) -> Option<Result<T, Error>> {
+        match self.wait(line, advance)? {
+            Ok(()) => look(&self.receiver, &self.input).map(Ok),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    fn wait(
         &mut self,
         line: &mut impl Line<Sending: Access<Role = R>>,
         advance: Advance<R>,
@@ -124,14 +133,6 @@ impl<R: Role> Incoming<R> {
         self.report(line, None);
     }
 
-    pub(super) fn event(&self) -> Option<Event<'_>> {
-        self.receiver.event(&self.input)
-    }
-
-    pub(super) fn chunk(&self) -> Option<Chunk<'_>> {
-        self.receiver.chunk(&self.input)
-    }
-
     /// Uses what is buffered up to the next event, and replies to it.
     fn advance(
         &mut self,
@@ -140,7 +141,7 @@ impl<R: Role> Incoming<R> {
     ) -> Result<Progress, ReceiveError> {
         let progress = advance(&mut self.receiver, &mut self.input);
         if let Some(reply) = self.receiver.reply(&self.input) {
-            line.parts().0.with(|sending| sending.reply(&reply));
+            line.parts().0.with(|Sending { sender, queue, .. }| sender.reply(&reply, queue));
         }
         progress
     }
@@ -179,7 +180,10 @@ impl<R: Role> Incoming<R> {
             if !wants.read {
                 match not_written {
                     Some(error) => return Err(error),
-                    None => pause(line, wants.deadline),
+                    None => {
+                        let left = line.parts().1.left(wants.deadline);
+                        thread::sleep(left.unwrap_or(PAUSE).clamp(LEAST, PAUSE));
+                    }
                 }
                 continue;
             }
@@ -218,16 +222,8 @@ impl<R: Role> Incoming<R> {
     /// Reports the end, once, unless it is clean.
     fn report(&mut self, line: &mut impl Line, failed: Option<io::Error>) -> Option<Error> {
         self.reported = true;
-        if self.input.take().is_none() {
-            self.input = ReadBuffer::new();
-        }
+        self.input = ReadBuffer::new();
         let (sending, _) = line.parts();
         sending.with(|sending| Error::of_end(sending.sender.closed()?, failed))
     }
-}
-
-/// Waits for what the other half is doing, or for the deadline.
-fn pause(line: &mut impl Line, deadline: Option<Duration>) {
-    let left = line.parts().1.left(deadline);
-    thread::sleep(left.unwrap_or(PAUSE).clamp(LEAST, PAUSE));
 }

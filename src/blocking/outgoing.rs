@@ -8,7 +8,6 @@ use super::timed::{Stopped, Timed};
 use crate::buffer::WriteBuffer;
 use crate::connection::{InPlace, Kind, Payload, Role, SendError, Sender};
 use crate::error::Error;
-use crate::frame::CloseCode;
 use crate::io::WRITE_THROUGH_FROM;
 use crate::transport::{IoFailure, Wants, earliest};
 use core::time::Duration;
@@ -22,7 +21,6 @@ pub(super) struct Outgoing<S, A> {
     pub(super) transport: Timed<S>,
     /// What is being written. The queue, which it was lent by, counts it until it is.
     lent: WriteBuffer,
-    fragment_size: usize,
 }
 
 /// How long a write of a split connection lasts before the writer looks at what the other half did.
@@ -31,61 +29,48 @@ const STEP: Duration = Duration::from_millis(200);
 /// How long this end waits where it is not to wait.
 pub(super) const BRIEF: Duration = Duration::from_millis(5);
 
-/// How long a read takes at least, so that it finds what is there already.
-const LEAST: Duration = Duration::from_millis(1);
-
-/// Bytes that are read and dropped at a time when a connection is dropped, so that what was not read
-/// does not turn its end into a reset, and how often that is done.
-const SCRAP: usize = 4096;
-const MOST_SCRAPS: usize = 64;
-
-impl<S: Transport, R: Role> Outgoing<S, Sending<R>> {
-    pub(super) fn new(transport: Timed<S>, sender: Sender<R>) -> Self {
-        let fragment_size = sender.fragment_size();
-        let sending = Sending::new(sender);
-        Self { sending, transport, lent: WriteBuffer::new(), fragment_size }
+impl<S: Transport, A: Access> Outgoing<S, A> {
+    pub(super) fn new(transport: Timed<S>, sending: A) -> Self {
+        Self { sending, transport, lent: WriteBuffer::new() }
     }
 
     /// The same, with the sending half in another place.
-    pub(super) fn place<A>(self, place: impl FnOnce(Sending<R>) -> A) -> Outgoing<S, A> {
-        let Self { sending, transport, lent, fragment_size } = self;
-        Outgoing { sending: place(sending), transport, lent, fragment_size }
-    }
-}
-
-impl<S: Transport, A: Access> Outgoing<S, A> {
-    pub(super) fn feed(&mut self, payload: Payload<'_>) -> Result<(), Error> {
-        self.queue(|sender, queue| sender.send(payload, queue))
-    }
-
-    pub(super) fn feed_fragment(&mut self, piece: Payload<'_>, fin: bool) -> Result<(), Error> {
-        self.queue(|sender, queue| sender.send_fragment(piece, fin, queue))
+    pub(super) fn place<B>(self, place: impl FnOnce(A) -> B) -> Outgoing<S, B> {
+        let Self { sending, transport, lent } = self;
+        Outgoing { sending: place(sending), transport, lent }
     }
 
     pub(super) fn send(&mut self, payload: Payload<'_>) -> Result<(), Error> {
         let Some((kind, data)) = self.frame_by_frame(payload) else {
-            self.feed(payload)?;
-            return self.flush();
+            return self.queue_and_flush(|sender, queue| sender.send(payload, queue));
         };
-        // What is being written is to be out of the way first. If it can't be, this is queued.
-        if !self.lent.is_empty() {
-            if let Err(error) = self.flush() {
-                let queued = |sender: &mut Sender<_>, queue: &mut _| sender.send(payload, queue);
-                self.sending.with(|sending| sending.queue(queued))?;
-                return Err(error);
-            }
+        let mut message = self.queue(|sender, queue| sender.start_message(kind, data, queue))?;
+        // What is being written is to be out of the way first.
+        let is_first = self.lent.is_empty();
+        let mut written = if is_first { Ok(()) } else { self.write(None, None) };
+        while written.is_ok() && !message.is_written() {
+            let Self { sending, lent, .. } = self;
+            // Behind all that waits by now, such as pongs that the other half has queued.
+            sending.with(|sending| {
+                sending.queue(|sender, queue| {
+                    sender.start_frames(&mut message, 1, queue)?;
+                    queue.lend(lent, message.len());
+                    Ok(())
+                })
+            })?;
+            written = self.write(Some(&mut message), None);
         }
-        self.send_frames(kind, data)
-    }
-
-    pub(super) fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.queue(|sender, queue| sender.ping(payload, queue))?;
-        self.flush()
-    }
-
-    pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        self.queue(|sender, queue| sender.close(code, reason, queue))?;
-        self.flush()
+        if let Err(Stopped::NotReady(_)) = written {
+            message.copy_to(&mut self.lent);
+            let rest = |sender: &mut Sender<_>, queue: &mut _| {
+                sender.start_frames(&mut message, usize::MAX, queue)?;
+                message.copy_to(queue);
+                Ok(())
+            };
+            // If the connection was closed between the frames, nothing more of it is sent.
+            let _ = self.sending.with(|sending| sending.queue(rest));
+        }
+        self.checked(written)
     }
 
     /// Writes all that is queued, at the latest until the deadline.
@@ -94,8 +79,16 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         self.checked(written)
     }
 
+    pub(super) fn queue_and_flush(
+        &mut self,
+        act: impl Fn(&mut Sender<A::Role>, &mut WriteBuffer) -> Result<(), SendError>,
+    ) -> Result<(), Error> {
+        self.queue(act)?;
+        self.flush()
+    }
+
     /// Queues something; writes first if there is too much to queue more.
-    fn queue<T>(
+    pub(super) fn queue<T>(
         &mut self,
         act: impl Fn(&mut Sender<A::Role>, &mut WriteBuffer) -> Result<T, SendError>,
     ) -> Result<T, Error> {
@@ -110,38 +103,24 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         }
     }
 
-    /// A large message that is queued only as it is written, frame by frame. One that need not be
-    /// masked (RFC 6455 §5.3) is written from where it is; and in a split connection, what the other
-    /// half replies goes out between the frames.
+    /// A large message that is queued only as it is written, frame by frame: one that need not be masked
+    /// (RFC 6455 §5.3) is written from where it is; and in a split connection, what the other half
+    /// replies goes out between the frames.
     fn frame_by_frame<'p>(&mut self, payload: Payload<'p>) -> Option<(Kind, &'p [u8])> {
+        let masks = A::Role::MASKS;
         let (kind, data, compressible) = payload.parts();
         let is_in_place =
-            !A::Role::MASKS && data.len() >= WRITE_THROUGH_FROM && payload.borrowed().is_some();
-        let is_encoded = matches!(payload, Payload::Prepared(_)) && !A::Role::MASKS;
-        let lets_between = A::IS_SHARED && data.len() > self.fragment_size && !is_encoded;
+            !masks && data.len() >= WRITE_THROUGH_FROM && payload.borrowed().is_some();
+        // One that was encoded before is in frames already.
+        let lets_between = A::IS_SHARED && (masks || !matches!(payload, Payload::Prepared(_)));
         if !is_in_place && !lets_between {
             return None;
         }
-        let compresses =
-            compressible && self.sending.with(|sending| sending.sender.compresses(data.len()));
-        (!compresses).then_some((kind, data))
-    }
-
-    /// Sends a large payload frame by frame, each behind what else is queued. Only what is to be masked is
-    /// copied, and what the transport did not take.
-    fn send_frames(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Error> {
-        let mut message = self.queue(|sender, queue| sender.start_message(kind, payload, queue))?;
-        while !message.is_written() {
-            let Self { sending, lent, .. } = self;
-            sending.with(|sending| sending.lend_frame(&mut message, lent))?;
-            let written = self.write(Some(&mut message), None);
-            if matches!(written, Err(Stopped::NotReady(_))) {
-                message.copy_to(&mut self.lent);
-                self.sending.with(|sending| sending.queue_rest(&mut message));
-            }
-            self.checked(written)?;
-        }
-        Ok(())
+        let is_one = self.sending.with(|Sending { sender, .. }| {
+            (is_in_place || data.len() > sender.fragment_size())
+                && !(compressible && sender.compresses(data.len()))
+        });
+        is_one.then_some((kind, data))
     }
 
     /// Writes what is queued, then what is started of a message, and ends the writing side, as far as the
@@ -193,13 +172,7 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         timeout: Option<Duration>,
     ) -> Result<(), Stopped> {
         let Self { sending, transport, lent, .. } = self;
-        let message = message.filter(|message| message.len() > 0);
-        let is_all = lent.is_empty() && message.is_none();
-        let outcome = if is_all {
-            transport.flush(timeout).map(|()| 0)
-        } else {
-            transport.write(lent, message.as_deref(), timeout)
-        };
+        let outcome = transport.write(lent, message.as_deref(), timeout);
         if let Ok(count) = outcome {
             let of_lent = count.min(lent.len());
             lent.consume(of_lent);
@@ -207,21 +180,19 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
                 message.advance(count - of_lent);
             }
         }
-        sending.with(|sending| {
-            let Sending { sender, queue, unflushed } = sending;
-            match &outcome {
-                Ok(_) if is_all => *unflushed = false,
-                Ok(count) => {
-                    *unflushed = true;
-                    sender.did_write(Ok(*count), queue);
-                    queue.take_back(lent);
-                }
-                Err(stopped) => sender.failed_to_write(stopped.failure()),
+        sending.with(|Sending { sender, queue, unflushed }| match &outcome {
+            Ok(0) => *unflushed = false,
+            Ok(count) => {
+                *unflushed = true;
+                sender.did_write(Ok(*count), queue);
+                queue.take_back(lent);
             }
+            Err(stopped) => sender.failed_to_write(stopped.failure()),
         });
         outcome.map(|_| ())
     }
 
+    /// Ends the writing side.
     fn shut_down(&mut self, timeout: Option<Duration>) -> Result<(), Stopped> {
         let outcome = self.transport.shut_down(timeout);
         let told = outcome.as_ref().copied().map_err(Stopped::failure);
@@ -243,26 +214,16 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
     /// Ends the connection as its transport is dropped: what is queued is written and the writing side
     /// ended as far as that needs no wait.
     pub(super) fn leave(&mut self) {
-        let may_write = self.transport.has_timeouts();
+        let needs_no_wait = self.transport.has_timeouts();
         // What can't be done now is left undone.
-        if may_write {
+        if needs_no_wait {
             let _ = self.write_briefly();
         }
         self.sending.with(|sending| {
             sending.end();
         });
-        if may_write {
+        if needs_no_wait {
             let _ = self.write_briefly();
-        }
-    }
-
-    /// As [`leave`](Self::leave), of a transport that is read here too.
-    pub(super) fn leave_drained(&mut self) {
-        let Self { sending, transport, .. } = self;
-        let wants = sending.with(|sending| sending.next(|| transport.now())).unwrap_or_default();
-        self.leave();
-        if wants.read && self.transport.has_timeouts() {
-            drain(&mut self.transport);
         }
     }
 
@@ -297,16 +258,5 @@ impl<S: Transport, R: Role> Line for Outgoing<S, Sending<R>> {
 
     fn patience(&self) -> Option<Duration> {
         None
-    }
-}
-
-/// Reads and drops what has come, so that it does not turn the end of a transport into a reset.
-pub(super) fn drain<S: Transport>(transport: &mut Timed<S>) {
-    let mut scrap = [0; SCRAP];
-    for _ in 0..MOST_SCRAPS {
-        match transport.read(&mut scrap, Some(LEAST)) {
-            Ok(1..) => {}
-            _ => return,
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! The connection's sending half with what it has queued, and where that is.
 
 use crate::buffer::WriteBuffer;
-use crate::connection::{Closed, InPlace, Next, Reply, Role, SendError, Sender, TransportEnd};
+use crate::connection::{Closed, Next, Role, SendError, Sender, TransportEnd};
 use crate::error::Error;
 use crate::transport::Wants;
 use alloc::{boxed::Box, sync::Arc};
@@ -67,47 +67,17 @@ impl<R: Role> Sending<R> {
         self.queue.is_empty() && !self.unflushed
     }
 
-    /// Queues something, unless nothing can be sent any more.
+    /// Queues something, unless nothing can be written any more: that says more than that nothing can be
+    /// sent.
     pub(super) fn queue<T>(
         &mut self,
         act: impl FnOnce(&mut Sender<R>, &mut WriteBuffer) -> Result<T, SendError>,
     ) -> Result<T, Error> {
-        self.check_transport()?;
-        Ok(act(&mut self.sender, &mut self.queue)?)
-    }
-
-    pub(super) fn reply(&mut self, reply: &Reply) {
-        self.sender.reply(reply, &mut self.queue);
-    }
-
-    /// Lends all that waits and behind it, in its place, the next frame of a message.
-    pub(super) fn lend_frame(
-        &mut self,
-        message: &mut InPlace<'_>,
-        lent: &mut WriteBuffer,
-    ) -> Result<(), Error> {
-        self.check_transport()?;
-        self.sender.start_frames(message, 1, &mut self.queue)?;
-        self.queue.lend(lent, message.len());
-        Ok(())
-    }
-
-    /// Queues the rest of a message, unless a Close has come between.
-    pub(super) fn queue_rest(&mut self, message: &mut InPlace<'_>) {
-        if self.sender.start_frames(message, usize::MAX, &mut self.queue).is_ok() {
-            message.copy_to(&mut self.queue);
+        if self.sender.is_broken() {
+            let broken = || io::Error::from(ErrorKind::BrokenPipe).into();
+            return Err(self.closed_error().unwrap_or_else(broken));
         }
-    }
-
-    /// Fails if the connection has ended, or nothing can be written any more: that says more than that
-    /// nothing can be sent.
-    fn check_transport(&self) -> Result<(), Error> {
-        if self.sender.is_broken() { Err(self.why_broken()) } else { Ok(()) }
-    }
-
-    #[cold]
-    fn why_broken(&self) -> Error {
-        self.closed_error().unwrap_or_else(|| io::Error::from(ErrorKind::BrokenPipe).into())
+        Ok(act(&mut self.sender, &mut self.queue)?)
     }
 
     /// That the connection has ended, if it has.

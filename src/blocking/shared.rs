@@ -9,11 +9,10 @@
 
 use super::Transport;
 use super::incoming::Line;
-use super::outgoing::{BRIEF, Outgoing, drain};
+use super::outgoing::{BRIEF, Outgoing};
 use super::sending::{Access, Sending};
 use super::timed::{Stopped, Timed};
-use crate::buffer::WriteBuffer;
-use crate::connection::{Closed, Role, Sender, State};
+use crate::connection::Role;
 use crate::frame::CloseCode;
 use crate::transport::Wants;
 use alloc::sync::Arc;
@@ -21,7 +20,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
-type SharedSending<R> = Arc<Mutex<Sending<R>>>;
+pub(super) type SharedSending<R> = Arc<Mutex<Sending<R>>>;
 
 #[derive(Debug)]
 pub(super) struct Shared<S, R> {
@@ -32,12 +31,6 @@ pub(super) struct Shared<S, R> {
 }
 
 impl<S: Transport, R: Role> Shared<S, R> {
-    pub(super) fn new(outgoing: Outgoing<S, Sending<R>>) -> Self {
-        let outgoing = outgoing.place(|sending| Arc::new(Mutex::new(sending)));
-        let sending = Arc::clone(&outgoing.sending);
-        Self { sending, writer: Mutex::new(outgoing), missed: AtomicBool::new(false) }
-    }
-
     /// Does something that may write, once the other half is not at it.
     pub(super) fn with_writer<T>(
         &self,
@@ -70,20 +63,7 @@ impl<S: Transport, R: Role> Shared<S, R> {
         }
     }
 
-    pub(super) fn closed(&self) -> Option<Closed> {
-        self.sending().sender.closed().cloned()
-    }
-
-    pub(super) fn state(&self) -> State {
-        self.sending().sender.state()
-    }
-
-    /// Bytes that are queued and not written.
-    pub(super) fn buffered(&self) -> usize {
-        self.sending().queue.len()
-    }
-
-    fn sending(&self) -> MutexGuard<'_, Sending<R>> {
+    pub(super) fn sending(&self) -> MutexGuard<'_, Sending<R>> {
         self.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -100,45 +80,43 @@ pub(super) struct Reading<S, R> {
     transport: Timed<S>,
     sending: SharedSending<R>,
     pub(super) shared: Arc<Shared<S, R>>,
-    /// How long the next read may last.
-    patience: Duration,
-    /// When to write again after the transport did not take all.
+    /// When to write again what could not be written.
     retry_at: Duration,
 }
 
 impl<S: Transport, R: Role> Reading<S, R> {
-    pub(super) fn new(transport: Timed<S>, shared: Arc<Shared<S, R>>) -> Self {
-        let sending = Arc::clone(&shared.sending);
-        Self { transport, sending, shared, patience: IDLE, retry_at: Duration::ZERO }
+    /// `transport` is the second handle on that of `outgoing`.
+    pub(super) fn new(transport: Timed<S>, outgoing: Outgoing<S, Sending<R>>) -> Self {
+        let outgoing = outgoing.place(|sending| Arc::new(Mutex::new(sending)));
+        let sending = Arc::clone(&outgoing.sending);
+        let shared = Shared {
+            sending: Arc::clone(&sending),
+            writer: Mutex::new(outgoing),
+            missed: AtomicBool::new(false),
+        };
+        let shared = Arc::new(shared);
+        Self { transport, sending, shared, retry_at: Duration::ZERO }
     }
 
     /// Ends the connection because nobody receives any more. The peer is told so if the other half is
     /// still there to have wanted more, and is not in a write.
     pub(super) fn abandon(&mut self) {
         let is_alone = Arc::strong_count(&self.shared) == 1;
-        let Self { transport, sending, shared, .. } = self;
-        let wants = sending.with(|sending| {
-            if !is_alone && sending.sender.closed().is_none() {
+        if !is_alone {
+            self.sending.with(|Sending { sender, queue, .. }| {
                 // If a Close was sent already, that one says it.
-                let away = |sender: &mut Sender<R>, queue: &mut WriteBuffer| {
-                    sender.close(CloseCode::GOING_AWAY, "", queue)
-                };
-                let _ = sending.queue(away);
-            }
-            sending.next(|| transport.now())
-        });
-        let Some(wants) = wants else { return };
-        if let Some(mut writer) = shared.writer_or_notice() {
+                let _ = sender.close(CloseCode::GOING_AWAY, "", queue);
+            });
+        }
+        if let Some(mut writer) = self.shared.writer_or_notice() {
             writer.leave();
         } else {
-            sending.with(|sending| {
+            self.sending.with(|sending| {
                 sending.end();
             });
             self.release_writer();
         }
-        if wants.read {
-            drain(&mut self.transport);
-        }
+        self.transport.drain();
     }
 
     /// Ends the writing side if that is wanted although the other half is in a write, which fails by it.
@@ -163,32 +141,30 @@ impl<S: Transport, R: Role> Line for Reading<S, R> {
     /// It never waits: two readers that answer each other's pings under full buffers would stop for
     /// ever.
     fn write(&mut self, wants: &Wants, _waits: bool) -> Result<(), Stopped> {
-        self.patience = IDLE;
+        if !wants.shut_down_write && wants.write && self.retry_at > self.transport.now() {
+            return Err(Stopped::Over);
+        }
+        self.retry_at = Duration::ZERO;
         if !wants.write && !wants.shut_down_write {
             return Ok(());
         }
-        if !wants.shut_down_write && self.retry_at > self.transport.now() {
-            self.patience = RETRY;
-            return Err(Stopped::Over);
-        }
-        let Some(mut writer) = self.shared.writer_or_notice() else {
-            // That half writes the replies too. Near the end it matters when it is done.
-            if self.sending.with(|sending| sending.sender.is_near_end()) {
-                self.patience = RETRY;
-                self.release_writer();
-            }
+        let written = if let Some(mut writer) = self.shared.writer_or_notice() {
+            writer.write_briefly()
+        } else if self.sending.with(|sending| sending.sender.is_near_end()) {
+            // When that half is done, matters now.
+            self.release_writer();
+            Err(Stopped::Over)
+        } else {
+            // That half writes the replies too.
             return Err(Stopped::Over);
         };
-        let written = writer.write_briefly();
-        drop(writer);
         if written.is_err() {
-            self.patience = RETRY;
             self.retry_at = self.transport.now().saturating_add(RETRY);
         }
         written
     }
 
     fn patience(&self) -> Option<Duration> {
-        Some(self.patience)
+        Some(if self.retry_at > self.transport.now() { RETRY } else { IDLE })
     }
 }

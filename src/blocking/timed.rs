@@ -30,6 +30,13 @@ impl Stopped {
     }
 }
 
+/// How long a call takes at least, so that it finds what is there already.
+pub(super) const LEAST: Duration = Duration::from_millis(1);
+
+/// Bytes that are read and dropped at a time where nobody looks at them, and how often that is done.
+const SCRAP: usize = 4096;
+const MOST_SCRAPS: usize = 64;
+
 /// By how much a timeout of a transport may end early: systems count in ticks, the coarsest of which
 /// are this long.
 const TICK: Duration = Duration::from_millis(10);
@@ -79,18 +86,36 @@ impl<S: Transport> Timed<S> {
         self.bounded(Direction::Read, timeout, |transport| transport.read(into))
     }
 
-    /// Writes once: what is queued, and of the message behind it, if all of the queue goes along.
+    /// Reads and drops what has come, so that it does not turn the end of the transport into a reset.
+    /// Not of a transport without timeouts, which could wait for ever.
+    pub(super) fn drain(&mut self) {
+        if !self.has_timeouts() {
+            return;
+        }
+        let mut scrap = [0; SCRAP];
+        for _ in 0..MOST_SCRAPS {
+            if !matches!(self.read(&mut scrap, Some(LEAST)), Ok(1..)) {
+                return;
+            }
+        }
+    }
+
+    /// Writes once: what is queued, and of the message behind it, if all of the queue goes along. If that
+    /// is nothing, the transport writes what it may still hold, and 0 says that it has.
     pub(super) fn write(
         &mut self,
         queued: &WriteBuffer,
         behind: Option<&InPlace<'_>>,
         timeout: Option<Duration>,
     ) -> Result<usize, Stopped> {
+        let behind = behind.filter(|message| message.len() > 0);
         let front = queued.front();
-        let count = if behind.is_none() && front.len() == queued.len() {
-            self.bounded(Direction::Write, timeout, |transport| transport.write(front))?
-        } else {
+        let count = if behind.is_some() || front.len() < queued.len() {
             self.write_pieces(queued, behind, timeout)?
+        } else if front.is_empty() {
+            return self.bounded(Direction::Write, timeout, S::flush).map(|()| 0);
+        } else {
+            self.bounded(Direction::Write, timeout, |transport| transport.write(front))?
         };
         if count == 0 { Err(Stopped::Failed(ErrorKind::WriteZero.into())) } else { Ok(count) }
     }
@@ -111,11 +136,6 @@ impl<S: Transport> Timed<S> {
         })
     }
 
-    /// Has the transport write what it may still hold.
-    pub(super) fn flush(&mut self, timeout: Option<Duration>) -> Result<(), Stopped> {
-        self.bounded(Direction::Write, timeout, S::flush)
-    }
-
     /// Ends the writing side.
     pub(super) fn shut_down(&mut self, timeout: Option<Duration>) -> Result<(), Stopped> {
         self.bounded(Direction::Write, timeout, S::shutdown_write)
@@ -129,9 +149,8 @@ impl<S: Transport> Timed<S> {
 
     /// Whether a call can be bounded at all. Without timeouts any may wait for ever.
     pub(super) fn has_timeouts(&mut self) -> bool {
-        let outcome = self.transport.set_write_timeout(Some(TICK));
-        self.write_timeout = Some(TICK);
-        outcome.is_ok()
+        self.read_timeout = Some(LEAST);
+        self.transport.set_read_timeout(Some(LEAST)).is_ok()
     }
 
     fn bounded<T>(
@@ -166,24 +185,18 @@ impl<S: Transport> Timed<S> {
     /// Sets a timeout of the transport, unless it is set already. One that was not set here is left
     /// alone until there is another to set.
     fn bound(&mut self, direction: Direction, timeout: Option<Duration>) -> io::Result<()> {
-        let set = match direction {
-            Direction::Read => &mut self.read_timeout,
-            Direction::Write => &mut self.write_timeout,
+        type Set<S> = fn(&mut S, Option<Duration>) -> io::Result<()>;
+        let (now, set): (_, Set<S>) = match direction {
+            Direction::Read => (&mut self.read_timeout, S::set_read_timeout),
+            Direction::Write => (&mut self.write_timeout, S::set_write_timeout),
         };
-        if *set == timeout {
-            return Ok(());
-        }
-        let outcome = match direction {
-            Direction::Read => self.transport.set_read_timeout(timeout),
-            Direction::Write => self.transport.set_write_timeout(timeout),
-        };
-        match outcome {
-            Err(error) if error.kind() != ErrorKind::Unsupported => Err(error),
-            _ => {
-                *set = timeout;
-                Ok(())
+        if *now != timeout {
+            match set(&mut self.transport, timeout) {
+                Err(error) if error.kind() != ErrorKind::Unsupported => return Err(error),
+                _ => *now = timeout,
             }
         }
+        Ok(())
     }
 }
 
