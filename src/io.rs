@@ -4,9 +4,6 @@
 use crate::buffer::WriteBuffer;
 use std::io::{self, ErrorKind};
 
-/// From this many bytes on, a borrowed payload is written from where it is.
-pub(crate) const WRITE_THROUGH_FROM: usize = 16 * 1024;
-
 /// Slices handed to one vectored write.
 pub(crate) const SLICES: usize = 64;
 

@@ -6,9 +6,8 @@ use super::incoming::Line;
 use super::sending::{Access, Sending};
 use super::timed::{Stopped, Timed};
 use crate::buffer::WriteBuffer;
-use crate::connection::{InPlace, Kind, Payload, Role, SendError, Sender};
+use crate::connection::{InPlace, Payload, Role, SendError, Sender};
 use crate::error::Error;
-use crate::io::WRITE_THROUGH_FROM;
 use crate::transport::{IoFailure, Wants, earliest};
 use core::time::Duration;
 use std::io::ErrorKind;
@@ -41,34 +40,33 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
     }
 
     pub(super) fn send(&mut self, payload: Payload<'_>) -> Result<(), Error> {
-        let Some((kind, data)) = self.frame_by_frame(payload) else {
+        let start = |sender: &mut Sender<A::Role>, queue: &mut WriteBuffer| {
+            // In a split connection the other half may have replies to go between.
+            sender.start_message(payload, A::IS_SHARED, queue)
+        };
+        let Some(mut message) = self.queue(start)? else {
             return self.queue_and_flush(|sender, queue| sender.send(payload, queue));
         };
-        let mut message = self.queue(|sender, queue| sender.start_message(kind, data, queue))?;
         // What is being written is to be out of the way first.
         let is_first = self.lent.is_empty();
         let mut written = if is_first { Ok(()) } else { self.write(None, None) };
         while written.is_ok() && !message.is_written() {
             let Self { sending, lent, .. } = self;
-            // Behind all that waits by now, such as pongs that the other half has queued.
-            sending.with(|sending| {
-                sending.queue(|sender, queue| {
-                    sender.start_frames(&mut message, 1, queue)?;
-                    queue.lend(lent, message.len());
-                    Ok(())
-                })
+            sending.queue(|sender, queue| {
+                sender.start_frames(&mut message, 1, queue)?;
+                queue.lend(lent, message.len());
+                Ok(())
             })?;
             written = self.write(Some(&mut message), None);
         }
         if let Err(Stopped::NotReady(_)) = written {
             message.copy_to(&mut self.lent);
-            let rest = |sender: &mut Sender<_>, queue: &mut _| {
+            // If the connection was closed between two frames, nothing more of it is sent.
+            let _ = self.sending.queue(|sender, queue| {
                 sender.start_frames(&mut message, usize::MAX, queue)?;
                 message.copy_to(queue);
                 Ok(())
-            };
-            // If the connection was closed between the frames, nothing more of it is sent.
-            let _ = self.sending.with(|sending| sending.queue(rest));
+            });
         }
         self.checked(written)
     }
@@ -92,35 +90,15 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         &mut self,
         act: impl Fn(&mut Sender<A::Role>, &mut WriteBuffer) -> Result<T, SendError>,
     ) -> Result<T, Error> {
-        match self.sending.with(|sending| sending.queue(&act)) {
+        match self.sending.queue(&act) {
             Err(full @ Error::Send(SendError::QueueFull { .. })) => {
                 // If that would block, nothing is queued, which is another error than that it was and
                 // could not be written yet.
                 self.flush().map_err(|error| if error.is_would_block() { full } else { error })?;
-                self.sending.with(|sending| sending.queue(&act))
+                self.sending.queue(&act)
             }
             outcome => outcome,
         }
-    }
-
-    /// A large message that is queued only as it is written, frame by frame: one that need not be masked
-    /// (RFC 6455 §5.3) is written from where it is; and in a split connection, what the other half
-    /// replies goes out between the frames.
-    fn frame_by_frame<'p>(&mut self, payload: Payload<'p>) -> Option<(Kind, &'p [u8])> {
-        let masks = A::Role::MASKS;
-        let (kind, data, compressible) = payload.parts();
-        let is_in_place =
-            !masks && data.len() >= WRITE_THROUGH_FROM && payload.borrowed().is_some();
-        // One that was encoded before is in frames already.
-        let lets_between = A::IS_SHARED && (masks || !matches!(payload, Payload::Prepared(_)));
-        if !is_in_place && !lets_between {
-            return None;
-        }
-        let is_one = self.sending.with(|Sending { sender, .. }| {
-            (is_in_place || data.len() > sender.fragment_size())
-                && !(compressible && sender.compresses(data.len()))
-        });
-        is_one.then_some((kind, data))
     }
 
     /// Writes what is queued, then what is started of a message, and ends the writing side, as far as the

@@ -28,6 +28,21 @@ pub(super) trait Access {
 
     /// Does something with it. What is waited for is not waited for in there.
     fn with<T>(&mut self, act: impl FnOnce(&mut Sending<Self::Role>) -> T) -> T;
+
+    /// Queues something, unless nothing can be written any more: that says more than that nothing can be
+    /// sent.
+    fn queue<T>(
+        &mut self,
+        act: impl FnOnce(&mut Sender<Self::Role>, &mut WriteBuffer) -> Result<T, SendError>,
+    ) -> Result<T, Error> {
+        self.with(|sending| {
+            if sending.sender.is_broken() {
+                let broken = || io::Error::from(ErrorKind::BrokenPipe).into();
+                return Err(sending.closed_error().unwrap_or_else(broken));
+            }
+            Ok(act(&mut sending.sender, &mut sending.queue)?)
+        })
+    }
 }
 
 impl<R: Role> Access for Sending<R> {
@@ -65,19 +80,6 @@ impl<R: Role> Sending<R> {
 
     pub(super) fn is_all_written(&self) -> bool {
         self.queue.is_empty() && !self.unflushed
-    }
-
-    /// Queues something, unless nothing can be written any more: that says more than that nothing can be
-    /// sent.
-    pub(super) fn queue<T>(
-        &mut self,
-        act: impl FnOnce(&mut Sender<R>, &mut WriteBuffer) -> Result<T, SendError>,
-    ) -> Result<T, Error> {
-        if self.sender.is_broken() {
-            let broken = || io::Error::from(ErrorKind::BrokenPipe).into();
-            return Err(self.closed_error().unwrap_or_else(broken));
-        }
-        Ok(act(&mut self.sender, &mut self.queue)?)
     }
 
     /// That the connection has ended, if it has.

@@ -3,32 +3,27 @@
 
 use super::{Outgoing, write::FEW_SLICES};
 use crate::asynchronous::shell::Shell;
-use crate::connection::{InPlace, Kind, Role};
+use crate::connection::{InPlace, Payload, Role};
 use crate::error::Error;
-use crate::io::{SLICES, WRITE_THROUGH_FROM, gather};
+use crate::io::{SLICES, gather};
 use core::task::{Context, Poll, ready};
 use std::io::{self, ErrorKind, IoSlice};
 
 impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
-    /// Whether a borrowed payload is written from where it is.
-    pub(super) fn writes_in_place(&self, len: usize, compressible: bool) -> bool {
-        // A masked payload has to be copied anyway (§5.3), and so has one that the transport can't
-        // take in one write with its header.
-        !R::MASKS
-            && len >= WRITE_THROUGH_FROM
-            && M::is_write_vectored(&self.transport)
-            && !(compressible && self.sender.compresses(len))
-    }
-
-    /// Sends a large borrowed payload behind what is queued. Only what the transport does not take
-    /// now is copied.
+    /// Sends a large borrowed payload from where it is, behind what is queued, unless it has to be copied:
+    /// whether it was. Only what the transport does not take now is copied.
     pub(super) fn write_in_place(
         &mut self,
-        kind: Kind,
-        payload: &[u8],
+        payload: Payload<'_>,
         cx: &mut Context<'_>,
-    ) -> Result<(), Error> {
-        let mut message = self.sender.start_message(kind, payload, &self.output)?;
+    ) -> Result<bool, Error> {
+        // One that the transport can't take in one write with its header is copied anyway.
+        if !M::is_write_vectored(&self.transport) {
+            return Ok(false);
+        }
+        let Some(mut message) = self.sender.start_message(payload, false, &self.output)? else {
+            return Ok(false);
+        };
         self.sender.start_frames(&mut message, usize::MAX, &mut self.output)?;
         while !message.is_written() {
             let written = if self.output.most_pieces() + message.pieces().count() <= FEW_SLICES {
@@ -45,7 +40,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// One write of what is queued, and of the message if all of that goes along.

@@ -4,9 +4,12 @@
 use super::Sender;
 use crate::buffer::WriteBuffer;
 use crate::connection::error::SendError;
-use crate::connection::message::Kind;
+use crate::connection::message::{Kind, Payload};
 use crate::connection::role::Role;
 use crate::frame::{FrameHeader, OpCode, Rsv};
+
+/// From this many bytes on, a borrowed payload is written from where it is.
+const IN_PLACE_FROM: usize = 16 * 1024;
 
 /// A message of which some is still to be written, behind what was queued when its frames were
 /// [started](Sender::start_frames).
@@ -112,16 +115,24 @@ impl<'a> InPlace<'a> {
 }
 
 impl<R: Role> Sender<R> {
-    /// Begins a message in frames of the fragment size, of which none is [started](Self::start_frames)
-    /// yet. Its payload is not empty and leaves as it is, without compression.
+    /// Begins a message whose frames leave one by one, if a payload is better sent so than
+    /// [queued](Self::send): a large borrowed one that need not be masked, or any of several frames if
+    /// something may `come_between` them. None of its frames is [started](Self::start_frames) yet.
     pub(crate) fn start_message<'p>(
         &self,
-        kind: Kind,
-        payload: &'p [u8],
+        payload: Payload<'p>,
+        come_between: bool,
         output: &WriteBuffer,
-    ) -> Result<InPlace<'p>, SendError> {
+    ) -> Result<Option<InPlace<'p>>, SendError> {
+        let (kind, data, compressible) = payload.parts();
+        let is_in_place = !R::MASKS && data.len() >= IN_PLACE_FROM && payload.borrowed().is_some();
+        let is_encoded = !R::MASKS && matches!(payload, Payload::Prepared(_));
+        let is_cut = come_between && !is_encoded && data.len() > self.fragment_size();
+        if !is_in_place && !is_cut || compressible && self.compresses(data.len()) {
+            return Ok(None);
+        }
         self.check_message(output)?;
-        Ok(InPlace::new(kind, payload, self.fragment_size()))
+        Ok(Some(InPlace::new(kind, data, self.fragment_size())))
     }
 
     /// Starts the next frames, at most so many: what their message has in pieces is to be written behind
@@ -153,12 +164,20 @@ impl<R: Role> Sender<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::{Client, Config, Connection, Server};
+    use crate::connection::{Client, Config, Connection, Message, PreparedMessage, Server};
     use crate::mask::{MaskKey, MaskKeys};
     use crate::negotiated::Negotiated;
     use alloc::vec::Vec;
 
     const PAYLOAD: &[u8] = b"abcdefgh";
+
+    struct Key(u8);
+    impl MaskKeys for Key {
+        fn next_key(&mut self) -> MaskKey {
+            self.0 += 1;
+            MaskKey::new([self.0, 0, 0, 0])
+        }
+    }
 
     fn rest(message: &InPlace<'_>) -> Vec<u8> {
         message.pieces().collect::<Vec<_>>().concat()
@@ -167,6 +186,11 @@ mod tests {
     fn sender<R: Role>(role: R) -> Sender<R> {
         let config = Config::default().fragment_size(3);
         Connection::new(role, &Negotiated::new(), config).split().1
+    }
+
+    fn start<R: Role>(sender: &Sender<R>, output: &WriteBuffer) -> InPlace<'static> {
+        let message = sender.start_message(PAYLOAD.into(), true, output).unwrap();
+        message.expect("it has several frames")
     }
 
     #[test]
@@ -198,10 +222,10 @@ mod tests {
     fn it_shows_the_frames_that_are_started_and_copies_what_is_left_of_them() {
         let mut output = WriteBuffer::new();
         let mut sender = sender(Server::new());
-        let mut message = sender.start_message(Kind::Text, PAYLOAD, &output).unwrap();
+        let mut message = start(&sender, &output);
         assert_eq!(message.len(), 0);
         sender.start_frames(&mut message, 1, &mut output).unwrap();
-        assert_eq!(rest(&message), b"\x01\x03abc");
+        assert_eq!(rest(&message), b"\x02\x03abc");
         message.advance(4);
         message.copy_to(&mut output);
         assert!(message.len() == 0 && !message.is_written());
@@ -213,10 +237,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_short_or_encoded_or_at_hand_is_queued() {
+        fn starts<R: Role>(sender: &Sender<R>, payload: Payload<'_>, come_between: bool) -> bool {
+            sender.start_message(payload, come_between, &WriteBuffer::new()).unwrap().is_some()
+        }
+        let long = Message::binary(alloc::vec![0; IN_PLACE_FROM]);
+        let (borrowed, owned) = (Payload::Binary(long.as_bytes()), Payload::Message(&long));
+        let encoded = PreparedMessage::new(long.clone());
+        let encoded = Payload::Prepared(&encoded);
+        let (server, client) = (sender(Server::new()), sender(Client::new(Key(0))));
+        assert!(starts(&server, borrowed, false) && starts(&server, borrowed, true));
+        assert!(!starts(&server, owned, false) && starts(&server, owned, true));
+        assert!(!starts(&server, encoded, false) && !starts(&server, encoded, true));
+        for payload in [borrowed, owned, encoded] {
+            assert!(!starts(&client, payload, false) && starts(&client, payload, true));
+        }
+        for payload in [Payload::Binary(b"abc"), Payload::Binary(&[])] {
+            assert!(!starts(&server, payload, true) && !starts(&client, payload, true));
+        }
+    }
+
+    #[test]
     fn no_frame_follows_a_close() {
         let mut output = WriteBuffer::new();
         let mut sender = sender(Server::new());
-        let mut message = sender.start_message(Kind::Text, PAYLOAD, &output).unwrap();
+        let mut message = start(&sender, &output);
         sender.start_frames(&mut message, 1, &mut output).unwrap();
         message.advance(5);
         sender.close(crate::frame::CloseCode::NORMAL, "", &mut output).unwrap();
@@ -227,22 +272,15 @@ mod tests {
 
     #[test]
     fn a_client_masks_each_frame_into_the_output() {
-        struct Key(u8);
-        impl MaskKeys for Key {
-            fn next_key(&mut self) -> MaskKey {
-                self.0 += 1;
-                MaskKey::new([self.0, 0, 0, 0])
-            }
-        }
         let mut output = WriteBuffer::new();
         let mut sender = sender(Client::new(Key(0)));
-        let mut message = sender.start_message(Kind::Text, PAYLOAD, &output).unwrap();
+        let mut message = start(&sender, &output);
         sender.start_frames(&mut message, 1, &mut output).unwrap();
-        assert_eq!(output.front(), b"\x01\x83\x01\0\0\0`bc");
+        assert_eq!(output.front(), b"\x02\x83\x01\0\0\0`bc");
         assert!(message.len() == 0 && !message.is_written());
         sender.start_frames(&mut message, usize::MAX, &mut output).unwrap();
         assert!(message.is_written());
-        let wire = b"\x01\x83\x01\0\0\0`bc\x00\x83\x02\0\0\0fef\x80\x82\x03\0\0\0dh";
+        let wire = b"\x02\x83\x01\0\0\0`bc\x00\x83\x02\0\0\0fef\x80\x82\x03\0\0\0dh";
         assert_eq!(output.front(), wire);
     }
 }
