@@ -20,22 +20,22 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
-pub(super) type SharedSending<R> = Arc<Mutex<Sending<R>>>;
+type SharedSending<R> = Arc<Mutex<Sending<R>>>;
+
+/// The sending side of a split connection.
+pub(super) type Writer<S, R> = Outgoing<S, SharedSending<R>>;
 
 #[derive(Debug)]
 pub(super) struct Shared<S, R> {
     sending: SharedSending<R>,
-    writer: Mutex<Outgoing<S, SharedSending<R>>>,
+    writer: Mutex<Writer<S, R>>,
     /// Whether the reader had something to write and did not get at the writer.
     missed: AtomicBool,
 }
 
 impl<S: Transport, R: Role> Shared<S, R> {
     /// Does something that may write, once the other half is not at it.
-    pub(super) fn with_writer<T>(
-        &self,
-        act: impl FnOnce(&mut Outgoing<S, SharedSending<R>>) -> T,
-    ) -> T {
+    pub(super) fn with_writer<T>(&self, act: impl FnOnce(&mut Writer<S, R>) -> T) -> T {
         let outcome = act(&mut self.writer.lock().unwrap_or_else(PoisonError::into_inner));
         while self.missed.swap(false, Ordering::SeqCst) {
             // Who has it now writes what there is.
@@ -47,7 +47,7 @@ impl<S: Transport, R: Role> Shared<S, R> {
     }
 
     /// The writer, if the other half is not at it; else that half looks again once it is done.
-    fn writer_or_notice(&self) -> Option<MutexGuard<'_, Outgoing<S, SharedSending<R>>>> {
+    fn writer_or_notice(&self) -> Option<MutexGuard<'_, Writer<S, R>>> {
         self.try_writer().or_else(|| {
             self.missed.store(true, Ordering::SeqCst);
             // It may have been done just before that.
@@ -55,7 +55,7 @@ impl<S: Transport, R: Role> Shared<S, R> {
         })
     }
 
-    fn try_writer(&self) -> Option<MutexGuard<'_, Outgoing<S, SharedSending<R>>>> {
+    fn try_writer(&self) -> Option<MutexGuard<'_, Writer<S, R>>> {
         match self.writer.try_lock() {
             Ok(writer) => Some(writer),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),

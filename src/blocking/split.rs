@@ -3,8 +3,7 @@
 use super::Transport;
 use super::incoming::Incoming;
 use super::methods::sending_methods;
-use super::outgoing::Outgoing;
-use super::shared::{Reading, Shared, SharedSending};
+use super::shared::{Reading, Shared, Writer};
 use crate::connection::{Chunk, Closed, Event, Message, Payload, Receiver, Role, State};
 use crate::error::Error;
 use crate::frame::CloseCode;
@@ -98,7 +97,7 @@ impl<S: Transport, R: Role> Drop for ReceiveHalf<S, R> {
 impl<S: Transport, R: Role> SendHalf<S, R> {
     sending_methods!();
 
-    fn with_outgoing<T>(&self, act: impl FnOnce(&mut Outgoing<S, SharedSending<R>>) -> T) -> T {
+    fn with_outgoing<T>(&self, act: impl FnOnce(&mut Writer<S, R>) -> T) -> T {
         self.shared.with_writer(act)
     }
 
