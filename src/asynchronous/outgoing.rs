@@ -132,9 +132,9 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
-        if let Some((kind, data, compressible)) = payload.borrowed() {
-            if self.writes_in_place(data.len(), compressible) {
-                return Poll::Ready(self.write_in_place(kind, data, cx));
+        if let Some((_, data, _)) = payload.borrowed() {
+            if self.write_in_place(payload, cx)? {
+                return Poll::Ready(Ok(()));
             }
             self.output.reserve(data.len());
         }

@@ -1,6 +1,5 @@
 use super::exchange::Exchange;
-use super::shell::Blocking;
-use super::{Transport, WebSocket};
+use super::{Blocking, Transport, WebSocket};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::client;
 use crate::connection::Client;

@@ -1,16 +1,12 @@
 //! Doing what an opening handshake wants of its transport.
 
 use super::Transport;
-use super::timed::{Stopped, Timed};
+use super::timed::{LEAST, Stopped, Timed};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::error::Error;
 use crate::handshake::{self, HandshakeNext, Opens};
 use crate::transport::{IoFailure, Wants};
-use core::time::Duration;
 use std::io;
-
-/// How long a call takes at most that is to find what is there already.
-const BRIEF: Duration = Duration::from_millis(1);
 
 /// A transport during the opening handshake.
 #[derive(Debug)]
@@ -54,9 +50,11 @@ impl<S: Transport> Exchange<S> {
     /// Does one thing of those that are wanted. While it is written, a transport that blocks can't be
     /// read.
     fn act(&mut self, wants: Wants, exchange: &mut handshake::Exchange) {
-        let timeout = self.transport.left(wants.deadline).map(|left| left.max(BRIEF));
+        let timeout = self.transport.left(wants.deadline).map(|left| left.max(LEAST));
         if wants.write {
-            exchange.did_write(self.write(timeout), &mut self.output);
+            let outcome = self.transport.write(&self.output, None, timeout);
+            self.unflushed = !matches!(outcome, Ok(0));
+            exchange.did_write(outcome.map_err(|stopped| self.note(stopped)), &mut self.output);
         } else if wants.shut_down_write {
             let outcome = self.transport.shut_down(timeout);
             exchange.did_shut_down(outcome.map_err(|stopped| self.note(stopped)));
@@ -65,19 +63,6 @@ impl<S: Transport> Exchange<S> {
             self.input.filled(*outcome.as_ref().unwrap_or(&0));
             exchange.did_read(outcome.map_err(|stopped| self.note(stopped)));
         }
-    }
-
-    /// Writes once, or has the transport write what it holds.
-    fn write(&mut self, timeout: Option<Duration>) -> Result<usize, IoFailure> {
-        let outcome = if self.output.is_empty() {
-            let outcome = self.transport.flush(timeout);
-            self.unflushed = outcome.is_err();
-            outcome.map(|()| 0)
-        } else {
-            self.unflushed = true;
-            self.transport.write(&self.output, &[], timeout)
-        };
-        outcome.map_err(|stopped| self.note(stopped))
     }
 
     fn note(&mut self, stopped: Stopped) -> IoFailure {

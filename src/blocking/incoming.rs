@@ -2,10 +2,10 @@
 //! has done with the transport what the connection wants.
 
 use super::Transport;
-use super::sending::Access;
+use super::sending::{Access, Sending};
 use super::timed::{LEAST, PAUSE, Stopped, Timed};
 use crate::buffer::{READ_ROOM, RETAINED, ReadBuffer};
-use crate::connection::{Chunk, Event, Message, Progress, ReceiveError, Receiver, Role};
+use crate::connection::{Message, Progress, ReceiveError, Receiver, Role};
 use crate::error::Error;
 use crate::transport::{IoFailure, Wants, earliest};
 use core::time::Duration;
@@ -36,8 +36,7 @@ pub(super) struct Incoming<R> {
     misused: bool,
 }
 
-pub(super) type Advance<R> =
-    fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>;
+type Advance<R> = fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>;
 
 /// What [`Incoming::drive`] came to.
 #[derive(Debug)]
@@ -53,27 +52,39 @@ enum Driven {
 const SCRAP: usize = 4096;
 const MOST_SCRAPS: usize = 64;
 
-/// That there is an event to look at: only who has this can. So no event can't be taken for the end.
-#[derive(Debug)]
-pub(super) struct Found(());
-
 impl<R: Role> Incoming<R> {
     pub(super) fn new(receiver: Receiver<R>, input: ReadBuffer) -> Self {
         Self { receiver, input, reported: false, misused: false }
     }
 
-    /// Waits for an event; `None` once the connection has ended and that has been reported.
-    pub(super) fn wait(
+    /// Waits for what `advance` finds, and lends it as `look` sees it; `None` once the connection has ended
+    /// and that was reported.
+    pub(super) fn receive<'a, T>(
+        &'a mut self,
+        line: &mut impl Line<Sending: Access<Role = R>>,
+        advance: Advance<R>,
+        look: fn(&Receiver<R>, &'a ReadBuffer) -> Option<T>,
+    ) -> Option<Result<T, Error>> {
+        match self.wait(line, advance)? {
+            Ok(()) => {
+                let found = look(&self.receiver, &self.input);
+                Some(Ok(found.expect("what was found stays until it is advanced again")))
+            }
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    fn wait(
         &mut self,
         line: &mut impl Line<Sending: Access<Role = R>>,
         advance: Advance<R>,
-    ) -> Option<Result<Found, Error>> {
+    ) -> Option<Result<(), Error>> {
         if self.reported {
             return None;
         }
         loop {
             match self.advance(line, advance) {
-                Ok(Progress::Event) => return Some(Ok(Found(()))),
+                Ok(Progress::Event) => return Some(Ok(())),
                 Ok(Progress::NeedsInput | Progress::Ended) | Err(ReceiveError::Protocol(_)) => {}
                 Err(misuse) => return Some(Err(misuse.into())),
             }
@@ -92,7 +103,7 @@ impl<R: Role> Incoming<R> {
     ) -> Option<Result<Message, Error>> {
         loop {
             match self.wait(line, Receiver::advance)? {
-                Ok(Found(())) => self.misused = false,
+                Ok(()) => self.misused = false,
                 Err(Error::Receive(_)) if self.misused => return None,
                 Err(error) => {
                     self.misused = matches!(error, Error::Receive(_));
@@ -126,14 +137,6 @@ impl<R: Role> Incoming<R> {
         self.report(line, None);
     }
 
-    pub(super) fn event(&self, _: Found) -> Event<'_> {
-        self.receiver.event(&self.input).expect("what was found stays until it is advanced again")
-    }
-
-    pub(super) fn chunk(&self, _: Found) -> Chunk<'_> {
-        self.receiver.chunk(&self.input).expect("what was found stays until it is advanced again")
-    }
-
     /// Uses what is buffered up to the next event, and replies to it.
     fn advance(
         &mut self,
@@ -142,7 +145,7 @@ impl<R: Role> Incoming<R> {
     ) -> Result<Progress, ReceiveError> {
         let progress = advance(&mut self.receiver, &mut self.input);
         if let Some(reply) = self.receiver.reply(&self.input) {
-            line.parts().0.with(|sending| sending.reply(&reply));
+            line.parts().0.with(|Sending { sender, queue, .. }| sender.reply(&reply, queue));
         }
         progress
     }
@@ -181,7 +184,10 @@ impl<R: Role> Incoming<R> {
             if !wants.read {
                 match not_written {
                     Some(error) => return Err(error),
-                    None => pause(line, wants.deadline),
+                    None => {
+                        let left = line.parts().1.left(wants.deadline);
+                        thread::sleep(left.unwrap_or(PAUSE).clamp(LEAST, PAUSE));
+                    }
                 }
                 continue;
             }
@@ -220,18 +226,10 @@ impl<R: Role> Incoming<R> {
     /// Reports the end, once, unless it is clean.
     fn report(&mut self, line: &mut impl Line, failed: Option<io::Error>) -> Option<Error> {
         self.reported = true;
-        if self.input.take().is_none() {
-            self.input = ReadBuffer::new();
-        }
+        self.input = ReadBuffer::new();
         let (sending, _) = line.parts();
         sending.with(|sending| Error::of_end(sending.sender.closed()?, failed))
     }
-}
-
-/// Waits for what the other half is doing, or for the deadline.
-fn pause(line: &mut impl Line, deadline: Option<Duration>) {
-    let left = line.parts().1.left(deadline);
-    thread::sleep(left.unwrap_or(PAUSE).clamp(LEAST, PAUSE));
 }
 
 /// Ends the connection since its transport is dropped. What is queued is written, the writing side ended

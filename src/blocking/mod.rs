@@ -21,20 +21,22 @@ mod accept;
 mod connect;
 mod exchange;
 mod incoming;
-mod opening;
+mod methods;
 mod outgoing;
 mod sending;
 mod shared;
-mod shell;
 mod split;
 mod timed;
 mod transport;
 mod websocket;
 
-pub use accept::{Acceptor, accept};
+pub use accept::{Acceptor, Opening, accept};
 pub use connect::{Connector, connect};
-pub use opening::Opening;
-pub use shell::Blocking;
 pub use split::{ReceiveHalf, SendHalf};
 pub use transport::{Plain, Transport};
 pub use websocket::{Replies, WebSocket};
+
+/// The shell over blocking streams: it takes all that is a [`Transport`].
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "it has no values")]
+pub enum Blocking {}

@@ -6,10 +6,8 @@ use super::incoming::Line;
 use super::sending::{Access, Sending};
 use super::timed::{BRIEF, PAUSE, Stopped, Timed};
 use crate::buffer::WriteBuffer;
-use crate::connection::{Kind, Payload, Role, SendError, Sender};
+use crate::connection::{InPlace, Payload, Role, SendError, Sender};
 use crate::error::Error;
-use crate::frame::CloseCode;
-use crate::io::WRITE_THROUGH_FROM;
 use crate::transport::{IoFailure, Wants, earliest};
 use core::time::Duration;
 use std::io::ErrorKind;
@@ -22,131 +20,97 @@ pub(super) struct Outgoing<S, A> {
     pub(super) transport: Timed<S>,
     /// What is being written. The queue, which it was lent by, counts it until it is.
     lent: WriteBuffer,
-    fragment_size: usize,
 }
 
 /// How long a write of a split connection lasts before the writer looks at what the other half did.
 const STEP: Duration = Duration::from_millis(200);
 
-impl<S: Transport, R: Role> Outgoing<S, Sending<R>> {
-    pub(super) fn new(transport: Timed<S>, sender: Sender<R>) -> Self {
-        let fragment_size = sender.fragment_size();
-        let sending = Sending::new(sender);
-        Self { sending, transport, lent: WriteBuffer::new(), fragment_size }
+impl<S: Transport, A: Access> Outgoing<S, A> {
+    pub(super) fn new(transport: Timed<S>, sending: A) -> Self {
+        Self { sending, transport, lent: WriteBuffer::new() }
     }
 
     /// The same, with the sending half in another place.
-    pub(super) fn place<A>(self, place: impl FnOnce(Sending<R>) -> A) -> Outgoing<S, A> {
-        let Self { sending, transport, lent, fragment_size } = self;
-        Outgoing { sending: place(sending), transport, lent, fragment_size }
-    }
-}
-
-impl<S: Transport, A: Access> Outgoing<S, A> {
-    pub(super) fn feed(&mut self, payload: Payload<'_>) -> Result<(), Error> {
-        self.queue(|sender, queue| sender.send(payload, queue))
-    }
-
-    pub(super) fn feed_fragment(&mut self, piece: Payload<'_>, fin: bool) -> Result<(), Error> {
-        self.queue(|sender, queue| sender.send_fragment(piece, fin, queue))
+    pub(super) fn place<B>(self, place: impl FnOnce(A) -> B) -> Outgoing<S, B> {
+        let Self { sending, transport, lent } = self;
+        Outgoing { sending: place(sending), transport, lent }
     }
 
     pub(super) fn send(&mut self, payload: Payload<'_>) -> Result<(), Error> {
-        let Some((kind, data)) = self.frame_by_frame(payload) else {
-            self.feed(payload)?;
-            return self.flush();
+        let start = |sender: &mut Sender<A::Role>, queue: &mut WriteBuffer| {
+            // In a split connection the other half may have replies to go between.
+            sender.start_message(payload, A::IS_SHARED, queue)
         };
-        // What is being written is to be out of the way first. If it can't be, this is queued.
-        if !self.lent.is_empty() {
-            if let Err(error) = self.flush() {
-                let queued = |sender: &mut Sender<_>, queue: &mut _| sender.send(payload, queue);
-                self.sending.with(|sending| sending.queue(queued))?;
-                return Err(error);
-            }
+        let Some(mut message) = self.queue(start)? else {
+            return self.queue_and_flush(|sender, queue| sender.send(payload, queue));
+        };
+        // What is being written is to be out of the way first.
+        let is_first = self.lent.is_empty();
+        let mut written = if is_first { Ok(()) } else { self.write(None, None) };
+        while written.is_ok() && !message.is_written() {
+            let Self { sending, lent, .. } = self;
+            sending.queue(|sender, queue| {
+                sender.start_frames(&mut message, 1, queue)?;
+                queue.lend(lent, message.len());
+                Ok(())
+            })?;
+            written = self.write(Some(&mut message), None);
         }
-        self.send_frames(kind, data)
-    }
-
-    pub(super) fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.queue(|sender, queue| sender.ping(payload, queue))?;
-        self.flush()
-    }
-
-    pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        self.queue(|sender, queue| sender.close(code, reason, queue))?;
-        self.flush()
+        if let Err(Stopped::NotReady(_)) = written {
+            message.copy_to(&mut self.lent);
+            // If the connection was closed between two frames, nothing more of it is sent.
+            let _ = self.sending.queue(|sender, queue| {
+                sender.start_frames(&mut message, usize::MAX, queue)?;
+                message.copy_to(queue);
+                Ok(())
+            });
+        }
+        self.checked(written)
     }
 
     /// Writes all that is queued, at the latest until the deadline.
     pub(super) fn flush(&mut self) -> Result<(), Error> {
-        let written = self.write(&mut &[][..], None);
+        let written = self.write(None, None);
         self.checked(written)
     }
 
-    /// Queues something; writes first if there is too much to queue more.
-    fn queue(
+    pub(super) fn queue_and_flush(
         &mut self,
         act: impl Fn(&mut Sender<A::Role>, &mut WriteBuffer) -> Result<(), SendError>,
     ) -> Result<(), Error> {
-        match self.sending.with(|sending| sending.queue(&act)) {
+        self.queue(act)?;
+        self.flush()
+    }
+
+    /// Queues something; writes first if there is too much to queue more.
+    pub(super) fn queue<T>(
+        &mut self,
+        act: impl Fn(&mut Sender<A::Role>, &mut WriteBuffer) -> Result<T, SendError>,
+    ) -> Result<T, Error> {
+        match self.sending.queue(&act) {
             Err(full @ Error::Send(SendError::QueueFull { .. })) => {
                 // If that would block, nothing is queued, which is another error than that it was and
                 // could not be written yet.
                 self.flush().map_err(|error| if error.is_would_block() { full } else { error })?;
-                self.sending.with(|sending| sending.queue(&act))
+                self.sending.queue(&act)
             }
             outcome => outcome,
         }
     }
 
-    /// A large message that is queued only as it is written, frame by frame. One that need not be
-    /// masked (RFC 6455 §5.3) is written from where it is; and in a split connection, what the other
-    /// half replies goes out between the frames.
-    fn frame_by_frame<'p>(&mut self, payload: Payload<'p>) -> Option<(Kind, &'p [u8])> {
-        let (kind, data, compressible) = payload.parts();
-        let is_in_place =
-            !A::Role::MASKS && data.len() >= WRITE_THROUGH_FROM && payload.borrowed().is_some();
-        let is_encoded = matches!(payload, Payload::Prepared(_)) && !A::Role::MASKS;
-        let lets_between = A::IS_SHARED && data.len() > self.fragment_size && !is_encoded;
-        if !is_in_place && !lets_between {
-            return None;
-        }
-        let compresses =
-            compressible && self.sending.with(|sending| sending.sender.compresses(data.len()));
-        (!compresses).then_some((kind, data))
-    }
-
-    /// Sends a large payload in fragments, each written behind its header and what else is queued. Only
-    /// what is to be masked is copied, and what the transport did not take.
-    fn send_frames(&mut self, kind: Kind, payload: &[u8]) -> Result<(), Error> {
-        self.queue(|sender, queue| sender.check_message(queue))?;
-        let mut rest = payload;
+    /// Writes what is queued, then what is started of a message, and ends the writing side, as far as the
+    /// connection wants that, and until this moment at most.
+    fn write(
+        &mut self,
+        mut message: Option<&mut InPlace<'_>>,
+        until: Option<Duration>,
+    ) -> Result<(), Stopped> {
         loop {
-            let (piece, later) = rest.split_at(self.fragment_size.min(rest.len()));
-            let Self { sending, lent, .. } = self;
-            sending.with(|sending| sending.start_frame(kind, piece, later.is_empty(), lent))?;
-            let mut behind = if A::Role::MASKS { &[][..] } else { piece };
-            let written = self.write(&mut behind, None);
-            if matches!(written, Err(Stopped::NotReady(_))) {
-                self.lent.extend_from_slice(behind);
-                self.sending.with(|sending| sending.queue_rest(later));
-            }
-            self.checked(written)?;
-            if later.is_empty() {
-                return Ok(());
-            }
-            rest = later;
-        }
-    }
-
-    /// Writes what is queued, then `behind`, and ends the writing side, as far as the connection wants
-    /// that, and until this moment at most. On failure `behind` is what was not written of it.
-    fn write(&mut self, behind: &mut &[u8], until: Option<Duration>) -> Result<(), Stopped> {
-        loop {
+            let behind = message.as_ref().map_or(0, |message| message.len());
             let Self { sending, transport, lent, .. } = self;
             let (wants, all_written, is_broken) = sending.with(|sending| {
                 let wants = sending.next(|| transport.now()).unwrap_or_default();
-                if wants.write && lent.is_empty() && behind.is_empty() {
+                if wants.write && lent.is_empty() && behind == 0 {
                     sending.queue.lend(lent, 0);
                 }
                 (wants, sending.is_all_written(), sending.sender.is_broken())
@@ -154,7 +118,7 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
             let step = A::IS_SHARED.then_some(STEP);
             let timeout = earliest(transport.left(earliest(wants.deadline, until)), step);
             let acted = if wants.write {
-                self.write_once(behind, timeout)
+                self.write_once(message.as_deref_mut(), timeout)
             } else if wants.shut_down_write {
                 self.shut_down(timeout)
             } else if all_written {
@@ -174,36 +138,35 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         }
     }
 
-    /// Writes some of what is lent and of what is behind it; has the transport write what it holds, if
+    /// Writes some of what is lent and of the message behind it; has the transport write what it holds, if
     /// that is nothing.
-    fn write_once(&mut self, behind: &mut &[u8], timeout: Option<Duration>) -> Result<(), Stopped> {
+    fn write_once(
+        &mut self,
+        message: Option<&mut InPlace<'_>>,
+        timeout: Option<Duration>,
+    ) -> Result<(), Stopped> {
         let Self { sending, transport, lent, .. } = self;
-        let is_all = lent.is_empty() && behind.is_empty();
-        let outcome = if is_all {
-            transport.flush(timeout).map(|()| 0)
-        } else {
-            transport.write(lent, behind, timeout)
-        };
+        let outcome = transport.write(lent, message.as_deref(), timeout);
         if let Ok(count) = outcome {
             let of_lent = count.min(lent.len());
             lent.consume(of_lent);
-            *behind = &behind[count - of_lent..];
-        }
-        sending.with(|sending| {
-            let Sending { sender, queue, unflushed } = sending;
-            match &outcome {
-                Ok(_) if is_all => *unflushed = false,
-                Ok(count) => {
-                    *unflushed = true;
-                    sender.did_write(Ok(*count), queue);
-                    queue.take_back(lent);
-                }
-                Err(stopped) => sender.failed_to_write(stopped.failure()),
+            if let Some(message) = message {
+                message.advance(count - of_lent);
             }
+        }
+        sending.with(|Sending { sender, queue, unflushed }| match &outcome {
+            Ok(0) => *unflushed = false,
+            Ok(count) => {
+                *unflushed = true;
+                sender.did_write(Ok(*count), queue);
+                queue.take_back(lent);
+            }
+            Err(stopped) => sender.failed_to_write(stopped.failure()),
         });
         outcome.map(|_| ())
     }
 
+    /// Ends the writing side.
     fn shut_down(&mut self, timeout: Option<Duration>) -> Result<(), Stopped> {
         let outcome = self.transport.shut_down(timeout);
         let told = outcome.as_ref().copied().map_err(Stopped::failure);
@@ -219,7 +182,7 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
     /// wait.
     pub(super) fn write_briefly(&mut self) -> Result<(), Stopped> {
         let until = self.transport.now().saturating_add(BRIEF);
-        self.write(&mut &[][..], Some(until))
+        self.write(None, Some(until))
     }
 
     /// The outcome of a write for the user.
@@ -246,7 +209,7 @@ impl<S: Transport, R: Role> Line for Outgoing<S, Sending<R>> {
     fn write(&mut self, wants: &Wants, waits: bool) -> Result<(), Stopped> {
         match wants {
             Wants { write: false, shut_down_write: false, .. } => Ok(()),
-            _ if waits => Self::write(self, &mut &[][..], None),
+            _ if waits => Self::write(self, None, None),
             _ => self.write_briefly(),
         }
     }

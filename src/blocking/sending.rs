@@ -1,7 +1,7 @@
 //! The connection's sending half with what it has queued, and where that is.
 
 use crate::buffer::WriteBuffer;
-use crate::connection::{Closed, Kind, Next, Reply, Role, SendError, Sender, TransportEnd};
+use crate::connection::{Closed, Next, Role, SendError, Sender, TransportEnd};
 use crate::error::Error;
 use crate::transport::Wants;
 use alloc::{boxed::Box, sync::Arc};
@@ -28,6 +28,21 @@ pub(super) trait Access {
 
     /// Does something with it. What is waited for is not waited for in there.
     fn with<T>(&mut self, act: impl FnOnce(&mut Sending<Self::Role>) -> T) -> T;
+
+    /// Queues something, unless nothing can be written any more: that says more than that nothing can be
+    /// sent.
+    fn queue<T>(
+        &mut self,
+        act: impl FnOnce(&mut Sender<Self::Role>, &mut WriteBuffer) -> Result<T, SendError>,
+    ) -> Result<T, Error> {
+        self.with(|sending| {
+            if sending.sender.is_broken() {
+                let broken = || io::Error::from(ErrorKind::BrokenPipe).into();
+                return Err(sending.closed_error().unwrap_or_else(broken));
+            }
+            Ok(act(&mut sending.sender, &mut sending.queue)?)
+        })
+    }
 }
 
 impl<R: Role> Access for Sending<R> {
@@ -65,57 +80,6 @@ impl<R: Role> Sending<R> {
 
     pub(super) fn is_all_written(&self) -> bool {
         self.queue.is_empty() && !self.unflushed
-    }
-
-    /// Queues something, unless nothing can be sent any more.
-    pub(super) fn queue(
-        &mut self,
-        act: impl FnOnce(&mut Sender<R>, &mut WriteBuffer) -> Result<(), SendError>,
-    ) -> Result<(), Error> {
-        self.check_transport()?;
-        Ok(act(&mut self.sender, &mut self.queue)?)
-    }
-
-    pub(super) fn reply(&mut self, reply: &Reply) {
-        self.sender.reply(reply, &mut self.queue);
-    }
-
-    /// Begins a frame. If its payload need not be masked, it is to be written from where it is, behind
-    /// what is lent: nothing that is queued from now on comes between.
-    pub(super) fn start_frame(
-        &mut self,
-        kind: Kind,
-        payload: &[u8],
-        fin: bool,
-        lent: &mut WriteBuffer,
-    ) -> Result<(), Error> {
-        self.check_transport()?;
-        match self.sender.start_frame(kind, payload.len() as u64, fin, &mut self.queue)? {
-            Some(key) => self.queue.extend_masked(payload, key),
-            None => {
-                self.queue.lend(lent, payload.len());
-            }
-        }
-        Ok(())
-    }
-
-    /// Queues the rest of a message whose last frame could not be written at once.
-    pub(super) fn queue_rest(&mut self, rest: &[u8]) {
-        // RFC 6455 §5.5.1: nothing follows a Close that has come between.
-        if !rest.is_empty() && self.sender.state() == crate::connection::State::Open {
-            self.sender.queue_rest(rest, &mut self.queue);
-        }
-    }
-
-    /// Fails if the connection has ended, or nothing can be written any more: that says more than that
-    /// nothing can be sent.
-    fn check_transport(&self) -> Result<(), Error> {
-        if self.sender.is_broken() { Err(self.why_broken()) } else { Ok(()) }
-    }
-
-    #[cold]
-    fn why_broken(&self) -> Error {
-        self.closed_error().unwrap_or_else(|| io::Error::from(ErrorKind::BrokenPipe).into())
     }
 
     /// That the connection has ended, if it has.

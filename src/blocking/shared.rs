@@ -12,7 +12,7 @@ use super::incoming::{Line, leave};
 use super::outgoing::Outgoing;
 use super::sending::{Access, Sending};
 use super::timed::{BRIEF, PAUSE, Stopped, Timed};
-use crate::connection::{Closed, Role, State};
+use crate::connection::Role;
 use crate::frame::CloseCode;
 use crate::transport::Wants;
 use alloc::sync::Arc;
@@ -22,26 +22,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 type SharedSending<R> = Arc<Mutex<Sending<R>>>;
 
+/// The sending side of a split connection.
+pub(super) type Writer<S, R> = Outgoing<S, SharedSending<R>>;
+
 #[derive(Debug)]
 pub(super) struct Shared<S, R> {
     sending: SharedSending<R>,
-    writer: Mutex<Outgoing<S, SharedSending<R>>>,
+    writer: Mutex<Writer<S, R>>,
     /// Whether the reader had something to write and did not get at the writer.
     missed: AtomicBool,
 }
 
 impl<S: Transport, R: Role> Shared<S, R> {
-    pub(super) fn new(outgoing: Outgoing<S, Sending<R>>) -> Self {
-        let outgoing = outgoing.place(|sending| Arc::new(Mutex::new(sending)));
-        let sending = Arc::clone(&outgoing.sending);
-        Self { sending, writer: Mutex::new(outgoing), missed: AtomicBool::new(false) }
-    }
-
     /// Does something that may write, once the other half is not at it.
-    pub(super) fn with_writer<T>(
-        &self,
-        act: impl FnOnce(&mut Outgoing<S, SharedSending<R>>) -> T,
-    ) -> T {
+    pub(super) fn with_writer<T>(&self, act: impl FnOnce(&mut Writer<S, R>) -> T) -> T {
         let outcome = act(&mut self.writer.lock().unwrap_or_else(PoisonError::into_inner));
         while self.missed.swap(false, Ordering::SeqCst) {
             // Who has it now writes what there is.
@@ -53,7 +47,7 @@ impl<S: Transport, R: Role> Shared<S, R> {
     }
 
     /// The writer, if the other half is not at it; else that half looks again once it is done.
-    fn writer_or_notice(&self) -> Option<MutexGuard<'_, Outgoing<S, SharedSending<R>>>> {
+    fn writer_or_notice(&self) -> Option<MutexGuard<'_, Writer<S, R>>> {
         self.try_writer().or_else(|| {
             self.missed.store(true, Ordering::SeqCst);
             // It may have been done just before that.
@@ -61,7 +55,7 @@ impl<S: Transport, R: Role> Shared<S, R> {
         })
     }
 
-    fn try_writer(&self) -> Option<MutexGuard<'_, Outgoing<S, SharedSending<R>>>> {
+    fn try_writer(&self) -> Option<MutexGuard<'_, Writer<S, R>>> {
         match self.writer.try_lock() {
             Ok(writer) => Some(writer),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
@@ -69,20 +63,7 @@ impl<S: Transport, R: Role> Shared<S, R> {
         }
     }
 
-    pub(super) fn closed(&self) -> Option<Closed> {
-        self.sending().sender.closed().cloned()
-    }
-
-    pub(super) fn state(&self) -> State {
-        self.sending().sender.state()
-    }
-
-    /// Bytes that are queued and not written.
-    pub(super) fn buffered(&self) -> usize {
-        self.sending().queue.len()
-    }
-
-    fn sending(&self) -> MutexGuard<'_, Sending<R>> {
+    pub(super) fn sending(&self) -> MutexGuard<'_, Sending<R>> {
         self.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -96,16 +77,22 @@ pub(super) struct Reading<S, R> {
     transport: Timed<S>,
     sending: SharedSending<R>,
     pub(super) shared: Arc<Shared<S, R>>,
-    /// How long the next read may last.
-    patience: Duration,
-    /// When to write again after the transport did not take all.
+    /// When to write again what could not be written.
     retry_at: Duration,
 }
 
 impl<S: Transport, R: Role> Reading<S, R> {
-    pub(super) fn new(transport: Timed<S>, shared: Arc<Shared<S, R>>) -> Self {
-        let sending = Arc::clone(&shared.sending);
-        Self { transport, sending, shared, patience: IDLE, retry_at: Duration::ZERO }
+    /// `transport` is the second handle on that of `outgoing`.
+    pub(super) fn new(transport: Timed<S>, outgoing: Outgoing<S, Sending<R>>) -> Self {
+        let outgoing = outgoing.place(|sending| Arc::new(Mutex::new(sending)));
+        let sending = Arc::clone(&outgoing.sending);
+        let shared = Shared {
+            sending: Arc::clone(&sending),
+            writer: Mutex::new(outgoing),
+            missed: AtomicBool::new(false),
+        };
+        let shared = Arc::new(shared);
+        Self { transport, sending, shared, retry_at: Duration::ZERO }
     }
 
     /// Ends the connection because nobody receives any more. The peer is told so if the other half is
@@ -113,9 +100,8 @@ impl<S: Transport, R: Role> Reading<S, R> {
     pub(super) fn abandon(&mut self) {
         if Arc::strong_count(&self.shared) > 1 {
             // If it is closed already, or a Close was sent, the peer knows.
-            let _ = self.sending.with(|sending| {
-                sending.queue(|sender, queue| sender.close(CloseCode::GOING_AWAY, "", queue))
-            });
+            let _ =
+                self.sending.queue(|sender, queue| sender.close(CloseCode::GOING_AWAY, "", queue));
         }
         self.retry_at = Duration::ZERO;
         leave(self);
@@ -143,40 +129,38 @@ impl<S: Transport, R: Role> Line for Reading<S, R> {
     /// It never waits: two readers that answer each other's pings under full buffers would stop for
     /// ever.
     fn write(&mut self, wants: &Wants, _waits: bool) -> Result<(), Stopped> {
-        self.patience = IDLE;
+        if !wants.shut_down_write && wants.write && self.retry_at > self.transport.now() {
+            return Err(Stopped::Over);
+        }
+        self.retry_at = Duration::ZERO;
         if !wants.write && !wants.shut_down_write {
             return Ok(());
         }
-        if !wants.shut_down_write && self.retry_at > self.transport.now() {
-            self.patience = PAUSE;
-            return Err(Stopped::Over);
-        }
-        let Some(mut writer) = self.shared.writer_or_notice() else {
-            // That half writes the replies too. Near the end it matters when it is done.
-            if self.sending.with(|sending| sending.sender.is_near_end()) {
-                self.patience = PAUSE;
-                self.release_writer();
-            }
+        let written = if let Some(mut writer) = self.shared.writer_or_notice() {
+            writer.write_briefly()
+        } else if self.sending.with(|sending| sending.sender.is_near_end()) {
+            // When that half is done, matters now.
+            self.release_writer();
+            Err(Stopped::Over)
+        } else {
+            // That half writes the replies too.
             return Err(Stopped::Over);
         };
-        let written = writer.write_briefly();
-        drop(writer);
         if written.is_err() {
-            self.patience = PAUSE;
             self.retry_at = self.transport.now().saturating_add(PAUSE);
         }
         written
     }
 
     fn patience(&self) -> Option<Duration> {
-        Some(self.patience)
+        Some(if self.retry_at > self.transport.now() { PAUSE } else { IDLE })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::{Config, Connection, Reply, Server};
+    use crate::connection::{Config, Connection, Reply, Server, State};
     use crate::error::Error;
     use crate::negotiated::Negotiated;
     use alloc::{collections::VecDeque, vec::Vec};
@@ -206,7 +190,7 @@ mod tests {
             let count = from.len().min(self.takes.pop_front().unwrap_or(usize::MAX));
             self.sent.lock().unwrap().extend(&from[..count]);
             if let Some((mut sending, reply)) = self.reply.take() {
-                sending.with(|sending| sending.reply(&reply));
+                sending.with(|sending| sending.sender.reply(&reply, &mut sending.queue));
             }
             if count == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(count) }
         }
@@ -236,12 +220,12 @@ mod tests {
         let (_, sender) = Connection::new(Server::new(), &Negotiated::new(), config).split();
         let transport = Interrupted::default();
         let sent = Arc::clone(&transport.sent);
-        let shared = Arc::new(Shared::new(Outgoing::new(Timed::new(transport), sender)));
-        (Reading::new(Timed::new(Interrupted::default()), shared), sent)
+        let outgoing = Outgoing::new(Timed::new(transport), Sending::new(sender));
+        (Reading::new(Timed::new(Interrupted::default()), outgoing), sent)
     }
 
     fn reply(reading: &mut Reading<Interrupted, Server>, reply: &Reply) {
-        reading.sending.with(|sending| sending.reply(reply));
+        reading.sending.with(|sending| sending.sender.reply(reply, &mut sending.queue));
     }
 
     fn pong() -> Reply {
@@ -261,7 +245,7 @@ mod tests {
             assert!(matches!(reading.write(&WRITE, true), Err(Stopped::Over)));
         });
         assert_eq!(*sent.lock().unwrap(), b"\x8a\x01?");
-        assert_eq!(shared.buffered(), 0);
+        assert_eq!(shared.sending().queue.len(), 0);
     }
 
     #[test]
@@ -271,7 +255,7 @@ mod tests {
         reading.shared.with_writer(|outgoing| outgoing.send("!".into())).unwrap();
         assert_eq!(*sent.lock().unwrap(), b"\x8a\x01?\x81\x01!");
         reply(&mut reading, &close());
-        assert_eq!(reading.shared.state(), State::Closed);
+        assert_eq!(reading.shared.sending().sender.state(), State::Closed);
         let refused = reading.shared.with_writer(|outgoing| outgoing.send("!".into()));
         assert!(matches!(refused, Err(Error::Send(_))), "{refused:?}");
         assert!(reading.write(&WRITE, true).is_ok());

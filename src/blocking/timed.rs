@@ -2,7 +2,8 @@
 
 use super::Transport;
 use crate::buffer::WriteBuffer;
-use crate::io::{SLICES, is_timeout};
+use crate::connection::InPlace;
+use crate::io::{SLICES, gather, is_timeout};
 use crate::transport::IoFailure;
 use core::time::Duration;
 use std::io::{self, ErrorKind, IoSlice};
@@ -29,10 +30,6 @@ impl Stopped {
     }
 }
 
-/// By how much a timeout of a transport may end early: systems count in ticks, the coarsest of which
-/// are this long.
-const TICK: Duration = Duration::from_millis(10);
-
 /// How long a call takes at least, so that it finds what is there already.
 pub(super) const LEAST: Duration = Duration::from_millis(1);
 
@@ -41,6 +38,10 @@ pub(super) const BRIEF: Duration = Duration::from_millis(5);
 
 /// How long it waits for what another thread is doing, or for room to write.
 pub(super) const PAUSE: Duration = Duration::from_millis(20);
+
+/// By how much a timeout of a transport may end early: systems count in ticks, the coarsest of which
+/// are this long.
+const TICK: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Copy, Debug)]
 enum Direction {
@@ -87,18 +88,22 @@ impl<S: Transport> Timed<S> {
         self.bounded(Direction::Read, timeout, |transport| transport.read(into))
     }
 
-    /// Writes once: what is queued, and of what is behind it, if all of the queue goes along.
+    /// Writes once: what is queued, and of the message behind it, if all of the queue goes along. If that
+    /// is nothing, the transport writes what it may still hold, and 0 says that it has.
     pub(super) fn write(
         &mut self,
         queued: &WriteBuffer,
-        behind: &[u8],
+        behind: Option<&InPlace<'_>>,
         timeout: Option<Duration>,
     ) -> Result<usize, Stopped> {
+        let behind = behind.filter(|message| message.len() > 0);
         let front = queued.front();
-        let count = if behind.is_empty() && front.len() == queued.len() {
-            self.bounded(Direction::Write, timeout, |transport| transport.write(front))?
-        } else {
+        let count = if behind.is_some() || front.len() < queued.len() {
             self.write_pieces(queued, behind, timeout)?
+        } else if front.is_empty() {
+            return self.bounded(Direction::Write, timeout, S::flush).map(|()| 0);
+        } else {
+            self.bounded(Direction::Write, timeout, |transport| transport.write(front))?
         };
         if count == 0 { Err(Stopped::Failed(ErrorKind::WriteZero.into())) } else { Ok(count) }
     }
@@ -108,26 +113,15 @@ impl<S: Transport> Timed<S> {
     fn write_pieces(
         &mut self,
         queued: &WriteBuffer,
-        behind: &[u8],
+        behind: Option<&InPlace<'_>>,
         timeout: Option<Duration>,
     ) -> Result<usize, Stopped> {
         let mut slices = [&[][..]; SLICES];
-        // A place is left for what is behind, which goes along if all that is queued does.
-        let mut used = queued.slices(&mut slices[..SLICES - 1]);
-        let len: usize = slices[..used].iter().map(|slice| slice.len()).sum();
-        if len == queued.len() && !behind.is_empty() {
-            slices[used] = behind;
-            used += 1;
-        }
+        let used = gather(queued, behind.into_iter().flat_map(InPlace::pieces), &mut slices);
         let vectors = slices.map(IoSlice::new);
         self.bounded(Direction::Write, timeout, |transport| {
             transport.write_vectored(&vectors[..used])
         })
-    }
-
-    /// Has the transport write what it may still hold.
-    pub(super) fn flush(&mut self, timeout: Option<Duration>) -> Result<(), Stopped> {
-        self.bounded(Direction::Write, timeout, S::flush)
     }
 
     /// Ends the writing side.
@@ -143,9 +137,8 @@ impl<S: Transport> Timed<S> {
 
     /// Whether a call can be bounded at all. Without timeouts any may wait for ever.
     pub(super) fn has_timeouts(&mut self) -> bool {
-        let outcome = self.transport.set_write_timeout(Some(TICK));
-        self.write_timeout = Some(TICK);
-        outcome.is_ok()
+        self.read_timeout = Some(LEAST);
+        self.transport.set_read_timeout(Some(LEAST)).is_ok()
     }
 
     fn bounded<T>(
@@ -180,24 +173,18 @@ impl<S: Transport> Timed<S> {
     /// Sets a timeout of the transport, unless it is set already. One that was not set here is left
     /// alone until there is another to set.
     fn bound(&mut self, direction: Direction, timeout: Option<Duration>) -> io::Result<()> {
-        let set = match direction {
-            Direction::Read => &mut self.read_timeout,
-            Direction::Write => &mut self.write_timeout,
+        type Set<S> = fn(&mut S, Option<Duration>) -> io::Result<()>;
+        let (now, set): (_, Set<S>) = match direction {
+            Direction::Read => (&mut self.read_timeout, S::set_read_timeout),
+            Direction::Write => (&mut self.write_timeout, S::set_write_timeout),
         };
-        if *set == timeout {
-            return Ok(());
-        }
-        let outcome = match direction {
-            Direction::Read => self.transport.set_read_timeout(timeout),
-            Direction::Write => self.transport.set_write_timeout(timeout),
-        };
-        match outcome {
-            Err(error) if error.kind() != ErrorKind::Unsupported => Err(error),
-            _ => {
-                *set = timeout;
-                Ok(())
+        if *now != timeout {
+            match set(&mut self.transport, timeout) {
+                Err(error) if error.kind() != ErrorKind::Unsupported => return Err(error),
+                _ => *now = timeout,
             }
         }
+        Ok(())
     }
 }
 

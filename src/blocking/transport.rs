@@ -3,8 +3,6 @@
 use core::time::Duration;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
-#[cfg(unix)]
-use std::os::unix::net::UnixStream;
 
 /// A stream that a [`WebSocket`](super::WebSocket) runs over.
 ///
@@ -55,43 +53,32 @@ pub trait Transport: Read + Write {
     }
 }
 
-// `Self::name` is the stream's own method, which goes before the trait's.
-impl Transport for TcpStream {
-    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        Self::set_read_timeout(self, timeout)
-    }
+macro_rules! socket {
+    ($socket:ty) => {
+        // `Self::name` is the socket's own method, which goes before the trait's.
+        impl Transport for $socket {
+            fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+                Self::set_read_timeout(self, timeout)
+            }
 
-    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        Self::set_write_timeout(self, timeout)
-    }
+            fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+                Self::set_write_timeout(self, timeout)
+            }
 
-    fn shutdown_write(&mut self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
-    }
+            fn shutdown_write(&mut self) -> io::Result<()> {
+                self.shutdown(Shutdown::Write)
+            }
 
-    fn try_clone(&self) -> io::Result<Self> {
-        Self::try_clone(self)
-    }
+            fn try_clone(&self) -> io::Result<Self> {
+                Self::try_clone(self)
+            }
+        }
+    };
 }
 
+socket!(TcpStream);
 #[cfg(unix)]
-impl Transport for UnixStream {
-    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        Self::set_read_timeout(self, timeout)
-    }
-
-    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        Self::set_write_timeout(self, timeout)
-    }
-
-    fn shutdown_write(&mut self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
-    }
-
-    fn try_clone(&self) -> io::Result<Self> {
-        Self::try_clone(self)
-    }
-}
+socket!(std::os::unix::net::UnixStream);
 
 impl<T: Transport + ?Sized> Transport for &mut T {
     fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {

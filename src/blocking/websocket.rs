@@ -1,8 +1,10 @@
 use super::Transport;
 use super::incoming::{Incoming, leave};
+use super::methods::sending_methods;
 use super::outgoing::Outgoing;
 use super::sending::Sending;
-use super::split::{ReceiveHalf, SendHalf, halves};
+use super::shared::Reading;
+use super::split::{ReceiveHalf, SendHalf};
 use super::timed::Timed;
 use crate::buffer::ReadBuffer;
 use crate::connection::{
@@ -11,7 +13,7 @@ use crate::connection::{
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::negotiated::Negotiated;
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
 use core::ops::{Deref, DerefMut};
 use std::thread;
 
@@ -85,11 +87,11 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         input: ReadBuffer,
         config: Config,
     ) -> Self {
-        let connection = Connection::new(role, &negotiated, config);
-        let (receiver, sender) = connection.split();
+        let (receiver, sender) = Connection::new(role, &negotiated, config).split();
+        let outgoing = Outgoing::new(Timed::new(transport), Sending::new(sender));
         Self {
             incoming: Incoming::new(receiver, input),
-            outgoing: Leaving(Some(Outgoing::new(Timed::new(transport), sender))),
+            outgoing: Leaving(Some(outgoing)),
             negotiated: Box::new(negotiated),
         }
     }
@@ -118,10 +120,9 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// # }
     /// ```
     pub fn receive(&mut self) -> Option<Result<(Event<'_>, Replies<'_, S, R>), Error>> {
-        match self.incoming.wait(&mut *self.outgoing, Receiver::advance)? {
-            Ok(found) => Some(Ok((self.incoming.event(found), Replies(&mut *self.outgoing)))),
-            Err(error) => Some(Err(error)),
-        }
+        let (advance, look) = (Receiver::advance, Receiver::event);
+        let received = self.incoming.receive(&mut *self.outgoing, advance, look)?;
+        Some(received.map(|event| (event, Replies(&mut *self.outgoing))))
     }
 
     /// As [`receive`](Self::receive), but for a piece of a message as soon as it has arrived. The
@@ -132,79 +133,15 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// As for [`receive`](Self::receive); [`Error::Receive`] if part of the message was waited for
     /// by another method.
     pub fn receive_chunk(&mut self) -> Option<Result<(Chunk<'_>, Replies<'_, S, R>), Error>> {
-        match self.incoming.wait(&mut *self.outgoing, Receiver::advance_chunk)? {
-            Ok(found) => Some(Ok((self.incoming.chunk(found), Replies(&mut *self.outgoing)))),
-            Err(error) => Some(Err(error)),
-        }
+        let (advance, look) = (Receiver::advance_chunk, Receiver::chunk);
+        let received = self.incoming.receive(&mut *self.outgoing, advance, look)?;
+        Some(received.map(|chunk| (chunk, Replies(&mut *self.outgoing))))
     }
 
-    /// Queues a message without writing it, unless too much waits already. What is queued is
-    /// written by [`flush`](Self::flush), and before any wait for a message.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Send`] for what can't be sent; the message is not queued then. That includes
-    /// [`SendError::QueueFull`](crate::SendError::QueueFull) if too much waits and the transport
-    /// does not take it now. [`Error::Io`] or [`Error::Closed`] if the transport failed.
-    pub fn feed<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
-        self.outgoing.feed(payload.into())
-    }
+    sending_methods!();
 
-    /// Queues a piece of a message as a frame of its own, for a message whose end is not known yet;
-    /// `fin` ends it. All pieces are text or all are binary.
-    ///
-    /// # Errors
-    ///
-    /// As for [`feed`](Self::feed);
-    /// [`SendError::MessageInProgress`](crate::SendError::MessageInProgress) for a piece of the
-    /// other kind.
-    pub fn feed_fragment<'a>(
-        &mut self,
-        piece: impl Into<Payload<'a>>,
-        fin: bool,
-    ) -> Result<(), Error> {
-        self.outgoing.feed_fragment(piece.into(), fin)
-    }
-
-    /// Writes all that is queued.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] or [`Error::Closed`] if the transport failed.
-    pub fn flush(&mut self) -> Result<(), Error> {
-        self.outgoing.flush()
-    }
-
-    /// Sends a message: queues it and writes all that is queued. A large borrowed payload of a
-    /// server is written from where it is.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Send`] for what can't be sent; the message is not queued then. After [`Error::Io`]
-    /// of a transport that was not ready it is queued: go on with [`flush`](Self::flush), don't send
-    /// it again.
-    pub fn send<'a>(&mut self, payload: impl Into<Payload<'a>>) -> Result<(), Error> {
-        self.outgoing.send(payload.into())
-    }
-
-    /// Sends a ping of at most 125 bytes. [`receive`](Self::receive) shows the answer as
-    /// [`Event::Pong`].
-    ///
-    /// # Errors
-    ///
-    /// As for [`send`](Self::send).
-    pub fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.outgoing.ping(payload)
-    }
-
-    /// Sends a Close (RFC 6455 §7.1.2): nothing more can be sent. Messages on the way are still
-    /// received; go on until `None`, or call [`wait_closed`](Self::wait_closed).
-    ///
-    /// # Errors
-    ///
-    /// As for [`send`](Self::send).
-    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        self.outgoing.close(code, reason)
+    fn with_outgoing<T>(&mut self, act: impl FnOnce(&mut Outgoing<S, Sending<R>>) -> T) -> T {
+        act(&mut self.outgoing)
     }
 
     /// Receives and drops messages until the connection has ended, at the latest when the close
@@ -252,7 +189,10 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// ```
     pub fn split(self) -> Result<(ReceiveHalf<S, R>, SendHalf<S, R>), Error> {
         let reader = self.outgoing.transport.try_clone()?;
-        Ok(halves(self.incoming, self.outgoing.take(), reader, self.negotiated))
+        let reading = Reading::new(reader, self.outgoing.take());
+        let shared = Arc::clone(&reading.shared);
+        let Self { incoming, negotiated, .. } = self;
+        Ok((ReceiveHalf { incoming, reading, negotiated }, SendHalf { shared }))
     }
 
     /// How the connection ended; `None` while it has not.
@@ -302,48 +242,9 @@ impl<S: Transport, R: Role> Iterator for WebSocket<S, R> {
 pub struct Replies<'a, S, R>(&'a mut Outgoing<S, Sending<R>>);
 
 impl<S: Transport, R: Role> Replies<'_, S, R> {
-    /// As [`WebSocket::feed`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn feed<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
-        self.0.feed(payload.into())
-    }
+    sending_methods!();
 
-    /// As [`WebSocket::flush`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn flush(&mut self) -> Result<(), Error> {
-        self.0.flush()
-    }
-
-    /// As [`WebSocket::send`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn send<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
-        self.0.send(payload.into())
-    }
-
-    /// As [`WebSocket::ping`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.0.ping(payload)
-    }
-
-    /// As [`WebSocket::close`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        self.0.close(code, reason)
+    fn with_outgoing<T>(&mut self, act: impl FnOnce(&mut Outgoing<S, Sending<R>>) -> T) -> T {
+        act(self.0)
     }
 }

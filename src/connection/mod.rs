@@ -22,6 +22,8 @@ pub use prepared::PreparedMessage;
 pub use receiver::{Progress, Receiver};
 pub use reply::{ControlPayload, Reply};
 pub use role::{Client, Role, Server};
+#[cfg(feature = "std")]
+pub(crate) use sender::InPlace;
 pub use sender::{Next, Sender};
 
 use self::config::SharedConfig;

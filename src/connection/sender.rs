@@ -3,9 +3,13 @@
 mod control;
 #[cfg(feature = "deflate")]
 mod deflating;
+#[cfg(feature = "std")]
+mod in_place;
 pub(crate) mod messages;
 mod next;
 
+#[cfg(feature = "std")]
+pub(crate) use in_place::InPlace;
 pub use next::Next;
 
 #[cfg(feature = "deflate")]

@@ -15,13 +15,6 @@ impl WriteBuffer {
         self.len += bytes.len();
     }
 
-    /// Appends a masked copy of `payload`.
-    #[cfg(feature = "std")]
-    #[inline]
-    pub(crate) fn extend_masked(&mut self, payload: &[u8], key: MaskKey) {
-        self.extend_masked_behind(&[], 0, payload, key);
-    }
-
     /// Appends the first `count` bytes of an array, then a copy of `bytes`.
     // All of the array is copied and the rest cut off, since a copy of a size known beforehand is the
     // quicker one.

@@ -316,16 +316,3 @@ impl<R: Role> Sender<R> {
         output.link(payload);
     }
 }
-
-/// For the shells.
-#[cfg(feature = "std")]
-impl<R: Role> Sender<R> {
-    /// Queues the rest of a message in progress, whatever waits already: it was accepted as a
-    /// whole.
-    pub(crate) fn queue_rest(&mut self, rest: &[u8], output: &mut WriteBuffer) {
-        self.message = None;
-        self.in_fragments(OpCode::Continuation, rest.len(), |sender, range, opcode, fin| {
-            sender.append_frame(opcode, Rsv::NONE, fin, &rest[range], output);
-        });
-    }
-}

@@ -1,0 +1,287 @@
+//! Large messages whose frames leave one by one (RFC 6455 §5.4): a server's are written from where they
+//! are, a client's are masked into the output when it is their turn.
+
+use super::Sender;
+use crate::buffer::WriteBuffer;
+use crate::connection::error::SendError;
+use crate::connection::message::Kind;
+use crate::connection::payload::Payload;
+use crate::connection::role::Role;
+use crate::frame::{FrameHeader, OpCode, Rsv};
+
+/// From this many bytes on, a borrowed payload is written from where it is.
+const IN_PLACE_FROM: usize = 16 * 1024;
+
+/// A message of which some is still to be written, behind what was queued when its frames were
+/// [started](Sender::start_frames).
+pub(crate) struct InPlace<'a> {
+    kind: Kind,
+    payload: &'a [u8],
+    /// How much of it a frame has; the last one may have less.
+    frame_len: usize,
+    frame_count: usize,
+    /// Of the first frame, of those between, and of the last if it is another than the first; and how
+    /// long each is.
+    headers: [([u8; 16], usize); 3],
+    /// How many frames are started.
+    started: usize,
+    /// The first frame that is not all written, and how many of its bytes are.
+    current: usize,
+    written: usize,
+}
+
+impl<'a> InPlace<'a> {
+    /// The payload is not empty.
+    fn new(kind: Kind, payload: &'a [u8], fragment_size: usize) -> Self {
+        let frame_len = payload.len().min(fragment_size);
+        let frame_count = payload.len().div_ceil(frame_len);
+        let last = payload.len() - (frame_count - 1) * frame_len;
+        let header = |opcode, fin, payload_len| {
+            let payload_len = payload_len as u64;
+            FrameHeader { fin, rsv: Rsv::NONE, opcode, mask: None, payload_len }.to_bytes()
+        };
+        Self {
+            kind,
+            payload,
+            frame_len,
+            frame_count,
+            headers: [
+                header(kind.opcode(), frame_count == 1, frame_len),
+                header(OpCode::Continuation, false, frame_len),
+                header(OpCode::Continuation, true, last),
+            ],
+            started: 0,
+            current: 0,
+            written: 0,
+        }
+    }
+
+    /// Whether all frames are.
+    pub(crate) fn is_written(&self) -> bool {
+        self.current == self.frame_count
+    }
+
+    /// What is to be written of the frames that are started, in order; no piece is empty.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        (self.current..self.started)
+            .flat_map(|number| {
+                let [header, payload] = self.frame(number);
+                let written = if number == self.current { self.written } else { 0 };
+                let of_header = written.min(header.len());
+                [&header[of_header..], &payload[written - of_header..]]
+            })
+            .filter(|piece| !piece.is_empty())
+    }
+
+    /// Bytes of these pieces.
+    pub(crate) fn len(&self) -> usize {
+        self.pieces().map(<[u8]>::len).sum()
+    }
+
+    /// Says that so many bytes of the pieces were written. Whether that ends a frame: control frames may
+    /// go here then (§5.4).
+    pub(crate) fn advance(&mut self, count: usize) -> bool {
+        self.written += count;
+        while self.current < self.started {
+            let len = self.frame(self.current).map(<[u8]>::len).iter().sum();
+            if self.written < len {
+                break;
+            }
+            self.written -= len;
+            self.current += 1;
+        }
+        self.written == 0
+    }
+
+    /// Appends a copy of the pieces to `output`, which counts as written.
+    pub(crate) fn copy_to(&mut self, output: &mut WriteBuffer) {
+        self.pieces().for_each(|piece| output.extend_from_slice(piece));
+        self.skip_started();
+    }
+
+    fn skip_started(&mut self) {
+        (self.current, self.written) = (self.started, 0);
+    }
+
+    /// The two parts of a frame.
+    fn frame(&self, number: usize) -> [&[u8]; 2] {
+        let (header, len) = match number {
+            0 => &self.headers[0],
+            _ if number + 1 < self.frame_count => &self.headers[1],
+            _ => &self.headers[2],
+        };
+        let rest = &self.payload[number * self.frame_len..];
+        [&header[..*len], &rest[..self.frame_len.min(rest.len())]]
+    }
+}
+
+impl<R: Role> Sender<R> {
+    /// Begins a message whose frames leave one by one, if a payload is better sent so than
+    /// [queued](Self::send): a large borrowed one that need not be masked, or any of several frames if
+    /// something may `come_between` them. None of its frames is [started](Self::start_frames) yet.
+    pub(crate) fn start_message<'p>(
+        &self,
+        payload: Payload<'p>,
+        come_between: bool,
+        output: &WriteBuffer,
+    ) -> Result<Option<InPlace<'p>>, SendError> {
+        let (kind, data, compressible) = payload.parts();
+        let is_in_place = !R::MASKS && data.len() >= IN_PLACE_FROM && payload.borrowed().is_some();
+        let is_encoded = !R::MASKS && matches!(payload, Payload::Prepared(_));
+        let is_cut = come_between && !is_encoded && data.len() > self.fragment_size();
+        if !is_in_place && !is_cut || compressible && self.compresses(data.len()) {
+            return Ok(None);
+        }
+        self.check_message(output)?;
+        Ok(Some(InPlace::new(kind, data, self.fragment_size())))
+    }
+
+    /// Starts the next frames, at most so many: what their message has in pieces is to be written behind
+    /// `output` as it is now, and nothing goes between but control frames at the end of one. If they are
+    /// masked, `output` gets all of them (§5.3).
+    pub(crate) fn start_frames(
+        &mut self,
+        message: &mut InPlace<'_>,
+        most: usize,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        // §5.5.1: no data follows a Close that has come between.
+        self.check_open()?;
+        let first = message.started;
+        message.started = message.frame_count.min(first.saturating_add(most));
+        if R::MASKS {
+            for number in first..message.started {
+                let opcode = if number == 0 { message.kind.opcode() } else { OpCode::Continuation };
+                let [_, payload] = message.frame(number);
+                let fin = number + 1 == message.frame_count;
+                self.append_frame(opcode, Rsv::NONE, fin, payload, output);
+            }
+            message.skip_started();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::{Client, Config, Connection, Message, PreparedMessage, Server};
+    use crate::mask::{MaskKey, MaskKeys};
+    use crate::negotiated::Negotiated;
+    use alloc::vec::Vec;
+
+    const PAYLOAD: &[u8] = b"abcdefgh";
+
+    struct Key(u8);
+    impl MaskKeys for Key {
+        fn next_key(&mut self) -> MaskKey {
+            self.0 += 1;
+            MaskKey::new([self.0, 0, 0, 0])
+        }
+    }
+
+    fn rest(message: &InPlace<'_>) -> Vec<u8> {
+        message.pieces().collect::<Vec<_>>().concat()
+    }
+
+    fn sender<R: Role>(role: R) -> Sender<R> {
+        let config = Config::default().fragment_size(3);
+        Connection::new(role, &Negotiated::new(), config).split().1
+    }
+
+    fn start<R: Role>(sender: &Sender<R>, output: &WriteBuffer) -> InPlace<'static> {
+        let message = sender.start_message(PAYLOAD.into(), true, output).unwrap();
+        message.expect("it has several frames")
+    }
+
+    #[test]
+    fn it_is_in_frames_and_goes_on_after_any_byte() {
+        for (fragment_size, wire) in [
+            (usize::MAX, &b"\x82\x08abcdefgh"[..]),
+            (8, b"\x82\x08abcdefgh"),
+            (4, b"\x02\x04abcd\x80\x04efgh"),
+            (3, b"\x02\x03abc\x00\x03def\x80\x02gh"),
+        ] {
+            let frame_len = 2 + fragment_size.min(8);
+            for first in 0..=wire.len() {
+                for second in 0..=wire.len() - first {
+                    let mut message = InPlace::new(Kind::Binary, PAYLOAD, fragment_size);
+                    message.started = message.frame_count;
+                    assert_eq!(rest(&message), wire);
+                    message.advance(first);
+                    let (sum, is_between) = (first + second, message.advance(second));
+                    assert_eq!(rest(&message), wire[sum..]);
+                    assert_eq!(message.len(), wire.len() - sum);
+                    assert_eq!(is_between, sum % frame_len == 0 || sum == wire.len());
+                    assert_eq!(message.is_written(), sum == wire.len());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn it_shows_the_frames_that_are_started_and_copies_what_is_left_of_them() {
+        let mut output = WriteBuffer::new();
+        let mut sender = sender(Server::new());
+        let mut message = start(&sender, &output);
+        assert_eq!(message.len(), 0);
+        sender.start_frames(&mut message, 1, &mut output).unwrap();
+        assert_eq!(rest(&message), b"\x02\x03abc");
+        message.advance(4);
+        message.copy_to(&mut output);
+        assert!(message.len() == 0 && !message.is_written());
+        sender.start_frames(&mut message, usize::MAX, &mut output).unwrap();
+        assert_eq!(rest(&message), b"\x00\x03def\x80\x02gh");
+        message.copy_to(&mut output);
+        assert!(message.len() == 0 && message.is_written());
+        assert_eq!(output.front(), b"c\x00\x03def\x80\x02gh");
+    }
+
+    #[test]
+    fn what_is_short_or_encoded_or_at_hand_is_queued() {
+        fn starts<R: Role>(sender: &Sender<R>, payload: Payload<'_>, come_between: bool) -> bool {
+            sender.start_message(payload, come_between, &WriteBuffer::new()).unwrap().is_some()
+        }
+        let long = Message::binary(alloc::vec![0; IN_PLACE_FROM]);
+        let (borrowed, owned) = (Payload::Binary(long.as_bytes()), Payload::Message(&long));
+        let encoded = PreparedMessage::new(long.clone());
+        let encoded = Payload::Prepared(&encoded);
+        let (server, client) = (sender(Server::new()), sender(Client::new(Key(0))));
+        assert!(starts(&server, borrowed, false) && starts(&server, borrowed, true));
+        assert!(!starts(&server, owned, false) && starts(&server, owned, true));
+        assert!(!starts(&server, encoded, false) && !starts(&server, encoded, true));
+        for payload in [borrowed, owned, encoded] {
+            assert!(!starts(&client, payload, false) && starts(&client, payload, true));
+        }
+        for payload in [Payload::Binary(b"abc"), Payload::Binary(&[])] {
+            assert!(!starts(&server, payload, true) && !starts(&client, payload, true));
+        }
+    }
+
+    #[test]
+    fn no_frame_follows_a_close() {
+        let mut output = WriteBuffer::new();
+        let mut sender = sender(Server::new());
+        let mut message = start(&sender, &output);
+        sender.start_frames(&mut message, 1, &mut output).unwrap();
+        message.advance(5);
+        sender.close(crate::frame::CloseCode::NORMAL, "", &mut output).unwrap();
+        let refused = sender.start_frames(&mut message, usize::MAX, &mut output);
+        assert_eq!(refused, Err(SendError::Closed));
+        assert_eq!(message.len(), 0);
+    }
+
+    #[test]
+    fn a_client_masks_each_frame_into_the_output() {
+        let mut output = WriteBuffer::new();
+        let mut sender = sender(Client::new(Key(0)));
+        let mut message = start(&sender, &output);
+        sender.start_frames(&mut message, 1, &mut output).unwrap();
+        assert_eq!(output.front(), b"\x02\x83\x01\0\0\0`bc");
+        assert!(message.len() == 0 && !message.is_written());
+        sender.start_frames(&mut message, usize::MAX, &mut output).unwrap();
+        assert!(message.is_written());
+        let wire = b"\x02\x83\x01\0\0\0`bc\x00\x83\x02\0\0\0fef\x80\x82\x03\0\0\0dh";
+        assert_eq!(output.front(), wire);
+    }
+}
