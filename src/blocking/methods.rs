@@ -52,7 +52,8 @@ macro_rules! sending_methods {
         ///
         /// In a split connection pongs and the answer to a Close may go out between the frames of a
         /// message. After the latter no more of it is sent: that is
-        /// [`SendError::Closed`](crate::SendError::Closed), although part of it has gone.
+        /// [`SendError::Closed`](crate::SendError::Closed) or, if the connection has ended by it,
+        /// [`Error::Closed`], although part of the message has gone.
         ///
         /// # Errors
         ///

@@ -58,12 +58,12 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         }
         if let Err(Stopped::NotReady(_)) = written {
             message.copy_to(&mut self.lent);
-            // If the connection was closed between two frames, nothing more of it is sent.
-            let _ = self.sending.queue(|sender, queue| {
+            // Unless the connection was closed between two frames: then nothing more of it is sent.
+            self.sending.queue(|sender, queue| {
                 sender.start_frames(&mut message, usize::MAX, queue)?;
                 message.copy_to(queue);
                 Ok(())
-            });
+            })?;
         }
         self.checked(written)
     }

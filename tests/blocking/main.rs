@@ -4,6 +4,7 @@
 #[cfg(feature = "deflate")]
 mod deflate;
 mod endings;
+mod interrupted;
 mod opening;
 mod plain;
 mod reluctant;

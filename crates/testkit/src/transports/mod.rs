@@ -5,6 +5,7 @@
 //! | [`reluctant`] | blocking | follows a script: what writes take, how calls fail |
 //! | [`stubborn`] | blocking | moves little, and blocks or interrupts between |
 //! | [`breakable`] | blocking | TCP whose writes fail, or that can't be bounded or ended |
+//! | [`interrupted`] | blocking, split | has something arrive amid a write |
 //! | [`tapped`] | blocking | TCP that keeps a copy of what is written |
 //! | [`wire`] | tokio | moves little in memory, waits between, counts calls |
 //! | [`faulty`] | tokio | fails in one direction, or floods |
@@ -13,6 +14,8 @@
 pub mod breakable;
 #[cfg(feature = "tokio")]
 pub mod faulty;
+#[cfg(feature = "std")]
+pub mod interrupted;
 #[cfg(feature = "std")]
 pub mod reluctant;
 #[cfg(feature = "std")]

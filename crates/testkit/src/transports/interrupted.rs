@@ -1,0 +1,129 @@
+//! A transport of which two threads have a handle, for the halves of a blocking connection: amid a write
+//! something arrives, and the write goes on once the reading thread has seen to that.
+
+use sansocket::blocking::Transport;
+use std::{
+    collections::VecDeque,
+    io::{self, ErrorKind, Read, Write},
+    sync::{Arc, Condvar, Mutex, MutexGuard},
+    time::Duration,
+};
+
+/// What the transport has and does.
+#[derive(Debug, Default)]
+pub struct Script {
+    /// What is there to be read.
+    pub incoming: VecDeque<u8>,
+    /// What arrives amid the next write.
+    pub amid_write: Option<Vec<u8>>,
+    /// How many bytes each write takes, 0 for one that would block; after that all.
+    pub takes: VecDeque<usize>,
+    /// Written.
+    pub sent: Vec<u8>,
+    /// Whether reading ends behind what is there.
+    pub ends: bool,
+    /// Whether reads can be bounded in time.
+    pub has_timeouts: bool,
+    read_timeout: Option<Duration>,
+    /// Whether the reading thread waits for more to read.
+    reader_waits: bool,
+}
+
+/// A transport whose script its handles share.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupted(Arc<(Mutex<Script>, Condvar)>);
+
+/// How long a thread waits for the other before that counts as hanging.
+const WATCHDOG: Duration = Duration::from_secs(60);
+
+impl Interrupted {
+    /// Changes the script, which the waiting threads then look at.
+    pub fn change(&self, change: impl FnOnce(&mut Script)) {
+        change(&mut self.script());
+        self.0.1.notify_all();
+    }
+
+    /// Waits until the script is as wanted.
+    pub fn wait(&self, is_wanted: impl Fn(&Script) -> bool) -> MutexGuard<'_, Script> {
+        let (script, changed) = &*self.0;
+        let unwanted = |script: &mut Script| !is_wanted(script);
+        let (script, waited) =
+            changed.wait_timeout_while(script.lock().unwrap(), WATCHDOG, unwanted).unwrap();
+        assert!(!waited.timed_out(), "{script:?}");
+        script
+    }
+
+    /// What was written, once that is so many bytes.
+    pub fn sent(&self, len: usize) -> Vec<u8> {
+        self.wait(|script| script.sent.len() >= len).sent.clone()
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.0.0.lock().unwrap()
+    }
+}
+
+impl Read for Interrupted {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.change(|script| script.reader_waits = script.incoming.is_empty());
+        let is_ready = |script: &Script| !script.incoming.is_empty() || script.ends;
+        let timeout = self.script().read_timeout;
+        let mut script = match timeout {
+            None => self.wait(is_ready),
+            Some(timeout) => {
+                let (script, changed) = &*self.0;
+                let waits = |script: &mut Script| !is_ready(script);
+                changed.wait_timeout_while(script.lock().unwrap(), timeout, waits).unwrap().0
+            }
+        };
+        script.reader_waits = false;
+        if is_ready(&script) {
+            script.incoming.read(into)
+        } else {
+            Err(ErrorKind::WouldBlock.into())
+        }
+    }
+}
+
+impl Write for Interrupted {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        let (mut count, mut is_interrupted) = (0, false);
+        self.change(|script| {
+            count = from.len().min(script.takes.pop_front().unwrap_or(usize::MAX));
+            script.sent.extend(&from[..count]);
+            if let Some(bytes) = script.amid_write.take() {
+                script.incoming.extend(bytes);
+                script.reader_waits = false;
+                is_interrupted = true;
+            }
+        });
+        if is_interrupted {
+            drop(self.wait(|script| script.reader_waits));
+        }
+        if count == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(count) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Transport for Interrupted {
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let mut script = self.script();
+        script.read_timeout = timeout.filter(|_| script.has_timeouts);
+        if script.has_timeouts { Ok(()) } else { Err(ErrorKind::Unsupported.into()) }
+    }
+
+    fn set_write_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn try_clone(&self) -> io::Result<Self> {
+        Ok(self.clone())
+    }
+}

@@ -1,0 +1,135 @@
+//! What the reading half owes while the other is amid a write goes out between two frames or behind it.
+
+use sansocket::{
+    Config, Error, Negotiated, ReadBuffer, SendError, Server, State,
+    blocking::{ReceiveHalf, SendHalf, WebSocket},
+};
+use sansocket_testkit::{
+    frames::{CLOSE, CLOSE_NORMAL, PING, PONG, TEXT, masked, plain},
+    transports::interrupted::{Interrupted, Script},
+};
+use std::thread;
+
+const FRAME: usize = 20_000;
+/// With its header.
+const WHOLE: usize = FRAME + 4;
+
+/// A server whose reader has begun to wait, and whose other half then does something.
+fn while_it_reads<T>(
+    change: impl FnOnce(&mut Script),
+    act: impl FnOnce(&Interrupted, &mut SendHalf<Interrupted, Server>) -> T,
+) -> T {
+    let transport = Interrupted::default();
+    let config = Config::default().fragment_size(FRAME);
+    let server = WebSocket::new(
+        transport.clone(),
+        Server::new(),
+        Negotiated::new(),
+        ReadBuffer::new(),
+        config,
+    );
+    let (receive_half, mut send_half) = server.split().unwrap();
+    let reader = thread::spawn(move || receive(receive_half));
+    transport.change(change);
+    let outcome = act(&transport, &mut send_half);
+    transport.change(|script| script.ends = true);
+    reader.join().unwrap();
+    outcome
+}
+
+fn receive(mut half: ReceiveHalf<Interrupted, Server>) {
+    while half.next().is_some() {}
+}
+
+fn close() -> Vec<u8> {
+    masked(CLOSE, &[0x03, 0xe8])
+}
+
+/// After the first frame the transport takes all, or is not ready for a while.
+const TAKES: [&[usize]; 2] = [&[], &[WHOLE, 0]];
+
+#[test]
+fn a_reply_that_comes_amid_a_write_is_not_left_behind() {
+    // It takes all, or nothing amid that and all afterwards: the reader waits for the peer then.
+    for takes in [&[][..], &[0]] {
+        while_it_reads(
+            |script| {
+                script.amid_write = Some(masked(PING, b"?"));
+                script.takes.extend(takes);
+            },
+            |transport, half| {
+                let outcome = half.send("!");
+                assert_eq!(outcome.is_ok(), takes.is_empty(), "{outcome:?}");
+                assert_eq!(transport.sent(6), [plain(TEXT, b"!"), plain(PONG, b"?")].concat());
+            },
+        );
+    }
+}
+
+#[test]
+fn a_pong_goes_between_two_frames_of_a_message() {
+    for takes in TAKES {
+        while_it_reads(
+            |script| {
+                script.amid_write = Some(masked(PING, b"?"));
+                script.takes.extend(takes);
+                // The reader looks again after a while at what could not be written.
+                script.has_timeouts = !takes.is_empty();
+            },
+            |transport, half| {
+                let outcome = half.send(&[7; 3 * FRAME]);
+                assert_eq!(outcome.is_ok(), takes.is_empty(), "{outcome:?}");
+                let _ = half.flush();
+                let sent = transport.sent(3 * WHOLE + 3);
+                assert_eq!(sent.len(), 3 * WHOLE + 3);
+                assert_eq!(sent[WHOLE..WHOLE + 3], plain(PONG, b"?"));
+            },
+        );
+    }
+}
+
+#[test]
+fn nothing_follows_a_close_that_comes_amid_a_message() {
+    for takes in TAKES {
+        while_it_reads(
+            |script| {
+                script.amid_write = Some(close());
+                script.takes.extend(takes);
+                // The reader looks again after a while at what could not be written.
+                script.has_timeouts = !takes.is_empty();
+            },
+            |transport, half| {
+                let outcome = half.send(&[7; 3 * FRAME]);
+                let refused =
+                    matches!(outcome, Err(Error::Send(SendError::Closed) | Error::Closed(_)));
+                assert!(refused, "{outcome:?}");
+                let sent = transport.sent(WHOLE + 4);
+                assert_eq!(sent.len(), WHOLE + 4, "{takes:?}");
+                assert!(sent.ends_with(&CLOSE_NORMAL));
+            },
+        );
+    }
+}
+
+#[test]
+fn what_the_transport_did_not_take_of_a_reply_goes_before_what_is_sent_later() {
+    while_it_reads(
+        |script| {
+            script.incoming.extend(masked(PING, b"?"));
+            script.takes.extend([1, 0, 0]);
+            script.has_timeouts = true;
+        },
+        |transport, half| {
+            transport.sent(1);
+            // It may not be ready yet: then the message is queued.
+            let outcome = half.send("!");
+            assert!(outcome.is_ok() || outcome.is_err_and(|error| error.is_would_block()));
+            let sent = transport.sent(6);
+            assert_eq!(sent, [plain(PONG, b"?"), plain(TEXT, b"!")].concat());
+            transport.change(|script| script.incoming.extend(close()));
+            drop(transport.wait(|script| script.sent.ends_with(&CLOSE_NORMAL)));
+            assert_eq!(half.state(), State::Closed);
+            assert!(half.send("!").is_err());
+        },
+    );
+}
