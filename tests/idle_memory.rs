@@ -30,6 +30,9 @@ static ALLOCATOR: Counting = Counting;
 /// What one idle connection may hold, with its task.
 const MOST: isize = 640;
 
+/// What one over nothing may hold that has done nothing.
+const MOST_EMPTY: isize = 200;
+
 /// One that has ended says how, and may have had a timer.
 const MOST_ENDED: isize = 1024;
 
@@ -391,6 +394,20 @@ fn a_buffer_forgets_whose_it_was() {
         let message = other.next().now_or_never().unwrap().unwrap().unwrap();
         assert_eq!(message.as_bytes(), payload);
     }
+}
+
+/// With a TCP stream it so fits behind its task, which takes multiples of 128 bytes: 8 bytes more here
+/// are 128 more of resident memory.
+#[test]
+fn a_connection_is_small() {
+    let new = || {
+        let (negotiated, input) = (Negotiated::new(), ReadBuffer::new());
+        WebSocket::new(tokio::io::empty(), Server::new(), negotiated, input, Config::default())
+    };
+    let before = live();
+    let _server = new();
+    let each = live() - before;
+    assert!(each <= MOST_EMPTY, "{each} bytes");
 }
 
 fn size_of_future<T, F>(_: fn(T) -> F) -> usize {

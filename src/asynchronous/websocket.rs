@@ -320,17 +320,3 @@ impl<S, R: Role, M: Shell<S>> Replies<'_, S, R, M> {
         self.0.output.len()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Server, tokio::Tokio};
-
-    #[test]
-    fn what_a_connection_holds_while_it_idles_is_small() {
-        // With a TCP stream it so fits behind its task, which takes multiples of 128 bytes: 8 bytes
-        // more here were 128 more of resident memory.
-        let size = size_of::<Sides<::tokio::io::Empty, Server, Tokio>>();
-        assert!(size <= 200, "{size}");
-    }
-}

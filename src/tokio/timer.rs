@@ -114,33 +114,3 @@ impl ThreadAlarm {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::asynchronous::Timer as _;
-    use std::sync::mpsc;
-
-    struct Rings(mpsc::SyncSender<()>);
-
-    impl alloc::task::Wake for Rings {
-        fn wake(self: Arc<Self>) {
-            let _ = self.0.try_send(());
-        }
-    }
-
-    #[test]
-    fn it_wakes_without_a_runtime() {
-        let (rings, heard) = mpsc::sync_channel(1);
-        let waker = Waker::from(Arc::new(Rings(rings)));
-        let mut cx = Context::from_waker(&waker);
-        let mut timer = Timer::default();
-        let soon = timer.now() + Duration::from_millis(20);
-        // Another moment was asked for before.
-        assert!(timer.poll_until(soon + Duration::from_secs(600), &mut cx).is_pending());
-        while timer.poll_until(soon, &mut cx).is_pending() {
-            heard.recv_timeout(Duration::from_secs(60)).expect("it is woken");
-        }
-        assert!(timer.now() >= soon);
-    }
-}

@@ -2,11 +2,12 @@
 
 use sansocket::{
     Cause, CloseCode, Config, Error, Message, Negotiated, ReadBuffer, Server, TransportEnd,
-    tokio::{Acceptor, Connector, WebSocket},
+    asynchronous::Timer as _,
+    tokio::{Acceptor, Connector, Timer, WebSocket},
 };
 use sansocket_testkit::frames::{BINARY, masked};
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
@@ -72,4 +73,15 @@ fn deadlines_pass_in_a_runtime_without_a_time_driver() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(is_left());
     runtime.block_on(is_left_in_its_handshake());
+}
+
+#[test]
+fn a_deadline_that_comes_sooner_than_one_before_is_kept() {
+    let mut timer = Timer::default();
+    let soon = timer.now() + Duration::from_millis(20);
+    block_on(poll_fn(|cx| {
+        assert!(timer.poll_until(soon + Duration::from_secs(600), cx).is_pending());
+        timer.poll_until(soon, cx)
+    }));
+    assert!(timer.now() >= soon);
 }
