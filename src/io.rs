@@ -2,6 +2,7 @@
 //! are none.
 
 use crate::buffer::WriteBuffer;
+use crate::connection::InPlace;
 use std::io::{self, ErrorKind};
 
 /// Slices handed to one vectored write.
@@ -12,17 +13,28 @@ pub(crate) fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-/// Puts what is queued into `slices`, and behind it `behind` if all that is queued has found a place, as
-/// far as there are places; returns how many were used.
+/// What came of a write that was given something: a transport that takes nothing of it has failed, or it
+/// would be tried for ever.
+#[inline]
+pub(crate) fn some_written(outcome: io::Result<usize>) -> io::Result<usize> {
+    match outcome {
+        Ok(0) => Err(ErrorKind::WriteZero.into()),
+        outcome => outcome,
+    }
+}
+
+/// Puts what is queued into `slices`, and behind it what is started of a message if all that is queued has
+/// found a place, as far as there are places; returns how many were used.
 pub(crate) fn gather<'a>(
     output: &'a WriteBuffer,
-    behind: impl Iterator<Item = &'a [u8]>,
+    behind: Option<&'a InPlace<'_>>,
     slices: &mut [&'a [u8]],
 ) -> usize {
     let mut used = output.slices(slices);
+    let Some(message) = behind else { return used };
     let queued: usize = slices[..used].iter().map(|slice| slice.len()).sum();
     if queued == output.len() {
-        for (place, piece) in slices[used..].iter_mut().zip(behind) {
+        for (place, piece) in slices[used..].iter_mut().zip(message.pieces()) {
             *place = piece;
             used += 1;
         }

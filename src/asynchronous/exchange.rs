@@ -4,6 +4,7 @@ use super::shell::{Shell, Timer, failure};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::error::Error;
 use crate::handshake::{self, HandshakeNext, Opens};
+use crate::io::some_written;
 use crate::transport::{IoFailure, Wants};
 use core::{
     future::{Future, poll_fn},
@@ -11,7 +12,7 @@ use core::{
     task::{Context, Poll, ready},
     time::Duration,
 };
-use std::io::{self, ErrorKind};
+use std::io;
 
 /// A transport during the opening handshake.
 struct Exchange<'a, S, M: Shell<S>> {
@@ -96,10 +97,7 @@ impl<S, M: Shell<S>> Exchange<'_, S, M> {
             outcome.map(|()| 0)
         } else {
             self.unflushed = true;
-            match ready!(M::poll_write(self.transport, cx, self.output.front())) {
-                Ok(0) => Err(ErrorKind::WriteZero.into()),
-                outcome => outcome,
-            }
+            some_written(ready!(M::poll_write(self.transport, cx, self.output.front())))
         };
         Poll::Ready(outcome.map_err(|error| self.note(error)))
     }

@@ -3,8 +3,6 @@
 //! it.
 
 mod drive;
-mod in_place;
-mod prepared;
 mod write;
 
 use super::shell::{Shell, Timer, failure};
@@ -91,6 +89,20 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             return Poll::Ready(Ok(()));
         }
         self.poll_feed_any(payload, cx)
+    }
+
+    /// As [`poll_feed`](Self::poll_feed), for what is to be flushed next: it need not wait for more.
+    pub(super) fn poll_send(
+        &mut self,
+        payload: Payload<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        match payload {
+            Payload::Prepared(message) if self.writes_prepared() => {
+                Poll::Ready(self.write_prepared(message, cx))
+            }
+            _ => self.poll_feed(payload, cx),
+        }
     }
 
     /// Queues a copy of a message if it is short and nothing is in its way: most are so. Whether it

@@ -117,7 +117,7 @@ impl<S: Transport> Timed<S> {
         timeout: Option<Duration>,
     ) -> Result<usize, Stopped> {
         let mut slices = [&[][..]; SLICES];
-        let used = gather(queued, behind.into_iter().flat_map(InPlace::pieces), &mut slices);
+        let used = gather(queued, behind, &mut slices);
         let vectors = slices.map(IoSlice::new);
         self.bounded(Direction::Write, timeout, |transport| {
             transport.write_vectored(&vectors[..used])

@@ -1,19 +1,21 @@
-//! Writing what is queued, in as few pieces as the transport takes.
+//! Writing: what is queued, and behind it messages from where they are, in as few writes as the transport
+//! takes.
 
 use super::Outgoing;
 use crate::asynchronous::shell::Shell;
 use crate::buffer::WriteBuffer;
-use crate::connection::Role;
-use crate::io::SLICES;
+use crate::connection::{InPlace, Payload, PreparedMessage, Role};
+use crate::error::Error;
+use crate::io::{SLICES, gather, some_written};
 use alloc::boxed::Box;
 use core::task::{Context, Poll, ready};
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, IoSlice};
 
 /// Bytes that are put together for a transport that writes one slice at a time.
 const GATHERED: usize = 4096;
 
 /// Places for one large message behind a few others: to clear more of them takes a while.
-pub(super) const FEW_SLICES: usize = 4;
+const FEW_SLICES: usize = 4;
 
 impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// Writes all that is queued, and has the transport write it.
@@ -38,14 +40,89 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     #[inline]
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { output, transport, .. } = self;
-        let count = match ready!(poll_write_pieces::<S, M>(transport, output, cx)) {
-            Ok(0) => return Poll::Ready(Err(ErrorKind::WriteZero.into())),
-            outcome => outcome?,
+        let front = output.front();
+        let written = if front.len() == output.len() {
+            M::poll_write(transport, cx, front)
+        } else {
+            poll_write_pieces::<S, M>(transport, output, None, cx)
         };
+        let count = some_written(ready!(written))?;
         self.unflushed = true;
         output.consume(count);
         self.sender.queue_owed(output);
         Poll::Ready(Ok(()))
+    }
+
+    /// Sends a large borrowed payload from where it is, behind what is queued, unless it has to be copied:
+    /// whether it was. Only what the transport does not take now is copied.
+    pub(super) fn write_in_place(
+        &mut self,
+        payload: Payload<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, Error> {
+        // One that the transport can't take in one write with its header is copied anyway.
+        if !M::is_write_vectored(&self.transport) {
+            return Ok(false);
+        }
+        let Some(mut message) = self.sender.start_message(payload, false, &self.output)? else {
+            return Ok(false);
+        };
+        self.sender.start_frames(&mut message, usize::MAX, &mut self.output)?;
+        while !message.is_written() {
+            let Self { output, transport, .. } = self;
+            match poll_write_pieces::<S, M>(transport, output, Some(&message), cx) {
+                Poll::Ready(written) => match some_written(written) {
+                    Ok(count) => self.did_write_with(&mut message, count),
+                    Err(error) => return Err(self.failed(error)),
+                },
+                Poll::Pending => {
+                    output.reserve(message.len());
+                    message.copy_to(output);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn did_write_with(&mut self, message: &mut InPlace<'_>, count: usize) {
+        self.unflushed = true;
+        let of_queue = count.min(self.output.len());
+        if of_queue > 0 {
+            self.output.consume(of_queue);
+        }
+        // A pong that was held back goes between two frames (§5.4), and only there. With no buffer there
+        // is nothing owed.
+        if message.advance(count - of_queue) && !self.output.is_none() {
+            self.sender.queue_owed(&mut self.output);
+        }
+    }
+
+    /// Whether an encoded message goes as it is, and nothing goes before it.
+    pub(super) fn writes_prepared(&self) -> bool {
+        // A client masks each sending anew (§5.3); of one that compresses anything the compressor
+        // decides.
+        !R::MASKS && self.output.is_empty() && !self.sender.compresses(usize::MAX)
+    }
+
+    /// Sends an encoded message without a buffer, as far as the transport takes it now. Only the rest is
+    /// queued.
+    pub(super) fn write_prepared(
+        &mut self,
+        message: &PreparedMessage,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Error> {
+        self.check_transport()?;
+        self.sender.check_message(&self.output)?;
+        let frames = message.frames();
+        let Poll::Ready(written) = M::poll_write(&mut self.transport, cx, frames) else {
+            return self.queue(|sender, output| sender.send_prepared(message, output));
+        };
+        let count = some_written(written).map_err(|error| self.failed(error))?;
+        self.unflushed = true;
+        if count < frames.len() {
+            self.output.link(frames.slice(count..));
+        }
+        Ok(())
     }
 
     /// Notes who is woken when the transport takes more: it remembers one waker alone, and a call that
@@ -60,43 +137,33 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     }
 }
 
-#[inline]
+/// Apart, since its slices take room on the stack.
+#[inline(never)]
 fn poll_write_pieces<S, M: Shell<S>>(
     transport: &mut S,
     output: &WriteBuffer,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    let front = output.front();
-    if front.len() == output.len() {
-        return M::poll_write(transport, cx, front);
-    }
-    poll_write_several::<S, M>(transport, output, cx)
-}
-
-/// Apart, since its slices take room on the stack.
-#[inline(never)]
-fn poll_write_several<S, M: Shell<S>>(
-    transport: &mut S,
-    output: &WriteBuffer,
+    behind: Option<&InPlace<'_>>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
     if !M::is_write_vectored(transport) {
         return poll_write_gathered::<S, M>(transport, output, cx);
     }
-    if output.most_pieces() <= FEW_SLICES {
-        poll_write_slices::<S, M, FEW_SLICES>(transport, output, cx)
+    let pieces_behind = behind.map_or(0, |message| message.pieces().count());
+    if output.most_pieces() + pieces_behind <= FEW_SLICES {
+        poll_write_slices::<S, M, FEW_SLICES>(transport, output, behind, cx)
     } else {
-        poll_write_slices::<S, M, SLICES>(transport, output, cx)
+        poll_write_slices::<S, M, SLICES>(transport, output, behind, cx)
     }
 }
 
 fn poll_write_slices<S, M: Shell<S>, const PLACES: usize>(
     transport: &mut S,
     output: &WriteBuffer,
+    behind: Option<&InPlace<'_>>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
     let mut slices = [&[][..]; PLACES];
-    let used = output.slices(&mut slices);
+    let used = gather(output, behind, &mut slices);
     let vectors = slices.map(IoSlice::new);
     M::poll_write_vectored(transport, cx, &vectors[..used])
 }
