@@ -37,8 +37,9 @@ pub enum Error {
     ///
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) and [`TimedOut`](io::ErrorKind::TimedOut) come
     /// from a transport that has a timeout of its own or does not block: nothing is lost then. What
-    /// was to be sent is queued; go on with a flush, or with receiving. After any other kind the
-    /// connection has ended.
+    /// was to be sent is queued; go on with a flush, or with receiving. After any other kind nothing more
+    /// can be sent: receive, and you learn how the connection ended. That includes that the close timeout
+    /// is over, and not all was written.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The peer broke the protocol or a limit: the connection has failed.

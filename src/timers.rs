@@ -3,6 +3,7 @@
 //! The protocol has no clock. Whoever has one says what time it is, as a [`Duration`] since any
 //! epoch of its own that stays the same for one connection.
 
+use crate::transport::IoFailure;
 use core::time::Duration;
 
 /// A moment by which something must have happened: some time after it was set.
@@ -49,6 +50,50 @@ impl Deadline {
             Self::At(_) | Self::Passed => {}
         }
         *self == Self::Passed
+    }
+}
+
+/// Reading after a deadline.
+///
+/// What lies in the transport then came in time, if this end was busy elsewhere. So it is read, up to this
+/// much and for so long. A read that finds nothing ends that the second time: a runtime that is to be fair
+/// to other tasks may say so though there is something.
+#[derive(Debug)]
+pub(crate) struct Late {
+    until: Duration,
+    empty_reads: u8,
+    read: usize,
+    /// Whether it was asked for in vain: nobody reads.
+    is_asked: bool,
+}
+
+const MOST_LATE_TIME: Duration = Duration::from_millis(500);
+const MOST_LATE: usize = 4 << 20;
+const MOST_EMPTY_READS: u8 = 2;
+
+impl Late {
+    pub(crate) fn new(now: Duration) -> Self {
+        Self { until: now.saturating_add(MOST_LATE_TIME), empty_reads: 0, read: 0, is_asked: false }
+    }
+
+    pub(crate) fn did_read(&mut self, outcome: Result<usize, IoFailure>) {
+        self.is_asked = false;
+        match outcome {
+            Ok(count) => {
+                self.empty_reads = 0;
+                self.read += count;
+            }
+            Err(_) => self.empty_reads = self.empty_reads.saturating_add(1),
+        }
+    }
+
+    /// When to ask again: at once, as soon as others had their turn.
+    pub(crate) fn next(&mut self, now: Duration) -> Duration {
+        if core::mem::replace(&mut self.is_asked, true) { self.until } else { now }
+    }
+
+    pub(crate) fn is_over(&self, now: Duration) -> bool {
+        self.empty_reads >= MOST_EMPTY_READS || self.until <= now || self.read > MOST_LATE
     }
 }
 

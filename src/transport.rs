@@ -41,6 +41,35 @@ pub enum IoFailure {
     Other,
 }
 
+/// The end of the writing side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Fin {
+    #[default]
+    Unsent,
+    /// It was tried, and the transport was not ready.
+    Tried,
+    Sent,
+    /// The transport has no half-close.
+    Unsupported,
+}
+
+impl Fin {
+    /// After an attempt that came to this.
+    pub(crate) fn after(outcome: Result<(), IoFailure>) -> Self {
+        match outcome {
+            Err(IoFailure::NotReady) => Self::Tried,
+            Err(IoFailure::Unsupported) => Self::Unsupported,
+            // It can only fail if the transport has ended anyway, which reading tells.
+            Ok(()) | Err(_) => Self::Sent,
+        }
+    }
+
+    /// Whether it can still be sent.
+    pub(crate) fn is_open(self) -> bool {
+        matches!(self, Self::Unsent | Self::Tried)
+    }
+}
+
 /// The earlier of two moments; `None` is never.
 pub(crate) fn earliest(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
     match (one, other) {

@@ -6,7 +6,7 @@
 
 use core::time::Duration;
 use sansocket::{
-    Cause, CloseCode, Closed, Config, Connection, FrameError, Initiator, Next, Progress,
+    Cause, CloseCode, Closed, Config, Connection, FrameError, Initiator, IoFailure, Next, Progress,
     ProtocolError, Role, SendError, Server, State, TransportEnd, Wants,
 };
 use sansocket_testkit::{endpoint::*, frames::*};
@@ -355,11 +355,17 @@ mod deadlines {
     }
 }
 
-/// What is wanted at a moment, of a transport that is never ready; `None` once it is over.
+/// What is wanted at a moment, of a transport that is never ready but to end; `None` once it is over.
 fn wants<R: Role>(end: &mut Endpoint<R>, now: Duration) -> Option<Wants> {
     let Next::Wants(wants) = end.connection.next(&end.output, || now) else { return None };
+    if wants.write {
+        end.connection.did_write(Err(IoFailure::NotReady), &mut end.output);
+    }
     if wants.shut_down_write {
         end.connection.did_shut_down(Ok(()));
+    }
+    if wants.read {
+        end.connection.did_read(Err(IoFailure::NotReady));
     }
     Some(wants)
 }

@@ -58,10 +58,12 @@ impl<S, M: Shell<S>> Exchange<'_, S, M> {
             if self.act(wants, handshake.exchange(), cx) {
                 continue;
             }
-            match wants.deadline {
-                Some(deadline) => ready!(self.timer.poll_until(deadline, cx)),
-                None => return Poll::Pending,
+            let Some(deadline) = wants.deadline else { return Poll::Pending };
+            if self.timer.poll_until(deadline, cx).is_ready() {
+                // What was tried may find more when others had their turn.
+                cx.waker().wake_by_ref();
             }
+            return Poll::Pending;
         }
     }
 
@@ -74,8 +76,14 @@ impl<S, M: Shell<S>> Exchange<'_, S, M> {
     ) -> bool {
         let has_written = wants.write
             && self.poll_write(cx).map(|done| exchange.did_write(done, self.output)).is_ready();
-        let has_read =
-            wants.read && self.poll_read(cx).map(|done| exchange.did_read(done)).is_ready();
+        let has_read = wants.read && {
+            let read = self.poll_read(cx);
+            exchange.did_read(match read {
+                Poll::Ready(done) => done,
+                Poll::Pending => Err(IoFailure::NotReady),
+            });
+            read.is_ready()
+        };
         let shuts_down = wants.shut_down_write
             && M::poll_shutdown(self.transport, cx)
                 .map(|done| exchange.did_shut_down(done.map_err(|error| failure(&error))))

@@ -140,9 +140,7 @@ impl<R: Role> Incoming<R> {
             }
             let driven = outgoing.poll(cx, |outgoing, cx| self.poll_drive(outgoing, true, cx));
             if let Driven::Ended(_) = ready!(driven) {
-                if !self.reported {
-                    outgoing.act(|outgoing| self.report(None, outgoing));
-                }
+                outgoing.act(|outgoing| self.report(None, outgoing));
                 return Poll::Ready(());
             }
         }
@@ -242,7 +240,7 @@ impl<R: Role> Incoming<R> {
         }
     }
 
-    /// Reports the end, once.
+    /// Reports the end, and lets go of the buffers.
     fn report<S, M: Shell<S>>(
         &mut self,
         failed: Option<io::Error>,

@@ -199,6 +199,10 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             }
             let Next::Wants(wants) = self.next() else { continue };
             self.check_transport()?;
+            if !wants.write && !self.is_all_written() {
+                // The time for it is over. What the peer sent in time is still received.
+                return Poll::Ready(Err(Error::final_io(ErrorKind::TimedOut.into())));
+            }
             let Some(deadline) = wants.deadline else { return Poll::Pending };
             if self.timer().poll_until(deadline, cx).is_ready() {
                 cx.waker().wake_by_ref();

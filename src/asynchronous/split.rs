@@ -131,7 +131,8 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
 
 impl<S, R: Role, M: Shell<S>> Drop for ReceiveHalf<S, R, M> {
     fn drop(&mut self) {
-        self.shared.act(Outgoing::abandon);
+        let has_other_half = Arc::strong_count(&self.shared.access) > 1;
+        self.shared.act(|outgoing| outgoing.abandon(has_other_half));
     }
 }
 

@@ -48,9 +48,8 @@ enum Driven {
     Ended(Option<io::Error>),
 }
 
-/// Bytes that are dropped at a time as a connection is left, and how often.
+/// Bytes that are dropped at a time where nobody looks at them.
 const SCRAP: usize = 4096;
-const MOST_SCRAPS: usize = 64;
 
 impl<R: Role> Incoming<R> {
     pub(super) fn new(receiver: Receiver<R>, input: ReadBuffer) -> Self {
@@ -191,7 +190,9 @@ impl<R: Role> Incoming<R> {
                 }
                 continue;
             }
-            match self.read(line, wants.deadline) {
+            // What the peer waits for may be what was not written.
+            let patience = earliest(line.patience(), not_written.as_ref().map(|_| PAUSE));
+            match self.read(line, wants.deadline, patience) {
                 Ok(0) | Err(Stopped::Over) => {}
                 Ok(_) => return Ok(Driven::Read),
                 Err(Stopped::NotReady(error)) => return Err(not_written.unwrap_or(error)),
@@ -202,8 +203,13 @@ impl<R: Role> Incoming<R> {
         }
     }
 
-    /// Reads once; 0 is the end of the transport.
-    fn read(&mut self, line: &mut impl Line, deadline: Option<Duration>) -> Result<usize, Stopped> {
+    /// Reads once, until the deadline or for so long; 0 is the end of the transport.
+    fn read(
+        &mut self,
+        line: &mut impl Line,
+        deadline: Option<Duration>,
+        patience: Option<Duration>,
+    ) -> Result<usize, Stopped> {
         if self.input.is_drained() && self.input.capacity() > RETAINED {
             self.input.take();
         }
@@ -211,7 +217,6 @@ impl<R: Role> Incoming<R> {
             // It can't be refused: without memory the buffer is drained.
             let _ = self.input.lease(alloc::vec![0; READ_ROOM]);
         }
-        let patience = line.patience();
         let (sending, transport) = line.parts();
         let left = transport.left(deadline).map(|left| left.max(LEAST));
         let outcome = transport.read(self.input.spare(1), earliest(left, patience));
@@ -232,33 +237,30 @@ impl<R: Role> Incoming<R> {
     }
 }
 
-/// Ends the connection since its transport is dropped. What is queued is written, the writing side ended
-/// and what has come dropped, so that it does not turn the end into a reset: all as far as that needs no
-/// wait.
+/// Does what is wanted of a transport that is dropped: nothing of it waits.
 pub(super) fn leave(line: &mut impl Line) {
     let (sending, transport) = line.parts();
-    let Some(wants) = sending.with(|sending| sending.next(|| transport.now())) else { return };
-    // Without timeouts any of it may wait for ever.
-    let may_act = transport.has_timeouts();
-    if may_act {
-        // What can't be done now is left undone.
-        let _ = line.write(&wants, false);
-    }
-    let (sending, transport) = line.parts();
-    let last = sending.with(|sending| {
-        sending.end();
-        sending.next(|| transport.now())
-    });
-    if !may_act {
+    // One that has panicked is not used again: to panic twice would end the process. Without timeouts any
+    // of it may wait for ever.
+    if thread::panicking() || !transport.has_timeouts() {
+        sending.with(|sending| {
+            sending.end();
+        });
         return;
     }
-    let _ = line.write(&last.unwrap_or_default(), false);
-    let (_, transport) = line.parts();
-    let mut scrap = [0; SCRAP];
-    for _ in 0..if wants.read { MOST_SCRAPS } else { 0 } {
-        match transport.read(&mut scrap, Some(LEAST)) {
-            Ok(1..) => {}
-            _ => return,
+    sending.with(|sending| sending.sender.leave());
+    loop {
+        let (sending, transport) = line.parts();
+        let Some(wants) = sending.with(|sending| sending.next(|| transport.now())) else { return };
+        if line.write(&wants, false).is_err() {
+            line.parts().0.with(|sending| sending.sender.failed_to_write(IoFailure::NotReady));
+        }
+        if wants.read {
+            let (sending, transport) = line.parts();
+            let outcome = transport.read(&mut [0; SCRAP], Some(LEAST));
+            sending.with(|sending| {
+                sending.sender.did_read(outcome.map_err(|stopped| stopped.failure()));
+            });
         }
     }
 }

@@ -4,14 +4,13 @@
 use super::Transport;
 use super::incoming::Line;
 use super::sending::{Access, Sending};
-use super::timed::{BRIEF, PAUSE, Stopped, Timed};
+use super::timed::{BRIEF, LEAST, Stopped, Timed};
 use crate::buffer::WriteBuffer;
 use crate::connection::{InPlace, Payload, Role, SendError, Sender};
 use crate::error::Error;
 use crate::transport::{IoFailure, Wants, earliest};
 use core::time::Duration;
 use std::io::ErrorKind;
-use std::thread;
 
 /// The transport and what is being written to it.
 #[derive(Debug)]
@@ -120,15 +119,15 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
             let acted = if wants.write {
                 self.write_once(message.as_deref_mut(), timeout)
             } else if wants.shut_down_write {
-                self.shut_down(timeout)
+                // It is tried at least.
+                self.shut_down(timeout.map(|timeout| timeout.max(LEAST)))
             } else if all_written {
                 return Ok(());
             } else if is_broken {
                 return Err(Stopped::Failed(ErrorKind::BrokenPipe.into()));
             } else {
-                // The time to write is over. What came in time may be read by the other half.
-                thread::sleep(PAUSE);
-                Ok(())
+                // The time for it is over. What the peer sent in time is still received.
+                return Err(Stopped::Failed(ErrorKind::TimedOut.into()));
             };
             match acted {
                 // Time is for the connection to judge, unless it is the caller's.

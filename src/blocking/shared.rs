@@ -13,7 +13,6 @@ use super::outgoing::Outgoing;
 use super::sending::{Access, Sending};
 use super::timed::{BRIEF, PAUSE, Stopped, Timed};
 use crate::connection::Role;
-use crate::frame::CloseCode;
 use crate::transport::Wants;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -98,11 +97,8 @@ impl<S: Transport, R: Role> Reading<S, R> {
     /// Ends the connection because nobody receives any more. The peer is told so if the other half is
     /// still there to have wanted more, and is not in a write.
     pub(super) fn abandon(&mut self) {
-        if Arc::strong_count(&self.shared) > 1 {
-            // If it is closed already, or a Close was sent, the peer knows.
-            let _ =
-                self.sending.queue(|sender, queue| sender.close(CloseCode::GOING_AWAY, "", queue));
-        }
+        let has_other_half = Arc::strong_count(&self.shared) > 1;
+        self.sending.with(|Sending { sender, queue, .. }| sender.abandon(has_other_half, queue));
         self.retry_at = Duration::ZERO;
         leave(self);
     }

@@ -58,6 +58,13 @@ impl<S: Transport, R: Role> ReceiveHalf<S, R> {
         self.incoming.receive(&mut self.reading, Receiver::advance_chunk, Receiver::chunk)
     }
 
+    /// As [`WebSocket::wait_closed`](super::WebSocket::wait_closed), but it sends no Close: that is the other
+    /// half's.
+    pub fn wait_closed(&mut self) -> Closed {
+        self.incoming.wait_ended(&mut self.reading);
+        self.reading.shared.sending().end().clone()
+    }
+
     /// How the connection ended; `None` while it has not.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {

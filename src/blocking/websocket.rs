@@ -15,7 +15,6 @@ use crate::frame::CloseCode;
 use crate::negotiated::Negotiated;
 use alloc::{boxed::Box, sync::Arc};
 use core::ops::{Deref, DerefMut};
-use std::thread;
 
 /// A WebSocket connection over a blocking [`Transport`].
 ///
@@ -68,9 +67,7 @@ impl<S: Transport, R: Role> DerefMut for Leaving<S, R> {
 
 impl<S: Transport, R: Role> Drop for Leaving<S, R> {
     fn drop(&mut self) {
-        let Some(outgoing) = &mut self.0 else { return };
-        // A transport that has panicked is not used again: to panic twice would end the process.
-        if !thread::panicking() {
+        if let Some(outgoing) = &mut self.0 {
             leave(outgoing);
         }
     }
@@ -170,8 +167,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     ///
     /// ```no_run
     /// use sansocket::{CloseCode, blocking};
-    /// use std::thread;
-    ///
+    ///     ///
     /// let websocket = blocking::connect("ws://127.0.0.1:9001/")?;
     /// let (mut receive_half, mut send_half) = websocket.split()?;
     /// let reader = thread::spawn(move || -> Result<(), sansocket::Error> {

@@ -15,8 +15,8 @@
 use super::closed::{Cause, Closed, Initiator, TransportEnd};
 use super::error::ProtocolError;
 use crate::frame::CloseCode;
-use crate::timers::Deadline;
-use crate::transport::{IoFailure, Wants, earliest};
+use crate::timers::{Deadline, Late};
+use crate::transport::{Fin, IoFailure, Wants, earliest};
 use alloc::string::String;
 use core::time::Duration;
 
@@ -24,16 +24,12 @@ use core::time::Duration;
 /// Close.
 const MOST_DRAINED: usize = 64 << 20;
 
+/// Bytes that are read and dropped by an end that does not wait.
+const MOST_DRAINED_LEAVING: usize = 256 << 10;
+
 /// How long a client waits for the server to end TCP before it is told of a clean end. A server whose
 /// transport has no half-close waits as long for a peer that it has failed.
 const LINGER: Duration = Duration::from_secs(1);
-
-/// What lies in the transport when the deadline passes came in time, if this end was busy elsewhere.
-/// So it is read, up to this much. A read that finds nothing ends the connection the second time: a
-/// runtime that is to be fair to other tasks may say so though there is something.
-const MOST_LATE_TIME: Duration = Duration::from_millis(500);
-const MOST_LATE: usize = 4 << 20;
-const MOST_LATE_TRIES: u8 = 2;
 
 /// What is known of the end of a connection once there is anything to know: a Close was sent or came,
 /// the peer broke the protocol, or the transport failed.
@@ -54,6 +50,7 @@ pub(super) struct Ending {
     output_failed: Option<IoFailure>,
     fin: Fin,
     closed: Option<Closed>,
+    leaving: Option<Leaving>,
     /// Nothing more is wanted of the transport, but that its writing side ends.
     over: bool,
 }
@@ -69,25 +66,13 @@ pub(super) enum SentClose {
     Failure,
 }
 
-/// The end of the writing side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Fin {
-    #[default]
-    Unsent,
-    /// It was tried, and the transport was not ready.
-    Tried,
-    Sent,
-    /// The transport has no half-close.
-    Unsupported,
-}
-
-/// Reading after the deadline.
-#[derive(Debug)]
-struct Late {
-    until: Duration,
-    /// How often it was asked for in turn, and nothing was there.
-    tries: u8,
-    read: usize,
+/// This end drops the transport: what it does before, as far as that needs no wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaving {
+    Writing,
+    /// Dropping what has come, so many bytes so far: unread they would turn the end into a reset.
+    Reading(usize),
+    Done,
 }
 
 /// What the sending half adds to what is known here.
@@ -97,6 +82,12 @@ pub(super) struct Situation {
     pub(super) all_written: bool,
     pub(super) close_timeout: Duration,
     pub(super) now: Duration,
+}
+
+impl Leaving {
+    fn after_writing(self) -> Self {
+        if self == Self::Writing { Self::Reading(0) } else { self }
+    }
 }
 
 impl Ending {
@@ -132,17 +123,21 @@ impl Ending {
     }
 
     pub(super) fn did_read(&mut self, outcome: Result<usize, IoFailure>) {
+        if let Some(late) = &mut self.late {
+            late.did_read(outcome);
+        }
+        if let Some(Leaving::Reading(dropped)) = self.leaving {
+            self.leaving = Some(match outcome {
+                Ok(count @ 1..) if dropped + count < MOST_DRAINED_LEAVING => {
+                    Leaving::Reading(dropped + count)
+                }
+                _ => Leaving::Done,
+            });
+        }
         match outcome {
             Ok(0) => self.end_input(TransportEnd::Eof),
-            Ok(count) => {
-                if self.is_finishing() {
-                    self.drained += count;
-                }
-                if let Some(late) = &mut self.late {
-                    late.read += count;
-                    late.tries = 0;
-                }
-            }
+            Ok(count) if self.is_finishing() => self.drained += count,
+            Ok(_) => {}
             Err(IoFailure::NotReady) => {}
             Err(IoFailure::TimedOut) => self.end_input(TransportEnd::Timeout),
             Err(IoFailure::TlsTruncated) => self.end_input(TransportEnd::TlsTruncated),
@@ -157,38 +152,45 @@ impl Ending {
 
     /// What the peer sent before may still be there and says why, so reading goes on for a while.
     pub(super) fn failed_to_write(&mut self, failure: IoFailure) {
+        if failure == IoFailure::NotReady {
+            self.leaving = self.leaving.map(Leaving::after_writing);
+            return;
+        }
         self.output_failed.get_or_insert(failure);
         self.deadline.set();
     }
 
     pub(super) fn did_shut_down(&mut self, outcome: Result<(), IoFailure>) {
-        self.fin = match outcome {
-            Err(IoFailure::NotReady) => Fin::Tried,
-            Err(IoFailure::Unsupported) => Fin::Unsupported,
-            // It can only fail if the transport has ended anyway, which reading tells.
-            Ok(()) | Err(_) => Fin::Sent,
-        };
+        self.fin = Fin::after(outcome);
+    }
+
+    /// This end drops the transport: from now on nothing is wanted that needs a wait.
+    pub(super) fn leave(&mut self) {
+        self.leaving = Some(if self.over { Leaving::Done } else { Leaving::Writing });
     }
 
     /// What is wanted next; `None` once the connection is over.
     pub(super) fn next(&mut self, situation: Situation) -> Option<Wants> {
+        if let Some(leaving) = self.leaving {
+            return self.leave_next(leaving, situation);
+        }
         let overdue = self.deadline.passed(situation.now, situation.close_timeout);
         if !self.over {
             self.conclude(overdue, situation);
         }
         if self.over {
-            return self.last_wants(overdue);
+            return self.last_wants(overdue.then_some(situation.now));
         }
         let is_writing = !situation.all_written && self.output_failed.is_none();
         let is_finished = self.is_finishing() && !is_writing;
-        let deadline = match &self.late {
-            Some(_) => Some(situation.now),
+        let deadline = match &mut self.late {
+            Some(late) => Some(late.next(situation.now)),
             None => earliest(self.deadline.next(), self.linger.next()),
         };
         Some(Wants {
             write: is_writing && self.late.is_none(),
             read: self.input_ended.is_none(),
-            shut_down_write: is_finished && situation.is_server && self.may_shut_down(),
+            shut_down_write: is_finished && situation.is_server && self.fin.is_open(),
             deadline,
         })
     }
@@ -197,6 +199,20 @@ impl Ending {
     pub(super) fn end(&mut self, how: TransportEnd, all_written: bool) -> &Closed {
         self.over = true;
         self.close(how, all_written)
+    }
+
+    fn leave_next(&mut self, leaving: Leaving, situation: Situation) -> Option<Wants> {
+        let all_written = situation.all_written;
+        let is_of_use = self.output_failed.is_none();
+        if leaving == Leaving::Writing && !all_written && is_of_use {
+            return Some(Wants { write: true, ..Wants::default() });
+        }
+        self.end(TransportEnd::Dropped, all_written);
+        let leaving = leaving.after_writing();
+        self.leaving = Some(leaving);
+        let shut_down_write = is_of_use && self.fin == Fin::Unsent;
+        let read = leaving != Leaving::Done && self.input_ended.is_none();
+        (shut_down_write || read).then(|| Wants { read, shut_down_write, ..Wants::default() })
     }
 
     fn conclude(&mut self, overdue: bool, situation: Situation) {
@@ -235,7 +251,7 @@ impl Ending {
             self.end(TransportEnd::Dropped, all_written);
         } else if self.output_failed.is_some() {
             self.end(TransportEnd::Eof, all_written);
-        } else if !all_written || is_server && self.may_shut_down() {
+        } else if !all_written || is_server && self.fin.is_open() {
             // That is wanted first.
         } else if self.input_ended.is_some() {
             self.end(TransportEnd::Eof, all_written);
@@ -263,32 +279,22 @@ impl Ending {
     }
 
     fn is_late_over(&mut self, now: Duration) -> bool {
-        let until = now.saturating_add(MOST_LATE_TIME);
-        let late = self.late.get_or_insert(Late { until, tries: 0, read: 0 });
-        late.tries += 1;
-        late.tries > MOST_LATE_TRIES || late.until <= now || late.read > MOST_LATE
+        self.late.get_or_insert_with(|| Late::new(now)).is_over(now)
     }
 
     /// Its user may keep the transport for long, so the last that is wanted is that it ends.
-    fn last_wants(&self, overdue: bool) -> Option<Wants> {
+    /// `overdue` is the moment now, if the deadline has passed: then it is tried once more.
+    fn last_wants(&self, overdue: Option<Duration>) -> Option<Wants> {
         // However reading ended: if that was for a reason without a name, the peer may still wait.
         let is_of_use = self.output_failed.is_none();
         // A transport that has to wait for it does so no longer than for the rest.
-        let may_wait = !overdue && self.input_ended.is_some();
-        let is_wanted = match self.fin {
-            Fin::Unsent => is_of_use,
-            Fin::Tried => is_of_use && may_wait,
-            Fin::Sent | Fin::Unsupported => false,
-        };
-        is_wanted.then(|| Wants {
+        let may_wait = overdue.is_none() && self.input_ended.is_some();
+        let is_wanted = self.fin == Fin::Unsent || self.fin == Fin::Tried && may_wait;
+        (is_of_use && is_wanted).then(|| Wants {
             shut_down_write: true,
-            deadline: self.deadline.next(),
+            deadline: overdue.or(self.deadline.next()),
             ..Wants::default()
         })
-    }
-
-    fn may_shut_down(&self) -> bool {
-        matches!(self.fin, Fin::Unsent | Fin::Tried)
     }
 
     /// Notes how the connection ended, the first time.

@@ -231,6 +231,9 @@ impl<R: Role> Receiver<R> {
     #[inline(never)]
     fn step(&mut self, input: &mut ReadBuffer, chunked: bool) -> Result<Progress, ReceiveError> {
         if !self.is_used_with(input) {
+            if self.ended {
+                return self.drop_after_end(input);
+            }
             return Err(ReceiveError::ForeignBuffer);
         }
         let is_mixed = self.message.is_some_and(|message| message.chunked != chunked);
@@ -239,8 +242,7 @@ impl<R: Role> Receiver<R> {
         }
         self.release_current(input);
         if self.ended {
-            Self::drop_all(input);
-            return self.failure().map_or(Ok(Progress::Ended), |error| Err(error.into()));
+            return self.drop_after_end(input);
         }
         self.find_event(input, chunked).map_err(|error| self.fail(error))
     }
@@ -319,7 +321,12 @@ impl<R: Role> Receiver<R> {
         }
     }
 
-    /// What comes after the end is not looked at, so it is not kept either.
+    /// What comes after the end is not looked at, so it is not kept either, whatever buffer it is in.
+    fn drop_after_end(&self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
+        Self::drop_all(input);
+        self.failure().map_or(Ok(Progress::Ended), |error| Err(error.into()))
+    }
+
     fn drop_all(input: &mut ReadBuffer) {
         input.release();
         input.skip(usize::MAX);

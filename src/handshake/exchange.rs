@@ -5,8 +5,8 @@ use super::error::HandshakeError;
 #[cfg(feature = "std")]
 use crate::buffer::ReadBuffer;
 use crate::buffer::WriteBuffer;
-use crate::timers::Deadline;
-use crate::transport::{IoFailure, Wants, earliest};
+use crate::timers::{Deadline, Late};
+use crate::transport::{Fin, IoFailure, Wants, earliest};
 use core::time::Duration;
 use thiserror::Error;
 
@@ -26,10 +26,6 @@ const MOST_DRAINED: usize = 1 << 20;
 /// How long a client waits for the answer of a server that does not take its request: that may be a
 /// refusal.
 const UNSENT_LINGER: Duration = Duration::from_secs(1);
-
-/// What lies in the transport when the deadline passes came in time, if this end was busy elsewhere.
-/// So it is read, as long as each read finds something, but no longer than this.
-const MOST_LATE_TIME: Duration = Duration::from_millis(500);
 
 /// What is to be done next in an opening handshake.
 #[derive(Debug)]
@@ -86,26 +82,14 @@ pub(crate) struct Exchange {
     deadline: Deadline,
     /// Ends it sooner: there is little to wait for any more.
     linger: Deadline,
-    /// Until when it is read after the deadline, once that has passed.
-    late_until: Option<Duration>,
-    /// Whether something was read since the last look.
-    has_read: bool,
+    /// How it is read after the deadline, once that has passed.
+    late: Option<Late>,
     /// How reading ended: in order, or by a failure.
     input_ended: Option<Result<(), IoFailure>>,
     /// How writing failed.
     output_failed: Option<IoFailure>,
     fin: Fin,
     drained: usize,
-}
-
-/// The end of the writing side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fin {
-    /// Or it was tried, and the transport was not ready.
-    Unsent,
-    Sent,
-    /// The transport has no half-close.
-    Unsupported,
 }
 
 impl Exchange {
@@ -119,8 +103,7 @@ impl Exchange {
             timeout: timeout.unwrap_or(Duration::MAX),
             deadline,
             linger: Deadline::default(),
-            late_until: None,
-            has_read: false,
+            late: None,
             input_ended: None,
             output_failed: None,
             fin: Fin::Unsent,
@@ -148,12 +131,14 @@ impl Exchange {
     }
 
     pub(crate) fn did_read(&mut self, outcome: Result<usize, IoFailure>) {
+        if let Some(late) = &mut self.late {
+            late.did_read(outcome);
+        }
         match outcome {
             Ok(0) => {
                 self.input_ended.get_or_insert(Ok(()));
             }
             Ok(count) => {
-                self.has_read = true;
                 self.drained = self.drained.saturating_add(count);
             }
             Err(IoFailure::NotReady) => {}
@@ -179,12 +164,7 @@ impl Exchange {
     }
 
     pub(crate) fn did_shut_down(&mut self, outcome: Result<(), IoFailure>) {
-        self.fin = match outcome {
-            Err(IoFailure::NotReady) => return,
-            Err(IoFailure::Unsupported) => Fin::Unsupported,
-            // It can only fail if the transport has ended anyway, which reading tells.
-            Ok(()) | Err(_) => Fin::Sent,
-        };
+        self.fin = Fin::after(outcome);
     }
 
     /// What is wanted to write this end's part, if that is not done, and to read the peer's; `None`
@@ -222,7 +202,7 @@ impl Exchange {
         }
         let overdue = self.is_overdue(now, NO_HALF_CLOSE_LINGER);
         let has_failed = self.output_failed.is_some() || matches!(self.input_ended, Some(Err(_)));
-        let shut_down_write = all_written && self.fin == Fin::Unsent;
+        let shut_down_write = all_written && self.fin.is_open();
         let read = self.input_ended.is_none();
         let is_done = all_written && !shut_down_write && !read;
         if overdue || has_failed || is_done || self.drained > MOST_DRAINED {
@@ -241,15 +221,8 @@ impl Exchange {
     }
 
     fn read_late(&mut self, now: Duration) -> Option<Wants> {
-        let has_read = core::mem::take(&mut self.has_read);
-        let is_over = match self.late_until {
-            None => {
-                self.late_until = Some(now.saturating_add(MOST_LATE_TIME));
-                false
-            }
-            Some(until) => !has_read || until <= now,
-        };
-        let wants = Wants { read: true, deadline: Some(now), ..Wants::default() };
-        (!is_over).then_some(wants)
+        let late = self.late.get_or_insert_with(|| Late::new(now));
+        let deadline = Some(late.next(now));
+        (!late.is_over(now)).then(|| Wants { read: true, deadline, ..Wants::default() })
     }
 }

@@ -70,9 +70,10 @@ fn a_peer_that_stops_reading_holds_what_is_sent_but_not_a_close() {
         let waiting = socket.buffered_amount();
         assert!(waiting > 0, "what was not written stays queued");
         let (outcome, took) = timed(socket.close(CloseCode::NORMAL, "")).await;
-        let Err(Error::Closed(closed)) = outcome else { panic!("{outcome:?}") };
+        // How the connection has ended, what the peer has sent in time can still decide.
+        let Err(error @ Error::Io(_)) = outcome else { panic!("{outcome:?}") };
+        assert!(!error.is_would_block());
         assert_eq!(took, CLOSE);
-        assert_left(&closed);
         assert_ended(socket.next().await, TransportEnd::Timeout);
         assert!(socket.next().await.is_none());
     }

@@ -183,6 +183,7 @@ fn a_deadline_comes_although_nobody_reads() {
                 Action::Say(close_frame(peer)),
             )
         });
-        assert_eq!((seen.parts(), seen.times().1), (LEFT, CLOSE));
+        // What lies there may be read for a while.
+        assert_eq!((seen.parts(), seen.times().1), (LEFT, CLOSE + Duration::from_millis(500)));
     }
 }

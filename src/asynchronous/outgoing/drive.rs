@@ -4,7 +4,6 @@ use super::Outgoing;
 use crate::asynchronous::shell::{Shell, Timer, failure};
 use crate::buffer::ReadBuffer;
 use crate::connection::{Next, Role};
-use crate::frame::CloseCode;
 use crate::pool::Leased;
 use crate::transport::{IoFailure, Wants};
 use core::task::{Context, Poll, Waker};
@@ -23,9 +22,6 @@ pub(in crate::asynchronous) enum Driven {
 /// Bytes that are dropped at a time where nobody looks at them.
 const SCRAP: usize = 4096;
 
-/// How often when a connection is dropped, so that unread bytes don't turn its end into a reset.
-const MOST_SCRAPS: usize = 64;
-
 impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// Does what the connection wants until something was read, or the end is to be told: as soon as
     /// it is known or, if this `lingers`, once nothing more is wanted.
@@ -41,12 +37,12 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         loop {
             let Next::Wants(wants) = self.next() else { return Poll::Ready(Driven::Ended(failed)) };
             let has_acted = self.write_as_wanted(wants, cx);
-            if !lingers && self.sender.closed().is_some() {
-                return Poll::Ready(Driven::Ended(failed));
-            }
             // What is wanted may be another thing now.
             if has_acted && self.sender.is_near_end() {
                 continue;
+            }
+            if !lingers && self.sender.closed().is_some() {
+                return Poll::Ready(Driven::Ended(failed));
             }
             if wants.read {
                 match self.poll_read(input, cx) {
@@ -82,7 +78,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
                     self.failed(error);
                     has_acted = true;
                 }
-                Poll::Pending => {}
+                Poll::Pending => self.sender.failed_to_write(IoFailure::NotReady),
             }
         }
         if wants.shut_down_write {
@@ -120,30 +116,30 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         outcome
     }
 
-    /// Ends the connection because nobody receives any more; the peer is told so as far as that
-    /// needs no wait.
-    pub(in crate::asynchronous) fn abandon(&mut self) {
-        if self.sender.closed().is_none() {
-            // If a Close was sent already, that one says it.
-            let _ = self.close(CloseCode::GOING_AWAY, "");
-            self.leave();
-        }
+    /// Ends the connection because nobody receives any more. If the other half is still there to send, the
+    /// peer is told so as far as that needs no wait.
+    pub(in crate::asynchronous) fn abandon(&mut self, has_other_half: bool) {
+        self.sender.abandon(has_other_half, &mut self.output);
+        self.leave();
     }
 
-    /// Writes what is queued, ends the writing side and drops what was received, all as far as that
-    /// needs no wait.
+    /// Does what is wanted of a transport that is dropped: nothing of it waits.
     fn leave(&mut self) {
-        let cx = &mut Context::from_waker(Waker::noop());
-        let Next::Wants(wants) = self.next() else { return };
-        self.write_as_wanted(wants, cx);
-        self.end();
-        if let Next::Wants(wants) = self.next() {
-            self.write_as_wanted(wants, cx);
+        // One that has panicked is not used again: to panic twice would end the process.
+        if std::thread::panicking() {
+            self.end();
+            return;
         }
-        for _ in 0..MOST_SCRAPS {
-            match M::poll_read(&mut self.transport, cx, &mut [0; SCRAP]) {
-                Poll::Ready(Ok(1..)) => {}
-                _ => return,
+        let cx = &mut Context::from_waker(Waker::noop());
+        self.sender.leave();
+        while let Next::Wants(wants) = self.next() {
+            self.write_as_wanted(wants, cx);
+            if wants.read {
+                let outcome = match M::poll_read(&mut self.transport, cx, &mut [0; SCRAP]) {
+                    Poll::Ready(outcome) => outcome.map_err(|error| failure(&error)),
+                    Poll::Pending => Err(IoFailure::NotReady),
+                };
+                self.sender.did_read(outcome);
             }
         }
     }
@@ -151,9 +147,6 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
 
 impl<S, R: Role, M: Shell<S>> Drop for Outgoing<S, R, M> {
     fn drop(&mut self) {
-        // A transport that has panicked is not used again: to panic twice would end the process.
-        if !std::thread::panicking() {
-            self.leave();
-        }
+        self.leave();
     }
 }

@@ -5,6 +5,7 @@ use crate::buffer::WriteBuffer;
 use crate::connection::closed::{Closed, State, TransportEnd};
 use crate::connection::ending::{Ending, Situation};
 use crate::connection::role::Role;
+use crate::frame::CloseCode;
 use crate::transport::{IoFailure, Wants};
 use core::time::Duration;
 
@@ -90,8 +91,11 @@ impl<R: Role> Sender<R> {
     /// Says that writing failed.
     #[cold]
     pub(crate) fn failed_to_write(&mut self, failure: IoFailure) {
+        if failure == IoFailure::NotReady && self.ending.is_none() {
+            return;
+        }
+        self.ending().failed_to_write(failure);
         if failure != IoFailure::NotReady {
-            self.ending().failed_to_write(failure);
             // What is queued from now on would never leave.
             self.state = State::Closed;
         }
@@ -109,6 +113,25 @@ impl<R: Role> Sender<R> {
     #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
         self.ending.as_ref()?.closed()
+    }
+
+    /// Says that this end is about to drop the transport, and learns by [`next`](Self::next) what is to be
+    /// done before: to write what is queued, end the writing side and drop what has come, so that it does
+    /// not turn the end into a reset. Do each without waiting and say what came of it, until
+    /// [`next`](Self::next) has nothing more.
+    pub fn leave(&mut self) {
+        self.state = State::Closed;
+        self.ending().leave();
+    }
+
+    /// As [`leave`](Self::leave), because nobody receives any more. The peer is told so (§7.4.1) if `tell`
+    /// and no Close was sent.
+    pub(crate) fn abandon(&mut self, tell: bool, output: &mut WriteBuffer) {
+        if tell {
+            // It is refused if the peer knows.
+            let _ = self.close(CloseCode::GOING_AWAY, "", output);
+        }
+        self.leave();
     }
 
     /// Says that the transport ended so, whatever is still wanted of it, and learns how the
