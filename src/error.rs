@@ -70,14 +70,17 @@ impl From<ReceiveError> for Error {
 }
 
 impl From<&io::Error> for IoFailure {
-    /// What a failure of the system says about the transport.
+    /// What a failure of the system says about the transport: a signal that came
+    /// ([`Interrupted`](io::ErrorKind::Interrupted)) and [`WouldBlock`](io::ErrorKind::WouldBlock) are
+    /// [`NotReady`](Self::NotReady).
     fn from(error: &io::Error) -> Self {
         use io::ErrorKind::{
-            BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut, UnexpectedEof,
-            Unsupported, WouldBlock, WriteZero,
+            BrokenPipe, ConnectionAborted, ConnectionReset, Interrupted, NotConnected, TimedOut,
+            UnexpectedEof, Unsupported, WouldBlock, WriteZero,
         };
         match error.kind() {
-            WouldBlock => Self::NotReady,
+            // A signal came: it is tried again, as on a transport that is not ready.
+            WouldBlock | Interrupted => Self::NotReady,
             TimedOut => Self::TimedOut,
             ConnectionAborted | ConnectionReset => Self::Reset,
             BrokenPipe | NotConnected | WriteZero => Self::Ended,

@@ -304,6 +304,28 @@ mod deadlines {
         }
     }
 
+    #[test]
+    fn a_half_close_that_is_not_ready_has_one_too() {
+        let mut end = server(Config::default().close_timeout(3 * SECOND));
+        closings()[1](&mut end);
+        end.written();
+        let mut now = 10 * SECOND;
+        for _ in 0..10 {
+            let Next::Wants(wants) = end.connection.next(&end.output, || now) else {
+                assert_eq!(now, 13 * SECOND);
+                return;
+            };
+            if wants.shut_down_write {
+                end.connection.did_shut_down(Err(IoFailure::NotReady));
+            }
+            if wants.read {
+                end.connection.did_read(Ok(0));
+            }
+            now = now.max(wants.deadline.expect("something is waited for"));
+        }
+        panic!("it never ends");
+    }
+
     /// A clock may be late, or told twice, or step back: only what it says counts.
     #[test]
     fn they_are_functions_of_the_time_told() {

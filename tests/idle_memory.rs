@@ -341,6 +341,28 @@ fn a_few_bytes_hold_no_large_buffer_of_another_connection() {
 }
 
 #[test]
+fn what_is_drained_at_the_end_is_not_kept() {
+    for end in [&b"\x88\x80\0\0\0\0"[..], b"\x81\x01a"] {
+        let (mut near, mut server) = server(1 << 20);
+        near.write_all(end).now_or_never().unwrap().unwrap();
+        // Its buffer may go to another connection.
+        assert!(server.next().now_or_never().unwrap().is_none_or(|last| last.is_err()));
+        let _other = holder(b"\x81", b"");
+        let before = live();
+        for _ in 0..16 {
+            near.write_all(&[0; 1 << 20]).now_or_never().unwrap().unwrap();
+            // The drain goes on in turns.
+            for _ in 0..32 {
+                assert!(unconstrained(server.wait_closed()).now_or_never().is_none());
+            }
+            // With what the pipe holds.
+            let kept = live() - before;
+            assert!(kept <= 2 << 20, "{kept} bytes");
+        }
+    }
+}
+
+#[test]
 fn one_that_only_waits_for_the_end_holds_no_output() {
     let (mut peer, far) = tokio::io::duplex(16 << 20);
     let role = Client::new(SystemMaskKeys::new().unwrap());

@@ -7,6 +7,7 @@ use sansocket_testkit::{
     allocator::{self, Counting},
     endpoint::*,
     frames::*,
+    transports::reluctant::Reluctant,
 };
 
 #[global_allocator]
@@ -21,6 +22,9 @@ fn measure<T>(action: impl FnOnce() -> T) -> (T, usize, u64) {
 
 /// What a connection may hold that has nothing to keep: the least read buffer, and small change.
 const SMALL: usize = 9 * 1024;
+
+/// What the shell reads at a time, and a bit.
+const READ: usize = 80 * 1024;
 
 fn no_limits() -> Config {
     let limits = Limits::default().message(u64::MAX).fragments(u32::MAX);
@@ -233,5 +237,22 @@ fn owned_messages_hold_about_what_they_are() {
         let held = allocator::live() - before;
         // Dropping the endpoint can only have lowered it; what is left is the message's.
         assert!(held <= 2 * len as isize + SMALL as isize, "{held} bytes for {len}");
+    }
+}
+
+/// What a peer sends behind its Close or its fault is read, so that no reset eats this end's Close.
+#[test]
+fn what_is_drained_at_the_end_is_not_kept() {
+    for end in [masked(CLOSE, &[0x03, 0xe8]), plain(TEXT, b"not masked")] {
+        let transport = Reluctant::new(|script| {
+            script.incoming.extend(end);
+            script.incoming.extend(vec![0; 8 << 20]);
+            script.ends = true;
+        });
+        let mut server = transport.server(Config::default());
+        assert!(server.next().is_none_or(|last| last.is_err()));
+        let (_, peak, _) = measure(|| server.wait_closed().clean);
+        assert!(peak <= READ, "{peak} bytes");
+        assert!(transport.script().incoming.is_empty());
     }
 }

@@ -7,7 +7,7 @@ use sansocket::{
     blocking::{Acceptor, Connector, Plain, ReceiveHalf, SendHalf, Transport, WebSocket},
 };
 use sansocket_testkit::{
-    frames::{CLOSE_AWAY, CLOSE_NORMAL, masked, plain},
+    frames::{CLOSE, CLOSE_AWAY, CLOSE_NORMAL, masked, plain},
     pair::blocking::{client_and_stream, pair, read_to_end, server_and_stream, streams},
     transports::breakable::{Breakable, Lack},
 };
@@ -327,6 +327,20 @@ fn both_halves_dropped_are_an_end_without_a_close() {
     drop(send);
     drop(receive);
     assert_eq!(read_to_end(&mut client), []);
+}
+
+#[test]
+fn a_half_can_wait_until_the_peer_has_ended_too() {
+    let ((mut receive, _send), mut client) = split_server(calm());
+    client.write_all(&masked(CLOSE, &[0x03, 0xe8])).unwrap();
+    assert!(receive.next().is_none());
+    let waiting = start(move || receive.wait_closed());
+    // What would turn the end into a reset, if nobody read it.
+    client.write_all(&[0; 4 << 20]).unwrap();
+    assert_eq!(read_to_end(&mut client), CLOSE_NORMAL);
+    assert!(!waiting.is_there());
+    drop(client);
+    assert!(waiting.get().clean);
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod faults;
 mod half_close;
 mod halves;
 mod handshake;
+mod leaving;
 mod losses;
 mod no_timer;
 mod opening;
