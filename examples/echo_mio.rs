@@ -11,7 +11,7 @@ use mio::{Events, Interest, Poll, Token, Waker, net::TcpListener, net::TcpStream
 use sansocket::pool::Leased;
 use sansocket::server::{Accepting, Acceptor, OriginPolicy, Step};
 use sansocket::{Accept, CloseCode, Config, Connection, Event, HandshakeNext, IoFailure, Next};
-use sansocket::{Progress, ReadBuffer, Server, State, WriteBuffer};
+use sansocket::{Progress, ReadBuffer, Server, WriteBuffer};
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{self, Shutdown};
@@ -158,10 +158,9 @@ impl Peer {
 
     /// Sends back what was received; false if some has to wait, since too much waits to be written.
     fn echo(&mut self) -> bool {
-        const MOST_QUEUED: usize = 1 << 20;
         let Self { stage: Stage::Open(connection), input, output, .. } = self else { return true };
-        // Once a connection closes, nothing is sent back any more.
-        while output.len() <= MOST_QUEUED || connection.state() != State::Open {
+        // Once a connection closes there is room, and nothing is sent back any more.
+        while connection.has_room(output) {
             // What the peer does wrong, `next` knows.
             let Ok(Progress::Event) = connection.advance(input, output) else { return true };
             let _ = match connection.event(input) {

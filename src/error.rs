@@ -147,6 +147,23 @@ impl Error {
     }
 }
 
+/// Whether misuse of a loop over messages was told, and nothing was received since: it would be told for
+/// ever, where nothing waits.
+#[derive(Debug, Default)]
+pub(crate) struct Misuse(bool);
+
+impl Misuse {
+    /// The same, but for misuse that was told before: the loop ends there.
+    pub(crate) fn once<T>(&mut self, next: Option<Result<T, Error>>) -> Option<Result<T, Error>> {
+        match &next {
+            Some(Ok(_)) => self.0 = false,
+            Some(Err(Error::Receive(_))) if core::mem::replace(&mut self.0, true) => return None,
+            Some(Err(_)) | None => {}
+        }
+        next
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

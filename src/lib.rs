@@ -125,6 +125,8 @@ mod negotiated;
 pub mod pool;
 #[cfg(feature = "std")]
 mod random;
+#[cfg(feature = "std")]
+mod sending;
 #[cfg(feature = "alloc")]
 pub mod server;
 #[cfg(feature = "deflate")]

@@ -17,7 +17,8 @@ pub struct Wants {
     /// End the writing side, so that the peer reads an end of file: a half-close of TCP.
     pub shut_down_write: bool,
     /// Ask again at this moment, if nothing happens before. It can have passed already: then ask
-    /// again as soon as the rest of the set was tried without waiting.
+    /// again as soon as the rest of the set was tried without waiting, and what came of that was told. That
+    /// may be so a few times in turn, at the same moment of a clock that stands still.
     pub deadline: Option<Duration>,
 }
 

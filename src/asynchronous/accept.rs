@@ -58,28 +58,9 @@ impl<M: Runtime> Acceptor<M> {
     }
 
     /// Waits for the client's request, and leaves open how it is answered. A request that does not
-    /// fit to RFC 6455 or comes from a wrong origin is refused at once.
+    /// fit to RFC 6455 or comes from a wrong origin is refused at once. [`Opening`] has an example.
     ///
     /// Not cancel safe, as [`accept`](Self::accept).
-    ///
-    /// ```no_run
-    /// # #[cfg(feature = "tokio")] {
-    /// use sansocket::{Accept, Reject, tokio::Acceptor};
-    ///
-    /// # async fn look_up(_: Option<&[u8]>) -> bool { true }
-    /// # async fn serve(stream: tokio::net::TcpStream) -> Result<(), sansocket::Error> {
-    /// stream.set_nodelay(true)?;
-    /// let opening = Acceptor::new().receive_request(stream).await?;
-    /// println!("{:?} asks for {}", opening.transport().peer_addr(), opening.request().path());
-    /// if !look_up(opening.request().header("Authorization")).await {
-    ///     let challenge = Reject::new(401).header("WWW-Authenticate", "Bearer");
-    ///     return opening.refuse(&challenge).await;
-    /// }
-    /// let websocket = opening.accept(&Accept::new()).await?;
-    /// # Ok(())
-    /// # }
-    /// # }
-    /// ```
     ///
     /// # Errors
     ///

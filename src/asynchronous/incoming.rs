@@ -5,7 +5,7 @@ use super::outgoing::{Driven, Outgoing};
 use super::shell::Shell;
 use crate::buffer::ReadBuffer;
 use crate::connection::{Chunk, Event, Message, Progress, ReceiveError, Receiver, Role};
-use crate::error::Error;
+use crate::error::{Error, Misuse};
 use crate::pool::{Leased, ThreadMemory};
 use core::task::{Context, Poll, ready};
 use std::io;
@@ -20,8 +20,7 @@ pub(super) struct Incoming<R> {
     held: bool,
     /// Whether the end was told to the user.
     reported: bool,
-    /// Whether misuse was told, and nothing was found since.
-    misused: bool,
+    misuse: Misuse,
 }
 
 /// The work of one turn, counted in bytes: what is read, and so many for each event. A loop over
@@ -53,7 +52,7 @@ impl<R: Role> Incoming<R> {
             turn: TURN,
             held: false,
             reported: false,
-            misused: false,
+            misuse: Misuse::default(),
         }
     }
 
@@ -102,13 +101,10 @@ impl<R: Role> Incoming<R> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Message, Error>>> {
         loop {
-            match ready!(self.poll_event(outgoing, Receiver::advance, cx)) {
-                Some(Ok(Found(()))) => self.misused = false,
-                Some(Err(Error::Receive(_))) if self.misused => return Poll::Ready(None),
-                Some(Err(error)) => {
-                    self.misused = matches!(error, Error::Receive(_));
-                    return Poll::Ready(Some(Err(error)));
-                }
+            let event = ready!(self.poll_event(outgoing, Receiver::advance, cx));
+            match self.misuse.once(event) {
+                Some(Ok(Found(()))) => {}
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),
             }
             if let Some(message) = self.receiver.take_message_with(&mut self.input, &ThreadMemory) {
@@ -236,7 +232,11 @@ impl<R: Role> Incoming<R> {
     fn reply<S, M: Shell<S>>(&mut self, outgoing: &mut Outgoing<S, R, M>) {
         // Without one no buffer for it is wanted.
         if self.receiver.owes_reply() {
-            self.receiver.reply_to(&mut outgoing.sender, &self.input, &mut outgoing.output);
+            self.receiver.reply_to(
+                &mut outgoing.sending.sender,
+                &self.input,
+                &mut outgoing.sending.queue,
+            );
         }
     }
 
@@ -251,6 +251,6 @@ impl<R: Role> Incoming<R> {
             self.input = Leased::none();
         }
         outgoing.give_back_output();
-        outgoing.sender.closed().and_then(|closed| Error::of_end(closed, failed)).map(Err)
+        outgoing.sending.sender.closed().and_then(|closed| Error::of_end(closed, failed)).map(Err)
     }
 }

@@ -8,12 +8,12 @@ mod write;
 use super::shell::{Shell, Timer, failure};
 use crate::buffer::{RETAINED, WriteBuffer};
 use crate::connection::sender::messages::LINK_FROM;
-use crate::connection::{
-    Closed, Message, Next, Payload, Role, SendError, Sender, State, TransportEnd,
-};
+use crate::connection::{Message, Payload, Role, SendError, Sender, State};
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::pool::Leased;
+use crate::sending::Sending;
+use crate::transport::Wants;
 use alloc::boxed::Box;
 use core::task::{Context, Poll, Waker, ready};
 use std::io::{self, ErrorKind};
@@ -22,11 +22,8 @@ pub(super) use drive::Driven;
 
 #[derive(Debug)]
 pub(super) struct Outgoing<S, R: Role, M: Shell<S>> {
-    pub(super) sender: Sender<R>,
-    pub(super) output: Leased<WriteBuffer>,
+    pub(super) sending: Sending<R, Leased<WriteBuffer>>,
     pub(super) transport: S,
-    /// Whether something was written that the transport itself may still hold.
-    unflushed: bool,
     /// There once a deadline runs.
     timer: Option<Box<M::Timer>>,
     /// Who waits for the transport to take more.
@@ -35,13 +32,18 @@ pub(super) struct Outgoing<S, R: Role, M: Shell<S>> {
 
 impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     pub(super) fn new(transport: S, sender: Sender<R>) -> Self {
-        let output = Leased::none();
-        Self { sender, output, transport, unflushed: false, timer: None, writer: None }
+        let sending = Sending::new(sender, Leased::none());
+        Self { sending, transport, timer: None, writer: None }
+    }
+
+    /// Forgets who waits, who may own what is now to be shared: behind a lock it must not be dropped.
+    pub(super) fn forget_writer(&mut self) {
+        self.writer = None;
     }
 
     /// Queues a Close.
     pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        self.check_transport()?;
+        self.sending.check()?;
         self.queue(|sender, output| sender.close(code, reason, output))?;
         // Now begins the peer's time, whenever this end looks next.
         self.next();
@@ -72,7 +74,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         match outcome {
             Poll::Ready(outcome) => outcome,
             // It says with the figures that there is no room.
-            Poll::Pending => Ok(self.sender.check_message(&self.output)?),
+            Poll::Pending => Ok(self.sending.sender.check_message(&self.sending.queue)?),
         }
     }
 
@@ -121,19 +123,23 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
 
     #[inline(always)]
     fn feed_short_text(&mut self, text: &str) -> bool {
-        self.is_little(text.len()) && self.sender.send_text(text, &mut self.output).is_ok()
+        self.is_little(text.len())
+            && self.sending.sender.send_text(text, &mut self.sending.queue).is_ok()
     }
 
     #[inline(always)]
     fn feed_short_binary(&mut self, data: &[u8]) -> bool {
-        self.is_little(data.len()) && self.sender.send_binary(data, &mut self.output).is_ok()
+        self.is_little(data.len())
+            && self.sending.sender.send_binary(data, &mut self.sending.queue).is_ok()
     }
 
     /// Whether so many bytes more are copied into the queue in any case: fewer than are linked or
     /// written from where they are, and in all no more than would want large memory.
     #[inline]
     fn is_little(&self, len: usize) -> bool {
-        len < LINK_FROM && self.output.len() + len <= RETAINED && !self.sender.is_broken()
+        len < LINK_FROM
+            && self.sending.queue.len() + len <= RETAINED
+            && !self.sending.sender.is_broken()
     }
 
     /// As [`poll_feed`](Self::poll_feed), whatever the message and the queue are.
@@ -148,7 +154,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             if self.write_in_place(payload, cx)? {
                 return Poll::Ready(Ok(()));
             }
-            self.output.reserve(data.len());
+            self.sending.queue.reserve(data.len());
         }
         Poll::Ready(self.queue(|sender, output| sender.send(payload, output)))
     }
@@ -166,7 +172,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// Waits until the queue is not full; it is not while nothing can be sent anyway.
     #[inline]
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.check_transport()?;
+        self.sending.check()?;
         if self.is_full() { self.make_room(cx) } else { Poll::Ready(Ok(())) }
     }
 
@@ -181,13 +187,14 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
 
     #[inline]
     fn is_full(&self) -> bool {
-        self.sender.check_queue(&self.output).is_err() && self.sender.state() == State::Open
+        self.sending.sender.check_queue(&self.sending.queue).is_err()
+            && self.sending.sender.state() == State::Open
     }
 
     /// Writes all that is queued, at the latest until the deadline.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
-            self.check_transport()?;
+            self.sending.check()?;
             match self.poll_write_all(cx) {
                 Poll::Ready(Ok(())) => {
                     // What its user waits for next need not be the peer.
@@ -197,9 +204,9 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.failed(error))),
                 Poll::Pending => {}
             }
-            let Next::Wants(wants) = self.next() else { continue };
-            self.check_transport()?;
-            if !wants.write && !self.is_all_written() {
+            let Some(wants) = self.next() else { continue };
+            self.sending.check()?;
+            if !wants.write && !self.sending.is_all_written() {
                 // The time for it is over. What the peer sent in time is still received.
                 return Poll::Ready(Err(Error::final_io(ErrorKind::TimedOut.into())));
             }
@@ -213,11 +220,11 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
 
     /// Writes what is queued, behind a Close with 1000 if none was sent.
     pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.sender.closed().is_some_and(|closed| closed.clean) {
+        if self.sending.sender.closed().is_some_and(|closed| closed.clean) {
             return Poll::Ready(Ok(()));
         }
-        self.check_transport()?;
-        if self.sender.state() == State::Open {
+        self.sending.check()?;
+        if self.sending.sender.state() == State::Open {
             self.close(CloseCode::NORMAL, "")?;
         }
         self.poll_flush(cx)
@@ -225,41 +232,26 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
 
     /// Calls `act`, and says whether that did something that another task may wait for.
     pub(super) fn watch<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> (T, bool) {
-        let queued = self.output.len();
-        let (state, is_broken) = (self.sender.state(), self.sender.is_broken());
+        let queued = self.sending.queue.len();
+        let (state, is_broken) = (self.sending.sender.state(), self.sending.sender.is_broken());
         let outcome = act(self);
-        let has_progressed = self.output.len() < queued
-            || (self.sender.state(), self.sender.is_broken()) != (state, is_broken);
+        let has_progressed = self.sending.queue.len() < queued
+            || (self.sending.sender.state(), self.sending.sender.is_broken()) != (state, is_broken);
         (outcome, has_progressed)
     }
 
     /// Gives back the buffer for writes, if all was written.
     pub(super) fn give_back_output(&mut self) {
-        if !self.output.is_none() {
-            self.sender.queue_owed(&mut self.output);
-            self.output.give_back();
-        }
-    }
-
-    /// Fails if the transport has ended, or can't be written any more: that says more than that
-    /// nothing can be sent.
-    #[inline]
-    fn check_transport(&self) -> Result<(), Error> {
-        if self.sender.is_broken() { Err(self.why_broken()) } else { Ok(()) }
-    }
-
-    #[cold]
-    fn why_broken(&self) -> Error {
-        match self.sender.closed() {
-            Some(closed) => Error::Closed(Box::new(closed.clone())),
-            None => io::Error::from(ErrorKind::BrokenPipe).into(),
+        if !self.sending.queue.is_none() {
+            self.sending.sender.queue_owed(&mut self.sending.queue);
+            self.sending.queue.give_back();
         }
     }
 
     /// A failure to write, for the user. Reading goes on for a while.
     #[cold]
     fn failed(&mut self, error: io::Error) -> Error {
-        self.sender.failed_to_write(failure(&error));
+        self.sending.sender.failed_to_write(failure(&error));
         Error::final_io(error)
     }
 
@@ -269,33 +261,21 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         &mut self,
         act: impl FnOnce(&mut Sender<R>, &mut WriteBuffer) -> Result<(), SendError>,
     ) -> Result<(), Error> {
-        let outcome = act(&mut self.sender, &mut self.output);
+        let outcome = act(&mut self.sending.sender, &mut self.sending.queue);
         if outcome.is_err() {
             self.give_back_output();
         }
         Ok(outcome?)
     }
 
-    /// What the transport is to do next.
+    /// What the transport is to do next; `None` once that is nothing more.
     #[inline]
-    fn next(&mut self) -> Next<'_> {
-        let all_written = self.is_all_written();
+    fn next(&mut self) -> Option<Wants> {
         let timer = &mut self.timer;
-        self.sender.next_with(all_written, || timer.get_or_insert_default().now())
-    }
-
-    #[inline]
-    fn is_all_written(&self) -> bool {
-        self.output.is_empty() && !self.unflushed
+        self.sending.next(|| timer.get_or_insert_default().now())
     }
 
     fn timer(&mut self) -> &mut M::Timer {
         self.timer.get_or_insert_default()
-    }
-
-    /// Ends the connection because this end drops the transport.
-    pub(super) fn end(&mut self) -> &Closed {
-        let all_written = self.is_all_written();
-        self.sender.transport_ended_with(TransportEnd::Dropped, all_written)
     }
 }

@@ -6,7 +6,8 @@ macro_rules! sending_methods {
     ($type:ty, $($access:tt).+) => {
         impl<S, R: Role, M: Shell<S>> $type {
             /// Queues a message without waiting. What is queued is written by [`flush`](Self::flush),
-            /// and before any wait for a message.
+            /// and before any wait for a message; a wait of the other half that has begun already does
+            /// not write it.
             ///
             /// A large borrowed payload of a server is not copied as far as the transport takes it now.
             ///

@@ -42,9 +42,10 @@ pub struct SendHalf<S, R: Role, M: Shell<S>> {
 /// Parts a connection.
 pub(super) fn halves<S, R: Role, M: Shell<S>>(
     incoming: Incoming<R>,
-    outgoing: Outgoing<S, R, M>,
+    mut outgoing: Outgoing<S, R, M>,
     mut aside: Aside,
 ) -> (ReceiveHalf<S, R, M>, SendHalf<S, R, M>) {
+    outgoing.forget_writer();
     let (outgoing, wakers) = (Arc::new(Mutex::new(outgoing)), aside.take_wakers());
     let access = Arc::clone(&outgoing);
     let sending = Shared { half: Half::Send, access, wakers: Arc::clone(&wakers) };
@@ -92,19 +93,19 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
     /// the other half's. Cancel safe.
     pub async fn wait_closed(&mut self) -> Closed {
         poll_fn(|cx| self.incoming.poll_ended(&mut self.shared, cx)).await;
-        self.shared.act(|outgoing| outgoing.end().clone())
+        self.shared.act(|outgoing| outgoing.sending.end().clone())
     }
 
     /// How the connection ended; `None` while it has not.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
-        lock(&self.shared.access).sender.closed().cloned()
+        lock(&self.shared.access).sending.sender.closed().cloned()
     }
 
     /// How far the closing handshake is.
     #[must_use]
     pub fn state(&self) -> State {
-        lock(&self.shared.access).sender.state()
+        lock(&self.shared.access).sending.sender.state()
     }
 
     /// What the opening handshake agreed on.
@@ -142,19 +143,19 @@ impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
     /// How the connection ended; `None` while it has not.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
-        lock(&self.shared.access).sender.closed().cloned()
+        lock(&self.shared.access).sending.sender.closed().cloned()
     }
 
     /// How far the closing handshake is.
     #[must_use]
     pub fn state(&self) -> State {
-        lock(&self.shared.access).sender.state()
+        lock(&self.shared.access).sending.sender.state()
     }
 
     /// Bytes that are queued and not written.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
-        lock(&self.shared.access).output.len()
+        lock(&self.shared.access).sending.queue.len()
     }
 }
 

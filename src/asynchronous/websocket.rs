@@ -239,19 +239,19 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
             let _ = self.sides.outgoing.close(CloseCode::NORMAL, "");
         }
         poll_fn(|cx| self.sides.incoming.poll_ended(&mut self.sides.outgoing, cx)).await;
-        self.sides.outgoing.end()
+        self.sides.outgoing.sending.end()
     }
 
     /// How the connection ended; `None` while it has not.
     #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
-        self.sides.outgoing.sender.closed()
+        self.sides.outgoing.sending.sender.closed()
     }
 
     /// How far the closing handshake is.
     #[must_use]
     pub fn state(&self) -> State {
-        self.sides.outgoing.sender.state()
+        self.sides.outgoing.sending.sender.state()
     }
 
     /// What the opening handshake agreed on.
@@ -263,7 +263,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// Bytes that are queued and not written.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
-        self.sides.outgoing.output.len()
+        self.sides.outgoing.sending.queue.len()
     }
 
     /// Parts the connection into halves for two tasks, which can run on two threads.
@@ -317,6 +317,6 @@ impl<S, R: Role, M: Shell<S>> Replies<'_, S, R, M> {
     /// Bytes that are queued and not written.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
-        self.0.output.len()
+        self.0.sending.queue.len()
     }
 }

@@ -85,22 +85,7 @@ impl server::Acceptor<Blocking> {
     }
 
     /// Waits for the client's request, and leaves open how it is answered. A request that does not
-    /// fit to RFC 6455 or comes from a wrong origin is refused at once.
-    ///
-    /// ```no_run
-    /// use sansocket::{Accept, Reject, blocking::Acceptor};
-    ///
-    /// # fn serve(stream: std::net::TcpStream) -> Result<(), sansocket::Error> {
-    /// stream.set_nodelay(true)?;
-    /// let opening = Acceptor::new().receive_request(stream)?;
-    /// println!("{:?} asks for {}", opening.transport().peer_addr(), opening.request().path());
-    /// if opening.request().path() != "/chat" {
-    ///     return opening.refuse(&Reject::new(404));
-    /// }
-    /// let websocket = opening.accept(&Accept::new())?;
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// fit to RFC 6455 or comes from a wrong origin is refused at once. [`Opening`] has an example.
     ///
     /// # Errors
     ///

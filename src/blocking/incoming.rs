@@ -6,7 +6,7 @@ use super::sending::{Access, Sending};
 use super::timed::{LEAST, PAUSE, Stopped, Timed};
 use crate::buffer::{READ_ROOM, RETAINED, ReadBuffer};
 use crate::connection::{Message, Progress, ReceiveError, Receiver, Role};
-use crate::error::Error;
+use crate::error::{Error, Misuse};
 use crate::transport::{IoFailure, Wants, earliest};
 use core::time::Duration;
 use std::{io, thread};
@@ -32,8 +32,7 @@ pub(super) struct Incoming<R> {
     input: ReadBuffer,
     /// Whether the end was told to the user.
     reported: bool,
-    /// Whether misuse was told, and nothing was found since.
-    misused: bool,
+    misuse: Misuse,
 }
 
 type Advance<R> = fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>;
@@ -53,7 +52,7 @@ const SCRAP: usize = 4096;
 
 impl<R: Role> Incoming<R> {
     pub(super) fn new(receiver: Receiver<R>, input: ReadBuffer) -> Self {
-        Self { receiver, input, reported: false, misused: false }
+        Self { receiver, input, reported: false, misuse: Misuse::default() }
     }
 
     /// Waits for what `advance` finds, and lends it as `look` sees it; `None` once the connection has ended
@@ -101,13 +100,9 @@ impl<R: Role> Incoming<R> {
         line: &mut impl Line<Sending: Access<Role = R>>,
     ) -> Option<Result<Message, Error>> {
         loop {
-            match self.wait(line, Receiver::advance)? {
-                Ok(()) => self.misused = false,
-                Err(Error::Receive(_)) if self.misused => return None,
-                Err(error) => {
-                    self.misused = matches!(error, Error::Receive(_));
-                    return Some(Err(error));
-                }
+            let event = self.wait(line, Receiver::advance);
+            if let Err(error) = self.misuse.once(event)? {
+                return Some(Err(error));
             }
             if let Some(message) = self.receiver.take_message(&mut self.input) {
                 return Some(Ok(message));

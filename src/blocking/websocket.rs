@@ -6,7 +6,7 @@ use super::sending::Sending;
 use super::shared::Reading;
 use super::split::{ReceiveHalf, SendHalf};
 use super::timed::Timed;
-use crate::buffer::ReadBuffer;
+use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::{
     Chunk, Closed, Config, Connection, Event, Message, Payload, Receiver, Role, State,
 };
@@ -85,7 +85,8 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         config: Config,
     ) -> Self {
         let (receiver, sender) = Connection::new(role, &negotiated, config).split();
-        let outgoing = Outgoing::new(Timed::new(transport), Sending::new(sender));
+        let outgoing =
+            Outgoing::new(Timed::new(transport), Sending::new(sender, WriteBuffer::new()));
         Self {
             incoming: Incoming::new(receiver, input),
             outgoing: Leaving(Some(outgoing)),
@@ -167,7 +168,8 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     ///
     /// ```no_run
     /// use sansocket::{CloseCode, blocking};
-    ///     ///
+    /// use std::thread;
+    ///
     /// let websocket = blocking::connect("ws://127.0.0.1:9001/")?;
     /// let (mut receive_half, mut send_half) = websocket.split()?;
     /// let reader = thread::spawn(move || -> Result<(), sansocket::Error> {

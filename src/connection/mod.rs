@@ -40,16 +40,18 @@ use core::time::Duration;
 ///
 /// There are five kinds of method. In the order in which a loop calls them:
 ///
-/// 1. *Ask* what the transport is to do: [`next`](Self::next). It is a set of things to do, each of
-///    which you do as far as it needs no wait, or the end. Wait for what is left of the set, until its
-///    deadline at most, and ask again.
-/// 2. *Tell* what became of it: [`did_write`](Self::did_write), [`did_shut_down`](Self::did_shut_down)
-///    and [`did_read`](Self::did_read), failures included.
-/// 3. *Advance* through what was read: [`advance`](Self::advance) as long as it comes to
-///    [`Progress::Event`]. At anything else all that was buffered is used.
-/// 4. *Look* at each [`event`](Self::event). It borrows the [`ReadBuffer`] and not the connection.
-/// 5. *Send* at any time, also while an event is looked at: [`send_text`](Self::send_text),
+/// 1. *Advance* through what was read: [`advance`](Self::advance) as long as it comes to
+///    [`Progress::Event`]. At anything else there is no whole event left. Begin with this: what came
+///    behind the opening handshake may be all that comes.
+/// 2. *Look* at each [`event`](Self::event). It borrows the [`ReadBuffer`] and not the connection.
+/// 3. *Send* at any time, also while an event is looked at: [`send_text`](Self::send_text),
 ///    [`ping`](Self::ping), [`close`](Self::close)… only queue bytes in the [`WriteBuffer`].
+/// 4. *Ask* what the transport is to do: [`next`](Self::next). It is a set of things to do, each of
+///    which you do as far as it needs no wait, or the end. Wait for what is left of the set, until its
+///    deadline at most, and ask again. Ask too after something was queued outside of the loop: there is
+///    something to write then, and after a Close a deadline begins to run.
+/// 5. *Tell* what became of it: [`did_write`](Self::did_write), [`did_shut_down`](Self::did_shut_down)
+///    and [`did_read`](Self::did_read), failures included, also [`IoFailure::NotReady`].
 ///
 /// A loop that does so is a correct WebSocket end on any transport: pongs, the answer to a Close and
 /// the Close of a failure are queued by `advance`, and who ends the transport, how what still comes is
@@ -57,8 +59,16 @@ use core::time::Duration;
 /// message.
 ///
 /// Advance through what was read before you ask again, also at the end of the transport: what the peer
-/// sent before it ended says how the connection did. An error of `advance` is the peer's fault. It needs
-/// nothing from you but to go on: `next` comes to the end once the peer had its chance to read why.
+/// sent before it ended says how the connection did. What was not advanced through when `next` comes to
+/// the end is dropped. An error of `advance` is the peer's fault. It needs nothing from you but to go
+/// on: `next` comes to the end once the peer had its chance to read why.
+///
+/// # Backpressure
+///
+/// A peer that sends and does not read must not make your queue grow. Advance only while there
+/// [is room](Self::has_room) for what you answer. While there is none, you may leave `read` of a set undone:
+/// the transport then makes the peer wait. A message that is refused with [`SendError::QueueFull`] is not
+/// lost either: the event that it answers stays until you advance, so write, look at it again, and send.
 ///
 /// # Example
 ///
@@ -98,8 +108,10 @@ use core::time::Duration;
 ///         } else if let Some(moment) = wants.deadline {
 ///             std::thread::sleep(moment.saturating_sub(started.elapsed()));
 ///         }
-///         while let Ok(Progress::Event) = connection.advance(&mut input, &mut output) {
-///             // What can't be sent, because the connection closes, is not.
+///         // What has no room for its answer stays where it is, and more is read after that is written.
+///         while connection.has_room(&output) {
+///             let Ok(Progress::Event) = connection.advance(&mut input, &mut output) else { break };
+///             // With room it is refused only because the connection closes.
 ///             let _ = match connection.event(&input) {
 ///                 Some(Event::Text(text)) => connection.send_text(text, &mut output),
 ///                 Some(Event::Binary(data)) => connection.send_binary(data, &mut output),
@@ -127,7 +139,9 @@ pub struct Connection<R> {
 impl<R: Role> Connection<R> {
     /// A connection whose opening handshake is done, by this crate or another.
     ///
-    /// Bytes that came behind the peer's handshake belong into its read buffer.
+    /// Bytes that came behind the peer's handshake belong into its read buffer: advance through them
+    /// before you wait for more. Of `config` the limits and sizes count; whether messages are compressed,
+    /// `negotiated` says.
     ///
     /// Of the extensions permessage-deflate alone is implemented here, with the feature `deflate`.
     /// Who has agreed on another by hand with [`Accept::extension`](crate::Accept::extension) or
@@ -397,6 +411,12 @@ impl<R: Role> Connection<R> {
         self.sender.queue_owed(output);
     }
 
+    /// Whether a message can be queued beside what waits: see [`Sender::has_room`].
+    #[must_use]
+    pub fn has_room(&self, output: &WriteBuffer) -> bool {
+        self.sender.has_room(output)
+    }
+
     /// What the transport is to do next: see [`Sender::next`].
     #[inline]
     pub fn next(&mut self, output: &WriteBuffer, clock: impl FnOnce() -> Duration) -> Next<'_> {
@@ -423,6 +443,11 @@ impl<R: Role> Connection<R> {
     #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
         self.sender.closed()
+    }
+
+    /// Says that this end is about to drop the transport: see [`Sender::leave`].
+    pub fn leave(&mut self) {
+        self.sender.leave();
     }
 
     /// Says how the transport ended, and learns how the connection did: see

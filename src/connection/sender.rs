@@ -93,6 +93,14 @@ impl<R: Role> Sender<R> {
         if self.state == State::Open { Ok(()) } else { Err(SendError::Closed) }
     }
 
+    /// Whether a message can be queued beside what waits in `output`: that is not more than
+    /// [`Limits::queued_output`](crate::limits::Limits::queued_output), or there will never be room again
+    /// because the connection closes, and then sending says so.
+    #[must_use]
+    pub fn has_room(&self, output: &WriteBuffer) -> bool {
+        self.state != State::Open || self.check_queue(output).is_ok()
+    }
+
     /// Whether there is room for more of the application's.
     #[inline]
     pub(crate) fn check_queue(&self, output: &WriteBuffer) -> Result<(), SendError> {

@@ -3,6 +3,7 @@
 use super::{Lent, Pooled, ThreadMemory, promise::Promise};
 use crate::buffer::{Memory, READ_ROOM, RETAINED, ReadBuffer, WriteBuffer};
 use alloc::boxed::Box;
+use core::borrow::Borrow;
 use core::ops::{Deref, DerefMut};
 
 /// A buffer that is there while something is in it: it comes from the pool of the thread when it is
@@ -138,6 +139,13 @@ impl<B: Pooled> Deref for Leased<B> {
     #[inline]
     fn deref(&self) -> &B {
         self.0.as_deref().map_or(B::EMPTY, |lent| &lent.buffer)
+    }
+}
+
+impl<B: Pooled> Borrow<B> for Leased<B> {
+    #[inline]
+    fn borrow(&self) -> &B {
+        self
     }
 }
 

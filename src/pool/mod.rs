@@ -9,74 +9,84 @@
 //! A pool keeps 16 buffers of each kind, of at most 64 KiB but for two that may have 1 MiB and a bit. These
 //! are not lent for little: see [`Leased::room`] and [`Leased::reserve`].
 //!
-//! The shell over tokio does all this by itself. Here is a loop that does it by hand, over any transport that
-//! does not block:
+//! The shell over tokio does all this by itself. Here is the turn of a connection in a loop that does it by
+//! hand, over a socket that does not block:
 //!
 //! ```
 //! use sansocket::pool::Leased;
 //! use sansocket::{Connection, Event, IoFailure, Next, Progress, ReadBuffer, Server, WriteBuffer};
-//! use std::{io::{self, Read, Write}, time::Duration};
+//! use std::{io::{Read, Write}, net::{Shutdown, TcpStream}, time::Duration};
 //!
-//! /// Echoes what has arrived; whether the connection goes on.
+//! /// Echoes what has arrived. `None` if the socket is to be dropped, else when the next turn is, if that
+//! /// does not only depend on the socket.
 //! fn turn(
 //!     connection: &mut Connection<Server>,
-//!     transport: &mut (impl Read + Write),
+//!     socket: &mut TcpStream,
 //!     input: &mut Leased<ReadBuffer>,
 //!     output: &mut Leased<WriteBuffer>,
 //!     now: Duration,
-//! ) -> bool {
+//! ) -> Option<Option<Duration>> {
 //!     loop {
-//!         let Next::Wants(wants) = connection.next(output, || now) else { return false };
-//!         if wants.write {
-//!             let written = transport.write(output.front()).map_err(|error| (&error).into());
-//!             connection.did_write(written, output);
-//!         }
-//!         if !wants.read {
-//!             break;
-//!         }
-//!         let read = transport.read(input.room()).map_err(|error| IoFailure::from(&error));
-//!         input.filled(read.unwrap_or(0));
-//!         connection.did_read(read);
-//!         if read.is_err() {
-//!             break;
-//!         }
-//!         while let Ok(Progress::Event) = connection.advance(input, output) {
+//!         while connection.has_room(output) {
+//!             let Ok(Progress::Event) = connection.advance(input, output) else { break };
 //!             if let Some(Event::Binary(data)) = connection.event(input) {
+//!                 // With room it is refused only because the connection closes.
 //!                 let _ = connection.send_binary(data, output);
 //!             }
 //!         }
+//!         let Next::Wants(wants) = connection.next(output, || now) else { return None };
+//!         let mut has_acted = false;
+//!         if wants.write {
+//!             let written = socket.write(output.front()).map_err(|error| (&error).into());
+//!             has_acted |= written != Err(IoFailure::NotReady);
+//!             connection.did_write(written, output);
+//!         }
+//!         if wants.shut_down_write {
+//!             let ended = socket.shutdown(Shutdown::Write).map_err(|error| (&error).into());
+//!             has_acted |= ended != Err(IoFailure::NotReady);
+//!             connection.did_shut_down(ended);
+//!         }
+//!         if wants.read && connection.has_room(output) {
+//!             let read = socket.read(input.room()).map_err(|error| (&error).into());
+//!             input.filled(read.unwrap_or(0));
+//!             has_acted |= read != Err(IoFailure::NotReady);
+//!             connection.did_read(read);
+//!         }
+//!         if !has_acted {
+//!             // Now it waits, and holds no buffers.
+//!             if connection.let_go(input) {
+//!                 input.give_back();
+//!             }
+//!             output.give_back();
+//!             return Some(wants.deadline);
+//!         }
 //!     }
-//!     // Now it waits.
-//!     if connection.let_go(input) {
-//!         input.give_back();
-//!     }
-//!     output.give_back();
-//!     true
 //! }
 //! # use sansocket::{Config, Negotiated};
-//! # struct Pipe(io::Cursor<Vec<u8>>, Vec<u8>);
-//! # impl Read for Pipe {
-//! #     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-//! #         let count = self.0.read(into)?;
-//! #         if count > 0 { Ok(count) } else { Err(io::ErrorKind::WouldBlock.into()) }
-//! #     }
-//! # }
-//! # impl Write for Pipe {
-//! #     fn write(&mut self, from: &[u8]) -> io::Result<usize> { self.1.write(from) }
-//! #     fn flush(&mut self) -> io::Result<()> { Ok(()) }
-//! # }
+//! # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+//! # let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+//! # let mut socket = listener.accept().unwrap().0;
+//! # socket.set_nonblocking(true).unwrap();
 //! # let mut connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
 //! # let (mut input, mut output) = (Leased::none(), Leased::none());
-//! # let frames = [0x82, 0x81, 0, 0, 0, 0, 9, 0x82, 0x81, 0, 0, 0];
-//! # let mut pipe = Pipe(io::Cursor::new(frames.to_vec()), Vec::new());
-//! # let mut turn = |pipe: &mut _| {
-//! #     assert!(turn(&mut connection, pipe, &mut input, &mut output, Duration::ZERO));
+//! # let mut take = |peer: &mut TcpStream, sends: &[u8], expected: &[u8]| {
+//! #     peer.write_all(sends).unwrap();
+//! #     let mut received = vec![0; expected.len()];
+//! #     peer.set_nonblocking(true).unwrap();
+//! #     let mut len = 0;
+//! #     while len < received.len() {
+//! #         turn(&mut connection, &mut socket, &mut input, &mut output, Duration::ZERO);
+//! #         len += peer.read(&mut received[len..]).unwrap_or(0);
+//! #     }
+//! #     peer.set_nonblocking(false).unwrap();
+//! #     turn(&mut connection, &mut socket, &mut input, &mut output, Duration::ZERO);
+//! #     assert_eq!(received, expected);
 //! #     (input.is_none(), output.is_none())
 //! # };
-//! # assert_eq!(turn(&mut pipe), (false, true));
-//! # pipe.0 = io::Cursor::new(vec![0, 7, 0x88, 0x80, 0, 0, 0, 0]);
-//! # assert_eq!(turn(&mut pipe), (true, true));
-//! # assert_eq!(pipe.1, [0x82, 1, 9, 0x82, 1, 7, 0x88, 0]);
+//! # let frames = [0x82, 0x81, 0, 0, 0, 0, 9, 0x82, 0x81, 0, 0, 0];
+//! # assert_eq!(take(&mut peer, &frames, &[0x82, 1, 9]), (false, true));
+//! # let frames = [0, 7, 0x88, 0x80, 0, 0, 0, 0];
+//! # assert_eq!(take(&mut peer, &frames, &[0x82, 1, 7, 0x88, 0]), (true, true));
 //! ```
 
 mod lease;

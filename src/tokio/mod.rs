@@ -2,7 +2,9 @@
 //!
 //! A thin shell: it moves bytes between a stream and a [`Connection`](crate::Connection), and tells
 //! that the time. What is right or wrong is decided there. Deadlines wait by the runtime's time driver
-//! (`enable_time` or `enable_all`); without one each that runs takes a thread.
+//! (`enable_time` or `enable_all`); without one each that runs takes a thread. Whether there is one, tokio
+//! says only by a panic, which is caught: the panic hook sees it, and with `panic = "abort"` it ends the
+//! process.
 //!
 //! ```no_run
 //! // A client: send a message, print what comes back, close.

@@ -54,8 +54,8 @@ const ORDER: &[(&str, Part)] = &[
     ("headers", Core),
     ("deflate", Core),
     ("negotiated", Core),
-    ("timers", Core),
     ("transport", Core),
+    ("timers", Core),
     ("handshake", Core),
     ("connection", Core),
     ("pool", Shell),
@@ -65,6 +65,7 @@ const ORDER: &[(&str, Part)] = &[
     // The shells' error asks it which failures are none.
     ("io", Shell),
     ("error", Shell),
+    ("sending", Shell),
     ("blocking", Shell),
     ("asynchronous", Shell),
     ("tokio", Shell),

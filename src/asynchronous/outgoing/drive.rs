@@ -3,7 +3,7 @@
 use super::Outgoing;
 use crate::asynchronous::shell::{Shell, Timer, failure};
 use crate::buffer::ReadBuffer;
-use crate::connection::{Next, Role};
+use crate::connection::Role;
 use crate::pool::Leased;
 use crate::transport::{IoFailure, Wants};
 use core::task::{Context, Poll, Waker};
@@ -35,13 +35,13 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     ) -> Poll<Driven> {
         let mut failed = None;
         loop {
-            let Next::Wants(wants) = self.next() else { return Poll::Ready(Driven::Ended(failed)) };
+            let Some(wants) = self.next() else { return Poll::Ready(Driven::Ended(failed)) };
             let has_acted = self.write_as_wanted(wants, cx);
             // What is wanted may be another thing now.
-            if has_acted && self.sender.is_near_end() {
+            if has_acted && self.sending.sender.is_near_end() {
                 continue;
             }
-            if !lingers && self.sender.closed().is_some() {
+            if !lingers && self.sending.sender.closed().is_some() {
                 return Poll::Ready(Driven::Ended(failed));
             }
             if wants.read {
@@ -52,7 +52,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
                         failed = (failure(&error) == IoFailure::Other).then_some(error);
                         continue;
                     }
-                    Poll::Pending => self.sender.did_read(Err(IoFailure::NotReady)),
+                    Poll::Pending => self.sending.sender.did_read(Err(IoFailure::NotReady)),
                 }
             }
             if let Some(deadline) = wants.deadline {
@@ -78,7 +78,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
                     self.failed(error);
                     has_acted = true;
                 }
-                Poll::Pending => self.sender.failed_to_write(IoFailure::NotReady),
+                Poll::Pending => self.sending.sender.failed_to_write(IoFailure::NotReady),
             }
         }
         if wants.shut_down_write {
@@ -93,7 +93,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             Poll::Ready(outcome) => outcome.map_err(|error| failure(&error)),
             Poll::Pending => Err(IoFailure::NotReady),
         };
-        self.sender.did_shut_down(outcome);
+        self.sending.sender.did_shut_down(outcome);
         outcome != Err(IoFailure::NotReady)
     }
 
@@ -108,9 +108,9 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         match &outcome {
             Poll::Ready(Ok(count)) => {
                 input.filled(*count);
-                self.sender.did_read(Ok(*count));
+                self.sending.sender.did_read(Ok(*count));
             }
-            Poll::Ready(Err(error)) => self.sender.did_read(Err(failure(error))),
+            Poll::Ready(Err(error)) => self.sending.sender.did_read(Err(failure(error))),
             Poll::Pending => {}
         }
         outcome
@@ -119,7 +119,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// Ends the connection because nobody receives any more. If the other half is still there to send, the
     /// peer is told so as far as that needs no wait.
     pub(in crate::asynchronous) fn abandon(&mut self, has_other_half: bool) {
-        self.sender.abandon(has_other_half, &mut self.output);
+        self.sending.sender.abandon(has_other_half, &mut self.sending.queue);
         self.leave();
     }
 
@@ -127,19 +127,19 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     fn leave(&mut self) {
         // One that has panicked is not used again: to panic twice would end the process.
         if std::thread::panicking() {
-            self.end();
+            self.sending.end();
             return;
         }
         let cx = &mut Context::from_waker(Waker::noop());
-        self.sender.leave();
-        while let Next::Wants(wants) = self.next() {
+        self.sending.sender.leave();
+        while let Some(wants) = self.next() {
             self.write_as_wanted(wants, cx);
             if wants.read {
                 let outcome = match M::poll_read(&mut self.transport, cx, &mut [0; SCRAP]) {
                     Poll::Ready(outcome) => outcome.map_err(|error| failure(&error)),
                     Poll::Pending => Err(IoFailure::NotReady),
                 };
-                self.sender.did_read(outcome);
+                self.sending.sender.did_read(outcome);
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::buffer::WriteBuffer;
 use crate::connection::{InPlace, Payload, PreparedMessage, Role};
 use crate::error::Error;
 use crate::io::{SLICES, gather, some_written};
+use crate::sending::Sending;
 use alloc::boxed::Box;
 use core::task::{Context, Poll, ready};
 use std::io::{self, IoSlice};
@@ -20,18 +21,18 @@ const FEW_SLICES: usize = 4;
 impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// Writes all that is queued, and has the transport write it.
     pub(super) fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.output.is_empty() {
+        while !self.sending.queue.is_empty() {
             match self.poll_write(cx) {
                 Poll::Ready(outcome) => outcome?,
                 Poll::Pending => return self.wait_to_write(cx),
             }
         }
-        if self.unflushed {
+        if self.sending.unflushed {
             match M::poll_flush(&mut self.transport, cx) {
                 Poll::Ready(outcome) => outcome?,
                 Poll::Pending => return self.wait_to_write(cx),
             }
-            self.unflushed = false;
+            self.sending.unflushed = false;
         }
         Poll::Ready(Ok(()))
     }
@@ -39,7 +40,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// One write of what is queued.
     #[inline]
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { output, transport, .. } = self;
+        let Self { sending: Sending { sender, queue: output, unflushed }, transport, .. } = self;
         let front = output.front();
         let written = if front.len() == output.len() {
             M::poll_write(transport, cx, front)
@@ -47,9 +48,9 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             poll_write_pieces::<S, M>(transport, output, None, cx)
         };
         let count = some_written(ready!(written))?;
-        self.unflushed = true;
+        *unflushed = true;
         output.consume(count);
-        self.sender.queue_owed(output);
+        sender.queue_owed(output);
         Poll::Ready(Ok(()))
     }
 
@@ -64,12 +65,14 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         if !M::is_write_vectored(&self.transport) {
             return Ok(false);
         }
-        let Some(mut message) = self.sender.start_message(payload, false, &self.output)? else {
+        let Some(mut message) =
+            self.sending.sender.start_message(payload, false, &self.sending.queue)?
+        else {
             return Ok(false);
         };
-        self.sender.start_frames(&mut message, usize::MAX, &mut self.output)?;
+        self.sending.sender.start_frames(&mut message, usize::MAX, &mut self.sending.queue)?;
         while !message.is_written() {
-            let Self { output, transport, .. } = self;
+            let Self { sending: Sending { queue: output, .. }, transport, .. } = self;
             match poll_write_pieces::<S, M>(transport, output, Some(&message), cx) {
                 Poll::Ready(written) => match some_written(written) {
                     Ok(count) => self.did_write_with(&mut message, count),
@@ -85,15 +88,15 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     }
 
     fn did_write_with(&mut self, message: &mut InPlace<'_>, count: usize) {
-        self.unflushed = true;
-        let of_queue = count.min(self.output.len());
+        self.sending.unflushed = true;
+        let of_queue = count.min(self.sending.queue.len());
         if of_queue > 0 {
-            self.output.consume(of_queue);
+            self.sending.queue.consume(of_queue);
         }
         // A pong that was held back goes between two frames (§5.4), and only there. With no buffer there
         // is nothing owed.
-        if message.advance(count - of_queue) && !self.output.is_none() {
-            self.sender.queue_owed(&mut self.output);
+        if message.advance(count - of_queue) && !self.sending.queue.is_none() {
+            self.sending.sender.queue_owed(&mut self.sending.queue);
         }
     }
 
@@ -101,7 +104,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     pub(super) fn writes_prepared(&self) -> bool {
         // A client masks each sending anew (§5.3); of one that compresses anything the compressor
         // decides.
-        !R::MASKS && self.output.is_empty() && !self.sender.compresses(usize::MAX)
+        !R::MASKS && self.sending.queue.is_empty() && !self.sending.sender.compresses(usize::MAX)
     }
 
     /// Sends an encoded message without a buffer, as far as the transport takes it now. Only the rest is
@@ -111,16 +114,16 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         message: &PreparedMessage,
         cx: &mut Context<'_>,
     ) -> Result<(), Error> {
-        self.check_transport()?;
-        self.sender.check_message(&self.output)?;
+        self.sending.check()?;
+        self.sending.sender.check_message(&self.sending.queue)?;
         let frames = message.frames();
         let Poll::Ready(written) = M::poll_write(&mut self.transport, cx, frames) else {
             return self.queue(|sender, output| sender.send_prepared(message, output));
         };
         let count = some_written(written).map_err(|error| self.failed(error))?;
-        self.unflushed = true;
+        self.sending.unflushed = true;
         if count < frames.len() {
-            self.output.link(frames.slice(count..));
+            self.sending.queue.link(frames.slice(count..));
         }
         Ok(())
     }
@@ -148,7 +151,7 @@ fn poll_write_pieces<S, M: Shell<S>>(
     if !M::is_write_vectored(transport) {
         return poll_write_gathered::<S, M>(transport, output, cx);
     }
-    let pieces_behind = behind.map_or(0, |message| message.pieces().count());
+    let pieces_behind = behind.map_or(0, InPlace::most_pieces);
     if output.most_pieces() + pieces_behind <= FEW_SLICES {
         poll_write_slices::<S, M, FEW_SLICES>(transport, output, behind, cx)
     } else {

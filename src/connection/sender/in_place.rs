@@ -73,6 +73,12 @@ impl<'a> InPlace<'a> {
             .filter(|piece| !piece.is_empty())
     }
 
+    /// At most how many pieces these are.
+    #[cfg(feature = "std")]
+    pub(crate) fn most_pieces(&self) -> usize {
+        2 * (self.started - self.current)
+    }
+
     /// Bytes of these pieces.
     pub(crate) fn len(&self) -> usize {
         self.pieces().map(<[u8]>::len).sum()

@@ -55,8 +55,8 @@ impl<R: Role> Sender<R> {
         Next::Ended(self.ending().end(TransportEnd::Dropped, all_written))
     }
 
-    /// Says what came of reading: so many bytes, which are in the read buffer; 0 is the end of the
-    /// transport.
+    /// Says what came of reading: so many bytes, which are in the read buffer already
+    /// ([`filled`](crate::ReadBuffer::filled)); 0 is the end of the transport.
     #[inline]
     pub fn did_read(&mut self, outcome: Result<usize, IoFailure>) {
         // Mostly there are some, and nothing comes to an end.
@@ -74,7 +74,12 @@ impl<R: Role> Sender<R> {
         }
     }
 
-    /// Says what came of writing: so many bytes from the front of `output`, which are consumed here.
+    /// Says what came of writing: so many bytes from the front of `output`, which are consumed here and
+    /// not by you.
+    ///
+    /// Of a transport that holds bytes back until it is flushed, say [`IoFailure::NotReady`] of a flush that
+    /// was not ready. Nothing asks for it again once `output` is empty: flush again yourself when the
+    /// transport is ready.
     ///
     /// Taking none of several is a failure: it would be tried for ever.
     pub fn did_write(&mut self, outcome: Result<usize, IoFailure>, output: &mut WriteBuffer) {
