@@ -154,6 +154,7 @@ pub(crate) struct Misuse(bool);
 
 impl Misuse {
     /// The same, but for misuse that was told before: the loop ends there.
+    #[inline]
     pub(crate) fn once<T>(&mut self, next: Option<Result<T, Error>>) -> Option<Result<T, Error>> {
         match &next {
             Some(Ok(_)) => self.0 = false,

@@ -2,7 +2,7 @@
 //! are none.
 
 use crate::buffer::WriteBuffer;
-use crate::connection::InPlace;
+use crate::connection::LargeMessage;
 use std::io::{self, ErrorKind};
 
 /// Slices handed to one vectored write.
@@ -27,7 +27,7 @@ pub(crate) fn some_written(outcome: io::Result<usize>) -> io::Result<usize> {
 /// found a place, as far as there are places; returns how many were used.
 pub(crate) fn gather<'a>(
     output: &'a WriteBuffer,
-    behind: Option<&'a InPlace<'_>>,
+    behind: Option<&'a LargeMessage<'_>>,
     slices: &mut [&'a [u8]],
 ) -> usize {
     let mut used = output.slices(slices);

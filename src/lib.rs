@@ -13,7 +13,9 @@
 //! - To write a server or a client on tokio: the module `tokio` (with the feature of that name).
 //! - To write one over blocking sockets: [`blocking`], with [`blocking::accept`] and
 //!   [`blocking::connect`].
-//! - To put WebSocket on something else, such as another runtime, a proxy, a test:
+//! - To write one on another async runtime: implement `asynchronous::Shell` for it (with the feature
+//!   `tokio`).
+//! - To put WebSocket on something else, such as a loop of your own, a proxy, a test:
 //!   [`server::Accepting`] or [`client::Connecting`], then a [`Connection`]. Or only the
 //!   [`Connection`], if the handshake was made elsewhere. To read and write handshakes alone, without
 //!   deadlines: [`ServerHandshake`], [`ClientHandshake`].

@@ -14,7 +14,8 @@ use std::io;
 pub(super) struct Incoming<R> {
     receiver: Receiver<R>,
     input: Leased<ReadBuffer>,
-    /// How much more this task does before it lets others go on: see [`TURN`].
+    /// How much more this task does before it lets others go on: see [`TURN`]. It is 0 too if an event is
+    /// held or the end is reported, so that most events ask for this alone.
     turn: u32,
     /// Whether the current event was found and not yet given to the user.
     held: bool,
@@ -57,8 +58,40 @@ impl<R: Role> Incoming<R> {
     }
 
     /// Waits for an event; `None` once the connection has ended and that has been reported.
+    #[inline]
     pub(super) fn poll_event<S, M: Shell<S>>(
         &mut self,
+        outgoing: &mut impl Access<S, R, M>,
+        advance: impl Advance<R>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Found, Error>>> {
+        if self.turn == 0 {
+            return self.poll_event_anew(cx);
+        }
+        // Mostly there is one in what was read before.
+        match self.advance(&advance) {
+            Ok(Progress::Event) => Poll::Ready(Some(Ok(self.found(outgoing)))),
+            progress => self.poll_event_behind(progress, outgoing, advance, cx),
+        }
+    }
+
+    /// As [`poll_event`](Self::poll_event), where there is something to be seen to first.
+    #[cold]
+    fn poll_event_anew(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Found, Error>>> {
+        if self.reported {
+            return Poll::Ready(None);
+        }
+        if self.take_held() {
+            return Poll::Ready(Some(Ok(Found(()))));
+        }
+        self.yield_turn(cx)
+    }
+
+    /// As [`poll_event`](Self::poll_event), after an advance that has come to this and not to an event.
+    #[inline(never)]
+    fn poll_event_behind<S, M: Shell<S>>(
+        &mut self,
+        mut progress: Result<Progress, ReceiveError>,
         outgoing: &mut impl Access<S, R, M>,
         advance: impl Advance<R>,
         cx: &mut Context<'_>,
@@ -66,21 +99,9 @@ impl<R: Role> Incoming<R> {
         if self.reported {
             return Poll::Ready(None);
         }
-        if core::mem::take(&mut self.held) {
-            return Poll::Ready(Some(Ok(Found(()))));
-        }
         loop {
-            if self.turn == 0 {
-                return self.yield_turn(cx);
-            }
-            match self.advance(&advance) {
-                Ok(Progress::Event) => {
-                    self.turn = self.turn.saturating_sub(EVENT);
-                    if self.receiver.owes_reply() {
-                        outgoing.act(|outgoing| self.reply(outgoing));
-                    }
-                    return Poll::Ready(Some(Ok(Found(()))));
-                }
+            match progress {
+                Ok(Progress::Event) => return Poll::Ready(Some(Ok(self.found(outgoing)))),
                 Ok(Progress::NeedsInput | Progress::Ended) | Err(ReceiveError::Protocol(_)) => {}
                 Err(misuse) => return Poll::Ready(Some(Err(misuse.into()))),
             }
@@ -91,7 +112,21 @@ impl<R: Role> Incoming<R> {
                 }
                 Poll::Pending => return Poll::Pending,
             }
+            if self.turn == 0 {
+                return self.yield_turn(cx);
+            }
+            progress = self.advance(&advance);
         }
+    }
+
+    /// Counts an event, and replies to it.
+    #[inline]
+    fn found<S, M: Shell<S>>(&mut self, outgoing: &mut impl Access<S, R, M>) -> Found {
+        self.turn = self.turn.saturating_sub(EVENT);
+        if self.receiver.owes_reply() {
+            outgoing.act(|outgoing| self.reply(outgoing));
+        }
+        Found(())
     }
 
     /// Waits for a whole message. Misuse is told once, then there is none.
@@ -120,7 +155,10 @@ impl<R: Role> Incoming<R> {
         outgoing: &mut impl Access<S, R, M>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        self.held = false;
+        self.take_held();
+        if self.reported {
+            self.turn = TURN;
+        }
         loop {
             if self.turn == 0 {
                 return self.yield_turn(cx);
@@ -148,7 +186,7 @@ impl<R: Role> Incoming<R> {
         &mut self,
         outgoing: &mut Outgoing<S, R, M>,
     ) -> Option<Found> {
-        if core::mem::take(&mut self.held) {
+        if self.take_held() {
             return Some(Found(()));
         }
         if self.input.is_none() {
@@ -179,6 +217,15 @@ impl<R: Role> Incoming<R> {
     /// Keeps what was found for the next time.
     pub(super) fn hold(&mut self) {
         self.held = true;
+        self.turn = 0;
+    }
+
+    fn take_held(&mut self) -> bool {
+        let held = core::mem::take(&mut self.held);
+        if held {
+            self.turn = TURN;
+        }
+        held
     }
 
     /// Without a buffer there is nothing to find but that it is the wrong way to receive the rest of a
@@ -247,6 +294,7 @@ impl<R: Role> Incoming<R> {
         outgoing: &mut Outgoing<S, R, M>,
     ) -> Option<Result<Found, Error>> {
         self.reported = true;
+        self.turn = 0;
         if !self.input.give_back() {
             self.input = Leased::none();
         }

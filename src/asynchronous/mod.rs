@@ -1,7 +1,8 @@
 //! What the shells over async runtimes share: all of it but the streams and the timer, which a
 //! [`Shell`] brings.
 //!
-//! Users of tokio find everything in `sansocket::tokio`, under the same names.
+//! Users of tokio find everything in `sansocket::tokio`, under the same names. For another runtime implement
+//! [`Runtime`], [`Timer`] and [`Shell`]; the module is there with the feature `tokio`.
 
 mod accept;
 mod access;

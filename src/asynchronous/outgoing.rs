@@ -193,29 +193,29 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
 
     /// Writes all that is queued, at the latest until the deadline.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        loop {
-            self.sending.check()?;
+        self.sending.check()?;
+        let Some(wants) = self.next() else { return Poll::Ready(self.sending.check()) };
+        if wants.write {
             match self.poll_write_all(cx) {
-                Poll::Ready(Ok(())) => {
-                    // What its user waits for next need not be the peer.
-                    self.give_back_output();
-                    return Poll::Ready(Ok(()));
-                }
+                Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.failed(error))),
-                Poll::Pending => {}
+                Poll::Pending => {
+                    if let Some(deadline) = wants.deadline {
+                        if self.timer().poll_until(deadline, cx).is_ready() {
+                            cx.waker().wake_by_ref();
+                        }
+                    }
+                    return Poll::Pending;
+                }
             }
-            let Some(wants) = self.next() else { continue };
+        } else if !self.sending.is_all_written() {
             self.sending.check()?;
-            if !wants.write && !self.sending.is_all_written() {
-                // The time for it is over. What the peer sent in time is still received.
-                return Poll::Ready(Err(Error::final_io(ErrorKind::TimedOut.into())));
-            }
-            let Some(deadline) = wants.deadline else { return Poll::Pending };
-            if self.timer().poll_until(deadline, cx).is_ready() {
-                cx.waker().wake_by_ref();
-            }
-            return Poll::Pending;
+            // The time for it is over. What the peer sent in time is still received.
+            return Poll::Ready(Err(Error::final_io(ErrorKind::TimedOut.into())));
         }
+        // What its user waits for next need not be the peer.
+        self.give_back_output();
+        Poll::Ready(Ok(()))
     }
 
     /// Writes what is queued, behind a Close with 1000 if none was sent.

@@ -11,7 +11,10 @@ use std::io::{self, IoSlice};
 /// An async runtime: a type without values, by which it is named.
 ///
 /// To put the connections of this module on another runtime than tokio, implement this for such a
-/// type, and [`Shell`] for the streams of that runtime.
+/// type, and [`Shell`] for the streams of that runtime. Then [`Connector`](crate::client::Connector)
+/// and [`Acceptor`](crate::server::Acceptor) have the methods of `sansocket::tokio` for it, if you name
+/// it: `let connector: Connector<MyRuntime> = Connector::new()`, and
+/// `connector.connect_over(stream, url)`.
 pub trait Runtime: Sized + 'static {
     /// What waits for deadlines.
     type Timer: Timer;
@@ -36,23 +39,27 @@ pub trait Shell<S>: Runtime {
     ) -> Poll<io::Result<usize>>;
 
     /// Whether [`poll_write_vectored`](Self::poll_write_vectored) takes more than one slice at a
-    /// time.
+    /// time. If it is false, bytes are copied together, so that a header does not leave in a write of its
+    /// own; if it is true of a stream that takes one slice, that happens.
     fn is_write_vectored(stream: &S) -> bool;
 
     /// Writes what the stream itself holds back.
     fn poll_flush(stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Ends the writing side; [`io::ErrorKind::Unsupported`] if the stream has no half-close.
+    /// Ends the writing side; [`io::ErrorKind::Unsupported`] if the stream has no half-close. `poll_close` of
+    /// the crate `futures` does it where that half-closes. One that is ready and ends nothing makes a
+    /// server wait for its client until the close timeout.
     fn poll_shutdown(stream: &mut S, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
-/// The clock of one connection, and what waits by it. One is made when a deadline first runs.
+/// The clock of one connection, and what waits by it. One is made when a deadline first runs, by
+/// `default`: a clock that is not the system's has to be found there, for example in a thread local.
 pub trait Timer: Default + fmt::Debug {
     /// The time since any moment that stays the same for this timer.
     fn now(&self) -> Duration;
 
     /// Waits until [`now`](Self::now) has come to `moment`; for ever, if that is farther away than
-    /// can be told.
+    /// can be told. Only the last call counts: its moment, and the task of its context.
     fn poll_until(&mut self, moment: Duration, cx: &mut Context<'_>) -> Poll<()>;
 }
 

@@ -6,7 +6,7 @@ use super::incoming::Line;
 use super::sending::{Access, Sending};
 use super::timed::{BRIEF, LEAST, Stopped, Timed};
 use crate::buffer::WriteBuffer;
-use crate::connection::{InPlace, Payload, Role, SendError, Sender};
+use crate::connection::{LargeMessage, Payload, Role, SendError, Sender};
 use crate::error::Error;
 use crate::transport::{IoFailure, Wants, earliest};
 use core::time::Duration;
@@ -101,7 +101,7 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
     /// connection wants that, and until this moment at most.
     fn write(
         &mut self,
-        mut message: Option<&mut InPlace<'_>>,
+        mut message: Option<&mut LargeMessage<'_>>,
         until: Option<Duration>,
     ) -> Result<(), Stopped> {
         loop {
@@ -141,7 +141,7 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
     /// that is nothing.
     fn write_once(
         &mut self,
-        message: Option<&mut InPlace<'_>>,
+        message: Option<&mut LargeMessage<'_>>,
         timeout: Option<Duration>,
     ) -> Result<(), Stopped> {
         let Self { sending, transport, lent, .. } = self;

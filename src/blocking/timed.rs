@@ -2,7 +2,7 @@
 
 use super::Transport;
 use crate::buffer::WriteBuffer;
-use crate::connection::InPlace;
+use crate::connection::LargeMessage;
 use crate::io::{SLICES, gather, is_timeout};
 use crate::transport::IoFailure;
 use core::time::Duration;
@@ -93,7 +93,7 @@ impl<S: Transport> Timed<S> {
     pub(super) fn write(
         &mut self,
         queued: &WriteBuffer,
-        behind: Option<&InPlace<'_>>,
+        behind: Option<&LargeMessage<'_>>,
         timeout: Option<Duration>,
     ) -> Result<usize, Stopped> {
         let behind = behind.filter(|message| message.len() > 0);
@@ -113,7 +113,7 @@ impl<S: Transport> Timed<S> {
     fn write_pieces(
         &mut self,
         queued: &WriteBuffer,
-        behind: Option<&InPlace<'_>>,
+        behind: Option<&LargeMessage<'_>>,
         timeout: Option<Duration>,
     ) -> Result<usize, Stopped> {
         let mut slices = [&[][..]; SLICES];

@@ -23,7 +23,8 @@ pub struct Config {
     /// a Close need not wait behind all of it. 64 KiB by default; 0 sends each message in one frame.
     pub fragment_size: usize,
     /// How long the peer has to finish the closing handshake and its end of the transport, once
-    /// this end has sent its Close. 5 seconds by default.
+    /// this end has queued its Close, the peer has ended its side, or a write has failed. 5 seconds by
+    /// default.
     pub close_timeout: Duration,
     /// How messages are to be compressed, if the other end agrees; `None`, the default, to neither
     /// offer nor accept it.

@@ -1,12 +1,12 @@
 //! The receiving half: bytes in, events out (RFC 6455 §5, §6.2).
 
 mod finding;
-mod incoming;
+mod in_progress;
 #[cfg(feature = "deflate")]
 mod inflating;
 mod plain;
 
-use self::incoming::{Frame, Incoming};
+use self::in_progress::{FrameInProgress, MessageInProgress};
 #[cfg(feature = "deflate")]
 use self::inflating::Inflating;
 use super::config::SharedConfig;
@@ -24,9 +24,9 @@ use core::marker::PhantomData;
 pub enum Progress {
     /// There is an event: look at it, then advance again.
     Event,
-    /// All that is buffered was used: fill in more.
+    /// No whole event is left in what is buffered: fill in more.
     NeedsInput,
-    /// The peer has closed: nothing more will be received.
+    /// The connection has ended: nothing more will be received.
     Ended,
 }
 
@@ -43,8 +43,8 @@ pub struct Receiver<R> {
     buffer: u32,
     /// The shortest payload of a plain frame that the limits have to be asked about.
     limit_of_plain: u16,
-    frame: Option<Frame>,
-    message: Option<Incoming>,
+    frame: Option<FrameInProgress>,
+    message: Option<MessageInProgress>,
     current: Option<Current>,
     owes_reply: bool,
     /// Whether the peer's Close has come, or the connection has failed.
@@ -265,7 +265,7 @@ impl<R: Role> Receiver<R> {
     #[cold]
     fn locate_fault(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
         self.current = None;
-        let message = Incoming::new(Kind::Text, Rsv::NONE, false);
+        let message = MessageInProgress::new(Kind::Text, Rsv::NONE, false);
         message
             .validate(input)
             .and_then(|len| message.check_end(len, input))
@@ -295,7 +295,7 @@ impl<R: Role> Receiver<R> {
     /// that it is called with. If it is false, the buffer has to stay: some of a frame or a message, or an
     /// event that is lent, is still in it.
     ///
-    /// Between two waits nothing is to be asked. A write buffer can be another one at any time once it
+    /// It need not be asked before you wait; the buffer then stays with this connection. A write buffer can be another one at any time once it
     /// is empty.
     pub fn let_go(&mut self, input: &ReadBuffer) -> bool {
         // If it has none, it waited before.

@@ -4,12 +4,12 @@ mod control;
 #[cfg(feature = "deflate")]
 mod deflating;
 #[cfg(feature = "std")]
-mod in_place;
+mod large_message;
 pub(crate) mod messages;
 mod next;
 
 #[cfg(feature = "std")]
-pub(crate) use in_place::InPlace;
+pub(crate) use large_message::LargeMessage;
 pub use next::Next;
 
 #[cfg(feature = "deflate")]

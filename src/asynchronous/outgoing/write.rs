@@ -4,7 +4,7 @@
 use super::Outgoing;
 use crate::asynchronous::shell::Shell;
 use crate::buffer::WriteBuffer;
-use crate::connection::{InPlace, Payload, PreparedMessage, Role};
+use crate::connection::{LargeMessage, Payload, PreparedMessage, Role};
 use crate::error::Error;
 use crate::io::{SLICES, gather, some_written};
 use crate::sending::Sending;
@@ -87,7 +87,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         Ok(true)
     }
 
-    fn did_write_with(&mut self, message: &mut InPlace<'_>, count: usize) {
+    fn did_write_with(&mut self, message: &mut LargeMessage<'_>, count: usize) {
         self.sending.unflushed = true;
         let of_queue = count.min(self.sending.queue.len());
         if of_queue > 0 {
@@ -102,9 +102,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
 
     /// Whether an encoded message goes as it is, and nothing goes before it.
     pub(super) fn writes_prepared(&self) -> bool {
-        // A client masks each sending anew (§5.3); of one that compresses anything the compressor
-        // decides.
-        !R::MASKS && self.sending.queue.is_empty() && !self.sending.sender.compresses(usize::MAX)
+        self.sending.queue.is_empty() && self.sending.sender.sends_encoded()
     }
 
     /// Sends an encoded message without a buffer, as far as the transport takes it now. Only the rest is
@@ -145,13 +143,13 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
 fn poll_write_pieces<S, M: Shell<S>>(
     transport: &mut S,
     output: &WriteBuffer,
-    behind: Option<&InPlace<'_>>,
+    behind: Option<&LargeMessage<'_>>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
     if !M::is_write_vectored(transport) {
         return poll_write_gathered::<S, M>(transport, output, cx);
     }
-    let pieces_behind = behind.map_or(0, InPlace::most_pieces);
+    let pieces_behind = behind.map_or(0, LargeMessage::most_pieces);
     if output.most_pieces() + pieces_behind <= FEW_SLICES {
         poll_write_slices::<S, M, FEW_SLICES>(transport, output, behind, cx)
     } else {
@@ -162,7 +160,7 @@ fn poll_write_pieces<S, M: Shell<S>>(
 fn poll_write_slices<S, M: Shell<S>, const PLACES: usize>(
     transport: &mut S,
     output: &WriteBuffer,
-    behind: Option<&InPlace<'_>>,
+    behind: Option<&LargeMessage<'_>>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
     let mut slices = [&[][..]; PLACES];

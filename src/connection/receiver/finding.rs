@@ -1,6 +1,6 @@
 //! Finding the next event: frames in, whole messages, chunks or control frames out (RFC 6455 §5.4, §5.5).
 
-use super::incoming::{Frame, Incoming, kind_begun_by};
+use super::in_progress::{FrameInProgress, MessageInProgress, kind_begun_by};
 use super::{Current, Progress, Receiver};
 use crate::buffer::ReadBuffer;
 use crate::connection::{ProtocolError, Role};
@@ -74,14 +74,14 @@ impl<R: Role> Receiver<R> {
             (None, Some(message)) => message,
             (None, None) => return Err(ProtocolError::NothingToContinue),
             (Some(_), Some(_)) => return Err(ProtocolError::MessageAmidMessage),
-            (Some(kind), None) => Incoming::new(kind, header.rsv, chunked),
+            (Some(kind), None) => MessageInProgress::new(kind, header.rsv, chunked),
         };
         message.announce(header.payload_len);
         if !chunked {
             self.check_limits(header, &message)?;
         }
         self.message = Some(message);
-        self.frame = Some(Frame {
+        self.frame = Some(FrameInProgress {
             fin: header.fin,
             key: header.mask,
             received: 0,
@@ -91,7 +91,11 @@ impl<R: Role> Receiver<R> {
     }
 
     #[inline]
-    fn check_limits(&self, header: &FrameHeader, message: &Incoming) -> Result<(), ProtocolError> {
+    fn check_limits(
+        &self,
+        header: &FrameHeader,
+        message: &MessageInProgress,
+    ) -> Result<(), ProtocolError> {
         let Limits { frame, message: whole, fragments, .. } = self.config.limits;
         if header.payload_len > frame {
             return Err(ProtocolError::FrameTooLarge { len: header.payload_len, limit: frame });
@@ -114,7 +118,7 @@ impl<R: Role> Receiver<R> {
     /// validated. Comes to an event if that ends the message, or in chunks if there is any.
     fn receive_payload(
         &mut self,
-        mut frame: Frame,
+        mut frame: FrameInProgress,
         input: &mut ReadBuffer,
     ) -> Result<Option<Current>, ProtocolError> {
         #[cfg(feature = "deflate")]
@@ -140,7 +144,7 @@ impl<R: Role> Receiver<R> {
     /// decompressed.
     fn found(
         &mut self,
-        frame: Frame,
+        frame: FrameInProgress,
         all_is_there: bool,
         input: &mut ReadBuffer,
     ) -> Result<Option<Current>, ProtocolError> {

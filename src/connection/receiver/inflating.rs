@@ -1,6 +1,6 @@
 //! Compressed messages as they arrive (RFC 7692 §7.2.2).
 
-use super::incoming::{Frame, Incoming};
+use super::in_progress::{FrameInProgress, MessageInProgress};
 use crate::buffer::ReadBuffer;
 use crate::connection::{ProtocolError, Role};
 use crate::deflate::{Corrupt, Decompressor, DeflateParameters};
@@ -33,8 +33,8 @@ impl Inflating {
     /// if some of it is left for the next time, because there is a chunk of the message already.
     pub(super) fn receive(
         &mut self,
-        frame: &mut Frame,
-        message: &Incoming,
+        frame: &mut FrameInProgress,
+        message: &MessageInProgress,
         limit: u64,
         input: &mut ReadBuffer,
     ) -> Result<bool, ProtocolError> {

@@ -174,6 +174,13 @@ impl<R: Role> Sender<R> {
         }
     }
 
+    /// Whether each encoded message goes as it is: a client masks each sending anew (§5.3), and of a
+    /// connection that compresses anything the compressor decides.
+    #[cfg(feature = "std")]
+    pub(crate) fn sends_encoded(&self) -> bool {
+        !R::MASKS && !self.compresses(usize::MAX)
+    }
+
     /// Sends a shared message from where it is, unmasked.
     fn send_linked(
         &mut self,

@@ -7,7 +7,7 @@ use crate::mask::MaskKey;
 
 /// The data frame in progress.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Frame {
+pub(super) struct FrameInProgress {
     pub(super) fin: bool,
     pub(super) key: Option<MaskKey>,
     /// Bytes of payload received.
@@ -17,7 +17,7 @@ pub(super) struct Frame {
 
 /// The message in progress.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Incoming {
+pub(super) struct MessageInProgress {
     pub(super) kind: Kind,
     pub(super) chunked: bool,
     /// Whether its payload is compressed (RFC 7692 §6).
@@ -30,7 +30,7 @@ pub(super) struct Incoming {
     started: bool,
 }
 
-impl Incoming {
+impl MessageInProgress {
     /// One that a frame with these bits begins.
     #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "nothing to look at"))]
     pub(super) fn new(kind: Kind, rsv: Rsv, chunked: bool) -> Self {

@@ -14,7 +14,7 @@ const IN_PLACE_FROM: usize = 16 * 1024;
 
 /// A message of which some is still to be written, behind what was queued when its frames were
 /// [started](Sender::start_frames).
-pub(crate) struct InPlace<'a> {
+pub(crate) struct LargeMessage<'a> {
     kind: Kind,
     payload: &'a [u8],
     /// How much of it a frame has; the last one may have less.
@@ -30,7 +30,7 @@ pub(crate) struct InPlace<'a> {
     written: usize,
 }
 
-impl<'a> InPlace<'a> {
+impl<'a> LargeMessage<'a> {
     /// The payload is not empty.
     fn new(kind: Kind, payload: &'a [u8], fragment_size: usize) -> Self {
         let frame_len = payload.len().min(fragment_size);
@@ -130,7 +130,7 @@ impl<R: Role> Sender<R> {
         payload: Payload<'p>,
         come_between: bool,
         output: &WriteBuffer,
-    ) -> Result<Option<InPlace<'p>>, SendError> {
+    ) -> Result<Option<LargeMessage<'p>>, SendError> {
         let (kind, data, compressible) = payload.parts();
         let is_in_place = !R::MASKS && data.len() >= IN_PLACE_FROM && payload.borrowed().is_some();
         let is_encoded = !R::MASKS && matches!(payload, Payload::Prepared(_));
@@ -139,7 +139,7 @@ impl<R: Role> Sender<R> {
             return Ok(None);
         }
         self.check_message(output)?;
-        Ok(Some(InPlace::new(kind, data, self.fragment_size())))
+        Ok(Some(LargeMessage::new(kind, data, self.fragment_size())))
     }
 
     /// Starts the next frames, at most so many: what their message has in pieces is to be written behind
@@ -147,7 +147,7 @@ impl<R: Role> Sender<R> {
     /// masked, `output` gets all of them (§5.3).
     pub(crate) fn start_frames(
         &mut self,
-        message: &mut InPlace<'_>,
+        message: &mut LargeMessage<'_>,
         most: usize,
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
@@ -186,7 +186,7 @@ mod tests {
         }
     }
 
-    fn rest(message: &InPlace<'_>) -> Vec<u8> {
+    fn rest(message: &LargeMessage<'_>) -> Vec<u8> {
         message.pieces().collect::<Vec<_>>().concat()
     }
 
@@ -195,7 +195,7 @@ mod tests {
         Connection::new(role, &Negotiated::new(), config).split().1
     }
 
-    fn start<R: Role>(sender: &Sender<R>, output: &WriteBuffer) -> InPlace<'static> {
+    fn start<R: Role>(sender: &Sender<R>, output: &WriteBuffer) -> LargeMessage<'static> {
         let message = sender.start_message(PAYLOAD.into(), true, output).unwrap();
         message.expect("it has several frames")
     }
@@ -211,7 +211,7 @@ mod tests {
             let frame_len = 2 + fragment_size.min(8);
             for first in 0..=wire.len() {
                 for second in 0..=wire.len() - first {
-                    let mut message = InPlace::new(Kind::Binary, PAYLOAD, fragment_size);
+                    let mut message = LargeMessage::new(Kind::Binary, PAYLOAD, fragment_size);
                     message.started = message.frame_count;
                     assert_eq!(rest(&message), wire);
                     message.advance(first);
