@@ -2,7 +2,7 @@
 
 use super::access::{Access, Shared};
 use super::aside::Aside;
-use super::incoming::{Advance, Found, Incoming};
+use super::incoming::Incoming;
 use super::outgoing::Outgoing;
 use super::sending::sending_methods;
 use super::shell::Shell;
@@ -12,10 +12,7 @@ use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::negotiated::Negotiated;
 use alloc::sync::Arc;
-use core::{
-    future::poll_fn,
-    task::{Context, Poll},
-};
+use core::future::poll_fn;
 
 /// The receiving half of a connection: see [`WebSocket::split`](super::WebSocket::split).
 ///
@@ -25,9 +22,9 @@ use core::{
 /// half fails with [`Error::Closed`] from then on.
 #[derive(Debug)]
 pub struct ReceiveHalf<S, R: Role, M: Shell<S>> {
-    incoming: Incoming<R>,
+    pub(super) incoming: Incoming<R>,
     aside: Aside,
-    shared: Shared<Arc<Mutex<Outgoing<S, R, M>>>>,
+    pub(super) shared: Shared<Arc<Mutex<Outgoing<S, R, M>>>>,
 }
 
 /// The sending half of a connection: see [`WebSocket::split`](super::WebSocket::split).
@@ -60,7 +57,7 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
     ///
     /// As there.
     pub async fn next(&mut self) -> Option<Result<Message, Error>> {
-        poll_fn(|cx| self.poll_message(cx)).await
+        poll_fn(|cx| self.incoming.poll_message(&mut self.shared, cx)).await
     }
 
     /// As [`WebSocket::receive`](super::WebSocket::receive), without the way to answer: that is the
@@ -70,10 +67,9 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
     ///
     /// As there.
     pub async fn receive(&mut self) -> Option<Result<Event<'_>, Error>> {
-        match poll_fn(|cx| self.poll_event(Receiver::advance, cx)).await? {
-            Ok(found) => Some(Ok(self.incoming.event(found))),
-            Err(error) => Some(Err(error)),
-        }
+        let Self { incoming, shared, .. } = self;
+        let found = poll_fn(|cx| incoming.poll_event(shared, Receiver::advance, cx)).await?;
+        Some(found.map(|found| incoming.event(found)))
     }
 
     /// As [`WebSocket::receive_chunk`](super::WebSocket::receive_chunk), without the way to answer.
@@ -83,10 +79,9 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
     ///
     /// As there.
     pub async fn receive_chunk(&mut self) -> Option<Result<Chunk<'_>, Error>> {
-        match poll_fn(|cx| self.poll_event(Receiver::advance_chunk, cx)).await? {
-            Ok(found) => Some(Ok(self.incoming.chunk(found))),
-            Err(error) => Some(Err(error)),
-        }
+        let Self { incoming, shared, .. } = self;
+        let found = poll_fn(|cx| incoming.poll_event(shared, Receiver::advance_chunk, cx)).await?;
+        Some(found.map(|found| incoming.chunk(found)))
     }
 
     /// As [`WebSocket::wait_closed`](super::WebSocket::wait_closed), but it sends no Close: that is
@@ -112,21 +107,6 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
         self.aside.negotiated()
-    }
-
-    pub(super) fn poll_message(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Message, Error>>> {
-        self.incoming.poll_message(&mut self.shared, cx)
-    }
-
-    fn poll_event(
-        &mut self,
-        advance: impl Advance<R>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Found, Error>>> {
-        self.incoming.poll_event(&mut self.shared, advance, cx)
     }
 }
 

@@ -64,7 +64,8 @@ impl<S, R: Role, M: Shell<S>> Stream for ReceiveHalf<S, R, M> {
 
     /// As [`next`](ReceiveHalf::next).
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_message(cx)
+        let Self { incoming, shared, .. } = &mut *self;
+        incoming.poll_message(shared, cx)
     }
 }
 

@@ -1,6 +1,6 @@
 use super::access::Access;
 use super::aside::Aside;
-use super::incoming::{Advance, Found, Incoming};
+use super::incoming::Incoming;
 use super::outgoing::Outgoing;
 use super::sending::sending_methods;
 use super::shell::Shell;
@@ -15,7 +15,7 @@ use crate::negotiated::Negotiated;
 use alloc::boxed::Box;
 use core::{
     future::poll_fn,
-    task::{Context, Poll, ready},
+    task::{Poll, ready},
 };
 
 /// A WebSocket connection over an async stream.
@@ -111,13 +111,9 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// # }
     /// ```
     pub async fn receive(&mut self) -> Option<Result<(Event<'_>, Replies<'_, S, R, M>), Error>> {
-        match poll_fn(|cx| self.poll_event(Receiver::advance, cx)).await? {
-            Ok(found) => {
-                let Sides { incoming, outgoing, .. } = &mut *self.sides;
-                Some(Ok((incoming.event(found), Replies(outgoing))))
-            }
-            Err(error) => Some(Err(error)),
-        }
+        let Sides { incoming, outgoing, .. } = &mut *self.sides;
+        let found = poll_fn(|cx| incoming.poll_event(outgoing, Receiver::advance, cx)).await?;
+        Some(found.map(|found| (incoming.event(found), Replies(outgoing))))
     }
 
     /// The next event, if all of it has been read already; without a wait, and without reading.
@@ -185,7 +181,11 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     ) -> Result<(), E> {
         poll_fn(|cx| {
             loop {
-                let found = match ready!(self.poll_event(Receiver::advance, cx)) {
+                let found = match ready!(self.sides.incoming.poll_event(
+                    &mut self.sides.outgoing,
+                    Receiver::advance,
+                    cx
+                )) {
                     Some(Ok(found)) => found,
                     Some(Err(error)) => return Poll::Ready(Err(error.into())),
                     None => return Poll::Ready(Ok(())),
@@ -215,13 +215,10 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     pub async fn receive_chunk(
         &mut self,
     ) -> Option<Result<(Chunk<'_>, Replies<'_, S, R, M>), Error>> {
-        match poll_fn(|cx| self.poll_event(Receiver::advance_chunk, cx)).await? {
-            Ok(found) => {
-                let Sides { incoming, outgoing, .. } = &mut *self.sides;
-                Some(Ok((incoming.chunk(found), Replies(outgoing))))
-            }
-            Err(error) => Some(Err(error)),
-        }
+        let Sides { incoming, outgoing, .. } = &mut *self.sides;
+        let found =
+            poll_fn(|cx| incoming.poll_event(outgoing, Receiver::advance_chunk, cx)).await?;
+        Some(found.map(|found| (incoming.chunk(found), Replies(outgoing))))
     }
 
     /// Receives and drops messages until nothing more is wanted of the transport, at the latest when
@@ -294,14 +291,6 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     #[must_use]
     pub const fn transport(&self) -> &S {
         &self.sides.outgoing.transport
-    }
-
-    fn poll_event(
-        &mut self,
-        advance: impl Advance<R>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Found, Error>>> {
-        self.sides.incoming.poll_event(&mut self.sides.outgoing, advance, cx)
     }
 }
 
