@@ -87,7 +87,8 @@ impl WriteBuffer {
         self.pieces().next().unwrap_or_default()
     }
 
-    /// Says that the first `count` bytes were written.
+    /// Says that the first `count` bytes were written. Where that is told to a connection or a handshake
+    /// by its `did_write`, they are consumed there, and not here again.
     ///
     /// A count larger than [`len`](Self::len) counts as all. Once all was written, memory of more than
     /// 64 KiB is freed.

@@ -14,7 +14,8 @@ const ACCEPT_LEN: usize = 28;
 /// ```
 /// use sansocket::accept_key;
 ///
-/// assert_eq!(&accept_key(b"dGhlIHNhbXBsZSBub25jZQ=="), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+/// let accept = accept_key(b"dGhlIHNhbXBsZSBub25jZQ==");
+/// assert_eq!(std::str::from_utf8(&accept), Ok("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
 /// ```
 #[must_use]
 pub fn accept_key(key: &[u8]) -> [u8; ACCEPT_LEN] {

@@ -29,6 +29,9 @@ use core::time::Duration;
 /// client still sends is read and dropped, for at most 2 seconds, or for 1 second on a transport that
 /// has no half-close.
 ///
+/// While a request waits for your answer no deadline runs: bound the time that you take yourself. A client
+/// that leaves meanwhile is noticed once you answer.
+///
 /// ```no_run
 /// use sansocket::server::{Accepting, Step};
 /// use sansocket::{
@@ -97,7 +100,7 @@ use core::time::Duration;
 ///
 /// fn failure(error: io::Error) -> IoFailure {
 ///     match error.kind() {
-///         ErrorKind::WouldBlock => IoFailure::NotReady,
+///         ErrorKind::WouldBlock | ErrorKind::Interrupted => IoFailure::NotReady,
 ///         ErrorKind::TimedOut => IoFailure::TimedOut,
 ///         ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => IoFailure::Reset,
 ///         _ => IoFailure::Other,
