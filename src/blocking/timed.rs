@@ -3,7 +3,7 @@
 use super::Transport;
 use crate::buffer::WriteBuffer;
 use crate::connection::LargeMessage;
-use crate::io::{SLICES, gather, is_timeout};
+use crate::io::{SLICES, gather, is_timeout, some_written};
 use crate::transport::IoFailure;
 use core::time::Duration;
 use std::io::{self, ErrorKind, IoSlice};
@@ -96,16 +96,15 @@ impl<S: Transport> Timed<S> {
         behind: Option<&LargeMessage<'_>>,
         timeout: Option<Duration>,
     ) -> Result<usize, Stopped> {
-        let behind = behind.filter(|message| message.len() > 0);
+        let behind = behind.filter(|message| message.most_pieces() > 0);
         let front = queued.front();
-        let count = if behind.is_some() || front.len() < queued.len() {
-            self.write_pieces(queued, behind, timeout)?
-        } else if front.is_empty() {
+        if behind.is_some() || front.len() < queued.len() {
+            return self.write_pieces(queued, behind, timeout);
+        }
+        if front.is_empty() {
             return self.bounded(Direction::Write, timeout, S::flush).map(|()| 0);
-        } else {
-            self.bounded(Direction::Write, timeout, |transport| transport.write(front))?
-        };
-        if count == 0 { Err(Stopped::Failed(ErrorKind::WriteZero.into())) } else { Ok(count) }
+        }
+        self.bounded(Direction::Write, timeout, |transport| some_written(transport.write(front)))
     }
 
     /// Apart, since its slices take room on the stack.
@@ -120,7 +119,7 @@ impl<S: Transport> Timed<S> {
         let used = gather(queued, behind, &mut slices);
         let vectors = slices.map(IoSlice::new);
         self.bounded(Direction::Write, timeout, |transport| {
-            transport.write_vectored(&vectors[..used])
+            some_written(transport.write_vectored(&vectors[..used]))
         })
     }
 

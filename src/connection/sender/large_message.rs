@@ -74,7 +74,6 @@ impl<'a> LargeMessage<'a> {
     }
 
     /// At most how many pieces these are.
-    #[cfg(feature = "std")]
     pub(crate) fn most_pieces(&self) -> usize {
         2 * (self.started - self.current)
     }

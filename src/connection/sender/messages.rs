@@ -176,7 +176,7 @@ impl<R: Role> Sender<R> {
 
     /// Whether each encoded message goes as it is: a client masks each sending anew (§5.3), and of a
     /// connection that compresses anything the compressor decides.
-    #[cfg(feature = "std")]
+    #[allow(dead_code, reason = "for a shell that writes it from where it is")]
     pub(crate) fn sends_encoded(&self) -> bool {
         !R::MASKS && !self.compresses(usize::MAX)
     }

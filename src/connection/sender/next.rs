@@ -5,7 +5,6 @@ use crate::buffer::WriteBuffer;
 use crate::connection::closed::{Closed, State, TransportEnd};
 use crate::connection::ending::{Ending, Situation};
 use crate::connection::role::Role;
-use crate::frame::CloseCode;
 use crate::transport::{IoFailure, Wants};
 use core::time::Duration;
 
@@ -131,10 +130,11 @@ impl<R: Role> Sender<R> {
 
     /// As [`leave`](Self::leave), because nobody receives any more. The peer is told so (§7.4.1) if `tell`
     /// and no Close was sent.
+    #[cfg(feature = "std")]
     pub(crate) fn abandon(&mut self, tell: bool, output: &mut WriteBuffer) {
         if tell {
             // It is refused if the peer knows.
-            let _ = self.close(CloseCode::GOING_AWAY, "", output);
+            let _ = self.close(crate::frame::CloseCode::GOING_AWAY, "", output);
         }
         self.leave();
     }
