@@ -18,7 +18,7 @@ pub enum Error {
     /// The request to connect with is wrong.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// The response to accept with does not fit to the request.
+    /// The response to accept with does not suit the request.
     #[error(transparent)]
     Accept(#[from] AcceptError),
     /// The response to refuse with is none that can be sent; the client got status 500.
@@ -147,8 +147,8 @@ impl Error {
     }
 }
 
-/// Whether misuse of a loop over messages was told, and nothing was received since: it would be told for
-/// ever, where nothing waits.
+/// Whether a loop over messages has returned an error for misuse, and has received nothing since. Without
+/// this the loop would return the same error again and again.
 #[derive(Debug, Default)]
 pub(crate) struct Misuse(bool);
 

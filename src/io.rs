@@ -13,8 +13,8 @@ pub(crate) fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-/// What came of a write that was given something: a transport that takes nothing of it has failed, or it
-/// would be tried for ever.
+/// The outcome of a write that had bytes to write. A transport that accepts none of them has failed:
+/// trying again would never end.
 #[inline]
 pub(crate) fn some_written(outcome: io::Result<usize>) -> io::Result<usize> {
     match outcome {

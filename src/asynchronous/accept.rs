@@ -57,8 +57,8 @@ impl<M: Runtime> Acceptor<M> {
         .await
     }
 
-    /// Waits for the client's request, and leaves open how it is answered. A request that does not
-    /// fit to RFC 6455 or comes from a wrong origin is refused at once. [`Opening`] has an example.
+    /// Waits for the client's request, and leaves open how it is answered. A request that breaks
+    /// RFC 6455 or comes from a wrong origin is refused at once.
     ///
     /// Not cancel safe, as [`accept`](Self::accept).
     ///
@@ -88,7 +88,7 @@ impl<S, M: Shell<S>> Opening<S, M> {
     ///
     /// # Errors
     ///
-    /// [`Error::Accept`] if the answer does not fit to the request: the client gets status 500 then.
+    /// [`Error::Accept`] if the answer does not suit the request: the client gets status 500 then.
     /// [`Error::HandshakeTimeout`] or [`Error::Io`].
     pub async fn accept(self, answer: &Accept<'_>) -> Result<WebSocket<S, Server, M>, Error> {
         let Self { mut transport, mut accepting, request, mut input, mut output, .. } = self;

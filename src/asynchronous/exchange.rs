@@ -78,10 +78,8 @@ impl<S, M: Shell<S>> Exchange<'_, S, M> {
             && self.poll_write(cx).map(|done| exchange.did_write(done, self.output)).is_ready();
         let has_read = wants.read && {
             let read = self.poll_read(cx);
-            exchange.did_read(match read {
-                Poll::Ready(done) => done,
-                Poll::Pending => Err(IoFailure::NotReady),
-            });
+            let done = if let Poll::Ready(done) = read { done } else { Err(IoFailure::NotReady) };
+            exchange.did_read(done);
             read.is_ready()
         };
         let shuts_down = wants.shut_down_write

@@ -27,18 +27,13 @@ pub(super) struct Outgoing<S, R: Role, M: Shell<S>> {
     /// There once a deadline runs.
     timer: Option<Box<M::Timer>>,
     /// Who waits for the transport to take more.
-    writer: Option<Box<Waker>>,
+    pub(super) writer: Option<Box<Waker>>,
 }
 
 impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     pub(super) fn new(transport: S, sender: Sender<R>) -> Self {
         let sending = Sending::new(sender, Leased::none());
         Self { sending, transport, timer: None, writer: None }
-    }
-
-    /// Forgets who waits, who may own what is now to be shared: behind a lock it must not be dropped.
-    pub(super) fn forget_writer(&mut self) {
-        self.writer = None;
     }
 
     /// Queues a Close.

@@ -42,7 +42,8 @@ pub(super) fn halves<S, R: Role, M: Shell<S>>(
     mut outgoing: Outgoing<S, R, M>,
     mut aside: Aside,
 ) -> (ReceiveHalf<S, R, M>, SendHalf<S, R, M>) {
-    outgoing.forget_writer();
+    // Dropping it could drop a half, which must not happen while the lock is held.
+    outgoing.writer = None;
     let (outgoing, wakers) = (Arc::new(Mutex::new(outgoing)), aside.take_wakers());
     let access = Arc::clone(&outgoing);
     let sending = Shared { half: Half::Send, access, wakers: Arc::clone(&wakers) };

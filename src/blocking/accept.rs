@@ -84,8 +84,8 @@ impl server::Acceptor<Blocking> {
         }
     }
 
-    /// Waits for the client's request, and leaves open how it is answered. A request that does not
-    /// fit to RFC 6455 or comes from a wrong origin is refused at once. [`Opening`] has an example.
+    /// Waits for the client's request, and leaves open how it is answered. A request that breaks
+    /// RFC 6455 or comes from a wrong origin is refused at once.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl server::Acceptor<Blocking> {
 }
 
 /// A connection whose client has sent its part of the opening handshake, and waits for the answer:
-/// see [`Acceptor::receive_request`](server::Acceptor::receive_request).
+/// see [`Acceptor::receive_request`](server::Acceptor::receive_request). Call its `accept` or `refuse`.
 pub type Opening<S> = server::Opening<S, Blocking>;
 
 impl<S: Transport> server::Opening<S, Blocking> {
@@ -108,7 +108,7 @@ impl<S: Transport> server::Opening<S, Blocking> {
     ///
     /// # Errors
     ///
-    /// [`Error::Accept`] if the answer does not fit to the request: the client gets status 500 then.
+    /// [`Error::Accept`] if the answer does not suit the request: the client gets status 500 then.
     /// [`Error::HandshakeTimeout`] or [`Error::Io`].
     pub fn accept(self, answer: &Accept<'_>) -> Result<WebSocket<S, Server>, Error> {
         let Self { transport, mut accepting, request, input, mut output, .. } = self;

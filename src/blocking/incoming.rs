@@ -235,8 +235,8 @@ impl<R: Role> Incoming<R> {
 /// Does what is wanted of a transport that is dropped: nothing of it waits.
 pub(super) fn leave(line: &mut impl Line) {
     let (sending, transport) = line.parts();
-    // One that has panicked is not used again: to panic twice would end the process. Without timeouts any
-    // of it may wait for ever.
+    // A transport that has panicked is not used again, since a second panic would abort the process. One
+    // without timeouts could block without bound.
     if thread::panicking() || !transport.has_timeouts() {
         sending.with(|sending| {
             sending.end();

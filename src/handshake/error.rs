@@ -118,7 +118,7 @@ pub enum HandshakeError {
     /// The server chose an extension twice; of a long name the beginning.
     #[error("the server chose the extension \"{0}\" twice")]
     RepeatedExtension(Box<str>),
-    /// The server's parameters of permessage-deflate don't fit to the offer (RFC 7692 §7.1).
+    /// The server's parameters of permessage-deflate don't match the offer (RFC 7692 §7.1).
     #[cfg(feature = "deflate")]
     #[error(transparent)]
     Deflate(#[from] DeflateError),

@@ -237,7 +237,7 @@ impl Accepting {
     ///
     /// # Errors
     ///
-    /// If the answer does not fit to the request: the client is refused with status 500 then. Also if
+    /// If the answer does not suit the request: the client is refused with status 500 then. Also if
     /// no request waits for an answer.
     pub fn accept(
         &mut self,

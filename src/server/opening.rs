@@ -5,29 +5,8 @@ use core::{fmt, marker::PhantomData};
 
 /// A connection whose client has sent its part of the opening handshake, and waits for the answer.
 ///
-/// `M` is the shell whose `Acceptor::receive_request` it comes from. Dropping it ends the transport without
-/// an answer.
-///
-/// With `sansocket::tokio`; with `sansocket::blocking` it is the same without `await`:
-///
-/// ```no_run
-/// # #[cfg(feature = "tokio")] {
-/// use sansocket::{Accept, Reject, tokio::Acceptor};
-///
-/// # async fn look_up(_: Option<&[u8]>) -> bool { true }
-/// # async fn serve(stream: tokio::net::TcpStream) -> Result<(), sansocket::Error> {
-/// stream.set_nodelay(true)?;
-/// let opening = Acceptor::new().receive_request(stream).await?;
-/// println!("{:?} asks for {}", opening.transport().peer_addr(), opening.request().path());
-/// if !look_up(opening.request().header("Authorization")).await {
-///     let challenge = Reject::new(401).header("WWW-Authenticate", "Bearer");
-///     return opening.refuse(&challenge).await;
-/// }
-/// let websocket = opening.accept(&Accept::new()).await?;
-/// # Ok(())
-/// # }
-/// # }
-/// ```
+/// `M` is the shell whose `Acceptor::receive_request` it comes from. The shell has the methods that answer,
+/// and an example. Dropping it ends the transport without an answer.
 pub struct Opening<S, M> {
     pub(crate) transport: S,
     pub(crate) accepting: Accepting,

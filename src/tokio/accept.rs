@@ -42,6 +42,20 @@ pub type Acceptor = server::Acceptor<Tokio>;
 
 /// A connection whose client has sent its part of the opening handshake, and waits for the answer:
 /// see [`Acceptor::receive_request`](server::Acceptor::receive_request).
+///
+/// ```no_run
+/// use sansocket::{Accept, Reject, tokio::Acceptor};
+///
+/// # async fn serve(stream: tokio::net::TcpStream) -> Result<(), sansocket::Error> {
+/// let opening = Acceptor::new().receive_request(stream).await?;
+/// if opening.request().header("Authorization").is_none() {
+///     let challenge = Reject::new(401).header("WWW-Authenticate", "Bearer");
+///     return opening.refuse(&challenge).await;
+/// }
+/// let websocket = opening.accept(&Accept::new()).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub type Opening<S> = server::Opening<S, Tokio>;
 
 impl server::Acceptor<Tokio> {

@@ -1,4 +1,5 @@
-//! What the reading half owes while the other is amid a write goes out between two frames or behind it.
+//! The sending half is in a write when the reading half has something to reply. The reply is written
+//! between two frames of the message, or behind it.
 
 use sansocket::{
     Config, Error, Negotiated, ReadBuffer, SendError, Server, State,
@@ -49,12 +50,13 @@ fn close() -> Vec<u8> {
 const TAKES: [&[usize]; 2] = [&[], &[WHOLE, 0]];
 
 #[test]
-fn a_reply_that_comes_amid_a_write_is_not_left_behind() {
-    // It takes all, or nothing amid that and all afterwards: the reader waits for the peer then.
+fn a_reply_that_comes_during_a_write_is_not_left_behind() {
+    // The transport takes everything, or its first write would block. Then nobody calls anything more: the
+    // reader is blocked in a read.
     for takes in [&[][..], &[0]] {
         while_it_reads(
             |script| {
-                script.amid_write = Some(masked(PING, b"?"));
+                script.during_write = Some(masked(PING, b"?"));
                 script.takes.extend(takes);
             },
             |transport, half| {
@@ -71,7 +73,7 @@ fn a_pong_goes_between_two_frames_of_a_message() {
     for takes in TAKES {
         while_it_reads(
             |script| {
-                script.amid_write = Some(masked(PING, b"?"));
+                script.during_write = Some(masked(PING, b"?"));
                 script.takes.extend(takes);
                 // The reader looks again after a while at what could not be written.
                 script.has_timeouts = !takes.is_empty();
@@ -89,11 +91,11 @@ fn a_pong_goes_between_two_frames_of_a_message() {
 }
 
 #[test]
-fn nothing_follows_a_close_that_comes_amid_a_message() {
+fn nothing_follows_a_close_that_comes_during_a_message() {
     for takes in TAKES {
         while_it_reads(
             |script| {
-                script.amid_write = Some(close());
+                script.during_write = Some(close());
                 script.takes.extend(takes);
                 // The reader looks again after a while at what could not be written.
                 script.has_timeouts = !takes.is_empty();

@@ -125,7 +125,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
 
     /// Does what is wanted of a transport that is dropped: nothing of it waits.
     fn leave(&mut self) {
-        // One that has panicked is not used again: to panic twice would end the process.
+        // A transport that has panicked is not used again, since a second panic would abort the process.
         if std::thread::panicking() {
             self.sending.end();
             return;

@@ -1,4 +1,5 @@
-//! A pipe that fails in one direction, or never makes its reader wait, for the tokio shell.
+//! A pipe for the tokio shell that fails in one direction, panics, can't be ended, or never makes its
+//! reader wait.
 
 use std::{
     cell::Cell,
@@ -17,6 +18,10 @@ pub struct Faults {
     pub write: Option<ErrorKind>,
     /// What reading fails with, once nothing is there to be read.
     pub read: Option<ErrorKind>,
+    /// Whether reading panics.
+    pub read_panics: bool,
+    /// Whether ending the writing side is never ready.
+    pub shutdown_waits: bool,
     /// It has these bytes to be read whenever it is asked, again and again, and never makes its
     /// reader wait.
     pub flood: &'static [u8],
@@ -47,7 +52,8 @@ impl AsyncRead for Faulty {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Faults { read, flood, .. } = self.faults.get();
+        let Faults { read, read_panics, flood, .. } = self.faults.get();
+        assert!(!read_panics, "this transport panics");
         if !flood.is_empty() {
             // The watchdog can't see what does not let its task wait.
             assert!(self.made.elapsed() < Duration::from_secs(30), "it is not left");
@@ -80,6 +86,9 @@ impl AsyncWrite for Faulty {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.faults.get().shutdown_waits {
+            return Poll::Pending;
+        }
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }

@@ -1,5 +1,5 @@
-//! A transport of which two threads have a handle, for the halves of a blocking connection: amid a write
-//! something arrives, and the write goes on once the reading thread has seen to that.
+//! A transport for the two halves of a blocking connection, which run on two threads. During a write
+//! something arrives; the write continues when the reading thread has handled it.
 
 use sansocket::blocking::Transport;
 use std::{
@@ -14,8 +14,8 @@ use std::{
 pub struct Script {
     /// What is there to be read.
     pub incoming: VecDeque<u8>,
-    /// What arrives amid the next write.
-    pub amid_write: Option<Vec<u8>>,
+    /// What arrives during the next write.
+    pub during_write: Option<Vec<u8>>,
     /// How many bytes each write takes, 0 for one that would block; after that all.
     pub takes: VecDeque<usize>,
     /// Written.
@@ -91,7 +91,7 @@ impl Write for Interrupted {
         self.change(|script| {
             count = from.len().min(script.takes.pop_front().unwrap_or(usize::MAX));
             script.sent.extend(&from[..count]);
-            if let Some(bytes) = script.amid_write.take() {
+            if let Some(bytes) = script.during_write.take() {
                 script.incoming.extend(bytes);
                 script.reader_waits = false;
                 is_interrupted = true;
