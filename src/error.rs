@@ -174,4 +174,15 @@ mod tests {
         assert!(size_of::<Error>() <= 32);
         assert!(size_of::<Result<(), Error>>() <= 32);
     }
+
+    #[test]
+    fn a_signal_is_no_failure_of_the_transport() {
+        use io::ErrorKind::{ConnectionReset, Interrupted, Other, TimedOut, WouldBlock};
+        let failure = |kind| IoFailure::from(&io::Error::from(kind));
+        assert_eq!(failure(Interrupted), IoFailure::NotReady);
+        assert_eq!(failure(WouldBlock), IoFailure::NotReady);
+        assert_eq!(failure(TimedOut), IoFailure::TimedOut);
+        assert_eq!(failure(ConnectionReset), IoFailure::Reset);
+        assert_eq!(failure(Other), IoFailure::Other);
+    }
 }

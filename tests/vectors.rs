@@ -21,6 +21,11 @@ const SMALL: usize = 512;
 const ENDS: usize = 64;
 const SAMPLE: usize = 16;
 
+/// Whether all input is cut as if it were longer: `SANSOCKET_VECTORS=sample`, for a quick look.
+fn is_sampled() -> bool {
+    std::env::var("SANSOCKET_VECTORS").is_ok_and(|value| value == "sample")
+}
+
 fn vectors() -> Vec<Vector> {
     read_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors"))
 }
@@ -37,10 +42,11 @@ const UNEVEN: u8 = 16;
 fn cuttings(len: usize) -> Vec<(String, Vec<usize>)> {
     let mut cuttings =
         vec![("whole".to_owned(), Vec::new()), ("byte by byte".to_owned(), (1..len).collect())];
-    let step = if len <= SMALL { 1 } else { len / SAMPLE };
-    let is_tried = |at: &usize| *at < ENDS || *at + ENDS >= len || *at % step == 0;
+    let (small, ends, uneven) = if is_sampled() { (SAMPLE, 4, 2) } else { (SMALL, ENDS, UNEVEN) };
+    let step = if len <= small { 1 } else { len / SAMPLE };
+    let is_tried = |at: &usize| *at < ends || *at + ends >= len || *at % step == 0;
     cuttings.extend((1..len).filter(is_tried).map(|at| (format!("cut at {at}"), vec![at])));
-    cuttings.extend((0..UNEVEN).map(|seed| (format!("cut with seed {seed}"), cuts(seed, len))));
+    cuttings.extend((0..uneven).map(|seed| (format!("cut with seed {seed}"), cuts(seed, len))));
     cuttings
 }
 

@@ -1,5 +1,6 @@
-//! The sending half is in a write when the reading half has something to reply. The reply is written
-//! between two frames of the message, or behind it.
+//! What one half does while the other is in a call. When the sending half is in a write and the
+//! receiving half has something to reply, the reply is written between two frames of the message, or
+//! behind it.
 
 use sansocket::{
     Config, Error, Negotiated, ReadBuffer, SendError, Server, State,
@@ -134,4 +135,23 @@ fn what_the_transport_did_not_take_of_a_reply_goes_before_what_is_sent_later() {
             assert!(half.send("!").is_err());
         },
     );
+}
+
+#[test]
+fn what_could_not_be_written_is_tried_again_while_a_receive_waits() {
+    let transport = Interrupted::default();
+    transport.change(|script| {
+        script.has_timeouts = true;
+        // As it is sent, and as the receive begins.
+        script.takes.extend([0, 0]);
+    });
+    let (input, config) = (ReadBuffer::new(), Config::default());
+    let mut server =
+        WebSocket::new(transport.clone(), Server::new(), Negotiated::new(), input, config);
+    assert!(server.send("!").unwrap_err().is_would_block());
+    let reader = thread::spawn(move || while server.next().is_some() {});
+    // The peer says nothing before it has this.
+    assert_eq!(transport.sent(3), plain(TEXT, b"!"));
+    transport.change(|script| script.ends = true);
+    reader.join().unwrap();
 }

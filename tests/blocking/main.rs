@@ -5,6 +5,7 @@
 mod deflate;
 mod endings;
 mod interrupted;
+mod leaving;
 mod opening;
 mod plain;
 mod reluctant;

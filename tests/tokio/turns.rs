@@ -244,6 +244,20 @@ impl AsyncWrite for Silent {
 }
 
 #[test]
+fn the_halves_do_not_keep_the_waker_of_before_the_split() {
+    let (input, config) = (ReadBuffer::new(), Config::default());
+    let mut server = WebSocket::new(Silent, Server::new(), Negotiated::new(), input, config);
+    let owner = Arc::new(Owner(Mutex::new(None)));
+    let waker = Waker::from(Arc::clone(&owner));
+    assert!(pin!(server.send("hello")).poll(&mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+    assert_eq!(Arc::strong_count(&owner), 2, "it waits for the transport to take more");
+    let _halves = server.split();
+    // What it owns could be a half by now, which locks what the halves share as it is dropped.
+    assert_eq!(Arc::strong_count(&owner), 1);
+}
+
+#[test]
 fn a_waker_that_owns_its_task_can_be_dropped_where_another_takes_its_place() {
     let config = Config::default();
     let server =

@@ -14,8 +14,8 @@ use std::io;
 pub(in crate::asynchronous) enum Driven {
     /// So many bytes were read.
     Read(usize),
-    /// The end is to be told: see [`Sender::closed`](crate::connection::Sender::closed). Reading failed so, if `Closed` has no word
-    /// for it.
+    /// The end is to be told: see [`Sender::closed`](crate::connection::Sender::closed). Reading failed
+    /// so, if `Closed` has no word for it.
     Ended(Option<io::Error>),
 }
 

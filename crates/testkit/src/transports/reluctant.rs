@@ -34,6 +34,8 @@ pub struct Script {
     pub sent: Vec<u8>,
     /// Whether the writing side was ended.
     pub shut_down: bool,
+    /// Whether reads panic.
+    pub read_panics: bool,
     /// How timeouts can't be set once the writing side was ended.
     pub timeout_error: Option<ErrorKind>,
 }
@@ -76,6 +78,7 @@ impl Reluctant {
 impl Read for Reluctant {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let mut script = self.0.borrow_mut();
+        assert!(!script.read_panics, "this transport's reads panic");
         if !script.incoming.is_empty() {
             return script.incoming.read(into);
         }
@@ -134,5 +137,9 @@ impl Transport for Reluctant {
     fn shutdown_write(&mut self) -> io::Result<()> {
         self.0.borrow_mut().shut_down = true;
         Ok(())
+    }
+
+    fn try_clone(&self) -> io::Result<Self> {
+        Ok(self.clone())
     }
 }
