@@ -93,13 +93,16 @@ impl From<&io::Error> for IoFailure {
 
 impl Error {
     /// What a loop over messages ends with: nothing after a clean close. `failed` is how reading
-    /// failed, if `closed` has no word for it.
+    /// failed, which is told if `closed` has no word for it.
     pub(crate) fn of_end(closed: &Closed, failed: Option<io::Error>) -> Option<Self> {
+        use IoFailure::{NotReady, Other, Unsupported};
+        let has_no_word =
+            |error: &io::Error| matches!(IoFailure::from(error), NotReady | Other | Unsupported);
         match (closed.cause, failed) {
             _ if closed.clean => None,
             (Cause::Protocol(error), _) => Some(error.into()),
-            (_, Some(error)) => Some(Self::final_io(error)),
-            (_, None) => Some(Self::Closed(Box::new(closed.clone()))),
+            (_, Some(error)) if has_no_word(&error) => Some(Self::final_io(error)),
+            _ => Some(Self::Closed(Box::new(closed.clone()))),
         }
     }
 

@@ -8,6 +8,9 @@ use std::io::{self, ErrorKind};
 /// Slices handed to one vectored write.
 pub(crate) const SLICES: usize = 64;
 
+/// Bytes that are read at a time where nobody looks at them.
+pub(crate) const SCRAP: usize = 4096;
+
 /// Whether a transport says that nothing could be read or written now, in either of its ways.
 pub(crate) fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)

@@ -13,9 +13,9 @@
 /// | [`handshake_headers`](Self::handshake_headers) | 100 | the handshake fails (431 by a server) |
 ///
 /// Limits on what arrives are checked when a header is parsed, before its payload is waited for.
-/// Whatever they are, memory is taken only for bytes that did arrive. On tokio up to 1 MiB that a thread
-/// has already may be lent for a message of which 10 KiB have, to sixteen connections at a time; up to
-/// 64 KiB that it has already, to one connection at a time that decompresses.
+/// Whatever they are, memory is taken only for bytes that did arrive. Of memory that a thread's pool has
+/// already, up to 1 MiB may be lent for a message of which 10 KiB have arrived, to sixteen connections at a
+/// time; and up to 64 KiB to one connection at a time that decompresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

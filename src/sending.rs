@@ -14,27 +14,32 @@ pub(crate) struct Sending<R, Q> {
     pub(crate) sender: Sender<R>,
     /// What waits to be written.
     pub(crate) queue: Q,
-    /// Whether something was written that the transport itself may still hold.
-    pub(crate) unflushed: bool,
 }
 
 impl<R: Role, Q: Borrow<WriteBuffer>> Sending<R, Q> {
     pub(crate) fn new(sender: Sender<R>, queue: Q) -> Self {
-        Self { sender, queue, unflushed: false }
+        Self { sender, queue }
     }
 
     /// What the transport is to do next; `None` once that is nothing more.
     #[inline]
     pub(crate) fn next(&mut self, clock: impl FnOnce() -> Duration) -> Option<Wants> {
-        match self.sender.next_with(self.is_all_written(), clock) {
+        match self.sender.next(self.queue.borrow(), clock) {
             Next::Wants(wants) => Some(wants),
             Next::Ended(_) => None,
         }
     }
 
-    #[inline]
-    pub(crate) fn is_all_written(&self) -> bool {
-        self.queue.borrow().is_empty() && !self.unflushed
+    /// Fails if something waits that is not wanted to be written any more.
+    pub(crate) fn check_written(&self) -> io::Result<()> {
+        if self.sender.is_all_written(self.queue.borrow()) {
+            Ok(())
+        } else if self.sender.is_broken() {
+            Err(ErrorKind::BrokenPipe.into())
+        } else {
+            // The time for it is over. What the peer sent in time is still received.
+            Err(ErrorKind::TimedOut.into())
+        }
     }
 
     /// Fails if nothing can be written any more: that says more than that nothing can be sent.
@@ -55,7 +60,6 @@ impl<R: Role, Q: Borrow<WriteBuffer>> Sending<R, Q> {
 
     /// Ends the connection because this end drops the transport.
     pub(crate) fn end(&mut self) -> &Closed {
-        let all_written = self.is_all_written();
-        self.sender.transport_ended_with(TransportEnd::Dropped, all_written)
+        self.sender.transport_ended(TransportEnd::Dropped, self.queue.borrow())
     }
 }

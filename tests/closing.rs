@@ -256,6 +256,139 @@ fn bytes_behind_the_end_are_dropped() {
     }
 }
 
+/// What this end answers behind its own Close is no part of the closing handshake.
+#[test]
+fn a_pong_that_is_not_written_does_not_make_the_end_unclean() {
+    let mut end = server(Config::default());
+    end.connection.close(CloseCode::NORMAL, "", &mut end.output).unwrap();
+    end.written();
+    assert!(wants(&mut end, Duration::ZERO).is_some_and(|wants| !wants.write));
+    end.fill(&[frame::<Server>(PING, b"?"), close(1000, "")].concat());
+    assert!(end.messages().unwrap().is_empty());
+    assert!(!end.output.is_empty());
+    end.connection.did_write(Err(IoFailure::Reset), &mut end.output);
+    end.connection.did_read(Err(IoFailure::Reset));
+    while wants(&mut end, Duration::ZERO).is_some() {}
+    let expected = (1000, "", Initiator::Local, true, Cause::ClosingHandshake);
+    assert_eq!(parts(end.connection.closed().unwrap()), expected);
+}
+
+#[test]
+fn a_close_that_the_transport_holds_back_is_not_clean() {
+    for is_flushed in [false, true] {
+        let mut end = server(Config::default());
+        end.fill(&close(1000, ""));
+        assert!(end.messages().unwrap().is_empty());
+        let len = end.output.len();
+        end.connection.did_write(Ok(len), &mut end.output);
+        // The transport's own buffer has it, and is not ready to be flushed.
+        end.connection.did_write(Err(IoFailure::NotReady), &mut end.output);
+        let next = end.connection.next(&end.output, || SECOND);
+        let Next::Wants(wants) = next else { panic!("{next:?}") };
+        assert!(wants.write && !wants.shut_down_write, "{wants:?}");
+        if is_flushed {
+            end.connection.did_write(Ok(0), &mut end.output);
+            let next = end.connection.next(&end.output, || SECOND);
+            assert!(matches!(next, Next::Wants(wants) if wants.shut_down_write), "{next:?}");
+            end.connection.did_shut_down(Err(IoFailure::Unsupported));
+            let next = end.connection.next(&end.output, || SECOND);
+            assert!(matches!(next, Next::Ended(closed) if closed.clean), "{next:?}");
+        }
+        assert_eq!(end.transport_ended(TransportEnd::Dropped).clean, is_flushed);
+    }
+}
+
+#[test]
+fn its_text_has_both_codes() {
+    let text = |end: &mut Endpoint<Server>, how| end.transport_ended(how).to_string();
+    let mut end = server(Config::default());
+    end.fill(&close(4000, "done"));
+    end.messages().unwrap();
+    end.written();
+    let by_peer = "closed by the peer with 4000, by this end with 4000: done";
+    assert_eq!(text(&mut end, TransportEnd::Eof), by_peer);
+
+    let mut end = server(Config::default());
+    end.connection.close(CloseCode::new(4001), "", &mut end.output).unwrap();
+    end.written();
+    end.fill(&close(4002, ""));
+    end.messages().unwrap();
+    let by_this_end = "closed by this end with 4001, by the peer with 4002";
+    assert_eq!(text(&mut end, TransportEnd::Eof), by_this_end);
+
+    let mut end = server(Config::default());
+    end.connection.close(CloseCode::new(4001), "", &mut end.output).unwrap();
+    let lost = text(&mut end, TransportEnd::Reset);
+    assert!(lost.ends_with(", after this end's close with 4001"), "{lost}");
+}
+
+mod leaving {
+    use super::*;
+
+    fn next(end: &mut Endpoint<Server>) -> Option<Wants> {
+        match end.connection.next(&end.output, || SECOND) {
+            Next::Wants(wants) => Some(wants),
+            Next::Ended(_) => None,
+        }
+    }
+
+    /// A server that leaves with a message queued.
+    fn left() -> Endpoint<Server> {
+        let mut end = server(Config::default());
+        end.connection.send_text("last", &mut end.output).unwrap();
+        end.connection.leave();
+        end
+    }
+
+    #[test]
+    fn what_is_queued_goes_then_the_writing_side_ends_and_what_has_come_is_dropped() {
+        let mut end = left();
+        let wants = next(&mut end).unwrap();
+        assert!(wants.write && !wants.read && !wants.shut_down_write, "{wants:?}");
+        end.connection.did_write(Ok(6), &mut end.output);
+        let wants = next(&mut end).unwrap();
+        assert!(!wants.write && wants.read && wants.shut_down_write, "{wants:?}");
+        end.connection.did_shut_down(Ok(()));
+        end.connection.did_read(Err(IoFailure::NotReady));
+        assert_eq!(next(&mut end), None);
+        let dropped = Cause::Transport(TransportEnd::Dropped);
+        let expected = (1006, "", Initiator::Transport, false, dropped);
+        assert_eq!(parts(end.connection.closed().unwrap()), expected);
+    }
+
+    #[test]
+    fn a_transport_that_takes_nothing_is_not_waited_for() {
+        let mut end = left();
+        for _ in 0..4 {
+            if wants(&mut end, SECOND).is_none() {
+                return;
+            }
+        }
+        panic!("it never ends");
+    }
+
+    #[test]
+    fn a_peer_that_never_stops_is_left() {
+        const PIECE: usize = 4096;
+        let mut end = left();
+        let mut dropped = 0;
+        while let Some(wants) = next(&mut end) {
+            if wants.write {
+                end.connection.did_write(Ok(6), &mut end.output);
+            }
+            if wants.shut_down_write {
+                end.connection.did_shut_down(Ok(()));
+            }
+            if wants.read {
+                end.connection.did_read(Ok(PIECE));
+                dropped += PIECE;
+            }
+            assert!(dropped < 1 << 20, "it drains for ever");
+        }
+        assert_eq!(dropped, 256 << 10);
+    }
+}
+
 mod deadlines {
     use super::*;
 

@@ -20,8 +20,6 @@ struct Exchange<'a, S, M: Shell<S>> {
     input: &'a mut ReadBuffer,
     output: &'a mut WriteBuffer,
     timer: M::Timer,
-    /// Whether something was written that the transport itself may still hold.
-    unflushed: bool,
     /// How the transport failed, the first time.
     failed: Option<io::Error>,
 }
@@ -34,8 +32,7 @@ pub(super) async fn drive<S, M: Shell<S>, H: Opens>(
     output: &mut WriteBuffer,
 ) -> Result<H::Step, Error> {
     let timer = M::Timer::default();
-    let mut exchange =
-        Exchange::<S, M> { transport, input, output, timer, unflushed: false, failed: None };
+    let mut exchange = Exchange::<S, M> { transport, input, output, timer, failed: None };
     poll_fn(|cx| exchange.poll_drive(handshake, cx)).await
 }
 
@@ -46,9 +43,8 @@ impl<S, M: Shell<S>> Exchange<'_, S, M> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<H::Step, Error>> {
         loop {
-            let Self { input, output, timer, unflushed, .. } = self;
-            let all_written = output.is_empty() && !*unflushed;
-            let wants = match handshake.next_with(input, output, all_written, || timer.now()) {
+            let Self { input, output, timer, .. } = self;
+            let wants = match handshake.next(input, output, || timer.now()) {
                 HandshakeNext::Wants(wants) => wants,
                 HandshakeNext::Ready(step) => return Poll::Ready(Ok(step)),
                 HandshakeNext::Ended(error) => {
@@ -75,7 +71,10 @@ impl<S, M: Shell<S>> Exchange<'_, S, M> {
         cx: &mut Context<'_>,
     ) -> bool {
         let has_written = wants.write
-            && self.poll_write(cx).map(|done| exchange.did_write(done, self.output)).is_ready();
+            && self
+                .poll_write(cx)
+                .map(|done| exchange.wrote_or_flushed(done, self.output))
+                .is_ready();
         let has_read = wants.read && {
             let read = self.poll_read(cx);
             let done = if let Poll::Ready(done) = read { done } else { Err(IoFailure::NotReady) };
@@ -98,11 +97,8 @@ impl<S, M: Shell<S>> Exchange<'_, S, M> {
     /// Writes once, or has the transport write what it holds.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, IoFailure>> {
         let outcome = if self.output.is_empty() {
-            let outcome = ready!(M::poll_flush(self.transport, cx));
-            self.unflushed = outcome.is_err();
-            outcome.map(|()| 0)
+            ready!(M::poll_flush(self.transport, cx)).map(|()| 0)
         } else {
-            self.unflushed = true;
             some_written(ready!(M::poll_write(self.transport, cx, self.output.front())))
         };
         Poll::Ready(outcome.map_err(|error| self.note(error)))

@@ -148,8 +148,7 @@ impl<R: Role> Incoming<R> {
         }
     }
 
-    /// Waits until nothing more is wanted of the transport, and drops what is received: in pieces, so
-    /// that no message is too large for it; one that is half received whole is dropped so.
+    /// Waits until nothing more is wanted of the transport, and drops what is received.
     pub(super) fn poll_ended<S, M: Shell<S>>(
         &mut self,
         outgoing: &mut impl Access<S, R, M>,
@@ -163,11 +162,7 @@ impl<R: Role> Incoming<R> {
             if self.turn == 0 {
                 return self.yield_turn(cx);
             }
-            let progress = match self.advance(&Receiver::advance_chunk) {
-                Err(ReceiveError::MixedModes) => self.advance(&Receiver::advance),
-                progress => progress,
-            };
-            if progress == Ok(Progress::Event) {
+            if self.advance(&Receiver::advance_unseen) == Ok(Progress::Event) {
                 self.turn = self.turn.saturating_sub(EVENT);
                 outgoing.act(|outgoing| self.reply(outgoing));
                 continue;

@@ -15,8 +15,11 @@ use crate::pool::Leased;
 use crate::sending::Sending;
 use crate::transport::Wants;
 use alloc::boxed::Box;
-use core::task::{Context, Poll, Waker, ready};
-use std::io::{self, ErrorKind};
+use core::{
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
+use std::io;
 
 pub(super) use drive::Driven;
 
@@ -195,18 +198,13 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.failed(error))),
                 Poll::Pending => {
-                    if let Some(deadline) = wants.deadline {
-                        if self.timer().poll_until(deadline, cx).is_ready() {
-                            cx.waker().wake_by_ref();
-                        }
-                    }
+                    self.wake_at(wants.deadline, cx);
                     return Poll::Pending;
                 }
             }
-        } else if !self.sending.is_all_written() {
+        } else if let Err(error) = self.sending.check_written() {
             self.sending.check()?;
-            // The time for it is over. What the peer sent in time is still received.
-            return Poll::Ready(Err(Error::final_io(ErrorKind::TimedOut.into())));
+            return Poll::Ready(Err(Error::final_io(error)));
         }
         // What its user waits for next need not be the peer.
         self.give_back_output();
@@ -270,7 +268,12 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         self.sending.next(|| timer.get_or_insert_default().now())
     }
 
-    fn timer(&mut self) -> &mut M::Timer {
-        self.timer.get_or_insert_default()
+    /// Has the task polled again once a deadline has passed.
+    fn wake_at(&mut self, deadline: Option<Duration>, cx: &mut Context<'_>) {
+        let Some(deadline) = deadline else { return };
+        if self.timer.get_or_insert_default().poll_until(deadline, cx).is_ready() {
+            // What was tried may find more when others had their turn.
+            cx.waker().wake_by_ref();
+        }
     }
 }

@@ -3,8 +3,8 @@
 use super::access::{Access, Shared};
 use super::aside::Aside;
 use super::incoming::Incoming;
+use super::methods::sending_methods;
 use super::outgoing::Outgoing;
-use super::sending::sending_methods;
 use super::shell::Shell;
 use super::wakers::{Half, Mutex, lock};
 use crate::connection::{Chunk, Closed, Event, Message, Payload, Receiver, Role, State};

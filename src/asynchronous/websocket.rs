@@ -1,8 +1,8 @@
 use super::access::Access;
 use super::aside::Aside;
 use super::incoming::Incoming;
+use super::methods::sending_methods;
 use super::outgoing::Outgoing;
-use super::sending::sending_methods;
 use super::shell::Shell;
 use super::split::{ReceiveHalf, SendHalf, halves};
 use crate::buffer::ReadBuffer;

@@ -19,8 +19,7 @@ pub fn accept(stream: TcpStream) -> Result<WebSocket<TcpStream, Server>, Error> 
 
 /// How a server accepts connections.
 ///
-/// The opening handshake is bounded by timeouts that are set on the transport; timeouts of your own
-/// are to be set on it afterwards.
+/// Timeouts that you have set on the transport end the opening handshake too.
 ///
 /// ```no_run
 /// use sansocket::{Limits, Config, OriginPolicy, blocking::Acceptor};

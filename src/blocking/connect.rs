@@ -28,8 +28,7 @@ pub fn connect(url: &str) -> Result<WebSocket<TcpStream, Client<SystemMaskKeys>>
 
 /// How a client connects.
 ///
-/// The opening handshake is bounded by timeouts that are set on the transport; timeouts of your own
-/// are to be set on it afterwards.
+/// Timeouts that you have set on the transport end the opening handshake too.
 ///
 /// ```no_run
 /// use sansocket::blocking::Connector;

@@ -14,8 +14,6 @@ pub(super) struct Exchange<S> {
     transport: Timed<S>,
     input: ReadBuffer,
     output: WriteBuffer,
-    /// Whether something was written that the transport itself may still hold.
-    unflushed: bool,
     /// How the transport failed, the first time.
     failed: Option<io::Error>,
 }
@@ -23,15 +21,14 @@ pub(super) struct Exchange<S> {
 impl<S: Transport> Exchange<S> {
     pub(super) fn new(transport: S, input: ReadBuffer, output: WriteBuffer) -> Self {
         let transport = Timed::new(transport);
-        Self { transport, input, output, unflushed: false, failed: None }
+        Self { transport, input, output, failed: None }
     }
 
     /// Does what a handshake wants until it has come to something.
     pub(super) fn drive<H: Opens>(&mut self, handshake: &mut H) -> Result<H::Step, Error> {
         loop {
-            let Self { transport, input, output, unflushed, .. } = self;
-            let all_written = output.is_empty() && !*unflushed;
-            match handshake.next_with(input, output, all_written, || transport.now()) {
+            let Self { transport, input, output, .. } = self;
+            match handshake.next(input, output, || transport.now()) {
                 HandshakeNext::Wants(wants) => self.act(wants, handshake.exchange()),
                 HandshakeNext::Ready(step) => return Ok(step),
                 HandshakeNext::Ended(error) => {
@@ -53,8 +50,8 @@ impl<S: Transport> Exchange<S> {
         let timeout = self.transport.left(wants.deadline).map(|left| left.max(LEAST));
         if wants.write {
             let outcome = self.transport.write(&self.output, None, timeout);
-            self.unflushed = !matches!(outcome, Ok(0));
-            exchange.did_write(outcome.map_err(|stopped| self.note(stopped)), &mut self.output);
+            let told = outcome.map_err(|stopped| self.note(stopped));
+            exchange.wrote_or_flushed(told, &mut self.output);
         } else if wants.shut_down_write {
             let outcome = self.transport.shut_down(timeout);
             exchange.did_shut_down(outcome.map_err(|stopped| self.note(stopped)));

@@ -2,11 +2,12 @@
 //! has done with the transport what the connection wants.
 
 use super::Transport;
-use super::sending::{Access, Sending};
+use super::access::{Access, Sending};
 use super::timed::{LEAST, PAUSE, Stopped, Timed};
 use crate::buffer::{READ_ROOM, RETAINED, ReadBuffer};
 use crate::connection::{Message, Progress, ReceiveError, Receiver, Role};
 use crate::error::{Error, Misuse};
+use crate::io::SCRAP;
 use crate::transport::{IoFailure, Wants, earliest};
 use core::time::Duration;
 use std::{io, thread};
@@ -42,13 +43,9 @@ type Advance<R> = fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, Rece
 enum Driven {
     /// Something was read.
     Read,
-    /// The end is to be told. Reading failed so, if [`Closed`](crate::connection::Closed) has no word
-    /// for it.
+    /// The end is to be told. Reading failed so, if it did.
     Ended(Option<io::Error>),
 }
-
-/// Bytes that are dropped at a time where nobody looks at them.
-const SCRAP: usize = 4096;
 
 impl<R: Role> Incoming<R> {
     pub(super) fn new(receiver: Receiver<R>, input: ReadBuffer) -> Self {
@@ -110,15 +107,10 @@ impl<R: Role> Incoming<R> {
         }
     }
 
-    /// Waits until nothing more is wanted of the transport, and drops what is received: in pieces, so
-    /// that no message is too large for it; one that is half received whole is dropped so.
+    /// Waits until nothing more is wanted of the transport, and drops what is received.
     pub(super) fn wait_ended(&mut self, line: &mut impl Line<Sending: Access<Role = R>>) {
         loop {
-            let progress = match self.advance(line, Receiver::advance_chunk) {
-                Err(ReceiveError::MixedModes) => self.advance(line, Receiver::advance),
-                progress => progress,
-            };
-            if progress == Ok(Progress::Event) {
+            if self.advance(line, Receiver::advance_unseen) == Ok(Progress::Event) {
                 continue;
             }
             match self.drive(line, true) {
@@ -176,24 +168,20 @@ impl<R: Role> Incoming<R> {
                 }
             };
             if !wants.read {
-                match not_written {
-                    Some(error) => return Err(error),
-                    None => {
-                        let left = line.parts().1.left(wants.deadline);
-                        thread::sleep(left.unwrap_or(PAUSE).clamp(LEAST, PAUSE));
-                    }
-                }
+                not_written.map_or(Ok(()), Err)?;
+                let left = line.parts().1.left(wants.deadline);
+                thread::sleep(left.unwrap_or(PAUSE).clamp(LEAST, PAUSE));
                 continue;
             }
             // What the peer waits for may be what was not written.
             let patience = earliest(line.patience(), not_written.as_ref().map(|_| PAUSE));
             match self.read(line, wants.deadline, patience) {
-                Ok(0) | Err(Stopped::Over) => {}
+                Ok(0) => {}
                 Ok(_) => return Ok(Driven::Read),
+                // Its user has bounded how long a write takes, and so wants to be told.
+                Err(Stopped::Over) => not_written.map_or(Ok(()), Err)?,
                 Err(Stopped::NotReady(error)) => return Err(not_written.unwrap_or(error)),
-                Err(Stopped::Failed(error)) => {
-                    failed = (IoFailure::from(&error) == IoFailure::Other).then_some(error);
-                }
+                Err(Stopped::Failed(error)) => failed = Some(error),
             }
         }
     }

@@ -18,12 +18,12 @@
 //! ```
 
 mod accept;
+mod access;
 mod connect;
 mod exchange;
 mod incoming;
 mod methods;
 mod outgoing;
-mod sending;
 mod shared;
 mod split;
 mod timed;

@@ -2,8 +2,8 @@
 //! sent while a received event borrows that.
 
 use super::Transport;
+use super::access::{Access, Sending};
 use super::incoming::Line;
-use super::sending::{Access, Sending};
 use super::timed::{BRIEF, LEAST, Stopped, Timed};
 use crate::buffer::WriteBuffer;
 use crate::connection::{LargeMessage, Payload, Role, SendError, Sender};
@@ -46,10 +46,11 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         // What is being written is to be out of the way first.
         let is_first = self.lent.is_empty();
         let mut written = if is_first { Ok(()) } else { self.write(None, None) };
+        let most = if A::IS_SHARED { 1 } else { usize::MAX };
         while written.is_ok() && !message.is_written() {
             let Self { sending, lent, .. } = self;
             sending.queue(|sender, queue| {
-                sender.start_frames(&mut message, 1, queue)?;
+                sender.start_frames(&mut message, most, queue)?;
                 queue.lend(lent, message.len());
                 Ok(())
             })?;
@@ -107,12 +108,12 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         loop {
             let behind = message.as_ref().map_or(0, |message| message.len());
             let Self { sending, transport, lent, .. } = self;
-            let (wants, all_written, is_broken) = sending.with(|sending| {
+            let (wants, is_written) = sending.with(|sending| {
                 let wants = sending.next(|| transport.now()).unwrap_or_default();
                 if wants.write && lent.is_empty() && behind == 0 {
                     sending.queue.lend(lent, 0);
                 }
-                (wants, sending.is_all_written(), sending.sender.is_broken())
+                (wants, sending.check_written())
             });
             let step = A::IS_SHARED.then_some(STEP);
             let timeout = earliest(transport.left(earliest(wants.deadline, until)), step);
@@ -121,13 +122,8 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
             } else if wants.shut_down_write {
                 // It is tried at least.
                 self.shut_down(timeout.map(|timeout| timeout.max(LEAST)))
-            } else if all_written {
-                return Ok(());
-            } else if is_broken {
-                return Err(Stopped::Failed(ErrorKind::BrokenPipe.into()));
             } else {
-                // The time for it is over. What the peer sent in time is still received.
-                return Err(Stopped::Failed(ErrorKind::TimedOut.into()));
+                return is_written.map_err(Stopped::Failed);
             };
             match acted {
                 // Time is for the connection to judge, unless it is the caller's.
@@ -153,11 +149,11 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
                 message.advance(count - of_lent);
             }
         }
-        sending.with(|Sending { sender, queue, unflushed }| match &outcome {
-            Ok(0) => *unflushed = false,
+        sending.with(|Sending { sender, queue }| match &outcome {
+            Ok(0) => sender.unflushed = false,
             Ok(count) => {
-                *unflushed = true;
                 sender.did_write(Ok(*count), queue);
+                sender.unflushed = true;
                 queue.take_back(lent);
             }
             Err(stopped) => sender.failed_to_write(stopped.failure()),

@@ -8,9 +8,9 @@
 //! finds when it is done that the reader has missed it.
 
 use super::Transport;
+use super::access::{Access, Sending};
 use super::incoming::{Line, leave};
 use super::outgoing::Outgoing;
-use super::sending::{Access, Sending};
 use super::timed::{BRIEF, PAUSE, Stopped, Timed};
 use crate::connection::Role;
 use crate::transport::Wants;

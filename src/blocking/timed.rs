@@ -4,7 +4,7 @@ use super::Transport;
 use crate::buffer::WriteBuffer;
 use crate::connection::LargeMessage;
 use crate::io::{SLICES, gather, is_timeout, some_written};
-use crate::transport::IoFailure;
+use crate::transport::{IoFailure, earliest};
 use core::time::Duration;
 use std::io::{self, ErrorKind, IoSlice};
 use std::time::Instant;
@@ -54,14 +54,22 @@ enum Direction {
 pub(super) struct Timed<S> {
     pub(super) transport: S,
     epoch: Instant,
-    /// The timeouts that were set on the transport, if any is.
-    read_timeout: Option<Duration>,
-    write_timeout: Option<Duration>,
+    /// Of reads and of writes.
+    bounds: [Bound; 2],
+}
+
+/// How long a call of the transport may take.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bound {
+    /// What was set here, if anything is.
+    timeout: Option<Duration>,
+    /// What the transport's user had set before.
+    users: Option<Duration>,
 }
 
 impl<S: Transport> Timed<S> {
     pub(super) fn new(transport: S) -> Self {
-        Self { transport, epoch: Instant::now(), read_timeout: None, write_timeout: None }
+        Self { transport, epoch: Instant::now(), bounds: [Bound::default(); 2] }
     }
 
     /// A second handle with the same clock. From now on one of them is to read, the other to write.
@@ -128,7 +136,7 @@ impl<S: Transport> Timed<S> {
         self.bounded(Direction::Write, timeout, S::shutdown_write)
     }
 
-    /// Takes away the timeouts that were set, and with them any that the transport had before.
+    /// Takes away the timeouts that were set: those of the transport's user are back.
     pub(super) fn unbound(&mut self) -> io::Result<()> {
         self.bound(Direction::Read, None)?;
         self.bound(Direction::Write, None)
@@ -136,7 +144,7 @@ impl<S: Transport> Timed<S> {
 
     /// Whether a call can be bounded at all. Without timeouts any may wait for ever.
     pub(super) fn has_timeouts(&mut self) -> bool {
-        self.read_timeout = Some(LEAST);
+        self.bounds[Direction::Read as usize].timeout = Some(LEAST);
         self.transport.set_read_timeout(Some(LEAST)).is_ok()
     }
 
@@ -169,19 +177,23 @@ impl<S: Transport> Timed<S> {
         }
     }
 
-    /// Sets a timeout of the transport, unless it is set already. One that was not set here is left
-    /// alone until there is another to set.
+    /// Sets a timeout of the transport, unless it is set already. That of its user stays if it is shorter, and
+    /// is set again afterwards.
     fn bound(&mut self, direction: Direction, timeout: Option<Duration>) -> io::Result<()> {
-        type Set<S> = fn(&mut S, Option<Duration>) -> io::Result<()>;
-        let (now, set): (_, Set<S>) = match direction {
-            Direction::Read => (&mut self.read_timeout, S::set_read_timeout),
-            Direction::Write => (&mut self.write_timeout, S::set_write_timeout),
+        let bound = &mut self.bounds[direction as usize];
+        let set = match direction {
+            Direction::Read => S::set_read_timeout,
+            Direction::Write => S::set_write_timeout,
         };
-        if *now != timeout {
-            match set(&mut self.transport, timeout) {
-                Err(error) if error.kind() != ErrorKind::Unsupported => return Err(error),
-                _ => *now = timeout,
-            }
+        if bound.timeout == timeout {
+            return Ok(());
+        }
+        if bound.timeout.is_none() {
+            bound.users = self.transport.timeouts()?[direction as usize];
+        }
+        match set(&mut self.transport, earliest(timeout, bound.users)) {
+            Err(error) if error.kind() != ErrorKind::Unsupported => return Err(error),
+            _ => bound.timeout = timeout,
         }
         Ok(())
     }

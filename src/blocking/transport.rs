@@ -25,6 +25,16 @@ pub trait Transport: Read + Write {
     /// As for [`set_read_timeout`](Self::set_read_timeout).
     fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
 
+    /// How long a read and a write may take, as their user has set it: the connection sets that again once
+    /// it needs no other bounds.
+    ///
+    /// # Errors
+    ///
+    /// Those of the stream.
+    fn timeouts(&self) -> io::Result<[Option<Duration>; 2]> {
+        Ok([None; 2])
+    }
+
     /// Ends the writing side, so that the peer reads an end of file behind what was written.
     ///
     /// # Errors
@@ -65,6 +75,10 @@ macro_rules! socket {
                 Self::set_write_timeout(self, timeout)
             }
 
+            fn timeouts(&self) -> io::Result<[Option<Duration>; 2]> {
+                Ok([self.read_timeout()?, self.write_timeout()?])
+            }
+
             fn shutdown_write(&mut self) -> io::Result<()> {
                 self.shutdown(Shutdown::Write)
             }
@@ -87,6 +101,10 @@ impl<T: Transport + ?Sized> Transport for &mut T {
 
     fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         (**self).set_write_timeout(timeout)
+    }
+
+    fn timeouts(&self) -> io::Result<[Option<Duration>; 2]> {
+        (**self).timeouts()
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {

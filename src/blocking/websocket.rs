@@ -1,8 +1,8 @@
 use super::Transport;
+use super::access::Sending;
 use super::incoming::{Incoming, leave};
 use super::methods::sending_methods;
 use super::outgoing::Outgoing;
-use super::sending::Sending;
 use super::shared::Reading;
 use super::split::{ReceiveHalf, SendHalf};
 use super::timed::Timed;
@@ -26,6 +26,9 @@ use core::ops::{Deref, DerefMut};
 /// and then `None`. [`closed`](Self::closed) tells how it was either way. An end is told as soon as it
 /// is known, although a server's peer may still have to read it: [`wait_closed`](Self::wait_closed)
 /// gives it the time.
+///
+/// A method that a timeout of your own on the [transport](Self::transport) ends fails with an error that
+/// [would block](crate::Error::is_would_block). It can be called again.
 ///
 /// A method that sends waits until the peer takes what is queued, and reads nothing meanwhile: two
 /// ends that both do so for long stop each other. A [`split`](Self::split) connection reads too.

@@ -96,7 +96,7 @@ impl Connecting {
         output: &mut WriteBuffer,
         clock: impl FnOnce() -> Duration,
     ) -> HandshakeNext<Response> {
-        let all_written = output.is_empty();
+        let all_written = self.exchange.is_all_written(output);
         self.advance(input, all_written, clock())
     }
 
@@ -107,6 +107,8 @@ impl Connecting {
     }
 
     /// Says what came of writing: so many bytes from the front of `output`, which are consumed here.
+    /// Of a transport that holds bytes back until it is flushed, see
+    /// [`Connection::did_write`](crate::Connection::did_write).
     ///
     /// Taking none of several is a failure: it would be tried for ever.
     pub fn did_write(&mut self, outcome: Result<usize, IoFailure>, output: &mut WriteBuffer) {
@@ -181,14 +183,13 @@ impl Connecting {
 impl Opens for Connecting {
     type Step = Response;
 
-    fn next_with(
+    fn next(
         &mut self,
         input: &mut ReadBuffer,
-        _: &mut WriteBuffer,
-        all_written: bool,
+        output: &mut WriteBuffer,
         clock: impl FnOnce() -> Duration,
     ) -> HandshakeNext<Response> {
-        self.advance(input, all_written, clock())
+        Self::next(self, input, output, clock)
     }
 
     fn exchange(&mut self) -> &mut Exchange {

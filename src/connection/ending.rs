@@ -2,9 +2,10 @@
 //! the application is told (RFC 6455 §7).
 //!
 //! ```text
-//!                 the peer's Close, or its fault          all written (server: and its FIN is out)
-//!   open ──────────────────▶ finishing ────────────────────────▶ told ──▶ lingering ──▶ over
-//!     └──── the transport ended, or the peer took too long ───────┴────────────────────▶
+//!        the peer's Close               all written (server: and its FIN is out)
+//!   open ─────────────────▶ finishing ───────────────────▶ told ──▶ lingering ──▶ over
+//!     ├──── the peer's fault ───────────────────────────────▶                      ▲
+//!     └──── the transport ended, or the peer took too long ────────────────────────┘
 //! ```
 //!
 //! The *server* ends TCP (§7.1.1): behind its last frame it sends FIN, and drops what still comes
@@ -36,6 +37,8 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     sent: Option<(SentClose, CloseCode)>,
+    /// Whether all of that Close was written. Pongs may be queued behind it (§5.5.2).
+    close_written: bool,
     /// The code and the reason of the peer's Close.
     received: Option<(CloseCode, String)>,
     failure: Option<ProtocolError>,
@@ -171,6 +174,7 @@ impl Ending {
 
     /// What is wanted next; `None` once the connection is over.
     pub(super) fn next(&mut self, situation: Situation) -> Option<Wants> {
+        self.look_whether_close_is_written(situation.all_written);
         if let Some(leaving) = self.leaving {
             return self.leave_next(leaving, situation);
         }
@@ -297,12 +301,17 @@ impl Ending {
         })
     }
 
-    /// Notes how the connection ended, the first time.
+    fn look_whether_close_is_written(&mut self, all_written: bool) {
+        self.close_written |= all_written && self.sent.is_some() && self.output_failed.is_none();
+    }
+
+    /// Notes how the connection ended, the first time. `how` the transport did is said of an end that is not
+    /// clean, unless a failure to write says it better.
     fn close(&mut self, how: TransportEnd, all_written: bool) -> &Closed {
-        let Self { sent, received, failure, output_failed, closed, .. } = self;
+        self.look_whether_close_is_written(all_written);
+        let Self { received, close_written, sent, failure, output_failed, closed, .. } = self;
         closed.get_or_insert_with(|| {
-            let clean =
-                received.is_some() && sent.is_some() && all_written && output_failed.is_none();
+            let clean = received.is_some() && *close_written;
             let (code, reason) = match received {
                 Some((code, reason)) => (*code, core::mem::take(reason)),
                 None => (CloseCode::ABNORMAL, String::new()),

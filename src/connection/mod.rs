@@ -92,16 +92,17 @@ use core::time::Duration;
 ///             Next::Wants(wants) => wants,
 ///             Next::Ended(closed) => return println!("{closed}"),
 ///         };
+///         // A timeout of nothing is no timeout to a socket.
+///         let left = wants.deadline.map(|moment| moment.saturating_sub(started.elapsed()));
+///         let left = left.map(|left| left.max(Duration::from_millis(1)));
 ///         if wants.write {
-///             let written = stream.write(output.front());
+///             let set = stream.set_write_timeout(left);
+///             let written = set.and_then(|()| stream.write(output.front()));
 ///             connection.did_write(written.map_err(|error| (&error).into()), &mut output);
 ///         } else if wants.shut_down_write {
 ///             let ended = stream.shutdown(Shutdown::Write);
 ///             connection.did_shut_down(ended.map_err(|error| (&error).into()));
 ///         } else if wants.read {
-///             // A timeout of nothing is no timeout to a socket.
-///             let left = wants.deadline.map(|moment| moment.saturating_sub(started.elapsed()));
-///             let left = left.map(|left| left.max(Duration::from_millis(1)));
 ///             let read = stream.set_read_timeout(left).and_then(|()| stream.read(input.spare(1)));
 ///             input.filled(*read.as_ref().unwrap_or(&0));
 ///             connection.did_read(read.map_err(|error| IoFailure::from(&error)));

@@ -124,6 +124,19 @@ impl<R: Role> Receiver<R> {
         self.step(input, true)
     }
 
+    /// As [`advance_chunk`](Self::advance_chunk), for what nobody looks at: no message is too large for it.
+    /// One that is half received whole goes on so.
+    #[cfg(feature = "std")]
+    pub(crate) fn advance_unseen(
+        &mut self,
+        input: &mut ReadBuffer,
+    ) -> Result<Progress, ReceiveError> {
+        match self.advance_chunk(input) {
+            Err(ReceiveError::MixedModes) => self.advance(input),
+            progress => progress,
+        }
+    }
+
     /// The event that the last [`advance`](Self::advance) found; `None` if it found none.
     // Always: an event is made where it is looked at, and not moved through memory.
     #[inline(always)]
@@ -295,8 +308,8 @@ impl<R: Role> Receiver<R> {
     /// that it is called with. If it is false, the buffer has to stay: some of a frame or a message, or an
     /// event that is lent, is still in it.
     ///
-    /// It need not be asked before you wait; the buffer then stays with this connection. A write buffer can be another one at any time once it
-    /// is empty.
+    /// If you keep a buffer for each connection, you never need to ask this. A write buffer can be another one
+    /// at any time once it is empty.
     pub fn let_go(&mut self, input: &ReadBuffer) -> bool {
         // If it has none, it waited before.
         let has_none = self.buffer == 0 || self.current.is_none() && input.is_drained();

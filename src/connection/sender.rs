@@ -41,6 +41,8 @@ pub struct Sender<R> {
     /// What there is to know once the connection comes to an end, one way or another.
     ending: Option<Box<Ending>>,
     pongs: Pongs,
+    /// Whether the transport may hold back what it was given.
+    pub(crate) unflushed: bool,
 }
 
 impl<R: Role> Sender<R> {
@@ -67,6 +69,7 @@ impl<R: Role> Sender<R> {
             state: State::Open,
             ending: None,
             pongs: Pongs::default(),
+            unflushed: false,
         }
     }
 

@@ -62,13 +62,10 @@ pub enum OpeningError {
 pub(crate) trait Opens {
     type Step;
 
-    /// What is to be done next. `all_written` says whether `output` is empty and the transport holds
-    /// nothing back either.
-    fn next_with(
+    fn next(
         &mut self,
         input: &mut ReadBuffer,
         output: &mut WriteBuffer,
-        all_written: bool,
         clock: impl FnOnce() -> Duration,
     ) -> HandshakeNext<Self::Step>;
 
@@ -88,6 +85,8 @@ pub(crate) struct Exchange {
     input_ended: Option<Result<(), IoFailure>>,
     /// How writing failed.
     output_failed: Option<IoFailure>,
+    /// Whether the transport holds back what it was given.
+    unflushed: bool,
     fin: Fin,
     drained: usize,
 }
@@ -106,6 +105,7 @@ impl Exchange {
             late: None,
             input_ended: None,
             output_failed: None,
+            unflushed: false,
             fin: Fin::Unsent,
             drained: 0,
         }
@@ -113,8 +113,8 @@ impl Exchange {
 
     /// Gives the peer time anew, for the next step.
     pub(crate) fn restart(&mut self, timeout: Option<Duration>) {
-        let Self { input_ended, output_failed, .. } = *self;
-        *self = Self { input_ended, output_failed, ..Self::new(timeout) };
+        let Self { input_ended, output_failed, unflushed, .. } = *self;
+        *self = Self { input_ended, output_failed, unflushed, ..Self::new(timeout) };
     }
 
     /// Gives a refused client time to read the refusal.
@@ -156,11 +156,34 @@ impl Exchange {
         let failure = match outcome {
             // It would be tried for ever.
             Ok(0) if !output.is_empty() => IoFailure::Ended,
-            Ok(count) => return output.consume(count),
-            Err(IoFailure::NotReady) => return,
+            Ok(count) => {
+                self.unflushed = false;
+                return output.consume(count);
+            }
+            Err(IoFailure::NotReady) => {
+                self.unflushed |= output.is_empty();
+                return;
+            }
             Err(failure) => failure,
         };
         self.output_failed.get_or_insert(failure);
+    }
+
+    /// As [`did_write`](Self::did_write), of a transport that is flushed behind each write: that came to
+    /// 0 bytes.
+    #[cfg(feature = "std")]
+    pub(crate) fn wrote_or_flushed(
+        &mut self,
+        outcome: Result<usize, IoFailure>,
+        output: &mut WriteBuffer,
+    ) {
+        self.did_write(outcome, output);
+        self.unflushed = outcome != Ok(0);
+    }
+
+    /// Whether `output` is empty and the transport holds nothing back either.
+    pub(crate) fn is_all_written(&self, output: &WriteBuffer) -> bool {
+        output.is_empty() && !self.unflushed
     }
 
     pub(crate) fn did_shut_down(&mut self, outcome: Result<(), IoFailure>) {

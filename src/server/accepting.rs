@@ -188,18 +188,7 @@ impl Accepting {
         output: &mut WriteBuffer,
         clock: impl FnOnce() -> Duration,
     ) -> HandshakeNext<Step> {
-        let all_written = output.is_empty();
-        self.next_with(input, output, all_written, clock)
-    }
-
-    /// As [`next`](Self::next), for a shell that knows more than its output whether all was written.
-    pub(crate) fn next_with(
-        &mut self,
-        input: &mut ReadBuffer,
-        output: &mut WriteBuffer,
-        all_written: bool,
-        clock: impl FnOnce() -> Duration,
-    ) -> HandshakeNext<Step> {
+        let all_written = self.exchange.is_all_written(output);
         match core::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Receiving => match self.receive(input) {
                 Ok(Some(request)) => {
@@ -209,7 +198,7 @@ impl Accepting {
                 Ok(None) => self.wait_for_request(input, clock()),
                 Err(error) => {
                     self.refuse_for(error, output);
-                    self.next_with(input, output, false, clock)
+                    self.next(input, output, clock)
                 }
             },
             Stage::Asked => {
@@ -295,6 +284,8 @@ impl Accepting {
     }
 
     /// Says what came of writing: so many bytes from the front of `output`, which are consumed here.
+    /// Of a transport that holds bytes back until it is flushed, see
+    /// [`Connection::did_write`](crate::Connection::did_write).
     ///
     /// Taking none of several is a failure: it would be tried for ever.
     pub fn did_write(&mut self, outcome: Result<usize, IoFailure>, output: &mut WriteBuffer) {
@@ -375,14 +366,13 @@ impl Accepting {
 impl Opens for Accepting {
     type Step = Step;
 
-    fn next_with(
+    fn next(
         &mut self,
         input: &mut ReadBuffer,
         output: &mut WriteBuffer,
-        all_written: bool,
         clock: impl FnOnce() -> Duration,
     ) -> HandshakeNext<Step> {
-        Self::next_with(self, input, output, all_written, clock)
+        Self::next(self, input, output, clock)
     }
 
     fn exchange(&mut self) -> &mut Exchange {

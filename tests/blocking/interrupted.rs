@@ -155,3 +155,17 @@ fn what_could_not_be_written_is_tried_again_while_a_receive_waits() {
     transport.change(|script| script.ends = true);
     reader.join().unwrap();
 }
+
+/// Who has bounded writes wants to look at something else between two of them.
+#[test]
+fn a_receive_comes_back_although_its_pong_is_not_taken() {
+    let transport = Interrupted::default();
+    transport.change(|script| {
+        script.has_timeouts = true;
+        script.incoming.extend(masked(PING, b"?"));
+        script.takes.extend([0; 1000]);
+    });
+    let (input, config) = (ReadBuffer::new(), Config::default());
+    let mut server = WebSocket::new(transport, Server::new(), Negotiated::new(), input, config);
+    assert!(server.next().is_some_and(|next| next.is_err_and(|error| error.is_would_block())));
+}

@@ -2,13 +2,13 @@
 
 use sansocket::{
     CloseCode, Config, Error, Event, Initiator, Limits, Message, Payload, PreparedMessage,
-    SendError, State,
+    ReceiveError, SendError, State,
     blocking::{Acceptor, Connector},
 };
 use sansocket_testkit::pair::blocking::{
     ServerSocket, pair, pair_with, server_and_stream, streams,
 };
-use std::{io::Write, thread};
+use std::{io::Write, thread, time::Duration};
 
 /// A server that echoes until the end, and its result.
 fn echo(mut server: ServerSocket) -> thread::JoinHandle<(u32, sansocket::Closed)> {
@@ -268,4 +268,39 @@ fn the_subprotocol_is_negotiated_and_the_request_is_seen() {
     assert_eq!(client.negotiated().subprotocol.as_deref(), Some("v2"));
     assert!(client.wait_closed().clean);
     assert!(server.join().unwrap());
+}
+
+/// The connection bounds reads and writes itself, and gives back the timeouts that it found.
+#[test]
+fn timeouts_of_the_user_stay() {
+    const LONG: Option<Duration> = Some(Duration::from_secs(50));
+    const SHORT: Option<Duration> = Some(Duration::from_millis(50));
+    let (near, far) = streams();
+    near.set_read_timeout(LONG).unwrap();
+    near.set_write_timeout(LONG).unwrap();
+    let client = thread::spawn(|| Connector::new().connect_over(far, "ws://localhost/").unwrap());
+    let mut server = Acceptor::new().accept(near).unwrap();
+    assert_eq!(server.transport().read_timeout().unwrap(), LONG);
+    assert_eq!(server.transport().write_timeout().unwrap(), LONG);
+
+    // From now on there is a deadline, which is later.
+    server.transport().set_read_timeout(SHORT).unwrap();
+    server.close(CloseCode::NORMAL, "").unwrap();
+    assert!(server.next().is_some_and(|next| next.is_err_and(|error| error.is_would_block())));
+    assert_eq!(server.state(), State::CloseSent);
+    drop(client.join().unwrap());
+}
+
+#[test]
+fn an_iterator_tells_misuse_once_and_then_has_no_more() {
+    let (mut client, mut server) = pair();
+    client.feed_fragment("piece", false).unwrap();
+    client.flush().unwrap();
+    assert!(server.receive_chunk().unwrap().is_ok());
+    client.feed_fragment("rest", true).unwrap();
+    client.flush().unwrap();
+    assert!(matches!(server.next(), Some(Err(Error::Receive(ReceiveError::MixedModes)))));
+    assert!(server.next().is_none());
+    // What it was to be received by goes on.
+    assert!(server.receive_chunk().unwrap().is_ok());
 }

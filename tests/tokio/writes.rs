@@ -2,7 +2,7 @@
 //! order, headers never alone, and nothing loops.
 
 use sansocket::{
-    Config, Error, FrameHeader, Limits, Message, Payload, PreparedMessage, Role, Server,
+    Config, Error, FrameHeader, Limits, Message, Payload, PreparedMessage, Role, SendError, Server,
 };
 use sansocket_testkit::{
     endpoint::client_role,
@@ -272,4 +272,28 @@ fn a_reader_that_fails_is_told_once_and_not_asked_again() {
         assert!(matches!(poll_once(server.next()), Poll::Ready(None)));
         assert!(!server.closed().unwrap().clean);
     }
+}
+
+#[test]
+fn no_message_of_any_kind_begins_amid_another() {
+    let (large, short) = (vec![7; 100_000], Message::binary(&b"short"[..]));
+    let owned = Message::binary(large.clone());
+    let wire = Wire::new();
+    let mut server = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());
+    let done = poll_once(async {
+        server.feed_fragment("begin:", false).await.unwrap();
+        let payloads = [Payload::from(&large[..]), (&owned).into(), (&short).into()];
+        for payload in payloads {
+            let refused = [server.try_feed(payload), server.send(payload).await];
+            for refused in refused {
+                let is_expected = matches!(refused, Err(Error::Send(SendError::MessageInProgress)));
+                assert!(is_expected, "{refused:?}");
+            }
+        }
+        server.feed_fragment("end", true).await.unwrap();
+        server.flush().await.unwrap();
+    });
+    assert!(done.is_ready());
+    let seen = decode_as_peer_of::<Server>(&wire.take(SERVER));
+    assert_eq!(seen.messages, [Message::text("begin:end")]);
 }

@@ -1,9 +1,10 @@
 //! Doing what the connection wants of its transport.
 
 use super::Outgoing;
-use crate::asynchronous::shell::{Shell, Timer, failure};
+use crate::asynchronous::shell::{Shell, failure};
 use crate::buffer::ReadBuffer;
 use crate::connection::Role;
+use crate::io::SCRAP;
 use crate::pool::Leased;
 use crate::transport::{IoFailure, Wants};
 use core::task::{Context, Poll, Waker};
@@ -15,12 +16,9 @@ pub(in crate::asynchronous) enum Driven {
     /// So many bytes were read.
     Read(usize),
     /// The end is to be told: see [`Sender::closed`](crate::connection::Sender::closed). Reading failed
-    /// so, if `Closed` has no word for it.
+    /// so, if it did.
     Ended(Option<io::Error>),
 }
-
-/// Bytes that are dropped at a time where nobody looks at them.
-const SCRAP: usize = 4096;
 
 impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// Does what the connection wants until something was read, or the end is to be told: as soon as
@@ -47,20 +45,14 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             if wants.read {
                 match self.poll_read(input, cx) {
                     Poll::Ready(Ok(count @ 1..)) => return Poll::Ready(Driven::Read(count)),
-                    Poll::Ready(Ok(0)) => continue,
-                    Poll::Ready(Err(error)) => {
-                        failed = (failure(&error) == IoFailure::Other).then_some(error);
+                    Poll::Ready(outcome) => {
+                        failed = outcome.err();
                         continue;
                     }
                     Poll::Pending => self.sending.sender.did_read(Err(IoFailure::NotReady)),
                 }
             }
-            if let Some(deadline) = wants.deadline {
-                if self.timer().poll_until(deadline, cx).is_ready() {
-                    // What was tried may find more when others had their turn.
-                    cx.waker().wake_by_ref();
-                }
-            }
+            self.wake_at(wants.deadline, cx);
             self.give_back_output();
             return Poll::Pending;
         }

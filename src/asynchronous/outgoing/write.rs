@@ -27,12 +27,12 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
                 Poll::Pending => return self.wait_to_write(cx),
             }
         }
-        if self.sending.unflushed {
+        if self.sending.sender.unflushed {
             match M::poll_flush(&mut self.transport, cx) {
                 Poll::Ready(outcome) => outcome?,
                 Poll::Pending => return self.wait_to_write(cx),
             }
-            self.sending.unflushed = false;
+            self.sending.sender.unflushed = false;
         }
         Poll::Ready(Ok(()))
     }
@@ -40,7 +40,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// One write of what is queued.
     #[inline]
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { sending: Sending { sender, queue: output, unflushed }, transport, .. } = self;
+        let Self { sending: Sending { sender, queue: output }, transport, .. } = self;
         let front = output.front();
         let written = if front.len() == output.len() {
             M::poll_write(transport, cx, front)
@@ -48,7 +48,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             poll_write_pieces::<S, M>(transport, output, None, cx)
         };
         let count = some_written(ready!(written))?;
-        *unflushed = true;
+        sender.unflushed = true;
         output.consume(count);
         sender.queue_owed(output);
         Poll::Ready(Ok(()))
@@ -88,7 +88,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     }
 
     fn did_write_with(&mut self, message: &mut LargeMessage<'_>, count: usize) {
-        self.sending.unflushed = true;
+        self.sending.sender.unflushed = true;
         let of_queue = count.min(self.sending.queue.len());
         if of_queue > 0 {
             self.sending.queue.consume(of_queue);
@@ -119,7 +119,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             return self.queue(|sender, output| sender.send_prepared(message, output));
         };
         let count = some_written(written).map_err(|error| self.failed(error))?;
-        self.sending.unflushed = true;
+        self.sending.sender.unflushed = true;
         if count < frames.len() {
             self.sending.queue.link(frames.slice(count..));
         }

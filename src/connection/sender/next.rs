@@ -26,16 +26,7 @@ impl<R: Role> Sender<R> {
     /// asked only if a deadline runs.
     #[inline]
     pub fn next(&mut self, output: &WriteBuffer, clock: impl FnOnce() -> Duration) -> Next<'_> {
-        self.next_with(output.is_empty(), clock)
-    }
-
-    /// As [`next`](Self::next), for a shell that knows more than its output whether all was written.
-    #[inline]
-    pub(crate) fn next_with(
-        &mut self,
-        all_written: bool,
-        clock: impl FnOnce() -> Duration,
-    ) -> Next<'_> {
+        let all_written = self.is_all_written(output);
         if self.ending.is_none() {
             let read_and_write = Wants { write: !all_written, read: true, ..Wants::default() };
             return Next::Wants(read_and_write);
@@ -77,18 +68,22 @@ impl<R: Role> Sender<R> {
     /// not by you.
     ///
     /// Of a transport that holds bytes back until it is flushed, say [`IoFailure::NotReady`] of a flush that
-    /// was not ready. Nothing asks for it again once `output` is empty: flush again yourself when the
-    /// transport is ready.
+    /// was not ready: it is then wanted to write once more, although `output` is empty. Say that 0 bytes were
+    /// written once the flush is done.
     ///
     /// Taking none of several is a failure: it would be tried for ever.
     pub fn did_write(&mut self, outcome: Result<usize, IoFailure>, output: &mut WriteBuffer) {
         match outcome {
             Ok(0) if !output.is_empty() => self.failed_to_write(IoFailure::Ended),
             Ok(count) => {
+                self.unflushed = false;
                 output.consume(count);
                 self.queue_owed(output);
             }
-            Err(failure) => self.failed_to_write(failure),
+            Err(failure) => {
+                self.unflushed |= failure == IoFailure::NotReady && output.is_empty();
+                self.failed_to_write(failure);
+            }
         }
     }
 
@@ -146,14 +141,15 @@ impl<R: Role> Sender<R> {
     /// in `output` was not written: if this end's Close is in it, the end is not clean. Told more
     /// than once, the first stays.
     pub fn transport_ended(&mut self, how: TransportEnd, output: &WriteBuffer) -> &Closed {
-        self.transport_ended_with(how, output.is_empty())
-    }
-
-    /// As [`transport_ended`](Self::transport_ended), for a shell that knows more than its output
-    /// whether all was written.
-    pub(crate) fn transport_ended_with(&mut self, how: TransportEnd, all_written: bool) -> &Closed {
+        let all_written = self.is_all_written(output);
         self.state = State::Closed;
         self.ending().end(how, all_written)
+    }
+
+    /// Whether `output` is empty and the transport holds nothing back either.
+    #[inline]
+    pub(crate) fn is_all_written(&self, output: &WriteBuffer) -> bool {
+        output.is_empty() && !self.unflushed
     }
 
     /// Whether [`next`](Self::next) may want another thing than to read and to write: a Close was
