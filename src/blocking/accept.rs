@@ -93,7 +93,7 @@ impl server::Acceptor<Blocking> {
         let mut accepting = self.begin();
         let mut exchange = Exchange::new(transport, ReadBuffer::new(), WriteBuffer::new());
         let request = exchange.drive(&mut accepting)?.request()?;
-        let (transport, input, output) = exchange.into_parts()?;
+        let (transport, input, output) = exchange.into_parts();
         Ok(Opening { transport, accepting, request, input, output, shell: PhantomData })
     }
 }
@@ -116,7 +116,7 @@ impl<S: Transport> server::Opening<S, Blocking> {
         let step = exchange.drive(&mut accepting);
         accepted?;
         let (negotiated, config) = step?.open()?;
-        let (transport, input, _) = exchange.into_parts()?;
+        let (transport, input, _) = exchange.into_parts();
         Ok(WebSocket::new(transport, Server::new(), negotiated, input, config))
     }
 

@@ -91,7 +91,7 @@ impl client::Connector<Blocking> {
         let mut connecting = self.begin_within(timeout, url, nonce, &mut output)?;
         let mut exchange = Exchange::new(transport, ReadBuffer::new(), output);
         let response = exchange.drive(&mut connecting)?;
-        let (transport, input, _) = exchange.into_parts()?;
+        let (transport, input, _) = exchange.into_parts();
         let negotiated = response.negotiated().clone();
         let role = Client::new(keys);
         Ok((WebSocket::new(transport, role, negotiated, input, self.config), response))

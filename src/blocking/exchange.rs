@@ -38,10 +38,9 @@ impl<S: Transport> Exchange<S> {
         }
     }
 
-    /// What is to be used on, without the timeouts that were set on it.
-    pub(super) fn into_parts(mut self) -> Result<(S, ReadBuffer, WriteBuffer), Error> {
-        self.transport.unbound().map_err(Error::final_io)?;
-        Ok((self.transport.transport, self.input, self.output))
+    /// What is to be used on.
+    pub(super) fn into_parts(self) -> (S, ReadBuffer, WriteBuffer) {
+        (self.transport.transport, self.input, self.output)
     }
 
     /// Does one thing of those that are wanted. While it is written, a transport that blocks can't be

@@ -5,7 +5,7 @@ use crate::buffer::WriteBuffer;
 use crate::connection::LargeMessage;
 use crate::io::{SLICES, gather, is_timeout, some_written};
 use crate::transport::{IoFailure, earliest};
-use core::time::Duration;
+use core::{mem, time::Duration};
 use std::io::{self, ErrorKind, IoSlice};
 use std::time::Instant;
 
@@ -54,27 +54,24 @@ enum Direction {
 pub(super) struct Timed<S> {
     pub(super) transport: S,
     epoch: Instant,
-    /// Of reads and of writes.
-    bounds: [Bound; 2],
-}
-
-/// How long a call of the transport may take.
-#[derive(Clone, Copy, Debug, Default)]
-struct Bound {
-    /// What was set here, if anything is.
-    timeout: Option<Duration>,
-    /// What the transport's user had set before.
-    users: Option<Duration>,
+    /// What bounds reads and writes from one to the next, if this is one of two handles.
+    kept: Option<[Option<Duration>; 2]>,
 }
 
 impl<S: Transport> Timed<S> {
     pub(super) fn new(transport: S) -> Self {
-        Self { transport, epoch: Instant::now(), bounds: [Bound::default(); 2] }
+        Self { transport, epoch: Instant::now(), kept: None }
     }
 
-    /// A second handle with the same clock. From now on one of them is to read, the other to write.
-    pub(super) fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self { transport: self.transport.try_clone()?, ..*self })
+    /// A second handle with the same clock. From now on one of them is to read, the other to write, and
+    /// timeouts of the transport's user are gone.
+    pub(super) fn try_clone(&mut self) -> io::Result<Self> {
+        let transport = self.transport.try_clone()?;
+        for direction in [Direction::Read, Direction::Write] {
+            self.set(direction, None)?;
+        }
+        self.kept = Some([None; 2]);
+        Ok(Self { transport, ..*self })
     }
 
     /// The time since this transport was taken up: the `now` of the connection's deadlines.
@@ -136,28 +133,44 @@ impl<S: Transport> Timed<S> {
         self.bounded(Direction::Write, timeout, S::shutdown_write)
     }
 
-    /// Takes away the timeouts that were set: those of the transport's user are back.
-    pub(super) fn unbound(&mut self) -> io::Result<()> {
-        self.bound(Direction::Read, None)?;
-        self.bound(Direction::Write, None)
-    }
-
     /// Whether a call can be bounded at all. Without timeouts any may wait for ever.
     pub(super) fn has_timeouts(&mut self) -> bool {
-        self.bounds[Direction::Read as usize].timeout = Some(LEAST);
-        self.transport.set_read_timeout(Some(LEAST)).is_ok()
+        let users = self.transport.timeouts();
+        users.and_then(|[reads, _]| self.transport.set_read_timeout(reads)).is_ok()
     }
 
+    /// Does something for so long. A shorter timeout of the transport's user holds too, and stays.
     fn bounded<T>(
         &mut self,
         direction: Direction,
         timeout: Option<Duration>,
-        mut operation: impl FnMut(&mut S) -> io::Result<T>,
+        operation: impl FnMut(&mut S) -> io::Result<T>,
     ) -> Result<T, Stopped> {
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Err(Stopped::Over);
         }
-        self.bound(direction, timeout).map_err(Stopped::Failed)?;
+        if let Some(kept) = &mut self.kept {
+            if mem::replace(&mut kept[direction as usize], timeout) != timeout {
+                self.set(direction, timeout).map_err(Stopped::Failed)?;
+            }
+            return self.attempt(timeout, operation);
+        }
+        if timeout.is_none() {
+            return self.attempt(None, operation);
+        }
+        let users = self.transport.timeouts().map_err(Stopped::Failed)?[direction as usize];
+        self.set(direction, earliest(timeout, users)).map_err(Stopped::Failed)?;
+        let outcome = self.attempt(timeout, operation);
+        // What came of it is not lost if this fails.
+        let _ = self.set(direction, users);
+        outcome
+    }
+
+    fn attempt<T>(
+        &mut self,
+        timeout: Option<Duration>,
+        mut operation: impl FnMut(&mut S) -> io::Result<T>,
+    ) -> Result<T, Stopped> {
         let until = timeout.map(|timeout| self.now().saturating_add(timeout));
         loop {
             let error = match operation(&mut self.transport) {
@@ -177,25 +190,15 @@ impl<S: Transport> Timed<S> {
         }
     }
 
-    /// Sets a timeout of the transport, unless it is set already. That of its user stays if it is shorter, and
-    /// is set again afterwards.
-    fn bound(&mut self, direction: Direction, timeout: Option<Duration>) -> io::Result<()> {
-        let bound = &mut self.bounds[direction as usize];
-        let set = match direction {
-            Direction::Read => S::set_read_timeout,
-            Direction::Write => S::set_write_timeout,
+    fn set(&mut self, direction: Direction, timeout: Option<Duration>) -> io::Result<()> {
+        let outcome = match direction {
+            Direction::Read => self.transport.set_read_timeout(timeout),
+            Direction::Write => self.transport.set_write_timeout(timeout),
         };
-        if bound.timeout == timeout {
-            return Ok(());
-        }
-        if bound.timeout.is_none() {
-            bound.users = self.transport.timeouts()?[direction as usize];
-        }
-        match set(&mut self.transport, earliest(timeout, bound.users)) {
-            Err(error) if error.kind() != ErrorKind::Unsupported => return Err(error),
-            _ => bound.timeout = timeout,
-        }
-        Ok(())
+        outcome.or_else(|error| match error.kind() {
+            ErrorKind::Unsupported => Ok(()),
+            _ => Err(error),
+        })
     }
 }
 

@@ -28,7 +28,8 @@ use core::ops::{Deref, DerefMut};
 /// gives it the time.
 ///
 /// A method that a timeout of your own on the [transport](Self::transport) ends fails with an error that
-/// [would block](crate::Error::is_would_block). It can be called again.
+/// [would block](crate::Error::is_would_block). Receive again; what was to be sent is queued, so
+/// [`flush`](Self::flush).
 ///
 /// A method that sends waits until the peer takes what is queued, and reads nothing meanwhile: two
 /// ends that both do so for long stop each other. A [`split`](Self::split) connection reads too.
@@ -161,8 +162,8 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// a peer that does not read.
     ///
     /// An end that one half comes to is seen by the other: what is sent fails with
-    /// [`Error::Closed`] from then on, and a write that is stuck is released. Timeouts that you set
-    /// on the transport don't last.
+    /// [`Error::Closed`] from then on, and a write that is stuck is released. Timeouts of your own
+    /// on the transport are taken away.
     ///
     /// # Errors
     ///
@@ -188,7 +189,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// let _ = reader.join();
     /// # Ok::<(), sansocket::Error>(())
     /// ```
-    pub fn split(self) -> Result<(ReceiveHalf<S, R>, SendHalf<S, R>), Error> {
+    pub fn split(mut self) -> Result<(ReceiveHalf<S, R>, SendHalf<S, R>), Error> {
         let reader = self.outgoing.transport.try_clone()?;
         let reading = Reading::new(reader, self.outgoing.take());
         let shared = Arc::clone(&reading.shared);

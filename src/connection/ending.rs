@@ -37,7 +37,7 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     sent: Option<(SentClose, CloseCode)>,
-    /// Whether all of that Close was written. Pongs may be queued behind it (§5.5.2).
+    /// Whether all of that Close was written.
     close_written: bool,
     /// The code and the reason of the peer's Close.
     received: Option<(CloseCode, String)>,
@@ -112,6 +112,11 @@ impl Ending {
         self.deadline.set();
     }
 
+    /// Says that nothing waits to be written but what is queued behind this end's Close, if there is one.
+    pub(super) fn wrote_close(&mut self) {
+        self.close_written |= self.sent.is_some() && self.output_failed.is_none();
+    }
+
     pub(super) fn received(&mut self, code: CloseCode, reason: &str) {
         self.received = Some((code, reason.into()));
     }
@@ -174,7 +179,6 @@ impl Ending {
 
     /// What is wanted next; `None` once the connection is over.
     pub(super) fn next(&mut self, situation: Situation) -> Option<Wants> {
-        self.look_whether_close_is_written(situation.all_written);
         if let Some(leaving) = self.leaving {
             return self.leave_next(leaving, situation);
         }
@@ -200,9 +204,9 @@ impl Ending {
     }
 
     /// Ends the connection because its transport ended so, or is dropped.
-    pub(super) fn end(&mut self, how: TransportEnd, all_written: bool) -> &Closed {
+    pub(super) fn end(&mut self, how: TransportEnd) -> &Closed {
         self.over = true;
-        self.close(how, all_written)
+        self.close(how)
     }
 
     fn leave_next(&mut self, leaving: Leaving, situation: Situation) -> Option<Wants> {
@@ -211,7 +215,7 @@ impl Ending {
         if leaving == Leaving::Writing && !all_written && is_of_use {
             return Some(Wants { write: true, ..Wants::default() });
         }
-        self.end(TransportEnd::Dropped, all_written);
+        self.end(TransportEnd::Dropped);
         let leaving = leaving.after_writing();
         self.leaving = Some(leaving);
         let shut_down_write = is_of_use && self.fin == Fin::Unsent;
@@ -220,13 +224,12 @@ impl Ending {
     }
 
     fn conclude(&mut self, overdue: bool, situation: Situation) {
-        let Situation { all_written, .. } = situation;
-        let written_or_lost = all_written || self.output_failed.is_some();
+        let written_or_lost = situation.all_written || self.output_failed.is_some();
         match self.input_ended {
             Some(TransportEnd::Eof) | None => {}
             // It did not end in order, so neither does writing lead anywhere.
             Some(how) => {
-                self.end(how, all_written);
+                self.end(how);
                 return;
             }
         }
@@ -235,10 +238,10 @@ impl Ending {
         } else if self.input_ended.is_some() {
             // A peer that has ended its side may read on: what was queued is still written.
             if written_or_lost || overdue {
-                self.end(TransportEnd::Eof, all_written);
+                self.end(TransportEnd::Eof);
             }
         } else if overdue && self.is_late_over(situation.now) {
-            self.end(TransportEnd::Timeout, all_written);
+            self.end(TransportEnd::Timeout);
         }
     }
 
@@ -247,18 +250,18 @@ impl Ending {
         let Situation { is_server, all_written, now, .. } = situation;
         // The peer's fault is known: nothing that follows adds to it.
         if self.failure.is_some() {
-            self.close(TransportEnd::Dropped, all_written);
+            self.close(TransportEnd::Dropped);
         }
         if overdue {
-            self.end(TransportEnd::Timeout, all_written);
+            self.end(TransportEnd::Timeout);
         } else if self.drained > MOST_DRAINED {
-            self.end(TransportEnd::Dropped, all_written);
+            self.end(TransportEnd::Dropped);
         } else if self.output_failed.is_some() {
-            self.end(TransportEnd::Eof, all_written);
+            self.end(TransportEnd::Eof);
         } else if !all_written || is_server && self.fin.is_open() {
             // That is wanted first.
         } else if self.input_ended.is_some() {
-            self.end(TransportEnd::Eof, all_written);
+            self.end(TransportEnd::Eof);
         } else {
             self.linger(is_server, now);
         }
@@ -268,16 +271,16 @@ impl Ending {
     fn linger(&mut self, is_server: bool, now: Duration) {
         let no_half_close = self.fin == Fin::Unsupported;
         if is_server && !no_half_close {
-            self.close(TransportEnd::Eof, true);
+            self.close(TransportEnd::Eof);
             return;
         }
         if is_server && self.received.is_some() {
-            self.end(TransportEnd::Dropped, true);
+            self.end(TransportEnd::Dropped);
             return;
         }
         self.linger.set();
         if self.linger.passed(now, LINGER) {
-            self.close(TransportEnd::Timeout, true);
+            self.close(TransportEnd::Timeout);
             self.over |= is_server;
         }
     }
@@ -301,14 +304,9 @@ impl Ending {
         })
     }
 
-    fn look_whether_close_is_written(&mut self, all_written: bool) {
-        self.close_written |= all_written && self.sent.is_some() && self.output_failed.is_none();
-    }
-
     /// Notes how the connection ended, the first time. `how` the transport did is said of an end that is not
     /// clean, unless a failure to write says it better.
-    fn close(&mut self, how: TransportEnd, all_written: bool) -> &Closed {
-        self.look_whether_close_is_written(all_written);
+    fn close(&mut self, how: TransportEnd) -> &Closed {
         let Self { received, close_written, sent, failure, output_failed, closed, .. } = self;
         closed.get_or_insert_with(|| {
             let clean = received.is_some() && *close_written;

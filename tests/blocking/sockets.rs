@@ -1,9 +1,9 @@
 //! Conversations over real sockets.
 
 use sansocket::{
-    CloseCode, Config, Error, Event, Initiator, Limits, Message, Payload, PreparedMessage,
-    ReceiveError, SendError, State,
-    blocking::{Acceptor, Connector},
+    CloseCode, Config, Error, Event, Initiator, Limits, Message, Negotiated, Payload,
+    PreparedMessage, ReadBuffer, ReceiveError, SendError, Server, State,
+    blocking::{Acceptor, Connector, WebSocket},
 };
 use sansocket_testkit::pair::blocking::{
     ServerSocket, pair, pair_with, server_and_stream, streams,
@@ -274,7 +274,7 @@ fn the_subprotocol_is_negotiated_and_the_request_is_seen() {
 #[test]
 fn timeouts_of_the_user_stay() {
     const LONG: Option<Duration> = Some(Duration::from_secs(50));
-    const SHORT: Option<Duration> = Some(Duration::from_millis(50));
+    const SHORT: Option<Duration> = Some(Duration::from_millis(100));
     let (near, far) = streams();
     near.set_read_timeout(LONG).unwrap();
     near.set_write_timeout(LONG).unwrap();
@@ -288,7 +288,25 @@ fn timeouts_of_the_user_stay() {
     server.close(CloseCode::NORMAL, "").unwrap();
     assert!(server.next().is_some_and(|next| next.is_err_and(|error| error.is_would_block())));
     assert_eq!(server.state(), State::CloseSent);
-    drop(client.join().unwrap());
+    assert_eq!(server.transport().read_timeout().unwrap(), SHORT);
+    // As one that is set later does.
+    server.transport().set_read_timeout(LONG).unwrap();
+    server.transport().set_write_timeout(SHORT).unwrap();
+    let client = client.join().unwrap();
+    drop(client);
+    assert!(server.next().is_some());
+    assert_eq!(server.transport().read_timeout().unwrap(), LONG);
+    assert_eq!(server.transport().write_timeout().unwrap(), SHORT);
+}
+
+#[test]
+fn a_stream_that_is_borrowed_has_its_timeouts_afterwards() {
+    const USERS: Option<Duration> = Some(Duration::from_secs(50));
+    let (mut near, _far) = streams();
+    near.set_read_timeout(USERS).unwrap();
+    let (input, negotiated) = (ReadBuffer::new(), Negotiated::new());
+    drop(WebSocket::new(&mut near, Server::new(), negotiated, input, Config::default()));
+    assert_eq!(near.read_timeout().unwrap(), USERS);
 }
 
 #[test]

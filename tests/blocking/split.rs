@@ -683,3 +683,18 @@ fn a_transport_without_a_second_handle_can_not_be_split() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn timeouts_of_before_the_split_are_gone() {
+    let (client, mut server) = pair();
+    client.transport().set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    client.transport().set_write_timeout(Some(Duration::from_millis(20))).unwrap();
+    let (mut receive, _send) = client.split().unwrap();
+    let sender = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(300));
+        server.send("late").unwrap();
+        server
+    });
+    assert_eq!(receive.next().unwrap().unwrap(), Message::text("late"));
+    drop(sender.join().unwrap());
+}

@@ -297,3 +297,23 @@ fn an_end_that_is_dropped_with_bytes_unread_is_no_reset_and_what_it_sent_arrives
         assert_ended(client.next().await, TransportEnd::Eof);
     });
 }
+
+/// The peer resets the connection once it has this end's Close, and so the pong can't be written.
+#[test]
+fn a_pong_behind_this_ends_close_does_not_spoil_the_end() {
+    run(async {
+        let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
+        let sent = [masked(0x81, b"!"), masked(0x89, b"?"), masked(0x88, &[0x03, 0xe8])].concat();
+        client.write_all(&sent).await.unwrap();
+        assert!(server.receive().await.unwrap().is_ok());
+        server.close(CloseCode::NORMAL, "").await.unwrap();
+        let mut close = [0; 4];
+        client.read_exact(&mut close).await.unwrap();
+        assert_eq!(close, CLOSE_NORMAL);
+        reset(client);
+        while let Some(event) = server.receive().await {
+            event.unwrap();
+        }
+        assert!(server.closed().unwrap().clean);
+    });
+}

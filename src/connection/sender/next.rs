@@ -26,23 +26,24 @@ impl<R: Role> Sender<R> {
     /// asked only if a deadline runs.
     #[inline]
     pub fn next(&mut self, output: &WriteBuffer, clock: impl FnOnce() -> Duration) -> Next<'_> {
-        let all_written = self.is_all_written(output);
         if self.ending.is_none() {
-            let read_and_write = Wants { write: !all_written, read: true, ..Wants::default() };
-            return Next::Wants(read_and_write);
+            let write = !self.is_all_written(output);
+            return Next::Wants(Wants { write, read: true, ..Wants::default() });
         }
-        self.next_near_end(all_written, clock())
+        self.next_near_end(output, clock())
     }
 
     #[cold]
-    fn next_near_end(&mut self, all_written: bool, now: Duration) -> Next<'_> {
+    fn next_near_end(&mut self, output: &WriteBuffer, now: Duration) -> Next<'_> {
+        self.look_whether_close_is_written(output);
+        let all_written = self.is_all_written(output);
         let close_timeout = self.config.close_timeout;
         let situation = Situation { is_server: !R::MASKS, all_written, close_timeout, now };
         if let Some(wants) = self.ending().next(situation) {
             return Next::Wants(wants);
         }
         self.state = State::Closed;
-        Next::Ended(self.ending().end(TransportEnd::Dropped, all_written))
+        Next::Ended(self.ending().end(TransportEnd::Dropped))
     }
 
     /// Says what came of reading: so many bytes, which are in the read buffer already
@@ -141,9 +142,16 @@ impl<R: Role> Sender<R> {
     /// in `output` was not written: if this end's Close is in it, the end is not clean. Told more
     /// than once, the first stays.
     pub fn transport_ended(&mut self, how: TransportEnd, output: &WriteBuffer) -> &Closed {
-        let all_written = self.is_all_written(output);
+        self.look_whether_close_is_written(output);
         self.state = State::Closed;
-        self.ending().end(how, all_written)
+        self.ending().end(how)
+    }
+
+    /// §5.5.2: behind a Close nothing is queued but pongs.
+    fn look_whether_close_is_written(&mut self, output: &WriteBuffer) {
+        if !self.unflushed && output.len() == self.pongs.unwritten(output) {
+            self.ending().wrote_close();
+        }
     }
 
     /// Whether `output` is empty and the transport holds nothing back either.
