@@ -206,7 +206,7 @@ impl Ending {
     /// Ends the connection because its transport ended so, or is dropped.
     pub(super) fn end(&mut self, how: TransportEnd) -> &Closed {
         self.over = true;
-        self.close(how)
+        self.note_end(how)
     }
 
     fn leave_next(&mut self, leaving: Leaving, situation: Situation) -> Option<Wants> {
@@ -250,7 +250,7 @@ impl Ending {
         let Situation { is_server, all_written, now, .. } = situation;
         // The peer's fault is known: nothing that follows adds to it.
         if self.failure.is_some() {
-            self.close(TransportEnd::Dropped);
+            self.note_end(TransportEnd::Dropped);
         }
         if overdue {
             self.end(TransportEnd::Timeout);
@@ -271,7 +271,7 @@ impl Ending {
     fn linger(&mut self, is_server: bool, now: Duration) {
         let no_half_close = self.fin == Fin::Unsupported;
         if is_server && !no_half_close {
-            self.close(TransportEnd::Eof);
+            self.note_end(TransportEnd::Eof);
             return;
         }
         if is_server && self.received.is_some() {
@@ -280,7 +280,7 @@ impl Ending {
         }
         self.linger.set();
         if self.linger.passed(now, LINGER) {
-            self.close(TransportEnd::Timeout);
+            self.note_end(TransportEnd::Timeout);
             self.over |= is_server;
         }
     }
@@ -306,7 +306,7 @@ impl Ending {
 
     /// Notes how the connection ended, the first time. `how` the transport did is said of an end that is not
     /// clean, unless a failure to write says it better.
-    fn close(&mut self, how: TransportEnd) -> &Closed {
+    fn note_end(&mut self, how: TransportEnd) -> &Closed {
         let Self { received, close_written, sent, failure, output_failed, closed, .. } = self;
         closed.get_or_insert_with(|| {
             let clean = received.is_some() && *close_written;

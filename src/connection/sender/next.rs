@@ -147,7 +147,8 @@ impl<R: Role> Sender<R> {
         self.ending().end(how)
     }
 
-    /// §5.5.2: behind a Close nothing is queued but pongs.
+    /// §5.5.2: behind a Close nothing is queued but pongs. Pongs may also stand before it, but then the Close
+    /// waits too.
     fn look_whether_close_is_written(&mut self, output: &WriteBuffer) {
         if !self.unflushed && output.len() == self.pongs.unwritten(output) {
             self.ending().wrote_close();
