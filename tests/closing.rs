@@ -383,7 +383,7 @@ mod leaving {
                 end.connection.did_read(Ok(PIECE));
                 dropped += PIECE;
             }
-            assert!(dropped < 1 << 20, "it drains for ever");
+            assert!(dropped < 1 << 20, "it never stops draining");
         }
         assert_eq!(dropped, 256 << 10);
     }

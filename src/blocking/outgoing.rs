@@ -46,11 +46,10 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         // What is being written is to be out of the way first.
         let is_first = self.lent.is_empty();
         let mut written = if is_first { Ok(()) } else { self.write(None, None) };
-        let most = if A::IS_SHARED { 1 } else { usize::MAX };
         while written.is_ok() && !message.is_written() {
             let Self { sending, lent, .. } = self;
             sending.queue(|sender, queue| {
-                sender.start_frames(&mut message, most, queue)?;
+                sender.start_frames(&mut message, 1, queue)?;
                 queue.lend(lent, message.len());
                 Ok(())
             })?;

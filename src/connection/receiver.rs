@@ -124,8 +124,8 @@ impl<R: Role> Receiver<R> {
         self.step(input, true)
     }
 
-    /// As [`advance_chunk`](Self::advance_chunk), for what nobody looks at: no message is too large for it.
-    /// One that is half received whole goes on so.
+    /// As [`advance_chunk`](Self::advance_chunk), for a caller that drops what it receives. In chunks no
+    /// message is too large. A message that was begun whole is received whole to its end.
     #[cfg(feature = "std")]
     pub(crate) fn advance_unseen(
         &mut self,

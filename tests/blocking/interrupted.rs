@@ -156,7 +156,7 @@ fn what_could_not_be_written_is_tried_again_while_a_receive_waits() {
     reader.join().unwrap();
 }
 
-/// Who has bounded writes wants to look at something else between two of them.
+/// A user who bounds each write wants control back when one takes longer.
 #[test]
 fn a_receive_comes_back_although_its_pong_is_not_taken() {
     let transport = Interrupted::default();
