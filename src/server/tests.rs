@@ -196,6 +196,19 @@ fn a_client_that_does_not_take_the_answer_is_left() {
 }
 
 #[test]
+fn an_answer_that_the_transport_holds_back_is_waited_for() {
+    let (mut server, request) = Server::asked();
+    server.accepting.accept(&request, &Accept::new(), &mut server.output).unwrap();
+    let len = server.output.len();
+    server.accepting.did_write(Ok(len), &mut server.output);
+    // The transport's own buffer has it, and is not ready to be flushed.
+    server.accepting.did_write(Err(IoFailure::NotReady), &mut server.output);
+    assert!(server.output.is_empty() && server.wants().write);
+    server.accepting.did_write(Ok(0), &mut server.output);
+    server.open();
+}
+
+#[test]
 fn what_ends_amid_the_request_is_not_answered() {
     let mut server = Server::new();
     server.receive(&REQUEST[..20]);
