@@ -221,8 +221,9 @@ fn a_partial_write_does_not_move_what_waits() {
     end.connection.send_binary(&vec![0; 1 << 20], &mut end.output).unwrap();
     let mut moves = 0;
     while end.output.len() > STEP {
-        let expected = end.output.front()[STEP..].as_ptr();
-        end.output.consume(STEP);
+        let count = end.output.front().len().min(STEP);
+        let expected = end.output.front()[count..].as_ptr();
+        end.output.consume(count);
         moves += usize::from(end.output.front().as_ptr() != expected);
     }
     assert!(moves <= 10, "moved {moves} times");

@@ -34,16 +34,15 @@ macro_rules! sending_methods {
                 self.$($access).+.wait(|outgoing, cx| outgoing.poll_feed(payload, cx)).await
             }
 
-            /// Queues a piece of a message as a frame of its own, for a message whose end is not known
-            /// yet; `fin` ends it. All pieces are text or all are binary.
+            /// Queues a piece of a message whose end is not known yet; `fin` ends it. All pieces are text or
+            /// all are binary.
             ///
             /// Cancel safe: a piece whose future is dropped is not queued.
             ///
             /// # Errors
             ///
-            /// As for [`feed`](Self::feed);
-            /// [`SendError::MessageInProgress`](crate::connection::SendError::MessageInProgress) for a
-            /// piece of the other kind.
+            /// As for [`feed`](Self::feed), and [`MessageInProgress`](crate::SendError::MessageInProgress)
+            /// for a piece of the other kind.
             pub async fn feed_fragment<'p>(
                 &mut self,
                 piece: impl Into<Payload<'p>>,

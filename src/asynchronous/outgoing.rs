@@ -43,7 +43,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
         self.sending.check()?;
         self.queue(|sender, output| sender.close(code, reason, output))?;
-        // Now begins the peer's time, whenever this end looks next.
+        // A deadline runs from when it is first asked for, and this end may look again much later.
         self.next();
         Ok(())
     }
@@ -98,7 +98,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         match payload {
-            Payload::Prepared(message) if self.writes_prepared() => {
+            Payload::Prepared(message) if self.writes_prepared(message) => {
                 Poll::Ready(self.write_prepared(message, cx))
             }
             _ => self.poll_feed(payload, cx),

@@ -20,7 +20,8 @@ pub(super) trait Line {
     /// The sending half, and the transport to read from.
     fn parts(&mut self) -> (&mut Self::Sending, &mut Timed<Self::Transport>);
 
-    /// Writes and ends the writing side as it is wanted, with a wait or as far as that needs none.
+    /// Writes and ends the writing side as it is wanted, with a wait or as far as that needs none. After each
+    /// step it asks anew: `wants` says only whether there is anything to do.
     fn write(&mut self, wants: &Wants, waits: bool) -> Result<(), Stopped>;
 
     /// How long a read may last before what is wanted is asked for again.
@@ -138,9 +139,7 @@ impl<R: Role> Incoming<R> {
 
     /// Does what the connection wants until something was read, or the end is to be told: as soon as
     /// it is known or, if this `lingers`, once nothing more is wanted. Fails if the transport is not
-    /// ready, for what is then to be done again.
-    ///
-    /// An end that is known already is offered to the transport, and not waited for.
+    /// ready. An end that is known already is offered to the transport, and not waited for.
     fn drive(&mut self, line: &mut impl Line, lingers: bool) -> io::Result<Driven> {
         let mut failed = None;
         loop {

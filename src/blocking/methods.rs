@@ -19,14 +19,13 @@ macro_rules! sending_methods {
             })
         }
 
-        /// Queues a piece of a message as a frame of its own, for a message whose end is not known yet;
-        /// `fin` ends it. All pieces are text or all are binary.
+        /// Queues a piece of a message whose end is not known yet; `fin` ends it. All pieces are text or all
+        /// are binary.
         ///
         /// # Errors
         ///
-        /// As for [`feed`](Self::feed);
-        /// [`SendError::MessageInProgress`](crate::SendError::MessageInProgress) for a piece of the
-        /// other kind.
+        /// As for [`feed`](Self::feed), and [`MessageInProgress`](crate::SendError::MessageInProgress) for
+        /// a piece of the other kind.
         pub fn feed_fragment<'p>(
             &mut self,
             piece: impl Into<Payload<'p>>,
@@ -50,8 +49,8 @@ macro_rules! sending_methods {
         /// Sends a message: queues it and writes all that is queued. A large borrowed payload of a
         /// server is written from where it is.
         ///
-        /// In a split connection pongs and the answer to a Close may go out between the frames of a
-        /// message. After the latter no more of it is sent: that is
+        /// In a split connection pongs, and the Close that answers the peer's or a failure, may go out between
+        /// the frames of a message. After a Close no more of it is sent: that is
         /// [`SendError::Closed`](crate::SendError::Closed) or, if the connection has ended by it,
         /// [`Error::Closed`], although part of the message has gone.
         ///
@@ -65,8 +64,7 @@ macro_rules! sending_methods {
             self.with_outgoing(|outgoing| outgoing.send(payload))
         }
 
-        /// Sends a ping of at most 125 bytes. The answer is received as an
-        /// [`Event::Pong`](crate::Event::Pong).
+        /// Sends a ping of at most 125 bytes. The answer is an [`Event::Pong`](crate::Event::Pong).
         ///
         /// # Errors
         ///

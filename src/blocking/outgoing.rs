@@ -5,7 +5,7 @@ use super::Transport;
 use super::access::{Access, Sending};
 use super::incoming::Line;
 use super::timed::{BRIEF, LEAST, Stopped, Timed};
-use crate::buffer::WriteBuffer;
+use crate::buffer::{LEAST_UNBROKEN, WriteBuffer};
 use crate::connection::{LargeMessage, Payload, Role, SendError, Sender};
 use crate::error::Error;
 use crate::transport::{IoFailure, Wants, earliest};
@@ -44,13 +44,14 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
             return self.queue_and_flush(|sender, queue| sender.send(payload, queue));
         };
         // What is being written is to be out of the way first.
-        let is_first = self.lent.is_empty();
-        let mut written = if is_first { Ok(()) } else { self.write(None, None) };
+        let little_before = self.lent.is_empty()
+            && self.sending.with(|sending| sending.queue.len() <= LEAST_UNBROKEN);
+        let mut written = if little_before { Ok(()) } else { self.write(None, None) };
         while written.is_ok() && !message.is_written() {
             let Self { sending, lent, .. } = self;
             sending.queue(|sender, queue| {
                 sender.start_frames(&mut message, 1, queue)?;
-                queue.lend(lent, message.len());
+                queue.lend_all(lent, message.len());
                 Ok(())
             })?;
             written = self.write(Some(&mut message), None);
@@ -110,7 +111,7 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
             let (wants, is_written) = sending.with(|sending| {
                 let wants = sending.next(|| transport.now()).unwrap_or_default();
                 if wants.write && lent.is_empty() && behind == 0 {
-                    sending.queue.lend(lent, 0);
+                    sending.queue.lend(lent);
                 }
                 (wants, sending.check_written())
             });

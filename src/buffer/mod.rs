@@ -11,6 +11,9 @@ mod write;
 
 pub use memory::Memory;
 pub use read::ReadBuffer;
+#[cfg(feature = "std")]
+pub(crate) use write::LEAST_UNBROKEN;
+pub(crate) use write::MOST_UNBROKEN;
 pub use write::WriteBuffer;
 
 /// Memory above this goes back once it is not needed.

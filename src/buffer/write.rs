@@ -1,12 +1,19 @@
 //! What is to be sent and was not yet written.
 //!
 //! Small pieces stand one behind the other in one run of memory, so that many frames leave in one
-//! piece; large payloads that are shared anyway are linked in between, uncopied.
+//! piece; large payloads that are shared anyway are linked in between, uncopied. So are control frames
+//! that do not wait behind all of it.
 
+mod control;
 mod copy;
 #[cfg(feature = "std")]
 mod lend;
+mod link;
 
+#[cfg(feature = "std")]
+pub(crate) use self::control::LEAST_UNBROKEN;
+pub(crate) use self::control::MOST_UNBROKEN;
+use self::link::{Control, Link, Linked};
 use super::RETAINED;
 use alloc::{collections::VecDeque, vec::Vec};
 use bytes::Bytes;
@@ -21,27 +28,36 @@ pub struct WriteBuffer {
     run: Vec<u8>,
     /// How much of `run` was consumed.
     head: usize,
-    /// Linked pieces in order, each with the position in `run` before which it stands.
+    /// What stands between the bytes of `run`, in order.
     links: VecDeque<Link>,
+    /// What stands at [`Linked::Control`], of which there is one if this is not empty.
+    control: Control,
     len: usize,
     /// Of those bytes, the ones at the front that were [lent](Self::lend).
     lent: usize,
+    /// Bytes that were consumed since the beginning.
     consumed: u64,
+    /// Where the last [boundary](Linked::Boundary) was put, in bytes since the beginning.
+    last_boundary: u64,
 }
 
 /// Places for links that may stay.
 const FEW_LINKS: usize = 4;
 
-struct Link {
-    before: usize,
-    bytes: Bytes,
-}
-
 impl WriteBuffer {
     /// An empty buffer that holds no memory yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { run: Vec::new(), head: 0, links: VecDeque::new(), len: 0, lent: 0, consumed: 0 }
+        Self {
+            run: Vec::new(),
+            head: 0,
+            links: VecDeque::new(),
+            control: Control::new(),
+            len: 0,
+            lent: 0,
+            consumed: 0,
+            last_boundary: 0,
+        }
     }
 
     /// Bytes that wait to be written.
@@ -76,7 +92,11 @@ impl WriteBuffer {
         2 * self.links.len() + 1
     }
 
-    /// The contiguous piece at the front; empty only if nothing waits.
+    /// The contiguous piece at the front, up to where control frames may go; empty only if nothing waits.
+    ///
+    /// Once a connection knows ([`did_write`](crate::Connection::did_write)) that a transport was offered it
+    /// and was not ready, it stays the same until some of it is [consumed](Self::consume), or more comes
+    /// behind it. TLS libraries may ask for that.
     #[inline]
     #[must_use]
     pub fn front(&self) -> &[u8] {
@@ -84,7 +104,8 @@ impl WriteBuffer {
         if self.links.is_empty() {
             return &self.run[self.head..];
         }
-        self.pieces().next().unwrap_or_default()
+        let piece = self.pieces().next().unwrap_or_default();
+        &piece[..piece.len().min(self.unbroken_len())]
     }
 
     /// Says that the first `count` bytes were written. Where that is told to a connection or a handshake
@@ -120,6 +141,8 @@ impl WriteBuffer {
         }
         self.head = 0;
         self.run.clear();
+        // What has no bytes may be left.
+        self.links.clear();
         if self.run.capacity() > memory {
             self.run = Vec::new();
         }
@@ -146,22 +169,27 @@ impl WriteBuffer {
                 break;
             }
             let Some(link) = self.links.front_mut() else { break };
-            if count < link.bytes.len() {
-                bytes::Buf::advance(&mut link.bytes, count);
-                break;
+            let from_link = count.min(link.len(&self.control));
+            count -= from_link;
+            if link.consume(from_link, &mut self.control) {
+                self.links.pop_front();
             }
-            count -= link.bytes.len();
-            self.links.pop_front();
         }
     }
 
     /// Appends `bytes` without a copy.
     pub fn link(&mut self, bytes: Bytes) {
+        self.link_frames(bytes, usize::MAX, usize::MAX);
+    }
+
+    /// Appends frames without a copy: the first ends after `first` bytes, the others have `each`.
+    pub(crate) fn link_frames(&mut self, bytes: Bytes, first: usize, each: usize) {
         if bytes.is_empty() {
             return;
         }
         self.len += bytes.len();
-        self.links.push_back(Link { before: self.run.len(), bytes });
+        let linked = Linked::Bytes { bytes, first, each };
+        self.links.push_back(Link { before: self.run.len(), linked });
     }
 
     /// Gives an empty buffer memory to start with; what it holds is dropped.
@@ -187,10 +215,7 @@ impl WriteBuffer {
     pub fn exchange_memory(&mut self, mut storage: Vec<u8>) -> Vec<u8> {
         storage.clear();
         storage.extend_from_slice(&self.run[self.head..]);
-        for link in &mut self.links {
-            link.before -= self.head;
-        }
-        self.head = 0;
+        self.head_is_gone();
         let mut before = core::mem::replace(&mut self.run, storage);
         before.clear();
         before
@@ -202,24 +227,12 @@ impl WriteBuffer {
         self.run.capacity()
     }
 
-    /// Position in the stream, since the beginning, of the first byte that waits.
-    #[inline]
-    pub(crate) fn front_position(&self) -> u64 {
-        self.consumed
-    }
-
-    /// Position in the stream, since the beginning, of the next byte to be appended.
-    #[inline]
-    pub(crate) fn end_position(&self) -> u64 {
-        self.consumed + self.len as u64
-    }
-
     fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let mut from = self.head;
         let runs_and_links = self.links.iter().flat_map(move |link| {
             let run = &self.run[from..link.before];
             from = link.before;
-            [run, &link.bytes[..]]
+            [run, link.bytes(&self.control)]
         });
         let last = self.links.back().map_or(self.head, |link| link.before);
         let last = core::iter::once(&self.run[last..]);
@@ -230,11 +243,16 @@ impl WriteBuffer {
     fn reclaim(&mut self) {
         if self.head > RETAINED && self.head > self.run.len() / 2 {
             self.run.drain(..self.head);
-            for link in &mut self.links {
-                link.before -= self.head;
-            }
-            self.head = 0;
+            self.head_is_gone();
         }
+    }
+
+    /// What was consumed of the run stands there no more.
+    fn head_is_gone(&mut self) {
+        for link in &mut self.links {
+            link.before -= self.head;
+        }
+        self.head = 0;
     }
 }
 
@@ -291,8 +309,7 @@ mod tests {
                 buffer.consume(second);
                 assert_eq!(contents(&buffer), &b"abcdefghijk"[first + second..]);
                 assert_eq!(buffer.len(), 11 - first - second);
-                assert_eq!(buffer.front_position(), (first + second) as u64);
-                assert_eq!(buffer.end_position(), 11);
+                assert_eq!(buffer.len(), 11 - first - second);
             }
         }
     }
@@ -316,13 +333,13 @@ mod tests {
         for count in 0..=16 {
             let (mut buffer, mut lent) = (mixed(), WriteBuffer::new());
             buffer.consume(1);
-            assert!(buffer.lend(&mut lent, 5));
+            buffer.lend_all(&mut lent, 5);
             buffer.extend_from_slice(b"jk");
             assert_eq!(
                 (contents(&lent).as_slice(), contents(&buffer).as_slice()),
                 (&b"bcdefghi"[..], &b"jk"[..])
             );
-            assert_eq!((buffer.len(), buffer.end_position()), (15, 16));
+            assert_eq!(buffer.len(), 15);
             buffer.consume(count);
             assert_eq!(buffer.len(), 15_usize.saturating_sub(count));
             assert_eq!(buffer.is_empty(), count >= 15);
@@ -330,9 +347,10 @@ mod tests {
             assert_eq!(contents(&buffer), rest, "{count}");
         }
         let (mut buffer, mut lent) = (WriteBuffer::new(), WriteBuffer::new());
-        assert!(!buffer.lend(&mut lent, 0));
+        buffer.lend(&mut lent);
+        assert!(lent.is_empty());
         buffer.extend_from_slice(b"ab");
-        assert!(buffer.lend(&mut lent, 0));
+        buffer.lend(&mut lent);
         buffer.consume(2);
         lent.consume(2);
         buffer.take_back(&mut lent);

@@ -1,7 +1,9 @@
 use super::Message;
+use super::fragments::Fragments;
+use crate::buffer::WriteBuffer;
 #[cfg(feature = "deflate")]
 use crate::deflate::{Compressor, DeflateConfig};
-use crate::frame::{FrameHeader, MAX_FRAME_HEADER, Rsv};
+use crate::frame::Rsv;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -11,18 +13,30 @@ use bytes::Bytes;
 #[derive(Clone, Debug)]
 pub struct PreparedMessage {
     message: Message,
-    frames: Bytes,
+    frames: EncodedFrames,
     /// The compressed forms, each with log2 of the window that it needs.
     #[cfg(feature = "deflate")]
-    compressed: Vec<(u8, Bytes)>,
+    compressed: Vec<(u8, EncodedFrames)>,
 }
 
+/// The frames of a message, one behind the other.
+#[derive(Clone, Debug)]
+pub(crate) struct EncodedFrames {
+    bytes: Bytes,
+    /// Bytes of each frame but the last, if there are several.
+    each: usize,
+}
+
+/// Bytes of payload that a frame has at most: many connections send it, each with its own
+/// [`fragment_size`](super::Config::fragment_size).
+const FRAGMENT_SIZE: usize = 64 << 10;
+
 impl PreparedMessage {
-    /// Encodes a message, as one frame.
+    /// Encodes a message, in frames with at most 64 KiB of payload.
     #[must_use]
     pub fn new(message: impl Into<Message>) -> Self {
         let message = message.into();
-        let frames = encode(&message, Rsv::NONE, message.as_bytes());
+        let frames = EncodedFrames::of(&message, Rsv::NONE, message.as_bytes());
         Self {
             message,
             frames,
@@ -47,7 +61,7 @@ impl PreparedMessage {
         let mut compressed = Vec::new();
         let has_worked = compressor.compress(payload, true, &mut compressed);
         if has_worked && compressed.len() < payload.len() {
-            let frames = encode(&self.message, Rsv::RSV1, &compressed);
+            let frames = EncodedFrames::of(&self.message, Rsv::RSV1, &compressed);
             self.compressed.retain(|(other, _)| *other != bits);
             self.compressed.push((bits, frames));
             self.compressed.sort_unstable_by_key(|(bits, _)| *bits);
@@ -61,32 +75,51 @@ impl PreparedMessage {
         &self.message
     }
 
-    pub(crate) const fn frames(&self) -> &Bytes {
+    pub(crate) const fn frames(&self) -> &EncodedFrames {
         &self.frames
     }
 
     /// The form for the largest window that is not larger than this.
     #[cfg(feature = "deflate")]
-    pub(super) fn compressed_frames(&self, window_bits: u8) -> Option<&Bytes> {
+    pub(super) fn compressed_frames(&self, window_bits: u8) -> Option<&EncodedFrames> {
         let mut fitting = self.compressed.iter().rev().filter(|(bits, _)| *bits <= window_bits);
         fitting.next().map(|(_, frames)| frames)
     }
 }
 
-fn encode(message: &Message, rsv: Rsv, payload: &[u8]) -> Bytes {
-    let header = FrameHeader {
-        fin: true,
-        rsv,
-        opcode: message.kind().opcode(),
-        mask: None,
-        payload_len: payload.len() as u64,
-    };
-    let mut bytes = [0; MAX_FRAME_HEADER];
-    let len = header.encode(&mut bytes);
-    let mut frames = Vec::with_capacity(len + payload.len());
-    frames.extend_from_slice(&bytes[..len]);
-    frames.extend_from_slice(payload);
-    frames.into()
+impl EncodedFrames {
+    fn of(message: &Message, rsv: Rsv, payload: &[u8]) -> Self {
+        let opcode = message.kind().opcode();
+        let fragments = Fragments::new(opcode, rsv, true, payload.len(), FRAGMENT_SIZE);
+        let (_, header_len) = fragments.header(0).to_bytes();
+        let len = fragments.count() * header_len + payload.len();
+        let mut bytes = Vec::with_capacity(len);
+        let mut each = usize::MAX;
+        for number in 0..fragments.count() {
+            let (header, len) = fragments.header(number).to_bytes();
+            bytes.extend_from_slice(&header[..len]);
+            bytes.extend_from_slice(&payload[fragments.range(number)]);
+            if number == 0 && fragments.count() > 1 {
+                each = bytes.len();
+            }
+        }
+        Self { bytes: bytes.into(), each }
+    }
+
+    pub(crate) const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Whether it is only one.
+    #[allow(dead_code, reason = "for a shell that writes it from where it is")]
+    pub(crate) const fn is_one(&self) -> bool {
+        self.each == usize::MAX
+    }
+
+    /// Appends them without a copy.
+    pub(crate) fn link_to(&self, output: &mut WriteBuffer) {
+        output.link_frames(self.bytes.clone(), self.each, self.each);
+    }
 }
 
 impl<M: Into<Message>> From<M> for PreparedMessage {

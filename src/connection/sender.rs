@@ -17,9 +17,9 @@ use self::deflating::Deflating;
 use super::closed::State;
 use super::config::SharedConfig;
 use super::ending::Ending;
-use super::pongs::Pongs;
+use super::reply::ControlPayload;
 use super::{Config, Kind, Role, SendError};
-use crate::buffer::WriteBuffer;
+use crate::buffer::{MOST_UNBROKEN, WriteBuffer};
 use crate::frame::{FrameHeader, OpCode, Rsv};
 use crate::mask::MaskKey;
 use crate::negotiated::Negotiated;
@@ -38,9 +38,13 @@ pub struct Sender<R> {
     #[cfg(feature = "deflate")]
     compressed: bool,
     state: State,
+    /// Bytes of a short queue: with a message that is added, neither is the queue full nor need a control
+    /// frame go before that message.
+    short_queue: u32,
     /// What there is to know once the connection comes to an end, one way or another.
     ending: Option<Box<Ending>>,
-    pongs: Pongs,
+    /// A pong for which there is no room.
+    held_back: Option<Box<ControlPayload>>,
     /// Whether the transport may hold back what it was given.
     pub(crate) unflushed: bool,
 }
@@ -67,8 +71,9 @@ impl<R: Role> Sender<R> {
             config: shared,
             message: None,
             state: State::Open,
+            short_queue: short_queue(config),
             ending: None,
-            pongs: Pongs::default(),
+            held_back: None,
             unflushed: false,
         }
     }
@@ -82,11 +87,9 @@ impl<R: Role> Sender<R> {
         if self.deflating.is_some() {
             return false;
         }
-        let config = &*self.config;
         self.state == State::Open
             && self.message.is_none()
-            && output.len() <= config.limits.queued_output
-            && len <= config.largest_fragment()
+            && output.len() + len <= self.short_queue as usize
     }
 
     #[inline]
@@ -114,7 +117,7 @@ impl<R: Role> Sender<R> {
     #[cold]
     fn check_long_queue(&self, output: &WriteBuffer, limit: usize) -> Result<(), SendError> {
         // Pongs have their own room beside it.
-        let queued = output.len().saturating_sub(self.pongs.unwritten(output));
+        let queued = output.len().saturating_sub(output.control_len());
         if queued > limit { Err(SendError::QueueFull { queued, limit }) } else { Ok(()) }
     }
 
@@ -152,4 +155,9 @@ impl<R: Role> Sender<R> {
         output.extend_behind(&header, len, &[]);
         mask
     }
+}
+
+fn short_queue(config: &Config) -> u32 {
+    let most = config.limits.queued_output.min(config.largest_fragment());
+    u32::try_from(most).unwrap_or(u32::MAX).min(MOST_UNBROKEN)
 }

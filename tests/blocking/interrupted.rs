@@ -3,11 +3,13 @@
 //! behind it.
 
 use sansocket::{
-    Config, Error, Negotiated, ReadBuffer, SendError, Server, State,
+    Config, Error, Message, Negotiated, OpCode, PreparedMessage, ReadBuffer, SendError, Server,
+    State,
     blocking::{ReceiveHalf, SendHalf, WebSocket},
 };
 use sansocket_testkit::{
     frames::{CLOSE, CLOSE_NORMAL, PING, PONG, TEXT, masked, plain},
+    traffic::frames,
     transports::interrupted::{Interrupted, Script},
 };
 use std::thread;
@@ -86,6 +88,41 @@ fn a_pong_goes_between_two_frames_of_a_message() {
                 let sent = transport.sent(3 * WHOLE + 3);
                 assert_eq!(sent.len(), 3 * WHOLE + 3);
                 assert_eq!(sent[WHOLE..WHOLE + 3], plain(PONG, b"?"));
+            },
+        );
+    }
+}
+
+#[test]
+fn a_pong_goes_between_the_frames_of_what_is_queued() {
+    type Feed = fn(&mut SendHalf<Interrupted, Server>);
+    let ways: [(Feed, usize); 4] = [
+        (|half| half.feed(&Message::binary(vec![7; 10 * FRAME])).unwrap(), WHOLE),
+        (
+            |half| {
+                let message = PreparedMessage::new(Message::binary(vec![7; 10 * FRAME]));
+                half.feed(&message).unwrap();
+            },
+            (64 << 10) + 10,
+        ),
+        (|half| (0..100).for_each(|_| half.feed(&[7; 1996]).unwrap()), WHOLE),
+        (
+            |half| {
+                (0..9).for_each(|_| half.feed(&[7; 1996]).unwrap());
+                half.send(&[7; 10 * FRAME]).unwrap();
+            },
+            9 * 2000,
+        ),
+    ];
+    for (feed, most) in ways {
+        while_it_reads(
+            |script| script.during_write = Some(masked(PING, b"?")),
+            |transport, half| {
+                feed(half);
+                half.flush().unwrap();
+                let sent = transport.sent(10 * FRAME);
+                let pong = frames(&sent).into_iter().find(|(_, opcode)| *opcode == OpCode::Pong);
+                assert!(pong.is_some_and(|(at, _)| at <= most), "{pong:?}");
             },
         );
     }

@@ -1,15 +1,15 @@
 //! A transport with a script: what each write takes, and how reads and flushes fail.
 
 use sansocket::{
-    Cause, CloseCode, Config, Error, Event, HandshakeError, Limits, Message, OriginPolicy, Role,
-    SendError, Server, TransportEnd,
+    Cause, CloseCode, Config, Error, Event, HandshakeError, Limits, Message, OpCode, OriginPolicy,
+    Role, SendError, Server, TransportEnd,
     blocking::{Acceptor, Connector, WebSocket},
 };
 use sansocket_testkit::{
     frames::{CLOSE, frame_with, masked},
     opening::REQUEST,
     pair::blocking::streams,
-    traffic::decode_as_peer_of,
+    traffic::{decode_as_peer_of, frames},
     transports::reluctant::Reluctant,
 };
 use std::{
@@ -270,4 +270,19 @@ fn roles_differ_in_who_masks() {
     let mut client = transport.client();
     client.close(CloseCode::NORMAL, "").unwrap();
     assert_eq!(transport.sent(), close_1000());
+}
+
+#[test]
+fn a_pong_goes_between_the_frames_of_a_message_that_could_not_be_written() {
+    let transport = Reluctant::new(|script| script.takes.extend([100_000, 0]));
+    let mut server = transport.server(Config::default());
+    assert!(server.send(&[7; 1 << 20]).unwrap_err().is_would_block());
+    transport.script().takes.push_back(0);
+    transport.script().incoming.extend(masked(0x89, b"?"));
+    assert!(server.next().unwrap().unwrap_err().is_would_block());
+    server.flush().unwrap();
+    let sent = transport.sent();
+    let pong = frames(&sent).into_iter().find(|(_, opcode)| *opcode == OpCode::Pong);
+    assert_eq!(pong, Some((2 * ((64 << 10) + 10), OpCode::Pong)));
+    assert_eq!(as_client(&sent), (vec![Message::binary(vec![7; 1 << 20])], 1));
 }

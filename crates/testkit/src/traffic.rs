@@ -1,7 +1,9 @@
 //! Traffic as one end means it and the other sees it: the bytes of what is sent, and what bytes mean.
 
 use crate::endpoint::{Endpoint, client_role};
-use sansocket::{Config, Connection, Event, Message, Progress, Role, Server, WriteBuffer};
+use sansocket::{
+    Config, Connection, Event, FrameHeader, Message, OpCode, Progress, Role, Server, WriteBuffer,
+};
 
 /// What was sent, made out by the other end.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -47,4 +49,16 @@ pub fn encode<R: Role>(
     let mut end = Endpoint::new(role, Config::default());
     send(&mut end.connection, &mut end.output);
     end.written()
+}
+
+/// The frames in `bytes`: where each begins, and what it is.
+pub fn frames(bytes: &[u8]) -> Vec<(usize, OpCode)> {
+    let (mut at, mut frames) = (0, Vec::new());
+    while at < bytes.len() {
+        let (header, len) = FrameHeader::parse(&bytes[at..]).unwrap().expect("a whole header");
+        frames.push((at, header.opcode));
+        at += len + header.payload_len as usize;
+    }
+    assert_eq!(at, bytes.len(), "a frame is cut");
+    frames
 }

@@ -1,5 +1,4 @@
-//! Writing: what is queued, and behind it messages from where they are, in as few writes as the transport
-//! takes.
+//! Writes what is queued, and messages from where they are, in as few writes as the transport takes.
 
 use super::Outgoing;
 use crate::asynchronous::shell::Shell;
@@ -100,9 +99,11 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         }
     }
 
-    /// Whether an encoded message goes as it is, and nothing goes before it.
-    pub(super) fn writes_prepared(&self) -> bool {
-        self.sending.queue.is_empty() && self.sending.sender.sends_encoded()
+    /// Whether an encoded message goes as it is, and nothing goes before or between its frames.
+    pub(super) fn writes_prepared(&self, message: &PreparedMessage) -> bool {
+        self.sending.queue.is_empty()
+            && self.sending.sender.sends_encoded()
+            && (M::is_write_vectored(&self.transport) || message.frames().is_one())
     }
 
     /// Sends an encoded message without a buffer, as far as the transport takes it now. Only the rest is
@@ -115,13 +116,15 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         self.sending.check()?;
         self.sending.sender.check_message(&self.sending.queue)?;
         let frames = message.frames();
-        let Poll::Ready(written) = M::poll_write(&mut self.transport, cx, frames) else {
+        let bytes = frames.bytes();
+        let Poll::Ready(written) = M::poll_write(&mut self.transport, cx, bytes) else {
             return self.queue(|sender, output| sender.send_prepared(message, output));
         };
         let count = some_written(written).map_err(|error| self.failed(error))?;
         self.sending.sender.unflushed = true;
-        if count < frames.len() {
-            self.sending.queue.link(frames.slice(count..));
+        if count < bytes.len() {
+            frames.link_to(&mut self.sending.queue);
+            self.sending.queue.consume(count);
         }
         Ok(())
     }
@@ -130,6 +133,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// does not wait must not take that place.
     #[cold]
     fn wait_to_write<T>(&mut self, cx: &Context<'_>) -> Poll<T> {
+        self.sending.queue.was_offered();
         match &mut self.writer {
             Some(waker) => (**waker).clone_from(cx.waker()),
             none => *none = Some(Box::new(cx.waker().clone())),
@@ -181,10 +185,11 @@ fn poll_write_gathered<S, M: Shell<S>>(
     }
     let mut slices = [&[][..]; SLICES];
     let used = output.slices(&mut slices);
+    let most = output.unbroken_len().min(GATHERED);
     let mut gathered = [0; GATHERED];
     let mut len = 0;
     for slice in &slices[..used] {
-        let count = slice.len().min(GATHERED - len);
+        let count = slice.len().min(most - len);
         gathered[len..len + count].copy_from_slice(&slice[..count]);
         len += count;
     }

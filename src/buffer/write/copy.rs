@@ -62,7 +62,7 @@ impl WriteBuffer {
     }
 
     #[inline(never)]
-    fn extend_in_pieces(&mut self, bytes: &[u8]) {
+    pub(super) fn extend_in_pieces(&mut self, bytes: &[u8]) {
         self.run.reserve(bytes.len());
         for piece in bytes.chunks(PIECE) {
             self.run.extend_from_slice(piece);

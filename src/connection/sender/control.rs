@@ -6,7 +6,14 @@ use crate::buffer::WriteBuffer;
 use crate::connection::closed::State;
 use crate::connection::ending::SentClose;
 use crate::connection::{ProtocolError, Reply, Role, SendError};
-use crate::frame::{CloseCode, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, OpCode, Rsv};
+use crate::frame::{CloseCode, FrameHeader, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, OpCode, Rsv};
+use alloc::boxed::Box;
+
+/// Bytes of pong frames that may wait to be written, beside what the user sends.
+///
+/// A peer that pings without reading gets no more memory than this. RFC 6455 §5.5.3 allows to
+/// answer the latest ping alone when there are several, which is what is done past this.
+const PONG_ROOM: usize = 4096;
 
 impl<R: Role> Sender<R> {
     /// Queues a ping with at most 125 bytes of payload. The peer answers with an
@@ -56,8 +63,12 @@ impl<R: Role> Sender<R> {
 
     /// Queues what the receiving half owes the peer.
     ///
-    /// Pongs stay in order. While 4 KiB of them wait to be written, the next is held back, and a
-    /// newer one takes its place.
+    /// A pong waits behind at most one frame of what is queued. Of short messages it waits behind no more bytes
+    /// than a large message has in a frame ([`fragment_size`](crate::Config::fragment_size)), but that counts
+    /// as at least 4 KiB and at most 64 KiB. Pongs stay in order. While 4 KiB of them wait to be written, the
+    /// next is held back, and a newer one takes its place.
+    ///
+    /// The Close of a failure goes to the same place, and what is queued behind it is dropped.
     pub fn reply(&mut self, reply: &Reply, output: &mut WriteBuffer) {
         match reply {
             Reply::Pong(payload) => self.answer_ping(payload, output),
@@ -70,16 +81,8 @@ impl<R: Role> Sender<R> {
     #[inline]
     pub fn queue_owed(&mut self, output: &mut WriteBuffer) {
         // Mostly none waits.
-        if self.pongs.are_none() {
-            return;
-        }
-        self.pongs.forget_written(output);
-        let Some(held_back) = self.pongs.held_back() else { return };
-        let frame_len = control_frame_len::<R>(held_back.len());
-        if self.pongs.have_room(frame_len, output) {
-            if let Some(payload) = self.pongs.release() {
-                self.append_pong(&payload, output);
-            }
+        if self.held_back.is_some() {
+            self.queue_held_back(output);
         }
     }
 
@@ -97,17 +100,36 @@ impl<R: Role> Sender<R> {
             return;
         }
         self.queue_owed(output);
-        let frame_len = control_frame_len::<R>(payload.len());
-        if self.pongs.held_back().is_none() && self.pongs.have_room(frame_len, output) {
-            self.append_pong(payload, output);
-        } else {
-            self.pongs.hold_back(payload);
+        if self.held_back.is_some() || !self.queue_pong(payload, output) {
+            self.held_back = Some(Box::new(payload.into()));
         }
+    }
+
+    #[cold]
+    fn queue_held_back(&mut self, output: &mut WriteBuffer) {
+        if let Some(payload) = self.held_back.take() {
+            if !self.queue_pong(&payload, output) {
+                self.held_back = Some(payload);
+            }
+        }
+    }
+
+    /// Queues a pong, which does not wait behind more than a frame; whether there is room.
+    fn queue_pong(&mut self, payload: &[u8], output: &mut WriteBuffer) -> bool {
+        let has_room = control_frame_len::<R>(payload.len()) + output.control_len() <= PONG_ROOM;
+        if has_room {
+            let (opcode, payload_len) = (OpCode::Pong, payload.len() as u64);
+            let mask = self.role.next_key();
+            let header = FrameHeader { fin: true, rsv: Rsv::NONE, opcode, mask, payload_len };
+            let (header, len) = header.to_bytes();
+            output.insert_control(&header[..len], payload, mask);
+        }
+        has_room
     }
 
     /// §5.5.1: a Close is answered by one with the same code, unless one was sent before.
     fn answer_close(&mut self, code: Option<CloseCode>, reason: &str, output: &mut WriteBuffer) {
-        self.pongs.release();
+        self.held_back = None;
         // §7.1.5: without a code in it, the connection's is 1005.
         let received = code.unwrap_or(CloseCode::NO_STATUS_RECEIVED);
         self.ending().received(received, reason);
@@ -119,9 +141,11 @@ impl<R: Role> Sender<R> {
 
     /// §7.1.7: a Close says why the connection fails, unless one was sent before.
     fn fail(&mut self, error: ProtocolError, output: &mut WriteBuffer) {
-        self.pongs.release();
+        self.held_back = None;
         self.ending().failed(error);
         if !self.ending().has_sent() {
+            // It says why at once, since nothing that is queued can lead to anything.
+            output.discard_behind_boundary();
             self.append_close(Some(error.close_code()), "", SentClose::Failure, output);
         }
         self.state = State::Closed;
@@ -138,14 +162,9 @@ impl<R: Role> Sender<R> {
             return Err(SendError::ControlTooLong { len: payload.len() });
         }
         self.check_queue(output)?;
+        output.begin_frame(payload.len(), self.fragment_size());
         self.append_frame(opcode, Rsv::NONE, true, payload, output);
         Ok(())
-    }
-
-    fn append_pong(&mut self, payload: &[u8], output: &mut WriteBuffer) {
-        let start = output.end_position();
-        self.append_frame(OpCode::Pong, Rsv::NONE, true, payload, output);
-        self.pongs.queued(start, output);
     }
 
     fn append_close(

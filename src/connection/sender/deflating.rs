@@ -1,9 +1,9 @@
 //! Messages that are compressed as they are sent (RFC 7692 §7.2.1).
 
-use crate::connection::{PreparedMessage, Role};
+use crate::connection::prepared::{EncodedFrames, PreparedMessage};
+use crate::connection::role::Role;
 use crate::deflate::{Compressor, DeflateConfig, DeflateParameters, TAIL};
 use alloc::vec::Vec;
-use bytes::Bytes;
 
 /// What a sending half compresses with.
 #[derive(Debug)]
@@ -46,7 +46,10 @@ impl Deflating {
     }
 
     /// The compressed form of a prepared message, which is sent then.
-    pub(super) fn prepared<'a>(&mut self, message: &'a PreparedMessage) -> Option<&'a Bytes> {
+    pub(super) fn prepared<'a>(
+        &mut self,
+        message: &'a PreparedMessage,
+    ) -> Option<&'a EncodedFrames> {
         let frames = message.compressed_frames(self.window_bits)?;
         // The peer has it in its window, and this compressor has not seen it.
         self.compressor.forget();

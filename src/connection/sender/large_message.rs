@@ -4,10 +4,11 @@
 use super::Sender;
 use crate::buffer::WriteBuffer;
 use crate::connection::error::SendError;
+use crate::connection::fragments::Fragments;
 use crate::connection::message::Kind;
 use crate::connection::payload::Payload;
 use crate::connection::role::Role;
-use crate::frame::{FrameHeader, OpCode, Rsv};
+use crate::frame::Rsv;
 
 /// From this many bytes on, a borrowed payload is written from where it is.
 const IN_PLACE_FROM: usize = 16 * 1024;
@@ -15,14 +16,12 @@ const IN_PLACE_FROM: usize = 16 * 1024;
 /// A message of which some is still to be written, behind what was queued when its frames were
 /// [started](Sender::start_frames).
 pub(crate) struct LargeMessage<'a> {
-    kind: Kind,
     payload: &'a [u8],
-    /// How much of it a frame has; the last one may have less.
-    frame_len: usize,
-    frame_count: usize,
-    /// Of the first frame, of those between, and of the last if it is another than the first; and how
-    /// long each is.
+    fragments: Fragments,
+    /// Of the first frame, of those between, if there are any, and of the last, if it is another than the
+    /// first; and how long each is.
     headers: [([u8; 16], usize); 3],
+    fragment_size: usize,
     /// How many frames are started.
     started: usize,
     /// The first frame that is not all written, and how many of its bytes are.
@@ -31,46 +30,24 @@ pub(crate) struct LargeMessage<'a> {
 }
 
 impl<'a> LargeMessage<'a> {
-    /// The payload is not empty.
     fn new(kind: Kind, payload: &'a [u8], fragment_size: usize) -> Self {
-        let frame_len = payload.len().min(fragment_size);
-        let frame_count = payload.len().div_ceil(frame_len);
-        let last = payload.len() - (frame_count - 1) * frame_len;
-        let header = |opcode, fin, payload_len| {
-            let payload_len = payload_len as u64;
-            FrameHeader { fin, rsv: Rsv::NONE, opcode, mask: None, payload_len }.to_bytes()
-        };
-        Self {
-            kind,
-            payload,
-            frame_len,
-            frame_count,
-            headers: [
-                header(kind.opcode(), frame_count == 1, frame_len),
-                header(OpCode::Continuation, false, frame_len),
-                header(OpCode::Continuation, true, last),
-            ],
-            started: 0,
-            current: 0,
-            written: 0,
-        }
+        let fragments =
+            Fragments::new(kind.opcode(), Rsv::NONE, true, payload.len(), fragment_size);
+        let header = |number: usize| fragments.header(number).to_bytes();
+        let last = fragments.count() - 1;
+        let headers = [header(0), header(last.min(1)), header(last)];
+        Self { payload, fragments, headers, fragment_size, started: 0, current: 0, written: 0 }
     }
 
     /// Whether all frames are.
     pub(crate) fn is_written(&self) -> bool {
-        self.current == self.frame_count
+        self.current == self.fragments.count()
     }
 
     /// What is to be written of the frames that are started, in order; no piece is empty.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        (self.current..self.started)
-            .flat_map(|number| {
-                let [header, payload] = self.frame(number);
-                let written = if number == self.current { self.written } else { 0 };
-                let of_header = written.min(header.len());
-                [&header[of_header..], &payload[written - of_header..]]
-            })
-            .filter(|piece| !piece.is_empty())
+        let numbers = self.current..self.started;
+        numbers.flat_map(|number| self.rest_of(number)).filter(|piece| !piece.is_empty())
     }
 
     /// At most how many pieces these are.
@@ -100,7 +77,14 @@ impl<'a> LargeMessage<'a> {
 
     /// Appends a copy of the pieces to `output`, which counts as written.
     pub(crate) fn copy_to(&mut self, output: &mut WriteBuffer) {
-        self.pieces().for_each(|piece| output.extend_from_slice(piece));
+        for number in self.current..self.started {
+            let [header, payload] = self.rest_of(number);
+            if number > self.current || self.written == 0 {
+                output.begin_frame(payload.len(), self.fragment_size);
+            }
+            output.extend_from_slice(header);
+            output.extend_from_slice(payload);
+        }
         self.skip_started();
     }
 
@@ -108,15 +92,22 @@ impl<'a> LargeMessage<'a> {
         (self.current, self.written) = (self.started, 0);
     }
 
+    /// What is to be written of the two parts of a frame.
+    fn rest_of(&self, number: usize) -> [&[u8]; 2] {
+        let [header, payload] = self.frame(number);
+        let written = if number == self.current { self.written } else { 0 };
+        let of_header = written.min(header.len());
+        [&header[of_header..], &payload[written - of_header..]]
+    }
+
     /// The two parts of a frame.
     fn frame(&self, number: usize) -> [&[u8]; 2] {
         let (header, len) = match number {
             0 => &self.headers[0],
-            _ if number + 1 < self.frame_count => &self.headers[1],
+            _ if number + 1 < self.fragments.count() => &self.headers[1],
             _ => &self.headers[2],
         };
-        let rest = &self.payload[number * self.frame_len..];
-        [&header[..*len], &rest[..self.frame_len.min(rest.len())]]
+        [&header[..*len], &self.payload[self.fragments.range(number)]]
     }
 }
 
@@ -153,13 +144,11 @@ impl<R: Role> Sender<R> {
         // §5.5.1: no data follows a Close that has come between.
         self.check_open()?;
         let first = message.started;
-        message.started = message.frame_count.min(first.saturating_add(most));
+        message.started = message.fragments.count().min(first.saturating_add(most));
         if R::MASKS {
             for number in first..message.started {
-                let opcode = if number == 0 { message.kind.opcode() } else { OpCode::Continuation };
-                let [_, payload] = message.frame(number);
-                let fin = number + 1 == message.frame_count;
-                self.append_frame(opcode, Rsv::NONE, fin, payload, output);
+                let payload = &message.payload[message.fragments.range(number)];
+                self.append_fragment(&message.fragments, number, payload, output);
             }
             message.skip_started();
         }
@@ -211,7 +200,7 @@ mod tests {
             for first in 0..=wire.len() {
                 for second in 0..=wire.len() - first {
                     let mut message = LargeMessage::new(Kind::Binary, PAYLOAD, fragment_size);
-                    message.started = message.frame_count;
+                    message.started = message.fragments.count();
                     assert_eq!(rest(&message), wire);
                     message.advance(first);
                     let (sum, is_between) = (first + second, message.advance(second));

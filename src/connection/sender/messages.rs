@@ -3,12 +3,12 @@
 
 use super::Sender;
 use crate::buffer::WriteBuffer;
+use crate::connection::fragments::Fragments;
 use crate::connection::{Kind, Message, Payload, PreparedMessage, Role, SendError};
-use crate::frame::{OpCode, Rsv};
+use crate::frame::{FrameHeader, OpCode, Rsv};
 use crate::mask::MaskKey;
 #[cfg(feature = "deflate")]
 use alloc::vec::Vec;
-use bytes::Bytes;
 
 /// From this many bytes on, a shared payload is linked into the output instead of copied.
 pub(crate) const LINK_FROM: usize = 8 * 1024;
@@ -50,12 +50,12 @@ impl<R: Role> Sender<R> {
             Payload::Binary(data) => self.send_binary(data, output),
             Payload::UncompressedText(text) => {
                 self.check_message(output)?;
-                self.append_fragments(Kind::Text, Rsv::NONE, text.as_bytes(), output);
+                self.append_message(Kind::Text, Rsv::NONE, text.as_bytes(), output);
                 Ok(())
             }
             Payload::UncompressedBinary(data) => {
                 self.check_message(output)?;
-                self.append_fragments(Kind::Binary, Rsv::NONE, data, output);
+                self.append_message(Kind::Binary, Rsv::NONE, data, output);
                 Ok(())
             }
             Payload::Message(message)
@@ -93,17 +93,19 @@ impl<R: Role> Sender<R> {
             Some(deflating) => deflating.prepared(message).unwrap_or(frames),
             None => frames,
         };
-        if frames.len() < LINK_FROM {
-            output.extend_from_slice(frames);
+        let bytes = frames.bytes();
+        output.begin_frame(bytes.len(), self.fragment_size());
+        if bytes.len() < LINK_FROM {
+            output.extend_from_slice(bytes);
         } else {
-            output.link(frames.clone());
+            frames.link_to(output);
         }
         Ok(())
     }
 
-    /// Queues a piece of a message as a frame of its own, for a message whose end is not known yet;
-    /// `fin` ends it. All pieces are text or all are binary; whether the message is compressed, the
-    /// first one says.
+    /// Queues a piece of a message, for a message whose end is not known yet; `fin` ends it. It is a frame
+    /// of its own, or several if it is larger than the [`fragment_size`](crate::Config::fragment_size). All
+    /// pieces are text or all are binary; whether the message is compressed, the first one says.
     ///
     /// # Errors
     ///
@@ -143,6 +145,8 @@ impl<R: Role> Sender<R> {
             return Err(SendError::MessageInProgress);
         }
         let opcode = self.check_fragment(kind, fin, output)?;
+        let len_here = usize::try_from(len).unwrap_or(usize::MAX);
+        output.begin_frame(len_here, self.fragment_size());
         Ok(self.append_header(opcode, Rsv::NONE, fin, len, output))
     }
 }
@@ -189,9 +193,14 @@ impl<R: Role> Sender<R> {
     ) -> Result<(), SendError> {
         self.check_message(output)?;
         let payload = message.clone().into_bytes();
-        self.in_fragments(message.kind().opcode(), payload.len(), |sender, range, opcode, fin| {
-            sender.link_frame(opcode, fin, payload.slice(range), output);
-        });
+        let fragments = self.fragments(message.kind().opcode(), Rsv::NONE, true, payload.len());
+        for number in 0..fragments.count() {
+            let FrameHeader { fin, rsv, opcode, payload_len, .. } = fragments.header(number);
+            let range = fragments.range(number);
+            output.begin_frame(range.len(), self.fragment_size());
+            self.append_header(opcode, rsv, fin, payload_len, output);
+            output.link(payload.slice(range));
+        }
         Ok(())
     }
 
@@ -220,10 +229,10 @@ impl<R: Role> Sender<R> {
         self.check_message(output)?;
         #[cfg(feature = "deflate")]
         if let Some(compressed) = self.compress(payload) {
-            self.append_fragments(kind, Rsv::RSV1, &compressed, output);
+            self.append_message(kind, Rsv::RSV1, &compressed, output);
             return Ok(());
         }
-        self.append_fragments(kind, Rsv::NONE, payload, output);
+        self.append_message(kind, Rsv::NONE, payload, output);
         Ok(())
     }
 
@@ -244,10 +253,12 @@ impl<R: Role> Sender<R> {
         #[cfg(feature = "deflate")]
         if let Some((rsv, compressed)) = self.compress_fragment(opcode, payload, compressible, fin)
         {
-            self.append_frame(opcode, rsv, fin, &compressed, output);
+            let fragments = self.fragments(opcode, rsv, fin, compressed.len());
+            self.append_fragments(fragments, &compressed, output);
             return Ok(());
         }
-        self.append_frame(opcode, Rsv::NONE, fin, payload, output);
+        let fragments = self.fragments(opcode, Rsv::NONE, fin, payload.len());
+        self.append_fragments(fragments, payload, output);
         Ok(())
     }
 
@@ -291,35 +302,32 @@ impl<R: Role> Sender<R> {
         Ok(opcode)
     }
 
-    /// Appends a message, in fragments if it is large; the bits stand in the first (RFC 7692 §6.1).
-    fn append_fragments(&mut self, kind: Kind, rsv: Rsv, payload: &[u8], output: &mut WriteBuffer) {
-        self.in_fragments(kind.opcode(), payload.len(), |sender, range, opcode, fin| {
-            let rsv = if range.start == 0 { rsv } else { Rsv::NONE };
-            sender.append_frame(opcode, rsv, fin, &payload[range], output);
-        });
+    fn append_message(&mut self, kind: Kind, rsv: Rsv, payload: &[u8], output: &mut WriteBuffer) {
+        let fragments = self.fragments(kind.opcode(), rsv, true, payload.len());
+        self.append_fragments(fragments, payload, output);
     }
 
-    /// Calls `send_one` for each frame of `len` bytes of a message (§5.4), the first with `opcode`.
-    fn in_fragments(
-        &mut self,
-        mut opcode: OpCode,
-        len: usize,
-        mut send_one: impl FnMut(&mut Self, core::ops::Range<usize>, OpCode, bool),
-    ) {
-        let mut start = 0_usize;
-        loop {
-            let end = len.min(start.saturating_add(self.fragment_size()));
-            send_one(self, start..end, opcode, end == len);
-            if end == len {
-                return;
-            }
-            (start, opcode) = (end, OpCode::Continuation);
+    fn append_fragments(&mut self, fragments: Fragments, payload: &[u8], output: &mut WriteBuffer) {
+        for number in 0..fragments.count() {
+            self.append_fragment(&fragments, number, &payload[fragments.range(number)], output);
         }
     }
 
-    /// Only for a server: what is linked can't be masked.
-    fn link_frame(&mut self, opcode: OpCode, fin: bool, payload: Bytes, output: &mut WriteBuffer) {
-        self.append_header(opcode, Rsv::NONE, fin, payload.len() as u64, output);
-        output.link(payload);
+    /// Appends one frame with its payload.
+    pub(super) fn append_fragment(
+        &mut self,
+        fragments: &Fragments,
+        number: usize,
+        payload: &[u8],
+        output: &mut WriteBuffer,
+    ) {
+        output.begin_frame(payload.len(), self.fragment_size());
+        let FrameHeader { fin, rsv, opcode, .. } = fragments.header(number);
+        self.append_frame(opcode, rsv, fin, payload, output);
+    }
+
+    /// How `len` bytes of a message go (§5.4), which ends with them or does not.
+    pub(super) fn fragments(&self, opcode: OpCode, rsv: Rsv, fin: bool, len: usize) -> Fragments {
+        Fragments::new(opcode, rsv, fin, len, self.fragment_size())
     }
 }

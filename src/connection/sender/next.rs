@@ -83,6 +83,7 @@ impl<R: Role> Sender<R> {
             }
             Err(failure) => {
                 self.unflushed |= failure == IoFailure::NotReady && output.is_empty();
+                output.was_offered();
                 self.failed_to_write(failure);
             }
         }
@@ -150,7 +151,7 @@ impl<R: Role> Sender<R> {
     /// §5.5.2: behind a Close nothing is queued but pongs. Pongs may also stand before it, but then the Close
     /// waits too.
     fn look_whether_close_is_written(&mut self, output: &WriteBuffer) {
-        if !self.unflushed && output.len() == self.pongs.unwritten(output) {
+        if !self.unflushed && output.len() == output.control_len() {
             self.ending().wrote_close();
         }
     }

@@ -28,6 +28,8 @@ pub struct Script {
     pub flush_errors: VecDeque<ErrorKind>,
     /// How the first write fails.
     pub write_error: Option<ErrorKind>,
+    /// What was offered when a write would block: it is offered again.
+    pub offered: Vec<u8>,
     /// Written and not flushed.
     pub held: Vec<u8>,
     /// Flushed.
@@ -96,8 +98,13 @@ impl Write for Reluctant {
         if let Some(kind) = script.write_error.take() {
             return Err(kind.into());
         }
+        assert!(from.starts_with(&script.offered), "another write than the one that would block");
+        script.offered.clear();
         let count = match script.takes.pop_front() {
-            Some(0) => return Err(ErrorKind::WouldBlock.into()),
+            Some(0) => {
+                script.offered = from.to_vec();
+                return Err(ErrorKind::WouldBlock.into());
+            }
             Some(most) => most.min(from.len()),
             None => from.len(),
         };

@@ -31,7 +31,8 @@ pub struct Manner {
 /// What an end makes of several slices in one write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Vectored {
-    /// As a transport that does not know of it: the first slice is taken, and it says so.
+    /// As a transport that does not know of it: the first slice is taken, and it says so. It is offered again
+    /// what it was offered when it was not ready, as a TLS library may ask for.
     No,
     /// It says that it can, and takes the first slice all the same.
     FirstOnly,
@@ -81,6 +82,8 @@ pub struct End {
     manner: Manner,
     /// Steps before the next that is not ready: of reads, of writes, of flushes.
     left: [usize; 3],
+    /// What it was offered when it was not ready.
+    offered: Vec<u8>,
 }
 
 /// The side of the client.
@@ -111,7 +114,8 @@ impl Wire {
 
     /// One of its ends. When it is dropped, nothing more comes from that side.
     pub fn end(&self, side: usize, manner: Manner) -> End {
-        End { wire: self.clone(), side, manner, left: [0; 3].map(|_| Self::fresh(manner)) }
+        let left = [0; 3].map(|_| Self::fresh(manner));
+        End { wire: self.clone(), side, manner, left, offered: Vec::new() }
     }
 
     /// The first step of all is not ready either.
@@ -205,13 +209,19 @@ impl End {
             return Poll::Ready(Err(kind.into()));
         }
         let pauses = self.pauses(1);
+        let is_same = from[0].starts_with(&self.offered);
+        assert!(is_same, "another write than the one that was not ready");
         let mut directions = self.wire.lock();
         let direction = &mut directions[self.side];
         let room = direction.room - direction.bytes.len().min(direction.room);
         if pauses || room == 0 {
             direction.writer = Some(cx.waker().clone());
+            if self.manner.vectored == Vectored::No {
+                self.offered = from[0].to_vec();
+            }
             return Poll::Pending;
         }
+        self.offered.clear();
         let mut count = 0;
         let most = self.manner.most.min(room);
         for slice in from {

@@ -1,0 +1,321 @@
+//! Control frames that wait, and where they go: they do not wait behind more than a frame of what was
+//! queued before them (RFC 6455 §5.4).
+
+use super::WriteBuffer;
+use super::link::{Link, Linked};
+use crate::mask::MaskKey;
+
+/// Control frames may go in at least every so many bytes, unless one frame is longer; not oftener than every
+/// `LEAST_UNBROKEN` bytes, for memory's sake.
+pub(crate) const LEAST_UNBROKEN: usize = 4 << 10;
+pub(crate) const MOST_UNBROKEN: u32 = 64 << 10;
+
+impl WriteBuffer {
+    /// Notes that a frame of `len` bytes is appended next: control frames may go before it, if with it too
+    /// much would stand without such a place.
+    pub(crate) fn begin_frame(&mut self, len: usize, fragment_size: usize) {
+        let end = self.end();
+        let unbroken = end.saturating_sub(self.last_boundary.max(self.consumed)) as usize;
+        let most = fragment_size.clamp(LEAST_UNBROKEN, MOST_UNBROKEN as usize);
+        if unbroken > 0 && unbroken.saturating_add(len) > most {
+            self.links.push_back(Link { before: self.run.len(), linked: Linked::Boundary });
+            self.last_boundary = end;
+        }
+    }
+
+    /// Queues a control frame where it waits behind the least: behind the control frames that wait
+    /// already, else at the first boundary, else at the end.
+    pub(crate) fn insert_control(&mut self, header: &[u8], payload: &[u8], key: Option<MaskKey>) {
+        if self.control.bytes().is_empty() {
+            self.place_control();
+        }
+        self.control.append(header, payload, key);
+        self.len += header.len() + payload.len();
+    }
+
+    /// Bytes of control frames that were [inserted](Self::insert_control) and wait.
+    pub(crate) fn control_len(&self) -> usize {
+        self.control.bytes().len()
+    }
+
+    /// Drops what waits behind the first place where control frames may go, and behind those that are
+    /// there. What stands before it may be half written.
+    pub(crate) fn discard_behind_boundary(&mut self) {
+        let Some(place) = self.place_for_control() else { return };
+        let has_control = !self.control.bytes().is_empty();
+        let kept = if has_control { place.index + 1 } else { self.take_place(place) };
+        self.links.truncate(kept);
+        self.run.truncate(place.before);
+        self.len = self.lent + self.pieces().map(<[u8]>::len).sum::<usize>();
+        self.last_boundary = self.last_boundary.min(self.end());
+    }
+
+    /// Notes that a transport that was not ready was offered the [`front`](Self::front). It may have
+    /// prepared that already, as TLS does, and wants to be offered the same again: nothing goes before it.
+    pub(crate) fn was_offered(&mut self) {
+        while let Some(link) = self.links.front_mut() {
+            if link.before > self.head || !link.is_boundary() {
+                break;
+            }
+            self.links.pop_front();
+        }
+        if let Some(link) = self.links.front_mut() {
+            if link.before == self.head {
+                link.was_offered();
+            }
+        }
+    }
+
+    /// How many bytes at the front stay the same, whatever is queued.
+    pub(crate) fn unbroken_len(&self) -> usize {
+        match self.links.front() {
+            // More of them come behind.
+            Some(link) if link.before == self.head && link.is_control() => self.control_len(),
+            _ => match self.first_boundary_behind_bytes() {
+                Some(Place { index, at, before }) => {
+                    let linked = self.links.range(..index).map(|link| link.len(&self.control));
+                    before - self.head + linked.sum::<usize>() + at
+                }
+                None => self.len - self.lent,
+            },
+        }
+    }
+
+    /// The first place for control frames that has something before it.
+    pub(super) fn first_boundary_behind_bytes(&self) -> Option<Place> {
+        let mut has_linked = false;
+        self.links.iter().enumerate().find_map(|(index, link)| {
+            let has_before = has_linked || link.before > self.head;
+            has_linked |= link.len(&self.control) > 0;
+            let at = link.boundary(usize::from(!has_before))?;
+            Some(Place { index, at, before: link.before })
+        })
+    }
+
+    /// Bytes that have been queued since the beginning.
+    fn end(&self) -> u64 {
+        self.consumed + self.len as u64
+    }
+
+    /// Where control frames wait behind the least; `None` if that is the end.
+    fn place_for_control(&self) -> Option<Place> {
+        let place = |(index, link): (usize, &Link)| {
+            link.boundary(0).map(|at| Place { index, at, before: link.before })
+        };
+        if !self.control.bytes().is_empty() {
+            let index = self.links.iter().position(Link::is_control)?;
+            return place((index, &self.links[index]));
+        }
+        // What was lent ends where a frame does.
+        if self.lent > 0 {
+            return Some(Place { index: 0, at: 0, before: self.head });
+        }
+        self.links.iter().enumerate().find_map(place)
+    }
+
+    /// Parts a link there, if the place is in one; the index of what stands behind the place.
+    pub(super) fn part(&mut self, Place { index, at, .. }: Place) -> usize {
+        if at == 0 {
+            return index;
+        }
+        if let Some(rest) = self.links[index].split(at) {
+            self.links.insert(index + 1, rest);
+        }
+        index + 1
+    }
+
+    /// As [`part`](Self::part), but without the boundary there, whose place is taken.
+    fn take_place(&mut self, place: Place) -> usize {
+        let index = self.part(place);
+        if self
+            .links
+            .get(index)
+            .is_some_and(|link| link.is_boundary() && link.before == place.before)
+        {
+            self.links.remove(index);
+        }
+        index
+    }
+
+    fn place_control(&mut self) {
+        let place = self.place_for_control();
+        let end = || Place { index: self.links.len(), at: 0, before: self.run.len() };
+        let place = place.unwrap_or_else(end);
+        let index = self.take_place(place);
+        self.links.insert(index, Link { before: place.before, linked: Linked::Control });
+    }
+}
+
+/// A place for control frames: at a link or so many bytes behind its beginning, and before this position
+/// in the run.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) index: usize,
+    pub(super) at: usize,
+    pub(super) before: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use bytes::Bytes;
+
+    fn contents(buffer: &WriteBuffer) -> Vec<u8> {
+        buffer.pieces().collect::<Vec<_>>().concat()
+    }
+
+    /// Frames of 5000 bytes, each of which is filled with its number.
+    fn frames(count: u8) -> WriteBuffer {
+        let mut buffer = WriteBuffer::new();
+        for number in 0..count {
+            buffer.begin_frame(5000, 5000);
+            buffer.extend_from_slice(&[number; 5000]);
+        }
+        buffer
+    }
+
+    #[test]
+    fn control_frames_go_where_the_next_frame_begins() {
+        for consumed in [0, 1, 4999, 5000, 5001, 9999, 10_000, 10_001, 14_999] {
+            let mut buffer = frames(3);
+            buffer.consume(consumed);
+            buffer.insert_control(b"p", b"ing", None);
+            buffer.insert_control(b"P", b"ING", None);
+            assert_eq!((buffer.control_len(), buffer.len()), (8, 15_000 - consumed + 8));
+            let boundary = consumed.max(1).div_ceil(5000) * 5000 - consumed;
+            let bytes = contents(&buffer);
+            assert_eq!(bytes[boundary..][..8], *b"pingPING", "{consumed}");
+            let rest: Vec<u8> = [&bytes[..boundary], &bytes[boundary + 8..]].concat();
+            assert_eq!(rest, contents(&frames(3))[consumed..]);
+            // What comes when some of them are written goes along.
+            buffer.consume(boundary + 5);
+            buffer.insert_control(b"q", b"", None);
+            assert_eq!(contents(&buffer)[..4], *b"INGq");
+            buffer.consume(4);
+            assert_eq!((buffer.control_len(), buffer.len()), (0, 15_000 - consumed - boundary));
+        }
+    }
+
+    #[test]
+    fn frames_that_are_linked_are_parted_where_one_ends() {
+        // Three of 10 bytes, and one of 4.
+        let linked: Vec<u8> = (0..34).collect();
+        for consumed in 0..34 {
+            let mut buffer = WriteBuffer::new();
+            buffer.extend_from_slice(b"ab");
+            buffer.link_frames(Bytes::from(linked.clone()), 10, 10);
+            buffer.extend_from_slice(b"cd");
+            buffer.consume(2 + consumed);
+            for _ in 0..2 {
+                buffer.insert_control(b"!", b"", None);
+            }
+            let rest = [&linked[consumed..], b"cd"].concat();
+            let boundary = match consumed {
+                31.. => rest.len(),
+                _ => consumed.div_ceil(10) * 10 - consumed + if consumed == 0 { 10 } else { 0 },
+            };
+            let expected = [&rest[..boundary], b"!!", &rest[boundary..]].concat();
+            assert_eq!(contents(&buffer), expected, "{consumed}");
+            buffer.consume(boundary + 2);
+            assert_eq!(contents(&buffer), rest[boundary..]);
+        }
+    }
+
+    #[test]
+    fn what_was_offered_stays_in_front() {
+        fn check(mut buffer: WriteBuffer, consumed: usize) {
+            buffer.consume(consumed);
+            for _ in 0..4 {
+                let (front, most) = (buffer.front().to_vec(), buffer.unbroken_len());
+                let unbroken = contents(&buffer)[..most].to_vec();
+                assert!(front.len() <= most);
+                buffer.was_offered();
+                buffer.insert_control(b"p", b"ing", None);
+                assert!(buffer.front().starts_with(&front), "{consumed}");
+                assert!(contents(&buffer).starts_with(&unbroken), "{consumed}");
+                // Not all of it is taken.
+                buffer.consume(front.len() / 2);
+            }
+        }
+        for consumed in 0..15_000 {
+            check(frames(3), consumed);
+        }
+        for consumed in 0..50 {
+            let mut buffer = WriteBuffer::new();
+            buffer.link_frames(Bytes::from_static(&[7; 34]), 10, 10);
+            buffer.link_frames(Bytes::from_static(&[8; 16]), 10, 10);
+            check(buffer, consumed);
+        }
+    }
+
+    #[test]
+    fn what_waits_behind_a_boundary_is_dropped() {
+        for (consumed, kept) in [(0, 5000), (1, 4999), (5000, 0), (5001, 4999)] {
+            for has_control in [false, true] {
+                let mut buffer = frames(3);
+                buffer.link(Bytes::from_static(b"linked"));
+                buffer.consume(consumed);
+                if has_control {
+                    buffer.insert_control(b"p", b"", None);
+                }
+                buffer.discard_behind_boundary();
+                let len = kept + usize::from(has_control);
+                assert_eq!((buffer.len(), contents(&buffer).len()), (len, len));
+                buffer.extend_from_slice(b"end");
+                assert!(contents(&buffer).ends_with(if has_control { b"pend" } else { b"end" }));
+                // It goes on as one that holds no more.
+                buffer.consume(usize::MAX);
+                for number in 0..2 {
+                    buffer.begin_frame(4900, 5000);
+                    buffer.extend_from_slice(&[number; 4900]);
+                }
+                buffer.insert_control(b"p", b"", None);
+                assert_eq!(contents(&buffer)[4900], b'p');
+            }
+        }
+        let mut short = WriteBuffer::new();
+        short.extend_from_slice(b"short");
+        short.discard_behind_boundary();
+        assert_eq!(contents(&short), b"short");
+    }
+
+    #[test]
+    fn there_are_no_more_boundaries_than_is_worth_their_memory() {
+        let mut buffer = WriteBuffer::new();
+        for _ in 0..10_000 {
+            buffer.begin_frame(10, 1);
+            buffer.extend_from_slice(&[0; 10]);
+        }
+        assert!((20..=25).contains(&buffer.links.len()), "{}", buffer.links.len());
+        buffer.consume(usize::MAX);
+        assert!(buffer.links.is_empty());
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn what_is_lent_ends_at_a_boundary() {
+        let mut buffer = frames(3);
+        buffer.link_frames(Bytes::from(alloc::vec![9; 25]), 10, 10);
+        buffer.consume(1);
+        let whole = contents(&buffer);
+        let (mut lent, mut written, mut steps) = (WriteBuffer::new(), Vec::new(), Vec::new());
+        while !buffer.is_empty() {
+            buffer.lend(&mut lent);
+            steps.push(lent.len());
+            // It goes behind what is lent.
+            if steps.len() == 2 {
+                buffer.insert_control(b"!", b"", None);
+                assert_eq!(contents(&buffer)[0], b'!');
+            }
+            written.extend(contents(&lent));
+            let count = lent.len();
+            lent.consume(count);
+            buffer.consume(count);
+            buffer.take_back(&mut lent);
+        }
+        assert_eq!(steps, [4999, 5000, 5001 + 10, 10, 5]);
+        let expected = [&whole[..9999], b"!", &whole[9999..]].concat();
+        assert_eq!(written, expected);
+    }
+}
