@@ -4,7 +4,7 @@
 ///
 /// | limit | default | when it is reached |
 /// |---|---|---|
-/// | [`frame`](Self::frame) | 16 MiB | fails with 1009 |
+/// | [`frame`](Self::frame) | 18 MiB and 64 bytes | fails with 1009 |
 /// | [`message`](Self::message) | 16 MiB | fails with 1009 |
 /// | [`fragments`](Self::fragments) | 131,072 | fails with 1008 |
 /// | [`queued_output`](Self::queued_output) | 1 MiB | sending waits, or is refused |
@@ -19,10 +19,11 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of payload of one frame. Does not apply to a message received in chunks.
-    pub frame: u64,
-    /// Bytes of one message, the sum of its fragments. Does not apply to a message received in
+    /// Bytes of payload of one frame, as it is sent: compressed, if it is. Does not apply to a message received in
     /// chunks.
+    pub frame: u64,
+    /// Bytes of one message, the sum of its fragments; of a compressed one those that it is decompressed to.
+    /// Does not apply to a message received in chunks.
     pub message: u64,
     /// Frames of one message, empty ones included. Does not apply to a message received in chunks.
     pub fragments: u32,
@@ -42,7 +43,7 @@ pub struct Limits {
 
 impl Limits {
     pub(crate) const DEFAULT: Self = Self {
-        frame: 16 << 20,
+        frame: compressed(16 << 20),
         message: 16 << 20,
         fragments: 1 << 17,
         queued_output: 1 << 20,
@@ -58,11 +59,12 @@ impl Limits {
         self
     }
 
-    /// Sets the [`message`](Self::message) limit, in bytes, and the one of a frame with it.
+    /// Sets the [`message`](Self::message) limit, in bytes, and with it the one of a [`frame`](Self::frame): an
+    /// eighth and 64 bytes more, since data that does not compress gets that much longer at most.
     #[must_use]
     pub const fn message(mut self, bytes: u64) -> Self {
         self.message = bytes;
-        self.frame = bytes;
+        self.frame = compressed(bytes);
         self
     }
 
@@ -100,6 +102,12 @@ impl Limits {
         self.handshake_headers = count;
         self
     }
+}
+
+/// How long so many bytes get at most when they are compressed: of fixed codes a byte takes up to nine bits, and
+/// each block that is stored or flushed has some bytes beside its data (RFC 1951 §3.2.4, §3.2.6).
+const fn compressed(bytes: u64) -> u64 {
+    bytes.saturating_add(bytes / 8 + 64)
 }
 
 impl Default for Limits {

@@ -83,17 +83,25 @@ fn memory_is_at_most_some_times_what_was_received() {
 
 #[test]
 fn frames_and_messages_beyond_their_limit_cost_nothing() {
-    let (error, peak, _) = measure(|| {
-        let mut end = server(Config::default());
-        end.fill(&header::<Server>(BINARY, (1 << 63) - 1));
-        let error = end.messages().unwrap_err();
-        end.output.consume(usize::MAX);
-        error
-    });
-    let limit = Limits::default().frame;
-    let expected = ProtocolError::FrameTooLarge { len: (1 << 63) - 1, limit };
-    assert_eq!(error, expected.into());
-    assert!(peak <= SMALL, "{peak}");
+    let len = (1 << 63) - 1;
+    let message = Limits::default().message;
+    for (limits, expected) in [
+        (Limits::default(), ProtocolError::MessageTooLarge { len, limit: message }),
+        (
+            Limits::default().message(u64::MAX).frame(1000),
+            ProtocolError::FrameTooLarge { len, limit: 1000 },
+        ),
+    ] {
+        let (error, peak, _) = measure(|| {
+            let mut end = server(Config::default().limits(limits));
+            end.fill(&header::<Server>(BINARY, len));
+            let error = end.messages().unwrap_err();
+            end.output.consume(usize::MAX);
+            error
+        });
+        assert_eq!(error, expected.into());
+        assert!(peak <= SMALL, "{peak}");
+    }
 }
 
 /// How many frames a flood has.

@@ -41,6 +41,13 @@ pub enum ProtocolError {
         /// Bytes of the decompressed message before that.
         at: u64,
     },
+    /// A compressed message of more last blocks (BFINAL, RFC 7692 §7.2.3.4) than may be in what came of it:
+    /// each makes the decompression begin anew.
+    #[error("compressed message with more than {limit} last blocks of DEFLATE in what came of it")]
+    TooManyLastBlocks {
+        /// One, one a frame, and one for 16 bytes.
+        limit: u64,
+    },
     /// A frame larger than the limit.
     #[error("frame of {len} bytes, the limit is {limit}")]
     FrameTooLarge {
@@ -76,7 +83,9 @@ impl ProtocolError {
                 CloseCode::INVALID_PAYLOAD_DATA
             }
             Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
-            Self::TooManyFragments { .. } => CloseCode::POLICY_VIOLATION,
+            Self::TooManyFragments { .. } | Self::TooManyLastBlocks { .. } => {
+                CloseCode::POLICY_VIOLATION
+            }
             _ => CloseCode::PROTOCOL_ERROR,
         }
     }

@@ -20,11 +20,30 @@ struct Context {
     oldest: usize,
     /// Whether a last block has ended and nothing came since.
     ended: bool,
+    message: Consumed,
 }
 
-/// Data that is not of the form of RFC 1951, or that ends too early.
+/// What was decompressed of the message in progress.
+#[derive(Default)]
+struct Consumed {
+    bytes: u64,
+    /// How often something came behind a last block.
+    restarts: u64,
+}
+
+/// Why something can't be decompressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Corrupt;
+pub(crate) enum Fault {
+    /// Data that is not of the form of RFC 1951, or that ends too early.
+    Corrupt,
+    /// More last blocks with something behind them than this, which is what the message may have so far.
+    TooManyLastBlocks { limit: u64 },
+}
+
+/// Behind a last block (BFINAL, §7.2.3.4) decompression begins anew, which takes as long as some hundred bytes
+/// of text. A message may have one last block and one a frame, which is enough for peers that end each
+/// message or each frame so, and one more for so many bytes.
+const BYTES_PER_RESTART: u64 = 16;
 
 /// The largest window of DEFLATE. A peer that uses more than it has agreed to is borne.
 const WINDOW: usize = 32 * 1024;
@@ -41,13 +60,14 @@ impl Decompressor {
     }
 
     /// Decompresses from `input` to `output`, and returns how much was read and written. If there is
-    /// room left in `output`, all that `input` has is there. What came before corrupt data is
-    /// written all the same.
+    /// room left in `output`, all that `input` has is there. What came before a fault is written all the same.
+    /// `frames` are those of the message so far.
     pub(crate) fn decompress(
         &mut self,
+        frames: u32,
         mut input: &[u8],
         mut output: &mut [u8],
-    ) -> (usize, usize, Result<(), Corrupt>) {
+    ) -> (usize, usize, Result<(), Fault>) {
         let (all_input, all_output) = (input.len(), output.len());
         let context = self
             .context
@@ -55,7 +75,7 @@ impl Decompressor {
         let mut outcome = Ok(());
         while !(output.is_empty() || context.ended && input.is_empty()) {
             if context.ended {
-                outcome = context.restart();
+                outcome = context.restart(frames);
                 if outcome.is_err() {
                     break;
                 }
@@ -66,7 +86,7 @@ impl Decompressor {
             context.ended = status == Some(Status::StreamEnd);
             let is_stuck = read == 0 && written == 0 && !input.is_empty();
             if status.is_none() || is_stuck {
-                outcome = Err(Corrupt);
+                outcome = Err(Fault::Corrupt);
             }
             if outcome.is_err() || input.is_empty() {
                 break;
@@ -76,17 +96,18 @@ impl Decompressor {
     }
 
     /// Ends a message, all of whose bytes were decompressed (§7.2.2).
-    pub(crate) fn finish(&mut self) -> Result<(), Corrupt> {
-        let Some(context) = &mut self.context else { return Err(Corrupt) };
+    pub(crate) fn finish(&mut self) -> Result<(), Fault> {
+        let Some(context) = &mut self.context else { return Err(Fault::Corrupt) };
         if !context.ended {
             // With the tail that the peer has left out its last block is a stored one of no bytes.
             // Whatever else is taken, or one byte more, shows that the message ends amid a block.
             let input = [TAIL[0], TAIL[1], TAIL[2], TAIL[3], 0];
             match context.step(&input, &mut [0], InflateFlush::Block) {
                 (4, 0, Some(Status::Ok)) => {}
-                _ => return Err(Corrupt),
+                _ => return Err(Fault::Corrupt),
             }
         }
+        context.message = Consumed::default();
         if !self.keeps_context {
             if let Some(mut context) = self.context.take() {
                 context.forget();
@@ -104,6 +125,7 @@ impl Context {
             history: Vec::new(),
             oldest: 0,
             ended: false,
+            message: Consumed::default(),
         }
     }
 
@@ -113,15 +135,21 @@ impl Context {
         self.history.clear();
         self.oldest = 0;
         self.ended = false;
+        self.message = Consumed::default();
     }
 
     /// Begins another stream with the history of the last.
-    fn restart(&mut self) -> Result<(), Corrupt> {
+    fn restart(&mut self, frames: u32) -> Result<(), Fault> {
+        let limit = 1 + u64::from(frames) + self.message.bytes / BYTES_PER_RESTART;
+        if self.message.restarts == limit {
+            return Err(Fault::TooManyLastBlocks { limit });
+        }
+        self.message.restarts += 1;
         self.inflate.reset(false);
         self.ended = false;
         self.history.rotate_left(self.oldest);
         self.oldest = 0;
-        self.inflate.set_dictionary(&self.history).map(drop).map_err(|_| Corrupt)
+        self.inflate.set_dictionary(&self.history).map(drop).map_err(|_| Fault::Corrupt)
     }
 
     fn step(
@@ -134,6 +162,7 @@ impl Context {
         let status = self.inflate.decompress(input, output, flush).ok();
         let read = (self.inflate.total_in() - read) as usize;
         let written = (self.inflate.total_out() - written) as usize;
+        self.message.bytes += read as u64;
         self.remember(&output[..written]);
         (read, written, status)
     }
@@ -179,11 +208,11 @@ mod tests {
         let mut output = [0; 100];
         for _ in 0..3 {
             let mut alone = Decompressor::new(true);
-            let (_, written, outcome) = alone.decompress(&first, &mut output);
+            let (_, written, outcome) = alone.decompress(1, &first, &mut output);
             assert_eq!((&output[..written], outcome), (&text[..], Ok(())));
             assert_eq!(alone.finish(), Ok(()));
-            let (_, _, outcome) = Decompressor::new(true).decompress(&looks_back, &mut output);
-            assert_eq!(outcome, Err(Corrupt));
+            let (_, _, outcome) = Decompressor::new(true).decompress(1, &looks_back, &mut output);
+            assert_eq!(outcome, Err(Fault::Corrupt));
         }
     }
 }

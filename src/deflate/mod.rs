@@ -9,7 +9,7 @@ mod parameters;
 
 pub(crate) use compressor::Compressor;
 pub use config::DeflateConfig;
-pub(crate) use decompressor::{Corrupt, Decompressor};
+pub(crate) use decompressor::{Decompressor, Fault};
 pub use parameters::{DeflateError, DeflateParameter, DeflateParameters};
 
 /// Its registered name (RFC 7692 §9.1).

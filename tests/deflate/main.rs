@@ -1,6 +1,7 @@
 //! permessage-deflate (RFC 7692) in a connection.
 #![cfg(feature = "deflate")]
 
+mod bounds;
 mod contexts;
 mod distances;
 mod negotiation;

@@ -97,9 +97,6 @@ impl<R: Role> Receiver<R> {
         message: &MessageInProgress,
     ) -> Result<(), ProtocolError> {
         let Limits { frame, message: whole, fragments, .. } = self.config.limits;
-        if header.payload_len > frame {
-            return Err(ProtocolError::FrameTooLarge { len: header.payload_len, limit: frame });
-        }
         // What a compressed one comes to is known when it is decompressed.
         #[cfg(feature = "deflate")]
         let announces_all = !message.compressed;
@@ -107,6 +104,9 @@ impl<R: Role> Receiver<R> {
         let announces_all = true;
         if announces_all && message.announced() > whole {
             return Err(ProtocolError::MessageTooLarge { len: message.announced(), limit: whole });
+        }
+        if header.payload_len > frame {
+            return Err(ProtocolError::FrameTooLarge { len: header.payload_len, limit: frame });
         }
         if message.fragments > fragments {
             return Err(ProtocolError::TooManyFragments { limit: fragments });
@@ -159,9 +159,8 @@ impl<R: Role> Receiver<R> {
         let len = message.validate(input)?;
         #[cfg(feature = "deflate")]
         if message_ends && message.compressed {
-            let at = message.released() + input.kept_len() as u64;
             if let Some(inflating) = &mut self.inflating {
-                inflating.finish().map_err(|_| ProtocolError::InvalidCompression { at })?;
+                inflating.finish(message, input)?;
             }
         }
         if message_ends {

@@ -3,7 +3,7 @@
 use super::in_progress::{FrameInProgress, MessageInProgress};
 use crate::buffer::ReadBuffer;
 use crate::connection::{ProtocolError, Role};
-use crate::deflate::{Corrupt, Decompressor, DeflateParameters};
+use crate::deflate::{Decompressor, DeflateParameters, Fault};
 use crate::mask::apply_mask;
 
 /// What a receiving half decompresses with.
@@ -60,12 +60,12 @@ impl Inflating {
             if most == 0 && message.chunked {
                 return Ok(false);
             }
-            let decompressor = &mut self.decompressor;
+            let (decompressor, frames) = (&mut self.decompressor, message.fragments);
             let (read, has_room, outcome) = if most == 0 {
                 // One byte more shows that the limit is exceeded. It is not kept: the memory for
                 // the message would be moved for it, and be there twice for a moment.
                 let fresh = &input.unread()[..self.unmasked as usize];
-                let (read, written, outcome) = decompressor.decompress(fresh, &mut [0]);
+                let (read, written, outcome) = decompressor.decompress(frames, fresh, &mut [0]);
                 if written > 0 {
                     // Of two faults the first counts, however the payload is cut.
                     message.validate(input)?;
@@ -76,14 +76,13 @@ impl Inflating {
                 (read, true, outcome)
             } else {
                 input.inflate(self.unmasked as usize, most, |input, output| {
-                    decompressor.decompress(input, output)
+                    decompressor.decompress(frames, input, output)
                 })
             };
-            if let Err(Corrupt) = outcome {
+            if let Err(fault) = outcome {
                 // The same here.
                 message.validate(input)?;
-                let at = message.released() + input.kept_len() as u64;
-                return Err(ProtocolError::InvalidCompression { at });
+                return Err(error_of(fault, message, input));
             }
             self.unmasked -= read as u32;
             frame.received += read as u64;
@@ -95,7 +94,22 @@ impl Inflating {
     }
 
     /// Ends a message, all of whose payload was received.
-    pub(super) fn finish(&mut self) -> Result<(), Corrupt> {
-        self.decompressor.finish()
+    pub(super) fn finish(
+        &mut self,
+        message: &MessageInProgress,
+        input: &ReadBuffer,
+    ) -> Result<(), ProtocolError> {
+        self.decompressor.finish().map_err(|fault| error_of(fault, message, input))
+    }
+}
+
+#[cold]
+fn error_of(fault: Fault, message: &MessageInProgress, input: &ReadBuffer) -> ProtocolError {
+    match fault {
+        Fault::Corrupt => {
+            let at = message.released() + input.kept_len() as u64;
+            ProtocolError::InvalidCompression { at }
+        }
+        Fault::TooManyLastBlocks { limit } => ProtocolError::TooManyLastBlocks { limit },
     }
 }

@@ -145,7 +145,7 @@ mod tests {
             let mut decompressor = Decompressor::new(false);
             let mut output = alloc::vec![0; len + 1];
             let blocks = [stored(&payload, false), stored(b"", true)].concat();
-            let (read, written, outcome) = decompressor.decompress(&blocks, &mut output);
+            let (read, written, outcome) = decompressor.decompress(1, &blocks, &mut output);
             assert_eq!((read, written, outcome), (blocks.len(), len, Ok(())));
             assert_eq!(decompressor.finish(), Ok(()));
             assert!(output[..len] == payload);
