@@ -24,7 +24,7 @@ fn echo(
         spare[..count].copy_from_slice(&wire[..count]);
         input.filled(count);
         wire = &wire[count..];
-        while connection.advance(input, output) == Ok(Progress::Event) {
+        while connection.advance(input, output).is_ok_and(Progress::goes_on) {
             let sent = match connection.event(input) {
                 Some(Event::Text(text)) => connection.send_text(text, output),
                 Some(Event::Binary(data)) => connection.send_binary(data, output),

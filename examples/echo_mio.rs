@@ -162,7 +162,9 @@ impl Peer {
         // Once a connection closes there is room, and nothing is sent back any more.
         while connection.has_room(output) {
             // What the peer does wrong, `next` knows.
-            let Ok(Progress::Event) = connection.advance(input, output) else { return true };
+            if !connection.advance(input, output).is_ok_and(Progress::goes_on) {
+                return true;
+            }
             let _ = match connection.event(input) {
                 Some(Event::Text(text)) => connection.send_text(text, output),
                 Some(Event::Binary(data)) => connection.send_binary(data, output),

@@ -6,7 +6,7 @@
 
 use sansocket::{
     Accept, Client, ClientHandshake, ClientRequest, CloseCode, Config, Connection, Event, Limits,
-    Progress, ReadBuffer, Server, ServerHandshake, SystemMaskKeys, TransportEnd, Url, WriteBuffer,
+    ReadBuffer, Server, ServerHandshake, SystemMaskKeys, TransportEnd, Url, WriteBuffer,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -34,24 +34,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // queued while the text is looked at.
     client.send_text("hello", &mut client_out)?;
     carry("client", &mut client_out, &mut server_in);
-    while server.advance(&mut server_in, &mut server_out)? == Progress::Event {
+    while server.advance(&mut server_in, &mut server_out)?.goes_on() {
         if let Some(Event::Text(text)) = server.event(&server_in) {
             server.send_text(text, &mut server_out)?;
         }
     }
     carry("server", &mut server_out, &mut client_in);
-    while client.advance(&mut client_in, &mut client_out)? == Progress::Event {
+    while client.advance(&mut client_in, &mut client_out)?.goes_on() {
         println!("client received {:?}", client.event(&client_in));
     }
 
     // The closing handshake: the server answers the client's Close by itself.
     client.close(CloseCode::NORMAL, "that was all", &mut client_out)?;
     carry("client", &mut client_out, &mut server_in);
-    while server.advance(&mut server_in, &mut server_out)? == Progress::Event {
+    while server.advance(&mut server_in, &mut server_out)?.goes_on() {
         println!("server received {:?}", server.event(&server_in));
     }
     carry("server", &mut server_out, &mut client_in);
-    while client.advance(&mut client_in, &mut client_out)? == Progress::Event {
+    while client.advance(&mut client_in, &mut client_out)?.goes_on() {
         println!("client received {:?}", client.event(&client_in));
     }
 

@@ -29,14 +29,14 @@
 //!
 //! ```
 //! # #[cfg(feature = "alloc")] {
-//! use sansocket::{Config, Connection, Event, Negotiated, Progress, ReadBuffer, Server, WriteBuffer};
+//! use sansocket::{Config, Connection, Event, Negotiated, ReadBuffer, Server, WriteBuffer};
 //!
 //! let mut connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
 //! let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
 //!
 //! // What a socket would deliver: the masked "Hello" of RFC 6455 §5.7.
 //! input.extend_from_slice(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
-//! while connection.advance(&mut input, &mut output)? == Progress::Event {
+//! while connection.advance(&mut input, &mut output)?.goes_on() {
 //!     if let Some(Event::Text(text)) = connection.event(&input) {
 //!         connection.send_text(text, &mut output)?;
 //!     }

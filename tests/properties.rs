@@ -186,6 +186,7 @@ fn exchange<A: Role, B: Role>(
             };
             match progress.unwrap() {
                 Progress::Event => {}
+                Progress::More => continue,
                 Progress::NeedsInput => break,
                 Progress::Ended => panic!("ended"),
             }

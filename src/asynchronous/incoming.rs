@@ -24,9 +24,9 @@ pub(super) struct Incoming<R> {
     misuse: Misuse,
 }
 
-/// The work of one turn, counted in bytes: what is read, and so many for each event. A loop over
-/// messages that finds one after the other then yields, whatever the transport is, so that it does not
-/// keep a thread of the executor for itself.
+/// The work of one turn, counted in bytes: what is read, what is made of it by decompression, and so many for
+/// each event. A loop over messages that finds one after the other then yields, whatever the transport is, so
+/// that it does not keep a thread of the executor for itself.
 const TURN: u32 = 256 * 1024;
 const EVENT: u32 = 64;
 
@@ -102,6 +102,7 @@ impl<R: Role> Incoming<R> {
         loop {
             match progress {
                 Ok(Progress::Event) => return Poll::Ready(Some(Ok(self.found(outgoing)))),
+                Ok(Progress::More) => return self.yield_turn(cx),
                 Ok(Progress::NeedsInput | Progress::Ended) | Err(ReceiveError::Protocol(_)) => {}
                 Err(misuse) => return Poll::Ready(Some(Err(misuse.into()))),
             }
@@ -122,7 +123,7 @@ impl<R: Role> Incoming<R> {
     /// Counts an event, and replies to it.
     #[inline]
     fn found<S, M: Shell<S>>(&mut self, outgoing: &mut impl Access<S, R, M>) -> Found {
-        self.turn = self.turn.saturating_sub(EVENT);
+        self.turn = self.turn.saturating_sub(self.work());
         if self.receiver.owes_reply() {
             outgoing.act(|outgoing| self.reply(outgoing));
         }
@@ -162,8 +163,8 @@ impl<R: Role> Incoming<R> {
             if self.turn == 0 {
                 return self.yield_turn(cx);
             }
-            if self.advance(&Receiver::advance_unseen) == Ok(Progress::Event) {
-                self.turn = self.turn.saturating_sub(EVENT);
+            if self.advance(&Receiver::advance_unseen).is_ok_and(Progress::goes_on) {
+                self.turn = self.turn.saturating_sub(self.work());
                 outgoing.act(|outgoing| self.reply(outgoing));
                 continue;
             }
@@ -193,8 +194,14 @@ impl<R: Role> Incoming<R> {
             self.give_back_input();
             return None;
         }
-        self.turn = self.turn.saturating_sub(EVENT);
+        self.turn = self.turn.saturating_sub(self.work());
         Some(Found(()))
+    }
+
+    /// The work of an event, beside that its bytes were read.
+    #[inline]
+    fn work(&mut self) -> u32 {
+        EVENT.saturating_add(self.receiver.take_inflated())
     }
 
     // Always, as in the receiver.

@@ -81,6 +81,7 @@ impl<R: Role> Incoming<R> {
         loop {
             match self.advance(line, advance) {
                 Ok(Progress::Event) => return Some(Ok(())),
+                Ok(Progress::More) => continue,
                 Ok(Progress::NeedsInput | Progress::Ended) | Err(ReceiveError::Protocol(_)) => {}
                 Err(misuse) => return Some(Err(misuse.into())),
             }
@@ -111,7 +112,7 @@ impl<R: Role> Incoming<R> {
     /// Waits until nothing more is wanted of the transport, and drops what is received.
     pub(super) fn wait_ended(&mut self, line: &mut impl Line<Sending: Access<Role = R>>) {
         loop {
-            if self.advance(line, Receiver::advance_unseen) == Ok(Progress::Event) {
+            if self.advance(line, Receiver::advance_unseen).is_ok_and(Progress::goes_on) {
                 continue;
             }
             match self.drive(line, true) {

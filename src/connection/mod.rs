@@ -40,8 +40,8 @@ use core::time::Duration;
 ///
 /// There are five kinds of method. In the order in which a loop calls them:
 ///
-/// 1. *Advance* through what was read: [`advance`](Self::advance) as long as it comes to
-///    [`Progress::Event`]. At anything else there is no whole event left. Begin with this: what came
+/// 1. *Advance* through what was read: [`advance`](Self::advance) as long as that [goes
+///    on](Progress::goes_on). Then there is no whole event left. Begin with this: what came
 ///    behind the opening handshake may be all that comes.
 /// 2. *Look* at each [`event`](Self::event). It borrows the [`ReadBuffer`] and not the connection.
 /// 3. *Send* at any time, also while an event is looked at: [`send_text`](Self::send_text),
@@ -110,8 +110,9 @@ use core::time::Duration;
 ///             std::thread::sleep(moment.saturating_sub(started.elapsed()));
 ///         }
 ///         // What has no room for its answer stays where it is, and more is read after that is written.
-///         while connection.has_room(&output) {
-///             let Ok(Progress::Event) = connection.advance(&mut input, &mut output) else { break };
+///         while connection.has_room(&output)
+///             && connection.advance(&mut input, &mut output).is_ok_and(Progress::goes_on)
+///         {
 ///             // With room it is refused only because the connection closes.
 ///             let _ = match connection.event(&input) {
 ///                 Some(Event::Text(text)) => connection.send_text(text, &mut output),

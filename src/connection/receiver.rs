@@ -24,11 +24,28 @@ use core::marker::PhantomData;
 pub enum Progress {
     /// There is an event: look at it, then advance again.
     Event,
+    /// There is no event yet, and more to do about what is buffered: advance again, without waiting for
+    /// input. One advance does no more work than that of 256 KiB, so that others have their turn.
+    More,
     /// No whole event is left in what is buffered: fill in more.
     NeedsInput,
     /// The connection has ended: nothing more will be received.
     Ended,
 }
+
+impl Progress {
+    /// Whether to advance again before anything else, once the event, if there is one, was looked at.
+    #[must_use]
+    pub const fn goes_on(self) -> bool {
+        matches!(self, Self::Event | Self::More)
+    }
+}
+
+/// What one advance does at most, in bytes that are consumed or made of compressed ones.
+const MOST_WORK: usize = 256 << 10;
+
+/// What a frame counts for beside its bytes.
+const WORK_OF_FRAME: usize = 64;
 
 /// The receiving half of a connection.
 ///
@@ -94,7 +111,8 @@ impl<R: Role> Receiver<R> {
         }
     }
 
-    /// Uses what is buffered up to the next event: a whole message or a control frame.
+    /// Uses what is buffered up to the next event: a whole message or a control frame. That may take
+    /// [several](Progress::More) advances.
     ///
     /// What the last event lent is released by it.
     ///
@@ -324,6 +342,17 @@ impl<R: Role> Receiver<R> {
     #[must_use]
     pub const fn is_between_messages(&self) -> bool {
         self.message.is_none()
+    }
+
+    /// Bytes that decompression has made since this was asked last, for a shell that counts work.
+    #[allow(dead_code, reason = "not every shell does")]
+    #[inline]
+    pub(crate) fn take_inflated(&mut self) -> u32 {
+        #[cfg(feature = "deflate")]
+        if let Some(inflating) = &mut self.inflating {
+            return inflating.take_made();
+        }
+        0
     }
 
     /// Lends nothing any more, and drops what is buffered.

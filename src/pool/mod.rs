@@ -27,8 +27,9 @@
 //!     now: Duration,
 //! ) -> Option<Option<Duration>> {
 //!     loop {
-//!         while connection.has_room(output) {
-//!             let Ok(Progress::Event) = connection.advance(input, output) else { break };
+//!         while connection.has_room(output)
+//!             && connection.advance(input, output).is_ok_and(Progress::goes_on)
+//!         {
 //!             if let Some(Event::Binary(data)) = connection.event(input) {
 //!                 // With room it is refused only because the connection closes.
 //!                 let _ = connection.send_binary(data, output);

@@ -3,10 +3,11 @@
 
 use futures_util::StreamExt;
 use sansocket::{
-    Config, Error, Limits, Message, Negotiated, ReadBuffer, SendError, Server, tokio::WebSocket,
+    Config, Error, Event, Limits, Message, Negotiated, ReadBuffer, SendError, Server,
+    tokio::WebSocket,
 };
 use sansocket_testkit::{
-    endpoint::client_role,
+    endpoint::{Endpoint, client_role},
     polling::poll_once,
     traffic::encode,
     transports::wire::{CLIENT, EAGER, End, Manner, SERVER, Wire, websocket},
@@ -106,6 +107,46 @@ fn every_receiving_loop_yields_after_so_much_work() {
             count += 1;
         }
     });
+}
+
+/// What is decompressed is work, although little was read for it.
+#[cfg(feature = "deflate")]
+#[test]
+fn decompressing_yields_too() {
+    const LEN: usize = 1 << 20;
+    const COUNT: usize = 40;
+    let agreed = Negotiated::new().deflate(sansocket::DeflateParameters::default());
+    let config = Config::default().deflate(sansocket::DeflateConfig::new());
+    let mut sender = Endpoint::agreed(client_role(), &agreed, config);
+    for _ in 0..COUNT {
+        sender.connection.send_binary(&vec![0; LEN], &mut sender.output).unwrap();
+    }
+    let bytes = sender.written();
+    for in_chunks in [false, true] {
+        let wire = Wire::new();
+        wire.put(CLIENT, &bytes);
+        let (end, input) = (wire.end(SERVER, EAGER), ReadBuffer::new());
+        let mut server = WebSocket::new(end, Server::new(), agreed.clone(), input, config);
+        let counts = Arc::new(Counts::default());
+        let waker = Waker::from(Arc::clone(&counts));
+        let (mut len, mut turns) = (0, 1);
+        let mut receives = pin!(async {
+            while len < COUNT * LEN {
+                let event = if in_chunks {
+                    server.receive_chunk().await.unwrap().unwrap().0.event
+                } else {
+                    server.receive().await.unwrap().unwrap().0
+                };
+                let Event::Binary(data) = event else { panic!("{event:?}") };
+                len += data.len();
+            }
+        });
+        while receives.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+            assert!(counts.0.swap(0, Ordering::Relaxed) > 0, "it has more to do");
+            turns += 1;
+        }
+        assert!(turns >= COUNT * LEN / (512 << 10), "{turns} turns");
+    }
 }
 
 #[test]

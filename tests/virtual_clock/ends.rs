@@ -107,7 +107,7 @@ impl<R: Role> Driven<R> {
     fn advance(&mut self, now: Duration) {
         loop {
             match self.connection.advance(&mut self.input, &mut self.output) {
-                Ok(Progress::Event) => {}
+                Ok(Progress::Event | Progress::More) => {}
                 Ok(Progress::NeedsInput | Progress::Ended) => return,
                 Err(ReceiveError::Protocol(error)) => {
                     self.seen.error.get_or_insert((now - START, error));

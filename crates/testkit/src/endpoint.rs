@@ -61,14 +61,24 @@ impl<R: Role> Endpoint<R> {
         self.input.extend_from_slice(bytes);
     }
 
-    /// Advances to the next event.
+    /// Advances to the next event, as often as that takes.
     pub fn advance(&mut self) -> Result<Progress, ReceiveError> {
-        self.connection.advance(&mut self.input, &mut self.output)
+        loop {
+            match self.connection.advance(&mut self.input, &mut self.output) {
+                Ok(Progress::More) => {}
+                progress => return progress,
+            }
+        }
     }
 
-    /// Advances to the next chunk.
+    /// Advances to the next chunk, as often as that takes.
     pub fn advance_chunk(&mut self) -> Result<Progress, ReceiveError> {
-        self.connection.advance_chunk(&mut self.input, &mut self.output)
+        loop {
+            match self.connection.advance_chunk(&mut self.input, &mut self.output) {
+                Ok(Progress::More) => {}
+                progress => return progress,
+            }
+        }
     }
 
     /// The event that was advanced to.

@@ -158,21 +158,22 @@ impl ReadBuffer {
 /// Decompression: what is kept is then made of the unread bytes.
 #[cfg(feature = "deflate")]
 impl ReadBuffer {
-    /// Calls `inflate` with the first `count` unread bytes and with room for at most `most` bytes,
-    /// and takes over what it says that it has read and written. True if there was room left; the
-    /// rest is what `inflate` says beside.
+    /// Calls `inflate` with the first `count` unread bytes and with room for at most `now` bytes, where in all
+    /// there will be at most `most`, and takes over what it says that it has read and written. True if there
+    /// was room left; the rest is what `inflate` says beside.
     pub(crate) fn inflate<T>(
         &mut self,
         count: usize,
         most: usize,
+        now: usize,
         inflate: impl FnOnce(&[u8], &mut [u8]) -> (usize, usize, T),
     ) -> (usize, bool, T) {
         let input = self.storage.get(self.first(count));
         let inflated = self.inflated.get_or_insert_default();
         inflated.in_use = true;
         let spare = inflated.spare(most);
-        let room = spare.len();
-        let (read, written, outcome) = inflate(input, spare);
+        let room = spare.len().min(now);
+        let (read, written, outcome) = inflate(input, &mut spare[..room]);
         inflated.kept.end += written.min(room);
         self.skip(read);
         (read, written < room, outcome)

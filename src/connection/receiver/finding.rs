@@ -1,7 +1,7 @@
 //! Finding the next event: frames in, whole messages, chunks or control frames out (RFC 6455 §5.4, §5.5).
 
 use super::in_progress::{FrameInProgress, MessageInProgress, kind_begun_by};
-use super::{Current, Progress, Receiver};
+use super::{Current, MOST_WORK, Progress, Receiver, WORK_OF_FRAME};
 use crate::buffer::ReadBuffer;
 use crate::connection::{ProtocolError, Role};
 use crate::frame::{CloseFrame, CloseFrameError, FrameHeader, MAX_CONTROL_PAYLOAD, OpCode, Rsv};
@@ -15,15 +15,19 @@ impl<R: Role> Receiver<R> {
         input: &mut ReadBuffer,
         chunked: bool,
     ) -> Result<Progress, ProtocolError> {
+        let mut left = MOST_WORK;
         loop {
             if let Some(frame) = self.frame {
-                if let Some(current) = self.receive_payload(frame, input)? {
+                if let Some(current) = self.receive_payload(frame, &mut left, input)? {
                     self.current = Some(current);
                     return Ok(Progress::Event);
                 }
-                if self.frame.is_some() {
+                if self.frame.is_some() && left > 0 {
                     return Ok(Progress::NeedsInput);
                 }
+            }
+            if left == 0 {
+                return Ok(Progress::More);
             }
             let Some((header, header_len)) = FrameHeader::parse(input.unread())? else {
                 return Ok(Progress::NeedsInput);
@@ -34,6 +38,7 @@ impl<R: Role> Receiver<R> {
             }
             self.start_frame(&header, chunked)?;
             input.skip(header_len);
+            left = left.saturating_sub(WORK_OF_FRAME);
         }
     }
 
@@ -114,23 +119,27 @@ impl<R: Role> Receiver<R> {
         Ok(())
     }
 
-    /// Takes in what has come of the current frame's payload: unmasked, joined to the message and
-    /// validated. Comes to an event if that ends the message, or in chunks if there is any.
+    /// Takes in what has come of the current frame's payload, as far as there is work `left`: unmasked, joined
+    /// to the message and validated. Comes to an event if that ends the message, or in chunks if there is
+    /// any.
     fn receive_payload(
         &mut self,
         mut frame: FrameInProgress,
+        left: &mut usize,
         input: &mut ReadBuffer,
     ) -> Result<Option<Current>, ProtocolError> {
         #[cfg(feature = "deflate")]
         if let (Some(inflating), Some(message)) = (&mut self.inflating, &self.message) {
             if message.compressed {
                 let limit = self.config.limits.message;
-                let all_is_there = inflating.receive(&mut frame, message, limit, input)?;
+                let all_is_there = inflating.receive(&mut frame, message, limit, left, input)?;
                 return self.found(frame, all_is_there, input);
             }
         }
         let missing = frame.payload_len - frame.received;
-        let count = input.unread_len().min(usize::try_from(missing).unwrap_or(usize::MAX));
+        let missing = usize::try_from(missing).unwrap_or(usize::MAX);
+        let count = input.unread_len().min(missing).min(*left);
+        *left -= count;
         if let Some(key) = frame.key {
             // Only the phase within the key matters of the position.
             apply_mask(input.unread_mut(count), key, (frame.received % 4) as usize);

@@ -14,6 +14,8 @@ pub(super) struct Inflating {
     unmasked: u32,
     /// Whether the last time there was no room for all that could be made.
     is_full: bool,
+    /// Bytes that were made and not yet [counted](Self::take_made).
+    made: u32,
 }
 
 /// Bytes of a message that are made at a time if it is received in chunks.
@@ -26,20 +28,23 @@ impl Inflating {
         } else {
             agreed.client_no_context_takeover
         };
-        Self { decompressor: Decompressor::new(peer_resets), unmasked: 0, is_full: false }
+        Self { decompressor: Decompressor::new(peer_resets), unmasked: 0, is_full: false, made: 0 }
     }
 
-    /// Decompresses what has come of the payload of a frame; `limit` is that of the message. False
-    /// if some of it is left for the next time, because there is a chunk of the message already.
+    /// Decompresses what has come of the payload of a frame, as far as there is work `left`; `limit` is that of
+    /// the message. False if some of it is left for the next time, for that reason or because there is a chunk
+    /// of the message already.
     pub(super) fn receive(
         &mut self,
         frame: &mut FrameInProgress,
         message: &MessageInProgress,
         limit: u64,
+        left: &mut usize,
         input: &mut ReadBuffer,
     ) -> Result<bool, ProtocolError> {
         let missing = usize::try_from(frame.payload_len - frame.received).unwrap_or(usize::MAX);
-        let available = input.unread_len().min(missing).min(u32::MAX as usize);
+        let fresh = (*left).max(self.unmasked as usize);
+        let available = input.unread_len().min(missing).min(fresh);
         if let Some(key) = frame.key {
             let unmasked = self.unmasked as usize;
             let fresh = &mut input.unread_mut(available)[unmasked..];
@@ -57,7 +62,7 @@ impl Inflating {
             } else {
                 usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(made)
             };
-            if most == 0 && message.chunked {
+            if most == 0 && message.chunked || *left == 0 {
                 return Ok(false);
             }
             let (decompressor, frames) = (&mut self.decompressor, message.fragments);
@@ -75,7 +80,7 @@ impl Inflating {
                 input.skip(read);
                 (read, true, outcome)
             } else {
-                input.inflate(self.unmasked as usize, most, |input, output| {
+                input.inflate(self.unmasked as usize, most, *left, |input, output| {
                     decompressor.decompress(frames, input, output)
                 })
             };
@@ -85,12 +90,20 @@ impl Inflating {
                 return Err(error_of(fault, message, input));
             }
             self.unmasked -= read as u32;
+            let made = input.kept_len() - made;
+            self.made = self.made.saturating_add(made as u32);
+            *left = left.saturating_sub(read + made);
             frame.received += read as u64;
             self.is_full = !has_room;
             if has_room {
                 return Ok(true);
             }
         }
+    }
+
+    /// How many bytes were made since this was asked last.
+    pub(super) fn take_made(&mut self) -> u32 {
+        core::mem::take(&mut self.made)
     }
 
     /// Ends a message, all of whose payload was received.

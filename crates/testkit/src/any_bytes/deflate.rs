@@ -59,7 +59,8 @@ fn receive<R: Role>(
             };
             match progress {
                 Ok(Progress::Event) => {}
-                Ok(_) => break,
+                Ok(Progress::More) => continue,
+                Ok(Progress::NeedsInput | Progress::Ended) => break,
                 Err(error) => {
                     received.error = Some(error);
                     // A message that is not whole is none.

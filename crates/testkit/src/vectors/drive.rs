@@ -178,6 +178,7 @@ impl<R: Role> Drive<R> {
                     return Err("an event after the end".into());
                 }
                 Ok(Progress::Event) => self.look()?,
+                Ok(Progress::More) => {}
                 Ok(Progress::NeedsInput) => return Ok(()),
                 Ok(Progress::Ended) => {
                     self.has_ended = true;

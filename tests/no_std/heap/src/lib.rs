@@ -8,7 +8,7 @@ use core::{
 };
 use sansocket::{
     Client, ClientHandshake, ClientRequest, CloseCode, Config, Connection, Event, Limits, MaskKey,
-    Progress, ReadBuffer, Role, Server, ServerHandshake, TransportEnd, Url, WriteBuffer,
+    ReadBuffer, Role, Server, ServerHandshake, TransportEnd, Url, WriteBuffer,
 };
 
 /// Handshake, a message each way, and a clean close; 0 if all is well.
@@ -41,13 +41,13 @@ fn conversation() -> Option<bool> {
     client.close(CloseCode::NORMAL, "", &mut to_server.0).ok()?;
     pass(&mut to_server);
     let mut answered = false;
-    while server.advance(&mut to_server.1, &mut to_client.0).ok()? == Progress::Event {
+    while server.advance(&mut to_server.1, &mut to_client.0).ok()?.goes_on() {
         if let Some(Event::Text("ping")) = server.event(&to_server.1) {
             server.send_text("pong", &mut to_client.0).ok()?;
         }
     }
     pass(&mut to_client);
-    while client.advance(&mut to_client.1, &mut to_server.0).ok()? == Progress::Event {
+    while client.advance(&mut to_client.1, &mut to_server.0).ok()?.goes_on() {
         answered |= client.event(&to_client.1) == Some(Event::Text("pong"));
     }
     Some(answered && ended(&mut client, &to_server.0) && ended(&mut server, &to_client.0))

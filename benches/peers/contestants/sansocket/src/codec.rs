@@ -60,8 +60,8 @@ fn echo(mut wire: Wire, mut input: ReadBuffer, least_borrowed: usize) -> Work {
             }
             loop {
                 match connection.advance(&mut input, &mut output) {
-                    Ok(Progress::Event) => {}
-                    Ok(_) => break,
+                    Ok(Progress::Event | Progress::More) => {}
+                    Ok(Progress::NeedsInput | Progress::Ended) => break,
                     Err(error) => panic!("{error}"),
                 }
                 let sent = match connection.event(&input) {

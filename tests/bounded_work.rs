@@ -1,0 +1,127 @@
+//! One advance does a bounded part of the work, whatever is buffered: then others have their turn.
+#![cfg(feature = "alloc")]
+
+use sansocket::{
+    Config, Connection, Event, Limits, Negotiated, Progress, ReadBuffer, Role, Server, WriteBuffer,
+};
+use sansocket_testkit::{endpoint::client_role, frames::*};
+
+/// What an advance may do, in bytes that are consumed.
+const MOST: usize = 256 << 10;
+
+fn config() -> Config {
+    Config::default().limits(Limits::default().message(u64::MAX).fragments(u32::MAX))
+}
+
+/// Advances to the end of what is buffered; the length of each message or chunk, and how often there was
+/// more.
+fn advance_all<R: Role>(role: R, bytes: &[u8], chunked: bool) -> (Vec<usize>, usize) {
+    let mut connection = Connection::new(role, &Negotiated::new(), config());
+    let (mut input, mut output) = (ReadBuffer::with_storage(bytes.to_vec()), WriteBuffer::new());
+    input.filled(bytes.len());
+    let (mut lens, mut mores) = (Vec::new(), 0);
+    loop {
+        let unread = input.unread().len();
+        let progress = if chunked {
+            connection.advance_chunk(&mut input, &mut output)
+        } else {
+            connection.advance(&mut input, &mut output)
+        };
+        let consumed = unread - input.unread().len();
+        assert!(consumed <= MOST + 14, "{consumed} bytes in one advance");
+        match progress.unwrap() {
+            Progress::Event => {
+                let event = if chunked {
+                    connection.chunk(&input).unwrap().event
+                } else {
+                    connection.event(&input).unwrap()
+                };
+                let (Event::Binary(data), ..) = (event,) else { panic!("{event:?}") };
+                lens.push(data.len());
+            }
+            Progress::More => {
+                assert!(connection.event(&input).is_none() && connection.chunk(&input).is_none());
+                // It has done its part.
+                assert!(consumed > 0);
+                mores += 1;
+            }
+            Progress::NeedsInput => break,
+            Progress::Ended => panic!("it has ended"),
+        }
+    }
+    assert!(input.is_drained());
+    (lens, mores)
+}
+
+#[test]
+fn a_large_message_takes_several_advances() {
+    fn check<R: Role>(role: fn() -> R) {
+        let frame = frame::<R>(BINARY, &vec![7; 10 * MOST]);
+        assert_eq!(advance_all(role(), &frame, false), (vec![10 * MOST], 10));
+        // A chunk is there each time.
+        let (chunks, mores) = advance_all(role(), &frame, true);
+        assert_eq!((chunks.iter().sum(), chunks.len(), mores), (10 * MOST, 11, 0));
+    }
+    check(Server::new);
+    check(client_role);
+}
+
+/// Each takes some time beside its bytes.
+#[test]
+fn many_fragments_take_several_advances() {
+    let mut bytes = masked(0x02, b"");
+    for _ in 0..100_000 {
+        bytes.extend(masked(0x00, b""));
+    }
+    bytes.extend(masked(0x80, b"!"));
+    for chunked in [false, true] {
+        let (lens, mores) = advance_all(Server::new(), &bytes, chunked);
+        assert_eq!(lens, [1]);
+        assert!(mores >= 100_000 / 4096, "{mores}");
+    }
+}
+
+#[cfg(feature = "deflate")]
+mod deflate {
+    use super::*;
+    use sansocket::{DeflateConfig, DeflateParameters};
+    use sansocket_testkit::endpoint::Endpoint;
+
+    fn agreed() -> Negotiated {
+        Negotiated::new().deflate(DeflateParameters::default())
+    }
+
+    /// What is made of few bytes is work as well.
+    #[test]
+    fn what_is_decompressed_counts() {
+        const LEN: usize = 20 * MOST;
+        let config = config().deflate(DeflateConfig::new());
+        let mut sender = Endpoint::agreed(Server::new(), &agreed(), config.fragment_size(0));
+        sender.connection.send_binary(&vec![0; LEN], &mut sender.output).unwrap();
+        let bytes = sender.written();
+        assert!(bytes.len() < LEN / 500);
+        for chunked in [false, true] {
+            let mut connection = Connection::new(client_role(), &agreed(), config);
+            let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+            input.extend_from_slice(&bytes);
+            let (mut advances, mut len) = (0, 0);
+            loop {
+                advances += 1;
+                let progress = if chunked {
+                    connection.advance_chunk(&mut input, &mut output)
+                } else {
+                    connection.advance(&mut input, &mut output)
+                };
+                if !progress.unwrap().goes_on() {
+                    break;
+                }
+                let chunk = connection.chunk(&input).map(|chunk| chunk.event);
+                if let Some(Event::Binary(data)) = connection.event(&input).or(chunk) {
+                    len += data.len();
+                }
+            }
+            assert_eq!(len, LEN);
+            assert!(advances >= LEN / MOST, "{advances}");
+        }
+    }
+}
