@@ -22,7 +22,8 @@ macro_rules! sending_methods {
                 self.$($access).+.act(|outgoing| outgoing.try_feed(payload))
             }
 
-            /// Queues a message as [`try_feed`](Self::try_feed), but waits while too much is queued.
+            /// Queues a message as [`try_feed`](Self::try_feed), but waits while too much is queued, and lets
+            /// other tasks go on while it compresses a large one.
             ///
             /// Cancel safe: a message whose future is dropped is not queued.
             ///
@@ -30,8 +31,11 @@ macro_rules! sending_methods {
             ///
             /// As for [`try_feed`](Self::try_feed), without that the queue is full.
             pub async fn feed<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
-                let payload = payload.into();
-                self.$($access).+.wait(|outgoing, cx| outgoing.poll_feed(payload, cx)).await
+                let (payload, mut compressing) = (payload.into(), None);
+                self.$($access)
+                    .+
+                    .wait(|outgoing, cx| outgoing.poll_feed(payload, &mut compressing, cx))
+                    .await
             }
 
             /// Queues a piece of a message whose end is not known yet; `fin` ends it. All pieces are text or
@@ -84,8 +88,11 @@ macro_rules! sending_methods {
             ///
             /// As for these two.
             pub async fn send<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
-                let payload = payload.into();
-                self.$($access).+.wait(|outgoing, cx| outgoing.poll_send(payload, cx)).await?;
+                let (payload, mut compressing) = (payload.into(), None);
+                self.$($access)
+                    .+
+                    .wait(|outgoing, cx| outgoing.poll_send(payload, &mut compressing, cx))
+                    .await?;
                 self.flush().await
             }
 

@@ -8,7 +8,7 @@ mod write;
 use super::shell::{Shell, Timer, failure};
 use crate::buffer::{RETAINED, WriteBuffer};
 use crate::connection::sender::messages::LINK_FROM;
-use crate::connection::{Message, Payload, Role, SendError, Sender, State};
+use crate::connection::{Compressing, Message, Payload, Role, SendError, Sender, State};
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::pool::Leased;
@@ -22,6 +22,9 @@ use core::{
 use std::io;
 
 pub(super) use drive::Driven;
+
+/// Steps of compression, each of 64 KiB, before other tasks have their turn.
+const STEPS_OF_TURN: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct Outgoing<S, R: Role, M: Shell<S>> {
@@ -65,7 +68,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     fn try_feed_any(&mut self, payload: Payload<'_>) -> Result<(), Error> {
         let writer = self.writer.take();
         let waker = writer.as_deref().unwrap_or(Waker::noop());
-        let outcome = self.poll_feed_any(payload, &mut Context::from_waker(waker));
+        let outcome = self.poll_feed_any(payload, None, &mut Context::from_waker(waker));
         if self.writer.is_none() {
             self.writer = writer;
         }
@@ -76,32 +79,35 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         }
     }
 
-    /// Waits for room, then queues a message as [`try_feed`](Self::try_feed) does.
+    /// Waits for room, then queues a message as [`try_feed`](Self::try_feed) does. While a large one is compressed
+    /// others have their turn: it is kept in `compressing`.
     // Always: which payload it is is known where it is made, and in one piece with that it is not
     // moved through memory.
     #[inline(always)]
-    pub(super) fn poll_feed(
+    pub(super) fn poll_feed<'p>(
         &mut self,
-        payload: Payload<'_>,
+        payload: Payload<'p>,
+        compressing: &mut Option<Box<Compressing<'p>>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         if self.feed_short(payload) {
             return Poll::Ready(Ok(()));
         }
-        self.poll_feed_any(payload, cx)
+        self.poll_feed_any(payload, Some(compressing), cx)
     }
 
     /// As [`poll_feed`](Self::poll_feed), for what is to be flushed next: it need not wait for more.
-    pub(super) fn poll_send(
+    pub(super) fn poll_send<'p>(
         &mut self,
-        payload: Payload<'_>,
+        payload: Payload<'p>,
+        compressing: &mut Option<Box<Compressing<'p>>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         match payload {
             Payload::Prepared(message) if self.writes_prepared(message) => {
                 Poll::Ready(self.write_prepared(message, cx))
             }
-            _ => self.poll_feed(payload, cx),
+            _ => self.poll_feed(payload, compressing, cx),
         }
     }
 
@@ -142,12 +148,22 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
 
     /// As [`poll_feed`](Self::poll_feed), whatever the message and the queue are.
     #[inline(never)]
-    fn poll_feed_any(
+    fn poll_feed_any<'p>(
         &mut self,
-        payload: Payload<'_>,
+        payload: Payload<'p>,
+        compressing: Option<&mut Option<Box<Compressing<'p>>>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
+        if let Some(compressing) = compressing {
+            if compressing.is_none() {
+                let queue = &self.sending.queue;
+                *compressing = self.sending.sender.start_compressing(payload, queue)?.map(Box::new);
+            }
+            if let Some(message) = compressing {
+                return self.poll_compress(message, cx);
+            }
+        }
         if let Some((_, data, _)) = payload.borrowed() {
             if self.write_in_place(payload, cx)? {
                 return Poll::Ready(Ok(()));
@@ -155,6 +171,21 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             self.sending.queue.reserve(data.len());
         }
         Poll::Ready(self.queue(|sender, output| sender.send(payload, output)))
+    }
+
+    /// Compresses one turn's part of a message, and queues it when that was all.
+    fn poll_compress(
+        &mut self,
+        message: &mut Compressing<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        if (0..STEPS_OF_TURN).any(|_| self.sending.sender.compress_step(message)) {
+            return Poll::Ready(
+                self.queue(|sender, output| sender.send_compressed(message, output)),
+            );
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Waits for room, then queues something.

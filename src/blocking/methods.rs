@@ -14,9 +14,7 @@ macro_rules! sending_methods {
         /// does not take it now. [`Error::Io`] or [`Error::Closed`] if the transport failed.
         pub fn feed<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
             let payload = payload.into();
-            self.with_outgoing(|outgoing| {
-                outgoing.queue(|sender, queue| sender.send(payload, queue))
-            })
+            self.with_outgoing(|outgoing| outgoing.feed(payload))
         }
 
         /// Queues a piece of a message whose end is not known yet; `fin` ends it. All pieces are text or all

@@ -6,7 +6,7 @@ use super::access::{Access, Sending};
 use super::incoming::Line;
 use super::timed::{BRIEF, LEAST, Stopped, Timed};
 use crate::buffer::{LEAST_UNBROKEN, WriteBuffer};
-use crate::connection::{LargeMessage, Payload, Role, SendError, Sender};
+use crate::connection::{Compressing, LargeMessage, Payload, Role, SendError, Sender};
 use crate::error::Error;
 use crate::transport::{IoFailure, Wants, earliest};
 use core::time::Duration;
@@ -35,7 +35,21 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         Outgoing { sending: place(sending), transport, lent }
     }
 
+    /// Queues a message.
+    pub(super) fn feed(&mut self, payload: Payload<'_>) -> Result<(), Error> {
+        match self.compress(payload)? {
+            Some(mut message) => {
+                self.queue(|sender, queue| sender.send_compressed(&mut message, queue))
+            }
+            None => self.queue(|sender, queue| sender.send(payload, queue)),
+        }
+    }
+
     pub(super) fn send(&mut self, payload: Payload<'_>) -> Result<(), Error> {
+        if let Some(mut message) = self.compress(payload)? {
+            self.queue(|sender, queue| sender.send_compressed(&mut message, queue))?;
+            return self.flush();
+        }
         let start = |sender: &mut Sender<A::Role>, queue: &mut WriteBuffer| {
             // In a split connection the other half may have replies to go between.
             sender.start_message(payload, A::IS_SHARED, queue)
@@ -68,6 +82,29 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         self.checked(written)
     }
 
+    /// Compresses a message, if it is a large one that is compressed. The other half of a split connection comes to
+    /// the connection meanwhile, and its replies are written.
+    fn compress<'p>(&mut self, payload: Payload<'p>) -> Result<Option<Compressing<'p>>, Error> {
+        if !Compressing::is_for(payload) {
+            return Ok(None);
+        }
+        let Some(mut message) = self.queue(|sender, queue| {
+            let mut message = sender.start_compressing(payload, queue)?;
+            message.iter_mut().for_each(|message| sender.lend_compressor(message));
+            Ok(message)
+        })?
+        else {
+            return Ok(None);
+        };
+        while !message.step() {
+            if A::IS_SHARED {
+                // What fails is known to the connection, which refuses the message then.
+                let _ = self.write_briefly();
+            }
+        }
+        Ok(Some(message))
+    }
+
     /// Writes all that is queued, at the latest until the deadline.
     pub(super) fn flush(&mut self) -> Result<(), Error> {
         let written = self.write(None, None);
@@ -76,7 +113,7 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
 
     pub(super) fn queue_and_flush(
         &mut self,
-        act: impl Fn(&mut Sender<A::Role>, &mut WriteBuffer) -> Result<(), SendError>,
+        act: impl FnMut(&mut Sender<A::Role>, &mut WriteBuffer) -> Result<(), SendError>,
     ) -> Result<(), Error> {
         self.queue(act)?;
         self.flush()
@@ -85,14 +122,14 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
     /// Queues something; writes first if there is too much to queue more.
     pub(super) fn queue<T>(
         &mut self,
-        act: impl Fn(&mut Sender<A::Role>, &mut WriteBuffer) -> Result<T, SendError>,
+        mut act: impl FnMut(&mut Sender<A::Role>, &mut WriteBuffer) -> Result<T, SendError>,
     ) -> Result<T, Error> {
-        match self.sending.queue(&act) {
+        match self.sending.queue(&mut act) {
             Err(full @ Error::Send(SendError::QueueFull { .. })) => {
                 // If that would block, nothing is queued, which is another error than that it was and
                 // could not be written yet.
                 self.flush().map_err(|error| if error.is_would_block() { full } else { error })?;
-                self.sending.queue(&act)
+                self.sending.queue(&mut act)
             }
             outcome => outcome,
         }

@@ -23,7 +23,7 @@ pub use receiver::{Progress, Receiver};
 pub use reply::{ControlPayload, Reply};
 pub use role::{Client, Role, Server};
 #[cfg(feature = "std")]
-pub(crate) use sender::LargeMessage;
+pub(crate) use sender::{Compressing, LargeMessage};
 pub use sender::{Next, Sender};
 
 use self::config::SharedConfig;

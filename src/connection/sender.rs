@@ -1,5 +1,7 @@
 //! The sending half: messages and control frames in, bytes out (RFC 6455 §5, §6.1).
 
+#[cfg(feature = "std")]
+mod compressing;
 mod control;
 #[cfg(feature = "deflate")]
 mod deflating;
@@ -8,9 +10,9 @@ mod large_message;
 pub(crate) mod messages;
 mod next;
 
-#[cfg(feature = "std")]
-pub(crate) use large_message::LargeMessage;
 pub use next::Next;
+#[cfg(feature = "std")]
+pub(crate) use {compressing::Compressing, large_message::LargeMessage};
 
 #[cfg(feature = "deflate")]
 use self::deflating::Deflating;

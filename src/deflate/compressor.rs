@@ -52,13 +52,7 @@ impl Compressor {
     /// Appends `payload`, compressed, to `output`; `fin` ends the message (§7.2.1). False if that
     /// has failed: the message has to be sent plain then, and `output` is of no use.
     pub(crate) fn compress(&mut self, payload: &[u8], fin: bool, output: &mut Vec<u8>) -> bool {
-        let (level, size) = (self.level, self.size);
-        let context = self.context.get_or_insert_with(|| match CONTEXT.take() {
-            Some((its_size, its_level, kept)) if (its_size, its_level) == (size, level) => kept,
-            _ => Box::new(size.context(level)),
-        });
-        if !flush(context, payload, output) {
-            self.context = None;
+        if !self.step(payload, DeflateFlush::SyncFlush, output) {
             return false;
         }
         if fin {
@@ -74,6 +68,25 @@ impl Compressor {
             }
         }
         true
+    }
+
+    /// As [`compress`](Self::compress), for a piece behind which more comes at once: what it comes to is appended
+    /// to `output` then, as far as it is not yet.
+    pub(crate) fn take_in(&mut self, piece: &[u8], output: &mut Vec<u8>) -> bool {
+        self.step(piece, DeflateFlush::NoFlush, output)
+    }
+
+    fn step(&mut self, payload: &[u8], flush: DeflateFlush, output: &mut Vec<u8>) -> bool {
+        let (level, size) = (self.level, self.size);
+        let context = self.context.get_or_insert_with(|| match CONTEXT.take() {
+            Some((its_size, its_level, kept)) if (its_size, its_level) == (size, level) => kept,
+            _ => Box::new(size.context(level)),
+        });
+        let has_worked = compress_all(context, payload, flush, output);
+        if !has_worked {
+            self.context = None;
+        }
+        has_worked
     }
 
     /// Makes the library fail at the next use of the context.
@@ -96,12 +109,18 @@ impl Compressor {
     }
 }
 
-fn flush(context: &mut Deflate, mut payload: &[u8], output: &mut Vec<u8>) -> bool {
-    loop {
+fn compress_all(
+    context: &mut Deflate,
+    mut payload: &[u8],
+    flush: DeflateFlush,
+    output: &mut Vec<u8>,
+) -> bool {
+    let flushes = flush != DeflateFlush::NoFlush;
+    while flushes || !payload.is_empty() {
         let start = output.len();
         output.resize(start + (payload.len() / 2).max(STEP), 0);
         let (read, written) = (context.total_in(), context.total_out());
-        let status = context.compress(payload, &mut output[start..], DeflateFlush::SyncFlush);
+        let status = context.compress(payload, &mut output[start..], flush);
         let read = (context.total_in() - read) as usize;
         let written = (context.total_out() - written) as usize;
         let is_full = written == output.len() - start;
@@ -115,6 +134,7 @@ fn flush(context: &mut Deflate, mut payload: &[u8], output: &mut Vec<u8>) -> boo
             return payload.is_empty();
         }
     }
+    true
 }
 
 impl Size {

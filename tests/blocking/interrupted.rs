@@ -128,6 +128,34 @@ fn a_pong_goes_between_the_frames_of_what_is_queued() {
     }
 }
 
+/// To compress takes long, and needs nothing of the connection meanwhile.
+#[cfg(feature = "deflate")]
+#[test]
+fn a_pong_goes_out_while_a_large_message_is_compressed() {
+    use sansocket::{DeflateConfig, DeflateParameters};
+    let transport = Interrupted::default();
+    let agreed = Negotiated::new().deflate(DeflateParameters::default());
+    let config = Config::default().deflate(DeflateConfig::new());
+    let server =
+        WebSocket::new(transport.clone(), Server::new(), agreed, ReadBuffer::new(), config);
+    let (receive_half, mut send_half) = server.split().unwrap();
+    let reader = thread::spawn(move || receive(receive_half));
+    let text = "some text that is long enough to be compressed for a while ".repeat(1_000_000);
+    let (started, has_started) = std::sync::mpsc::channel();
+    let sender = thread::spawn(move || {
+        started.send(()).unwrap();
+        send_half.send(&text).unwrap();
+        send_half
+    });
+    has_started.recv().unwrap();
+    transport.change(|script| script.incoming.extend(masked(PING, b"?")));
+    let sent = transport.sent(3);
+    assert_eq!(sent[..3], plain(PONG, b"?"));
+    drop(sender.join().unwrap());
+    transport.change(|script| script.ends = true);
+    reader.join().unwrap();
+}
+
 #[test]
 fn nothing_follows_a_close_that_comes_during_a_message() {
     for takes in TAKES {

@@ -2,12 +2,20 @@
 #![cfg(feature = "deflate")]
 
 use sansocket::{
-    Accept, CloseCode, Config, DeflateConfig, Event, Message, Payload, Request,
-    tokio::{Acceptor, Connector},
+    Accept, CloseCode, Config, DeflateConfig, DeflateParameters, Event, Message, Negotiated,
+    Payload, ReadBuffer, Request, Server,
+    tokio::{Acceptor, Connector, WebSocket},
 };
 use sansocket_testkit::{
     clock::run,
+    endpoint::{Endpoint, client_role},
     pair::tokio::{pair, streams},
+    polling::poll_once,
+    transports::wire::{EAGER, SERVER, Wire},
+};
+use std::{
+    pin::pin,
+    task::{Context, Poll, Waker},
 };
 
 fn compressing() -> Config {
@@ -126,4 +134,51 @@ fn what_is_not_to_be_compressed_is_not_in_pieces_either() {
             assert_eq!(received, Message::text(text.repeat(2)));
         }
     });
+}
+
+/// To compress is work: others have their turn meanwhile. Of a message whose future is dropped before it is
+/// compressed nothing is sent, and the next is none the worse for it.
+#[test]
+fn compressing_yields_and_can_be_dropped() {
+    let agreed = Negotiated::new().deflate(DeflateParameters::default());
+    let large = "a sentence that comes again and again ".repeat(100_000);
+    let turns = large.len() / (256 << 10);
+    let mut needed = None;
+    for drop_after in 0.. {
+        let wire = Wire::new();
+        let (end, input) = (wire.end(SERVER, EAGER), ReadBuffer::new());
+        let mut server = WebSocket::new(end, Server::new(), agreed.clone(), input, compressing());
+        assert!(matches!(poll_once(server.send("first, first, first")), Poll::Ready(Ok(()))));
+        let mut is_sent = false;
+        {
+            let mut feed = pin!(server.feed(&large));
+            let mut cx = Context::from_waker(Waker::noop());
+            for _ in 0..drop_after {
+                if let Poll::Ready(outcome) = feed.as_mut().poll(&mut cx) {
+                    outcome.unwrap();
+                    is_sent = true;
+                    break;
+                }
+            }
+        }
+        assert!(matches!(poll_once(server.send("last, first, first")), Poll::Ready(Ok(()))));
+        let mut peer = Endpoint::agreed(client_role(), &agreed, compressing());
+        peer.fill(&wire.take(SERVER));
+        let mut expected = vec!["first, first, first", "last, first, first"];
+        if is_sent {
+            expected.insert(1, &large);
+        }
+        assert!(
+            peer.messages()
+                .unwrap()
+                .iter()
+                .map(|message| message.as_bytes())
+                .eq(expected.iter().map(|text| text.as_bytes()))
+        );
+        if is_sent {
+            needed = Some(drop_after);
+            break;
+        }
+    }
+    assert!(needed.is_some_and(|polls| polls > turns), "{needed:?}");
 }

@@ -11,7 +11,22 @@ pub(super) struct Deflating {
     compressor: Compressor,
     window_bits: u8,
     threshold: u32,
+    /// Whether a message was begun and not sent, or not yet: the peer does not see it, so nothing else must look
+    /// back at it.
+    unsent: bool,
 }
+
+/// A message that is compressed in steps.
+#[derive(Debug, Default)]
+pub(super) struct Steps {
+    /// How many bytes of it were taken in.
+    done: usize,
+    compressed: Vec<u8>,
+    has_failed: bool,
+}
+
+/// Bytes that are compressed in one step.
+pub(super) const STEP: usize = 64 << 10;
 
 impl Deflating {
     /// `None` if all is sent plain, for want of memory.
@@ -25,6 +40,7 @@ impl Deflating {
             compressor: Compressor::new(bits, resets, config)?,
             window_bits: bits,
             threshold: u32::try_from(config.threshold).unwrap_or(u32::MAX),
+            unsent: false,
         })
     }
 
@@ -35,14 +51,44 @@ impl Deflating {
 
     /// A whole message, compressed; `None` if that is not smaller: it is to be sent plain then.
     pub(super) fn message(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
-        let mut compressed = Vec::new();
-        let has_worked = self.compressor.compress(payload, true, &mut compressed);
-        if has_worked && compressed.len() < payload.len() {
-            return Some(compressed);
+        let mut steps = Steps::default();
+        while !self.step(payload, &mut steps) {}
+        self.finish(payload, steps)
+    }
+
+    /// Compresses some more of a message; whether that was all.
+    pub(super) fn step(&mut self, payload: &[u8], steps: &mut Steps) -> bool {
+        if steps.done == 0 {
+            self.begin();
+            self.unsent = true;
         }
-        // The peer does not see it, so it must not look back at it.
-        self.compressor.forget();
+        let rest = &payload[steps.done..];
+        let is_last = rest.len() <= STEP;
+        let has_worked = if is_last {
+            self.compressor.compress(rest, true, &mut steps.compressed)
+        } else {
+            self.compressor.take_in(&rest[..STEP], &mut steps.compressed)
+        };
+        steps.done += rest.len().min(STEP);
+        steps.has_failed = !has_worked;
+        is_last || steps.has_failed
+    }
+
+    /// The outcome of all steps, as of [`message`](Self::message), which is sent then.
+    pub(super) fn finish(&mut self, payload: &[u8], steps: Steps) -> Option<Vec<u8>> {
+        if !steps.has_failed && steps.compressed.len() < payload.len() {
+            self.unsent = false;
+            return Some(steps.compressed);
+        }
+        self.begin();
         None
+    }
+
+    /// Makes ready for what is sent next.
+    fn begin(&mut self) {
+        if core::mem::take(&mut self.unsent) {
+            self.compressor.forget();
+        }
     }
 
     /// The compressed form of a prepared message, which is sent then.
@@ -52,6 +98,7 @@ impl Deflating {
     ) -> Option<&'a EncodedFrames> {
         let frames = message.compressed_frames(self.window_bits)?;
         // The peer has it in its window, and this compressor has not seen it.
+        self.unsent = false;
         self.compressor.forget();
         Some(frames)
     }
@@ -59,6 +106,7 @@ impl Deflating {
     /// A piece of a message, compressed, or stored as it is if that has failed: what was begun
     /// compressed has to go on so.
     pub(super) fn piece(&mut self, payload: &[u8], fin: bool) -> Vec<u8> {
+        self.begin();
         let mut compressed = Vec::new();
         if self.compressor.compress(payload, fin, &mut compressed) {
             return compressed;
@@ -136,6 +184,63 @@ mod tests {
             check(&message, &TEXT.repeat(3));
         }
         check(&end.message(TEXT).unwrap(), TEXT);
+    }
+
+    #[test]
+    fn a_large_message_is_compressed_in_steps_as_if_at_once() {
+        let agreed = DeflateParameters::default();
+        let mut end = Deflating::new::<Server>(&agreed, &DeflateConfig::new()).unwrap();
+        let mut peer = Decompressor::new(false);
+        for len in [1000, STEP, STEP + 1, 2 * STEP, 5 * STEP + 1] {
+            let payload: Vec<u8> =
+                (0..len as u32).map(|at| (at.wrapping_mul(at) >> 7) as u8 & 63).collect();
+            let mut steps = Steps::default();
+            let mut count = 1;
+            while !end.step(&payload, &mut steps) {
+                count += 1;
+            }
+            assert_eq!(count, len.div_ceil(STEP));
+            let compressed = end.finish(&payload, steps).unwrap();
+            let mut alone = Compressor::new(15, false, &DeflateConfig::new()).unwrap();
+            let mut at_once = Vec::new();
+            assert!(alone.compress(&payload, true, &mut at_once));
+            assert!(compressed.len() <= at_once.len());
+            let mut output = alloc::vec![0; len + 1];
+            let (read, written, outcome) = peer.decompress(1, &compressed, &mut output);
+            assert_eq!((read, written, outcome), (compressed.len(), len, Ok(())));
+            assert_eq!(peer.finish(), Ok(()));
+            assert!(output[..len] == payload);
+        }
+    }
+
+    #[test]
+    fn what_was_begun_and_not_sent_is_not_looked_back_at() {
+        let agreed = DeflateParameters::default();
+        let large = TEXT.repeat(10_000);
+        for taken in 1..5 {
+            for next in 0..3 {
+                let mut end = Deflating::new::<Server>(&agreed, &DeflateConfig::new()).unwrap();
+                let mut zlib = Decompress::new(false);
+                let mut steps = Steps::default();
+                for _ in 0..taken {
+                    assert!(!end.step(&large, &mut steps));
+                }
+                drop(steps);
+                let message = match next {
+                    0 => end.message(TEXT).unwrap(),
+                    1 => end.piece(TEXT, true),
+                    _ => {
+                        let mut steps = Steps::default();
+                        while !end.step(&large, &mut steps) {}
+                        end.finish(&large, steps).unwrap()
+                    }
+                };
+                let mut output = Vec::with_capacity(large.len() + 1);
+                let input = [&message[..], &TAIL].concat();
+                zlib.decompress_vec(&input, &mut output, FlushDecompress::Sync).unwrap();
+                assert!(output == if next == 2 { &large[..] } else { TEXT }, "{taken} {next}");
+            }
+        }
     }
 
     #[test]

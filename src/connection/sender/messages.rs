@@ -302,7 +302,13 @@ impl<R: Role> Sender<R> {
         Ok(opcode)
     }
 
-    fn append_message(&mut self, kind: Kind, rsv: Rsv, payload: &[u8], output: &mut WriteBuffer) {
+    pub(super) fn append_message(
+        &mut self,
+        kind: Kind,
+        rsv: Rsv,
+        payload: &[u8],
+        output: &mut WriteBuffer,
+    ) {
         let fragments = self.fragments(kind.opcode(), rsv, true, payload.len());
         self.append_fragments(fragments, payload, output);
     }
