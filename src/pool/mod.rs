@@ -92,6 +92,7 @@
 
 mod lease;
 mod promise;
+mod shared;
 
 pub use self::lease::Leased;
 use self::{promise::Promise, sealed::Kind};
@@ -107,7 +108,8 @@ use std::{thread::LocalKey, thread_local};
 pub trait Pooled: sealed::Kind {}
 
 /// The memory of messages that leave their read buffer with it: it comes from the pool of the thread that
-/// reads, and goes to that of whichever thread drops the message, if that one reads too.
+/// reads, and goes to that of whichever thread drops the message, if that one reads too. Else that of messages of
+/// 64 KiB to 1 MiB goes to a store for four of them, from which all threads that read take.
 ///
 /// To make large memory anew takes longer than to fill it. For
 /// [`Connection::take_message_with`](crate::connection::Connection::take_message_with).
@@ -198,6 +200,12 @@ impl<B: Kind> Pool<B> {
             if unused.capacity() < B::LEAST {
                 kept.swap_remove(place);
             }
+            return;
+        }
+        drop(kept);
+        if let Some(mut unused) = B::of_other_threads(least) {
+            buffer.exchange_memory_with(&mut unused);
+            self.put(Box::new(unused.into()));
         }
     }
 }
@@ -213,10 +221,12 @@ impl Memory for ThreadMemory {
     }
 
     fn give_back(&self, memory: Vec<u8>) {
+        let is_used = FOR_READS.try_with(|pool| pool.is_used.get());
+        if is_used != Ok(true) {
+            return shared::give_back(memory);
+        }
         let _ = FOR_READS.try_with(|pool| {
-            if pool.is_used.get() {
-                pool.put(Box::new(ReadBuffer::with_storage(memory).into()));
-            }
+            pool.put(Box::new(ReadBuffer::with_storage(memory).into()));
         });
     }
 }
@@ -246,6 +256,8 @@ mod sealed {
         /// Drops what an unused one knows of its user.
         fn forget(&mut self);
         fn capacity(&self) -> usize;
+        /// One with memory of at least so many bytes that other threads have left.
+        fn of_other_threads(least: usize) -> Option<Self>;
         /// Goes on in the memory of an unused one, which gets that of this one.
         fn exchange_memory_with(&mut self, unused: &mut Self);
     }
@@ -273,6 +285,10 @@ impl Kind for ReadBuffer {
 
     fn capacity(&self) -> usize {
         self.capacity()
+    }
+
+    fn of_other_threads(least: usize) -> Option<Self> {
+        shared::take(least).map(Self::with_storage)
     }
 
     fn exchange_memory_with(&mut self, unused: &mut Self) {
@@ -304,6 +320,10 @@ impl Kind for WriteBuffer {
 
     fn capacity(&self) -> usize {
         self.capacity()
+    }
+
+    fn of_other_threads(_: usize) -> Option<Self> {
+        None
     }
 
     fn exchange_memory_with(&mut self, unused: &mut Self) {
@@ -372,5 +392,33 @@ mod tests {
             kept_sizes()
         });
         assert_eq!(kept.join().unwrap(), [0; 0]);
+    }
+
+    #[test]
+    fn what_a_thread_that_does_not_read_drops_comes_back_to_one_that_does() {
+        // Of a size that no other test has.
+        let large = |count: usize| {
+            let mut buffer = filled(count);
+            buffer.keep(count);
+            let message = buffer.take_kept(&ThreadMemory);
+            let place = message.as_ptr() as usize;
+            std::thread::spawn(|| drop(message)).join().unwrap();
+            place
+        };
+        let place = large(600_000);
+        let mut buffer = filled(1);
+        FOR_READS.with(|pool| pool.exchange_memory(&mut buffer, 600_000));
+        // In large memory what is read begins within the first page.
+        assert!(place.abs_diff(buffer.unread().as_ptr() as usize) < 4096);
+        assert_eq!(buffer.unread(), [7]);
+        drain(&mut buffer);
+
+        // No more than some of them are kept.
+        for _ in 0..2 * shared::KEPT {
+            large(600_000);
+        }
+        assert_eq!(shared::take(LARGEST + 1), None);
+        let taken: Vec<_> = core::iter::from_fn(|| shared::take(600_000)).collect();
+        assert_eq!(taken.len(), shared::KEPT);
     }
 }
