@@ -4,7 +4,7 @@
 ///
 /// | limit | default | when it is reached |
 /// |---|---|---|
-/// | [`frame`](Self::frame) | 18 MiB and 64 bytes | fails with 1009 |
+/// | [`frame`](Self::frame) | 20 MiB and 64 bytes | fails with 1009 |
 /// | [`message`](Self::message) | 16 MiB | fails with 1009 |
 /// | [`fragments`](Self::fragments) | 131,072 | fails with 1008 |
 /// | [`queued_output`](Self::queued_output) | 1 MiB | sending waits, or is refused |
@@ -59,8 +59,8 @@ impl Limits {
         self
     }
 
-    /// Sets the [`message`](Self::message) limit, in bytes, and with it the one of a [`frame`](Self::frame): an
-    /// eighth and 64 bytes more, since data that does not compress gets that much longer at most.
+    /// Sets the [`message`](Self::message) limit, in bytes, and with it the one of a [`frame`](Self::frame), which
+    /// you may set behind it: a quarter and 64 bytes more, since data that does not compress gets longer.
     #[must_use]
     pub const fn message(mut self, bytes: u64) -> Self {
         self.message = bytes;
@@ -104,10 +104,10 @@ impl Limits {
     }
 }
 
-/// How long so many bytes get at most when they are compressed: of fixed codes a byte takes up to nine bits, and
-/// each block that is stored or flushed has some bytes beside its data (RFC 1951 §3.2.4, §3.2.6).
+/// More than so many bytes get when they are compressed: of fixed codes a byte takes up to nine bits, and each
+/// block that is stored or flushed has some bytes beside its data (RFC 1951 §3.2.4, §3.2.6).
 const fn compressed(bytes: u64) -> u64 {
-    bytes.saturating_add(bytes / 8 + 64)
+    bytes.saturating_add(bytes / 4 + 64)
 }
 
 impl Default for Limits {

@@ -91,6 +91,57 @@ mod deflate {
         Negotiated::new().deflate(DeflateParameters::default())
     }
 
+    /// Advances once; how many bytes that has consumed, and how it goes on.
+    fn advance<R: Role>(
+        connection: &mut Connection<R>,
+        input: &mut ReadBuffer,
+    ) -> (usize, Progress) {
+        let unread = input.unread().len();
+        let progress = connection.advance(input, &mut WriteBuffer::new()).unwrap();
+        (unread - input.unread().len(), progress)
+    }
+
+    fn receiver(payload: &[u8]) -> (Connection<Server>, ReadBuffer) {
+        let mut input = ReadBuffer::new();
+        input.extend_from_slice(&masked(0xc2, payload));
+        (Connection::new(Server::new(), &agreed(), config()), input)
+    }
+
+    /// After much was made of the first bytes, few more are taken: 16 KiB are at once.
+    #[test]
+    fn what_is_made_and_what_is_taken_count_together() {
+        let mut sender = Endpoint::agreed(Server::new(), &agreed(), config().fragment_size(0));
+        sender.connection.send_binary(&vec![0; MOST - 5000], &mut sender.output).unwrap();
+        let zeros = [&sender.written()[4..], &[0, 0, 0xff, 0xff]].concat();
+        let empty = [0, 0, 0, 0xff, 0xff].repeat(200_000);
+        let (mut connection, mut input) = receiver(&[&zeros[..], &empty, &[0]].concat());
+        let (consumed, progress) = advance(&mut connection, &mut input);
+        assert_eq!(progress, Progress::More);
+        assert!(consumed <= 17_000, "{consumed}");
+        while advance(&mut connection, &mut input).1 == Progress::More {}
+        assert_eq!(
+            connection
+                .event(&input)
+                .map(|event| matches!(event, Event::Binary(data) if data.len() == MOST - 5000)),
+            Some(true)
+        );
+    }
+
+    /// To begin anew behind a last block is work beside its bytes.
+    #[test]
+    fn last_blocks_count() {
+        // 11 bytes of a stored block, then a last one of 5.
+        let record = [&[0, 6, 0, 0xf9, 0xff][..], b"record", &[1, 0, 0, 0xff, 0xff]].concat();
+        let (mut connection, mut input) = receiver(&[&record.repeat(16_000)[..], &[0]].concat());
+        let mut advances = 1;
+        while advance(&mut connection, &mut input).1 == Progress::More {
+            advances += 1;
+        }
+        let len = connection.event(&input).unwrap().to_message().unwrap().as_bytes().len();
+        assert_eq!(len, 16_000 * 6);
+        assert!(advances >= 16_000 / 1500, "{advances}");
+    }
+
     /// What is made of few bytes is work as well.
     #[test]
     fn what_is_decompressed_counts() {

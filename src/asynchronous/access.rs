@@ -3,8 +3,9 @@
 use super::outgoing::Outgoing;
 use super::shell::Shell;
 use super::wakers::{Half, Mutex, Wakers, lock};
-use crate::connection::Role;
-use alloc::sync::Arc;
+use crate::connection::{Compressing, Role};
+use crate::error::Error;
+use alloc::{boxed::Box, sync::Arc};
 use core::{
     future::poll_fn,
     task::{Context, Poll},
@@ -33,6 +34,40 @@ pub(super) trait Access<S, R: Role, M: Shell<S>> {
     ) -> T {
         poll_fn(|cx| self.poll(cx, &mut poll)).await
     }
+
+    /// Compresses a message, then queues it. Other tasks have their turn meanwhile, and that of the other half comes
+    /// to the sending side.
+    async fn compress(&mut self, mut message: Box<Compressing<'_>>) -> Result<(), Error> {
+        loop {
+            self.act(|outgoing| outgoing.sending.sender.lend_compressor(&mut message));
+            let is_done = (0..STEPS_OF_TURN).any(|_| message.step());
+            self.act(|outgoing| outgoing.sending.sender.take_back_compressor(&mut message));
+            if is_done {
+                break;
+            }
+            yield_turn().await;
+        }
+        self.wait(|outgoing, cx| {
+            outgoing.poll_queue(cx, |sender, output| sender.send_compressed(&mut message, output))
+        })
+        .await
+    }
+}
+
+/// Steps of compression, each of 64 KiB, before other tasks have their turn.
+const STEPS_OF_TURN: usize = 4;
+
+/// Lets other tasks go on.
+async fn yield_turn() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if core::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// It is at hand.

@@ -9,7 +9,8 @@ macro_rules! sending_methods {
             /// and before any wait for a message; a wait of the other half that has begun already does
             /// not write it.
             ///
-            /// A large borrowed payload of a server is not copied as far as the transport takes it now.
+            /// A large borrowed payload of a server is not copied as far as the transport takes it now. One
+            /// that is compressed is so in one go: [`feed`](Self::feed) lets other tasks go on meanwhile.
             ///
             /// # Errors
             ///
@@ -35,11 +36,15 @@ macro_rules! sending_methods {
                 self.$($access)
                     .+
                     .wait(|outgoing, cx| outgoing.poll_feed(payload, &mut compressing, cx))
-                    .await
+                    .await?;
+                match compressing {
+                    None => Ok(()),
+                    Some(message) => self.$($access).+.compress(message).await,
+                }
             }
 
             /// Queues a piece of a message whose end is not known yet; `fin` ends it. All pieces are text or
-            /// all are binary.
+            /// all are binary. A piece is compressed in one go.
             ///
             /// Cancel safe: a piece whose future is dropped is not queued.
             ///
@@ -93,6 +98,9 @@ macro_rules! sending_methods {
                     .+
                     .wait(|outgoing, cx| outgoing.poll_send(payload, &mut compressing, cx))
                     .await?;
+                if let Some(message) = compressing {
+                    self.$($access).+.compress(message).await?;
+                }
                 self.flush().await
             }
 

@@ -23,9 +23,6 @@ use std::io;
 
 pub(super) use drive::Driven;
 
-/// Steps of compression, each of 64 KiB, before other tasks have their turn.
-const STEPS_OF_TURN: usize = 4;
-
 #[derive(Debug)]
 pub(super) struct Outgoing<S, R: Role, M: Shell<S>> {
     pub(super) sending: Sending<R, Leased<WriteBuffer>>,
@@ -79,8 +76,8 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         }
     }
 
-    /// Waits for room, then queues a message as [`try_feed`](Self::try_feed) does. While a large one is compressed
-    /// others have their turn: it is kept in `compressing`.
+    /// Waits for room, then queues a message as [`try_feed`](Self::try_feed) does; not a large one that is
+    /// [to be compressed](Access::compress) before, which is put into `compressing`.
     // Always: which payload it is is known where it is made, and in one piece with that it is not
     // moved through memory.
     #[inline(always)]
@@ -156,12 +153,10 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
         if let Some(compressing) = compressing {
-            if compressing.is_none() {
-                let queue = &self.sending.queue;
-                *compressing = self.sending.sender.start_compressing(payload, queue)?.map(Box::new);
-            }
-            if let Some(message) = compressing {
-                return self.poll_compress(message, cx);
+            let queue = &self.sending.queue;
+            *compressing = self.sending.sender.start_compressing(payload, queue)?.map(Box::new);
+            if compressing.is_some() {
+                return Poll::Ready(Ok(()));
             }
         }
         if let Some((_, data, _)) = payload.borrowed() {
@@ -171,21 +166,6 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             self.sending.queue.reserve(data.len());
         }
         Poll::Ready(self.queue(|sender, output| sender.send(payload, output)))
-    }
-
-    /// Compresses one turn's part of a message, and queues it when that was all.
-    fn poll_compress(
-        &mut self,
-        message: &mut Compressing<'_>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Error>> {
-        if (0..STEPS_OF_TURN).any(|_| self.sending.sender.compress_step(message)) {
-            return Poll::Ready(
-                self.queue(|sender, output| sender.send_compressed(message, output)),
-            );
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 
     /// Waits for room, then queues something.

@@ -97,7 +97,7 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
             return Ok(None);
         };
         while !message.step() {
-            if A::IS_SHARED {
+            if self.sending.with(|sending| A::IS_SHARED && sending.queue.control_len() > 0) {
                 // What fails is known to the connection, which refuses the message then.
                 let _ = self.write_briefly();
             }

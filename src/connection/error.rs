@@ -41,11 +41,11 @@ pub enum ProtocolError {
         /// Bytes of the decompressed message before that.
         at: u64,
     },
-    /// A compressed message of more last blocks (BFINAL, RFC 7692 §7.2.3.4) than may be in what came of it:
-    /// each makes the decompression begin anew.
-    #[error("compressed message with more than {limit} last blocks of DEFLATE in what came of it")]
+    /// More last blocks of DEFLATE (BFINAL, RFC 7692 §7.2.3.4) than may be in what was compressed so far: each
+    /// makes the decompression begin anew.
+    #[error("more than {limit} last blocks of DEFLATE in what came compressed")]
     TooManyLastBlocks {
-        /// One, one a frame, and one for 16 bytes.
+        /// 64, one a message, one a frame, and one for 16 bytes.
         limit: u64,
     },
     /// A frame larger than the limit.

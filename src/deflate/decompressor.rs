@@ -9,6 +9,7 @@ pub(crate) struct Decompressor {
     keeps_context: bool,
     /// Made at the first message.
     context: Option<Box<Context>>,
+    consumed: Consumed,
 }
 
 struct Context {
@@ -20,15 +21,20 @@ struct Context {
     oldest: usize,
     /// Whether a last block has ended and nothing came since.
     ended: bool,
-    message: Consumed,
 }
 
-/// What was decompressed of the message in progress.
-#[derive(Default)]
+/// What was decompressed so far.
+#[derive(Debug, Default)]
 struct Consumed {
     bytes: u64,
+    /// Messages and frames.
+    units: u64,
+    /// Frames of the message in progress.
+    frames: u32,
     /// How often something came behind a last block.
     restarts: u64,
+    /// Of these, those that were [told](Decompressor::take_restarts).
+    told: u64,
 }
 
 /// Why something can't be decompressed.
@@ -36,13 +42,14 @@ struct Consumed {
 pub(crate) enum Fault {
     /// Data that is not of the form of RFC 1951, or that ends too early.
     Corrupt,
-    /// More last blocks with something behind them than this, which is what the message may have so far.
+    /// More last blocks with something behind them than this, which is what there may be so far.
     TooManyLastBlocks { limit: u64 },
 }
 
 /// Behind a last block (BFINAL, §7.2.3.4) decompression begins anew, which takes as long as some hundred bytes
-/// of text. A message may have one last block and one a frame, which is enough for peers that end each
-/// message or each frame so, and one more for so many bytes.
+/// of text. So many are free, as is one a message and one a frame, which is enough for peers that end each so; and
+/// there may be one more for so many bytes.
+const FREE_RESTARTS: u64 = 64;
 const BYTES_PER_RESTART: u64 = 16;
 
 /// The largest window of DEFLATE. A peer that uses more than it has agreed to is borne.
@@ -56,7 +63,7 @@ thread_cache! {
 
 impl Decompressor {
     pub(crate) fn new(no_context_takeover: bool) -> Self {
-        Self { keeps_context: !no_context_takeover, context: None }
+        Self { keeps_context: !no_context_takeover, context: None, consumed: Consumed::default() }
     }
 
     /// Decompresses from `input` to `output`, and returns how much was read and written. If there is
@@ -69,18 +76,20 @@ impl Decompressor {
         mut output: &mut [u8],
     ) -> (usize, usize, Result<(), Fault>) {
         let (all_input, all_output) = (input.len(), output.len());
-        let context = self
-            .context
+        let Self { context, consumed, .. } = self;
+        consumed.frames = frames;
+        let context = context
             .get_or_insert_with(|| CONTEXT.take().unwrap_or_else(|| Box::new(Context::new())));
         let mut outcome = Ok(());
         while !(output.is_empty() || context.ended && input.is_empty()) {
             if context.ended {
-                outcome = context.restart(frames);
+                outcome = consumed.restart().and_then(|()| context.restart());
                 if outcome.is_err() {
                     break;
                 }
             }
             let (read, written, status) = context.step(input, output, InflateFlush::SyncFlush);
+            consumed.bytes += read as u64;
             input = &input[read..];
             output = &mut core::mem::take(&mut output)[written..];
             context.ended = status == Some(Status::StreamEnd);
@@ -95,6 +104,12 @@ impl Decompressor {
         (all_input - input.len(), all_output - output.len(), outcome)
     }
 
+    /// How often it began anew since this was asked last.
+    pub(crate) fn take_restarts(&mut self) -> usize {
+        let Consumed { restarts, told, .. } = &mut self.consumed;
+        (*restarts - core::mem::replace(told, *restarts)) as usize
+    }
+
     /// Ends a message, all of whose bytes were decompressed (§7.2.2).
     pub(crate) fn finish(&mut self) -> Result<(), Fault> {
         let Some(context) = &mut self.context else { return Err(Fault::Corrupt) };
@@ -107,13 +122,26 @@ impl Decompressor {
                 _ => return Err(Fault::Corrupt),
             }
         }
-        context.message = Consumed::default();
+        self.consumed.units += 1 + u64::from(core::mem::take(&mut self.consumed.frames));
         if !self.keeps_context {
             if let Some(mut context) = self.context.take() {
                 context.forget();
                 CONTEXT.give_back(context);
             }
         }
+        Ok(())
+    }
+}
+
+impl Consumed {
+    /// Counts that decompression begins anew, if it may.
+    fn restart(&mut self) -> Result<(), Fault> {
+        let units = self.units + 1 + u64::from(self.frames);
+        let limit = FREE_RESTARTS + units + self.bytes / BYTES_PER_RESTART;
+        if self.restarts == limit {
+            return Err(Fault::TooManyLastBlocks { limit });
+        }
+        self.restarts += 1;
         Ok(())
     }
 }
@@ -125,7 +153,6 @@ impl Context {
             history: Vec::new(),
             oldest: 0,
             ended: false,
-            message: Consumed::default(),
         }
     }
 
@@ -135,16 +162,10 @@ impl Context {
         self.history.clear();
         self.oldest = 0;
         self.ended = false;
-        self.message = Consumed::default();
     }
 
     /// Begins another stream with the history of the last.
-    fn restart(&mut self, frames: u32) -> Result<(), Fault> {
-        let limit = 1 + u64::from(frames) + self.message.bytes / BYTES_PER_RESTART;
-        if self.message.restarts == limit {
-            return Err(Fault::TooManyLastBlocks { limit });
-        }
-        self.message.restarts += 1;
+    fn restart(&mut self) -> Result<(), Fault> {
         self.inflate.reset(false);
         self.ended = false;
         self.history.rotate_left(self.oldest);
@@ -162,7 +183,6 @@ impl Context {
         let status = self.inflate.decompress(input, output, flush).ok();
         let read = (self.inflate.total_in() - read) as usize;
         let written = (self.inflate.total_out() - written) as usize;
-        self.message.bytes += read as u64;
         self.remember(&output[..written]);
         (read, written, status)
     }

@@ -223,7 +223,10 @@ impl Memory for ThreadMemory {
     fn give_back(&self, memory: Vec<u8>) {
         let is_used = FOR_READS.try_with(|pool| pool.is_used.get());
         if is_used != Ok(true) {
-            return shared::give_back(memory);
+            if (RETAINED + 1..=LARGEST).contains(&memory.len()) {
+                shared::give_back(memory);
+            }
+            return;
         }
         let _ = FOR_READS.try_with(|pool| {
             pool.put(Box::new(ReadBuffer::with_storage(memory).into()));

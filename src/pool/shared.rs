@@ -1,7 +1,5 @@
 //! Memory of large messages that were dropped in threads that do not read, for those that do.
 
-use super::LARGEST;
-use crate::buffer::RETAINED;
 use alloc::vec::Vec;
 use std::sync::Mutex;
 
@@ -12,11 +10,8 @@ pub(super) const KEPT: usize = 4;
 /// anew or freed.
 static STORE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
-/// Keeps memory, if it is large: to make it anew would take longer than to fill it.
+/// Keeps memory of which there is much, but not too much: to make it anew would take longer than to fill it.
 pub(super) fn give_back(memory: Vec<u8>) {
-    if !(RETAINED + 1..=LARGEST).contains(&memory.len()) {
-        return;
-    }
     // What is not kept is freed when the store is free again.
     let _freed = if let Ok(mut kept) = STORE.try_lock() {
         if kept.len() < KEPT {

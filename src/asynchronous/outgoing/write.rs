@@ -78,6 +78,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
                     Err(error) => return Err(self.failed(error)),
                 },
                 Poll::Pending => {
+                    output.was_offered();
                     output.reserve(message.len());
                     message.copy_to(output);
                 }
@@ -133,7 +134,10 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// does not wait must not take that place.
     #[cold]
     fn wait_to_write<T>(&mut self, cx: &Context<'_>) -> Poll<T> {
-        self.sending.queue.was_offered();
+        // A buffer is not wanted for it.
+        if !self.sending.queue.is_none() {
+            self.sending.queue.was_offered();
+        }
         match &mut self.writer {
             Some(waker) => (**waker).clone_from(cx.waker()),
             none => *none = Some(Box::new(cx.waker().clone())),

@@ -5,9 +5,10 @@ use super::WriteBuffer;
 use super::link::{Link, Linked};
 use crate::mask::MaskKey;
 
-/// Control frames may go in at least every so many bytes, unless one frame is longer; not oftener than every
-/// `LEAST_UNBROKEN` bytes, for memory's sake.
+/// Bytes between two places where control frames may go, at least, for memory's sake.
 pub(crate) const LEAST_UNBROKEN: usize = 4 << 10;
+
+/// Bytes between two such places, at most, unless one frame is longer.
 pub(crate) const MOST_UNBROKEN: u32 = 64 << 10;
 
 impl WriteBuffer {

@@ -1,6 +1,7 @@
 //! Writing what waits from elsewhere, while more is appended.
 
 use super::WriteBuffer;
+use alloc::vec::Vec;
 use core::mem;
 
 impl WriteBuffer {
@@ -43,6 +44,9 @@ impl WriteBuffer {
     pub(crate) fn take_back(&mut self, from: &mut Self) {
         if self.run.is_empty() && from.is_empty() && from.run.capacity() > self.run.capacity() {
             mem::swap(&mut self.run, &mut from.run);
+        }
+        if self.is_empty() {
+            from.run = Vec::new();
         }
     }
 }

@@ -18,6 +18,12 @@ pub(super) struct Inflating {
     made: u32,
 }
 
+/// Bytes that are decompressed at a time: what they cost is counted after that.
+const AT_ONCE: usize = 16 * 1024;
+
+/// What it counts for that decompression begins anew.
+const WORK_OF_RESTART: usize = 1024;
+
 /// Bytes of a message that are made at a time if it is received in chunks.
 const CHUNK: usize = 16 * 1024;
 
@@ -66,10 +72,11 @@ impl Inflating {
                 return Ok(false);
             }
             let (decompressor, frames) = (&mut self.decompressor, message.fragments);
+            let count = (self.unmasked as usize).min(AT_ONCE).min(*left);
             let (read, has_room, outcome) = if most == 0 {
                 // One byte more shows that the limit is exceeded. It is not kept: the memory for
                 // the message would be moved for it, and be there twice for a moment.
-                let fresh = &input.unread()[..self.unmasked as usize];
+                let fresh = &input.unread()[..count];
                 let (read, written, outcome) = decompressor.decompress(frames, fresh, &mut [0]);
                 if written > 0 {
                     // Of two faults the first counts, however the payload is cut.
@@ -80,7 +87,7 @@ impl Inflating {
                 input.skip(read);
                 (read, true, outcome)
             } else {
-                input.inflate(self.unmasked as usize, most, *left, |input, output| {
+                input.inflate(count, most, *left, |input, output| {
                     decompressor.decompress(frames, input, output)
                 })
             };
@@ -92,10 +99,11 @@ impl Inflating {
             self.unmasked -= read as u32;
             let made = input.kept_len() - made;
             self.made = self.made.saturating_add(made as u32);
-            *left = left.saturating_sub(read + made);
+            let restarts = self.decompressor.take_restarts() * WORK_OF_RESTART;
+            *left = left.saturating_sub(read + made + restarts);
             frame.received += read as u64;
             self.is_full = !has_room;
-            if has_room {
+            if has_room && self.unmasked == 0 {
                 return Ok(true);
             }
         }

@@ -37,7 +37,7 @@ impl Compressing<'_> {
         }
     }
 
-    /// As [`Sender::compress_step`], with what was [lent](Sender::lend_compressor) to it.
+    /// Compresses some more, of 64 KiB, with what was [lent](Sender::lend_compressor) to it; whether that was all.
     pub(crate) fn step(&mut self) -> bool {
         #[cfg(feature = "deflate")]
         if let Some(deflating) = &mut self.lent {
@@ -69,24 +69,22 @@ impl<R: Role> Sender<R> {
         Ok(None)
     }
 
-    /// Compresses some more, of 64 KiB; whether that was all.
-    #[allow(dead_code, reason = "for a shell that keeps to the connection")]
-    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "all goes plain"))]
-    pub(crate) fn compress_step(&mut self, message: &mut Compressing<'_>) -> bool {
-        #[cfg(feature = "deflate")]
-        if let Some(deflating) = &mut self.deflating {
-            return deflating.step(message.payload, &mut message.steps);
-        }
-        true
-    }
-
-    /// Lends what compresses to a message until it is [sent](Self::send_compressed), so that it needs nothing of
-    /// the connection meanwhile. If it is dropped instead, all that follows is sent plain.
+    /// Lends what compresses to a message until that is taken back, so that its steps need nothing of the
+    /// connection. If it is dropped instead, all that follows is sent plain.
     #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "all goes plain"))]
     pub(crate) fn lend_compressor(&mut self, message: &mut Compressing<'_>) {
         #[cfg(feature = "deflate")]
         {
             message.lent = self.deflating.take();
+        }
+    }
+
+    /// Takes back what was lent.
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "all goes plain"))]
+    pub(crate) fn take_back_compressor(&mut self, message: &mut Compressing<'_>) {
+        #[cfg(feature = "deflate")]
+        if let Some(lent) = message.lent.take() {
+            self.deflating = Some(lent);
         }
     }
 
@@ -96,10 +94,7 @@ impl<R: Role> Sender<R> {
         message: &mut Compressing<'_>,
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
-        #[cfg(feature = "deflate")]
-        if let Some(lent) = message.lent.take() {
-            self.deflating = Some(lent);
-        }
+        self.take_back_compressor(message);
         self.check_message(output)?;
         #[cfg(feature = "deflate")]
         if let Some(deflating) = &mut self.deflating {

@@ -37,6 +37,9 @@ impl<R: Role> Sender<R> {
     /// Queues a message, in whichever form it is at hand. Of a [`Message`] that is large, a server
     /// links the payload into the output without a copy.
     ///
+    /// A message is compressed in one go. If that takes too long for others, send a large one in
+    /// [pieces](Self::send_fragment).
+    ///
     /// # Errors
     ///
     /// As for [`send_text`](Self::send_text).
