@@ -1,4 +1,4 @@
-//! What a peer's bytes cost that make nothing, or little, beside honest ones: compare the throughputs.
+//! What input costs that carries little or no data, compared with honest input.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sansocket::{

@@ -59,12 +59,14 @@ impl Limits {
         self
     }
 
-    /// Sets the [`message`](Self::message) limit, in bytes, and with it the one of a [`frame`](Self::frame), which
-    /// you may set behind it: a quarter and 64 bytes more, since data that does not compress gets longer.
+    /// Sets the [`message`](Self::message) limit, in bytes. Unless you set the limit of a [`frame`](Self::frame)
+    /// yourself, it becomes a quarter and 64 bytes more, since data that does not compress gets longer.
     #[must_use]
     pub const fn message(mut self, bytes: u64) -> Self {
+        if self.frame == compressed(self.message) {
+            self.frame = compressed(bytes);
+        }
         self.message = bytes;
-        self.frame = compressed(bytes);
         self
     }
 
@@ -104,8 +106,8 @@ impl Limits {
     }
 }
 
-/// More than so many bytes get when they are compressed: of fixed codes a byte takes up to nine bits, and each
-/// block that is stored or flushed has some bytes beside its data (RFC 1951 §3.2.4, §3.2.6).
+/// How long so many bytes may get when they are compressed, with room to spare for common encoders: a fixed code
+/// takes up to nine bits a byte, and each stored or flushed block adds a few bytes (RFC 1951 §3.2.4, §3.2.6).
 const fn compressed(bytes: u64) -> u64 {
     bytes.saturating_add(bytes / 4 + 64)
 }
@@ -113,5 +115,21 @@ const fn compressed(bytes: u64) -> u64 {
 impl Default for Limits {
     fn default() -> Self {
         Self::DEFAULT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_a_frame_follows_that_of_a_message_unless_it_is_set() {
+        let limits = Limits::default().message(1000).message(2000);
+        assert_eq!((limits.message, limits.frame), (2000, 2564));
+        for limits in
+            [Limits::default().frame(100).message(1000), Limits::default().message(1000).frame(100)]
+        {
+            assert_eq!((limits.message, limits.frame), (1000, 100));
+        }
     }
 }

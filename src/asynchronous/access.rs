@@ -3,7 +3,7 @@
 use super::outgoing::Outgoing;
 use super::shell::Shell;
 use super::wakers::{Half, Mutex, Wakers, lock};
-use crate::connection::{Compressing, Role};
+use crate::connection::{Compressing, Role, State};
 use crate::error::Error;
 use alloc::{boxed::Box, sync::Arc};
 use core::{
@@ -35,14 +35,17 @@ pub(super) trait Access<S, R: Role, M: Shell<S>> {
         poll_fn(|cx| self.poll(cx, &mut poll)).await
     }
 
-    /// Compresses a message, then queues it. Other tasks have their turn meanwhile, and that of the other half comes
-    /// to the sending side.
+    /// Compresses a message in turns, then queues it. Between turns other tasks run, and at any time the other half can
+    /// use the sending side.
     async fn compress(&mut self, mut message: Box<Compressing<'_>>) -> Result<(), Error> {
         loop {
             self.act(|outgoing| outgoing.sending.sender.lend_compressor(&mut message));
             let is_done = (0..STEPS_OF_TURN).any(|_| message.step());
-            self.act(|outgoing| outgoing.sending.sender.take_back_compressor(&mut message));
-            if is_done {
+            let is_open = self.act(|outgoing| {
+                outgoing.sending.sender.take_back_compressor(&mut message);
+                outgoing.sending.sender.state() == State::Open
+            });
+            if is_done || !is_open {
                 break;
             }
             yield_turn().await;

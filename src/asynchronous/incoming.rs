@@ -201,7 +201,7 @@ impl<R: Role> Incoming<R> {
     /// The work of an event, beside that its bytes were read.
     #[inline]
     fn work(&mut self) -> u32 {
-        EVENT.saturating_add(self.receiver.take_inflated())
+        EVENT.saturating_add(self.receiver.take_inflating_work())
     }
 
     // Always, as in the receiver.

@@ -9,8 +9,8 @@ macro_rules! sending_methods {
             /// and before any wait for a message; a wait of the other half that has begun already does
             /// not write it.
             ///
-            /// A large borrowed payload of a server is not copied as far as the transport takes it now. One
-            /// that is compressed is so in one go: [`feed`](Self::feed) lets other tasks go on meanwhile.
+            /// A large borrowed payload of a server is not copied as far as the transport takes it now. A
+            /// compressed message is compressed in one go; [`feed`](Self::feed) lets other tasks run meanwhile.
             ///
             /// # Errors
             ///

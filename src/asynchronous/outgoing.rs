@@ -76,8 +76,8 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         }
     }
 
-    /// Waits for room, then queues a message as [`try_feed`](Self::try_feed) does; not a large one that is
-    /// [to be compressed](Access::compress) before, which is put into `compressing`.
+    /// Waits for room, then queues a message as [`try_feed`](Self::try_feed) does. A large message that is to be
+    /// compressed is put into `compressing` instead.
     // Always: which payload it is is known where it is made, and in one piece with that it is not
     // moved through memory.
     #[inline(always)]

@@ -4,9 +4,9 @@
 /// Makes them of a type's `with_outgoing`, which does something with the sending side.
 macro_rules! sending_methods {
     () => {
-        /// Queues a message without writing it, unless too much waits already, or a reply waits while a large
-        /// message is compressed. What is queued is written by [`flush`](Self::flush), and before and during any
-        /// wait for a message.
+        /// Queues a message. It writes only if the queue is full, or if a reply waits while a large message is
+        /// compressed. What is queued is written by [`flush`](Self::flush), and before and during any wait for a
+        /// message.
         ///
         /// # Errors
         ///
@@ -19,7 +19,7 @@ macro_rules! sending_methods {
         }
 
         /// Queues a piece of a message whose end is not known yet; `fin` ends it. All pieces are text or all
-        /// are binary. A piece is compressed in one go, in which a split connection answers nothing.
+        /// are binary. A piece is compressed in one go. Meanwhile a split connection answers nothing.
         ///
         /// # Errors
         ///

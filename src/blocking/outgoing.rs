@@ -6,7 +6,7 @@ use super::access::{Access, Sending};
 use super::incoming::Line;
 use super::timed::{BRIEF, LEAST, Stopped, Timed};
 use crate::buffer::{LEAST_UNBROKEN, WriteBuffer};
-use crate::connection::{Compressing, LargeMessage, Payload, Role, SendError, Sender};
+use crate::connection::{Compressing, LargeMessage, Payload, Role, SendError, Sender, State};
 use crate::error::Error;
 use crate::transport::{IoFailure, Wants, earliest};
 use core::time::Duration;
@@ -82,8 +82,8 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         self.checked(written)
     }
 
-    /// Compresses a message, if it is a large one that is compressed. The other half of a split connection comes to
-    /// the connection meanwhile, and its replies are written.
+    /// Compresses a message, if it is large and to be compressed, without holding the lock of a split connection. Between
+    /// steps it writes the replies that the other half has queued.
     fn compress<'p>(&mut self, payload: Payload<'p>) -> Result<Option<Compressing<'p>>, Error> {
         if !Compressing::is_for(payload) {
             return Ok(None);
@@ -97,7 +97,14 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
             return Ok(None);
         };
         while !message.step() {
-            if self.sending.with(|sending| A::IS_SHARED && sending.queue.control_len() > 0) {
+            let (is_open, has_replies) = self.sending.with(|Sending { sender, queue }| {
+                (sender.state() == State::Open, queue.control_len() > 0)
+            });
+            if !is_open {
+                // It is refused, and the Close goes out at once.
+                break;
+            }
+            if A::IS_SHARED && (has_replies || !self.lent.is_empty()) {
                 // What fails is known to the connection, which refuses the message then.
                 let _ = self.write_briefly();
             }

@@ -94,9 +94,9 @@ impl WriteBuffer {
 
     /// The contiguous piece at the front, up to where control frames may go; empty only if nothing waits.
     ///
-    /// Once a connection knows ([`did_write`](crate::Connection::did_write)) that a transport was offered it
-    /// and was not ready, it stays the same until some of it is [consumed](Self::consume), or more comes
-    /// behind it. TLS libraries may ask for that.
+    /// After a write that was not ready, and that the connection was [told](crate::Connection::did_write) of, the
+    /// front keeps its bytes until some are [consumed](Self::consume); more may be appended behind them. TLS
+    /// libraries may require this.
     #[inline]
     #[must_use]
     pub fn front(&self) -> &[u8] {
@@ -182,13 +182,13 @@ impl WriteBuffer {
         self.link_frames(bytes, usize::MAX, usize::MAX);
     }
 
-    /// Appends frames without a copy: the first ends after `first` bytes, the others have `each`.
-    pub(crate) fn link_frames(&mut self, bytes: Bytes, first: usize, each: usize) {
+    /// Appends frames without a copy: one ends after `to_boundary` bytes, and then after every `frame_len`.
+    pub(crate) fn link_frames(&mut self, bytes: Bytes, to_boundary: usize, frame_len: usize) {
         if bytes.is_empty() {
             return;
         }
         self.len += bytes.len();
-        let linked = Linked::Bytes { bytes, first, each };
+        let linked = Linked::Bytes { bytes, to_boundary, frame_len };
         self.links.push_back(Link { before: self.run.len(), linked });
     }
 

@@ -41,11 +41,11 @@ pub enum ProtocolError {
         /// Bytes of the decompressed message before that.
         at: u64,
     },
-    /// More last blocks of DEFLATE (BFINAL, RFC 7692 §7.2.3.4) than may be in what was compressed so far: each
-    /// makes the decompression begin anew.
-    #[error("more than {limit} last blocks of DEFLATE in what came compressed")]
+    /// More last blocks of DEFLATE (BFINAL, RFC 7692 §7.2.3.4) than the compressed bytes so far allow.
+    /// Decompression begins anew behind each. It fails with 1008.
+    #[error("more than {limit} last blocks of DEFLATE in the compressed data so far")]
     TooManyLastBlocks {
-        /// 64, one a message, one a frame, and one for 16 bytes.
+        /// How many there may be so far: 64, and one more for each frame and for each 16 compressed bytes.
         limit: u64,
     },
     /// A frame larger than the limit.

@@ -24,8 +24,8 @@ use core::marker::PhantomData;
 pub enum Progress {
     /// There is an event: look at it, then advance again.
     Event,
-    /// There is no event yet, and more to do about what is buffered: advance again, without waiting for
-    /// input. One advance does no more work than that of 256 KiB, so that others have their turn.
+    /// There is no event yet, but buffered input is left to process: advance again, without waiting for input. One
+    /// advance does at most 256 KiB of work, so that others have their turn.
     More,
     /// No whole event is left in what is buffered: fill in more.
     NeedsInput,
@@ -34,14 +34,31 @@ pub enum Progress {
 }
 
 impl Progress {
-    /// Whether to advance again before anything else, once the event, if there is one, was looked at.
+    /// Whether to advance again at once, after you have looked at the event if there is one.
+    ///
+    /// ```
+    /// use sansocket::{Config, Connection, Event, Negotiated, ReadBuffer, Server, WriteBuffer};
+    ///
+    /// let mut connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
+    /// let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+    /// input.extend_from_slice(&[0x82, 0x81, 0, 0, 0, 0, 7]);
+    /// let mut seen = Vec::new();
+    /// while connection.advance(&mut input, &mut output)?.goes_on() {
+    ///     if let Some(Event::Binary(data)) = connection.event(&input) {
+    ///         seen.extend_from_slice(data);
+    ///     }
+    /// }
+    /// assert_eq!(seen, [7]);
+    /// # Ok::<(), sansocket::ReceiveError>(())
+    /// ```
     #[must_use]
     pub const fn goes_on(self) -> bool {
         matches!(self, Self::Event | Self::More)
     }
 }
 
-/// What one advance does at most, in bytes that are consumed or made of compressed ones.
+/// What one advance does at most, in bytes that are consumed or made of compressed ones. Frames and restarts of
+/// decompression count too.
 const MOST_WORK: usize = 256 << 10;
 
 /// What a frame counts for beside its bytes.
@@ -344,13 +361,14 @@ impl<R: Role> Receiver<R> {
         self.message.is_none()
     }
 
-    /// Bytes that decompression has made since this was asked last, for a shell that counts work.
+    /// The work of decompression since this was asked last, for a shell that counts it: bytes that were made, and
+    /// restarts.
     #[allow(dead_code, reason = "not every shell does")]
     #[inline]
-    pub(crate) fn take_inflated(&mut self) -> u32 {
+    pub(crate) fn take_inflating_work(&mut self) -> u32 {
         #[cfg(feature = "deflate")]
         if let Some(inflating) = &mut self.inflating {
-            return inflating.take_made();
+            return inflating.take_work();
         }
         0
     }

@@ -70,8 +70,7 @@ impl Compressor {
         true
     }
 
-    /// As [`compress`](Self::compress), for a piece behind which more comes at once: what it comes to is appended
-    /// to `output` then, as far as it is not yet.
+    /// Compresses a piece that more follows. Some of its output may only come with a later piece.
     pub(crate) fn take_in(&mut self, piece: &[u8], output: &mut Vec<u8>) -> bool {
         self.step(piece, DeflateFlush::NoFlush, output)
     }

@@ -9,7 +9,7 @@ pub(crate) struct Decompressor {
     keeps_context: bool,
     /// Made at the first message.
     context: Option<Box<Context>>,
-    consumed: Consumed,
+    restarts: Restarts,
 }
 
 struct Context {
@@ -23,18 +23,17 @@ struct Context {
     ended: bool,
 }
 
-/// What was decompressed so far.
+/// How often decompression began anew, and how often it may.
 #[derive(Debug, Default)]
-struct Consumed {
+struct Restarts {
+    count: u64,
+    /// Of these, those that were [reported](Decompressor::take_restarts).
+    reported: u64,
     bytes: u64,
-    /// Messages and frames.
-    units: u64,
+    /// Frames of earlier messages.
+    frames_before: u64,
     /// Frames of the message in progress.
     frames: u32,
-    /// How often something came behind a last block.
-    restarts: u64,
-    /// Of these, those that were [told](Decompressor::take_restarts).
-    told: u64,
 }
 
 /// Why something can't be decompressed.
@@ -46,9 +45,9 @@ pub(crate) enum Fault {
     TooManyLastBlocks { limit: u64 },
 }
 
-/// Behind a last block (BFINAL, §7.2.3.4) decompression begins anew, which takes as long as some hundred bytes
-/// of text. So many are free, as is one a message and one a frame, which is enough for peers that end each so; and
-/// there may be one more for so many bytes.
+/// Behind a last block (BFINAL, §7.2.3.4) decompression begins anew, which costs about 1 µs. A connection has so many
+/// for free. There may also be one a frame, which is enough for a peer that ends each message or each frame so, and
+/// one for so many bytes.
 const FREE_RESTARTS: u64 = 64;
 const BYTES_PER_RESTART: u64 = 16;
 
@@ -63,33 +62,39 @@ thread_cache! {
 
 impl Decompressor {
     pub(crate) fn new(no_context_takeover: bool) -> Self {
-        Self { keeps_context: !no_context_takeover, context: None, consumed: Consumed::default() }
+        Self { keeps_context: !no_context_takeover, context: None, restarts: Restarts::default() }
     }
 
-    /// Decompresses from `input` to `output`, and returns how much was read and written. If there is
+    /// Decompresses from `input` to `output`, and returns how much was read and written. If all was read and there is
     /// room left in `output`, all that `input` has is there. What came before a fault is written all the same.
-    /// `frames` are those of the message so far.
+    ///
+    /// `frames` are those of the message so far. It stops when it would begin anew more than `most_restarts` times.
     pub(crate) fn decompress(
         &mut self,
         frames: u32,
+        mut most_restarts: usize,
         mut input: &[u8],
         mut output: &mut [u8],
     ) -> (usize, usize, Result<(), Fault>) {
         let (all_input, all_output) = (input.len(), output.len());
-        let Self { context, consumed, .. } = self;
-        consumed.frames = frames;
+        let Self { context, restarts, .. } = self;
+        restarts.frames = frames;
         let context = context
             .get_or_insert_with(|| CONTEXT.take().unwrap_or_else(|| Box::new(Context::new())));
         let mut outcome = Ok(());
         while !(output.is_empty() || context.ended && input.is_empty()) {
             if context.ended {
-                outcome = consumed.restart().and_then(|()| context.restart());
+                if most_restarts == 0 {
+                    break;
+                }
+                most_restarts -= 1;
+                outcome = restarts.add().and_then(|()| context.restart());
                 if outcome.is_err() {
                     break;
                 }
             }
             let (read, written, status) = context.step(input, output, InflateFlush::SyncFlush);
-            consumed.bytes += read as u64;
+            restarts.bytes += read as u64;
             input = &input[read..];
             output = &mut core::mem::take(&mut output)[written..];
             context.ended = status == Some(Status::StreamEnd);
@@ -106,8 +111,8 @@ impl Decompressor {
 
     /// How often it began anew since this was asked last.
     pub(crate) fn take_restarts(&mut self) -> usize {
-        let Consumed { restarts, told, .. } = &mut self.consumed;
-        (*restarts - core::mem::replace(told, *restarts)) as usize
+        let Restarts { count, reported, .. } = &mut self.restarts;
+        (*count - core::mem::replace(reported, *count)) as usize
     }
 
     /// Ends a message, all of whose bytes were decompressed (§7.2.2).
@@ -122,7 +127,7 @@ impl Decompressor {
                 _ => return Err(Fault::Corrupt),
             }
         }
-        self.consumed.units += 1 + u64::from(core::mem::take(&mut self.consumed.frames));
+        self.restarts.frames_before += u64::from(core::mem::take(&mut self.restarts.frames));
         if !self.keeps_context {
             if let Some(mut context) = self.context.take() {
                 context.forget();
@@ -133,15 +138,15 @@ impl Decompressor {
     }
 }
 
-impl Consumed {
-    /// Counts that decompression begins anew, if it may.
-    fn restart(&mut self) -> Result<(), Fault> {
-        let units = self.units + 1 + u64::from(self.frames);
-        let limit = FREE_RESTARTS + units + self.bytes / BYTES_PER_RESTART;
-        if self.restarts == limit {
+impl Restarts {
+    /// Counts one, if there may be one more.
+    fn add(&mut self) -> Result<(), Fault> {
+        let frames = self.frames_before + u64::from(self.frames);
+        let limit = FREE_RESTARTS + frames + self.bytes / BYTES_PER_RESTART;
+        if self.count == limit {
             return Err(Fault::TooManyLastBlocks { limit });
         }
-        self.restarts += 1;
+        self.count += 1;
         Ok(())
     }
 }
@@ -228,10 +233,11 @@ mod tests {
         let mut output = [0; 100];
         for _ in 0..3 {
             let mut alone = Decompressor::new(true);
-            let (_, written, outcome) = alone.decompress(1, &first, &mut output);
+            let (_, written, outcome) = alone.decompress(1, usize::MAX, &first, &mut output);
             assert_eq!((&output[..written], outcome), (&text[..], Ok(())));
             assert_eq!(alone.finish(), Ok(()));
-            let (_, _, outcome) = Decompressor::new(true).decompress(1, &looks_back, &mut output);
+            let (_, _, outcome) =
+                Decompressor::new(true).decompress(1, usize::MAX, &looks_back, &mut output);
             assert_eq!(outcome, Err(Fault::Corrupt));
         }
     }

@@ -95,7 +95,7 @@ mod promise;
 mod shared;
 
 pub use self::lease::Leased;
-use self::{promise::Promise, sealed::Kind};
+use self::{promise::Promise, sealed::Kind, shared::STORE};
 use crate::buffer::{Memory, READ_ROOM, RETAINED, ReadBuffer, WriteBuffer};
 use alloc::{boxed::Box, vec::Vec};
 use core::{
@@ -108,8 +108,8 @@ use std::{thread::LocalKey, thread_local};
 pub trait Pooled: sealed::Kind {}
 
 /// The memory of messages that leave their read buffer with it: it comes from the pool of the thread that
-/// reads, and goes to that of whichever thread drops the message, if that one reads too. Else that of messages of
-/// 64 KiB to 1 MiB goes to a store for four of them, from which all threads that read take.
+/// reads, and goes to that of whichever thread drops the message, if that one reads too. If it does not, memory of
+/// more than 64 KiB and up to 1 MiB goes to a store that all reading threads share, which keeps four pieces.
 ///
 /// To make large memory anew takes longer than to fill it. For
 /// [`Connection::take_message_with`](crate::connection::Connection::take_message_with).
@@ -203,7 +203,7 @@ impl<B: Kind> Pool<B> {
             return;
         }
         drop(kept);
-        if let Some(mut unused) = B::of_other_threads(least) {
+        if let Some(mut unused) = B::from_shared_store(least) {
             buffer.exchange_memory_with(&mut unused);
             self.put(Box::new(unused.into()));
         }
@@ -224,7 +224,7 @@ impl Memory for ThreadMemory {
         let is_used = FOR_READS.try_with(|pool| pool.is_used.get());
         if is_used != Ok(true) {
             if (RETAINED + 1..=LARGEST).contains(&memory.len()) {
-                shared::give_back(memory);
+                STORE.give_back(memory);
             }
             return;
         }
@@ -259,8 +259,8 @@ mod sealed {
         /// Drops what an unused one knows of its user.
         fn forget(&mut self);
         fn capacity(&self) -> usize;
-        /// One with memory of at least so many bytes that other threads have left.
-        fn of_other_threads(least: usize) -> Option<Self>;
+        /// One with memory of at least so many bytes from the store that threads share.
+        fn from_shared_store(least: usize) -> Option<Self>;
         /// Goes on in the memory of an unused one, which gets that of this one.
         fn exchange_memory_with(&mut self, unused: &mut Self);
     }
@@ -290,8 +290,8 @@ impl Kind for ReadBuffer {
         self.capacity()
     }
 
-    fn of_other_threads(least: usize) -> Option<Self> {
-        shared::take(least).map(Self::with_storage)
+    fn from_shared_store(least: usize) -> Option<Self> {
+        STORE.take(least).map(Self::with_storage)
     }
 
     fn exchange_memory_with(&mut self, unused: &mut Self) {
@@ -325,7 +325,7 @@ impl Kind for WriteBuffer {
         self.capacity()
     }
 
-    fn of_other_threads(_: usize) -> Option<Self> {
+    fn from_shared_store(_: usize) -> Option<Self> {
         None
     }
 
@@ -400,28 +400,21 @@ mod tests {
     #[test]
     fn what_a_thread_that_does_not_read_drops_comes_back_to_one_that_does() {
         // Of a size that no other test has.
-        let large = |count: usize| {
-            let mut buffer = filled(count);
-            buffer.keep(count);
+        let comes_back = || {
+            let mut buffer = filled(600_000);
+            buffer.keep(600_000);
             let message = buffer.take_kept(&ThreadMemory);
             let place = message.as_ptr() as usize;
             std::thread::spawn(|| drop(message)).join().unwrap();
-            place
+            let mut buffer = filled(1);
+            FOR_READS.with(|pool| pool.exchange_memory(&mut buffer, 600_000));
+            assert_eq!(buffer.unread(), [7]);
+            // In large memory what is read begins within the first page.
+            let is_same = place.abs_diff(buffer.unread().as_ptr() as usize) < 4096;
+            drain(&mut buffer);
+            is_same
         };
-        let place = large(600_000);
-        let mut buffer = filled(1);
-        FOR_READS.with(|pool| pool.exchange_memory(&mut buffer, 600_000));
-        // In large memory what is read begins within the first page.
-        assert!(place.abs_diff(buffer.unread().as_ptr() as usize) < 4096);
-        assert_eq!(buffer.unread(), [7]);
-        drain(&mut buffer);
-
-        // No more than some of them are kept.
-        for _ in 0..2 * shared::KEPT {
-            large(600_000);
-        }
-        assert_eq!(shared::take(LARGEST + 1), None);
-        let taken: Vec<_> = core::iter::from_fn(|| shared::take(600_000)).collect();
-        assert_eq!(taken.len(), shared::KEPT);
+        // Other tests may be at the store at the same moment.
+        assert!((0..100).any(|_| comes_back()));
     }
 }

@@ -134,7 +134,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// does not wait must not take that place.
     #[cold]
     fn wait_to_write<T>(&mut self, cx: &Context<'_>) -> Poll<T> {
-        // A buffer is not wanted for it.
+        // Without a buffer nothing was offered, and one is not wanted for it.
         if !self.sending.queue.is_none() {
             self.sending.queue.was_offered();
         }

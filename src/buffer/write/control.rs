@@ -5,15 +5,15 @@ use super::WriteBuffer;
 use super::link::{Link, Linked};
 use crate::mask::MaskKey;
 
-/// Bytes between two places where control frames may go, at least, for memory's sake.
+/// The least distance between two boundaries, in bytes. Closer ones would take too much memory.
 pub(crate) const LEAST_UNBROKEN: usize = 4 << 10;
 
-/// Bytes between two such places, at most, unless one frame is longer.
+/// The greatest distance, unless a single frame is longer.
 pub(crate) const MOST_UNBROKEN: u32 = 64 << 10;
 
 impl WriteBuffer {
-    /// Notes that a frame of `len` bytes is appended next: control frames may go before it, if with it too
-    /// much would stand without such a place.
+    /// Notes that a frame of `len` bytes is appended next. Control frames may go before it if otherwise more than a
+    /// fragment would stand without a boundary.
     pub(crate) fn begin_frame(&mut self, len: usize, fragment_size: usize) {
         let end = self.end();
         let unbroken = end.saturating_sub(self.last_boundary.max(self.consumed)) as usize;

@@ -11,9 +11,9 @@ pub(super) struct Link {
 }
 
 pub(super) enum Linked {
-    /// Bytes in memory that is shared. A frame ends after the `first` so many of them, 0 at the front, and
-    /// then after `each` so many more; control frames may go there. `usize::MAX` is never.
-    Bytes { bytes: Bytes, first: usize, each: usize },
+    /// Bytes in memory that is shared. A frame ends after `to_boundary` of them, which can be none, and then after
+    /// every `frame_len`; control frames may go there. `usize::MAX` is never.
+    Bytes { bytes: Bytes, to_boundary: usize, frame_len: usize },
     /// Nothing: a frame ends here, and control frames may take this place.
     Boundary,
     /// The control frames that wait.
@@ -44,9 +44,9 @@ impl Link {
     /// Consumes so many bytes, which it has; whether none are left.
     pub(super) fn consume(&mut self, count: usize, control: &mut Control) -> bool {
         match &mut self.linked {
-            Linked::Bytes { bytes, first, each } => {
+            Linked::Bytes { bytes, to_boundary, frame_len } => {
                 bytes.advance(count);
-                *first = first_boundary(*first, *each, count);
+                *to_boundary = boundary_after(*to_boundary, *frame_len, count);
                 bytes.is_empty()
             }
             Linked::Boundary => true,
@@ -57,8 +57,8 @@ impl Link {
     /// How many of its bytes, at least so many, stand before the first end of a frame that it knows of.
     pub(super) fn boundary(&self, least: usize) -> Option<usize> {
         match self.linked {
-            Linked::Bytes { ref bytes, first, each } => {
-                let at = if first >= least { first } else { each };
+            Linked::Bytes { ref bytes, to_boundary, frame_len } => {
+                let at = if to_boundary >= least { to_boundary } else { frame_len };
                 (at < bytes.len()).then_some(at)
             }
             Linked::Boundary | Linked::Control => (least == 0).then_some(0),
@@ -67,16 +67,16 @@ impl Link {
 
     /// Notes that nothing goes before its first byte any more.
     pub(super) fn was_offered(&mut self) {
-        if let Linked::Bytes { first: first @ 0, each, .. } = &mut self.linked {
-            *first = *each;
+        if let Linked::Bytes { to_boundary: to_boundary @ 0, frame_len, .. } = &mut self.linked {
+            *to_boundary = *frame_len;
         }
     }
 
     /// Keeps so many bytes, up to a [`boundary`](Self::boundary), and returns the rest.
     pub(super) fn split(&mut self, at: usize) -> Option<Self> {
-        let Linked::Bytes { bytes, each, .. } = &mut self.linked else { return None };
+        let Linked::Bytes { bytes, frame_len, .. } = &mut self.linked else { return None };
         let rest = bytes.split_off(at);
-        let linked = Linked::Bytes { bytes: rest, first: *each, each: *each };
+        let linked = Linked::Bytes { bytes: rest, to_boundary: *frame_len, frame_len: *frame_len };
         Some(Self { before: self.before, linked })
     }
 }
@@ -122,12 +122,12 @@ impl Control {
     }
 }
 
-/// Where the first frame ends once so many bytes are consumed.
-fn first_boundary(first: usize, each: usize, consumed: usize) -> usize {
-    match first.checked_sub(consumed) {
-        Some(_) if first == usize::MAX => first,
+/// What `to_boundary` is once so many bytes are consumed.
+fn boundary_after(to_boundary: usize, frame_len: usize, consumed: usize) -> usize {
+    match to_boundary.checked_sub(consumed) {
+        Some(_) if to_boundary == usize::MAX => to_boundary,
         Some(left) => left,
-        None if each == usize::MAX => each,
-        None => (each - (consumed - first) % each) % each,
+        None if frame_len == usize::MAX => frame_len,
+        None => (frame_len - (consumed - to_boundary) % frame_len) % frame_len,
     }
 }

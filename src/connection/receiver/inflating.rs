@@ -14,14 +14,14 @@ pub(super) struct Inflating {
     unmasked: u32,
     /// Whether the last time there was no room for all that could be made.
     is_full: bool,
-    /// Bytes that were made and not yet [counted](Self::take_made).
-    made: u32,
+    /// Work that was done and not yet [counted](Self::take_work).
+    work: u32,
 }
 
-/// Bytes that are decompressed at a time: what they cost is counted after that.
-const AT_ONCE: usize = 16 * 1024;
+/// Bytes that are decompressed at a time: what was made of them is counted after that.
+const INPUT_AT_ONCE: usize = 16 * 1024;
 
-/// What it counts for that decompression begins anew.
+/// What a restart of decompression counts as, in bytes.
 const WORK_OF_RESTART: usize = 1024;
 
 /// Bytes of a message that are made at a time if it is received in chunks.
@@ -34,7 +34,7 @@ impl Inflating {
         } else {
             agreed.client_no_context_takeover
         };
-        Self { decompressor: Decompressor::new(peer_resets), unmasked: 0, is_full: false, made: 0 }
+        Self { decompressor: Decompressor::new(peer_resets), unmasked: 0, is_full: false, work: 0 }
     }
 
     /// Decompresses what has come of the payload of a frame, as far as there is work `left`; `limit` is that of
@@ -72,12 +72,14 @@ impl Inflating {
                 return Ok(false);
             }
             let (decompressor, frames) = (&mut self.decompressor, message.fragments);
-            let count = (self.unmasked as usize).min(AT_ONCE).min(*left);
+            let count = (self.unmasked as usize).min(INPUT_AT_ONCE).min(*left);
+            let restarts = left.div_ceil(WORK_OF_RESTART);
             let (read, has_room, outcome) = if most == 0 {
                 // One byte more shows that the limit is exceeded. It is not kept: the memory for
                 // the message would be moved for it, and be there twice for a moment.
                 let fresh = &input.unread()[..count];
-                let (read, written, outcome) = decompressor.decompress(frames, fresh, &mut [0]);
+                let (read, written, outcome) =
+                    decompressor.decompress(frames, restarts, fresh, &mut [0]);
                 if written > 0 {
                     // Of two faults the first counts, however the payload is cut.
                     message.validate(input)?;
@@ -88,7 +90,7 @@ impl Inflating {
                 (read, true, outcome)
             } else {
                 input.inflate(count, most, *left, |input, output| {
-                    decompressor.decompress(frames, input, output)
+                    decompressor.decompress(frames, restarts, input, output)
                 })
             };
             if let Err(fault) = outcome {
@@ -97,10 +99,10 @@ impl Inflating {
                 return Err(error_of(fault, message, input));
             }
             self.unmasked -= read as u32;
-            let made = input.kept_len() - made;
-            self.made = self.made.saturating_add(made as u32);
-            let restarts = self.decompressor.take_restarts() * WORK_OF_RESTART;
-            *left = left.saturating_sub(read + made + restarts);
+            let restarts = self.decompressor.take_restarts();
+            let work = input.kept_len() - made + restarts * WORK_OF_RESTART;
+            self.work = self.work.saturating_add(work as u32);
+            *left = left.saturating_sub(read + work);
             frame.received += read as u64;
             self.is_full = !has_room;
             if has_room && self.unmasked == 0 {
@@ -109,9 +111,9 @@ impl Inflating {
         }
     }
 
-    /// How many bytes were made since this was asked last.
-    pub(super) fn take_made(&mut self) -> u32 {
-        core::mem::take(&mut self.made)
+    /// The work since this was asked last: bytes that were made, and restarts.
+    pub(super) fn take_work(&mut self) -> u32 {
+        core::mem::take(&mut self.work)
     }
 
     /// Ends a message, all of whose payload was received.

@@ -37,7 +37,8 @@ impl Compressing<'_> {
         }
     }
 
-    /// Compresses some more, of 64 KiB, with what was [lent](Sender::lend_compressor) to it; whether that was all.
+    /// Compresses the next 64 KiB with the compressor that was [lent](Sender::lend_compressor). Whether that was the last
+    /// step.
     pub(crate) fn step(&mut self) -> bool {
         #[cfg(feature = "deflate")]
         if let Some(deflating) = &mut self.lent {

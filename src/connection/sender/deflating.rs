@@ -11,8 +11,8 @@ pub(super) struct Deflating {
     compressor: Compressor,
     window_bits: u8,
     threshold: u32,
-    /// Whether a message was begun and not sent, or not yet: the peer does not see it, so nothing else must look
-    /// back at it.
+    /// Whether the compressor holds a message that was not sent. The peer has not seen it, so the next message must
+    /// not refer to it.
     unsent: bool,
 }
 
@@ -206,7 +206,7 @@ mod tests {
             assert!(alone.compress(&payload, true, &mut at_once));
             assert!(compressed.len() <= at_once.len());
             let mut output = alloc::vec![0; len + 1];
-            let (read, written, outcome) = peer.decompress(1, &compressed, &mut output);
+            let (read, written, outcome) = peer.decompress(1, usize::MAX, &compressed, &mut output);
             assert_eq!((read, written, outcome), (compressed.len(), len, Ok(())));
             assert_eq!(peer.finish(), Ok(()));
             assert!(output[..len] == payload);
@@ -250,7 +250,8 @@ mod tests {
             let mut decompressor = Decompressor::new(false);
             let mut output = alloc::vec![0; len + 1];
             let blocks = [stored(&payload, false), stored(b"", true)].concat();
-            let (read, written, outcome) = decompressor.decompress(1, &blocks, &mut output);
+            let (read, written, outcome) =
+                decompressor.decompress(1, usize::MAX, &blocks, &mut output);
             assert_eq!((read, written, outcome), (blocks.len(), len, Ok(())));
             assert_eq!(decompressor.finish(), Ok(()));
             assert!(output[..len] == payload);
