@@ -309,7 +309,6 @@ mod tests {
                 buffer.consume(second);
                 assert_eq!(contents(&buffer), &b"abcdefghijk"[first + second..]);
                 assert_eq!(buffer.len(), 11 - first - second);
-                assert_eq!(buffer.len(), 11 - first - second);
             }
         }
     }

@@ -23,8 +23,8 @@ pub struct PreparedMessage {
 #[derive(Clone, Debug)]
 pub(crate) struct EncodedFrames {
     bytes: Bytes,
-    /// Bytes of each frame but the last, if there are several.
-    each: usize,
+    /// Bytes of each frame but the last, if there are several; else `usize::MAX`.
+    frame_len: usize,
 }
 
 /// Bytes of payload that a frame has at most: many connections send it, each with its own
@@ -94,16 +94,16 @@ impl EncodedFrames {
         let (_, header_len) = fragments.header(0).to_bytes();
         let len = fragments.count() * header_len + payload.len();
         let mut bytes = Vec::with_capacity(len);
-        let mut each = usize::MAX;
+        let mut frame_len = usize::MAX;
         for number in 0..fragments.count() {
             let (header, len) = fragments.header(number).to_bytes();
             bytes.extend_from_slice(&header[..len]);
             bytes.extend_from_slice(&payload[fragments.range(number)]);
             if number == 0 && fragments.count() > 1 {
-                each = bytes.len();
+                frame_len = bytes.len();
             }
         }
-        Self { bytes: bytes.into(), each }
+        Self { bytes: bytes.into(), frame_len }
     }
 
     pub(crate) const fn bytes(&self) -> &Bytes {
@@ -113,12 +113,12 @@ impl EncodedFrames {
     /// Whether it is only one.
     #[allow(dead_code, reason = "for a shell that writes it from where it is")]
     pub(crate) const fn is_one(&self) -> bool {
-        self.each == usize::MAX
+        self.frame_len == usize::MAX
     }
 
     /// Appends them without a copy.
     pub(crate) fn link_to(&self, output: &mut WriteBuffer) {
-        output.link_frames(self.bytes.clone(), self.each, self.each);
+        output.link_frames(self.bytes.clone(), self.frame_len, self.frame_len);
     }
 }
 

@@ -27,8 +27,6 @@ struct Context {
 #[derive(Debug, Default)]
 struct Restarts {
     count: u64,
-    /// Of these, those that were [reported](Decompressor::take_restarts).
-    reported: u64,
     bytes: u64,
     /// Frames of earlier messages.
     frames_before: u64,
@@ -68,11 +66,12 @@ impl Decompressor {
     /// Decompresses from `input` to `output`, and returns how much was read and written. If all was read and there is
     /// room left in `output`, all that `input` has is there. What came before a fault is written all the same.
     ///
-    /// `frames` are those of the message so far. It stops when it would begin anew more than `most_restarts` times.
+    /// `frames` are those of the message so far. It begins anew as often as `restarts_left` says at most, and takes
+    /// from that how often it did.
     pub(crate) fn decompress(
         &mut self,
         frames: u32,
-        mut most_restarts: usize,
+        restarts_left: &mut usize,
         mut input: &[u8],
         mut output: &mut [u8],
     ) -> (usize, usize, Result<(), Fault>) {
@@ -84,10 +83,10 @@ impl Decompressor {
         let mut outcome = Ok(());
         while !(output.is_empty() || context.ended && input.is_empty()) {
             if context.ended {
-                if most_restarts == 0 {
+                if *restarts_left == 0 {
                     break;
                 }
-                most_restarts -= 1;
+                *restarts_left -= 1;
                 outcome = restarts.add().and_then(|()| context.restart());
                 if outcome.is_err() {
                     break;
@@ -107,12 +106,6 @@ impl Decompressor {
             }
         }
         (all_input - input.len(), all_output - output.len(), outcome)
-    }
-
-    /// How often it began anew since this was asked last.
-    pub(crate) fn take_restarts(&mut self) -> usize {
-        let Restarts { count, reported, .. } = &mut self.restarts;
-        (*count - core::mem::replace(reported, *count)) as usize
     }
 
     /// Ends a message, all of whose bytes were decompressed (§7.2.2).
@@ -233,11 +226,11 @@ mod tests {
         let mut output = [0; 100];
         for _ in 0..3 {
             let mut alone = Decompressor::new(true);
-            let (_, written, outcome) = alone.decompress(1, usize::MAX, &first, &mut output);
+            let (_, written, outcome) = alone.decompress(1, &mut 0, &first, &mut output);
             assert_eq!((&output[..written], outcome), (&text[..], Ok(())));
             assert_eq!(alone.finish(), Ok(()));
             let (_, _, outcome) =
-                Decompressor::new(true).decompress(1, usize::MAX, &looks_back, &mut output);
+                Decompressor::new(true).decompress(1, &mut 0, &looks_back, &mut output);
             assert_eq!(outcome, Err(Fault::Corrupt));
         }
     }

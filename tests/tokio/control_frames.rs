@@ -3,7 +3,7 @@
 use sansocket::{Config, Limits, Message, OpCode, PreparedMessage, Role, Server};
 use sansocket_testkit::{
     endpoint::client_role,
-    frames::{PING, frame},
+    frames::{PING, TEXT, frame, masked},
     polling::poll_once,
     traffic::{decode_as_peer_of, frames},
     transports::wire::{CLIENT, EAGER, Manner, SERVER, Vectored, Wire, websocket},
@@ -47,6 +47,29 @@ fn check<R: Role>(role: R, taken: usize, manner: Manner) {
         let messages = decode_as_peer_of::<R>(&bytes).messages;
         assert_eq!(messages.iter().map(|message| message.as_bytes().len()).sum::<usize>(), LEN);
     }
+}
+
+/// Nothing goes before what the transport was offered, behind which a large message was copied: the wire sees to
+/// that.
+#[test]
+fn a_pong_does_not_go_before_what_was_offered_with_a_large_message() {
+    let wire = Wire::new();
+    let mut socket = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());
+    wire.put(CLIENT, &[masked(TEXT, b"first"), masked(PING, b"?")].concat());
+    assert!(matches!(poll_once(socket.next()), std::task::Poll::Ready(Some(Ok(_)))));
+    // The first of two frames is all that the transport takes.
+    let message = Message::binary(vec![7; 60_000]);
+    wire.set_room(SERVER, 60_004);
+    for _ in 0..2 {
+        socket.try_feed(&message).unwrap();
+    }
+    socket.try_feed(&[8; 100_000]).unwrap();
+    assert_eq!(wire.pending(SERVER), 60_004);
+    assert!(socket.receive_buffered().is_some());
+    wire.set_room(SERVER, usize::MAX);
+    assert!(matches!(poll_once(socket.flush()), std::task::Poll::Ready(Ok(()))));
+    let seen = decode_as_peer_of::<Server>(&wire.take(SERVER));
+    assert_eq!((seen.messages.len(), seen.pongs.len()), (3, 1));
 }
 
 #[test]

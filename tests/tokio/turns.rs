@@ -8,6 +8,7 @@ use sansocket::{
 };
 use sansocket_testkit::{
     endpoint::{Endpoint, client_role},
+    frames::masked,
     polling::poll_once,
     traffic::encode,
     transports::wire::{CLIENT, EAGER, End, Manner, SERVER, Wire, websocket},
@@ -147,6 +148,36 @@ fn decompressing_yields_too() {
         }
         assert!(turns >= COUNT * LEN / (512 << 10), "{turns} turns");
     }
+}
+
+/// So is to begin anew behind each last block.
+#[cfg(feature = "deflate")]
+#[test]
+fn last_blocks_yield_too() {
+    const RECORDS: usize = 100;
+    const COUNT: usize = 400;
+    let agreed = Negotiated::new().deflate(sansocket::DeflateParameters::default());
+    // 11 bytes of a stored block, then a last one of 5.
+    let record = [&[0, 6, 0, 0xf9, 0xff][..], b"record", &[1, 0, 0, 0xff, 0xff]].concat();
+    let message = masked(0xc2, &[&record.repeat(RECORDS)[..], &[0]].concat());
+    let wire = Wire::new();
+    wire.put(CLIENT, &message.repeat(COUNT));
+    let (end, input) = (wire.end(SERVER, EAGER), ReadBuffer::new());
+    let mut server = WebSocket::new(end, Server::new(), agreed, input, Config::default());
+    let counts = Arc::new(Counts::default());
+    let waker = Waker::from(Arc::clone(&counts));
+    let mut turns = 1;
+    let mut receives = pin!(async {
+        for _ in 0..COUNT {
+            server.next().await.unwrap().unwrap();
+        }
+    });
+    while receives.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+        assert!(counts.0.swap(0, Ordering::Relaxed) > 0, "it has more to do");
+        turns += 1;
+    }
+    // Each counts for a KiB.
+    assert!(turns >= COUNT * RECORDS / 512, "{turns} turns");
 }
 
 #[test]

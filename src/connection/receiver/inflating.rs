@@ -73,13 +73,14 @@ impl Inflating {
             }
             let (decompressor, frames) = (&mut self.decompressor, message.fragments);
             let count = (self.unmasked as usize).min(INPUT_AT_ONCE).min(*left);
-            let restarts = left.div_ceil(WORK_OF_RESTART);
+            let most_restarts = left.div_ceil(WORK_OF_RESTART);
+            let mut restarts_left = most_restarts;
             let (read, has_room, outcome) = if most == 0 {
                 // One byte more shows that the limit is exceeded. It is not kept: the memory for
                 // the message would be moved for it, and be there twice for a moment.
                 let fresh = &input.unread()[..count];
                 let (read, written, outcome) =
-                    decompressor.decompress(frames, restarts, fresh, &mut [0]);
+                    decompressor.decompress(frames, &mut restarts_left, fresh, &mut [0]);
                 if written > 0 {
                     // Of two faults the first counts, however the payload is cut.
                     message.validate(input)?;
@@ -90,7 +91,7 @@ impl Inflating {
                 (read, true, outcome)
             } else {
                 input.inflate(count, most, *left, |input, output| {
-                    decompressor.decompress(frames, restarts, input, output)
+                    decompressor.decompress(frames, &mut restarts_left, input, output)
                 })
             };
             if let Err(fault) = outcome {
@@ -99,7 +100,7 @@ impl Inflating {
                 return Err(error_of(fault, message, input));
             }
             self.unmasked -= read as u32;
-            let restarts = self.decompressor.take_restarts();
+            let restarts = most_restarts - restarts_left;
             let work = input.kept_len() - made + restarts * WORK_OF_RESTART;
             self.work = self.work.saturating_add(work as u32);
             *left = left.saturating_sub(read + work);

@@ -76,7 +76,8 @@ impl Deflating {
 
     /// The outcome of all steps, as of [`message`](Self::message), which is sent then.
     pub(super) fn finish(&mut self, payload: &[u8], steps: Steps) -> Option<Vec<u8>> {
-        if !steps.has_failed && steps.compressed.len() < payload.len() {
+        let is_whole = steps.done == payload.len() && !steps.has_failed;
+        if is_whole && steps.compressed.len() < payload.len() {
             self.unsent = false;
             return Some(steps.compressed);
         }
@@ -206,7 +207,7 @@ mod tests {
             assert!(alone.compress(&payload, true, &mut at_once));
             assert!(compressed.len() <= at_once.len());
             let mut output = alloc::vec![0; len + 1];
-            let (read, written, outcome) = peer.decompress(1, usize::MAX, &compressed, &mut output);
+            let (read, written, outcome) = peer.decompress(1, &mut 0, &compressed, &mut output);
             assert_eq!((read, written, outcome), (compressed.len(), len, Ok(())));
             assert_eq!(peer.finish(), Ok(()));
             assert!(output[..len] == payload);
@@ -250,8 +251,7 @@ mod tests {
             let mut decompressor = Decompressor::new(false);
             let mut output = alloc::vec![0; len + 1];
             let blocks = [stored(&payload, false), stored(b"", true)].concat();
-            let (read, written, outcome) =
-                decompressor.decompress(1, usize::MAX, &blocks, &mut output);
+            let (read, written, outcome) = decompressor.decompress(1, &mut 0, &blocks, &mut output);
             assert_eq!((read, written, outcome), (blocks.len(), len, Ok(())));
             assert_eq!(decompressor.finish(), Ok(()));
             assert!(output[..len] == payload);

@@ -31,8 +31,9 @@ pub struct Manner {
 /// What an end makes of several slices in one write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Vectored {
-    /// As a transport that does not know of it: the first slice is taken, and it says so. It is offered again
-    /// what it was offered when it was not ready, as a TLS library may ask for.
+    /// As a transport that does not know of it: the first slice is taken, and it says so. What it was offered when
+    /// it was not ready it has to be offered again, as a TLS library may ask for; any other that begins in the
+    /// same way.
     No,
     /// It says that it can, and takes the first slice all the same.
     FirstOnly,
@@ -209,16 +210,15 @@ impl End {
             return Poll::Ready(Err(kind.into()));
         }
         let pauses = self.pauses(1);
-        let is_same = from[0].starts_with(&self.offered);
+        let is_same = from[0].starts_with(&self.offered)
+            || self.manner.vectored != Vectored::No && self.offered.starts_with(&from[0]);
         assert!(is_same, "another write than the one that was not ready");
         let mut directions = self.wire.lock();
         let direction = &mut directions[self.side];
         let room = direction.room - direction.bytes.len().min(direction.room);
         if pauses || room == 0 {
             direction.writer = Some(cx.waker().clone());
-            if self.manner.vectored == Vectored::No {
-                self.offered = from[0].to_vec();
-            }
+            self.offered = from[0].to_vec();
             return Poll::Pending;
         }
         self.offered.clear();
