@@ -3,7 +3,7 @@
 use super::outgoing::Outgoing;
 use super::shell::Shell;
 use super::wakers::{Half, Mutex, Wakers, lock};
-use crate::connection::{Compressing, Role, State};
+use crate::connection::{Compressing, Payload, Role, State};
 use crate::error::Error;
 use alloc::{boxed::Box, sync::Arc};
 use core::{
@@ -33,6 +33,25 @@ pub(super) trait Access<S, R: Role, M: Shell<S>> {
         mut poll: impl FnMut(&mut Outgoing<S, R, M>, &mut Context<'_>) -> Poll<T>,
     ) -> T {
         poll_fn(|cx| self.poll(cx, &mut poll)).await
+    }
+
+    /// Queues a message by `poll`, once there is room. One that is to be compressed first is compressed in turns.
+    async fn feed<'p>(
+        &mut self,
+        payload: Payload<'p>,
+        poll: impl Fn(
+            &mut Outgoing<S, R, M>,
+            Payload<'p>,
+            Option<&mut Option<Box<Compressing<'p>>>>,
+            &mut Context<'_>,
+        ) -> Poll<Result<(), Error>>,
+    ) -> Result<(), Error> {
+        let mut compressing = None;
+        self.wait(|outgoing, cx| poll(outgoing, payload, Some(&mut compressing), cx)).await?;
+        match compressing {
+            None => Ok(()),
+            Some(message) => self.compress(message).await,
+        }
     }
 
     /// Compresses a message in turns, then queues it. Between turns other tasks run, and at any time the other half can

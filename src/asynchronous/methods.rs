@@ -32,15 +32,11 @@ macro_rules! sending_methods {
             ///
             /// As for [`try_feed`](Self::try_feed), without that the queue is full.
             pub async fn feed<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
-                let (payload, mut compressing) = (payload.into(), None);
-                self.$($access)
-                    .+
-                    .wait(|outgoing, cx| outgoing.poll_feed(payload, &mut compressing, cx))
-                    .await?;
-                match compressing {
-                    None => Ok(()),
-                    Some(message) => self.$($access).+.compress(message).await,
+                let payload = payload.into();
+                if self.$($access).+.act(|outgoing| outgoing.feed_short(payload)) {
+                    return Ok(());
                 }
+                self.$($access).+.feed(payload, Outgoing::poll_feed).await
             }
 
             /// Queues a piece of a message whose end is not known yet; `fin` ends it. All pieces are text or
@@ -93,13 +89,9 @@ macro_rules! sending_methods {
             ///
             /// As for these two.
             pub async fn send<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
-                let (payload, mut compressing) = (payload.into(), None);
-                self.$($access)
-                    .+
-                    .wait(|outgoing, cx| outgoing.poll_send(payload, &mut compressing, cx))
-                    .await?;
-                if let Some(message) = compressing {
-                    self.$($access).+.compress(message).await?;
+                let payload = payload.into();
+                if !self.$($access).+.act(|outgoing| outgoing.feed_short(payload)) {
+                    self.$($access).+.feed(payload, Outgoing::poll_send).await?;
                 }
                 self.flush().await
             }

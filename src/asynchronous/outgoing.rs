@@ -52,7 +52,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// is written from where it is, as far as the transport takes it now.
     ///
     /// Nobody waits here: whoever waits for the transport already is still woken by it.
-    // Always, as `poll_feed`.
+    // Always, as `feed_short`.
     #[inline(always)]
     pub(super) fn try_feed(&mut self, payload: Payload<'_>) -> Result<(), Error> {
         if self.feed_short(payload) {
@@ -65,7 +65,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     fn try_feed_any(&mut self, payload: Payload<'_>) -> Result<(), Error> {
         let writer = self.writer.take();
         let waker = writer.as_deref().unwrap_or(Waker::noop());
-        let outcome = self.poll_feed_any(payload, None, &mut Context::from_waker(waker));
+        let outcome = self.poll_feed(payload, None, &mut Context::from_waker(waker));
         if self.writer.is_none() {
             self.writer = writer;
         }
@@ -76,43 +76,12 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         }
     }
 
-    /// Waits for room, then queues a message as [`try_feed`](Self::try_feed) does. A large message that is to be
-    /// compressed is put into `compressing` instead.
-    // Always: which payload it is is known where it is made, and in one piece with that it is not
-    // moved through memory.
-    #[inline(always)]
-    pub(super) fn poll_feed<'p>(
-        &mut self,
-        payload: Payload<'p>,
-        compressing: &mut Option<Box<Compressing<'p>>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Error>> {
-        if self.feed_short(payload) {
-            return Poll::Ready(Ok(()));
-        }
-        self.poll_feed_any(payload, Some(compressing), cx)
-    }
-
-    /// As [`poll_feed`](Self::poll_feed), for what is to be flushed next: it need not wait for more.
-    pub(super) fn poll_send<'p>(
-        &mut self,
-        payload: Payload<'p>,
-        compressing: &mut Option<Box<Compressing<'p>>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Error>> {
-        match payload {
-            Payload::Prepared(message) if self.writes_prepared(message) => {
-                Poll::Ready(self.write_prepared(message, cx))
-            }
-            _ => self.poll_feed(payload, compressing, cx),
-        }
-    }
-
     /// Queues a copy of a message if it is short and nothing is in its way: most are so. Whether it
     /// has; why not, is for the long way to find out.
-    // Always, as `poll_feed`; so are its parts.
+    // Always: which payload it is is known where it is made, and in one piece with that it is not moved through memory.
+    // So are its parts.
     #[inline(always)]
-    fn feed_short(&mut self, payload: Payload<'_>) -> bool {
+    pub(super) fn feed_short(&mut self, payload: Payload<'_>) -> bool {
         match payload {
             Payload::Text(text) => self.feed_short_text(text),
             Payload::Binary(data) => self.feed_short_binary(data),
@@ -143,9 +112,10 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             && !self.sending.sender.is_broken()
     }
 
-    /// As [`poll_feed`](Self::poll_feed), whatever the message and the queue are.
+    /// Waits for room, then queues a message as [`try_feed`](Self::try_feed) does. A large message that is to be
+    /// compressed is put into `compressing` instead, if that is there.
     #[inline(never)]
-    fn poll_feed_any<'p>(
+    pub(super) fn poll_feed<'p>(
         &mut self,
         payload: Payload<'p>,
         compressing: Option<&mut Option<Box<Compressing<'p>>>>,
@@ -166,6 +136,21 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             self.sending.queue.reserve(data.len());
         }
         Poll::Ready(self.queue(|sender, output| sender.send(payload, output)))
+    }
+
+    /// As [`poll_feed`](Self::poll_feed), for what is to be flushed next: it need not wait for more.
+    pub(super) fn poll_send<'p>(
+        &mut self,
+        payload: Payload<'p>,
+        compressing: Option<&mut Option<Box<Compressing<'p>>>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        match payload {
+            Payload::Prepared(message) if self.writes_prepared(message) => {
+                Poll::Ready(self.write_prepared(message, cx))
+            }
+            _ => self.poll_feed(payload, compressing, cx),
+        }
     }
 
     /// Waits for room, then queues something.

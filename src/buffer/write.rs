@@ -9,6 +9,7 @@ mod copy;
 #[cfg(feature = "std")]
 mod lend;
 mod link;
+mod memory;
 
 #[cfg(feature = "std")]
 pub(crate) use self::control::LEAST_UNBROKEN;
@@ -112,22 +113,22 @@ impl WriteBuffer {
     /// by its `did_write`, they are consumed there, and not here again.
     ///
     /// A count larger than [`len`](Self::len) counts as all. Once all was written, memory of more than
-    /// 64 KiB is freed.
+    /// 64 KiB is given up. The thread keeps one piece of up to 2 MiB for its next long queue; the rest is freed.
     #[inline]
     pub fn consume(&mut self, count: usize) {
-        self.consume_and_reclaim(count, RETAINED, 0);
+        self.consume_and_reclaim(count, RETAINED);
     }
 
     /// As [`consume`](Self::consume), but the memory stays, for an owner who [takes](Self::take) it.
     #[inline]
     pub fn consume_keeping_memory(&mut self, count: usize) {
-        self.consume_and_reclaim(count, usize::MAX, FEW_LINKS);
+        self.consume_and_reclaim(count, usize::MAX);
     }
 
-    /// With how much memory may stay once nothing waits, and how many places for links.
+    /// With how much memory may stay once nothing waits.
     // It is called once a write. Inlined it takes registers from the loop that queues messages.
     #[inline(never)]
-    fn consume_and_reclaim(&mut self, count: usize, memory: usize, links: usize) {
+    fn consume_and_reclaim(&mut self, count: usize, memory: usize) {
         let count = count.min(self.len);
         self.len -= count;
         self.consumed += count as u64;
@@ -144,9 +145,9 @@ impl WriteBuffer {
         // What has no bytes may be left.
         self.links.clear();
         if self.run.capacity() > memory {
-            self.run = Vec::new();
+            self.give_up_memory();
         }
-        if self.links.capacity() > links {
+        if self.links.capacity() > FEW_LINKS {
             self.links = VecDeque::new();
         }
     }
@@ -237,14 +238,6 @@ impl WriteBuffer {
         let last = self.links.back().map_or(self.head, |link| link.before);
         let last = core::iter::once(&self.run[last..]);
         runs_and_links.chain(last).filter(|piece| !piece.is_empty())
-    }
-
-    /// Reuses the consumed front of the run, at a cost in proportion to what was consumed.
-    fn reclaim(&mut self) {
-        if self.head > RETAINED && self.head > self.run.len() / 2 {
-            self.run.drain(..self.head);
-            self.head_is_gone();
-        }
     }
 
     /// What was consumed of the run stands there no more.
@@ -386,16 +379,38 @@ mod tests {
 
     #[test]
     fn a_queue_that_is_never_empty_does_not_grow() {
-        let mut buffer = WriteBuffer::new();
-        buffer.extend_from_slice(&[0; 1000]);
-        for _ in 0..10_000 {
-            buffer.extend_from_slice(&[1; 1000]);
-            buffer.link(Bytes::from_static(b"link"));
-            buffer.consume(1004);
+        for waiting in [1000, 50_000, 1 << 20] {
+            for by_connection in [false, true] {
+                let mut buffer = WriteBuffer::new();
+                buffer.extend_from_slice(&alloc::vec![0; waiting]);
+                for _ in 0..10_000 {
+                    if by_connection {
+                        buffer.begin_frame(1000, 1 << 16);
+                        buffer.extend_behind(&[1; 14], 0, &[1; 1000]);
+                    } else {
+                        buffer.extend_from_slice(&[1; 1000]);
+                    }
+                    buffer.link(Bytes::from_static(b"link"));
+                    buffer.consume(1004);
+                }
+                assert_eq!(buffer.len(), waiting);
+                assert!(buffer.capacity() < 4 * waiting + 8 * RETAINED, "{waiting}: {buffer:?}");
+                buffer.consume(usize::MAX);
+                assert!(buffer.is_empty() && buffer.capacity() <= RETAINED);
+            }
         }
-        assert_eq!(buffer.len(), 1000);
-        assert!(buffer.capacity() < 8 * RETAINED, "{buffer:?}");
-        buffer.consume(usize::MAX);
-        assert!(buffer.is_empty() && buffer.capacity() <= RETAINED);
+    }
+
+    #[test]
+    fn what_is_written_a_piece_at_a_time_stays_where_it_is() {
+        let mut buffer = WriteBuffer::new();
+        buffer.extend_from_slice(&alloc::vec![0; 1 << 20]);
+        let mut moves = 0;
+        while buffer.len() > RETAINED {
+            let behind = buffer.front()[RETAINED..].as_ptr();
+            buffer.consume(RETAINED);
+            moves += usize::from(buffer.front().as_ptr() != behind);
+        }
+        assert!(moves <= 1, "{moves}");
     }
 }

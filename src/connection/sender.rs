@@ -22,7 +22,7 @@ use super::ending::Ending;
 use super::reply::ControlPayload;
 use super::{Config, Kind, Role, SendError};
 use crate::buffer::{MOST_UNBROKEN, WriteBuffer};
-use crate::frame::{FrameHeader, OpCode, Rsv};
+use crate::frame::{FrameHeader, MAX_FRAME_HEADER, OpCode, Rsv};
 use crate::mask::MaskKey;
 use crate::negotiated::Negotiated;
 use alloc::boxed::Box;
@@ -134,6 +134,8 @@ impl<R: Role> Sender<R> {
         payload: &[u8],
         output: &mut WriteBuffer,
     ) {
+        // Before the header is made: a call behind it would move it through memory.
+        output.make_room(MAX_FRAME_HEADER);
         let mask = self.role.next_key();
         let header = FrameHeader { fin, rsv, opcode, mask, payload_len: payload.len() as u64 };
         let (header, len) = header.to_bytes();

@@ -11,6 +11,7 @@ impl WriteBuffer {
     /// Appends a copy of `bytes`.
     #[inline]
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.make_room(bytes.len());
         self.extend_run(bytes);
         self.len += bytes.len();
     }

@@ -317,6 +317,10 @@ impl<R: Role> Sender<R> {
     }
 
     fn append_fragments(&mut self, fragments: Fragments, payload: &[u8], output: &mut WriteBuffer) {
+        // All at once: grown by doubling it would be more than pools keep.
+        let (_, header_len) = fragments.header(0).to_bytes();
+        let header_len = header_len + if R::MASKS { 4 } else { 0 };
+        output.make_room(payload.len().saturating_add(fragments.count() * header_len));
         for number in 0..fragments.count() {
             self.append_fragment(&fragments, number, &payload[fragments.range(number)], output);
         }
