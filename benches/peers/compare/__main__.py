@@ -88,13 +88,13 @@ def build():
 def parse():
     parser = argparse.ArgumentParser(
         prog="benches/peers/run",
-        description="Compares sansocket with its peers. All parts take about 40 minutes with building on two "
+        description="Compares sansocket with its peers. All parts take about 30 minutes with building on two "
         "quiet cores. Figures of parts that are not asked for are kept from the last run.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="parts:\n" + "\n".join(f"  {name:14}{part.__doc__.splitlines()[0]}" for name, part in PARTS.items()),
     )
     parser.add_argument("parts", nargs="*", metavar="PART", type=part, help="what to measure; all if none is named")
-    parser.add_argument("--rounds", type=rounds, default=20, help="rounds of each comparison (20)")
+    parser.add_argument("--rounds", type=rounds, default=16, help="rounds of each comparison (16)")
     parser.add_argument(
         "--seed", type=int, default=random.randrange(1_000_000),
         help="the order in which everything is measured; another one in each run if it isn't given",

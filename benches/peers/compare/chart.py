@@ -72,7 +72,7 @@ def bars(tables, wanted):
     least = {}
     for row in table.rows:
         middle = table.median(row, column)
-        limit = is_limit(row, column in table.validates)
+        limit = is_limit(row)
         name = row if limit else row.split(" (")[0]
         if row != AGAIN and middle is not None and (not limit or is_shown(row, part)):
             least[name] = min((middle, row), least.get(name, (middle, row)))
@@ -84,7 +84,7 @@ def is_shown(row, part):
     """Of the limits only those that say something to this question."""
     if part == "idle":
         return "waiting" in row
-    return not row.endswith(("(64k)", "(waiting)", "(unchecked)"))
+    return not row.endswith(("(64k)", "(waiting)"))
 
 
 def draw(panel, left, top):

@@ -13,13 +13,11 @@ from .programs import MEASURING_CORE, Failed
 class Table:
     """Figures a row, a column and a round. A row that failed once is failed."""
 
-    def __init__(self, title, unit, columns, validates=()):
+    def __init__(self, title, unit, columns):
         self.title = title
         self.unit = unit
         self.less_is_better = True
         self.columns = list(columns)
-        # Those in which text has to be validated.
-        self.validates = list(validates)
         self.rows = {}
         self.notes = []
         # Cells that are shown, and are no peers to be compared with.
@@ -54,7 +52,7 @@ class Table:
 
     @classmethod
     def from_json(cls, fields):
-        table = cls(fields["title"], fields["unit"], fields["columns"], fields.get("validates", ()))
+        table = cls(fields["title"], fields["unit"], fields["columns"])
         table.rows = fields["rows"]
         table.notes = fields["notes"]
         table.less_is_better = fields.get("less_is_better", True)

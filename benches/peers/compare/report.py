@@ -20,11 +20,6 @@ undecided, and what differs by less than 0.5 % equal. Where there is only one ro
 of the two figures. "failed" is a wrong answer or none. Of about twenty-five rows the best is chosen
 by the same rounds that it is then compared in, which flatters it a little.
 """
-APPENDIX = """\
-## Appendix: kernels at all sizes
-
-Our best row, the best of the others, and the median ratio with its 95 % interval, ns.
-"""
 
 
 def markdown(sections, tables):
@@ -41,8 +36,7 @@ def markdown(sections, tables):
         if not is_one:
             text += [*bullets(section["machine"]), ""]
         text += [rendering.markdown(table) for table in tables[name]]
-    more = [more for name in sections for table in tables[name] if (more := rendering.appendix(table))]
-    return "\n".join([*text, *([APPENDIX, *more] if more else [])])
+    return "\n".join(text)
 
 
 def machine_of(sections):

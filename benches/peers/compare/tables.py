@@ -5,8 +5,6 @@ import math
 from .figures import ratio
 from .programs import AGAIN, OURS, is_limit, is_ours, place
 
-# Wider tables are printed with their columns as rows, and only some of them.
-WIDEST = 8
 # A difference that nobody would care about, such as of a byte in a thousand.
 EQUAL = 0.005
 
@@ -17,18 +15,15 @@ def markdown(table):
         better = "; less is better" if table.less_is_better else ""
         lines += [f"{table.unit[0].upper()}{table.unit[1:]}{better}.", ""]
     lines += [note + "\n" for note in table.notes]
-    if len(table.columns) > WIDEST:
-        lines += transposed(table)
-    else:
-        lines += upright(table)
+    lines += rows(table)
     return "\n".join(lines) + "\n"
 
 
-def upright(table):
-    rows = sorted((row for row in table.rows if row != AGAIN), key=place)
+def rows(table):
+    labels = sorted((row for row in table.rows if row != AGAIN), key=place)
     lines = [line(["", *table.columns]), line(["---", *["---:"] * len(table.columns)])]
     best = {column: best_library(table, column) for column in table.columns}
-    for row in rows:
+    for row in labels:
         cells = [cell(table, row, column, best[column]) for column in table.columns]
         lines.append(line([row, *cells]))
     if not table.less_is_better or OURS not in table.rows:
@@ -38,45 +33,6 @@ def upright(table):
     if AGAIN in table.rows:
         lines.append(line(["*A/A*", *(same_again(table, c) for c in table.columns)]))
     return lines
-
-
-def transposed(table):
-    rows = sorted((row for row in table.rows if row != AGAIN), key=place)
-    lines = [
-        line(["", *rows, "*sansocket : best other*", "*A/A*"]),
-        line(["---", *["---:"] * (len(rows) + 2)]),
-    ]
-    for column in table.columns:
-        if column.split()[0] not in POWERS:
-            continue
-        best = best_library(table, column)
-        cells = [cell(table, row, column, best) for row in rows]
-        lines.append(line([column, *cells, verdict(table, column), same_again(table, column)]))
-    worst = [(against.high, column) for column in table.columns if (against := against_best(table, column))]
-    if worst:
-        high, column = max(worst)
-        lines += [
-            "", f"Of all {len(worst)} sizes, which are in the appendix, the upper bound of the ratio is "
-            f"largest at {column}: {high:.2f}.",
-        ]
-    return lines
-
-
-def appendix(table):
-    """All columns of a table of which only some are printed; nothing of the others."""
-    if len(table.columns) <= WIDEST:
-        return ""
-    lines = [f"### {table.title}", "", line(["", OURS, "best other", "ratio"]), line(["---", *["---:"] * 3])]
-    for column in table.columns:
-        medians = [table.median(row, column) if row else None for row in pair(table, column)]
-        cells = ["–" if middle is None else number(middle) for middle in medians]
-        against = against_best(table, column)
-        interval = f"{against.middle:.2f} ({against.low:.2f}–{against.high:.2f})" if against else "–"
-        lines.append(line([column, *cells, interval]))
-    return "\n".join(lines) + "\n"
-
-
-POWERS = {str(2**power) for power in range(10)}
 
 
 def line(cells):
@@ -150,7 +106,7 @@ def best_library(table, column):
 
 
 def is_peer(table, row, column):
-    return not is_limit(row, column in table.validates) and (row, column) not in table.apart
+    return not is_limit(row) and (row, column) not in table.apart
 
 
 def verdict(table, column):

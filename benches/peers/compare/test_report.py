@@ -2,7 +2,7 @@ import unittest
 
 from . import chart, report
 from .measured import Table
-from .programs import OURS
+from .programs import AGAIN, OURS
 
 
 def section(machine, rounds=20):
@@ -30,13 +30,16 @@ class Report(unittest.TestCase):
 
 
 class Chart(unittest.TestCase):
-    def test_text_that_is_not_validated_has_no_bar(self):
-        part, title, column, *_ = wanted = chart.PANELS[1]
-        table = Table(title, "ns", [column], [column])
-        for row, figure in ((OURS, 3.0), ("a peer", 4.0), ("a peer (unchecked)", 1.0), ("bare", 2.0)):
+    def test_a_library_has_one_bar_and_limits_their_own(self):
+        part, title, column, *_ = wanted = chart.PANELS[2]
+        table = Table(title, "µs", [column])
+        for row, figure in {
+            OURS: 3.0, AGAIN: 2.9, "a peer": 4.0, "a peer (tuned)": 3.5, "raw TCP (tokio)": 2.0,
+            "raw TCP (tokio) (waiting)": 1.0,
+        }.items():
             table.add(row, column, figure)
         *_, rows = chart.bars({part: [table]}, wanted)
-        self.assertEqual(rows, [("bare", 2.0), (OURS, 3.0), ("a peer", 4.0)])
+        self.assertEqual(rows, [("raw TCP (tokio)", 2.0), (OURS, 3.0), ("a peer (tuned)", 3.5)])
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ class Tables(unittest.TestCase):
                 self.table.add(row, "1 KiB", figure * (1 + number / 1000))
 
     def cell(self, row):
-        line = next(line for line in tables.upright(self.table) if line.startswith(f"| {row} "))
+        line = next(line for line in tables.rows(self.table) if line.startswith(f"| {row} "))
         return line.split(" | ")[1].removesuffix(" |")
 
     def test_a_limit_is_no_library(self):
@@ -24,33 +24,12 @@ class Tables(unittest.TestCase):
         self.assertEqual(self.cell("bare"), "5.05")
         self.assertEqual(self.cell(OURS), "**20.2**")
 
-    def test_what_leaves_out_validation_is_a_limit_only_of_text(self):
-        row = "a lazy one (unchecked)"
-        self.table.rows[row] = self.table.rows.pop("a lazy one")
-        self.table.title = "permessage-deflate, no context takeover, text"
-        self.assertEqual(self.cell(row), "**8.08**")
-        self.table.validates = ["1 KiB"]
-        self.assertEqual(self.cell(row), "8.08")
-        self.assertEqual(self.cell(OURS), "**20.2**")
-        kept = Table.from_json(json.loads(json.dumps(self.table.to_json())))
-        self.assertEqual(tables.upright(kept), tables.upright(self.table))
-
     def test_of_one_round_the_two_figures_are_compared(self):
         self.table.rows = {OURS: {"1 KiB": [200.0]}, AGAIN: {"1 KiB": [201.0]}, "a peer": {"1 KiB": [3.0]}}
         self.assertEqual(self.cell("*A/A*"), "1.005")
-        self.assertNotIn("best other", "".join(tables.upright(self.table)))
+        self.assertNotIn("best other", "".join(tables.rows(self.table)))
         self.table.rows[OURS] = self.table.rows[AGAIN] = {"1 KiB": [0.0]}
         self.assertEqual(self.cell("*A/A*"), "the same")
-
-    def test_the_appendix_has_the_columns_that_are_left_out(self):
-        self.assertEqual(tables.appendix(self.table), "")
-        table = Table("UTF-8 alone, cjk", "ns", [f"{size} B" for size in range(1, 10)])
-        for row, figure in {OURS: 2.0, AGAIN: 2.0, "std": 1.0, "a peer": 4.0, "memcpy": 0.1}.items():
-            for _ in range(20):
-                table.add(row, "3 B", figure)
-        self.assertNotIn("| 3 B |", tables.markdown(table))
-        self.assertIn("| 3 B | 2 | 1 | 2.00 (2.00–2.00) |", tables.appendix(table))
-        self.assertIn("| 9 B | – | – | – |", tables.appendix(table))
 
     def test_what_did_less_work_is_not_compared_with(self):
         self.assertIn("behind", self.cell("*sansocket"))
@@ -58,7 +37,7 @@ class Tables(unittest.TestCase):
         self.assertEqual(self.cell("a lazy one"), "(8.08)")
         self.assertEqual(self.cell("*sansocket"), "0.83 (0.83–0.83), ahead")
         kept = Table.from_json(json.loads(json.dumps(self.table.to_json())))
-        self.assertEqual(tables.upright(kept), tables.upright(self.table))
+        self.assertEqual(tables.rows(kept), tables.rows(self.table))
 
     def test_rows_shown_by_the_same_figure_are_equally_good(self):
         for row in (OURS, AGAIN, "a lazy one"):

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from ..measured import Table, progress
-from ..programs import AGAIN, OURS, ROOT, facts, packages, target
+from ..programs import ROOT, facts, packages, target
 
 NEEDS = ("strip",)
 ROUNDS = 1
@@ -39,14 +39,13 @@ def measure(_run):
 
 
 def builds_of(packages):
-    """Row, package, program and features of each build; ours once more at the end."""
-    builds = sorted(
+    """Row, package, program and features of each build."""
+    return sorted(
         (binary.removesuffix("-echo").replace("limits", "raw TCP (tokio)"), package, binary, features)
         for package, (binaries, known) in packages.items()
         for binary in binaries if binary.endswith("-echo") and binary != "limits-epoll-echo"
         for features in [(), *[("--features=deflate",)] * ("deflate" in known)]
     )
-    return builds + [(AGAIN, *rest) for name, *rest in builds if name == OURS and not rest[-1]]
 
 
 def count_packages(package, features):

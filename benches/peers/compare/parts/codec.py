@@ -3,7 +3,7 @@
 from functools import partial
 
 from ..measured import Cell, Table
-from ..programs import MEASURED_CORE, Failed, Programs, codecs
+from ..programs import Failed, ask, codecs
 
 NEEDS = ("taskset",)
 SIZES = {"16 B": 16, "125 B": 125, "1 KiB": 1024, "16 KiB": 16384, "1 MiB": 1048576}
@@ -12,33 +12,29 @@ MILLISECONDS = 10
 
 def measure(run):
     tables, cells = [], []
-    with Programs(MEASURED_CORE) as programs:
-        for work, words in (("echo", "server echo"), ("client", "client sends")):
-            allocations = Table(
-                f"In memory: allocations of a {words}, binary", "calls to the allocator a message", SIZES
-            )
-            for kind in ("binary", "text"):
-                validates = SIZES if kind == "text" else ()
-                table = Table(f"In memory: {words}, {kind}", "ns a message", SIZES, validates)
-                if kind == "text":
-                    table.notes.append("Every second character takes two, three or four bytes.")
-                cells += cells_of(table, allocations, work, kind, programs)
-                tables.append(table)
-            tables.append(allocations)
-        run.measure(cells)
-    return tables
+    allocations = Table(
+        "In memory: allocations of a server echo, binary", "calls to the allocator a message", SIZES
+    )
+    for work, words in (("echo", "server echo"), ("client", "client sends")):
+        for kind in ("binary", "text"):
+            table = Table(f"In memory: {words}, {kind}", "ns a message", SIZES)
+            if kind == "text":
+                table.notes.append("Every second character takes two, three or four bytes.")
+            cells += cells_of(table, allocations, work, kind)
+            tables.append(table)
+    run.measure(cells)
+    return [*tables, allocations]
 
 
-def cells_of(table, allocations, work, kind, programs):
+def cells_of(table, allocations, work, kind):
     rows = {label: (path, variant) for label, path, what, variant in codecs() if what == work}
     # To validate is no work of binary messages, and not to is no limit of text.
     rows.pop("bare" if kind == "text" else "bare+simdutf8", None)
 
     def one(column, size, row):
         path, variant = rows[row]
-        answer = programs.ask(row, path, f"{work} {variant} {kind} {size} {MILLISECONDS}")
-        nanoseconds, calls = figures(answer)
-        if kind == "binary":
+        nanoseconds, calls = figures(ask(path, f"{work} {variant} {kind} {size} {MILLISECONDS}"))
+        if (work, kind) == ("echo", "binary"):
             allocations.rows.setdefault(row, {})[column] = [calls]
         return nanoseconds
 

@@ -21,8 +21,8 @@ def measure(run):
     with ExitStack() as stack:
         for mode, words in MODES.items():
             title = f"permessage-deflate{words}"
-            table = Table(f"{title}: processor time", "µs of the server a message", LOADS, LOADS)
-            replies = Table(f"{title}: size of a reply", "payload bytes on the wire", LOADS, LOADS)
+            table = Table(f"{title}: processor time", "µs of the server a message", LOADS)
+            replies = Table(f"{title}: size of a reply", "payload bytes on the wire", LOADS)
             table.companions = [replies]
             running = stack.enter_context(Servers(rows_of(mode), run.servers))
             cells += cells_of(table, replies, mode, running)

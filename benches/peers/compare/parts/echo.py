@@ -21,11 +21,6 @@ SECONDS = "0.1"
 def measure(run):
     table = Table("Echo server on loopback: processor time", "µs of the server a message", LOADS)
     table.notes.append("User and system time of the server, on a core of its own.")
-    middle = Table("Echo server on loopback: median latency", "µs a round trip", LOADS)
-    middle.notes.append(
-        "All connections keep a message in flight, so where the server is busy this is the time that it "
-        "takes for one message of each: it says little beyond the processor time."
-    )
     tail = Table("Echo server on loopback: 99th percentile of latency", "µs a round trip", LOADS)
     busy = Table("Echo server on loopback: how busy it was", "% of the time", LOADS)
     busy.notes.append(
@@ -33,7 +28,7 @@ def measure(run):
         "than one that is kept busy."
     )
     busy.less_is_better = False
-    table.companions = [middle, tail, busy]
+    table.companions = [tail, busy]
     rows = {label: [path, "--variant", variant] for label, path, variant, *_ in servers()}
 
     with Servers(rows, run.servers) as running:
@@ -44,7 +39,6 @@ def measure(run):
                 "--port", server.port, "--pid", server.pid, *arguments, "--seconds", SECONDS,
                 *(["--raw"] if is_raw(row) else []),
             ))
-            middle.add(row, column, answer["p50_us"])
             if column not in FEW_MESSAGES:
                 tail.add(row, column, answer["p99_us"])
             spent = answer["server_cpu_us"]

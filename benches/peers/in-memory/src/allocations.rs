@@ -19,23 +19,29 @@ fn count() {
     }
 }
 
+// None is inlined, as no call of the system's allocator is: within what a library does for each message, more code in a
+// place that is seldom reached changes which values stay in registers, by up to 15 % of the time of a message.
 // SAFETY: every call is passed on as it came.
 unsafe impl GlobalAlloc for Counting {
+    #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
         unsafe { placement::alloc(layout, false) }
     }
 
+    #[inline(never)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count();
         unsafe { placement::alloc(layout, true) }
     }
 
+    #[inline(never)]
     unsafe fn realloc(&self, old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count();
         unsafe { placement::realloc(old, layout, size) }
     }
 
+    #[inline(never)]
     unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
         unsafe { placement::dealloc(old, layout) }
     }

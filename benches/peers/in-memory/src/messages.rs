@@ -9,8 +9,8 @@ use std::{
     task::Poll,
 };
 
-/// A client flushes after about as many bytes as one write takes.
-const BETWEEN_FLUSHES: usize = 64 * 1024;
+/// A client flushes after about so many bytes, which then are still in the first cache.
+const BETWEEN_FLUSHES: usize = 16 * 1024;
 
 /// What a client is to send, in order:
 ///

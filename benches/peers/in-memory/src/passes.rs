@@ -4,10 +4,11 @@ use crate::{
     Messages, Variant, Wire, Work,
     frames::{encode_masked, has_text, verify},
     payloads::{Kind, Random, messages},
-    wire::FarEnd,
+    wire::{FarEnd, LARGEST_READ},
 };
 use bytes::Bytes;
 use std::{
+    iter,
     panic::{self, AssertUnwindSafe},
     sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
     task::{Context, Poll, Waker},
@@ -21,6 +22,9 @@ pub(crate) struct Passes {
     /// Bytes that one pass writes.
     output: usize,
 }
+
+/// An echo has so many bytes to read in one pass, so that nearly all reads bring as much as they can.
+const LEAST_INPUT: usize = 4 * LARGEST_READ;
 
 /// Which side of a connection is measured.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,7 +41,7 @@ impl Passes {
         kind: Kind,
         size: usize,
     ) -> Result<Self, String> {
-        let messages: Arc<[Bytes]> = messages(kind, size).into();
+        let mut messages = messages(kind, size);
         let far_end = Arc::<FarEnd>::default();
         let missing = || format!("{} does not do that", variant.name);
         let work = match side {
@@ -46,6 +50,8 @@ impl Passes {
                 if kind == Kind::Text && variant.validates() {
                     refuses_broken(echo, &messages)?;
                 }
+                let times = LEAST_INPUT.div_ceil(messages.len() * size.max(1));
+                messages = iter::repeat_n(messages, times).flatten().collect();
                 echo(Wire::new(masked_frames(kind, &messages), far_end.clone()))
             }
             Side::Client => {

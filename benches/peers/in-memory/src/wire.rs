@@ -14,7 +14,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What one read brings at most, as a socket would.
-const LARGEST_READ: usize = 64 * 1024;
+pub(crate) const LARGEST_READ: usize = 64 * 1024;
 
 /// What is read is copied in pieces of this size, for which no processor's string instructions are
 /// used: how quick those are depends on where the two happen to lie within their pages, and that is

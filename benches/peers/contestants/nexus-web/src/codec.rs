@@ -3,19 +3,17 @@
 
 mod connection;
 
-use connection::{READ_BUFFER, WRITE_BUFFER, echo, echo_batches};
+use connection::{FIN_BINARY, FIN_TEXT, HEADROOM, LEAST_BORROWED, READ_BUFFER, WRITE_BUFFER, echo};
 use in_memory::{Contestant, Kernel, Messages, Variant, Wire, Work, run};
 use nexus_async_web::{
     AsyncReadAdapter, WriteBuf,
     ws::{WsReader, WsWriter},
 };
-use nexus_web::ws::{FrameReader, FrameWriter, Role, apply_mask};
-use std::{io::Write, process::ExitCode};
+use nexus_web::ws::{FrameReader, FrameWriter, Message, Role, apply_mask};
+use std::{future::poll_fn, io::Write, process::ExitCode, task::Poll};
 
 /// What one read of the companion crate brings at most: an eighth of the reader's buffer.
 const LARGEST_READ: usize = 128 * 1024;
-/// Room before the payload for the longest header.
-const HEADROOM: usize = 14;
 
 fn main() -> ExitCode {
     run(Contestant {
@@ -34,20 +32,49 @@ fn main() -> ExitCode {
                 }),
                 client: Some(client),
             },
-            Variant {
-                name: "tuned",
-                echo: Some(|wire| {
-                    let mut reader = FrameReader::builder().buffer_capacity(READ_BUFFER).build();
-                    Box::pin(async move {
-                        let echoed = echo_batches(&mut reader, READ_BUFFER, wire).await;
-                        echoed.expect("the input is right");
-                    })
-                }),
-                client: Some(batching_client),
-            },
+            Variant { name: "tuned", echo: Some(batching_echo), client: Some(batching_client) },
         ],
         kernels: &[Kernel::Mask("default", apply_mask)],
     })
+}
+
+/// What one read brought is answered by one write; a large payload is not copied.
+fn batching_echo(mut wire: Wire) -> Work {
+    let mut reader = FrameReader::builder().buffer_capacity(READ_BUFFER).build();
+    let mut writer = FrameWriter::new(Role::Server);
+    let mut output = vec![0; READ_BUFFER];
+    Box::pin(poll_fn(move |_| {
+        while reader.read_from(&mut wire).is_ok_and(|count| count > 0) {
+            let mut len = 0;
+            while let Some(message) = reader.next().expect("the frames are right") {
+                if output.len() - len < HEADROOM + LEAST_BORROWED {
+                    wire.write_all(&output[..len]).expect("the wire takes all");
+                    len = 0;
+                }
+                let rest = &mut output[len..];
+                let (first, payload) = match message {
+                    Message::Text(text) if text.len() < LEAST_BORROWED => {
+                        len += writer.encode_text(text.as_bytes(), rest);
+                        continue;
+                    }
+                    Message::Binary(data) if data.len() < LEAST_BORROWED => {
+                        len += writer.encode_binary(data, rest);
+                        continue;
+                    }
+                    Message::Text(text) => (FIN_TEXT, text.as_bytes()),
+                    Message::Binary(data) => (FIN_BINARY, data),
+                    other => panic!("{other:?} was not sent"),
+                };
+                let (header, _) = writer.build_header(first, payload.len());
+                for part in [&output[..len], header.as_bytes(), payload] {
+                    wire.write_all(part).expect("the wire takes all");
+                }
+                len = 0;
+            }
+            wire.write_all(&output[..len]).expect("the wire takes all");
+        }
+        Poll::Pending
+    }))
 }
 
 fn writer(role: Role) -> WsWriter {
@@ -75,19 +102,25 @@ fn client(wire: Wire, mut messages: Messages) -> Work {
 
 fn batching_client(mut wire: Wire, mut messages: Messages) -> Work {
     let mut writer = FrameWriter::new(Role::Client);
-    let first = if messages.is_text() { 0x81 } else { 0x82 };
-    let mut output = Vec::new();
+    let is_text = messages.is_text();
+    let mut output = vec![0; READ_BUFFER];
     Box::pin(async move {
         loop {
+            let mut len = 0;
             while let Some(message) = messages.next() {
-                let (header, key) = writer.build_header(first, message.len());
-                output.extend_from_slice(header.as_bytes());
-                let start = output.len();
-                output.extend_from_slice(message);
-                apply_mask(&mut output[start..], key.expect("a client masks"));
+                if output.len() - len < HEADROOM + message.len() {
+                    wire.write_all(&output[..len]).expect("the wire takes all");
+                    len = 0;
+                    let longest = output.len().max(HEADROOM + message.len());
+                    output.resize(longest, 0);
+                }
+                len += if is_text {
+                    writer.encode_text(message, &mut output[len..])
+                } else {
+                    writer.encode_binary(message, &mut output[len..])
+                };
             }
-            wire.write_all(&output).expect("the wire takes all");
-            output.clear();
+            wire.write_all(&output[..len]).expect("the wire takes all");
             messages.more().await;
         }
     })

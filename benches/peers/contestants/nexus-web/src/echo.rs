@@ -6,15 +6,21 @@
 mod connection;
 
 use bytes::Bytes;
-use connection::{READ_BUFFER, WRITE_BUFFER, echo, echo_batches};
+use connection::{FIN_BINARY, FIN_TEXT, HEADROOM, LEAST_BORROWED, READ_BUFFER, WRITE_BUFFER, echo};
 use nexus_async_web::{
     AsyncReadAdapter,
     ws::{WsStreamBuilder, WsWriter},
 };
-use nexus_web::ws::{Error, FrameWriter, Role};
+use nexus_web::ws::{CloseCode, Error, FrameReader, FrameWriter, Message, Role};
 use serving::{Broadcast, Library, Options, run_with_broadcast};
-use std::process::ExitCode;
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use std::{
+    io::{self, IoSlice},
+    process::ExitCode,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 struct Nexus;
 
@@ -42,8 +48,76 @@ async fn serve(stream: TcpStream, options: Options) -> Result<(), Error> {
         let capacity = if options.variant == "small" { 4 * 1024 } else { READ_BUFFER };
         let builder = WsStreamBuilder::new().buffer_capacity(capacity);
         let (mut reader, _, stream) = builder.accept(stream).await?;
-        echo_batches(reader.frame_reader_mut(), capacity, stream.into_inner()).await
+        batching_echo(reader.frame_reader_mut(), capacity, stream.into_inner()).await
     }
+}
+
+/// The reader has room for `capacity`. What one read brought is answered by one write; a large payload is not copied.
+async fn batching_echo(
+    reader: &mut FrameReader,
+    capacity: usize,
+    mut stream: TcpStream,
+) -> Result<(), Error> {
+    let mut writer = FrameWriter::new(Role::Server);
+    let mut output = vec![0; capacity];
+    let least_borrowed = LEAST_BORROWED.min(capacity / 2);
+    loop {
+        let mut len = 0;
+        while let Some(message) = reader.next()? {
+            if capacity - len < HEADROOM + least_borrowed {
+                stream.write_all(&output[..len]).await?;
+                len = 0;
+            }
+            let rest = &mut output[len..];
+            let (first, payload) = match message {
+                Message::Text(text) if text.len() < least_borrowed => {
+                    len += writer.encode_text(text.as_bytes(), rest);
+                    continue;
+                }
+                Message::Binary(data) if data.len() < least_borrowed => {
+                    len += writer.encode_binary(data, rest);
+                    continue;
+                }
+                Message::Text(text) => (FIN_TEXT, text.as_bytes()),
+                Message::Binary(data) => (FIN_BINARY, data),
+                Message::Ping(data) => {
+                    len += writer.encode_pong(data, rest)?;
+                    continue;
+                }
+                Message::Pong(_) => continue,
+                Message::Close(close) => {
+                    len += match close.code {
+                        CloseCode::NoStatus => writer.encode_empty_close(rest),
+                        code => writer.encode_close_code(code, close.reason, rest)?,
+                    };
+                    return Ok(stream.write_all(&output[..len]).await?);
+                }
+            };
+            let (header, _) = writer.build_header(first, payload.len());
+            write_all(&mut stream, [&output[..len], header.as_bytes(), payload]).await?;
+            len = 0;
+        }
+        stream.write_all(&output[..len]).await?;
+        if reader.spare().len() < capacity / 2 {
+            reader.compact();
+        }
+        match stream.read(reader.spare()).await? {
+            0 => return Ok(()),
+            count => reader.filled(count),
+        }
+    }
+}
+
+async fn write_all(stream: &mut TcpStream, slices: [&[u8]; 3]) -> io::Result<()> {
+    let mut rest = &mut slices.map(IoSlice::new)[..];
+    IoSlice::advance_slices(&mut rest, 0);
+    while !rest.is_empty() {
+        match stream.write_vectored(rest).await? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            count => IoSlice::advance_slices(&mut rest, count),
+        }
+    }
+    Ok(())
 }
 
 enum Writer {

@@ -1,9 +1,8 @@
 //! `default` is the sans-IO connection over buffers of its caller, as they come. `tuned` has a read
-//! buffer of the size that was best of 8 to 128 KiB, and writes large payloads from where they are; as a
-//! client it writes whenever 16 KiB are queued, and sends larger messages in pieces. `tokio` is the
-//! shell around it, and `tokio-owned` is given messages.
+//! buffer of the size that was best of 8 to 128 KiB, and writes large payloads from where they are.
+//! `tokio` is the shell around it, and `tokio-owned` is given messages.
 
-use in_memory::{Contestant, Kernel, Message, Messages, Variant, Wire, Work, run};
+use in_memory::{Contestant, Kernel, Messages, Variant, Wire, Work, run};
 use sansocket::{
     Client, Config, Connection, Event, Kind, MaskKey, Negotiated, Payload, Progress, ReadBuffer,
     Role, Server, SystemMaskKeys, WriteBuffer, apply_mask, tokio::WebSocket, validate_utf8_prefix,
@@ -29,14 +28,14 @@ fn main() -> ExitCode {
             Variant {
                 name: "default",
                 echo: Some(|wire| echo(wire, ReadBuffer::new(), usize::MAX)),
-                client: Some(|wire, messages| client(wire, messages, usize::MAX)),
+                client: Some(client),
             },
             Variant {
                 name: "tuned",
                 echo: Some(|wire| {
                     echo(wire, ReadBuffer::with_storage(vec![0; 8 * 1024]), LEAST_BORROWED)
                 }),
-                client: Some(|wire, messages| client(wire, messages, 16 * 1024)),
+                client: None,
             },
             Variant { name: "tokio", echo: Some(tokio_echo), client: Some(tokio_client) },
             Variant { name: "tokio-owned", echo: Some(tokio_owned_echo), client: None },
@@ -94,8 +93,7 @@ fn system_keys() -> SystemMaskKeys {
     SystemMaskKeys::new().expect("the system has random numbers")
 }
 
-/// Writes when `most` bytes are queued, and sends larger messages in pieces.
-fn client(mut wire: Wire, mut messages: Messages, most: usize) -> Work {
+fn client(mut wire: Wire, mut messages: Messages) -> Work {
     let role = Client::new(system_keys());
     let mut connection = Connection::new(role, &Negotiated::new(), Config::default());
     let mut output = WriteBuffer::new();
@@ -103,19 +101,12 @@ fn client(mut wire: Wire, mut messages: Messages, most: usize) -> Work {
     Box::pin(poll_fn(move |_| {
         while messages.has_more() {
             while let Some(message) = messages.next() {
-                if message.len() > most {
-                    send_in_pieces(message, is_text, most, &mut connection, &mut output, &mut wire);
-                    continue;
-                }
                 let sent = if is_text {
                     connection.send_text(message.as_str(), &mut output)
                 } else {
                     connection.send_binary(message, &mut output)
                 };
                 sent.expect("there is room");
-                if output.len() >= most {
-                    write(&mut wire, &mut output);
-                }
             }
             write(&mut wire, &mut output);
         }
@@ -134,30 +125,6 @@ fn write_borrowed(
     started.expect("there is room");
     write(wire, output);
     wire.write_all(payload).expect("the wire takes all");
-}
-
-fn send_in_pieces(
-    message: &Message,
-    is_text: bool,
-    most: usize,
-    connection: &mut Connection<impl Role>,
-    output: &mut WriteBuffer,
-    wire: &mut Wire,
-) {
-    let mut start = 0;
-    while start < message.len() {
-        let end = message.len().min(start + most);
-        let (end, piece) = if is_text {
-            let end = message.as_str().floor_char_boundary(end);
-            (end, Payload::from(&message.as_str()[start..end]))
-        } else {
-            (end, Payload::from(&message[start..end]))
-        };
-        let sent = connection.send_fragment(piece, end == message.len(), output);
-        sent.expect("there is room");
-        write(wire, output);
-        start = end;
-    }
 }
 
 fn write(wire: &mut Wire, output: &mut WriteBuffer) {

@@ -1,6 +1,5 @@
 //! `default` sends each reply; `tuned` feeds them, which its read path writes before it waits, and
-//! has no heartbeat; `unchecked` is that without the validation of text, which is an option of the
-//! library; `protocol` drives its sans-IO part with its cork buffer by hand.
+//! has no heartbeat; `protocol` drives its sans-IO part with its cork buffer by hand.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
@@ -36,13 +35,8 @@ fn main() -> ExitCode {
             },
             Variant {
                 name: "tuned",
-                echo: Some(|wire| feeding(wire, without_heartbeat(true))),
-                client: Some(|wire, messages| client(wire, messages, without_heartbeat(true))),
-            },
-            Variant {
-                name: "unchecked",
-                echo: Some(|wire| feeding(wire, without_heartbeat(false))),
-                client: None,
+                echo: Some(|wire| feeding(wire, without_heartbeat())),
+                client: Some(|wire, messages| client(wire, messages, without_heartbeat())),
             },
             Variant { name: "protocol", echo: Some(by_hand), client: Some(client_by_hand) },
         ],
@@ -50,8 +44,8 @@ fn main() -> ExitCode {
     })
 }
 
-fn without_heartbeat(validates_text: bool) -> Config {
-    Config::builder().auto_ping(false).idle_timeout(0).validate_text_utf8(validates_text).build()
+fn without_heartbeat() -> Config {
+    Config::builder().auto_ping(false).idle_timeout(0).build()
 }
 
 fn echo(wire: Wire) -> Work {

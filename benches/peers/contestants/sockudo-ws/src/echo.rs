@@ -1,7 +1,6 @@
 //! `default` sends each reply; `tuned` feeds them, which its read path writes before it waits, and
-//! has no heartbeat; `unchecked` is that without the validation of text, which is an option of the
-//! library; `protocol` drives its sans-IO part with its cork buffer by hand. `frame` broadcasts what
-//! the sans-IO part encoded once.
+//! has no heartbeat; `protocol` drives its sans-IO part with its cork buffer by hand. `frame`
+//! broadcasts what the sans-IO part encoded once.
 
 #[cfg(feature = "deflate")]
 mod compressed;
@@ -38,7 +37,7 @@ fn main() -> ExitCode {
 
 impl Library for Sockudo {
     const NAME: &'static str = "sockudo-ws";
-    const VARIANTS: &'static [&'static str] = &["default", "tuned", "unchecked", "protocol"];
+    const VARIANTS: &'static [&'static str] = &["default", "tuned", "protocol"];
     #[cfg(feature = "deflate")]
     const DEFLATE: &'static [Deflate] = &[Deflate::Takeover, Deflate::NoTakeover];
 
@@ -65,11 +64,7 @@ async fn serve(mut stream: TcpStream, options: Options) -> Result<()> {
 fn config(options: Options) -> Config {
     match options.variant {
         "default" => Config::default(),
-        variant => Config::builder()
-            .auto_ping(false)
-            .idle_timeout(0)
-            .validate_text_utf8(variant != "unchecked")
-            .build(),
+        _ => Config::builder().auto_ping(false).idle_timeout(0).build(),
     }
 }
 

@@ -48,9 +48,11 @@ fn batching_echo(wire: Wire) -> Work {
                     websocket.next().await
                 }
             };
-            let message = next.expect("the wire does not end").expect("the frames are right");
-            if message.is_text() || message.is_binary() {
-                websocket.feed(message).await.expect("the wire does not end");
+            match next.expect("the wire does not end") {
+                Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
+                    websocket.feed(message).await.expect("the wire does not end");
+                }
+                other => panic!("{other:?} was not sent"),
             }
         }
     })

@@ -1,6 +1,5 @@
 //! `default` sends each message when it has read it; `tuned` flushes when there is nothing more to
-//! read, has a smaller buffer to read into, and doesn't copy text to send it; `large` is the same
-//! with a buffer twice as large as the default.
+//! read, has a smaller buffer to read into, and doesn't copy text to send it.
 
 use in_memory::{Contestant, Message as Source, Messages, Variant, Wire, Work, run};
 use std::{future::poll_fn, io::ErrorKind, process::ExitCode, task::Poll};
@@ -14,16 +13,7 @@ fn main() -> ExitCode {
         name: "tungstenite",
         variants: &[
             Variant { name: "default", echo: Some(echo), client: Some(client) },
-            Variant {
-                name: "tuned",
-                echo: Some(|wire| batching_echo(wire, 16 * 1024)),
-                client: Some(uncopied_client),
-            },
-            Variant {
-                name: "large",
-                echo: Some(|wire| batching_echo(wire, 256 * 1024)),
-                client: None,
-            },
+            Variant { name: "tuned", echo: Some(batching_echo), client: Some(uncopied_client) },
         ],
         kernels: &[],
     })
@@ -41,8 +31,8 @@ fn echo(wire: Wire) -> Work {
     }))
 }
 
-fn batching_echo(wire: Wire, read_buffer: usize) -> Work {
-    let config = WebSocketConfig::default().read_buffer_size(read_buffer);
+fn batching_echo(wire: Wire) -> Work {
+    let config = WebSocketConfig::default().read_buffer_size(16 * 1024);
     let mut websocket = WebSocket::from_raw_socket(wire, Role::Server, Some(config));
     Box::pin(poll_fn(move |_| {
         while let Some(message) = read(&mut websocket) {

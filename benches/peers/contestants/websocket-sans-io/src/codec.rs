@@ -1,6 +1,6 @@
 //! `default` gathers and answers each message as its examples do; `tuned` leaves in the read buffer
 //! what came whole, has simdutf8 validate it, and answers what one read brought at once, with a
-//! buffer of the size that was best of 8 to 128 KiB; `unchecked` passes frames on in pieces, as its example of a mirror does.
+//! buffer of the size that was best of 8 to 128 KiB.
 
 use in_memory::{Contestant, Kernel, Messages, Variant, Wire, Work, run};
 use std::{
@@ -26,7 +26,6 @@ fn main() -> ExitCode {
         variants: &[
             Variant { name: "default", echo: Some(echo), client: Some(client) },
             Variant { name: "tuned", echo: Some(in_place), client: Some(batching_client) },
-            Variant { name: "unchecked", echo: Some(mirror), client: None },
         ],
         kernels: &[Kernel::Mask("default", |data, key| apply_mask(key, data, 0))],
     })
@@ -140,30 +139,6 @@ fn in_place(mut wire: Wire) -> Work {
                         message.clear();
                     }
                     _ => {}
-                }
-            }
-            write(&mut wire, &mut output);
-        }
-        Poll::Pending
-    }))
-}
-
-fn mirror(mut wire: Wire) -> Work {
-    let mut decoder = WebsocketFrameDecoder::new();
-    let mut encoder = WebsocketFrameEncoder::new();
-    let mut input = vec![0; LARGE_BUFFER];
-    let mut output = Vec::with_capacity(LARGE_BUFFER);
-    Box::pin(poll_fn(move |_| {
-        while let Ok(count) = wire.read(&mut input) {
-            let mut start = 0;
-            while let Some((event, bytes)) = next(&mut decoder, &mut input[..count], &mut start) {
-                match event {
-                    WebsocketFrameEvent::Start { frame_info, .. } => {
-                        let frame_info = FrameInfo { mask: None, ..frame_info };
-                        output.extend_from_slice(&encoder.start_frame(&frame_info));
-                    }
-                    WebsocketFrameEvent::PayloadChunk { .. } => output.extend_from_slice(bytes),
-                    WebsocketFrameEvent::End { .. } => {}
                 }
             }
             write(&mut wire, &mut output);

@@ -1,6 +1,6 @@
 //! `default` sends and flushes each message; `tuned` has buffers of the size that was best of 8
-//! to 128 KiB, and flushes when nothing more is ready; `unchecked` is that without the validation of
-//! text. The library leaves it out unless it is told otherwise, which it is here in all but that.
+//! to 128 KiB, and flushes when nothing more is ready. The library leaves out the validation of text
+//! unless it is told otherwise, which it is here.
 
 use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt};
@@ -15,17 +15,12 @@ fn main() -> ExitCode {
             Variant {
                 name: "default",
                 echo: Some(echo),
-                client: Some(|wire, messages| client(wire, messages, options().with_utf8())),
+                client: Some(|wire, messages| client(wire, messages, options())),
             },
             Variant {
                 name: "tuned",
-                echo: Some(|wire| tuned_echo(wire, tuned().with_utf8())),
-                client: Some(|wire, messages| client(wire, messages, tuned().with_utf8())),
-            },
-            Variant {
-                name: "unchecked",
-                echo: Some(|wire| tuned_echo(wire, tuned())),
-                client: None,
+                echo: Some(tuned_echo),
+                client: Some(|wire, messages| client(wire, messages, tuned())),
             },
         ],
         kernels: &[Kernel::Mask("default", yawc::mask::apply_mask)],
@@ -34,7 +29,7 @@ fn main() -> ExitCode {
 
 /// Its usual limit is just below 1 MiB.
 fn options() -> Options {
-    Options::default().with_max_payload_read(16 * 1024 * 1024)
+    Options::default().with_utf8().with_max_payload_read(16 * 1024 * 1024)
 }
 
 fn tuned() -> Options {
@@ -49,7 +44,7 @@ fn websocket(wire: Wire, role: Role, options: Options) -> WebSocket<Wire> {
 }
 
 fn echo(wire: Wire) -> Work {
-    let mut websocket = websocket(wire, Role::Server, options().with_utf8());
+    let mut websocket = websocket(wire, Role::Server, options());
     Box::pin(async move {
         while let Ok(frame) = websocket.next_frame().await {
             websocket.send(frame).await.expect("the wire takes all");
@@ -57,8 +52,8 @@ fn echo(wire: Wire) -> Work {
     })
 }
 
-fn tuned_echo(wire: Wire, options: Options) -> Work {
-    let mut websocket = websocket(wire, Role::Server, options);
+fn tuned_echo(wire: Wire) -> Work {
+    let mut websocket = websocket(wire, Role::Server, tuned());
     Box::pin(async move {
         while let Ok(frame) = websocket.next_frame().await {
             websocket.feed(frame).await.expect("the wire takes all");

@@ -1,8 +1,7 @@
 //! `default` sends and flushes each message; `tuned` has buffers of the size that was best of 8
-//! to 128 KiB, and flushes when nothing more is ready; `unchecked` is that without the validation of
-//! text; `small` has the buffers that the documentation names for many idle connections. The library
-//! leaves out the validation of text unless it is told otherwise, which it is here in all but
-//! `unchecked`.
+//! to 128 KiB, and flushes when nothing more is ready; `small` has the buffers that the documentation
+//! names for many idle connections. The library leaves out the validation of text unless it is told
+//! otherwise, which it is here.
 
 use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt};
@@ -24,7 +23,7 @@ fn main() -> ExitCode {
 
 impl Library for Yawc {
     const NAME: &'static str = "yawc";
-    const VARIANTS: &'static [&'static str] = &["default", "tuned", "unchecked", "small"];
+    const VARIANTS: &'static [&'static str] = &["default", "tuned", "small"];
     const DEFLATE: &'static [Deflate] = &[Deflate::Takeover, Deflate::NoTakeover];
 
     async fn echo(stream: TcpStream, options: Options) {
@@ -84,10 +83,7 @@ async fn accept(stream: TcpStream, options: Options) -> Option<HttpWebSocket> {
 
 fn config(options: Options, request: &Request<Incoming>) -> yawc::Options {
     // Its usual limit is just below 1 MiB.
-    let mut config = yawc::Options::default().with_max_payload_read(16 * 1024 * 1024);
-    if options.variant != "unchecked" {
-        config = config.with_utf8();
-    }
+    let mut config = yawc::Options::default().with_utf8().with_max_payload_read(16 * 1024 * 1024);
     if options.variant != "default" {
         let capacity = if options.variant == "small" { 1024 } else { 16 * 1024 };
         config = config
