@@ -160,11 +160,17 @@ impl Misuse {
     #[inline]
     pub(crate) fn once<T>(&mut self, next: Option<Result<T, Error>>) -> Option<Result<T, Error>> {
         match &next {
-            Some(Ok(_)) => self.0 = false,
+            Some(Ok(_)) => self.is_over(),
             Some(Err(Error::Receive(_))) if core::mem::replace(&mut self.0, true) => return None,
             Some(Err(_)) | None => {}
         }
         next
+    }
+
+    /// Something was received.
+    #[inline]
+    pub(crate) fn is_over(&mut self) {
+        self.0 = false;
     }
 }
 

@@ -137,16 +137,37 @@ impl<R: Role> Incoming<R> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Message, Error>>> {
         loop {
-            let event = ready!(self.poll_event(outgoing, Receiver::advance, cx));
+            // As `poll_event`, whose result would be moved through memory for each message.
+            let event = if self.turn == 0 {
+                ready!(self.poll_event_anew(cx))
+            } else {
+                match self.advance(&Receiver::advance) {
+                    Ok(Progress::Event) => {
+                        self.found(outgoing);
+                        self.misuse.is_over();
+                        match self.take_message() {
+                            Some(message) => return Poll::Ready(Some(Ok(message))),
+                            None => continue,
+                        }
+                    }
+                    progress => {
+                        ready!(self.poll_event_behind(progress, outgoing, Receiver::advance, cx))
+                    }
+                }
+            };
             match self.misuse.once(event) {
                 Some(Ok(Found(()))) => {}
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),
             }
-            if let Some(message) = self.receiver.take_message_with(&mut self.input, &ThreadMemory) {
+            if let Some(message) = self.take_message() {
                 return Poll::Ready(Some(Ok(message)));
             }
         }
+    }
+
+    fn take_message(&mut self) -> Option<Message> {
+        self.receiver.take_message_with(&mut self.input, &ThreadMemory)
     }
 
     /// Waits until nothing more is wanted of the transport, and drops what is received.

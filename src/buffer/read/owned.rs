@@ -8,13 +8,10 @@ use core::ops::Range;
 
 impl ReadBuffer {
     /// What is kept as an owned message; it is still lent afterwards only if it was copied.
+    #[inline]
     pub(crate) fn take_kept(&mut self, source: &impl Source) -> Bytes {
         if self.kept_len() >= source.leaves_from() {
-            if let Some(Detached { storage, kept, is_inflated }) = self.detach(source) {
-                let memory = storage.into_bytes();
-                let memory = if is_inflated { Heap.share(memory) } else { source.share(memory) };
-                return memory.slice(kept);
-            }
+            return self.take_large(source);
         }
         let copy = Bytes::copy_from_slice(self.kept());
         self.release();
@@ -22,13 +19,36 @@ impl ReadBuffer {
     }
 
     /// As [`take_kept`](Self::take_kept), for kept bytes that were validated as text.
+    #[inline]
     pub(crate) fn take_kept_text(&mut self, source: &impl Source) -> Text {
         if self.kept_len() >= source.leaves_from() {
-            if let Some(Detached { storage, kept, is_inflated }) = self.detach(source) {
-                return storage.into_text(kept, |memory| {
-                    if is_inflated { Heap.share(memory) } else { source.share(memory) }
-                });
-            }
+            return self.take_large_text(source);
+        }
+        let copy = self.kept_text(self.kept_len()).into();
+        self.release();
+        copy
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_large(&mut self, source: &impl Source) -> Bytes {
+        if let Some(Detached { storage, kept, is_inflated }) = self.detach(source) {
+            let memory = storage.into_bytes();
+            let memory = if is_inflated { Heap.share(memory) } else { source.share(memory) };
+            return memory.slice(kept);
+        }
+        let copy = Bytes::copy_from_slice(self.kept());
+        self.release();
+        copy
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_large_text(&mut self, source: &impl Source) -> Text {
+        if let Some(Detached { storage, kept, is_inflated }) = self.detach(source) {
+            return storage.into_text(kept, |memory| {
+                if is_inflated { Heap.share(memory) } else { source.share(memory) }
+            });
         }
         let copy = self.kept_text(self.kept_len()).into();
         self.release();
@@ -37,8 +57,6 @@ impl ReadBuffer {
 
     /// Gives the storage away for the message in it, if that is cheaper than a copy and the
     /// message then pins little else.
-    // Apart, since most messages are copied.
-    #[inline(never)]
     fn detach(&mut self, source: &impl Source) -> Option<Detached> {
         #[cfg(feature = "deflate")]
         if let Some(inflated) = self.inflated_mut() {
