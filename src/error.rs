@@ -160,7 +160,7 @@ impl Misuse {
     #[inline]
     pub(crate) fn once<T>(&mut self, next: Option<Result<T, Error>>) -> Option<Result<T, Error>> {
         match &next {
-            Some(Ok(_)) => self.is_over(),
+            Some(Ok(_)) => self.received(),
             Some(Err(Error::Receive(_))) if core::mem::replace(&mut self.0, true) => return None,
             Some(Err(_)) | None => {}
         }
@@ -169,7 +169,7 @@ impl Misuse {
 
     /// Something was received.
     #[inline]
-    pub(crate) fn is_over(&mut self) {
+    pub(crate) fn received(&mut self) {
         self.0 = false;
     }
 }

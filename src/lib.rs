@@ -131,7 +131,7 @@ mod random;
 mod sending;
 #[cfg(feature = "alloc")]
 pub mod server;
-#[cfg(feature = "alloc")]
+#[cfg(feature = "deflate")]
 mod thread_cache;
 #[cfg(feature = "alloc")]
 mod timers;

@@ -144,7 +144,7 @@ impl<R: Role> Incoming<R> {
                 match self.advance(&Receiver::advance) {
                     Ok(Progress::Event) => {
                         self.found(outgoing);
-                        self.misuse.is_over();
+                        self.misuse.received();
                         match self.take_message() {
                             Some(message) => return Poll::Ready(Some(Ok(message))),
                             None => continue,

@@ -133,7 +133,8 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             if self.write_in_place(payload, cx)? {
                 return Poll::Ready(Ok(()));
             }
-            self.sending.queue.reserve(data.len());
+            let room = self.sending.sender.room_of_message(data.len());
+            self.sending.queue.reserve(room);
         }
         Poll::Ready(self.queue(|sender, output| sender.send(payload, output)))
     }

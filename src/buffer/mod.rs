@@ -7,6 +7,8 @@
 mod inflated;
 pub(crate) mod memory;
 mod read;
+#[cfg(feature = "std")]
+pub(crate) mod store;
 mod write;
 
 pub use memory::Memory;

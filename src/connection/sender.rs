@@ -22,7 +22,7 @@ use super::ending::Ending;
 use super::reply::ControlPayload;
 use super::{Config, Kind, Role, SendError};
 use crate::buffer::{MOST_UNBROKEN, WriteBuffer};
-use crate::frame::{FrameHeader, MAX_FRAME_HEADER, OpCode, Rsv};
+use crate::frame::{FrameHeader, HEADER_ROOM, OpCode, Rsv};
 use crate::mask::MaskKey;
 use crate::negotiated::Negotiated;
 use alloc::boxed::Box;
@@ -135,7 +135,7 @@ impl<R: Role> Sender<R> {
         output: &mut WriteBuffer,
     ) {
         // Before the header is made: a call behind it would move it through memory.
-        output.make_room(MAX_FRAME_HEADER);
+        output.make_room(HEADER_ROOM);
         let mask = self.role.next_key();
         let header = FrameHeader { fin, rsv, opcode, mask, payload_len: payload.len() as u64 };
         let (header, len) = header.to_bytes();
@@ -154,6 +154,7 @@ impl<R: Role> Sender<R> {
         payload_len: u64,
         output: &mut WriteBuffer,
     ) -> Option<MaskKey> {
+        output.make_room(HEADER_ROOM);
         let mask = self.role.next_key();
         let (header, len) = FrameHeader { fin, rsv, opcode, mask, payload_len }.to_bytes();
         output.extend_behind(&header, len, &[]);

@@ -7,6 +7,9 @@ use thiserror::Error;
 /// Bytes of the longest frame header: two, a 64-bit length, a mask key.
 pub const MAX_FRAME_HEADER: usize = 14;
 
+/// Bytes of the array in which a header is made.
+pub(crate) const HEADER_ROOM: usize = 16;
+
 /// Bytes of payload that a control frame has at most (RFC 6455 §5.5).
 pub const MAX_CONTROL_PAYLOAD: usize = 125;
 
@@ -162,7 +165,7 @@ impl FrameHeader {
     /// The header at the front of an array, and how many bytes it takes there.
     // It is put together in a register: to write it piece by piece takes twice the instructions.
     #[inline]
-    pub(crate) fn to_bytes(self) -> ([u8; 16], usize) {
+    pub(crate) fn to_bytes(self) -> ([u8; HEADER_ROOM], usize) {
         let first = u8::from(self.fin) << 7 | self.rsv.0 << 4 | self.opcode.to_bits();
         let masked = u8::from(self.mask.is_some()) << 7;
         let key = u128::from(u32::from_le_bytes(self.mask.map_or([0; 4], MaskKey::to_bytes)));

@@ -8,5 +8,7 @@ mod header;
 mod opcode;
 
 pub use close::{CloseCode, CloseFrame, CloseFrameError, MAX_CLOSE_REASON};
+#[cfg(feature = "alloc")]
+pub(crate) use header::HEADER_ROOM;
 pub use header::{FrameError, FrameHeader, MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, Rsv};
 pub use opcode::OpCode;

@@ -92,10 +92,10 @@
 
 mod lease;
 mod promise;
-mod shared;
 
 pub use self::lease::Leased;
-use self::{promise::Promise, sealed::Kind, shared::STORE};
+use self::{promise::Promise, sealed::Kind};
+use crate::buffer::store::{LARGEST, STORE};
 use crate::buffer::{Memory, READ_ROOM, RETAINED, ReadBuffer, WriteBuffer};
 use alloc::{boxed::Box, vec::Vec};
 use core::{
@@ -138,9 +138,8 @@ struct Lent<B> {
 /// between two waits is one, and some that wait amid a message.
 const KEPT: usize = 16;
 
-/// How many of them may be large, and how large at most: for a message of 1 MiB and a bit.
+/// How many of them may be large.
 const KEPT_LARGE: usize = 2;
-const LARGEST: usize = (1 << 20) + 4096;
 
 thread_local! {
     static FOR_READS: Pool<ReadBuffer> = const { Pool::new() };
@@ -223,9 +222,7 @@ impl Memory for ThreadMemory {
     fn give_back(&self, memory: Vec<u8>) {
         let is_used = FOR_READS.try_with(|pool| pool.is_used.get());
         if is_used != Ok(true) {
-            if (RETAINED + 1..=LARGEST).contains(&memory.len()) {
-                STORE.give_back(memory);
-            }
+            STORE.give_back(memory);
             return;
         }
         let _ = FOR_READS.try_with(|pool| {
@@ -291,7 +288,9 @@ impl Kind for ReadBuffer {
     }
 
     fn from_shared_store(least: usize) -> Option<Self> {
-        STORE.take(least).map(Self::with_storage)
+        let mut memory = STORE.take(least)?;
+        memory.resize(memory.capacity(), 0);
+        Some(Self::with_storage(memory))
     }
 
     fn exchange_memory_with(&mut self, unused: &mut Self) {

@@ -78,6 +78,7 @@ const APART: &[&[&str]] = &[&["blocking", "asynchronous"], &["blocking", "tokio"
 const STD_IN_CORE: &[(&str, &str, &str)] = &[
     ("thread_cache", "std", "only std has values of a thread; without it nothing is cached"),
     ("mask", "std::is_x86_feature_detected", "only std knows what the processor has"),
+    ("buffer", "std::sync::Mutex", "only std has locks; without it unused memory is freed"),
 ];
 
 /// Where `feature = "tokio"` may stand besides `lib.rs`.

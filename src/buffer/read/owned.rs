@@ -11,7 +11,9 @@ impl ReadBuffer {
     #[inline]
     pub(crate) fn take_kept(&mut self, source: &impl Source) -> Bytes {
         if self.kept_len() >= source.leaves_from() {
-            return self.take_large(source);
+            if let Some(large) = self.take_large(source) {
+                return large;
+            }
         }
         let copy = Bytes::copy_from_slice(self.kept());
         self.release();
@@ -22,37 +24,31 @@ impl ReadBuffer {
     #[inline]
     pub(crate) fn take_kept_text(&mut self, source: &impl Source) -> Text {
         if self.kept_len() >= source.leaves_from() {
-            return self.take_large_text(source);
+            if let Some(large) = self.take_large_text(source) {
+                return large;
+            }
         }
         let copy = self.kept_text(self.kept_len()).into();
         self.release();
         copy
     }
 
-    #[cold]
+    // Apart, as what follows, since most messages are copied.
     #[inline(never)]
-    fn take_large(&mut self, source: &impl Source) -> Bytes {
-        if let Some(Detached { storage, kept, is_inflated }) = self.detach(source) {
-            let memory = storage.into_bytes();
-            let memory = if is_inflated { Heap.share(memory) } else { source.share(memory) };
-            return memory.slice(kept);
-        }
-        let copy = Bytes::copy_from_slice(self.kept());
-        self.release();
-        copy
+    fn take_large(&mut self, source: &impl Source) -> Option<Bytes> {
+        let Detached { storage, kept, is_inflated } = self.detach(source)?;
+        let memory = storage.into_bytes();
+        let memory = if is_inflated { Heap.share(memory) } else { source.share(memory) };
+        Some(memory.slice(kept))
     }
 
-    #[cold]
     #[inline(never)]
-    fn take_large_text(&mut self, source: &impl Source) -> Text {
-        if let Some(Detached { storage, kept, is_inflated }) = self.detach(source) {
-            return storage.into_text(kept, |memory| {
-                if is_inflated { Heap.share(memory) } else { source.share(memory) }
-            });
-        }
-        let copy = self.kept_text(self.kept_len()).into();
-        self.release();
-        copy
+    fn take_large_text(&mut self, source: &impl Source) -> Option<Text> {
+        let Detached { storage, kept, is_inflated } = self.detach(source)?;
+        let share = |memory| {
+            if is_inflated { Heap.share(memory) } else { source.share(memory) }
+        };
+        Some(storage.into_text(kept, share))
     }
 
     /// Gives the storage away for the message in it, if that is cheaper than a copy and the

@@ -15,7 +15,6 @@ impl WriteBuffer {
     /// Notes that a frame of `len` bytes is appended next. Control frames may go before it if otherwise more than a
     /// fragment would stand without a boundary.
     pub(crate) fn begin_frame(&mut self, len: usize, fragment_size: usize) {
-        self.make_room(len);
         let end = self.end();
         let unbroken = end.saturating_sub(self.last_boundary.max(self.consumed)) as usize;
         let most = fragment_size.clamp(LEAST_UNBROKEN, MOST_UNBROKEN as usize);

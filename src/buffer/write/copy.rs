@@ -16,7 +16,8 @@ impl WriteBuffer {
         self.len += bytes.len();
     }
 
-    /// Appends the first `count` bytes of an array, then a copy of `bytes`.
+    /// Appends the first `count` bytes of an array, then a copy of `bytes`. There is [room](Self::make_room) for the
+    /// array.
     // All of the array is copied and the rest cut off, since a copy of a size known beforehand is the
     // quicker one.
     #[inline]
@@ -31,7 +32,8 @@ impl WriteBuffer {
         self.len += count + bytes.len();
     }
 
-    /// Appends the first `count` bytes of an array, then a masked copy of `payload`.
+    /// Appends the first `count` bytes of an array, then a masked copy of `payload`. There is [room](Self::make_room)
+    /// for the array.
     #[inline]
     pub(crate) fn extend_masked_behind<const N: usize>(
         &mut self,
@@ -48,6 +50,7 @@ impl WriteBuffer {
     #[inline]
     fn append_front_of<const N: usize>(&mut self, bytes: &[u8; N], count: usize) {
         debug_assert!(count <= N, "so many bytes there are");
+        debug_assert!(self.run.capacity() - self.run.len() >= N, "there is room");
         let end = self.run.len() + count;
         self.run.extend_from_slice(bytes);
         self.run.truncate(end);

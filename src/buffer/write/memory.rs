@@ -1,20 +1,14 @@
-//! Memory for long queues: that of what was consumed is used again, and what an empty buffer gives up goes to the next
-//! of the thread that has none, or too little. To make it anew, by doubling, copies all that waits several times.
+//! Memory for long queues. That of what was consumed is used again, and what an empty buffer gives up goes to the next
+//! long queue of the process: to make it anew takes page faults, and to grow it copies all that waits several times.
 
 use super::WriteBuffer;
 use crate::buffer::RETAINED;
-use crate::thread_cache::thread_cache;
+#[cfg(feature = "std")]
+use crate::buffer::store::STORE;
 use alloc::vec::Vec;
 
-/// How large is what a thread keeps at most: what a queue of 1 MiB and its headers grows to.
-const LARGEST: usize = 2 << 20;
-
-/// How much is made at least: small frames would grow it several times.
+/// How much memory is made at least: it would grow several times for small frames.
 const SMALLEST: usize = 64;
-
-thread_cache! {
-    static MEMORY: ThreadCache<Vec<u8>>;
-}
 
 impl WriteBuffer {
     /// Sees to memory for so many bytes more, at a cost in proportion to what is queued or was consumed.
@@ -32,14 +26,10 @@ impl WriteBuffer {
             self.drop_front();
         }
         let needed = (self.run.len() - self.head).saturating_add(count);
-        let has_none = self.run.capacity() == 0;
-        if has_none || needed > RETAINED && needed > self.run.capacity() {
-            if let Some(kept) = MEMORY.take() {
-                if kept.capacity() >= needed {
-                    self.exchange_memory(kept);
-                } else {
-                    MEMORY.give_back(kept);
-                }
+        // A short queue takes none: a peer that reads nothing would hold it.
+        if needed > RETAINED && needed > self.run.capacity() {
+            if let Some(memory) = unused(needed) {
+                give_up(self.exchange_memory(memory));
             }
         }
         self.run.reserve(count.max(SMALLEST));
@@ -56,11 +46,7 @@ impl WriteBuffer {
 
     /// Gives up the memory of an empty buffer.
     pub(super) fn give_up_memory(&mut self) {
-        let memory = core::mem::take(&mut self.run);
-        let capacity = memory.capacity();
-        if capacity <= LARGEST {
-            MEMORY.give_back_unless(memory, |kept| kept.capacity() > capacity);
-        }
+        give_up(core::mem::take(&mut self.run));
     }
 
     fn drop_front(&mut self) {
@@ -69,42 +55,56 @@ impl WriteBuffer {
     }
 }
 
-#[cfg(all(test, feature = "std"))]
+#[cfg(feature = "std")]
+fn unused(least: usize) -> Option<Vec<u8>> {
+    STORE.take(least)
+}
+
+#[cfg(not(feature = "std"))]
+fn unused(_: usize) -> Option<Vec<u8>> {
+    None
+}
+
+#[cfg(feature = "std")]
+fn give_up(memory: Vec<u8>) {
+    STORE.give_back(memory);
+}
+
+#[cfg(not(feature = "std"))]
+fn give_up(_: Vec<u8>) {}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_a_buffer_gives_up_the_next_long_queue_takes() {
-        let mut first = WriteBuffer::new();
-        first.extend_from_slice(&[7; 300_000]);
-        let place = first.front().as_ptr();
-        first.consume(usize::MAX);
-        assert_eq!(first.capacity(), 0);
+    fn a_short_queue_takes_no_large_memory() {
+        let mut long = WriteBuffer::new();
+        long.extend_from_slice(&[7; 300_000]);
+        long.consume(usize::MAX);
+        assert_eq!(long.capacity(), 0);
+        let mut short = WriteBuffer::new();
+        short.extend_from_slice(b"first");
+        assert!(short.capacity() < 100);
+        short.extend_from_slice(&[8; 60_000]);
+        assert!(short.capacity() < 2 * RETAINED);
+        short.extend_from_slice(&[9; 200_000]);
+        assert_eq!(&short.front()[..6], b"first\x08");
+        assert_eq!(short.front()[60_000 + 5..], [9; 200_000]);
+    }
 
-        // Not one for which it is too little.
-        let mut second = WriteBuffer::new();
-        second.extend_from_slice(&[8; 400_000]);
-        assert_ne!(second.front().as_ptr(), place);
-        let mut third = WriteBuffer::new();
-        third.extend_from_slice(b"first");
-        third.extend_from_slice(&[9; 200_000]);
-        assert_eq!((&third.front()[..6], third.front().as_ptr()), (&b"first\x09"[..], place));
-        // One that has memory takes other memory once the queue is long.
-        let memory = third.run.capacity();
-        third.consume(usize::MAX);
-        let mut fourth = WriteBuffer::new();
-        fourth.run = Vec::with_capacity(100);
-        fourth.extend_from_slice(b"first");
-        assert_eq!(fourth.capacity(), 100);
-        fourth.extend_from_slice(&[9; 200_000]);
-        assert_eq!((fourth.front().as_ptr(), fourth.capacity()), (place, memory));
-
-        // The larger one stays; the largest are freed.
-        second.consume(usize::MAX);
-        fourth.consume(usize::MAX);
-        let mut huge = WriteBuffer::new();
-        huge.extend_from_slice(&alloc::vec![0; LARGEST + 1]);
-        huge.consume(usize::MAX);
-        assert!(MEMORY.take().is_some_and(|kept| (400_000..LARGEST).contains(&kept.capacity())));
+    #[test]
+    fn what_was_offered_stays_in_front_when_memory_is_made() {
+        let mut buffer = WriteBuffer::new();
+        let bytes: Vec<u8> = (0..300_000_u32).map(|number| number as u8).collect();
+        buffer.extend_from_slice(&bytes);
+        buffer.consume(200_000);
+        let offered = buffer.front().to_vec();
+        buffer.was_offered();
+        let place = buffer.front().as_ptr();
+        buffer.extend_from_slice(&alloc::vec![1; 2 << 20]);
+        assert_ne!(buffer.front().as_ptr(), place);
+        assert!(buffer.front().starts_with(&offered));
+        assert_eq!(buffer.len(), 100_000 + (2 << 20));
     }
 }

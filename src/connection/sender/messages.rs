@@ -5,7 +5,7 @@ use super::Sender;
 use crate::buffer::WriteBuffer;
 use crate::connection::fragments::Fragments;
 use crate::connection::{Kind, Message, Payload, PreparedMessage, Role, SendError};
-use crate::frame::{FrameHeader, OpCode, Rsv};
+use crate::frame::{FrameHeader, HEADER_ROOM, OpCode, Rsv};
 use crate::mask::MaskKey;
 #[cfg(feature = "deflate")]
 use alloc::vec::Vec;
@@ -317,10 +317,8 @@ impl<R: Role> Sender<R> {
     }
 
     fn append_fragments(&mut self, fragments: Fragments, payload: &[u8], output: &mut WriteBuffer) {
-        // All at once: grown by doubling it would be more than pools keep.
-        let (_, header_len) = fragments.header(0).to_bytes();
-        let header_len = header_len + if R::MASKS { 4 } else { 0 };
-        output.make_room(payload.len().saturating_add(fragments.count() * header_len));
+        // Memory that doubles is more than is needed, and may be more than anyone keeps for the next message.
+        output.make_room(self.room_of(&fragments, payload.len()));
         for number in 0..fragments.count() {
             self.append_fragment(&fragments, number, &payload[fragments.range(number)], output);
         }
@@ -337,6 +335,19 @@ impl<R: Role> Sender<R> {
         output.begin_frame(payload.len(), self.fragment_size());
         let FrameHeader { fin, rsv, opcode, .. } = fragments.header(number);
         self.append_frame(opcode, rsv, fin, payload, output);
+    }
+
+    /// How much memory a message of so many bytes takes while it is queued, if it is copied.
+    #[allow(dead_code, reason = "for a shell that gives a queue its memory")]
+    pub(crate) fn room_of_message(&self, len: usize) -> usize {
+        self.room_of(&self.fragments(OpCode::Binary, Rsv::NONE, true, len), len)
+    }
+
+    fn room_of(&self, fragments: &Fragments, len: usize) -> usize {
+        // The first header is the longest.
+        let (_, header_len) = fragments.header(0).to_bytes();
+        let headers = fragments.count() * (header_len + if R::MASKS { 4 } else { 0 });
+        len.saturating_add(headers).saturating_add(HEADER_ROOM)
     }
 
     /// How `len` bytes of a message go (§5.4), which ends with them or does not.

@@ -12,18 +12,19 @@ MILLISECONDS = 10
 
 def measure(run):
     tables, cells = [], []
-    allocations = Table(
-        "In memory: allocations of a server echo, binary", "calls to the allocator a message", SIZES
-    )
     for work, words in (("echo", "server echo"), ("client", "client sends")):
+        allocations = Table(
+            f"In memory: allocations of a {words}, binary", "calls to the allocator a message", SIZES
+        )
         for kind in ("binary", "text"):
             table = Table(f"In memory: {words}, {kind}", "ns a message", SIZES)
             if kind == "text":
                 table.notes.append("Every second character takes two, three or four bytes.")
             cells += cells_of(table, allocations, work, kind)
             tables.append(table)
+        tables.append(allocations)
     run.measure(cells)
-    return [*tables, allocations]
+    return tables
 
 
 def cells_of(table, allocations, work, kind):
@@ -34,7 +35,7 @@ def cells_of(table, allocations, work, kind):
     def one(column, size, row):
         path, variant = rows[row]
         nanoseconds, calls = figures(ask(path, f"{work} {variant} {kind} {size} {MILLISECONDS}"))
-        if (work, kind) == ("echo", "binary"):
+        if kind == "binary":
             allocations.rows.setdefault(row, {})[column] = [calls]
         return nanoseconds
 

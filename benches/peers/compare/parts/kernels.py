@@ -7,7 +7,10 @@ from ..programs import ask, codecs
 from .codec import figures
 
 NEEDS = ("taskset",)
-SIZES = {"1 B": 1, "7 B": 7, "16 B": 16, "64 B": 64, "125 B": 125, "1 KiB": 1024, "16 KiB": 16384, "1 MiB": 1048576}
+SIZES = {
+    "1 B": 1, "7 B": 7, "16 B": 16, "64 B": 64, "256 B": 256, "512 B": 512, "1 KiB": 1024, "16 KiB": 16384,
+    "1 MiB": 1048576,
+}
 SCRIPTS = ("ascii", "cjk", "mixed")
 MILLISECONDS = 1
 

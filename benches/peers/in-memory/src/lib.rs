@@ -69,7 +69,7 @@ pub struct Variant {
 }
 
 impl Variant {
-    /// A limit may not, which is no peer then.
+    /// Limits may leave that out: they are not peers.
     fn validates(&self) -> bool {
         self.name != "bare"
     }

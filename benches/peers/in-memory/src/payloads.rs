@@ -37,8 +37,6 @@ impl Random {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Script {
     Ascii,
-    /// One character in four takes two bytes.
-    Latin,
     /// Each takes three.
     Cjk,
     /// Every second character takes two, three or four bytes.
@@ -49,7 +47,6 @@ impl Script {
     pub(crate) fn parse(word: &str) -> Result<Self, String> {
         match word {
             "ascii" => Ok(Self::Ascii),
-            "latin" => Ok(Self::Latin),
             "cjk" => Ok(Self::Cjk),
             "mixed" => Ok(Self::Mixed),
             _ => Err(format!("no script {word}")),
@@ -63,12 +60,11 @@ impl Script {
         while text.len() < size {
             let is_wide = match self {
                 Self::Ascii => false,
-                Self::Latin => number % 4 == 3,
                 Self::Cjk => true,
                 Self::Mixed => number % 2 == 1,
             };
             let wide = match (self, random.next() % 3) {
-                (Self::Latin, _) | (Self::Mixed, 0) => 'é',
+                (Self::Mixed, 0) => 'é',
                 (Self::Cjk, _) | (_, 1) => '漢',
                 _ => '🌍',
             };

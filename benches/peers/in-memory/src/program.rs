@@ -22,7 +22,7 @@ Measures one library in memory. Without arguments, reads commands from standard 
   client VARIANT KIND BYTES MILLISECONDS   a client sends masked messages
   mask KERNEL BYTES OFFSET MILLISECONDS    a masking kernel alone
   copy KERNEL BYTES OFFSET MILLISECONDS    a copy, to compare with
-  utf8 KERNEL SCRIPT BYTES MILLISECONDS    validation of ascii, latin, cjk or mixed text
+  utf8 KERNEL SCRIPT BYTES MILLISECONDS    validation of ascii, cjk or mixed text
 
 KIND is text or binary. Each is answered by 'ok NANOSECONDS ALLOCATIONS', both
 a message, or by 'failed REASON'.

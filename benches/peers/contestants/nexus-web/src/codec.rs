@@ -10,7 +10,12 @@ use nexus_async_web::{
     ws::{WsReader, WsWriter},
 };
 use nexus_web::ws::{FrameReader, FrameWriter, Message, Role, apply_mask};
-use std::{future::poll_fn, io::Write, process::ExitCode, task::Poll};
+use std::{
+    future::poll_fn,
+    io::{IoSlice, Write},
+    process::ExitCode,
+    task::Poll,
+};
 
 /// What one read of the companion crate brings at most: an eighth of the reader's buffer.
 const LARGEST_READ: usize = 128 * 1024;
@@ -66,9 +71,8 @@ fn batching_echo(mut wire: Wire) -> Work {
                     other => panic!("{other:?} was not sent"),
                 };
                 let (header, _) = writer.build_header(first, payload.len());
-                for part in [&output[..len], header.as_bytes(), payload] {
-                    wire.write_all(part).expect("the wire takes all");
-                }
+                let parts = [&output[..len], header.as_bytes(), payload].map(IoSlice::new);
+                let _all = wire.write_vectored(&parts).expect("the wire takes all");
                 len = 0;
             }
             wire.write_all(&output[..len]).expect("the wire takes all");
