@@ -38,7 +38,7 @@ pub(super) trait Access<S, R: Role, M: Shell<S>> {
     /// Queues a message by `poll`, once there is room. One that is to be compressed first is compressed in turns.
     async fn feed<'p>(
         &mut self,
-        payload: Payload<'p>,
+        payload: &Payload<'p>,
         poll: impl Fn(
             &mut Outgoing<S, R, M>,
             Payload<'p>,
@@ -47,10 +47,11 @@ pub(super) trait Access<S, R: Role, M: Shell<S>> {
         ) -> Poll<Result<(), Error>>,
     ) -> Result<(), Error> {
         let mut compressing = None;
-        self.wait(|outgoing, cx| poll(outgoing, payload, Some(&mut compressing), cx)).await?;
+        self.wait(|outgoing, cx| poll(outgoing, *payload, Some(&mut compressing), cx)).await?;
         match compressing {
             None => Ok(()),
-            Some(message) => self.compress(message).await,
+            // In a box, since few messages need it and a task has room for all that it may wait for.
+            Some(message) => Box::pin(self.compress(message)).await,
         }
     }
 

@@ -36,7 +36,7 @@ macro_rules! sending_methods {
                 if self.$($access).+.act(|outgoing| outgoing.feed_short(payload)) {
                     return Ok(());
                 }
-                self.$($access).+.feed(payload, Outgoing::poll_feed).await
+                self.$($access).+.feed(&payload, Outgoing::poll_feed).await
             }
 
             /// Queues a piece of a message whose end is not known yet; `fin` ends it. All pieces are text or
@@ -91,7 +91,7 @@ macro_rules! sending_methods {
             pub async fn send<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
                 let payload = payload.into();
                 if !self.$($access).+.act(|outgoing| outgoing.feed_short(payload)) {
-                    self.$($access).+.feed(payload, Outgoing::poll_send).await?;
+                    self.$($access).+.feed(&payload, Outgoing::poll_send).await?;
                 }
                 self.flush().await
             }

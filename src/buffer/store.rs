@@ -43,10 +43,12 @@ impl Store {
         };
     }
 
-    /// Takes the smallest piece with a capacity of at least so many bytes, if there is any. What is in it means nothing.
+    /// Takes the smallest piece with a capacity of at least so many bytes, if there is any. It has at most four times as
+    /// many, since it may be held for long. What is in it means nothing.
     pub(crate) fn take(&self, least: usize) -> Option<Vec<u8>> {
+        let suits = least..=least.saturating_mul(4);
         let mut kept = self.0.try_lock().ok()?;
-        let places = (0..kept.len()).filter(|&place| kept[place].capacity() >= least);
+        let places = (0..kept.len()).filter(|&place| suits.contains(&kept[place].capacity()));
         let place = places.min_by_key(|&place| kept[place].capacity())?;
         Some(kept.swap_remove(place))
     }
@@ -68,9 +70,9 @@ mod tests {
         }
         assert_eq!(store.take(601 << 10), None);
         let taken: Vec<_> =
-            [450, 0, 0, 0].map(|kib| store.take(kib << 10).unwrap().capacity() >> 10).into();
+            [450, 150, 150, 150].map(|kib| store.take(kib << 10).unwrap().capacity() >> 10).into();
         assert_eq!(taken, [500, 300, 400, 600]);
-        assert_eq!(store.take(0), None);
+        assert_eq!(store.take(150 << 10), None);
     }
 
     #[test]
@@ -78,12 +80,20 @@ mod tests {
         let store = Store::new();
         for capacity in [RETAINED, LARGEST + 1] {
             store.give_back(Vec::with_capacity(capacity));
-            assert_eq!(store.take(0), None, "{capacity}");
+            assert_eq!(store.take(capacity), None, "{capacity}");
         }
         for capacity in [RETAINED + 1, LARGEST] {
             store.give_back(Vec::with_capacity(capacity));
-            assert!(store.take(0).is_some(), "{capacity}");
+            assert!(store.take(capacity).is_some(), "{capacity}");
         }
+    }
+
+    #[test]
+    fn little_does_not_get_much() {
+        let store = Store::new();
+        store.give_back(piece(400));
+        assert_eq!(store.take(99 << 10), None);
+        assert!(store.take(100 << 10).is_some());
     }
 
     #[test]
@@ -92,8 +102,8 @@ mod tests {
         store.give_back(piece(100));
         let lock = store.0.lock().unwrap();
         store.give_back(piece(200));
-        assert_eq!(store.take(0), None);
+        assert_eq!(store.take(100 << 10), None);
         drop(lock);
-        assert_eq!(store.take(0).unwrap().capacity() >> 10, 100);
+        assert_eq!(store.take(100 << 10).unwrap().capacity() >> 10, 100);
     }
 }

@@ -164,5 +164,6 @@ impl<R: Role> Sender<R> {
 
 fn short_queue(config: &Config) -> u32 {
     let most = config.limits.queued_output.min(config.largest_fragment());
-    u32::try_from(most).unwrap_or(u32::MAX).min(MOST_UNBROKEN)
+    // With its header it is no more than what waits without a boundary.
+    u32::try_from(most).unwrap_or(u32::MAX).min(MOST_UNBROKEN - HEADER_ROOM as u32)
 }

@@ -112,7 +112,7 @@ impl Leased<WriteBuffer> {
     /// Takes memory for so many bytes more, if they are many and the pool has it.
     #[inline]
     pub fn reserve(&mut self, count: usize) {
-        let needed = self.len() + count;
+        let needed = self.capacity_for(count);
         if needed > RETAINED && needed > self.capacity() {
             self.enlarge(needed);
         }
@@ -322,5 +322,12 @@ mod tests {
         let mut next = Leased::<WriteBuffer>::none();
         next.reserve(200_000);
         assert_eq!(next.capacity(), capacity);
+
+        // What is linked needs no memory.
+        assert!(next.give_back());
+        let mut linked = Leased::<WriteBuffer>::none();
+        linked.link(bytes::Bytes::from_static(&[0; 200_000]));
+        linked.reserve(100);
+        assert!(linked.capacity() < capacity);
     }
 }

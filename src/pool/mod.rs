@@ -109,7 +109,7 @@ pub trait Pooled: sealed::Kind {}
 
 /// The memory of messages that leave their read buffer with it: it comes from the pool of the thread that
 /// reads, and goes to that of whichever thread drops the message, if that one reads too. If it does not, memory of
-/// more than 64 KiB and up to 1 MiB goes to a store that all reading threads share, which keeps four pieces.
+/// more than 64 KiB and up to 1 MiB goes to a store that all threads share, which keeps four pieces.
 ///
 /// To make large memory anew takes longer than to fill it. For
 /// [`Connection::take_message_with`](crate::connection::Connection::take_message_with).

@@ -17,7 +17,7 @@ from .parts import PARTS, rounds_of
 from .programs import CORES, ROOT, ExternalServer, packages, target
 
 RESULTS = ROOT.parent
-OPEN_FILES = 11_000
+OPEN_FILES = 5_000
 
 
 def main():
@@ -94,7 +94,7 @@ def parse():
         epilog="parts:\n" + "\n".join(f"  {name:14}{part.__doc__.splitlines()[0]}" for name, part in PARTS.items()),
     )
     parser.add_argument("parts", nargs="*", metavar="PART", type=part, help="what to measure; all if none is named")
-    parser.add_argument("--rounds", type=rounds, default=16, help="rounds of each comparison (16)")
+    parser.add_argument("--rounds", type=rounds, default=10, help="rounds of each comparison (10)")
     parser.add_argument(
         "--seed", type=int, default=random.randrange(1_000_000),
         help="the order in which everything is measured; another one in each run if it isn't given",
@@ -154,7 +154,7 @@ def check(needs):
             "echo, deflate and broadcast need two cores, one for the server and one for its load; "
             f"on one core there are {alone}"
         )
-    # Servers of 5,000 connections inherit it.
+    # Servers of 2,000 connections inherit it.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if "open files" in needs and most != resource.RLIM_INFINITY and most < OPEN_FILES:

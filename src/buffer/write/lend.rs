@@ -14,6 +14,7 @@ impl WriteBuffer {
         let index = self.part(place);
         let end = self.links.get(index).map_or(self.run.len(), |link| link.before);
         to.run.clear();
+        to.make_room(end - self.head);
         to.extend_in_pieces(&self.run[self.head..end]);
         to.links.extend(self.links.drain(..index));
         for link in &mut to.links {

@@ -25,7 +25,7 @@ impl WriteBuffer {
         if self.head > RETAINED && self.head > self.run.len() / 2 {
             self.drop_front();
         }
-        let needed = (self.run.len() - self.head).saturating_add(count);
+        let needed = self.capacity_for(count);
         // A short queue takes none: a peer that reads nothing would hold it.
         if needed > RETAINED && needed > self.run.capacity() {
             if let Some(memory) = unused(needed) {
@@ -33,6 +33,11 @@ impl WriteBuffer {
             }
         }
         self.run.reserve(count.max(SMALLEST));
+    }
+
+    /// How much memory holds what was copied in and waits, and so many bytes more.
+    pub(crate) fn capacity_for(&self, count: usize) -> usize {
+        (self.run.len() - self.head).saturating_add(count)
     }
 
     /// Reuses the consumed front of the run once little is left behind it. What is only written, a piece at a time,

@@ -6,7 +6,9 @@ use crate::buffer::WriteBuffer;
 use crate::connection::closed::State;
 use crate::connection::ending::SentClose;
 use crate::connection::{ProtocolError, Reply, Role, SendError};
-use crate::frame::{CloseCode, FrameHeader, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, OpCode, Rsv};
+use crate::frame::{
+    CloseCode, FrameHeader, HEADER_ROOM, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, OpCode, Rsv,
+};
 use alloc::boxed::Box;
 
 /// Bytes of pong frames that may wait to be written, beside what the user sends.
@@ -163,6 +165,7 @@ impl<R: Role> Sender<R> {
         }
         self.check_queue(output)?;
         output.begin_frame(payload.len(), self.fragment_size());
+        output.make_room(HEADER_ROOM + payload.len());
         self.append_frame(opcode, Rsv::NONE, true, payload, output);
         Ok(())
     }

@@ -77,6 +77,7 @@ impl<'a> LargeMessage<'a> {
 
     /// Appends a copy of the pieces to `output`, which counts as written.
     pub(crate) fn copy_to(&mut self, output: &mut WriteBuffer) {
+        output.make_room(self.len());
         for number in self.current..self.started {
             let [header, payload] = self.rest_of(number);
             if number > self.current || self.written == 0 {
@@ -145,7 +146,10 @@ impl<R: Role> Sender<R> {
         self.check_open()?;
         let first = message.started;
         message.started = message.fragments.count().min(first.saturating_add(most));
-        if R::MASKS {
+        if R::MASKS && first < message.started {
+            let bytes = message.fragments.range(first).start
+                ..message.fragments.range(message.started - 1).end;
+            output.make_room(self.room_of(&message.fragments, bytes.len()));
             for number in first..message.started {
                 let payload = &message.payload[message.fragments.range(number)];
                 self.append_fragment(&message.fragments, number, payload, output);

@@ -343,10 +343,12 @@ impl<R: Role> Sender<R> {
         self.room_of(&self.fragments(OpCode::Binary, Rsv::NONE, true, len), len)
     }
 
-    fn room_of(&self, fragments: &Fragments, len: usize) -> usize {
+    /// As much for so many bytes of one, in any of its frames.
+    pub(super) fn room_of(&self, fragments: &Fragments, len: usize) -> usize {
         // The first header is the longest.
         let (_, header_len) = fragments.header(0).to_bytes();
-        let headers = fragments.count() * (header_len + if R::MASKS { 4 } else { 0 });
+        let header_len = header_len + if R::MASKS { 4 } else { 0 };
+        let headers = fragments.count().saturating_mul(header_len);
         len.saturating_add(headers).saturating_add(HEADER_ROOM)
     }
 

@@ -1,4 +1,4 @@
-"""Memory of connections that wait: 5,000 of them, each after one echo."""
+"""Memory of connections that wait: 2,000 of them, each after one echo."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ from ..measured import Cell, Table
 from ..programs import MEASURING_CORE, Program, Server, is_raw, release, result, servers
 
 NEEDS = ("taskset", "open files")
-CONNECTIONS = 5000
+CONNECTIONS = 2000
 COLUMNS = {"after 16 B": "16", "after 16 KiB": "16384"}
 ROUNDS = 6
 
