@@ -236,6 +236,24 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_takes_as_much_memory_as_it_needs() {
+        fn check<R: Role>(role: R) {
+            let config = Config::default();
+            let mut sender = Connection::new(role, &Negotiated::new(), config).split().1;
+            // More than anyone has given up.
+            let (payload, mut output) = (alloc::vec![7; 1_200_000], WriteBuffer::new());
+            let message = sender.start_message(payload[..].into(), true, &output).unwrap();
+            let mut message = message.expect("it has several frames");
+            sender.start_frames(&mut message, usize::MAX, &mut output).unwrap();
+            message.copy_to(&mut output);
+            assert!(message.is_written() && output.len() > payload.len());
+            assert!(output.capacity() <= output.len() + 1024, "{output:?}");
+        }
+        check(Server::new());
+        check(Client::new(Key(0)));
+    }
+
+    #[test]
     fn what_is_short_or_encoded_or_at_hand_is_queued() {
         fn starts<R: Role>(sender: &Sender<R>, payload: Payload<'_>, come_between: bool) -> bool {
             sender.start_message(payload, come_between, &WriteBuffer::new()).unwrap().is_some()
