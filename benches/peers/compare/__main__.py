@@ -94,7 +94,7 @@ def parse():
         epilog="parts:\n" + "\n".join(f"  {name:14}{part.__doc__.splitlines()[0]}" for name, part in PARTS.items()),
     )
     parser.add_argument("parts", nargs="*", metavar="PART", type=part, help="what to measure; all if none is named")
-    parser.add_argument("--rounds", type=rounds, default=10, help="rounds of each comparison (10)")
+    parser.add_argument("--rounds", type=rounds, default=9, help="rounds of each comparison (9)")
     parser.add_argument(
         "--seed", type=int, default=random.randrange(1_000_000),
         help="the order in which everything is measured; another one in each run if it isn't given",

@@ -8,7 +8,7 @@ from ..programs import MEASURING_CORE, Program, Server, is_raw, release, result,
 NEEDS = ("taskset", "open files")
 CONNECTIONS = 2000
 COLUMNS = {"after 16 B": "16", "after 16 KiB": "16384"}
-ROUNDS = 6
+ROUNDS = 5
 
 
 def measure(run):
