@@ -1,8 +1,9 @@
-"""Judges what wstest reported: report.py DIRECTORY... <expected-case-ids
+"""Evaluates the reports of wstest: report.py DIRECTORY... <expected-case-ids
 
-Each directory is named after its combination, which is also the agent's name
-in the reports, and holds wstest's index.json, `run`'s note of the duration in
-seconds and, if something went wrong beyond a case, its note `problem`.
+Each directory has the name of its combination, which is also the agent's name
+in the reports. It contains wstest's index.json and the file `duration` (in
+seconds) that `run` wrote. If something other than a case failed, it also
+contains the file `problem`.
 
 Runs on Python 2.7 and 3 alike.
 """
@@ -34,7 +35,7 @@ class Combination(object):
                 self.kinds[kind(results[case])].append((case, results[case]))
 
     def results(self):
-        """The results by case id, and those that nobody asked for."""
+        """Returns the results by case id, and the unexpected results."""
         try:
             with io.open(os.path.join(self.directory, "index.json"), encoding="utf-8") as f:
                 index = json.load(f)
@@ -54,7 +55,7 @@ class Combination(object):
         return len(self.kinds["OK"]) + len(self.kinds["INFORMATIONAL"])
 
     def failed(self):
-        """Failed cases; a problem counts as one when no case shows it."""
+        """Returns the number of failed cases. A problem counts as one if no case failed."""
         cases = (len(self.kinds["NON-STRICT"]) + len(self.kinds["FAILED"])
                  + len(self.missing) + len(self.unexpected))
         return max(cases, 1 if self.problem or not self.passed() else 0)
@@ -84,7 +85,7 @@ class Combination(object):
 
 
 def kind(result):
-    """The worse of how the case went and how its connection was closed."""
+    """Returns the worse of the outcome of the case and that of its connection's close."""
     both = {result["behavior"], result["behaviorClose"]}
     for name in ("OK", "INFORMATIONAL", "NON-STRICT"):
         both.discard(name)
@@ -98,7 +99,7 @@ def number(case):
 
 
 def ranges(cases, order):
-    """Cases that follow each other are named by the first and the last alone."""
+    """Shortens runs of consecutive cases to the first and the last one."""
     runs = []
     for case in cases:
         if runs and order.index(case) == order.index(runs[-1][-1]) + 1:

@@ -1,15 +1,18 @@
-//! A server's echo in memory: masked messages in, unmasked ones out, nothing else.
+//! A server's echo in memory: masked messages in, unmasked messages out, and nothing else.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sansocket::{
-    Config, Connection, Event, Kind, Limits, Negotiated, Progress, ReadBuffer, Server, WriteBuffer,
+    Config, Event, Limits,
+    buffer::{ReadBuffer, WriteBuffer},
+    connection::{Connection, MessageKind, Progress, Server},
+    handshake::Negotiated,
 };
 use sansocket_testkit::frames::{BINARY, TEXT, masked, plain};
 use std::hint::black_box;
 
 const SIZES: [usize; 5] = [16, 125, 1024, 16 * 1024, 1024 * 1024];
 
-/// Feeds the frames as reads of up to 64 KiB and echoes all; the number of messages.
+/// Feeds the frames as reads of up to 64 KiB and echoes every message. Returns their number.
 fn echo(
     connection: &mut Connection<Server>,
     input: &mut ReadBuffer,
@@ -44,7 +47,7 @@ fn echo(
 
 fn bench_echo(criterion: &mut Criterion) {
     let mixed = "aé漢🌍".repeat(1024 * 1024 / 10 + 1);
-    for (kind, first) in [(Kind::Binary, BINARY), (Kind::Text, TEXT)] {
+    for (kind, first) in [(MessageKind::Binary, BINARY), (MessageKind::Text, TEXT)] {
         let mut group = criterion.benchmark_group(format!("echo/{kind:?}"));
         for size in SIZES {
             let size = (0..=size).rev().find(|&cut| mixed.is_char_boundary(cut)).unwrap_or(0);

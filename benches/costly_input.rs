@@ -1,16 +1,20 @@
-//! What input costs that carries little or no data, compared with honest input.
+//! The cost of input that carries little or no data, compared with honest input.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sansocket::{
-    Client, Config, Connection, DeflateConfig, DeflateParameters, Limits, MaskKey, Negotiated,
-    ReadBuffer, Server, WriteBuffer,
+    Config, DeflateConfig, Limits,
+    buffer::{ReadBuffer, WriteBuffer},
+    connection::{Client, Connection, Server},
+    deflate::DeflateParameters,
+    handshake::Negotiated,
+    mask::MaskKey,
 };
 use sansocket_testkit::frames::masked;
 
-/// About so many bytes of each.
+/// The approximate number of bytes of each input.
 const LEN: usize = 1 << 20;
 
-/// Text that a server is sent.
+/// Returns text that a client might send to a server.
 fn json(len: usize) -> Vec<u8> {
     let mut number = 1_u32;
     let mut text = String::new();
@@ -23,7 +27,8 @@ fn json(len: usize) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// A message in frames: one of text in the beginning, to fill the window, then many of these payloads.
+/// Encodes a message in fragments: first a fragment of text, to fill the window, then each of these
+/// payloads.
 fn fragments(payloads: &[Vec<u8>], first: u8) -> Vec<u8> {
     let mut frames = masked(first, b"");
     while frames.len() < LEN {
@@ -46,29 +51,30 @@ impl Bits {
                 self.bytes.push(0);
             }
             let bit = (value >> at & 1) as u8;
-            *self.bytes.last_mut().expect("one was pushed") |= bit << (self.used % 8);
+            *self.bytes.last_mut().expect("a byte was pushed") |= bit << (self.used % 8);
             self.used += 1;
         }
     }
 
-    /// A code of Huffman: its first bit is its highest.
+    /// Writes a Huffman code, highest bit first.
     fn code(&mut self, code: u32, count: usize) {
         (0..count).rev().for_each(|at| self.put(code >> at & 1, 1));
     }
 
-    /// A block of fixed codes that makes nothing.
+    /// Writes a block with fixed codes that produces no output.
     fn empty_fixed(&mut self) {
         self.put(0b010, 3);
         self.code(0, 7);
     }
 
-    /// A block with codes of its own (§3.2.7) that makes nothing: 286 of eight and nine bits for literals and
-    /// lengths, 30 of four and five for distances.
+    /// Writes a block with its own codes (§3.2.7) that produces no output: 286 codes of eight and
+    /// nine bits for literals and lengths, and 30 codes of four and five bits for distances.
     fn empty_dynamic(&mut self) {
         self.put(0b100, 3);
         self.put(286 - 257, 5);
         self.put(30 - 1, 5);
-        // Lengths of codes are 4, 5, 8, 9 and 16, which repeats: of three bits the first three, of two the others.
+        // The code lengths used are 4, 5, 8, 9 and 16, which repeats the previous length. The first
+        // three have codes of three bits, the other two have codes of two bits.
         let order = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4];
         self.put(order.len() as u32 - 4, 4);
         for length in order {
@@ -79,7 +85,7 @@ impl Bits {
             };
             self.put(bits, 3);
         }
-        // Canonical: 8, 9, 16 are 00, 01, 10; 4 and 5 are 110 and 111.
+        // The codes are canonical: 8, 9, 16 are 00, 01, 10; 4 and 5 are 110 and 111.
         let repeat = |bits: &mut Self, (code, len): (u32, usize), mut count: u32| {
             bits.code(code, len);
             count -= 1;
@@ -95,12 +101,13 @@ impl Bits {
         repeat(self, (0b01, 2), 60);
         repeat(self, (0b111, 3), 28);
         repeat(self, (0b110, 3), 2);
-        // The end of the block is the symbol 256: of nine bits, the 31st of those.
+        // The symbol 256 ends the block. Its code is the 31st of nine bits.
         self.code((226 << 1) + 30, 9);
     }
 }
 
-/// A message of such blocks, which ends with the beginning of the stored one that is left out.
+/// Encodes a message of such blocks. It ends with the beginning of the stored block whose remainder
+/// RFC 7692 omits.
 fn blocks(mut block: impl FnMut(&mut Bits)) -> Vec<u8> {
     let mut bits = Bits::default();
     while bits.bytes.len() < LEN {
@@ -110,7 +117,7 @@ fn blocks(mut block: impl FnMut(&mut Bits)) -> Vec<u8> {
     masked(0xc2, &bits.bytes)
 }
 
-/// Text, compressed by a client that does not mask.
+/// Returns text compressed by a client that does not mask.
 fn compressed_text() -> Vec<u8> {
     let role = Client::new(|| MaskKey::new([0; 4]));
     let mut client = Connection::new(role, &agreed(), config());
@@ -132,13 +139,13 @@ fn config() -> Config {
     Config::default().limits(limits).deflate(DeflateConfig::new())
 }
 
-/// As it comes from a transport, 64 KiB at a time.
+/// Receives the bytes as from a transport, 64 KiB at a time.
 fn receive(negotiated: &Negotiated, bytes: &[u8]) {
     let mut connection = Connection::new(Server::new(), negotiated, config());
     let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
     for piece in bytes.chunks(64 << 10) {
         input.extend_from_slice(piece);
-        while connection.advance(&mut input, &mut output).expect("it is right").goes_on() {}
+        while connection.advance(&mut input, &mut output).expect("valid").goes_on() {}
         output.consume(usize::MAX);
     }
 }

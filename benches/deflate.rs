@@ -1,14 +1,18 @@
-//! permessage-deflate in memory: what a server sends compressed, and what it takes in.
+//! permessage-deflate in memory: a server sends and receives compressed messages.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sansocket::{
-    Client, Config, Connection, DeflateConfig, DeflateParameters, Event, MaskKey, Negotiated,
-    Progress, ReadBuffer, Server, WriteBuffer,
+    Config, DeflateConfig, Event,
+    buffer::{ReadBuffer, WriteBuffer},
+    connection::{Client, Connection, Progress, Server},
+    deflate::DeflateParameters,
+    handshake::Negotiated,
+    mask::MaskKey,
 };
 
 const SIZES: [usize; 3] = [125, 1024, 16 * 1024];
 
-/// JSON as an interface for telemetry sends it.
+/// Returns JSON messages as a telemetry service sends them.
 fn messages(size: usize) -> Vec<String> {
     let mut number = 1_u32;
     let mut one = || {
@@ -50,7 +54,7 @@ fn bench_round_trip(criterion: &mut Criterion) {
                 bencher.iter(|| {
                     for message in &messages {
                         client.send_text(message, &mut wire).expect("there is room");
-                        assert!(wire.len() < size, "it is compressed");
+                        assert!(wire.len() < size, "the message was not compressed");
                         while !wire.is_empty() {
                             let count = wire.front().len();
                             input.extend_from_slice(wire.front());

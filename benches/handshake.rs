@@ -1,8 +1,10 @@
-//! The opening handshake of both roles, as a browser's request and its answer.
+//! The opening handshake in both roles, with a browser's request and the response to it.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use sansocket::{
-    Accept, ClientHandshake, ClientRequest, Limits, ReadBuffer, ServerHandshake, Url, WriteBuffer,
+    Limits,
+    buffer::{ReadBuffer, WriteBuffer},
+    handshake::{Accept, ClientHandshake, ClientRequest, ServerHandshake, Url},
 };
 
 const REQUEST: &[u8] = b"GET /chat?room=1 HTTP/1.1\r\n\
@@ -20,7 +22,7 @@ const REQUEST: &[u8] = b"GET /chat?room=1 HTTP/1.1\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
 
-/// The answer to the key of RFC 6455 §1.3.
+/// The `Sec-WebSocket-Accept` for the key in RFC 6455 §1.3.
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 fn bench_server(criterion: &mut Criterion) {
@@ -31,8 +33,8 @@ fn bench_server(criterion: &mut Criterion) {
         bencher.iter(|| {
             input.extend_from_slice(REQUEST);
             let received = ServerHandshake::new(&limits).receive(&mut input);
-            let request = received.expect("it is right").expect("it is whole");
-            request.accept(&Accept::new(), &mut output).expect("nothing speaks against it");
+            let request = received.expect("valid").expect("complete");
+            request.accept(&Accept::new(), &mut output).expect("the request is acceptable");
             let answer = output.front();
             assert!(answer.starts_with(b"HTTP/1.1 101 "));
             assert!(answer.windows(ACCEPT.len()).any(|window| window == ACCEPT.as_bytes()));
@@ -43,16 +45,16 @@ fn bench_server(criterion: &mut Criterion) {
 
 fn bench_client(criterion: &mut Criterion) {
     let limits = Limits::default();
-    let url = Url::parse("ws://example.com/chat?room=1").expect("it is right");
+    let url = Url::parse("ws://example.com/chat?room=1").expect("valid");
     let request = ClientRequest::new(&url);
     let mut input = ReadBuffer::new();
     let mut output = WriteBuffer::new();
     criterion.bench_function("handshake/client", |bencher| {
         bencher.iter(|| {
-            // The nonce of RFC 6455 §1.3, whose answer is known.
+            // The nonce of RFC 6455 §1.3. The response to it is known.
             let nonce = *b"the sample nonce";
             let started = ClientHandshake::start(&request, nonce, &mut output, &limits);
-            let mut handshake = started.expect("the request is right");
+            let mut handshake = started.expect("the request is valid");
             output.consume(output.len());
             input.extend_from_slice(
                 b"HTTP/1.1 101 Switching Protocols\r\n\
@@ -61,7 +63,7 @@ fn bench_client(criterion: &mut Criterion) {
                   Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
             );
             let received = handshake.receive(&mut input);
-            assert!(received.expect("it is right").is_some());
+            assert!(received.expect("valid").is_some());
         });
     });
 }

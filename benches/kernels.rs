@@ -1,7 +1,10 @@
-//! Kernels over plain memory: masking, and the validation of UTF-8 beside the standard library's.
+//! Kernels over plain memory: masking, and UTF-8 validation compared with the standard library's.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use sansocket::{MaskKey, apply_mask, validate_utf8_prefix};
+use sansocket::{
+    mask::{MaskKey, apply_mask},
+    utf8::validate_utf8_prefix,
+};
 use std::hint::black_box;
 
 const SIZES: [usize; 7] = [4, 16, 64, 125, 1024, 16 * 1024, 1024 * 1024];

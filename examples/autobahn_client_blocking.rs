@@ -5,10 +5,10 @@
 //! ```
 
 use sansocket::{
-    Client, Config, DeflateConfig, Error, Event, Limits, SystemMaskKeys,
-    blocking::{Connector, WebSocket},
+    Config, DeflateConfig, Error, Event, Limits,
+    blocking::{ClientWebSocket, Connector},
 };
-use std::{net::TcpStream, process::ExitCode};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -33,20 +33,20 @@ fn run(url: &str, agent: &str) -> Result<(), Box<dyn std::error::Error>> {
     };
     count.wait_closed();
     for case in 1..=cases {
-        // What is wrong with a case, the suite's report says.
+        // A failed case shows up in the suite's report.
         let _ = echo(&mut open(&format!("{url}/runCase?case={case}&agent={agent}"))?);
     }
     open(&format!("{url}/updateReports?agent={agent}"))?.wait_closed();
     Ok(())
 }
 
-fn open(url: &str) -> Result<WebSocket<TcpStream, Client<SystemMaskKeys>>, Error> {
+fn open(url: &str) -> Result<ClientWebSocket, Error> {
     let limits = Limits::default().message(64 << 20);
     let config = Config::default().limits(limits).deflate(DeflateConfig::new());
     Ok(Connector::new().config(config).connect(url)?.0)
 }
 
-fn echo(websocket: &mut WebSocket<TcpStream, Client<SystemMaskKeys>>) -> Result<(), Error> {
+fn echo(websocket: &mut ClientWebSocket) -> Result<(), Error> {
     while let Some(received) = websocket.receive() {
         match received? {
             (Event::Text(text), mut replies) => replies.send(text)?,

@@ -5,11 +5,10 @@
 //! ```
 
 use sansocket::{
-    Client, Config, DeflateConfig, Error, Event, Limits, SystemMaskKeys,
-    tokio::{Connector, WebSocket},
+    Config, DeflateConfig, Error, Event, Limits,
+    on_tokio::{ClientWebSocket, Connector},
 };
 use std::process::ExitCode;
-use tokio::net::TcpStream;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -35,20 +34,20 @@ async fn run(url: &str, agent: &str) -> Result<(), Box<dyn std::error::Error>> {
     };
     count.wait_closed().await;
     for case in 1..=cases {
-        // What is wrong with a case, the suite's report says.
+        // A failed case shows up in the suite's report.
         let _ = echo(&mut open(&format!("{url}/runCase?case={case}&agent={agent}")).await?).await;
     }
     open(&format!("{url}/updateReports?agent={agent}")).await?.wait_closed().await;
     Ok(())
 }
 
-async fn open(url: &str) -> Result<WebSocket<TcpStream, Client<SystemMaskKeys>>, Error> {
+async fn open(url: &str) -> Result<ClientWebSocket, Error> {
     let limits = Limits::default().message(64 << 20);
     let config = Config::default().limits(limits).deflate(DeflateConfig::new());
     Ok(Connector::new().config(config).connect(url).await?.0)
 }
 
-async fn echo(websocket: &mut WebSocket<TcpStream, Client<SystemMaskKeys>>) -> Result<(), Error> {
+async fn echo(websocket: &mut ClientWebSocket) -> Result<(), Error> {
     while let Some(received) = websocket.receive().await {
         match received? {
             (Event::Text(text), mut replies) => replies.send(text).await?,

@@ -1,16 +1,16 @@
-//! A client for the terminal: sends lines, prints what arrives.
+//! A client for the terminal: sends the lines you type and prints what arrives.
 //!
 //! ```text
 //! cargo run --example client -- URL [--header 'Name: value']… [--subprotocol NAME]…
 //! ```
 
 use sansocket::{
-    Client, CloseCode, Config, DeflateConfig, Error, Message, SendError, State, SystemMaskKeys,
-    blocking,
+    CloseCode, Config, DeflateConfig, Error, Message, State,
+    blocking::{self, ClientWebSocket},
+    connection::SendError,
 };
 use std::{
     io::{BufRead, IsTerminal, Write},
-    net::TcpStream,
     process::ExitCode,
     sync::mpsc::{Receiver, TryRecvError, sync_channel},
     thread,
@@ -28,8 +28,6 @@ usage: client URL [--header 'Name: value']... [--subprotocol NAME]...
   --subprotocol NAME       offers a subprotocol, in order of preference
 
 The exit status is 0 after a clean close, 1 after anything else, 2 if the arguments are wrong.";
-
-type WebSocket = blocking::WebSocket<TcpStream, Client<SystemMaskKeys>>;
 
 fn main() -> ExitCode {
     let (connector, url) = match arguments() {
@@ -72,7 +70,7 @@ fn arguments() -> Result<Option<(blocking::Connector, String)>, String> {
                 connector = connector.subprotocol(name);
             }
             option if option.starts_with('-') => return Err(format!("unknown option {option}")),
-            _ if url.is_some() => return Err(format!("one URL is enough: {argument}")),
+            _ if url.is_some() => return Err(format!("more than one URL: {argument}")),
             _ => url = Some(argument),
         }
     }
@@ -85,12 +83,12 @@ fn talk(connector: &blocking::Connector, url: &str) -> Result<(), Error> {
     let subprotocol = negotiated.subprotocol.iter().map(|name| format!(", subprotocol {name}"));
     let compressed = negotiated.deflate.iter().map(|_| ", compressed".to_owned());
     eprintln!("connected to {url}{}", subprotocol.chain(compressed).collect::<String>());
-    // So that lines are sent while nothing arrives, and what arrives is read while the server does
-    // not read.
-    websocket.transport().set_read_timeout(Some(Duration::from_millis(20)))?;
-    websocket.transport().set_write_timeout(Some(Duration::from_millis(1)))?;
+    // Reads are short, so that lines are sent while nothing arrives. Reading continues while the
+    // server does not read.
+    websocket.get_ref().tcp().set_read_timeout(Some(Duration::from_millis(20)))?;
+    websocket.get_ref().tcp().set_write_timeout(Some(Duration::from_millis(1)))?;
     let lines = lines();
-    // `closed` below says how it ended; an error of the loop says no more than that.
+    // `closed` below tells how the connection ended; an error of the loop adds nothing.
     let outcome = exchange(&mut websocket, &lines);
     match websocket.closed() {
         Some(closed) if closed.clean => {
@@ -101,7 +99,7 @@ fn talk(connector: &blocking::Connector, url: &str) -> Result<(), Error> {
     }
 }
 
-fn exchange(websocket: &mut WebSocket, lines: &Receiver<String>) -> Result<(), Error> {
+fn exchange(websocket: &mut ClientWebSocket, lines: &Receiver<String>) -> Result<(), Error> {
     let mut unsent = None;
     while let Some(received) = websocket.next() {
         match received {
@@ -110,7 +108,7 @@ fn exchange(websocket: &mut WebSocket, lines: &Receiver<String>) -> Result<(), E
             Err(error) => return Err(error),
         }
         match send_lines(websocket, lines, &mut unsent) {
-            // What was to be sent is queued, or kept in `unsent`.
+            // The rest of the line is queued, or kept in `unsent`.
             Err(error) if error.is_would_block() => {}
             Err(Error::Send(SendError::QueueFull { .. })) => {}
             outcome => outcome?,
@@ -119,9 +117,9 @@ fn exchange(websocket: &mut WebSocket, lines: &Receiver<String>) -> Result<(), E
     Ok(())
 }
 
-/// Sends what lines there are, until the server does not take more.
+/// Sends the available lines until the server takes no more.
 fn send_lines(
-    websocket: &mut WebSocket,
+    websocket: &mut ClientWebSocket,
     lines: &Receiver<String>,
     unsent: &mut Option<String>,
 ) -> Result<(), Error> {
@@ -152,11 +150,11 @@ fn print(message: &Message) -> std::io::Result<()> {
     }
 }
 
-/// The lines of standard input, read by a thread of their own.
+/// Returns the lines of standard input, read by a separate thread.
 fn lines() -> Receiver<String> {
     let (sender, receiver) = sync_channel(16);
     if std::io::stdin().is_terminal() {
-        eprintln!("type lines to send; the end of input (Ctrl-D) closes");
+        eprintln!("type lines to send; end the input (Ctrl-D) to close");
     }
     thread::spawn(move || {
         for line in std::io::stdin().lock().lines() {

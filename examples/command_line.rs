@@ -1,4 +1,4 @@
-//! The command line that `echo_blocking` and `echo_mio` have in common.
+//! The command line shared by `echo_blocking` and `echo_mio`.
 
 use sansocket::{Config, DeflateConfig, Limits};
 use std::{fmt::Display, net::TcpListener, process::ExitCode};
@@ -12,7 +12,7 @@ ADDR is the address to listen on, 127.0.0.1:9001 by default; port 0 takes a free
 Messages are compressed if the client offers it; --no-deflate leaves that out.
 Ctrl-C closes all connections with 1001 and ends the server.";
 
-/// Does what the command line of the program says, which is to `serve` in all but a few cases.
+/// Parses the command line and calls `serve`, unless help is asked for or an argument is invalid.
 pub(crate) fn run<E: Display>(
     name: &str,
     serve: impl FnOnce(TcpListener, Config) -> Result<(), E>,

@@ -1,5 +1,6 @@
-//! An echo server over mio, on the sans-IO core alone: one thread serves all connections. The core
-//! says what is to be done with a socket next, and by when; this does it as far as the socket is ready.
+//! An echo server over mio that uses only the sans-IO core: one thread serves all connections. The
+//! core tells what to do with a socket next, and by when; this server does it as far as the socket
+//! is ready.
 //!
 //! ```text
 //! cargo run --release --example echo_mio [ADDR] [--no-deflate]
@@ -10,14 +11,22 @@ mod command_line;
 use mio::{Events, Interest, Poll, Token, Waker, net::TcpListener, net::TcpStream};
 use sansocket::pool::Leased;
 use sansocket::server::{Accepting, Acceptor, OriginPolicy, Step};
-use sansocket::{Accept, CloseCode, Config, Connection, Event, HandshakeNext, IoFailure, Next};
-use sansocket::{Progress, ReadBuffer, Server, WriteBuffer};
+use sansocket::{
+    CloseCode, Config, Event,
+    connection::{Connection, Next},
+    handshake::{Accept, HandshakeNext},
+    transport::IoFailure,
+};
+use sansocket::{
+    buffer::{ReadBuffer, WriteBuffer},
+    connection::{Progress, Server},
+};
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{self, Shutdown};
 use std::time::{Duration, Instant};
 
-/// Any other token is that of a peer.
+/// All other tokens belong to peers.
 const LISTENER: Token = Token(usize::MAX);
 const STOP: Token = Token(usize::MAX - 1);
 
@@ -34,7 +43,8 @@ fn serve(listener: net::TcpListener, config: Config) -> io::Result<()> {
     ctrlc::set_handler(move || drop(waker.wake())).map_err(io::Error::other)?;
     let acceptor = Acceptor::<()>::new().config(config).origin(OriginPolicy::any());
     let (mut peers, mut numbers, mut stopping) = (HashMap::<_, Peer>::new(), 0_usize.., false);
-    // Who has a turn when, the next one first. A deadline that has moved is left in it.
+    // Whose turn it is and when, the next one first. A turn whose deadline has moved stays in the
+    // set.
     let mut turns = BTreeSet::<(Duration, Token)>::new();
     let (mut events, started) = (Events::with_capacity(1024), Instant::now());
     while !stopping || !peers.is_empty() {
@@ -43,7 +53,7 @@ fn serve(listener: net::TcpListener, config: Config) -> io::Result<()> {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
             _ => turns.extend(events.iter().map(|event| (Duration::ZERO, event.token()))),
         }
-        // The time of all that is done in this round, in which each has one turn.
+        // The time of this round, in which each peer has one turn.
         let now = started.elapsed();
         let later = turns.split_off(&(now, Token(0)));
         for (_, token) in std::mem::replace(&mut turns, later) {
@@ -54,10 +64,10 @@ fn serve(listener: net::TcpListener, config: Config) -> io::Result<()> {
             } else if token == LISTENER && !stopping {
                 match listener.accept() {
                     Ok((mut socket, _)) => {
-                        let token = Token(numbers.next().expect("it is never used up"));
+                        let token = Token(numbers.next().expect("the range never ends"));
                         let both = Interest::READABLE | Interest::WRITABLE;
                         registry.register(&mut socket, token, both)?;
-                        // If that fails the peer has gone, which reading tells.
+                        // If this fails the peer is gone, which reading will tell.
                         let _ = socket.set_nodelay(true);
                         let (input, output) = (Leased::none(), Leased::none());
                         let stage = Stage::Opening(Box::new(acceptor.begin()));
@@ -65,7 +75,7 @@ fn serve(listener: net::TcpListener, config: Config) -> io::Result<()> {
                         turns.extend([(now, token), (now, LISTENER)]);
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                    // Such as too many open files: it may pass.
+                    // The cause, such as too many open files, may go away.
                     Err(_) => drop(turns.insert((now + Duration::from_millis(100), LISTENER))),
                 }
             } else if let Some(peer) = peers.get_mut(&token) {
@@ -91,7 +101,7 @@ enum Stage {
     Open(Connection<Server>),
 }
 
-/// Both are told in the same words what became of the socket.
+/// Both stages have methods of the same names to learn the outcome of a socket operation.
 macro_rules! tell {
     ($stage:ident, $($words:tt)*) => {
         match $stage {
@@ -102,8 +112,8 @@ macro_rules! tell {
 }
 
 impl Peer {
-    /// Does what is wanted, as far as that needs no wait. `None` if the socket is to be dropped, else
-    /// when the next turn is, if that does not only depend on the socket.
+    /// Does what is wanted, as far as possible without waiting. Returns `None` if the socket is to
+    /// be dropped; otherwise when the next turn is, if that does not only depend on the socket.
     fn turn(&mut self, now: Duration) -> Option<Option<Duration>> {
         let is_all_echoed = self.echo();
         let Self { socket, stage, input, output } = self;
@@ -112,7 +122,7 @@ impl Peer {
                 Stage::Opening(accepting) => match accepting.next(input, output, || now) {
                     HandshakeNext::Wants(wants) => break wants,
                     HandshakeNext::Ready(Step::Request(request)) => {
-                        // An answer that can't be given becomes one with status 500.
+                        // A response that can't be sent becomes one with status 500.
                         let _ = accepting.accept(&request, &Accept::new(), output);
                     }
                     HandshakeNext::Ready(Step::Open(negotiated, config)) => {
@@ -144,10 +154,10 @@ impl Peer {
             input.filled(read.unwrap_or(0));
             tell!(stage, did_read(read));
         }
-        // Who waits holds no buffers.
+        // A waiting connection holds no buffers.
         let has_let_go = match stage {
             Stage::Opening(_) => true,
-            Stage::Open(connection) => connection.let_go(input),
+            Stage::Open(connection) => connection.release_buffer(input),
         };
         if has_let_go {
             input.give_back();
@@ -156,12 +166,13 @@ impl Peer {
         Some(next)
     }
 
-    /// Sends back what was received; false if some has to wait, since too much waits to be written.
+    /// Sends back what was received. Returns `false` if messages have to wait because too many
+    /// bytes are queued.
     fn echo(&mut self) -> bool {
         let Self { stage: Stage::Open(connection), input, output, .. } = self else { return true };
-        // Once a connection closes there is room, and nothing is sent back any more.
+        // A closing connection has room, and nothing more is sent back.
         while connection.has_room(output) {
-            // What the peer does wrong, `next` knows.
+            // `next` handles errors of the peer.
             if !connection.advance(input, output).is_ok_and(Progress::goes_on) {
                 return true;
             }
@@ -174,7 +185,7 @@ impl Peer {
         false
     }
 
-    /// Says that the server stops; false if nobody is to be told.
+    /// Tells the peer that the server stops. Returns `false` if there is nobody to tell.
     fn close(&mut self) -> bool {
         let Stage::Open(connection) = &mut self.stage else { return false };
         let _ = connection.close(CloseCode::GOING_AWAY, "the server stops", &mut self.output);

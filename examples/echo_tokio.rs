@@ -1,21 +1,19 @@
-//! An echo server over tokio: a task a connection.
+//! An echo server over tokio with one task per connection.
 //!
 //! ```text
 //! cargo run --release --example echo_tokio [ADDR] [--threads N] [--no-deflate]
 //! ```
 
 use sansocket::{
-    CloseCode, Config, DeflateConfig, Error, Event, Limits, OriginPolicy,
-    tokio::{Acceptor, WebSocket},
+    Config, DeflateConfig, Error, Event, Limits,
+    on_tokio::{Acceptor, ServerWebSocket, serve},
+    server::OriginPolicy,
 };
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     runtime::{Builder, Runtime},
     signal,
-    sync::watch,
-    task::JoinSet,
-    time,
 };
 
 const HELP: &str = "\
@@ -46,7 +44,8 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let served = runtime(arguments.threads).and_then(|runtime| runtime.block_on(serve(&arguments)));
+    let served =
+        runtime(arguments.threads).and_then(|runtime| runtime.block_on(listen(&arguments)));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -56,7 +55,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// `None` if help is asked for.
+/// Returns `None` if help is asked for.
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Arguments>, String> {
     let mut parsed = Arguments { address: "127.0.0.1:9001".into(), threads: 1, deflate: true };
     while let Some(argument) = arguments.next() {
@@ -85,66 +84,30 @@ fn runtime(threads: usize) -> std::io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(threads).enable_all().build()
 }
 
-async fn serve(arguments: &Arguments) -> std::io::Result<()> {
+async fn listen(arguments: &Arguments) -> std::io::Result<()> {
     let listener = TcpListener::bind(&arguments.address).await?;
     println!("listening on ws://{}", listener.local_addr()?);
     let mut config = Config::default().limits(Limits::default().message(64 << 20));
     if arguments.deflate {
         config = config.deflate(DeflateConfig::new());
     }
-    let acceptor = Acceptor::new().config(config).origin(OriginPolicy::any());
-    let (stop, stopping) = watch::channel(());
-    let mut connections = JoinSet::new();
-    let mut interrupted = std::pin::pin!(signal::ctrl_c());
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(serve_one(acceptor.clone(), stream, stopping.clone()));
-                }
-                // Such as too many open files: it may pass.
-                Err(error) => {
-                    eprintln!("can't accept: {error}");
-                    time::sleep(Duration::from_millis(100)).await;
-                }
-            },
-            Some(_) = connections.join_next() => {}
-            _ = &mut interrupted => break,
-        }
-    }
-    drop(stop);
-    while connections.join_next().await.is_some() {}
+    serve(listener, |websocket, _request| echo(websocket))
+        .acceptor(Acceptor::new().config(config).origin(OriginPolicy::any()))
+        .on_error(|error| eprintln!("{error}"))
+        .shutdown(async { drop(signal::ctrl_c().await) })
+        .await;
     Ok(())
 }
 
-async fn serve_one(acceptor: Acceptor, stream: TcpStream, mut stopping: watch::Receiver<()>) {
-    let served = async {
-        let mut websocket = acceptor.accept_tcp(stream).await?;
-        drop(acceptor);
-        tokio::select! {
-            echoed = echo(&mut websocket) => {
-                // So that a client that was at fault comes to read why.
-                websocket.wait_closed().await;
-                return echoed;
-            }
-            // Its sender is dropped when the server stops.
-            _ = stopping.changed() => {}
-        }
-        websocket.close(CloseCode::GOING_AWAY, "the server stops").await?;
-        websocket.wait_closed().await;
-        Ok(())
-    };
-    if let Err(error) = served.await {
-        eprintln!("{error}");
-    }
-}
-
-async fn echo(websocket: &mut WebSocket<TcpStream, sansocket::Server>) -> Result<(), Error> {
-    websocket
+async fn echo(mut websocket: ServerWebSocket) -> Result<(), Error> {
+    let echoed = websocket
         .receive_with(|event, replies| match event {
             Event::Text(text) => replies.try_feed(text),
             Event::Binary(data) => replies.try_feed(data),
             _ => Ok(()),
         })
-        .await
+        .await;
+    // Waits, so that a client at fault gets to read why, however much it has sent in the meantime.
+    websocket.wait_closed().await;
+    echoed
 }

@@ -1,1 +1,1 @@
-//! Nothing: the examples beside this file are what this package is for.
+//! Empty: this package exists for the examples beside this file.

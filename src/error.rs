@@ -8,56 +8,89 @@ use alloc::boxed::Box;
 use std::io;
 use thiserror::Error;
 
-/// Why something failed in a shell.
+/// An error from one of the shells, blocking or asynchronous.
+///
+/// Each variant says whose fault the failure is and whether trying again can help.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The URL to connect to is wrong.
+    /// The URL to connect to is invalid. Nothing was sent. Correct the URL: trying again with the
+    /// same one fails again.
     #[error(transparent)]
     Url(#[from] UrlError),
-    /// The request to connect with is wrong.
+    /// The request to connect with is invalid, for example because of a header field that you added
+    /// to the `Connector`. Nothing was sent. Correct the request: trying again with the same one
+    /// fails again.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// The response to accept with does not suit the request.
+    /// Your response does not match the client's request, or can't be sent. The client got status
+    /// 500. Correct the response that your server gives; this handshake is over.
     #[error(transparent)]
     Accept(#[from] AcceptError),
-    /// The response to refuse with is none that can be sent; the client got status 500.
+    /// Your refusal is not a valid response. The client got status 500. Correct the refusal that
+    /// your server gives; this handshake is over.
     #[error(transparent)]
     Reject(#[from] RejectError),
-    /// The peer's part of the opening handshake failed it.
+    /// What the peer sent does not open a WebSocket. This is the peer's fault or its decision.
+    /// Trying again helps only if the peer may act differently next time, for example after it
+    /// [refused](HandshakeError::Refused) with status 503.
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
-    /// The application's hook refused the client, with this status.
+    /// Your server refused the client with this status, as your code decided. With status 500 it
+    /// can also mean that your [`plain_response`](crate::server::Acceptor::plain_response) returned
+    /// a response that can't be sent. There is nothing to try again: the client has its answer.
     #[error("the client was refused with status {0}")]
     Rejected(u16),
-    /// The opening handshake was not finished in time.
+    /// The client did not request a WebSocket, and your
+    /// [`plain_response`](crate::server::Acceptor::plain_response) answered with this status.
+    /// Nothing went wrong, but there is no connection.
+    #[error("the client made a plain HTTP request, which was answered with status {0}")]
+    Answered(u16),
+    /// The opening handshake did not finish in time: the peer or the network is too slow. For a
+    /// client, the time includes connecting, and trying again can help.
     #[error("the opening handshake was not finished in time")]
     HandshakeTimeout,
-    /// The transport failed.
+    /// The transport failed. The fault may be the network's, the peer's or the system's.
     ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) and [`TimedOut`](io::ErrorKind::TimedOut) come
-    /// from a transport that has a timeout of its own or does not block: nothing is lost then. What
-    /// was to be sent is queued; go on with a flush, or with receiving. After any other kind nothing more
-    /// can be sent: receive, and you learn how the connection ended. That includes that the close timeout
-    /// is over, and not all was written.
+    /// The kinds [`WouldBlock`](io::ErrorKind::WouldBlock) and
+    /// [`TimedOut`](io::ErrorKind::TimedOut) come from a transport that has its own timeout or does
+    /// not block. Nothing is lost then: what you sent is queued, so go on with a flush or by
+    /// receiving.
+    ///
+    /// After any other kind you can send nothing more on this connection. Receive to learn how it
+    /// ended; a new connection can work. You also get such an error if the close timeout expires
+    /// before everything is written.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The peer broke the protocol or a limit: the connection has failed.
+    /// The peer broke the protocol or exceeded a limit of your [`Config`](crate::Config). The
+    /// connection has failed. You can connect again, but the same data from the peer fails again.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
-    /// What was received can't be looked at this way.
+    /// You mixed methods that receive a message whole and in chunks. Nothing has changed: go on
+    /// with the method that you began the message with.
     #[error(transparent)]
     Receive(ReceiveError),
-    /// What was to be sent can't be.
+    /// You can't send this message or frame now, or not at all: see [`SendError`]. The same call
+    /// can succeed later only after [`SendError::QueueFull`], or after
+    /// [`SendError::MessageInProgress`] once you have finished that message.
     #[error(transparent)]
     Send(#[from] SendError),
-    /// The connection ended without a closing handshake: messages may be lost. Or something was to
-    /// be sent after its end, of whichever kind that was.
-    #[error("the connection {0}")]
+    /// The connection has ended; [`Closed`] tells how, and who began. Only a new connection can
+    /// help.
+    ///
+    /// From a receiving method this error means that there was no closing handshake, so messages
+    /// may be lost. From a sending method it means any end, clean or not.
+    #[error("{0}")]
     Closed(Box<Closed>),
-    /// There is nothing to mask with.
+    /// The system supplied no random bytes, which a client needs for its handshake and for masking.
+    /// The fault is the system's; trying again rarely helps.
     #[error(transparent)]
     Random(#[from] RandomError),
+    /// The URL begins with `wss://`, but this `Connector` only connects to `ws://` URLs. Trying
+    /// again does not help: make the TLS connection yourself and pass it to
+    /// `Connector::connect_over`.
+    #[error("wss:// needs TLS: pass a TLS stream to Connector::connect_over")]
+    TlsUnsupported,
 }
 
 impl From<ReceiveError> for Error {
@@ -70,16 +103,16 @@ impl From<ReceiveError> for Error {
 }
 
 impl From<&io::Error> for IoFailure {
-    /// What a failure of the system says about the transport: a signal that came
-    /// ([`Interrupted`](io::ErrorKind::Interrupted)) and [`WouldBlock`](io::ErrorKind::WouldBlock) are
-    /// [`NotReady`](Self::NotReady).
+    /// Maps a system error to what the state machines know of failures.
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) and [`Interrupted`](io::ErrorKind::Interrupted),
+    /// which a signal causes, become [`NotReady`](Self::NotReady).
     fn from(error: &io::Error) -> Self {
         use io::ErrorKind::{
             BrokenPipe, ConnectionAborted, ConnectionReset, Interrupted, NotConnected, TimedOut,
             UnexpectedEof, Unsupported, WouldBlock, WriteZero,
         };
         match error.kind() {
-            // A signal came: it is tried again, as on a transport that is not ready.
+            // The caller retries after a signal as it does when the transport is not ready.
             WouldBlock | Interrupted => Self::NotReady,
             TimedOut => Self::TimedOut,
             ConnectionAborted | ConnectionReset => Self::Reset,
@@ -92,36 +125,37 @@ impl From<&io::Error> for IoFailure {
 }
 
 impl Error {
-    /// What a loop over messages ends with: nothing after a clean close. `failed` is how reading
-    /// failed, which is told if `closed` has no word for it.
+    /// Returns the error that a loop over messages ends with: none after a clean close. `failed` is
+    /// the error of the last read, if it failed. It is returned if `closed` can't express it.
     pub(crate) fn of_end(closed: &Closed, failed: Option<io::Error>) -> Option<Self> {
         use IoFailure::{NotReady, Other, Unsupported};
-        let has_no_word =
+        let is_not_covered =
             |error: &io::Error| matches!(IoFailure::from(error), NotReady | Other | Unsupported);
         match (closed.cause, failed) {
             _ if closed.clean => None,
             (Cause::Protocol(error), _) => Some(error.into()),
-            (_, Some(error)) if has_no_word(&error) => Some(Self::final_io(error)),
+            (_, Some(error)) if is_not_covered(&error) => Some(Self::final_io(error)),
             _ => Some(Self::Closed(Box::new(closed.clone()))),
         }
     }
 
-    /// Why no WebSocket was opened. `failed` is how the transport failed, if it has.
+    /// Returns why no WebSocket was opened. `failed` is the error of the transport, if it failed.
     pub(crate) fn of_opening(error: OpeningError, failed: Option<io::Error>) -> Self {
         match (error, failed) {
             (OpeningError::Handshake(error), _) => error.into(),
             (OpeningError::Refused(status), _) => Self::Rejected(status),
+            (OpeningError::Answered(status), _) => Self::Answered(status),
             (OpeningError::TimedOut, _) => Self::HandshakeTimeout,
             (OpeningError::Transport(_), Some(error)) => Self::final_io(error),
             (OpeningError::Transport(_), None) => io::Error::from(io::ErrorKind::BrokenPipe).into(),
         }
     }
 
-    /// Why none of the addresses of a host could be reached: how the last of them failed.
-    /// `is_bounded` says whether connecting was.
+    /// Returns why no address of a host could be reached. `failed` is the error of the last
+    /// address, and `is_bounded` tells whether connecting had a timeout.
     pub(crate) fn of_connecting(failed: Option<io::Error>, is_bounded: bool) -> Self {
         match failed {
-            // Without a bound it is the system that has given up.
+            // With no timeout of ours, the system itself gave up.
             Some(error) if error.kind() == io::ErrorKind::TimedOut && is_bounded => {
                 Self::HandshakeTimeout
             }
@@ -130,33 +164,62 @@ impl Error {
         }
     }
 
-    /// What is wrong with connecting to a `wss://` URL.
-    pub(crate) fn needs_tls() -> Self {
-        let what = "wss:// needs TLS, which the feature `rustls` is going to bring; \
-            until then hand a TLS stream to Connector::connect_over";
-        io::Error::new(io::ErrorKind::Unsupported, what).into()
-    }
-
-    /// An error of a transport after which nothing can be tried again, as it could after a bare
-    /// `WouldBlock` or `TimedOut`: see [`Error::Io`].
+    /// Wraps a transport error that is final. A bare `WouldBlock` or `TimedOut` would tell you to
+    /// try again (see [`Error::Io`]), so these become [`ErrorKind::Other`](io::ErrorKind::Other).
     pub(crate) fn final_io(error: io::Error) -> Self {
         if crate::io::is_timeout(&error) { io::Error::other(error).into() } else { error.into() }
     }
 
-    /// Whether the transport was not ready, and nothing else is wrong: see [`Error::Io`].
+    /// Returns `true` if the operation failed because the connection is closing or closed: for
+    /// [`Error::Closed`], and for [`SendError::Closed`] when a message comes too late.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed(_) | Self::Send(SendError::Closed))
+    }
+
+    /// Returns `true` if the transport was not ready and nothing else is wrong: see [`Error::Io`].
     #[must_use]
     pub fn is_would_block(&self) -> bool {
         matches!(self, Self::Io(error) if crate::io::is_timeout(error))
     }
 }
 
-/// Whether a loop over messages has returned an error for misuse, and has received nothing since. Without
-/// this the loop would return the same error again and again.
+impl From<Error> for io::Error {
+    /// Returns an error of the same meaning with this one as its source. The error inside an
+    /// [`Error::Io`] is returned unchanged.
+    fn from(error: Error) -> Self {
+        use io::ErrorKind::{
+            BrokenPipe, ConnectionAborted, ConnectionRefused, InvalidData, InvalidInput, Other,
+            TimedOut, Unsupported,
+        };
+        let kind = match &error {
+            Error::Io(_) => Other,
+            Error::Url(_) | Error::Request(_) | Error::Accept(_) | Error::Reject(_) => InvalidInput,
+            Error::Receive(_) => InvalidInput,
+            Error::Send(SendError::Closed) => BrokenPipe,
+            Error::Send(_) => InvalidInput,
+            Error::Handshake(_) | Error::Protocol(_) => InvalidData,
+            Error::Rejected(_) => ConnectionRefused,
+            Error::Answered(_) => Other,
+            Error::HandshakeTimeout => TimedOut,
+            Error::Closed(_) => ConnectionAborted,
+            Error::Random(_) => Other,
+            Error::TlsUnsupported => Unsupported,
+        };
+        match error {
+            Error::Io(error) => error,
+            error => Self::new(kind, error),
+        }
+    }
+}
+
+/// A record of whether a loop over messages has returned an error for misuse and has received
+/// nothing since. Without it, the loop would return the same error without end.
 #[derive(Debug, Default)]
 pub(crate) struct Misuse(bool);
 
 impl Misuse {
-    /// The same, but for misuse that was told before: the loop ends there.
+    /// Returns `next`, or `None` to end the loop if `next` repeats an error for misuse.
     #[inline]
     pub(crate) fn once<T>(&mut self, next: Option<Result<T, Error>>) -> Option<Result<T, Error>> {
         match &next {
@@ -167,7 +230,7 @@ impl Misuse {
         next
     }
 
-    /// Something was received.
+    /// Notes that something was received.
     #[inline]
     pub(crate) fn received(&mut self) {
         self.0 = false;
@@ -185,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_is_no_failure_of_the_transport() {
+    fn a_signal_is_not_a_transport_failure() {
         use io::ErrorKind::{ConnectionReset, Interrupted, Other, TimedOut, WouldBlock};
         let failure = |kind| IoFailure::from(&io::Error::from(kind));
         assert_eq!(failure(Interrupted), IoFailure::NotReady);

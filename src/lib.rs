@@ -1,35 +1,136 @@
-//! WebSocket (RFC 6455) as a *sans-IO* protocol: state machines over bytes, with thin shells that
-//! put them on tokio and on `std::net`.
+//! WebSocket (RFC 6455) and its compression (RFC 7692) as a *sans-IO* protocol: state machines over bytes that do
+//! no IO of their own, with thin shells that put them on tokio and on `std::net`.
 //!
-//! ```text
-//!  socket ──read──▶ ReadBuffer ──▶ advance() ──▶ Event (borrows the read buffer alone)
-//!                                    │ pongs, answers to a Close, failures
-//!                                    ▼
-//!  socket ◀─write── WriteBuffer ◀── send: text, binary, ping, close
+//! This page shows how to do the most common tasks, then says why the crate is built as it is, and lists its
+//! features.
+//!
+//! # A server
+//!
+//! [`serve`] accepts connections and calls your handler for each of them. This one sends every
+//! message back. [`Replies::feed`] queues the answer, and what is queued is written before the
+//! next wait:
+//!
+//! ```no_run
+//! # #[cfg(feature = "tokio")] {
+//! use sansocket::{Error, Event, on_tokio::{ServerWebSocket, serve}};
+//! use tokio::net::TcpListener;
+//!
+//! async fn echo(mut websocket: ServerWebSocket) -> Result<(), Error> {
+//!     while let Some(received) = websocket.receive().await {
+//!         match received? {
+//!             (Event::Text(text), mut replies) => replies.feed(text).await?,
+//!             (Event::Binary(data), mut replies) => replies.feed(data).await?,
+//!             _ => {}
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//!
+//! # async fn run() -> std::io::Result<()> {
+//! let listener = TcpListener::bind("127.0.0.1:9001").await?;
+//! serve(listener, |websocket, _request| echo(websocket)).await;
+//! # Ok(())
+//! # }
+//! # }
 //! ```
 //!
-//! # Where to start
+//! A server only accepts pages of its own host, unless you pass another
+//! [`OriginPolicy`]. On threads the same is [`blocking::serve`].
 //!
-//! - To write a server or a client on tokio: the module `tokio` (with the feature of that name).
-//! - To write one over blocking sockets: [`blocking`], with [`blocking::accept`] and
-//!   [`blocking::connect`].
-//! - To write one on another async runtime: implement `asynchronous::Shell` for it (with the feature
-//!   `tokio`).
-//! - To put WebSocket on something else, such as a loop of your own, a proxy, a test:
-//!   [`server::Accepting`] or [`client::Connecting`], then a [`Connection`]. Or only the
-//!   [`Connection`], if the handshake was made elsewhere. To read and write handshakes alone, without
-//!   deadlines: [`ServerHandshake`], [`ClientHandshake`].
-//! - To serve many connections that are mostly idle on that: [`pool`] lends their buffers.
-//! - To read and write single frames: [`FrameHeader`], [`apply_mask`].
+//! # A client
 //!
-//! # Example
+//! ```no_run
+//! # #[cfg(feature = "std")] {
+//! use sansocket::{CloseCode, blocking::connect};
 //!
-//! A server's end of a connection that echoes text, over bytes in memory; `examples/sans_io.rs`
-//! has a whole conversation.
+//! let mut websocket = connect("ws://127.0.0.1:9001/")?;
+//! websocket.send("hello")?;
+//! if let Some(message) = websocket.next() {
+//!     println!("{:?}", message?);
+//! }
+//! websocket.close(CloseCode::NORMAL, "")?;
+//! println!("{}", websocket.wait_closed());
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! On tokio it is the same with [`on_tokio::connect`] and `.await`.
+//!
+//! # One message to many clients
+//!
+//! A [`PreparedMessage`] is encoded once, and compressed once if you want that. Each connection of a server then sends
+//! the same bytes:
+//!
+//! ```
+//! # #[cfg(feature = "std")] {
+//! use sansocket::{Error, PreparedMessage, blocking::{SendHalf, Transport}, connection::Server};
+//!
+//! fn broadcast<S: Transport>(clients: &mut Vec<SendHalf<S, Server>>, text: &str) {
+//!     let message = PreparedMessage::new(text);
+//!     clients.retain_mut(|client| client.send(&message).is_ok());
+//! }
+//! # }
+//! ```
+//!
+//! # Compression
+//!
+//! With the feature `deflate`, a [`Config`] says that messages are to be compressed if the peer agrees:
+//!
+//! ```
+//! # #[cfg(all(feature = "deflate", feature = "std"))] {
+//! use sansocket::{Config, DeflateConfig, Payload, blocking::Connector};
+//!
+//! let connector = Connector::new().config(Config::default().deflate(DeflateConfig::new()));
+//! // A secret beside what others can choose is better sent without compression.
+//! let secret = Payload::text("token").uncompressed();
+//! # let _ = (connector, secret);
+//! # }
+//! ```
+//!
+//! # Sending and receiving at the same time
+//!
+//! `split` gives a sending and a receiving half, for two tasks or two threads:
+//!
+//! ```no_run
+//! # #[cfg(feature = "tokio")] {
+//! # async fn run() -> Result<(), sansocket::Error> {
+//! use sansocket::on_tokio::connect;
+//!
+//! let (mut sender, mut receiver) = connect("ws://127.0.0.1:9001/").await?.split();
+//! let reader = tokio::spawn(async move {
+//!     while let Some(Ok(message)) = receiver.next().await {
+//!         println!("{message:?}");
+//!     }
+//! });
+//! sender.send("as long as it likes").await?;
+//! # reader.await.unwrap();
+//! # Ok(())
+//! # }
+//! # }
+//! ```
+//!
+//! A connection on tokio is also a `Stream` of messages and a `Sink` for them, and so are its halves.
+//!
+//! # A transport of your own
+//!
+//! On tokio, anything that is `AsyncRead` and `AsyncWrite` can be a transport: pass it to
+//! `Connector::connect_over` or to `Acceptor::accept`. This is also how you
+//! use TLS. On threads, anything that is `Read` and `Write` can be one: see [`blocking::Transport`].
+//!
+//! # Without IO
+//!
+//! A [`Connection`] takes bytes from a [`ReadBuffer`] and puts bytes
+//! into a [`WriteBuffer`]. Both are yours, and time and randomness come from you too. So it fits
+//! under any runtime, into proxies, fuzzers and simulations:
 //!
 //! ```
 //! # #[cfg(feature = "alloc")] {
-//! use sansocket::{Config, Connection, Event, Negotiated, ReadBuffer, Server, WriteBuffer};
+//! use sansocket::{
+//!     Config, Event,
+//!     buffer::{ReadBuffer, WriteBuffer},
+//!     connection::{Connection, Server},
+//!     handshake::Negotiated,
+//! };
 //!
 //! let mut connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
 //! let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
@@ -47,47 +148,107 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`Connection`] describes the whole contract, with a loop over a socket.
+//! [`server::Accepting`] and [`client::Connecting`] are the opening handshakes in the same form, and
+//! [`handshake`] has their parts. [`frame`] reads and writes single frames without a heap.
+//!
+//! # Why this crate
+//!
+//! - **Strict.** It passes the Autobahn test suite in both roles, with no case "non-strict". A peer's fault fails the
+//!   connection with the code that RFC 6455 asks for, and with a reason.
+//! - **Bounded.** Memory follows the bytes that were received, never those that a header promises, and stays within
+//!   [`Limits`]. So does the work that a peer can cause.
+//! - **Light.** A received message is lent, not copied. Once it is warm, a small echo allocates nothing, and an idle
+//!   connection on tokio holds no buffer.
+//! - **Cancel safe.** Each async method says whether you can drop its future, and tests drop it at every poll.
+//! - **Ends are data.** [`Closed`] has both close codes, who began, and whether the end was clean.
+//!
+//! # What it does not do
+//!
+//! - TLS: pass a TLS stream to `connect_over` or `accept`.
+//! - Reconnect by itself, or keep messages for later.
+//! - HTTP beyond the opening handshake.
+//!
 //! # Features
 //!
 //! | feature | brings | needs |
 //! |---|---|---|
-//! | `tokio` | the shell over tokio | `std`, tokio, futures-core, futures-sink |
+//! | `tokio` | [`on_tokio`], and [`asynchronous`] for other runtimes | `std`, tokio, futures-core, futures-sink |
 //! | `deflate` | compression, permessage-deflate (RFC 7692) | `alloc`, zlib-rs, a target with std |
 //! | `std` (default) | the [`blocking`] shell, mask keys seeded by the system | `alloc`, getrandom, chacha20 |
-//! | `alloc` | buffers, handshakes, connections | bytes, httparse, sha1, base64 |
-//! | (none) | frames, masks, UTF-8, without a heap | simdutf8, thiserror |
+//! | `alloc` | buffers, handshakes, connections; `no_std` | bytes, httparse, sha1, base64 |
+//! | (none) | frames, masks, UTF-8; no heap | simdutf8, thiserror |
 //!
-//! # What it does not do
-//!
-//! - TLS: hand it a stream that does, see [`blocking::Transport`].
-//! - Reconnect by itself, or keep messages for it.
-//! - HTTP beyond the opening handshake.
-//!
-//! It never panics on what a peer sends, takes memory only for bytes that were received, and within
-//! [`Limits`].
-//!
-// A link to what is not there without a feature leads to the table of features instead.
+// A link to an item that is not there without a feature leads to the table of features instead.
+#![cfg_attr(
+    feature = "tokio",
+    doc = "
+[`serve`]: on_tokio::serve
+[`Replies::feed`]: asynchronous::Replies::feed
+[`on_tokio`]: on_tokio
+[`on_tokio::connect`]: on_tokio::connect
+[`asynchronous`]: asynchronous
+"
+)]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "
+[`serve`]: #features
+[`Replies::feed`]: #features
+[`on_tokio`]: #features
+[`on_tokio::connect`]: #features
+[`asynchronous`]: #features
+"
+)]
+#![cfg_attr(
+    feature = "std",
+    doc = "
+[`blocking`]: blocking
+[`blocking::serve`]: blocking::serve
+[`blocking::Transport`]: blocking::Transport
+"
+)]
 #![cfg_attr(
     not(feature = "std"),
     doc = "
 [`blocking`]: #features
-[`blocking::accept`]: #features
-[`blocking::connect`]: #features
+[`blocking::serve`]: #features
 [`blocking::Transport`]: #features
-[`pool`]: #features
+"
+)]
+#![cfg_attr(
+    feature = "alloc",
+    doc = "
+[`OriginPolicy`]: server::OriginPolicy
+[`PreparedMessage`]: PreparedMessage
+[`Config`]: Config
+[`Connection`]: connection::Connection
+[`ReadBuffer`]: buffer::ReadBuffer
+[`WriteBuffer`]: buffer::WriteBuffer
+[`server::Accepting`]: server::Accepting
+[`client::Connecting`]: client::Connecting
+[`handshake`]: handshake
+[`Limits`]: Limits
+[`Closed`]: Closed
 "
 )]
 #![cfg_attr(
     not(feature = "alloc"),
     doc = "
-[`ClientHandshake`]: #features
+[`OriginPolicy`]: #features
+[`PreparedMessage`]: #features
+[`Config`]: #features
 [`Connection`]: #features
-[`Limits`]: #features
-[`ServerHandshake`]: #features
-[`client::Connecting`]: #features
+[`ReadBuffer`]: #features
+[`WriteBuffer`]: #features
 [`server::Accepting`]: #features
+[`client::Connecting`]: #features
+[`handshake`]: #features
+[`Limits`]: #features
+[`Closed`]: #features
 "
 )]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 #![deny(unsafe_code)]
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
@@ -102,70 +263,66 @@ pub mod asynchronous;
 #[cfg(feature = "std")]
 pub mod blocking;
 #[cfg(feature = "alloc")]
-mod buffer;
+pub mod buffer;
 #[cfg(feature = "alloc")]
 pub mod client;
 #[cfg(feature = "alloc")]
-mod connection;
+pub mod connection;
 #[cfg(feature = "deflate")]
-mod deflate;
+pub mod deflate;
 #[cfg(feature = "std")]
 mod error;
-mod frame;
+pub mod frame;
 #[cfg(feature = "alloc")]
-mod handshake;
+pub mod handshake;
 #[cfg(feature = "alloc")]
 mod headers;
 #[cfg(feature = "std")]
 mod io;
 #[cfg(feature = "alloc")]
 mod limits;
-mod mask;
+pub mod mask;
 #[cfg(feature = "alloc")]
 mod negotiated;
+#[cfg(feature = "tokio")]
+pub mod on_tokio;
 #[cfg(feature = "std")]
 pub mod pool;
 #[cfg(feature = "std")]
-mod random;
+pub mod random;
 #[cfg(feature = "std")]
 mod sending;
 #[cfg(feature = "alloc")]
 pub mod server;
+#[cfg(feature = "std")]
+mod serving;
 #[cfg(feature = "deflate")]
 mod thread_cache;
 #[cfg(feature = "alloc")]
 mod timers;
-#[cfg(feature = "tokio")]
-pub mod tokio;
 #[cfg(feature = "alloc")]
-mod transport;
+pub mod transport;
 #[allow(unsafe_code, reason = "makes text of bytes that it has validated")]
-mod utf8;
+pub mod utf8;
 
 #[cfg(feature = "deflate")]
-pub use deflate::{DeflateConfig, DeflateError, DeflateParameter, DeflateParameters};
-pub use frame::*;
-pub use mask::{MaskKey, MaskKeys, apply_mask};
-pub use utf8::{Utf8Error, validate_utf8_prefix};
+pub use deflate::DeflateConfig;
+#[cfg(feature = "std")]
+pub use error::Error;
+pub use frame::CloseCode;
 #[cfg(feature = "alloc")]
 pub use {
-    buffer::{Memory, ReadBuffer, WriteBuffer},
-    connection::*,
-    handshake::*,
-    headers::{Extension, ExtensionError, HeaderError},
+    connection::{AsPayload, Closed, Config, Event, Message, Payload, PreparedMessage, State},
     limits::Limits,
-    negotiated::Negotiated,
-    server::{OriginPatternError, OriginPolicy},
-    transport::{IoFailure, Wants},
     utf8::Text,
-};
-#[cfg(feature = "std")]
-pub use {
-    error::Error,
-    random::{RandomError, SystemMaskKeys},
 };
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Compiles the examples of the guide for those who come from tungstenite.
+#[cfg(all(doctest, feature = "tokio", feature = "deflate"))]
+#[doc = include_str!("../docs/migrating.md")]
+struct Migrating;

@@ -1,32 +1,32 @@
-//! What an opening handshake agreed on, and a connection starts from.
+//! The result of an opening handshake, from which a connection starts.
 
 #[cfg(feature = "deflate")]
 use crate::deflate::DeflateParameters;
 use crate::headers::{Extension, ExtensionError};
 use alloc::{string::String, vec::Vec};
 
-/// The outcome of an opening handshake (RFC 6455 §4).
+/// The result of an opening handshake (RFC 6455 §4).
 ///
-/// Handshake and connection meet here: a connection needs nothing else of the handshake, so one
-/// that another library has upgraded is adopted by saying what was agreed.
+/// A connection needs nothing else from the handshake. If another library has performed the
+/// handshake, describe the result with this type to take over the connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Negotiated {
-    /// The subprotocol that the server chose of those that the client offered.
+    /// The subprotocol that the server chose from the client's offers.
     pub subprotocol: Option<String>,
-    /// The extensions that the server accepted of those that the client offered, with their
-    /// parameters, in the order in which they apply.
+    /// The extensions that the server accepted from the client's offers, with their parameters, in
+    /// the order in which they apply.
     ///
-    /// [`Connection`](crate::Connection) implements permessage-deflate alone, with the feature
-    /// `deflate`: see [`Connection::new`](crate::Connection::new).
+    /// [`Connection`](crate::connection::Connection) only implements permessage-deflate, with the
+    /// feature `deflate`: see [`Connection::new`](crate::connection::Connection::new).
     pub extensions: Vec<Extension>,
-    /// How messages are compressed, if they are (RFC 7692).
+    /// How messages are compressed; `None` if they are not (RFC 7692).
     #[cfg(feature = "deflate")]
     pub deflate: Option<DeflateParameters>,
 }
 
 impl Negotiated {
-    /// Nothing beyond the protocol itself: no subprotocol, no extension.
+    /// Creates the result of a handshake that agreed on neither a subprotocol nor an extension.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -52,13 +52,13 @@ impl Negotiated {
         self
     }
 
-    /// Adds extensions, as they stand in the header: `name; parameter; parameter=value`.
+    /// Adds extensions, in the syntax of the header: `name; parameter; parameter=value`.
     ///
     /// # Errors
     ///
-    /// If they are not of this form (RFC 6455 §9.1).
+    /// [`ExtensionError`] if `text` does not have this syntax (RFC 6455 §9.1).
     pub fn extension(mut self, text: &str) -> Result<Self, ExtensionError> {
-        self.extensions.extend(Extension::some(text.as_bytes())?);
+        self.extensions.extend(Extension::parse_nonempty_list(text.as_bytes())?);
         Ok(self)
     }
 }

@@ -1,4 +1,4 @@
-//! What is random, for the shells: mask keys and handshake nonces.
+//! Randomness for the shells: mask keys and handshake nonces.
 
 use crate::mask::{MaskKey, MaskKeys};
 use chacha20::{
@@ -9,17 +9,18 @@ use core::{cell::Cell, fmt};
 use std::thread_local;
 use thiserror::Error;
 
-/// Mask keys of cryptographic strength (RFC 6455 §10.3): ChaCha12 makes them 512 at a time, from 256
-/// random bits that it is given by the system each time anew. The connections of a thread share them.
+/// Cryptographically strong mask keys (RFC 6455 §10.3). ChaCha12 generates them in blocks of 512;
+/// each block uses a new seed of 256 random bits from the system. The connections of a thread share
+/// its blocks.
 ///
-/// A process that is forked amid such a block uses the rest of it in both of its copies.
+/// After a fork, both processes use the same remaining keys of the current block.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SystemMaskKeys {}
 
 const BLOCK: usize = 512;
 
-/// Keys, of which the first so many are not used yet.
+/// A block of keys. The first `unused` of them have not been used yet.
 struct Block {
     keys: Cell<[[u8; 4]; BLOCK]>,
     unused: Cell<usize>,
@@ -30,23 +31,23 @@ thread_local! {
         const { Block { keys: Cell::new([[0; 4]; BLOCK]), unused: Cell::new(0) } };
 }
 
-/// The system has no random source, or it failed.
+/// The system has no random source, or the source failed.
 #[derive(Clone, Copy, Debug, Error)]
 #[error("the system's random source failed: {0}")]
 pub struct RandomError(getrandom::Error);
 
 impl SystemMaskKeys {
-    /// Keys for one connection.
+    /// Returns mask keys for one connection.
     ///
     /// # Errors
     ///
-    /// If the system gives no random bytes.
+    /// Returns an error if the system supplies no random bytes.
     pub fn new() -> Result<Self, RandomError> {
         let filled = BLOCK_OF_THREAD.try_with(|block| match block.unused.get() {
             0 => block.take_key_of_new().map(drop),
             _ => Ok(()),
         });
-        // While a thread ends it has no block, and each key comes by itself.
+        // A thread that is ending has no block: each key comes directly from the system.
         filled.unwrap_or_else(|_| random_bytes::<4>().map(drop))?;
         Ok(Self {})
     }
@@ -55,8 +56,8 @@ impl SystemMaskKeys {
 impl MaskKeys for SystemMaskKeys {
     /// # Panics
     ///
-    /// If the system's random source fails after it has worked before, which no system that is
-    /// supported does: a predictable key would be worse (RFC 6455 §10.3).
+    /// Panics if the system's random source fails after it has worked before. No supported system
+    /// does that, and a predictable key would be worse (RFC 6455 §10.3).
     #[inline]
     fn next_key(&mut self) -> MaskKey {
         match BLOCK_OF_THREAD.try_with(Block::take_key) {
@@ -69,13 +70,13 @@ impl MaskKeys for SystemMaskKeys {
 #[cold]
 fn key_of_new_block() -> MaskKey {
     let key = BLOCK_OF_THREAD.try_with(Block::take_key_of_new);
-    // While a thread ends it has no block.
+    // A thread that is ending has no block.
     let key = key.unwrap_or_else(|_| random_bytes());
-    MaskKey::new(key.expect("the system's random source, which worked before, goes on to work"))
+    MaskKey::new(key.expect("the system's random source should keep working"))
 }
 
 impl Block {
-    /// Makes all keys anew, and takes one.
+    /// Generates a new block of keys and takes one of them.
     fn take_key_of_new(&self) -> Result<[u8; 4], RandomError> {
         let mut generator = ChaCha12Rng::from_seed(random_bytes()?);
         let mut keys = [[0; 4]; BLOCK];
@@ -85,10 +86,10 @@ impl Block {
         Ok(keys[BLOCK - 1])
     }
 
-    /// A key that was not used before, if there is one.
+    /// Takes an unused key, if there is one.
     #[inline]
     fn take_key(&self) -> Option<[u8; 4]> {
-        // If none is left it becomes the largest number, and there is no key at that place.
+        // If no key is left, this wraps to `usize::MAX`, where `get` finds no key.
         let last = self.unused.get().wrapping_sub(1);
         let keys: &Cell<[_]> = &self.keys;
         let key = keys.as_slice_of_cells().get(last)?.get();
@@ -98,7 +99,7 @@ impl Block {
 }
 
 impl fmt::Debug for SystemMaskKeys {
-    /// Shows no key.
+    /// Does not show the keys.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SystemMaskKeys").finish_non_exhaustive()
     }
@@ -115,21 +116,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_thread_has_keys_of_its_own() {
+    fn threads_use_different_keys() {
         let keys = || {
             let mut keys = SystemMaskKeys::new().unwrap();
             (0..4).map(|_| keys.next_key()).collect::<alloc::vec::Vec<_>>()
         };
-        let there = std::thread::spawn(keys).join().unwrap();
-        assert_ne!(there, keys());
+        let other_thread = std::thread::spawn(keys).join().unwrap();
+        assert_ne!(other_thread, keys());
     }
 
     #[test]
-    fn keys_differ_within_a_block_between_blocks_and_between_connections() {
+    fn keys_differ_within_and_across_blocks_and_connections() {
         let (mut one, mut other) = (SystemMaskKeys::new().unwrap(), SystemMaskKeys::new().unwrap());
         let keys: std::collections::HashSet<_> =
             (0..1000).flat_map(|_| [one.next_key(), other.next_key()]).collect();
-        // Of 2000 keys of 32 bits some pair is equal by chance in 1 of 2000 runs; more are not.
+        // Among 2000 keys of 32 bits, one pair is equal by chance in 1 of 2000 runs; two pairs
+        // practically never are.
         assert!(keys.len() >= 1998);
     }
 }

@@ -1,19 +1,31 @@
-//! The sending half of a connection with what it has queued, as the shells have it.
+//! The sending half of a connection together with its queue, as both shells use it.
 
 use crate::buffer::WriteBuffer;
 use crate::connection::{Closed, Next, Role, Sender, TransportEnd};
 use crate::error::Error;
 use crate::transport::Wants;
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 use core::{borrow::Borrow, time::Duration};
 use std::io::{self, ErrorKind};
 
-/// Nothing is waited for in here.
+/// A sender and its queue. No method waits.
 #[derive(Debug)]
 pub(crate) struct Sending<R, Q> {
     pub(crate) sender: Sender<R>,
-    /// What waits to be written.
+    /// The bytes that wait to be written.
     pub(crate) queue: Q,
+}
+
+/// Takes all bytes that wait to be written.
+pub(crate) fn take_unwritten(queue: &mut WriteBuffer) -> Vec<u8> {
+    let mut unwritten = Vec::with_capacity(queue.len());
+    while !queue.is_empty() {
+        let front = queue.front();
+        unwritten.extend_from_slice(front);
+        let len = front.len();
+        queue.consume(len);
+    }
+    unwritten
 }
 
 impl<R: Role, Q: Borrow<WriteBuffer>> Sending<R, Q> {
@@ -21,7 +33,7 @@ impl<R: Role, Q: Borrow<WriteBuffer>> Sending<R, Q> {
         Self { sender, queue }
     }
 
-    /// What the transport is to do next; `None` once that is nothing more.
+    /// Returns what the transport has to do next, or `None` if it has nothing more to do.
     #[inline]
     pub(crate) fn next(&mut self, clock: impl FnOnce() -> Duration) -> Option<Wants> {
         match self.sender.next(self.queue.borrow(), clock) {
@@ -30,19 +42,20 @@ impl<R: Role, Q: Borrow<WriteBuffer>> Sending<R, Q> {
         }
     }
 
-    /// Fails if something waits that is not wanted to be written any more.
+    /// Returns an error if the queue still holds bytes that will not be written any more.
     pub(crate) fn check_written(&self) -> io::Result<()> {
         if self.sender.is_all_written(self.queue.borrow()) {
             Ok(())
         } else if self.sender.is_broken() {
             Err(ErrorKind::BrokenPipe.into())
         } else {
-            // The time for it is over. What the peer sent in time is still received.
+            // The deadline for writing has passed. What the peer sent in time is still received.
             Err(ErrorKind::TimedOut.into())
         }
     }
 
-    /// Fails if nothing can be written any more: that says more than that nothing can be sent.
+    /// Returns an error if nothing can be written any more. The error tells more than
+    /// `SendError::Closed`.
     #[inline]
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.sender.is_broken() { Err(self.why_broken()) } else { Ok(()) }
@@ -53,12 +66,12 @@ impl<R: Role, Q: Borrow<WriteBuffer>> Sending<R, Q> {
         self.closed_error().unwrap_or_else(|| io::Error::from(ErrorKind::BrokenPipe).into())
     }
 
-    /// That the connection has ended, if it has.
+    /// Returns [`Error::Closed`] if the connection has ended.
     pub(crate) fn closed_error(&self) -> Option<Error> {
         Some(Error::Closed(Box::new(self.sender.closed()?.clone())))
     }
 
-    /// Ends the connection because this end drops the transport.
+    /// Ends the connection because this endpoint drops the transport.
     pub(crate) fn end(&mut self) -> &Closed {
         self.sender.transport_ended(TransportEnd::Dropped, self.queue.borrow())
     }

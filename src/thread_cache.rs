@@ -1,4 +1,4 @@
-//! Values that a thread keeps for the next of its connections, because they are costly to make.
+//! Values that are costly to make, and that a thread keeps for its next connections.
 
 #[cfg(feature = "std")]
 use core::cell::Cell;
@@ -7,7 +7,7 @@ use core::marker::PhantomData;
 #[cfg(feature = "std")]
 use std::thread::LocalKey;
 
-/// Declares a [`ThreadCache`] with a place of its own in each thread.
+/// Declares a [`ThreadCache`] with separate storage in each thread.
 macro_rules! thread_cache {
     ($(#[$attribute:meta])* static $name:ident: ThreadCache<$kept:ty>;) => {
         $(#[$attribute])*
@@ -26,8 +26,8 @@ macro_rules! thread_cache {
 }
 pub(crate) use thread_cache;
 
-/// At most one value for each thread. Without `std` there are no threads to tell apart, and none is
-/// kept.
+/// A cache of at most one value per thread. Without `std`, threads can't be told apart, and nothing
+/// is kept.
 pub(crate) struct ThreadCache<T: 'static> {
     #[cfg(feature = "std")]
     kept: &'static LocalKey<Cell<Option<T>>>,
@@ -41,19 +41,19 @@ impl<T> ThreadCache<T> {
         Self { kept }
     }
 
-    /// Takes the value that is kept.
+    /// Takes the cached value, if there is one.
     pub(crate) fn take(&self) -> Option<T> {
         self.kept.try_with(Cell::take).ok().flatten()
     }
 
-    /// Keeps a value, in place of the one that is kept.
+    /// Caches a value, replacing the one that is cached.
     pub(crate) fn give_back(&self, value: T) {
         self.give_back_unless(value, |_| false);
     }
 
-    /// Keeps a value, unless one is kept of which `is_better` is true.
+    /// Caches a value, unless `is_better` returns `true` for the one that is cached.
     pub(crate) fn give_back_unless(&self, value: T, is_better: impl FnOnce(&T) -> bool) {
-        // While the thread ends the value is dropped instead.
+        // If the thread is exiting, the value is dropped instead.
         let _ = self.kept.try_with(|kept| {
             let better = kept.take().filter(is_better);
             kept.set(Some(better.unwrap_or(value)));
@@ -67,7 +67,7 @@ impl<T> ThreadCache<T> {
         Self { kept: PhantomData }
     }
 
-    /// There is none.
+    /// Returns `None`.
     pub(crate) fn take(&self) -> Option<T> {
         let Self { kept: PhantomData } = self;
         None

@@ -1,34 +1,35 @@
 //! Deadlines as pure functions of `now`.
 //!
-//! The protocol has no clock. Whoever has one says what time it is, as a [`Duration`] since any
-//! epoch of its own that stays the same for one connection.
+//! The protocol has no clock. A caller with a clock passes the time as a [`Duration`] since any
+//! moment that stays the same for one connection.
 
 use crate::transport::IoFailure;
 use core::time::Duration;
 
-/// A moment by which something must have happened: some time after it was set.
+/// A time by which something must have happened, a given timeout after the deadline was set.
 ///
-/// It can be set where no clock is at hand: it then begins to run when it next hears the time, and
-/// asks for that by being due at once.
+/// A deadline can be set where no clock is available. It starts to run at the next call of
+/// [`passed`](Self::passed). Until then, it is due at once, so that this call comes soon.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Deadline {
     #[default]
     Unset,
-    /// Set, and not told the time yet.
+    /// Set, but not running: no call has supplied the time yet.
     Waiting,
     At(Duration),
     Passed,
 }
 
 impl Deadline {
-    /// Lets the time run from when it next hears it, if it was not set before.
+    /// Sets the deadline, unless it was set before. It starts to run at the next call of
+    /// [`passed`](Self::passed).
     pub(crate) fn set(&mut self) {
         if *self == Self::Unset {
             *self = Self::Waiting;
         }
     }
 
-    /// When to call [`passed`](Self::passed) next.
+    /// Returns when to call [`passed`](Self::passed) next.
     pub(crate) fn next(&self) -> Option<Duration> {
         match *self {
             Self::Unset | Self::Passed => None,
@@ -37,11 +38,12 @@ impl Deadline {
         }
     }
 
-    /// Says what time it is, and how long the time is that runs; true if the deadline has passed.
+    /// Starts the deadline with this timeout if it is set but not running. Returns `true` if the
+    /// deadline has passed.
     pub(crate) fn passed(&mut self, now: Duration, timeout: Duration) -> bool {
         match *self {
             Self::Unset => return false,
-            // Zero asks for the time.
+            // A deadline of zero means that the time is needed.
             Self::Waiting => {
                 let moment = now.saturating_add(timeout).max(Duration::from_nanos(1));
                 *self = Self::At(moment);
@@ -55,15 +57,16 @@ impl Deadline {
 
 /// Reading after a deadline.
 ///
-/// What lies in the transport then came in time, if this end was busy elsewhere. So it is read, up to this
-/// much and for so long. A read that finds nothing ends that the second time: a runtime that is to be fair
-/// to other tasks may say so though there is something.
+/// If this endpoint was busy elsewhere, input that is already in the transport may have arrived in
+/// time. So it is still read, up to a limit in bytes and in time. The second read in a row that
+/// finds nothing ends this phase. One such read is not enough: for fairness to other tasks, a
+/// runtime may report that there is nothing although there is something.
 #[derive(Debug)]
 pub(crate) struct Late {
     until: Duration,
     empty_reads: u8,
     read: usize,
-    /// Whether it was asked for in vain: nobody reads.
+    /// Whether a read was requested but not reported: perhaps nobody reads.
     is_asked: bool,
 }
 
@@ -87,7 +90,8 @@ impl Late {
         }
     }
 
-    /// When to ask again: at once, as soon as others had their turn.
+    /// Returns when to ask again: at once, after others had their turn; or at the end of this
+    /// phase, if the previous request was ignored.
     pub(crate) fn next(&mut self, now: Duration) -> Duration {
         if core::mem::replace(&mut self.is_asked, true) { self.until } else { now }
     }
@@ -104,7 +108,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn runs_from_when_it_first_hears_the_time() {
+    fn a_deadline_starts_to_run_at_the_first_check() {
         let mut deadline = Deadline::default();
         let timeout = 5 * SECOND;
         assert_eq!((deadline.next(), deadline.passed(SECOND, timeout)), (None, false));
@@ -120,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_never_the_zero_that_asks_for_the_time() {
+    fn a_running_deadline_is_never_zero() {
         let mut deadline = Deadline::default();
         deadline.set();
         assert!(!deadline.passed(Duration::ZERO, Duration::ZERO));
@@ -129,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_without_end_does_not_overflow() {
+    fn the_longest_timeout_does_not_overflow() {
         let mut deadline = Deadline::default();
         deadline.set();
         assert!(!deadline.passed(SECOND, Duration::MAX));

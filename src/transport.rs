@@ -1,53 +1,71 @@
-//! What a state machine and its transport say to each other: what is to be done next, and how it went.
+//! The interface between a state machine and its transport: what to do next, and how it went.
 //!
-//! The state machines of this crate do no IO. Each says what it [`Wants`] of its transport, and is
-//! told what became of it, failures as an [`IoFailure`].
+//! The state machines of this crate do no IO. Each reports what it [`Wants`] from its transport.
+//! You report the outcome, with failures as an [`IoFailure`].
 
+#[cfg(feature = "std")]
+use alloc::vec::Vec;
 use core::time::Duration;
 
-/// What is to be done with a transport next. It is a set: each part that is wanted can be done in
-/// any order, and none has to wait for another.
+/// What to do with a transport next. The fields form a set: you can do the requested operations in
+/// any order, and none of them has to wait for another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Wants {
-    /// Write what is queued, and flush the transport if it holds bytes back.
+    /// Write the queued output, and flush the transport if it holds bytes back.
     pub write: bool,
-    /// Read.
+    /// Read input.
     pub read: bool,
-    /// End the writing side, so that the peer reads an end of file: a half-close of TCP.
+    /// End the writing side, so that the peer reads an end of file: a TCP half-close.
     pub shut_down_write: bool,
-    /// Ask again at this moment, if nothing happens before. It can have passed already: then ask
-    /// again as soon as the rest of the set was tried without waiting, and what came of that was told. That
-    /// may be so a few times in turn, at the same moment of a clock that stands still.
+    /// Ask again at this time, if nothing happens earlier. The time may already have passed. Then
+    /// try the rest of the set without waiting, report the outcomes, and ask again right away. This
+    /// can happen a few times in a row, even at the same time of a clock that stands still.
     pub deadline: Option<Duration>,
 }
 
-/// How reading, writing or ending a transport failed.
+/// How a transport failed to read, to write, or to end its writing side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IoFailure {
-    /// Nothing could be done now. It is no failure yet: it is tried again while it is wanted.
+    /// Nothing could be done right now. This is not a failure yet: retry as long as the operation
+    /// is requested.
     NotReady,
     /// The transport gave up waiting for the peer.
     TimedOut,
     /// The transport broke.
     Reset,
-    /// The transport has ended before, and does not say how.
+    /// The transport ended earlier and does not report how.
     Ended,
-    /// TLS ended without its own closing message: what came may be cut short.
+    /// TLS ended without its closing message, so the received data may be truncated.
     TlsTruncated,
-    /// The transport can't do this at all. Of ending the writing side: it has no half-close.
+    /// The transport does not support the operation. For ending the writing side: it has no
+    /// half-close.
     Unsupported,
     /// Anything else.
     Other,
 }
 
-/// The end of the writing side.
+/// The parts of a dismantled connection.
+#[cfg(feature = "std")]
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Parts<S> {
+    /// The transport.
+    pub transport: S,
+    /// Bytes that were read from the transport but not received as events.
+    pub unread: Vec<u8>,
+    /// Frames that were queued but not written, masked if the connection is a client's. The first
+    /// one may be the rest of a partly written frame.
+    pub unwritten: Vec<u8>,
+}
+
+/// The state of ending the writing side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Fin {
     #[default]
     Unsent,
-    /// It was tried, and the transport was not ready.
+    /// The attempt found the transport not ready.
     Tried,
     Sent,
     /// The transport has no half-close.
@@ -55,23 +73,23 @@ pub(crate) enum Fin {
 }
 
 impl Fin {
-    /// After an attempt that came to this.
+    /// Returns the state after an attempt with this outcome.
     pub(crate) fn after(outcome: Result<(), IoFailure>) -> Self {
         match outcome {
             Err(IoFailure::NotReady) => Self::Tried,
             Err(IoFailure::Unsupported) => Self::Unsupported,
-            // It can only fail if the transport has ended anyway, which reading tells.
+            // This only fails if the transport has ended anyway, and reading reports that.
             Ok(()) | Err(_) => Self::Sent,
         }
     }
 
-    /// Whether it can still be sent.
+    /// Returns `true` if the writing side can still be ended.
     pub(crate) fn is_open(self) -> bool {
         matches!(self, Self::Unsent | Self::Tried)
     }
 }
 
-/// The earlier of two moments; `None` is never.
+/// Returns the earlier of two times; `None` means never.
 pub(crate) fn earliest(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),

@@ -1,16 +1,20 @@
-//! A peer that does not read: what waits for it is bounded, and in order.
+//! A peer that does not read: the queue for it is bounded and stays in order.
 #![cfg(feature = "std")]
 
 use sansocket::{
-    Client, CloseCode, Config, Connection, Event, Limits, MaskKey, Message, Negotiated,
-    PreparedMessage, Progress, ReadBuffer, Role, SendError, Server, TransportEnd, WriteBuffer,
+    CloseCode, Config, Event, Limits, Message, PreparedMessage,
+    buffer::{ReadBuffer, WriteBuffer},
+    connection::{Client, Connection, Progress, Role, SendError, Server, TransportEnd},
+    frame::FrameError,
+    handshake::Negotiated,
+    mask::MaskKey,
 };
 use sansocket_testkit::{endpoint::*, frames::*};
 
-/// What pongs may take beside the user's data.
+/// The memory that pongs may take in addition to the user's data.
 const ROOM: usize = 4096;
 
-/// The payloads of the unmasked pongs in `bytes`, which holds nothing else.
+/// Parses `bytes`, which consist of unmasked pongs, and returns their payloads.
 fn pongs(mut bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut payloads = Vec::new();
     while let [0x8a, len, rest @ ..] = bytes {
@@ -18,7 +22,7 @@ fn pongs(mut bytes: &[u8]) -> Vec<Vec<u8>> {
         payloads.push(payload.to_vec());
         bytes = rest;
     }
-    assert!(bytes.is_empty(), "no pong: {bytes:02x?}");
+    assert!(bytes.is_empty(), "not a pong: {bytes:02x?}");
     payloads
 }
 
@@ -35,22 +39,22 @@ fn pings_of_a_peer_that_does_not_read_are_bounded() {
         ping(&mut end, &number.to_be_bytes());
         assert!(end.output.len() <= ROOM);
     }
-    // The oldest wait, in order and without a gap.
+    // The oldest pongs wait, in order and without a gap.
     let first = pongs(&end.written());
     assert_eq!(first.len(), ROOM / 6);
     for (number, payload) in (0_u32..).zip(&first) {
         assert_eq!(*payload, number.to_be_bytes());
     }
-    // Once there is room, the newest is answered (RFC 6455 §5.5.3), once, and the next again.
-    end.connection.queue_owed(&mut end.output);
-    end.connection.queue_owed(&mut end.output);
+    // Once there is room, the newest ping is answered (RFC 6455 §5.5.3), once, and then the next.
+    end.connection.queue_pending_pong(&mut end.output);
+    end.connection.queue_pending_pong(&mut end.output);
     assert_eq!(pongs(&end.written()), [99_999_u32.to_be_bytes().to_vec()]);
-    end.connection.queue_owed(&mut end.output);
+    end.connection.queue_pending_pong(&mut end.output);
     ping(&mut end, b"again");
     assert_eq!(pongs(&end.written()), [b"again"]);
 }
 
-/// A pong that was held back goes before the answers to later pings.
+/// A pong that was held back precedes the answers to later pings.
 #[test]
 fn pongs_keep_their_order_through_partial_writes() {
     let mut end = server(Config::default());
@@ -63,14 +67,14 @@ fn pongs_keep_their_order_through_partial_writes() {
             written.extend_from_slice(&bytes[..count]);
             end.output.consume(count);
             if number % 2 == 0 {
-                end.connection.queue_owed(&mut end.output);
+                end.connection.queue_pending_pong(&mut end.output);
             }
         }
         assert!(end.output.len() <= ROOM);
     }
     loop {
         written.extend(end.written());
-        end.connection.queue_owed(&mut end.output);
+        end.connection.queue_pending_pong(&mut end.output);
         if end.output.is_empty() {
             break;
         }
@@ -79,38 +83,39 @@ fn pongs_keep_their_order_through_partial_writes() {
         .iter()
         .map(|payload| u32::from_be_bytes(payload[..].try_into().unwrap()))
         .collect();
-    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "out of order, or twice");
+    assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "out of order or repeated");
     assert_eq!(numbers.last(), Some(&49_999), "the newest is always answered");
     assert!(numbers.len() > 1000);
 }
 
-/// A short pong does not go ahead of a long one that waits for room: it takes its place.
+/// A short pong does not overtake a longer one that waits for room: it replaces it.
 #[test]
-fn a_shorter_pong_does_not_overtake_one_that_waits() {
+fn a_shorter_pong_does_not_overtake_a_waiting_one() {
     let mut end = server(Config::default());
     for number in 0..32_u8 {
         ping(&mut end, &[number; 125]);
     }
-    // 4096 - 32 * 127 = 32 bytes are left: too few for the next, enough for the one after it.
+    // 32 bytes are left (4096 - 32 * 127): too few for the next pong, enough for the one after it.
     assert_eq!(end.output.len(), 4064);
     ping(&mut end, &[32; 125]);
     ping(&mut end, b"short");
-    end.connection.queue_owed(&mut end.output);
+    end.connection.queue_pending_pong(&mut end.output);
     ping(&mut end, &[33; 125]);
     ping(&mut end, b"last");
     let mut payloads = pongs(&end.written());
-    end.connection.queue_owed(&mut end.output);
+    end.connection.queue_pending_pong(&mut end.output);
     payloads.extend(pongs(&end.written()));
     let newest: Vec<_> = payloads.split_off(32);
     assert!(payloads.iter().zip(0..).all(|(payload, number)| *payload == [number; 125]));
-    // Of those past the room some are left out, the newest never, and none is out of order.
+    // Some of the pongs for which there is no room are left out, but never the newest, and the
+    // order is kept.
     let sent = [vec![32; 125], b"short".to_vec(), vec![33; 125], b"last".to_vec()];
     let mut order = sent.iter();
     assert!(newest.iter().all(|payload| order.any(|other| other == payload)), "{newest:?}");
     assert_eq!(newest.last().unwrap(), b"last");
 }
 
-/// The room of pongs is their own: a queue that is full of the user's data does not take it.
+/// Pongs have room of their own: a queue full of the user's data does not use it up.
 #[test]
 fn pongs_have_room_beside_user_data() {
     let mut end = server(Config::default());
@@ -126,20 +131,20 @@ fn pongs_have_room_beside_user_data() {
 }
 
 #[test]
-fn masked_pongs_are_bounded_too() {
+fn masked_pongs_are_bounded() {
     let mut end = client(Config::default());
     for number in 0..10_000_u32 {
         ping(&mut end, &number.to_be_bytes());
         assert!(end.output.len() <= ROOM);
     }
     assert_eq!(end.written().len(), ROOM / 10 * 10);
-    end.connection.queue_owed(&mut end.output);
+    end.connection.queue_pending_pong(&mut end.output);
     assert_eq!(end.written().len(), 10);
 }
 
 /// A pong that waits for room does not follow a Close that ends the connection.
 #[test]
-fn a_held_back_pong_is_dropped_by_the_answer_to_a_close() {
+fn the_answer_to_a_close_drops_a_held_back_pong() {
     for bad in [false, true] {
         let mut end = server(Config::default());
         for number in 0..1000_u32 {
@@ -148,13 +153,18 @@ fn a_held_back_pong_is_dropped_by_the_answer_to_a_close() {
         end.fill(&if bad { vec![0x83] } else { frame::<Server>(CLOSE, &[3, 0xe8]) });
         assert_eq!(end.messages().is_err(), bad);
         let bytes = end.written();
-        assert!(bytes.ends_with(if bad { &[0x88, 2, 3, 0xea] } else { &[0x88, 2, 3, 0xe8] }));
-        end.connection.queue_owed(&mut end.output);
+        let close = if bad {
+            failure_close(FrameError::ReservedOpCode(3))
+        } else {
+            plain(CLOSE, &[3, 0xe8])
+        };
+        assert!(bytes.ends_with(&close));
+        end.connection.queue_pending_pong(&mut end.output);
         assert!(end.output.is_empty());
     }
 }
 
-/// After this end's own Close the peer's pings are answered still, under the same bound.
+/// After this endpoint's own Close the peer's pings are still answered, within the same bound.
 #[test]
 fn pings_after_a_close_are_bounded() {
     let mut end = server(Config::default());
@@ -164,7 +174,7 @@ fn pings_after_a_close_are_bounded() {
         assert!(end.output.len() <= ROOM + 4);
     }
     assert_eq!(pongs(&end.written()[4..]).len(), ROOM / 6);
-    end.connection.queue_owed(&mut end.output);
+    end.connection.queue_pending_pong(&mut end.output);
     assert_eq!(pongs(&end.written()), [9_999_u32.to_be_bytes().to_vec()]);
 }
 
@@ -187,12 +197,12 @@ fn a_peer_that_never_reads_fills_the_queue() {
                 Ok(()) => sent += 1,
                 Err(error) => break error,
             }
-            assert!(sent < 100, "it never fills");
+            assert!(sent < 100, "the queue never fills");
         };
         let queued = output.len();
         assert_eq!(full, SendError::QueueFull { queued, limit: LIMIT });
         assert!(queued > LIMIT && queued <= LIMIT + 999 + 14);
-        // No other way to send data gets in either.
+        // No other method of sending data succeeds either.
         assert_eq!(connection.send_text("", output), Err(full));
         assert_eq!(connection.send_binary(b"", output), Err(full));
         assert_eq!(connection.send(&message, output), Err(full));
@@ -204,7 +214,7 @@ fn a_peer_that_never_reads_fills_the_queue() {
         // A refused fragment has not begun a message.
         output.consume(queued - LIMIT);
         connection.send_text("fits", output).unwrap();
-        // A Close always gets in.
+        // A Close is always accepted.
         connection.close(CloseCode::NORMAL, "", output).unwrap();
         assert!(output.len() > LIMIT);
     }
@@ -213,9 +223,9 @@ fn a_peer_that_never_reads_fills_the_queue() {
     check(client(config));
 }
 
-/// A transport that takes little at a time costs no more than one that takes much.
+/// A transport that takes few bytes at a time costs no more than one that takes many.
 #[test]
-fn a_partial_write_does_not_move_what_waits() {
+fn a_partial_write_does_not_move_the_queue() {
     const STEP: usize = 100;
     let mut end = server(Config::default());
     end.connection.send_binary(&vec![0; 1 << 20], &mut end.output).unwrap();
@@ -229,13 +239,13 @@ fn a_partial_write_does_not_move_what_waits() {
     assert!(moves <= 10, "moved {moves} times");
 }
 
-/// §5.5.3: the pong has the payload of its ping, of any length and content, by either path.
+/// §5.5.3: the pong has the payload of its ping, whatever its length and content, on either path.
 #[test]
-fn the_payload_of_a_pong_is_that_of_its_ping() {
+fn a_pong_has_the_payload_of_its_ping() {
     let key = [9, 8, 7, 6];
     let mut client = Endpoint::new(Client::new(move || MaskKey::new(key)), Config::default());
     let mut server = server(Config::default());
-    let (mut receiver, mut sender) =
+    let (mut sender, mut receiver) =
         Connection::new(Server::new(), &Negotiated::new(), Config::default()).split();
     let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
     for len in 0..=125_u8 {
@@ -259,7 +269,7 @@ fn the_payload_of_a_pong_is_that_of_its_ping() {
     }
 }
 
-/// Pongs have room of their own: they don't take that of messages.
+/// Pongs have room of their own: they don't use up that of messages.
 #[test]
 fn pongs_do_not_fill_the_queue_of_messages() {
     let mut server = server(Config::default().limits(Limits::default().queued_output(10)));
@@ -271,16 +281,16 @@ fn pongs_do_not_fill_the_queue_of_messages() {
     assert_eq!(server.connection.send_binary(&[1; 8], &mut server.output), Ok(()));
     let full = server.connection.send_binary(&[1; 8], &mut server.output);
     assert_eq!(full, Err(SendError::QueueFull { queued: 20, limit: 10 }));
-    // A part that was written counts no more.
+    // Bytes that were written no longer count.
     server.output.consume(79);
     assert!(server.connection.send_binary(&[1; 8], &mut server.output).is_err());
     server.output.consume(11);
     assert_eq!(server.connection.send_binary(&[1; 8], &mut server.output), Ok(()));
 }
 
-/// Each of two ends only sends: nothing that one does depends on the other's reading.
+/// Two endpoints only send: neither depends on the other's reading.
 #[test]
-fn two_ends_that_flood_each_other_are_told_to_wait() {
+fn two_endpoints_that_flood_each_other_have_to_wait() {
     let (mut a, mut b) = (server(Config::default()), client(Config::default()));
     let data = vec![1; 50_000];
     let mut sent = [0, 0];

@@ -1,20 +1,24 @@
-//! One advance does a bounded part of the work, whatever is buffered: then others have their turn.
+//! One call of `advance` does a bounded amount of work, however much is buffered, so that others
+//! get their turn.
 #![cfg(feature = "alloc")]
 
 use sansocket::{
-    Config, Connection, Event, Limits, Negotiated, Progress, ReadBuffer, Role, Server, WriteBuffer,
+    Config, Event, Limits,
+    buffer::{ReadBuffer, WriteBuffer},
+    connection::{Connection, Progress, Role, Server},
+    handshake::Negotiated,
 };
 use sansocket_testkit::{endpoint::client_role, frames::*};
 
-/// What an advance may do, in bytes that are consumed.
+/// The most that one call may do, in consumed bytes.
 const MOST: usize = 256 << 10;
 
 fn config() -> Config {
     Config::default().limits(Limits::default().message(u64::MAX).fragments(u32::MAX))
 }
 
-/// Advances to the end of what is buffered; the length of each message or chunk, and how often there was
-/// more.
+/// Advances to the end of the buffered input. Returns the length of each message or chunk, and how
+/// often the result was `More`.
 fn advance_all<R: Role>(role: R, bytes: &[u8], chunked: bool) -> (Vec<usize>, usize) {
     let mut connection = Connection::new(role, &Negotiated::new(), config());
     let (mut input, mut output) = (ReadBuffer::with_storage(bytes.to_vec()), WriteBuffer::new());
@@ -41,12 +45,12 @@ fn advance_all<R: Role>(role: R, bytes: &[u8], chunked: bool) -> (Vec<usize>, us
             }
             Progress::More => {
                 assert!(connection.event(&input).is_none() && connection.chunk(&input).is_none());
-                // It has done its part.
+                // The call has done its share.
                 assert!(consumed > 0);
                 mores += 1;
             }
             Progress::NeedsInput => break,
-            Progress::Ended => panic!("it has ended"),
+            Progress::Ended => panic!("the connection has ended"),
         }
     }
     assert!(input.is_drained());
@@ -58,7 +62,7 @@ fn a_large_message_takes_several_advances() {
     fn check<R: Role>(role: fn() -> R) {
         let frame = frame::<R>(BINARY, &vec![7; 10 * MOST]);
         assert_eq!(advance_all(role(), &frame, false), (vec![10 * MOST], 10));
-        // A chunk is there each time.
+        // Each call produces a chunk.
         let (chunks, mores) = advance_all(role(), &frame, true);
         assert_eq!((chunks.iter().sum(), chunks.len(), mores), (10 * MOST, 11, 0));
     }
@@ -66,7 +70,7 @@ fn a_large_message_takes_several_advances() {
     check(client_role);
 }
 
-/// Each takes some time beside its bytes.
+/// Each fragment costs time in addition to its bytes.
 #[test]
 fn many_fragments_take_several_advances() {
     let mut bytes = masked(0x02, b"");
@@ -84,14 +88,14 @@ fn many_fragments_take_several_advances() {
 #[cfg(feature = "deflate")]
 mod deflate {
     use super::*;
-    use sansocket::{DeflateConfig, DeflateParameters};
+    use sansocket::{DeflateConfig, deflate::DeflateParameters};
     use sansocket_testkit::endpoint::Endpoint;
 
     fn agreed() -> Negotiated {
         Negotiated::new().deflate(DeflateParameters::default())
     }
 
-    /// Advances once; how many bytes that has consumed, and how it goes on.
+    /// Advances once. Returns how many bytes that has consumed, and the progress.
     fn advance<R: Role>(
         connection: &mut Connection<R>,
         input: &mut ReadBuffer,
@@ -107,9 +111,10 @@ mod deflate {
         (Connection::new(Server::new(), &agreed(), config()), input)
     }
 
-    /// After much was made of the first bytes, few more are taken: 16 KiB are at once.
+    /// Once the first bytes have produced a lot of output, few more bytes are consumed: 16 KiB,
+    /// which is one step.
     #[test]
-    fn what_is_made_and_what_is_taken_count_together() {
+    fn input_and_output_of_the_inflater_count_together() {
         let mut sender = Endpoint::agreed(Server::new(), &agreed(), config().fragment_size(0));
         sender.connection.send_binary(&vec![0; MOST - 5000], &mut sender.output).unwrap();
         let zeros = [&sender.written()[4..], &[0, 0, 0xff, 0xff]].concat();
@@ -127,10 +132,10 @@ mod deflate {
         );
     }
 
-    /// To begin anew behind a last block is work beside its bytes.
+    /// Starting over after a last block costs time in addition to the bytes.
     #[test]
-    fn last_blocks_count() {
-        // 11 bytes of a stored block, then a last one of 5.
+    fn last_blocks_count_as_work() {
+        // 11 bytes of a stored block, then a last block of 5.
         let record = [&[0, 6, 0, 0xf9, 0xff][..], b"record", &[1, 0, 0, 0xff, 0xff]].concat();
         let (mut connection, mut input) = receiver(&[&record.repeat(16_000)[..], &[0]].concat());
         let mut advances = 1;
@@ -142,9 +147,9 @@ mod deflate {
         assert!(advances >= 16_000 / 257, "{advances}");
     }
 
-    /// What is made of few bytes is work as well.
+    /// Inflating a lot from a few bytes costs time too.
     #[test]
-    fn what_is_decompressed_counts() {
+    fn decompressed_bytes_count_as_work() {
         const LEN: usize = 20 * MOST;
         let config = config().deflate(DeflateConfig::new());
         let mut sender = Endpoint::agreed(Server::new(), &agreed(), config.fragment_size(0));

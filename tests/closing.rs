@@ -1,59 +1,65 @@
 //! How a connection ends, as data and in time (RFC 6455 §7).
 //!
-//! Which bytes open and close the handshake, `tests/vectors/closing.txt` says; what the transport does
-//! meanwhile, and when it is over, `tests/virtual_clock`.
+//! `tests/vectors/closing.txt` covers the bytes of the closing handshake. `tests/virtual_clock`
+//! covers what the transport does in the meantime, and when the connection is over.
 #![cfg(feature = "std")]
 
 use core::time::Duration;
 use sansocket::{
-    Cause, CloseCode, Closed, Config, Connection, FrameError, Initiator, IoFailure, Next, Progress,
-    ProtocolError, Role, SendError, Server, State, TransportEnd, Wants,
+    CloseCode, Closed, Config, State,
+    connection::{
+        Cause, Connection, Initiator, Next, Progress, ProtocolError, Role, SendError, Server,
+        TransportEnd,
+    },
+    frame::FrameError,
+    transport::{IoFailure, Wants},
 };
 use sansocket_testkit::{endpoint::*, frames::*};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What the peer's Close says in these tests.
+/// Encodes the peer's Close.
 fn close(code: u16, reason: &str) -> Vec<u8> {
     frame::<Server>(CLOSE, &[&code.to_be_bytes(), reason.as_bytes()].concat())
 }
 
-/// The parts of `Closed`, to be compared.
+/// Returns the parts of `Closed` for comparison.
 fn parts(closed: &Closed) -> (u16, &str, Initiator, bool, Cause) {
     let Closed { code, reason, initiator, clean, cause, .. } = closed;
     (code.number(), reason, *initiator, *clean, *cause)
 }
 
 #[test]
-fn clean_by_the_peer() {
+fn a_close_by_the_peer_is_clean() {
     let mut end = server(Config::default());
     end.fill(&close(4000, "done"));
     assert!(end.messages().unwrap().is_empty());
-    assert_eq!(end.connection.state(), State::Closed);
+    assert_eq!(end.connection.state(), State::Closing);
     assert_eq!(end.written(), [0x88, 2, 0x0f, 0xa0]);
     let closed = end.transport_ended(TransportEnd::Eof);
+    assert_eq!(end.connection.state(), State::Closed);
     let expected = (4000, "done", Initiator::Peer, true, Cause::ClosingHandshake);
     assert_eq!(parts(&closed), expected);
 }
 
 #[test]
-fn clean_by_this_end() {
+fn a_close_by_this_endpoint_is_clean() {
     let mut end = server(Config::default());
     end.connection.close(CloseCode::GOING_AWAY, "bye", &mut end.output).unwrap();
-    assert_eq!(end.connection.state(), State::CloseSent);
+    assert_eq!(end.connection.state(), State::Closing);
     end.written();
     end.fill(&close(1001, ""));
     assert!(end.messages().unwrap().is_empty());
-    assert_eq!(end.connection.state(), State::Closed);
-    // §5.5.1: what answers a Close is not answered.
+    assert_eq!(end.connection.state(), State::Closing);
+    // §5.5.1: the answer to a Close is not answered.
     assert!(end.output.is_empty());
     let closed = end.transport_ended(TransportEnd::Eof);
     assert_eq!(parts(&closed), (1001, "", Initiator::Local, true, Cause::ClosingHandshake));
 }
 
-/// §7.1.5: each end has the code and the reason of the other.
+/// §7.1.5: each endpoint has the code and the reason of the other.
 #[test]
-fn clean_by_both_at_once() {
+fn closes_by_both_at_once_are_clean() {
     let (mut server, mut client) = (server(Config::default()), client(Config::default()));
     server.connection.close(CloseCode::new(4001), "server", &mut server.output).unwrap();
     client.connection.close(CloseCode::new(4002), "client", &mut client.output).unwrap();
@@ -72,9 +78,9 @@ fn clean_by_both_at_once() {
     );
 }
 
-/// §7.1.4: the handshake was completed, so what the transport does then changes nothing.
+/// §7.1.4: the handshake is complete, so the transport no longer matters.
 #[test]
-fn clean_however_the_transport_ends_after_both_closes() {
+fn the_end_of_the_transport_does_not_matter_after_both_closes() {
     let ends = [
         TransportEnd::Eof,
         TransportEnd::Reset,
@@ -92,9 +98,9 @@ fn clean_however_the_transport_ends_after_both_closes() {
     }
 }
 
-/// A Close that never left this end has not been exchanged.
+/// A Close that was never written has not been exchanged.
 #[test]
-fn not_clean_while_the_answer_waits_to_be_written() {
+fn a_close_is_not_clean_while_its_answer_is_unwritten() {
     let mut end = server(Config::default());
     end.fill(&close(1000, "bye"));
     end.messages().unwrap();
@@ -105,21 +111,21 @@ fn not_clean_while_the_answer_waits_to_be_written() {
 }
 
 #[test]
-fn failed_for_what_the_peer_did() {
+fn a_fault_of_the_peer_fails_the_connection() {
     let mut end = server(Config::default());
     end.fill(&[0x83]);
     let error = end.messages().unwrap_err();
     assert_eq!(error, ProtocolError::Frame(FrameError::ReservedOpCode(3)).into());
-    assert_eq!(end.connection.state(), State::Closed);
-    assert_eq!(end.written(), [0x88, 2, 0x03, 0xea]);
+    assert_eq!(end.connection.state(), State::Closing);
+    assert_eq!(end.written(), failure_close(FrameError::ReservedOpCode(3)));
     let cause = Cause::Protocol(ProtocolError::Frame(FrameError::ReservedOpCode(3)));
     let closed = end.transport_ended(TransportEnd::Eof);
     assert_eq!(parts(&closed), (1006, "", Initiator::Local, false, cause));
 }
 
-/// A Close that may not be is no Close: its code and reason are not taken for the connection's.
+/// An invalid Close does not count: the connection does not take its code and reason.
 #[test]
-fn failed_for_a_bad_close() {
+fn an_invalid_close_fails_the_connection() {
     let mut end = server(Config::default());
     end.fill(&close(1005, "none"));
     end.messages().unwrap_err();
@@ -129,7 +135,7 @@ fn failed_for_a_bad_close() {
 }
 
 #[test]
-fn lost_without_a_close() {
+fn an_end_without_a_close_loses_the_connection() {
     for how in [TransportEnd::Eof, TransportEnd::Reset, TransportEnd::TlsTruncated] {
         let mut end = client(Config::default());
         end.fill(b"\x81\x05Hel");
@@ -142,7 +148,7 @@ fn lost_without_a_close() {
 }
 
 #[test]
-fn lost_after_this_ends_close() {
+fn an_end_after_this_endpoints_close_loses_the_connection() {
     for how in [TransportEnd::Eof, TransportEnd::Reset, TransportEnd::Timeout] {
         let mut end = client(Config::default());
         end.connection.close(CloseCode::NORMAL, "", &mut end.output).unwrap();
@@ -153,14 +159,14 @@ fn lost_after_this_ends_close() {
 }
 
 #[test]
-fn how_the_transport_ended_stays_as_first_told() {
+fn the_first_report_of_the_transports_end_counts() {
     let mut end = server(Config::default());
     let first = end.transport_ended(TransportEnd::Reset);
     assert_eq!(end.transport_ended(TransportEnd::Eof), first);
     assert_eq!(first.cause, Cause::Transport(TransportEnd::Reset));
 }
 
-/// What was not advanced through before the end is not received after it.
+/// Input that was not processed before the end is not received after it.
 #[test]
 fn nothing_is_received_or_sent_after_the_transport_ended() {
     let mut end = server(Config::default());
@@ -170,20 +176,20 @@ fn nothing_is_received_or_sent_after_the_transport_ended() {
     end.transport_ended(TransportEnd::Eof);
     for _ in 0..2 {
         assert_eq!(end.advance(), Ok(Progress::Ended));
-        assert_eq!(end.event(), None, "the event of the last advance, which found none");
+        assert_eq!(end.event(), None, "the last advance found no event");
         assert_eq!(end.advance_chunk(), Ok(Progress::Ended));
         assert_eq!(end.connection.chunk(&end.input), None);
     }
     let output = &mut end.output;
     assert_eq!(end.connection.send_text("late", output), Err(SendError::Closed));
     assert_eq!(end.connection.ping(b"", output), Err(SendError::Closed));
-    assert_eq!(end.connection.close(CloseCode::NORMAL, "", output), Err(SendError::Closed));
+    end.connection.close(CloseCode::NORMAL, "", output).unwrap();
     assert!(output.is_empty());
 }
 
-/// The end of the transport ends the waiting for it, and is not forgotten by the halves.
+/// The end of the transport ends the wait for it, and both halves remember it.
 #[test]
-fn the_end_of_the_transport_outlives_deadline_and_split() {
+fn the_end_of_the_transport_survives_the_deadline_and_a_split() {
     let mut end = server(Config::default());
     end.connection.close(CloseCode::NORMAL, "", &mut end.output).unwrap();
     assert!(deadline(&mut end, SECOND).is_some());
@@ -192,15 +198,15 @@ fn the_end_of_the_transport_outlives_deadline_and_split() {
     let next = end.connection.next(&end.output, || SECOND);
     assert!(matches!(next, Next::Ended(closed) if !closed.clean), "{next:?}");
 
-    let (receiver, sender) = end.connection.split();
-    end.connection = Connection::join(receiver, sender);
+    let (sender, receiver) = end.connection.split();
+    end.connection = Connection::join(sender, receiver);
     assert_eq!(end.connection.state(), State::Closed);
     let closed = end.transport_ended(TransportEnd::Eof);
     assert_eq!(closed.cause, Cause::Transport(TransportEnd::Reset));
 }
 
 #[test]
-fn the_same_error_at_each_later_advance() {
+fn every_later_advance_returns_the_same_error() {
     fn check<R: Role>(mut end: Endpoint<R>, input: &[u8], code: u16) {
         end.fill(input);
         let error = end.messages().unwrap_err();
@@ -210,27 +216,29 @@ fn the_same_error_at_each_later_advance() {
             end.fill(more);
             assert_eq!(end.advance(), Err(error));
             assert_eq!(end.event(), None);
-            assert_eq!(end.advance_chunk(), Err(error), "in the other mode too");
+            assert_eq!(end.advance_chunk(), Err(error), "the other mode");
             assert!(end.output.is_empty(), "the Close goes out once");
         }
         end.transport_ended(TransportEnd::Eof);
         assert_eq!(end.advance(), Err(error));
         let code = CloseCode::new(code);
-        assert!(matches!(error, sansocket::ReceiveError::Protocol(e) if e.close_code() == code));
+        assert!(
+            matches!(error, sansocket::connection::ReceiveError::Protocol(e) if e.close_code() == code)
+        );
     }
     let default = Config::default();
     check(server(default), &[0x83], 1002);
     check(server(default), &frame::<Server>(TEXT, &[0xff]), 1007);
     check(client(default), &[0x81, 0x80, 0, 0, 0, 0], 1002);
-    // Amid a message too.
+    // The same holds inside a message.
     let unfinished = frame::<Server>(TEXT_START, b"a");
     check(server(default), &[&unfinished[..], &frame::<Server>(TEXT, b"b")].concat(), 1002);
     check(server(default), &[&unfinished[..], &frame::<Server>(LAST, &[0x80])].concat(), 1007);
 }
 
-/// The peer may close amid a message; the connection is closed then for both ways to receive.
+/// The peer may close inside a message, which closes the connection in both receiving modes.
 #[test]
-fn ended_amid_a_message_is_ended_in_both_modes() {
+fn an_end_inside_a_message_is_an_end_in_both_modes() {
     let mut end = server(Config::default());
     end.fill(&frame::<Server>(TEXT_START, b"a"));
     end.fill(&close(1000, ""));
@@ -240,9 +248,9 @@ fn ended_amid_a_message_is_ended_in_both_modes() {
     assert_eq!(end.advance(), Ok(Progress::Ended));
 }
 
-/// Whoever drives the transport reads on for a while, so what is read must not pile up.
+/// The driver of the transport keeps reading for a while, so its input must not pile up.
 #[test]
-fn bytes_behind_the_end_are_dropped() {
+fn bytes_after_the_end_are_dropped() {
     let unfinished = frame::<Server>(TEXT_START, &[b'a'; 100]);
     for last in [close(1000, "ok"), vec![0x83], [unfinished, vec![0x83]].concat()] {
         let mut end = server(Config::default());
@@ -256,9 +264,9 @@ fn bytes_behind_the_end_are_dropped() {
     }
 }
 
-/// What this end answers behind its own Close is no part of the closing handshake.
+/// Replies sent after this endpoint's own Close are not part of the closing handshake.
 #[test]
-fn a_pong_that_is_not_written_does_not_make_the_end_unclean() {
+fn an_unwritten_pong_does_not_make_the_end_unclean() {
     let mut end = server(Config::default());
     end.connection.close(CloseCode::NORMAL, "", &mut end.output).unwrap();
     let len = end.output.len();
@@ -281,7 +289,7 @@ fn a_close_that_the_transport_holds_back_is_not_clean() {
         assert!(end.messages().unwrap().is_empty());
         let len = end.output.len();
         end.connection.did_write(Ok(len), &mut end.output);
-        // The transport's own buffer has it, and is not ready to be flushed.
+        // The transport has buffered the Close, but is not ready to flush it.
         end.connection.did_write(Err(IoFailure::NotReady), &mut end.output);
         let next = end.connection.next(&end.output, || SECOND);
         let Next::Wants(wants) = next else { panic!("{next:?}") };
@@ -299,7 +307,7 @@ fn a_close_that_the_transport_holds_back_is_not_clean() {
 }
 
 #[test]
-fn its_text_has_both_codes() {
+fn the_description_has_both_codes() {
     let text = |end: &mut Endpoint<Server>, how| end.transport_ended(how).to_string();
     let mut end = server(Config::default());
     end.fill(&close(4000, "done"));
@@ -332,7 +340,7 @@ mod leaving {
         }
     }
 
-    /// A server that leaves with a message queued.
+    /// Returns a server that leaves with a message queued.
     fn left() -> Endpoint<Server> {
         let mut end = server(Config::default());
         end.connection.send_text("last", &mut end.output).unwrap();
@@ -341,7 +349,7 @@ mod leaving {
     }
 
     #[test]
-    fn what_is_queued_goes_then_the_writing_side_ends_and_what_has_come_is_dropped() {
+    fn the_queue_is_written_then_the_writing_side_ends_and_input_is_dropped() {
         let mut end = left();
         let wants = next(&mut end).unwrap();
         assert!(wants.write && !wants.read && !wants.shut_down_write, "{wants:?}");
@@ -357,18 +365,18 @@ mod leaving {
     }
 
     #[test]
-    fn a_transport_that_takes_nothing_is_not_waited_for() {
+    fn a_transport_that_takes_nothing_is_abandoned() {
         let mut end = left();
         for _ in 0..4 {
             if wants(&mut end, SECOND).is_none() {
                 return;
             }
         }
-        panic!("it never ends");
+        panic!("the connection never ends");
     }
 
     #[test]
-    fn a_peer_that_never_stops_is_left() {
+    fn a_peer_that_never_stops_is_abandoned() {
         const PIECE: usize = 4096;
         let mut end = left();
         let mut dropped = 0;
@@ -383,7 +391,7 @@ mod leaving {
                 end.connection.did_read(Ok(PIECE));
                 dropped += PIECE;
             }
-            assert!(dropped < 1 << 20, "it never stops draining");
+            assert!(dropped < 1 << 20, "draining never stops");
         }
         assert_eq!(dropped, 256 << 10);
     }
@@ -392,7 +400,7 @@ mod leaving {
 mod deadlines {
     use super::*;
 
-    /// Ways in which this end comes to send its Close.
+    /// The ways in which this endpoint comes to send its Close.
     fn closings() -> [fn(&mut Endpoint<Server>); 3] {
         [
             |end| end.connection.close(CloseCode::NORMAL, "", &mut end.output).unwrap(),
@@ -408,25 +416,27 @@ mod deadlines {
     }
 
     #[test]
-    fn there_is_none_while_the_connection_is_open() {
+    fn an_open_connection_has_no_deadline() {
         let mut end = server(Config::default());
-        // Not even the time is asked for.
+        // The connection does not even ask for the time.
         let next = end.connection.next(&end.output, || unreachable!());
         let Next::Wants(wants) = next else { panic!("{next:?}") };
         assert_eq!((wants.deadline, wants.read, wants.write), (None, true, false));
     }
 
     #[test]
-    fn closing_has_one_however_it_came_about() {
+    fn closing_has_a_deadline_whatever_its_cause() {
         for closing in closings() {
             let mut end = server(Config::default().close_timeout(3 * SECOND));
             wants(&mut end, 50 * SECOND);
             closing(&mut end);
-            // There was no clock when the Close was queued: the time runs from when it is told.
+            // No clock was available when the Close was queued: the time runs from the first call
+            // with one.
             for early in [100, 101, 102] {
                 assert_eq!(deadline(&mut end, early * SECOND), Some(103 * SECOND));
             }
-            // What is there when it passes came in time, so it may be read; then TCP is ended.
+            // Input that has arrived by the deadline came in time, so it may be read; then TCP is
+            // ended.
             let mut asked = 0;
             while let Some(wants) = wants(&mut end, 103 * SECOND) {
                 assert!(!wants.write);
@@ -438,7 +448,7 @@ mod deadlines {
     }
 
     #[test]
-    fn a_half_close_that_is_not_ready_has_one_too() {
+    fn a_half_close_that_is_not_ready_has_a_deadline() {
         let mut end = server(Config::default().close_timeout(3 * SECOND));
         closings()[1](&mut end);
         end.written();
@@ -454,14 +464,14 @@ mod deadlines {
             if wants.read {
                 end.connection.did_read(Ok(0));
             }
-            now = now.max(wants.deadline.expect("something is waited for"));
+            now = now.max(wants.deadline.expect("the connection waits for something"));
         }
-        panic!("it never ends");
+        panic!("the connection never ends");
     }
 
-    /// A clock may be late, or told twice, or step back: only what it says counts.
+    /// A clock may be late, repeat a time, or step back: only the times passed in count.
     #[test]
-    fn they_are_functions_of_the_time_told() {
+    fn deadlines_depend_only_on_the_times_passed_in() {
         let mut end = server(Config::default().close_timeout(3 * SECOND));
         closings()[0](&mut end);
         assert_eq!(deadline(&mut end, 10 * SECOND), Some(13 * SECOND));
@@ -470,16 +480,17 @@ mod deadlines {
         assert_eq!(wants(&mut end, 5 * SECOND), None);
     }
 
-    /// The peer's Close, a fault of the peer's, a second attempt: none of them gives more time.
+    /// The peer's Close, a fault of the peer or a second attempt to close do not extend the
+    /// deadline.
     #[test]
-    fn what_happens_later_does_not_move_it() {
+    fn later_events_do_not_move_the_deadline() {
         let mut end = server(Config::default().close_timeout(3 * SECOND));
         closings()[0](&mut end);
         assert_eq!(deadline(&mut end, 10 * SECOND), Some(13 * SECOND));
         end.fill(&frame::<Server>(TEXT, b"still served"));
         end.fill(&frame::<Server>(PING, b""));
         assert_eq!(end.messages().unwrap().len(), 1);
-        assert!(end.connection.close(CloseCode::NORMAL, "", &mut end.output).is_err());
+        end.connection.close(CloseCode::NORMAL, "", &mut end.output).unwrap();
         end.fill(&close(1000, ""));
         assert!(end.messages().unwrap().is_empty());
         assert_eq!(deadline(&mut end, 12 * SECOND), Some(13 * SECOND));
@@ -498,7 +509,7 @@ mod deadlines {
     }
 
     #[test]
-    fn a_timeout_is_told_as_the_end_it_is() {
+    fn a_timeout_is_reported_as_the_end_of_the_transport() {
         let mut end = server(Config::default());
         closings()[0](&mut end);
         end.written();
@@ -510,7 +521,8 @@ mod deadlines {
     }
 }
 
-/// What is wanted at a moment, of a transport that is never ready but to end; `None` once it is over.
+/// Returns what the connection wants at a moment, from a transport that is only ever ready to end.
+/// Returns `None` once the connection is over.
 fn wants<R: Role>(end: &mut Endpoint<R>, now: Duration) -> Option<Wants> {
     let Next::Wants(wants) = end.connection.next(&end.output, || now) else { return None };
     if wants.write {
@@ -526,5 +538,5 @@ fn wants<R: Role>(end: &mut Endpoint<R>, now: Duration) -> Option<Wants> {
 }
 
 fn deadline<R: Role>(end: &mut Endpoint<R>, now: Duration) -> Option<Duration> {
-    wants(end, now).expect("it is not over").deadline
+    wants(end, now).expect("the connection is over").deadline
 }

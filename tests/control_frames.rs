@@ -1,10 +1,13 @@
-//! Control frames go between the frames of what is queued (RFC 6455 §5.4): neither a pong nor the Close
-//! of a failure waits behind more than one fragment of it, in every way of sending.
+//! Control frames are sent between the frames of queued messages (RFC 6455 §5.4): with every method
+//! of sending, neither a pong nor the Close of a failure waits for more than one fragment.
 #![cfg(feature = "std")]
 
 use sansocket::{
-    Config, Connection, IoFailure, Kind, Limits, Message, OpCode, Payload, PreparedMessage, Role,
-    WriteBuffer, apply_mask,
+    Config, Limits, Message, Payload, PreparedMessage,
+    buffer::WriteBuffer,
+    connection::{Connection, ProtocolError, Role},
+    frame::OpCode,
+    transport::IoFailure,
 };
 use sansocket_testkit::{
     endpoint::*,
@@ -15,7 +18,7 @@ use sansocket_testkit::{
 const FRAGMENT: usize = 64 << 10;
 /// The largest header.
 const HEADER: usize = 14;
-/// What pongs may take.
+/// The memory that pongs may take.
 const PONGS: usize = 4096;
 const LEN: usize = 300_000;
 
@@ -29,17 +32,17 @@ fn data(len: usize) -> Vec<u8> {
 
 type Send<R> = fn(&mut Connection<R>, &mut WriteBuffer);
 
-/// All ways to queue about so much.
+/// Lists all methods of queueing about `LEN` bytes.
 fn ways<R: Role>() -> [(&'static str, Send<R>); 10] {
     [
         ("borrowed", |connection, output| {
             connection.send_binary(&data(LEN), output).unwrap();
         }),
         ("uncompressed", |connection, output| {
-            connection.send(Payload::UncompressedBinary(&data(LEN)), output).unwrap();
+            connection.send(Payload::from(&data(LEN)).uncompressed(), output).unwrap();
         }),
         ("owned", |connection, output| {
-            connection.send(&Message::binary(data(LEN)), output).unwrap();
+            connection.send(Message::binary(data(LEN)), output).unwrap();
         }),
         ("owned, of no more than a fragment each", |connection, output| {
             let message = Message::binary(data(40_000));
@@ -61,23 +64,18 @@ fn ways<R: Role>() -> [(&'static str, Send<R>); 10] {
             let message = PreparedMessage::new(Message::binary(data(3000)));
             (0..LEN / 3000).for_each(|_| connection.send_prepared(&message, output).unwrap());
         }),
-        ("headers alone", |connection, output| {
-            for _ in 0..LEN / 9000 {
-                let mut payload = data(9000);
-                let key = connection.start_frame(Kind::Binary, 9000, true, output).unwrap();
-                if let Some(key) = key {
-                    apply_mask(&mut payload, key, 0);
-                }
-                output.extend_from_slice(&payload);
-            }
+        ("written in place", |connection, output| {
+            let payload = data(LEN);
+            let payload = Payload::from(&payload);
+            drop(connection.send_in_place(&payload, output).unwrap());
         }),
         ("pings", |connection, output| {
-            (0..LEN / 125).for_each(|_| connection.ping(&[7; 125], output).unwrap());
+            (0..LEN / 125).for_each(|_| connection.ping([7; 125], output).unwrap());
         }),
     ]
 }
 
-/// The first `count` bytes that wait, which are written.
+/// Takes the next `count` bytes from the queue, and marks them as written.
 fn write<R: Role>(end: &mut Endpoint<R>, mut count: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while count > 0 && !end.output.is_empty() {
@@ -96,7 +94,7 @@ fn ping<R: Role>(end: &mut Endpoint<R>, number: u32) {
     assert!(end.messages().unwrap().is_empty());
 }
 
-/// A peer that reads slowly and pings whenever it has read so much.
+/// Checks the pongs for a peer that reads slowly and pings after every `step` bytes.
 fn check_pongs<R: Role>(mut end: Endpoint<R>, send: Send<R>, step: usize, fragment: usize) {
     let expected = {
         let mut output = WriteBuffer::new();
@@ -121,17 +119,17 @@ fn check_pongs<R: Role>(mut end: Endpoint<R>, send: Send<R>, step: usize, fragme
         assert!((*asked..=asked + most).contains(&came), "asked at {asked}, came at {came}");
     }
     let seen = decode_as_peer_of::<R>(&bytes);
-    assert!(seen.messages == expected, "the messages are others");
+    assert!(seen.messages == expected, "the messages differ");
     let numbers = (0..asked.len() as u32).map(|number| number.to_be_bytes().to_vec());
     assert!(seen.pongs.into_iter().eq(numbers), "pongs stay in order");
 }
 
 #[test]
-fn a_pong_does_not_wait_behind_more_than_a_fragment() {
+fn a_pong_waits_for_at_most_one_fragment() {
     for step in [5003, 65_537, 150_007] {
         for fragment in [FRAGMENT, 7000, 0] {
             let config = config().fragment_size(fragment);
-            // What has a frame of its own length, or is in one frame, can't be parted.
+            // Messages with frames of their own length, or in a single frame, can't be split.
             let most = |name: &str, is_server: bool| match (name, fragment) {
                 ("prepared", _) if is_server => FRAGMENT,
                 ("headers alone", 7000) => 9000,
@@ -152,9 +150,9 @@ fn a_pong_does_not_wait_behind_more_than_a_fragment() {
     }
 }
 
-/// Else a pong would only come when all is written.
+/// Otherwise a pong would be sent only after everything else.
 #[test]
-fn a_pong_goes_before_all_that_waits_behind_the_first_fragment() {
+fn a_pong_precedes_everything_after_the_first_fragment() {
     let mut end = server(config());
     end.connection.send_binary(&data(LEN), &mut end.output).unwrap();
     ping(&mut end, 7);
@@ -162,9 +160,9 @@ fn a_pong_goes_before_all_that_waits_behind_the_first_fragment() {
     assert_eq!(pong, (FRAGMENT + 10, OpCode::Pong));
 }
 
-/// TLS may have prepared what it was offered when it was not ready.
+/// TLS may have prepared the bytes that it was offered when it was not ready.
 #[test]
-fn what_was_offered_is_offered_again() {
+fn offered_bytes_are_offered_again() {
     fn check<R: Role>(mut end: Endpoint<R>, send: Send<R>, written: usize) {
         send(&mut end.connection, &mut end.output);
         write(&mut end, written);
@@ -186,21 +184,22 @@ fn what_was_offered_is_offered_again() {
     }
 }
 
-/// Nothing that waits can lead to anything: the peer is told why as soon as a frame ends.
+/// Queued messages have no use any more, so the peer is told why as soon as a frame ends.
 #[test]
-fn the_close_of_a_failure_takes_the_place_of_what_waits() {
+fn the_close_of_a_failure_replaces_the_queue() {
     fn check<R: Role>(mut end: Endpoint<R>, send: Send<R>, written: usize, has_pinged: bool) {
         send(&mut end.connection, &mut end.output);
         let mut bytes = write(&mut end, written);
         if has_pinged {
             ping(&mut end, 7);
         }
-        // Of the wrong role: masked as it must not be, or not masked.
+        // A frame for the wrong role: masked although it must not be, or the other way round.
         let wrong = if R::MASKS { masked(TEXT, b"!") } else { plain(TEXT, b"!") };
         end.fill(&wrong);
         assert!(end.messages().is_err());
         bytes.extend(end.written());
-        let close_len = if R::MASKS { 8 } else { 4 };
+        let why = if R::MASKS { ProtocolError::Masked } else { ProtocolError::Unmasked };
+        let close_len = failure_close(why).len() + if R::MASKS { 4 } else { 0 };
         assert!(bytes.len() <= written + FRAGMENT + HEADER + close_len + 10, "{}", bytes.len());
         let frames = frames(&bytes);
         let (at, opcode) = *frames.last().unwrap();
@@ -220,16 +219,16 @@ fn the_close_of_a_failure_takes_the_place_of_what_waits() {
     }
 }
 
-/// A Close that the user sends, or that answers the peer's, has its place behind all of it.
+/// A Close that the user sends, or that answers the peer's Close, follows the whole queue.
 #[test]
-fn a_close_in_order_comes_last() {
+fn an_orderly_close_comes_last() {
     let mut end = server(config());
     end.connection.send_binary(&data(LEN), &mut end.output).unwrap();
-    end.fill(&frame::<sansocket::Server>(CLOSE, &[3, 0xe8]));
+    end.fill(&frame::<sansocket::connection::Server>(CLOSE, &[3, 0xe8]));
     assert!(end.messages().unwrap().is_empty());
     let bytes = end.written();
     assert_eq!(
-        decode_as_peer_of::<sansocket::Server>(&bytes).messages,
+        decode_as_peer_of::<sansocket::connection::Server>(&bytes).messages,
         [Message::binary(data(LEN))]
     );
     assert!(bytes.ends_with(&[0x88, 2, 3, 0xe8]));
@@ -238,9 +237,11 @@ fn a_close_in_order_comes_last() {
 #[cfg(feature = "deflate")]
 mod deflate {
     use super::*;
-    use sansocket::{DeflateConfig, DeflateParameters, Event, Negotiated, Server};
+    use sansocket::{
+        DeflateConfig, Event, connection::Server, deflate::DeflateParameters, handshake::Negotiated,
+    };
 
-    /// Bytes that get about half as long.
+    /// Returns bytes that compress to about half their length.
     fn digits(len: usize) -> String {
         let mut state = 1_u32;
         let mut next = || {
@@ -251,14 +252,14 @@ mod deflate {
     }
 
     #[test]
-    fn a_pong_goes_between_the_frames_of_a_compressed_message() {
+    fn a_pong_is_sent_between_the_frames_of_a_compressed_message() {
         let mut negotiated = Negotiated::new();
         negotiated.deflate = Some(DeflateParameters::default());
         let config = config().deflate(DeflateConfig::new());
         let text = digits(1 << 20);
         let prepared =
             PreparedMessage::new(Message::text(text.clone())).deflate(&DeflateConfig::new());
-        for payload in [Payload::Text(&text), Payload::Prepared(&prepared)] {
+        for payload in [Payload::from(&text), Payload::from(&prepared)] {
             let mut end = Endpoint::agreed(Server::new(), &negotiated, config);
             end.connection.send(payload, &mut end.output).unwrap();
             assert!((300_000..900_000).contains(&end.output.len()), "{}", end.output.len());
@@ -270,7 +271,7 @@ mod deflate {
             let mut peer = Endpoint::agreed(client_role(), &negotiated, config);
             peer.fill(&bytes);
             let mut received = None;
-            while peer.advance() == Ok(sansocket::Progress::Event) {
+            while peer.advance() == Ok(sansocket::connection::Progress::Event) {
                 if let Some(Event::Text(text)) = peer.event() {
                     received = Some(text.to_owned());
                 }

@@ -1,11 +1,15 @@
-//! What a peer can make this end hold by compression (RFC 7692 §8, RFC 6455 §10.4): limit and
-//! contexts, however a bomb is cut up, and nothing at all before the first compressed message.
+//! How much memory a peer can make this endpoint hold with compression (RFC 7692 §8, RFC 6455
+//! §10.4): the message limit and the contexts, however a bomb is cut up, and nothing before the
+//! first compressed message.
 #![cfg(feature = "deflate")]
 
 use flate2::{Compress, Compression, FlushCompress};
 use sansocket::{
-    Client, Config, Connection, DeflateConfig, DeflateParameters, Event, Limits, Message,
-    Negotiated, PreparedMessage, Progress, ProtocolError, ReadBuffer, Role, Server, WriteBuffer,
+    Config, DeflateConfig, Event, Limits, Message, PreparedMessage,
+    buffer::{ReadBuffer, WriteBuffer},
+    connection::{Client, Connection, Progress, ProtocolError, Role, Server},
+    deflate::DeflateParameters,
+    handshake::Negotiated,
 };
 use sansocket_testkit::{
     allocator::{self, Counting, live},
@@ -16,8 +20,8 @@ use sansocket_testkit::{
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How many bytes more than before were held at once while `action` ran: at the most, and at the most
-/// if all that grew was moved.
+/// Runs `action` and returns how many more bytes were held at its peak, and at its peak if growing
+/// always moved blocks.
 fn peak<T>(action: impl FnOnce() -> T) -> (T, isize, isize) {
     let (result, taken) = allocator::measure(action);
     (result, taken.most, taken.most_if_moved)
@@ -25,7 +29,7 @@ fn peak<T>(action: impl FnOnce() -> T) -> (T, isize, isize) {
 
 const LIMIT: usize = 1 << 20;
 
-/// The context of a receiver with its history, the least buffers and a chunk, each while it grows.
+/// A receiver's context with its history, the smallest buffers and a chunk, each while growing.
 const CONSTANT: isize = 160 << 10;
 
 fn end<R: Role>(role: R, agreed: DeflateParameters) -> Endpoint<R> {
@@ -34,7 +38,7 @@ fn end<R: Role>(role: R, agreed: DeflateParameters) -> Endpoint<R> {
     Endpoint::agreed(role, &Negotiated::new().deflate(agreed), config)
 }
 
-/// Zeros as zlib deflates them, about 1:1000, without the tail.
+/// Returns zeros deflated by zlib, about 1000:1, without the tail.
 fn zeros(compress: &mut Compress, len: usize) -> Vec<u8> {
     let (data, mut output) = (vec![0; len], Vec::with_capacity(len / 500 + 100));
     compress.compress_vec(&data, &mut output, FlushCompress::Sync).unwrap();
@@ -42,7 +46,7 @@ fn zeros(compress: &mut Compress, len: usize) -> Vec<u8> {
     output
 }
 
-/// Frames of a message, each of at most so many bytes of payload.
+/// Encodes a message in frames of at most `size` bytes of payload.
 fn frames<R: Role>(payload: &[u8], size: usize) -> Vec<u8> {
     let (mut bytes, mut first) = (Vec::new(), 0x42);
     for piece in payload.chunks(size) {
@@ -58,7 +62,7 @@ fn too_large() -> ProtocolError {
     ProtocolError::MessageTooLarge { len: limit + 1, limit }
 }
 
-/// A bomb of 64 MiB, in frames of a size, received in pieces of a size.
+/// Checks a bomb of 64 MiB in frames of `frame_size`, received in pieces of `cut`.
 fn check_bomb<R: Role>(mut end: Endpoint<R>, frame_size: usize, cut: usize) {
     let mut compress = Compress::new(Compression::best(), false);
     let bytes = frames::<R>(&zeros(&mut compress, 64 << 20), frame_size);
@@ -81,13 +85,14 @@ fn check_bomb<R: Role>(mut end: Endpoint<R>, frame_size: usize, cut: usize) {
     let received = 2 * cut.min(bytes.len()) as isize;
     let most = LIMIT as isize + CONSTANT + received;
     assert!(peak <= most, "{peak} bytes, {most} at most");
-    // While the memory for the message grows, old and new are both there for a moment.
+    // While the memory for the message grows, the old and the new block exist together for a
+    // moment.
     let most = most + LIMIT as isize / 2;
     assert!(moved <= most, "{moved} bytes, {most} at most");
 }
 
 #[test]
-fn a_bomb_takes_no_more_than_the_limit() {
+fn a_bomb_takes_no_more_memory_than_the_limit() {
     for (frame_size, cut) in [(1 << 20, 1000), (1 << 20, 1 << 20), (1, 1), (1, 4000), (500, 77)] {
         let agreed = DeflateParameters::default();
         check_bomb(end(Client::new(keys()), agreed), frame_size, cut);
@@ -95,9 +100,9 @@ fn a_bomb_takes_no_more_than_the_limit() {
     }
 }
 
-/// Each message just within the limit, one after the other with context takeover.
+/// Each message is just within the limit; they follow each other with context takeover.
 #[test]
-fn many_bombs_within_the_limit_take_no_more_than_one() {
+fn many_bombs_within_the_limit_take_no_more_memory_than_one() {
     let mut end = end(Server::new(), DeflateParameters::default());
     let mut compress = Compress::new(Compression::best(), false);
     let messages: Vec<_> =
@@ -120,7 +125,7 @@ fn many_bombs_within_the_limit_take_no_more_than_one() {
 }
 
 #[test]
-fn in_chunks_a_message_of_any_size_takes_the_same() {
+fn a_message_in_chunks_takes_constant_memory() {
     for size in [1 << 20, 64 << 20] {
         for (frame_size, cut) in [(1 << 20, 1000), (1, 1000), (300, 7)] {
             let mut end = end(Server::new(), DeflateParameters::default());
@@ -145,7 +150,8 @@ fn in_chunks_a_message_of_any_size_takes_the_same() {
     }
 }
 
-/// What a connection holds on the heap, with its buffers, after some plain messages.
+/// Returns how much a connection holds on the heap, with its buffers, after some uncompressed
+/// messages.
 fn held_after_plain_messages(negotiated: &Negotiated) -> (isize, isize) {
     let config = Config::default().deflate(DeflateConfig::new().threshold(usize::MAX));
     let before = live();
@@ -161,17 +167,18 @@ fn held_after_plain_messages(negotiated: &Negotiated) -> (isize, isize) {
     (fresh, live() - before)
 }
 
-/// What a connection has beside buffers and contexts: its configuration, and what it agreed on.
+/// Memory of a connection besides buffers and contexts: its configuration and the negotiated
+/// parameters.
 const STATE: isize = 256;
 
-/// What it has once it comes to its end: how it failed, and what its transport is still wanted for.
+/// Additional memory near its end: how it failed, and what its transport still has to do.
 const END: isize = 256;
 
-/// What a thread keeps, at the most, for the next of its connections to decompress into.
+/// The most that a thread keeps for its next connection to decompress into.
 const SPARE: isize = 64 << 10;
 
 #[test]
-fn compression_that_is_not_used_costs_no_context() {
+fn unused_compression_takes_no_context() {
     let with = Negotiated::new().deflate(DeflateParameters::default());
     let (fresh, used) = held_after_plain_messages(&with);
     let (fresh_without, used_without) = held_after_plain_messages(&Negotiated::new());
@@ -185,7 +192,8 @@ fn compression_that_is_not_used_costs_no_context() {
     );
 }
 
-/// What is held more than before messages went both ways, once the buffer's memory is given back.
+/// Returns how much more is held after messages in both directions, once the buffer's memory is
+/// released.
 fn held_after_messages(agreed: DeflateParameters, len: usize) -> isize {
     let mut compress = Compress::new(Compression::best(), false);
     let bytes = frames::<Server>(&zeros(&mut compress, len), 1 << 20);
@@ -202,9 +210,9 @@ fn held_after_messages(agreed: DeflateParameters, len: usize) -> isize {
 }
 
 #[test]
-fn after_a_message_the_contexts_stay_or_go_as_agreed() {
-    // In a thread of its own, which keeps memory for a message, and a context of each kind for its
-    // connections that have none: the first of them makes it.
+fn contexts_are_kept_after_a_message_as_agreed() {
+    // Runs in its own thread. The thread keeps memory for a message, and a context of each kind for
+    // connections that have none; the first connection creates them.
     let held = |agreed, len| {
         let both = move || (held_after_messages(agreed, len), held_after_messages(agreed, len));
         std::thread::spawn(both).join().unwrap()
@@ -219,14 +227,15 @@ fn after_a_message_the_contexts_stay_or_go_as_agreed() {
         println!("after {len} bytes: {both} with both, {received} without the sender's, {none}");
         assert!(none <= STATE, "{none} after {len} bytes");
         assert!(received > STATE && received <= CONSTANT, "{received} bytes");
-        // The compressor's, at 15 bits: most of it are the tables in which it looks for repeats.
+        // The compressor's context at 15 bits: mostly the tables in which it searches for
+        // repetitions.
         assert!(both > received && both - received <= 384 << 10, "{} bytes", both - received);
         assert!(kept <= both + SPARE, "{kept} bytes");
     }
 }
 
 #[test]
-fn a_compressor_takes_no_more_than_it_may() {
+fn a_compressor_takes_bounded_memory() {
     let text = "said again and again ".repeat(1000);
     let negotiated = Negotiated::new().deflate(DeflateParameters::default());
     for memory in [0, 130, 134, 140, 160, 200, 250, 300, 372, 1000] {
@@ -238,15 +247,15 @@ fn a_compressor_takes_no_more_than_it_may() {
             output.len()
         });
         assert_eq!(len < text.len(), memory >= 140, "{memory} KiB");
-        // Beside it there are the message, compressed and queued, or plain.
+        // In addition there is the message, compressed and queued, or uncompressed.
         let beside = 4 * text.len().min(len * 10) as isize;
         assert!(peak <= (memory << 10) as isize + beside.max(16_384), "{memory} KiB: {peak}");
     }
 }
 
-/// Memory follows the bytes received, and a header promises only.
+/// Memory follows the bytes received; a header is only a promise.
 #[test]
-fn a_header_alone_makes_nothing() {
+fn a_header_alone_allocates_nothing() {
     let held = |first: u8, before: &[u8]| {
         let start = live();
         let mut end = end(Server::new(), DeflateParameters::default());
@@ -257,7 +266,7 @@ fn a_header_alone_makes_nothing() {
     };
     let plain = held(0x02, b"");
     assert_eq!(held(0x42, b""), plain);
-    // Nor do fragments of no bytes.
+    // Empty fragments take no memory either.
     let empty = frame::<Server>(0x42, b"");
     let more = header::<Server>(0x00, 1000);
     let start = live();
@@ -269,7 +278,7 @@ fn a_header_alone_makes_nothing() {
 }
 
 #[test]
-fn after_a_failure_there_is_no_context() {
+fn a_failure_frees_the_contexts() {
     let start = live();
     for payload in [&[0xff][..], &[0x06, 0x00], &[0xf2, 0x48]] {
         let before = live();
@@ -280,14 +289,15 @@ fn after_a_failure_there_is_no_context() {
         end.fill(&frame::<Server>(0xc2, payload));
         assert!(end.advance().is_err());
         (end.input, end.output) = (ReadBuffer::new(), WriteBuffer::new());
-        // The failure itself is remembered. The first message's memory is there for the next one.
+        // The failure itself is remembered. The memory of the first message is kept for the next
+        // one.
         let (left, spare) = (live() - before, if before == start { SPARE } else { 0 });
         assert!(left <= STATE + END + spare, "{left}, {payload:?}");
     }
 }
 
 #[test]
-fn a_prepared_message_has_one_form_a_window() {
+fn a_prepared_message_has_one_compressed_form_per_window() {
     let text = "said again and again ".repeat(100);
     let before = live();
     let mut prepared = PreparedMessage::new(Message::text(text.as_str()));
@@ -304,6 +314,6 @@ fn a_prepared_message_has_one_form_a_window() {
     let with_two = prepared.deflate(&low.server_max_window_bits(9));
     let both = live();
     drop(with_two);
-    assert!(live() < both, "it had a form of its own");
+    assert!(live() < both, "it had another form");
     drop(with_one);
 }

@@ -1,4 +1,4 @@
-//! What the fuzzer once found, and what it starts from.
+//! Inputs that once failed in the fuzzer, and the seeds from which it starts.
 #![cfg(feature = "std")]
 
 #[cfg(feature = "deflate")]
@@ -23,7 +23,7 @@ fn folder(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Runs the fuzz target of a name.
+/// Runs the fuzz target of that name.
 fn run(target: &str, data: &[u8]) {
     match target {
         "receiver" => check_bytes(data),
@@ -37,12 +37,12 @@ fn run(target: &str, data: &[u8]) {
         "deflate_round_trip" => check_round_trip(data),
         #[cfg(not(feature = "deflate"))]
         "deflate_receiver" | "deflate_negotiation" | "deflate_round_trip" => {}
-        other => panic!("no fuzz target {other}"),
+        other => panic!("unknown fuzz target {other}"),
     }
 }
 
-/// Writes a seed into the folder that `SANSOCKET_SEEDS` names, if it is set: there is one folder in
-/// it for each target, to start the fuzzer from.
+/// Writes a seed into the folder that `SANSOCKET_SEEDS` names, if it is set. That folder has one
+/// for each target, to start the fuzzer from.
 fn keep(target: &str, index: usize, data: &[u8]) {
     if let Some(seeds) = std::env::var_os("SANSOCKET_SEEDS") {
         let folder = Path::new(&seeds).join(target);
@@ -51,10 +51,9 @@ fn keep(target: &str, index: usize, data: &[u8]) {
     }
 }
 
-/// Each file in a folder of `fuzz/regressions` made the target of the folder's name fail, before
-/// something was mended.
+/// Each file in a folder of `fuzz/regressions` once made the target of the folder's name fail.
 #[test]
-fn regressions_stay_mended() {
+fn regressions_stay_fixed() {
     for entry in fs::read_dir(folder("fuzz/regressions")).unwrap() {
         let entry = entry.unwrap();
         if !entry.path().is_dir() {
@@ -68,10 +67,10 @@ fn regressions_stay_mended() {
     }
 }
 
-/// Each configuration of either end, with offers and answers of some forms.
+/// Tests each configuration of either endpoint with several forms of offers and responses.
 #[cfg(feature = "deflate")]
 #[test]
-fn offers_and_answers_of_compression() {
+fn offers_and_responses_of_compression_pass() {
     let values = [
         "permessage-deflate",
         "permessage-deflate; client_max_window_bits=9; server_max_window_bits=\"10\"",
@@ -89,15 +88,15 @@ fn offers_and_answers_of_compression() {
     }
 }
 
-/// A conversation in which each message is sent in another way, and each follows on each.
+/// Tests a conversation in which consecutive messages use every pair of methods of sending.
 #[cfg(feature = "deflate")]
 #[test]
-fn compressed_messages_sent_in_all_ways() {
+fn compressed_messages_sent_with_all_methods_pass() {
     for parameters in (0..=255).step_by(5) {
         let mut data = vec![parameters, parameters % 50, parameters];
         for (how, next) in (0..64).map(|pair| (pair / 8, pair % 8)) {
             for how in [how, next] {
-                // Its length says for which window a prepared message is.
+                // The length selects the window of a prepared message.
                 data.push(how | 0x30);
                 data.extend(b"said again and again, ".iter().take(15 + usize::from(next)));
                 data.extend([0xa5, 0x5a]);
@@ -110,7 +109,7 @@ fn compressed_messages_sent_in_all_ways() {
     }
 }
 
-/// Every vector, as the scenario that comes closest to it.
+/// Runs each vector as the scenario closest to it.
 #[test]
 fn seeds_of_the_fuzzer_pass() {
     for (index, vector) in read_folder(&folder("tests/vectors")).iter().enumerate() {
@@ -123,7 +122,7 @@ fn seeds_of_the_fuzzer_pass() {
         keep("receiver", index, &bytes);
         #[cfg(feature = "deflate")]
         if vector.deflate.is_some() {
-            // The payloads with their headers, which are garbage here, and some that are none.
+            // The payloads include their headers, which are garbage to these targets.
             for target in ["deflate_receiver", "deflate_round_trip"] {
                 run(target, &bytes);
                 keep(target, index, &bytes);
@@ -137,7 +136,7 @@ fn seeds_of_the_fuzzer_pass() {
             continue;
         }
         println!("{}", vector.title);
-        // Either end has to bear what is meant for the other.
+        // Each endpoint has to handle input meant for the other.
         for target in ["server_handshake", "client_handshake"] {
             run(target, &bytes);
             keep(target, index, &bytes);

@@ -1,12 +1,16 @@
-//! What connections of the tokio shell hold while they wait: no buffer, whatever went through them.
+//! What connections of the tokio shell hold while they wait: no buffer, whatever was transferred
+//! before.
 #![cfg(feature = "tokio")]
 
 use core::future::Future;
 use futures_util::FutureExt;
 use sansocket::{
-    Client, CloseCode, Config, Error, Event, Message, Negotiated, ReadBuffer, Server,
-    SystemMaskKeys,
-    tokio::{Acceptor, Connector, WebSocket, accept, connect},
+    CloseCode, Config, Error, Event, Message,
+    buffer::ReadBuffer,
+    connection::{Client, Server},
+    handshake::Negotiated,
+    on_tokio::{Acceptor, ClientWebSocket, Connector, WebSocket, accept, connect},
+    random::SystemMaskKeys,
 };
 use sansocket_testkit::allocator::{Counting, live};
 use std::{
@@ -27,19 +31,20 @@ use tokio::{
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What one idle connection may hold, with its task.
+/// The memory that an idle connection may hold, with its task.
 const MOST: isize = 640;
 
-/// What one over nothing may hold that has done nothing.
+/// The memory that an unused connection over an empty transport may hold.
 const MOST_EMPTY: isize = 200;
 
-/// One that has ended says how, and may have had a timer.
+/// The memory of a connection that has ended: it keeps its outcome, and may have had a timer.
 const MOST_ENDED: isize = 1024;
 
-/// Pieces that the pool of a thread keeps, for reads and for writes.
+/// The number of buffers that a thread's pool keeps, for reads and for writes.
 const POOLED: usize = 16;
 
-/// The most that these can be: 64 KiB each, but for two of 1 MiB and a bit for reads and for writes.
+/// The most that the pool may keep: 64 KiB for each buffer, except for two of slightly over 1 MiB
+/// each for reads and for writes.
 const POOL: isize = 2 * (POOLED as isize * (64 << 10) + 2 * ((1 << 20) + 4096));
 
 type ServerSocket = WebSocket<TcpStream, Server>;
@@ -48,19 +53,20 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Takes all that the pool of this thread keeps, and frees it.
+/// Leases everything that this thread's pool keeps, and frees it.
 fn empty_pool() {
-    // The start of a frame, which has to be kept; and of a reply only some can leave.
+    // Each connection has to keep the start of a frame, and can write only a part of a reply.
     let mut holders: Vec<_> = (0..POOLED).map(|_| holder(&[0x82], &[1; 100])).collect();
-    // What is large lies beneath, and goes to those that hold much and want more.
+    // Large buffers are at the bottom of the pool, and are leased to connections that hold a lot
+    // and want more.
     let much = [&[0x82, 0xfe, 0xff, 0xff, 1, 2, 3, 4][..], &[0; 12 << 10]].concat();
     for _ in 0..POOLED {
         let (mut near, mut large) = server(16 << 10);
         near.write_all(&much).now_or_never().unwrap().unwrap();
-        // The header is found first, then what has come of the frame.
+        // The first call finds the header, the second the part of the frame that has arrived.
         assert!(large.next().now_or_never().is_none());
         near.write_all(&[0]).now_or_never().unwrap().unwrap();
-        large.try_feed(&[1; 80 << 10]).unwrap();
+        large.try_feed([1; 80 << 10]).unwrap();
         assert!(large.next().now_or_never().is_none());
         holders.push((near, large));
     }
@@ -72,7 +78,8 @@ fn server(room: usize) -> (DuplexStream, WebSocket<DuplexStream, Server>) {
     (near, WebSocket::new(far, Server::new(), negotiated, input, Config::default()))
 }
 
-/// A connection that waits amid what it has received, and amid a reply if there is one.
+/// Returns a connection that waits with a part of a frame received, and with a part of `reply`
+/// written unless that is empty.
 fn holder(received: &[u8], reply: &[u8]) -> (DuplexStream, WebSocket<DuplexStream, Server>) {
     let (mut near, mut holder) = server(64);
     near.write_all(received).now_or_never().unwrap().unwrap();
@@ -83,8 +90,8 @@ fn holder(received: &[u8], reply: &[u8]) -> (DuplexStream, WebSocket<DuplexStrea
     (near, holder)
 }
 
-/// A thread that accepts so many connections and runs a task for each; when it is told to, it says
-/// how many bytes it holds without its pool, and how many that keeps.
+/// A thread that accepts connections and runs a task for each. On request it reports how many bytes
+/// it holds without its pool, and how many the pool keeps.
 struct Serving {
     address: SocketAddr,
     measure: Sender<()>,
@@ -112,12 +119,14 @@ impl Serving {
                 loop {
                     match asked.try_recv() {
                         Ok(()) => {
-                            // The tasks have sent what they had to; here they come to wait.
+                            // The tasks have sent everything; this lets them reach their next
+                            // wait.
                             for _ in 0..100 {
                                 tokio::task::yield_now().await;
                             }
                             let before = live();
-                            // Who has used up its turn would note that many a waker.
+                            // Without this, exceeding the task budget would register additional
+                            // wakers.
                             unconstrained(async { empty_pool() }).await;
                             tell.send((live(), before - live())).unwrap();
                         }
@@ -138,14 +147,14 @@ impl Serving {
         self.held.recv().unwrap()
     }
 
-    /// For when the clients are gone.
+    /// Stops the thread once the clients are gone.
     fn stop(self) {
         drop(self.measure);
         self.thread.join().unwrap();
     }
 }
 
-/// What a thread holds with so many tasks that wait for a byte.
+/// Measures what a thread holds with `count` tasks that wait for a byte.
 fn bare(count: usize) -> isize {
     let serving = Serving::start(count, |mut stream| async move {
         let mut byte = [0];
@@ -165,7 +174,7 @@ fn bare(count: usize) -> isize {
     held
 }
 
-/// Measures what each of so many connections holds above a bare task, after an echo of each size.
+/// Measures what each of `count` connections holds beyond a bare task, after an echo of each size.
 fn measure<F>(name: &str, count: usize, sizes: &[usize], serve: fn(TcpStream) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -187,7 +196,7 @@ where
         let each = (held - bare) / count as isize;
         println!("{name}: {each} bytes each above a bare task after {size} B; in the pool {pool}");
         assert!(each <= MOST, "{each} bytes each, {name} after {size} B");
-        // Memory of a message that is larger than what the pool keeps is gone.
+        // Memory of a message that is larger than what the pool keeps was freed.
         let least = if size > 1 << 20 { 0 } else { 20 << 10 };
         assert!((least..=POOL).contains(&pool), "{pool} in the pool, {name} after {size} B");
     }
@@ -195,13 +204,13 @@ where
     serving.stop();
 }
 
-async fn echo(client: &mut WebSocket<TcpStream, Client<SystemMaskKeys>>, size: usize) {
+async fn echo(client: &mut ClientWebSocket, size: usize) {
     let message = Message::binary(vec![7; size]);
     client.send(&message).await.unwrap();
     assert!(client.next().await.unwrap().unwrap() == message);
 }
 
-/// As the server's end of a client that just goes.
+/// Checks the end of a server whose client just disconnects.
 fn check_end(server: &ServerSocket) {
     assert!(server.closed().is_some());
 }
@@ -237,24 +246,24 @@ async fn own(stream: TcpStream) {
 const SIZES: [usize; 2] = [16, 16 << 10];
 
 #[test]
-fn a_connection_that_visits_holds_no_buffer() {
+fn a_connection_that_receives_with_a_visitor_holds_no_buffer() {
     measure("receive_with", 200, &SIZES, visit);
     measure("receive_with", 10, &[4 << 20, 16], visit);
 }
 
 #[test]
-fn a_connection_that_lends_holds_no_buffer() {
+fn a_connection_that_receives_borrowed_events_holds_no_buffer() {
     measure("receive", 200, &SIZES, lend);
     measure("receive", 10, &[4 << 20, 16], lend);
 }
 
 #[test]
-fn a_connection_that_gives_holds_no_buffer() {
+fn a_connection_that_receives_owned_messages_holds_no_buffer() {
     measure("next", 200, &SIZES, own);
     measure("next", 10, &[4 << 20, 16], own);
 }
 
-/// Its user may wait for something else than the peer.
+/// The user may wait for something other than the peer.
 #[test]
 fn a_connection_that_only_sends_holds_no_buffer() {
     let mut servers = Vec::with_capacity(100);
@@ -282,7 +291,7 @@ fn a_connection_that_only_sends_holds_no_buffer() {
     assert!(each <= MOST, "{each} bytes each");
 }
 
-/// Its user may keep it to ask how it ended.
+/// The user may keep the connection to ask how it ended.
 #[test]
 fn a_connection_that_has_ended_holds_no_buffer() {
     let mut servers = Vec::with_capacity(100);
@@ -290,7 +299,7 @@ fn a_connection_that_has_ended_holds_no_buffer() {
     let before = live();
     runtime().block_on(async {
         for _ in 0..100 {
-            // A Close, behind a message.
+            // A message, then a Close.
             let bytes = [&[0x82, 0x81, 0, 0, 0, 0, 9][..], &[0x88, 0x80, 0, 0, 0, 0]].concat();
             let transport = tokio::io::join(std::io::Cursor::new(bytes), tokio::io::sink());
             let (negotiated, input) = (Negotiated::new(), ReadBuffer::new());
@@ -309,8 +318,8 @@ fn a_connection_that_has_ended_holds_no_buffer() {
     assert!(each <= MOST_ENDED, "{each} bytes each");
 }
 
-/// An honest connection has received a message of 1 MiB, and its memory is in the pool; then comes one
-/// that sends these bytes and no more. What each of fifty of those holds.
+/// An honest connection has received a message of 1 MiB, whose memory is now in the pool. Then
+/// fifty connections each receive only these bytes. Returns what each of them holds.
 fn held_by_dribbling(bytes: &[u8]) -> isize {
     let (mut peer, mut honest) = server(4 << 20);
     let message =
@@ -320,7 +329,7 @@ fn held_by_dribbling(bytes: &[u8]) -> isize {
     let before = live();
     for _ in 0..50 {
         peer.write_all(&message).now_or_never().unwrap().unwrap();
-        // It lets others have their turn meanwhile.
+        // The connection yields in the meantime.
         let mut turns =
             (0..100).map(|_| unconstrained(honest.receive()).now_or_never().map(|it| it.is_some()));
         assert_eq!(turns.find_map(|received| received), Some(true));
@@ -341,21 +350,21 @@ fn a_few_bytes_hold_no_large_buffer_of_another_connection() {
 }
 
 #[test]
-fn what_is_drained_at_the_end_is_not_kept() {
+fn drained_input_is_not_kept() {
     for end in [&b"\x88\x80\0\0\0\0"[..], b"\x81\x01a"] {
         let (mut near, mut server) = server(1 << 20);
         near.write_all(end).now_or_never().unwrap().unwrap();
-        // Its buffer may go to another connection.
+        // Its buffer may be leased to another connection.
         assert!(server.next().now_or_never().unwrap().is_none_or(|last| last.is_err()));
         let _other = holder(b"\x81", b"");
         let before = live();
         for _ in 0..16 {
             near.write_all(&[0; 1 << 20]).now_or_never().unwrap().unwrap();
-            // The drain goes on in turns.
+            // The drain proceeds in turns.
             for _ in 0..32 {
                 assert!(unconstrained(server.wait_closed()).now_or_never().is_none());
             }
-            // With what the pipe holds.
+            // Includes the bytes in the pipe.
             let kept = live() - before;
             assert!(kept <= 2 << 20, "{kept} bytes");
         }
@@ -363,7 +372,7 @@ fn what_is_drained_at_the_end_is_not_kept() {
 }
 
 #[test]
-fn one_that_only_waits_for_the_end_holds_no_output() {
+fn a_connection_that_waits_for_the_end_holds_no_output() {
     let (mut peer, far) = tokio::io::duplex(16 << 20);
     let role = Client::new(SystemMaskKeys::new().unwrap());
     let mut client =
@@ -379,12 +388,12 @@ fn one_that_only_waits_for_the_end_holds_no_output() {
     let freed = before - live();
     println!("closing: {freed} bytes held");
     assert_eq!(peer.read(&mut [0; 1]).now_or_never().unwrap().unwrap(), 1);
-    // The Close that was read, and what the pipe has.
+    // The Close that was read, and the bytes in the pipe.
     assert!(freed <= 64 << 10, "{freed} bytes");
 }
 
 #[test]
-fn to_look_for_what_is_buffered_takes_no_buffer() {
+fn looking_for_buffered_messages_leases_no_buffer() {
     let (mut peer, mut server) = server(1000);
     peer.write_all(&[0x82, 0x81, 0, 0, 0, 0, 9]).now_or_never().unwrap().unwrap();
     let before = live();
@@ -393,19 +402,19 @@ fn to_look_for_what_is_buffered_takes_no_buffer() {
     assert!(server.receive().now_or_never().unwrap().unwrap().is_ok());
     assert!(server.receive_buffered().is_none());
     empty_pool();
-    // The pool has its list, if nothing in it.
+    // The pool keeps its list, even if empty.
     assert!(live() <= before + 256, "{} bytes", live() - before);
 }
 
-/// What another connection has left in a buffer, of compression and of what it wanted, is nothing to
-/// the next.
+/// Another connection's leftovers in a buffer, from compression or from its demand for room, do not
+/// affect the next connection.
 #[cfg(feature = "deflate")]
 #[test]
-fn a_buffer_forgets_whose_it_was() {
+fn a_buffer_keeps_no_state_of_its_last_connection() {
     let (mut compressing, far) = tokio::io::duplex(1000);
-    let agreed = Negotiated::new().deflate(sansocket::DeflateParameters::default());
+    let agreed = Negotiated::new().deflate(sansocket::deflate::DeflateParameters::default());
     let mut one = WebSocket::new(far, Server::new(), agreed, ReadBuffer::new(), Config::default());
-    // The header of a compressed frame and one byte, of which nothing is made yet.
+    // The header of a compressed frame and one byte, from which nothing is inflated yet.
     let bytes = [0xc2, 0x80 | 100, 0, 0, 0, 0, 0x04];
     compressing.write_all(&bytes).now_or_never().unwrap().unwrap();
     assert!(one.next().now_or_never().is_none());
@@ -418,8 +427,8 @@ fn a_buffer_forgets_whose_it_was() {
     }
 }
 
-/// With a TCP stream it so fits behind its task, which takes multiples of 128 bytes: 8 bytes more here
-/// are 128 more of resident memory.
+/// At this size, with a TCP stream, the connection fits into its task's allocation, which is a
+/// multiple of 128 bytes: 8 bytes more here are 128 bytes more of resident memory.
 #[test]
 fn a_connection_is_small() {
     let new = || {
@@ -459,7 +468,7 @@ fn futures_are_small() {
     note("ping", size_of_val(&server.ping(&data)));
     note("close", size_of_val(&server.close(CloseCode::NORMAL, "")));
     note("wait_closed", size_of_val(&server.wait_closed()));
-    // A task that goes on with the connection has room for these in it.
+    // A task that keeps the connection also has room for these.
     let (acceptor, connector) = (Acceptor::new(), Connector::new());
     let (stream, _peer) = tokio::io::duplex(64);
     note("Acceptor::accept", size_of_val(&acceptor.accept(stream)));

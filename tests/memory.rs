@@ -1,8 +1,11 @@
-//! What a peer can make this end hold: memory follows the bytes received and the limits, never
-//! what a header promises or how many frames come (RFC 6455 §10.4).
+//! How much memory a peer can make this endpoint hold: it follows the bytes received and the
+//! limits, never the promises of a header or the number of frames (RFC 6455 §10.4).
 #![cfg(feature = "std")]
 
-use sansocket::{Config, Event, Limits, Message, Progress, ProtocolError, Role, Server};
+use sansocket::{
+    Config, Event, Limits, Message,
+    connection::{Progress, ProtocolError, Role, Server},
+};
 use sansocket_testkit::{
     allocator::{self, Counting},
     endpoint::*,
@@ -13,17 +16,18 @@ use sansocket_testkit::{
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How many bytes more than before were held at once while `action` ran, and in how many
+/// Runs `action` and returns how many more bytes were held at its peak, and the number of
 /// allocations.
 fn measure<T>(action: impl FnOnce() -> T) -> (T, usize, u64) {
     let (result, taken) = allocator::measure(action);
     (result, usize::try_from(taken.most_if_moved).unwrap(), taken.allocations)
 }
 
-/// What a connection may hold that has nothing to keep: the least read buffer, and small change.
+/// The most that a connection with nothing to keep may hold: the smallest read buffer, and small
+/// objects.
 const SMALL: usize = 9 * 1024;
 
-/// What the shell reads at a time, and a bit.
+/// The size of the shell's reads, and some reserve.
 const READ: usize = 80 * 1024;
 
 fn no_limits() -> Config {
@@ -32,7 +36,7 @@ fn no_limits() -> Config {
 }
 
 #[test]
-fn the_measure_measures() {
+fn allocations_are_measured() {
     let (data, peak, allocations) = measure(|| vec![1_u8; 100_000]);
     assert_eq!((data.len(), peak, allocations), (100_000, 100_000, 1));
     let ((), peak, _) = measure(|| drop(data));
@@ -40,7 +44,7 @@ fn the_measure_measures() {
 }
 
 #[test]
-fn a_header_that_promises_all_there_is_allocates_nothing() {
+fn a_header_that_promises_a_huge_payload_allocates_nothing() {
     fn check<R: Role>(mut end: Endpoint<R>, len: u64, fragment: bool) {
         let start = if fragment { frame::<R>(BINARY_START, b"x") } else { Vec::new() };
         let first_byte = if fragment { LAST } else { BINARY };
@@ -49,7 +53,7 @@ fn a_header_that_promises_all_there_is_allocates_nothing() {
             end.fill(&header::<R>(first_byte, len));
             end.fill(&[0; 100]);
             let result = end.messages();
-            // What the transport is lent follows the same rule.
+            // The room for the transport follows the same rule.
             assert!(end.input.spare(1).len() <= SMALL);
             result
         });
@@ -65,7 +69,7 @@ fn a_header_that_promises_all_there_is_allocates_nothing() {
 }
 
 #[test]
-fn memory_is_at_most_some_times_what_was_received() {
+fn memory_is_a_small_multiple_of_the_bytes_received() {
     let mut end = server(no_limits());
     end.fill(&header::<Server>(BINARY, (1 << 63) - 1));
     let piece = vec![7; 10_000];
@@ -74,7 +78,7 @@ fn memory_is_at_most_some_times_what_was_received() {
             end.fill(&piece);
             end.messages().unwrap();
         });
-        // While the buffer moves to one twice as large, both are there.
+        // While the buffer moves to one of twice the size, both exist.
         let received = count * piece.len();
         assert!(peak <= 2 * received + SMALL, "{peak} more bytes at {received} received");
         assert!(end.input.capacity() <= 2 * received + SMALL);
@@ -82,7 +86,7 @@ fn memory_is_at_most_some_times_what_was_received() {
 }
 
 #[test]
-fn frames_and_messages_beyond_their_limit_cost_nothing() {
+fn frames_and_messages_beyond_their_limit_take_no_memory() {
     let len = (1 << 63) - 1;
     let message = Limits::default().message;
     for (limits, expected) in [
@@ -104,10 +108,10 @@ fn frames_and_messages_beyond_their_limit_cost_nothing() {
     }
 }
 
-/// How many frames a flood has.
+/// The number of frames in a flood.
 const FLOOD: u32 = 10_000_000;
 
-/// Feeds `count` equal frames after `start`, many to a read.
+/// Feeds `count` equal frames after `start`, many per read.
 fn flood<R: Role>(
     end: &mut Endpoint<R>,
     start: &[u8],
@@ -124,7 +128,7 @@ fn flood<R: Role>(
                 Ok(Progress::Event) => end.output.consume(usize::MAX),
                 Ok(Progress::NeedsInput) => break,
                 Ok(progress) => panic!("{progress:?}"),
-                Err(sansocket::ReceiveError::Protocol(error)) => return Err(error),
+                Err(sansocket::connection::ReceiveError::Protocol(error)) => return Err(error),
                 Err(error) => panic!("{error}"),
             }
         }
@@ -160,14 +164,14 @@ fn a_flood_of_empty_fragments_takes_constant_memory() {
     check(client(no_limits()));
 }
 
-/// Their payload is all that is kept of them, so their sum, which the limit of the message bounds.
+/// Only the payloads are kept, so memory follows their sum, which the message limit bounds.
 #[test]
-fn a_flood_of_fragments_of_one_byte_takes_what_their_payload_takes() {
+fn a_flood_of_one_byte_fragments_takes_the_memory_of_their_payload() {
     fn check<R: Role>(mut end: Endpoint<R>) {
         let (start, one) = (frame::<R>(TEXT_START, b""), frame::<R>(MORE, b"x"));
         let (result, peak, _) = measure(|| flood(&mut end, &start, &one, FLOOD));
         assert_eq!(result, Ok(()));
-        // Twice that at most, and the half of it that is left when it moves.
+        // At most twice that, plus the half that still exists while the buffer moves.
         assert!(peak <= 3 * FLOOD as usize + 4 * one.len() * 1000 + SMALL, "{peak} bytes");
         end.fill(&frame::<R>(LAST, b"."));
         assert_eq!(end.advance(), Ok(Progress::Event));
@@ -229,9 +233,9 @@ fn an_echo_on_the_borrowed_path_allocates_nothing_once_warm() {
     }
 }
 
-/// A small message that is made owned does not pin the buffer that it came in.
+/// A small owned message does not keep alive the buffer in which it arrived.
 #[test]
-fn owned_messages_hold_about_what_they_are() {
+fn owned_messages_hold_little_more_than_their_size() {
     for len in [1, 100, 5_000, 70_000, 300_000] {
         let mut end = server(Config::default());
         end.fill(&frame::<Server>(BINARY, &vec![1; 400_000]));
@@ -243,14 +247,15 @@ fn owned_messages_hold_about_what_they_are() {
         assert_eq!(message, Message::binary(vec![2; len]));
         drop(end);
         let held = allocator::live() - before;
-        // Dropping the endpoint can only have lowered it; what is left is the message's.
+        // Dropping the endpoint can only have reduced the memory held; the rest is the message's.
         assert!(held <= 2 * len as isize + SMALL as isize, "{held} bytes for {len}");
     }
 }
 
-/// What a peer sends behind its Close or its fault is read, so that no reset eats this end's Close.
+/// Bytes that a peer sends after its Close or its fault are read, so that no reset destroys this
+/// endpoint's Close.
 #[test]
-fn what_is_drained_at_the_end_is_not_kept() {
+fn drained_input_is_not_kept() {
     for end in [masked(CLOSE, &[0x03, 0xe8]), plain(TEXT, b"not masked")] {
         let transport = Reluctant::new(|script| {
             script.incoming.extend(end);

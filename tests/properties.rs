@@ -1,38 +1,44 @@
-//! What holds for any messages, any fragments and any way in which bytes come and go.
+//! Properties of arbitrary messages and fragments, whatever the sizes of reads and writes.
 #![cfg(feature = "std")]
 
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::Index};
 use sansocket::{
-    Config, Event, Kind, Limits, Message, PreparedMessage, Progress, ReadBuffer, Role, WriteBuffer,
+    Config, Event, Limits, Message, Payload, PreparedMessage,
+    buffer::{ReadBuffer, WriteBuffer},
+    connection::{MessageKind, Progress, Role},
+    frame::OpCode,
 };
 use sansocket_testkit::{
     any_bytes::{messages::check, scenario::Scenario},
     endpoint::*,
+    frames::frame_with,
     vectors::format::Seen,
 };
 
-/// Something that one end sends.
+/// Something that one endpoint sends.
 #[derive(Clone, Debug)]
 enum Sending {
     Whole(Message, Sender),
-    /// In frames of these lengths, and of what is left; with a ping after each if it says so.
+    /// Sent in frames of these lengths and one for the rest, with a ping after each if the flag is
+    /// set.
     Fragments(Message, Vec<usize>, bool),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
 }
 
-/// Which method sends it.
+/// The method that sends it.
 #[derive(Clone, Copy, Debug)]
 enum Sender {
     Borrowed,
     Shared,
     Prepared,
-    HeaderFirst,
+    InPlace,
 }
 
 fn message() -> impl Strategy<Value = Message> {
-    // Lengths about the forms of the length field and the sizes at which buffers change their ways.
+    // Lengths close to the boundaries of the length field and to the sizes at which buffers change
+    // strategy.
     let len = prop_oneof![
         4 => 0_usize..300,
         1 => 4_000_usize..9_000,
@@ -56,7 +62,7 @@ fn sending() -> impl Strategy<Value = Sending> {
         Just(Sender::Borrowed),
         Just(Sender::Shared),
         Just(Sender::Prepared),
-        Just(Sender::HeaderFirst)
+        Just(Sender::InPlace)
     ];
     let lengths = vec(prop_oneof![Just(0), 1_usize..10, 1_usize..5_000], 1..6);
     prop_oneof![
@@ -68,7 +74,7 @@ fn sending() -> impl Strategy<Value = Sending> {
     ]
 }
 
-/// Sends it, and notes what the other end is to see.
+/// Sends it, and records what the other endpoint should see.
 fn send<R: Role>(end: &mut Endpoint<R>, sending: &Sending, expected: &mut Vec<Seen>) {
     let (connection, output) = (&mut end.connection, &mut end.output);
     match sending {
@@ -80,8 +86,8 @@ fn send<R: Role>(end: &mut Endpoint<R>, sending: &Sending, expected: &mut Vec<Se
                 (Sender::Prepared, message) => {
                     connection.send_prepared(&PreparedMessage::new(message.clone()), output)
                 }
-                (Sender::HeaderFirst, message) => {
-                    send_frame(end, message.kind(), message.as_bytes(), true);
+                (Sender::InPlace, message) => {
+                    send_in_place(end, message);
                     Ok(())
                 }
             }
@@ -90,17 +96,22 @@ fn send<R: Role>(end: &mut Endpoint<R>, sending: &Sending, expected: &mut Vec<Se
         }
         Sending::Fragments(message, lengths, pings) => {
             let mut rest = message.as_bytes();
+            let mut opcode = match message.kind() {
+                MessageKind::Text => OpCode::Text,
+                MessageKind::Binary => OpCode::Binary,
+            };
             for len in lengths {
                 let (front, back) = rest.split_at((*len).min(rest.len()));
-                send_frame(end, message.kind(), front, false);
+                send_frame(end, opcode, front, false);
+                opcode = OpCode::Continuation;
                 if *pings {
                     let payload = (*len as u64).to_le_bytes();
-                    end.connection.ping(&payload, &mut end.output).unwrap();
+                    end.connection.ping(payload, &mut end.output).unwrap();
                     expected.push(Seen::Ping(payload.into()));
                 }
                 rest = back;
             }
-            send_frame(end, message.kind(), rest, true);
+            send_frame(end, opcode, rest, true);
             expected.push(Seen::from(message));
         }
         Sending::Ping(payload) => {
@@ -114,22 +125,29 @@ fn send<R: Role>(end: &mut Endpoint<R>, sending: &Sending, expected: &mut Vec<Se
     }
 }
 
-/// Sends a frame whose payload is put behind its header by hand, cut wherever it is.
-fn send_frame<R: Role>(end: &mut Endpoint<R>, kind: Kind, payload: &[u8], fin: bool) {
-    let len = payload.len() as u64;
-    let key = end.connection.start_frame(kind, len, fin, &mut end.output).unwrap();
-    assert_eq!(key.is_some(), R::MASKS);
-    append_payload(payload, key, &mut end.output);
+/// Sends a message, a part of which is written directly from the caller's buffer.
+fn send_in_place<R: Role>(end: &mut Endpoint<R>, message: &Message) {
+    let payload = Payload::from(message.as_bytes());
+    let text = message.as_text().map(Payload::from);
+    let payload = text.as_ref().unwrap_or(&payload);
+    drop(end.connection.send_in_place(payload, &mut end.output).unwrap());
 }
 
-/// How bytes go from one end to the other.
+/// Sends a frame made by hand, which may be cut anywhere.
+fn send_frame<R: Role>(end: &mut Endpoint<R>, opcode: OpCode, payload: &[u8], fin: bool) {
+    let first = opcode.to_bits() | if fin { 0x80 } else { 0 };
+    let key = R::MASKS.then_some([1, 2, 3, 4]);
+    end.output.extend_from_slice(&frame_with(first, payload, key));
+}
+
+/// How bytes travel from one endpoint to the other.
 #[derive(Clone, Debug)]
 struct Wire {
-    /// How many bytes each write takes, over and over.
+    /// How many bytes each write takes, repeated in turn.
     writes: Vec<usize>,
-    /// How much room each read asks for, over and over.
+    /// How much room each read asks for, repeated in turn.
     rooms: Vec<usize>,
-    /// Memory that is leased to an empty read buffer; none if 0.
+    /// The memory leased to an empty read buffer; 0 means none.
     lease: usize,
 }
 
@@ -143,7 +161,7 @@ fn wire() -> impl Strategy<Value = Wire> {
     })
 }
 
-/// How the receiving end looks at what comes.
+/// How the receiving endpoint looks at its input.
 #[derive(Clone, Copy, Debug)]
 enum Look {
     Borrowed,
@@ -162,7 +180,7 @@ fn exchange<A: Role, B: Role>(
     for sending in sendings {
         send(&mut from, sending, &mut expected);
     }
-    // Much is not sent byte by byte, for the time that takes.
+    // Sending a lot of data byte by byte would take too long.
     let least = from.output.len() / 500;
     let (mut received, mut answers) = (Vec::new(), Vec::new());
     let mut joined: Option<Seen> = None;
@@ -190,7 +208,7 @@ fn exchange<A: Role, B: Role>(
                 Progress::NeedsInput => break,
                 Progress::Ended => panic!("ended"),
             }
-            // The answers go back at once, so none of them is left out.
+            // The answers return at once, so none of them is left out.
             from.input.extend_from_slice(&to.written());
             while from.advance().unwrap() == Progress::Event {
                 answers.push(Seen::from(from.event().unwrap()));
@@ -208,7 +226,7 @@ fn exchange<A: Role, B: Role>(
                 Look::Chunks => {
                     let chunk = to.connection.chunk(&to.input).unwrap();
                     let is_control = matches!(chunk.event, Event::Ping(_) | Event::Pong(_));
-                    // A piece of a message is no event by itself.
+                    // A piece of a message is not an event by itself.
                     assert_eq!(to.event(), is_control.then_some(chunk.event));
                     let piece = match (joined.take_if(|_| !is_control), Seen::from(chunk.event)) {
                         (Some(Seen::Text(front)), Seen::Text(text)) => Seen::Text(front + &text),
@@ -239,8 +257,8 @@ fn exchange<A: Role, B: Role>(
     assert!(to.input.is_drained() && to.output.is_empty());
 }
 
-/// Writes at most `count` bytes of what waits, gathered from as many pieces as there are, and reads
-/// them into room of at least `room` bytes.
+/// Writes at most `count` queued bytes, gathered from as many slices as there are, and reads them
+/// into at least `room` bytes of room.
 fn carry(
     output: &mut WriteBuffer,
     input: &mut ReadBuffer,
@@ -271,7 +289,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
-    fn what_is_sent_is_what_is_received(
+    fn messages_are_received_as_sent(
         sendings in vec(sending(), 1..8),
         wire in wire(),
         look in prop_oneof![Just(Look::Borrowed), Just(Look::Owned), Just(Look::Chunks)],
@@ -288,7 +306,7 @@ proptest! {
     }
 }
 
-/// One thing done to a write buffer.
+/// An operation on a write buffer.
 #[derive(Clone, Debug)]
 enum Change {
     Append(Vec<u8>),
@@ -309,7 +327,8 @@ fn change() -> impl Strategy<Value = Change> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
-    /// Whatever is appended, linked and consumed: what waits is what was put in and not taken out.
+    /// Whatever is appended, linked and consumed, the buffer contains the bytes that were added and
+    /// not yet consumed.
     #[test]
     fn a_write_buffer_is_a_queue(changes in vec(change(), 1..60), places in 1_usize..5) {
         let mut buffer = WriteBuffer::new();
@@ -332,7 +351,7 @@ proptest! {
             prop_assert_eq!(buffer.len(), model.len());
             prop_assert_eq!(buffer.is_empty(), model.is_empty());
             prop_assert!(contents(&buffer) == model);
-            // With too few places it is the front of it.
+            // With too few slices, they show the front of the buffer.
             let mut slices = vec![&[][..]; places];
             let used = buffer.slices(&mut slices);
             prop_assert!(slices[..used].iter().all(|slice| !slice.is_empty()));
@@ -343,7 +362,7 @@ proptest! {
     }
 }
 
-/// A frame that may have anything wrong with it, but mostly has not.
+/// A frame that may have any fault, but mostly has none.
 fn any_frame() -> impl Strategy<Value = (u8, bool, u8, Vec<u8>)> {
     let first = prop_oneof![
         8 => prop_oneof![Just(0x01_u8), Just(0x02), Just(0x00), Just(0x80), Just(0x81), Just(0x82)],
@@ -351,7 +370,7 @@ fn any_frame() -> impl Strategy<Value = (u8, bool, u8, Vec<u8>)> {
         1 => any::<u8>(),
     ];
     let is_masked_right = prop::bool::weighted(0.98);
-    // How the length is written: 0 as it ought to be, 1 and 2 in a longer form, 3 wrong.
+    // The form of the length: 0 is correct, 1 and 2 are longer forms, 3 is wrong.
     let form = prop_oneof![40 => Just(0_u8), 1 => 1_u8..4];
     let payload = prop_oneof![
         3 => ".{0,12}".prop_map(String::into_bytes),

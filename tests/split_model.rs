@@ -1,7 +1,7 @@
-//! All interleavings, up to a bound, of two halves on two threads and a peer on a third.
+//! Explores all interleavings, up to a bound, of two halves on two threads and a peer on a third.
 //!
-//! What is checked is that nobody waits for ever, which the model reports as a deadlock, and that
-//! each byte arrives once. Run by `./test`; by itself:
+//! The model checks that nobody waits forever, which it reports as a deadlock, and that each byte
+//! arrives once. `./test` runs it; to run it alone:
 //!
 //! ```text
 //! RUSTFLAGS="--cfg sansocket_loom" cargo test --release --features tokio --test split_model
@@ -14,7 +14,10 @@ use loom::{
     sync::{Arc, Mutex},
     thread,
 };
-use sansocket::{Config, Error, Message, Negotiated, ReadBuffer, Server, tokio::WebSocket};
+use sansocket::{
+    Config, Error, Message, buffer::ReadBuffer, connection::Server, handshake::Negotiated,
+    on_tokio::WebSocket,
+};
 use std::{
     collections::VecDeque,
     future::poll_fn,
@@ -25,7 +28,7 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A transport that takes only as much as there is room for, and remembers one waker a direction.
+/// A transport that takes only as much as there is room for, and remembers one waker per direction.
 #[derive(Clone, Debug, Default)]
 struct Wire(Arc<Mutex<State>>);
 
@@ -48,12 +51,12 @@ impl Wire {
     }
 
     fn websocket(&self) -> WebSocket<Self, Server> {
-        // No deadline, since a model has no clock.
+        // No deadline, since the model has no clock.
         let config = Config::default().close_timeout(Duration::MAX);
         WebSocket::new(self.clone(), Server::new(), Negotiated::new(), ReadBuffer::new(), config)
     }
 
-    /// The peer makes room.
+    /// Makes room for more bytes, as the peer.
     fn give_room(&self, room: usize) {
         let mut state = self.0.lock().unwrap();
         state.room += room;
@@ -64,7 +67,7 @@ impl Wire {
         }
     }
 
-    /// The peer waits until `count` bytes have arrived.
+    /// Waits until `count` bytes have arrived, as the peer.
     fn wait_for(&self, count: usize) -> Vec<u8> {
         block_on(poll_fn(|cx| {
             let mut state = self.0.lock().unwrap();
@@ -76,7 +79,7 @@ impl Wire {
         }))
     }
 
-    /// The peer sends its last.
+    /// Sends the last bytes and ends the input, as the peer.
     fn end(&self, last: &[u8]) {
         let mut state = self.0.lock().unwrap();
         state.incoming.extend(last);
@@ -152,10 +155,10 @@ const CLOSE: [u8; 4] = [0x88, 2, 0x03, 0xe8];
 const MASKED_CLOSE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8];
 
 #[test]
-fn a_pong_and_a_message_both_leave_whichever_half_writes_them() {
+fn a_pong_and_a_message_are_both_written_by_either_half() {
     check(|| {
         let wire = Wire::new(&PING, 1);
-        let (mut receiver, mut sender) = wire.websocket().split();
+        let (mut sender, mut receiver) = wire.websocket().split();
         let reading = thread::spawn(move || {
             let end = block_on(receiver.next());
             assert!(matches!(end, Some(Err(Error::Closed(_)))), "{end:?}");
@@ -177,10 +180,10 @@ fn a_pong_and_a_message_both_leave_whichever_half_writes_them() {
 }
 
 #[test]
-fn a_receiver_that_waits_writes_what_a_sender_that_is_dropped_has_queued() {
+fn a_waiting_receiver_writes_the_queue_of_a_dropped_sender() {
     check(|| {
         let wire = Wire::new(&[], 1);
-        let (mut receiver, mut sender) = wire.websocket().split();
+        let (mut sender, mut receiver) = wire.websocket().split();
         let reading = thread::spawn(move || {
             assert!(block_on(receiver.next()).is_none());
             assert!(receiver.closed().unwrap().clean);
@@ -199,10 +202,10 @@ fn a_receiver_that_waits_writes_what_a_sender_that_is_dropped_has_queued() {
 }
 
 #[test]
-fn a_sender_that_waits_learns_that_the_receiver_is_dropped() {
+fn a_waiting_sender_learns_that_the_receiver_is_dropped() {
     check(|| {
         let wire = Wire::new(&[], 1);
-        let (receiver, mut sender) = wire.websocket().split();
+        let (mut sender, receiver) = wire.websocket().split();
         let writing = thread::spawn(move || {
             let sent = block_on(sender.send("x"));
             assert!(matches!(sent, Err(Error::Closed(_))), "{sent:?}");
@@ -213,10 +216,10 @@ fn a_sender_that_waits_learns_that_the_receiver_is_dropped() {
 }
 
 #[test]
-fn a_sender_that_waits_learns_of_the_end_that_the_receiver_sees() {
+fn a_waiting_sender_learns_of_the_end_that_the_receiver_sees() {
     check(|| {
         let wire = Wire::new(&[], 1);
-        let (mut receiver, mut sender) = wire.websocket().split();
+        let (mut sender, mut receiver) = wire.websocket().split();
         let reading = thread::spawn(move || {
             assert!(block_on(receiver.next()).is_some_and(|end| end.is_err()));
             receiver
@@ -233,10 +236,10 @@ fn a_sender_that_waits_learns_of_the_end_that_the_receiver_sees() {
 }
 
 #[test]
-fn a_sender_is_woken_although_the_receiver_polled_last_and_waits_no_more() {
+fn a_sender_is_woken_although_the_receiver_polled_last_and_no_longer_waits() {
     check(|| {
         let wire = Wire::new(&[], 1);
-        let (mut receiver, mut sender) = wire.websocket().split();
+        let (mut sender, mut receiver) = wire.websocket().split();
         let reading = thread::spawn(move || {
             block_on(poll_fn(|cx| {
                 assert!(receiver.poll_next_unpin(cx).is_pending());

@@ -1,4 +1,5 @@
-//! The conformance vectors of `tests/vectors`, each at every cut and in every way to receive.
+//! The conformance vectors of `tests/vectors`, each at every cut and with every method of
+//! receiving.
 #![cfg(feature = "std")]
 
 use sansocket_testkit::{
@@ -10,18 +11,21 @@ use sansocket_testkit::{
 };
 use std::path::Path;
 
-/// How many vectors there are: to be changed with them, so that one that is not read is noticed.
+/// The number of vectors. Update it when you add some; a vector that is not read is noticed this
+/// way.
 const VECTORS: usize = 1276 + if cfg!(feature = "deflate") { DEFLATE } else { 0 };
 const DEFLATE: usize = 216;
 
-/// Up to this many bytes of input, every cut is tried.
+/// Inputs of up to this many bytes are cut at every place.
 const SMALL: usize = 512;
 
-/// Of longer input every cut in so many bytes at its ends, and a sample between.
+/// Longer inputs are cut at every place within this many bytes of their ends, and at a sample of
+/// places in between.
 const ENDS: usize = 64;
 const SAMPLE: usize = 16;
 
-/// Whether all input is cut as if it were longer: `SANSOCKET_VECTORS=sample`, for a quick look.
+/// Returns `true` if `SANSOCKET_VECTORS=sample` asks for a quick run, which cuts all input as if it
+/// were longer.
 fn is_sampled() -> bool {
     std::env::var("SANSOCKET_VECTORS").is_ok_and(|value| value == "sample")
 }
@@ -35,10 +39,10 @@ fn input_len(vector: &Vector) -> usize {
     vector.steps.iter().map(len).sum()
 }
 
-/// How many times input is cut in several places at once.
+/// The number of times that an input is cut in several places at once.
 const UNEVEN: u8 = 16;
 
-/// All ways to cut a vector's input, and what to call them.
+/// Lists all ways to cut a vector's input, each with a description.
 fn cuttings(len: usize) -> Vec<(String, Vec<usize>)> {
     let mut cuttings =
         vec![("whole".to_owned(), Vec::new()), ("byte by byte".to_owned(), (1..len).collect())];
@@ -50,7 +54,7 @@ fn cuttings(len: usize) -> Vec<(String, Vec<usize>)> {
     cuttings
 }
 
-/// Runs every vector at every cut in one way, and sees to it that none is left out.
+/// Runs every vector at every cut in one way, and checks that none is left out.
 fn all_have_one_outcome(way: Way) {
     let vectors = vectors();
     let limited = vectors.iter().filter(|vector| vector.is_limited).count();
@@ -73,7 +77,7 @@ fn all_have_one_outcome(way: Way) {
     let failed = failures.len();
     failures.truncate(30);
     assert!(failed == 0, "{failed} failures:\n\n{}", failures.join("\n\n"));
-    assert_eq!(vectors.len(), VECTORS, "say so in VECTORS if vectors were added");
+    assert_eq!(vectors.len(), VECTORS, "update VECTORS if you added vectors");
     assert_eq!(count, if way == Way::Chunks { VECTORS - limited } else { VECTORS });
 }
 
@@ -97,24 +101,24 @@ fn split_halves() {
     all_have_one_outcome(Way::Halves);
 }
 
-/// What is marked `prompt` fails on the last byte: it has not before.
+/// A vector marked `prompt` fails on the last byte and not before.
 #[test]
 fn prompt_failures_need_the_last_byte() {
     let mut count = 0;
     for mut vector in vectors().into_iter().filter(|vector| vector.is_prompt) {
-        assert!(matches!(vector.end, Ending::Failed(_)), "{}: no failure", vector.title);
+        assert!(matches!(vector.end, Ending::Failed(_)), "{}: not a failure", vector.title);
         let Some(Step::Input(bytes)) = vector.steps.last_mut() else {
             panic!("{}: input is not last", vector.title)
         };
         bytes.pop();
         let outcome = outcome(&vector, &[], Way::Borrowed).unwrap();
-        assert!(!matches!(outcome.end, Ending::Failed(_)), "{}: failed before", vector.title);
+        assert!(!matches!(outcome.end, Ending::Failed(_)), "{}: failed too early", vector.title);
         count += 1;
     }
     assert!(count > 0);
 }
 
-/// Names find a vector, so there is one of each.
+/// Names identify vectors, so they are unique.
 #[test]
 fn names_are_unique() {
     let mut names: Vec<_> = vectors().into_iter().map(|vector| vector.title).collect();

@@ -1,8 +1,8 @@
 """Keeps wstest's fuzzing server on loopback.
 
 wstest binds to all addresses and has no option to change it. Python imports
-this module by its name when it starts, since `run` puts the folder on
-PYTHONPATH for wstest alone.
+this module when it starts, because of its name: `run` puts this folder on
+PYTHONPATH, for wstest only.
 """
 
 import socket

@@ -1,4 +1,5 @@
-//! Any bytes, received by a client during its opening handshake: see `check_client` for what must hold.
+//! Arbitrary bytes, received by a client during its opening handshake. `check_client` lists the
+//! properties.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Offers and answers of permessage-deflate: see `check_negotiation` for what must hold.
+//! Offers and responses of permessage-deflate. `check_negotiation` lists the properties.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

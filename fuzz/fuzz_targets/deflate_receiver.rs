@@ -1,4 +1,4 @@
-//! Any bytes, received as compressed messages: see `check_receiver` for what must hold.
+//! Arbitrary bytes, received as compressed messages. `check_receiver` lists the properties.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Any messages, compressed and received: see `check_round_trip` for what must hold.
+//! Arbitrary messages, compressed and received. `check_round_trip` lists the properties.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

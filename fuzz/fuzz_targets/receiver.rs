@@ -1,4 +1,4 @@
-//! Any bytes, received in every way: see `check_bytes` for what must hold.
+//! Arbitrary bytes, received with every method. `check_bytes` lists the properties.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! Any bytes, received by a server during its opening handshake: see `check_server` for what must hold.
+//! Arbitrary bytes, received by a server during its opening handshake. `check_server` lists the
+//! properties.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,12 +1,12 @@
-// The client on Node's ws: runs each scenario against a server that answers as ../README.md tells,
-// and prints a line for each.
+// The client that uses Node's ws. Runs each scenario against a server that behaves as ../README.md
+// describes, and prints a line for each.
 //
 //     NODE_PATH=.../node_modules node client.mjs URL
 import { createRequire } from "node:module";
 import { isDeepStrictEqual } from "node:util";
 import { countCompressed, deflateOptions, describe, describeParameters } from "./deflate.mjs";
 
-// So that NODE_PATH says where ws is installed.
+// Finds ws through NODE_PATH, which `import` ignores.
 const { WebSocket } = createRequire(import.meta.url)("ws");
 
 const url = process.argv[2];
@@ -89,7 +89,7 @@ Object.assign(scenarios, {
     peer.socket.send("close me");
     const { code, reason, wasClean } = await peer.closed;
     same("end", { code: 4000, reason: "as you asked", wasClean: true }, { code, reason, wasClean });
-    // Whether the reason comes back with the code is up to the answering end.
+    // Whether the answering endpoint repeats the reason along with the code is up to it.
     same("what the server learnt", "4000 clean", (await endAtServer("/?close-received")).slice(0, 10));
   },
 
@@ -104,7 +104,7 @@ Object.assign(scenarios, {
   "only subprotocol chosen": () => subprotocol(["other", "chat.v1"], "chat.v1"),
   "no subprotocol offered": () => subprotocol([], ""),
 
-  // ws takes that for a failure, which RFC 6455 does not demand.
+  // ws treats this as a failure, which RFC 6455 does not require.
   "no subprotocol chosen": async () => {
     const failed = open("/", { subprotocols: ["other"] }).opened;
     const outcome = await failed.then(() => "a connection", (error) => error.message);
@@ -141,14 +141,14 @@ Object.assign(scenarios, {
 const ALONE = "server_no_context_takeover&client_no_context_takeover";
 const BARE = "client_max_window_bits";
 
-// What the client wants, what the server wants, and what the response is to be.
+// What the client wants, what the server wants, and the expected response.
 const agreements = [
   ["", "", ""],
   [BARE, "", ""],
   ["server_no_context_takeover", "", "server_no_context_takeover"],
   ["client_no_context_takeover", "", "client_no_context_takeover"],
   [ALONE, "", ALONE],
-  // The largest that the server may use is confirmed, that of the client goes without saying.
+  // The response confirms the largest window of the server, but need not confirm the client's.
   ["server_max_window_bits=15", "", "server_max_window_bits=15"],
   ["client_max_window_bits=15", "", ""],
   [BARE, "server_no_context_takeover", "server_no_context_takeover"],
@@ -156,7 +156,7 @@ const agreements = [
   [BARE, ALONE, ALONE],
   [BARE, "server_max_window_bits=9", "server_max_window_bits=9"],
   [BARE, "client_max_window_bits=10", "client_max_window_bits=10"],
-  // It has not said that it can.
+  // The client did not offer client_max_window_bits.
   ["", "client_max_window_bits=10", ""],
   ["server_max_window_bits=12", "server_max_window_bits=10", "server_max_window_bits=10"],
   ["client_max_window_bits=12", "client_max_window_bits=10", "client_max_window_bits=10"],
@@ -218,7 +218,7 @@ for (const [name, parameters] of [["deflate", BARE], ["deflate of each message",
         same("echo", message, await peer.receive());
       }
     }
-    // Neither noise nor what is short.
+    // Neither noise nor short messages.
     same("messages that came compressed", 7, peer.compressed());
   };
 
@@ -237,7 +237,7 @@ async function negotiated(offer, answer, agreed) {
   const sorted = (text) => text.split(/[;&] */).filter(Boolean).sort();
   const header = peer.response.headers["sec-websocket-extensions"] ?? "";
   same("response", sorted(`permessage-deflate&${agreed}`), sorted(header));
-  // ws keeps to what it offered of its own window, be it confirmed or not.
+  // ws keeps to the window that it offered for itself, whether the response confirms it or not.
   const parameters = Object.fromEntries(new URLSearchParams(agreed));
   for (const name of Object.keys(parameters)) parameters[name] ||= true;
   const expected = describeParameters(parameters);
@@ -268,7 +268,7 @@ function compressing(offer, answer = "") {
   return open(`/deflate?${answer}`, { compression });
 }
 
-// --- scenarios, their parts --------------------------------------------------------------------
+// --- parts of scenarios ------------------------------------------------------------------------
 
 async function ping(payload) {
   const peer = await open().opened;
@@ -291,9 +291,9 @@ async function subprotocol(subprotocols, chosen) {
   await echo(peer, "and it works");
 }
 
-// --- what they are made of ---------------------------------------------------------------------
+// --- building blocks ---------------------------------------------------------------------------
 
-// A connection whose messages, pings and pongs can be waited for.
+// A connection that allows waiting for messages, pings and pongs.
 class Peer {
   #events = [];
   #waiting = [];
@@ -311,7 +311,7 @@ class Peer {
       });
       socket.on("error", reject);
     });
-    // Only some scenarios wait for it.
+    // Only some scenarios wait for this promise.
     this.opened.catch(() => {});
     this.closed = new Promise((resolve) => socket.addEventListener("close", resolve));
   }
@@ -321,7 +321,7 @@ class Peer {
     this.#waiting.shift()?.();
   }
 
-  // The next event; fails if the connection ends first.
+  // Returns the next event. Fails if the connection ends first.
   async receive() {
     while (this.#events.length === 0) {
       const event = new Promise((resolve) => this.#waiting.push(resolve));
@@ -349,14 +349,14 @@ async function echo(peer, message) {
   same("echo", message, await peer.receive());
 }
 
-// How a connection ended for the server, asked on another one.
+// Asks, on another connection, how a connection ended for the server.
 async function endAtServer(target) {
   const peer = await open().opened;
   peer.socket.send(`closed ${target}`);
   return peer.receive();
 }
 
-// Bytes that don't repeat at any distance that a mistake would shift them by.
+// Returns bytes that don't repeat at any distance by which a bug could shift them.
 function pattern(size) {
   return bytes(size, (index) => index * 7 + Math.floor(index / 256) * 13);
 }
@@ -365,7 +365,7 @@ function letters(size) {
   return pattern(size).map((byte) => 97 + (byte % 26)).toString("latin1");
 }
 
-// Bytes that don't shrink.
+// Returns incompressible bytes.
 function noise(size) {
   let state = size;
   return bytes(size, () => {
@@ -374,21 +374,21 @@ function noise(size) {
   });
 }
 
-// Buffer.from takes no function, and makes zeros without a word.
+// Buffer.from does not take a function, and silently creates zeros.
 function bytes(size, byteAt) {
   const data = Buffer.alloc(size);
   for (let index = 0; index < size; index++) data[index] = byteAt(index) & 0xff;
   return data;
 }
 
-// Text that shrinks much.
+// Returns text that compresses well.
 function phrases(size) {
   const phrase = "the quick brown fox jumps over the lazy dog, ";
   return phrase.repeat(Math.ceil(size / phrase.length)).slice(0, size);
 }
 
-// Messages that are twice there: the second is best compressed by looking back at the first, which a
-// window that is smaller than they are forbids.
+// Returns messages in which everything occurs twice. The second occurrence compresses best by
+// referring to the first, which a window smaller than the message rules out.
 function windows() {
   const sizes = [120, 200, 240, 300, 500, 600, 1100, 2100, 4200, 8300, 17_000];
   return sizes.flatMap((size) => Array(2).fill(noise(size / 2).toString("hex")));

@@ -1,8 +1,8 @@
-// What the client and the server on Node's ws share about compression. ws tells nothing of it but the
-// name of the extension, so this looks at what it keeps to itself.
+// Compression code shared by the client and the server that use Node's ws. The API of ws only tells
+// the name of the extension, so this module looks at its internals.
 
-// The options of ws for parameters as they stand in the header, with `&` between them. Of what is not
-// there `unset` says what becomes of it: a client has to forbid `client_max_window_bits`.
+// Returns the options of ws for parameters named as in the header and separated by `&`. `unset` has
+// the options of absent parameters: a client has to forbid `client_max_window_bits`.
 export function deflateOptions(query, unset = {}) {
   const parameters = new URLSearchParams(query);
   const options = { threshold: 0, ...unset };
@@ -21,7 +21,7 @@ export function describe(socket) {
   return describeParameters(deflateOf(socket)?.params);
 }
 
-// What was agreed on, in the words that all ends have for it.
+// Describes the agreed parameters in the words that all programs of these tests use.
 export function describeParameters(parameters) {
   if (!parameters) return "none";
   const end = (name) => {
@@ -31,7 +31,7 @@ export function describeParameters(parameters) {
   return `${end("server")}, ${end("client")}`;
 }
 
-// Counts the messages that come compressed; what it returns says how many they were.
+// Counts the messages that arrive compressed. Returns a function that returns their number.
 export function countCompressed(socket) {
   let count = 0;
   const deflate = deflateOf(socket);

@@ -1,9 +1,9 @@
-// The server on Node's ws; ../README.md tells what it answers.
+// The server that uses Node's ws. ../README.md describes its answers.
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { countCompressed, describe, deflateOptions } from "./deflate.mjs";
 
-// So that NODE_PATH says where ws is installed.
+// Finds ws through NODE_PATH, which `import` ignores.
 const { WebSocketServer } = createRequire(import.meta.url)("ws");
 
 const FRAGMENTS = ["one ", "zwölf ", "три"];
@@ -26,7 +26,7 @@ server.listen(0, "127.0.0.1", () => {
   console.log(`listening on ws://127.0.0.1:${server.address().port}`);
 });
 
-// What is compressed, and how, is said by the path: a server of ws for each connection.
+// The path determines the compression, so each connection has its own server of ws.
 server.on("upgrade", (request, socket, head) => {
   const { pathname, search } = new URL(request.url, "http://localhost");
   const perMessageDeflate = pathname === "/deflate" && deflateOptions(search.slice(1));
@@ -42,7 +42,7 @@ function connected(socket, request) {
   socket.on("message", (data, isBinary) => answer(socket, request, data, isBinary, compressed));
   socket.on("pong", (payload) => socket.send(`pong: ${payload}`));
   socket.on("error", (error) => console.log(`${request.url}: ${error}`));
-  // The event in the form that browsers have it says whether the end was clean.
+  // The event in the form of the browsers' API tells whether the end was clean.
   socket.addEventListener("close", ({ code, reason, wasClean }) => {
     const end = `${code} ${wasClean ? "clean" : "unclean"} ${reason}`.trimEnd();
     console.log(`${request.url}: ${end}`);
@@ -71,7 +71,7 @@ async function answer(socket, request, data, isBinary, compressed) {
   }
 }
 
-// Waits, for one end of a connection knows of its end before the other.
+// Waits until the end is known, since one endpoint learns of it before the other.
 async function endOf(target) {
   for (let tries = 0; tries < 100 && !ends.has(target); tries++) {
     await new Promise((resolve) => setTimeout(resolve, 50));

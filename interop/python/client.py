@@ -1,6 +1,7 @@
-"""The client on Python's websockets: client.py URL
+"""The client that uses Python's websockets: client.py URL
 
-Runs each scenario against a server that answers as ../README.md tells, and prints a line for each.
+Runs each scenario against a server that behaves as ../README.md describes, and prints a line for
+each.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ scenarios = {}
 
 
 def scenario(name, *arguments):
-    """Registers the function below as a scenario, or as one more, with these arguments."""
+    """Registers the decorated function, with these arguments, as a scenario or as another one."""
     def add(function):
         scenarios[name] = lambda: function(*arguments)
         return function
@@ -89,7 +90,7 @@ async def fragmented_received():
 @scenario("ping of 125 bytes answered", bytes(range(125)))
 async def ping(payload):
     async with open_socket() as socket:
-        # Resolved by the pong with the same payload only.
+        # Only the pong with the same payload resolves this.
         await (await socket.ping(payload))
         await echo(socket, "and it goes on")
 
@@ -143,7 +144,7 @@ async def close_received():
     async with open_socket("/?close-received") as socket:
         await socket.send("close me")
         same("end", (4000, "as you asked", True), await end(socket))
-    # Whether the reason comes back with the code is up to the answering end.
+    # Whether the answering endpoint repeats the reason along with the code is up to it.
     same("what the server learnt", "4000 clean", (await end_at_server("/?close-received"))[:10])
 
 
@@ -193,14 +194,14 @@ ALONE = "server_no_context_takeover&client_no_context_takeover"
 BARE = "client_max_window_bits"
 EVERYTHING = f"{ALONE}&server_max_window_bits=9&client_max_window_bits=10"
 
-# What the client wants, what the server wants, and what the response is to be.
+# What the client wants, what the server wants, and the expected response.
 AGREEMENTS = [
     ("", "", ""),
     (BARE, "", ""),
     ("server_no_context_takeover", "", "server_no_context_takeover"),
     ("client_no_context_takeover", "", "client_no_context_takeover"),
     (ALONE, "", ALONE),
-    # The largest that the server may use is confirmed, that of the client goes without saying.
+    # The response confirms the largest window of the server, but need not confirm the client's.
     ("server_max_window_bits=15", "", "server_max_window_bits=15"),
     ("client_max_window_bits=15", "", ""),
     (BARE, "server_no_context_takeover", "server_no_context_takeover"),
@@ -208,7 +209,7 @@ AGREEMENTS = [
     (BARE, ALONE, ALONE),
     (BARE, "server_max_window_bits=9", "server_max_window_bits=9"),
     (BARE, "client_max_window_bits=10", "client_max_window_bits=10"),
-    # It has not said that it can.
+    # The client did not offer client_max_window_bits.
     ("", "client_max_window_bits=10", ""),
     ("server_max_window_bits=12", "server_max_window_bits=10", "server_max_window_bits=10"),
     ("client_max_window_bits=12", "client_max_window_bits=10", "client_max_window_bits=10"),
@@ -217,7 +218,7 @@ AGREEMENTS = [
 ]
 for name in ("server_max_window_bits", "client_max_window_bits"):
     for bits in range(8, 15):
-        # Python's zlib has no compressor of 8.
+        # Python's zlib can't compress with a window of 8 bits.
         if (name, bits) != ("client_max_window_bits", 8):
             AGREEMENTS.append((f"{name}={bits}", "", f"{name}={bits}"))
 
@@ -286,7 +287,7 @@ async def compressed_fragments_received(parameters):
 
 
 async def mixed(parameters):
-    """websockets compresses all, so what goes plain is what the server sends."""
+    """websockets compresses everything, so only the server sends uncompressed messages."""
     async with compressing(parameters) as socket:
         compressed = count_compressed(socket)
         for _ in range(7):
@@ -329,7 +330,7 @@ async def without_compression(path, compression):
         await echo(socket, noise(1000))
 
 
-# --- what they are made of --------------------------------------------------------------------
+# --- building blocks --------------------------------------------------------------------------
 
 
 def open_socket(path="/", compression=None, **options):
@@ -342,7 +343,7 @@ async def echo(socket, message):
 
 
 async def end(socket):
-    """Waits for the end: the peer's code and reason, and whether it was clean."""
+    """Waits for the end. Returns the peer's code and reason, and whether the end was clean."""
     try:
         message = await socket.recv()
     except ConnectionClosed as closed:
@@ -353,14 +354,14 @@ async def end(socket):
 
 
 async def end_at_server(target):
-    """How a connection ended for the server, asked on another one."""
+    """Asks, on another connection, how a connection ended for the server."""
     async with open_socket() as socket:
         await socket.send(f"closed {target}")
         return await socket.recv()
 
 
 def pattern(size):
-    """Bytes that don't repeat at any distance that a mistake would shift them by."""
+    """Returns bytes that don't repeat at any distance by which a bug could shift them."""
     return bytes((index * 7 + index // 256 * 13) & 0xff for index in range(size))
 
 
@@ -370,7 +371,7 @@ def letters(size):
 
 @functools.lru_cache(maxsize=None)
 def noise(size):
-    """Bytes that don't shrink."""
+    """Returns incompressible bytes."""
     state = size
     data = bytearray()
     for _ in range(size):
@@ -380,16 +381,16 @@ def noise(size):
 
 
 def phrases(size):
-    """Text that shrinks much."""
+    """Returns text that compresses well."""
     phrase = "the quick brown fox jumps over the lazy dog, "
     return (phrase * (size // len(phrase) + 1))[:size]
 
 
 def windows():
-    """Messages that are twice there.
+    """Returns messages in which everything occurs twice.
 
-    The second is best compressed by looking back at the first, which a window that is smaller than
-    they are forbids.
+    The second occurrence compresses best by referring to the first, which a window smaller than the
+    message rules out.
     """
     sizes = (120, 200, 240, 300, 500, 600, 1100, 2100, 4200, 8300, 17_000)
     return [noise(size // 2).hex() for size in sizes for _ in range(2)]
@@ -414,7 +415,7 @@ async def main():
             print(f"ok {name}", flush=True)
         except asyncio.TimeoutError:
             all_passed = False
-            print(f"not ok {name}: not done after {TIMEOUT} s", flush=True)
+            print(f"not ok {name}: not finished within {TIMEOUT} s", flush=True)
         except Exception as error:
             all_passed = False
             print(f"not ok {name}: {type(error).__name__}: {error}", flush=True)

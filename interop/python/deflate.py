@@ -1,10 +1,10 @@
-"""What the client and the server on Python's websockets share about compression."""
+"""Compression code shared by the client and the server that use Python's websockets."""
 
 from urllib.parse import parse_qsl
 
 
 def parse(query):
-    """The arguments of a factory of websockets for parameters with `&` between them."""
+    """Parses parameters separated by `&` into arguments of a factory of websockets."""
     arguments = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         arguments[name] = int(value) if value else True
@@ -12,7 +12,7 @@ def parse(query):
 
 
 def describe_parameters(parameters):
-    """What was agreed on, in the words that all ends have for it."""
+    """Describes the agreed parameters in the words that all programs of these tests use."""
     def end(name):
         bits = parameters.get(f"{name}_max_window_bits", 15)
         resets = parameters.get(f"{name}_no_context_takeover", False)
@@ -22,7 +22,10 @@ def describe_parameters(parameters):
 
 
 def describe(socket, local, remote):
-    """What a connection agreed on; `local` and `remote` are "server" and "client" or reverse."""
+    """Describes a connection's agreement.
+
+    `local` and `remote` are "server" and "client" or vice versa.
+    """
     if not socket.protocol.extensions:
         return "none"
     [deflate] = socket.protocol.extensions
@@ -35,7 +38,7 @@ def describe(socket, local, remote):
 
 
 def count_compressed(socket):
-    """Counts the messages that come compressed; what it returns says how many they were."""
+    """Counts the messages that arrive compressed. Returns a function that returns their number."""
     count = 0
     for deflate in socket.protocol.extensions:
         def decode(frame, *, max_size=None, decode=deflate.decode):

@@ -1,4 +1,4 @@
-"""The server on Python's websockets; ../README.md tells what it answers."""
+"""The server that uses Python's websockets. ../README.md describes its answers."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ def choose_subprotocol(connection, offered):
 
 
 def refuse_or_compress(connection, request):
-    """What is compressed, and how, is said by the path."""
+    """Refuses the request, or configures compression according to its path."""
     path, _, query = request.path.partition("?")
     if path == "/deflate":
         factory = ServerPerMessageDeflateFactory(**parse(query))
@@ -48,7 +48,7 @@ async def talk(socket):
         ends[target] = f"{code} {clean} {reason}".rstrip()
         print(f"{target}: {ends[target]}", flush=True)
     except Exception:
-        # It must not pass unseen.
+        # An error must not go unnoticed.
         traceback.print_exc()
         os._exit(1)
 
@@ -57,7 +57,7 @@ async def answer(socket, message, compressed):
     if message == "close me":
         await socket.close(4000, "as you asked")
     elif message == "ping me":
-        # What it carries is checked here: the future below would not resolve otherwise.
+        # This checks the payload: the future only resolves with the right pong.
         await (await socket.ping("are you there?"))
         await socket.send("pong: are you there?")
     elif message == "fragment me":
@@ -76,7 +76,7 @@ async def answer(socket, message, compressed):
 
 
 async def end_of(target):
-    """Waits, for one end of a connection knows of its end before the other."""
+    """Waits until the end is known, since one endpoint learns of it before the other."""
     for _ in range(100):
         if target in ends:
             return ends.pop(target)

@@ -1,41 +1,41 @@
-//! What the two programs of the interop tests share: both shells behind one trait, so that every
-//! scenario is written once.
+//! Code shared by the two programs of the interop tests: both shells behind one trait, so that
+//! every scenario is written once.
 
 use sansocket::{
-    CloseCode, Closed, DeflateConfig, DeflateParameters, Error, Event, Payload, Role,
-    blocking as blocking_shell, tokio as tokio_shell,
+    AsPayload, CloseCode, Closed, DeflateConfig, Error, Event, blocking as blocking_shell,
+    connection::Role, deflate::DeflateParameters, on_tokio as tokio_shell,
 };
 use std::{fmt, future::Future};
 
-/// What a server closes with when it is asked to.
+/// The code with which a server closes when asked to.
 pub const CLOSE_CODE: CloseCode = CloseCode::new(4000);
 /// The reason that goes with [`CLOSE_CODE`].
 pub const CLOSE_REASON: &str = "as you asked";
-/// What a server puts into the ping that it is asked for.
+/// The payload of the ping that a server sends when asked to.
 pub const PING: &[u8] = b"are you there?";
-/// The pieces that a server sends a message in when it is asked to.
+/// The pieces of the message that a server sends when asked to.
 pub const FRAGMENTS: [&str; 3] = ["one ", "zwölf ", "три"];
-/// The body of the answer to a request for `/forbidden`.
+/// The body of the response to a request for `/forbidden`.
 pub const FORBIDDEN: &str = "not for you\n";
 /// The cookie that a server sets.
 pub const COOKIE: &str = "interop=1; Path=/; HttpOnly";
 
-/// Which shell a program is to use.
+/// The shell that a program uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "there are two shells")]
 pub enum Shell {
     /// `sansocket::blocking`
     Blocking,
-    /// `sansocket::tokio`
+    /// `sansocket::on_tokio`
     Tokio,
 }
 
 impl Shell {
-    /// The shell that `--shell NAME` names, and the arguments beside it.
+    /// Returns the shell that `--shell NAME` names, and the other arguments.
     ///
     /// # Errors
     ///
-    /// If there is none or another shell is named, with what to tell the user.
+    /// Returns a message for the user if `--shell` is missing or names no shell.
     pub fn from_arguments(
         arguments: impl Iterator<Item = String>,
     ) -> Result<(Self, Vec<String>), String> {
@@ -61,15 +61,15 @@ impl fmt::Display for Shell {
     }
 }
 
-/// The path of the connections that a server compresses, as the query tells it.
+/// The path of the connections that a server compresses, with the parameters in the query.
 pub const DEFLATE_PATH: &str = "/deflate";
 
-/// A configuration of permessage-deflate from its parameters, `NAME` or `NAME=BITS`, with `&`
-/// between them. `threshold=BYTES` is one more.
+/// Parses a configuration of permessage-deflate from parameters of the form `NAME` or `NAME=BITS`,
+/// separated by `&`. An additional parameter is `threshold=BYTES`.
 ///
 /// # Panics
 ///
-/// If there is another.
+/// Panics if a parameter is unknown.
 #[must_use]
 pub fn deflate_config(query: &str) -> DeflateConfig {
     let mut config = DeflateConfig::new();
@@ -82,13 +82,13 @@ pub fn deflate_config(query: &str) -> DeflateConfig {
             "server_max_window_bits" => config.server_max_window_bits(number()),
             "client_max_window_bits" => config.client_max_window_bits(number()),
             "threshold" => config.threshold(number().into()),
-            other => panic!("no parameter {other}"),
+            other => panic!("unknown parameter {other}"),
         };
     }
     config
 }
 
-/// What was agreed on about compression, in the words that all ends have for it.
+/// Describes the agreed compression in the words that all programs of these tests use.
 #[must_use]
 pub fn describe(agreed: Option<DeflateParameters>) -> String {
     let Some(agreed) = agreed else { return "none".into() };
@@ -98,17 +98,17 @@ pub fn describe(agreed: Option<DeflateParameters>) -> String {
     format!("server {server}, client {client}")
 }
 
-/// Runs a future on this thread. Those of the blocking shell's [`Socket`] block it.
+/// Runs a future on this thread. The futures of the blocking shell's [`Socket`] block it.
 ///
 /// # Panics
 ///
-/// If the system has no means to wait for a socket.
+/// Panics if the runtime can't be created.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(future)
 }
 
-/// An [`Event`], owned.
+/// An owned [`Event`].
 #[derive(Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "as the events are")]
 pub enum Received {
@@ -120,7 +120,7 @@ pub enum Received {
     Ping(Vec<u8>),
     /// A pong.
     Pong(Vec<u8>),
-    /// A Close, with its code and reason if it has one.
+    /// A Close, with its code and reason if it has them.
     Close(Option<(CloseCode, String)>),
 }
 
@@ -139,7 +139,7 @@ impl From<Event<'_>> for Received {
     }
 }
 
-/// Large payloads are shown by their beginning.
+/// Shows only the beginning of large payloads.
 impl fmt::Debug for Received {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, payload) = match self {
@@ -161,17 +161,13 @@ impl fmt::Debug for Received {
 #[expect(async_fn_in_trait, reason = "all runs on one thread")]
 pub trait Socket {
     /// Queues a message.
-    async fn feed<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error>;
+    async fn feed(&mut self, payload: impl AsPayload) -> Result<(), Error>;
 
     /// Sends a message.
-    async fn send<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error>;
+    async fn send(&mut self, payload: impl AsPayload) -> Result<(), Error>;
 
     /// Sends a frame of a message.
-    async fn send_fragment<'p>(
-        &mut self,
-        piece: impl Into<Payload<'p>>,
-        fin: bool,
-    ) -> Result<(), Error>;
+    async fn send_fragment(&mut self, piece: impl AsPayload, fin: bool) -> Result<(), Error>;
 
     /// Sends a ping.
     async fn ping(&mut self, payload: &[u8]) -> Result<(), Error>;
@@ -185,31 +181,31 @@ pub trait Socket {
     /// Waits for the end.
     async fn wait_closed(&mut self) -> Closed;
 
-    /// How it ended, if it has.
+    /// Returns how the connection ended, if it has.
     fn closed(&self) -> Option<Closed>;
 
-    /// The subprotocol that is spoken.
+    /// Returns the agreed subprotocol.
     fn subprotocol(&self) -> Option<&str>;
 
-    /// How messages are compressed, if they are.
+    /// Returns the agreed compression, if any.
     fn deflate(&self) -> Option<DeflateParameters>;
 }
 
-/// The two shells have the same methods, and differ by `.await`.
+/// Implements the trait for either shell: they have the same methods, and differ only in `.await`.
 macro_rules! socket {
     ($shell:ident, $stream:ty $(, $wait:tt $await:tt)?) => {
         impl<R: Role> Socket for $shell::WebSocket<$stream, R> {
-            async fn feed<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
+            async fn feed(&mut self, payload: impl AsPayload) -> Result<(), Error> {
                 self.feed(payload) $($wait $await)?
             }
 
-            async fn send<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
+            async fn send(&mut self, payload: impl AsPayload) -> Result<(), Error> {
                 self.send(payload) $($wait $await)?
             }
 
-            async fn send_fragment<'p>(
+            async fn send_fragment(
                 &mut self,
-                piece: impl Into<Payload<'p>>,
+                piece: impl AsPayload,
                 fin: bool,
             ) -> Result<(), Error> {
                 self.feed_fragment(piece, fin) $($wait $await)? ?;
@@ -249,4 +245,6 @@ macro_rules! socket {
 }
 
 socket!(blocking_shell, std::net::TcpStream);
+socket!(blocking_shell, blocking_shell::Stream);
 socket!(tokio_shell, tokio::net::TcpStream, .await);
+socket!(tokio_shell, tokio_shell::Stream, .await);

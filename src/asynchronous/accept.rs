@@ -5,18 +5,20 @@ use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::Server;
 use crate::error::Error;
 use crate::handshake::{Accept, Reject, Request};
-use crate::server::{Acceptor, Opening};
+use crate::server::{Acceptor, PendingRequest};
 use alloc::boxed::Box;
 use core::marker::PhantomData;
 
 impl<M: Runtime> Acceptor<M> {
-    /// Accepts a connection over any async stream.
+    /// Accepts a connection over any async stream. Options of the stream, such as `TCP_NODELAY`, are
+    /// yours to set.
     ///
-    /// Not cancel safe: a connection whose handshake is dropped is lost.
+    /// Not cancel safe: if you drop the future, the connection is lost.
     ///
     /// # Errors
     ///
-    /// [`Error::Handshake`] if the client was refused, [`Error::HandshakeTimeout`], or
+    /// Returns [`Error::Handshake`] if the request is invalid or comes from a forbidden origin,
+    /// [`Error::Answered`] if the acceptor sent a plain response, [`Error::HandshakeTimeout`], or
     /// [`Error::Io`].
     pub async fn accept<S>(&self, transport: S) -> Result<WebSocket<S, Server, M>, Error>
     where
@@ -25,47 +27,66 @@ impl<M: Runtime> Acceptor<M> {
         self.accept_with(transport, |_| Ok(Accept::new())).await
     }
 
-    /// Accepts a connection that `decide`, which sees the client's request, accepts. A decision that
-    /// takes time, or wants to see what the client has sent behind its request, is made on the
-    /// [`Opening`] of [`receive_request`](Self::receive_request).
+    /// Accepts a connection if `decide` accepts the client's request. Options of the stream, such as
+    /// `TCP_NODELAY`, are yours to set.
     ///
-    /// Not cancel safe, as [`accept`](Self::accept).
+    /// If your decision takes time, or depends on what the client sent after its request, use
+    /// [`receive_request`](Self::receive_request) and decide on its [`PendingRequest`].
+    ///
+    /// Not cancel safe: if you drop the future, the connection is lost.
     ///
     /// # Errors
     ///
-    /// As for [`accept`](Self::accept); [`Error::Rejected`] if `decide` refused; [`Error::Accept`] or
-    /// [`Error::Reject`] if its answer can't be sent: the client gets status 500 then.
-    pub async fn accept_with<'d, S>(
+    /// Returns the errors of [`accept`](Self::accept), and [`Error::Rejected`] if `decide` refused.
+    /// Returns [`Error::Accept`] or [`Error::Reject`] if the answer of `decide` does not match the
+    /// request or is not a valid response; the client then gets status 500.
+    #[doc(alias = "accept_hdr_async")]
+    #[doc(alias = "Upgrader")]
+    pub async fn accept_with<S>(
         &self,
         transport: S,
-        decide: impl FnOnce(&Request) -> Result<Accept<'d>, Reject<'d>>,
+        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
     ) -> Result<WebSocket<S, Server, M>, Error>
     where
         M: Shell<S>,
     {
-        // Boxed, so that the task that goes on with the connection has no room for this in it.
+        let (websocket, _) = self.accept_asked(transport, decide).await?;
+        Ok(websocket)
+    }
+
+    /// Works like [`accept_with`](Self::accept_with), and also returns the request.
+    pub(crate) async fn accept_asked<S>(
+        &self,
+        transport: S,
+        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+    ) -> Result<(WebSocket<S, Server, M>, Request), Error>
+    where
+        M: Shell<S>,
+    {
+        // Boxed to keep the handshake out of the task that continues with the connection.
         Box::pin(async move {
             let opening = self.receive_request(transport).await?;
             match decide(opening.request()) {
-                Ok(accept) => opening.accept(&accept).await,
+                Ok(accept) => opening.open(&accept).await,
                 Err(reject) => {
                     opening.refuse(&reject).await?;
-                    Err(Error::Rejected(reject.status))
+                    Err(Error::Rejected(reject.status()))
                 }
             }
         })
         .await
     }
 
-    /// Waits for the client's request, and leaves open how it is answered. A request that breaks
-    /// RFC 6455 or comes from a wrong origin is refused at once.
+    /// Waits for the client's request, and leaves the answer to you. Options of the stream, such as
+    /// `TCP_NODELAY`, are yours to set, too. A request that violates
+    /// RFC 6455 or comes from a forbidden origin is refused at once.
     ///
-    /// Not cancel safe, as [`accept`](Self::accept).
+    /// Not cancel safe: if you drop the future, the connection is lost.
     ///
     /// # Errors
     ///
-    /// As for [`accept`](Self::accept).
-    pub async fn receive_request<S>(&self, transport: S) -> Result<Opening<S, M>, Error>
+    /// Returns the errors of [`accept`](Self::accept).
+    pub async fn receive_request<S>(&self, transport: S) -> Result<PendingRequest<S, M>, Error>
     where
         M: Shell<S>,
     {
@@ -75,43 +96,51 @@ impl<M: Runtime> Acceptor<M> {
             let request = drive::<S, M, _>(&mut accepting, &mut transport, &mut input, &mut output)
                 .await?
                 .request()?;
-            Ok(Opening { transport, accepting, request, input, output, shell: PhantomData })
+            Ok(PendingRequest { transport, accepting, request, input, output, shell: PhantomData })
         })
         .await
     }
 }
 
-impl<S, M: Shell<S>> Opening<S, M> {
+impl<S, M: Shell<S>> PendingRequest<S, M> {
     /// Sends the answer that opens the WebSocket.
     ///
-    /// Not cancel safe.
+    /// Not cancel safe: if you drop the future, the connection is lost.
     ///
     /// # Errors
     ///
-    /// [`Error::Accept`] if the answer does not suit the request: the client gets status 500 then.
-    /// [`Error::HandshakeTimeout`] or [`Error::Io`].
-    pub async fn accept(self, answer: &Accept<'_>) -> Result<WebSocket<S, Server, M>, Error> {
+    /// Returns [`Error::Accept`] if the answer does not match the request; the client then gets
+    /// status 500. Returns [`Error::HandshakeTimeout`] or [`Error::Io`] if the answer could not be
+    /// sent.
+    pub async fn accept(self, answer: &Accept) -> Result<WebSocket<S, Server, M>, Error> {
+        let (websocket, _) = self.open(answer).await?;
+        Ok(websocket)
+    }
+
+    async fn open(self, answer: &Accept) -> Result<(WebSocket<S, Server, M>, Request), Error> {
         let Self { mut transport, mut accepting, request, mut input, mut output, .. } = self;
         let accepted = accepting.accept(&request, answer, &mut output);
         let step = drive::<S, M, _>(&mut accepting, &mut transport, &mut input, &mut output).await;
         accepted?;
         let (negotiated, config) = step?.open()?;
-        Ok(WebSocket::new(transport, Server::new(), negotiated, input, config))
+        Ok((WebSocket::new(transport, Server::new(), negotiated, input, config), request))
     }
 
-    /// Sends a refusal, and ends the transport so that it arrives: what the client still sends is
-    /// read and dropped, up to 1 MiB and for 2 seconds.
+    /// Sends a refusal, and then ends the transport in such a way that the refusal arrives: this
+    /// reads and drops what the client still sends, up to 1 MiB and for at most 2 seconds. It is
+    /// not an error if the client does not read the refusal.
     ///
-    /// A client that does not read it is no error. Not cancel safe.
+    /// Not cancel safe: if you drop the future, the connection is lost.
     ///
     /// # Errors
     ///
-    /// [`Error::Reject`] if the refusal can't be sent: the client gets status 500 then.
-    pub async fn refuse(self, reject: &Reject<'_>) -> Result<(), Error> {
+    /// Returns [`Error::Reject`] if the refusal is not a valid response; the client then gets
+    /// status 500.
+    pub async fn refuse(self, reject: &Reject) -> Result<(), Error> {
         let Self { mut transport, mut accepting, mut input, mut output, .. } = self;
         let refused = accepting.refuse(reject, &mut output);
         let refusing = drive::<S, M, _>(&mut accepting, &mut transport, &mut input, &mut output);
-        // It ends by an error that says that the client was refused.
+        // A refused handshake always ends with an error, which says that the client was refused.
         let _ = Box::pin(refusing).await;
         Ok(refused?)
     }

@@ -1,9 +1,9 @@
-//! The ways to the sending side of a connection, for those who receive and those who send.
+//! Access to the sending side of a connection, for the tasks that receive and the tasks that send.
 
 use super::outgoing::Outgoing;
 use super::shell::Shell;
 use super::wakers::{Half, Mutex, Wakers, lock};
-use crate::connection::{Compressing, Payload, Role, State};
+use crate::connection::{AsPayload, Compressing, Form, Role};
 use crate::error::Error;
 use alloc::{boxed::Box, sync::Arc};
 use core::{
@@ -11,12 +11,17 @@ use core::{
     task::{Context, Poll},
 };
 
-/// A way to the sending side, and to the transport that it has.
+/// Access to the sending side, and through it to the transport.
 pub(super) trait Access<S, R: Role, M: Shell<S>> {
-    /// Calls `act` with it.
+    /// Calls `act` with the sending side.
     fn act<T>(&mut self, act: impl FnOnce(&mut Outgoing<S, R, M>) -> T) -> T;
 
-    /// As [`act`](Self::act), also with what the transport is to be polled with for the task of `cx`.
+    /// Ensures that queued bytes are written soon, even if nobody flushes.
+    #[inline]
+    fn fed(&mut self) {}
+
+    /// Works like [`act`](Self::act), and also passes the context with which to poll the transport
+    /// on behalf of the task of `cx`.
     #[inline]
     fn poll<T>(
         &mut self,
@@ -35,35 +40,36 @@ pub(super) trait Access<S, R: Role, M: Shell<S>> {
         poll_fn(|cx| self.poll(cx, &mut poll)).await
     }
 
-    /// Queues a message by `poll`, once there is room. One that is to be compressed first is compressed in turns.
-    async fn feed<'p>(
+    /// Waits for room, then queues a message with `poll`. A large message that needs compression is
+    /// compressed in turns.
+    async fn feed(
         &mut self,
-        payload: &Payload<'p>,
-        poll: impl Fn(
+        payload: impl AsPayload,
+        poll: impl for<'p> Fn(
             &mut Outgoing<S, R, M>,
-            Payload<'p>,
+            Form<'p>,
             Option<&mut Option<Box<Compressing<'p>>>>,
             &mut Context<'_>,
         ) -> Poll<Result<(), Error>>,
     ) -> Result<(), Error> {
+        let payload = payload.as_payload().0;
         let mut compressing = None;
-        self.wait(|outgoing, cx| poll(outgoing, *payload, Some(&mut compressing), cx)).await?;
+        self.wait(|outgoing, cx| poll(outgoing, payload, Some(&mut compressing), cx)).await?;
         match compressing {
             None => Ok(()),
-            // In a box, since few messages need it and a task has room for all that it may wait for.
-            Some(message) => Box::pin(self.compress(message)).await,
+            Some(message) => self.compress(message).await,
         }
     }
 
-    /// Compresses a message in turns, then queues it. Between turns other tasks run, and at any time the other half can
-    /// use the sending side.
+    /// Compresses a message in turns, then queues it. Between turns other tasks run and the other
+    /// half can use the sending side.
     async fn compress(&mut self, mut message: Box<Compressing<'_>>) -> Result<(), Error> {
         loop {
             self.act(|outgoing| outgoing.sending.sender.lend_compressor(&mut message));
             let is_done = (0..STEPS_OF_TURN).any(|_| message.step());
             let is_open = self.act(|outgoing| {
                 outgoing.sending.sender.take_back_compressor(&mut message);
-                outgoing.sending.sender.state() == State::Open
+                outgoing.sending.sender.is_open()
             });
             if is_done || !is_open {
                 break;
@@ -77,10 +83,10 @@ pub(super) trait Access<S, R: Role, M: Shell<S>> {
     }
 }
 
-/// Steps of compression, each of 64 KiB, before other tasks have their turn.
+/// The number of 64 KiB steps that compression takes before other tasks have their turn.
 const STEPS_OF_TURN: usize = 4;
 
-/// Lets other tasks go on.
+/// Yields to other tasks once.
 async fn yield_turn() {
     let mut has_yielded = false;
     poll_fn(|cx| {
@@ -93,7 +99,7 @@ async fn yield_turn() {
     .await;
 }
 
-/// It is at hand.
+/// Direct access.
 impl<S, R: Role, M: Shell<S>> Access<S, R, M> for Outgoing<S, R, M> {
     #[inline]
     fn act<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
@@ -108,14 +114,14 @@ impl<S, R: Role, M: Shell<S>> Access<S, R, M> for &mut Outgoing<S, R, M> {
     }
 }
 
-/// It is behind a lock, which is held for a poll and never across one.
+/// Access through a lock, which is held during a poll and never across polls.
 impl<S, R: Role, M: Shell<S>> Access<S, R, M> for Arc<Mutex<Outgoing<S, R, M>>> {
     fn act<T>(&mut self, act: impl FnOnce(&mut Outgoing<S, R, M>) -> T) -> T {
         act(&mut lock(self))
     }
 }
 
-/// A way for one of two tasks, each of which is woken also when the other has done something.
+/// Access for one of two tasks. Each task is also woken when the other one makes progress.
 #[derive(Debug)]
 pub(super) struct Shared<A> {
     pub(super) half: Half,
@@ -124,13 +130,20 @@ pub(super) struct Shared<A> {
 }
 
 impl<S, R: Role, M: Shell<S>, A: Access<S, R, M>> Access<S, R, M> for Shared<A> {
-    /// Wakes the other task if `act` did what that may wait for.
+    /// Calls `act`, and wakes the other task if that task may wait for what `act` did.
     fn act<T>(&mut self, act: impl FnOnce(&mut Outgoing<S, R, M>) -> T) -> T {
         let (outcome, has_progressed) = self.access.act(|outgoing| outgoing.watch(act));
         if has_progressed {
             self.wakers.wake(self.half.other());
         }
         outcome
+    }
+
+    /// Wakes the receiving task, which writes the queue before it waits again.
+    fn fed(&mut self) {
+        if self.half == Half::Send {
+            self.wakers.wake(Half::Receive);
+        }
     }
 
     fn poll<T>(

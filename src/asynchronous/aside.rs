@@ -1,4 +1,4 @@
-//! What not every connection has, so that those without it hold no memory for it.
+//! Rarely used parts of a connection, which take memory only if they are used.
 
 use super::wakers::Wakers;
 use crate::negotiated::Negotiated;
@@ -9,9 +9,9 @@ pub(super) struct Aside(Option<Box<Rare>>);
 
 #[derive(Debug, Default)]
 struct Rare {
-    /// What the opening handshake agreed on.
+    /// The result of the opening handshake.
     negotiated: Negotiated,
-    /// The two tasks that use a connection as a `Stream` and a `Sink`.
+    /// The wakers of the two tasks that use a connection as a `Stream` and a `Sink`.
     wakers: Option<Arc<Wakers>>,
 }
 
@@ -30,7 +30,7 @@ impl Aside {
         self.0.get_or_insert_default().wakers.get_or_insert_default().clone()
     }
 
-    /// As [`wakers`](Self::wakers), for who keeps them.
+    /// Works like [`wakers`](Self::wakers), but for a caller that keeps them.
     pub(super) fn take_wakers(&mut self) -> Arc<Wakers> {
         self.0.as_mut().and_then(|rare| rare.wakers.take()).unwrap_or_default()
     }

@@ -11,23 +11,26 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 impl<M: Runtime> Connector<M> {
-    /// Makes the opening handshake over a transport that is connected already.
+    /// Performs the opening handshake over a transport that is already connected.
     ///
-    /// Not cancel safe: a connection whose handshake is dropped is lost.
+    /// Not cancel safe: if you drop the future, the connection is lost.
     ///
     /// # Errors
     ///
-    /// [`Error::Url`] or [`Error::Request`] before anything is sent; [`Error::HandshakeTimeout`],
-    /// [`Error::Io`], or [`Error::Handshake`] if the server did not accept.
+    /// Returns [`Error::Url`] or [`Error::Request`] before anything is sent,
+    /// [`Error::HandshakeTimeout`], [`Error::Io`], or [`Error::Handshake`] if the server did not
+    /// accept.
+    #[doc(alias = "client_async")]
+    #[doc(alias = "client")]
     pub async fn connect_over<S>(
         &self,
+        url: impl AsRef<str>,
         transport: S,
-        url: &str,
     ) -> Result<(WebSocket<S, Client<SystemMaskKeys>, M>, Response), Error>
     where
         M: Shell<S>,
     {
-        let url = Url::parse(url)?;
+        let url = Url::parse(url.as_ref())?;
         Box::pin(self.handshake(transport, &url, self.handshake_timeout)).await
     }
 

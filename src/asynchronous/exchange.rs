@@ -1,4 +1,4 @@
-//! Doing what an opening handshake wants of its transport.
+//! IO of the opening handshake.
 
 use super::shell::{Shell, Timer, failure};
 use crate::buffer::{ReadBuffer, WriteBuffer};
@@ -20,11 +20,11 @@ struct Exchange<'a, S, M: Shell<S>> {
     input: &'a mut ReadBuffer,
     output: &'a mut WriteBuffer,
     timer: M::Timer,
-    /// How the transport failed, the first time.
+    /// The first error of the transport.
     failed: Option<io::Error>,
 }
 
-/// Does what a handshake wants until it has come to something.
+/// Does the IO of a handshake until its next step is complete.
 pub(super) async fn drive<S, M: Shell<S>, H: Opens>(
     handshake: &mut H,
     transport: &mut S,
@@ -56,14 +56,14 @@ impl<S, M: Shell<S>> Exchange<'_, S, M> {
             }
             let Some(deadline) = wants.deadline else { return Poll::Pending };
             if self.timer.poll_until(deadline, cx).is_ready() {
-                // What was tried may find more when others had their turn.
+                // The next attempt may get further once other tasks have had their turn.
                 cx.waker().wake_by_ref();
             }
             return Poll::Pending;
         }
     }
 
-    /// Does what is possible now, each thing once; whether it was any.
+    /// Tries each action in `wants` once. Returns `true` if at least one was ready.
     fn act(
         &mut self,
         wants: Wants,
@@ -94,7 +94,7 @@ impl<S, M: Shell<S>> Exchange<'_, S, M> {
         Poll::Ready(outcome.map_err(|error| self.note(error)))
     }
 
-    /// Writes once, or has the transport write what it holds.
+    /// Writes once, or flushes the transport.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, IoFailure>> {
         let outcome = if self.output.is_empty() {
             ready!(M::poll_flush(self.transport, cx)).map(|()| 0)
@@ -111,7 +111,7 @@ impl<S, M: Shell<S>> Exchange<'_, S, M> {
     }
 }
 
-/// Waits for `step` until a moment; `None` if that comes first.
+/// Waits for `step` until `moment`. Returns `None` if `moment` comes first.
 pub(crate) async fn until<T>(
     timer: &mut impl Timer,
     moment: Option<Duration>,

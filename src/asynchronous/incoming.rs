@@ -1,4 +1,4 @@
-//! The receiving side of a connection: the read buffer and what finds events in it.
+//! The receiving side of a connection: the read buffer, and the receiver that finds events in it.
 
 use super::access::Access;
 use super::outgoing::{Driven, Outgoing};
@@ -7,6 +7,7 @@ use crate::buffer::ReadBuffer;
 use crate::connection::{Chunk, Event, Message, Progress, ReceiveError, Receiver, Role};
 use crate::error::{Error, Misuse};
 use crate::pool::{Leased, ThreadMemory};
+use alloc::vec::Vec;
 use core::task::{Context, Poll, ready};
 use std::io;
 
@@ -14,27 +15,29 @@ use std::io;
 pub(super) struct Incoming<R> {
     receiver: Receiver<R>,
     input: Leased<ReadBuffer>,
-    /// How much more this task does before it lets others go on: see [`TURN`]. It is 0 too if an event is
-    /// held or the end is reported, so that most events ask for this alone.
+    /// The work that this task may still do before it yields to others: see [`TURN`]. It is also 0
+    /// if an event is held or the end has been reported, so that one check is enough for most
+    /// events.
     turn: u32,
-    /// Whether the current event was found and not yet given to the user.
+    /// Whether the current event was found but not yet returned to the user.
     held: bool,
-    /// Whether the end was told to the user.
+    /// Whether the end was reported to the user.
     reported: bool,
     misuse: Misuse,
 }
 
-/// The work of one turn, counted in bytes: what is read, what is made of it by decompression, and so many for
-/// each event. A loop over messages that finds one after the other then yields, whatever the transport is, so
-/// that it does not keep a thread of the executor for itself.
+/// The work of one turn in bytes: the bytes read, the bytes that decompression produces, and a
+/// fixed count for each event. A loop that always finds another message yields after each turn,
+/// whatever the transport is, so that it does not occupy a thread of the executor.
 const TURN: u32 = 256 * 1024;
 const EVENT: u32 = 64;
 
-/// That there is an event to look at: only who has this can. So no event can't be taken for the end.
+/// Proof that an event is available. It ensures that a missing event is not mistaken for the end.
 #[derive(Debug)]
 pub(super) struct Found(());
 
-/// A way of receiving: whole messages or chunks. One that is known where it is called costs no call.
+/// A way to receive: whole messages or chunks. It is a generic parameter so that calls can be
+/// inlined.
 pub(super) trait Advance<R>:
     Fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>
 {
@@ -57,7 +60,17 @@ impl<R: Role> Incoming<R> {
         }
     }
 
-    /// Waits for an event; `None` once the connection has ended and that has been reported.
+    /// Returns the bytes that were read but not used.
+    pub(super) fn into_unread(self) -> Vec<u8> {
+        self.input.unread().to_vec()
+    }
+
+    /// Returns `true` if the end was reported to the user.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.reported
+    }
+
+    /// Waits for an event. Returns `None` once the connection has ended and the end was reported.
     #[inline]
     pub(super) fn poll_event<S, M: Shell<S>>(
         &mut self,
@@ -68,14 +81,15 @@ impl<R: Role> Incoming<R> {
         if self.turn == 0 {
             return self.poll_event_anew(cx);
         }
-        // Mostly there is one in what was read before.
+        // Usually an earlier read has already brought the next event.
         match self.advance(&advance) {
             Ok(Progress::Event) => Poll::Ready(Some(Ok(self.found(outgoing)))),
             progress => self.poll_event_behind(progress, outgoing, advance, cx),
         }
     }
 
-    /// As [`poll_event`](Self::poll_event), where there is something to be seen to first.
+    /// Handles the rare cases of [`poll_event`](Self::poll_event): the end was reported, an event
+    /// is held, or the turn is over.
     #[cold]
     fn poll_event_anew(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Found, Error>>> {
         if self.reported {
@@ -87,7 +101,7 @@ impl<R: Role> Incoming<R> {
         self.yield_turn(cx)
     }
 
-    /// As [`poll_event`](Self::poll_event), after an advance that has come to this and not to an event.
+    /// Continues [`poll_event`](Self::poll_event) if the first advance found no event.
     #[inline(never)]
     fn poll_event_behind<S, M: Shell<S>>(
         &mut self,
@@ -120,7 +134,7 @@ impl<R: Role> Incoming<R> {
         }
     }
 
-    /// Counts an event, and replies to it.
+    /// Counts an event, and queues the reply that the connection owes for it.
     #[inline]
     fn found<S, M: Shell<S>>(&mut self, outgoing: &mut impl Access<S, R, M>) -> Found {
         self.turn = self.turn.saturating_sub(self.work());
@@ -130,14 +144,15 @@ impl<R: Role> Incoming<R> {
         Found(())
     }
 
-    /// Waits for a whole message. Misuse is told once, then there is none.
+    /// Waits for a whole message. Misuse is reported once; the next call returns `None`.
     pub(super) fn poll_message<S, M: Shell<S>>(
         &mut self,
         outgoing: &mut impl Access<S, R, M>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Message, Error>>> {
         loop {
-            // As `poll_event`, whose result would be moved through memory for each message.
+            // Repeats `poll_event`, because otherwise its result would be moved through memory for
+            // each message.
             let event = if self.turn == 0 {
                 ready!(self.poll_event_anew(cx))
             } else {
@@ -170,7 +185,7 @@ impl<R: Role> Incoming<R> {
         self.receiver.take_message_with(&mut self.input, &ThreadMemory)
     }
 
-    /// Waits until nothing more is wanted of the transport, and drops what is received.
+    /// Waits until the transport has nothing more to do, and drops everything that is received.
     pub(super) fn poll_ended<S, M: Shell<S>>(
         &mut self,
         outgoing: &mut impl Access<S, R, M>,
@@ -197,8 +212,8 @@ impl<R: Role> Incoming<R> {
         }
     }
 
-    /// As [`poll_event`](Self::poll_event), for what is buffered already: `None` also if there is
-    /// something else to be told than an event.
+    /// Finds an event in the bytes that are already buffered. Returns `None` if there is none, even
+    /// if there is something else to report.
     pub(super) fn find_buffered<S, M: Shell<S>>(
         &mut self,
         outgoing: &mut Outgoing<S, R, M>,
@@ -219,25 +234,25 @@ impl<R: Role> Incoming<R> {
         Some(Found(()))
     }
 
-    /// The work of an event, beside that its bytes were read.
+    /// Returns the work of an event, in addition to reading its bytes.
     #[inline]
     fn work(&mut self) -> u32 {
         EVENT.saturating_add(self.receiver.take_inflating_work())
     }
 
-    // Always, as in the receiver.
+    // Always inlined, as in the receiver.
     #[inline(always)]
     pub(super) fn event(&self, _: Found) -> Event<'_> {
-        self.receiver.event(&self.input).expect("what was found stays until it is advanced again")
+        self.receiver.event(&self.input).expect("an event stays available until the next advance")
     }
 
-    /// The chunk that was found, or the whole message that was held.
+    /// Returns the chunk that was found, or the whole message that was held.
     pub(super) fn chunk(&self, found: Found) -> Chunk<'_> {
         let whole = || Chunk { event: self.event(found), first: true, last: true };
         self.receiver.chunk(&self.input).unwrap_or_else(whole)
     }
 
-    /// Keeps what was found for the next time.
+    /// Keeps the found event for the next call.
     pub(super) fn hold(&mut self) {
         self.held = true;
         self.turn = 0;
@@ -251,8 +266,8 @@ impl<R: Role> Incoming<R> {
         held
     }
 
-    /// Without a buffer there is nothing to find but that it is the wrong way to receive the rest of a
-    /// message.
+    /// Advances the receiver. Without a buffer there can be no event. Inside a message the receiver
+    /// is still called, because it reports a wrong way to receive the rest.
     #[inline]
     fn advance(&mut self, advance: &impl Advance<R>) -> Result<Progress, ReceiveError> {
         if self.input.is_none() && self.receiver.is_between_messages() {
@@ -282,15 +297,15 @@ impl<R: Role> Incoming<R> {
         driven
     }
 
-    /// Gives back the buffer for reads, if nothing is in it.
+    /// Releases the read buffer if it is empty.
     #[inline]
     fn give_back_input(&mut self) {
-        if self.receiver.let_go(&self.input) {
+        if self.receiver.release_buffer(&self.input) {
             self.input.give_back();
         }
     }
 
-    /// Lets other tasks go on, and is polled again.
+    /// Yields to other tasks, and has this task polled again.
     #[cold]
     fn yield_turn<T>(&mut self, cx: &mut Context<'_>) -> Poll<T> {
         self.turn = TURN;
@@ -300,7 +315,7 @@ impl<R: Role> Incoming<R> {
 
     #[inline]
     fn reply<S, M: Shell<S>>(&mut self, outgoing: &mut Outgoing<S, R, M>) {
-        // Without one no buffer for it is wanted.
+        // This check avoids leasing a write buffer when there is nothing to reply.
         if self.receiver.owes_reply() {
             self.receiver.reply_to(
                 &mut outgoing.sending.sender,
@@ -310,7 +325,7 @@ impl<R: Role> Incoming<R> {
         }
     }
 
-    /// Reports the end, and lets go of the buffers.
+    /// Reports the end, and releases the buffers.
     fn report<S, M: Shell<S>>(
         &mut self,
         failed: Option<io::Error>,

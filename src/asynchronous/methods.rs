@@ -1,133 +1,231 @@
-//! The methods by which messages are sent, which a connection, its sending half and the
-//! [`Replies`](super::Replies) to an event have in common.
+//! The sending methods that a connection, its sending half, and the [`Replies`](super::Replies) to
+//! an event have in common.
 
-/// Gives a type these methods. `$access` is the place in it of an [`Access`](super::access::Access).
+use crate::connection::SendError;
+use crate::error::Error;
+
+/// Returns the error of a message that can't be sent.
+#[inline]
+pub(super) fn report(error: Error) -> Result<(), Error> {
+    Err(error)
+}
+
+/// Returns the error of a reply that can't be sent, but ignores [`SendError::Closed`]: a closing
+/// peer no longer waits for replies, and the receiving loop should go on until the end of the
+/// connection.
+#[inline]
+pub(super) fn report_unless_closing(error: Error) -> Result<(), Error> {
+    match error {
+        Error::Send(SendError::Closed) => Ok(()),
+        error => Err(error),
+    }
+}
+
+/// Implements the sending methods for a type. `$access` is the path to its
+/// [`Access`](super::access::Access). `$refused` decides whether a refused message is an error.
 macro_rules! sending_methods {
-    ($type:ty, $($access:tt).+) => {
+    ($type:ty, $($access:tt).+, $refused:path) => {
         impl<S, R: Role, M: Shell<S>> $type {
-            /// Queues a message without waiting. What is queued is written by [`flush`](Self::flush),
-            /// and before any wait for a message; a wait of the other half that has begun already does
-            /// not write it.
+            /// Queues a message without waiting.
             ///
-            /// A large borrowed payload of a server is not copied as far as the transport takes it now. A
-            /// compressed message is compressed in one go; [`feed`](Self::feed) lets other tasks run meanwhile.
+            /// [`flush`](Self::flush) writes the queue, and so does every receiving method before
+            /// it waits. On a split connection, the sending half wakes the task that waits in the
+            /// receiving half, and that task writes the queue.
+            ///
+            /// On a server, a large borrowed payload goes straight to the transport, as far as the
+            /// transport accepts it now. Only the rest is copied into the queue.
+            ///
+            /// If the connection compresses messages, this method compresses each message in one
+            /// go. [`feed`](Self::feed) lets other tasks run while it compresses a large one.
             ///
             /// # Errors
             ///
-            /// [`Error::Send`] for what can't be sent; the message is not queued then. That includes
-            /// [`SendError::QueueFull`](crate::connection::SendError::QueueFull) if too much waits and
-            /// the transport does not take it now. [`Error::Io`] or [`Error::Closed`] if the transport
-            /// failed.
-            pub fn try_feed<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
-                let payload = payload.into();
-                self.$($access).+.act(|outgoing| outgoing.try_feed(payload))
+            /// Returns [`Error::Send`] if the message can't be sent; the message is then not
+            /// queued. This includes
+            /// [`SendError::QueueFull`](crate::connection::SendError::QueueFull) if too many bytes
+            /// are queued and the transport does not accept them now, and
+            /// [`SendError::Closed`](crate::connection::SendError::Closed) while the connection is
+            /// closing. Returns [`Error::Closed`] once the connection has ended in any way, and
+            /// [`Error::Io`] if the transport failed.
+            pub fn try_feed(&mut self, payload: impl AsPayload) -> Result<(), Error> {
+                let outcome = self.$($access).+.act(|outgoing| outgoing.try_feed(payload.as_payload().0));
+                self.$($access).+.fed();
+                outcome.or_else($refused)
             }
 
-            /// Queues a message as [`try_feed`](Self::try_feed), but waits while too much is queued, and lets
-            /// other tasks go on while it compresses a large one.
+            /// Waits until the queue has room, then queues a message.
             ///
-            /// Cancel safe: a message whose future is dropped is not queued.
+            /// Unlike [`try_feed`](Self::try_feed), this lets other tasks run while it compresses a
+            /// large message.
             ///
-            /// # Errors
-            ///
-            /// As for [`try_feed`](Self::try_feed), without that the queue is full.
-            pub async fn feed<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
-                let payload = payload.into();
-                if self.$($access).+.act(|outgoing| outgoing.feed_short(payload)) {
-                    return Ok(());
-                }
-                self.$($access).+.feed(&payload, Outgoing::poll_feed).await
-            }
-
-            /// Queues a piece of a message whose end is not known yet; `fin` ends it. All pieces are text or
-            /// all are binary. A piece is compressed in one go.
-            ///
-            /// Cancel safe: a piece whose future is dropped is not queued.
+            /// Cancel safe: if you drop the future, the message is not queued.
             ///
             /// # Errors
             ///
-            /// As for [`feed`](Self::feed), and [`MessageInProgress`](crate::SendError::MessageInProgress)
-            /// for a piece of the other kind.
-            pub async fn feed_fragment<'p>(
+            /// Returns the errors of [`try_feed`](Self::try_feed), except for a full queue: this
+            /// waits instead.
+            #[doc(alias = "write")]
+            pub fn feed(
                 &mut self,
-                piece: impl Into<Payload<'p>>,
-                fin: bool,
-            ) -> Result<(), Error> {
-                let piece = piece.into();
-                self.$($access)
-                    .+
-                    .wait(|outgoing, cx| {
-                        outgoing.poll_queue(cx, |sender, output| {
-                            sender.send_fragment(piece, fin, output)
-                        })
-                    })
-                    .await
+                payload: impl AsPayload,
+            ) -> impl Future<Output = Result<(), Error>> {
+                async move {
+                    if self.$($access).+.act(|outgoing| outgoing.feed_short(payload.as_payload().0)) {
+                        self.$($access).+.fed();
+                        return Ok(());
+                    }
+                    // Boxed to keep the common path, and the futures of callers, small.
+                    let fed = Box::pin(self.$($access).+.feed(payload, Outgoing::poll_feed)).await;
+                    self.$($access).+.fed();
+                    fed.or_else($refused)
+                }
             }
 
-            /// Writes all that is queued. Nothing is received meanwhile, unless by the other half of a
-            /// connection that is [split](crate::asynchronous::WebSocket::split): two ends that both
-            /// send more than the transport holds need that.
+            /// Queues a piece of a message whose length you do not know yet. Set `fin` with the
+            /// last piece.
             ///
-            /// Cancel safe: what is not written stays queued.
+            /// All pieces of a message must be text, or all must be binary. Each piece is
+            /// compressed in one go.
+            ///
+            /// Cancel safe: if you drop the future, the piece is not queued.
             ///
             /// # Errors
             ///
-            /// [`Error::Io`] or [`Error::Closed`] if the transport failed.
+            /// Returns the errors of [`feed`](Self::feed), and
+            /// [`MessageInProgress`](crate::connection::SendError::MessageInProgress) for a piece
+            /// of the other kind.
+            pub fn feed_fragment(
+                &mut self,
+                piece: impl AsPayload,
+                fin: bool,
+            ) -> impl Future<Output = Result<(), Error>> {
+                async move {
+                    let queued = self.$($access).+.wait(|outgoing, cx| {
+                        outgoing.poll_queue(cx, |sender, output| {
+                            sender.send_fragment(&piece, fin, output)
+                        })
+                    });
+                    let queued = queued.await;
+                    self.$($access).+.fed();
+                    queued.or_else($refused)
+                }
+            }
+
+            /// Writes everything that is queued.
+            ///
+            /// Nothing is received in the meantime, except by the other half of a
+            /// [split](crate::asynchronous::WebSocket::split) connection. If both endpoints may
+            /// send more than the transport can buffer, split the connection: otherwise each can
+            /// end up waiting for the other to read.
+            ///
+            /// Cancel safe: unwritten bytes stay queued.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`Error::Io`] or [`Error::Closed`] if the transport failed.
             pub async fn flush(&mut self) -> Result<(), Error> {
                 self.$($access).+.wait(Outgoing::poll_flush).await
             }
 
-            /// Sends a message: [`feed`](Self::feed), then [`flush`](Self::flush). A server writes a
-            /// [`PreparedMessage`](crate::connection::PreparedMessage) from where it is, if nothing is
-            /// queued and the connection does not compress.
+            /// Sends a message: [`feed`](Self::feed), then [`flush`](Self::flush).
             ///
-            /// If its future is dropped, either all of the message is sent later or nothing of it;
-            /// which, can't be told. Where that matters call the two by themselves, which are cancel
-            /// safe.
+            /// A server writes a [`PreparedMessage`](crate::connection::PreparedMessage) without
+            /// copying it into the queue, if the queue is empty and the connection does not
+            /// compress.
+            ///
+            /// Not cancel safe: if you drop the future, the message is sent later in full, or not
+            /// at all, and you can't tell which. If that matters, call [`feed`](Self::feed) and
+            /// [`flush`](Self::flush) yourself: both are cancel safe.
             ///
             /// # Errors
             ///
-            /// As for these two.
-            pub async fn send<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
-                let payload = payload.into();
-                if !self.$($access).+.act(|outgoing| outgoing.feed_short(payload)) {
-                    self.$($access).+.feed(&payload, Outgoing::poll_send).await?;
+            /// Returns the errors of [`feed`](Self::feed) and [`flush`](Self::flush).
+            #[doc(alias = "write_message")]
+            #[doc(alias = "WriteMessage")]
+            #[doc(alias = "write_frame")]
+            pub fn send(
+                &mut self,
+                payload: impl AsPayload,
+            ) -> impl Future<Output = Result<(), Error>> {
+                async move {
+                    if !self.$($access).+.act(|outgoing| outgoing.feed_short(payload.as_payload().0)) {
+                        let fed = Box::pin(self.$($access).+.feed(payload, Outgoing::poll_send));
+                        let fed = fed.await;
+                        fed.or_else($refused)?;
+                    }
+                    self.flush().await
                 }
-                self.flush().await
             }
 
-            /// Sends a ping of at most 125 bytes. The answer is received as
+            /// Sends a ping of at most 125 bytes. The peer's answer arrives as
             /// [`Event::Pong`](crate::connection::Event::Pong).
             ///
-            /// If its future is dropped, the ping is sent later or not at all.
+            /// Not cancel safe: if you drop the future, the ping is sent later or not at all.
             ///
             /// # Errors
             ///
-            /// As for [`send`](Self::send).
-            pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-                self.$($access)
-                    .+
-                    .wait(|outgoing, cx| {
-                        outgoing.poll_queue(cx, |sender, output| sender.ping(payload, output))
-                    })
-                    .await?;
+            /// Returns the errors of [`send`](Self::send).
+            pub async fn ping(&mut self, payload: impl AsRef<[u8]>) -> Result<(), Error> {
+                let queued = self.$($access).+.wait(|outgoing, cx| {
+                    outgoing.poll_queue(cx, |sender, output| sender.ping(&payload, output))
+                });
+                queued.await.or_else($refused)?;
                 self.flush().await
             }
 
-            /// Sends a Close (RFC 6455 §7.1.2): nothing more can be sent. Messages on the way are still
-            /// received, by who goes on to receive until `None`, or until
-            /// [`wait_closed`](crate::asynchronous::WebSocket::wait_closed) is ready. The peer's Close is
-            /// waited for at most for the close timeout.
-            ///
-            /// Cancel safe: the Close is queued at the first poll. After that go on with
-            /// [`flush`](Self::flush); another close is refused.
+            /// Queues a ping without waiting, as [`try_feed`](Self::try_feed) queues a message.
             ///
             /// # Errors
             ///
-            /// As for [`send`](Self::send).
+            /// Returns the errors of [`try_feed`](Self::try_feed).
+            pub fn try_ping(&mut self, payload: impl AsRef<[u8]>) -> Result<(), Error> {
+                let queued = self.$($access).+.act(|outgoing| {
+                    outgoing.try_queue(|sender, output| sender.ping(payload, output))
+                });
+                self.$($access).+.fed();
+                queued.or_else($refused)
+            }
+
+            /// Sends an unsolicited pong of at most 125 bytes, as a sign of life (RFC 6455 §5.5.3).
+            /// You do not need this to answer pings: the connection answers them itself.
+            ///
+            /// Not cancel safe: if you drop the future, the pong is sent later or not at all.
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of [`send`](Self::send).
+            pub async fn pong(&mut self, payload: impl AsRef<[u8]>) -> Result<(), Error> {
+                let queued = self.$($access).+.wait(|outgoing, cx| {
+                    outgoing.poll_queue(cx, |sender, output| sender.pong(&payload, output))
+                });
+                queued.await.or_else($refused)?;
+                self.flush().await
+            }
+
+            /// Sends a Close (RFC 6455 §7.1.2).
+            ///
+            /// After that you can send nothing more, but messages of the peer still arrive. Keep
+            /// receiving until you get `None`, or call
+            /// [`wait_closed`](crate::asynchronous::WebSocket::wait_closed). The peer must answer
+            /// within the [close timeout](crate::Config::close_timeout).
+            ///
+            /// If the connection is already closing or closed, this sends nothing. A reason that is
+            /// too long is truncated. You can pass the code with which another connection ended:
+            /// see [`Sender::close`](crate::connection::Sender::close).
+            ///
+            /// Cancel safe: the first poll queues the Close, and another call continues to write
+            /// it.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`Error::Send`] if `code` may not be sent. Returns [`Error::Io`] if the
+            /// transport failed before everything was written.
             pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
                 self.$($access).+.act(|outgoing| outgoing.close(code, reason))?;
-                self.flush().await
+                match self.flush().await {
+                    Err(error) if error.is_closed() => Ok(()),
+                    outcome => outcome,
+                }
             }
         }
     };

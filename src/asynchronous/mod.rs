@@ -1,23 +1,28 @@
-//! What the shells over async runtimes share: all of it but the streams and the timer, which a
-//! [`Shell`] brings.
+//! The part of the shells over async runtimes that does not depend on the runtime. A [`Shell`] adds
+//! the streams and the timer.
 //!
-//! Users of tokio find everything in `sansocket::tokio`, under the same names. For another runtime implement
-//! [`Runtime`], [`Timer`] and [`Shell`]; the module is there with the feature `tokio`.
+//! If you use tokio, everything you need is in `sansocket::on_tokio`, under the same names. For
+//! another runtime, implement [`Runtime`], [`Timer`] and [`Shell`]. This module requires the
+//! feature `tokio`.
 
 mod accept;
 mod access;
 mod aside;
 mod connect;
 pub(crate) mod exchange;
+mod host;
 mod incoming;
 mod methods;
 mod outgoing;
+mod reunite;
 mod shell;
 mod split;
 mod stream;
 mod wakers;
 mod websocket;
 
+pub(crate) use host::{Host, see_off};
+pub use reunite::ReuniteError;
 pub use shell::{Runtime, Shell, Timer};
 pub use split::{ReceiveHalf, SendHalf};
 pub use websocket::{Replies, WebSocket};

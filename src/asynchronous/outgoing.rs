@@ -1,21 +1,23 @@
-//! The sending side of a connection: all of it but the read buffer, so that a reply can be sent
-//! while a received event borrows that. It has the transport, which the receiving side reads through
-//! it.
+//! The sending side of a connection. It does not include the read buffer, so that you can send a
+//! reply while you borrow a received event. It owns the transport, and the receiving side reads
+//! through it.
 
 mod drive;
 mod write;
 
+use super::host::Host;
 use super::shell::{Shell, Timer, failure};
 use crate::buffer::{RETAINED, WriteBuffer};
-use crate::connection::sender::messages::LINK_FROM;
-use crate::connection::{Compressing, Message, Payload, Role, SendError, Sender, State};
+use crate::connection::payload::LINK_FROM;
+use crate::connection::{Compressing, Form, Message, Role, SendError, Sender};
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::pool::Leased;
-use crate::sending::Sending;
+use crate::sending::{Sending, take_unwritten};
 use crate::transport::Wants;
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{
+    ops::{Deref, DerefMut},
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };
@@ -26,35 +28,89 @@ pub(super) use drive::Driven;
 #[derive(Debug)]
 pub(super) struct Outgoing<S, R: Role, M: Shell<S>> {
     pub(super) sending: Sending<R, Leased<WriteBuffer>>,
-    pub(super) transport: S,
-    /// There once a deadline runs.
+    pub(super) transport: Held<S>,
+    /// Created when the first deadline starts.
     timer: Option<Box<M::Timer>>,
-    /// Who waits for the transport to take more.
+    /// The task that waits until the transport accepts more bytes.
     pub(super) writer: Option<Box<Waker>>,
+    /// The host that runs the connection for its user, if there is one.
+    pub(super) host: Option<Arc<dyn Host<S>>>,
+}
+
+/// A transport that can be moved out of a type that implements `Drop`.
+#[derive(Debug)]
+pub(super) struct Held<S>(Option<S>);
+
+const TAKEN: &str = "only `into_parts` and `drop` take the transport";
+
+impl<S> Deref for Held<S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        self.0.as_ref().expect(TAKEN)
+    }
+}
+
+impl<S> DerefMut for Held<S> {
+    fn deref_mut(&mut self) -> &mut S {
+        self.0.as_mut().expect(TAKEN)
+    }
 }
 
 impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
-    pub(super) fn new(transport: S, sender: Sender<R>) -> Self {
-        let sending = Sending::new(sender, Leased::none());
-        Self { sending, transport, timer: None, writer: None }
+    /// Returns the transport and the bytes that wait to be written.
+    pub(super) fn into_parts(mut self) -> (S, Vec<u8>) {
+        self.take_parts()
     }
 
-    /// Queues a Close.
+    fn take_parts(&mut self) -> (S, Vec<u8>) {
+        let unwritten = match self.sending.queue.is_none() {
+            true => Vec::new(),
+            false => take_unwritten(&mut self.sending.queue),
+        };
+        (self.transport.0.take().expect(TAKEN), unwritten)
+    }
+
+    /// Returns `true` unless the transport was taken.
+    fn is_whole(&self) -> bool {
+        self.transport.0.is_some()
+    }
+
+    pub(super) fn new(transport: S, sender: Sender<R>) -> Self {
+        let sending = Sending::new(sender, Leased::none());
+        let transport = Held(Some(transport));
+        Self { sending, transport, timer: None, writer: None, host: None }
+    }
+
+    /// Queues a Close, unless the connection is closing or closed.
     pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        self.sending.check()?;
+        if !self.sending.sender.is_open() {
+            return Ok(());
+        }
         self.queue(|sender, output| sender.close(code, reason, output))?;
-        // A deadline runs from when it is first asked for, and this end may look again much later.
+        // A deadline starts when `next` is first called, and the next regular call may come much
+        // later.
         self.next();
         Ok(())
     }
 
-    /// Queues a message, if there is room or can be made without a wait. A large borrowed payload
-    /// is written from where it is, as far as the transport takes it now.
+    /// Queues a frame if there is room.
+    pub(super) fn try_queue(
+        &mut self,
+        act: impl FnOnce(&mut Sender<R>, &mut WriteBuffer) -> Result<(), SendError>,
+    ) -> Result<(), Error> {
+        self.sending.check()?;
+        self.queue(act)
+    }
+
+    /// Queues a message if there is room, or if room can be made without waiting. A large borrowed
+    /// payload goes straight to the transport, as far as the transport accepts it now.
     ///
-    /// Nobody waits here: whoever waits for the transport already is still woken by it.
-    // Always, as `feed_short`.
+    /// This registers no new task with the transport: a task that already waits for it is still
+    /// woken.
+    // Always inlined, like `feed_short`.
     #[inline(always)]
-    pub(super) fn try_feed(&mut self, payload: Payload<'_>) -> Result<(), Error> {
+    pub(super) fn try_feed(&mut self, payload: Form<'_>) -> Result<(), Error> {
         if self.feed_short(payload) {
             return Ok(());
         }
@@ -62,7 +118,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     }
 
     #[inline(never)]
-    fn try_feed_any(&mut self, payload: Payload<'_>) -> Result<(), Error> {
+    fn try_feed_any(&mut self, payload: Form<'_>) -> Result<(), Error> {
         let writer = self.writer.take();
         let waker = writer.as_deref().unwrap_or(Waker::noop());
         let outcome = self.poll_feed(payload, None, &mut Context::from_waker(waker));
@@ -71,22 +127,22 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         }
         match outcome {
             Poll::Ready(outcome) => outcome,
-            // It says with the figures that there is no room.
+            // This check returns `QueueFull`, with the size of the queue and its limit.
             Poll::Pending => Ok(self.sending.sender.check_message(&self.sending.queue)?),
         }
     }
 
-    /// Queues a copy of a message if it is short and nothing is in its way: most are so. Whether it
-    /// has; why not, is for the long way to find out.
-    // Always: which payload it is is known where it is made, and in one piece with that it is not moved through memory.
-    // So are its parts.
+    /// Queues a copy of a message if it is short and nothing is in its way, as is usual. Returns
+    /// `false` otherwise; the general path then finds the reason.
+    // Always inlined, like the functions it calls: the caller knows the kind of the payload, and an
+    // inlined call does not move the payload through memory.
     #[inline(always)]
-    pub(super) fn feed_short(&mut self, payload: Payload<'_>) -> bool {
+    pub(super) fn feed_short(&mut self, payload: Form<'_>) -> bool {
         match payload {
-            Payload::Text(text) => self.feed_short_text(text),
-            Payload::Binary(data) => self.feed_short_binary(data),
-            Payload::Message(Message::Text(text)) => self.feed_short_text(text),
-            Payload::Message(Message::Binary(data)) => self.feed_short_binary(data),
+            Form::Text(text) => self.feed_short_text(text),
+            Form::Binary(data) => self.feed_short_binary(data),
+            Form::Message(Message::Text(text)) => self.feed_short_text(text),
+            Form::Message(Message::Binary(data)) => self.feed_short_binary(data),
             _ => false,
         }
     }
@@ -103,8 +159,8 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             && self.sending.sender.send_binary(data, &mut self.sending.queue).is_ok()
     }
 
-    /// Whether so many bytes more are copied into the queue in any case: fewer than are linked or
-    /// written from where they are, and in all no more than would want large memory.
+    /// Returns `true` if `len` more bytes are always copied into the queue: they are too few to be
+    /// linked or written in place, and the queue does not need large memory for them.
     #[inline]
     fn is_little(&self, len: usize) -> bool {
         len < LINK_FROM
@@ -112,12 +168,12 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             && !self.sending.sender.is_broken()
     }
 
-    /// Waits for room, then queues a message as [`try_feed`](Self::try_feed) does. A large message that is to be
-    /// compressed is put into `compressing` instead, if that is there.
+    /// Waits for room, then queues a message as [`try_feed`](Self::try_feed) does. If `compressing`
+    /// is given, a large message that needs compression is put there instead.
     #[inline(never)]
     pub(super) fn poll_feed<'p>(
         &mut self,
-        payload: Payload<'p>,
+        payload: Form<'p>,
         compressing: Option<&mut Option<Box<Compressing<'p>>>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
@@ -136,25 +192,26 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             let room = self.sending.sender.room_of_message(data.len());
             self.sending.queue.reserve(room);
         }
-        Poll::Ready(self.queue(|sender, output| sender.send(payload, output)))
+        Poll::Ready(self.queue(|sender, output| sender.send_payload(payload, output)))
     }
 
-    /// As [`poll_feed`](Self::poll_feed), for what is to be flushed next: it need not wait for more.
+    /// Works like [`poll_feed`](Self::poll_feed), for a message that is flushed next. An encoded
+    /// message can then bypass the queue.
     pub(super) fn poll_send<'p>(
         &mut self,
-        payload: Payload<'p>,
+        payload: Form<'p>,
         compressing: Option<&mut Option<Box<Compressing<'p>>>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         match payload {
-            Payload::Prepared(message) if self.writes_prepared(message) => {
+            Form::Prepared(message) if self.writes_prepared(message) => {
                 Poll::Ready(self.write_prepared(message, cx))
             }
             _ => self.poll_feed(payload, compressing, cx),
         }
     }
 
-    /// Waits for room, then queues something.
+    /// Waits for room, then queues a frame.
     pub(super) fn poll_queue(
         &mut self,
         cx: &mut Context<'_>,
@@ -164,7 +221,8 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         Poll::Ready(self.queue(act))
     }
 
-    /// Waits until the queue is not full; it is not while nothing can be sent anyway.
+    /// Waits until the queue is not full. A connection on which nothing can be sent never counts as
+    /// full.
     #[inline]
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.sending.check()?;
@@ -174,7 +232,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     #[cold]
     fn make_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self.poll_flush(cx) {
-            Poll::Pending if self.is_full() => Poll::Pending,
+            Poll::Pending if self.is_full() && !self.leaves_for_host(cx) => Poll::Pending,
             Poll::Pending => Poll::Ready(Ok(())),
             Poll::Ready(outcome) => Poll::Ready(outcome),
         }
@@ -183,10 +241,10 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     #[inline]
     fn is_full(&self) -> bool {
         self.sending.sender.check_queue(&self.sending.queue).is_err()
-            && self.sending.sender.state() == State::Open
+            && self.sending.sender.is_open()
     }
 
-    /// Writes all that is queued, at the latest until the deadline.
+    /// Writes everything that is queued, within the deadline.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.sending.check()?;
         let Some(wants) = self.next() else { return Poll::Ready(self.sending.check()) };
@@ -203,49 +261,51 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             self.sending.check()?;
             return Poll::Ready(Err(Error::final_io(error)));
         }
-        // What its user waits for next need not be the peer.
+        // Released now, because the user may next wait for something other than the peer.
         self.give_back_output();
         Poll::Ready(Ok(()))
     }
 
-    /// Writes what is queued, behind a Close with 1000 if none was sent.
+    /// Writes everything that is queued. If no Close was sent, queues one with 1000 first.
     pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if self.sending.sender.closed().is_some_and(|closed| closed.clean) {
             return Poll::Ready(Ok(()));
         }
         self.sending.check()?;
-        if self.sending.sender.state() == State::Open {
+        if self.sending.sender.is_open() {
             self.close(CloseCode::NORMAL, "")?;
         }
         self.poll_flush(cx)
     }
 
-    /// Calls `act`, and says whether that did something that another task may wait for.
+    /// Returns the result of `act`, and whether `act` did something that another task may wait for.
     pub(super) fn watch<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> (T, bool) {
         let queued = self.sending.queue.len();
-        let (state, is_broken) = (self.sending.sender.state(), self.sending.sender.is_broken());
+        let sender = &self.sending.sender;
+        let (may_send, is_broken) = (sender.may_send(), sender.is_broken());
         let outcome = act(self);
         let has_progressed = self.sending.queue.len() < queued
-            || (self.sending.sender.state(), self.sending.sender.is_broken()) != (state, is_broken);
+            || (self.sending.sender.may_send(), self.sending.sender.is_broken())
+                != (may_send, is_broken);
         (outcome, has_progressed)
     }
 
-    /// Gives back the buffer for writes, if all was written.
+    /// Releases the write buffer if it is empty.
     pub(super) fn give_back_output(&mut self) {
         if !self.sending.queue.is_none() {
-            self.sending.sender.queue_owed(&mut self.sending.queue);
+            self.sending.sender.queue_pending_pong(&mut self.sending.queue);
             self.sending.queue.give_back();
         }
     }
 
-    /// A failure to write, for the user. Reading goes on for a while.
+    /// Converts a failed write into an error for the user. Reading continues for a while.
     #[cold]
     fn failed(&mut self, error: io::Error) -> Error {
         self.sending.sender.failed_to_write(failure(&error));
         Error::final_io(error)
     }
 
-    /// Queues; what is refused holds no buffer.
+    /// Queues a frame. If the sender refuses it, the empty buffer is released.
     #[inline]
     fn queue(
         &mut self,
@@ -258,18 +318,18 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         Ok(outcome?)
     }
 
-    /// What the transport is to do next; `None` once that is nothing more.
+    /// Returns what the transport has to do next, or `None` if it has nothing more to do.
     #[inline]
     fn next(&mut self) -> Option<Wants> {
         let timer = &mut self.timer;
         self.sending.next(|| timer.get_or_insert_default().now())
     }
 
-    /// Has the task polled again once a deadline has passed.
+    /// Has the task polled again once the deadline has passed.
     fn wake_at(&mut self, deadline: Option<Duration>, cx: &mut Context<'_>) {
         let Some(deadline) = deadline else { return };
         if self.timer.get_or_insert_default().poll_until(deadline, cx).is_ready() {
-            // What was tried may find more when others had their turn.
+            // The next attempt may get further once other tasks have had their turn.
             cx.waker().wake_by_ref();
         }
     }

@@ -3,137 +3,205 @@
 use super::access::{Access, Shared};
 use super::aside::Aside;
 use super::incoming::Incoming;
-use super::methods::sending_methods;
+use super::methods::{report, sending_methods};
 use super::outgoing::Outgoing;
 use super::shell::Shell;
 use super::wakers::{Half, Mutex, lock};
-use crate::connection::{Chunk, Closed, Event, Message, Payload, Receiver, Role, State};
+use crate::connection::{AsPayload, Chunk, Closed, Event, Message, Receiver, Role, State};
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::negotiated::Negotiated;
-use alloc::sync::Arc;
-use core::future::poll_fn;
+use alloc::{boxed::Box, sync::Arc};
+use core::{
+    future::poll_fn,
+    ops::{Deref, DerefMut},
+};
 
 /// The receiving half of a connection: see [`WebSocket::split`](super::WebSocket::split).
 ///
-/// Before this waits, what the other half has queued is written; while it waits, pings are answered
-/// and the closing handshake is finished. Dropping it ends the connection, as nobody answers the peer
-/// any more: a Close with [`CloseCode::GOING_AWAY`] is sent as far as that needs no wait, and the other
-/// half fails with [`Error::Closed`] from then on.
+/// Before this half waits, it writes what the other half has queued. While it waits, it answers
+/// pings and completes the closing handshake.
+///
+/// Dropping this half ends the connection, because nothing answers the peer any more. It sends a
+/// Close with [`CloseCode::GOING_AWAY`] as far as that is possible without waiting. From then on
+/// the other half fails with [`Error::Closed`].
 #[derive(Debug)]
 pub struct ReceiveHalf<S, R: Role, M: Shell<S>> {
     pub(super) incoming: Incoming<R>,
-    aside: Aside,
-    pub(super) shared: Shared<Arc<Mutex<Outgoing<S, R, M>>>>,
+    pub(super) aside: Aside,
+    pub(super) shared: Abandoning<S, R, M>,
 }
 
 /// The sending half of a connection: see [`WebSocket::split`](super::WebSocket::split).
 ///
-/// Dropping it closes nothing: the receiving half goes on, writes what is queued, and answers pings and
-/// the peer's Close. To close, call [`close`](Self::close).
+/// Dropping this half does not close the connection: the receiving half continues, writes the
+/// queue, and answers pings and the peer's Close. To close the connection, call
+/// [`close`](Self::close).
 #[derive(Debug)]
 pub struct SendHalf<S, R: Role, M: Shell<S>> {
     pub(super) shared: Shared<Arc<Mutex<Outgoing<S, R, M>>>>,
 }
 
-/// Parts a connection.
+pub(super) type Sharing<S, R, M> = Shared<Arc<Mutex<Outgoing<S, R, M>>>>;
+
+/// The receiving half's handle to the sending side. Dropping it ends the connection.
+#[derive(Debug)]
+pub(super) struct Abandoning<S, R: Role, M: Shell<S>>(Option<Sharing<S, R, M>>);
+
+const TAKEN: &str = "only `reunite` takes the sending side";
+
+impl<S, R: Role, M: Shell<S>> Abandoning<S, R, M> {
+    /// Takes the handle out, so that the connection does not end.
+    pub(super) fn take(mut self) -> Sharing<S, R, M> {
+        self.0.take().expect(TAKEN)
+    }
+}
+
+impl<S, R: Role, M: Shell<S>> Deref for Abandoning<S, R, M> {
+    type Target = Sharing<S, R, M>;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_ref().expect(TAKEN)
+    }
+}
+
+impl<S, R: Role, M: Shell<S>> DerefMut for Abandoning<S, R, M> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0.as_mut().expect(TAKEN)
+    }
+}
+
+impl<S, R: Role, M: Shell<S>> Drop for Abandoning<S, R, M> {
+    fn drop(&mut self) {
+        if let Some(shared) = &mut self.0 {
+            let has_other_half = Arc::strong_count(&shared.access) > 1;
+            shared.act(|outgoing| outgoing.abandon(has_other_half));
+        }
+    }
+}
+
+/// Splits a connection.
 pub(super) fn halves<S, R: Role, M: Shell<S>>(
     incoming: Incoming<R>,
     mut outgoing: Outgoing<S, R, M>,
     mut aside: Aside,
-) -> (ReceiveHalf<S, R, M>, SendHalf<S, R, M>) {
-    // Dropping it could drop a half, which must not happen while the lock is held.
+) -> (SendHalf<S, R, M>, ReceiveHalf<S, R, M>) {
+    // Dropping this waker can drop a half, which must not happen while the lock is held.
     outgoing.writer = None;
     let (outgoing, wakers) = (Arc::new(Mutex::new(outgoing)), aside.take_wakers());
     let access = Arc::clone(&outgoing);
     let sending = Shared { half: Half::Send, access, wakers: Arc::clone(&wakers) };
     let receiving = Shared { half: Half::Receive, access: outgoing, wakers };
-    (ReceiveHalf { incoming, aside, shared: receiving }, SendHalf { shared: sending })
+    (
+        SendHalf { shared: sending },
+        ReceiveHalf { incoming, aside, shared: Abandoning(Some(receiving)) },
+    )
 }
 
 impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
-    /// As [`WebSocket::next`](super::WebSocket::next). Cancel safe.
+    /// Works like [`WebSocket::next`](super::WebSocket::next).
     ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn next(&mut self) -> Option<Result<Message, Error>> {
-        poll_fn(|cx| self.incoming.poll_message(&mut self.shared, cx)).await
-    }
-
-    /// As [`WebSocket::receive`](super::WebSocket::receive), without the way to answer: that is the
-    /// other half. Cancel safe.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn receive(&mut self) -> Option<Result<Event<'_>, Error>> {
-        let Self { incoming, shared, .. } = self;
-        let found = poll_fn(|cx| incoming.poll_event(shared, Receiver::advance, cx)).await?;
-        Some(found.map(|found| incoming.event(found)))
-    }
-
-    /// As [`WebSocket::receive_chunk`](super::WebSocket::receive_chunk), without the way to answer.
     /// Cancel safe.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// Returns the errors of [`receive`](Self::receive).
+    pub async fn next(&mut self) -> Option<Result<Message, Error>> {
+        poll_fn(|cx| self.incoming.poll_message(&mut *self.shared, cx)).await
+    }
+
+    /// Works like [`WebSocket::receive`](super::WebSocket::receive), but returns no handle to
+    /// answer the event: use the sending half.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Protocol`] or [`Error::Closed`] once, if the connection ended without a
+    /// closing handshake. Returns [`Error::Io`] once for any other failure of the transport, which
+    /// is also the end. After that, and after a clean close, this returns `None`. Returns
+    /// [`Error::Receive`] if [`receive_chunk`](Self::receive_chunk) has already waited for part of
+    /// the message.
+    pub async fn receive(&mut self) -> Option<Result<Event<'_>, Error>> {
+        let Self { incoming, shared, .. } = self;
+        let found = poll_fn(|cx| incoming.poll_event(&mut **shared, Receiver::advance, cx)).await?;
+        Some(found.map(|found| incoming.event(found)))
+    }
+
+    /// Works like [`WebSocket::receive_chunk`](super::WebSocket::receive_chunk), but returns no
+    /// handle to answer the chunk: use the sending half.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`receive`](Self::receive), and [`Error::Receive`] if another method
+    /// has already waited for part of the message.
     pub async fn receive_chunk(&mut self) -> Option<Result<Chunk<'_>, Error>> {
         let Self { incoming, shared, .. } = self;
-        let found = poll_fn(|cx| incoming.poll_event(shared, Receiver::advance_chunk, cx)).await?;
+        let found =
+            poll_fn(|cx| incoming.poll_event(&mut **shared, Receiver::advance_chunk, cx)).await?;
         Some(found.map(|found| incoming.chunk(found)))
     }
 
-    /// As [`WebSocket::wait_closed`](super::WebSocket::wait_closed), but it sends no Close: that is
-    /// the other half's. Cancel safe.
+    /// Works like [`WebSocket::wait_closed`](super::WebSocket::wait_closed), but sends no Close:
+    /// use the sending half for that.
+    ///
+    /// Cancel safe: you can call it again.
     pub async fn wait_closed(&mut self) -> Closed {
-        poll_fn(|cx| self.incoming.poll_ended(&mut self.shared, cx)).await;
+        poll_fn(|cx| self.incoming.poll_ended(&mut *self.shared, cx)).await;
         self.shared.act(|outgoing| outgoing.sending.end().clone())
     }
 
-    /// How the connection ended; `None` while it has not.
+    /// Returns how the connection ended, or `None` if it has not ended yet.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
         lock(&self.shared.access).sending.sender.closed().cloned()
     }
 
-    /// How far the closing handshake is.
+    /// Calls `look` with the transport, for example to read or set its options. Do not read from it
+    /// or write to it. This blocks the other half until `look` returns, so do not use that half
+    /// inside `look`.
+    pub fn with_transport<T>(&self, look: impl FnOnce(&S) -> T) -> T {
+        look(&lock(&self.shared.access).transport)
+    }
+
+    /// Returns the state of the connection.
     #[must_use]
     pub fn state(&self) -> State {
         lock(&self.shared.access).sending.sender.state()
     }
 
-    /// What the opening handshake agreed on.
+    /// Returns the result of the opening handshake.
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
         self.aside.negotiated()
     }
 }
 
-impl<S, R: Role, M: Shell<S>> Drop for ReceiveHalf<S, R, M> {
-    fn drop(&mut self) {
-        let has_other_half = Arc::strong_count(&self.shared.access) > 1;
-        self.shared.act(|outgoing| outgoing.abandon(has_other_half));
-    }
-}
-
-sending_methods!(SendHalf<S, R, M>, shared);
+sending_methods!(SendHalf<S, R, M>, shared, report);
 
 impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
-    /// How the connection ended; `None` while it has not.
+    /// Returns how the connection ended, or `None` if it has not ended yet.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
         lock(&self.shared.access).sending.sender.closed().cloned()
     }
 
-    /// How far the closing handshake is.
+    /// Calls `look` with the transport, for example to read or set its options. Do not read from it
+    /// or write to it. This blocks the other half until `look` returns, so do not use that half
+    /// inside `look`.
+    pub fn with_transport<T>(&self, look: impl FnOnce(&S) -> T) -> T {
+        look(&lock(&self.shared.access).transport)
+    }
+
+    /// Returns the state of the connection.
     #[must_use]
     pub fn state(&self) -> State {
         lock(&self.shared.access).sending.sender.state()
     }
 
-    /// Bytes that are queued and not written.
+    /// Returns the number of queued bytes that are not yet written.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
         lock(&self.shared.access).sending.queue.len()
@@ -142,7 +210,7 @@ impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
 
 impl<S, R: Role, M: Shell<S>> Drop for SendHalf<S, R, M> {
     fn drop(&mut self) {
-        // What is queued is the other half's to write, which may wait already.
+        // The receiving half must now write the queue, and it may already be waiting.
         self.shared.wakers.wake(Half::Receive);
     }
 }

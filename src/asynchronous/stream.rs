@@ -1,7 +1,7 @@
-//! A connection as a `Stream` of messages and a `Sink` for them, for what is built on those.
+//! `Stream` and `Sink` of messages for connections and their halves.
 //!
-//! The two can be parted and polled by two tasks, as `futures_util`'s `split` does, so each side
-//! registers its own task to be woken. The halves of a connection are a `Stream` and a `Sink` too.
+//! Two tasks can poll the `Stream` and the `Sink` of one connection, for example after `split` of
+//! `futures_util`. So each of the two registers its own task to be woken.
 
 use super::access::{Access, Shared};
 use super::incoming::Incoming;
@@ -16,11 +16,11 @@ use core::{
     pin::Pin,
     task::{Context, Poll},
 };
-use futures_core::Stream;
+use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 
 impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
-    /// The receiving side, and the way to the other for one of two tasks.
+    /// Returns the receiving side, and access to the sending side for one of two tasks.
     fn shared(&mut self, half: Half) -> (&mut Incoming<R>, Shared<&mut Outgoing<S, R, M>>) {
         let Sides { incoming, outgoing, aside } = &mut *self.sides;
         (incoming, Shared { half, access: outgoing, wakers: aside.wakers() })
@@ -30,10 +30,17 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
 impl<S, R: Role, M: Shell<S>> Stream for WebSocket<S, R, M> {
     type Item = Result<Message, Error>;
 
-    /// As [`next`](WebSocket::next).
+    /// Works like [`next`](WebSocket::next).
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let (incoming, mut outgoing) = self.shared(Half::Receive);
         incoming.poll_message(&mut outgoing, cx)
+    }
+}
+
+impl<S, R: Role, M: Shell<S>> FusedStream for WebSocket<S, R, M> {
+    /// Returns `true` once `None` or the last error was returned.
+    fn is_terminated(&self) -> bool {
+        self.sides.incoming.has_ended()
     }
 }
 
@@ -44,7 +51,7 @@ impl<S, R: Role, M: Shell<S>> Sink<Message> for WebSocket<S, R, M> {
         self.shared(Half::Send).1.poll(cx, Outgoing::poll_room)
     }
 
-    /// As [`try_feed`](WebSocket::try_feed).
+    /// Works like [`try_feed`](WebSocket::try_feed).
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         self.try_feed(&message)
     }
@@ -53,7 +60,7 @@ impl<S, R: Role, M: Shell<S>> Sink<Message> for WebSocket<S, R, M> {
         self.shared(Half::Send).1.poll(cx, Outgoing::poll_flush)
     }
 
-    /// Sends a Close with 1000, if none was sent. The peer's is for the stream to receive.
+    /// Sends a Close with 1000 if no Close was sent. The peer's Close arrives through the `Stream`.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.shared(Half::Send).1.poll(cx, Outgoing::poll_close)
     }
@@ -62,10 +69,17 @@ impl<S, R: Role, M: Shell<S>> Sink<Message> for WebSocket<S, R, M> {
 impl<S, R: Role, M: Shell<S>> Stream for ReceiveHalf<S, R, M> {
     type Item = Result<Message, Error>;
 
-    /// As [`next`](ReceiveHalf::next).
+    /// Works like [`next`](ReceiveHalf::next).
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Self { incoming, shared, .. } = &mut *self;
-        incoming.poll_message(shared, cx)
+        incoming.poll_message(&mut **shared, cx)
+    }
+}
+
+impl<S, R: Role, M: Shell<S>> FusedStream for ReceiveHalf<S, R, M> {
+    /// Returns `true` once `None` or the last error was returned.
+    fn is_terminated(&self) -> bool {
+        self.incoming.has_ended()
     }
 }
 
@@ -76,7 +90,7 @@ impl<S, R: Role, M: Shell<S>> Sink<Message> for SendHalf<S, R, M> {
         self.shared.poll(cx, Outgoing::poll_room)
     }
 
-    /// As [`try_feed`](SendHalf::try_feed).
+    /// Works like [`try_feed`](SendHalf::try_feed).
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         self.try_feed(&message)
     }
@@ -85,7 +99,8 @@ impl<S, R: Role, M: Shell<S>> Sink<Message> for SendHalf<S, R, M> {
         self.shared.poll(cx, Outgoing::poll_flush)
     }
 
-    /// Sends a Close with 1000, if none was sent. The peer's is for the receiving half.
+    /// Sends a Close with 1000 if no Close was sent. The peer's Close arrives at the receiving
+    /// half.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.shared.poll(cx, Outgoing::poll_close)
     }

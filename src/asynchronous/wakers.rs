@@ -1,4 +1,4 @@
-//! Two tasks that drive one transport, and how each is woken.
+//! The wakers of two tasks that share one transport.
 
 use alloc::{sync::Arc, task::Wake};
 use core::task::{Context, Waker};
@@ -8,15 +8,16 @@ use std::sync::PoisonError;
 #[cfg(not(sansocket_loom))]
 pub(super) use std::sync::{Mutex, MutexGuard};
 
-/// Locks what no panic leaves in disorder but that of a transport, which has to tell of it itself.
+/// Locks a mutex and ignores poisoning. Only a panic of the transport can leave the data
+/// inconsistent, and reporting that is up to the transport.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The wakers of the two tasks that a connection is shared by.
+/// The wakers of the two tasks that share a connection.
 ///
-/// A transport remembers one waker a direction, the last; but either task writes what the other
-/// has queued. So both poll it with one waker, this, which wakes both.
+/// A transport remembers only the last waker for each direction, but each task also writes what the
+/// other has queued. So both tasks poll the transport with this one waker, which wakes both.
 #[derive(Debug, Default)]
 pub(super) struct Wakers {
     waiting: Mutex<[Option<Waker>; 2]>,
@@ -30,14 +31,16 @@ pub(super) enum Half {
 }
 
 impl Wakers {
-    /// Notes that the task of `half` polls, and returns the waker to poll the transport with.
+    /// Stores the waker of the task of `half`, and returns the waker with which to poll the
+    /// transport.
     pub(super) fn register(self: &Arc<Self>, half: Half, cx: &Context<'_>) -> Waker {
         let mut waiting = lock(&self.waiting);
         let place = &mut waiting[half as usize];
         let is_new = !place.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
         let old = if is_new { place.replace(cx.waker().clone()) } else { None };
         drop(waiting);
-        // It may be the last to own its task, which then comes back here as it is dropped.
+        // This waker may be the last owner of its task, and dropping that task calls back into this
+        // module.
         drop(old);
         Waker::from(Arc::clone(self))
     }
@@ -46,7 +49,7 @@ impl Wakers {
     pub(super) fn wake(&self, half: Half) {
         let mut waiting = lock(&self.waiting);
         let waker = waiting[half as usize].take();
-        // It may run at once and come back here.
+        // The task may run at once and call back into this module.
         drop(waiting);
         if let Some(waker) = waker {
             waker.wake();

@@ -1,18 +1,20 @@
 use super::access::Access;
 use super::aside::Aside;
+use super::host::Host;
 use super::incoming::Incoming;
-use super::methods::sending_methods;
+use super::methods::{report, report_unless_closing, sending_methods};
 use super::outgoing::Outgoing;
 use super::shell::Shell;
 use super::split::{ReceiveHalf, SendHalf, halves};
 use crate::buffer::ReadBuffer;
 use crate::connection::{
-    Chunk, Closed, Config, Connection, Event, Message, Payload, Receiver, Role, State,
+    AsPayload, Chunk, Closed, Config, Connection, Event, Message, Receiver, Role, State,
 };
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::negotiated::Negotiated;
-use alloc::boxed::Box;
+use crate::transport::Parts;
+use alloc::{boxed::Box, sync::Arc};
 use core::{
     future::poll_fn,
     task::{Poll, ready},
@@ -20,28 +22,35 @@ use core::{
 
 /// A WebSocket connection over an async stream.
 ///
-/// Pings are answered and the closing handshake is finished while one of the receiving methods
-/// waits; before it waits, what is queued is written. So receive, even if nothing is expected.
+/// While one of the receiving methods waits, the connection answers pings and completes the closing
+/// handshake. Before it waits, it writes the queue. So keep receiving, even if you expect no
+/// messages.
 ///
 /// # The end
 ///
-/// The loop over messages ends with `None` after a clean close; after anything else with one `Err`
-/// and then `None`. [`closed`](Self::closed) tells how it was either way. You are told as soon as it
-/// is known. The transport may be needed for longer, so that the peer comes to read this end's Close:
-/// [`wait_closed`](Self::wait_closed) sees to that.
+/// The loop over messages ends with `None` after a clean close. After anything else it ends with
+/// one `Err` and then `None`. Either way, [`closed`](Self::closed) tells you how the connection
+/// ended.
 ///
-/// Dropping a connection sends no Close: the peer sees its transport end. What is queued is written
-/// and the writing side of the transport is ended as far as that is possible without a wait. To end
-/// in order, call [`close`](Self::close) and then [`wait_closed`](Self::wait_closed).
+/// The connection reports its end as soon as that is known. It may need the transport for longer,
+/// so that the peer can read the Close of this endpoint: [`wait_closed`](Self::wait_closed) takes
+/// care of that.
+///
+/// Dropping a connection sends no Close: the peer sees the end of the transport. The queue is
+/// written and the writing side of the transport is ended, as far as that is possible without
+/// waiting. For an orderly end, call [`close`](Self::close) and then
+/// [`wait_closed`](Self::wait_closed).
 ///
 /// # Cancel safety
 ///
-/// Each method says whether it is cancel safe: whether its future can be dropped before it is
-/// ready, by `select!` or a timeout, and the connection goes on with nothing lost, doubled or out of
-/// order.
+/// Each async method says whether it is cancel safe. If it is, you can drop its future before it is
+/// ready, for example in `select!` or with a timeout. The connection then continues, and nothing is
+/// lost, duplicated or out of order.
+#[doc(alias = "WebSocketStream")]
+#[doc(alias = "Conn")]
 #[derive(Debug)]
 pub struct WebSocket<S, R: Role, M: Shell<S>> {
-    /// Boxed, because a future holds a value that it was given once more where it uses it.
+    /// Boxed to keep futures small.
     pub(super) sides: Box<Sides<S, R, M>>,
 }
 
@@ -53,9 +62,12 @@ pub(super) struct Sides<S, R: Role, M: Shell<S>> {
 }
 
 impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
-    /// A connection whose opening handshake is done, by this crate or another.
+    /// Creates a connection whose opening handshake is complete, whether this crate performed it or
+    /// not.
     ///
-    /// `input` holds what came behind the peer's handshake, if anything.
+    /// `input` holds the bytes that arrived after the peer's handshake, if any.
+    #[doc(alias = "from_raw_socket")]
+    #[doc(alias = "after_handshake")]
     pub fn new(
         transport: S,
         role: R,
@@ -63,7 +75,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
         input: ReadBuffer,
         config: Config,
     ) -> Self {
-        let (receiver, sender) = Connection::new(role, &negotiated, config).split();
+        let (sender, receiver) = Connection::new(role, &negotiated, config).split();
         Self {
             sides: Box::new(Sides {
                 incoming: Incoming::new(receiver, input),
@@ -73,30 +85,42 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
         }
     }
 
-    /// Waits for the next message, and gives it away. Control frames are seen to and not shown;
-    /// [`receive`](Self::receive) shows them.
+    /// Sets the host that runs this connection.
+    pub(crate) fn with_host(mut self, host: Arc<dyn Host<S>>) -> Self {
+        self.sides.outgoing.host = Some(host);
+        self
+    }
+
+    /// Waits for the next message, and returns it as an owned value. This method handles control
+    /// frames itself and does not return them. To see them, use [`receive`](Self::receive).
     ///
     /// Cancel safe.
     ///
     /// # Errors
     ///
-    /// As for [`receive`](Self::receive).
+    /// Returns the errors of [`receive`](Self::receive).
+    #[doc(alias = "read")]
+    #[doc(alias = "read_message")]
+    #[doc(alias = "ReadMessage")]
+    #[doc(alias = "recv")]
     pub async fn next(&mut self) -> Option<Result<Message, Error>> {
         poll_fn(|cx| self.sides.incoming.poll_message(&mut self.sides.outgoing, cx)).await
     }
 
-    /// Waits for the next event, and lends it together with the way to answer it.
+    /// Waits for the next event, and lends it to you together with a handle to answer it.
     ///
     /// Cancel safe.
     ///
     /// # Errors
     ///
-    /// [`Error::Protocol`] or [`Error::Closed`] once, when the connection has ended other than by a
-    /// closing handshake; `None` from then on. [`Error::Io`] for how else the transport failed,
-    /// which is the end too.
+    /// Returns [`Error::Protocol`] or [`Error::Closed`] once, if the connection ended without a
+    /// closing handshake. Returns [`Error::Io`] once for any other failure of the transport, which
+    /// is also the end. After that, and after a clean close, this returns `None`. Returns
+    /// [`Error::Receive`] if [`receive_chunk`](Self::receive_chunk) has already waited for part of
+    /// the message.
     ///
     /// ```no_run
-    /// use sansocket::{Event, tokio::accept};
+    /// use sansocket::{Event, on_tokio::accept};
     ///
     /// # async fn echo(stream: tokio::net::TcpStream) -> Result<(), sansocket::Error> {
     /// let mut websocket = accept(stream).await?;
@@ -116,14 +140,14 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
         Some(found.map(|found| (incoming.event(found), Replies(outgoing))))
     }
 
-    /// The next event, if all of it has been read already; without a wait, and without reading.
+    /// Returns the next event if it has already been read in full. This neither waits nor reads.
     ///
-    /// After [`receive`](Self::receive) it gives what came along, so that one write answers all of
-    /// it. `None` says nothing about the end of the connection: that [`receive`](Self::receive)
-    /// tells.
+    /// Call this after [`receive`](Self::receive) to get the other events that arrived with the
+    /// first. One write can then answer all of them. `None` does not mean that the connection has
+    /// ended: only [`receive`](Self::receive) reports that.
     ///
     /// ```no_run
-    /// # use sansocket::{Error, Event, Role, tokio::WebSocket};
+    /// # use sansocket::{Error, Event, on_tokio::WebSocket, connection::Role};
     /// # use tokio::io::{AsyncRead, AsyncWrite};
     /// # async fn echo<S, R>(mut websocket: WebSocket<S, R>) -> Result<(), Error>
     /// # where S: AsyncRead + AsyncWrite + Unpin, R: Role {
@@ -145,23 +169,23 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
         Some((incoming.event(found), Replies(outgoing)))
     }
 
-    /// Calls `visit` for each event until the connection ends: the fastest way, since between two
-    /// events that came together nothing is left and entered.
+    /// Calls `visit` for each event until the connection ends. This is the fastest way to receive,
+    /// because control stays inside this method between events that arrived together.
     ///
-    /// The visitor answers with [`Replies::try_feed`]; before each message there is room for one
-    /// at least: while too much is queued that the peer does not take, its next message waits. What
-    /// the visitor queues is written when all that was read has been visited. An error that it
-    /// returns ends the loop and not the connection.
+    /// The visitor answers with [`Replies::try_feed`]. Before each message there is room in the
+    /// queue for at least one answer: while the queue is full because the peer does not read, the
+    /// next message waits. The queue is written once all received events have been visited. An
+    /// error that the visitor returns ends the loop but not the connection.
     ///
-    /// Cancel safe: what was visited is not visited again.
+    /// Cancel safe: an event that has been visited is not visited again.
     ///
     /// # Errors
     ///
-    /// Those of the visitor, and as for [`receive`](Self::receive). After the end has been reported
-    /// it is `Ok`.
+    /// Returns the errors of the visitor and of [`receive`](Self::receive). Once the end has been
+    /// reported, this returns `Ok`.
     ///
     /// ```no_run
-    /// use sansocket::{Error, Event, tokio::accept};
+    /// use sansocket::{Error, Event, on_tokio::accept};
     ///
     /// # async fn echo(stream: tokio::net::TcpStream) -> Result<(), Error> {
     /// let mut websocket = accept(stream).await?;
@@ -190,7 +214,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
                     Some(Err(error)) => return Poll::Ready(Err(error.into())),
                     None => return Poll::Ready(Ok(())),
                 };
-                // If there can't be room any more, what was received is visited all the same.
+                // If waiting for room fails, the event is visited all the same.
                 let event = self.sides.incoming.event(found);
                 let is_message = matches!(event, Event::Text(_) | Event::Binary(_));
                 if is_message && self.sides.outgoing.poll_room(cx).is_pending() {
@@ -203,15 +227,15 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
         .await
     }
 
-    /// As [`receive`](Self::receive), but for a piece of a message as soon as it has arrived. The
-    /// limits of frame and message do not apply.
+    /// Works like [`receive`](Self::receive), but returns each piece of a message as soon as it
+    /// arrives. The limits on frames and messages do not apply.
     ///
     /// Cancel safe.
     ///
     /// # Errors
     ///
-    /// As for [`receive`](Self::receive); [`Error::Receive`] if part of the message was waited for
-    /// by another method.
+    /// Returns the errors of [`receive`](Self::receive), and [`Error::Receive`] if another method
+    /// has already waited for part of the message.
     pub async fn receive_chunk(
         &mut self,
     ) -> Option<Result<(Chunk<'_>, Replies<'_, S, R, M>), Error>> {
@@ -221,58 +245,58 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
         Some(found.map(|found| (incoming.chunk(found), Replies(outgoing))))
     }
 
-    /// Receives and drops messages until nothing more is wanted of the transport, at the latest when
-    /// the close timeout is over, and says how the connection ended. If no Close was sent, one with
-    /// [`CloseCode::NORMAL`] is.
+    /// Waits until the connection no longer needs the transport, and returns how the connection
+    /// ended. Messages that still arrive are dropped. The close timeout limits the wait. If no
+    /// Close was sent, this sends one with [`CloseCode::NORMAL`].
     ///
-    /// After the end was told it waits for the peer to end the transport too. Without that, bytes that
-    /// the peer sends meanwhile can turn the end into a reset, and a reset can overtake this end's
-    /// last frames.
+    /// After the end is known, this also waits for the peer to end the transport. Otherwise bytes
+    /// that the peer sends in the meantime could cause a reset, and the reset could overtake the
+    /// last frames of this endpoint.
     ///
-    /// Cancel safe: it can be called again.
+    /// Cancel safe: you can call it again.
     pub async fn wait_closed(&mut self) -> &Closed {
-        if self.state() == State::Open {
-            // If it can't be queued, the end of the transport below says why.
+        if self.sides.outgoing.sending.sender.is_open() {
+            // If the Close can't be queued, the end of the transport tells why.
             let _ = self.sides.outgoing.close(CloseCode::NORMAL, "");
         }
         poll_fn(|cx| self.sides.incoming.poll_ended(&mut self.sides.outgoing, cx)).await;
         self.sides.outgoing.sending.end()
     }
 
-    /// How the connection ended; `None` while it has not.
+    /// Returns how the connection ended, or `None` if it has not ended yet.
     #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
         self.sides.outgoing.sending.sender.closed()
     }
 
-    /// How far the closing handshake is.
+    /// Returns the state of the connection.
     #[must_use]
     pub fn state(&self) -> State {
         self.sides.outgoing.sending.sender.state()
     }
 
-    /// What the opening handshake agreed on.
+    /// Returns the result of the opening handshake.
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
         self.sides.aside.negotiated()
     }
 
-    /// Bytes that are queued and not written.
+    /// Returns the number of queued bytes that are not yet written.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
         self.sides.outgoing.sending.queue.len()
     }
 
-    /// Parts the connection into halves for two tasks, which can run on two threads.
+    /// Splits the connection into two halves for two tasks, which may run on different threads.
     ///
-    /// Pongs, the answer to a Close and the Close of a failure go out while only the receiving half
-    /// is used. Dropping the [`SendHalf`] closes nothing. Dropping the [`ReceiveHalf`] ends the
-    /// connection, since nobody answers the peer any more, also where it is dropped at once, as in
-    /// `let (_, sender) = websocket.split()`.
+    /// The receiving half alone is enough to send pongs, the answer to a Close, and the Close of a
+    /// failure. Dropping the [`SendHalf`] does not close the connection. Dropping the
+    /// [`ReceiveHalf`] ends it, since nothing answers the peer any more. This includes a half that
+    /// is dropped at once, as in `let (sender, _) = websocket.split()`.
     ///
     /// ```no_run
     /// # async fn chat(stream: tokio::net::TcpStream) -> Result<(), sansocket::Error> {
-    /// let (mut receiver, mut sender) = sansocket::tokio::accept(stream).await?.split();
+    /// let (mut sender, mut receiver) = sansocket::on_tokio::accept(stream).await?.split();
     /// tokio::spawn(async move {
     ///     while let Some(Ok(message)) = receiver.next().await {
     ///         println!("{message:?}");
@@ -282,28 +306,50 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn split(self) -> (ReceiveHalf<S, R, M>, SendHalf<S, R, M>) {
+    pub fn split(self) -> (SendHalf<S, R, M>, ReceiveHalf<S, R, M>) {
         let Sides { incoming, outgoing, aside } = *self.sides;
         halves(incoming, outgoing, aside)
     }
 
-    /// The transport, to look at it or to set its options. Don't read from it or write to it.
+    /// Takes the connection apart without sending a Close, so that you can continue to use the
+    /// transport. For an orderly end of the connection, call [`wait_closed`](Self::wait_closed)
+    /// first.
     #[must_use]
-    pub const fn transport(&self) -> &S {
+    pub fn into_parts(self) -> Parts<S> {
+        let Sides { incoming, outgoing, .. } = *self.sides;
+        let (transport, unwritten) = outgoing.into_parts();
+        Parts { transport, unread: incoming.into_unread(), unwritten }
+    }
+
+    /// Returns the transport, for example to read its options. Do not read from it or write to it.
+    #[doc(alias = "transport")]
+    #[must_use]
+    pub fn get_ref(&self) -> &S {
         &self.sides.outgoing.transport
+    }
+
+    /// Returns the transport mutably, for example to set its options. Do not read from it or write
+    /// to it.
+    #[doc(alias = "transport_mut")]
+    #[must_use]
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.sides.outgoing.transport
     }
 }
 
-sending_methods!(WebSocket<S, R, M>, sides.outgoing);
+sending_methods!(WebSocket<S, R, M>, sides.outgoing, report);
 
-/// The way to answer while a received event is looked at: see [`WebSocket::receive`].
+/// A handle to answer a received event: see [`WebSocket::receive`].
+///
+/// If a reply is refused because the connection is closing, its method returns `Ok`. Go on
+/// receiving until the end.
 #[derive(Debug)]
 pub struct Replies<'a, S, R: Role, M: Shell<S>>(&'a mut Outgoing<S, R, M>);
 
-sending_methods!(Replies<'_, S, R, M>, 0);
+sending_methods!(Replies<'_, S, R, M>, 0, report_unless_closing);
 
 impl<S, R: Role, M: Shell<S>> Replies<'_, S, R, M> {
-    /// Bytes that are queued and not written.
+    /// Returns the number of queued bytes that are not yet written.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
         self.0.sending.queue.len()

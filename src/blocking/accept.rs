@@ -1,5 +1,5 @@
 use super::exchange::Exchange;
-use super::{Blocking, Transport, WebSocket};
+use super::{Blocking, ServerWebSocket, Transport, WebSocket};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::Server;
 use crate::error::Error;
@@ -12,30 +12,29 @@ use std::net::TcpStream;
 ///
 /// # Errors
 ///
-/// As for [`Acceptor::accept`](server::Acceptor::accept).
-pub fn accept(stream: TcpStream) -> Result<WebSocket<TcpStream, Server>, Error> {
+/// Returns the errors of [`Acceptor::accept`](server::Acceptor::accept).
+pub fn accept(stream: TcpStream) -> Result<ServerWebSocket, Error> {
     Acceptor::new().accept_tcp(stream)
 }
 
-/// How a server accepts connections.
+/// The configuration with which a server accepts connections, for [`serve`](super::serve) or one at
+/// a time.
 ///
-/// Timeouts that you have set on the transport end the opening handshake too.
+/// If you have set timeouts on the transport, they also end the opening handshake.
 ///
 /// ```no_run
-/// use sansocket::{Limits, Config, OriginPolicy, blocking::Acceptor};
+/// use sansocket::{Config, Error, Limits, blocking::{Acceptor, serve}};
 /// use std::net::TcpListener;
 ///
 /// let acceptor = Acceptor::new().config(Config::default().limits(Limits::default().message(4096)));
 /// let listener = TcpListener::bind("127.0.0.1:9001")?;
-/// for stream in listener.incoming() {
-///     let (stream, acceptor) = (stream?, acceptor.clone());
-///     std::thread::spawn(move || -> Result<(), sansocket::Error> {
-///         for message in acceptor.accept_tcp(stream)? {
-///             println!("{:?}", message?);
-///         }
-///         Ok(())
-///     });
-/// }
+/// let server = serve(listener, |websocket, _request| {
+///     for message in websocket {
+///         println!("{:?}", message?);
+///     }
+///     Ok::<(), Error>(())
+/// });
+/// server.acceptor(acceptor).run();
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub type Acceptor = server::Acceptor<Blocking>;
@@ -45,71 +44,91 @@ impl server::Acceptor<Blocking> {
     ///
     /// # Errors
     ///
-    /// As for [`accept`](Self::accept).
-    pub fn accept_tcp(&self, stream: TcpStream) -> Result<WebSocket<TcpStream, Server>, Error> {
+    /// Returns the errors of [`accept`](Self::accept).
+    pub fn accept_tcp(&self, stream: TcpStream) -> Result<ServerWebSocket, Error> {
         stream.set_nodelay(true)?;
         self.accept(stream)
     }
 
-    /// Accepts a connection over any transport that blocks.
+    /// Accepts a connection over any blocking transport.
     ///
     /// # Errors
     ///
-    /// [`Error::Handshake`] if the client was refused, [`Error::HandshakeTimeout`], or
-    /// [`Error::Io`].
-    pub fn accept<S: Transport>(&self, transport: S) -> Result<WebSocket<S, Server>, Error> {
+    /// Returns [`Error::Handshake`] if the client's request was refused, [`Error::Answered`] if it
+    /// got a plain response, [`Error::HandshakeTimeout`] or [`Error::Io`].
+    pub fn accept<S: Transport>(&self, transport: S) -> Result<ServerWebSocket<S>, Error> {
         self.accept_with(transport, |_| Ok(Accept::new()))
     }
 
-    /// Accepts a connection that `decide`, which sees the client's request, accepts. What the client
-    /// has sent behind that, an [`Opening`] of [`receive_request`](Self::receive_request) shows.
+    /// Accepts a connection if `decide` accepts the client's request. To also see any bytes that
+    /// the client sent after its request, use [`receive_request`](Self::receive_request) and its
+    /// [`PendingRequest`].
     ///
     /// # Errors
     ///
-    /// As for [`accept`](Self::accept); [`Error::Rejected`] if `decide` refused; [`Error::Accept`] or
-    /// [`Error::Reject`] if its answer can't be sent: the client gets status 500 then.
-    pub fn accept_with<'d, S: Transport>(
+    /// Returns the errors of [`accept`](Self::accept), and [`Error::Rejected`] if `decide` refused.
+    /// If the answer from `decide` can't be sent, the client gets status 500, and this returns
+    /// [`Error::Accept`] or [`Error::Reject`].
+    #[doc(alias = "accept_hdr")]
+    pub fn accept_with<S: Transport>(
         &self,
         transport: S,
-        decide: impl FnOnce(&Request) -> Result<Accept<'d>, Reject<'d>>,
-    ) -> Result<WebSocket<S, Server>, Error> {
+        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+    ) -> Result<ServerWebSocket<S>, Error> {
+        let (websocket, _) = self.accept_asked(transport, decide)?;
+        Ok(websocket)
+    }
+
+    /// Works like [`accept_with`](Self::accept_with), and also returns the request.
+    pub(super) fn accept_asked<S: Transport>(
+        &self,
+        transport: S,
+        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+    ) -> Result<(ServerWebSocket<S>, Request), Error> {
         let opening = self.receive_request(transport)?;
         match decide(opening.request()) {
-            Ok(accept) => opening.accept(&accept),
+            Ok(accept) => opening.open(&accept),
             Err(reject) => {
                 opening.refuse(&reject)?;
-                Err(Error::Rejected(reject.status))
+                Err(Error::Rejected(reject.status()))
             }
         }
     }
 
-    /// Waits for the client's request, and leaves open how it is answered. A request that breaks
-    /// RFC 6455 or comes from a wrong origin is refused at once.
+    /// Waits for the client's request, and lets you answer it later. A request that breaks RFC 6455
+    /// or comes from a forbidden origin is refused at once.
     ///
     /// # Errors
     ///
-    /// As for [`accept`](Self::accept).
-    pub fn receive_request<S: Transport>(&self, transport: S) -> Result<Opening<S>, Error> {
+    /// Returns the errors of [`accept`](Self::accept).
+    pub fn receive_request<S: Transport>(&self, transport: S) -> Result<PendingRequest<S>, Error> {
         let mut accepting = self.begin();
         let mut exchange = Exchange::new(transport, ReadBuffer::new(), WriteBuffer::new());
         let request = exchange.drive(&mut accepting)?.request()?;
         let (transport, input, output) = exchange.into_parts();
-        Ok(Opening { transport, accepting, request, input, output, shell: PhantomData })
+        Ok(PendingRequest { transport, accepting, request, input, output, shell: PhantomData })
     }
 }
 
-/// A connection whose client has sent its part of the opening handshake, and waits for the answer:
-/// see [`Acceptor::receive_request`](server::Acceptor::receive_request). Call its `accept` or `refuse`.
-pub type Opening<S> = server::Opening<S, Blocking>;
+/// A connection whose client has sent its part of the opening handshake and waits for the answer:
+/// see [`Acceptor::receive_request`](server::Acceptor::receive_request). Call its `accept` or
+/// `refuse`.
+pub type PendingRequest<S> = server::PendingRequest<S, Blocking>;
 
-impl<S: Transport> server::Opening<S, Blocking> {
+impl<S: Transport> server::PendingRequest<S, Blocking> {
     /// Sends the answer that opens the WebSocket.
     ///
     /// # Errors
     ///
-    /// [`Error::Accept`] if the answer does not suit the request: the client gets status 500 then.
-    /// [`Error::HandshakeTimeout`] or [`Error::Io`].
-    pub fn accept(self, answer: &Accept<'_>) -> Result<WebSocket<S, Server>, Error> {
+    /// Returns [`Error::Accept`] if the answer does not match the request; the client then gets
+    /// status 500. Returns [`Error::HandshakeTimeout`] or [`Error::Io`] if the answer could not be
+    /// written.
+    pub fn accept(self, answer: &Accept) -> Result<ServerWebSocket<S>, Error> {
+        let (websocket, _) = self.open(answer)?;
+        Ok(websocket)
+    }
+
+    fn open(self, answer: &Accept) -> Result<(ServerWebSocket<S>, Request), Error> {
         let Self { transport, mut accepting, request, input, mut output, .. } = self;
         let accepted = accepting.accept(&request, answer, &mut output);
         let mut exchange = Exchange::new(transport, input, output);
@@ -117,21 +136,21 @@ impl<S: Transport> server::Opening<S, Blocking> {
         accepted?;
         let (negotiated, config) = step?.open()?;
         let (transport, input, _) = exchange.into_parts();
-        Ok(WebSocket::new(transport, Server::new(), negotiated, input, config))
+        Ok((WebSocket::new(transport, Server::new(), negotiated, input, config), request))
     }
 
-    /// Sends a refusal, and ends the transport so that it arrives: what the client still sends is
-    /// read and dropped, up to 1 MiB and for 2 seconds.
+    /// Sends a refusal, and ends the transport in such a way that the refusal arrives: anything
+    /// that the client still sends is read and dropped, up to 1 MiB and for up to 2 seconds.
     ///
-    /// A client that does not read it is no error.
+    /// It is not an error if the client does not read the refusal.
     ///
     /// # Errors
     ///
-    /// [`Error::Reject`] if the refusal can't be sent: the client gets status 500 then.
-    pub fn refuse(self, reject: &Reject<'_>) -> Result<(), Error> {
+    /// Returns [`Error::Reject`] if the refusal can't be sent; the client then gets status 500.
+    pub fn refuse(self, reject: &Reject) -> Result<(), Error> {
         let Self { transport, mut accepting, input, mut output, .. } = self;
         let refused = accepting.refuse(reject, &mut output);
-        // It ends by an error that says that the client was refused.
+        // This always returns an error, which says that the client was refused.
         let _ = Exchange::new(transport, input, output).drive(&mut accepting);
         Ok(refused?)
     }

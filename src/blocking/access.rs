@@ -1,4 +1,4 @@
-//! Where the sending half of a connection is.
+//! Access to the sending half of a connection.
 
 use crate::buffer::WriteBuffer;
 use crate::connection::{Role, SendError, Sender};
@@ -7,21 +7,22 @@ use crate::sending;
 use alloc::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 
-/// With what waits, of which some may be [lent](WriteBuffer::lend) to be written.
+/// The sending half and its queue, some of which may be [lent](WriteBuffer::lend) to be written.
 pub(super) type Sending<R> = sending::Sending<R, WriteBuffer>;
 
-/// Where the sending half is: at hand, or with the other half of a split connection too.
+/// Access to the sending half, which is either owned or shared with the other half of a split
+/// connection.
 pub(super) trait Access {
     type Role: Role;
 
-    /// Whether another thread may use it at the same time.
+    /// Whether another thread may use the sending half at the same time.
     const IS_SHARED: bool;
 
-    /// Does something with it. What is waited for is not waited for in there.
+    /// Calls `act` with the sending half. `act` must not wait for anything.
     fn with<T>(&mut self, act: impl FnOnce(&mut Sending<Self::Role>) -> T) -> T;
 
-    /// Queues something, unless nothing can be written any more: that says more than that nothing can be
-    /// sent.
+    /// Queues something. If nothing can be written any more, returns that error instead of the
+    /// sender's, because it says more.
     fn queue<T>(
         &mut self,
         act: impl FnOnce(&mut Sender<Self::Role>, &mut WriteBuffer) -> Result<T, SendError>,

@@ -1,5 +1,6 @@
 use super::exchange::Exchange;
-use super::{Blocking, Transport, WebSocket};
+use super::stream::Stream;
+use super::{Blocking, ClientWebSocket, Transport, WebSocket};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::client;
 use crate::connection::Client;
@@ -11,24 +12,25 @@ use core::time::Duration;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Instant;
 
-/// Connects to a `ws://` URL, with the defaults of a [`Connector`].
+/// Connects to a `ws://` URL, with the default options of a [`Connector`]. To see the server's response,
+/// use [`Connector::connect`](client::Connector::connect).
 ///
 /// # Errors
 ///
-/// As for [`Connector::connect`](client::Connector::connect).
+/// Returns the errors of [`Connector::connect`](client::Connector::connect).
 ///
 /// ```no_run
 /// let mut websocket = sansocket::blocking::connect("ws://127.0.0.1:9001/chat")?;
 /// websocket.send("hello")?;
 /// # Ok::<(), sansocket::Error>(())
 /// ```
-pub fn connect(url: &str) -> Result<WebSocket<TcpStream, Client<SystemMaskKeys>>, Error> {
+pub fn connect(url: impl AsRef<str>) -> Result<ClientWebSocket, Error> {
     Ok(Connector::new().connect(url)?.0)
 }
 
-/// How a client connects.
+/// The configuration with which a client connects.
 ///
-/// Timeouts that you have set on the transport end the opening handshake too.
+/// If you have set timeouts on the transport, they also end the opening handshake.
 ///
 /// ```no_run
 /// use sansocket::blocking::Connector;
@@ -43,41 +45,42 @@ pub fn connect(url: &str) -> Result<WebSocket<TcpStream, Client<SystemMaskKeys>>
 pub type Connector = client::Connector<Blocking>;
 
 impl client::Connector<Blocking> {
-    /// Connects to a `ws://` URL over TCP, with `TCP_NODELAY` on. The addresses of its host are
-    /// tried one after the other. Finding them is the system's business, and not bounded by the
-    /// timeout. RFC 6455 §4.1 wants several connections to one host to be made one after the other
-    /// too; that is left to the user, as `docs/handshake.md` says.
+    /// Connects to a `ws://` URL over TCP, with `TCP_NODELAY` on. This tries the addresses of the
+    /// host one after the other. The system looks them up, and the timeout does not limit the
+    /// lookup.
+    ///
+    /// RFC 6455 §4.1 also requires a client that opens several connections to one host to open them
+    /// one after the other. That is up to you, as `docs/handshake.md` explains.
     ///
     /// # Errors
     ///
-    /// [`Error::Url`] or [`Error::Request`] before anything is sent; [`Error::Io`] if no address
-    /// could be reached, [`Error::HandshakeTimeout`], or [`Error::Handshake`] if the server did not
-    /// accept.
-    pub fn connect(
-        &self,
-        url: &str,
-    ) -> Result<(WebSocket<TcpStream, Client<SystemMaskKeys>>, Response), Error> {
-        let url = Url::parse(url)?;
+    /// Returns [`Error::Url`] or [`Error::Request`] before anything is sent, [`Error::Io`] if no
+    /// address could be reached, [`Error::HandshakeTimeout`], or [`Error::Handshake`] if the server
+    /// did not accept.
+    pub fn connect(&self, url: impl AsRef<str>) -> Result<(ClientWebSocket, Response), Error> {
+        let url = Url::parse(url.as_ref())?;
         if url.is_secure() {
-            return Err(Error::needs_tls());
+            return Err(Error::TlsUnsupported);
         }
         let started = Instant::now();
         let stream = self.connect_tcp(&url, started)?;
         stream.set_nodelay(true)?;
-        self.handshake(stream, &url, self.left(started)?)
+        self.handshake(Stream::from(stream), &url, self.left(started)?)
     }
 
-    /// Makes the opening handshake over a transport that is connected already.
+    /// Performs the opening handshake over a transport that is already connected.
     ///
     /// # Errors
     ///
-    /// As for [`connect`](Self::connect).
+    /// Returns the errors of [`connect`](Self::connect).
+    #[doc(alias = "client")]
+    #[doc(alias = "client_tls")]
     pub fn connect_over<S: Transport>(
         &self,
+        url: impl AsRef<str>,
         transport: S,
-        url: &str,
-    ) -> Result<(WebSocket<S, Client<SystemMaskKeys>>, Response), Error> {
-        self.handshake(transport, &Url::parse(url)?, self.handshake_timeout)
+    ) -> Result<(ClientWebSocket<S>, Response), Error> {
+        self.handshake(transport, &Url::parse(url.as_ref())?, self.handshake_timeout)
     }
 
     fn handshake<S: Transport>(
@@ -85,7 +88,7 @@ impl client::Connector<Blocking> {
         transport: S,
         url: &Url,
         timeout: Option<Duration>,
-    ) -> Result<(WebSocket<S, Client<SystemMaskKeys>>, Response), Error> {
+    ) -> Result<(ClientWebSocket<S>, Response), Error> {
         let (nonce, keys) = (random_bytes()?, SystemMaskKeys::new()?);
         let mut output = WriteBuffer::new();
         let mut connecting = self.begin_within(timeout, url, nonce, &mut output)?;
@@ -103,7 +106,7 @@ impl client::Connector<Blocking> {
         let mut failed = None;
         for (index, address) in addresses.iter().enumerate() {
             let attempt = match self.left(started)? {
-                // An address that never answers leaves time for the others.
+                // Leave time for the other addresses if this one never answers.
                 Some(left) => {
                     TcpStream::connect_timeout(address, left / (addresses.len() - index) as u32)
                 }

@@ -1,4 +1,4 @@
-//! Doing what an opening handshake wants of its transport.
+//! Carries out what an opening handshake wants of its transport.
 
 use super::Transport;
 use super::timed::{LEAST, Stopped, Timed};
@@ -14,7 +14,7 @@ pub(super) struct Exchange<S> {
     transport: Timed<S>,
     input: ReadBuffer,
     output: WriteBuffer,
-    /// How the transport failed, the first time.
+    /// The first failure of the transport.
     failed: Option<io::Error>,
 }
 
@@ -24,7 +24,7 @@ impl<S: Transport> Exchange<S> {
         Self { transport, input, output, failed: None }
     }
 
-    /// Does what a handshake wants until it has come to something.
+    /// Does what `handshake` wants until it is ready with a step or has ended.
     pub(super) fn drive<H: Opens>(&mut self, handshake: &mut H) -> Result<H::Step, Error> {
         loop {
             let Self { transport, input, output, .. } = self;
@@ -38,19 +38,19 @@ impl<S: Transport> Exchange<S> {
         }
     }
 
-    /// What is to be used on.
+    /// Returns what the connection continues to use.
     pub(super) fn into_parts(self) -> (S, ReadBuffer, WriteBuffer) {
         (self.transport.transport, self.input, self.output)
     }
 
-    /// Does one thing of those that are wanted. While it is written, a transport that blocks can't be
-    /// read.
+    /// Does one of the things that are wanted. A write comes first: a blocking transport can't be
+    /// read in the meantime.
     fn act(&mut self, wants: Wants, exchange: &mut handshake::Exchange) {
         let timeout = self.transport.left(wants.deadline).map(|left| left.max(LEAST));
         if wants.write {
             let outcome = self.transport.write(&self.output, None, timeout);
-            let told = outcome.map_err(|stopped| self.note(stopped));
-            exchange.wrote_or_flushed(told, &mut self.output);
+            let result = outcome.map_err(|stopped| self.note(stopped));
+            exchange.wrote_or_flushed(result, &mut self.output);
         } else if wants.shut_down_write {
             let outcome = self.transport.shut_down(timeout);
             exchange.did_shut_down(outcome.map_err(|stopped| self.note(stopped)));
@@ -67,7 +67,7 @@ impl<S: Transport> Exchange<S> {
             Stopped::NotReady(error) | Stopped::Failed(error) => error,
         };
         let failure = match IoFailure::from(&error) {
-            // A transport that does not block would be asked again and again.
+            // Retrying on a nonblocking transport would be a busy loop.
             IoFailure::NotReady => IoFailure::Other,
             failure => failure,
         };

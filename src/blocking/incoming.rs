@@ -1,14 +1,16 @@
-//! The receiving side of a blocking connection, whole or split: it finds events in what it reads, and
-//! has done with the transport what the connection wants.
+//! The receiving side of a blocking connection, whole or split. It finds events in the bytes that
+//! it reads, and carries out what the connection wants of the transport.
 
 use super::Transport;
 use super::access::{Access, Sending};
 use super::timed::{LEAST, PAUSE, Stopped, Timed};
 use crate::buffer::{READ_ROOM, RETAINED, ReadBuffer};
-use crate::connection::{Message, Progress, ReceiveError, Receiver, Role};
+use crate::connection::{Event, Message, Progress, ReceiveError, Receiver, Role};
 use crate::error::{Error, Misuse};
+use crate::frame::CloseCode;
 use crate::io::SCRAP;
 use crate::transport::{IoFailure, Wants, earliest};
+use alloc::vec::Vec;
 use core::time::Duration;
 use std::{io, thread};
 
@@ -17,34 +19,38 @@ pub(super) trait Line {
     type Transport: Transport;
     type Sending: Access;
 
-    /// The sending half, and the transport to read from.
+    /// Returns the sending half and the transport to read from.
     fn parts(&mut self) -> (&mut Self::Sending, &mut Timed<Self::Transport>);
 
-    /// Writes and ends the writing side as it is wanted, with a wait or as far as that needs none. After each
-    /// step it asks anew: `wants` says only whether there is anything to do.
+    /// Writes what is queued and ends the writing side, as far as the connection wants that. If
+    /// `waits` is false, this does only as much as the transport takes without a wait. It asks the
+    /// connection again after each step: `wants` only tells whether there is anything to do.
     fn write(&mut self, wants: &Wants, waits: bool) -> Result<(), Stopped>;
 
-    /// How long a read may last before what is wanted is asked for again.
+    /// Returns how long a read may last before the connection is asked again what it wants.
     fn patience(&self) -> Option<Duration>;
+
+    /// Returns `true` if this endpoint is going away. The connection must then be told.
+    fn is_leaving(&self) -> bool;
 }
 
 #[derive(Debug)]
 pub(super) struct Incoming<R> {
     receiver: Receiver<R>,
     input: ReadBuffer,
-    /// Whether the end was told to the user.
+    /// Whether the end has been reported to the user.
     reported: bool,
     misuse: Misuse,
 }
 
 type Advance<R> = fn(&mut Receiver<R>, &mut ReadBuffer) -> Result<Progress, ReceiveError>;
 
-/// What [`Incoming::drive`] came to.
+/// The outcome of [`Incoming::drive`].
 #[derive(Debug)]
 enum Driven {
-    /// Something was read.
+    /// Some bytes were read.
     Read,
-    /// The end is to be told. Reading failed so, if it did.
+    /// The end can be reported. Holds the error of the last read, if it failed.
     Ended(Option<io::Error>),
 }
 
@@ -53,8 +59,13 @@ impl<R: Role> Incoming<R> {
         Self { receiver, input, reported: false, misuse: Misuse::default() }
     }
 
-    /// Waits for what `advance` finds, and lends it as `look` sees it; `None` once the connection has ended
-    /// and that was reported.
+    /// Returns the bytes that were read but not used.
+    pub(super) fn into_unread(self) -> Vec<u8> {
+        self.input.unread().to_vec()
+    }
+
+    /// Waits until `advance` finds something and lends it, as extracted by `look`. Returns `None`
+    /// once the end of the connection has been reported.
     pub(super) fn receive<'a, T>(
         &'a mut self,
         line: &mut impl Line<Sending: Access<Role = R>>,
@@ -64,10 +75,25 @@ impl<R: Role> Incoming<R> {
         match self.wait(line, advance)? {
             Ok(()) => {
                 let found = look(&self.receiver, &self.input);
-                Some(Ok(found.expect("what was found stays until it is advanced again")))
+                Some(Ok(found.expect("an event stays available until the next call of `advance`")))
             }
             Err(error) => Some(Err(error)),
         }
+    }
+
+    /// Lends the next event if all of it has already been read.
+    pub(super) fn receive_buffered(
+        &mut self,
+        line: &mut impl Line<Sending: Access<Role = R>>,
+    ) -> Option<Event<'_>> {
+        while !self.reported {
+            match self.advance(line, Receiver::advance) {
+                Ok(Progress::Event) => return self.receiver.event(&self.input),
+                Ok(Progress::More) => {}
+                Ok(Progress::NeedsInput | Progress::Ended) | Err(_) => break,
+            }
+        }
+        None
     }
 
     fn wait(
@@ -93,7 +119,7 @@ impl<R: Role> Incoming<R> {
         }
     }
 
-    /// Waits for a whole message. Misuse is told once, then there is none.
+    /// Waits for a whole message. Reports misuse once, and then returns `None`.
     pub(super) fn next(
         &mut self,
         line: &mut impl Line<Sending: Access<Role = R>>,
@@ -109,7 +135,8 @@ impl<R: Role> Incoming<R> {
         }
     }
 
-    /// Waits until nothing more is wanted of the transport, and drops what is received.
+    /// Drops everything that arrives, and waits until the connection wants nothing more of the
+    /// transport.
     pub(super) fn wait_ended(&mut self, line: &mut impl Line<Sending: Access<Role = R>>) {
         loop {
             if self.advance(line, Receiver::advance_unseen).is_ok_and(Progress::goes_on) {
@@ -118,14 +145,14 @@ impl<R: Role> Incoming<R> {
             match self.drive(line, true) {
                 Ok(Driven::Read) => {}
                 Ok(Driven::Ended(_)) => break,
-                // A transport that does not wait: the close deadline is what ends this.
+                // This transport does not block. The loop ends at the close deadline.
                 Err(_) => thread::sleep(LEAST),
             }
         }
         self.report(line, None);
     }
 
-    /// Uses what is buffered up to the next event, and replies to it.
+    /// Processes the buffered bytes up to the next event, and replies to it.
     fn advance(
         &mut self,
         line: &mut impl Line<Sending: Access<Role = R>>,
@@ -138,12 +165,17 @@ impl<R: Role> Incoming<R> {
         progress
     }
 
-    /// Does what the connection wants until something was read, or the end is to be told: as soon as
-    /// it is known or, if this `lingers`, once nothing more is wanted. Fails if the transport is not
-    /// ready. An end that is known already is offered to the transport, and not waited for.
+    /// Does what the connection wants until some bytes have been read or the end can be reported.
+    /// With `lingers`, that is once the connection wants nothing more; otherwise it is as soon as
+    /// the end is known. In the latter case, this still tries to write, but does not wait.
+    ///
+    /// Returns an error if the transport is not ready.
     fn drive(&mut self, line: &mut impl Line, lingers: bool) -> io::Result<Driven> {
         let mut failed = None;
         loop {
+            if line.is_leaving() {
+                go_away(line.parts().0);
+            }
             let (sending, transport) = line.parts();
             let (wants, is_known) = sending.with(|sending| {
                 let wants = sending.next(|| transport.now());
@@ -160,7 +192,7 @@ impl<R: Role> Incoming<R> {
                 Err(Stopped::Over) => None,
                 Ok(()) | Err(Stopped::Failed(_)) => {
                     let has_acted = wants.write || wants.shut_down_write;
-                    // What is wanted may be another thing now.
+                    // After that, the connection may want something else.
                     if has_acted && line.parts().0.with(|sending| sending.sender.is_near_end()) {
                         continue;
                     }
@@ -173,12 +205,13 @@ impl<R: Role> Incoming<R> {
                 thread::sleep(left.unwrap_or(PAUSE).clamp(LEAST, PAUSE));
                 continue;
             }
-            // What the peer waits for may be what was not written.
+            // Don't block long in the read: the peer may be waiting for the bytes that are not
+            // written yet.
             let patience = earliest(line.patience(), not_written.as_ref().map(|_| PAUSE));
             match self.read(line, wants.deadline, patience) {
                 Ok(0) => {}
                 Ok(_) => return Ok(Driven::Read),
-                // Its user has bounded how long a write takes, and so wants to be told.
+                // If a write timeout of the user expired, report that.
                 Err(Stopped::Over) => not_written.map_or(Ok(()), Err)?,
                 Err(Stopped::NotReady(error)) => return Err(not_written.unwrap_or(error)),
                 Err(Stopped::Failed(error)) => failed = Some(error),
@@ -186,7 +219,8 @@ impl<R: Role> Incoming<R> {
         }
     }
 
-    /// Reads once, until the deadline or for so long; 0 is the end of the transport.
+    /// Reads once, until the deadline and no longer than `patience`. Returns 0 at the end of the
+    /// transport.
     fn read(
         &mut self,
         line: &mut impl Line,
@@ -197,7 +231,7 @@ impl<R: Role> Incoming<R> {
             self.input.take();
         }
         if self.input.capacity() == 0 {
-            // It can't be refused: without memory the buffer is drained.
+            // This can't fail: a buffer without memory holds no unread bytes.
             let _ = self.input.lease(alloc::vec![0; READ_ROOM]);
         }
         let (sending, transport) = line.parts();
@@ -206,12 +240,12 @@ impl<R: Role> Incoming<R> {
         if let Ok(count) = outcome {
             self.input.filled(count);
         }
-        let told = outcome.as_ref().copied().map_err(Stopped::failure);
-        sending.with(|sending| sending.sender.did_read(told));
+        let result = outcome.as_ref().copied().map_err(Stopped::failure);
+        sending.with(|sending| sending.sender.did_read(result));
         outcome
     }
 
-    /// Reports the end, once, unless it is clean.
+    /// Marks the end as reported, and returns its error unless the end is clean.
     fn report(&mut self, line: &mut impl Line, failed: Option<io::Error>) -> Option<Error> {
         self.reported = true;
         self.input = ReadBuffer::new();
@@ -220,11 +254,21 @@ impl<R: Role> Incoming<R> {
     }
 }
 
-/// Does what is wanted of a transport that is dropped: nothing of it waits.
+/// Sends a Close because this endpoint is going away (§7.4.1), unless a Close has been sent.
+pub(super) fn go_away(sending: &mut impl Access) {
+    sending.with(|Sending { sender, queue }| {
+        if sender.is_open() {
+            // If this fails, it is tried again before the next read.
+            let _ = sender.close(CloseCode::GOING_AWAY, "", queue);
+        }
+    });
+}
+
+/// Does what the connection still wants of a transport that is being dropped, without waiting.
 pub(super) fn leave(line: &mut impl Line) {
     let (sending, transport) = line.parts();
-    // A transport that has panicked is not used again, since a second panic would abort the process. One
-    // without timeouts could block without bound.
+    // A transport that has panicked is not used again: a second panic would abort the process. A
+    // transport without timeouts could block without limit.
     if thread::panicking() || !transport.has_timeouts() {
         sending.with(|sending| {
             sending.end();

@@ -1,89 +1,154 @@
-//! The methods that send, once for all that have them: a connection, its sending half, and what an event
-//! is answered with.
+//! The sending methods, defined once for all types that have them: a connection, its sending half,
+//! and the replies to an event.
 
-/// Makes them of a type's `with_outgoing`, which does something with the sending side.
+use crate::connection::SendError;
+use crate::error::Error;
+
+/// Reports that a message can't be sent.
+pub(super) fn report(error: Error) -> Result<(), Error> {
+    Err(error)
+}
+
+/// Reports that a reply can't be sent, unless the connection is closing. In that case nobody waits
+/// for the reply, and the receiving loop should go on to the end.
+pub(super) fn report_unless_closing(error: Error) -> Result<(), Error> {
+    match error {
+        Error::Send(SendError::Closed) => Ok(()),
+        error => Err(error),
+    }
+}
+
+/// Defines the sending methods of a type by its `with_outgoing`, which gives access to the sending
+/// side.
 macro_rules! sending_methods {
-    () => {
-        /// Queues a message. It writes only if the queue is full, or if a reply waits while a large message is
-        /// compressed. What is queued is written by [`flush`](Self::flush), and before and during any wait for a
-        /// message.
+    ($refused:path) => {
+        /// Queues a message. This writes only if the queue is full, or if a reply waits while a
+        /// large message is compressed. [`flush`](Self::flush) writes what is queued. So does
+        /// waiting for a message, before and during the wait.
         ///
         /// # Errors
         ///
-        /// [`Error::Send`] for what can't be sent; the message is not queued then. That includes
-        /// [`SendError::QueueFull`](crate::SendError::QueueFull) if too much waits and the transport
-        /// does not take it now. [`Error::Io`] or [`Error::Closed`] if the transport failed.
-        pub fn feed<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
-            let payload = payload.into();
-            self.with_outgoing(|outgoing| outgoing.feed(payload))
+        /// Returns [`Error::Send`] if the message can't be sent; it is then not queued. That
+        /// includes [`SendError::QueueFull`](crate::connection::SendError::QueueFull), if too much
+        /// is queued and the transport can't take it now. Returns [`Error::Io`] or
+        /// [`Error::Closed`] if the transport failed.
+        #[doc(alias = "write")]
+        pub fn feed(&mut self, payload: impl AsPayload) -> Result<(), Error> {
+            self.with_outgoing(|outgoing| outgoing.feed(payload.as_payload().0)).or_else($refused)
         }
 
-        /// Queues a piece of a message whose end is not known yet; `fin` ends it. All pieces are text or all
-        /// are binary. A piece is compressed in one go. Meanwhile a split connection answers nothing.
+        /// Queues a message without writing. A large message is compressed in one go.
         ///
         /// # Errors
         ///
-        /// As for [`feed`](Self::feed), and [`MessageInProgress`](crate::SendError::MessageInProgress) for
-        /// a piece of the other kind.
-        pub fn feed_fragment<'p>(
-            &mut self,
-            piece: impl Into<Payload<'p>>,
-            fin: bool,
-        ) -> Result<(), Error> {
-            let piece = piece.into();
+        /// Returns [`SendError::QueueFull`](crate::connection::SendError::QueueFull) as soon as too
+        /// much is queued, and otherwise the errors of [`feed`](Self::feed).
+        pub fn try_feed(&mut self, payload: impl AsPayload) -> Result<(), Error> {
             self.with_outgoing(|outgoing| {
-                outgoing.queue(|sender, queue| sender.send_fragment(piece, fin, queue))
+                outgoing
+                    .try_queue(|sender, queue| sender.send_payload(payload.as_payload().0, queue))
             })
+            .or_else($refused)
         }
 
-        /// Writes all that is queued.
+        /// Queues a piece of a message whose end you don't know yet; `fin` marks the last piece.
+        /// All pieces must be text or all must be binary. Each piece is compressed in one go, and
+        /// meanwhile a split connection does not reply to anything.
         ///
         /// # Errors
         ///
-        /// [`Error::Io`] or [`Error::Closed`] if the transport failed.
+        /// Returns the errors of [`feed`](Self::feed), and
+        /// [`MessageInProgress`](crate::connection::SendError::MessageInProgress) if the piece is
+        /// text and the message is binary, or the other way round.
+        pub fn feed_fragment(&mut self, piece: impl AsPayload, fin: bool) -> Result<(), Error> {
+            self.with_outgoing(|outgoing| {
+                outgoing.queue(|sender, queue| sender.send_fragment(&piece, fin, queue))
+            })
+            .or_else($refused)
+        }
+
+        /// Writes everything that is queued.
+        ///
+        /// # Errors
+        ///
+        /// Returns [`Error::Io`] or [`Error::Closed`] if the transport failed.
         pub fn flush(&mut self) -> Result<(), Error> {
             self.with_outgoing(|outgoing| outgoing.flush())
         }
 
-        /// Sends a message: queues it and writes all that is queued. A large borrowed payload of a
-        /// server is written from where it is.
+        /// Sends a message: queues it and writes everything that is queued. A server writes a large
+        /// borrowed payload in place, without copying it.
         ///
-        /// In a split connection pongs, and the Close that answers the peer's or a failure, may go out between
-        /// the frames of a message. After a Close no more of it is sent: that is
-        /// [`SendError::Closed`](crate::SendError::Closed) or, if the connection has ended by it,
-        /// [`Error::Closed`], although part of the message has gone.
+        /// In a split connection, control frames may go out between the frames of a message: pongs,
+        /// and the Close that answers the peer's Close or a failure. After a Close, the rest of the
+        /// message is not sent. You then get
+        /// [`SendError::Closed`](crate::connection::SendError::Closed) or, if the connection has
+        /// ended by then, [`Error::Closed`], although part of the message was sent.
         ///
         /// # Errors
         ///
-        /// [`Error::Send`] for what can't be sent; the message is not queued then. After [`Error::Io`]
-        /// of a transport that was not ready it is queued: go on with [`flush`](Self::flush), don't
-        /// send it again.
-        pub fn send<'p>(&mut self, payload: impl Into<Payload<'p>>) -> Result<(), Error> {
-            let payload = payload.into();
-            self.with_outgoing(|outgoing| outgoing.send(payload))
+        /// Returns [`Error::Send`] if the message can't be sent; it is then not queued. If this
+        /// returns [`Error::Io`] because the transport is not ready, the message is queued: call
+        /// [`flush`](Self::flush), and don't send the message again.
+        #[doc(alias = "write_message")]
+        #[doc(alias = "WriteMessage")]
+        pub fn send(&mut self, payload: impl AsPayload) -> Result<(), Error> {
+            self.with_outgoing(|outgoing| outgoing.send(payload.as_payload().0)).or_else($refused)
         }
 
-        /// Sends a ping of at most 125 bytes. The answer is an [`Event::Pong`](crate::Event::Pong).
+        /// Sends a ping of at most 125 bytes. The answer arrives as an
+        /// [`Event::Pong`](crate::Event::Pong).
         ///
         /// # Errors
         ///
-        /// As for [`send`](Self::send).
-        pub fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
+        /// Returns the errors of [`send`](Self::send).
+        pub fn ping(&mut self, payload: impl AsRef<[u8]>) -> Result<(), Error> {
             self.with_outgoing(|outgoing| {
-                outgoing.queue_and_flush(|sender, queue| sender.ping(payload, queue))
+                outgoing.queue_and_flush(|sender, queue| sender.ping(&payload, queue))
             })
+            .or_else($refused)
         }
 
-        /// Sends a Close (RFC 6455 §7.1.2): nothing more can be sent. Messages on the way are still
-        /// received; go on until `None`, which comes at the latest when the close timeout is over.
+        /// Queues a ping without writing, as [`try_feed`](Self::try_feed) queues a message.
         ///
         /// # Errors
         ///
-        /// As for [`send`](Self::send).
+        /// Returns the errors of [`try_feed`](Self::try_feed).
+        pub fn try_ping(&mut self, payload: impl AsRef<[u8]>) -> Result<(), Error> {
+            self.with_outgoing(|outgoing| {
+                outgoing.try_queue(|sender, queue| sender.ping(payload, queue))
+            })
+            .or_else($refused)
+        }
+
+        /// Sends an unsolicited pong of at most 125 bytes, as a sign of life (RFC 6455 §5.5.3). You
+        /// don't need it to answer pings: the connection does that.
+        ///
+        /// # Errors
+        ///
+        /// Returns the errors of [`send`](Self::send).
+        pub fn pong(&mut self, payload: impl AsRef<[u8]>) -> Result<(), Error> {
+            self.with_outgoing(|outgoing| {
+                outgoing.queue_and_flush(|sender, queue| sender.pong(&payload, queue))
+            })
+            .or_else($refused)
+        }
+
+        /// Sends a Close (RFC 6455 §7.1.2). After it you can't send anything, but messages from the
+        /// peer still arrive: continue to receive until `None`, or call
+        /// [`wait_closed`](crate::blocking::WebSocket::wait_closed). The peer must answer within
+        /// the [close timeout](crate::Config::close_timeout).
+        ///
+        /// If the connection is already closing or closed, this sends nothing. A reason that is too
+        /// long is truncated. You can pass the code that ended another connection: see
+        /// [`Sender::close`](crate::connection::Sender::close).
+        ///
+        /// # Errors
+        ///
+        /// Returns [`Error::Send`] if the code may not be sent, and [`Error::Io`] if the transport
+        /// failed before everything was written.
         pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-            self.with_outgoing(|outgoing| {
-                outgoing.queue_and_flush(|sender, queue| sender.close(code, reason, queue))
-            })
+            self.with_outgoing(|outgoing| outgoing.close(code, reason))
         }
     };
 }

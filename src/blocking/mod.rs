@@ -1,7 +1,8 @@
 //! WebSocket over blocking streams: `std::net`, Unix sockets, or anything that reads and writes.
 //!
-//! A thin shell: it asks a [`Connection`](crate::Connection) what is to be done with a [`Transport`]
-//! next, does it, and tells what came of it. What is right or wrong is decided there, also of the end.
+//! This shell is thin. It asks a [`Connection`](crate::connection::Connection) what to do next with
+//! a [`Transport`], does that, and reports the outcome. The `Connection` makes all decisions about
+//! the protocol, including how a connection ends.
 //!
 //! ```no_run
 //! // A client: send a message, print what comes back, close.
@@ -21,22 +22,52 @@ mod accept;
 mod access;
 mod connect;
 mod exchange;
+mod house;
 mod incoming;
 mod methods;
 mod outgoing;
+mod reunite;
+mod serve;
 mod shared;
 mod split;
+mod stream;
 mod timed;
 mod transport;
 mod websocket;
 
-pub use accept::{Acceptor, Opening, accept};
+pub use crate::serving::ServeError;
+pub use accept::{Acceptor, PendingRequest, accept};
 pub use connect::{Connector, connect};
+pub use reunite::ReuniteError;
+pub use serve::{Serve, StopHandle, serve};
 pub use split::{ReceiveHalf, SendHalf};
+pub use stream::Stream;
 pub use transport::{Plain, Transport};
 pub use websocket::{Replies, WebSocket};
 
-/// The shell over blocking streams: it takes all that is a [`Transport`].
+use crate::connection::{Client, Server};
+use crate::random::SystemMaskKeys;
+use std::net::TcpStream;
+
+/// A client connection. The default stream type is the one that [`connect`] returns.
+pub type ClientWebSocket<S = Stream> = WebSocket<S, Client<SystemMaskKeys>>;
+
+/// A server connection. The default stream type is TCP.
+pub type ServerWebSocket<S = TcpStream> = WebSocket<S, Server>;
+
+/// The sending half of a client's connection, by default of one that [`connect`] made.
+pub type ClientSendHalf<S = Stream> = SendHalf<S, Client<SystemMaskKeys>>;
+
+/// The receiving half of a client's connection, by default of one that [`connect`] made.
+pub type ClientReceiveHalf<S = Stream> = ReceiveHalf<S, Client<SystemMaskKeys>>;
+
+/// The sending half of a server's connection, by default over TCP.
+pub type ServerSendHalf<S = TcpStream> = SendHalf<S, Server>;
+
+/// The receiving half of a server's connection, by default over TCP.
+pub type ServerReceiveHalf<S = TcpStream> = ReceiveHalf<S, Server>;
+
+/// The shell for blocking streams: it works with any [`Transport`].
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "it has no values")]
 pub enum Blocking {}

@@ -1,66 +1,99 @@
-//! The sending side of a blocking connection: all of it but the read buffer, so that a reply can be
-//! sent while a received event borrows that.
+//! The sending side of a blocking connection. It has everything except the read buffer, so that you
+//! can reply while a received event borrows that buffer.
 
 use super::Transport;
 use super::access::{Access, Sending};
+use super::house::Guest;
 use super::incoming::Line;
 use super::timed::{BRIEF, LEAST, Stopped, Timed};
 use crate::buffer::{LEAST_UNBROKEN, WriteBuffer};
-use crate::connection::{Compressing, LargeMessage, Payload, Role, SendError, Sender, State};
+use crate::connection::{Compressing, Form, LargeMessage, Role, SendError, Sender};
 use crate::error::Error;
+use crate::frame::CloseCode;
+use crate::sending::take_unwritten;
 use crate::transport::{IoFailure, Wants, earliest};
+use alloc::{sync::Arc, vec::Vec};
 use core::time::Duration;
 use std::io::ErrorKind;
 
-/// The transport and what is being written to it.
+/// The transport, and the bytes that are being written to it.
 #[derive(Debug)]
 pub(super) struct Outgoing<S, A> {
     pub(super) sending: A,
     pub(super) transport: Timed<S>,
-    /// What is being written. The queue, which it was lent by, counts it until it is.
+    /// Bytes that are being written. They come from the queue, which still counts them until they
+    /// are written.
     lent: WriteBuffer,
+    /// The server that runs the connection, if there is one.
+    pub(super) host: Option<Arc<Guest>>,
 }
 
-/// How long a write of a split connection lasts before the writer looks at what the other half did.
+/// How long a read lasts before a connection that a server runs checks whether the server is
+/// shutting down.
+const HOST_PATIENCE: Duration = Duration::from_millis(200);
+
+/// How long a write of a split connection lasts before the writer checks what the other half did.
 const STEP: Duration = Duration::from_millis(200);
 
 impl<S: Transport, A: Access> Outgoing<S, A> {
     pub(super) fn new(transport: Timed<S>, sending: A) -> Self {
-        Self { sending, transport, lent: WriteBuffer::new() }
+        Self { sending, transport, lent: WriteBuffer::new(), host: None }
     }
 
-    /// The same, with the sending half in another place.
+    /// Moves the sending half to another place.
     pub(super) fn place<B>(self, place: impl FnOnce(A) -> B) -> Outgoing<S, B> {
-        let Self { sending, transport, lent } = self;
-        Outgoing { sending: place(sending), transport, lent }
+        let Self { sending, transport, lent, host } = self;
+        Outgoing { sending: place(sending), transport, lent, host }
+    }
+
+    /// Queues something without writing.
+    pub(super) fn try_queue(
+        &mut self,
+        act: impl FnOnce(&mut Sender<A::Role>, &mut WriteBuffer) -> Result<(), SendError>,
+    ) -> Result<(), Error> {
+        self.sending.queue(act)
     }
 
     /// Queues a message.
-    pub(super) fn feed(&mut self, payload: Payload<'_>) -> Result<(), Error> {
+    pub(super) fn feed(&mut self, payload: Form<'_>) -> Result<(), Error> {
         match self.compress(payload)? {
             Some(mut message) => {
                 self.queue(|sender, queue| sender.send_compressed(&mut message, queue))
             }
-            None => self.queue(|sender, queue| sender.send(payload, queue)),
+            None => self.queue(|sender, queue| sender.send_payload(payload, queue)),
         }
     }
 
-    pub(super) fn send(&mut self, payload: Payload<'_>) -> Result<(), Error> {
+    /// Sends a Close, unless the connection is closing or closed, and writes what is queued.
+    pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        self.sending.with(|sending| {
+            if sending.sender.is_open() {
+                sending.sender.close(code, reason, &mut sending.queue)?;
+            }
+            Ok::<_, Error>(())
+        })?;
+        match self.flush() {
+            Err(error) if error.is_closed() => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    pub(super) fn send(&mut self, payload: Form<'_>) -> Result<(), Error> {
         if let Some(mut message) = self.compress(payload)? {
             self.queue(|sender, queue| sender.send_compressed(&mut message, queue))?;
             return self.flush();
         }
         let start = |sender: &mut Sender<A::Role>, queue: &mut WriteBuffer| {
-            // In a split connection the other half may have replies to go between.
+            // In a split connection, the other half may need to send replies between the frames.
             sender.start_message(payload, A::IS_SHARED, queue)
         };
         let Some(mut message) = self.queue(start)? else {
-            return self.queue_and_flush(|sender, queue| sender.send(payload, queue));
+            return self.queue_and_flush(|sender, queue| sender.send_payload(payload, queue));
         };
-        // What is being written is to be out of the way first.
-        let little_before = self.lent.is_empty()
+        // Bytes that are being written already must go first.
+        let little_is_queued = self.lent.is_empty()
             && self.sending.with(|sending| sending.queue.len() <= LEAST_UNBROKEN);
-        let mut written = if little_before { Ok(()) } else { self.write(None, None) };
+        let mut written = if little_is_queued { Ok(()) } else { self.write(None, None) };
         while written.is_ok() && !message.is_written() {
             let Self { sending, lent, .. } = self;
             sending.queue(|sender, queue| {
@@ -72,7 +105,7 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         }
         if let Err(Stopped::NotReady(_)) = written {
             message.copy_to(&mut self.lent);
-            // Unless the connection was closed between two frames: then nothing more of it is sent.
+            // If the connection was closed between two frames, the rest of the message is not sent.
             self.sending.queue(|sender, queue| {
                 sender.start_frames(&mut message, usize::MAX, queue)?;
                 message.copy_to(queue);
@@ -82,9 +115,10 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         self.checked(written)
     }
 
-    /// Compresses a message, if it is large and to be compressed, without holding the lock of a split connection. Between
-    /// steps it writes the replies that the other half has queued.
-    fn compress<'p>(&mut self, payload: Payload<'p>) -> Result<Option<Compressing<'p>>, Error> {
+    /// Compresses a message if it is large enough and compression is on. In a split connection, the
+    /// lock is not held in the meantime, and replies that the other half has queued are written
+    /// between the steps.
+    fn compress<'p>(&mut self, payload: Form<'p>) -> Result<Option<Compressing<'p>>, Error> {
         if !Compressing::is_for(payload) {
             return Ok(None);
         }
@@ -97,22 +131,22 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
             return Ok(None);
         };
         while !message.step() {
-            let (is_open, has_replies) = self.sending.with(|Sending { sender, queue }| {
-                (sender.state() == State::Open, queue.control_len() > 0)
-            });
+            let (is_open, has_replies) = self
+                .sending
+                .with(|Sending { sender, queue }| (sender.is_open(), queue.control_len() > 0));
             if !is_open {
-                // It is refused, and the Close goes out at once.
+                // Sending the message will fail, and the Close goes out at once.
                 break;
             }
             if A::IS_SHARED && (has_replies || !self.lent.is_empty()) {
-                // What fails is known to the connection, which refuses the message then.
+                // The connection knows of a failure, and will refuse the message.
                 let _ = self.write_briefly();
             }
         }
         Ok(Some(message))
     }
 
-    /// Writes all that is queued, at the latest until the deadline.
+    /// Writes everything that is queued, until the connection's deadline at the latest.
     pub(super) fn flush(&mut self) -> Result<(), Error> {
         let written = self.write(None, None);
         self.checked(written)
@@ -126,15 +160,15 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         self.flush()
     }
 
-    /// Queues something; writes first if there is too much to queue more.
+    /// Queues something. If the queue is full, this writes first.
     pub(super) fn queue<T>(
         &mut self,
         mut act: impl FnMut(&mut Sender<A::Role>, &mut WriteBuffer) -> Result<T, SendError>,
     ) -> Result<T, Error> {
         match self.sending.queue(&mut act) {
             Err(full @ Error::Send(SendError::QueueFull { .. })) => {
-                // If that would block, nothing is queued, which is another error than that it was and
-                // could not be written yet.
+                // An error that would block means that the message is queued. It is not, so report
+                // the full queue instead.
                 self.flush().map_err(|error| if error.is_would_block() { full } else { error })?;
                 self.sending.queue(&mut act)
             }
@@ -142,19 +176,19 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         }
     }
 
-    /// Writes what is queued, then what is started of a message, and ends the writing side, as far as the
-    /// connection wants that, and until this moment at most.
+    /// Writes what is queued and then the started frames of `message`, and ends the writing side,
+    /// as far as the connection wants that. Stops at `until`.
     fn write(
         &mut self,
         mut message: Option<&mut LargeMessage<'_>>,
         until: Option<Duration>,
     ) -> Result<(), Stopped> {
         loop {
-            let behind = message.as_ref().map_or(0, |message| message.len());
+            let message_len = message.as_ref().map_or(0, |message| message.len());
             let Self { sending, transport, lent, .. } = self;
             let (wants, is_written) = sending.with(|sending| {
                 let wants = sending.next(|| transport.now()).unwrap_or_default();
-                if wants.write && lent.is_empty() && behind == 0 {
+                if wants.write && lent.is_empty() && message_len == 0 {
                     sending.queue.lend(lent);
                 }
                 (wants, sending.check_written())
@@ -164,21 +198,22 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
             let acted = if wants.write {
                 self.write_once(message.as_deref_mut(), timeout)
             } else if wants.shut_down_write {
-                // It is tried at least.
+                // Try this at least once, even if no time is left.
                 self.shut_down(timeout.map(|timeout| timeout.max(LEAST)))
             } else {
                 return is_written.map_err(Stopped::Failed);
             };
             match acted {
-                // Time is for the connection to judge, unless it is the caller's.
+                // The connection decides what an expired deadline means, except for the caller's
+                // `until`.
                 Err(Stopped::Over) if until.is_none() => {}
                 outcome => outcome?,
             }
         }
     }
 
-    /// Writes some of what is lent and of the message behind it; has the transport write what it holds, if
-    /// that is nothing.
+    /// Writes some of the lent bytes and of the message after them. If there are none, flushes the
+    /// transport.
     fn write_once(
         &mut self,
         message: Option<&mut LargeMessage<'_>>,
@@ -208,23 +243,35 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
     /// Ends the writing side.
     fn shut_down(&mut self, timeout: Option<Duration>) -> Result<(), Stopped> {
         let outcome = self.transport.shut_down(timeout);
-        let told = outcome.as_ref().copied().map_err(Stopped::failure);
-        self.sending.with(|sending| sending.sender.did_shut_down(told));
-        // What fails has been told; only what is to be tried again is of interest here.
+        let result = outcome.as_ref().copied().map_err(Stopped::failure);
+        self.sending.with(|sending| sending.sender.did_shut_down(result));
+        // The connection knows of the failure. The caller only needs to know if it should try
+        // again.
         match outcome {
             Err(stopped) if stopped.failure() == IoFailure::NotReady => Err(stopped),
             _ => Ok(()),
         }
     }
 
-    /// Writes and ends the writing side as far as is wanted and as the transport takes it without a
-    /// wait.
+    /// Writes and ends the writing side, as far as the connection wants that and the transport
+    /// takes it without a wait.
     pub(super) fn write_briefly(&mut self) -> Result<(), Stopped> {
         let until = self.transport.now().saturating_add(BRIEF);
         self.write(None, Some(until))
     }
 
-    /// The outcome of a write for the user.
+    /// Takes the bytes that have not been written.
+    pub(super) fn take_unwritten(&mut self) -> Vec<u8> {
+        let mut unwritten = take_unwritten(&mut self.lent);
+        self.sending.with(|sending| {
+            // The queue still counts the bytes that it has lent.
+            sending.queue.consume(unwritten.len());
+            unwritten.extend_from_slice(&take_unwritten(&mut sending.queue));
+        });
+        unwritten
+    }
+
+    /// Converts the outcome of a write to the one that the user sees.
     fn checked(&mut self, written: Result<(), Stopped>) -> Result<(), Error> {
         let error = match written {
             Ok(()) => return Ok(()),
@@ -236,7 +283,24 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
     }
 }
 
-/// The line of a connection that is not split: reading waits for writing as long as the transport does.
+impl<S: Transport, R: Role> Outgoing<S, Sending<R>> {
+    /// Returns to a single handle on the transport.
+    pub(super) fn with_one_handle(mut self) -> Self {
+        self.transport.forget_clone();
+        self
+    }
+
+    /// Returns the transport and the bytes that have not been written.
+    pub(super) fn into_parts(mut self) -> (S, Vec<u8>) {
+        let unwritten = self.take_unwritten();
+        if let Some(host) = &self.host {
+            host.release();
+        }
+        (self.transport.transport, unwritten)
+    }
+}
+
+/// The [`Line`] of a connection that is not split: reading waits until writing is done.
 impl<S: Transport, R: Role> Line for Outgoing<S, Sending<R>> {
     type Transport = S;
     type Sending = Sending<R>;
@@ -254,6 +318,10 @@ impl<S: Transport, R: Role> Line for Outgoing<S, Sending<R>> {
     }
 
     fn patience(&self) -> Option<Duration> {
-        None
+        self.host.as_ref().map(|_| HOST_PATIENCE)
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.host.as_ref().is_some_and(|host| host.is_leaving())
     }
 }

@@ -1,20 +1,21 @@
-//! What the two halves of a split connection share: the sending half of the connection, behind a lock
-//! that nobody holds while waiting for anything; and the transport to write to, behind a lock that is
-//! held for as long as a write takes.
+//! What the two halves of a split connection share. There are two locks. One guards the sending
+//! half of the connection, and no thread holds it while it waits for anything. The other guards the
+//! transport to write to, and a thread holds it for the duration of a write.
 //!
-//! So the reading thread always comes to the connection, whatever the other is stuck in: it tells it
-//! what it has read, and asks what is wanted. What is to be written it writes itself if the other half
-//! is not at it. If it is, that half sees to it: either it has not looked for more to write yet, or it
-//! finds when it is done that the reader has missed it.
+//! So the reading thread can always reach the connection, even while the other thread is blocked:
+//! it reports what it has read, and asks what the connection wants. It writes by itself if the
+//! other half is not writing. Otherwise the other half does so: either it has yet to check for more
+//! to write, or it finds after its write that the reader has set `missed`.
 
 use super::Transport;
 use super::access::{Access, Sending};
-use super::incoming::{Line, leave};
+use super::house::{Guest, see_off};
+use super::incoming::{Line, go_away, leave};
 use super::outgoing::Outgoing;
 use super::timed::{BRIEF, PAUSE, Stopped, Timed};
 use crate::connection::Role;
 use crate::transport::Wants;
-use alloc::sync::Arc;
+use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -28,28 +29,29 @@ pub(super) type Writer<S, R> = Outgoing<S, SharedSending<R>>;
 pub(super) struct Shared<S, R> {
     sending: SharedSending<R>,
     writer: Mutex<Writer<S, R>>,
-    /// Whether the reader had something to write and did not get at the writer.
+    /// Whether the reader had something to write and could not lock the writer.
     missed: AtomicBool,
 }
 
 impl<S: Transport, R: Role> Shared<S, R> {
-    /// Does something that may write, once the other half is not at it.
+    /// Calls `act`, which may write, once the other half has finished its write.
     pub(super) fn with_writer<T>(&self, act: impl FnOnce(&mut Writer<S, R>) -> T) -> T {
         let outcome = act(&mut self.writer.lock().unwrap_or_else(PoisonError::into_inner));
         while self.missed.swap(false, Ordering::SeqCst) {
-            // Who has it now writes what there is.
+            // If the other half holds the lock now, it writes what there is.
             let Some(mut writer) = self.try_writer() else { break };
-            // What is left is written later, by either half.
+            // Either half writes the rest later.
             let _ = writer.write_briefly();
         }
         outcome
     }
 
-    /// The writer, if the other half is not at it; else that half looks again once it is done.
+    /// Locks the writer if the other half does not hold it. Otherwise leaves a note, so that the
+    /// other half checks for more to write when it is done.
     fn writer_or_notice(&self) -> Option<MutexGuard<'_, Writer<S, R>>> {
         self.try_writer().or_else(|| {
             self.missed.store(true, Ordering::SeqCst);
-            // It may have been done just before that.
+            // The other half may have finished just before it could see the note.
             self.try_writer()
         })
     }
@@ -67,43 +69,89 @@ impl<S: Transport, R: Role> Shared<S, R> {
     }
 }
 
-/// How long a read lasts before the reader looks at what the other half did.
+/// How long a read lasts before the reader checks what the other half did.
 const IDLE: Duration = Duration::from_millis(200);
 
-/// The line of the reading thread: it reads from a handle of its own.
+/// The [`Line`] of the reading thread, which reads from its own handle.
 #[derive(Debug)]
 pub(super) struct Reading<S, R> {
     transport: Timed<S>,
     sending: SharedSending<R>,
     pub(super) shared: Arc<Shared<S, R>>,
-    /// When to write again what could not be written.
+    /// When to retry a write that failed.
     retry_at: Duration,
+    /// The server that runs the connection, if there is one.
+    host: Option<Arc<Guest>>,
 }
 
 impl<S: Transport, R: Role> Reading<S, R> {
-    /// `transport` is the second handle on that of `outgoing`.
+    /// Creates the reading side. `transport` is a second handle on the transport of `outgoing`.
     pub(super) fn new(transport: Timed<S>, outgoing: Outgoing<S, Sending<R>>) -> Self {
         let outgoing = outgoing.place(|sending| Arc::new(Mutex::new(sending)));
-        let sending = Arc::clone(&outgoing.sending);
+        let (sending, host) = (Arc::clone(&outgoing.sending), outgoing.host.clone());
         let shared = Shared {
             sending: Arc::clone(&sending),
             writer: Mutex::new(outgoing),
             missed: AtomicBool::new(false),
         };
         let shared = Arc::new(shared);
-        Self { transport, sending, shared, retry_at: Duration::ZERO }
+        Self { transport, sending, shared, retry_at: Duration::ZERO, host }
     }
 
-    /// Ends the connection because nobody receives any more. The peer is told so if the other half is
-    /// still there to have wanted more, and is not in a write.
+    /// Returns the sending side. The other half must be gone.
+    pub(super) fn into_outgoing(self) -> Outgoing<S, Sending<R>> {
+        const ALONE: &str = "the other half is gone, and it had the only other handle";
+        let Self { sending, shared, .. } = self;
+        let Shared { writer, sending: of_shared, .. } = Arc::into_inner(shared).expect(ALONE);
+        drop((sending, of_shared));
+        let outgoing = writer.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let outgoing = outgoing.place(|sending| {
+            let sending = Arc::into_inner(sending).expect(ALONE);
+            sending.into_inner().unwrap_or_else(PoisonError::into_inner)
+        });
+        outgoing.with_one_handle()
+    }
+
+    /// Returns the handle to read from.
+    pub(super) const fn transport(&self) -> &S {
+        &self.transport.transport
+    }
+
+    /// Ends the connection because nobody receives any more. Tells the peer so if the other half
+    /// still exists and is not in a write.
     pub(super) fn abandon(&mut self) {
         let has_other_half = Arc::strong_count(&self.shared) > 1;
+        if let Some(unwritten) = self.end_for_host(has_other_half) {
+            see_off(&mut self.transport.transport, unwritten);
+            self.host.iter().for_each(|host| host.release());
+            return;
+        }
         self.sending.with(|Sending { sender, queue, .. }| sender.abandon(has_other_half, queue));
         self.retry_at = Duration::ZERO;
         leave(self);
     }
 
-    /// Ends the writing side if that is wanted although the other half is in a write, which fails by it.
+    /// Ends the connection and takes the bytes that have not been written. Returns `None` if there
+    /// is nothing worth delivering, if no server runs the connection, or if the other half is in a
+    /// write.
+    fn end_for_host(&mut self, tells: bool) -> Option<Vec<u8>> {
+        self.host.as_ref()?;
+        let mut writer = self.shared.try_writer()?;
+        if tells {
+            go_away(&mut self.sending);
+        }
+        let is_worth_it = self.sending.with(|sending| {
+            let is_worth_it = sending.sender.is_worth_seeing_off(&sending.queue);
+            if is_worth_it {
+                sending.end();
+            }
+            is_worth_it
+        });
+        is_worth_it.then(|| writer.take_unwritten())
+    }
+
+    /// Ends the writing side, if the connection wants that, even while the other half is in a
+    /// write. That write then fails.
     fn release_writer(&mut self) {
         let Self { transport, sending, .. } = self;
         let wants = sending.with(|sending| sending.next(|| transport.now()));
@@ -122,8 +170,8 @@ impl<S: Transport, R: Role> Line for Reading<S, R> {
         (&mut self.sending, &mut self.transport)
     }
 
-    /// It never waits: two readers that answer each other's pings under full buffers would stop for
-    /// ever.
+    /// Never waits: two readers that answer each other's pings while all buffers are full would
+    /// block each other without limit.
     fn write(&mut self, wants: &Wants, _waits: bool) -> Result<(), Stopped> {
         if !wants.shut_down_write && wants.write && self.retry_at > self.transport.now() {
             return Err(Stopped::Over);
@@ -135,11 +183,11 @@ impl<S: Transport, R: Role> Line for Reading<S, R> {
         let written = if let Some(mut writer) = self.shared.writer_or_notice() {
             writer.write_briefly()
         } else if self.sending.with(|sending| sending.sender.is_near_end()) {
-            // When that half is done, matters now.
+            // The end can't wait until the other half has finished its write.
             self.release_writer();
             Err(Stopped::Over)
         } else {
-            // That half writes the replies too.
+            // The other half writes the replies too.
             return Err(Stopped::Over);
         };
         if written.is_err() {
@@ -150,5 +198,9 @@ impl<S: Transport, R: Role> Line for Reading<S, R> {
 
     fn patience(&self) -> Option<Duration> {
         Some(if self.retry_at > self.transport.now() { PAUSE } else { IDLE })
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.host.as_ref().is_some_and(|host| host.is_leaving())
     }
 }

@@ -2,125 +2,174 @@
 
 use super::Transport;
 use super::incoming::Incoming;
-use super::methods::sending_methods;
+use super::methods::{report, sending_methods};
 use super::shared::{Reading, Shared, Writer};
-use crate::connection::{Chunk, Closed, Event, Message, Payload, Receiver, Role, State};
+use crate::connection::{AsPayload, Chunk, Closed, Event, Message, Receiver, Role, State};
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::negotiated::Negotiated;
 use alloc::{boxed::Box, sync::Arc};
+use core::ops::{Deref, DerefMut};
 
 /// The half of a [`WebSocket`](super::WebSocket) that receives: see
 /// [`split`](super::WebSocket::split).
 ///
-/// While one of its methods waits, pings are answered and the closing handshake is finished. It
-/// does not wait for the other half: if that is in a write, replies go out right behind that. It
-/// looks at what the other half did five times a second.
+/// While one of its methods waits, the connection answers pings and finishes the closing handshake.
+/// This half does not wait for the other: if the other half is in a write, replies follow right
+/// after that write. Five times a second, this half checks what the other did.
 ///
-/// Dropped before the connection has ended, it ends it, since nobody would answer the peer any more:
-/// a Close with [`CloseCode::GOING_AWAY`] is sent if that is possible at
-/// once, and the other half fails from then on with [`Error::Closed`]. If the other half was dropped
-/// before, no Close is sent.
+/// If you drop this half before the connection has ended, the connection ends, since nobody would
+/// answer the peer any more. This sends a Close with [`CloseCode::GOING_AWAY`] if that is possible
+/// at once, and from then on the other half fails with [`Error::Closed`]. If you dropped the other
+/// half before, no Close is sent.
 #[derive(Debug)]
 pub struct ReceiveHalf<S: Transport, R: Role> {
     pub(super) incoming: Incoming<R>,
-    pub(super) reading: Reading<S, R>,
+    pub(super) reading: Abandoning<S, R>,
     pub(super) negotiated: Box<Negotiated>,
 }
 
 /// The half of a [`WebSocket`](super::WebSocket) that sends: see
 /// [`split`](super::WebSocket::split).
 ///
-/// Dropped, it leaves the other half working, which writes what is queued still and answers the peer
-/// while it receives: to end the connection, [close](Self::close) it.
+/// If you drop this half, the other half still works: while it receives, it writes what is queued
+/// and answers the peer. To end the connection, [close](Self::close) it.
 #[derive(Debug)]
 pub struct SendHalf<S: Transport, R: Role> {
     pub(super) shared: Arc<Shared<S, R>>,
 }
 
+/// The transport as the receiving side sees it. Dropping this ends the connection.
+#[derive(Debug)]
+pub(super) struct Abandoning<S: Transport, R: Role>(Option<Reading<S, R>>);
+
+const TAKEN: &str = "only `reunite` takes it, and consumes the half";
+
+impl<S: Transport, R: Role> Abandoning<S, R> {
+    pub(super) const fn new(reading: Reading<S, R>) -> Self {
+        Self(Some(reading))
+    }
+
+    /// Takes the transport out, so that the connection does not end.
+    pub(super) fn take(mut self) -> Reading<S, R> {
+        self.0.take().expect(TAKEN)
+    }
+}
+
+impl<S: Transport, R: Role> Deref for Abandoning<S, R> {
+    type Target = Reading<S, R>;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_ref().expect(TAKEN)
+    }
+}
+
+impl<S: Transport, R: Role> DerefMut for Abandoning<S, R> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0.as_mut().expect(TAKEN)
+    }
+}
+
+impl<S: Transport, R: Role> Drop for Abandoning<S, R> {
+    fn drop(&mut self) {
+        if let Some(reading) = &mut self.0 {
+            reading.abandon();
+        }
+    }
+}
+
 impl<S: Transport, R: Role> ReceiveHalf<S, R> {
-    /// Waits for the next event, and lends it.
+    /// Waits for the next event and lends it.
     ///
     /// # Errors
     ///
-    /// As for [`WebSocket::receive`](super::WebSocket::receive).
+    /// Returns the errors of [`WebSocket::receive`](super::WebSocket::receive).
     pub fn receive(&mut self) -> Option<Result<Event<'_>, Error>> {
-        self.incoming.receive(&mut self.reading, Receiver::advance, Receiver::event)
+        self.incoming.receive(&mut *self.reading, Receiver::advance, Receiver::event)
     }
 
-    /// As [`receive`](Self::receive), but for a piece of a message as soon as it has arrived. The
-    /// limits of frame and message do not apply.
+    /// Waits for the next piece of a message, and lends it as soon as it has arrived. Apart from
+    /// that it works like [`receive`](Self::receive). The limits for frames and messages do not
+    /// apply.
     ///
     /// # Errors
     ///
-    /// As for [`WebSocket::receive_chunk`](super::WebSocket::receive_chunk).
+    /// Returns the errors of [`WebSocket::receive_chunk`](super::WebSocket::receive_chunk).
     pub fn receive_chunk(&mut self) -> Option<Result<Chunk<'_>, Error>> {
-        self.incoming.receive(&mut self.reading, Receiver::advance_chunk, Receiver::chunk)
+        self.incoming.receive(&mut *self.reading, Receiver::advance_chunk, Receiver::chunk)
     }
 
-    /// As [`WebSocket::wait_closed`](super::WebSocket::wait_closed), but it sends no Close: that is the other
-    /// half's.
+    /// Waits for the end like [`WebSocket::wait_closed`](super::WebSocket::wait_closed), but does
+    /// not send a Close: only the other half can.
     pub fn wait_closed(&mut self) -> Closed {
-        self.incoming.wait_ended(&mut self.reading);
+        self.incoming.wait_ended(&mut *self.reading);
         self.reading.shared.sending().end().clone()
     }
 
-    /// How the connection ended; `None` while it has not.
+    /// Returns how the connection ended, or `None` if it has not ended.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
         self.reading.shared.sending().sender.closed().cloned()
     }
 
-    /// How far the closing handshake is.
+    /// Calls `look` with the transport, so that you can inspect it or set its options. Don't read
+    /// from it or write to it. The other half may wait until `look` returns, so don't use that half
+    /// inside `look`.
+    pub fn with_transport<T>(&self, look: impl FnOnce(&S) -> T) -> T {
+        look(self.reading.transport())
+    }
+
+    /// Returns the state of the connection.
     #[must_use]
     pub fn state(&self) -> State {
         self.reading.shared.sending().sender.state()
     }
 
-    /// What the opening handshake agreed on.
+    /// Returns what the opening handshake agreed on.
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
         &self.negotiated
     }
 }
 
-/// Messages, owned.
+/// Iterates over owned messages.
 impl<S: Transport, R: Role> Iterator for ReceiveHalf<S, R> {
     type Item = Result<Message, Error>;
 
-    /// Waits for the next message. Control frames are seen to and not shown;
-    /// [`receive`](ReceiveHalf::receive) shows them.
+    /// Waits for the next message. The connection handles control frames itself and does not return
+    /// them; [`receive`](ReceiveHalf::receive) does.
     fn next(&mut self) -> Option<Self::Item> {
-        self.incoming.next(&mut self.reading)
-    }
-}
-
-impl<S: Transport, R: Role> Drop for ReceiveHalf<S, R> {
-    fn drop(&mut self) {
-        self.reading.abandon();
+        self.incoming.next(&mut *self.reading)
     }
 }
 
 impl<S: Transport, R: Role> SendHalf<S, R> {
-    sending_methods!();
+    sending_methods!(report);
 
     fn with_outgoing<T>(&self, act: impl FnOnce(&mut Writer<S, R>) -> T) -> T {
         self.shared.with_writer(act)
     }
 
-    /// How the connection ended; `None` while it has not.
+    /// Returns how the connection ended, or `None` if it has not ended.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
         self.shared.sending().sender.closed().cloned()
     }
 
-    /// How far the closing handshake is.
+    /// Calls `look` with the transport, so that you can inspect it or set its options. Don't read
+    /// from it or write to it. The other half may wait until `look` returns, so don't use either
+    /// half inside `look`.
+    pub fn with_transport<T>(&self, look: impl FnOnce(&S) -> T) -> T {
+        self.shared.with_writer(|writer| look(&writer.transport.transport))
+    }
+
+    /// Returns the state of the connection.
     #[must_use]
     pub fn state(&self) -> State {
         self.shared.sending().sender.state()
     }
 
-    /// Bytes that are queued and not written.
+    /// Returns the number of bytes that are queued but not yet written.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
         self.shared.sending().queue.len()

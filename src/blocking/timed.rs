@@ -1,9 +1,9 @@
-//! A transport with a clock: what it is asked to do is bounded in time.
+//! A transport with a clock, which limits how long each operation may take.
 
 use super::Transport;
 use crate::buffer::WriteBuffer;
-use crate::connection::LargeMessage;
-use crate::io::{SLICES, gather, is_timeout, some_written};
+use crate::connection::{LargeMessage, gather};
+use crate::io::{SLICES, is_timeout, some_written};
 use crate::transport::{IoFailure, earliest};
 use core::{mem, time::Duration};
 use std::io::{self, ErrorKind, IoSlice};
@@ -12,16 +12,17 @@ use std::time::Instant;
 /// Why a transport did not do what it was asked to.
 #[derive(Debug)]
 pub(super) enum Stopped {
-    /// The time that it was given is over.
+    /// The time for the operation is over.
     Over,
-    /// It is not ready, and did not wait that long: it does not block, or its user has set a timeout.
+    /// The transport is not ready and did not wait for all of the time: it does not block, or the
+    /// user has set a timeout on it.
     NotReady(io::Error),
-    /// It has failed.
+    /// The transport has failed.
     Failed(io::Error),
 }
 
 impl Stopped {
-    /// What the connection is told of it.
+    /// Returns the failure as the connection sees it.
     pub(super) fn failure(&self) -> IoFailure {
         match self {
             Self::Over | Self::NotReady(_) => IoFailure::NotReady,
@@ -30,17 +31,17 @@ impl Stopped {
     }
 }
 
-/// How long a call takes at least, so that it finds what is there already.
+/// The least time for an operation, enough to find what is already there.
 pub(super) const LEAST: Duration = Duration::from_millis(1);
 
-/// How long this end takes where it is not to wait.
+/// The time for an operation that should not wait.
 pub(super) const BRIEF: Duration = Duration::from_millis(5);
 
-/// How long it waits for what another thread is doing, or for room to write.
+/// How long to wait for another thread, or for room to write.
 pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
-/// By how much a timeout of a transport may end early: systems count in ticks, the coarsest of which
-/// are this long.
+/// How much too early a timeout of a transport may expire. Systems count time in ticks, and this is
+/// the longest tick.
 const TICK: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Copy, Debug)]
@@ -49,12 +50,13 @@ enum Direction {
     Write,
 }
 
-/// A transport that is asked to do things for so long.
+/// A transport whose operations have a time limit.
 #[derive(Debug)]
 pub(super) struct Timed<S> {
     pub(super) transport: S,
     epoch: Instant,
-    /// What bounds reads and writes from one to the next, if this is one of two handles.
+    /// If this is one of two handles: the read and write timeouts that are set on it now. They stay
+    /// set between calls.
     kept: Option<[Option<Duration>; 2]>,
 }
 
@@ -63,8 +65,8 @@ impl<S: Transport> Timed<S> {
         Self { transport, epoch: Instant::now(), kept: None }
     }
 
-    /// A second handle with the same clock. From now on one of them is to read, the other to write, and
-    /// timeouts of the transport's user are gone.
+    /// Makes a second handle with the same clock. From now on, one handle must only read and the
+    /// other only write. Removes the user's timeouts.
     pub(super) fn try_clone(&mut self) -> io::Result<Self> {
         let transport = self.transport.try_clone()?;
         for direction in [Direction::Read, Direction::Write] {
@@ -74,17 +76,26 @@ impl<S: Transport> Timed<S> {
         Ok(Self { transport, ..*self })
     }
 
-    /// The time since this transport was taken up: the `now` of the connection's deadlines.
+    /// Returns to a single handle, without timeouts. From now on, the user's timeouts count again.
+    pub(super) fn forget_clone(&mut self) {
+        for direction in [Direction::Read, Direction::Write] {
+            // A transport that fails here fails again when it is next used.
+            let _ = self.set(direction, None);
+        }
+        self.kept = None;
+    }
+
+    /// Returns the time since this was created: the `now` for the connection's deadlines.
     pub(super) fn now(&self) -> Duration {
         self.epoch.elapsed()
     }
 
-    /// The time that is left until this moment.
+    /// Returns the time left until `until`.
     pub(super) fn left(&self, until: Option<Duration>) -> Option<Duration> {
         until.map(|until| until.saturating_sub(self.now()))
     }
 
-    /// Reads once; 0 is the end of the transport.
+    /// Reads once. Returns 0 at the end of the transport.
     pub(super) fn read(
         &mut self,
         into: &mut [u8],
@@ -93,8 +104,8 @@ impl<S: Transport> Timed<S> {
         self.bounded(Direction::Read, timeout, |transport| transport.read(into))
     }
 
-    /// Writes once: what is queued, and of the message behind it, if all of the queue goes along. If that
-    /// is nothing, the transport writes what it may still hold, and 0 says that it has.
+    /// Writes once: from the queue, and from the message after it if the whole queue fits. If there
+    /// is nothing to write, flushes the transport and returns 0.
     pub(super) fn write(
         &mut self,
         queued: &WriteBuffer,
@@ -112,7 +123,7 @@ impl<S: Transport> Timed<S> {
         self.bounded(Direction::Write, timeout, |transport| some_written(transport.write(front)))
     }
 
-    /// Apart, since its slices take room on the stack.
+    /// A function of its own, because the slices take up stack space.
     #[inline(never)]
     fn write_pieces(
         &mut self,
@@ -133,13 +144,15 @@ impl<S: Transport> Timed<S> {
         self.bounded(Direction::Write, timeout, S::shutdown_write)
     }
 
-    /// Whether a call can be bounded at all. Without timeouts any may wait for ever.
+    /// Returns `true` if the transport has timeouts. Without them, any call may block without
+    /// limit.
     pub(super) fn has_timeouts(&mut self) -> bool {
-        let users = self.transport.timeouts();
-        users.and_then(|[reads, _]| self.transport.set_read_timeout(reads)).is_ok()
+        let timeouts = self.transport.timeouts();
+        timeouts.and_then(|[reads, _]| self.transport.set_read_timeout(reads)).is_ok()
     }
 
-    /// Does something for so long. A shorter timeout of the transport's user holds too, and stays.
+    /// Runs an operation with a time limit. A shorter timeout of the user also applies, and is
+    /// restored afterwards.
     fn bounded<T>(
         &mut self,
         direction: Direction,
@@ -158,11 +171,11 @@ impl<S: Transport> Timed<S> {
         if timeout.is_none() {
             return self.attempt(None, operation);
         }
-        let users = self.transport.timeouts().map_err(Stopped::Failed)?[direction as usize];
-        self.set(direction, earliest(timeout, users)).map_err(Stopped::Failed)?;
+        let user_timeout = self.transport.timeouts().map_err(Stopped::Failed)?[direction as usize];
+        self.set(direction, earliest(timeout, user_timeout)).map_err(Stopped::Failed)?;
         let outcome = self.attempt(timeout, operation);
-        // What came of it is not lost if this fails.
-        let _ = self.set(direction, users);
+        // A failure here must not discard the outcome.
+        let _ = self.set(direction, user_timeout);
         outcome
     }
 
@@ -202,8 +215,8 @@ impl<S: Transport> Timed<S> {
     }
 }
 
-/// Whether a timeout is none that anyone has set: the system has given up on the peer (`ETIMEDOUT`).
-/// On Windows one that was set is told so too.
+/// Returns `true` if nobody set the timeout that expired: the system gave up on the peer
+/// (`ETIMEDOUT`). On Windows, a timeout that was set gives the same error.
 fn is_the_systems(error: &io::Error) -> bool {
     cfg!(unix) && error.kind() == ErrorKind::TimedOut && error.raw_os_error().is_some()
 }

@@ -1,71 +1,71 @@
-//! What the blocking shell needs of a stream beyond reading and writing.
+//! What the blocking shell needs of a stream besides reading and writing.
 
 use core::time::Duration;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
-/// A stream that a [`WebSocket`](super::WebSocket) runs over.
+/// A stream that a [`WebSocket`](super::WebSocket) can run over.
 ///
-/// A stream that can only read and write is wrapped in [`Plain`].
+/// If your stream can only read and write, wrap it in [`Plain`].
 pub trait Transport: Read + Write {
-    /// Bounds how long each later read may take; `None` takes the bound away. One that takes longer
+    /// Limits how long each later read may take; `None` removes the limit. A read that takes longer
     /// fails with [`ErrorKind::WouldBlock`] or [`ErrorKind::TimedOut`].
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] if the stream has no timeouts: a deadline of the connection is then
-    /// looked at only when the stream returns. Else those of the stream.
+    /// Returns [`ErrorKind::Unsupported`] if the stream has no timeouts: the connection then checks
+    /// its deadlines only when the stream returns. Otherwise returns the errors of the stream.
     fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// Bounds how long each later write may take, as
-    /// [`set_read_timeout`](Self::set_read_timeout) does for reads, which it leaves as they are.
+    /// Limits how long each later write may take, as [`set_read_timeout`](Self::set_read_timeout)
+    /// does for reads. Does not change the limit for reads.
     ///
     /// # Errors
     ///
-    /// As for [`set_read_timeout`](Self::set_read_timeout).
+    /// Returns the errors of [`set_read_timeout`](Self::set_read_timeout).
     fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// How long a read and a write may take, as their user has set it: the connection sets that again once
-    /// it needs no other bounds.
+    /// Returns the read timeout and the write timeout that the user has set. The connection
+    /// restores them when it no longer needs its own.
     ///
     /// # Errors
     ///
-    /// Those of the stream.
+    /// Returns the errors of the stream.
     fn timeouts(&self) -> io::Result<[Option<Duration>; 2]> {
         Ok([None; 2])
     }
 
-    /// Ends the writing side, so that the peer reads an end of file behind what was written.
+    /// Ends the writing side, so that the peer reads an end of file after the bytes written so far.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unsupported`] if the stream has no such half-close: a server then ends its
-    /// connection as soon as both Closes have come and gone (RFC 6455 §7.1.1), for its user to drop the
-    /// stream. Else those of the stream.
+    /// Returns [`ErrorKind::Unsupported`] if the stream has no such half-close. A server then ends
+    /// its connection as soon as both Closes have been exchanged (RFC 6455 §7.1.1), and the user
+    /// must drop the stream. Otherwise returns the errors of the stream.
     fn shutdown_write(&mut self) -> io::Result<()>;
 
-    /// Makes a second handle on the same stream, for [`WebSocket::split`](super::WebSocket::split):
-    /// one thread then reads from one handle while another writes to the other.
+    /// Makes a second handle on the same stream, for [`WebSocket::split`](super::WebSocket::split).
+    /// One thread then reads from one handle while another writes to the other.
     ///
-    /// It does not matter whether timeouts hold for one handle or for both.
-    /// [`shutdown_write`](Self::shutdown_write) on either should end a write that another thread is
-    /// in.
+    /// A timeout may apply to one handle or to both. [`shutdown_write`](Self::shutdown_write) on
+    /// either handle should end a write that another thread is in.
     ///
     /// # Errors
     ///
-    /// Those of the stream; [`ErrorKind::Unsupported`] unless this is implemented.
+    /// Returns the errors of the stream. The default implementation returns
+    /// [`ErrorKind::Unsupported`].
     fn try_clone(&self) -> io::Result<Self>
     where
         Self: Sized,
     {
-        let what = "this transport can't be split: it has no second handle on its stream";
-        Err(io::Error::new(ErrorKind::Unsupported, what))
+        let message = "this transport can't be split: it can't make a second handle on its stream";
+        Err(io::Error::new(ErrorKind::Unsupported, message))
     }
 }
 
 macro_rules! socket {
     ($socket:ty) => {
-        // `Self::name` is the socket's own method, which goes before the trait's.
+        // `Self::name` is the socket's own method, which takes precedence over the trait's.
         impl Transport for $socket {
             fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
                 Self::set_read_timeout(self, timeout)
@@ -112,15 +112,17 @@ impl<T: Transport + ?Sized> Transport for &mut T {
     }
 }
 
-/// Any stream that reads and writes, as a [`Transport`] without deadlines.
+/// A wrapper that turns any stream that reads and writes into a [`Transport`] without timeouts.
 ///
-/// A read or write that blocks for ever is not ended by a deadline of the connection: deadlines are
-/// looked at only when the stream returns. So a connection that is dropped before its end writes
-/// nothing more. The writing side can be flushed, but not ended by itself: the peer learns of the end
-/// when the stream is dropped. It has no second handle, so its connection can't be
+/// The deadlines of the connection can't interrupt a read or write that blocks: they are checked
+/// only when the stream returns. For that reason, a connection that you drop before it has ended
+/// writes nothing more.
+///
+/// The writing side can be flushed but not ended separately: the peer learns of the end when you
+/// drop the stream. There is no second handle, so the connection can't be
 /// [split](super::WebSocket::split).
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::exhaustive_structs, reason = "a wrapper with nothing to add")]
+#[expect(clippy::exhaustive_structs, reason = "a transparent wrapper")]
 pub struct Plain<S>(pub S);
 
 impl<S: Read> Read for Plain<S> {

@@ -1,41 +1,44 @@
 use super::Transport;
 use super::access::Sending;
+use super::house::{Guest, see_off};
 use super::incoming::{Incoming, leave};
-use super::methods::sending_methods;
+use super::methods::{report, report_unless_closing, sending_methods};
 use super::outgoing::Outgoing;
 use super::shared::Reading;
-use super::split::{ReceiveHalf, SendHalf};
+use super::split::{Abandoning, ReceiveHalf, SendHalf};
 use super::timed::Timed;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::{
-    Chunk, Closed, Config, Connection, Event, Message, Payload, Receiver, Role, State,
+    AsPayload, Chunk, Closed, Config, Connection, Event, Message, Receiver, Role, State,
 };
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::negotiated::Negotiated;
+use crate::transport::Parts;
 use alloc::{boxed::Box, sync::Arc};
 use core::ops::{Deref, DerefMut};
 
 /// A WebSocket connection over a blocking [`Transport`].
 ///
 /// Receive with [`next`](Self::next), as an iterator, or with [`receive`](Self::receive), which
-/// lends the message instead of copying it. Pings are answered and the closing handshake is
-/// finished while one of them waits; before it waits, what is queued is written.
+/// lends the message instead of copying it. While one of them waits, the connection answers pings
+/// and finishes the closing handshake. Before they wait, they write what is queued.
 ///
-/// The loop over messages ends with `None` after a clean close; after anything else with one `Err`
-/// and then `None`. [`closed`](Self::closed) tells how it was either way. An end is told as soon as it
-/// is known, although a server's peer may still have to read it: [`wait_closed`](Self::wait_closed)
-/// gives it the time.
+/// The loop over messages ends with `None` after a clean close. After any other end it yields one
+/// `Err` and then `None`. In both cases [`closed`](Self::closed) tells how the connection ended.
+/// The loop ends as soon as that is known. On a server, the client may not have read everything by
+/// then: [`wait_closed`](Self::wait_closed) gives it the time.
 ///
-/// A method that a timeout of your own on the [transport](Self::transport) ends fails with an error that
-/// [would block](crate::Error::is_would_block). Receive again; what was to be sent is queued, so
-/// [`flush`](Self::flush).
+/// If you set a timeout on the [transport](Self::get_mut) and it expires, the method fails with an
+/// error that [would block](crate::Error::is_would_block). Nothing is lost: call the receiving
+/// method again. What you sent is queued: call [`flush`](Self::flush).
 ///
-/// A method that sends waits until the peer takes what is queued, and reads nothing meanwhile: two
-/// ends that both do so for long stop each other. A [`split`](Self::split) connection reads too.
+/// A sending method waits until the transport has taken everything that is queued, and does not
+/// read in the meantime. Two endpoints that both send a lot without reading can block each other. A
+/// [`split`](Self::split) connection can read while it writes.
 ///
-/// Dropped before its end, it sends no Close. What is queued is written and the transport ended as far
-/// as that takes a few milliseconds.
+/// If you drop the connection before it has ended, it sends no Close. It spends a few milliseconds
+/// writing what is queued and ending the transport, and abandons the rest.
 #[derive(Debug)]
 pub struct WebSocket<S: Transport, R: Role> {
     incoming: Incoming<R>,
@@ -43,11 +46,11 @@ pub struct WebSocket<S: Transport, R: Role> {
     negotiated: Box<Negotiated>,
 }
 
-/// The sending side, which leaves its transport in order when it is dropped.
+/// The sending side. When it is dropped, it writes what it can and ends the transport.
 #[derive(Debug)]
 struct Leaving<S: Transport, R: Role>(Option<Outgoing<S, Sending<R>>>);
 
-const TAKEN: &str = "it is taken by value alone";
+const TAKEN: &str = "only methods that consume the value take it";
 
 impl<S: Transport, R: Role> Leaving<S, R> {
     fn take(mut self) -> Outgoing<S, Sending<R>> {
@@ -71,16 +74,25 @@ impl<S: Transport, R: Role> DerefMut for Leaving<S, R> {
 
 impl<S: Transport, R: Role> Drop for Leaving<S, R> {
     fn drop(&mut self) {
-        if let Some(outgoing) = &mut self.0 {
-            leave(outgoing);
+        let Some(mut outgoing) = self.0.take() else { return };
+        let Sending { sender, queue } = &outgoing.sending;
+        if outgoing.host.is_some() && sender.is_worth_seeing_off(queue) {
+            let unwritten = outgoing.take_unwritten();
+            see_off(&mut outgoing.transport.transport, unwritten);
+        } else {
+            leave(&mut outgoing);
+        }
+        if let Some(host) = &outgoing.host {
+            host.release();
         }
     }
 }
 
 impl<S: Transport, R: Role> WebSocket<S, R> {
-    /// A connection whose opening handshake is done, by this crate or another.
+    /// Creates a connection after an opening handshake that this crate or other code has done.
     ///
-    /// `input` holds what came behind the peer's handshake, if anything.
+    /// `input` holds any bytes that the peer sent after its handshake.
+    #[doc(alias = "from_raw_socket")]
     pub fn new(
         transport: S,
         role: R,
@@ -88,7 +100,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         input: ReadBuffer,
         config: Config,
     ) -> Self {
-        let (receiver, sender) = Connection::new(role, &negotiated, config).split();
+        let (sender, receiver) = Connection::new(role, &negotiated, config).split();
         let outgoing =
             Outgoing::new(Timed::new(transport), Sending::new(sender, WriteBuffer::new()));
         Self {
@@ -98,13 +110,19 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         }
     }
 
-    /// Waits for the next event, and lends it together with the way to answer it.
+    /// Sets the server that runs the connection.
+    pub(super) fn with_host(mut self, host: Arc<Guest>) -> Self {
+        self.outgoing.host = Some(host);
+        self
+    }
+
+    /// Waits for the next event and lends it, together with the means to reply to it.
     ///
     /// # Errors
     ///
-    /// [`Error::Protocol`] or [`Error::Closed`] once, when the connection has ended other than by a
-    /// closing handshake; `None` from then on. [`Error::Io`] for what else the transport fails
-    /// with, see there.
+    /// When the connection ends without a closing handshake, this returns [`Error::Protocol`] or
+    /// [`Error::Closed`] once and `None` from then on. It returns [`Error::Io`] for other failures
+    /// of the transport.
     ///
     /// ```no_run
     /// use sansocket::{Event, blocking};
@@ -127,55 +145,85 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         Some(received.map(|event| (event, Replies(&mut *self.outgoing))))
     }
 
-    /// As [`receive`](Self::receive), but for a piece of a message as soon as it has arrived. The
-    /// limits of frame and message do not apply.
+    /// Returns the next event if all of it has already been read. This never waits and never reads.
+    ///
+    /// Use it after [`receive`](Self::receive) to handle everything that arrived together, and so
+    /// answer all of it with one write. `None` does not mean that the connection has ended; only
+    /// [`receive`](Self::receive) reports that.
+    pub fn receive_buffered(&mut self) -> Option<(Event<'_>, Replies<'_, S, R>)> {
+        let event = self.incoming.receive_buffered(&mut *self.outgoing)?;
+        Some((event, Replies(&mut *self.outgoing)))
+    }
+
+    /// Calls `visit` for each event until the connection ends. An error from `visit` ends the loop
+    /// but not the connection.
     ///
     /// # Errors
     ///
-    /// As for [`receive`](Self::receive); [`Error::Receive`] if part of the message was waited for
-    /// by another method.
+    /// Returns the errors of `visit` and of [`receive`](Self::receive). Once the end has been
+    /// reported, this returns `Ok`.
+    pub fn receive_with<E: From<Error>>(
+        &mut self,
+        mut visit: impl FnMut(Event<'_>, &mut Replies<'_, S, R>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        while let Some(received) = self.receive() {
+            let (event, mut replies) = received?;
+            visit(event, &mut replies)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the next piece of a message, and lends it as soon as it has arrived. Apart from
+    /// that it works like [`receive`](Self::receive). The limits for frames and messages do not
+    /// apply.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`receive`](Self::receive), and [`Error::Receive`] if you began to
+    /// receive this message with another method.
     pub fn receive_chunk(&mut self) -> Option<Result<(Chunk<'_>, Replies<'_, S, R>), Error>> {
         let (advance, look) = (Receiver::advance_chunk, Receiver::chunk);
         let received = self.incoming.receive(&mut *self.outgoing, advance, look)?;
         Some(received.map(|chunk| (chunk, Replies(&mut *self.outgoing))))
     }
 
-    sending_methods!();
+    sending_methods!(report);
 
     fn with_outgoing<T>(&mut self, act: impl FnOnce(&mut Outgoing<S, Sending<R>>) -> T) -> T {
         act(&mut self.outgoing)
     }
 
-    /// Receives and drops messages until the connection has ended, at the latest when the close
-    /// timeout is over, and says how. If no Close was sent, one with [`CloseCode::NORMAL`] is.
+    /// Receives and drops messages until the connection has ended, or at the latest until the close
+    /// timeout expires. Returns how the connection ended. If you have not sent a Close, this sends
+    /// one with [`CloseCode::NORMAL`].
     pub fn wait_closed(&mut self) -> &Closed {
-        if self.state() == State::Open {
-            // If it can't be sent, the end of the transport below says why.
+        if self.outgoing.sending.sender.is_open() {
+            // If the Close can't be sent, the end of the connection says why.
             let _ = self.close(CloseCode::NORMAL, "");
         }
         self.incoming.wait_ended(&mut *self.outgoing);
         self.outgoing.sending.end()
     }
 
-    /// Splits the connection for a thread that reads and a thread that writes. Neither waits for the
-    /// other: messages are received and pings answered also while the writing thread is stuck with
-    /// a peer that does not read.
+    /// Splits the connection for a thread that reads and a thread that writes. Neither waits for
+    /// the other: even while the writing thread is blocked by a peer that does not read, the
+    /// reading thread receives messages and answers pings.
     ///
-    /// An end that one half comes to is seen by the other: what is sent fails with
-    /// [`Error::Closed`] from then on, and a write that is stuck is released. Timeouts of your own
-    /// on the transport are taken away.
+    /// When one half ends the connection, the other half notices: sending fails with
+    /// [`Error::Closed`], and a blocked write returns. Splitting removes any timeouts that you have
+    /// set on the transport.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the transport has no second handle: see [`Transport::try_clone`]. The
-    /// connection is dropped then.
+    /// Returns [`Error::Io`] if the transport can't make a second handle: see
+    /// [`Transport::try_clone`]. The connection is then dropped.
     ///
     /// ```no_run
     /// use sansocket::{CloseCode, blocking};
     /// use std::thread;
     ///
     /// let websocket = blocking::connect("ws://127.0.0.1:9001/")?;
-    /// let (mut receive_half, mut send_half) = websocket.split()?;
+    /// let (mut send_half, mut receive_half) = websocket.split()?;
     /// let reader = thread::spawn(move || -> Result<(), sansocket::Error> {
     ///     for message in receive_half.by_ref() {
     ///         println!("{:?}", message?);
@@ -184,69 +232,111 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     ///     Ok(())
     /// });
     /// send_half.send("hello")?;
-    /// // The reader goes on until the server has closed too.
+    /// // The reader continues until the server has closed too.
     /// send_half.close(CloseCode::NORMAL, "")?;
     /// let _ = reader.join();
     /// # Ok::<(), sansocket::Error>(())
     /// ```
-    pub fn split(mut self) -> Result<(ReceiveHalf<S, R>, SendHalf<S, R>), Error> {
+    pub fn split(mut self) -> Result<(SendHalf<S, R>, ReceiveHalf<S, R>), Error> {
         let reader = self.outgoing.transport.try_clone()?;
         let reading = Reading::new(reader, self.outgoing.take());
         let shared = Arc::clone(&reading.shared);
         let Self { incoming, negotiated, .. } = self;
-        Ok((ReceiveHalf { incoming, reading, negotiated }, SendHalf { shared }))
+        Ok((
+            SendHalf { shared },
+            ReceiveHalf { incoming, reading: Abandoning::new(reading), negotiated },
+        ))
     }
 
-    /// How the connection ended; `None` while it has not.
+    /// Returns how the connection ended, or `None` if it has not ended.
     #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
         self.outgoing.sending.sender.closed()
     }
 
-    /// How far the closing handshake is.
+    /// Returns the state of the connection.
     #[must_use]
     pub fn state(&self) -> State {
         self.outgoing.sending.sender.state()
     }
 
-    /// What the opening handshake agreed on.
+    /// Returns what the opening handshake agreed on.
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
         &self.negotiated
     }
 
-    /// Bytes that are queued and not written.
+    /// Returns the number of bytes that are queued but not yet written.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
         self.outgoing.sending.queue.len()
     }
 
-    /// The transport, to look at it or to set its options. Don't read from it or write to it.
+    /// Takes the connection apart without sending a Close. You can continue to use the transport.
+    /// To end the connection cleanly first, call [`wait_closed`](Self::wait_closed).
     #[must_use]
-    pub fn transport(&self) -> &S {
+    pub fn into_parts(self) -> Parts<S> {
+        let Self { incoming, outgoing, .. } = self;
+        let (transport, unwritten) = outgoing.take().into_parts();
+        Parts { transport, unread: incoming.into_unread(), unwritten }
+    }
+
+    /// Reassembles a connection from its two halves.
+    pub(super) fn from_halves(
+        incoming: Incoming<R>,
+        outgoing: Outgoing<S, Sending<R>>,
+        negotiated: Box<Negotiated>,
+    ) -> Self {
+        Self { incoming, outgoing: Leaving(Some(outgoing)), negotiated }
+    }
+
+    /// Returns the transport, so that you can inspect it or set its options. Don't read from it or
+    /// write to it.
+    #[doc(alias = "transport")]
+    #[must_use]
+    pub fn get_ref(&self) -> &S {
         &self.outgoing.transport.transport
+    }
+
+    /// Returns the transport mutably. The restrictions of [`get_ref`](Self::get_ref) apply.
+    ///
+    /// You can set timeouts on it. When one expires, the method in progress fails with an error
+    /// that [would block](crate::Error::is_would_block). While the connection waits for one of its
+    /// own deadlines, it sets other timeouts, and afterwards restores yours.
+    #[doc(alias = "transport_mut")]
+    #[must_use]
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.outgoing.transport.transport
     }
 }
 
-/// Messages, owned.
+/// Iterates over owned messages.
 impl<S: Transport, R: Role> Iterator for WebSocket<S, R> {
     type Item = Result<Message, Error>;
 
-    /// Waits for the next message. Control frames are seen to and not shown;
-    /// [`receive`](WebSocket::receive) shows them.
+    /// Waits for the next message. The connection handles control frames itself and does not return
+    /// them; [`receive`](WebSocket::receive) does.
+    #[doc(alias = "read")]
+    #[doc(alias = "read_message")]
     fn next(&mut self) -> Option<Self::Item> {
         self.incoming.next(&mut *self.outgoing)
     }
 }
 
-/// The way to answer while a received event is looked at: see [`WebSocket::receive`].
+/// The means to reply while you borrow a received event: see [`WebSocket::receive`].
 #[derive(Debug)]
 pub struct Replies<'a, S, R>(&'a mut Outgoing<S, Sending<R>>);
 
 impl<S: Transport, R: Role> Replies<'_, S, R> {
-    sending_methods!();
+    sending_methods!(report_unless_closing);
 
     fn with_outgoing<T>(&mut self, act: impl FnOnce(&mut Outgoing<S, Sending<R>>) -> T) -> T {
         act(self.0)
+    }
+
+    /// Returns the number of bytes that are queued but not yet written.
+    #[must_use]
+    pub fn buffered_amount(&self) -> usize {
+        self.0.sending.queue.len()
     }
 }

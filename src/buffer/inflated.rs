@@ -1,23 +1,24 @@
-//! What was made of received bytes and is longer than them: decompressed payload.
+//! Decompressed payload, which is longer than the bytes it came from.
 
 use super::RETAINED;
 use crate::{thread_cache::thread_cache, utf8::Utf8Storage};
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// Memory beside that of the read buffer, from whose unread bytes it is filled. While it is in use,
-/// what the buffer keeps is here.
+/// Memory in addition to that of the read buffer, for the data decompressed from its unread bytes.
+/// While in use, it contains the kept bytes of the buffer.
 pub(super) struct Inflated {
     pub(super) storage: Utf8Storage,
     pub(super) kept: Range<usize>,
     pub(super) in_use: bool,
 }
 
-/// The least memory that is made.
+/// The least number of bytes to allocate.
 const SMALLEST: usize = 4096;
 
 thread_cache! {
-    /// A connection that waits has no such memory, and the next message would make it anew, in steps.
+    /// Memory from idle connections. Without it, each new message would grow its memory step by
+    /// step.
     static MEMORY: ThreadCache<Vec<u8>>;
 }
 
@@ -42,7 +43,7 @@ impl Drop for Inflated {
 }
 
 impl Inflated {
-    /// Room for more, at most `most` bytes, and at least one.
+    /// Returns room for at most `most` more bytes, and for at least one.
     pub(super) fn spare(&mut self, most: usize) -> &mut [u8] {
         if self.kept.end == self.storage.len() && self.kept.start > 0 {
             self.storage.shift(self.kept.clone(), 0);
@@ -56,7 +57,7 @@ impl Inflated {
         self.storage.get_mut(self.kept.end..self.storage.len().min(most))
     }
 
-    /// Drops all that is kept; large memory goes back.
+    /// Drops all kept bytes, and frees large memory.
     pub(super) fn release(&mut self) {
         self.kept = 0..0;
         self.in_use = false;
@@ -71,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_lent_on_unless_it_is_large() {
+    fn memory_is_passed_on_unless_it_is_large() {
         let mut first = Inflated::default();
         first.spare(usize::MAX);
         first.storage.grow(20_000);
@@ -82,10 +83,10 @@ mod tests {
         let mut third = Inflated::default();
         assert_eq!((second.storage.len(), third.storage.len()), (20_000, 0));
         assert_eq!(second.storage.get(0..1).as_ptr(), memory);
-        // No more than is wanted, however much there is.
+        // The room is never more than requested.
         assert_eq!(second.spare(10).len(), 10);
 
-        // Of two the larger one stays; a large one goes.
+        // Of two pieces the larger one is cached. A piece over the limit is freed.
         third.storage.grow(RETAINED + 1);
         drop(second);
         drop(third);

@@ -1,25 +1,27 @@
-//! Where the memory of messages comes from, and where it goes to.
+//! The source of the memory of messages, and where that memory goes afterwards.
 
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-/// Memory that read buffers take from and give back to, such as that of a pool.
+/// A source of memory for read buffers, such as a pool.
 ///
-/// A message that is made owned leaves its [`ReadBuffer`](super::ReadBuffer) with the memory that it
-/// is in, if it is large and fills at least half of that. Without a `Memory` the buffer then makes
-/// other memory, and that of the message is freed with it. With one, see
-/// [`Connection::take_message_with`](crate::Connection::take_message_with), the buffer asks it for
-/// other memory, and it is given the message's once the last clone of that is dropped.
+/// When you take an owned message out of a [`ReadBuffer`](super::ReadBuffer), the message leaves
+/// with its memory if it is large and fills at least half of that memory. Without a `Memory`, the
+/// buffer then allocates other memory, and the memory of the message is freed with the message.
+/// With a `Memory` (see
+/// [`Connection::take_message_with`](crate::connection::Connection::take_message_with)), the buffer
+/// asks it for other memory, and it receives the memory of the message once the last clone of the
+/// message is dropped.
 ///
-/// All else that a buffer does with its memory its owner does by hand: it gives memory by
+/// You manage all other memory of a buffer yourself: you give it memory with
 /// [`lease`](super::ReadBuffer::lease) or
-/// [`exchange_memory`](super::ReadBuffer::exchange_memory), and takes it back by
+/// [`exchange_memory`](super::ReadBuffer::exchange_memory), and take that memory with
 /// [`take`](super::ReadBuffer::take).
 ///
-/// A clone is a handle to the same memory: each message that leaves has one.
+/// A clone must be a handle to the same memory: each message that leaves holds one.
 ///
 /// ```
-/// use sansocket::{Config, Connection, Memory, Negotiated, ReadBuffer, Server, WriteBuffer};
+/// use sansocket::{Config, buffer::{Memory, ReadBuffer, WriteBuffer}, connection::{Connection, Server}, handshake::Negotiated};
 /// use std::sync::{Arc, Mutex};
 ///
 /// #[derive(Clone, Default)]
@@ -47,39 +49,41 @@ use bytes::Bytes;
 /// assert_eq!(input.capacity(), 0);
 /// drop(message);
 /// assert_eq!(pool.0.lock().unwrap()[0].len(), 16 * 1024);
-/// # Ok::<(), sansocket::ReceiveError>(())
+/// # Ok::<(), sansocket::connection::ReceiveError>(())
 /// ```
 pub trait Memory: Clone + Send + 'static {
-    /// Memory of at least `least` bytes, all of whose length becomes room. It is asked for when bytes
-    /// are unread behind a message that leaves, and shorter memory is made longer.
+    /// Returns memory with a length of at least `least` bytes. All of its length becomes room.
+    ///
+    /// A read buffer calls this when unread bytes follow a message that leaves. It extends memory
+    /// that is too short.
     fn take(&self, least: usize) -> Vec<u8>;
 
-    /// Takes the memory of a message that was dropped, in whichever thread that happened.
+    /// Takes the memory of a message that was dropped, on the thread that dropped it.
     fn give_back(&self, memory: Vec<u8>);
 
-    /// From how many bytes on a message leaves with its memory. A shorter one is copied.
+    /// Returns the message size in bytes from which a message leaves with its memory. A shorter
+    /// message is copied.
     ///
-    /// It is 10 KiB unless the implementation says otherwise: a copy of fewer costs less than to
-    /// exchange memory.
+    /// The default is 10 KiB: copying fewer bytes costs less than exchanging memory.
     fn leaves_from(&self) -> usize {
         10 * 1024
     }
 }
 
-/// As a read buffer sees it: a [`Memory`], or the [`Heap`].
+/// The read buffer's view of a memory source: a [`Memory`] or the [`Heap`].
 pub(crate) trait Source {
     fn leaves_from(&self) -> usize;
-    /// Memory for so many bytes that are unread behind a message; none if there are none.
+    /// Returns memory for `unread` bytes after a message, or empty memory for none.
     fn take(&self, unread: usize) -> Vec<u8>;
-    /// Makes shared bytes of the memory of a message. They are the same bytes: text that was validated
-    /// in that memory is not looked at again.
+    /// Converts the memory of a message into shared bytes without a copy. Text that was validated
+    /// in that memory is not validated again.
     fn share(&self, memory: Vec<u8>) -> Bytes;
 }
 
-/// Memory that is made anew and freed.
+/// The global allocator.
 pub(crate) struct Heap;
 
-/// The memory of a message, which goes back when that is dropped.
+/// The memory of a message, which returns to its source when the message is dropped.
 struct Lent<M: Memory> {
     bytes: Vec<u8>,
     memory: M,
@@ -87,7 +91,7 @@ struct Lent<M: Memory> {
 
 impl Source for Heap {
     fn leaves_from(&self) -> usize {
-        // To make memory costs more than to exchange it.
+        // Allocating memory costs more than exchanging it.
         64 * 1024
     }
 

@@ -1,7 +1,7 @@
-//! The two buffers between a transport and the protocol, which their user owns.
+//! The two buffers between a transport and the protocol. You own them.
 //!
-//! They know nothing of WebSocket: bytes are put in at one end and taken at the other. Nor do they know
-//! where their memory comes from: see [`Memory`].
+//! The buffers are independent of WebSocket: bytes enter at one end and leave at the other. They
+//! are also independent of where their memory comes from: see [`Memory`].
 
 #[cfg(feature = "deflate")]
 mod inflated;
@@ -18,9 +18,9 @@ pub(crate) use write::LEAST_UNBROKEN;
 pub(crate) use write::MOST_UNBROKEN;
 pub use write::WriteBuffer;
 
-/// Memory above this goes back once it is not needed.
+/// The size in bytes above which memory is released once it is not needed.
 pub(crate) const RETAINED: usize = 64 * 1024;
 
-/// Room that the shells read into: small messages stay in the processor's first cache.
+/// The room that the shells read into. Small messages stay in the processor's L1 cache.
 #[cfg(feature = "std")]
 pub(crate) const READ_ROOM: usize = 20 * 1024;

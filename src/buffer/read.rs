@@ -1,14 +1,15 @@
-//! What was received and is not yet used up.
+//! Received bytes that the protocol has not consumed yet.
 //!
 //! ```text
 //!   used │ kept: joined payload │ gap │ unread │ spare
 //!        └──────── lent ────────┘     └────────┴──▶ the transport writes here
 //! ```
 //!
-//! The protocol works from the front of `unread`: it *skips* what it has used (headers) and
-//! *keeps* what belongs to the message in progress, which so becomes one contiguous slice, however
-//! many pieces it came in. Only kept bytes move at that, never what lies behind them; the gap that
-//! this leaves is closed when room is wanted, and by then there is little left to move.
+//! The protocol works from the front of `unread`. It *skips* the bytes it is done with (headers)
+//! and *keeps* the payload of the message in progress. Kept bytes form one contiguous slice,
+//! whatever number of pieces they arrived in. Keeping moves only the kept bytes, never the bytes
+//! after them. The gap that this leaves is closed when the buffer needs room, and by then little is
+//! left to move.
 
 mod owned;
 mod protocol;
@@ -26,14 +27,15 @@ use core::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// Where received bytes wait until the protocol has used them.
+/// A buffer of received bytes, which wait here until the protocol has consumed them.
 ///
-/// Its user lends [`spare`](Self::spare) room to the transport and says with
-/// [`filled`](Self::filled) how much of it was written. An empty buffer has no memory. Memory can
-/// be given to it by [`lease`](Self::lease) and taken back by [`take`](Self::take) whenever it is
-/// [drained](Self::is_drained), so that an idle connection need not hold any. While it is not, the
-/// memory can be [exchanged](Self::exchange_memory). Where it comes from is its owner's matter; that of
-/// large messages, which leave with it, can be that of a [`Memory`](super::Memory).
+/// You pass [`spare`](Self::spare) room to the transport and report with [`filled`](Self::filled)
+/// how much of it was written. A new buffer has no memory. Whenever the buffer is
+/// [drained](Self::is_drained), you can give it memory with [`lease`](Self::lease) and take that
+/// memory with [`take`](Self::take), so an idle connection need not hold any. While the buffer is
+/// not drained, you can [exchange](Self::exchange_memory) its memory. You decide where the memory
+/// comes from. A large message leaves together with its memory, which can come from a
+/// [`Memory`](super::Memory).
 pub struct ReadBuffer {
     id: u32,
     storage: Utf8Storage,
@@ -44,14 +46,14 @@ pub struct ReadBuffer {
     inflated: Option<Box<Inflated>>,
 }
 
-/// From this many wanted bytes on, a read is not to reach far past them.
+/// The number of wanted bytes from which a read should not reach far past them.
 const LARGE: u64 = 4096;
 
-/// How much of what follows a large payload may be read together with it: a header and a bit.
+/// How many bytes after a large payload may be read together with it: a header and a little more.
 const PAST_LARGE: usize = 32;
 
 impl ReadBuffer {
-    /// One that no connection has come to know.
+    /// A buffer that no connection has used yet.
     pub(crate) const NEVER_USED: Self = Self {
         id: 0,
         storage: Utf8Storage::new(Vec::new()),
@@ -62,35 +64,35 @@ impl ReadBuffer {
         inflated: None,
     };
 
-    /// An empty buffer that holds no memory yet.
+    /// Creates an empty buffer without memory.
     #[must_use]
     pub fn new() -> Self {
         Self::with_storage(Vec::new())
     }
 
-    /// An empty buffer on `storage`, all of whose length becomes room.
+    /// Creates an empty buffer that uses all of `storage`, up to its length, as room.
     #[must_use]
     pub fn with_storage(storage: Vec<u8>) -> Self {
-        // Lets a connection notice that it is called with a buffer other than its own, mostly: they
-        // come again after 2³² buffers.
+        // Lets a connection notice that it was called with another connection's buffer. Ids repeat
+        // after 2³² buffers.
         static NEXT_ID: AtomicU32 = AtomicU32::new(1);
-        // 0 is none.
+        // A connection without a buffer has the id 0, so no buffer gets it.
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed).max(1);
         Self { id, storage: Utf8Storage::new(storage), ..Self::NEVER_USED }
     }
 
-    /// Whether nothing is left in it, neither unread bytes nor a message that is lent or growing.
+    /// Returns `true` if the buffer contains neither unread bytes nor any part of a message.
     #[inline]
     #[must_use]
     pub fn is_drained(&self) -> bool {
         self.unread.is_empty() && self.kept.is_empty() && self.kept_len() == 0
     }
 
-    /// Room for the transport to write to: at least `least` bytes, and at least one.
+    /// Returns room for the transport to write to: at least `least` bytes, and at least one.
     ///
-    /// Usually all there is; but amid a large frame not much more than that frame still needs, so
-    /// that the next one starts near the front. Memory grows with the bytes received, at most to
-    /// twice as many, never with what a header promises.
+    /// Usually this is all the room there is. Inside a large frame it is little more than the rest
+    /// of that frame, so that the next frame starts near the front. Memory grows with the bytes
+    /// received, to at most twice as many. It never grows with the length that a header announces.
     #[inline]
     pub fn spare(&mut self, least: usize) -> &mut [u8] {
         let least = least.max(1);
@@ -113,9 +115,9 @@ impl ReadBuffer {
         self.storage.get_mut(self.unread.end..end)
     }
 
-    /// Says that the transport wrote `count` bytes to the front of [`spare`](Self::spare).
+    /// Records that the transport wrote `count` bytes to the front of [`spare`](Self::spare).
     ///
-    /// A count larger than the room there is counts as all of it.
+    /// A `count` larger than the room counts as all of the room.
     #[inline]
     pub fn filled(&mut self, count: usize) {
         let count = count.min(self.storage.len() - self.unread.end);
@@ -135,15 +137,15 @@ impl ReadBuffer {
         }
     }
 
-    /// What was received and not used yet.
+    /// Returns the bytes that were received and not consumed yet.
     #[inline]
     #[must_use]
     pub fn unread(&self) -> &[u8] {
         self.storage.get(self.unread.clone())
     }
 
-    /// How many bytes more the frame in progress needs, as its header promises; 0 if there is none, or
-    /// if nothing is to be said.
+    /// Returns how many more bytes the frame in progress needs, according to its header. Returns 0
+    /// if no frame is in progress or the connection gave no hint.
     #[inline]
     #[must_use]
     pub fn wanted(&self) -> u64 {
@@ -172,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn joins_what_is_kept_and_drops_what_is_skipped() {
+    fn joins_kept_bytes_and_drops_skipped_ones() {
         let mut buffer = ReadBuffer::new();
         buffer.extend_from_slice(b"<one><two>!");
         for _ in 0..2 {
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_lost_whatever_room_is_asked_for() {
+    fn loses_nothing_for_any_requested_room() {
         for least in [1, 2, 7, 100, 5000] {
             let mut buffer = ReadBuffer::with_storage(alloc::vec![0; 16]);
             let (mut sent, mut kept, mut total) = (0_u8, Vec::new(), 0);
@@ -203,7 +205,7 @@ mod tests {
                 }
                 buffer.filled(count);
                 total += count;
-                // Every third byte is a header, one byte is always left unread.
+                // Every third byte is a header. One byte always stays unread.
                 while buffer.unread_len() > 3 {
                     buffer.skip(1);
                     kept.extend_from_slice(&buffer.unread()[..2]);
@@ -215,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_amid_a_large_frame_stops_near_its_end() {
+    fn a_read_inside_a_large_frame_stops_near_its_end() {
         let mut buffer = ReadBuffer::with_storage(alloc::vec![0; 65536]);
         buffer.set_wanted(10_000);
         assert_eq!(buffer.spare(1).len(), 10_032);
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_beyond_the_room_is_cut() {
+    fn a_count_beyond_the_room_is_clamped() {
         let mut buffer = ReadBuffer::with_storage(alloc::vec![7; 8]);
         buffer.filled(usize::MAX);
         assert_eq!(buffer.unread(), [7; 8]);
@@ -233,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_frame_of_which_little_is_there_gets_room_for_the_rest_at_once() {
+    fn a_large_frame_that_has_just_begun_gets_room_for_the_rest_at_once() {
         let mut buffer = ReadBuffer::with_storage(alloc::vec![0; 20_000]);
         buffer.extend_from_slice(&[7; 16_000]);
         buffer.skip(15_960);
@@ -241,7 +243,7 @@ mod tests {
         buffer.set_wanted(16_000);
         assert_eq!(buffer.spare(1).len(), 16_032);
         assert_eq!((buffer.kept(), buffer.unread()), (&[7; 30][..], &[7; 10][..]));
-        // At the front already.
+        // The bytes are at the front already.
         buffer.filled(2_000);
         buffer.keep(2_010);
         buffer.set_wanted(19_000);

@@ -1,19 +1,20 @@
-//! Memory of large messages and of long queues that is not used now, for whoever needs such memory next.
+//! Unused memory of large messages and long queues, kept for the next one that needs it.
 
 use super::RETAINED;
 use alloc::vec::Vec;
 use std::sync::Mutex;
 
-/// A store that all threads of the process share. Nobody waits for its lock: if it is taken, memory is freed or made
-/// anew.
+/// A store that all threads of the process share. No thread waits for its lock: if the lock is
+/// taken, memory is freed or newly allocated instead.
 pub(crate) struct Store(Mutex<Vec<Vec<u8>>>);
 
 pub(crate) static STORE: Store = Store::new();
 
-/// How many pieces are kept at most: for messages of 1 MiB that several threads handle at a time.
+/// The largest number of pieces: enough for several threads that handle messages of 1 MiB at a
+/// time.
 const KEPT: usize = 4;
 
-/// How large a piece is at most: for a message of 1 MiB and its headers.
+/// The largest size of a piece: enough for a message of 1 MiB and its headers.
 pub(crate) const LARGEST: usize = (1 << 20) + 4096;
 
 impl Store {
@@ -21,12 +22,13 @@ impl Store {
         Self(Mutex::new(Vec::new()))
     }
 
-    /// Keeps memory that is large and not too large. If there are as many pieces, the smallest of all is freed.
+    /// Stores memory whose size is within the limits. If the store is full, frees the smallest
+    /// piece.
     pub(crate) fn give_back(&self, memory: Vec<u8>) {
         if !(RETAINED + 1..=LARGEST).contains(&memory.capacity()) {
             return;
         }
-        // It is freed when the lock is free again.
+        // The unwanted memory is freed after the lock is released.
         let _unwanted = if let Ok(mut kept) = self.0.try_lock() {
             if kept.len() < KEPT {
                 kept.push(memory);
@@ -43,8 +45,9 @@ impl Store {
         };
     }
 
-    /// Takes the smallest piece with a capacity of at least so many bytes, if there is any. It has at most four times as
-    /// many, since it may be held for long. What is in it means nothing.
+    /// Takes the smallest piece with a capacity of at least `least` bytes, if there is one. The
+    /// piece has at most four times that capacity, because it may be held for a long time. Its
+    /// contents are unspecified.
     pub(crate) fn take(&self, least: usize) -> Option<Vec<u8>> {
         let suits = least..=least.saturating_mul(4);
         let mut kept = self.0.try_lock().ok()?;
@@ -63,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn some_are_kept_the_larger_ones_and_the_smallest_that_is_enough_is_taken() {
+    fn keeps_the_largest_pieces_and_returns_the_smallest_sufficient_one() {
         let store = Store::new();
         for kib in [300, 100, 500, 200, 400, 70, 600] {
             store.give_back(piece(kib));
@@ -76,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_small_or_too_large_is_not_kept() {
+    fn rejects_memory_that_is_too_small_or_too_large() {
         let store = Store::new();
         for capacity in [RETAINED, LARGEST + 1] {
             store.give_back(Vec::with_capacity(capacity));
@@ -89,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn little_does_not_get_much() {
+    fn a_small_request_does_not_get_a_large_piece() {
         let store = Store::new();
         store.give_back(piece(400));
         assert_eq!(store.take(99 << 10), None);
@@ -97,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_it() {
+    fn no_thread_waits_for_the_lock() {
         let store = Store::new();
         store.give_back(piece(100));
         let lock = store.0.lock().unwrap();

@@ -1,8 +1,8 @@
-//! What is to be sent and was not yet written.
+//! Bytes to send that the transport has not taken yet.
 //!
-//! Small pieces stand one behind the other in one run of memory, so that many frames leave in one
-//! piece; large payloads that are shared anyway are linked in between, uncopied. So are control frames
-//! that do not wait behind all of it.
+//! Small pieces are copied one after another into one run of memory, so that many frames leave as
+//! one piece. Large payloads in shared memory are linked in between without a copy. So are control
+//! frames, which need not wait behind everything that was queued before them.
 
 mod control;
 mod copy;
@@ -20,33 +20,35 @@ use alloc::{collections::VecDeque, vec::Vec};
 use bytes::Bytes;
 use core::fmt;
 
-/// Where bytes to send wait until the transport has taken them.
+/// A buffer of bytes to send, which wait here until the transport has taken them.
 ///
-/// Its user writes the [`slices`](Self::slices) to the transport, best in one vectored write, and
-/// says with [`consume`](Self::consume) how many bytes were taken.
+/// You write the [`slices`](Self::slices) to the transport, ideally in one vectored write, and
+/// report with [`consume`](Self::consume) how many bytes it took.
 #[derive(Default)]
 pub struct WriteBuffer {
     run: Vec<u8>,
-    /// How much of `run` was consumed.
+    /// The number of consumed bytes at the start of `run`.
     head: usize,
-    /// What stands between the bytes of `run`, in order.
+    /// The pieces between the bytes of `run`, in order.
     links: VecDeque<Link>,
-    /// What stands at [`Linked::Control`], of which there is one if this is not empty.
+    /// The control frames at the position of [`Linked::Control`]. If this is not empty, there is
+    /// exactly one such link.
     control: Control,
     len: usize,
-    /// Of those bytes, the ones at the front that were [lent](Self::lend).
+    /// The number of bytes at the front, included in `len`, that [`lend`](Self::lend) moved to
+    /// another buffer.
     lent: usize,
-    /// Bytes that were consumed since the beginning.
+    /// The number of bytes ever consumed.
     consumed: u64,
-    /// Where the last [boundary](Linked::Boundary) was put, in bytes since the beginning.
+    /// The position of the last [boundary](Linked::Boundary), counted like `consumed`.
     last_boundary: u64,
 }
 
-/// Places for links that may stay.
+/// The capacity for links that an empty buffer may retain.
 const FEW_LINKS: usize = 4;
 
 impl WriteBuffer {
-    /// An empty buffer that holds no memory yet.
+    /// Creates an empty buffer without memory.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -61,23 +63,23 @@ impl WriteBuffer {
         }
     }
 
-    /// Bytes that wait to be written.
+    /// Returns the number of bytes that wait to be written.
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether all was written.
+    /// Returns `true` if no bytes wait to be written.
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Puts what waits, in order, into `into` and returns how many of its places were used.
+    /// Fills `into` with the waiting bytes, in order, and returns how many of its slots were used.
     ///
-    /// No slice is empty. If there are fewer places than pieces, what is put there is a front part.
+    /// No slice is empty. If `into` has too few slots, it receives only the first pieces.
     pub fn slices<'a>(&'a self, into: &mut [&'a [u8]]) -> usize {
         let mut count = 0;
         for (place, piece) in into.iter_mut().zip(self.pieces()) {
@@ -87,21 +89,24 @@ impl WriteBuffer {
         count
     }
 
-    /// How many pieces wait at most: so many places are enough for [`slices`](Self::slices).
+    /// Returns an upper bound on the number of pieces. This many slots suffice for
+    /// [`slices`](Self::slices).
     #[must_use]
     pub fn most_pieces(&self) -> usize {
         2 * self.links.len() + 1
     }
 
-    /// The contiguous piece at the front, up to where control frames may go; empty only if nothing waits.
+    /// Returns the contiguous piece at the front, up to the first place where a control frame may
+    /// be inserted. It is empty only if nothing waits.
     ///
-    /// After a write that was not ready, and that the connection was [told](crate::Connection::did_write) of, the
-    /// front keeps its bytes until some are [consumed](Self::consume); more may be appended behind them. TLS
-    /// libraries may require this.
+    /// Suppose that a write was not ready, and you reported that to the connection with
+    /// [`did_write`](crate::connection::Connection::did_write). The front then keeps its bytes
+    /// until you [consume](Self::consume) some of them, although more bytes may be appended after
+    /// them. TLS libraries may require this.
     #[inline]
     #[must_use]
     pub fn front(&self) -> &[u8] {
-        // Mostly nothing is linked.
+        // Usually nothing is linked.
         if self.links.is_empty() {
             return &self.run[self.head..];
         }
@@ -109,32 +114,35 @@ impl WriteBuffer {
         &piece[..piece.len().min(self.unbroken_len())]
     }
 
-    /// Says that the first `count` bytes were written. Where that is told to a connection or a handshake
-    /// by its `did_write`, they are consumed there, and not here again.
+    /// Records that the first `count` bytes were written. If you report a write to a connection or
+    /// a handshake with its `did_write`, that method consumes the bytes: do not call `consume` as
+    /// well.
     ///
-    /// A count larger than [`len`](Self::len) counts as all. Once all was written, memory of more than
-    /// 64 KiB is given up: the process keeps four pieces of at most 1 MiB and a bit for the next large message or long
-    /// queue, and the rest is freed. Without `std` all of it is freed.
+    /// A `count` larger than [`len`](Self::len) counts as all bytes. Once all bytes are written,
+    /// memory of more than 64 KiB is released: the process retains four pieces of at most slightly
+    /// more than 1 MiB for the next large message or long queue, and frees the rest. Without `std`,
+    /// all of it is freed.
     #[inline]
     pub fn consume(&mut self, count: usize) {
         self.consume_and_reclaim(count, RETAINED);
     }
 
-    /// As [`consume`](Self::consume), but the memory stays, for an owner who [takes](Self::take) it.
+    /// Like [`consume`](Self::consume), but keeps the memory, for an owner that [takes](Self::take)
+    /// it.
     #[inline]
     pub fn consume_keeping_memory(&mut self, count: usize) {
         self.consume_and_reclaim(count, usize::MAX);
     }
 
-    /// With how much memory may stay once nothing waits.
-    // It is called once a write. Inlined it takes registers from the loop that queues messages.
+    /// Consumes `count` bytes. Once nothing waits, retains at most `memory` bytes of memory.
+    // Called once per write. If inlined, it takes registers from the loop that queues messages.
     #[inline(never)]
     fn consume_and_reclaim(&mut self, count: usize, memory: usize) {
         let count = count.min(self.len);
         self.len -= count;
         self.consumed += count as u64;
         let count = self.consume_lent(count);
-        // Mostly it is all.
+        // Usually all bytes are consumed.
         if self.len > 0 || self.links.capacity() > 0 {
             self.consume_pieces(count);
         }
@@ -143,7 +151,7 @@ impl WriteBuffer {
         }
         self.head = 0;
         self.run.clear();
-        // What has no bytes may be left.
+        // Links without bytes may be left.
         self.links.clear();
         if self.run.capacity() > memory {
             self.give_up_memory();
@@ -153,7 +161,8 @@ impl WriteBuffer {
         }
     }
 
-    /// Consumes of what was lent first; how many bytes are left to consume of the rest.
+    /// Consumes the bytes moved away by [`lend`](Self::lend) first. Returns how many of `count` are
+    /// left to consume.
     #[inline]
     fn consume_lent(&mut self, count: usize) -> usize {
         let of_lent = count.min(self.lent);
@@ -184,7 +193,8 @@ impl WriteBuffer {
         self.link_frames(bytes, usize::MAX, usize::MAX);
     }
 
-    /// Appends frames without a copy: one ends after `to_boundary` bytes, and then after every `frame_len`.
+    /// Appends frames without a copy. The first frame ends after `to_boundary` bytes, and each of
+    /// the others after another `frame_len`.
     pub(crate) fn link_frames(&mut self, bytes: Bytes, to_boundary: usize, frame_len: usize) {
         if bytes.is_empty() {
             return;
@@ -194,11 +204,11 @@ impl WriteBuffer {
         self.links.push_back(Link { before: self.run.len(), linked });
     }
 
-    /// Gives an empty buffer memory to start with; what it holds is dropped.
+    /// Gives an empty buffer memory to start with. The contents of `storage` are dropped.
     ///
     /// # Errors
     ///
-    /// The storage comes back if the buffer is not empty.
+    /// Returns the storage if the buffer is not empty.
     pub fn lease(&mut self, mut storage: Vec<u8>) -> Result<(), Vec<u8>> {
         if !self.is_empty() {
             return Err(storage);
@@ -208,12 +218,12 @@ impl WriteBuffer {
         Ok(())
     }
 
-    /// Takes the memory back, unless bytes are still in it.
+    /// Takes the memory out of the buffer. Returns `None` if bytes are still in it.
     pub fn take(&mut self) -> Option<Vec<u8>> {
         self.is_empty().then(|| core::mem::take(&mut self.run))
     }
 
-    /// Goes on in other memory with what was copied in, and returns the memory that it had.
+    /// Moves the copied bytes to other memory and returns the previous memory.
     pub fn exchange_memory(&mut self, mut storage: Vec<u8>) -> Vec<u8> {
         storage.clear();
         storage.extend_from_slice(&self.run[self.head..]);
@@ -223,7 +233,7 @@ impl WriteBuffer {
         before
     }
 
-    /// Bytes of memory held for what is copied in, used or not.
+    /// Returns the size in bytes of the memory for copied bytes, used or not.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.run.capacity()
@@ -241,7 +251,7 @@ impl WriteBuffer {
         runs_and_links.chain(last).filter(|piece| !piece.is_empty())
     }
 
-    /// What was consumed of the run stands there no more.
+    /// Adjusts all positions after the consumed bytes were removed from the run.
     fn head_is_gone(&mut self) {
         for link in &mut self.links {
             link.before -= self.head;
@@ -323,7 +333,7 @@ mod tests {
 
     #[cfg(feature = "std")]
     #[test]
-    fn what_is_lent_waits_until_it_is_consumed_in_both_places() {
+    fn bytes_moved_to_another_buffer_wait_until_both_buffers_consume_them() {
         for count in 0..=16 {
             let (mut buffer, mut lent) = (mixed(), WriteBuffer::new());
             buffer.consume(1);
@@ -352,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_copied_in_goes_on_in_other_memory() {
+    fn exchanging_memory_keeps_the_copied_bytes() {
         for consumed in 0..=9 {
             for capacity in [0, 100] {
                 let mut buffer = mixed();
@@ -368,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn large_memory_stays_if_it_is_to_be_taken() {
+    fn keeps_large_memory_if_asked_to() {
         let large = [1; RETAINED + 1];
         let mut buffer = WriteBuffer::new();
         buffer.extend_from_slice(&large);
@@ -405,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_a_piece_at_a_time_stays_where_it_is() {
+    fn partial_writes_do_not_move_the_rest() {
         let mut buffer = WriteBuffer::new();
         buffer.extend_from_slice(&alloc::vec![0; 1 << 20]);
         let mut moves = 0;

@@ -1,4 +1,4 @@
-//! The opening handshake of one connection, as a client makes it (RFC 6455 §4.1).
+//! The opening handshake of one connection, as a client performs it (RFC 6455 §4.1).
 
 use crate::buffer::{ReadBuffer, WriteBuffer};
 #[cfg(feature = "std")]
@@ -12,28 +12,29 @@ use crate::transport::IoFailure;
 use alloc::boxed::Box;
 use core::time::Duration;
 
-/// A client's opening handshake, whose IO is yours to do.
+/// A client's opening handshake. You do the IO.
 ///
-/// Ask it what is [`next`](Self::next), do that, tell how it went, and ask again. In it are the
-/// deadline of the handshake and the checks of the response; and a refusal is looked for when the
-/// server does not take the request, or the transport breaks.
+/// Call [`next`](Self::next), do what it returns, report the outcome, and call it again.
+/// `Connecting` keeps the deadline of the handshake and checks the response. If the server does not
+/// take the request or the transport breaks, it also looks for a refusal that the server may have
+/// sent before.
 ///
 /// ```
 /// use sansocket::client::Connector;
-/// use sansocket::{HandshakeNext, ReadBuffer, Url, WriteBuffer};
+/// use sansocket::{buffer::{ReadBuffer, WriteBuffer}, handshake::{HandshakeNext, Url}};
 /// use std::time::Duration;
 ///
 /// let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
 /// let connector: Connector = Connector::new().subprotocol("chat");
-/// // The nonce is to come from a secure random source.
+/// // The nonce must come from a secure random source.
 /// let nonce = *b"the sample nonce";
 /// let mut connecting = connector.begin(&Url::parse("ws://example.com/")?, nonce, &mut output)?;
 /// let response = loop {
-///     let now = Duration::ZERO; // Since any moment that stays the same.
+///     let now = Duration::ZERO; // Since any fixed moment.
 ///     match connecting.next(&mut input, &mut output, || now) {
 ///         HandshakeNext::Wants(wants) => {
 ///             if wants.write {
-///                 let count = output.front().len(); // All of it was written.
+///                 let count = output.front().len(); // Everything was written.
 ///                 connecting.did_write(Ok(count), &mut output);
 ///             }
 ///             if wants.read {
@@ -53,10 +54,10 @@ use core::time::Duration;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// [`server::Accepting`](crate::server::Accepting) has a loop over a socket that does not block,
-/// which does for this too.
+/// For a loop over a nonblocking socket, see the example of
+/// [`server::Accepting`](crate::server::Accepting). The same loop works here.
 ///
-/// To write a request and to read the response without any of this, there is [`ClientHandshake`].
+/// To only write a request and read the response, use [`ClientHandshake`].
 #[derive(Debug)]
 pub struct Connecting {
     handshake: ClientHandshake,
@@ -84,12 +85,12 @@ impl Connecting {
         Ok(Self { handshake, exchange: Exchange::new(timeout), stage: Stage::Waiting })
     }
 
-    /// What is to be done next. `input` is what was received, `output` what is to be sent.
+    /// Returns what to do next. `input` holds the bytes received, and `output` the bytes to send.
     ///
-    /// When there is the response the connection begins: see [`Response::negotiated`]. What is left
-    /// in `input` belongs to it.
+    /// When this returns the response, the connection begins: see [`Response::negotiated`]. The
+    /// bytes left in `input` belong to the connection.
     ///
-    /// `clock` tells the time as a duration since any moment that stays the same.
+    /// `clock` returns the time as a duration since any fixed moment.
     pub fn next(
         &mut self,
         input: &mut ReadBuffer,
@@ -100,17 +101,18 @@ impl Connecting {
         self.advance(input, all_written, clock())
     }
 
-    /// Says what came of reading: so many bytes, which are in the read buffer; 0 is the end of the
-    /// transport.
+    /// Reports the outcome of a read: the number of bytes added to the read buffer, or 0 at the end
+    /// of the transport.
     pub fn did_read(&mut self, outcome: Result<usize, IoFailure>) {
         self.exchange.did_read(outcome);
     }
 
-    /// Says what came of writing: so many bytes from the front of `output`, which are consumed here.
-    /// Of a transport that holds bytes back until it is flushed, see
-    /// [`Connection::did_write`](crate::Connection::did_write).
+    /// Reports the outcome of a write: the number of bytes written from the front of `output`,
+    /// which this consumes. If your transport holds bytes back until it is flushed, see
+    /// [`Connection::did_write`](crate::connection::Connection::did_write).
     ///
-    /// Taking none of several is a failure: it would be tried for ever.
+    /// Writing 0 bytes when there are bytes to write is a failure. Otherwise you would retry
+    /// without limit.
     pub fn did_write(&mut self, outcome: Result<usize, IoFailure>, output: &mut WriteBuffer) {
         self.exchange.did_write(outcome, output);
     }
@@ -165,8 +167,9 @@ impl Connecting {
         HandshakeNext::Ended(self.why(ended, input))
     }
 
-    /// Why the server's response did not come: that it refused, if so much of its response is there;
-    /// else why the request could not be sent, which says more than that the server then ended.
+    /// Returns why the server's response did not arrive. If enough of a refusal has arrived, this
+    /// is the refusal. Otherwise, a failure to send the request comes first, because it says more
+    /// than that the server then ended the connection.
     fn why(&mut self, ended: OpeningError, input: &mut ReadBuffer) -> OpeningError {
         if let OpeningError::Handshake(HandshakeError::Refused(_)) = ended {
             return ended;

@@ -5,10 +5,13 @@ use crate::handshake::{ClientRequest, HANDSHAKE_TIMEOUT, RequestError, Url};
 use alloc::{string::String, vec::Vec};
 use core::{fmt, marker::PhantomData, time::Duration};
 
-/// How a client connects.
+/// The configuration with which a client connects.
 ///
-/// `M` is the shell that it does so with, or `()` for none: see [`begin`](Self::begin). Each shell
-/// has a name for its own; the methods that connect are described there, with examples.
+/// `M` is the shell that connects, or `()` for none: see [`begin`](Self::begin). Each shell has its
+/// own alias of this type. Its documentation has examples and describes the methods that connect.
+#[doc(alias = "Dialer")]
+#[doc(alias = "ClientBuilder")]
+#[doc(alias = "IntoClientRequest")]
 pub struct Connector<M = ()> {
     pub(crate) config: Config,
     headers: Vec<(String, String)>,
@@ -18,8 +21,8 @@ pub struct Connector<M = ()> {
 }
 
 impl<M> Connector<M> {
-    /// With a timeout of 10 seconds for connecting and the opening handshake together, no header
-    /// and no subprotocol of its own, and the default [`Config`].
+    /// Creates a connector with the default [`Config`] and no extra headers or subprotocols.
+    /// Connecting and the opening handshake together time out after 10 seconds.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -39,6 +42,10 @@ impl<M> Connector<M> {
     }
 
     /// Adds a header field to the request.
+    ///
+    /// The request already has `Host`, `Connection`, `Upgrade` and the `Sec-WebSocket-*` fields. If you
+    /// add one of these, or a field that describes a body, connecting fails with
+    /// [`HeaderError::Reserved`](crate::handshake::HeaderError::Reserved).
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
@@ -52,20 +59,21 @@ impl<M> Connector<M> {
         self
     }
 
-    /// Sets how long connecting and the opening handshake may take together; `None` for ever.
+    /// Sets how long connecting and the opening handshake may take together; `None` means without
+    /// limit.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.handshake_timeout = timeout.into();
         self
     }
 
-    /// Begins the opening handshake of one connection, whose IO is yours to do: queues the request.
+    /// Begins the opening handshake of one connection by queuing the request. You do the IO.
     ///
-    /// The nonce has to be random and new for each connection (RFC 6455 §4.1).
+    /// The nonce must be random and new for each connection (RFC 6455 §4.1).
     ///
     /// # Errors
     ///
-    /// If the request may not be sent. Then nothing is queued.
+    /// Returns an error if the request is invalid. Nothing is queued then.
     pub fn begin(
         &self,
         url: &Url,
@@ -75,7 +83,7 @@ impl<M> Connector<M> {
         self.begin_within(self.handshake_timeout, url, nonce, output)
     }
 
-    /// As [`begin`](Self::begin), if some of the time is over.
+    /// Works like [`begin`](Self::begin), with the time that is left.
     pub(crate) fn begin_within(
         &self,
         timeout: Option<Duration>,
@@ -111,7 +119,7 @@ impl<M> Default for Connector<M> {
 
 impl<M> fmt::Debug for Connector<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Values may be secrets: cookies, credentials.
+        // Values may be secrets, such as cookies or credentials.
         let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
         f.debug_struct("Connector")
             .field("config", &self.config)

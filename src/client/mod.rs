@@ -1,6 +1,6 @@
-//! A client's end of the opening handshake, without IO: how it connects.
+//! The client side of the opening handshake, without IO: how a client connects.
 //!
-//! The shells' `Connector` is the one of this module. To connect over anything else, see
+//! The `Connector` of each shell is the one of this module. To connect over anything else, see
 //! [`Connecting`].
 
 mod connecting;

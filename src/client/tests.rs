@@ -14,7 +14,7 @@ const SWITCHING: &[u8] = b"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection:
 /// The beginning of a refusal.
 const STALLING: &[u8] = b"HTTP/1.1 401 Who?\r\nContent-Length: 100\r\n\r\n";
 
-/// A client's end, and what time it is there.
+/// The client side and its current time.
 struct Client {
     connecting: Connecting,
     input: ReadBuffer,
@@ -34,7 +34,7 @@ impl Client {
         Self::of(&Connector::new())
     }
 
-    /// One whose request is written.
+    /// Returns a client that has written its request.
     fn sent() -> Self {
         let mut client = Self::new();
         assert!(client.wants().write);
@@ -55,7 +55,8 @@ impl Client {
         }
     }
 
-    /// After the deadline: what lies there is read, which is nothing. It may be so for another reason once.
+    /// After the deadline, the client reads what has already arrived, which is nothing. It reads
+    /// twice, because the first read may find nothing for another reason.
     #[track_caller]
     fn reads_nothing_late(&mut self) {
         let late = Wants { read: true, deadline: Some(self.now), ..Wants::default() };
@@ -94,7 +95,7 @@ impl Client {
 }
 
 #[test]
-fn it_is_asked_and_answered() {
+fn a_request_is_sent_and_answered() {
     let mut client = Client::new();
     let wants = Wants { write: true, read: true, deadline: Some(17 * SECOND), ..Wants::default() };
     assert_eq!(client.wants(), wants);
@@ -108,7 +109,7 @@ fn it_is_asked_and_answered() {
 }
 
 #[test]
-fn a_silent_server_is_left_and_one_that_answered_unseen_is_not() {
+fn a_silent_server_times_out_but_an_unread_response_counts() {
     let mut client = Client::sent();
     client.wants();
     client.now = 17 * SECOND;
@@ -143,7 +144,7 @@ fn a_refusal_that_does_not_come_to_its_end_is_one() {
 }
 
 #[test]
-fn what_ends_without_an_answer_says_how() {
+fn an_end_without_a_response_reports_its_cause() {
     let mut client = Client::sent();
     client.connecting.did_read(Ok(0));
     assert_eq!(client.ended(), HandshakeError::TransportEnded { received: 0 }.into());
@@ -153,7 +154,7 @@ fn what_ends_without_an_answer_says_how() {
 }
 
 #[test]
-fn a_server_that_does_not_take_the_request_may_have_refused() {
+fn after_a_failed_write_the_client_looks_for_a_refusal() {
     let fail = |client: &mut Client| {
         client.wants();
         client.connecting.did_write(Err(IoFailure::Reset), &mut client.output);
@@ -167,7 +168,7 @@ fn a_server_that_does_not_take_the_request_may_have_refused() {
     client.connecting.did_read(Ok(0));
     client.assert_refused();
 
-    // It says nothing: then how writing failed counts, however reading ends.
+    // If the server says nothing, the failed write is reported, however reading ends.
     let broken = OpeningError::Transport(IoFailure::Reset);
     let mut client = Client::new();
     fail(&mut client);
@@ -179,14 +180,14 @@ fn a_server_that_does_not_take_the_request_may_have_refused() {
     client.now += SECOND;
     client.reads_nothing_late();
     assert_eq!(client.ended(), broken);
-    // Not longer than the handshake may take.
+    // The wait is never longer than the handshake timeout.
     let mut client = Client::of(&Connector::new().handshake_timeout(SECOND / 2));
     fail(&mut client);
     assert_eq!(client.wants().deadline, Some(7 * SECOND + SECOND / 2));
 }
 
 #[test]
-fn a_refusal_ends_it_before_the_request_is_written() {
+fn an_early_refusal_ends_the_handshake() {
     let mut client = Client::new();
     client.wants();
     client.receive(b"HTTP/1.1 401 Who?\r\nContent-Length: 0\r\n\r\n");
@@ -194,7 +195,7 @@ fn a_refusal_ends_it_before_the_request_is_written() {
 }
 
 #[test]
-fn an_answer_that_comes_early_waits_for_the_request() {
+fn an_early_response_waits_until_the_request_is_written() {
     let mut client = Client::new();
     client.wants();
     client.receive(SWITCHING);

@@ -1,36 +1,38 @@
-//! How a connection ends, as data (RFC 6455 §7).
+//! How a connection ended, as data (RFC 6455 §7).
 
 use super::error::ProtocolError;
 use crate::frame::CloseCode;
 use alloc::string::String;
 use core::fmt;
 
-/// How far the closing handshake is.
+/// The state of a connection (RFC 6455 §4.1, §7.1.3, §7.1.4).
+#[doc(alias = "can_write")]
+#[doc(alias = "readyState")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "the states of RFC 6455 §7.1.3")]
+#[expect(clippy::exhaustive_enums, reason = "the states that RFC 6455 names")]
 pub enum State {
-    /// Messages go both ways.
+    /// Messages flow in both directions.
     Open,
-    /// This end has sent its Close: it sends no more messages, but still receives them.
-    CloseSent,
-    /// Both Closes are on their way or there, or the connection has failed: what remains is to
-    /// write what is queued and to end the transport.
+    /// The closing handshake has started, or the connection has failed. You can send no more
+    /// messages. After your own Close, you still receive messages until the peer's Close arrives.
+    Closing,
+    /// The connection has ended. [`Closed`] describes how.
     Closed,
 }
 
-/// How the transport came to its end.
+/// How the transport ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TransportEnd {
-    /// The peer ended its side in order.
+    /// The peer ended its side in an orderly way.
     Eof,
     /// The transport broke.
     Reset,
-    /// TLS ended without its own closing message: what came may be cut short.
+    /// TLS ended without its closing message, so the received data may be truncated.
     TlsTruncated,
-    /// The peer did not do in time what it had to, and this end gave up.
+    /// The peer missed a deadline, and this endpoint gave up.
     Timeout,
-    /// This end dropped the transport.
+    /// This endpoint dropped the transport.
     Dropped,
 }
 
@@ -46,15 +48,15 @@ impl fmt::Display for TransportEnd {
     }
 }
 
-/// Who began to end a connection.
+/// Who started to end a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "there are two ends and what is between them")]
+#[expect(clippy::exhaustive_enums, reason = "there are two endpoints and a transport")]
 pub enum Initiator {
-    /// This end, by its Close or by failing the connection.
+    /// This endpoint, by sending a Close or by failing the connection.
     Local,
-    /// The peer, by its Close.
+    /// The peer, by sending a Close.
     Peer,
-    /// Neither: the transport ended with no Close sent or received.
+    /// Neither: the transport ended before a Close was sent or received.
     Transport,
 }
 
@@ -62,35 +64,35 @@ pub enum Initiator {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The closing handshake was completed.
+    /// The closing handshake completed.
     ClosingHandshake,
-    /// This end failed the connection for what the peer did.
+    /// This endpoint failed the connection because of a fault of the peer.
     Protocol(ProtocolError),
-    /// The transport ended before the closing handshake was completed.
+    /// The transport ended before the closing handshake completed.
     Transport(TransportEnd),
 }
 
 /// How a connection ended.
 ///
-/// It says nothing of what becomes of the transport after that.
+/// This does not describe what happens to the transport afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed {
-    /// The code of the peer's Close (RFC 6455 §7.1.5): [`CloseCode::NO_STATUS_RECEIVED`] if it had
-    /// none, [`CloseCode::ABNORMAL`] if no Close came.
+    /// The code of the peer's Close (RFC 6455 §7.1.5): [`CloseCode::NO_STATUS_RECEIVED`] if the
+    /// Close had no code, [`CloseCode::ABNORMAL`] if no Close arrived.
     pub code: CloseCode,
     /// The reason in the peer's Close (RFC 6455 §7.1.6).
     pub reason: String,
-    /// The code of this end's Close: [`CloseCode::NO_STATUS_RECEIVED`] if it had none,
-    /// [`CloseCode::ABNORMAL`] if this end queued no Close. Whether the Close could still be written,
-    /// only a [`clean`](Self::clean) end says.
+    /// The code of this endpoint's Close: [`CloseCode::NO_STATUS_RECEIVED`] if the Close had no
+    /// code, [`CloseCode::ABNORMAL`] if this endpoint queued no Close. Only a
+    /// [`clean`](Self::clean) end tells you that the Close was also written.
     pub sent_code: CloseCode,
-    /// Who began.
+    /// Who started to end the connection.
     pub initiator: Initiator,
-    /// Whether the closing handshake was completed (RFC 6455 §7.1.4): nothing that either end sent
-    /// before its Close was lost.
+    /// Whether the closing handshake completed (RFC 6455 §7.1.4). If so, nothing that either
+    /// endpoint sent before its Close was lost.
     pub clean: bool,
-    /// What ended it.
+    /// What ended the connection.
     pub cause: Cause,
 }
 

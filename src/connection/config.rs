@@ -4,7 +4,7 @@ use crate::limits::Limits;
 use alloc::sync::Arc;
 use core::{ops::Deref, time::Duration};
 
-/// How a connection behaves.
+/// The configuration of a connection.
 ///
 /// ```
 /// use sansocket::{Config, Limits};
@@ -14,20 +14,22 @@ use core::{ops::Deref, time::Duration};
 ///     .limits(Limits::default().message(1 << 20))
 ///     .close_timeout(Duration::from_secs(2));
 /// ```
+#[doc(alias = "WebSocketConfig")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// Bounds on what the peer can make this end hold.
+    /// Bounds on the memory that the peer can make this endpoint use.
     pub limits: Limits,
-    /// Bytes of payload from which an outgoing message is sent in several frames, so that pongs and
-    /// a Close need not wait behind all of it. 64 KiB by default; 0 sends each message in one frame.
+    /// The largest payload of an outgoing frame, in bytes. A larger message is split into several
+    /// frames, so that pongs and a Close need not wait for all of it. The default is 64 KiB; 0
+    /// sends each message in one frame.
     pub fragment_size: usize,
-    /// How long the peer has to finish the closing handshake and its end of the transport, once
-    /// this end has queued its Close, the peer has ended its side, or a write has failed. 5 seconds by
-    /// default.
+    /// How long the peer may take to finish the closing handshake and end its side of the
+    /// transport. The time starts when this endpoint queues its Close, when the peer ends its side,
+    /// or when a write fails. The default is 5 seconds.
     pub close_timeout: Duration,
-    /// How messages are to be compressed, if the other end agrees; `None`, the default, to neither
-    /// offer nor accept it.
+    /// How to compress messages, if the peer agrees. `None`, the default, neither offers nor
+    /// accepts compression.
     #[cfg(feature = "deflate")]
     pub deflate: Option<DeflateConfig>,
 }
@@ -41,7 +43,7 @@ impl Config {
         deflate: None,
     };
 
-    /// Bytes of payload that a frame of an outgoing message has at most.
+    /// Returns the largest payload of an outgoing frame, in bytes.
     #[inline]
     pub(super) const fn largest_fragment(&self) -> usize {
         match self.fragment_size {
@@ -86,14 +88,14 @@ impl Default for Config {
     }
 }
 
-/// What the halves of a connection have of its configuration: no memory of their own, if it is the
-/// default, as of most.
+/// The configuration as the halves of a connection share it. The default configuration, which most
+/// connections use, takes no memory of its own.
 #[derive(Clone, Debug)]
 pub(super) struct SharedConfig(Option<Arc<Config>>);
 
 impl From<Config> for SharedConfig {
     fn from(config: Config) -> Self {
-        // What compresses has taken over what there is to know of that.
+        // `Deflating` keeps its own copy of what it needs from the compression settings.
         #[cfg(feature = "deflate")]
         let config = Config { deflate: None, ..config };
         Self((config != Config::DEFAULT).then(|| Arc::new(config)))

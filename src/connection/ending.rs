@@ -1,17 +1,17 @@
-//! How a connection comes to its end: which Closes went, who ends the transport, by when, and when
-//! the application is told (RFC 6455 §7).
+//! How a connection ends: which Closes were sent, which endpoint ends the transport, by when, and
+//! when the application learns of it (RFC 6455 §7).
 //!
 //! ```text
 //!        the peer's Close               all written (server: and its FIN is out)
-//!   open ─────────────────▶ finishing ───────────────────▶ told ──▶ lingering ──▶ over
-//!     ├──── the peer's fault ───────────────────────────────▶                      ▲
-//!     └──── the transport ended, or the peer took too long ────────────────────────┘
+//!   open ─────────────────▶ finishing ───────────────────▶ reported ──▶ lingering ──▶ over
+//!     ├──── a fault of the peer ────────────────────────────▶                          ▲
+//!     └──── the transport ended, or the peer took too long ────────────────────────────┘
 //! ```
 //!
-//! The *server* ends TCP (§7.1.1): behind its last frame it sends FIN, and drops what still comes
-//! until the client ends too. A socket that is closed with unread bytes resets the connection, and a
-//! reset can overtake the Close in the peer's receive queue. The *client* waits for the server's
-//! end and never ends first.
+//! The *server* ends TCP (§7.1.1): it sends FIN after its last frame, and drops further input until
+//! the client ends TCP as well. A socket that is closed with unread bytes resets the connection,
+//! and a reset can overtake the Close in the peer's receive queue. The *client* waits for the
+//! server's end and never ends TCP first.
 
 use super::closed::{Cause, Closed, Initiator, TransportEnd};
 use super::error::ProtocolError;
@@ -21,28 +21,28 @@ use crate::transport::{Fin, IoFailure, Wants, earliest};
 use alloc::string::String;
 use core::time::Duration;
 
-/// Bytes that are read and dropped behind the last frame, so that the peer comes to read this end's
-/// Close.
+/// How many bytes to read and drop after the last frame, to give the peer time to read this
+/// endpoint's Close.
 const MOST_DRAINED: usize = 64 << 20;
 
-/// Bytes that are read and dropped by an end that does not wait.
+/// How many bytes to read and drop when this endpoint drops the transport without waiting.
 const MOST_DRAINED_LEAVING: usize = 256 << 10;
 
-/// How long a client waits for the server to end TCP before it is told of a clean end. A server whose
-/// transport has no half-close waits as long for a peer that it has failed.
+/// How long a client waits for the server to end TCP before it reports a clean end. If a server's
+/// transport has no half-close, the server waits as long for a peer that it has failed.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// What is known of the end of a connection once there is anything to know: a Close was sent or came,
+/// The state that exists only once a connection approaches its end: a Close was sent or received,
 /// the peer broke the protocol, or the transport failed.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     sent: Option<(SentClose, CloseCode)>,
-    /// Whether all of that Close was written.
+    /// Whether the whole of that Close was written.
     close_written: bool,
-    /// The code and the reason of the peer's Close.
+    /// The code and reason of the peer's Close.
     received: Option<(CloseCode, String)>,
     failure: Option<ProtocolError>,
-    /// By when the peer has to have done its part.
+    /// By when the peer must have done its part.
     deadline: Deadline,
     linger: Deadline,
     late: Option<Late>,
@@ -54,31 +54,31 @@ pub(super) struct Ending {
     fin: Fin,
     closed: Option<Closed>,
     leaving: Option<Leaving>,
-    /// Nothing more is wanted of the transport, but that its writing side ends.
+    /// The transport is no longer needed, except that its writing side may still have to end.
     over: bool,
 }
 
-/// Why the sending half sends nothing more.
+/// Why this endpoint sent its Close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SentClose {
-    /// It closed first, as far as it knew.
+    /// This endpoint closed first, as far as it knew.
     First,
-    /// It answered the peer's Close.
+    /// The Close answers the peer's Close.
     Answer,
-    /// It failed the connection.
+    /// This endpoint failed the connection.
     Failure,
 }
 
-/// This end drops the transport: what it does before, as far as that needs no wait.
+/// What this endpoint still does, without waiting, before it drops the transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Leaving {
     Writing,
-    /// Dropping what has come, so many bytes so far: unread they would turn the end into a reset.
+    /// Drops input, so many bytes so far: left unread, it would turn the end into a reset.
     Reading(usize),
     Done,
 }
 
-/// What the sending half adds to what is known here.
+/// What the sending half contributes to decisions about the end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Situation {
     pub(super) is_server: bool,
@@ -102,7 +102,7 @@ impl Ending {
         self.closed.as_ref()
     }
 
-    /// Whether writing has failed, or is of no use any more.
+    /// Returns `true` if writing has failed or has become pointless.
     pub(super) const fn is_broken(&self) -> bool {
         self.output_failed.is_some() || self.closed.is_some()
     }
@@ -112,7 +112,8 @@ impl Ending {
         self.deadline.set();
     }
 
-    /// Says that nothing waits to be written but what is queued behind this end's Close, if there is one.
+    /// Notes that everything up to and including this endpoint's Close is written, if it has sent
+    /// one.
     pub(super) fn wrote_close(&mut self) {
         self.close_written |= self.sent.is_some() && self.output_failed.is_none();
     }
@@ -125,7 +126,7 @@ impl Ending {
         self.failure = Some(error);
     }
 
-    /// Whether nothing more of what the peer sends is looked at.
+    /// Returns `true` if this endpoint ignores everything else that the peer sends.
     pub(super) const fn is_finishing(&self) -> bool {
         self.received.is_some() || self.failure.is_some()
     }
@@ -158,7 +159,8 @@ impl Ending {
         self.deadline.set();
     }
 
-    /// What the peer sent before may still be there and says why, so reading goes on for a while.
+    /// Notes that a write failed. Reading goes on for a while: what the peer sent before may still
+    /// arrive and explain the failure.
     pub(super) fn failed_to_write(&mut self, failure: IoFailure) {
         if failure == IoFailure::NotReady {
             self.leaving = self.leaving.map(Leaving::after_writing);
@@ -172,12 +174,25 @@ impl Ending {
         self.fin = Fin::after(outcome);
     }
 
-    /// This end drops the transport: from now on nothing is wanted that needs a wait.
+    /// Notes that this endpoint drops the transport: from now on, [`next`](Self::next) asks for
+    /// nothing that has to wait.
     pub(super) fn leave(&mut self) {
         self.leaving = Some(if self.over { Leaving::Done } else { Leaving::Writing });
     }
 
-    /// What is wanted next; `None` once the connection is over.
+    /// Returns `true` if the transport still accepts output, or if it is still worth waiting for
+    /// the peer.
+    #[cfg(feature = "std")]
+    pub(super) fn is_worth_seeing_off(&self, all_written: bool) -> bool {
+        match self.input_ended {
+            _ if self.output_failed.is_some() => false,
+            None => true,
+            Some(TransportEnd::Eof) => !all_written,
+            Some(_) => false,
+        }
+    }
+
+    /// Returns what to do next, or `None` once the connection is over.
     pub(super) fn next(&mut self, situation: Situation) -> Option<Wants> {
         if let Some(leaving) = self.leaving {
             return self.leave_next(leaving, situation);
@@ -203,7 +218,7 @@ impl Ending {
         })
     }
 
-    /// Ends the connection because its transport ended so, or is dropped.
+    /// Ends the connection because its transport ended in this way or is dropped.
     pub(super) fn end(&mut self, how: TransportEnd) -> &Closed {
         self.over = true;
         self.note_end(how)
@@ -227,7 +242,7 @@ impl Ending {
         let written_or_lost = situation.all_written || self.output_failed.is_some();
         match self.input_ended {
             Some(TransportEnd::Eof) | None => {}
-            // It did not end in order, so neither does writing lead anywhere.
+            // The end was not orderly, so writing is pointless as well.
             Some(how) => {
                 self.end(how);
                 return;
@@ -236,7 +251,7 @@ impl Ending {
         if self.is_finishing() {
             self.finish(overdue, situation);
         } else if self.input_ended.is_some() {
-            // A peer that has ended its side may read on: what was queued is still written.
+            // A peer that has ended its side may still read, so the queue is written first.
             if written_or_lost || overdue {
                 self.end(TransportEnd::Eof);
             }
@@ -245,10 +260,10 @@ impl Ending {
         }
     }
 
-    /// Both Closes have come and gone as far as they will, or the connection has failed.
+    /// Continues after the peer's Close, or after a fault of the peer.
     fn finish(&mut self, overdue: bool, situation: Situation) {
         let Situation { is_server, all_written, now, .. } = situation;
-        // The peer's fault is known: nothing that follows adds to it.
+        // The fault is the cause of the end, whatever follows.
         if self.failure.is_some() {
             self.note_end(TransportEnd::Dropped);
         }
@@ -259,7 +274,7 @@ impl Ending {
         } else if self.output_failed.is_some() {
             self.end(TransportEnd::Eof);
         } else if !all_written || is_server && self.fin.is_open() {
-            // That is wanted first.
+            // Writing the rest and sending FIN come first.
         } else if self.input_ended.is_some() {
             self.end(TransportEnd::Eof);
         } else {
@@ -267,7 +282,7 @@ impl Ending {
         }
     }
 
-    /// All was written, and the peer has not ended its side yet.
+    /// Handles the time after everything was written and before the peer ends its side.
     fn linger(&mut self, is_server: bool, now: Duration) {
         let no_half_close = self.fin == Fin::Unsupported;
         if is_server && !no_half_close {
@@ -289,12 +304,14 @@ impl Ending {
         self.late.get_or_insert_with(|| Late::new(now)).is_over(now)
     }
 
-    /// Its user may keep the transport for long, so the last that is wanted is that it ends.
-    /// `overdue` is the moment now, if the deadline has passed: then it is tried once more.
+    /// Returns the last thing to do: to end the writing side, because the application may keep the
+    /// transport for long. `overdue` is the current time if the deadline has passed; then this is
+    /// tried only once more.
     fn last_wants(&self, overdue: Option<Duration>) -> Option<Wants> {
-        // However reading ended: if that was for a reason without a name, the peer may still wait.
+        // How reading ended does not matter here: after an unknown read error, the peer may still
+        // be waiting.
         let is_of_use = self.output_failed.is_none();
-        // A transport that has to wait for it does so no longer than for the rest.
+        // A transport that is not ready to send FIN gets no more time than the deadline.
         let may_wait = overdue.is_none() && self.input_ended.is_some();
         let is_wanted = self.fin == Fin::Unsent || self.fin == Fin::Tried && may_wait;
         (is_of_use && is_wanted).then(|| Wants {
@@ -304,8 +321,8 @@ impl Ending {
         })
     }
 
-    /// Notes how the connection ended, the first time. `how` the transport did is said of an end that is not
-    /// clean, unless a failure to write says it better.
+    /// Records how the connection ended; only the first call counts. If the end is not clean, `how`
+    /// is its cause, unless a failed write tells more.
     fn note_end(&mut self, how: TransportEnd) -> &Closed {
         let Self { received, close_written, sent, failure, output_failed, closed, .. } = self;
         closed.get_or_insert_with(|| {
@@ -334,14 +351,15 @@ impl Ending {
     }
 }
 
-/// How the transport really ended, if reading came to `how`: the system tells a reset once, and if
-/// that was at a write, reading then meets what looks like an end in order.
+/// Returns how the transport really ended, given that reading ended with `how`. The system reports
+/// a reset only once: if a write gets that report, a later read sees what looks like an orderly
+/// end.
 fn how_it_ended(how: TransportEnd, output_failed: Option<IoFailure>) -> TransportEnd {
     use TransportEnd::{Eof, Reset, Timeout};
     match (how, output_failed) {
         (_, None) => how,
         (Eof | Timeout, Some(IoFailure::TimedOut)) => Timeout,
-        // The peer had ended its side, and then heard of more.
+        // The peer had ended its side and then received more.
         (Eof, Some(IoFailure::Ended)) => Eof,
         (Eof | Timeout, Some(_)) => Reset,
         _ => how,

@@ -1,16 +1,16 @@
-//! How a large message is cut into frames (RFC 6455 §5.4): for all ways to send one.
+//! Splits large messages into frames, for every way of sending them (RFC 6455 §5.4).
 
 use crate::frame::{FrameHeader, OpCode, Rsv};
 use core::ops::Range;
 
-/// The frames of a message, or of a piece of one. All but the last have payloads of one length.
+/// The frames of a message, or of a piece of one. All payloads but the last have the same length.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fragments {
-    /// Of the first frame: those behind it continue it.
+    /// The opcode of the first frame; the frames after it are continuations.
     opcode: OpCode,
-    /// Of the first frame too (RFC 7692 §6.1).
+    /// The reserved bits of the first frame; the others have none (RFC 7692 §6.1).
     rsv: Rsv,
-    /// Whether the message ends with them.
+    /// Whether the last of these frames ends the message.
     fin: bool,
     len: usize,
     frame_len: usize,
@@ -18,7 +18,7 @@ pub(super) struct Fragments {
 }
 
 impl Fragments {
-    /// A payload of `len` bytes, of which a frame has at most `fragment_size`.
+    /// Splits a payload of `len` bytes into frames with at most `fragment_size` bytes each.
     pub(super) const fn new(
         opcode: OpCode,
         rsv: Rsv,
@@ -38,14 +38,14 @@ impl Fragments {
         self.count
     }
 
-    /// Where the payload of a frame stands in that of the message.
+    /// Returns the range of the payload that goes into frame `number`.
     pub(super) const fn range(&self, number: usize) -> Range<usize> {
         let start = number * self.frame_len;
         let end = if number + 1 < self.count { start + self.frame_len } else { self.len };
         start..end
     }
 
-    /// The header of a frame, without a mask.
+    /// Returns the header of frame `number`, without a mask.
     pub(super) const fn header(&self, number: usize) -> FrameHeader {
         let Range { start, end } = self.range(number);
         let (opcode, rsv) =
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_follow_each_other_and_only_the_first_has_what_is_the_message_s() {
+    fn frames_cover_the_payload_and_only_the_first_has_opcode_and_rsv() {
         for fin in [false, true] {
             for len in 0..20 {
                 for fragment_size in (1..20).chain([usize::MAX]) {

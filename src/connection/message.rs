@@ -1,20 +1,21 @@
-//! Messages, and what else is received (RFC 6455 §5.5, §5.6).
+//! Messages and the other things that can be received (RFC 6455 §5.5, §5.6).
 
 use crate::frame::{CloseFrame, OpCode};
 use crate::utf8::Text;
+use alloc::{borrow::Cow, string::String, vec::Vec};
 use bytes::Bytes;
 
 /// The two kinds of message (RFC 6455 §5.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "all other data opcodes are reserved and refused")]
-pub enum Kind {
+pub enum MessageKind {
     /// UTF-8 text.
     Text,
-    /// Bytes that mean what the application says.
+    /// Bytes whose meaning is up to the application.
     Binary,
 }
 
-impl Kind {
+impl MessageKind {
     pub(crate) const fn opcode(self) -> OpCode {
         match self {
             Self::Text => OpCode::Text,
@@ -23,39 +24,92 @@ impl Kind {
     }
 }
 
-/// A whole message, owned. A clone shares the payload.
+/// An owned message. Clones share the payload.
+///
+/// ```
+/// use sansocket::Message;
+///
+/// let message = Message::from("Hello");
+/// assert!(message.is_text());
+/// assert_eq!(message.len(), 5);
+/// assert_eq!(message.as_text(), Some("Hello"));
+/// assert_eq!(Message::from(vec![1, 2]).into_bytes(), [1, 2].as_slice());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "there are two kinds of message")]
 pub enum Message {
-    /// Text.
+    /// A text message.
     Text(Text),
-    /// Bytes.
+    /// A binary message.
     Binary(Bytes),
 }
 
 impl Message {
-    /// A text message.
+    /// Creates a text message.
     #[must_use]
     pub fn text(text: impl Into<Text>) -> Self {
         Self::Text(text.into())
     }
 
-    /// A binary message.
+    /// Creates a binary message.
     #[must_use]
     pub fn binary(data: impl Into<Bytes>) -> Self {
         Self::Binary(data.into())
     }
 
-    /// Which kind it is.
+    /// Returns the kind of this message.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> MessageKind {
         match self {
-            Self::Text(_) => Kind::Text,
-            Self::Binary(_) => Kind::Binary,
+            Self::Text(_) => MessageKind::Text,
+            Self::Binary(_) => MessageKind::Binary,
         }
     }
 
-    /// The payload, of either kind.
+    /// Returns `true` if this is a text message.
+    #[must_use]
+    pub const fn is_text(&self) -> bool {
+        matches!(self, Self::Text(_))
+    }
+
+    /// Returns `true` if this is a binary message.
+    #[must_use]
+    pub const fn is_binary(&self) -> bool {
+        matches!(self, Self::Binary(_))
+    }
+
+    /// Returns the length of the payload in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Returns `true` if the payload is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the text, if this is a text message.
+    #[doc(alias = "to_text")]
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
+
+    /// Returns the text without copying it, if this is a text message.
+    #[must_use]
+    pub fn into_text(self) -> Option<Text> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
+
+    /// Returns the payload of a message of either kind.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
@@ -64,7 +118,8 @@ impl Message {
         }
     }
 
-    /// The payload, of either kind, without a copy.
+    /// Returns the payload of a message of either kind without copying it.
+    #[doc(alias = "into_data")]
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         match self {
@@ -74,19 +129,49 @@ impl Message {
     }
 }
 
-impl From<Text> for Message {
-    fn from(text: Text) -> Self {
-        Self::Text(text)
+/// Implements `From`: text becomes a text message, and bytes become a binary message.
+macro_rules! from {
+    ($($value:ty => $kind:ident),+ $(,)?) => {
+        $(
+            impl From<$value> for Message {
+                fn from(value: $value) -> Self {
+                    Self::$kind(value.into())
+                }
+            }
+        )+
+    };
+}
+
+from! {
+    Text => Text,
+    &Text => Text,
+    &str => Text,
+    String => Text,
+    &String => Text,
+    Cow<'_, str> => Text,
+    Bytes => Binary,
+    Vec<u8> => Binary,
+}
+
+impl<const N: usize> From<&[u8; N]> for Message {
+    fn from(data: &[u8; N]) -> Self {
+        Self::Binary(Bytes::copy_from_slice(data))
     }
 }
 
-impl From<Bytes> for Message {
-    fn from(data: Bytes) -> Self {
-        Self::Binary(data)
+impl From<&[u8]> for Message {
+    fn from(data: &[u8]) -> Self {
+        Self::Binary(Bytes::copy_from_slice(data))
     }
 }
 
-/// What was received: a message, or a control frame. It borrows the read buffer, and nothing else.
+impl From<Message> for Bytes {
+    fn from(message: Message) -> Self {
+        message.into_bytes()
+    }
+}
+
+/// A received message or control frame. An event borrows only the read buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<'b> {
@@ -94,16 +179,17 @@ pub enum Event<'b> {
     Text(&'b str),
     /// A binary message.
     Binary(&'b [u8]),
-    /// A ping, at most 125 bytes. Its pong has been queued already.
+    /// A ping with at most 125 bytes. Its pong is already queued.
     Ping(&'b [u8]),
-    /// A pong, at most 125 bytes: the answer to a ping, or unsolicited (RFC 6455 §5.5.3).
+    /// A pong with at most 125 bytes: the answer to a ping, or unsolicited (RFC 6455 §5.5.3).
     Pong(&'b [u8]),
-    /// The peer's Close: the last event. It has been answered already, unless it is the answer.
+    /// The peer's Close, which is the last event. It is already answered, unless it is itself the
+    /// answer.
     Close(Option<CloseFrame<'b>>),
 }
 
 impl Event<'_> {
-    /// An owned copy, if this is a message.
+    /// Returns an owned copy, if this is a message.
     #[must_use]
     pub fn to_message(&self) -> Option<Message> {
         match *self {
@@ -116,8 +202,8 @@ impl Event<'_> {
 
 /// A piece of a message that is received in chunks, or a control frame between two pieces.
 ///
-/// The chunks of a message need not be its fragments: they are what has arrived. Text is cut
-/// between characters.
+/// Chunks need not match the fragments of the message: each holds whatever has arrived. Text is
+/// only split between characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Chunk<'b> {
@@ -125,6 +211,6 @@ pub struct Chunk<'b> {
     pub event: Event<'b>,
     /// Whether a message starts with this piece.
     pub first: bool,
-    /// Whether the message ends with this piece, which may be empty then.
+    /// Whether the message ends with this piece. The last piece may be empty.
     pub last: bool,
 }

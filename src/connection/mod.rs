@@ -1,4 +1,4 @@
-//! The connection after its opening handshake: frames in, messages out, and back (RFC 6455 §5–§7).
+//! A connection after its opening handshake: frames in, messages out, and back (RFC 6455 §5–§7).
 
 mod closed;
 mod config;
@@ -6,7 +6,7 @@ mod ending;
 mod error;
 mod fragments;
 mod message;
-mod payload;
+pub(crate) mod payload;
 mod prepared;
 mod receiver;
 mod reply;
@@ -16,69 +16,77 @@ pub(crate) mod sender;
 pub use closed::{Cause, Closed, Initiator, State, TransportEnd};
 pub use config::Config;
 pub use error::{ProtocolError, ReceiveError, SendError};
-pub use message::{Chunk, Event, Kind, Message};
-pub use payload::Payload;
+pub use message::{Chunk, Event, Message, MessageKind};
+#[cfg(feature = "std")]
+pub(crate) use payload::Form;
+pub use payload::{AsPayload, Payload};
 pub use prepared::PreparedMessage;
 pub use receiver::{Progress, Receiver};
 pub use reply::{ControlPayload, Reply};
 pub use role::{Client, Role, Server};
 #[cfg(feature = "std")]
-pub(crate) use sender::{Compressing, LargeMessage};
-pub use sender::{Next, Sender};
+pub(crate) use sender::{Compressing, LargeMessage, gather};
+pub use sender::{InPlace, Next, Sender};
 
 use self::config::SharedConfig;
 use crate::buffer::{Memory, ReadBuffer, WriteBuffer};
 use crate::frame::CloseCode;
-use crate::mask::MaskKey;
 use crate::negotiated::Negotiated;
 use crate::transport::IoFailure;
 use core::time::Duration;
 
-/// One end of a WebSocket connection, without its transport.
+/// One endpoint of a WebSocket connection, without its transport.
 ///
-/// # How to drive it
+/// # Driving a connection
 ///
-/// There are five kinds of method. In the order in which a loop calls them:
+/// The methods fall into five groups. A loop calls them in this order:
 ///
-/// 1. *Advance* through what was read: [`advance`](Self::advance) as long as that [goes
-///    on](Progress::goes_on). Then there is no whole event left. Begin with this: what came
-///    behind the opening handshake may be all that comes.
-/// 2. *Look* at each [`event`](Self::event). It borrows the [`ReadBuffer`] and not the connection.
-/// 3. *Send* at any time, also while an event is looked at: [`send_text`](Self::send_text),
-///    [`ping`](Self::ping), [`close`](Self::close)… only queue bytes in the [`WriteBuffer`].
-/// 4. *Ask* what the transport is to do: [`next`](Self::next). It is a set of things to do, each of
-///    which you do as far as it needs no wait, or the end. Wait for what is left of the set, until its
-///    deadline at most, and ask again. Ask too after something was queued outside of the loop: there is
-///    something to write then, and after a Close a deadline begins to run.
-/// 5. *Tell* what became of it: [`did_write`](Self::did_write), [`did_shut_down`](Self::did_shut_down)
-///    and [`did_read`](Self::did_read), failures included, also [`IoFailure::NotReady`].
+/// 1. *Advance*: call [`advance`](Self::advance) as long as its result
+///    [goes on](Progress::goes_on). After that, the buffer holds no further complete event. Start
+///    the loop with this step: the bytes that arrived right after the opening handshake may be all
+///    that the peer ever sends.
+/// 2. *Look* at each [`event`](Self::event). An event borrows the [`ReadBuffer`], not the
+///    connection.
+/// 3. *Send* at any time, even while you hold an event: [`send_text`](Self::send_text),
+///    [`ping`](Self::ping), [`close`](Self::close) and the like only queue bytes in the
+///    [`WriteBuffer`].
+/// 4. *Ask* what to do with the transport: [`next`](Self::next) returns a set of operations, or the
+///    end of the connection. Carry out each operation as far as possible without waiting. Then wait
+///    until one of the remaining operations can proceed, at most until the deadline of the set, and
+///    ask again. Also ask again after you queue something outside the loop: there is now something
+///    to write, and a Close starts a deadline.
+/// 5. *Report* what happened: [`did_write`](Self::did_write),
+///    [`did_shut_down`](Self::did_shut_down) and [`did_read`](Self::did_read). Report failures as
+///    well, including [`IoFailure::NotReady`].
 ///
-/// A loop that does so is a correct WebSocket end on any transport: pongs, the answer to a Close and
-/// the Close of a failure are queued by `advance`, and who ends the transport, how what still comes is
-/// drained and how long anything may take is all in what `next` says. Nothing of it is asked once a
-/// message.
+/// A loop that does this is a correct WebSocket endpoint on any transport. `advance` queues pongs,
+/// the answer to a Close, and the Close that reports a failure. `next` covers the rest: which
+/// endpoint ends the transport, how remaining input is drained, and how long each step may take.
+/// You call `next` once per read or write, not once per message.
 ///
-/// Advance through what was read before you ask again, also at the end of the transport: what the peer
-/// sent before it ended says how the connection did. What was not advanced through when `next` comes to
-/// the end is dropped. An error of `advance` is the peer's fault. It needs nothing from you but to go
-/// on: `next` comes to the end once the peer had its chance to read why.
+/// Advance through everything that you have read before you ask again, even if the transport has
+/// ended: what the peer sent before the end determines how the connection ended. Once `next`
+/// reports the end, any input that you have not advanced through is dropped. An error from
+/// `advance` is the peer's fault. Just continue the loop: `next` reports the end once the peer has
+/// had a chance to read the reason.
 ///
 /// # Backpressure
 ///
-/// A peer that sends and does not read must not make your queue grow. Advance only while there
-/// [is room](Self::has_room) for what you answer. While there is none, you may leave `read` of a set undone:
-/// the transport then makes the peer wait. A message that is refused with [`SendError::QueueFull`] is not
-/// lost either: the event that it answers stays until you advance, so write, look at it again, and send.
+/// A peer that sends but does not read must not make your queue grow. Advance only while there [is
+/// room](Self::has_room) for your answers. While there is none, you may skip the `read` of a set;
+/// the transport then makes the peer wait. A message that is refused with [`SendError::QueueFull`]
+/// is not lost either, because the event that it answers stays available until you advance. Write,
+/// look at the event again, and send.
 ///
 /// # Example
 ///
-/// A server's end over a blocking socket. A loop over sockets that don't block is the same, with
-/// [`IoFailure::NotReady`] where nothing could be done.
+/// A server over a blocking socket. A loop over non-blocking sockets looks the same; it reports
+/// [`IoFailure::NotReady`] for every operation that could not make progress.
 ///
 #[cfg_attr(feature = "std", doc = "```")]
 #[cfg_attr(not(feature = "std"), doc = "```ignore")]
-/// use sansocket::{Config, Connection, Event, IoFailure, Negotiated, Next, Progress, Server};
-/// use sansocket::{ReadBuffer, WriteBuffer};
+/// use sansocket::{Config, Event, connection::{Connection, Next, Progress, Server}, handshake::Negotiated, transport::IoFailure};
+/// use sansocket::buffer::{ReadBuffer, WriteBuffer};
 /// use std::io::{Read, Write};
 /// use std::net::{Shutdown, TcpStream};
 /// use std::time::{Duration, Instant};
@@ -92,7 +100,7 @@ use core::time::Duration;
 ///             Next::Wants(wants) => wants,
 ///             Next::Ended(closed) => return println!("{closed}"),
 ///         };
-///         // A timeout of nothing is no timeout to a socket.
+///         // A socket rejects a timeout of zero.
 ///         let left = wants.deadline.map(|moment| moment.saturating_sub(started.elapsed()));
 ///         let left = left.map(|left| left.max(Duration::from_millis(1)));
 ///         if wants.write {
@@ -109,11 +117,11 @@ use core::time::Duration;
 ///         } else if let Some(moment) = wants.deadline {
 ///             std::thread::sleep(moment.saturating_sub(started.elapsed()));
 ///         }
-///         // What has no room for its answer stays where it is, and more is read after that is written.
+///         // While there is no room for an answer, the event stays in the buffer.
 ///         while connection.has_room(&output)
 ///             && connection.advance(&mut input, &mut output).is_ok_and(Progress::goes_on)
 ///         {
-///             // With room it is refused only because the connection closes.
+///             // There is room, so sending fails only if the connection is closing.
 ///             let _ = match connection.event(&input) {
 ///                 Some(Event::Text(text)) => connection.send_text(text, &mut output),
 ///                 Some(Event::Binary(data)) => connection.send_binary(data, &mut output),
@@ -139,17 +147,20 @@ pub struct Connection<R> {
 }
 
 impl<R: Role> Connection<R> {
-    /// A connection whose opening handshake is done, by this crate or another.
+    /// Creates a connection whose opening handshake is complete, whether this crate or another
+    /// library performed it.
     ///
-    /// Bytes that came behind the peer's handshake belong into its read buffer: advance through them
-    /// before you wait for more. Of `config` the limits and sizes count; whether messages are compressed,
-    /// `negotiated` says.
+    /// Bytes that arrived right after the peer's handshake belong in the read buffer of the
+    /// connection: advance through them before you wait for more. `config` supplies the limits and
+    /// sizes; `negotiated` determines whether messages are compressed.
     ///
-    /// Of the extensions permessage-deflate alone is implemented here, with the feature `deflate`.
-    /// Who has agreed on another by hand with [`Accept::extension`](crate::Accept::extension) or
-    /// [`ClientRequest::extension`](crate::ClientRequest::extension) reads and writes the frames
-    /// himself, with [`FrameHeader`](crate::FrameHeader): a connection takes the bits that it
-    /// reserves for a fault of the peer (RFC 6455 §5.2). The shells offer and accept no other.
+    /// With the feature `deflate`, a connection implements permessage-deflate, and no other
+    /// extension. If you have negotiated another one by hand, with
+    /// [`Accept::extension`](crate::handshake::Accept::extension) or
+    /// [`ClientRequest::extension`](crate::handshake::ClientRequest::extension), read and write the
+    /// frames yourself with [`FrameHeader`](crate::frame::FrameHeader): a connection treats the
+    /// reserved bits of that extension as a fault of the peer (RFC 6455 §5.2). The shells offer and
+    /// accept no other extension.
     #[must_use]
     pub fn new(role: R, negotiated: &Negotiated, config: Config) -> Self {
         let shared = SharedConfig::from(config);
@@ -159,15 +170,17 @@ impl<R: Role> Connection<R> {
         }
     }
 
-    /// Uses what is buffered up to the next event: a whole message or a control frame. Replies that
-    /// this calls for are queued in `output`.
+    /// Processes buffered input up to the next event: a whole message or a control frame. Queues
+    /// the replies that the input requires in `output`.
     ///
-    /// What the last event lent is released by it. After the end it drops what is buffered.
+    /// A call releases the bytes that the last event borrowed. After the end of the connection, it
+    /// drops all buffered input.
     ///
     /// # Errors
     ///
-    /// [`ReceiveError::Protocol`] for what the peer did wrong, from then on at every call; the
-    /// Close that says so has been queued. The other errors are misuse and change nothing.
+    /// [`ReceiveError::Protocol`] if the peer is at fault. Every later call returns the same error.
+    /// The Close that reports the error is already queued. The other errors are misuse and change
+    /// nothing.
     #[inline]
     pub fn advance(
         &mut self,
@@ -177,23 +190,25 @@ impl<R: Role> Connection<R> {
         self.step(input, output, Receiver::advance)
     }
 
-    /// The event that the last [`advance`](Self::advance) found; `None` if it found none.
+    /// Returns the event that the last [`advance`](Self::advance) found, or `None` if it found
+    /// none.
     #[inline]
     #[must_use]
     pub fn event<'b>(&self, input: &'b ReadBuffer) -> Option<Event<'b>> {
         self.receiver.event(input)
     }
 
-    /// Makes the current event owned, if it is a whole message; it is not lent any more then.
+    /// Takes the current event as an owned message, if it is a whole message.
+    /// [`event`](Self::event) then no longer returns it.
     ///
-    /// A large message that fills at least half of the buffer's memory is handed over with that
-    /// memory, any other is copied: see [`Receiver::take_message`].
+    /// A large message that fills at least half of the buffer's memory takes that memory along; any
+    /// other message is copied. See [`Receiver::take_message`].
     pub fn take_message(&mut self, input: &mut ReadBuffer) -> Option<Message> {
         self.receiver.take_message(input)
     }
 
-    /// As [`take_message`](Self::take_message), with memory that comes from and goes to `memory`: see
-    /// [`Receiver::take_message_with`].
+    /// Like [`take_message`](Self::take_message), with memory that is leased from and released to
+    /// `memory`: see [`Receiver::take_message_with`].
     pub fn take_message_with(
         &mut self,
         input: &mut ReadBuffer,
@@ -202,14 +217,17 @@ impl<R: Role> Connection<R> {
         self.receiver.take_message_with(input, memory)
     }
 
-    /// As [`advance`](Self::advance), but up to the next piece of a message, as it arrives: look at
-    /// it with [`chunk`](Self::chunk).
+    /// Like [`advance`](Self::advance), but stops at the next piece of a message, as pieces arrive.
+    /// Read the piece with [`chunk`](Self::chunk).
     ///
-    /// The limits of frame, message and fragments don't bound memory here and do not apply.
+    /// The limits on frames, messages and fragments do not apply here, because they do not bound
+    /// memory.
     ///
     /// # Errors
     ///
-    /// As for [`advance`](Self::advance).
+    /// [`ReceiveError::Protocol`] if the peer is at fault. Every later call returns the same error.
+    /// The Close that reports the error is already queued. The other errors are misuse and change
+    /// nothing.
     pub fn advance_chunk(
         &mut self,
         input: &mut ReadBuffer,
@@ -218,36 +236,36 @@ impl<R: Role> Connection<R> {
         self.step(input, output, Receiver::advance_chunk)
     }
 
-    /// The chunk that the last [`advance_chunk`](Self::advance_chunk) found; `None` if it found
-    /// none.
+    /// Returns the chunk that the last [`advance_chunk`](Self::advance_chunk) found, or `None` if
+    /// it found none.
     #[must_use]
     pub fn chunk<'b>(&self, input: &'b ReadBuffer) -> Option<Chunk<'b>> {
         self.receiver.chunk(input)
     }
 
-    /// Lets go of the read buffer, if nothing is left in it, so that the next one can be another: see
-    /// [`Receiver::let_go`].
-    pub fn let_go(&mut self, input: &ReadBuffer) -> bool {
-        self.receiver.let_go(input)
+    /// Unbinds the read buffer if it is empty, so that you can use another buffer next: see
+    /// [`Receiver::release_buffer`].
+    pub fn release_buffer(&mut self, input: &ReadBuffer) -> bool {
+        self.receiver.release_buffer(input)
     }
 
-    /// How far the closing handshake is.
+    /// Returns the state of the connection.
     #[must_use]
     pub fn state(&self) -> State {
         self.sender.state()
     }
 
-    /// Parts the connection into halves that can live in different tasks or threads.
+    /// Splits the connection into halves that can live in different tasks or threads.
     ///
-    /// What the receiving half then owes the peer, its [`Receiver::reply`] says.
+    /// From then on, [`Receiver::reply`] returns the replies that the receiving half owes the peer.
     #[must_use]
-    pub fn split(self) -> (Receiver<R>, Sender<R>) {
-        (self.receiver, self.sender)
+    pub fn split(self) -> (Sender<R>, Receiver<R>) {
+        (self.sender, self.receiver)
     }
 
-    /// Makes a connection of its two halves again.
+    /// Joins the two halves into a connection again.
     #[must_use]
-    pub fn join(receiver: Receiver<R>, sender: Sender<R>) -> Self {
+    pub fn join(sender: Sender<R>, receiver: Receiver<R>) -> Self {
         Self { receiver, sender }
     }
 
@@ -268,9 +286,9 @@ impl<R: Role> Connection<R> {
     }
 }
 
-/// Of two halves that are both at hand.
+/// Methods for callers that hold both halves.
 impl<R: Role> Receiver<R> {
-    /// Lets the sending half send the [`reply`](Self::reply) that is owed, if one is.
+    /// Makes the sending half queue the [`reply`](Self::reply), if one is owed.
     #[inline]
     pub(crate) fn reply_to(
         &mut self,
@@ -278,13 +296,13 @@ impl<R: Role> Receiver<R> {
         input: &ReadBuffer,
         output: &mut WriteBuffer,
     ) {
-        // Mostly there is none.
+        // Most input requires no reply.
         if self.owes_reply() {
             self.reply_owed_to(sender, input, output);
         }
     }
 
-    // Out of line: a reply takes room on the stack, which a message has no use for.
+    // Out of line: a reply takes stack space that messages do not need.
     #[cold]
     #[inline(never)]
     fn reply_owed_to(
@@ -299,13 +317,13 @@ impl<R: Role> Receiver<R> {
     }
 }
 
-/// What a connection passes on to its sending half.
+/// Methods that forward to the sending half.
 impl<R: Role> Connection<R> {
     /// Queues a text message: see [`Sender::send_text`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::MessageInProgress`].
     #[inline]
     pub fn send_text(&mut self, text: &str, output: &mut WriteBuffer) -> Result<(), SendError> {
         self.sender.send_text(text, output)
@@ -315,30 +333,30 @@ impl<R: Role> Connection<R> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::MessageInProgress`].
     #[inline]
     pub fn send_binary(&mut self, data: &[u8], output: &mut WriteBuffer) -> Result<(), SendError> {
         self.sender.send_binary(data, output)
     }
 
-    /// Queues a message, in whichever form it is at hand: see [`Sender::send`].
+    /// Queues a message, in whatever form you have it: see [`Sender::send`].
     ///
     /// # Errors
     ///
-    /// As there.
-    pub fn send<'a>(
+    /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::MessageInProgress`].
+    pub fn send(
         &mut self,
-        payload: impl Into<Payload<'a>>,
+        payload: impl AsPayload,
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
         self.sender.send(payload, output)
     }
 
-    /// Queues a message that was encoded before: see [`Sender::send_prepared`].
+    /// Queues a message that is already encoded: see [`Sender::send_prepared`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::MessageInProgress`].
     pub fn send_prepared(
         &mut self,
         message: &PreparedMessage,
@@ -351,37 +369,41 @@ impl<R: Role> Connection<R> {
     ///
     /// # Errors
     ///
-    /// As there.
-    pub fn send_fragment<'a>(
+    /// [`SendError::Closed`], [`SendError::QueueFull`], or [`SendError::MessageInProgress`] for a
+    /// piece of the other kind.
+    pub fn send_fragment(
         &mut self,
-        piece: impl Into<Payload<'a>>,
+        piece: impl AsPayload,
         fin: bool,
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
         self.sender.send_fragment(piece, fin, output)
     }
 
-    /// Queues the header alone of a frame: see [`Sender::start_frame`].
+    /// Queues a message and lets you write its payload from where it is: see
+    /// [`Sender::send_in_place`].
     ///
     /// # Errors
     ///
-    /// As there.
-    pub fn start_frame(
+    /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::MessageInProgress`].
+    pub fn send_in_place<'a>(
         &mut self,
-        kind: Kind,
-        len: u64,
-        fin: bool,
-        output: &mut WriteBuffer,
-    ) -> Result<Option<MaskKey>, SendError> {
-        self.sender.start_frame(kind, len, fin, output)
+        payload: &'a (impl AsPayload + ?Sized),
+        output: &'a mut WriteBuffer,
+    ) -> Result<InPlace<'a>, SendError> {
+        self.sender.send_in_place(payload, output)
     }
 
     /// Queues a ping: see [`Sender::ping`].
     ///
     /// # Errors
     ///
-    /// As there.
-    pub fn ping(&mut self, payload: &[u8], output: &mut WriteBuffer) -> Result<(), SendError> {
+    /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::ControlTooLong`].
+    pub fn ping(
+        &mut self,
+        payload: impl AsRef<[u8]>,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
         self.sender.ping(payload, output)
     }
 
@@ -389,8 +411,12 @@ impl<R: Role> Connection<R> {
     ///
     /// # Errors
     ///
-    /// As there.
-    pub fn pong(&mut self, payload: &[u8], output: &mut WriteBuffer) -> Result<(), SendError> {
+    /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::ControlTooLong`].
+    pub fn pong(
+        &mut self,
+        payload: impl AsRef<[u8]>,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
         self.sender.pong(payload, output)
     }
 
@@ -398,7 +424,7 @@ impl<R: Role> Connection<R> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// [`SendError::UnsendableCode`] for a code that must not be sent.
     pub fn close(
         &mut self,
         code: CloseCode,
@@ -408,51 +434,52 @@ impl<R: Role> Connection<R> {
         self.sender.close(code, reason, output)
     }
 
-    /// Queues the pong that was held back, if there is room for it now: see [`Sender::queue_owed`].
-    pub fn queue_owed(&mut self, output: &mut WriteBuffer) {
-        self.sender.queue_owed(output);
+    /// Queues the pong that was held back, if there is now room for it: see
+    /// [`Sender::queue_pending_pong`].
+    pub fn queue_pending_pong(&mut self, output: &mut WriteBuffer) {
+        self.sender.queue_pending_pong(output);
     }
 
-    /// Whether a message can be queued beside what waits: see [`Sender::has_room`].
+    /// Returns `true` if a message can be queued in addition to `output`: see [`Sender::has_room`].
     #[must_use]
     pub fn has_room(&self, output: &WriteBuffer) -> bool {
         self.sender.has_room(output)
     }
 
-    /// What the transport is to do next: see [`Sender::next`].
+    /// Returns what to do with the transport next: see [`Sender::next`].
     #[inline]
     pub fn next(&mut self, output: &WriteBuffer, clock: impl FnOnce() -> Duration) -> Next<'_> {
         self.sender.next(output, clock)
     }
 
-    /// Says what came of reading: see [`Sender::did_read`].
+    /// Reports the outcome of a read: see [`Sender::did_read`].
     #[inline]
     pub fn did_read(&mut self, outcome: Result<usize, IoFailure>) {
         self.sender.did_read(outcome);
     }
 
-    /// Says what came of writing: see [`Sender::did_write`].
+    /// Reports the outcome of a write: see [`Sender::did_write`].
     pub fn did_write(&mut self, outcome: Result<usize, IoFailure>, output: &mut WriteBuffer) {
         self.sender.did_write(outcome, output);
     }
 
-    /// Says what came of ending the writing side: see [`Sender::did_shut_down`].
+    /// Reports the outcome of shutting down the writing side: see [`Sender::did_shut_down`].
     pub fn did_shut_down(&mut self, outcome: Result<(), IoFailure>) {
         self.sender.did_shut_down(outcome);
     }
 
-    /// How the connection ended, as soon as that is known: see [`Sender::closed`].
+    /// Returns how the connection ended, as soon as that is known: see [`Sender::closed`].
     #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
         self.sender.closed()
     }
 
-    /// Says that this end is about to drop the transport: see [`Sender::leave`].
+    /// Announces that you are about to drop the transport: see [`Sender::leave`].
     pub fn leave(&mut self) {
         self.sender.leave();
     }
 
-    /// Says how the transport ended, and learns how the connection did: see
+    /// Reports how the transport ended and returns how the connection ended: see
     /// [`Sender::transport_ended`].
     pub fn transport_ended(&mut self, how: TransportEnd, output: &WriteBuffer) -> &Closed {
         self.sender.transport_ended(how, output)

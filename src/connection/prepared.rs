@@ -4,85 +4,92 @@ use crate::buffer::WriteBuffer;
 #[cfg(feature = "deflate")]
 use crate::deflate::{Compressor, DeflateConfig};
 use crate::frame::Rsv;
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use bytes::Bytes;
 
-/// A message encoded once, to be sent by a server on many connections.
+/// A message that is encoded once, so that a server can send it on many connections.
 ///
-/// A clone shares the encoded frames.
+/// Clones share the encoded frames.
 #[derive(Clone, Debug)]
-pub struct PreparedMessage {
+pub struct PreparedMessage(Arc<Encoded>);
+
+#[derive(Clone, Debug)]
+struct Encoded {
     message: Message,
     frames: EncodedFrames,
-    /// The compressed forms, each with log2 of the window that it needs.
+    /// The compressed forms, each with log2 of the window size that it requires.
     #[cfg(feature = "deflate")]
     compressed: Vec<(u8, EncodedFrames)>,
 }
 
-/// The frames of a message, one behind the other.
+/// The consecutive frames of a message.
 #[derive(Clone, Debug)]
 pub(crate) struct EncodedFrames {
     bytes: Bytes,
-    /// Bytes of each frame but the last, if there are several; else `usize::MAX`.
+    /// The length of each frame but the last, if there are several; otherwise `usize::MAX`.
     frame_len: usize,
 }
 
-/// Bytes of payload that a frame has at most: many connections send it, each with its own
-/// [`fragment_size`](super::Config::fragment_size).
+/// The largest payload of a frame. It is fixed, because the connections that send the message may
+/// differ in their [`fragment_size`](super::Config::fragment_size).
 const FRAGMENT_SIZE: usize = 64 << 10;
 
 impl PreparedMessage {
-    /// Encodes a message, in frames with at most 64 KiB of payload.
+    /// Encodes a message into frames with at most 64 KiB of payload each.
     #[must_use]
     pub fn new(message: impl Into<Message>) -> Self {
         let message = message.into();
         let frames = EncodedFrames::of(&message, Rsv::NONE, message.as_bytes());
-        Self {
+        Self(Arc::new(Encoded {
             message,
             frames,
             #[cfg(feature = "deflate")]
             compressed: Vec::new(),
-        }
+        }))
     }
 
     /// Adds a compressed form, for connections that compress with a window of
-    /// [`server_max_window_bits`](DeflateConfig::server_max_window_bits) or a larger one. One form
-    /// for each size that connections of a server agree on can be added, the last one for a size
-    /// stays; where none fits, the message is sent plain.
+    /// [`server_max_window_bits`](DeflateConfig::server_max_window_bits) or larger. You can add one
+    /// form for each window size that a server's connections negotiate. A second form for the same
+    /// size replaces the first. If no form fits a connection, the connection sends the message
+    /// uncompressed.
     ///
-    /// It looks back at nothing, so one form does for all those connections; but what they send next
-    /// can't look back at what they sent before it. Nothing is added if the message does not shrink.
+    /// A compressed form does not refer to earlier messages, so one form works for all these
+    /// connections. In turn, the next message on a connection can't refer to anything before this
+    /// one. No form is added if the message does not shrink.
     #[cfg(feature = "deflate")]
     #[must_use]
-    pub fn deflate(mut self, config: &DeflateConfig) -> Self {
+    pub fn deflate(self, config: &DeflateConfig) -> Self {
         let bits = config.in_range().server_max_window_bits;
-        let payload = self.message.as_bytes();
+        let payload = self.message().as_bytes();
         let Some(mut compressor) = Compressor::new(bits, true, config) else { return self };
         let mut compressed = Vec::new();
         let has_worked = compressor.compress(payload, true, &mut compressed);
-        if has_worked && compressed.len() < payload.len() {
-            let frames = EncodedFrames::of(&self.message, Rsv::RSV1, &compressed);
-            self.compressed.retain(|(other, _)| *other != bits);
-            self.compressed.push((bits, frames));
-            self.compressed.sort_unstable_by_key(|(bits, _)| *bits);
+        if !has_worked || compressed.len() >= payload.len() {
+            return self;
         }
-        self
+        let mut encoded = Arc::unwrap_or_clone(self.0);
+        let frames = EncodedFrames::of(&encoded.message, Rsv::RSV1, &compressed);
+        encoded.compressed.retain(|(other, _)| *other != bits);
+        encoded.compressed.push((bits, frames));
+        encoded.compressed.sort_unstable_by_key(|(bits, _)| *bits);
+        Self(Arc::new(encoded))
     }
 
-    /// The message.
+    /// Returns the message.
     #[must_use]
-    pub const fn message(&self) -> &Message {
-        &self.message
+    pub fn message(&self) -> &Message {
+        &self.0.message
     }
 
-    pub(crate) const fn frames(&self) -> &EncodedFrames {
-        &self.frames
+    pub(crate) fn frames(&self) -> &EncodedFrames {
+        &self.0.frames
     }
 
-    /// The form for the largest window that is not larger than this.
+    /// Returns the form for the largest window that does not exceed `window_bits`.
     #[cfg(feature = "deflate")]
     pub(super) fn compressed_frames(&self, window_bits: u8) -> Option<&EncodedFrames> {
-        let mut fitting = self.compressed.iter().rev().filter(|(bits, _)| *bits <= window_bits);
+        let mut fitting = self.0.compressed.iter().rev().filter(|(bits, _)| *bits <= window_bits);
         fitting.next().map(|(_, frames)| frames)
     }
 }
@@ -110,13 +117,13 @@ impl EncodedFrames {
         &self.bytes
     }
 
-    /// Whether it is only one.
-    #[allow(dead_code, reason = "for a shell that writes it from where it is")]
+    /// Returns `true` if there is only one frame.
+    #[allow(dead_code, reason = "used by shells that write it without copying")]
     pub(crate) const fn is_one(&self) -> bool {
         self.frame_len == usize::MAX
     }
 
-    /// Appends them without a copy.
+    /// Appends the frames to `output` without copying them.
     pub(crate) fn link_to(&self, output: &mut WriteBuffer) {
         output.link_frames(self.bytes.clone(), self.frame_len, self.frame_len);
     }

@@ -1,4 +1,4 @@
-//! The receiving half: bytes in, events out (RFC 6455 §5, §6.2).
+//! The receiving half of a connection: bytes in, events out (RFC 6455 §5, §6.2).
 
 mod finding;
 mod in_progress;
@@ -10,7 +10,7 @@ use self::in_progress::{FrameInProgress, MessageInProgress};
 #[cfg(feature = "deflate")]
 use self::inflating::Inflating;
 use super::config::SharedConfig;
-use super::{Chunk, Event, Kind, Message, ProtocolError, ReceiveError, Reply, Role};
+use super::{Chunk, Event, Message, MessageKind, ProtocolError, ReceiveError, Reply, Role};
 use crate::buffer::ReadBuffer;
 use crate::buffer::memory::{Heap, Memory, Source};
 use crate::frame::{CloseCode, CloseFrame, Rsv};
@@ -18,26 +18,28 @@ use crate::negotiated::Negotiated;
 use alloc::boxed::Box;
 use core::marker::PhantomData;
 
-/// What [`Receiver::advance`] came to.
+/// The outcome of [`Receiver::advance`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "these are all the outcomes there can be")]
 pub enum Progress {
-    /// There is an event: look at it, then advance again.
+    /// An event was found: look at it, then advance again.
     Event,
-    /// There is no event yet, but buffered input is left to process: advance again, without waiting for input. One
-    /// advance does at most 256 KiB of work, so that others have their turn.
+    /// No event was found yet, but there is more buffered input to process: advance again, without
+    /// waiting for input. One call does at most 256 KiB of work, so that other connections get
+    /// their turn.
     More,
-    /// No whole event is left in what is buffered: fill in more.
+    /// The buffered input holds no further complete event: read more.
     NeedsInput,
-    /// The connection has ended: nothing more will be received.
+    /// The connection has ended, and nothing more will be received.
     Ended,
 }
 
 impl Progress {
-    /// Whether to advance again at once, after you have looked at the event if there is one.
+    /// Returns `true` if you should advance again at once, after looking at the event if there is
+    /// one.
     ///
     /// ```
-    /// use sansocket::{Config, Connection, Event, Negotiated, ReadBuffer, Server, WriteBuffer};
+    /// use sansocket::{Config, Event, buffer::{ReadBuffer, WriteBuffer}, connection::{Connection, Server}, handshake::Negotiated};
     ///
     /// let mut connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
     /// let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
@@ -49,7 +51,7 @@ impl Progress {
     ///     }
     /// }
     /// assert_eq!(seen, [7]);
-    /// # Ok::<(), sansocket::ReceiveError>(())
+    /// # Ok::<(), sansocket::connection::ReceiveError>(())
     /// ```
     #[must_use]
     pub const fn goes_on(self) -> bool {
@@ -57,42 +59,42 @@ impl Progress {
     }
 }
 
-/// What one advance does at most, in bytes that are consumed or made of compressed ones. Frames and restarts of
-/// decompression count too.
+/// The most work that one call of `advance` does, in bytes consumed plus bytes decompressed. Frames
+/// and restarts of decompression count as work too.
 const MOST_WORK: usize = 256 << 10;
 
-/// What a frame counts for beside its bytes.
+/// The work that a frame counts as, in addition to its bytes.
 const WORK_OF_FRAME: usize = 64;
 
 /// The receiving half of a connection.
 ///
-/// It sends nothing itself: after each [`advance`](Self::advance) it may owe the peer a
-/// [`reply`](Self::reply), which is for the sending half.
+/// A receiver sends nothing itself. After each [`advance`](Self::advance), it may owe the peer a
+/// [`reply`](Self::reply), which you pass to the sending half.
 #[derive(Debug)]
 pub struct Receiver<R> {
     config: SharedConfig,
     #[cfg(feature = "deflate")]
     inflating: Option<Box<Inflating>>,
-    /// The read buffer that is advanced through: 0 is none.
+    /// Id of the bound read buffer; 0 means unbound.
     buffer: u32,
-    /// The shortest payload of a plain frame that the limits have to be asked about.
+    /// The shortest payload of a plain frame that has to be checked against the limits.
     limit_of_plain: u16,
     frame: Option<FrameInProgress>,
     message: Option<MessageInProgress>,
     current: Option<Current>,
     owes_reply: bool,
-    /// Whether the peer's Close has come, or the connection has failed.
+    /// Whether the peer's Close has arrived, or the connection has failed.
     ended: bool,
     failure: Option<Box<ProtocolError>>,
     role: PhantomData<fn() -> R>,
 }
 
-/// What the last `advance` found, still in the read buffer.
+/// What the last `advance` found; the bytes are still in the read buffer.
 #[derive(Clone, Copy, Debug)]
 enum Current {
-    Message(Kind),
+    Message(MessageKind),
     Chunk {
-        kind: Kind,
+        kind: MessageKind,
         len: usize,
         first: bool,
         last: bool,
@@ -103,12 +105,12 @@ enum Current {
     Pong {
         len: usize,
     },
-    /// Of which the reason is kept.
+    /// The code of a Close; the read buffer keeps the reason.
     Close(Option<CloseCode>),
 }
 
 impl<R: Role> Receiver<R> {
-    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "nothing to look at"))]
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "used by deflate"))]
     pub(super) fn new(config: SharedConfig, negotiated: &Negotiated) -> Self {
         #[cfg(feature = "deflate")]
         let inflating = negotiated.deflate.map(|agreed| Box::new(Inflating::new::<R>(&agreed)));
@@ -128,39 +130,41 @@ impl<R: Role> Receiver<R> {
         }
     }
 
-    /// Uses what is buffered up to the next event: a whole message or a control frame. That may take
-    /// [several](Progress::More) advances.
+    /// Processes buffered input up to the next event: a whole message or a control frame. This may
+    /// take [several](Progress::More) calls.
     ///
-    /// What the last event lent is released by it.
+    /// A call releases the bytes that the last event borrowed.
     ///
     /// # Errors
     ///
-    /// [`ReceiveError::Protocol`] for what the peer did wrong, from then on at every call. The
-    /// other errors are misuse and change nothing.
+    /// [`ReceiveError::Protocol`] if the peer is at fault. Every later call returns the same error.
+    /// The other errors are misuse and change nothing.
     #[inline]
     pub fn advance(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
         let Some(kind) = self.receive_plain(input) else { return self.step(input, false) };
-        if kind == Kind::Text && !input.validate_whole() {
+        if kind == MessageKind::Text && !input.validate_whole() {
             return self.locate_fault(input);
         }
         self.current = Some(Current::Message(kind));
         Ok(Progress::Event)
     }
 
-    /// As [`advance`](Self::advance), but up to the next piece of a message: look at it with
-    /// [`chunk`](Self::chunk).
+    /// Like [`advance`](Self::advance), but stops at the next piece of a message. Read the piece
+    /// with [`chunk`](Self::chunk).
     ///
-    /// The limits of frame, message and fragments don't bound memory here and do not apply.
+    /// The limits on frames, messages and fragments do not apply here, because they do not bound
+    /// memory.
     ///
     /// # Errors
     ///
-    /// As for [`advance`](Self::advance).
+    /// [`ReceiveError::Protocol`] if the peer is at fault. Every later call returns the same error.
+    /// The other errors are misuse and change nothing.
     pub fn advance_chunk(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
         self.step(input, true)
     }
 
-    /// As [`advance_chunk`](Self::advance_chunk), for a caller that drops what it receives. In chunks no
-    /// message is too large. A message that was begun whole is received whole to its end.
+    /// Like [`advance_chunk`](Self::advance_chunk), for a caller that discards what it receives: in
+    /// chunks, no message is too large. A message that began whole is received whole to its end.
     #[cfg(feature = "std")]
     pub(crate) fn advance_unseen(
         &mut self,
@@ -172,8 +176,9 @@ impl<R: Role> Receiver<R> {
         }
     }
 
-    /// The event that the last [`advance`](Self::advance) found; `None` if it found none.
-    // Always: an event is made where it is looked at, and not moved through memory.
+    /// Returns the event that the last [`advance`](Self::advance) found, or `None` if it found
+    /// none.
+    // Always inlined, so that an event is built where it is used and not moved through memory.
     #[inline(always)]
     #[must_use]
     pub fn event<'b>(&self, input: &'b ReadBuffer) -> Option<Event<'b>> {
@@ -181,21 +186,23 @@ impl<R: Role> Receiver<R> {
             return None;
         }
         match self.current? {
-            Current::Message(Kind::Text) => Some(Event::Text(input.kept_text(input.kept_len()))),
-            Current::Message(Kind::Binary) => Some(Event::Binary(input.kept())),
+            Current::Message(MessageKind::Text) => {
+                Some(Event::Text(input.kept_text(input.kept_len())))
+            }
+            Current::Message(MessageKind::Binary) => Some(Event::Binary(input.kept())),
             _ => self.control_event(input),
         }
     }
 
-    /// The chunk that the last [`advance_chunk`](Self::advance_chunk) found; `None` if it found
-    /// none.
+    /// Returns the chunk that the last [`advance_chunk`](Self::advance_chunk) found, or `None` if
+    /// it found none.
     #[must_use]
     pub fn chunk<'b>(&self, input: &'b ReadBuffer) -> Option<Chunk<'b>> {
         match self.current_in(input)? {
             Current::Chunk { kind, len, first, last } => {
                 let event = match kind {
-                    Kind::Text => Event::Text(input.kept_text(len)),
-                    Kind::Binary => Event::Binary(input.kept().get(..len)?),
+                    MessageKind::Text => Event::Text(input.kept_text(len)),
+                    MessageKind::Binary => Event::Binary(input.kept().get(..len)?),
                 };
                 Some(Chunk { event, first, last })
             }
@@ -207,17 +214,19 @@ impl<R: Role> Receiver<R> {
         }
     }
 
-    /// Makes the current event owned, if it is a whole message; it is not lent any more then.
+    /// Takes the current event as an owned message, if it is a whole message.
+    /// [`event`](Self::event) then no longer returns it.
     ///
-    /// A message of 64 KiB or more that fills at least half of the buffer's memory is handed over with
-    /// that memory, any other is copied.
+    /// A message of 64 KiB or more that fills at least half of the buffer's memory takes that
+    /// memory along. Any other message is copied.
     pub fn take_message(&mut self, input: &mut ReadBuffer) -> Option<Message> {
         self.take_message_of(input, &Heap)
     }
 
-    /// As [`take_message`](Self::take_message), where the buffer's memory is to come from `memory`, and
-    /// that of the message to go there: so messages are handed over from
-    /// [fewer bytes](Memory::leaves_from) on. What was decompressed is memory of its own.
+    /// Like [`take_message`](Self::take_message), but the buffer leases its next memory from
+    /// `memory`, and dropping the message releases the message's memory to it. Messages then take
+    /// their memory along from [fewer bytes](Memory::leaves_from) on. A decompressed message always
+    /// has memory of its own.
     pub fn take_message_with(
         &mut self,
         input: &mut ReadBuffer,
@@ -230,12 +239,12 @@ impl<R: Role> Receiver<R> {
         let Some(Current::Message(kind)) = self.current_in(input) else { return None };
         self.current = None;
         Some(match kind {
-            Kind::Text => Message::Text(input.take_kept_text(source)),
-            Kind::Binary => Message::Binary(input.take_kept(source)),
+            MessageKind::Text => Message::Text(input.take_kept_text(source)),
+            MessageKind::Binary => Message::Binary(input.take_kept(source)),
         })
     }
 
-    /// The answer that is owed for what the last advance found, once. It is for
+    /// Returns the reply that is owed for what the last `advance` found, once. Pass it to
     /// [`Sender::reply`](super::Sender::reply).
     pub fn reply(&mut self, input: &ReadBuffer) -> Option<Reply> {
         if !self.owes_reply || self.buffer != input.id() {
@@ -254,13 +263,13 @@ impl<R: Role> Receiver<R> {
         }
     }
 
-    /// Whether there is a [`reply`](Self::reply).
+    /// Returns `true` if a [`reply`](Self::reply) is owed.
     #[must_use]
     pub const fn owes_reply(&self) -> bool {
         self.owes_reply
     }
 
-    /// Whether the peer's Close has come, or the connection has failed.
+    /// Returns `true` if the peer's Close has arrived or the connection has failed.
     #[must_use]
     pub const fn has_ended(&self) -> bool {
         self.ended
@@ -275,7 +284,7 @@ impl<R: Role> Receiver<R> {
         self.current.filter(|_| self.buffer == input.id())
     }
 
-    // Out of line, as what follows: so the way of most messages stays short.
+    // Out of line, like everything it calls, to keep the path of most messages short.
     #[inline(never)]
     fn step(&mut self, input: &mut ReadBuffer, chunked: bool) -> Result<Progress, ReceiveError> {
         if !self.is_used_with(input) {
@@ -295,13 +304,13 @@ impl<R: Role> Receiver<R> {
         self.find_event(input, chunked).map_err(|error| self.fail(error))
     }
 
-    /// Whether this is the buffer that it is advanced through, from now on if there was none.
+    /// Returns `true` if `input` is the bound buffer. Binds it if the receiver is unbound.
     #[inline]
     fn is_used_with(&mut self, input: &ReadBuffer) -> bool {
-        self.buffer == input.id() || self.takes_to(input)
+        self.buffer == input.id() || self.adopts(input)
     }
 
-    fn takes_to(&mut self, input: &ReadBuffer) -> bool {
+    fn adopts(&mut self, input: &ReadBuffer) -> bool {
         let has_none = self.buffer == 0;
         if has_none {
             self.buffer = input.id();
@@ -309,11 +318,11 @@ impl<R: Role> Receiver<R> {
         has_none
     }
 
-    /// Says where a whole message ceases to be text.
+    /// Finds the first invalid byte of a whole text message, and fails the connection.
     #[cold]
     fn locate_fault(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
         self.current = None;
-        let message = MessageInProgress::new(Kind::Text, Rsv::NONE, false);
+        let message = MessageInProgress::new(MessageKind::Text, Rsv::NONE, false);
         message
             .validate(input)
             .and_then(|len| message.check_end(len, input))
@@ -326,7 +335,7 @@ impl<R: Role> Receiver<R> {
         self.failure = Some(Box::new(error));
         self.ended = true;
         self.owes_reply = true;
-        // Nothing more is received.
+        // Nothing more is received, so free the decompressor.
         #[cfg(feature = "deflate")]
         {
             self.inflating = None;
@@ -334,19 +343,20 @@ impl<R: Role> Receiver<R> {
         error.into()
     }
 
-    /// Lets go of the read buffer, if nothing is left in it; whether that is so.
+    /// Unbinds the read buffer if it is empty. Returns `true` if the receiver is now unbound.
     ///
-    /// A receiver keeps to the buffer that it was first advanced through, and refuses any other with
-    /// [`ReceiveError::ForeignBuffer`]. Where buffers do not belong to connections but are lent to them, as
-    /// by `sansocket::pool`, ask this before you wait, when an advance has come to something else than
-    /// an event. If it is true, the buffer can be given back, and the next advance takes to the one
-    /// that it is called with. If it is false, the buffer has to stay: some of a frame or a message, or an
-    /// event that is lent, is still in it.
+    /// A receiver is bound to the first buffer that it advances through, and refuses any other with
+    /// [`ReceiveError::ForeignBuffer`]. You need this method if connections do not own their
+    /// buffers but lease them, as with `sansocket::pool`. Call it before you wait, once an advance
+    /// has returned anything other than an event. If the method returns `true`, you can release the
+    /// buffer, and the next advance binds the buffer that you pass to it. If it returns `false`,
+    /// keep the buffer: it still holds part of a frame or message, or an event that you can still
+    /// look at.
     ///
-    /// If you keep a buffer for each connection, you never need to ask this. A write buffer can be another one
-    /// at any time once it is empty.
-    pub fn let_go(&mut self, input: &ReadBuffer) -> bool {
-        // If it has none, it waited before.
+    /// If each connection has its own read buffer, you never need this method. You can switch to
+    /// another write buffer whenever the current one is empty.
+    pub fn release_buffer(&mut self, input: &ReadBuffer) -> bool {
+        // An unbound receiver has released its buffer before.
         let has_none = self.buffer == 0 || self.current.is_none() && input.is_drained();
         if has_none {
             self.buffer = 0;
@@ -354,16 +364,17 @@ impl<R: Role> Receiver<R> {
         has_none
     }
 
-    /// Whether no message has begun to come whose rest has not, so that either way to advance is right.
+    /// Returns `true` if no message is partly received. You can then advance either way: to whole
+    /// messages or in chunks.
     #[inline]
     #[must_use]
     pub const fn is_between_messages(&self) -> bool {
         self.message.is_none()
     }
 
-    /// The work of decompression since this was asked last, for a shell that counts it: bytes that were made, and
-    /// restarts.
-    #[allow(dead_code, reason = "not every shell does")]
+    /// Returns the decompression work since the last call: bytes produced, and restarts. For shells
+    /// that count work.
+    #[allow(dead_code, reason = "used by some shells only")]
     #[inline]
     pub(crate) fn take_inflating_work(&mut self) -> u32 {
         #[cfg(feature = "deflate")]
@@ -373,7 +384,7 @@ impl<R: Role> Receiver<R> {
         0
     }
 
-    /// Lends nothing any more, and drops what is buffered.
+    /// Releases the current event and drops all buffered input.
     pub(super) fn discard(&mut self, input: &mut ReadBuffer) {
         if self.is_used_with(input) {
             self.release_current(input);
@@ -381,7 +392,8 @@ impl<R: Role> Receiver<R> {
         }
     }
 
-    /// What comes after the end is not looked at, so it is not kept either, whatever buffer it is in.
+    /// Drops input that arrives after the end, in whichever buffer, because nothing will look at
+    /// it.
     fn drop_after_end(&self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
         Self::drop_all(input);
         self.failure().map_or(Ok(Progress::Ended), |error| Err(error.into()))
@@ -423,12 +435,12 @@ mod tests {
     use crate::connection::{Config, Connection, Server};
 
     #[test]
-    fn what_comes_after_the_end_takes_no_memory() {
-        // A Close; a reserved opcode behind half of a message.
+    fn input_after_the_end_takes_no_memory() {
+        // A Close; a reserved opcode after half of a message.
         let ends = [&[0x88, 0x80, 0, 0, 0, 0][..], &[0x02, 0x83, 0, 0, 0, 0, 1, 2, 3, 0x83, 0x80]];
         for (end, takes_chunks) in ends.into_iter().flat_map(|end| [(end, false), (end, true)]) {
             let connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
-            let (mut receiver, _) = connection.split();
+            let (_, mut receiver) = connection.split();
             let advance = if takes_chunks { Receiver::advance_chunk } else { Receiver::advance };
             let mut input = ReadBuffer::new();
             input.extend_from_slice(end);
@@ -445,21 +457,21 @@ mod tests {
         }
     }
     #[test]
-    fn a_close_takes_the_place_of_a_message_in_progress() {
-        // Half of a text, cut amid a character; then a Close with a reason.
+    fn a_close_replaces_a_message_in_progress() {
+        // Half of a text, cut in the middle of a character; then a Close with a reason.
         let text = [0x01, 0x82, 0, 0, 0, 0, b'a', 0xc3];
         let close = [0x88, 0x84, 0, 0, 0, 0, 3, 232, 0xc3, 0xa9];
         let code = CloseCode::NORMAL;
         for takes_chunks in [false, true] {
             let connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
-            let (mut receiver, _) = connection.split();
+            let (_, mut receiver) = connection.split();
             let advance = if takes_chunks { Receiver::advance_chunk } else { Receiver::advance };
             let mut input = ReadBuffer::new();
             input.extend_from_slice(&text);
             let _ = advance(&mut receiver, &mut input);
             input.extend_from_slice(&close);
             assert_eq!(advance(&mut receiver, &mut input), Ok(Progress::Event));
-            // More input may move what is lent.
+            // More input may move the bytes of the event.
             input.extend_from_slice(&[0xff; 10_000]);
             let event = Event::Close(Some(CloseFrame { code, reason: "\u{e9}" }));
             let seen = if takes_chunks {

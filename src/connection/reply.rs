@@ -3,19 +3,19 @@ use crate::frame::{CloseCode, MAX_CONTROL_PAYLOAD};
 use alloc::string::String;
 use core::{fmt, ops::Deref};
 
-/// What the receiving half owes the peer, for the sending half to send: it passes between them by
-/// value, so that they can live in different tasks or threads.
+/// A reply that the receiving half owes the peer and the sending half sends. It is passed between
+/// the halves by value, so that they can live in different tasks or threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reply {
-    /// The answer to a ping, with the ping's payload (RFC 6455 §5.5.3).
+    /// The answer to a ping, with the same payload (RFC 6455 §5.5.3).
     Pong(ControlPayload),
-    /// The answer to a Close, with what the Close says (RFC 6455 §5.5.1).
+    /// The answer to a Close, with the contents of that Close (RFC 6455 §5.5.1).
     #[non_exhaustive]
     Close {
-        /// The code, if it has one.
+        /// The code of the peer's Close, if it has one.
         code: Option<CloseCode>,
-        /// The reason, mostly empty.
+        /// The reason of the peer's Close, which is usually empty.
         reason: String,
     },
     /// The Close that fails the connection (RFC 6455 §7.1.7).
@@ -30,7 +30,7 @@ pub struct ControlPayload {
 }
 
 impl From<&[u8]> for ControlPayload {
-    /// The first 125 bytes of a slice.
+    /// Copies the first 125 bytes of a slice.
     fn from(payload: &[u8]) -> Self {
         let len = payload.len().min(MAX_CONTROL_PAYLOAD);
         let mut bytes = [0; MAX_CONTROL_PAYLOAD];

@@ -1,38 +1,38 @@
 use crate::mask::{MaskKey, MaskKeys};
 use core::fmt;
 
-/// Which end of the connection this is; it decides who masks (RFC 6455 §5.1).
+/// The role of this endpoint, which decides who masks (RFC 6455 §5.1).
 ///
-/// There are two, [`Server`] and [`Client`].
+/// There are two roles: [`Server`] and [`Client`].
 pub trait Role: sealed::Sealed {
-    /// Whether this end masks what it sends. The peer then must not, and the other way round.
+    /// Whether this endpoint masks the frames that it sends. Exactly one of the two endpoints does.
     const MASKS: bool;
 
-    /// The key for the next frame to be sent, if this end masks.
+    /// Returns the key for the next frame to send, if this endpoint masks.
     fn next_key(&mut self) -> Option<MaskKey>;
 }
 
-/// The end that accepted the connection: sends plain frames, receives masked ones.
+/// The endpoint that accepted the connection. It sends unmasked frames and receives masked ones.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Server;
 
 impl Server {
-    /// The server's role.
+    /// Creates the role of a server.
     #[must_use]
     pub const fn new() -> Self {
         Self
     }
 }
 
-/// The end that asked for the connection: sends masked frames, receives plain ones.
+/// The endpoint that requested the connection. It sends masked frames and receives unmasked ones.
 #[derive(Clone)]
 pub struct Client<K> {
     keys: K,
 }
 
 impl<K: MaskKeys> Client<K> {
-    /// The client's role, with the source of its mask keys.
+    /// Creates the role of a client, with the source of its mask keys.
     #[must_use]
     pub const fn new(keys: K) -> Self {
         Self { keys }

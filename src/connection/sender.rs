@@ -1,26 +1,29 @@
-//! The sending half: messages and control frames in, bytes out (RFC 6455 §5, §6.1).
+//! The sending half of a connection: messages and control frames in, bytes out (RFC 6455 §5, §6.1).
 
 #[cfg(feature = "std")]
 mod compressing;
 mod control;
 #[cfg(feature = "deflate")]
 mod deflating;
-#[cfg(feature = "std")]
+mod in_place;
 mod large_message;
 pub(crate) mod messages;
 mod next;
 
-pub use next::Next;
 #[cfg(feature = "std")]
-pub(crate) use {compressing::Compressing, large_message::LargeMessage};
+pub(crate) use compressing::Compressing;
+pub use in_place::InPlace;
+#[cfg(feature = "std")]
+pub(crate) use in_place::gather;
+pub(crate) use large_message::LargeMessage;
+pub use next::Next;
 
 #[cfg(feature = "deflate")]
 use self::deflating::Deflating;
-use super::closed::State;
 use super::config::SharedConfig;
 use super::ending::Ending;
 use super::reply::ControlPayload;
-use super::{Config, Kind, Role, SendError};
+use super::{Config, MessageKind, Role, SendError};
 use crate::buffer::{MOST_UNBROKEN, WriteBuffer};
 use crate::frame::{FrameHeader, HEADER_ROOM, OpCode, Rsv};
 use crate::mask::MaskKey;
@@ -32,27 +35,36 @@ use alloc::boxed::Box;
 pub struct Sender<R> {
     role: R,
     config: SharedConfig,
-    /// The kind of the message that is being sent in fragments.
-    message: Option<Kind>,
+    /// The kind of the message that is being sent in fragments, if any.
+    message: Option<MessageKind>,
     #[cfg(feature = "deflate")]
     deflating: Option<Box<Deflating>>,
-    /// Whether a message is being sent in fragments that is compressed.
+    /// Whether the message that is being sent in fragments is compressed.
     #[cfg(feature = "deflate")]
     compressed: bool,
-    state: State,
-    /// Bytes of a short queue: with a message that is added, neither is the queue full nor need a control
-    /// frame go before that message.
+    may_send: MaySend,
+    /// If the queue is no longer than this with a message added, then the queue is not full, and no
+    /// control frame needs a place in front of that message.
     short_queue: u32,
-    /// What there is to know once the connection comes to an end, one way or another.
+    /// What is known about the end of the connection, once the end approaches in any way.
     ending: Option<Box<Ending>>,
-    /// A pong for which there is no room.
+    /// A pong that has no room in the queue yet.
     held_back: Option<Box<ControlPayload>>,
-    /// Whether the transport may hold back what it was given.
+    /// Whether the transport may hold back bytes that it has accepted.
     pub(crate) unflushed: bool,
 }
 
+/// Which frames may still be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MaySend {
+    Everything,
+    /// This endpoint has sent its Close but still answers pings (RFC 6455 §5.5.2).
+    Pongs,
+    Nothing,
+}
+
 impl<R: Role> Sender<R> {
-    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "nothing to look at"))]
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "used by deflate"))]
     pub(super) fn new(
         role: R,
         config: &Config,
@@ -72,7 +84,7 @@ impl<R: Role> Sender<R> {
             role,
             config: shared,
             message: None,
-            state: State::Open,
+            may_send: MaySend::Everything,
             short_queue: short_queue(config),
             ending: None,
             held_back: None,
@@ -80,36 +92,35 @@ impl<R: Role> Sender<R> {
         }
     }
 
-    /// Whether a message of this length goes as most do: at once, plain, in one frame. What
-    /// [`check_message`](Self::check_message) would refuse does not; to ask that takes longer, since
-    /// it says why.
+    /// Returns `true` if a message of this length takes the fast path: at once, uncompressed, in
+    /// one frame. This is `false` for every message that [`check_message`](Self::check_message)
+    /// refuses; that check is slower, because it finds the reason.
     #[inline]
     fn sends_plainly(&self, len: usize, output: &WriteBuffer) -> bool {
         #[cfg(feature = "deflate")]
         if self.deflating.is_some() {
             return false;
         }
-        self.state == State::Open
-            && self.message.is_none()
-            && output.len() + len <= self.short_queue as usize
+        self.is_open() && self.message.is_none() && output.len() + len <= self.short_queue as usize
     }
 
     #[inline]
     fn check_open(&self) -> Result<(), SendError> {
-        // §5.5.1: no frame of the application's follows a Close; §6.1: none leaves a connection
-        // that is not open.
-        if self.state == State::Open { Ok(()) } else { Err(SendError::Closed) }
+        // §5.5.1: no frame of the application follows a Close. §6.1: a message requires an open
+        // connection.
+        if self.is_open() { Ok(()) } else { Err(SendError::Closed) }
     }
 
-    /// Whether a message can be queued beside what waits in `output`: that is not more than
-    /// [`Limits::queued_output`](crate::limits::Limits::queued_output), or there will never be room again
-    /// because the connection closes, and then sending says so.
+    /// Returns `true` if a message can be queued in addition to `output`: that is, if `output` does
+    /// not exceed [`Limits::queued_output`](crate::limits::Limits::queued_output). Also returns
+    /// `true` if the connection is closing: there will never be room again, and sending reports the
+    /// reason.
     #[must_use]
     pub fn has_room(&self, output: &WriteBuffer) -> bool {
-        self.state != State::Open || self.check_queue(output).is_ok()
+        !self.is_open() || self.check_queue(output).is_ok()
     }
 
-    /// Whether there is room for more of the application's.
+    /// Checks that the application may queue more.
     #[inline]
     pub(crate) fn check_queue(&self, output: &WriteBuffer) -> Result<(), SendError> {
         let limit = self.config.limits.queued_output;
@@ -118,13 +129,13 @@ impl<R: Role> Sender<R> {
 
     #[cold]
     fn check_long_queue(&self, output: &WriteBuffer, limit: usize) -> Result<(), SendError> {
-        // Pongs have their own room beside it.
+        // Pongs have room of their own.
         let queued = output.len().saturating_sub(output.control_len());
         if queued > limit { Err(SendError::QueueFull { queued, limit }) } else { Ok(()) }
     }
 
-    // Always, as `append_header`: in one piece with its caller it needs no arguments in memory, and
-    // most of a header is known when it is compiled.
+    // Always inlined, like `append_header`: the arguments then stay out of memory, and most of the
+    // header is a compile-time constant.
     #[inline(always)]
     fn append_frame(
         &mut self,
@@ -134,7 +145,7 @@ impl<R: Role> Sender<R> {
         payload: &[u8],
         output: &mut WriteBuffer,
     ) {
-        // Before the header is made: a call behind it would move it through memory.
+        // Reserved before the header is made: a later call would move the header through memory.
         output.make_room(HEADER_ROOM);
         let mask = self.role.next_key();
         let header = FrameHeader { fin, rsv, opcode, mask, payload_len: payload.len() as u64 };
@@ -164,6 +175,6 @@ impl<R: Role> Sender<R> {
 
 fn short_queue(config: &Config) -> u32 {
     let most = config.limits.queued_output.min(config.largest_fragment());
-    // With its header it is no more than what waits without a boundary.
+    // Including its header, such a queue needs no boundary yet.
     u32::try_from(most).unwrap_or(u32::MAX).min(MOST_UNBROKEN - HEADER_ROOM as u32)
 }

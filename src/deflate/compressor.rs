@@ -4,37 +4,37 @@ use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 use zlib_rs::{Deflate, DeflateConfig as Config, DeflateFlush};
 
-/// Compresses the messages of one direction.
+/// A compressor for the messages of one direction.
 ///
-/// Its context is what the peer's window has, or it begins anew: nothing is compressed with a context
-/// that has seen what the peer has not.
+/// Its context never includes data that the peer has not seen. It either matches the peer's window
+/// or starts empty.
 pub(crate) struct Compressor {
     size: Size,
     level: u8,
     keeps_context: bool,
-    /// Made at the first message.
+    /// Created for the first message.
     context: Option<Box<Deflate>>,
 }
 
-/// How much a context takes.
+/// The parameters that determine the memory of a context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Size {
     window_bits: u8,
-    /// Of the buffers beside the window, 1 to 8.
+    /// The size of the buffers besides the window, from 1 to 8.
     memory_level: u8,
 }
 
-/// Room for output that is made at a time.
+/// The least room for output that is added at a time.
 const STEP: usize = 4096;
 
 thread_cache! {
-    /// The context of connections that take none over, with its size and level, as new: to make one
-    /// takes longer than to compress a short message.
+    /// A reset context of a connection without context takeover, with its size and level: creating
+    /// one takes longer than compressing a short message.
     static CONTEXT: ThreadCache<(Size, u8, Box<Deflate>)>;
 }
 
 impl Compressor {
-    /// `None` if the configuration leaves it too little memory.
+    /// Creates a compressor. Returns `None` if the configured memory is too small.
     pub(crate) fn new(
         window_bits: u8,
         no_context_takeover: bool,
@@ -49,8 +49,8 @@ impl Compressor {
         })
     }
 
-    /// Appends `payload`, compressed, to `output`; `fin` ends the message (§7.2.1). False if that
-    /// has failed: the message has to be sent plain then, and `output` is of no use.
+    /// Compresses `payload` and appends it to `output`; `fin` ends the message (§7.2.1). Returns
+    /// `false` on failure: the caller must then discard `output` and send the message uncompressed.
     pub(crate) fn compress(&mut self, payload: &[u8], fin: bool, output: &mut Vec<u8>) -> bool {
         if !self.step(payload, DeflateFlush::SyncFlush, output) {
             return false;
@@ -59,7 +59,7 @@ impl Compressor {
             if output.ends_with(&TAIL) {
                 output.truncate(output.len() - TAIL.len());
             }
-            // §7.2.3.6: a message of no bytes is not empty when compressed.
+            // §7.2.3.6: an empty message is not empty when compressed.
             if output.is_empty() {
                 output.push(0);
             }
@@ -70,7 +70,8 @@ impl Compressor {
         true
     }
 
-    /// Compresses a piece that more follows. Some of its output may only come with a later piece.
+    /// Compresses a piece that is not the last. Some of its output may only appear with a later
+    /// piece.
     pub(crate) fn take_in(&mut self, piece: &[u8], output: &mut Vec<u8>) -> bool {
         self.step(piece, DeflateFlush::NoFlush, output)
     }
@@ -88,14 +89,14 @@ impl Compressor {
         has_worked
     }
 
-    /// Makes the library fail at the next use of the context.
+    /// Makes the next use of the context fail.
     #[cfg(test)]
     pub(crate) fn break_context(&mut self) {
         let context = self.context.as_mut().unwrap();
         context.compress(b"", &mut [0; 64], DeflateFlush::Finish).unwrap();
     }
 
-    /// Forgets what was compressed: it is not sent, or not to be looked back at.
+    /// Forgets the compressed data, if it is not sent or if the next message must not refer to it.
     pub(crate) fn forget(&mut self) {
         if let Some(mut context) = self.context.take() {
             context.reset();
@@ -128,7 +129,7 @@ fn compress_all(
         if status.is_err() {
             return false;
         }
-        // Room that is left means that the flush is complete.
+        // Room left in the output means that the flush is complete.
         if !is_full {
             return payload.is_empty();
         }
@@ -137,10 +138,11 @@ fn compress_all(
 }
 
 impl Size {
-    /// The largest that fits into `memory`: the window counts for more than the buffers.
+    /// Returns the largest size that fits into `memory`. A larger window takes precedence over
+    /// larger buffers.
     fn largest(window_bits: u8, memory: usize) -> Option<Self> {
-        // With 8 the library refuses. With 9 it looks back by less than 256 bytes: by the window
-        // less the longest match and what is looked ahead for the next, 512 - 262.
+        // The library rejects 8. With 9 it refers back by less than 256 bytes: the window minus the
+        // longest match and the lookahead for the next, 512 - 262.
         let windows = (9..=window_bits.clamp(9, 15)).rev();
         let mut sizes = windows.flat_map(|window_bits| {
             (1..=8).rev().map(move |memory_level| Self { window_bits, memory_level })
@@ -148,8 +150,8 @@ impl Size {
         sizes.find(|size| size.bytes() <= memory)
     }
 
-    /// What the library takes of this size: a table of hashes, the window twice over, what leads
-    /// back in it, and what is not coded yet.
+    /// Returns the memory that the library allocates for this size: a hash table, twice the window,
+    /// the chains of earlier positions in it, and the data that is not yet encoded.
     const fn bytes(self) -> usize {
         (132 << 10) + (4 << self.window_bits) + (7 << (self.memory_level + 6))
     }
@@ -157,7 +159,7 @@ impl Size {
     fn context(self, level: u8) -> Deflate {
         Deflate::new_with_config(Config {
             level: i32::from(level),
-            // Negative: without the header of zlib.
+            // A negative value omits the zlib header.
             window_bits: -i32::from(self.window_bits),
             mem_level: i32::from(self.memory_level),
             ..Config::default()
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_context_of_another_connection_remembers_nothing() {
+    fn forgets_the_data_of_another_connection() {
         let config = DeflateConfig::new();
         let mut takes_over = Compressor::new(15, false, &config).unwrap();
         let first = compress(&mut takes_over);
@@ -201,7 +203,7 @@ mod tests {
             assert_eq!(compress(&mut alone), first);
             assert_eq!(compress(&mut alone), first);
         }
-        // One of another size or level is not taken.
+        // A context of another size or level is not reused.
         let mut weak = Compressor::new(9, true, &config.level(1)).unwrap();
         let weakly = compress(&mut weak);
         assert_ne!(weakly, first);
@@ -209,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_bounds_the_size() {
+    fn memory_limits_the_size() {
         let size = |bits, memory| {
             let size = Size::largest(bits, memory)?;
             Some((size.window_bits, size.memory_level))

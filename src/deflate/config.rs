@@ -1,37 +1,40 @@
-/// How one end wants messages to be compressed (RFC 7692), if the other end agrees.
+/// The settings with which an endpoint offers or accepts message compression (RFC 7692).
 ///
-/// What is agreed on may be less: [`DeflateParameters`](super::DeflateParameters). A value that is out
-/// of range counts as the nearest one in it.
+/// The endpoints may agree on less: see [`DeflateParameters`](super::DeflateParameters). A value
+/// out of range counts as the nearest value in range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DeflateConfig {
-    /// Log2 of the window that the server compresses with, at most; 8 to 15. A window is what both
-    /// ends hold of earlier messages: 32 KiB at 15, which is the default.
+    /// The largest window that the server may compress with, as a base-2 logarithm from 8 to 15.
+    /// Both endpoints keep a window of earlier messages: 32 KiB at 15, the default.
     pub server_max_window_bits: u8,
-    /// Log2 of the window that the client compresses with, at most; 8 to 15, 15 by default.
+    /// The largest window that the client may compress with, as a base-2 logarithm from 8 to 15. 15
+    /// by default.
     pub client_max_window_bits: u8,
-    /// Whether a client offers `client_max_window_bits`, on by default: only then may the server ask
-    /// for a smaller window (RFC 7692 §7.1.2.2). Off, it suits to servers that take this parameter
-    /// for a fault. The client keeps to its own
-    /// [`client_max_window_bits`](Self::client_max_window_bits) in either case.
+    /// Whether a client offers `client_max_window_bits`. On by default: the server may ask for a
+    /// smaller window only if the client offers it (RFC 7692 §7.1.2.2). Turn it off for servers
+    /// that reject this parameter. Either way, the client obeys its own
+    /// [`client_max_window_bits`](Self::client_max_window_bits).
     pub offers_client_max_window_bits: bool,
-    /// Whether the server is to compress each message by itself. Off by default: messages that are
-    /// like each other then compress far better, at the price of the window at both ends.
+    /// Whether the server compresses each message independently. Off by default: similar messages
+    /// compress far better with a shared window, which takes memory at both endpoints.
     pub server_no_context_takeover: bool,
-    /// Whether the client is to compress each message by itself. Off by default.
+    /// Whether the client compresses each message independently. Off by default.
     pub client_no_context_takeover: bool,
-    /// How hard to try, from 0 (not at all) over 1 (fast) to 9 (small). 6 by default.
+    /// The compression level, from 0 (no compression) and 1 (fastest) to 9 (smallest). 6 by
+    /// default.
     pub level: u8,
-    /// Bytes of payload below which a message is sent plain. 64 by default.
+    /// The payload size in bytes below which a message is sent uncompressed. 64 by default.
     pub threshold: usize,
-    /// Bytes that the compressor of a connection may take, 512 KiB by default. It needs 372 KiB
-    /// with a window of 15 bits; with less it looks back less far and buffers less, and under
-    /// 134 KiB nothing is compressed. What is received takes at most 80 KiB in any case.
+    /// The memory in bytes that the compressor of a connection may use, 512 KiB by default. It
+    /// needs 372 KiB for a window of 15 bits. With less, it uses a smaller window and smaller
+    /// buffers; with less than 134 KiB it does not compress. Decompression takes at most 80 KiB
+    /// regardless of this setting.
     pub memory: usize,
 }
 
 impl DeflateConfig {
-    /// The defaults.
+    /// Creates the default configuration.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -46,19 +49,17 @@ impl DeflateConfig {
         }
     }
 
-    /// Sets [`server_max_window_bits`](Self::server_max_window_bits); what is below 8 counts as 8,
-    /// above 15 as 15.
+    /// Sets [`server_max_window_bits`](Self::server_max_window_bits).
     #[must_use]
     pub const fn server_max_window_bits(mut self, bits: u8) -> Self {
-        self.server_max_window_bits = clamp(bits);
+        self.server_max_window_bits = bits;
         self
     }
 
-    /// Sets [`client_max_window_bits`](Self::client_max_window_bits), as
-    /// [`server_max_window_bits`](Self::server_max_window_bits) does.
+    /// Sets [`client_max_window_bits`](Self::client_max_window_bits).
     #[must_use]
     pub const fn client_max_window_bits(mut self, bits: u8) -> Self {
-        self.client_max_window_bits = clamp(bits);
+        self.client_max_window_bits = bits;
         self
     }
 
@@ -83,10 +84,10 @@ impl DeflateConfig {
         self
     }
 
-    /// Sets the [`level`](Self::level); what is above 9 counts as 9.
+    /// Sets the [`level`](Self::level).
     #[must_use]
     pub const fn level(mut self, level: u8) -> Self {
-        self.level = if level > 9 { 9 } else { level };
+        self.level = level;
         self
     }
 
@@ -104,11 +105,11 @@ impl DeflateConfig {
         self
     }
 
-    /// The same with what is out of range put right, as the setters do: a field takes any value.
+    /// Returns the configuration with each value clamped to its range.
     pub(crate) const fn in_range(self) -> Self {
-        self.server_max_window_bits(self.server_max_window_bits)
-            .client_max_window_bits(self.client_max_window_bits)
-            .level(self.level)
+        self.server_max_window_bits(clamp(self.server_max_window_bits))
+            .client_max_window_bits(clamp(self.client_max_window_bits))
+            .level(if self.level > 9 { 9 } else { self.level })
     }
 }
 

@@ -4,57 +4,58 @@ use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-/// Decompresses the messages of one direction.
+/// A decompressor for the messages of one direction.
 pub(crate) struct Decompressor {
     keeps_context: bool,
-    /// Made at the first message.
+    /// Created for the first message.
     context: Option<Box<Context>>,
     restarts: Restarts,
 }
 
 struct Context {
     inflate: Inflate,
-    /// The last bytes of output, at most a window of them: after a last block (BFINAL) the library
-    /// forgets them, and the peer's compressor need not (§7.2.3.4).
+    /// The most recent output, at most one window of it. After a final block (BFINAL), the library
+    /// forgets its window, but the peer's compressor may still refer to it (§7.2.3.4).
     history: Vec<u8>,
-    /// Where in a full history the oldest byte is.
+    /// The index of the oldest byte in a full `history`.
     oldest: usize,
-    /// Whether a last block has ended and nothing came since.
+    /// `true` after a final block, until more input arrives.
     ended: bool,
 }
 
-/// How often decompression began anew, and how often it may.
+/// A count of the restarts of decompression, with the numbers that limit it.
 #[derive(Debug, Default)]
 struct Restarts {
     count: u64,
     bytes: u64,
-    /// Frames of earlier messages.
+    /// The number of frames of earlier messages.
     frames_before: u64,
-    /// Frames of the message in progress.
+    /// The number of frames of the message in progress.
     frames: u32,
 }
 
-/// Why something can't be decompressed.
+/// The reason why a message can't be decompressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Data that is not of the form of RFC 1951, or that ends too early.
+    /// The data violates RFC 1951 or ends too early.
     Corrupt,
-    /// More last blocks with something behind them than this, which is what there may be so far.
+    /// More final blocks were followed by data than the limit at this point allows.
     TooManyLastBlocks { limit: u64 },
 }
 
-/// Behind a last block (BFINAL, §7.2.3.4) decompression begins anew, which costs about 1 µs. A connection has so many
-/// for free. There may also be one a frame, which is enough for a peer that ends each message or each frame so, and
-/// one for so many bytes.
+/// Decompression restarts when data follows a final block (BFINAL, §7.2.3.4). A restart costs about
+/// 1 µs. A connection may restart this often, plus once per frame and once per
+/// [`BYTES_PER_RESTART`] bytes. Once per frame is enough for a peer that ends each message or each
+/// frame with a final block.
 const FREE_RESTARTS: u64 = 64;
 const BYTES_PER_RESTART: u64 = 16;
 
-/// The largest window of DEFLATE. A peer that uses more than it has agreed to is borne.
+/// The largest window of DEFLATE. It is always used, so a peer may exceed the agreed window.
 const WINDOW: usize = 32 * 1024;
 const WINDOW_BITS: u8 = 15;
 
 thread_cache! {
-    /// The context of connections that take none over, as new.
+    /// A reset context of a connection without context takeover.
     static CONTEXT: ThreadCache<Box<Context>>;
 }
 
@@ -63,11 +64,12 @@ impl Decompressor {
         Self { keeps_context: !no_context_takeover, context: None, restarts: Restarts::default() }
     }
 
-    /// Decompresses from `input` to `output`, and returns how much was read and written. If all was read and there is
-    /// room left in `output`, all that `input` has is there. What came before a fault is written all the same.
+    /// Decompresses from `input` to `output`, and returns how many bytes were read and written. If
+    /// all of `input` was read and `output` still has room, all data of `input` has been written.
+    /// Output before an error is written too.
     ///
-    /// `frames` are those of the message so far. It begins anew as often as `restarts_left` says at most, and takes
-    /// from that how often it did.
+    /// `frames` is the number of frames of the message so far. The method restarts at most
+    /// `restarts_left` times and subtracts its restarts from that number.
     pub(crate) fn decompress(
         &mut self,
         frames: u32,
@@ -108,12 +110,13 @@ impl Decompressor {
         (all_input - input.len(), all_output - output.len(), outcome)
     }
 
-    /// Ends a message, all of whose bytes were decompressed (§7.2.2).
+    /// Ends a message after all its bytes were decompressed (§7.2.2).
     pub(crate) fn finish(&mut self) -> Result<(), Fault> {
         let Some(context) = &mut self.context else { return Err(Fault::Corrupt) };
         if !context.ended {
-            // With the tail that the peer has left out its last block is a stored one of no bytes.
-            // Whatever else is taken, or one byte more, shows that the message ends amid a block.
+            // With the tail that the peer left out, the message ends in an empty stored block. If
+            // the library consumes anything else, such as the extra byte, the message ended inside
+            // a block.
             let input = [TAIL[0], TAIL[1], TAIL[2], TAIL[3], 0];
             match context.step(&input, &mut [0], InflateFlush::Block) {
                 (4, 0, Some(Status::Ok)) => {}
@@ -132,7 +135,7 @@ impl Decompressor {
 }
 
 impl Restarts {
-    /// Counts one, if there may be one more.
+    /// Counts a restart. Returns an error if the limit is reached.
     fn add(&mut self) -> Result<(), Fault> {
         let frames = self.frames_before + u64::from(self.frames);
         let limit = FREE_RESTARTS + frames + self.bytes / BYTES_PER_RESTART;
@@ -154,7 +157,7 @@ impl Context {
         }
     }
 
-    /// Becomes as it was when it was made.
+    /// Resets the context to its initial state.
     fn forget(&mut self) {
         self.inflate.reset(false);
         self.history.clear();
@@ -162,7 +165,7 @@ impl Context {
         self.ended = false;
     }
 
-    /// Begins another stream with the history of the last.
+    /// Starts another stream with the history of the previous one.
     fn restart(&mut self) -> Result<(), Fault> {
         self.inflate.reset(false);
         self.ended = false;
@@ -215,7 +218,7 @@ mod tests {
     use crate::deflate::{Compressor, DeflateConfig};
 
     #[test]
-    fn a_context_of_another_connection_remembers_nothing() {
+    fn forgets_the_data_of_another_connection() {
         let text = b"a sentence that is worth looking back at";
         let mut compressor = Compressor::new(15, false, &DeflateConfig::new()).unwrap();
         let mut messages = [Vec::new(), Vec::new()];

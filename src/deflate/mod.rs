@@ -1,6 +1,6 @@
-//! permessage-deflate (RFC 7692): what the two ends agree on, and the two codecs.
+//! permessage-deflate (RFC 7692): the negotiated parameters, the compressor and the decompressor.
 //!
-//! It knows nothing of frames or connections: parameters in, bytes in, bytes out.
+//! This module is independent of frames and connections: it maps parameters and bytes to bytes.
 
 mod compressor;
 mod config;
@@ -12,9 +12,9 @@ pub use config::DeflateConfig;
 pub(crate) use decompressor::{Decompressor, Fault};
 pub use parameters::{DeflateError, DeflateParameter, DeflateParameters};
 
-/// Its registered name (RFC 7692 §9.1).
+/// The registered name of the extension (RFC 7692 §9.1).
 pub(crate) const NAME: &str = "permessage-deflate";
 
-/// What a compressor ends its output with at a flush: a stored block of no bytes, without its header.
-/// A message leaves it out (RFC 7692 §7.2.1).
+/// The bytes at the end of a flushed compressor output: an empty stored block without its header. A
+/// message omits them (RFC 7692 §7.2.1).
 pub(crate) const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];

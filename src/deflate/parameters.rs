@@ -1,4 +1,4 @@
-//! The negotiation (RFC 7692 §5, §7.1).
+//! Negotiation of permessage-deflate (RFC 7692 §5, §7.1).
 
 use super::{DeflateConfig, NAME};
 use crate::headers::Extension;
@@ -6,23 +6,23 @@ use alloc::string::String;
 use core::fmt::{self, Write};
 use thiserror::Error;
 
-/// What both ends have agreed on.
+/// The parameters that both endpoints agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DeflateParameters {
-    /// Whether the server compresses each message by itself (RFC 7692 §7.1.1.1).
+    /// Whether the server compresses each message independently (RFC 7692 §7.1.1.1).
     pub server_no_context_takeover: bool,
-    /// Whether the client does (RFC 7692 §7.1.1.2).
+    /// Whether the client compresses each message independently (RFC 7692 §7.1.1.2).
     pub client_no_context_takeover: bool,
-    /// Log2 of the window that the server compresses with, 8 to 15 (RFC 7692 §7.1.2.1).
+    /// The server's compression window as a base-2 logarithm from 8 to 15 (RFC 7692 §7.1.2.1).
     pub server_max_window_bits: u8,
-    /// Log2 of the window that the client compresses with, 8 to 15 (RFC 7692 §7.1.2.2).
+    /// The client's compression window as a base-2 logarithm from 8 to 15 (RFC 7692 §7.1.2.2).
     pub client_max_window_bits: u8,
 }
 
-/// One of the four parameters (RFC 7692 §7.1).
+/// One of the four parameters of permessage-deflate (RFC 7692 §7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "the four of RFC 7692")]
+#[expect(clippy::exhaustive_enums, reason = "RFC 7692 defines exactly these four")]
 pub enum DeflateParameter {
     /// `server_no_context_takeover`
     ServerNoContextTakeover,
@@ -34,30 +34,30 @@ pub enum DeflateParameter {
     ClientMaxWindowBits,
 }
 
-/// What is wrong with the parameters of permessage-deflate in a server's response.
+/// An error in the permessage-deflate parameters of a server's response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DeflateError {
-    /// It has a parameter that RFC 7692 does not know.
+    /// A parameter is not defined in RFC 7692.
     #[error("permessage-deflate has an unknown parameter")]
     Unknown,
-    /// It has a parameter twice.
+    /// A parameter occurs twice.
     #[error("permessage-deflate has {0} twice")]
     Repeated(DeflateParameter),
-    /// A parameter has a value that it can't have, or none where it must.
+    /// A parameter has an invalid value, or lacks a required one.
     #[error("permessage-deflate has an invalid {0}")]
     Invalid(DeflateParameter),
-    /// A parameter that the client has to offer first.
+    /// The response contains a parameter that the client did not offer.
     #[error("permessage-deflate has {0}, which was not offered")]
     NotOffered(DeflateParameter),
-    /// A larger window than was asked for.
-    #[error("permessage-deflate has {parameter} {bits}, asked for was at most {limit}")]
+    /// The window is larger than the client asked for.
+    #[error("permessage-deflate has {parameter} {bits}, but the client asked for at most {limit}")]
     TooLarge {
-        /// Whose window it is.
+        /// The parameter that sets the window.
         parameter: DeflateParameter,
-        /// Its log2 in the response.
+        /// The base-2 logarithm of the window in the response.
         bits: u8,
-        /// Its log2 in the offer.
+        /// The base-2 logarithm of the window in the offer.
         limit: u8,
     },
     /// A parameter that the client asked for is missing.
@@ -69,20 +69,20 @@ use DeflateParameter::{
     ClientMaxWindowBits, ClientNoContextTakeover, ServerMaxWindowBits, ServerNoContextTakeover,
 };
 
-/// The largest window, which is that of an end that was not asked for a smaller one.
+/// The largest window, which applies unless a smaller one is negotiated.
 const LARGEST: u8 = 15;
 
-/// The parameters of one offer or response, as they stand there.
+/// The parameters of one offer or response, as written.
 #[derive(Clone, Copy, Debug, Default)]
 struct Parsed {
     server_no_context_takeover: bool,
     client_no_context_takeover: bool,
     server_max_window_bits: Option<u8>,
-    /// `Some(None)` without a value, which only an offer can have.
+    /// `Some(None)` means that the parameter has no value, which only an offer may have.
     client_max_window_bits: Option<Option<u8>>,
 }
 
-/// The largest windows, kept from message to message.
+/// The largest windows, with context takeover in both directions.
 impl Default for DeflateParameters {
     fn default() -> Self {
         Self {
@@ -95,16 +95,16 @@ impl Default for DeflateParameters {
 }
 
 impl DeflateParameters {
-    /// What was agreed on, of the extension in a server's response.
+    /// Reads the agreed parameters from the extension in a server's response.
     ///
     /// # Errors
     ///
-    /// If its parameters are not those of a response.
+    /// Returns an error if the parameters are not valid in a response.
     pub fn from_response(extension: &Extension) -> Result<Self, DeflateError> {
         let parsed = Parsed::new(extension)?;
         let client_max_window_bits = match parsed.client_max_window_bits {
             None => LARGEST,
-            // §7.1.2.2: a response has a value.
+            // §7.1.2.2: in a response, the parameter must have a value.
             Some(bits) => bits.ok_or(DeflateError::Invalid(ClientMaxWindowBits))?,
         };
         Ok(Self {
@@ -115,9 +115,9 @@ impl DeflateParameters {
         })
     }
 
-    /// The server's choice of the offers, which come in the client's order of preference: the
-    /// response to the first one that is right (§5.1, §7.1). One with unknown, repeated or invalid
-    /// parameters is passed over.
+    /// Chooses among the client's offers, which are in its order of preference. Returns the
+    /// response to the first valid offer (§5.1, §7.1), skipping offers with unknown, repeated or
+    /// invalid parameters.
     pub(crate) fn choose(
         offers: impl Iterator<Item = Extension>,
         config: &DeflateConfig,
@@ -128,7 +128,7 @@ impl DeflateParameters {
         Extension::list(text.as_bytes()).next()?.ok()
     }
 
-    /// Checks a response against what was offered (§7.1).
+    /// Checks a response against the offer (§7.1).
     pub(crate) fn check(
         self,
         response: &Extension,
@@ -146,7 +146,7 @@ impl DeflateParameters {
             }
             _ => {}
         }
-        // §7.1.2.2: what was not offered may not be in the response.
+        // §7.1.2.2: the response may contain this parameter only if the client offered it.
         if parsed.client_max_window_bits.is_some() && !config.offers_client_max_window_bits {
             return Err(DeflateError::NotOffered(ClientMaxWindowBits));
         }
@@ -159,13 +159,13 @@ impl DeflateParameters {
 }
 
 impl DeflateConfig {
-    /// The client's offer.
+    /// Returns the client's offer.
     pub(crate) fn offer(&self) -> String {
         let mut text = String::from(NAME);
         flag(&mut text, ServerNoContextTakeover, self.server_no_context_takeover);
         flag(&mut text, ClientNoContextTakeover, self.client_no_context_takeover);
         bits(&mut text, ServerMaxWindowBits, self.server_max_window_bits);
-        // §7.1.2.2: by it the client says that it can use a smaller window.
+        // §7.1.2.2: with this parameter, the client says that it can use a smaller window.
         if self.offers_client_max_window_bits {
             flag(&mut text, ClientMaxWindowBits, self.client_max_window_bits == LARGEST);
             bits(&mut text, ClientMaxWindowBits, self.client_max_window_bits);
@@ -176,20 +176,21 @@ impl DeflateConfig {
 
 fn respond(offer: &Parsed, config: &DeflateConfig) -> String {
     let mut text = String::from(NAME);
-    // §7.1.1: either end can want it of the server; of the client, the client itself or the server.
+    // §7.1.1: either endpoint can request this for the server's messages, and the client or the
+    // server for the client's messages.
     let server_resets = offer.server_no_context_takeover || config.server_no_context_takeover;
     let client_resets = offer.client_no_context_takeover || config.client_no_context_takeover;
     flag(&mut text, ServerNoContextTakeover, server_resets);
     flag(&mut text, ClientNoContextTakeover, client_resets);
     let asked = offer.server_max_window_bits;
     let server_bits = asked.unwrap_or(LARGEST).min(config.server_max_window_bits);
-    // §7.1.2.1: what was asked for is confirmed, be it the largest.
+    // §7.1.2.1: confirm a requested value, even the largest.
     if asked.is_some() {
         let _ = write!(text, "; {ServerMaxWindowBits}={server_bits}");
     } else {
         bits(&mut text, ServerMaxWindowBits, server_bits);
     }
-    // §7.1.2.2: only a client that says so can use a smaller window than the largest.
+    // §7.1.2.2: only a client that offers this parameter can be asked for a smaller window.
     if let Some(most) = offer.client_max_window_bits {
         let client_bits = most.unwrap_or(LARGEST).min(config.client_max_window_bits);
         bits(&mut text, ClientMaxWindowBits, client_bits);
@@ -199,7 +200,7 @@ fn respond(offer: &Parsed, config: &DeflateConfig) -> String {
 
 fn flag(text: &mut String, parameter: DeflateParameter, is_set: bool) {
     if is_set {
-        // A string takes all.
+        // Writing to a string never fails.
         let _ = write!(text, "; {parameter}");
     }
 }
@@ -246,7 +247,7 @@ impl Parsed {
     }
 }
 
-/// True if it was not set before. §7.1.1: such a parameter has no value.
+/// Sets a flag, which must have no value (§7.1.1). Returns `true` if it was not set before.
 fn set_flag(
     flag: &mut bool,
     value: Option<&str>,
@@ -258,7 +259,7 @@ fn set_flag(
     }
 }
 
-/// §7.1.2: 8 to 15, in decimal, without leading zeros.
+/// Parses window bits: 8 to 15, in decimal, without leading zeros (§7.1.2).
 fn window_bits(value: &str) -> Option<u8> {
     (8..=LARGEST).find(|bits| match value.as_bytes() {
         [digit] => digit.wrapping_sub(b'0') == *bits,
@@ -275,7 +276,7 @@ impl DeflateParameter {
             ServerMaxWindowBits,
             ClientMaxWindowBits,
         ];
-        // §9.1 of RFC 6455: tokens, which are compared as they are.
+        // RFC 6455 §9.1: names are tokens, which are compared case-sensitively.
         all.into_iter().find(|parameter| parameter.name() == name)
     }
 
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_answers_the_first_offer_that_is_right() {
+    fn a_server_answers_the_first_valid_offer() {
         let config = DeflateConfig::new();
         for (offers, response) in [
             ("permessage-deflate", ""),
@@ -349,14 +350,14 @@ mod tests {
     }
 
     #[test]
-    fn a_server_wants_what_it_is_configured_to() {
+    fn a_server_asks_for_its_configured_parameters() {
         let config = DeflateConfig::new()
             .server_max_window_bits(9)
             .client_max_window_bits(10)
             .server_no_context_takeover(true)
             .client_no_context_takeover(true);
         let both = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
-        // A client that does not say that it can use a smaller window is not asked to.
+        // The server does not ask for a smaller client window unless the client offers it.
         assert_eq!(
             chosen("permessage-deflate", &config),
             Some(format!("{both}; server_max_window_bits=9"))
@@ -384,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_offers_what_it_is_configured_to() {
+    fn a_client_offers_its_configured_parameters() {
         assert_eq!(DeflateConfig::new().offer(), "permessage-deflate; client_max_window_bits");
         let config = DeflateConfig::new()
             .server_max_window_bits(9)
@@ -401,15 +402,18 @@ mod tests {
             config.offer(),
             "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
         );
-        assert_eq!(DeflateConfig::new().client_max_window_bits(3).client_max_window_bits, 8);
+        assert_eq!(
+            DeflateConfig::new().client_max_window_bits(3).in_range().offer(),
+            "permessage-deflate; client_max_window_bits=8"
+        );
     }
 
     #[test]
-    fn a_client_fails_on_a_response_that_does_not_fit_to_its_offer() {
+    fn a_client_rejects_a_response_that_does_not_match_its_offer() {
         let plain = DeflateConfig::new();
         let agreed = checked("permessage-deflate", &plain).unwrap();
         assert_eq!((agreed.server_max_window_bits, agreed.client_max_window_bits), (15, 15));
-        // §7.1: what was not asked for is allowed all the same.
+        // §7.1: the server may also send parameters that the client did not ask for.
         let unsolicited = "permessage-deflate; server_no_context_takeover; \
             client_no_context_takeover; server_max_window_bits=9; client_max_window_bits=11";
         let agreed = checked(unsolicited, &plain).unwrap();

@@ -1,60 +1,77 @@
 use core::fmt;
 use thiserror::Error;
 
-/// Bytes of reason that fit into a Close frame behind its code (RFC 6455 §5.5, §5.5.1).
+/// The maximum length of the reason in a Close frame, in bytes (RFC 6455 §5.5, §5.5.1).
 pub const MAX_CLOSE_REASON: usize = super::MAX_CONTROL_PAYLOAD - 2;
 
-/// Why a connection is closed (RFC 6455 §7.4).
+/// A status code that says why an endpoint closes the connection (RFC 6455 §7.4).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CloseCode(u16);
 
 impl CloseCode {
-    /// 1000: the purpose of the connection has been fulfilled.
+    /// 1000: the connection has fulfilled its purpose.
     pub const NORMAL: Self = Self(1000);
-    /// 1001: the endpoint goes away: a server stops, a page is left.
+    /// 1001: the endpoint is going away, as when a server shuts down or a user leaves a page.
+    #[doc(alias = "Away")]
     pub const GOING_AWAY: Self = Self(1001);
-    /// 1002: the peer broke the protocol.
+    /// 1002: the peer violated the protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
-    /// 1003: a kind of data that the endpoint can't accept.
+    /// 1003: the endpoint can't accept this kind of data.
     pub const UNSUPPORTED_DATA: Self = Self(1003);
-    /// 1005: never on the wire; says that a Close frame carried no code.
+    /// 1005: the Close frame carried no code. Never sent on the wire.
     pub const NO_STATUS_RECEIVED: Self = Self(1005);
-    /// 1006: never on the wire; says that no Close frame came.
+    /// 1006: the connection ended without a Close frame. Never sent on the wire.
     pub const ABNORMAL: Self = Self(1006);
-    /// 1007: data of a message that does not fit its type, such as text that is not UTF-8.
+    /// 1007: the data of a message does not match its type, such as text with invalid UTF-8.
     pub const INVALID_PAYLOAD_DATA: Self = Self(1007);
-    /// 1008: a message that breaks a rule of the endpoint.
+    /// 1008: a message violates a policy of the endpoint.
     pub const POLICY_VIOLATION: Self = Self(1008);
-    /// 1009: a message too big to be processed.
+    /// 1009: a message is too big to process.
+    #[doc(alias = "Size")]
     pub const MESSAGE_TOO_BIG: Self = Self(1009);
-    /// 1010: the client misses an extension that the server did not agree to.
+    /// 1010: the client requires an extension that the server did not agree to.
     pub const MANDATORY_EXTENSION: Self = Self(1010);
-    /// 1011: the endpoint met a condition of its own that keeps it from going on.
+    /// 1011: the endpoint met an internal error and can't continue.
     pub const INTERNAL_ERROR: Self = Self(1011);
-    /// 1012: the service restarts (registered with IANA).
+    /// 1012: the service is restarting (registered with IANA).
     pub const SERVICE_RESTART: Self = Self(1012);
-    /// 1013: try again later (registered with IANA).
+    /// 1013: the client should try again later (registered with IANA).
     pub const TRY_AGAIN_LATER: Self = Self(1013);
-    /// 1014: a gateway got an invalid answer from behind it (registered with IANA).
+    /// 1014: a gateway received an invalid response from upstream (registered with IANA).
     pub const BAD_GATEWAY: Self = Self(1014);
 
-    /// The code of a number, whether or not it may be sent.
+    /// 1015: the TLS handshake failed. Never sent on the wire.
+    pub const TLS_HANDSHAKE: Self = Self(1015);
+
+    /// Creates a code from any number, even one that a Close frame can't carry.
     #[must_use]
     pub const fn new(number: u16) -> Self {
         Self(number)
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub const fn number(self) -> u16 {
         self.0
     }
 
-    /// Whether the code may stand in a Close frame (RFC 6455 §7.4): 1000–1003 and 1007–1014 have a
-    /// meaning there, 3000–4999 belong to libraries and applications.
+    /// Returns `true` if a Close frame can carry this code (RFC 6455 §7.4): 1000–1003 and 1007–1014
+    /// have a defined meaning, and 3000–4999 are for libraries and applications.
     #[must_use]
     pub const fn is_sendable(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
+    }
+}
+
+impl From<u16> for CloseCode {
+    fn from(number: u16) -> Self {
+        Self::new(number)
+    }
+}
+
+impl From<CloseCode> for u16 {
+    fn from(code: CloseCode) -> Self {
+        code.number()
     }
 }
 
@@ -75,6 +92,7 @@ impl fmt::Display for CloseCode {
             1012 => "service restart",
             1013 => "try again later",
             1014 => "bad gateway",
+            1015 => "TLS handshake",
             number => return number.fmt(f),
         };
         write!(f, "{} ({meaning})", self.0)
@@ -87,37 +105,38 @@ impl fmt::Debug for CloseCode {
     }
 }
 
-/// The payload of a Close frame that has one (RFC 6455 §5.5.1).
+/// The payload of a Close frame, if it is not empty (RFC 6455 §5.5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "the wire format is fixed")]
 pub struct CloseFrame<'a> {
-    /// Why the connection is closed.
+    /// The status code.
     pub code: CloseCode,
-    /// The same for people or logs, at most [`MAX_CLOSE_REASON`] bytes; often empty.
+    /// An explanation for people or logs, at most [`MAX_CLOSE_REASON`] bytes; often empty.
     pub reason: &'a str,
 }
 
-/// A Close frame whose payload is not of the form that RFC 6455 §5.5.1 and §7.4 give it.
+/// An error in the payload of a Close frame (RFC 6455 §5.5.1, §7.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CloseFrameError {
-    /// One byte is neither nothing nor a code.
+    /// The payload is one byte long, which is too short for a code.
     #[error("close frame with a payload of 1 byte")]
     HalfCode,
-    /// A code that may not stand in a Close frame.
+    /// A Close frame can't carry this code.
     #[error("close frame with the code {}", .0.number())]
     UnsendableCode(CloseCode),
-    /// A reason that is not UTF-8.
+    /// The reason is not valid UTF-8. Holds the number of valid bytes at its start.
     #[error("close frame whose reason is not UTF-8 from its byte {0} on")]
     ReasonNotUtf8(u8),
 }
 
 impl<'a> CloseFrame<'a> {
-    /// Reads the unmasked payload of a Close frame; `None` if it is empty.
+    /// Parses the unmasked payload of a Close frame. Returns `None` if the payload is empty.
     ///
     /// # Errors
     ///
-    /// If the payload is of one byte, its code may not be sent, or its reason is not UTF-8.
+    /// Returns an error if the payload is one byte long, if a Close frame can't carry the code, or
+    /// if the reason is not valid UTF-8.
     pub fn parse(payload: &'a [u8]) -> Result<Option<Self>, CloseFrameError> {
         let Some((code, reason)) = Self::split(payload)? else { return Ok(None) };
         match core::str::from_utf8(reason) {
@@ -126,7 +145,7 @@ impl<'a> CloseFrame<'a> {
         }
     }
 
-    /// As [`parse`](Self::parse), but the reason is still to be validated.
+    /// Like [`parse`](Self::parse), but leaves the reason for the caller to validate.
     pub(crate) fn split(payload: &[u8]) -> Result<Option<(CloseCode, &[u8])>, CloseFrameError> {
         let Some((code, reason)) = payload.split_first_chunk() else {
             return if payload.is_empty() { Ok(None) } else { Err(CloseFrameError::HalfCode) };
@@ -140,7 +159,7 @@ impl<'a> CloseFrame<'a> {
 }
 
 impl CloseFrameError {
-    /// A reason whose first `at` bytes alone are text.
+    /// The error for a reason of which only the first `at` bytes are valid UTF-8.
     pub(crate) fn not_utf8_from(at: usize) -> Self {
         Self::ReasonNotUtf8(u8::try_from(at).unwrap_or(u8::MAX))
     }
@@ -151,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exactly_the_codes_with_a_meaning_on_the_wire_are_accepted() {
+    fn accepts_exactly_the_codes_that_a_close_frame_can_carry() {
         for number in 0..=u16::MAX {
             let valid = (1000..=1003).contains(&number)
                 || (1007..=1014).contains(&number)
@@ -169,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn payloads_of_no_one_and_two_bytes() {
+    fn payloads_of_zero_one_and_two_bytes() {
         assert_eq!(CloseFrame::parse(b""), Ok(None));
         assert_eq!(CloseFrame::parse(&[3]), Err(CloseFrameError::HalfCode));
         let normal = CloseFrame { code: CloseCode::NORMAL, reason: "" };
@@ -177,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_is_utf8_to_its_end() {
+    fn validates_the_whole_reason() {
         let error = |at| Err(CloseFrameError::ReasonNotUtf8(at));
         assert_eq!(CloseFrame::parse(&[3, 232, b'a', 0xff]), error(1));
         assert_eq!(CloseFrame::parse(&[3, 232, 0xc3]), error(0));

@@ -1,122 +1,122 @@
-//! What stands before a payload (RFC 6455 §5.2): read and written.
+//! Parsing and writing of frame headers (RFC 6455 §5.2).
 
 use super::OpCode;
 use crate::mask::MaskKey;
 use thiserror::Error;
 
-/// Bytes of the longest frame header: two, a 64-bit length, a mask key.
+/// The size of the longest frame header: two bytes, a 64-bit length and a mask key.
 pub const MAX_FRAME_HEADER: usize = 14;
 
-/// Bytes of the array in which a header is made.
+/// The size of the array in which [`FrameHeader::to_bytes`] builds a header.
 pub(crate) const HEADER_ROOM: usize = 16;
 
-/// Bytes of payload that a control frame has at most (RFC 6455 §5.5).
+/// The largest payload of a control frame, in bytes (RFC 6455 §5.5).
 pub const MAX_CONTROL_PAYLOAD: usize = 125;
 
-/// The three reserved bits of a frame header, which belong to extensions (RFC 6455 §5.2).
+/// The three reserved bits of a frame header, which extensions can use (RFC 6455 §5.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Rsv(u8);
 
 impl Rsv {
-    /// No bit set.
+    /// No bit is set.
     pub const NONE: Self = Self(0);
-    /// The first bit, by which permessage-deflate marks a compressed message (RFC 7692 §6).
+    /// The first bit. permessage-deflate sets it on compressed messages (RFC 7692 §6).
     pub const RSV1: Self = Self(0b100);
     /// The second bit.
     pub const RSV2: Self = Self(0b010);
     /// The third bit.
     pub const RSV3: Self = Self(0b001);
 
-    /// The bits set in either.
+    /// Returns the bits that are set in `self`, in `other` or in both.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// The bits set here and not in `other`.
+    /// Returns the bits that are set in `self` but not in `other`.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// Whether no bit is set.
+    /// Returns `true` if no bit is set.
     #[must_use]
     pub const fn is_none(self) -> bool {
         self.0 == 0
     }
 
-    /// RSV1, RSV2 and RSV3 as a three-bit number.
+    /// Returns RSV1, RSV2 and RSV3 as a three-bit number.
     #[must_use]
     pub const fn bits(self) -> u8 {
         self.0
     }
 }
 
-/// What stands before the payload of a frame (RFC 6455 §5.2).
+/// The header of a frame (RFC 6455 §5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "the wire format is fixed")]
 pub struct FrameHeader {
-    /// Whether this is the last (or only) fragment of its message.
+    /// `true` if this frame is the last (or only) fragment of its message.
     pub fin: bool,
-    /// The bits that extensions may use.
+    /// The bits reserved for extensions.
     pub rsv: Rsv,
-    /// What the frame is for.
+    /// The type of the frame.
     pub opcode: OpCode,
-    /// The key, if the payload is masked.
+    /// The mask key, or `None` if the payload is not masked.
     pub mask: Option<MaskKey>,
-    /// Bytes of payload that follow.
+    /// The length of the payload in bytes.
     pub payload_len: u64,
 }
 
-/// A frame header that is wrong in any context.
+/// An error that makes a frame header invalid on any connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// An opcode that RFC 6455 reserves (§5.2).
+    /// RFC 6455 reserves the opcode (§5.2).
     #[error("reserved opcode 0x{0:X}")]
     ReservedOpCode(u8),
-    /// A control frame without the final bit (§5.5: they can't be fragmented).
+    /// A control frame lacks the FIN bit: control frames can't be fragmented (§5.5).
     #[error("fragmented {0} frame")]
     FragmentedControl(OpCode),
-    /// A control frame whose payload is over 125 bytes (§5.5).
+    /// The payload of a control frame is longer than 125 bytes (§5.5).
     #[error("{opcode} frame announces a payload of over 125 bytes (length field {length_field})")]
     OversizedControl {
-        /// The kind of control frame.
+        /// The type of the control frame.
         opcode: OpCode,
         /// The value of its 7-bit length field: 126 or 127.
         length_field: u8,
     },
-    /// A length in a longer form than it needs (§5.2).
+    /// The length is not encoded in the shortest form (§5.2).
     #[error("payload length {length} in a field of {field_bytes} bytes instead of the shortest")]
     NonMinimalLength {
-        /// The length.
+        /// The payload length.
         length: u64,
-        /// Bytes of the field that it came in, 2 or 8.
+        /// The size of the length field in bytes: 2 or 8.
         field_bytes: u8,
     },
-    /// A 64-bit length with its most significant bit set (§5.2).
+    /// The most significant bit of a 64-bit length is set (§5.2).
     #[error("payload length {0:#x} has its top bit set")]
     LengthTopBit(u64),
 }
 
 impl FrameHeader {
-    /// Reads a header from the front of `input`: the header and how many bytes it took, or `None`
-    /// if more bytes are needed.
+    /// Parses a header at the start of `input`. Returns the header and its length in bytes, or
+    /// `None` if the header is incomplete.
     ///
     /// # Errors
     ///
-    /// What is wrong in any context is refused at the first byte that shows it, in the order of the
-    /// wire, so that the outcome does not depend on how the bytes were cut.
+    /// Returns an error at the first byte, in wire order, that makes the header invalid on any
+    /// connection. The result therefore does not depend on how the bytes were split into reads.
     ///
     /// ```
-    /// use sansocket::{FrameHeader, OpCode};
+    /// use sansocket::frame::{FrameHeader, OpCode};
     ///
     /// // The unmasked text "Hello" of RFC 6455 §5.7.
     /// let input = [0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f];
     /// let (header, len) = FrameHeader::parse(&input)?.expect("it is whole");
     /// assert_eq!((header.opcode, header.payload_len, len), (OpCode::Text, 5, 2));
     /// assert_eq!(FrameHeader::parse(&input[..1])?, None);
-    /// # Ok::<(), sansocket::FrameError>(())
+    /// # Ok::<(), sansocket::frame::FrameError>(())
     /// ```
     #[inline]
     pub fn parse(input: &[u8]) -> Result<Option<(Self, usize)>, FrameError> {
@@ -150,11 +150,11 @@ impl FrameHeader {
         Ok(Some((Self { fin, rsv, opcode, mask, payload_len }, len)))
     }
 
-    /// Writes the header to the front of `output` and returns how many bytes it took; what stands
-    /// behind them there means nothing.
+    /// Writes the header to the start of `output` and returns its length in bytes. The bytes after
+    /// that length are unspecified.
     ///
-    /// The length takes the shortest form. What [`parse`](Self::parse) would refuse is written all
-    /// the same: it is for the caller not to make such headers.
+    /// The length is encoded in its shortest form. This method does not check the header: it also
+    /// writes headers that [`parse`](Self::parse) rejects.
     #[inline]
     pub fn encode(&self, output: &mut [u8; MAX_FRAME_HEADER]) -> usize {
         let (bytes, len) = self.to_bytes();
@@ -162,8 +162,8 @@ impl FrameHeader {
         len
     }
 
-    /// The header at the front of an array, and how many bytes it takes there.
-    // It is put together in a register: to write it piece by piece takes twice the instructions.
+    /// Returns an array that starts with the header, and the length of the header.
+    // Building the header in a register takes half the instructions of writing it field by field.
     #[inline]
     pub(crate) fn to_bytes(self) -> ([u8; HEADER_ROOM], usize) {
         let first = u8::from(self.fin) << 7 | self.rsv.0 << 4 | self.opcode.to_bits();
@@ -181,7 +181,7 @@ impl FrameHeader {
     }
 }
 
-/// The payload length and how many bytes it took beyond the 7-bit field.
+/// Parses the payload length. Returns it with the number of bytes it takes after the 7-bit field.
 #[inline]
 fn parse_length(field: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, FrameError> {
     let (length, field_bytes, least) = match field {
@@ -243,14 +243,14 @@ mod tests {
     }
 
     #[test]
-    fn reserved_opcodes_are_refused_at_the_first_byte() {
+    fn rejects_reserved_opcodes_at_the_first_byte() {
         for bits in [3, 4, 5, 6, 7, 0xB, 0xC, 0xD, 0xE, 0xF] {
             assert_eq!(FrameHeader::parse(&[bits]), Err(FrameError::ReservedOpCode(bits)));
         }
     }
 
     #[test]
-    fn control_frames_are_whole_and_short() {
+    fn control_frames_are_unfragmented_and_short() {
         for opcode in [OpCode::Close, OpCode::Ping, OpCode::Pong] {
             let bits = opcode.to_bits();
             assert_eq!(FrameHeader::parse(&[bits]), Err(FrameError::FragmentedControl(opcode)));
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_take_the_shortest_form_and_63_bits() {
+    fn lengths_have_the_shortest_form_and_at_most_63_bits() {
         let non_minimal =
             |length, field_bytes| Err(FrameError::NonMinimalLength { length, field_bytes });
         assert_eq!(FrameHeader::parse(&[0x82, 126, 0, 125]), non_minimal(125, 2));

@@ -1,7 +1,7 @@
-//! Frames on the wire (RFC 6455 §5): headers, opcodes, and what a Close frame carries.
+//! Frames on the wire (RFC 6455 §5): headers, opcodes and the payload of Close frames.
 //!
-//! Here stands what is right or wrong about one frame by itself. What depends on the connection,
-//! such as who must mask, is checked there.
+//! This module checks each frame on its own. The connection checks the rules that depend on its
+//! state, such as which endpoint must mask its frames.
 
 mod close;
 mod header;

@@ -1,25 +1,25 @@
 use core::fmt;
 
-/// What a frame is for (RFC 6455 §5.2, §11.8).
+/// The type of a frame (RFC 6455 §5.2, §11.8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "all other values are reserved and refused")]
 pub enum OpCode {
-    /// A further fragment of the message in progress.
+    /// The next fragment of the message in progress.
     Continuation = 0x0,
     /// A text message, or its first fragment.
     Text = 0x1,
     /// A binary message, or its first fragment.
     Binary = 0x2,
-    /// The start of the closing handshake, or the answer to it.
+    /// Starts the closing handshake or answers it.
     Close = 0x8,
-    /// Asks for a pong.
+    /// Asks the peer for a pong.
     Ping = 0x9,
-    /// Answers a ping, or is sent on its own as a sign of life.
+    /// Answers a ping, or is sent unsolicited as a keepalive.
     Pong = 0xA,
 }
 
 impl OpCode {
-    /// The opcode of a four-bit value; `None` if the value is reserved.
+    /// Returns the opcode with this four-bit value, or `None` if the value is reserved.
     #[must_use]
     pub const fn from_bits(bits: u8) -> Option<Self> {
         Some(match bits {
@@ -33,14 +33,14 @@ impl OpCode {
         })
     }
 
-    /// The four-bit value.
+    /// Returns the four-bit value.
     #[must_use]
     pub const fn to_bits(self) -> u8 {
         self as u8
     }
 
-    /// Whether frames of this kind control the connection (Close, Ping, Pong) and carry no part of
-    /// a message (RFC 6455 §5.5).
+    /// Returns `true` for Close, Ping and Pong, the frames that control the connection and carry no
+    /// part of a message (RFC 6455 §5.5).
     #[must_use]
     pub const fn is_control(self) -> bool {
         self as u8 & 0x8 != 0

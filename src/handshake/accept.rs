@@ -5,31 +5,51 @@ use crate::buffer::WriteBuffer;
 use crate::deflate::{self, DeflateConfig, DeflateParameters};
 use crate::headers::{Extension, ExtensionError, HeaderError, check_header, put_header};
 use crate::negotiated::Negotiated;
-use alloc::{borrow::Cow, boxed::Box, string::ToString, vec::Vec};
+use alloc::{
+    boxed::Box,
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::fmt;
 use thiserror::Error;
 
-/// How a server accepts a [`Request`]: what it adds to the answer that opens the WebSocket.
+/// A server's acceptance of a [`Request`]: what it adds to the response that opens the WebSocket.
+///
+/// ```
+/// use sansocket::handshake::{Accept, Request};
+///
+/// /// Chooses the first subprotocol that the client offers.
+/// fn answer(request: &Request) -> Accept {
+///     match request.subprotocols().next() {
+///         Some(name) => Accept::new().subprotocol(name),
+///         None => Accept::new(),
+///     }
+/// }
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Accept<'a> {
-    /// The subprotocol to speak, one of those that the client offers.
-    pub subprotocol: Option<Cow<'a, str>>,
-    /// The extensions to use, of those that the client offers, as they stand in the header:
-    /// `name; parameter; parameter=value`.
-    pub extensions: Vec<Cow<'a, str>>,
-    /// How messages are to be compressed, if the client offers it; with `None` the shells take what
-    /// [`Config::deflate`](crate::Config::deflate) says.
+pub struct Accept {
+    subprotocol: Option<String>,
+    pub(crate) extensions: Vec<String>,
+    /// `None` leaves the choice to the configuration; `Some(None)` disables compression.
     #[cfg(feature = "deflate")]
-    pub deflate: Option<DeflateConfig>,
-    /// Whether messages are not to be compressed, whatever else says so.
-    #[cfg(feature = "deflate")]
-    pub no_deflate: bool,
-    /// More header fields, such as cookies.
-    pub headers: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    pub(crate) deflate: Option<Option<DeflateConfig>>,
+    headers: Vec<(String, String)>,
 }
 
-/// An answer that may not be given: the server's own doing.
+/// The response that opens a WebSocket, as data. [`Request::acceptance`] creates it from an
+/// [`Accept`].
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Acceptance {
+    /// The status of the response: 101.
+    pub status: u16,
+    /// The header fields of the response, each with its name and value.
+    pub headers: Vec<(String, String)>,
+    /// The parameters to create the connection with.
+    pub negotiated: Negotiated,
+}
+
+/// An error in the server's own response.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AcceptError {
@@ -39,24 +59,25 @@ pub enum AcceptError {
     /// The client did not offer an extension of this name (RFC 6455 §9.1).
     #[error("the client does not offer the extension {0:?}")]
     ExtensionNotOffered(Box<str>),
-    /// An extension that is accepted twice: offers of one name are alternatives.
+    /// The response accepts an extension twice: several offers of one name are alternatives.
     #[error("extension {0} is accepted twice")]
     RepeatedExtension(Box<str>),
-    /// An extension that is not of its form.
+    /// An extension has invalid syntax.
     #[error("invalid extension: {0}")]
     InvalidExtension(#[from] ExtensionError),
-    /// An extension that the [`Connection`](crate::Connection) of a shell does not implement.
+    /// The [`Connection`](crate::connection::Connection) of a shell does not implement this
+    /// extension.
     #[error("the extension {0} is not implemented")]
     ExtensionNotImplemented(Box<str>),
-    /// A header field that can't be sent.
+    /// A header field can't be sent.
     #[error(transparent)]
     Header(#[from] HeaderError),
-    /// No request waits for an answer: it has one already, or none has come.
+    /// No request waits for an answer: none has arrived, or it was already answered.
     #[error("no request waits for an answer")]
     Over,
 }
 
-/// What the answer says by itself, and what it must not have: a body.
+/// The headers that the response sets itself or, because it has no body, must not contain.
 const RESERVED: [&str; 9] = [
     "Connection",
     "Content-Length",
@@ -69,79 +90,65 @@ const RESERVED: [&str; 9] = [
     "Upgrade",
 ];
 
-impl<'a> Accept<'a> {
-    /// Accepts, with no subprotocol and no more header fields.
+impl Accept {
+    /// Accepts without a subprotocol or additional header fields.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets the [`subprotocol`](Self::subprotocol).
+    /// Selects a subprotocol, which must be one of those that the client
+    /// [offers](Request::subprotocols).
     #[must_use]
-    pub fn subprotocol(mut self, name: impl Into<Cow<'a, str>>) -> Self {
+    pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         self.subprotocol = Some(name.into());
         self
     }
 
-    /// Accepts an extension, or several, with the parameters to answer with:
+    /// Accepts one or more extensions with the given response parameters:
     /// `name; parameter; parameter=value`.
     ///
-    /// What they mean is not looked at here, only that the client offers an extension of this name.
-    /// The order is the one in which extensions apply.
+    /// The handshake does not interpret the parameters. It only checks that the client offers an
+    /// extension with this name. Extensions apply in the order in which you add them.
     #[must_use]
-    pub fn extension(mut self, text: impl Into<Cow<'a, str>>) -> Self {
+    pub fn extension(mut self, text: impl Into<String>) -> Self {
         self.extensions.push(text.into());
         self
     }
 
-    /// Adds a header field to the [`headers`](Self::headers).
+    /// Adds a header field to the response, such as a cookie.
     #[must_use]
-    pub fn header(mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Self {
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Compresses messages, if the client offers permessage-deflate in a way that is right
-    /// (RFC 7692 §5.1).
+    /// Compresses messages with this [`DeflateConfig`] if the client makes a valid offer of
+    /// permessage-deflate (RFC 7692 §5.1). With `None`, messages are not compressed, whatever the
+    /// client offers.
     ///
-    /// Of this and [`no_deflate`](Self::no_deflate) the last call counts.
+    /// Unless you call this method, the shells use [`Config::deflate`](crate::Config::deflate).
     #[cfg(feature = "deflate")]
     #[must_use]
-    pub fn deflate(mut self, config: DeflateConfig) -> Self {
-        self.deflate = Some(config);
-        self.no_deflate = false;
+    pub fn deflate(mut self, config: impl Into<Option<DeflateConfig>>) -> Self {
+        self.deflate = Some(config.into());
         self
     }
 
-    /// Does not compress messages, whatever the client offers and the configuration of a shell says.
-    ///
-    /// Of this and [`deflate`](Self::deflate) the last call counts.
-    #[cfg(feature = "deflate")]
-    #[must_use]
-    pub fn no_deflate(mut self) -> Self {
-        self.deflate = None;
-        self.no_deflate = true;
-        self
-    }
-
-    fn write(
-        &self,
-        request: &Request,
-        output: &mut WriteBuffer,
-    ) -> Result<Negotiated, AcceptError> {
+    fn acceptance(&self, request: &Request) -> Result<Acceptance, AcceptError> {
         let negotiated = self.negotiate(request)?;
-        output.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
-        put_header(output, "Upgrade", b"websocket");
-        put_header(output, "Connection", b"Upgrade");
-        put_header(output, "Sec-WebSocket-Accept", &accept_key(request.key()));
-        for (name, value) in self.fields(&negotiated) {
-            put_header(output, name, value.as_bytes());
-        }
-        output.extend_from_slice(b"\r\n");
-        Ok(negotiated)
+        let key = accept_key(request.key());
+        let fixed = [
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Accept", key.as_str()),
+        ];
+        let fixed = fixed.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let headers = fixed.chain(self.fields(&negotiated)).collect();
+        Ok(Acceptance { status: 101, headers, negotiated })
     }
 
-    /// What is agreed on with this answer, in whatever version of HTTP it is given.
+    /// Returns the parameters that this response agrees on, independent of the HTTP version.
     fn negotiate(&self, request: &Request) -> Result<Negotiated, AcceptError> {
         let mut negotiated = Negotiated::new();
         if let Some(name) = self.subprotocol.as_deref() {
@@ -151,7 +158,7 @@ impl<'a> Accept<'a> {
             negotiated = negotiated.subprotocol(name);
         }
         for text in &self.extensions {
-            for extension in Extension::some(text.as_bytes())? {
+            for extension in Extension::parse_nonempty_list(text.as_bytes())? {
                 let is_same = |other: &Extension| other.name == extension.name;
                 if !request.extensions().any(|offered| is_same(&offered)) {
                     return Err(AcceptError::ExtensionNotOffered(extension.name.into()));
@@ -172,7 +179,7 @@ impl<'a> Accept<'a> {
 
     #[cfg(feature = "deflate")]
     fn negotiate_deflate(&self, request: &Request, negotiated: &mut Negotiated) {
-        let Some(config) = self.deflate.as_ref().filter(|_| !self.no_deflate) else { return };
+        let Some(Some(config)) = &self.deflate else { return };
         if negotiated.extensions.iter().any(|extension| extension.name == deflate::NAME) {
             return;
         }
@@ -184,39 +191,82 @@ impl<'a> Accept<'a> {
         negotiated.extensions.push(response);
     }
 
-    /// The header fields of the answer that do not depend on the version of HTTP.
-    fn fields(&self, negotiated: &Negotiated) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
-        let subprotocol = self.subprotocol.as_deref().map(Cow::Borrowed);
+    /// Returns the header fields of the response that do not depend on the HTTP version.
+    fn fields(&self, negotiated: &Negotiated) -> impl Iterator<Item = (String, String)> {
         let extensions: Vec<_> = negotiated.extensions.iter().map(ToString::to_string).collect();
-        let extensions = (!extensions.is_empty()).then(|| Cow::Owned(extensions.join(", ")));
-        let own = self.headers.iter().map(|(name, value)| (&**name, Cow::Borrowed(&**value)));
-        subprotocol
-            .map(|value| ("Sec-WebSocket-Protocol", value))
-            .into_iter()
-            // One line, as an answer must not have more (RFC 6455 §11.3.2).
-            .chain(extensions.map(|value| ("Sec-WebSocket-Extensions", value)))
-            .chain(own)
+        // A response must not have more than one such line (RFC 6455 §11.3.2).
+        let extensions = (!extensions.is_empty()).then(|| extensions.join(", "));
+        let subprotocol = self.subprotocol.clone();
+        let subprotocol = subprotocol.map(|value| ("Sec-WebSocket-Protocol".into(), value));
+        let extensions = extensions.map(|value| ("Sec-WebSocket-Extensions".into(), value));
+        subprotocol.into_iter().chain(extensions).chain(self.headers.iter().cloned())
     }
 }
 
 impl Request {
-    /// Appends the answer that opens the WebSocket (RFC 6455 §4.2.2), in HTTP/1.1.
+    /// Appends the HTTP/1.1 response that opens the WebSocket (RFC 6455 §4.2.2).
     ///
     /// # Errors
     ///
-    /// If the answer is not allowed. Then nothing is appended.
+    /// Returns an error if the response is not valid for this request. In that case, nothing is
+    /// appended.
     pub fn accept(
         &self,
-        accept: &Accept<'_>,
+        accept: &Accept,
         output: &mut WriteBuffer,
     ) -> Result<Negotiated, AcceptError> {
-        accept.write(self, output)
+        let Acceptance { headers, negotiated, .. } = accept.acceptance(self)?;
+        output.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+        for (name, value) in &headers {
+            put_header(output, name, value.as_bytes());
+        }
+        output.extend_from_slice(b"\r\n");
+        Ok(negotiated)
+    }
+
+    /// Returns the response that opens the WebSocket, to be written by an HTTP library. Once the
+    /// response is written, create the connection with [`Acceptance::negotiated`].
+    ///
+    /// ```
+    /// use sansocket::handshake::{Accept, HttpVersion, Request};
+    ///
+    /// let fields: [(&str, &[u8]); 5] = [
+    ///     ("Host", b"example.com"),
+    ///     ("Upgrade", b"websocket"),
+    ///     ("Connection", b"Upgrade"),
+    ///     ("Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+    ///     ("Sec-WebSocket-Version", b"13"),
+    /// ];
+    /// let request = Request::new("GET", "/chat", HttpVersion::HTTP_11, fields)?;
+    /// let acceptance = request.acceptance(&Accept::new().header("Set-Cookie", "a=b"))?;
+    /// assert_eq!(acceptance.status, 101);
+    /// assert_eq!(acceptance.headers.last(), Some(&("Set-Cookie".into(), "a=b".into())));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the response is not valid for this request.
+    pub fn acceptance(&self, accept: &Accept) -> Result<Acceptance, AcceptError> {
+        accept.acceptance(self)
     }
 }
 
-impl fmt::Debug for Accept<'_> {
+impl fmt::Debug for Acceptance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Values may be secrets: cookies.
+        // Hide the values: they may be secrets, such as cookies.
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Acceptance")
+            .field("status", &self.status)
+            .field("headers", &names)
+            .field("negotiated", &self.negotiated)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Accept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Hide the values: they may be secrets, such as cookies.
         let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
         f.debug_struct("Accept")
             .field("subprotocol", &self.subprotocol)

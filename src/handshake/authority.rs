@@ -1,13 +1,13 @@
-//! A host with or without a port, as in URLs, `Host` and `Origin` (RFC 3986 §3.2).
+//! Hosts with an optional port, as in URLs, `Host` and `Origin` (RFC 3986 §3.2).
 
 use core::net::Ipv6Addr;
 
-/// `example.com`, `example.com:8080`, `[::1]:8080`.
+/// A host with an optional port: `example.com`, `example.com:8080`, `[::1]:8080`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Authority<'a> {
-    /// An IPv6 address with its brackets.
+    /// The host. An IPv6 address includes its brackets.
     pub(crate) host: &'a str,
-    /// `None` if it is absent or empty.
+    /// The port, or `None` if it is absent or empty.
     pub(crate) port: Option<u16>,
 }
 
@@ -20,7 +20,7 @@ pub(crate) enum AuthorityError {
 
 impl<'a> Authority<'a> {
     pub(crate) fn parse(text: &'a str) -> Result<Self, AuthorityError> {
-        // Colons stand inside brackets too, but none does behind them except the port's.
+        // Colons may occur inside brackets. After the brackets, only the port has one.
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => (host, port),
             _ => (text, ""),
@@ -51,19 +51,19 @@ impl<'a> Authority<'a> {
     }
 }
 
-/// A registered name or an IPv4 address (RFC 3986 §3.2.2), without percent-encoding: no name
-/// that can be resolved needs it, and it would be a second spelling of the same host.
+/// Returns `true` for a registered name or an IPv4 address (RFC 3986 §3.2.2), without
+/// percent-encoding: no resolvable name needs it, and it would allow two spellings of one host.
 fn is_registered_name(name: &[u8]) -> bool {
     name.iter().copied().all(is_name_byte)
 }
 
-/// What needs no encoding in a name, whether of a host or of a user: RFC 3986's unreserved
-/// characters and sub-delimiters.
+/// Returns `true` for the bytes that need no encoding in the name of a host or user: RFC 3986's
+/// unreserved characters and sub-delimiters.
 pub(crate) fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
 }
 
-/// The port that a scheme stands for.
+/// Returns the default port of a scheme.
 pub(crate) fn default_port(scheme: &str) -> Option<u16> {
     let is = |name: &str| scheme.eq_ignore_ascii_case(name);
     if is("http") || is("ws") {
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_and_ports() {
+    fn parses_hosts_and_ports() {
         for (text, host, port) in [
             ("example.com", "example.com", None),
             ("example.com:", "example.com", None),
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong() {
+    fn reports_errors() {
         use AuthorityError::{EmptyHost, InvalidHost, InvalidPort};
         for (text, error) in [
             ("", EmptyHost),

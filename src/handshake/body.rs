@@ -1,46 +1,46 @@
-//! Where the body of a message ends (RFC 9112 §6.3), and what in it is data.
+//! Decoding of message bodies: where a body ends (RFC 9112 §6.3) and which of its bytes are data.
 
 use crate::headers::{Fields, elements, trim};
 
-/// What is still to come of a body.
+/// The rest of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Body {
     /// This many bytes.
     Sized(u64),
-    /// All that comes until the transport ends.
+    /// Everything until the transport ends.
     UntilEnd,
     /// Chunks (RFC 9112 §7.1).
     Chunked(Chunk),
 }
 
-/// Where in a chunked body the next byte stands.
+/// The position of the next byte in a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Chunk {
-    /// In the size, of which this much was read: the digits' number and value.
+    /// In the chunk size. Holds the number of digits read so far and their value.
     Size { digits: u8, size: u64 },
-    /// Behind the size, up to the end of its line.
+    /// After the chunk size, before the end of its line.
     Extension { size: u64 },
-    /// In the data, of which this much is to come.
+    /// In the chunk data. Holds the number of bytes left.
     Data { left: u64 },
-    /// In the line end behind the data.
+    /// In the line end after the chunk data.
     DataEnd,
-    /// Behind the last chunk. What may follow is none of the body.
+    /// After the last chunk. Trailers do not belong to the body.
     Last,
 }
 
-/// Chunks that are not of their form.
+/// The error for invalid chunks.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InvalidChunk;
 
-/// A `Content-Length` that is no number, or differing ones.
+/// The error for a `Content-Length` that is not a number, or for conflicting ones.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InvalidLength;
 
-/// One number, which may be repeated (RFC 9112 §6.3, item 5).
+/// Reads the `Content-Length`, which may be repeated with the same value (RFC 9112 §6.3, item 5).
 pub(super) fn content_length(fields: &Fields) -> Result<Option<u64>, InvalidLength> {
     let mut len = None;
     for value in fields.named("Content-Length") {
-        // Every element has to be valid, so an empty one is not passed over here.
+        // Every element must be valid, so do not skip empty ones.
         for element in value.split(|&byte| byte == b',') {
             let digits = trim(element);
             let number = core::str::from_utf8(digits).ok().and_then(|text| text.parse().ok());
@@ -55,7 +55,7 @@ pub(super) fn content_length(fields: &Fields) -> Result<Option<u64>, InvalidLeng
 }
 
 impl Body {
-    /// The body of a response; `None` if it can't be told where it ends.
+    /// Returns the body of a response, or `None` if its end can't be determined.
     pub(super) fn of(status: u16, fields: &Fields) -> Option<Self> {
         if matches!(status, 204 | 304) {
             return Some(Self::Sized(0));
@@ -83,8 +83,8 @@ impl Body {
         matches!(self, Self::UntilEnd)
     }
 
-    /// Uses up a front part of `input`, which is not empty; returns its length and the data in it,
-    /// `most` bytes at most.
+    /// Consumes bytes at the start of `input`, which must not be empty. Returns their number and
+    /// the data among them, at most `most` bytes.
     pub(super) fn next<'a>(
         &mut self,
         input: &'a [u8],
@@ -112,7 +112,7 @@ impl Body {
     }
 }
 
-/// The front part of `input` that belongs to the `left` bytes.
+/// Returns the bytes at the start of `input` that belong to the `left` remaining bytes.
 fn take<'a>(input: &'a [u8], left: &mut u64) -> &'a [u8] {
     let len = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
     *left -= len as u64;
@@ -120,12 +120,12 @@ fn take<'a>(input: &'a [u8], left: &mut u64) -> &'a [u8] {
 }
 
 impl Chunk {
-    /// The place behind a byte that is not data.
+    /// Returns the position after a byte that is not data.
     fn after(self, byte: u8) -> Result<Self, InvalidChunk> {
         match (self, byte) {
             (Self::Size { digits, size }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
                 let digit = char::from(byte).to_digit(16).ok_or(InvalidChunk)?;
-                // More than 16 digits would not fit.
+                // More than 16 digits would overflow.
                 let digits = if digits < 16 { digits + 1 } else { return Err(InvalidChunk) };
                 Ok(Self::Size { digits, size: size << 4 | u64::from(digit) })
             }

@@ -9,22 +9,22 @@ use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::limits::Limits;
 use alloc::boxed::Box;
 
-/// Interim responses that are passed over before the final one.
+/// The number of interim responses that a client skips before the final one.
 const MAX_INTERIM_RESPONSES: u32 = 8;
 
-/// A client's opening handshake: sends the request, receives the response (RFC 6455 §4.1).
+/// A client's opening handshake, which sends the request and receives the response (RFC 6455 §4.1).
 ///
 /// ```
-/// use sansocket::{ClientHandshake, ClientRequest, Limits, ReadBuffer, Url, WriteBuffer};
+/// use sansocket::{Limits, buffer::{ReadBuffer, WriteBuffer}, handshake::{ClientHandshake, ClientRequest, Url}};
 ///
 /// let url = Url::parse("ws://example.com/chat")?;
 /// let request = ClientRequest::new(&url).subprotocol("chat");
 /// let mut output = WriteBuffer::new();
-/// // The nonce is to come from a secure random source.
+/// // Take the nonce from a secure random source.
 /// let nonce = *b"the sample nonce";
 /// let mut handshake =
 ///     ClientHandshake::start(&request, nonce, &mut output, &Limits::default())?;
-/// // Here the output is written, and something read.
+/// // Write the output here and read some input.
 /// let mut input = ReadBuffer::new();
 /// input.extend_from_slice(
 ///     b"HTTP/1.1 101 Switching Protocols\r\n\
@@ -42,7 +42,7 @@ pub struct ClientHandshake {
     expected: Expected,
     scanner: HeadScanner<StatusLine>,
     interim_responses: u32,
-    /// Bytes of a refusal's body that are not data.
+    /// The limit for bytes of a refusal's body that are not data.
     max_framing: usize,
     state: State,
 }
@@ -50,22 +50,22 @@ pub struct ClientHandshake {
 #[derive(Debug)]
 enum State {
     Head,
-    /// The server refused; what it says about that is still coming.
+    /// The server refused, and the body of its refusal is still arriving.
     Body(Box<RefusalReader>),
     Over,
 }
 
 impl ClientHandshake {
-    /// Appends the request to `output`.
+    /// Starts the handshake and appends the request to `output`.
     ///
-    /// The nonce has to be random and new for each connection (RFC 6455 §4.1), so that only a
-    /// server that speaks WebSocket can answer it. Of `limits`,
+    /// The nonce must be random and new for each connection (RFC 6455 §4.1), so that only a server
+    /// that speaks WebSocket can answer it. Of `limits`,
     /// [`handshake_bytes`](Limits::handshake_bytes) and
     /// [`handshake_headers`](Limits::handshake_headers) apply to the response.
     ///
     /// # Errors
     ///
-    /// If the request may not be sent. Then nothing is appended.
+    /// Returns an error if the request is invalid. In that case, nothing is appended.
     pub fn start(
         request: &ClientRequest,
         nonce: [u8; 16],
@@ -75,7 +75,7 @@ impl ClientHandshake {
         let key = key_of(nonce);
         request.write(&key, output)?;
         Ok(Self {
-            expected: Expected::of(request, accept_key(&key)),
+            expected: Expected::of(request, accept_key(key)),
             scanner: HeadScanner::new(limits),
             interim_responses: 0,
             max_framing: limits.handshake_bytes,
@@ -83,15 +83,18 @@ impl ClientHandshake {
         })
     }
 
-    /// Takes the response out of `input`; `None` if it is not complete yet.
+    /// Takes the response out of `input`, or returns `None` if it is not complete yet.
     ///
-    /// What came behind the response stays there, for the connection.
+    /// Bytes after the response stay in `input`, for the connection.
     ///
     /// # Errors
     ///
-    /// If the server refused, once what it says about that is complete: a
-    /// [`Refusal`](super::Refusal). If what it sent does not open the WebSocket that was asked for. A
-    /// handshake that has ended is an error too.
+    /// Returns an error in the following cases:
+    ///
+    /// - The server refused. The error is a [`Refusal`](super::Refusal), which is returned once it
+    ///   is complete.
+    /// - The response does not open the requested WebSocket.
+    /// - The handshake has already ended.
     pub fn receive(&mut self, input: &mut ReadBuffer) -> Result<Option<Response>, HandshakeError> {
         let received = self.read(input);
         if !matches!(received, Ok(None)) {
@@ -100,19 +103,20 @@ impl ClientHandshake {
         received
     }
 
-    /// Says that the transport ended in order while [`receive`](Self::receive) needed more.
+    /// Reports that the transport ended cleanly while [`receive`](Self::receive) needed more.
     ///
-    /// If the server had refused, the error is that [`Refusal`](super::Refusal) with what came of it.
+    /// If the server refused, the returned error is the [`Refusal`](super::Refusal) as far as it
+    /// arrived.
     #[must_use]
     pub fn receive_eof(&mut self, input: &mut ReadBuffer) -> HandshakeError {
         self.end(input, true)
     }
 
-    /// Says that the transport broke, or that its user won't wait any longer, while
+    /// Reports that the transport failed, or that you stop waiting, while
     /// [`receive`](Self::receive) needed more.
     ///
-    /// As for [`receive_eof`](Self::receive_eof), but a body whose length was not told is then not
-    /// [complete](super::Refusal::is_complete).
+    /// Does the same as [`receive_eof`](Self::receive_eof), except that a body without a known
+    /// length does not count as [complete](super::Refusal::is_complete).
     #[must_use]
     pub fn give_up(&mut self, input: &mut ReadBuffer) -> HandshakeError {
         self.end(input, false)
@@ -161,7 +165,8 @@ impl ClientHandshake {
         }
     }
 
-    /// RFC 9110 §15.2: a client has to bear any number of them; here there is a limit.
+    /// Skips an interim response. A client must accept any number of them (RFC 9110 §15.2), but
+    /// this one has a limit.
     fn pass_interim(&mut self) -> Result<(), HandshakeError> {
         self.interim_responses += 1;
         if self.interim_responses > MAX_INTERIM_RESPONSES {

@@ -11,18 +11,18 @@ use alloc::{
 use core::fmt;
 use thiserror::Error;
 
-/// What a client asks a server for: where to, which subprotocols, and header fields of its own.
+/// A client's request: the resource, the offered subprotocols, and additional header fields.
 ///
-/// It can be sent any number of times.
+/// You can send the same request any number of times.
 ///
 /// ```
-/// use sansocket::{ClientRequest, Url};
+/// use sansocket::handshake::{ClientRequest, Url};
 ///
 /// let url: Url = "wss://example.com/chat".parse()?;
 /// let request = ClientRequest::new(&url)
 ///     .subprotocols(["v2.chat", "v1.chat"])
 ///     .header("Origin", "https://example.com");
-/// # Ok::<(), sansocket::UrlError>(())
+/// # Ok::<(), sansocket::handshake::UrlError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientRequest {
@@ -36,31 +36,31 @@ pub struct ClientRequest {
     headers: Vec<(String, String)>,
 }
 
-/// A request that may not be sent: the client's own doing.
+/// An error in the client's own request.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// A host that is not a name or an address, with or without a port.
-    #[error("{0:?} is not a host with or without a port")]
+    /// The authority is not a host name or address with an optional port.
+    #[error("{0:?} is not a host with an optional port")]
     InvalidAuthority(Box<str>),
-    /// A target that is not a path with or without a query, or not well encoded.
-    #[error("{0:?} is not a path with or without a query")]
+    /// The target is not a path with an optional query, or is not correctly encoded.
+    #[error("{0:?} is not a path with an optional query")]
     InvalidTarget(Box<str>),
-    /// A subprotocol that is not a token (RFC 6455 §4.1).
+    /// A subprotocol is not a token (RFC 6455 §4.1).
     #[error("subprotocol {0:?} is not a token")]
     InvalidSubprotocol(Box<str>),
-    /// A subprotocol that is offered twice (RFC 6455 §4.1).
+    /// A subprotocol is offered twice (RFC 6455 §4.1).
     #[error("subprotocol {0} is offered twice")]
     RepeatedSubprotocol(Box<str>),
-    /// An extension that is not of its form (RFC 6455 §9.1).
+    /// An extension has invalid syntax (RFC 6455 §9.1).
     #[error("invalid extension: {0}")]
     InvalidExtension(#[from] ExtensionError),
-    /// A header field that can't be sent.
+    /// A header field can't be sent.
     #[error(transparent)]
     Header(#[from] HeaderError),
 }
 
-/// What the request says by itself, and what it must not have: a body.
+/// The headers that the request sets itself or, because it has no body, must not contain.
 const RESERVED: [&str; 10] = [
     "Connection",
     "Content-Length",
@@ -75,7 +75,7 @@ const RESERVED: [&str; 10] = [
 ];
 
 impl ClientRequest {
-    /// Asks for what a URL names.
+    /// Requests the resource of a URL.
     #[must_use]
     pub fn new(url: &Url) -> Self {
         Self {
@@ -84,7 +84,7 @@ impl ClientRequest {
         }
     }
 
-    /// Asks for a path with or without a query, of a host with or without a port.
+    /// Requests a path with an optional query from a host with an optional port.
     #[must_use]
     pub fn from_parts(authority: impl Into<String>, target: impl Into<String>) -> Self {
         Self {
@@ -99,32 +99,33 @@ impl ClientRequest {
         }
     }
 
-    /// Offers a subprotocol, after those offered before: the first is preferred.
+    /// Offers a subprotocol, with lower preference than those offered before.
     #[must_use]
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         self.subprotocols.push(name.into());
         self
     }
 
-    /// Offers subprotocols, in this order after those offered before.
+    /// Offers subprotocols in order of preference, after those offered before.
     #[must_use]
     pub fn subprotocols<I: IntoIterator<Item: Into<String>>>(mut self, names: I) -> Self {
         self.subprotocols.extend(names.into_iter().map(Into::into));
         self
     }
 
-    /// Offers an extension, after those offered before: `name; parameter; parameter=value`.
+    /// Offers an extension, with lower preference than those offered before:
+    /// `name; parameter; parameter=value`.
     ///
-    /// Offers of one name are alternatives, the first is preferred (RFC 6455 §9.1). Only for who
-    /// implements it and reads and writes the frames himself:
-    /// [`Connection::new`](crate::Connection::new) says why.
+    /// Several offers of one name are alternatives; the first is preferred (RFC 6455 §9.1). Offer
+    /// an extension only if you implement it and read and write the frames yourself:
+    /// [`Connection::new`](crate::connection::Connection::new) explains why.
     #[must_use]
     pub fn extension(mut self, text: impl Into<String>) -> Self {
         self.extensions.push(text.into());
         self
     }
 
-    /// Offers to compress messages (RFC 7692). The response is then checked against this.
+    /// Offers message compression (RFC 7692). The response is checked against this offer.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(mut self, config: DeflateConfig) -> Self {
@@ -132,19 +133,19 @@ impl ClientRequest {
         self
     }
 
-    /// Adds a header field. An `Authorization` takes the place of the one from the URL.
+    /// Adds a header field. An `Authorization` header replaces the one derived from the URL.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// The subprotocols that are offered.
+    /// Returns the offered subprotocols.
     pub(super) fn offered(&self) -> &[String] {
         &self.subprotocols
     }
 
-    /// The extensions that are offered, as they were given.
+    /// Returns the offered extensions as they were passed in.
     pub(super) fn offered_extensions(&self) -> Vec<Cow<'_, str>> {
         #[cfg(feature = "deflate")]
         let deflate = self.deflate.as_ref().map(|config| Cow::Owned(config.offer()));
@@ -159,7 +160,7 @@ impl ClientRequest {
         self.deflate
     }
 
-    /// Appends the request (RFC 6455 §4.1), or nothing if it may not be sent.
+    /// Appends the request (RFC 6455 §4.1). Appends nothing if the request is invalid.
     pub(super) fn write(
         &self,
         key: &[u8; KEY_LEN],
@@ -212,7 +213,7 @@ impl ClientRequest {
             }
         }
         for text in &self.extensions {
-            Extension::some(text.as_bytes())?;
+            Extension::parse_nonempty_list(text.as_bytes())?;
         }
         for (name, value) in &self.headers {
             check_header(name, value, &RESERVED)?;
@@ -228,7 +229,7 @@ impl ClientRequest {
 
 impl fmt::Debug for ClientRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Values may be secrets: cookies, credentials.
+        // Hide the values: they may be secrets, such as cookies or credentials.
         let names = self.headers.iter().map(|(name, _)| name);
         f.debug_struct("ClientRequest")
             .field("authority", &self.authority)

@@ -8,132 +8,133 @@ use alloc::{boxed::Box, format, string::ToString};
 use core::fmt;
 use thiserror::Error;
 
-/// Why there is no WebSocket connection: what the peer sent does not open one (RFC 6455 §4).
+/// An error of the opening handshake: what the peer sent does not open a WebSocket (RFC 6455 §4).
 ///
-/// A server answers with [`reject`](Self::reject), then ends the connection. Nothing that follows
-/// on it is looked at any more.
+/// A server answers with [`reject`](Self::reject), then ends the connection. It does not read
+/// anything that follows on that connection.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HandshakeError {
-    /// Bytes that are not the head of an HTTP/1 message.
+    /// The bytes are not the head of an HTTP/1 message.
     #[error("malformed {0}")]
     Malformed(HeadPart),
-    /// A request line that is longer than what is read of one.
+    /// The request line exceeds the limit.
     #[error("the request line is longer than {limit} bytes")]
     RequestLineTooLong {
         /// The limit in bytes.
         limit: usize,
     },
-    /// A head that is longer than [`Limits::handshake_bytes`](crate::Limits::handshake_bytes).
+    /// The head is longer than [`Limits::handshake_bytes`](crate::Limits::handshake_bytes).
     #[error("the head is longer than {limit} bytes")]
     HeadTooLong {
         /// The limit in bytes.
         limit: usize,
     },
-    /// More header fields than [`Limits::handshake_headers`](crate::Limits::handshake_headers).
+    /// There are more header fields than
+    /// [`Limits::handshake_headers`](crate::Limits::handshake_headers).
     #[error("there are more than {limit} header fields")]
     TooManyHeaders {
         /// The limit.
         limit: usize,
     },
-    /// A version of HTTP in which this handshake does not exist.
+    /// The HTTP version does not support this handshake.
     #[error("{0} is not HTTP/1.1")]
     HttpVersion(HttpVersion),
-    /// A method other than GET (RFC 6455 §4.1); of a long one the beginning.
-    #[error("method {0}, GET is what opens a WebSocket")]
+    /// The method is not GET (RFC 6455 §4.1). Holds only the start of a long method.
+    #[error("the method is {0}, but only GET opens a WebSocket")]
     Method(Box<str>),
-    /// A request target that is neither a path nor an absolute http(s) URI, or has a fragment.
+    /// The request target is neither a path nor an absolute http(s) URI, or has a fragment.
     #[error("the request target is neither a path nor an absolute http URI")]
     InvalidTarget,
-    /// A `Content-Length` other than 0: the handshake has no body.
+    /// The `Content-Length` is not 0: a handshake request has no body.
     #[error("the request has a body of {len} bytes")]
     Body {
-        /// Its length in bytes.
+        /// The length of the body in bytes.
         len: u64,
     },
-    /// A `Content-Length` that is no number, or differing ones (RFC 9112 §6.3).
+    /// The `Content-Length` is not a number, or there are conflicting ones (RFC 9112 §6.3).
     #[error("invalid Content-Length")]
     InvalidContentLength,
-    /// A `Transfer-Encoding`: the handshake has no body.
+    /// There is a `Transfer-Encoding`: a handshake request has no body.
     #[error("the request has a body with a Transfer-Encoding")]
     TransferEncoding,
-    /// A header that has to be there.
+    /// A required header is missing.
     #[error("no {0} header")]
     MissingHeader(&'static str),
-    /// A header that may be there only once.
+    /// A header that may occur only once is repeated.
     #[error("{count} {name} headers")]
     RepeatedHeader {
-        /// Its name.
+        /// The name of the header.
         name: &'static str,
-        /// How many there are.
+        /// How often it occurs.
         count: u32,
     },
-    /// A `Host` that is not a host with or without a port (RFC 9110 §7.2).
+    /// The `Host` header is not a host with an optional port (RFC 9110 §7.2).
     #[error("invalid Host")]
     InvalidHost,
-    /// No `Upgrade` to `websocket`.
+    /// The `Upgrade` header is missing or does not name `websocket`.
     #[error("Upgrade does not name websocket")]
     NoUpgrade,
-    /// No `Connection` that lists `upgrade`, without which an `Upgrade` counts for nothing.
+    /// The `Connection` header does not list `upgrade`, without which `Upgrade` has no effect.
     #[error("Connection does not list upgrade")]
     NoConnectionUpgrade,
-    /// A `Sec-WebSocket-Version` other than 13, or none.
-    #[error("{}, 13 is spoken here", OtherVersion(*.0))]
+    /// The `Sec-WebSocket-Version` is missing or is not 13.
+    #[error("{}, this server supports 13", OtherVersion(*.0))]
     WebSocketVersion(Option<u8>),
-    /// A `Sec-WebSocket-Key` that is not 16 bytes in base64.
+    /// The `Sec-WebSocket-Key` is not 16 bytes in base64.
     #[error("Sec-WebSocket-Key of {len} characters is not 16 bytes in base64")]
     InvalidKey {
-        /// Its length in characters; 24 is the right one.
+        /// The length in characters; a valid key has 24.
         len: usize,
     },
-    /// A `Sec-WebSocket-Protocol` that is not a list of differing tokens.
-    #[error("Sec-WebSocket-Protocol is not a list of differing tokens")]
+    /// The `Sec-WebSocket-Protocol` header is not a list of distinct tokens.
+    #[error("Sec-WebSocket-Protocol is not a list of distinct tokens")]
     InvalidSubprotocols,
-    /// A `Sec-WebSocket-Extensions` that is not of its form.
+    /// The `Sec-WebSocket-Extensions` header has invalid syntax.
     #[error("invalid Sec-WebSocket-Extensions: {0}")]
     InvalidExtensions(#[from] ExtensionError),
-    /// An `Origin` that the server's [`OriginPolicy`](crate::OriginPolicy) refuses; of a long one
-    /// the beginning.
-    #[error("origin \"{0}\" is not allowed by the OriginPolicy of this server")]
+    /// The server's [`OriginPolicy`](crate::server::OriginPolicy) does not allow the `Origin`.
+    /// Holds only the start of a long one.
+    #[error("this server does not allow the origin \"{0}\"")]
     OriginNotAllowed(Box<str>),
-    /// The server refused: it answered with a status other than 101.
+    /// The server refused with a status other than 101.
     #[error(transparent)]
     Refused(Box<Refusal>),
-    /// More interim responses than a server has reason to send.
+    /// The server sent more interim responses than a client accepts.
     #[error("more than {limit} interim responses")]
     TooManyInterimResponses {
         /// The limit.
         limit: u32,
     },
-    /// A `Sec-WebSocket-Accept` that does not answer this request's key: the server does not speak
-    /// WebSocket, or answers something else.
+    /// The `Sec-WebSocket-Accept` does not match the key of this request: the server does not speak
+    /// WebSocket, or answers another request.
     #[error("Sec-WebSocket-Accept does not answer the key")]
     WrongAccept,
-    /// The server chose a subprotocol that was not offered; of a long one the beginning.
+    /// The server chose a subprotocol that was not offered. Holds only the start of a long name.
     #[error("the server chose the subprotocol \"{0}\", which was not offered")]
     SubprotocolNotOffered(Box<str>),
-    /// The server chose an extension that was not offered; of a long one the beginning.
+    /// The server chose an extension that was not offered. Holds only the start of a long name.
     #[error("the server chose the extension \"{0}\", which was not offered")]
     ExtensionNotOffered(Box<str>),
-    /// The server chose an extension twice; of a long name the beginning.
+    /// The server chose an extension twice. Holds only the start of a long name.
     #[error("the server chose the extension \"{0}\" twice")]
     RepeatedExtension(Box<str>),
-    /// The server's parameters of permessage-deflate don't match the offer (RFC 7692 §7.1).
+    /// The server's permessage-deflate parameters do not match the offer (RFC 7692 §7.1).
     #[cfg(feature = "deflate")]
     #[error(transparent)]
     Deflate(#[from] DeflateError),
-    /// The transport ended before the peer's part of the handshake did.
+    /// The transport ended before the peer completed its part of the handshake.
     #[error("the transport ended after {received} bytes of the handshake")]
     TransportEnded {
-        /// Bytes of it that came.
+        /// The number of bytes received.
         received: usize,
     },
-    /// The caller's fault: this handshake has already ended, well or not.
+    /// The handshake was used after it had ended, which is an error of the caller.
     #[error("the handshake is over")]
     Over,
 }
 
-/// Parts of an HTTP/1 head that can be malformed (RFC 9112 §2.1).
+/// A part of an HTTP/1 head that can be malformed (RFC 9112 §2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeadPart {
@@ -141,19 +142,19 @@ pub enum HeadPart {
     RequestLine,
     /// `HTTP/1.1 101 Switching Protocols`
     StatusLine,
-    /// A header's name, with all up to its colon.
+    /// The name of a header, with everything up to its colon.
     HeaderName,
-    /// A header's value.
+    /// The value of a header.
     HeaderValue,
-    /// A line end: a CR without LF.
+    /// A line end, such as a CR without LF.
     LineEnd,
 }
 
 impl HandshakeError {
-    /// The status of the answer that a server gives (RFC 9110 §15).
+    /// Returns the status of the server's response to this error (RFC 9110 §15).
     ///
-    /// For what only a server can do wrong it is 502, as from a gateway that got no good answer from
-    /// the server behind it.
+    /// The status of an error that only a server can cause is 502, as sent by a gateway that
+    /// received an invalid response from its upstream server.
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
@@ -173,7 +174,7 @@ impl HandshakeError {
             Self::Body { .. } => 413,
             Self::RequestLineTooLong { .. } => 414,
             Self::HeadTooLong { .. } | Self::TooManyHeaders { .. } => 431,
-            // HTTP/1.0 has no Upgrade; a later minor version of 1 never is an error.
+            // HTTP/1.0 has no Upgrade. A later minor version of HTTP/1 is never an error.
             Self::HttpVersion(version) if version.major == 1 => 426,
             Self::HttpVersion(_) => 505,
             Self::NoUpgrade | Self::NoConnectionUpgrade | Self::WebSocketVersion(_) => 426,
@@ -181,17 +182,17 @@ impl HandshakeError {
         }
     }
 
-    /// The answer that a server gives: the [`status`](Self::status), the headers that belong to it
-    /// and, as its text, the reason.
+    /// Returns the server's response to this error: the [`status`](Self::status), the headers that
+    /// the status requires, and the error message as the body.
     #[must_use]
-    pub fn reject(&self) -> Reject<'static> {
+    pub fn reject(&self) -> Reject {
         let reject = match self {
             Self::Method(method) if **method == *"HEAD" => Reject::to_head(self.status()),
             _ => Reject::new(self.status()).body(format!("{self}\n")),
         };
         match self.status() {
             405 => reject.header("Allow", "GET"),
-            // RFC 6455 §4.4: an answer to another version names the one that is spoken.
+            // RFC 6455 §4.4: the response to an unsupported version names the supported one.
             426 => reject.header("Upgrade", "websocket").header("Sec-WebSocket-Version", "13"),
             _ => reject,
         }
@@ -221,7 +222,7 @@ impl fmt::Display for OtherVersion {
     }
 }
 
-/// The beginning of something that the peer sent, for an error.
+/// Returns the escaped start of bytes from the peer, for an error.
 pub(crate) fn excerpt(bytes: &[u8]) -> Box<str> {
     const LONGEST: usize = 64;
     let start = &bytes[..bytes.len().min(LONGEST)];
@@ -237,7 +238,7 @@ mod tests {
         assert!(size_of::<HandshakeError>() <= 24);
     }
 
-    /// The names of the variants of an enum, with a match that does not compile without all.
+    /// Lists the names of an enum's variants. A `match` fails to compile if one is missing.
     #[cfg(feature = "std")]
     macro_rules! variants {
         ($all:ident: $enum:ident = $($name:ident)* $(; #[$cfg:meta] $optional:ident)?) => {
@@ -260,14 +261,14 @@ mod tests {
     #[cfg(feature = "std")]
     variants!(PARTS: HeadPart = RequestLine StatusLine HeaderName HeaderValue LineEnd);
 
-    /// The page's tables are made of the vectors: what is in them has one.
+    /// The tables in the docs are generated from the vectors, so each row has a vector.
     #[cfg(feature = "std")]
     #[test]
     fn each_error_has_a_vector_and_so_a_line_in_the_docs() {
         let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/handshake.md");
         let page = std::fs::read_to_string(page).unwrap();
         for name in ERRORS {
-            // No bytes of the peer's can cause this one.
+            // No input from the peer can cause this one.
             let is_misuse = *name == "Over";
             let line = format!("| `{name}` |");
             assert!(is_misuse || page.contains(&line), "no vector causes {name}");
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_does_wrong_is_a_bad_gateway() {
+    fn an_error_of_the_server_is_a_bad_gateway() {
         for error in [
             HandshakeError::Malformed(HeadPart::StatusLine),
             HandshakeError::WrongAccept,
@@ -298,7 +299,7 @@ mod tests {
             HandshakeError::ExtensionNotOffered("x".into()),
             HandshakeError::RepeatedExtension("x".into()),
         ] {
-            assert_eq!(error.reject().status, 502);
+            assert_eq!(error.reject().status(), 502);
         }
         assert_eq!(HandshakeError::Over.status(), 500);
     }

@@ -1,5 +1,5 @@
-//! The transport during an opening handshake: what it is to do next, by when, and what became of
-//! that. Both roles have this; what the bytes mean is not looked at here.
+//! The transport during an opening handshake: what to do with it next, by when, and the outcome.
+//! Both roles use this module. It does not interpret the bytes.
 
 use super::error::HandshakeError;
 #[cfg(feature = "std")]
@@ -16,39 +16,44 @@ pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a refused client has to read the refusal and to end its side.
 const REFUSAL_LINGER: Duration = Duration::from_secs(2);
 
-/// How long if the transport has no half-close, so that the client may wait for this end instead.
+/// The same limit for a transport without half-close. A client may then wait for this endpoint to
+/// close first.
 const NO_HALF_CLOSE_LINGER: Duration = Duration::from_secs(1);
 
-/// Bytes that are read and dropped meanwhile. A socket that is closed with unread bytes resets the
-/// connection, and a reset can overtake the refusal in the client's receive queue.
+/// How many bytes are read and dropped during that time. A socket that is closed with unread bytes
+/// resets the connection, and a reset can overtake the refusal in the client's receive queue.
 const MOST_DRAINED: usize = 1 << 20;
 
-/// How long a client waits for the answer of a server that does not take its request: that may be a
-/// refusal.
+/// How long a client waits for a response after it could not send its request. The response may be
+/// a refusal.
 const UNSENT_LINGER: Duration = Duration::from_secs(1);
 
-/// What is to be done next in an opening handshake.
+/// The next step of an opening handshake.
 #[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "a handshake goes on, comes to something or ends")]
+#[expect(clippy::exhaustive_enums, reason = "a handshake continues, succeeds or ends")]
 pub enum HandshakeNext<T> {
-    /// Do this with the transport, say how it went, and ask again.
+    /// Do this with the transport, report the outcome, and ask again.
     Wants(Wants),
-    /// The handshake has come to this.
+    /// The handshake produced this.
     Ready(T),
-    /// Nothing more: drop the transport. No WebSocket was opened, and why.
+    /// No WebSocket was opened, for this reason. Drop the transport.
     Ended(OpeningError),
 }
 
-/// Why an opening handshake has ended without a WebSocket.
+/// The reason why an opening handshake ended without a WebSocket.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OpeningError {
-    /// What the peer sent does not open one.
+    /// What the peer sent does not open a WebSocket.
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
-    /// This end refused the client, with this status.
+    /// This endpoint refused the client with this status.
     #[error("the client was refused with status {0}")]
     Refused(u16),
+    /// The client made a plain HTTP request and received a response with this status: see
+    /// [`Acceptor::plain_response`](crate::server::Acceptor::plain_response).
+    #[error("the client made a plain HTTP request, which was answered with status {0}")]
+    Answered(u16),
     /// The handshake was not finished in time.
     #[error("the opening handshake was not finished in time")]
     TimedOut,
@@ -57,7 +62,8 @@ pub enum OpeningError {
     Transport(IoFailure),
 }
 
-/// One end of an opening handshake, for the shells: they drive both in one way.
+/// One role of an opening handshake, or other work on a transport besides a connection. The shells
+/// drive all of these in the same way.
 #[cfg(feature = "std")]
 pub(crate) trait Opens {
     type Step;
@@ -72,27 +78,28 @@ pub(crate) trait Opens {
     fn exchange(&mut self) -> &mut Exchange;
 }
 
-/// What is known of the transport, and by when the peer has to have done its part.
+/// The state of the transport, and the deadline for the peer's part.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     timeout: Duration,
     deadline: Deadline,
-    /// Ends it sooner: there is little to wait for any more.
+    /// An earlier deadline, which is set once there is little left to wait for.
     linger: Deadline,
-    /// How it is read after the deadline, once that has passed.
+    /// The reads after the deadline. Set once the deadline has passed.
     late: Option<Late>,
-    /// How reading ended: in order, or by a failure.
+    /// How reading ended: cleanly or with a failure.
     input_ended: Option<Result<(), IoFailure>>,
-    /// How writing failed.
+    /// The failure that ended writing.
     output_failed: Option<IoFailure>,
-    /// Whether the transport holds back what it was given.
+    /// `true` if the transport may still buffer written bytes.
     unflushed: bool,
     fin: Fin,
     drained: usize,
 }
 
 impl Exchange {
-    /// The time begins when [`wait`](Self::wait) first hears what time it is; `None` has no end.
+    /// Creates an exchange with a time limit, or without one if `timeout` is `None`. The time
+    /// starts when the exchange first learns the current time, for example in [`wait`](Self::wait).
     pub(crate) fn new(timeout: Option<Duration>) -> Self {
         let mut deadline = Deadline::default();
         if timeout.is_some() {
@@ -111,13 +118,13 @@ impl Exchange {
         }
     }
 
-    /// Gives the peer time anew, for the next step.
+    /// Restarts the peer's time for the next step.
     pub(crate) fn restart(&mut self, timeout: Option<Duration>) {
         let Self { input_ended, output_failed, unflushed, .. } = *self;
         *self = Self { input_ended, output_failed, unflushed, ..Self::new(timeout) };
     }
 
-    /// Gives a refused client time to read the refusal.
+    /// Gives a client time to read a refusal or another final response.
     pub(crate) fn refuse(&mut self) {
         self.restart(Some(REFUSAL_LINGER));
     }
@@ -154,7 +161,7 @@ impl Exchange {
         output: &mut WriteBuffer,
     ) {
         let failure = match outcome {
-            // It would be tried for ever.
+            // Treat this as the end of the transport, or writing would be retried without limit.
             Ok(0) if !output.is_empty() => IoFailure::Ended,
             Ok(count) => {
                 self.unflushed = false;
@@ -169,8 +176,8 @@ impl Exchange {
         self.output_failed.get_or_insert(failure);
     }
 
-    /// As [`did_write`](Self::did_write), of a transport that is flushed behind each write: that came to
-    /// 0 bytes.
+    /// Like [`did_write`](Self::did_write), for a transport that is flushed after each write. A
+    /// flush counts as a write of 0 bytes.
     #[cfg(feature = "std")]
     pub(crate) fn wrote_or_flushed(
         &mut self,
@@ -181,7 +188,7 @@ impl Exchange {
         self.unflushed = outcome != Ok(0);
     }
 
-    /// Whether `output` is empty and the transport holds nothing back either.
+    /// Returns `true` if `output` is empty and the transport buffers nothing either.
     pub(crate) fn is_all_written(&self, output: &WriteBuffer) -> bool {
         output.is_empty() && !self.unflushed
     }
@@ -190,11 +197,11 @@ impl Exchange {
         self.fin = Fin::after(outcome);
     }
 
-    /// What is wanted to write this end's part, if that is not done, and to read the peer's; `None`
-    /// once the time is over.
+    /// Returns what to do to write the rest of this endpoint's part and to read the peer's part.
+    /// Returns `None` once the time is over.
     ///
-    /// If writing fails, what the peer sent before may still be there and says why: so it is read on
-    /// for a while.
+    /// After a write failure, this method continues to read for a while: the peer may have sent the
+    /// reason before.
     pub(crate) fn wait(&mut self, all_written: bool, now: Duration) -> Option<Wants> {
         if self.output_failed.is_some() {
             self.linger.set();
@@ -210,15 +217,16 @@ impl Exchange {
         })
     }
 
-    /// What is wanted to write the last of this end's part; `None` once the time is over.
+    /// Returns what to do to write the rest of this endpoint's part, or `None` once the time is
+    /// over.
     pub(crate) fn write_out(&mut self, now: Duration) -> Option<Wants> {
         let overdue = self.is_overdue(now, Duration::MAX);
         let wants = Wants { write: true, deadline: self.next_deadline(), ..Wants::default() };
         (!overdue).then_some(wants)
     }
 
-    /// What is wanted so that a refusal arrives: behind it the writing side ends, and what the client
-    /// still sends is read, to be dropped. `None` once there is nothing more to do for that.
+    /// Returns what to do to make sure that a refusal arrives: end the writing side after it, then
+    /// read and drop what the client still sends. Returns `None` once that is done or pointless.
     pub(crate) fn see_off(&mut self, all_written: bool, now: Duration) -> Option<Wants> {
         if self.fin == Fin::Unsupported {
             self.linger.set();

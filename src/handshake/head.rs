@@ -1,4 +1,4 @@
-//! The head of an HTTP/1 message: finding its end in bytes that come in pieces, and its parts.
+//! The head of an HTTP/1 message: finds its end in bytes that arrive in pieces, and parses it.
 
 use super::error::{HandshakeError, HeadPart};
 use super::start_line::StartLine;
@@ -6,18 +6,19 @@ use crate::headers::Fields;
 use crate::limits::Limits;
 use alloc::{borrow::Cow, vec, vec::Vec};
 
-/// Looks at each byte once, in order, and remembers what it has seen: the outcome can't depend on
-/// how the bytes were cut.
+/// A scanner that reads each byte once, in order, and keeps its state. The result therefore does
+/// not depend on how the bytes were split.
 #[derive(Debug)]
 pub(super) struct HeadScanner<L> {
+    parse_line: fn(&[u8]) -> Result<L, HandshakeError>,
     max_line: usize,
     max_bytes: usize,
     max_headers: usize,
-    /// Bytes of earlier heads that count towards the limit.
+    /// The number of bytes of earlier heads, which count towards the limit.
     before: usize,
     scanned: usize,
     line_start: usize,
-    /// The start line, once it is there, and where the lines of fields begin.
+    /// The start line, once complete, and the position where the header lines begin.
     start: Option<(L, usize)>,
     header_lines: usize,
 }
@@ -27,13 +28,22 @@ pub(super) struct HeadScanner<L> {
 pub(super) struct Head<L> {
     pub(super) line: L,
     pub(super) fields: Fields,
-    /// Bytes of it, from the first unread one on.
+    /// The length of the head in bytes, from the first unread byte.
     pub(super) len: usize,
 }
 
 impl<L: StartLine> HeadScanner<L> {
     pub(super) fn new(limits: &Limits) -> Self {
+        Self::with_line(L::parse, limits)
+    }
+
+    /// Creates a scanner that parses the start line with `parse_line`.
+    pub(super) fn with_line(
+        parse_line: fn(&[u8]) -> Result<L, HandshakeError>,
+        limits: &Limits,
+    ) -> Self {
         Self {
+            parse_line,
             max_line: limits.handshake_line.min(limits.handshake_bytes),
             max_bytes: limits.handshake_bytes,
             max_headers: limits.handshake_headers,
@@ -45,7 +55,7 @@ impl<L: StartLine> HeadScanner<L> {
         }
     }
 
-    /// Looks at what is new in `unread`; `None` if the head goes on.
+    /// Scans the new bytes of `unread`. Returns `None` if the head is not complete.
     pub(super) fn scan(&mut self, unread: &[u8]) -> Result<Option<Head<L>>, HandshakeError> {
         for &byte in unread.get(self.scanned..).unwrap_or_default() {
             let at = self.scanned;
@@ -64,7 +74,7 @@ impl<L: StartLine> HeadScanner<L> {
         Ok(None)
     }
 
-    /// Begins another head behind the one that was found; the limit is of both together.
+    /// Starts another head after the complete one. The size limit applies to both together.
     pub(super) fn restart(&mut self) {
         self.before += self.scanned;
         self.scanned = 0;
@@ -73,9 +83,14 @@ impl<L: StartLine> HeadScanner<L> {
         self.header_lines = 0;
     }
 
-    /// Bytes looked at so far.
+    /// Returns the number of bytes scanned so far.
     pub(super) fn total(&self) -> usize {
         self.before + self.scanned
+    }
+
+    /// Takes the start line of a head that is incomplete, or invalid after that line.
+    pub(super) fn take_line(&mut self) -> Option<L> {
+        self.start.take().map(|(line, _)| line)
     }
 
     fn end_line(&mut self, unread: &[u8], at: usize) -> Result<Option<Head<L>>, HandshakeError> {
@@ -85,27 +100,26 @@ impl<L: StartLine> HeadScanner<L> {
         let is_empty = start == end;
         let len = at + 1;
         self.line_start = len;
-        match self.start.take() {
-            // Empty lines before a request are passed over (RFC 9112 §2.2).
-            None if is_empty && L::IS_REQUEST => {}
-            None => self.start = Some((L::parse(&unread[start..end])?, len)),
-            Some((line, from)) if is_empty => {
-                let fields = fields::<L>(&unread[from..len], self.header_lines)?;
-                return Ok(Some(Head { line, fields, len }));
+        let Some((_, from)) = self.start else {
+            // Skip empty lines before a request (RFC 9112 §2.2).
+            if !(is_empty && L::IS_REQUEST) {
+                self.start = Some(((self.parse_line)(&unread[start..end])?, len));
             }
-            Some(line) => {
-                self.start = Some(line);
-                self.header_lines += 1;
-                if self.header_lines > self.max_headers {
-                    return Err(HandshakeError::TooManyHeaders { limit: self.max_headers });
-                }
-            }
+            return Ok(None);
+        };
+        if is_empty {
+            let fields = fields::<L>(&unread[from..len], self.header_lines)?;
+            return Ok(self.take_line().map(|line| Head { line, fields, len }));
+        }
+        self.header_lines += 1;
+        if self.header_lines > self.max_headers {
+            return Err(HandshakeError::TooManyHeaders { limit: self.max_headers });
         }
         Ok(None)
     }
 }
 
-/// The fields of `count` lines, and the empty one behind them.
+/// Parses `count` header lines and the empty line after them.
 fn fields<L: StartLine>(lines: &[u8], count: usize) -> Result<Fields, HandshakeError> {
     let lines = if L::IS_REQUEST { Cow::Borrowed(lines) } else { unfolded(lines) };
     let mut fields = vec![httparse::EMPTY_HEADER; count];
@@ -120,8 +134,8 @@ fn fields<L: StartLine>(lines: &[u8], count: usize) -> Result<Fields, HandshakeE
     Err(HandshakeError::Malformed(part))
 }
 
-/// A header that goes on in the next line is one with spaces instead of the line end, for a client.
-/// A server refuses it (RFC 9112 §5.2): a proxy in front of it may have read something else.
+/// Replaces each line end before a continuation line with spaces, for a client. A server rejects
+/// such headers (RFC 9112 §5.2), because a proxy in front of it may have parsed them differently.
 fn unfolded(lines: &[u8]) -> Cow<'_, [u8]> {
     let mut changed: Option<Vec<u8>> = None;
     for at in 1..lines.len() {

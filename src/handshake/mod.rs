@@ -1,13 +1,14 @@
-//! The opening handshake (RFC 6455 §4), both ends.
+//! The opening handshake (RFC 6455 §4) for clients and servers.
 //!
-//! It meets the connection at [`Negotiated`](crate::Negotiated) and the bytes that are left in the
-//! [`ReadBuffer`](crate::ReadBuffer).
+//! The handshake passes two things on to the connection: [`Negotiated`], and the bytes left in the
+//! [`ReadBuffer`](crate::buffer::ReadBuffer).
 //!
 //! ```text
 //! ClientRequest ─▶ ClientHandshake ═══▶ ServerHandshake ─▶ Request ─▶ OriginPolicy
 //!                         ▲                                   │
 //!        Response ◀───────┤ ◀═════════════════════════════════┼─ Accept
-//!        Refusal  ◀───────┘ ◀═════════════════════════════════┴─ Reject ◀─ HandshakeError
+//!        Refusal  ◀───────┘ ◀═════════════════════════════════┴─ Reject ◀─ HandshakeError,
+//!                                                                          PlainRequest
 //! ```
 
 mod accept;
@@ -20,17 +21,23 @@ mod error;
 mod exchange;
 mod head;
 mod offer;
+mod plain_request;
 mod refusal;
 mod reject;
 mod request;
 mod response;
+#[cfg(feature = "std")]
+mod seeing_off;
 mod server;
 mod start_line;
+mod target;
 mod url;
 mod version;
 
-pub use accept::{Accept, AcceptError};
-pub use accept_key::accept_key;
+pub use crate::headers::{Extension, ExtensionError, HeaderError};
+pub use crate::negotiated::Negotiated;
+pub use accept::{Accept, AcceptError, Acceptance};
+pub use accept_key::{AcceptKey, accept_key};
 pub use client::ClientHandshake;
 pub use client_request::{ClientRequest, RequestError};
 pub(crate) use error::excerpt;
@@ -39,10 +46,14 @@ pub use error::{HandshakeError, HeadPart};
 pub(crate) use exchange::Opens;
 pub(crate) use exchange::{Exchange, HANDSHAKE_TIMEOUT};
 pub use exchange::{HandshakeNext, OpeningError};
+pub use plain_request::PlainRequest;
 pub use refusal::Refusal;
 pub use reject::{Reject, RejectError};
 pub use request::Request;
 pub use response::Response;
+#[cfg(feature = "std")]
+pub(crate) use seeing_off::SeeingOff;
+pub(crate) use server::Asked;
 pub use server::ServerHandshake;
 pub use url::{Url, UrlError};
 pub use version::HttpVersion;

@@ -1,11 +1,11 @@
-//! What a request offers, whatever the version of HTTP in which it comes.
+//! Checks of a request that are the same for every HTTP version.
 
 use super::body::{InvalidLength, content_length};
 use super::error::HandshakeError;
 use crate::headers::{ExtensionError, ExtensionList, Fields, elements, is_token};
 use alloc::collections::BTreeSet;
 
-/// The checks of RFC 6455 §4.2.1 that RFC 8441 §5 leaves as they are.
+/// Performs the checks of RFC 6455 §4.2.1 that RFC 8441 §5 does not change.
 pub(super) fn check(fields: &Fields) -> Result<(), HandshakeError> {
     no_body(fields)?;
     websocket_version(fields)?;
@@ -13,8 +13,8 @@ pub(super) fn check(fields: &Fields) -> Result<(), HandshakeError> {
     extensions(fields)
 }
 
-/// A body would be read as frames, or frames as a body by something in between.
-fn no_body(fields: &Fields) -> Result<(), HandshakeError> {
+/// Rejects a body: this endpoint would read it as frames, or an intermediary frames as a body.
+pub(super) fn no_body(fields: &Fields) -> Result<(), HandshakeError> {
     if fields.first("Transfer-Encoding").is_some() {
         return Err(HandshakeError::TransferEncoding);
     }
@@ -27,18 +27,18 @@ fn no_body(fields: &Fields) -> Result<(), HandshakeError> {
 
 fn websocket_version(fields: &Fields) -> Result<(), HandshakeError> {
     const NAME: &str = "Sec-WebSocket-Version";
-    // Early drafts had no such header.
+    // Clients of early drafts do not send this header.
     if fields.first(NAME).is_none() {
         return Err(HandshakeError::WebSocketVersion(None));
     }
-    let version = only(fields, NAME)?;
+    let version = single(fields, NAME)?;
     if version != b"13" {
         return Err(HandshakeError::WebSocketVersion(number(version)));
     }
     Ok(())
 }
 
-/// A number up to 255, without leading zeros (RFC 6455 §4.3).
+/// Parses a number up to 255 without leading zeros (RFC 6455 §4.3).
 fn number(version: &[u8]) -> Option<u8> {
     match version {
         [b'0', _, ..] => None,
@@ -49,7 +49,7 @@ fn number(version: &[u8]) -> Option<u8> {
     }
 }
 
-/// Tokens, each once (RFC 6455 §4.1, item 10 of the request).
+/// Checks that the subprotocols are distinct tokens (RFC 6455 §4.1, item 10 of the request).
 fn subprotocols(fields: &Fields) -> Result<(), HandshakeError> {
     let mut seen = BTreeSet::new();
     for name in fields.named("Sec-WebSocket-Protocol").flat_map(elements) {
@@ -63,7 +63,7 @@ fn subprotocols(fields: &Fields) -> Result<(), HandshakeError> {
     Ok(())
 }
 
-/// Extensions of the form of RFC 6455 §9.1, whatever they are.
+/// Checks the syntax of the extensions (RFC 6455 §9.1), whichever they are.
 fn extensions(fields: &Fields) -> Result<(), HandshakeError> {
     let mut named = false;
     for line in fields.named("Sec-WebSocket-Extensions") {
@@ -78,8 +78,11 @@ fn extensions(fields: &Fields) -> Result<(), HandshakeError> {
     Ok(())
 }
 
-/// The value of a header that has to be there once.
-pub(super) fn only<'a>(fields: &'a Fields, name: &'static str) -> Result<&'a [u8], HandshakeError> {
+/// Returns the value of a header that must occur exactly once.
+pub(super) fn single<'a>(
+    fields: &'a Fields,
+    name: &'static str,
+) -> Result<&'a [u8], HandshakeError> {
     let value = fields.first(name).ok_or(HandshakeError::MissingHeader(name))?;
     match fields.named(name).count() {
         1 => Ok(value),

@@ -3,7 +3,7 @@ use crate::headers::{Fields, header_accessors};
 use alloc::vec::Vec;
 use core::fmt;
 
-/// A server's answer that does not open a WebSocket (RFC 6455 §4.1, item 1 of the response).
+/// A server's response that does not open a WebSocket (RFC 6455 §4.1, item 1 of the response).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Refusal {
     status: u16,
@@ -12,11 +12,11 @@ pub struct Refusal {
     complete: bool,
 }
 
-/// Bytes of a body that are kept.
+/// The number of body bytes that are stored.
 const MAX_BODY: usize = 4096;
 
 impl Refusal {
-    /// The status code: 2xx if the server took the request for an ordinary one.
+    /// Returns the status code. It is 2xx if the server took the request for an ordinary one.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status
@@ -24,36 +24,37 @@ impl Refusal {
 
     header_accessors!();
 
-    /// The body, at most its first 4 KiB.
+    /// Returns the body, at most its first 4 KiB.
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// Whether [`body`](Self::body) is all of it, as far as can be told: without a length it ends
-    /// where the transport does, whatever the reason.
+    /// Returns `true` if [`body`](Self::body) is complete, as far as that is known: a body without
+    /// a length ends with the transport, for whatever reason the transport ends.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// Where a redirection (3xx) leads to: the `Location`, a URL that may be relative.
+    /// Returns the target of a redirection (3xx): the `Location`, a URL that may be relative.
     ///
-    /// Whoever follows it to another origin must not send credentials there.
+    /// If you follow it to another origin, do not send credentials there.
     #[must_use]
     pub fn location(&self) -> Option<&str> {
         if (300..400).contains(&self.status) { self.fields.first_text("Location") } else { None }
     }
 
-    /// What the server (401) or a proxy (407) wants to be shown: the first of the
+    /// Returns the authentication challenge of the server (401) or a proxy (407): the first of the
     /// [`challenges`](Self::challenges).
     #[must_use]
     pub fn challenge(&self) -> Option<&str> {
         self.challenges().next()
     }
 
-    /// What the server (401) or a proxy (407) wants to be shown, one way or another: every
-    /// `WWW-Authenticate` or `Proxy-Authenticate` that is text. One of them may be a list.
+    /// Iterates over the alternative authentication challenges of the server (401) or a proxy
+    /// (407): every `WWW-Authenticate` or `Proxy-Authenticate` value that is valid UTF-8. Each
+    /// value may be a list.
     pub fn challenges(&self) -> impl Iterator<Item = &str> {
         let name = match self.status {
             401 => Some("WWW-Authenticate"),
@@ -92,19 +93,19 @@ impl fmt::Debug for Refusal {
 
 impl core::error::Error for Refusal {}
 
-/// Collects the body of a refusal.
+/// Reads a refusal's body.
 #[derive(Debug)]
 pub(super) struct RefusalReader {
     refusal: Refusal,
     rest: Body,
-    /// Bytes that may still be used up, so that what frames the body is bounded too.
+    /// The number of bytes that may still be consumed. It bounds the framing of the body too.
     budget: usize,
-    /// The body has ended, or enough of it was kept, or it can't be told where it ends.
+    /// `true` if the body has ended, enough of it is stored, or its end can't be determined.
     done: bool,
 }
 
 impl RefusalReader {
-    /// Reads no more than [`MAX_BODY`] bytes of the body and `framing` of what stands around it.
+    /// Creates a reader of at most [`MAX_BODY`] bytes of the body and `framing` bytes around it.
     pub(super) fn new(status: u16, fields: Fields, framing: usize) -> Self {
         let rest = Body::of(status, &fields);
         let refusal = Refusal { status, fields, body: Vec::new(), complete: false };
@@ -118,7 +119,7 @@ impl RefusalReader {
         reader
     }
 
-    /// Reads what came of the body; returns how many bytes of it that were.
+    /// Reads the next bytes of the body. Returns how many bytes were consumed.
     pub(super) fn read(&mut self, mut input: &[u8]) -> usize {
         let len = input.len();
         while !self.done && !input.is_empty() {
@@ -144,12 +145,13 @@ impl RefusalReader {
         }
     }
 
-    /// The refusal, once nothing more is to be read.
+    /// Returns the refusal if nothing more is to be read.
     pub(super) fn refusal(&mut self) -> Option<Refusal> {
         self.done.then(|| self.take())
     }
 
-    /// The refusal when nothing more will come; `in_order` if the transport has ended so.
+    /// Returns the refusal when no more input follows. `in_order` says whether the transport ended
+    /// cleanly.
     pub(super) fn end(mut self, in_order: bool) -> Refusal {
         self.refusal.complete |= in_order && self.rest.ends_with_transport();
         self.take()

@@ -1,105 +1,119 @@
 use crate::buffer::WriteBuffer;
 use crate::headers::{HeaderError, check_header, put_header};
-use alloc::{borrow::Cow, string::ToString, vec::Vec};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::fmt;
 use thiserror::Error;
 
-/// How a server refuses to open a WebSocket: an HTTP response, after which the connection ends.
+/// A server's refusal to open a WebSocket: an HTTP response after which the connection ends. It is
+/// also the response to a [`PlainRequest`](super::PlainRequest).
 ///
 /// ```
-/// use sansocket::{Reject, WriteBuffer};
+/// use sansocket::{buffer::WriteBuffer, handshake::Reject};
 ///
 /// let mut output = WriteBuffer::new();
 /// Reject::new(401)
 ///     .header("WWW-Authenticate", "Bearer")
 ///     .body("who are you?\n")
 ///     .write(&mut output)?;
-/// # Ok::<(), sansocket::RejectError>(())
+/// # Ok::<(), sansocket::handshake::RejectError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Reject<'a> {
-    /// The status code.
-    pub status: u16,
-    /// Header fields beside those that say that the connection ends, and of what length the body
-    /// is. Without a `Content-Type` among them the body is plain text, if it is text.
-    pub headers: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-    /// The body.
-    pub body: Cow<'a, [u8]>,
-    /// It answers HEAD, so nothing is said of the body that another method would get: its length
-    /// may be left out, but must not be wrong (RFC 9110 §8.6, §9.3.2).
+pub struct Reject {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    /// `true` for the response to HEAD, which omits the length of the body that GET would get: the
+    /// length may be left out, but must not be wrong (RFC 9110 §8.6, §9.3.2).
     to_head: bool,
 }
 
-/// An answer that may not be given: the server's own doing.
+/// An error in the server's own response.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RejectError {
-    /// A status that does not end the request (RFC 9110 §15): 1xx is none, above 599 is nothing.
-    #[error("status {status} is no final answer, 200 to 599 are")]
+    /// The status is not that of a final response (RFC 9110 §15): 1xx is interim, and a status
+    /// above 599 does not exist.
+    #[error("status {status} is not a final status (200 to 599)")]
     Status {
         /// The status code.
         status: u16,
     },
-    /// A body with a status that has none (RFC 9110 §6.4.1).
+    /// There is a body, but responses with this status have none (RFC 9110 §6.4.1).
     #[error("a response with status {status} has no body")]
     Body {
         /// The status code.
         status: u16,
     },
-    /// A header field that can't be sent.
+    /// A header field can't be sent.
     #[error(transparent)]
     Header(#[from] HeaderError),
-    /// No request waits for an answer: it has one already, or none has come.
+    /// No request waits for an answer: none has arrived, or it was already answered.
     #[error("no request waits for an answer")]
     Over,
 }
 
-/// What the answer says by itself.
+/// The headers that the response sets itself.
 const RESERVED: [&str; 3] = ["Connection", "Content-Length", "Transfer-Encoding"];
 
-impl<'a> Reject<'a> {
+impl Reject {
     /// Refuses with a status and no body.
     #[must_use]
     pub const fn new(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Cow::Borrowed(&[]), to_head: false }
+        Self { status, headers: Vec::new(), body: Vec::new(), to_head: false }
     }
 
-    /// The same for an answer to HEAD.
+    /// Like [`new`](Self::new), for the response to HEAD.
     pub(super) fn to_head(status: u16) -> Self {
         Self { to_head: true, ..Self::new(status) }
     }
 
-    /// Adds a header field to the [`headers`](Self::headers).
+    /// Adds a header field. The fields for the end of the connection and the length of the body are
+    /// added for you.
     #[must_use]
-    pub fn header(mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) -> Self {
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Sets the [`body`](Self::body) to a text.
+    /// Sets the body to text. Unless you add a `Content-Type`, it is `text/plain`.
     #[must_use]
-    pub fn body(self, text: impl Into<Cow<'a, str>>) -> Self {
-        self.body_bytes(match text.into() {
-            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-        })
+    pub fn body(self, text: impl Into<String>) -> Self {
+        self.body_bytes(text.into())
     }
 
-    /// Sets the [`body`](Self::body) to bytes of any kind; their `Content-Type` belongs among the
-    /// [`headers`](Self::headers).
+    /// Sets the body to arbitrary bytes. Add their `Content-Type` as a [`header`](Self::header).
     #[must_use]
-    pub fn body_bytes(mut self, bytes: impl Into<Cow<'a, [u8]>>) -> Self {
+    pub fn body_bytes(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.body = bytes.into();
         self
     }
 
-    /// Appends the response. Then the connection is to be ended.
+    /// Returns the status code.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Appends the response. End the connection after it.
     ///
     /// # Errors
     ///
-    /// If the answer is not allowed. Then nothing is appended.
+    /// Returns an error if the response is invalid. In that case, nothing is appended.
     pub fn write(&self, output: &mut WriteBuffer) -> Result<(), RejectError> {
+        self.write_head(output)?;
+        output.extend_from_slice(&self.body);
+        Ok(())
+    }
+
+    /// Appends the response without its body, as HEAD requires (RFC 9110 §9.3.2).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the response is invalid. In that case, nothing is appended.
+    pub(crate) fn write_head(&self, output: &mut WriteBuffer) -> Result<(), RejectError> {
         let status = self.status;
         if !(200..=599).contains(&status) {
             return Err(RejectError::Status { status });
@@ -116,7 +130,7 @@ impl<'a> Reject<'a> {
         output.extend_from_slice(b" ");
         output.extend_from_slice(reason(status).as_bytes());
         output.extend_from_slice(b"\r\n");
-        // An Upgrade has to be listed in Connection (RFC 9110 §7.8).
+        // Connection must list Upgrade if that is present (RFC 9110 §7.8).
         let upgrade = self.has("Upgrade");
         put_header(output, "Connection", if upgrade { b"Upgrade, close" } else { b"close" });
         if !bodiless && !self.to_head {
@@ -129,7 +143,6 @@ impl<'a> Reject<'a> {
             put_header(output, name, value.as_bytes());
         }
         output.extend_from_slice(b"\r\n");
-        output.extend_from_slice(&self.body);
         Ok(())
     }
 
@@ -138,7 +151,7 @@ impl<'a> Reject<'a> {
     }
 }
 
-/// The reason phrase, for people who look at the bytes.
+/// Returns the reason phrase, which is only for people who read the raw bytes.
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
@@ -170,9 +183,9 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-impl fmt::Debug for Reject<'_> {
+impl fmt::Debug for Reject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Values may be secrets: cookies.
+        // Hide the values: they may be secrets, such as cookies.
         let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
         f.debug_struct("Reject")
             .field("status", &self.status)
@@ -185,17 +198,16 @@ impl fmt::Debug for Reject<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::String;
 
-    fn written(reject: &Reject<'_>) -> Result<String, RejectError> {
+    fn written(reject: &Reject) -> Result<String, RejectError> {
         let mut output = WriteBuffer::new();
         let result = reject.write(&mut output);
-        assert!(result.is_ok() || output.is_empty(), "nothing is written");
+        assert!(result.is_ok() || output.is_empty(), "output despite an error");
         result.map(|()| String::from_utf8(output.front().to_vec()).unwrap())
     }
 
     #[test]
-    fn the_answer_ends_the_connection() {
+    fn the_response_ends_the_connection() {
         let reject = Reject::new(404).header("X", "y").body("no \u{e4}\n");
         assert_eq!(
             written(&reject).unwrap(),
@@ -215,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_of_bytes_is_not_called_text() {
+    fn a_body_of_bytes_is_not_declared_as_text() {
         let bytes = Reject::new(403).body_bytes(&b"\xff\0"[..]);
         let mut output = WriteBuffer::new();
         bytes.write(&mut output).unwrap();
@@ -226,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn statuses() {
+    fn checks_the_status() {
         for status in 0..=1000 {
             let expected = if (200..600).contains(&status) {
                 Ok(())
@@ -244,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_may_not_be_sent() {
+    fn rejects_invalid_and_reserved_headers() {
         for name in ["connection", "Content-Length", "Transfer-Encoding"] {
             let expected = HeaderError::Reserved(name.into());
             assert_eq!(written(&Reject::new(400).header(name, "x")), Err(expected.into()));

@@ -1,8 +1,9 @@
 use super::accept_key::KEY_LEN;
-use super::authority::{Authority, default_port};
+use super::authority::Authority;
 use super::error::HandshakeError;
-use super::offer::{self, only};
+use super::offer::{self, single};
 use super::start_line::RequestLine;
+use super::target::{Target, target_accessors};
 use super::version::HttpVersion;
 use crate::headers::{Extension, Fields, elements, header_accessors, lists_token};
 use alloc::boxed::Box;
@@ -11,20 +12,18 @@ use base64::{
     engine::{GeneralPurpose, GeneralPurposeConfig},
 };
 
-/// A client's request to open a WebSocket, which is as RFC 6455 §4.2.1 demands.
+/// A client's request to open a WebSocket, valid according to RFC 6455 §4.2.1.
 ///
-/// It owns all it says, so it can be kept and passed on.
+/// A request owns its data, so you can store it and move it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    target: Box<str>,
-    /// Where in the target its path begins.
-    path_start: usize,
+    target: Target,
     host: Box<str>,
     key: [u8; KEY_LEN],
     fields: Fields,
 }
 
-/// Keys whose last character has bits set beyond the 16 bytes are accepted: so is the example of
+/// Accepts keys whose last character has bits set beyond the 16 bytes, like the example of
 /// RFC 6455 §4.1.
 const KEY_ENCODING: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
@@ -32,11 +31,11 @@ const KEY_ENCODING: GeneralPurpose = GeneralPurpose::new(
 );
 
 impl Request {
-    /// Checks a request that something else has parsed, such as an HTTP library.
+    /// Checks a request that was parsed elsewhere, such as by an HTTP library.
     ///
     /// # Errors
     ///
-    /// If it does not open a WebSocket.
+    /// Returns an error if the request does not open a WebSocket.
     pub fn new<'a>(
         method: &str,
         target: &str,
@@ -46,49 +45,25 @@ impl Request {
         Self::check(RequestLine::new(method, target, version)?, headers.into_iter().collect())
     }
 
-    /// The method: GET always.
-    #[must_use]
-    pub fn method(&self) -> &str {
-        "GET"
-    }
+    target_accessors!();
 
-    /// The request target as it came: a path with or without a query, or an absolute URI.
-    #[must_use]
-    pub fn target(&self) -> &str {
-        &self.target
-    }
-
-    /// The path of the target, percent-encoded as it came.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        match self.path_and_query().split_once('?').map_or(self.path_and_query(), |parts| parts.0) {
-            "" => "/",
-            path => path,
-        }
-    }
-
-    /// The query of the target, without its question mark.
-    #[must_use]
-    pub fn query(&self) -> Option<&str> {
-        self.path_and_query().split_once('?').map(|(_, query)| query)
-    }
-
-    /// The host that the request is for, with the port if it names one: the one in the target, if
-    /// that is an absolute URI, else that of `Host` (RFC 9112 §3.2.2).
+    /// Returns the requested host with its optional port. It comes from the target if that is an
+    /// absolute URI, otherwise from `Host` (RFC 9112 §3.2.2).
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The `Origin`: where the script comes from that a browser sent the request for.
+    /// Returns the `Origin`: the origin of the script for which a browser sent the request.
     ///
-    /// `None` also for one that is not text; see [`OriginPolicy`](crate::OriginPolicy).
+    /// Returns `None` also for an `Origin` that is not valid UTF-8; see
+    /// [`OriginPolicy`](crate::server::OriginPolicy).
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
         self.fields.first_text("Origin")
     }
 
-    /// The subprotocols that the client offers, the preferred first.
+    /// Iterates over the subprotocols that the client offers, in order of preference.
     pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
         self.fields
             .named("Sec-WebSocket-Protocol")
@@ -96,8 +71,8 @@ impl Request {
             .filter_map(|name| core::str::from_utf8(name).ok())
     }
 
-    /// The extensions that the client offers, the preferred first. One of a name may be offered
-    /// several times, as alternatives (RFC 6455 §9.1).
+    /// Iterates over the extensions that the client offers, in order of preference. A name may
+    /// occur several times, as alternatives (RFC 6455 §9.1).
     pub fn extensions(&self) -> impl Iterator<Item = Extension> {
         self.fields
             .named("Sec-WebSocket-Extensions")
@@ -111,44 +86,22 @@ impl Request {
         &self.key
     }
 
-    /// The checks of RFC 6455 §4.2.1 on what HTTP/1.1 has of its own behind the request line, then
-    /// those on the offer.
+    /// Performs the checks of RFC 6455 §4.2.1 that are specific to HTTP/1.1, then those of the
+    /// offer. The request line was checked before.
     pub(super) fn check(line: RequestLine, fields: Fields) -> Result<Self, HandshakeError> {
-        let RequestLine { target } = line;
-        let (authority, path_start) = split_target(&target)?;
+        let target = Target::new(line.target)?;
         let named = host(&fields)?;
-        let host = authority.unwrap_or(named).into();
+        let host = target.authority().unwrap_or(named).into();
         upgrade(&fields)?;
         offer::check(&fields)?;
         let key = key(&fields)?;
-        Ok(Self { target, path_start, host, key, fields })
-    }
-
-    fn path_and_query(&self) -> &str {
-        &self.target[self.path_start..]
+        Ok(Self { target, host, key, fields })
     }
 }
 
-/// The authority of an absolute target, and where the path begins (RFC 9112 §3.2.1, §3.2.2).
-fn split_target(target: &str) -> Result<(Option<&str>, usize), HandshakeError> {
-    // Who parsed the target may not have been strict about white space or fragments.
-    if !target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
-        return Err(HandshakeError::InvalidTarget);
-    }
-    if target.starts_with('/') {
-        return Ok((None, 0));
-    }
-    let (scheme, rest) = target.split_once("://").ok_or(HandshakeError::InvalidTarget)?;
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    if default_port(scheme).is_none() || Authority::parse(authority).is_err() {
-        return Err(HandshakeError::InvalidTarget);
-    }
-    Ok((Some(authority), target.len() - rest.len() + authority.len()))
-}
-
-/// Exactly one host, whether or not the target overrides it (RFC 9112 §3.2).
-fn host(fields: &Fields) -> Result<&str, HandshakeError> {
-    let host = only(fields, "Host")?;
+/// Returns the host. There must be exactly one, even if the target overrides it (RFC 9112 §3.2).
+pub(super) fn host(fields: &Fields) -> Result<&str, HandshakeError> {
+    let host = single(fields, "Host")?;
     Authority::parse_bytes(host).map_err(|_| HandshakeError::InvalidHost)?;
     core::str::from_utf8(host).map_err(|_| HandshakeError::InvalidHost)
 }
@@ -164,7 +117,7 @@ fn upgrade(fields: &Fields) -> Result<(), HandshakeError> {
 }
 
 fn key(fields: &Fields) -> Result<[u8; KEY_LEN], HandshakeError> {
-    let value = only(fields, "Sec-WebSocket-Key")?;
+    let value = single(fields, "Sec-WebSocket-Key")?;
     let invalid = HandshakeError::InvalidKey { len: value.len() };
     let Ok(key) = <[u8; KEY_LEN]>::try_from(value) else { return Err(invalid) };
     let mut nonce = [0; KEY_LEN];

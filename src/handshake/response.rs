@@ -1,6 +1,7 @@
+use super::accept_key::AcceptKey;
 use super::client_request::ClientRequest;
 use super::error::{HandshakeError, excerpt};
-use super::offer::only;
+use super::offer::single;
 use super::version::HttpVersion;
 #[cfg(feature = "deflate")]
 use crate::deflate::{self, DeflateConfig, DeflateParameters};
@@ -16,13 +17,13 @@ pub struct Response {
 }
 
 impl Response {
-    /// What both ends have agreed on, for the connection.
+    /// Returns the parameters that both endpoints agreed on, for the connection.
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
         &self.negotiated
     }
 
-    /// The status: 101 always.
+    /// Returns the status, which is always 101.
     #[must_use]
     pub fn status(&self) -> u16 {
         101
@@ -31,19 +32,19 @@ impl Response {
     header_accessors!();
 }
 
-/// What the response to a request has to say.
+/// The values that the response to a request must have.
 #[derive(Debug)]
 pub(super) struct Expected {
-    accept: [u8; 28],
+    accept: AcceptKey,
     subprotocols: Vec<String>,
-    /// The names alone.
+    /// The names of the offered extensions.
     extensions: Vec<String>,
     #[cfg(feature = "deflate")]
     deflate: Option<DeflateConfig>,
 }
 
 impl Expected {
-    pub(super) fn of(request: &ClientRequest, accept: [u8; 28]) -> Self {
+    pub(super) fn of(request: &ClientRequest, accept: AcceptKey) -> Self {
         let offers = request.offered_extensions();
         let extensions = offers.iter().flat_map(|text| Extension::list(text.as_bytes()));
         Self {
@@ -55,7 +56,7 @@ impl Expected {
         }
     }
 
-    /// The checks of RFC 6455 §4.1 on a response with status 101.
+    /// Performs the checks of RFC 6455 §4.1 on a response with status 101.
     pub(super) fn check(
         &self,
         version: HttpVersion,
@@ -64,14 +65,14 @@ impl Expected {
         if version < HttpVersion::HTTP_11 {
             return Err(HandshakeError::HttpVersion(version));
         }
-        // Here one protocol is switched to, not a list offered.
-        if !only(&fields, "Upgrade")?.eq_ignore_ascii_case(b"websocket") {
+        // A response switches to exactly one protocol; it does not offer a list.
+        if !single(&fields, "Upgrade")?.eq_ignore_ascii_case(b"websocket") {
             return Err(HandshakeError::NoUpgrade);
         }
         if !lists_token(fields.named("Connection"), "upgrade") {
             return Err(HandshakeError::NoConnectionUpgrade);
         }
-        if only(&fields, "Sec-WebSocket-Accept")? != self.accept {
+        if single(&fields, "Sec-WebSocket-Accept")? != self.accept.as_bytes() {
             return Err(HandshakeError::WrongAccept);
         }
         let mut negotiated =
@@ -81,7 +82,7 @@ impl Expected {
             negotiated.deflate = self.deflate(&negotiated)?;
         }
         if fields.first("Sec-WebSocket-Protocol").is_some() {
-            let name = only(&fields, "Sec-WebSocket-Protocol")?;
+            let name = single(&fields, "Sec-WebSocket-Protocol")?;
             let offered = self.subprotocols.iter().find(|offered| offered.as_bytes() == name);
             let Some(name) = offered else {
                 return Err(HandshakeError::SubprotocolNotOffered(excerpt(name)));
@@ -101,7 +102,8 @@ impl Expected {
         let Some(response) = negotiated.extensions.iter().find(is_deflate) else { return Ok(None) };
         let parameters = DeflateParameters::from_response(response)?;
         parameters.check(response, config)?;
-        // What the client has offered of itself it keeps to, confirmed or not (RFC 7692 §7.1.1.2).
+        // The client keeps its own offers, whether the server confirms them or not
+        // (RFC 7692 §7.1.1.2).
         Ok(Some(DeflateParameters {
             client_no_context_takeover: parameters.client_no_context_takeover
                 || config.client_no_context_takeover,
@@ -112,14 +114,15 @@ impl Expected {
         }))
     }
 
-    /// Of what was offered, each at most once (RFC 6455 §9.1), on one line (§11.3.2).
+    /// Returns the agreed extensions. Each must have been offered and may occur only once
+    /// (RFC 6455 §9.1), and all must be on one line (§11.3.2).
     fn extensions(&self, fields: &Fields) -> Result<Vec<Extension>, HandshakeError> {
         const NAME: &str = "Sec-WebSocket-Extensions";
         if fields.first(NAME).is_none() {
             return Ok(Vec::new());
         }
         let mut agreed: Vec<Extension> = Vec::new();
-        for extension in Extension::list(only(fields, NAME)?) {
+        for extension in Extension::list(single(fields, NAME)?) {
             let extension = extension?;
             let name = &extension.name;
             if !self.extensions.contains(name) {

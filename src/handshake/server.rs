@@ -1,17 +1,18 @@
 use super::error::HandshakeError;
-use super::head::HeadScanner;
+use super::head::{Head, HeadScanner};
+use super::plain_request::PlainRequest;
 use super::request::Request;
 use super::start_line::RequestLine;
 use crate::buffer::ReadBuffer;
+use crate::headers::Fields;
 use crate::limits::Limits;
 
-/// A server's opening handshake: receives the request (RFC 6455 §4.2.1).
+/// A server's opening handshake, which receives the request (RFC 6455 §4.2.1).
 ///
-/// The answer is the [`Request`]'s to give with [`accept`](Request::accept), or a
-/// [`Reject`](super::Reject).
+/// Answer the [`Request`] with [`accept`](Request::accept) or with a [`Reject`](super::Reject).
 ///
 /// ```
-/// use sansocket::{Accept, Limits, OriginPolicy, ReadBuffer, ServerHandshake, WriteBuffer};
+/// use sansocket::{Limits, buffer::{ReadBuffer, WriteBuffer}, handshake::{Accept, ServerHandshake}, server::OriginPolicy};
 ///
 /// let mut input = ReadBuffer::new();
 /// let mut output = WriteBuffer::new();
@@ -41,28 +42,60 @@ use crate::limits::Limits;
 #[derive(Debug)]
 pub struct ServerHandshake {
     scanner: HeadScanner<RequestLine>,
+    /// Whether plain requests are returned instead of refused.
+    shows_plain: bool,
     over: bool,
 }
 
+/// The request that a server received.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    WebSocket(Request),
+    Plain(PlainRequest),
+}
+
 impl ServerHandshake {
-    /// Waits for a request within [`handshake_line`](Limits::handshake_line),
+    /// Creates a handshake that accepts requests within
+    /// [`handshake_line`](Limits::handshake_line),
     /// [`handshake_bytes`](Limits::handshake_bytes) and
     /// [`handshake_headers`](Limits::handshake_headers).
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        Self { scanner: HeadScanner::new(limits), over: false }
+        Self { scanner: HeadScanner::new(limits), shows_plain: false, over: false }
     }
 
-    /// Takes the request out of `input`; `None` if it is not complete yet.
+    /// Like [`new`](Self::new), but [`receive_any`](Self::receive_any) also returns plain requests.
+    /// HEAD and HTTP/1.0 are therefore not refused before their head is complete.
+    pub(crate) fn showing_plain(limits: &Limits) -> Self {
+        let scanner = HeadScanner::with_line(RequestLine::parse_plain, limits);
+        Self { scanner, shows_plain: true, over: false }
+    }
+
+    /// Takes the request out of `input`, or returns `None` if it is not complete yet.
     ///
-    /// What came behind the request stays there, for the connection.
+    /// Bytes after the request stay in `input`, for the connection.
     ///
     /// # Errors
     ///
-    /// If what came is no request that opens a WebSocket: at once if it can't be the beginning of
-    /// one or exceeds a limit, else when it is complete. The error knows the answer to give. A
-    /// handshake that has ended is an error too.
+    /// Returns an error if the input is not a request that opens a WebSocket. The error is
+    /// immediate if the input can't be the start of such a request or exceeds a limit. Otherwise,
+    /// it is returned once the request is complete. The error determines the
+    /// [response](HandshakeError::reject). Also returns an error if the handshake has already
+    /// ended.
     pub fn receive(&mut self, input: &mut ReadBuffer) -> Result<Option<Request>, HandshakeError> {
+        match self.receive_any(input)? {
+            Some(Asked::WebSocket(request)) => Ok(Some(request)),
+            Some(Asked::Plain(request)) => Err(request.refusal().clone()),
+            None => Ok(None),
+        }
+    }
+
+    /// Like [`receive`](Self::receive), but also returns plain requests if the handshake allows
+    /// them.
+    pub(crate) fn receive_any(
+        &mut self,
+        input: &mut ReadBuffer,
+    ) -> Result<Option<Asked>, HandshakeError> {
         if self.over {
             return Err(HandshakeError::Over);
         }
@@ -71,10 +104,10 @@ impl ServerHandshake {
         received
     }
 
-    /// Says that the transport ended while [`receive`](Self::receive) needed more.
+    /// Reports that the transport ended while [`receive`](Self::receive) needed more.
     ///
-    /// This is not answered: nobody asked for anything. (If a request was refused before, the error
-    /// is that one.)
+    /// Do not answer this error, because there is no request. If a request was refused before, the
+    /// returned error is that refusal.
     #[must_use]
     pub fn receive_eof(&mut self, input: &mut ReadBuffer) -> HandshakeError {
         match self.receive(input) {
@@ -86,10 +119,29 @@ impl ServerHandshake {
         }
     }
 
-    fn read(&mut self, input: &mut ReadBuffer) -> Result<Option<Request>, HandshakeError> {
-        let Some(head) = self.scanner.scan(input.unread())? else { return Ok(None) };
-        let request = Request::check(head.line, head.fields)?;
-        input.skip(head.len);
-        Ok(Some(request))
+    fn read(&mut self, input: &mut ReadBuffer) -> Result<Option<Asked>, HandshakeError> {
+        let scanned = self.scanner.scan(input.unread()).map_err(|error| {
+            // Without plain responses, the request would have been refused at its first line.
+            let line = self.scanner.take_line();
+            line.and_then(|line| line.deferred).unwrap_or(error)
+        });
+        let Some(Head { line, fields, len }) = scanned? else { return Ok(None) };
+        let asked = self.check(line, fields)?;
+        input.skip(len);
+        Ok(Some(asked))
+    }
+
+    fn check(&self, line: RequestLine, fields: Fields) -> Result<Asked, HandshakeError> {
+        let (mut line, fields) = match self.shows_plain {
+            true => match PlainRequest::of(line, fields) {
+                Ok(request) => return Ok(Asked::Plain(request)),
+                Err(parts) => parts,
+            },
+            false => (line, fields),
+        };
+        match line.deferred.take() {
+            Some(error) => Err(error),
+            None => Request::check(line, fields).map(Asked::WebSocket),
+        }
     }
 }

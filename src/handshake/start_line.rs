@@ -1,4 +1,4 @@
-//! The line that a head begins with.
+//! The first line of a head.
 
 use super::error::{HandshakeError, HeadPart, excerpt};
 use super::version::HttpVersion;
@@ -7,24 +7,30 @@ use alloc::boxed::Box;
 
 /// The first line of a request or of a response.
 pub(super) trait StartLine: Sized {
-    /// Whether a server reads it, which is to be stricter than a client (RFC 9112 §2.2, §5.2).
+    /// `true` for requests. Servers must be stricter than clients (RFC 9112 §2.2, §5.2).
     const IS_REQUEST: bool;
 
-    /// Looks at a byte of the line that may not be complete yet: what can't begin a head is refused
-    /// at once. `most` is how long the line may be.
+    /// Checks a byte of a line that may be incomplete, to refuse at once what can't begin a head.
+    /// `most` is the length limit of the line.
     fn check_byte(byte: u8, position: usize, most: usize) -> Result<(), HandshakeError>;
 
-    /// Reads the line, without its end.
+    /// Parses the line without its end.
     fn parse(line: &[u8]) -> Result<Self, HandshakeError>;
 }
 
-/// `GET /chat HTTP/1.1` (RFC 9112 §3): all but the target is as it has to be.
+/// A request line: `GET /chat HTTP/1.1` (RFC 9112 §3). Everything but the target is valid for a
+/// WebSocket unless `deferred` is set.
 #[derive(Debug)]
 pub(super) struct RequestLine {
     pub(super) target: Box<str>,
+    pub(super) is_head: bool,
+    /// Whether the version supports `Upgrade`: HTTP/1.0 does not (RFC 9110 §7.8).
+    pub(super) has_upgrade: bool,
+    /// The reason why the request opens no WebSocket, if it may still get a plain response.
+    pub(super) deferred: Option<HandshakeError>,
 }
 
-/// `HTTP/1.1 101 Switching Protocols` (RFC 9112 §4).
+/// A status line: `HTTP/1.1 101 Switching Protocols` (RFC 9112 §4).
 #[derive(Debug)]
 pub(super) struct StatusLine {
     pub(super) version: HttpVersion,
@@ -32,8 +38,9 @@ pub(super) struct StatusLine {
 }
 
 impl RequestLine {
-    /// Checks what needs no more than this line to be refused. In another major version the method may
-    /// mean anything, so the version counts; except for HEAD, whose answer has no body then either.
+    /// Refuses what this line alone rules out. In another major version the method may mean
+    /// anything, so the version is the error. HEAD is an exception, because its response must have
+    /// no body even then.
     pub(super) fn new(
         method: &str,
         target: &str,
@@ -49,10 +56,24 @@ impl RequestLine {
         if version < HttpVersion::HTTP_11 {
             return Err(HandshakeError::HttpVersion(version));
         }
-        Ok(Self { target: target.into() })
+        Ok(Self { target: target.into(), is_head: false, has_upgrade: true, deferred: None })
     }
 
-    /// Method, target and version.
+    /// Parses a line that may also belong to a plain request, such as one with HEAD or HTTP/1.0.
+    pub(super) fn parse_plain(line: &[u8]) -> Result<Self, HandshakeError> {
+        let malformed = HandshakeError::Malformed(HeadPart::RequestLine);
+        let (method, target, version) = Self::parts(line).ok_or(malformed)?;
+        Self::new(method, target, version).or_else(|error| {
+            let is_head = method == "HEAD";
+            if version.major != 1 || !is_head && method != "GET" {
+                return Err(error);
+            }
+            let has_upgrade = version >= HttpVersion::HTTP_11;
+            Ok(Self { target: target.into(), is_head, has_upgrade, deferred: Some(error) })
+        })
+    }
+
+    /// Returns the method, the target and the version.
     fn parts(line: &[u8]) -> Option<(&str, &str, HttpVersion)> {
         let mut parts = line.split(|&byte| byte == b' ');
         let (method, target, version) = (parts.next()?, parts.next()?, parts.next()?);
@@ -75,7 +96,7 @@ impl StartLine for RequestLine {
         if !matches!(byte, b' '..=b'~' | b'\r') {
             return Err(HandshakeError::Malformed(HeadPart::RequestLine));
         }
-        // The line has one more byte at least, of its end.
+        // The line end takes at least one more byte.
         if position + 1 >= most {
             return Err(HandshakeError::RequestLineTooLong { limit: most });
         }
@@ -97,7 +118,7 @@ impl StatusLine {
         let [hundreds @ b'1'..=b'9', tens @ b'0'..=b'9', ones @ b'0'..=b'9'] = digits else {
             return None;
         };
-        // Many leave the space away when they give no reason.
+        // Many servers omit the space if they give no reason.
         let reason_is_valid = match reason {
             [] => true,
             [b' ', text @ ..] => text.iter().all(|byte| !byte.is_ascii_control() || *byte == b'\t'),

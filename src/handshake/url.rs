@@ -6,22 +6,22 @@ use thiserror::Error;
 
 /// A `ws:` or `wss:` URL (RFC 6455 §3).
 ///
-/// Its text forms leave user name and password out.
+/// Its `Display` and `Debug` output omits the user name and password.
 ///
 /// ```
-/// use sansocket::Url;
+/// use sansocket::handshake::Url;
 ///
 /// let url = Url::parse("wss://[::1]:8443/chat?room=1")?;
 /// assert!(url.is_secure());
 /// assert_eq!((url.host(), url.port()), ("::1", 8443));
 /// assert_eq!(url.authority(), "[::1]:8443");
 /// assert_eq!(url.target(), "/chat?room=1");
-/// # Ok::<(), sansocket::UrlError>(())
+/// # Ok::<(), sansocket::handshake::UrlError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Url {
     secure: bool,
-    /// The host with its brackets, then the port unless it is the scheme's.
+    /// The host with its brackets, then the port unless it is the default.
     authority: String,
     host_len: usize,
     port: u16,
@@ -29,54 +29,54 @@ pub struct Url {
     authorization: Option<String>,
 }
 
-/// A text that is not the URL of a WebSocket.
+/// The error for text that is not a WebSocket URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// No `://`.
+    /// The text contains no `://`.
     #[error("a URL begins with ws:// or wss://")]
     NoScheme,
-    /// A scheme of HTTP.
+    /// The scheme is one of HTTP.
     #[error("the scheme is http{0}, use ws{0}", if *.secure { "s" } else { "" })]
     HttpScheme {
-        /// Whether it is `https`, for which `wss` stands.
+        /// Whether the scheme is `https`, to be replaced by `wss`.
         secure: bool,
     },
-    /// Another scheme than `ws` and `wss`.
+    /// The scheme is neither `ws` nor `wss`.
     #[error("the scheme is neither ws nor wss")]
     OtherScheme,
-    /// A space, a control or a character that is not ASCII, which has to be percent-encoded (in a
-    /// host: Punycode).
+    /// The URL contains a space, a control character or a non-ASCII character. Such a character
+    /// must be percent-encoded, or in a host written in Punycode.
     #[error("unencoded character {character:?} at byte {at}")]
     UnencodedCharacter {
         /// The character.
         character: char,
-        /// Where it is.
+        /// Its position in bytes.
         at: usize,
     },
-    /// A fragment, which has no meaning here (RFC 6455 §3). `#` itself is written `%23`.
-    #[error("there is a fragment")]
+    /// The URL has a fragment, which has no meaning here (RFC 6455 §3). Write `#` itself as `%23`.
+    #[error("the URL has a fragment")]
     Fragment,
-    /// No host.
+    /// The host is empty.
     #[error("the host is empty")]
     EmptyHost,
-    /// A host that is neither a name nor an address.
+    /// The host is neither a name nor an address.
     #[error("the host is neither a name nor an address")]
     InvalidHost,
-    /// A port that is not a number from 1 to 65535.
+    /// The port is not a number from 1 to 65535.
     #[error("the port is not a number from 1 to 65535")]
     InvalidPort,
-    /// A user name and password that HTTP can't carry (RFC 7617 §2).
-    #[error("user name or password is not well percent-encoded or has a character HTTP forbids")]
+    /// HTTP can't carry the user name and password (RFC 7617 §2).
+    #[error("the user name or password is badly percent-encoded or has a character HTTP forbids")]
     InvalidUserinfo,
 }
 
 impl Url {
-    /// Reads a URL. Nothing is normalised but what depends on the scheme: the default port.
+    /// Parses a URL. Normalises nothing but the default port of the scheme.
     ///
     /// # Errors
     ///
-    /// If it is not one of a WebSocket.
+    /// Returns an error if the text is not a WebSocket URL.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let (scheme, rest) = text.split_once("://").ok_or(UrlError::NoScheme)?;
         let is = |name: &str| scheme.eq_ignore_ascii_case(name);
@@ -118,59 +118,61 @@ impl Url {
         Ok(Self { secure, authority, host_len, port, target, authorization })
     }
 
-    /// Whether the connection is to go over TLS: the scheme is `wss`.
+    /// Returns `true` if the connection must use TLS, that is, if the scheme is `wss`.
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.secure
     }
 
-    /// The host, to be resolved: a name, or an address without brackets.
+    /// Returns the host to resolve: a name, or an address without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         let host = &self.authority[..self.host_len];
         host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
     }
 
-    /// The port, the scheme's if none is given.
+    /// Returns the port, or the default port of the scheme if the URL has none.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The host, in brackets if it is an IPv6 address, and the port unless it is the scheme's:
-    /// the value of the `Host` header.
+    /// Returns the value of the `Host` header: the host, in brackets if it is an IPv6 address, and
+    /// the port unless it is the default.
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// Path and query, percent-encoded as they were: RFC 6455's resource name.
+    /// Returns path and query, percent-encoded as in the URL. RFC 6455 calls this the resource
+    /// name.
     #[must_use]
     pub fn target(&self) -> &str {
         &self.target
     }
 
-    /// The value of the `Authorization` header for the user name and password, if there are any
-    /// (RFC 7617).
+    /// Returns the value of the `Authorization` header for the user name and password, if the URL
+    /// has them (RFC 7617).
     #[must_use]
     pub fn authorization(&self) -> Option<&str> {
         self.authorization.as_deref()
     }
 }
 
-/// The resource name (RFC 6455 §3): an empty path is `/`, an empty query none.
+/// Returns the resource name (RFC 6455 §3). An empty path becomes `/`, and an empty query is
+/// omitted.
 fn target(path_and_query: &str) -> String {
     let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
     let path = if path.is_empty() { "/" } else { path };
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
-/// `user:password` for the header, from how it stands in a URL.
+/// Returns the `Basic` credentials for the user information in a URL.
 fn basic_authorization(userinfo: &str) -> Result<Option<String>, UrlError> {
     if userinfo.is_empty() {
         return Ok(None);
     }
-    // Another @ or a backslash would be where parsers of URLs disagree about what the host is.
+    // URL parsers disagree about the host if there is another @ or a backslash.
     if !userinfo.bytes().all(|byte| is_name_byte(byte) || b":%".contains(&byte)) {
         return Err(UrlError::InvalidUserinfo);
     }
@@ -234,7 +236,7 @@ mod tests {
     use alloc::string::ToString;
 
     #[test]
-    fn parts() {
+    fn splits_a_url_into_its_parts() {
         for (text, secure, host, port, authority, target) in [
             ("ws://h", false, "h", 80, "h", "/"),
             ("WSS://Example.com/", true, "Example.com", 443, "Example.com", "/"),
@@ -283,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong() {
+    fn reports_errors() {
         let unencoded = |character, at| UrlError::UnencodedCharacter { character, at };
         for (text, error) in [
             ("", UrlError::NoScheme),

@@ -4,9 +4,9 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "a version has these two numbers")]
 pub struct HttpVersion {
-    /// Changes with the syntax of messages.
+    /// The major version, which changes with the syntax of messages.
     pub major: u8,
-    /// Changes with what a sender understands beyond that.
+    /// The minor version, which says what else the sender understands.
     pub minor: u8,
 }
 
@@ -14,7 +14,7 @@ impl HttpVersion {
     /// HTTP/1.1, the version of the opening handshake.
     pub const HTTP_11: Self = Self { major: 1, minor: 1 };
 
-    /// Reads `HTTP/1.1`; a version is of two digits (RFC 9112 §2.3).
+    /// Parses a version such as `HTTP/1.1`. Both numbers have one digit (RFC 9112 §2.3).
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         match text {
             [b'H', b'T', b'T', b'P', b'/', major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9'] => {

@@ -1,18 +1,19 @@
-/// How the header fields of a head are looked at, for a type that has them as `fields`.
+/// Defines the header accessors of a type that stores its header fields in `fields`.
 macro_rules! header_accessors {
     () => {
-        /// All header fields in their order. Names are as they came, in any case.
+        /// Iterates over all header fields in order. Names keep their original case.
         pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
             self.fields.iter()
         }
 
-        /// The value of the first header of a name, whatever the case of its letters.
+        /// Returns the value of the first header with this name, ignoring ASCII case.
         #[must_use]
         pub fn header(&self, name: &str) -> Option<&[u8]> {
             self.fields.first(name)
         }
 
-        /// The values of all headers of a name, in their order: cookies, for example.
+        /// Iterates over the values of all headers with this name, in order, ignoring ASCII case.
+        /// Use it for headers that may repeat, such as cookies.
         pub fn headers_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
             self.fields.named(name)
         }

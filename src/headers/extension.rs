@@ -2,20 +2,20 @@ use super::extensions::{ExtensionError, ExtensionList};
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::fmt;
 
-/// An extension with its parameters, as it was offered or agreed on (RFC 6455 §9.1).
+/// An extension with its parameters, as offered or agreed on (RFC 6455 §9.1).
 ///
-/// What the parameters mean, and which may stand beside which, is the extension's own matter.
+/// This type does not interpret the parameters or check their combination.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Extension {
-    /// Its registered name.
+    /// The registered name.
     pub name: String,
-    /// The name of each parameter and its value, if it has one, in their order.
+    /// The parameters in order, each with its name and its value, if it has one.
     pub parameters: Vec<(String, Option<String>)>,
 }
 
 impl Extension {
-    /// The extensions of one line, up to the first that is not of its form.
+    /// Iterates over the extensions of one header line. Ends after the first invalid one.
     pub(crate) fn list(value: &[u8]) -> impl Iterator<Item = Result<Self, ExtensionError>> {
         let mut list = Some(ExtensionList::new(value));
         core::iter::from_fn(move || {
@@ -27,8 +27,8 @@ impl Extension {
         })
     }
 
-    /// The extensions of one line, of which there has to be one at least.
-    pub(crate) fn some(value: &[u8]) -> Result<Vec<Self>, ExtensionError> {
+    /// Parses the extensions of one header line, which must name at least one.
+    pub(crate) fn parse_nonempty_list(value: &[u8]) -> Result<Vec<Self>, ExtensionError> {
         let extensions = Self::list(value).collect::<Result<Vec<_>, _>>()?;
         if extensions.is_empty() { Err(ExtensionError::Empty) } else { Ok(extensions) }
     }
@@ -43,7 +43,7 @@ impl Extension {
     }
 }
 
-/// As it stands in the header.
+/// Formats the extension as in a header.
 impl fmt::Display for Extension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
@@ -63,17 +63,20 @@ mod tests {
     use alloc::string::ToString;
 
     fn texts(value: &str) -> Result<Vec<String>, ExtensionError> {
-        Ok(Extension::some(value.as_bytes())?.iter().map(ToString::to_string).collect())
+        Ok(Extension::parse_nonempty_list(value.as_bytes())?
+            .iter()
+            .map(ToString::to_string)
+            .collect())
     }
 
     #[test]
-    fn a_list_is_read_and_shown_again() {
+    fn parses_and_formats_a_list() {
         assert_eq!(texts("a").unwrap(), ["a"]);
         assert_eq!(texts("a ;b;c = \"1\\0\",, b; b").unwrap(), ["a; b; c=10", "b; b"]);
         assert_eq!(texts(" , "), Err(ExtensionError::Empty));
         assert_eq!(texts("a, b c"), Err(ExtensionError::NoDelimiter { at: 5 }));
         assert_eq!(texts("a; b="), Err(ExtensionError::NoToken { at: 5 }));
-        // It ends with the error.
+        // The iterator ends with the error.
         assert_eq!(Extension::list(b"a, b c, d").count(), 2);
     }
 }

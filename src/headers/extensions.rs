@@ -1,56 +1,56 @@
-//! Lists of extensions (RFC 6455 §9.1): `name; parameter; parameter=value, name`.
+//! Parsing of extension lists (RFC 6455 §9.1): `name; parameter; parameter=value, name`.
 
 use super::field::is_token_byte;
 use alloc::{borrow::Cow, string::String};
 use thiserror::Error;
 
-/// A `Sec-WebSocket-Extensions` header that is not of its form (RFC 6455 §9.1).
+/// An error in the value of a `Sec-WebSocket-Extensions` header (RFC 6455 §9.1).
 ///
-/// Positions count bytes of the header's value, on the one line in question.
+/// Positions are byte offsets into the value of one header line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ExtensionError {
-    /// No token where the name of an extension, the name of a parameter or its value must be.
-    #[error("no token at byte {at}")]
+    /// A token is missing where an extension name, a parameter name or a parameter value must be.
+    #[error("expected a token at byte {at}")]
     NoToken {
-        /// Where.
+        /// The position.
         at: usize,
     },
-    /// Something other than a delimiter behind a name or a value.
-    #[error("no delimiter at byte {at}")]
+    /// A name or value is followed by something other than a delimiter.
+    #[error("expected a delimiter at byte {at}")]
     NoDelimiter {
-        /// Where.
+        /// The position.
         at: usize,
     },
-    /// A quoted string without an end.
-    #[error("the quotation that begins at byte {at} does not end")]
+    /// A quoted string is not terminated.
+    #[error("the quoted string that begins at byte {at} is not terminated")]
     OpenQuote {
-        /// Where it begins.
+        /// The position of the opening quote.
         at: usize,
     },
-    /// A quoted string that is no token once unquoted.
-    #[error("the quotation that begins at byte {at} is not of a token")]
+    /// A quoted string is not a token after unquoting.
+    #[error("the quoted string that begins at byte {at} is not a token")]
     QuotedNonToken {
-        /// Where it begins.
+        /// The position of the opening quote.
         at: usize,
     },
-    /// No extension at all.
+    /// The list names no extension.
     #[error("no extension is named")]
     Empty,
 }
 
-/// A parameter's name, and its value if it has one.
+/// The name of a parameter, and its value if it has one.
 pub(crate) type Parameter<'a> = (&'a str, Option<Cow<'a, str>>);
 
-/// Reads one line of extensions from left to right.
+/// A parser that reads one line of extensions from left to right.
 ///
 /// Call [`next_extension`](Self::next_extension), then [`next_parameter`](Self::next_parameter)
-/// until there is none; what was not asked for of an extension is checked all the same.
+/// until it returns `None`. The parser also checks parameters that you skip.
 #[derive(Debug)]
 pub(crate) struct ExtensionList<'a> {
     value: &'a [u8],
     at: usize,
-    /// An extension was named, so that parameters may follow.
+    /// `true` once an extension name was read, so that parameters may follow.
     named: bool,
 }
 
@@ -59,10 +59,10 @@ impl<'a> ExtensionList<'a> {
         Self { value, at: 0, named: false }
     }
 
-    /// The name of the next extension; `None` at the end of the line.
+    /// Returns the name of the next extension, or `None` at the end of the line.
     pub(crate) fn next_extension(&mut self) -> Result<Option<&'a str>, ExtensionError> {
         while self.named && self.next_parameter()?.is_some() {}
-        // Empty elements are passed over (RFC 9110 §5.6.1.2).
+        // Skip empty elements (RFC 9110 §5.6.1.2).
         while let Some(b' ' | b'\t' | b',') = self.peek() {
             self.at += 1;
         }
@@ -75,7 +75,7 @@ impl<'a> ExtensionList<'a> {
         Ok(Some(name))
     }
 
-    /// The next parameter of the extension that was named last.
+    /// Returns the next parameter of the current extension.
     pub(crate) fn next_parameter(&mut self) -> Result<Option<Parameter<'a>>, ExtensionError> {
         if self.peek() != Some(b';') {
             return Ok(None);
@@ -108,7 +108,7 @@ impl<'a> ExtensionList<'a> {
         }
     }
 
-    /// A name or value is followed by a delimiter or nothing.
+    /// Checks that a delimiter or the end of the line follows a name or value.
     fn end_part(&mut self) -> Result<(), ExtensionError> {
         self.skip_space();
         match self.peek() {
@@ -129,7 +129,7 @@ impl<'a> ExtensionList<'a> {
         }
     }
 
-    /// A quoted string (RFC 9110 §5.6.4), which has to be a token once unquoted.
+    /// Reads a quoted string (RFC 9110 §5.6.4), which must be a token after unquoting.
     fn quoted(&mut self) -> Result<Cow<'a, str>, ExtensionError> {
         let start = self.at;
         let mut text = String::new();
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
     use alloc::{format, vec::Vec};
 
-    /// All of a line: names with their parameters.
+    /// Reads a whole line: names with their parameters.
     fn read(value: &str) -> Result<Vec<(&str, Vec<Parameter<'_>>)>, ExtensionError> {
         let mut list = ExtensionList::new(value.as_bytes());
         let mut extensions = Vec::new();
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn names_parameters_and_values() {
+    fn reads_names_parameters_and_values() {
         let examples = [
             ("", Vec::new()),
             (" ,\t, ", Vec::new()),
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_asked_for_is_checked() {
+    fn checks_skipped_parameters() {
         let names = |text: &'static str| {
             let mut list = ExtensionList::new(text.as_bytes());
             let mut names = Vec::new();
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_and_where() {
+    fn reports_the_error_and_its_position() {
         use ExtensionError::{NoDelimiter, NoToken, OpenQuote, QuotedNonToken};
         for (text, error) in [
             (";a", NoToken { at: 0 }),
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn long_lines_take_one_pass() {
+    fn reads_long_lines_in_one_pass() {
         let long = 1 << 20;
         for (start, filler) in [
             ("", ","),
@@ -265,7 +265,7 @@ mod tests {
             ("a", " "),
             ("", "\""),
         ] {
-            // Either outcome is good, if it comes.
+            // Success and failure are both fine, as long as the parser finishes in time.
             drop(read(&format!("{start}{}", filler.repeat(long / filler.len()))));
         }
     }

@@ -1,31 +1,31 @@
-//! Header fields: what a name and a value may be made of, and an owned list of them.
+//! Header fields: the characters allowed in names and values, and an owned list of fields.
 
 use crate::buffer::WriteBuffer;
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 use thiserror::Error;
 
-/// A header field that can't be sent.
+/// An error in a header field to send.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HeaderError {
-    /// A name that is not a token (RFC 9110 §5.1).
+    /// The name is not a token (RFC 9110 §5.1).
     #[error("header name {0:?} is not a token")]
     InvalidName(Box<str>),
-    /// A value with a control character, such as those that end a line (RFC 9110 §5.5).
+    /// The value contains a control character, such as a line break (RFC 9110 §5.5).
     #[error("value of header {name} contains the byte {byte:#04x}")]
     InvalidValue {
         /// The header's name.
         name: Box<str>,
-        /// The first byte that may not stand there.
+        /// The first invalid byte.
         byte: u8,
     },
-    /// A header that the handshake itself sets.
-    #[error("header {0} is the handshake's own to set")]
+    /// Only the handshake itself can set this header.
+    #[error("header {0} is set by the handshake")]
     Reserved(Box<str>),
 }
 
-/// Whether it is a token (RFC 9110 §5.6.2): visible ASCII without delimiters, not empty.
+/// Returns `true` for a token (RFC 9110 §5.6.2): visible ASCII without delimiters, not empty.
 pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().copied().all(is_token_byte)
 }
@@ -34,7 +34,7 @@ pub(super) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Without the white space around it (RFC 9110 §5.5).
+/// Trims spaces and tabs from both ends (RFC 9110 §5.5).
 pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {
         value = rest;
@@ -42,8 +42,7 @@ pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// Checks a field that is to be sent and is none of `reserved`, so that nobody can smuggle in a
-/// line of their own.
+/// Checks a field to send, which must not be in `reserved`. This prevents header injection.
 pub(crate) fn check_header(name: &str, value: &str, reserved: &[&str]) -> Result<(), HeaderError> {
     if !is_token(name.as_bytes()) {
         return Err(HeaderError::InvalidName(name.into()));
@@ -57,19 +56,19 @@ pub(crate) fn check_header(name: &str, value: &str, reserved: &[&str]) -> Result
     }
 }
 
-/// Appends one line of a head.
+/// Appends one header line.
 pub(crate) fn put_header(output: &mut WriteBuffer, name: &str, value: &[u8]) {
     for piece in [name.as_bytes(), b": ", value, b"\r\n"] {
         output.extend_from_slice(piece);
     }
 }
 
-/// Header fields in their order, owned.
+/// An owned list of header fields, in order.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Fields {
     names: String,
     values: Vec<u8>,
-    /// Where the name and the value of each field end.
+    /// The end of each field's name in `names` and of its value in `values`.
     ends: Vec<(usize, usize)>,
 }
 
@@ -83,7 +82,7 @@ impl Fields {
         })
     }
 
-    /// The values of a name, in order.
+    /// Iterates over the values of all fields with this name, in order.
     pub(crate) fn named<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.iter()
             .filter(move |(other, _)| other.eq_ignore_ascii_case(name))
@@ -94,7 +93,7 @@ impl Fields {
         self.named(name).next()
     }
 
-    /// The first value of a name, if it is text.
+    /// Returns the first value of the field with this name, if it is valid UTF-8.
     pub(crate) fn first_text(&self, name: &str) -> Option<&str> {
         self.first(name).and_then(|value| core::str::from_utf8(value).ok())
     }
@@ -114,7 +113,7 @@ impl<'a> FromIterator<(&'a str, &'a [u8])> for Fields {
 
 impl fmt::Debug for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Values may be secrets: cookies, credentials.
+        // Hide the values: they may be secrets, such as cookies or credentials.
         f.debug_list().entries(self.iter().map(|(name, _)| name)).finish()
     }
 }
@@ -125,7 +124,7 @@ mod tests {
     use alloc::format;
 
     #[test]
-    fn tokens_are_visible_and_without_delimiters() {
+    fn tokens_are_visible_ascii_without_delimiters() {
         for byte in 0..=u8::MAX {
             let expected = byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(&byte);
             assert_eq!(is_token(&[b'a', byte]), expected, "{byte}");
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn trimming_takes_white_space_off_both_ends() {
+    fn trims_white_space_from_both_ends() {
         for (value, trimmed) in
             [("", ""), (" \t ", ""), ("a", "a"), ("\t a b \t", "a b"), ("\na\r", "\na\r")]
         {
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn values_hold_no_control_but_tabs() {
+    fn values_contain_no_control_character_but_tab() {
         for byte in 0..=127 {
             let value = format!("a{}", char::from(byte));
             let expected = if byte == b'\t' || (32..127).contains(&byte) {
@@ -157,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_found_in_any_case_and_shown_without_their_values() {
+    fn finds_fields_in_any_case_and_hides_values_in_debug_output() {
         let fields: Fields =
             [("A", &b" 1"[..]), ("", b""), ("a", b"\xff"), ("B", b"")].into_iter().collect();
         assert!(fields.iter().eq([("A", &b"1"[..]), ("", b""), ("a", b"\xff"), ("B", b"")]));

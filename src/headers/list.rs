@@ -1,15 +1,15 @@
-//! Comma-separated lists (RFC 9110 §5.6.1), which may go over several lines of one name.
+//! Comma-separated lists (RFC 9110 §5.6.1), which may span several lines with the same name.
 
 use super::field::trim;
 
-/// The elements of a list in which nothing is quoted.
+/// Iterates over the elements of a list that has no quoted elements.
 ///
-/// Empty elements are passed over, as a recipient has to (RFC 9110 §5.6.1.2).
+/// Skips empty elements, as recipients must (RFC 9110 §5.6.1.2).
 pub(crate) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(trim).filter(|element| !element.is_empty())
 }
 
-/// Whether one of the lists has the token, in any case of its letters.
+/// Returns `true` if one of the lists contains the token, ignoring ASCII case.
 pub(crate) fn lists_token<'a>(mut values: impl Iterator<Item = &'a [u8]>, token: &str) -> bool {
     values
         .any(|value| elements(value).any(|element| element.eq_ignore_ascii_case(token.as_bytes())))
@@ -21,7 +21,7 @@ mod tests {
     use alloc::{vec, vec::Vec};
 
     #[test]
-    fn elements_are_trimmed_and_empty_ones_are_none() {
+    fn trims_elements_and_skips_empty_ones() {
         let list = |value| elements(value).collect::<Vec<_>>();
         assert_eq!(list(b"keep-alive, Upgrade"), [&b"keep-alive"[..], b"Upgrade"]);
         assert_eq!(list(b" ,, a\t,\tb c ,"), [&b"a"[..], b"b c"]);
@@ -31,7 +31,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_found_on_any_line_but_only_whole() {
+    fn finds_a_whole_token_on_any_line() {
         let found = |lines: &[&'static str]| {
             lists_token(lines.iter().map(|line| line.as_bytes()), "upgrade")
         };

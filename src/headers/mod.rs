@@ -1,6 +1,6 @@
-//! Grammar of HTTP header fields (RFC 9110 §5): names, values, lists, extensions.
+//! Grammar of HTTP header fields (RFC 9110 §5): names, values, lists and extensions.
 //!
-//! Everything here takes one pass over its input, however that is put together.
+//! Every parser here takes one pass over its input, whatever the input is.
 
 mod accessors;
 mod extension;

@@ -1,13 +1,13 @@
-//! The XOR on the way from one place to another: what is masked has to be copied anyway, since the
-//! sender's bytes are not its to change, and so each is touched once.
+//! The XOR of [`kernel`](super::kernel), from one buffer into another.
 //!
-//! Its steps are those of the XOR in place.
+//! The sender's bytes can't be masked in place because they belong to the caller. Masking during
+//! the copy touches each byte only once.
 
 use super::kernel::{WIDE_FROM, rotated, xored, xored_ends};
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 
-/// Appends `data`, XORed with the bytes of `key` in little-endian order, over and over.
+/// Appends `data`, XORed with the repeated bytes of `key` in little-endian order.
 #[inline]
 pub(super) fn append_xored(into: &mut Vec<u8>, data: &[u8], key: u32) {
     if data.len() <= 32 {
@@ -17,7 +17,7 @@ pub(super) fn append_xored(into: &mut Vec<u8>, data: &[u8], key: u32) {
     }
 }
 
-/// Apart, so that what is short saves no registers for calls that it does not make.
+/// A separate function, so that the path for short data saves no registers for calls.
 #[inline(never)]
 fn append_more(into: &mut Vec<u8>, data: &[u8], key: u32) {
     append(into, data, key, write_more);
@@ -33,15 +33,20 @@ fn append(
     into.reserve(data.len());
     let end = into.len() + data.len();
     write(&mut into.spare_capacity_mut()[..data.len()], data, key);
-    // SAFETY: there is room for as much, and all of it was written. The two are of one length. Up to 3
-    // bytes are written one by one; 4 to 7, 8 to 15, 16 to 32, 33 to 64, 65 to 128, and with AVX2 129 to
-    // 256, by two blocks of 4, 8, 16, 32, 64 and 128 at the ends, which together are at least as long;
-    // more by blocks of 64 or 128 one behind the other, and one at the end; with AVX2 they begin at most
-    // 32 bytes in, and those are written before.
+    // SAFETY: `reserve` made room for `data.len()` more bytes, and `write` initialises all of them.
+    // Destination and source have the same length. The lengths are covered as follows:
+    // - 0 to 3 bytes are written one by one;
+    // - 4 to 7, 8 to 15, 16 to 32, 33 to 64, 65 to 128 bytes, and with AVX2 129 to 256 bytes, are
+    //   written as two blocks of 4, 8, 16, 32, 64 and 128 bytes respectively. One block is at each
+    //   end, and together they are at least as long as the data;
+    // - more bytes are written as consecutive blocks of 64 or 128, plus one block at the end. With
+    //   AVX2, the consecutive blocks begin at most 32 bytes in, and a block of 32 bytes is written
+    //   at the start first.
     unsafe { into.set_len(end) };
 }
 
-/// Writes all of `into`, which is as long as `data`; so do all below. At most 32 bytes.
+/// Writes all of `into`, as do the functions below. `into` and `data` have the same length, here at
+/// most 32 bytes.
 #[inline(always)]
 fn write_few(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
     let len = data.len();
@@ -58,7 +63,7 @@ fn write_few(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
     }
 }
 
-/// From 33 bytes on.
+/// Writes 33 bytes or more.
 #[inline(always)]
 fn write_more(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
     if data.len() <= 64 {
@@ -83,7 +88,7 @@ fn write_many(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
 
 /// # Safety
 ///
-/// The processor has AVX2.
+/// The processor must support AVX2.
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 #[target_feature(enable = "avx2")]
 unsafe fn with_avx2(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
@@ -94,7 +99,8 @@ unsafe fn with_avx2(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
     }
 }
 
-/// Only what is written is aligned: of reads the processor can do more at a time. At least 160 bytes.
+/// Aligns the writes only: the processor can do more unaligned reads than writes at a time. `data`
+/// has at least 160 bytes.
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 #[inline(always)]
 fn write_aligned(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
@@ -106,7 +112,7 @@ fn write_aligned(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
     write_blocks::<128>(&mut into[aligned..], &data[aligned..], rotated(key, aligned));
 }
 
-/// Block by block. At least one, of `N` bytes.
+/// Writes block by block. `data` has at least `N` bytes.
 #[inline(always)]
 fn write_blocks<const N: usize>(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
     for (place, block) in into.chunks_exact_mut(N).zip(data.chunks_exact(N)) {
@@ -120,11 +126,12 @@ fn write_blocks<const N: usize>(into: &mut [MaybeUninit<u8>], data: &[u8], key: 
     }
 }
 
-/// The first `N` bytes and the last, which are all: from `N` to 2 `N` bytes.
+/// Writes the first `N` and the last `N` bytes, which together are all: `data` has from `N` to
+/// 2 `N` bytes.
 #[inline(always)]
 fn write_ends<const N: usize>(into: &mut [MaybeUninit<u8>], data: &[u8], key: u32) {
-    debug_assert_eq!(into.len(), data.len(), "all is written");
-    // Of no length that gets here: see `append`.
+    debug_assert_eq!(into.len(), data.len(), "source and destination differ in length");
+    // Never returns here for the lengths that `append` passes on.
     let Some((first, last)) = xored_ends::<N>(data, key) else { return };
     if let Some(place) = into.first_chunk_mut() {
         *place = first.map(MaybeUninit::new);
@@ -138,9 +145,9 @@ fn write_ends<const N: usize>(into: &mut [MaybeUninit<u8>], data: &[u8], key: u3
 mod tests {
     use super::*;
 
-    /// Lengths on both sides of every limit, from and to every alignment.
+    /// Checks lengths on both sides of every limit, at every alignment of source and destination.
     #[test]
-    fn equals_a_copy_that_is_masked_in_place() {
+    fn matches_masking_a_copy_in_place() {
         let key = u32::from_le_bytes([0x01, 0x80, 0xfe, 0x3c]);
         let source: Vec<u8> = (0..640_u32).map(|index| (index * 37) as u8).collect();
         for start in 0..32 {
@@ -159,7 +166,7 @@ mod tests {
                 }
                 let mut narrow = alloc::vec![MaybeUninit::new(0); len];
                 write_blocks::<64>(&mut narrow, piece, key);
-                // SAFETY: it began with all bytes written.
+                // SAFETY: all bytes were initialised when `narrow` was created.
                 let narrow = narrow.iter().map(|byte| unsafe { byte.assume_init() });
                 assert!(narrow.eq(expected[before.len()..].iter().copied()), "{start}, {len}");
             }

@@ -1,14 +1,15 @@
 //! The XOR itself, in place.
 //!
-//! There is no loop over what is left at the end: what is not a whole number of blocks ends with a
-//! block that overlaps those before it. All that overlaps is read before any of it is written.
+//! No loop handles the remainder. If the length is not a multiple of the block size, the last block
+//! overlaps the ones before it. All overlapping bytes are read before any of them is written.
 //!
-//! What `with_avx2` calls has to be inlined there, or it is not compiled for what that asks for.
+//! Every function that `with_avx2` calls must be inlined into it, or the compiler does not use AVX2
+//! for that function.
 
-/// From this length on wider registers pay for asking whether there are any.
+/// The length from which wider registers are worth the check whether the processor has them.
 pub(super) const WIDE_FROM: usize = 129;
 
-/// XORs `data` with the bytes of `key` in little-endian order, over and over.
+/// XORs `data` with the repeated bytes of `key` in little-endian order.
 #[inline]
 pub(super) fn xor(data: &mut [u8], key: u32) {
     let len = data.len();
@@ -28,7 +29,7 @@ pub(super) fn xor(data: &mut [u8], key: u32) {
     }
 }
 
-/// Apart, since it is much code, and most messages are short.
+/// A separate function because its code is large and most messages are short.
 #[inline(never)]
 fn xor_more(data: &mut [u8], key: u32) {
     if data.len() <= 64 {
@@ -40,7 +41,7 @@ fn xor_more(data: &mut [u8], key: u32) {
     }
 }
 
-/// Apart, since to ask what the processor has takes registers that have to be saved.
+/// A separate function because detecting processor features requires saving registers.
 #[inline(never)]
 fn xor_many(data: &mut [u8], key: u32) {
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
@@ -54,7 +55,7 @@ fn xor_many(data: &mut [u8], key: u32) {
 
 /// # Safety
 ///
-/// The processor has AVX2.
+/// The processor must support AVX2.
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 #[target_feature(enable = "avx2")]
 unsafe fn with_avx2(data: &mut [u8], key: u32) {
@@ -65,8 +66,8 @@ unsafe fn with_avx2(data: &mut [u8], key: u32) {
     }
 }
 
-/// In blocks which begin at an aligned address: a register that lies across two cache lines costs
-/// twice as much. At least 160 bytes.
+/// Uses blocks that begin at an aligned address: an access that crosses two cache lines costs twice
+/// as much. `data` has at least 160 bytes.
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 #[inline(always)]
 fn xor_aligned(data: &mut [u8], key: u32) {
@@ -79,12 +80,12 @@ fn xor_aligned(data: &mut [u8], key: u32) {
     }
 }
 
-/// Block by block. At least one, of `N` bytes.
+/// XORs block by block. `data` has at least `N` bytes.
 #[inline(always)]
 fn xor_blocks<const N: usize>(data: &mut [u8], key: u32) {
     let Some(last) = data.last_chunk::<N>() else { return };
     let last = xored(*last, rotated(key, data.len()));
-    // The last byte at least is left to the last block, or that would do a whole one again.
+    // Leave at least one byte to the last block; otherwise that block would redo a whole one.
     let whole = data.len() - 1;
     for block in data[..whole].chunks_exact_mut(N) {
         if let Ok(block) = <&mut [u8; N]>::try_from(block) {
@@ -96,7 +97,8 @@ fn xor_blocks<const N: usize>(data: &mut [u8], key: u32) {
     }
 }
 
-/// The first `N` bytes and the last, which are all: from `N` to 2 `N` bytes.
+/// XORs the first `N` and the last `N` bytes, which together are all: `data` has from `N` to 2 `N`
+/// bytes.
 #[inline(always)]
 fn xor_ends<const N: usize>(data: &mut [u8], key: u32) {
     let Some((first, last)) = xored_ends::<N>(data, key) else { return };
@@ -108,19 +110,19 @@ fn xor_ends<const N: usize>(data: &mut [u8], key: u32) {
     }
 }
 
-/// What the first `N` bytes become, and the last.
+/// Returns the first `N` and the last `N` bytes, XORed.
 #[inline(always)]
 pub(super) fn xored_ends<const N: usize>(data: &[u8], key: u32) -> Option<([u8; N], [u8; N])> {
-    debug_assert!((N..=2 * N).contains(&data.len()), "else bytes would be left out");
+    debug_assert!((N..=2 * N).contains(&data.len()), "the two blocks do not cover the data");
     let (first, last) = (data.first_chunk()?, data.last_chunk()?);
     Some((xored(*first, key), xored(*last, rotated(key, data.len()))))
 }
 
-/// `N` is a multiple of 4.
+/// XORs one block. `N` is a multiple of 4.
 #[inline(always)]
 pub(super) fn xored<const N: usize>(mut block: [u8; N], key: u32) -> [u8; N] {
-    const { assert!(N % 4 == 0, "else bytes would be left out") };
-    // The compiler makes wide registers of more words, but of two it makes two.
+    const { assert!(N % 4 == 0, "N is not a multiple of 4") };
+    // The compiler merges more than two words into wide registers, but not exactly two.
     if N == 8 {
         if let Some(bytes) = block.first_chunk_mut() {
             let twice = u64::from(key) << 32 | u64::from(key);
@@ -136,8 +138,8 @@ pub(super) fn xored<const N: usize>(mut block: [u8; N], key: u32) -> [u8; N] {
     block
 }
 
-/// The key as it applies from `position` bytes on, or any multiple of 4 before or behind: `N` bytes
-/// before the end of data it is what it would be at the end.
+/// Returns the key rotated for a block that begins at `position`. Only `position` modulo 4 matters:
+/// for the block of the last `N` bytes, you can pass the length of the data.
 #[inline(always)]
 pub(super) fn rotated(key: u32, position: usize) -> u32 {
     key.rotate_right((position as u32).wrapping_mul(8))
@@ -147,9 +149,9 @@ pub(super) fn rotated(key: u32, position: usize) -> u32 {
 mod tests {
     use super::*;
 
-    /// Lengths on both sides of every limit, at every alignment.
+    /// Checks lengths on both sides of every limit, at every alignment.
     #[test]
-    fn every_way_equals_the_definition() {
+    fn every_code_path_matches_the_definition() {
         let key = [0x01, 0x80, 0xfe, 0x3c];
         let mut source = [0_u8; 640];
         for (index, byte) in source.iter_mut().enumerate() {

@@ -1,12 +1,12 @@
-//! Masking of payloads (RFC 6455 §5.3): an XOR with a 4-byte key that repeats.
+//! Masking of payloads (RFC 6455 §5.3): an XOR with a repeating 4-byte key.
 //!
-//! The transformation is its own inverse, and works in place at any phase, so a payload may be
-//! masked or unmasked piece by piece as it is produced or received.
+//! Masking is its own inverse. It works in place and from any position in the payload, so you can
+//! mask or unmask a payload piece by piece as you produce or receive it.
 
 #[cfg(feature = "alloc")]
-#[allow(unsafe_code, reason = "writes to memory that nothing was written to yet")]
+#[allow(unsafe_code, reason = "writes to uninitialised memory")]
 mod copy;
-#[allow(unsafe_code, reason = "what the processor has is known at run time only")]
+#[allow(unsafe_code, reason = "processor features are known only at run time")]
 mod kernel;
 
 #[cfg(feature = "alloc")]
@@ -17,32 +17,32 @@ use alloc::vec::Vec;
 pub struct MaskKey([u8; 4]);
 
 impl MaskKey {
-    /// A key from its four bytes in the order in which they stand on the wire.
+    /// Creates a key from its four bytes in wire order.
     #[must_use]
     pub const fn new(bytes: [u8; 4]) -> Self {
         Self(bytes)
     }
 
-    /// The four bytes in wire order.
+    /// Returns the four bytes in wire order.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 4] {
         self.0
     }
 
-    /// The key as it applies from `phase` bytes into the payload onwards.
+    /// Returns the key rotated for data that begins `phase` bytes into the payload.
     const fn rotated(self, phase: usize) -> u32 {
         let bits = 8 * (phase % 4) as u32;
         u32::from_le_bytes(self.0).rotate_right(bits)
     }
 }
 
-/// Where a client's mask keys come from.
+/// The source of a client's mask keys.
 ///
-/// Each frame needs a fresh key which the peer's application can't predict, from a strong source
-/// of entropy (RFC 6455 §5.3, §10.3). The protocol has no such source itself, so it asks this
-/// trait.
+/// Each frame needs a fresh key that the peer's application can't predict, from a strong source of
+/// entropy (RFC 6455 §5.3, §10.3). The protocol core has no such source and takes the keys from
+/// this trait.
 pub trait MaskKeys {
-    /// The key of the next frame.
+    /// Returns the key for the next frame.
     fn next_key(&mut self) -> MaskKey;
 }
 
@@ -54,10 +54,10 @@ impl<F: FnMut() -> MaskKey> MaskKeys for F {
 
 /// Masks or unmasks `data` in place.
 ///
-/// `phase` is how many bytes of the same payload came before `data`.
+/// `phase` is the number of bytes that precede `data` in the same payload.
 ///
 /// ```
-/// use sansocket::{MaskKey, apply_mask};
+/// use sansocket::mask::{MaskKey, apply_mask};
 ///
 /// // The masked "Hello" of RFC 6455 §5.7, in two pieces.
 /// let key = MaskKey::new([0x37, 0xfa, 0x21, 0x3d]);
@@ -71,7 +71,7 @@ pub fn apply_mask(data: &mut [u8], key: MaskKey, phase: usize) {
     kernel::xor(data, key.rotated(phase));
 }
 
-/// Appends a masked copy of `data`, the beginning of a payload.
+/// Appends a masked copy of `data`, which is the start of a payload.
 #[cfg(feature = "alloc")]
 #[inline]
 pub(crate) fn append_masked(into: &mut Vec<u8>, data: &[u8], key: MaskKey) {
@@ -82,14 +82,14 @@ pub(crate) fn append_masked(into: &mut Vec<u8>, data: &[u8], key: MaskKey) {
 mod tests {
     use super::*;
 
-    fn one_by_one(data: &mut [u8], key: MaskKey, phase: usize) {
+    fn mask_byte_by_byte(data: &mut [u8], key: MaskKey, phase: usize) {
         for (index, byte) in data.iter_mut().enumerate() {
             *byte ^= key.to_bytes()[(phase + index) % 4];
         }
     }
 
     #[test]
-    fn equals_the_definition_at_every_length_and_phase() {
+    fn matches_the_definition_at_every_length_and_phase() {
         let key = MaskKey::new([0x01, 0x80, 0xfe, 0x3c]);
         let mut source = [0_u8; 80];
         for (index, byte) in source.iter_mut().enumerate() {
@@ -100,7 +100,7 @@ mod tests {
                 for phase in 0..9 {
                     let (mut ours, mut expected) = (source, source);
                     apply_mask(&mut ours[start..start + len], key, phase);
-                    one_by_one(&mut expected[start..start + len], key, phase);
+                    mask_byte_by_byte(&mut expected[start..start + len], key, phase);
                     assert_eq!(ours, expected, "start {start} length {len} phase {phase}");
                 }
             }

@@ -1,4 +1,4 @@
-//! A place for a buffer that is there only while something is in it.
+//! A slot for a buffer, which holds one only while the buffer contains bytes.
 
 use super::{Lent, Pooled, ThreadMemory, promise::Promise};
 use crate::buffer::{Memory, READ_ROOM, RETAINED, ReadBuffer, WriteBuffer};
@@ -6,56 +6,60 @@ use alloc::boxed::Box;
 use core::borrow::Borrow;
 use core::ops::{Deref, DerefMut};
 
-/// A buffer that is there while something is in it: it comes from the pool of the thread when it is
-/// first written to. Without one this reads as an empty buffer.
+/// A slot that holds a buffer only while the buffer contains bytes. The first write leases a buffer
+/// from the pool of the thread, and [`give_back`](Self::give_back) releases it. Without a buffer,
+/// the slot reads as an empty one.
 #[derive(Debug)]
 pub struct Leased<B: Pooled>(Option<Box<Lent<B>>>);
 
-/// How much of a message must have come for a [`Promise`].
+/// The bytes of a message that must have arrived before its connection can get a [`Promise`].
 const PROMISE_FROM: usize = READ_ROOM / 2;
 
 impl<B: Pooled> Leased<B> {
-    /// No buffer yet.
+    /// Creates a slot without a buffer.
     #[must_use]
     pub const fn none() -> Self {
         Self(None)
     }
 
-    /// Whether there is no buffer.
+    /// Returns `true` if the slot holds no buffer.
     #[must_use]
     pub const fn is_none(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Gives the buffer back to the pool of the thread if nothing is in it; whether there is none now.
+    /// Releases the buffer to the pool of the thread, if it is empty. Returns `true` if the slot
+    /// holds no buffer now.
     ///
-    /// Of one that a connection reads from, the connection has to
-    /// [let go](crate::connection::Receiver::let_go) before.
+    /// If a connection reads from the buffer, call
+    /// [`release_buffer`](crate::connection::Receiver::release_buffer) on the connection first.
     pub fn give_back(&mut self) -> bool {
         if let Some(lent) = self.0.take_if(|lent| lent.buffer.is_unused()) {
-            // While the thread ends there is no pool: the memory is freed then.
+            // While the thread exits there is no pool. The memory is then freed.
             let _ = B::pool().try_with(|pool| pool.put(lent));
         }
         self.0.is_none()
     }
 
-    /// Exchanges its memory for some of at least so many bytes, if the pool has it.
+    /// Exchanges the buffer's memory for a piece of at least `least` bytes, if the pool has one.
     #[cold]
     fn enlarge(&mut self, least: usize) {
-        // Before the pool is borrowed, since this may take one from it.
+        // This may take a buffer from the pool, so it must come before the pool is borrowed.
         let buffer: &mut B = self;
         let _ = B::pool().try_with(|pool| pool.exchange_memory(buffer, least));
     }
 }
 
 impl Leased<ReadBuffer> {
-    /// Room for one read: at least one byte.
+    /// Returns room for one read: at least one byte.
     ///
-    /// It is 20 KiB at most while the frame in progress needs no more, since reads that go far past the
-    /// processor's first cache make small messages slower. To a frame that needs more than there is, large memory
-    /// of the pool is lent if it has some, so that the buffer need not grow by steps; but only once 10 KiB
-    /// have come, and to 16 buffers of the process at a time, so that peers that promise much and send
-    /// little take no more than that.
+    /// While the frame in progress needs no more, the room is at most 20 KiB: reads that go far
+    /// past the processor's first-level cache slow down small messages.
+    ///
+    /// If the frame needs more than the buffer can hold, the buffer may lease large memory from the
+    /// pool, so that it need not grow in steps. This happens only once 10 KiB have arrived, and for
+    /// at most 16 buffers of the process at a time. Peers that announce much and send little
+    /// therefore take no more memory than that.
     #[inline]
     pub fn room(&mut self) -> &mut [u8] {
         let most = self.prepare_read();
@@ -65,11 +69,11 @@ impl Leased<ReadBuffer> {
         &mut room[..most]
     }
 
-    /// Sees to memory for the next read, and says how much that is to read at most.
+    /// Prepares memory for the next read, and returns the maximum number of bytes to read.
     #[inline]
     fn prepare_read(&mut self) -> usize {
         let Lent { buffer, promise } = &mut **self.0.get_or_insert_with(lease);
-        // Mostly no frame is in progress, and there is memory.
+        // Usually no frame is in progress, and the buffer has memory.
         if promise.is_none() && buffer.capacity() >= READ_ROOM && buffer.wanted() == 0 {
             return READ_ROOM;
         }
@@ -90,12 +94,13 @@ impl Leased<ReadBuffer> {
                 }
             }
         }
-        // Reads that go far past the processor's first cache make small messages slower.
+        // Reads that go far past the processor's first-level cache slow down small messages.
         if self.wanted() > READ_ROOM as u64 { usize::MAX } else { READ_ROOM }
     }
 
-    /// Makes good what a message has changed that left with its memory: with none there is no room, and
-    /// with other memory there is no more than anybody has for what came.
+    /// Restores the buffer after a message has left with its memory. A buffer without memory gets
+    /// memory for reads. A buffer whose memory is no larger than its contents justify gives up its
+    /// promise.
     fn settle(&mut self) {
         let Some(lent) = &mut self.0 else { return };
         let Lent { buffer, promise } = &mut **lent;
@@ -109,7 +114,7 @@ impl Leased<ReadBuffer> {
 }
 
 impl Leased<WriteBuffer> {
-    /// Takes memory for so many bytes more, if they are many and the pool has it.
+    /// Leases memory for `count` more bytes, if they need large memory and the pool has it.
     #[inline]
     pub fn reserve(&mut self, count: usize) {
         let needed = self.capacity_for(count);
@@ -118,7 +123,7 @@ impl Leased<WriteBuffer> {
         }
     }
 
-    /// As [`WriteBuffer::consume`], but large memory stays: it is the pool's.
+    /// Works like [`WriteBuffer::consume`], but keeps large memory, because it belongs to the pool.
     #[inline]
     pub fn consume(&mut self, count: usize) {
         let buffer: &mut WriteBuffer = self;
@@ -126,7 +131,7 @@ impl Leased<WriteBuffer> {
     }
 }
 
-/// [`none`](Leased::none).
+/// Creates a slot without a buffer, as [`none`](Leased::none) does.
 impl<B: Pooled> Default for Leased<B> {
     fn default() -> Self {
         Self::none()
@@ -156,21 +161,21 @@ impl<B: Pooled> DerefMut for Leased<B> {
     }
 }
 
-/// Apart, so that whoever has one already is inlined.
+/// A separate function, so that the common path, a slot that holds a buffer, can be inlined.
 #[inline(never)]
 fn lease<B: Pooled>() -> Box<Lent<B>> {
     let pooled = B::pool().try_with(|pool| pool.take()).ok().flatten();
     pooled.unwrap_or_else(|| Box::new(B::fresh().into()))
 }
 
-/// With what is in it.
+/// Creates a slot that holds `buffer`, or none if `buffer` is empty.
 impl<B: Pooled> From<B> for Leased<B> {
     fn from(buffer: B) -> Self {
         Self((!buffer.is_unused()).then(|| Box::new(buffer.into())))
     }
 }
 
-/// How many bytes of memory the frame in progress needs, if that is more than there is; else 0.
+/// Returns how many bytes of memory the frame in progress needs, or 0 if the buffer has enough.
 fn lacking(buffer: &ReadBuffer) -> usize {
     let wanted = usize::try_from(buffer.wanted()).unwrap_or(usize::MAX);
     let needed = buffer.occupied().saturating_add(wanted);
@@ -188,11 +193,11 @@ mod tests {
     use core::mem;
     use std::sync::{Mutex, PoisonError};
 
-    /// For those that take promises, which are those of all threads.
+    /// Serializes the tests that take promises, because all threads share the promises.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
     #[test]
-    fn what_is_not_there_reads_as_empty_and_takes_no_memory() {
+    fn a_slot_without_a_buffer_reads_as_empty_and_takes_no_memory() {
         let (mut input, mut output) = (Leased::<ReadBuffer>::none(), Leased::<WriteBuffer>::none());
         assert!(input.unread().is_empty() && output.front().is_empty());
         assert_eq!((input.capacity(), output.capacity()), (0, 0));
@@ -202,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_of_the_pool_is_put_under_a_large_message() {
+    fn a_large_message_leases_memory_from_the_pool() {
         let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let mut large = filled(500_000);
         let capacity = large.capacity();
@@ -211,23 +216,23 @@ mod tests {
         next.keep(60);
         next.set_wanted(400_000);
         assert_eq!(next.prepare_read(), usize::MAX);
-        assert_eq!(next.capacity(), READ_ROOM, "little has come of it");
+        assert_eq!(next.capacity(), READ_ROOM, "few bytes have arrived");
         next.extend_from_slice(&[7; PROMISE_FROM]);
         next.prepare_read();
         assert_eq!(
             (next.capacity(), next.kept(), next.unread()),
             (capacity, &[7; 60][..], &[7; PROMISE_FROM + 40][..])
         );
-        assert_eq!(kept_sizes(), [READ_ROOM], "what it had is there for another");
+        assert_eq!(kept_sizes(), [READ_ROOM], "its old memory is in the pool");
         next.set_wanted(capacity as u64);
         next.prepare_read();
-        assert_eq!(next.capacity(), capacity, "there is no larger one");
+        assert_eq!(next.capacity(), capacity, "the pool has no larger buffer");
         next.set_wanted(10);
         assert_eq!(next.prepare_read(), READ_ROOM);
     }
 
     #[test]
-    fn a_large_one_is_not_lent_for_little_nor_to_many_that_promise_much() {
+    fn large_memory_is_leased_neither_for_few_bytes_nor_to_many_connections() {
         let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let refill = || put(500_000);
         refill();
@@ -244,7 +249,8 @@ mod tests {
             of.iter().filter(|buffer| buffer.capacity() > READ_ROOM).count()
         };
         assert_eq!(count(&promising), PROMISES);
-        // One that is given back, dropped, or gives its memory away with a message lets another.
+        // A buffer that is released, dropped, or gives its memory away with a message makes room
+        // for another.
         for how in 0..3 {
             let place = promising.iter().position(|buffer| buffer.capacity() > READ_ROOM).unwrap();
             let mut buffer = promising.swap_remove(place);
@@ -266,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_wanted_is_nothing_to_the_next() {
+    fn a_pooled_buffer_forgets_what_its_last_user_wanted() {
         let mut one = filled(1);
         one.skip(1);
         one.set_wanted(1 << 20);
@@ -277,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_left_with_a_message_comes_back_once_it_is_dropped() {
+    fn memory_that_left_with_a_message_returns_when_the_message_is_dropped() {
         let mut buffer = filled(300_000);
         let (place, capacity) = (buffer.unread().as_ptr(), buffer.capacity());
         buffer.keep(299_990);
@@ -300,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_queued_moves_into_large_memory() {
+    fn queued_bytes_move_into_large_memory() {
         let mut large = Leased::<WriteBuffer>::none();
         large.extend_from_slice(&alloc::vec![1; 300_000]);
         let capacity = large.capacity();
@@ -313,8 +319,8 @@ mod tests {
         output.reserve(200_000);
         assert_eq!((output.capacity(), output.front()), (capacity, &b"abc"[..]));
         output.consume(3);
-        assert_eq!(output.capacity(), capacity, "it stays until it is given back");
-        // A small one lies above it in the pool.
+        assert_eq!(output.capacity(), capacity, "large memory stays until it is released");
+        // A small buffer now lies above the large one in the pool.
         let mut small = Leased::<WriteBuffer>::none();
         small.extend_from_slice(b"a");
         small.consume(1);
@@ -323,7 +329,7 @@ mod tests {
         next.reserve(200_000);
         assert_eq!(next.capacity(), capacity);
 
-        // What is linked needs no memory.
+        // Linked bytes need no memory.
         assert!(next.give_back());
         let mut linked = Leased::<WriteBuffer>::none();
         linked.link(bytes::Bytes::from_static(&[0; 200_000]));

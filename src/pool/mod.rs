@@ -1,24 +1,26 @@
-//! Buffers that the connections of a thread share, so that an idle one holds none.
+//! Buffers that the connections of a thread share, so that idle connections hold none.
 //!
-//! Most connections of a server are idle at any moment, and the buffers of those that are not hold bytes
-//! only from when something is read until it is written. A [`Leased`] buffer has memory for just that
-//! long: it takes a buffer from the pool of the thread when it is first written to, and
-//! [gives it back](Leased::give_back) when its connection waits with nothing in it. Empty it is as large as
-//! a pointer. What is read next meets memory that is still in the processor's cache.
+//! At any moment most connections of a server are idle. The buffers of the others contain bytes
+//! only between a read and the write that follows. A [`Leased`] buffer has memory for just that
+//! time: it leases a buffer from the pool of the thread when you first write to it, and you
+//! [release](Leased::give_back) that buffer when the connection has to wait and the buffer is
+//! empty. An empty `Leased` takes the space of a pointer. The next read reuses memory that is still
+//! in the processor's cache.
 //!
-//! A pool keeps 16 buffers of each kind, of at most 64 KiB but for two that may have 1 MiB and a bit. These
-//! are not lent for little: see [`Leased::room`] and [`Leased::reserve`].
+//! A pool keeps 16 buffers of each kind. Each has at most 64 KiB, except for two that may have
+//! slightly more than 1 MiB. Large buffers are not leased for a few bytes: see [`Leased::room`] and
+//! [`Leased::reserve`].
 //!
-//! The shell over tokio does all this by itself. Here is the turn of a connection in a loop that does it by
-//! hand, over a socket that does not block:
+//! The tokio shell does all this itself. The following example shows one turn of a connection in a
+//! loop that does it by hand, over a non-blocking socket:
 //!
 //! ```
 //! use sansocket::pool::Leased;
-//! use sansocket::{Connection, Event, IoFailure, Next, Progress, ReadBuffer, Server, WriteBuffer};
+//! use sansocket::{Event, buffer::{ReadBuffer, WriteBuffer}, connection::{Connection, Next, Progress, Server}, transport::IoFailure};
 //! use std::{io::{Read, Write}, net::{Shutdown, TcpStream}, time::Duration};
 //!
-//! /// Echoes what has arrived. `None` if the socket is to be dropped, else when the next turn is, if that
-//! /// does not only depend on the socket.
+//! /// Echoes the messages that have arrived. Returns `None` once you can drop the socket, else the
+//! /// deadline for the next turn, if there is one.
 //! fn turn(
 //!     connection: &mut Connection<Server>,
 //!     socket: &mut TcpStream,
@@ -31,7 +33,7 @@
 //!             && connection.advance(input, output).is_ok_and(Progress::goes_on)
 //!         {
 //!             if let Some(Event::Binary(data)) = connection.event(input) {
-//!                 // With room it is refused only because the connection closes.
+//!                 // There is room, so this fails only if the connection is closing.
 //!                 let _ = connection.send_binary(data, output);
 //!             }
 //!         }
@@ -54,8 +56,8 @@
 //!             connection.did_read(read);
 //!         }
 //!         if !has_acted {
-//!             // Now it waits, and holds no buffers.
-//!             if connection.let_go(input) {
+//!             // The connection has to wait, so it releases its buffers.
+//!             if connection.release_buffer(input) {
 //!                 input.give_back();
 //!             }
 //!             output.give_back();
@@ -63,7 +65,7 @@
 //!         }
 //!     }
 //! }
-//! # use sansocket::{Config, Negotiated};
+//! # use sansocket::{Config, handshake::Negotiated};
 //! # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
 //! # let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
 //! # let mut socket = listener.accept().unwrap().0;
@@ -107,38 +109,41 @@ use std::{thread::LocalKey, thread_local};
 /// A kind of buffer that can be leased: [`ReadBuffer`] or [`WriteBuffer`].
 pub trait Pooled: sealed::Kind {}
 
-/// The memory of messages that leave their read buffer with it: it comes from the pool of the thread that
-/// reads, and goes to that of whichever thread drops the message, if that one reads too. If it does not, memory of
-/// more than 64 KiB and up to 1 MiB goes to a store that all threads share, which keeps four pieces.
-///
-/// To make large memory anew takes longer than to fill it. For
+/// A source of memory for messages that take the memory of their read buffer with them. Pass it to
 /// [`Connection::take_message_with`](crate::connection::Connection::take_message_with).
+///
+/// The memory comes from the pool of the thread that reads. When a message is dropped, its memory
+/// goes to the pool of the thread that drops it, if that thread reads too. Otherwise, memory of
+/// more than 64 KiB and up to 1 MiB goes to a store that all threads share, which keeps four
+/// pieces.
+///
+/// Reuse pays off because large memory takes longer to allocate than to fill.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct ThreadMemory;
 
-/// The buffers of one kind that a thread keeps; the one that came last goes first.
-#[allow(unnameable_types, reason = "only the sealed trait names it")]
+/// The buffers of one kind that a thread keeps, last in, first out.
+#[allow(unnameable_types, reason = "only the sealed trait names this type")]
 #[derive(Debug)]
 pub struct Pool<B> {
     kept: RefCell<Vec<Box<Lent<B>>>>,
-    /// Whether the thread has taken one: only then will it take another.
+    /// Whether the thread has ever taken a buffer. Only such a thread is expected to take another.
     is_used: Cell<bool>,
 }
 
-/// A buffer, with what its lease knows of it.
+/// A buffer and the state of its lease.
 #[derive(Debug)]
 struct Lent<B> {
     buffer: B,
-    /// While its memory is more than what came would have made it grow to.
+    /// Set while the buffer has more memory than it would have grown to for the bytes received.
     promise: Option<Promise>,
 }
 
-/// How many buffers of each kind a thread keeps: as many connections as are busy at once, which
-/// between two waits is one, and some that wait amid a message.
+/// How many buffers of each kind a thread keeps. Between two waits only one connection of a thread
+/// is busy; the others allow for connections that wait in the middle of a message.
 const KEPT: usize = 16;
 
-/// How many of them may be large.
+/// How many of these buffers may be large.
 const KEPT_LARGE: usize = 2;
 
 thread_local! {
@@ -151,11 +156,12 @@ impl<B: Kind> Pool<B> {
         Self { kept: RefCell::new(Vec::new()), is_used: Cell::new(false) }
     }
 
-    /// None that is large: a connection that waits amid a few bytes would hold it.
+    /// Takes a buffer that is not large: a connection that waits after a few bytes would hold on to
+    /// it.
     fn take(&self) -> Option<Box<Lent<B>>> {
         self.is_used.set(true);
         let mut kept = self.kept.borrow_mut();
-        // Mostly it is the last.
+        // Usually the last buffer is suitable.
         if kept.last()?.buffer.capacity() <= RETAINED {
             return kept.pop();
         }
@@ -174,7 +180,8 @@ impl<B: Kind> Pool<B> {
         if capacity > RETAINED {
             let is_large = |other: &Lent<B>| other.buffer.capacity() > RETAINED;
             if kept.iter().filter(|other| is_large(other)).count() >= KEPT_LARGE {
-                // The larger ones stay: the steps by which one grew don't take its place.
+                // The larger buffers stay, so that the steps in which a buffer grew do not replace
+                // them.
                 let others = kept.iter_mut().filter(|other| is_large(other));
                 if let Some(smallest) = others.min_by_key(|other| other.buffer.capacity()) {
                     if smallest.buffer.capacity() < capacity {
@@ -189,7 +196,8 @@ impl<B: Kind> Pool<B> {
         }
     }
 
-    /// Exchanges the memory of a buffer for the least of at least so many bytes, if there is any.
+    /// Exchanges the memory of a buffer for the smallest that has at least `least` bytes, if there
+    /// is any.
     fn exchange_memory(&self, buffer: &mut B, least: usize) {
         let mut kept = self.kept.borrow_mut();
         let places = (0..kept.len()).filter(|&place| kept[place].buffer.capacity() >= least);
@@ -243,22 +251,23 @@ impl Pooled for WriteBuffer {}
 mod sealed {
     use super::{LocalKey, Pool};
 
-    /// What a pool has to know of a kind of buffer.
-    #[allow(unnameable_types, reason = "this is what seals the trait")]
+    /// The operations of a buffer that a pool needs.
+    #[allow(unnameable_types, reason = "this module seals the trait")]
     pub trait Kind: Sized + 'static {
         const EMPTY: &'static Self;
-        /// With less memory than this one is not kept.
+        /// A buffer with less memory than this is not kept.
         const LEAST: usize;
         fn pool() -> &'static LocalKey<Pool<Self>>;
-        /// One that nobody has used yet.
+        /// Creates a buffer that has never been used.
         fn fresh() -> Self;
         fn is_unused(&self) -> bool;
-        /// Drops what an unused one knows of its user.
+        /// Removes what an unused buffer remembers of its last user.
         fn forget(&mut self);
         fn capacity(&self) -> usize;
-        /// One with memory of at least so many bytes from the store that threads share.
+        /// Returns a buffer with at least `least` bytes of memory from the store that all threads
+        /// share.
         fn from_shared_store(least: usize) -> Option<Self>;
-        /// Goes on in the memory of an unused one, which gets that of this one.
+        /// Exchanges memory with an unused buffer, and keeps its own contents.
         fn exchange_memory_with(&mut self, unused: &mut Self);
     }
 }
@@ -296,7 +305,7 @@ impl Kind for ReadBuffer {
     fn exchange_memory_with(&mut self, unused: &mut Self) {
         if let Some(memory) = unused.take() {
             let (Ok(other) | Err(other)) = self.exchange_memory(memory);
-            // Nothing is in it, so it refuses none.
+            // This can't fail, because the buffer is empty.
             let _ = unused.lease(other);
         }
     }
@@ -350,7 +359,7 @@ mod tests {
         assert!(buffer.give_back());
     }
 
-    /// Puts memory of so many bytes into the pool.
+    /// Puts a buffer with `size` bytes of memory into the pool.
     pub(super) fn put(size: usize) {
         let buffer = ReadBuffer::with_storage(alloc::vec![0; size]);
         FOR_READS.with(|pool| pool.put(Box::new(buffer.into())));
@@ -364,9 +373,9 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_comes_again_and_only_so_many_are_kept() {
+    fn buffers_are_reused_and_a_limited_number_is_kept() {
         let mut first = filled(10);
-        assert!(!first.give_back(), "something is in it");
+        assert!(!first.give_back(), "the buffer is not empty");
         let place = first.unread().as_ptr();
         drain(&mut first);
         let again = filled(10);
@@ -377,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn of_large_ones_the_larger_stay_up_to_a_limit() {
+    fn the_largest_buffers_are_kept_up_to_a_limit() {
         for size in [100_000, 90_000, 80_000, LARGEST + 1, LARGEST, RETAINED, READ_ROOM - 1] {
             put(size);
         }
@@ -397,9 +406,9 @@ mod tests {
     }
 
     #[test]
-    fn what_a_thread_that_does_not_read_drops_comes_back_to_one_that_does() {
-        // Of a size that no other test has.
-        let comes_back = || {
+    fn memory_dropped_by_a_thread_that_does_not_read_returns_to_one_that_does() {
+        // The size is one that no other test uses.
+        let is_reused = || {
             let mut buffer = filled(600_000);
             buffer.keep(600_000);
             let message = buffer.take_kept(&ThreadMemory);
@@ -408,12 +417,12 @@ mod tests {
             let mut buffer = filled(1);
             FOR_READS.with(|pool| pool.exchange_memory(&mut buffer, 600_000));
             assert_eq!(buffer.unread(), [7]);
-            // In large memory what is read begins within the first page.
+            // In large memory the received bytes begin within the first page.
             let is_same = place.abs_diff(buffer.unread().as_ptr() as usize) < 4096;
             drain(&mut buffer);
             is_same
         };
-        // Other tests may be at the store at the same moment.
-        assert!((0..100).any(|_| comes_back()));
+        // Other tests may use the store at the same moment.
+        assert!((0..100).any(|_| is_reused()));
     }
 }

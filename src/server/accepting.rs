@@ -1,47 +1,47 @@
-//! The opening handshake of one connection, as a server makes it (RFC 6455 §4.2).
+//! The opening handshake of one connection, as a server performs it (RFC 6455 §4.2).
 //!
 //! ```text
 //!   receiving ──request──▶ asked ──accept──▶ answering ──all written──▶ open
-//!       └─no good request──▶ refusing ◀──refuse──┘
-//!                               └──the client has read it, or its time is over──▶ ended
+//!       └─invalid request──▶ refusing ◀──refuse──┘
+//!       └─plain request───────▶ └──the client has read it, or its time is over──▶ ended
 //! ```
 
 use super::answer;
 use super::origin::OriginPolicy;
+use super::plain::{PlainResponses, unanswered};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::Config;
 #[cfg(feature = "std")]
 use crate::handshake::Opens;
 use crate::handshake::{
-    Accept, AcceptError, Exchange, HandshakeError, HandshakeNext, OpeningError, Reject,
-    RejectError, Request, ServerHandshake,
+    Accept, AcceptError, Asked, Exchange, HandshakeError, HandshakeNext, OpeningError,
+    PlainRequest, Reject, RejectError, Request, ServerHandshake,
 };
 use crate::negotiated::Negotiated;
 use crate::transport::{IoFailure, Wants};
 use alloc::boxed::Box;
 use core::time::Duration;
 
-/// A server's opening handshake, whose IO is yours to do.
+/// A server's opening handshake. You do the IO.
 ///
-/// Ask it what is [`next`](Self::next), do that, tell how it went, and ask again. In it are the
-/// deadlines of the handshake, the checks of the request and its origin, and what it takes that a
-/// refusal arrives: behind it the writing side of the transport ends, and up to 1 MiB of what the
-/// client still sends is read and dropped, for at most 2 seconds, or for 1 second on a transport that
-/// has no half-close.
+/// Call [`next`](Self::next), do what it returns, report the outcome, and call it again.
+/// `Accepting` keeps the deadlines of the handshake, and checks the request and its origin.
 ///
-/// While a request waits for your answer no deadline runs: bound the time that you take yourself. A client
-/// that leaves meanwhile is noticed once you answer.
+/// `Accepting` also makes sure that a refusal arrives: after the refusal the writing side of the
+/// transport ends, and up to 1 MiB of what the client still sends is read and dropped. This takes
+/// at most 2 seconds, or 1 second on a transport that has no half-close.
+///
+/// While a request waits for your answer, no deadline runs: limit the time that you take yourself.
+/// If the client leaves in the meantime, you notice when you answer.
 ///
 /// ```no_run
 /// use sansocket::server::{Accepting, Step};
-/// use sansocket::{
-///     Accept, Connection, HandshakeNext, IoFailure, ReadBuffer, Reject, Server, WriteBuffer,
-/// };
+/// use sansocket::{buffer::{ReadBuffer, WriteBuffer}, connection::{Connection, Server}, handshake::{Accept, HandshakeNext, Reject}, transport::IoFailure};
 /// use std::io::{self, ErrorKind, Read, Write};
 /// use std::net::{Shutdown, TcpStream};
 /// use std::time::Duration;
 ///
-/// /// A client on a socket that does not block.
+/// /// A client on a nonblocking socket.
 /// struct Peer {
 ///     socket: TcpStream,
 ///     accepting: Accepting,
@@ -50,7 +50,7 @@ use core::time::Duration;
 /// }
 ///
 /// enum Progress {
-///     /// Call again when the socket is ready, and at this moment.
+///     /// Call again when the socket is ready or at this moment.
 ///     Waits(Option<Duration>),
 ///     Open(Connection<Server>),
 ///     Ended,
@@ -63,7 +63,7 @@ use core::time::Duration;
 ///             let wants = match accepting.next(input, output, || now) {
 ///                 HandshakeNext::Wants(wants) => wants,
 ///                 HandshakeNext::Ready(Step::Request(request)) => {
-///                     // An answer that can't be sent is one with status 500.
+///                     // If the answer can't be sent, the client gets status 500.
 ///                     let _ = match request.path() {
 ///                         "/chat" => accepting.accept(&request, &Accept::new(), output).is_ok(),
 ///                         _ => accepting.refuse(&Reject::new(404), output).is_ok(),
@@ -108,7 +108,7 @@ use core::time::Duration;
 /// }
 /// ```
 ///
-/// To parse a request and to answer it without any of this, there is [`ServerHandshake`].
+/// To only parse a request and answer it, use [`ServerHandshake`].
 #[derive(Debug)]
 pub struct Accepting {
     handshake: ServerHandshake,
@@ -116,6 +116,7 @@ pub struct Accepting {
     stage: Stage,
     config: Config,
     origin: OriginPolicy,
+    plain: Option<PlainResponses>,
     timeout: Option<Duration>,
 }
 
@@ -124,64 +125,74 @@ enum Stage {
     Receiving,
     /// The application has the request.
     Asked,
-    /// It was accepted, and the answer is not all written.
+    /// The request was accepted, and the answer is not fully written.
     Answering(Box<Negotiated>),
-    /// It was refused, which the client is to read.
+    /// The client was refused or got a plain response, and still has to read it.
     Refusing(OpeningError),
     Over,
 }
 
-/// What a server's opening handshake comes to.
+/// A step of a server's opening handshake.
 #[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "a request comes, and then it is answered")]
+#[expect(clippy::exhaustive_enums, reason = "a handshake has exactly these two steps")]
 pub enum Step {
-    /// A request that opens a WebSocket, from an origin that is allowed. Answer it with
-    /// [`accept`](Accepting::accept) or [`refuse`](Accepting::refuse), whenever that is decided.
+    /// A request that opens a WebSocket, from an allowed origin. Answer it with
+    /// [`accept`](Accepting::accept) or [`refuse`](Accepting::refuse) once you have decided.
     Request(Request),
-    /// The answer to that is written: the connection begins, with this configuration. What is left
-    /// in the read buffer belongs to it.
+    /// The answer is written: the connection begins, with this configuration. The bytes left in the
+    /// read buffer belong to the connection.
     Open(Box<Negotiated>, Config),
 }
 
 #[cfg(feature = "std")]
 impl Step {
-    /// The request that was waited for.
+    /// Returns the request, when a request is the expected step.
     pub(crate) fn request(self) -> Result<Request, HandshakeError> {
         match self {
             Self::Request(request) => Ok(request),
-            // Nothing was accepted before.
+            // Nothing has been accepted yet.
             Self::Open(..) => Err(HandshakeError::Over),
         }
     }
 
-    /// What the connection begins with, once the answer is written.
+    /// Returns what the connection begins with, when opening is the expected step.
     pub(crate) fn open(self) -> Result<(Negotiated, Config), HandshakeError> {
         match self {
             Self::Open(negotiated, config) => Ok((*negotiated, config)),
-            // There is one alone, which was answered.
+            // There is only one request, and it has its answer.
             Self::Request(_) => Err(HandshakeError::Over),
         }
     }
 }
 
 impl Accepting {
-    pub(super) fn new(config: Config, origin: OriginPolicy, timeout: Option<Duration>) -> Self {
+    pub(super) fn new(
+        config: Config,
+        origin: OriginPolicy,
+        plain: Option<PlainResponses>,
+        timeout: Option<Duration>,
+    ) -> Self {
+        let handshake = match plain {
+            Some(_) => ServerHandshake::showing_plain(&config.limits),
+            None => ServerHandshake::new(&config.limits),
+        };
         Self {
-            handshake: ServerHandshake::new(&config.limits),
+            handshake,
             exchange: Exchange::new(timeout),
             stage: Stage::Receiving,
             config,
             origin,
+            plain,
             timeout,
         }
     }
 
-    /// What is to be done next. `input` is what was received, `output` what is to be sent: a refusal
-    /// of what is no good request is queued there.
+    /// Returns what to do next. `input` holds the bytes received, and `output` the bytes to send.
+    /// If there is no valid request, this queues a refusal in `output`.
     ///
-    /// `clock` tells the time as a duration since any moment. That moment stays the same until there
-    /// is a request; for the answer it can be another one. While a request waits for its answer
-    /// nothing is wanted.
+    /// `clock` returns the time as a duration since any moment. That moment must stay fixed until
+    /// there is a request, and can be another one for the answer. While a request waits for its
+    /// answer, nothing is wanted.
     pub fn next(
         &mut self,
         input: &mut ReadBuffer,
@@ -191,9 +202,13 @@ impl Accepting {
         let all_written = self.exchange.is_all_written(output);
         match core::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Receiving => match self.receive(input) {
-                Ok(Some(request)) => {
+                Ok(Some(Asked::WebSocket(request))) => {
                     self.stage = Stage::Asked;
                     HandshakeNext::Ready(Step::Request(request))
+                }
+                Ok(Some(Asked::Plain(request))) => {
+                    self.answer_plain(&request, output);
+                    self.next(input, output, clock)
                 }
                 Ok(None) => self.wait_for_request(input, clock()),
                 Err(error) => {
@@ -207,7 +222,7 @@ impl Accepting {
             }
             Stage::Answering(negotiated) => self.write_answer(negotiated, all_written, clock()),
             Stage::Refusing(why) => {
-                // It was read to be dropped.
+                // These bytes were read only to be dropped.
                 input.skip(input.unread_len());
                 match self.exchange.see_off(all_written, clock()) {
                     Some(wants) => {
@@ -221,17 +236,18 @@ impl Accepting {
         }
     }
 
-    /// Accepts the client: queues the answer that opens the WebSocket, with compression if `answer` or
-    /// the configuration wants that. The client has the handshake timeout again, to take it.
+    /// Accepts the client by queuing the answer that opens the WebSocket, with compression if
+    /// `answer` or the configuration enables it. The handshake timeout starts again for the client
+    /// to read the answer.
     ///
     /// # Errors
     ///
-    /// If the answer does not suit the request: the client is refused with status 500 then. Also if
-    /// no request waits for an answer.
+    /// Returns an error if the answer does not match the request; the client is then refused with
+    /// status 500. Also returns an error if no request waits for an answer.
     pub fn accept(
         &mut self,
         request: &Request,
-        answer: &Accept<'_>,
+        answer: &Accept,
         output: &mut WriteBuffer,
     ) -> Result<(), AcceptError> {
         if !matches!(self.stage, Stage::Asked) {
@@ -251,23 +267,19 @@ impl Accepting {
         }
     }
 
-    /// Refuses the client: queues the answer that says so.
+    /// Refuses the client by queuing the refusal.
     ///
     /// # Errors
     ///
-    /// If the refusal can't be sent: the client is refused with status 500 then. Also if no request
-    /// waits for an answer.
-    pub fn refuse(
-        &mut self,
-        reject: &Reject<'_>,
-        output: &mut WriteBuffer,
-    ) -> Result<(), RejectError> {
+    /// Returns an error if the refusal can't be sent; the client is then refused with status 500.
+    /// Also returns an error if no request waits for an answer.
+    pub fn refuse(&mut self, reject: &Reject, output: &mut WriteBuffer) -> Result<(), RejectError> {
         if !matches!(self.stage, Stage::Asked) {
             return Err(RejectError::Over);
         }
         match reject.write(output) {
             Ok(()) => {
-                self.begin_refusing(OpeningError::Refused(reject.status));
+                self.begin_refusing(OpeningError::Refused(reject.status()));
                 Ok(())
             }
             Err(error) => {
@@ -277,31 +289,43 @@ impl Accepting {
         }
     }
 
-    /// Says what came of reading: so many bytes, which are in the read buffer; 0 is the end of the
-    /// transport.
+    /// Reports the outcome of a read: the number of bytes added to the read buffer, or 0 at the end
+    /// of the transport.
     pub fn did_read(&mut self, outcome: Result<usize, IoFailure>) {
         self.exchange.did_read(outcome);
     }
 
-    /// Says what came of writing: so many bytes from the front of `output`, which are consumed here.
-    /// Of a transport that holds bytes back until it is flushed, see
-    /// [`Connection::did_write`](crate::Connection::did_write).
+    /// Reports the outcome of a write: the number of bytes written from the front of `output`,
+    /// which this consumes. If your transport holds bytes back until it is flushed, see
+    /// [`Connection::did_write`](crate::connection::Connection::did_write).
     ///
-    /// Taking none of several is a failure: it would be tried for ever.
+    /// Writing 0 bytes when there are bytes to write is a failure. Otherwise you would retry
+    /// without limit.
     pub fn did_write(&mut self, outcome: Result<usize, IoFailure>, output: &mut WriteBuffer) {
         self.exchange.did_write(outcome, output);
     }
 
-    /// Says what came of ending the writing side: [`IoFailure::Unsupported`] if the transport has no
-    /// half-close.
+    /// Reports the outcome of ending the writing side: [`IoFailure::Unsupported`] if the transport
+    /// has no half-close.
     pub fn did_shut_down(&mut self, outcome: Result<(), IoFailure>) {
         self.exchange.did_shut_down(outcome);
     }
 
-    fn receive(&mut self, input: &mut ReadBuffer) -> Result<Option<Request>, HandshakeError> {
-        let Some(request) = self.handshake.receive(input)? else { return Ok(None) };
-        self.origin.check(&request)?;
-        Ok(Some(request))
+    fn receive(&mut self, input: &mut ReadBuffer) -> Result<Option<Asked>, HandshakeError> {
+        let asked = self.handshake.receive_any(input)?;
+        if let Some(Asked::WebSocket(request)) = &asked {
+            self.origin.check(request)?;
+        }
+        Ok(asked)
+    }
+
+    fn answer_plain(&mut self, request: &PlainRequest, output: &mut WriteBuffer) {
+        let why = match &self.plain {
+            Some(responses) => responses.answer(request, output),
+            // Without a hook, the handshake does not return plain requests.
+            None => return self.refuse_for(request.refusal().clone(), output),
+        };
+        self.begin_refusing(why);
     }
 
     fn wait_for_request(&mut self, input: &mut ReadBuffer, now: Duration) -> HandshakeNext<Step> {
@@ -313,7 +337,7 @@ impl Accepting {
                 }
                 None => OpeningError::TimedOut,
             },
-            // This is not answered: nobody asked for anything.
+            // There is no answer: the client did not complete a request.
             Some(Ok(())) => self.handshake.receive_eof(input).into(),
             Some(Err(failure)) => OpeningError::Transport(failure),
         })
@@ -340,7 +364,7 @@ impl Accepting {
         }
     }
 
-    /// Refuses a client for what it sent.
+    /// Refuses a client because of what it sent.
     fn refuse_for(&mut self, error: HandshakeError, output: &mut WriteBuffer) {
         match error.reject().write(output) {
             Ok(()) => self.begin_refusing(error.into()),
@@ -348,12 +372,11 @@ impl Accepting {
         }
     }
 
-    /// Refuses a client that the application has no good answer to. What it did wrong is for the
-    /// application to know.
+    /// Refuses a client to which the application gave an invalid answer.
     fn fail(&mut self, output: &mut WriteBuffer) {
-        // It is one that can be sent.
-        let _ = Reject::new(500).body("the server failed to answer\n").write(output);
-        self.begin_refusing(OpeningError::Refused(500));
+        // This can't fail: the response is valid.
+        let _ = unanswered().write(output);
+        self.begin_refusing(OpeningError::Refused(unanswered().status()));
     }
 
     fn begin_refusing(&mut self, why: OpeningError) {

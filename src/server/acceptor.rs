@@ -1,28 +1,34 @@
 use super::accepting::Accepting;
 use super::origin::OriginPolicy;
+use super::plain::PlainResponses;
 use crate::connection::Config;
-use crate::handshake::HANDSHAKE_TIMEOUT;
+use crate::handshake::{HANDSHAKE_TIMEOUT, PlainRequest, Reject};
 use core::{fmt, marker::PhantomData, time::Duration};
 
-/// How a server accepts connections.
+/// The configuration with which a server accepts connections.
 ///
-/// `M` is the shell that it does so with, or `()` for none: see [`begin`](Self::begin). Each shell
-/// has a name for its own; the methods that accept connections are described there, with examples.
+/// `M` is the shell that accepts connections, or `()` for none: see [`begin`](Self::begin). Each
+/// shell has its own alias of this type. Its documentation has examples and describes the methods
+/// that accept connections.
+#[doc(alias = "Upgrader")]
+#[doc(alias = "ServerBuilder")]
 pub struct Acceptor<M = ()> {
     pub(crate) config: Config,
     origin: OriginPolicy,
+    plain: Option<PlainResponses>,
     handshake_timeout: Option<Duration>,
     shell: PhantomData<fn() -> M>,
 }
 
 impl<M> Acceptor<M> {
-    /// With a handshake timeout of 10 seconds, origins of the same host only, and the default
-    /// [`Config`].
+    /// Creates an acceptor with the default [`Config`] and a handshake timeout of 10 seconds. It
+    /// only allows origins of the same host.
     #[must_use]
     pub fn new() -> Self {
         Self {
             config: Config::default(),
             origin: OriginPolicy::default(),
+            plain: None,
             handshake_timeout: Some(HANDSHAKE_TIMEOUT),
             shell: PhantomData,
         }
@@ -35,31 +41,63 @@ impl<M> Acceptor<M> {
         self
     }
 
-    /// Sets from which web pages browsers may connect (RFC 6455 §10.2).
+    /// Sets which web pages may connect from a browser (RFC 6455 §10.2).
     #[must_use]
     pub fn origin(mut self, policy: OriginPolicy) -> Self {
         self.origin = policy;
         self
     }
 
-    /// Sets how long the client has to send its request, and then to take the answer; `None` for
-    /// ever.
+    /// Answers requests that are not for a WebSocket, such as a health check, with a small
+    /// response. Without this, or if `respond` returns `None`, they are refused with status 405 or
+    /// 426. A [`Reject`] can have any final status, including 200. The connection ends after the
+    /// response.
+    ///
+    /// Such a request is a well-formed GET or HEAD without a body and without `Upgrade: websocket`;
+    /// all others are refused as usual. The limits and the handshake timeout apply to it too. The
+    /// body is left out for HEAD, so you don't have to handle it.
+    ///
+    /// The handshake then ends with
+    /// [`OpeningError::Answered`](crate::handshake::OpeningError::Answered). The `Error` of the
+    /// shells has a variant of the same name.
+    ///
+    /// ```
+    /// use sansocket::{handshake::{PlainRequest, Reject}, server::Acceptor};
+    ///
+    /// fn respond(request: &PlainRequest) -> Option<Reject> {
+    ///     (request.path() == "/health").then(|| Reject::new(200).body("fine\n"))
+    /// }
+    ///
+    /// let acceptor: Acceptor = Acceptor::new().plain_response(respond);
+    /// ```
+    #[must_use]
+    pub fn plain_response(
+        mut self,
+        respond: impl Fn(&PlainRequest) -> Option<Reject> + Send + Sync + 'static,
+    ) -> Self {
+        self.plain = Some(PlainResponses::new(respond));
+        self
+    }
+
+    /// Sets how long the client may take to send its request, and then again to read the answer;
+    /// `None` means without limit.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.handshake_timeout = timeout.into();
         self
     }
 
-    /// Begins the opening handshake of one connection, whose IO is yours to do.
+    /// Begins the opening handshake of one connection. You do the IO.
     #[must_use]
     pub fn begin(&self) -> Accepting {
-        Accepting::new(self.config, self.origin.clone(), self.handshake_timeout)
+        let (origin, plain) = (self.origin.clone(), self.plain.clone());
+        Accepting::new(self.config, origin, plain, self.handshake_timeout)
     }
 }
 
 impl<M> Clone for Acceptor<M> {
     fn clone(&self) -> Self {
-        Self { origin: self.origin.clone(), ..*self }
+        Self { origin: self.origin.clone(), plain: self.plain.clone(), ..*self }
     }
 }
 
@@ -74,6 +112,7 @@ impl<M> fmt::Debug for Acceptor<M> {
         f.debug_struct("Acceptor")
             .field("config", &self.config)
             .field("origin", &self.origin)
+            .field("plain_response", &self.plain)
             .field("handshake_timeout", &self.handshake_timeout)
             .finish()
     }

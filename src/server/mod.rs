@@ -1,20 +1,25 @@
-//! A server's end of the opening handshake, without IO: how connections are accepted, and the
+//! The server side of the opening handshake, without IO: how connections are accepted, and the
 //! request that waits for its answer.
 //!
-//! The shells' `Acceptor` and `Opening` are those of this module. To accept connections on anything
-//! else, see [`Accepting`].
+//! The `Acceptor` and `PendingRequest` of each shell are those of this module. To accept
+//! connections on anything else, see [`Accepting`].
 
+#[cfg(feature = "std")]
+mod accept_loop;
 mod accepting;
 mod acceptor;
 mod answer;
-#[cfg(feature = "std")]
-mod opening;
 mod origin;
+#[cfg(feature = "std")]
+mod pending_request;
+mod plain;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "std")]
+pub(crate) use accept_loop::{AcceptFailure, AcceptFailures, Admission};
 pub use accepting::{Accepting, Step};
 pub use acceptor::Acceptor;
-#[cfg(feature = "std")]
-pub use opening::Opening;
 pub use origin::{OriginPatternError, OriginPolicy};
+#[cfg(feature = "std")]
+pub use pending_request::PendingRequest;

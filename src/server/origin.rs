@@ -3,35 +3,45 @@ use crate::handshake::{HandshakeError, Request, excerpt};
 use alloc::{borrow::ToOwned, string::String, sync::Arc};
 use thiserror::Error;
 
-/// Which web pages may open a WebSocket to a server (RFC 6455 §10.2).
+/// A policy for which web pages may open a WebSocket to a server (RFC 6455 §10.2).
 ///
-/// A browser lets any page ask any server for a WebSocket, with the user's cookies; it says in
-/// `Origin` which page that was. A request without an `Origin` is not from a page, and always
-/// allowed. `Origin: null`, of pages that have none of their own, is only allowed by
-/// [`any`](Self::any).
+/// A browser lets any page open a WebSocket to any server, and sends the user's cookies. The
+/// `Origin` of the request tells which page it was. The default policy is
+/// [`same_origin`](Self::same_origin). A request without an `Origin` does not come from a page, and
+/// every policy allows it.
 ///
 /// ```
-/// use sansocket::OriginPolicy;
+/// use sansocket::server::OriginPolicy;
 ///
+/// // Pages of two other sites.
 /// let policy = OriginPolicy::allow(["https://example.com", "https://*.example.com:8443"])?;
-/// # Ok::<(), sansocket::OriginPatternError>(())
+///
+/// // Pages of this server, and an app that bundles its pages.
+/// let policy = OriginPolicy::same_origin().also_allow(["capacitor://localhost", "null"])?;
+/// # Ok::<(), sansocket::server::OriginPatternError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OriginPolicy(Rule);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginPolicy {
+    same_origin: bool,
+    /// Shared, so that each connection can have a copy of the policy. `None` is an empty list.
+    allowed: Option<Arc<[Pattern]>>,
+    any: bool,
+}
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Rule {
-    #[default]
-    SameOrigin,
-    /// Shared, so that each connection can have the policy.
-    Allow(Arc<[Pattern]>),
-    Any,
+/// An origin in an allow-list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Pattern {
+    /// `null`: pages that have no origin of their own.
+    Null,
+    /// `file://` and the like.
+    Scheme(String),
+    Host(HostPattern),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Pattern {
+struct HostPattern {
     scheme: String,
-    /// Behind the `*`, if there is one.
+    /// Without the leading `*.`, if there is one.
     host: String,
     any_subdomain: bool,
     port: PortPattern,
@@ -43,106 +53,155 @@ enum PortPattern {
     Any,
 }
 
-/// An origin in an allow-list that can't match any.
+/// Why an entry of an allow-list can't match any origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OriginPatternError {
-    /// No scheme, or what stands before `://` is none.
-    #[error("an origin begins with a scheme, such as https://")]
+    /// The entry has no scheme, or an invalid one before `://`.
+    #[error("an origin must begin with a scheme, such as https://")]
     Scheme,
-    /// Something behind the host and port: an origin has no path, not even a slash.
-    #[error("an origin has no path, not even a final slash")]
+    /// Something follows the host and port. An origin has no path, not even a slash.
+    #[error("an origin must not have a path, not even a final slash")]
     Path,
-    /// A `*` that does not stand for the labels in front of a name, or for the port.
-    #[error("* stands in front of a name, as in https://*.example.com, or for the port")]
+    /// A `*` that does not stand for the labels before a name, or for the port.
+    #[error("* may only replace the labels before a name, as in https://*.example.com, or a port")]
     Wildcard,
-    /// A host that is neither a name nor an address.
+    /// The host is neither a name nor an address.
     #[error("the host is neither a name nor an address")]
     Host,
-    /// A port that is not a number up to 65535.
+    /// The port is not a number up to 65535.
     #[error("the port is not a number up to 65535")]
     Port,
 }
 
 impl OriginPolicy {
-    /// Allows pages of the host and port that the request is for: the default.
+    /// Allows pages with the same host and port as the request. This is the default.
     ///
-    /// Schemes are not compared, as a server behind a proxy does not know its own; a `Host`
-    /// without a port stands for the port of the scheme of the `Origin`.
+    /// Schemes are not compared, because a server behind a proxy does not know its own. If `Host`
+    /// has no port, the default port of the scheme in `Origin` is assumed.
     #[must_use]
     pub const fn same_origin() -> Self {
-        Self(Rule::SameOrigin)
+        Self { same_origin: true, allowed: None, any: false }
     }
 
-    /// Allows pages of any origin. Only for a server that does not trust cookies or the network
-    /// that a request comes from.
+    /// Allows pages of any origin. Use this only for a server that trusts neither cookies nor the
+    /// network that a request comes from.
     #[must_use]
     pub const fn any() -> Self {
-        Self(Rule::Any)
+        Self { same_origin: false, allowed: None, any: true }
     }
 
-    /// Allows pages of these origins, such as `https://example.com` or `http://localhost:3000`.
+    /// Allows pages of these origins only:
     ///
-    /// `https://*.example.com` stands for every name below `example.com`, but not for itself;
-    /// `http://localhost:*` for every port.
+    /// | an entry | allows |
+    /// |---|---|
+    /// | `https://example.com`, `http://localhost:3000` | this origin |
+    /// | `https://*.example.com` | every name below `example.com`, but not `example.com` itself |
+    /// | `http://localhost:*` | every port |
+    /// | `tauri://localhost`, `chrome-extension://abcdef` | pages of an app or browser extension |
+    /// | `file://`, `app://` | all pages of a scheme that has no hosts |
+    /// | `null` | pages without an origin: sandboxed frames, and local files in most browsers |
+    ///
+    /// Any site can open a sandboxed frame, so `null` allows pages of every site.
     ///
     /// # Errors
     ///
-    /// If one of them can't match any origin.
+    /// Returns an error if an entry can't match any origin.
     pub fn allow<I: IntoIterator<Item: AsRef<str>>>(
         origins: I,
     ) -> Result<Self, OriginPatternError> {
-        let patterns = origins.into_iter().map(|origin| Pattern::parse(origin.as_ref()));
-        Ok(Self(Rule::Allow(patterns.collect::<Result<_, _>>()?)))
+        let nothing = Self { same_origin: false, allowed: None, any: false };
+        nothing.also_allow(origins)
+    }
+
+    /// Allows these origins in addition to those that are already allowed. The entries have the
+    /// same form as those of [`allow`](Self::allow).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if an entry can't match any origin.
+    pub fn also_allow<I: IntoIterator<Item: AsRef<str>>>(
+        mut self,
+        origins: I,
+    ) -> Result<Self, OriginPatternError> {
+        let before = self.allowed.iter().flat_map(|list| list.iter().cloned()).map(Ok);
+        let new = origins.into_iter().map(|origin| Pattern::parse(origin.as_ref()));
+        self.allowed = Some(before.chain(new).collect::<Result<_, _>>()?);
+        Ok(self)
     }
 
     /// Checks the `Origin` of a request.
     ///
     /// # Errors
     ///
-    /// If it is not allowed. The answer to that has status 403.
+    /// Returns an error if the origin is not allowed. Refuse such a request with status 403.
     pub fn check(&self, request: &Request) -> Result<(), HandshakeError> {
         let mut values = request.headers_named("Origin");
         let Some(value) = values.next() else { return Ok(()) };
-        let allowed = match &self.0 {
-            Rule::Any => true,
-            // Two of them are as good as none that is known.
-            _ if values.next().is_some() => false,
-            rule => Origin::parse(value).is_some_and(|origin| match rule {
-                Rule::Allow(patterns) => patterns.iter().any(|pattern| pattern.matches(origin)),
-                _ => origin.is_of(request.host()),
-            }),
-        };
-        if allowed { Ok(()) } else { Err(HandshakeError::OriginNotAllowed(excerpt(value))) }
+        // A request with two origins is treated like one from an unknown origin.
+        let is_one = values.next().is_none();
+        if self.any || is_one && Origin::parse(value).is_some_and(|it| self.allows(it, request)) {
+            Ok(())
+        } else {
+            Err(HandshakeError::OriginNotAllowed(excerpt(value)))
+        }
+    }
+
+    fn allows(&self, origin: Origin<'_>, request: &Request) -> bool {
+        let mut patterns = self.allowed.iter().flat_map(|list| list.iter());
+        patterns.any(|pattern| pattern.matches(origin))
+            || self.same_origin && origin.is_of(request.host())
+    }
+}
+
+impl Default for OriginPolicy {
+    fn default() -> Self {
+        Self::same_origin()
     }
 }
 
 /// A serialised origin (RFC 6454 §6.2).
 #[derive(Clone, Copy)]
-struct Origin<'a> {
-    scheme: &'a str,
-    host: &'a str,
-    /// With the scheme's default filled in.
-    port: Option<u16>,
+enum Origin<'a> {
+    Null,
+    /// A scheme without a host.
+    Scheme(&'a str),
+    Host {
+        scheme: &'a str,
+        host: &'a str,
+        /// Includes the scheme's default port.
+        port: Option<u16>,
+    },
 }
 
 impl<'a> Origin<'a> {
     fn parse(value: &'a [u8]) -> Option<Self> {
-        let (scheme, authority) = core::str::from_utf8(value).ok()?.split_once("://")?;
+        let text = core::str::from_utf8(value).ok()?;
+        if text == "null" {
+            return Some(Self::Null);
+        }
+        let (scheme, authority) = text.split_once("://")?;
+        if authority.is_empty() {
+            return Some(Self::Scheme(scheme));
+        }
         let Authority { host, port } = Authority::parse(authority).ok()?;
-        Some(Self { scheme, host, port: port.or(default_port(scheme)) })
+        Some(Self::Host { scheme, host, port: port.or(default_port(scheme)) })
     }
 
-    fn is_of(self, host: &str) -> bool {
-        let (Ok(own), Some(default)) = (Authority::parse(host), default_port(self.scheme)) else {
+    fn is_of(self, own: &str) -> bool {
+        let Self::Host { scheme, host, port } = self else { return false };
+        let (Ok(own), Some(default)) = (Authority::parse(own), default_port(scheme)) else {
             return false;
         };
-        own.host.eq_ignore_ascii_case(self.host) && Some(own.port.unwrap_or(default)) == self.port
+        own.host.eq_ignore_ascii_case(host) && Some(own.port.unwrap_or(default)) == port
     }
 }
 
 impl Pattern {
     fn parse(text: &str) -> Result<Self, OriginPatternError> {
+        if text == "null" {
+            return Ok(Self::Null);
+        }
         let (scheme, authority) = text.split_once("://").ok_or(OriginPatternError::Scheme)?;
         let is_scheme_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
         if !scheme.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -150,6 +209,27 @@ impl Pattern {
         {
             return Err(OriginPatternError::Scheme);
         }
+        // A page that was loaded over HTTP always has a host.
+        if authority.is_empty() && default_port(scheme).is_none() {
+            return Ok(Self::Scheme(scheme.to_owned()));
+        }
+        HostPattern::parse(scheme, authority).map(Self::Host)
+    }
+
+    fn matches(&self, origin: Origin<'_>) -> bool {
+        match (self, origin) {
+            (Self::Null, Origin::Null) => true,
+            (Self::Scheme(own), Origin::Scheme(scheme)) => own.eq_ignore_ascii_case(scheme),
+            (Self::Host(own), Origin::Host { scheme, host, port }) => {
+                own.matches(scheme, host, port)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl HostPattern {
+    fn parse(scheme: &str, authority: &str) -> Result<Self, OriginPatternError> {
         if authority.contains(['/', '?', '#']) {
             return Err(OriginPatternError::Path);
         }
@@ -169,7 +249,7 @@ impl Pattern {
                 AuthorityError::InvalidPort => OriginPatternError::Port,
                 _ => OriginPatternError::Host,
             })?;
-        // Nothing stands below an address; the last label of an IPv4 address is a number.
+        // There are no subdomains of an address. The last label of an IPv4 address is a number.
         let last_label = host.rsplit('.').next().unwrap_or_default();
         let is_address =
             host.starts_with('[') || last_label.bytes().all(|byte| byte.is_ascii_digit());
@@ -184,19 +264,19 @@ impl Pattern {
         Ok(Self { scheme: scheme.to_owned(), host: host.to_owned(), any_subdomain, port })
     }
 
-    fn matches(&self, origin: Origin<'_>) -> bool {
-        let port = match self.port {
+    fn matches(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
+        let is_port = match self.port {
             PortPattern::Any => true,
-            PortPattern::Is(port) => port == origin.port,
+            PortPattern::Is(own) => own == port,
         };
-        port && self.scheme.eq_ignore_ascii_case(origin.scheme) && self.matches_host(origin.host)
+        is_port && self.scheme.eq_ignore_ascii_case(scheme) && self.matches_host(host)
     }
 
     fn matches_host(&self, host: &str) -> bool {
         if !self.any_subdomain {
             return host.eq_ignore_ascii_case(&self.host);
         }
-        // In bytes: any place may be cut.
+        // Split the bytes, not the `str`: the position may be inside a character.
         let Some(labels) = host.len().checked_sub(self.host.len()) else { return false };
         let (labels, name) = host.as_bytes().split_at(labels);
         name.eq_ignore_ascii_case(self.host.as_bytes())
@@ -209,6 +289,7 @@ impl Pattern {
 mod tests {
     use super::*;
     use crate::handshake::HttpVersion;
+    use alloc::string::ToString;
 
     fn request(target: &str, host: &str, origins: &[&str]) -> Request {
         let headers = [
@@ -229,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn same_origin_is_the_same_host_and_port() {
+    fn same_origin_compares_host_and_port() {
         let policy = OriginPolicy::default();
         assert_eq!(policy, OriginPolicy::same_origin());
         let same = |host: &str, origin: &str| policy.check(&request("/", host, &[origin])).is_ok();
@@ -272,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_is_the_one_that_counts() {
+    fn the_host_of_an_absolute_target_takes_precedence() {
         let policy = OriginPolicy::default();
         let absolute = |origin| request("http://h:81/", "example.com", &[origin]);
         assert_eq!(policy.check(&absolute("http://h:81")), Ok(()));
@@ -280,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn none_is_allowed_two_are_not() {
+    fn no_origin_is_allowed_but_two_are_not() {
         let list = OriginPolicy::allow(["https://example.com"]).unwrap();
         for policy in [OriginPolicy::default(), list, OriginPolicy::any()] {
             assert_eq!(policy.check(&request("/", "example.com", &[])), Ok(()));
@@ -290,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn any_is_any() {
+    fn any_allows_every_origin() {
         for origin in ["null", "https://evil.example", "?"] {
             assert!(allows(&OriginPolicy::any(), origin));
         }
@@ -302,15 +383,12 @@ mod tests {
         let error = policy.check(&request("/", "bank.example", &["https://evil.example"]));
         let error = error.unwrap_err();
         assert_eq!(error, HandshakeError::OriginNotAllowed("https://evil.example".into()));
-        let reject = error.reject();
-        assert_eq!(reject.status, 403);
-        let text = core::str::from_utf8(&reject.body).unwrap();
-        assert!(text.contains("https://evil.example"));
-        assert!(text.contains("OriginPolicy"), "the text names the setting");
+        assert_eq!(error.status(), 403);
+        assert!(error.to_string().contains("https://evil.example"));
     }
 
     #[test]
-    fn patterns_of_an_allow_list() {
+    fn allow_list_patterns() {
         let policy = OriginPolicy::allow([
             "https://example.com",
             "https://*.example.org",
@@ -362,13 +440,38 @@ mod tests {
     }
 
     #[test]
-    fn patterns_that_match_nothing_are_errors() {
+    fn origins_without_a_host_can_be_allowed() {
+        let policy = OriginPolicy::allow(["null", "file://", "tauri://localhost"]).unwrap();
+        for origin in ["null", "file://", "FILE://", "tauri://localhost"] {
+            assert!(allows(&policy, origin), "{origin}");
+        }
+        for origin in ["Null", "file:", "file:///", "file://x", "app://", "tauri://", ""] {
+            assert!(!allows(&policy, origin), "{origin}");
+        }
+        assert!(!allows(&OriginPolicy::allow(["file://"]).unwrap(), "null"));
+    }
+
+    #[test]
+    fn same_origin_can_be_extended() {
+        let policy = OriginPolicy::same_origin().also_allow(["https://a.example"]).unwrap();
+        let policy = policy.also_allow(["null"]).unwrap();
+        for origin in ["https://example.com", "https://a.example", "null"] {
+            assert!(allows(&policy, origin), "{origin}");
+        }
+        assert!(!allows(&policy, "https://b.example"));
+        let only = OriginPolicy::allow(["https://a.example"]).unwrap();
+        assert!(!allows(&only, "https://example.com"));
+    }
+
+    #[test]
+    fn patterns_that_match_no_origin_are_errors() {
         use OriginPatternError::{Host, Path, Port, Scheme, Wildcard};
         for (pattern, error) in [
             ("", Scheme),
             ("*", Scheme),
-            ("null", Scheme),
+            ("null:", Scheme),
             ("example.com", Scheme),
+            ("https://", Host),
             ("://example.com", Scheme),
             ("*://example.com", Scheme),
             ("1a://example.com", Scheme),

@@ -18,7 +18,7 @@ const REQUEST: &[u8] =
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Extensions: x\r\n\r\n";
 
-/// A server's end, and what time it is there.
+/// The server side and its current time.
 struct Server {
     accepting: Accepting,
     input: ReadBuffer,
@@ -36,7 +36,7 @@ impl Server {
         Self { accepting: acceptor.begin(), input, output, now: 7 * SECOND }
     }
 
-    /// One whose client has asked.
+    /// Returns a server that has received a request.
     fn asked() -> (Self, Request) {
         let mut server = Self::new();
         server.receive(REQUEST);
@@ -86,7 +86,7 @@ impl Server {
         self.accepting.did_read(Ok(bytes.len()));
     }
 
-    /// Writes all; what that was.
+    /// Writes everything that is queued, and returns it.
     fn write(&mut self) -> String {
         let sent = String::from_utf8(self.output.front().to_vec()).unwrap();
         self.accepting.did_write(Ok(sent.len()), &mut self.output);
@@ -99,7 +99,7 @@ fn reading(deadline: Duration) -> Wants {
 }
 
 #[test]
-fn a_request_is_waited_for_then_answered() {
+fn a_request_is_received_and_answered() {
     let mut server = Server::new();
     assert_eq!(server.wants(), reading(17 * SECOND));
     server.receive(&REQUEST[..50]);
@@ -107,7 +107,7 @@ fn a_request_is_waited_for_then_answered() {
     assert_eq!(server.wants(), reading(17 * SECOND));
     server.receive(&REQUEST[50..]);
     let request = server.request();
-    // A decision may take as long as it likes.
+    // The decision may take any time.
     server.now += 100 * SECOND;
     assert_eq!(server.wants(), Wants::default());
     server.accepting.accept(&request, &Accept::new(), &mut server.output).unwrap();
@@ -121,18 +121,18 @@ fn a_request_is_waited_for_then_answered() {
 }
 
 #[test]
-fn a_client_that_asks_for_nothing_is_left_once_what_lies_there_is_read() {
+fn a_silent_client_times_out_but_an_unread_request_counts() {
     let mut server = Server::new();
     server.wants();
     server.now = 17 * SECOND;
-    // Once more and once again, without a wait.
+    // The server reads twice more, without waiting.
     for _ in 0..2 {
         assert_eq!(server.wants(), reading(server.now));
         server.accepting.did_read(Err(IoFailure::NotReady));
     }
     assert_eq!(server.ended(), OpeningError::TimedOut);
 
-    // Came in time, though nobody looked.
+    // The request came in time, but nobody read it before the deadline.
     let mut server = Server::new();
     server.wants();
     server.now = 20 * SECOND;
@@ -144,7 +144,7 @@ fn a_client_that_asks_for_nothing_is_left_once_what_lies_there_is_read() {
 }
 
 #[test]
-fn a_client_that_drips_is_left() {
+fn a_client_that_sends_single_bytes_times_out() {
     let mut server = Server::new();
     let started = server.now;
     while let HandshakeNext::Wants(wants) = server.next() {
@@ -157,7 +157,7 @@ fn a_client_that_drips_is_left() {
 }
 
 #[test]
-fn timeouts_are_as_configured() {
+fn timeouts_follow_the_configuration() {
     let mut server = Server::of(&Acceptor::new().handshake_timeout(SECOND));
     assert_eq!(server.wants().deadline, Some(8 * SECOND));
     let mut server = Server::of(&Acceptor::new().handshake_timeout(Duration::MAX));
@@ -172,7 +172,7 @@ fn timeouts_are_as_configured() {
 }
 
 #[test]
-fn a_client_that_does_not_take_the_answer_is_left() {
+fn the_handshake_ends_if_the_answer_can_not_be_written() {
     let (mut server, request) = Server::asked();
     server.accepting.accept(&request, &Accept::new(), &mut server.output).unwrap();
     server.wants();
@@ -196,12 +196,12 @@ fn a_client_that_does_not_take_the_answer_is_left() {
 }
 
 #[test]
-fn an_answer_that_the_transport_holds_back_is_waited_for() {
+fn the_answer_must_be_flushed() {
     let (mut server, request) = Server::asked();
     server.accepting.accept(&request, &Accept::new(), &mut server.output).unwrap();
     let len = server.output.len();
     server.accepting.did_write(Ok(len), &mut server.output);
-    // The transport's own buffer has it, and is not ready to be flushed.
+    // The bytes are in the transport's own buffer, which can't be flushed yet.
     server.accepting.did_write(Err(IoFailure::NotReady), &mut server.output);
     assert!(server.output.is_empty() && server.wants().write);
     server.accepting.did_write(Ok(0), &mut server.output);
@@ -209,7 +209,7 @@ fn an_answer_that_the_transport_holds_back_is_waited_for() {
 }
 
 #[test]
-fn what_ends_amid_the_request_is_not_answered() {
+fn an_incomplete_request_is_not_answered() {
     let mut server = Server::new();
     server.receive(&REQUEST[..20]);
     server.accepting.did_read(Ok(0));
@@ -220,7 +220,7 @@ fn what_ends_amid_the_request_is_not_answered() {
     server.accepting.did_read(Err(IoFailure::Reset));
     assert_eq!(server.ended(), OpeningError::Transport(IoFailure::Reset));
     assert!(server.output.is_empty());
-    // A client that has ended its side behind its request asks all the same.
+    // A client that has ended its side after its request still gets an answer.
     let mut server = Server::new();
     server.receive(REQUEST);
     server.accepting.did_read(Ok(0));
@@ -228,7 +228,7 @@ fn what_ends_amid_the_request_is_not_answered() {
 }
 
 #[test]
-fn a_refusal_is_written_then_the_writing_side_ends_then_the_client() {
+fn the_writing_side_ends_after_a_refusal() {
     let mut server = Server::new();
     server.receive(b"PUT / HTTP/1.1\r\n\r\n");
     let refusing = Wants { write: true, ..reading(9 * SECOND) };
@@ -246,7 +246,8 @@ fn a_refusal_is_written_then_the_writing_side_ends_then_the_client() {
     assert_eq!(server.ended(), HandshakeError::Method("PUT".into()).into());
 }
 
-/// A client that was refused, whose refusal is written and the writing side ended so.
+/// Returns a server that has refused its client, after the refusal was written and the half-close
+/// had this outcome.
 fn refused(fin: Result<(), IoFailure>) -> Server {
     let (mut server, _) = Server::asked();
     server.accepting.refuse(&Reject::new(404), &mut server.output).unwrap();
@@ -258,7 +259,7 @@ fn refused(fin: Result<(), IoFailure>) -> Server {
 }
 
 #[test]
-fn a_refused_client_has_two_seconds_or_a_mebibyte() {
+fn a_refused_client_has_two_seconds_and_one_mebibyte() {
     let mut server = refused(Ok(()));
     server.now += 2 * SECOND - Duration::from_millis(1);
     assert_eq!(server.wants(), reading(9 * SECOND));
@@ -272,11 +273,11 @@ fn a_refused_client_has_two_seconds_or_a_mebibyte() {
     }
     server.receive(&[0]);
     assert_eq!(server.ended(), OpeningError::Refused(404));
-    assert!(server.input.capacity() <= 16 << 10, "what is dropped takes no memory");
+    assert!(server.input.capacity() <= 16 << 10, "dropped bytes must not take up memory");
 }
 
 #[test]
-fn without_a_half_close_a_refused_client_has_a_second() {
+fn without_a_half_close_a_refused_client_has_one_second() {
     let mut server = refused(Err(IoFailure::Unsupported));
     server.now += SECOND / 2;
     assert_eq!(server.wants(), reading(server.now + SECOND));
@@ -285,7 +286,7 @@ fn without_a_half_close_a_refused_client_has_a_second() {
 }
 
 #[test]
-fn a_refused_client_that_is_gone_is_not_waited_for() {
+fn a_refusal_ends_at_once_if_the_client_is_gone() {
     let mut server = refused(Ok(()));
     server.accepting.did_read(Err(IoFailure::Reset));
     assert_eq!(server.ended(), OpeningError::Refused(404));
@@ -297,7 +298,7 @@ fn a_refused_client_that_is_gone_is_not_waited_for() {
 }
 
 #[test]
-fn a_client_that_has_ended_its_side_is_refused_all_the_same() {
+fn a_client_that_has_ended_its_side_still_gets_a_refusal() {
     let mut server = Server::new();
     server.receive(REQUEST);
     server.accepting.did_read(Ok(0));
@@ -309,6 +310,32 @@ fn a_client_that_has_ended_its_side_is_refused_all_the_same() {
     assert!(server.wants().shut_down_write);
     server.accepting.did_shut_down(Ok(()));
     assert_eq!(server.ended(), OpeningError::Refused(404));
+}
+
+#[test]
+fn a_plain_response_is_delivered_like_a_refusal() {
+    let acceptor: Acceptor = Acceptor::new().plain_response(|_| Some(Reject::new(200).body("x")));
+    let mut server = Server::of(&acceptor);
+    server.receive(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(server.wants(), Wants { write: true, ..reading(9 * SECOND) });
+    server.receive(&[b'x'; 1000]);
+    assert!(server.wants().write && server.input.unread().is_empty());
+    assert!(server.write().ends_with("\r\n\r\nx"));
+    assert_eq!(server.wants(), Wants { shut_down_write: true, ..reading(9 * SECOND) });
+    server.accepting.did_shut_down(Ok(()));
+    assert_eq!(server.wants(), reading(9 * SECOND));
+    server.now = 9 * SECOND;
+    assert_eq!(server.ended(), OpeningError::Answered(200));
+    // A client that sends the head of its request too slowly gets no answer.
+    let mut server = Server::of(&acceptor);
+    server.receive(b"HEAD / HTTP/1.1\r\n");
+    server.wants();
+    server.now = 17 * SECOND;
+    for _ in 0..2 {
+        server.wants();
+        server.accepting.did_read(Err(IoFailure::NotReady));
+    }
+    assert_eq!(server.ended(), OpeningError::TimedOut);
 }
 
 #[test]
@@ -326,7 +353,7 @@ fn the_origin_is_checked() {
 }
 
 #[track_caller]
-fn is_500(server: &mut Server) {
+fn assert_status_500(server: &mut Server) {
     assert!(server.wants().write);
     let sent = server.write();
     assert!(sent.starts_with("HTTP/1.1 500 "), "{sent}");
@@ -338,30 +365,30 @@ fn is_500(server: &mut Server) {
 }
 
 #[test]
-fn what_may_not_be_sent_is_an_error_and_a_500() {
+fn invalid_answers_are_errors_and_send_status_500() {
     let (mut server, _) = Server::asked();
     let refused = server.accepting.refuse(&Reject::new(101), &mut server.output);
     assert_eq!(refused, Err(RejectError::Status { status: 101 }));
-    is_500(&mut server);
+    assert_status_500(&mut server);
 
     let (mut server, request) = Server::asked();
     let answer = Accept::new().subprotocol("y");
     let accepted = server.accepting.accept(&request, &answer, &mut server.output);
     assert_eq!(accepted, Err(AcceptError::SubprotocolNotOffered("y".into())));
-    is_500(&mut server);
+    assert_status_500(&mut server);
 }
 
 #[test]
-fn no_extension_is_agreed_on_that_a_connection_would_ignore() {
+fn unimplemented_extensions_are_errors() {
     let (mut server, request) = Server::asked();
     let answer = Accept::new().extension("x");
     let accepted = server.accepting.accept(&request, &answer, &mut server.output);
     assert_eq!(accepted, Err(AcceptError::ExtensionNotImplemented("x".into())));
-    is_500(&mut server);
+    assert_status_500(&mut server);
 }
 
 #[test]
-fn a_request_has_one_answer() {
+fn a_request_can_be_answered_only_once() {
     let (mut server, request) = Server::asked();
     let Server { accepting, output, .. } = &mut server;
     accepting.refuse(&Reject::new(404), output).unwrap();

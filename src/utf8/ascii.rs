@@ -1,14 +1,14 @@
-//! Whether text of some length is ASCII, in few and wide looks that overlap.
+//! ASCII checks that read a slice in a few wide, overlapping blocks.
 //!
-//! The standard library looks at what its blocks leave over one byte at a time, which for most lengths
-//! takes longer than all blocks together.
+//! The standard library reads the remainder after its blocks byte by byte. For most lengths, that
+//! takes longer than all the blocks together.
 //!
-//! All is inlined, since it is a handful of instructions once the length of a block is known.
+//! Every function is inlined: once the length of a block is known, it is a handful of instructions.
 
-/// The bits that no byte of ASCII has set.
+/// The bits that are clear in every ASCII byte.
 pub(super) const BEYOND_ASCII: u128 = u128::from_ne_bytes([0x80; size_of::<u128>()]);
 
-/// Whether all bytes are ASCII, of which there are at least as many as in a word.
+/// Returns `true` if all bytes are ASCII. `bytes` has at least the length of a word.
 #[inline(always)]
 pub(super) fn is_ascii(bytes: &[u8]) -> bool {
     match bytes.len() {
@@ -19,13 +19,13 @@ pub(super) fn is_ascii(bytes: &[u8]) -> bool {
     }
 }
 
-/// Whether the last bytes are ASCII; not so if there are fewer.
+/// Returns `true` if the last `COUNT` bytes are ASCII, and `false` if there are fewer bytes.
 #[inline(always)]
 pub(super) fn ends_ascii<const COUNT: usize>(bytes: &[u8]) -> bool {
     bytes.last_chunk::<COUNT>().is_some_and(is_block_ascii)
 }
 
-/// For at most two words.
+/// Checks one to two words.
 #[inline(always)]
 fn are_words_ascii(bytes: &[u8]) -> bool {
     let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) else {
@@ -34,7 +34,7 @@ fn are_words_ascii(bytes: &[u8]) -> bool {
     (u128::from_ne_bytes(*first) | u128::from_ne_bytes(*last)) & BEYOND_ASCII == 0
 }
 
-/// For at most twice as many bytes.
+/// Checks from `COUNT` to twice as many bytes.
 #[inline(always)]
 fn are_ends_ascii<const COUNT: usize>(bytes: &[u8]) -> bool {
     let (Some(first), Some(last)) = (bytes.first_chunk::<COUNT>(), bytes.last_chunk::<COUNT>())
@@ -56,7 +56,7 @@ fn are_blocks_ascii<const COUNT: usize>(bytes: &[u8]) -> bool {
     rest.is_empty() || ends_ascii::<COUNT>(bytes)
 }
 
-/// Without a branch, so that the compiler makes it one pass of the vector registers.
+/// Has no branch, so that the compiler turns it into one pass over vector registers.
 #[inline(always)]
 fn is_block_ascii<const COUNT: usize>(block: &[u8; COUNT]) -> bool {
     block.iter().fold(0, |all, byte| all | byte) < 0x80

@@ -1,13 +1,14 @@
-//! Characters that are cut off at the end of what has arrived.
+//! Characters that are cut off at the end of the received bytes.
 
-/// Whether no character is cut off at the end of bytes that are text so far.
+/// Returns `true` if no character is cut off at the end of `bytes`, which are otherwise valid.
+/// Returns `false` for fewer than three bytes.
 #[inline]
 pub(super) fn ends_whole(bytes: &[u8]) -> bool {
     let Some([third, second, last]) = bytes.last_chunk() else { return false };
     *third < 0xf0 && *second < 0xe0 && *last < 0xc0
 }
 
-/// Length of a sequence at the end that its lead byte says is longer than what is there.
+/// Returns the length of an incomplete character at the end, judged by its first byte.
 pub(super) fn incomplete_suffix(bytes: &[u8]) -> usize {
     for (back, byte) in bytes.iter().rev().take(3).enumerate() {
         let needed = match byte {

@@ -1,7 +1,8 @@
-//! UTF-8, validated once and incrementally: text arrives cut at any byte.
+//! UTF-8 validation. Each byte is validated once, although text arrives split at any byte.
 //!
-//! This is the one place of the crate that makes a `&str` without looking at its bytes again. Who owns
-//! such bytes is in here because of that: [`Text`], and the storage of the read buffer.
+//! This is the only module of the crate that creates a `&str` without checking its bytes again.
+//! Therefore the types that own validated bytes are also here: `Text` and the storage of the read
+//! buffer.
 
 mod ascii;
 mod cut;
@@ -17,7 +18,7 @@ pub(crate) use owned::Utf8Storage;
 use self::cut::{ends_whole, incomplete_suffix};
 use thiserror::Error;
 
-/// Bytes that can't be part of any UTF-8 text, whatever follows them.
+/// The error for bytes that no continuation can make valid UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("byte {valid_up_to} is not valid UTF-8")]
 pub struct Utf8Error {
@@ -25,36 +26,37 @@ pub struct Utf8Error {
 }
 
 impl Utf8Error {
-    /// How many bytes before the offending sequence are valid.
+    /// Returns the number of valid bytes before the first invalid sequence.
     #[must_use]
     pub const fn valid_up_to(&self) -> usize {
         self.valid_up_to
     }
 }
 
-/// Checks bytes that may end amid a character, and returns the length of their longest prefix of
-/// whole characters.
+/// Validates bytes that may end inside a character, and returns the length of their longest prefix
+/// of complete characters.
 ///
-/// The bytes past it, at most three, may still become a character: validate them again together
-/// with what follows.
+/// The bytes after that prefix, at most three, may be the start of a character. Validate them again
+/// together with the bytes that follow.
 ///
 /// # Errors
 ///
-/// As soon as no continuation could make the bytes valid, thus on the first bad byte itself.
+/// Returns an error as soon as no continuation can make the bytes valid, that is, at the first
+/// invalid byte.
 ///
 /// ```
-/// use sansocket::validate_utf8_prefix;
+/// use sansocket::utf8::validate_utf8_prefix;
 ///
 /// assert_eq!(validate_utf8_prefix("καλ".as_bytes()), Ok(6));
 /// assert_eq!(validate_utf8_prefix(&"καλ".as_bytes()[..5]), Ok(4));
-/// assert!(validate_utf8_prefix(b"\xce\xba\xed\xa0").is_err()); // A surrogate, recognised early.
+/// assert!(validate_utf8_prefix(b"\xce\xba\xed\xa0").is_err()); // A surrogate, detected early.
 /// ```
 #[inline]
 pub fn validate_utf8_prefix(bytes: &[u8]) -> Result<usize, Utf8Error> {
     if bytes.len() < BLOCK {
         return validate_short(bytes);
     }
-    // Mostly all of it is text, and then nothing else need be asked of it.
+    // Usually all bytes are valid, and then no further check is needed.
     if bytes.len() <= MEDIUM {
         if is_ascii_sample(bytes.first_chunk()) && is_medium_ascii(bytes)
             || simdutf8::basic::from_utf8(bytes).is_ok()
@@ -69,33 +71,35 @@ pub fn validate_utf8_prefix(bytes: &[u8]) -> Result<usize, Utf8Error> {
     validate_cut(bytes)
 }
 
-/// What simdutf8 works on at once; anything shorter it leaves to the standard library.
+/// The block size of simdutf8, which leaves shorter input to the standard library.
 const BLOCK: usize = 64;
 
-/// Up to this length the compiler's vectors find out that text is ASCII before simdutf8, whose are
-/// wider, is even called; and to validate text a second time, if it is cut, is cheaper than to look
-/// first.
+/// Up to this length, the compiler's vector code recognises ASCII faster than a call to simdutf8
+/// with its wider vectors. Up to this length it is also cheaper to validate twice if a character is
+/// cut off than to look for a cut first.
 const MEDIUM: usize = 512;
 
-/// Not inlined, so that whoever receives has the registers for itself.
+/// Not inlined, to leave the registers to the receive path.
 #[inline(never)]
 fn is_medium_ascii(bytes: &[u8]) -> bool {
     ascii::is_ascii(bytes)
 }
 
-/// The part of long bytes on which it depends whether all are text. None if a character is cut off.
+/// Returns the part of long input that decides whether all of it is valid, or `None` if a character
+/// is cut off.
 #[inline(always)]
 fn blocks_to_validate(bytes: &[u8]) -> Option<&[u8]> {
     let behind_blocks = bytes.len() % BLOCK;
-    // What is no block simdutf8 copies first. In front of ASCII no character can be cut off.
+    // simdutf8 copies an incomplete last block, so leave that block out if the end is ASCII. The
+    // cut then falls between ASCII bytes, never inside a character.
     if behind_blocks > 0 && ascii::ends_ascii::<BLOCK>(bytes) {
         return bytes.get(..bytes.len() - behind_blocks);
     }
     (is_ascii_sample(bytes.last_chunk()) || ends_whole(bytes)).then_some(bytes)
 }
 
-/// A look at few bytes that says whether the question for more of them is likely to pay. Text that is
-/// not ASCII should not be slower for it.
+/// Checks a few bytes to predict whether a check of all bytes for ASCII is worthwhile. Text that is
+/// not ASCII should not become slower because of it.
 #[inline(always)]
 fn is_ascii_sample(bytes: Option<&[u8; 8]>) -> bool {
     bytes.is_some_and(|bytes| u64::from_ne_bytes(*bytes) & 0x8080_8080_8080_8080 == 0)
@@ -106,7 +110,7 @@ fn validate_short(bytes: &[u8]) -> Result<usize, Utf8Error> {
     if is_short_text(bytes) { Ok(bytes.len()) } else { validate_cut(bytes) }
 }
 
-/// For bytes that are not whole characters.
+/// Validates bytes that are invalid or end inside a character.
 #[inline(never)]
 fn validate_cut(bytes: &[u8]) -> Result<usize, Utf8Error> {
     let complete = bytes.len() - incomplete_suffix(bytes);
@@ -114,7 +118,7 @@ fn validate_cut(bytes: &[u8]) -> Result<usize, Utf8Error> {
     if !is_text(whole) {
         return Err(locate(whole));
     }
-    // What can't become a character is an error before the rest of it is there.
+    // Report a sequence that can't become a character before the rest of it arrives.
     match core::str::from_utf8(rest) {
         Err(error) if error.error_len().is_some() => Err(Utf8Error { valid_up_to: complete }),
         _ => Ok(complete),
@@ -137,7 +141,7 @@ fn is_short_text(bytes: &[u8]) -> bool {
     bytes.is_ascii() || core::str::from_utf8(bytes).is_ok()
 }
 
-/// Where bytes that are not valid, and not to be continued, cease to be so.
+/// Returns the position of the first invalid byte in `bytes`, which do not end inside a character.
 #[cold]
 fn locate(bytes: &[u8]) -> Utf8Error {
     let valid_up_to = core::str::from_utf8(bytes).map_or_else(|e| e.valid_up_to(), str::len);
@@ -146,11 +150,11 @@ fn locate(bytes: &[u8]) -> Utf8Error {
 
 /// # Safety
 ///
-/// `bytes` are valid UTF-8.
+/// `bytes` must be valid UTF-8.
 #[cfg(feature = "alloc")]
 unsafe fn validated(bytes: &[u8]) -> &str {
     debug_assert!(core::str::from_utf8(bytes).is_ok());
-    // SAFETY: the caller's promise is the function's own requirement.
+    // SAFETY: the caller guarantees that the bytes are valid UTF-8.
     unsafe { core::str::from_utf8_unchecked(bytes) }
 }
 
@@ -158,7 +162,7 @@ unsafe fn validated(bytes: &[u8]) -> &str {
 mod tests {
     use super::*;
 
-    /// The same by std, on all prefixes: what the first `n` bytes alone say.
+    /// Returns the expected result, computed with `std`.
     fn expected(bytes: &[u8]) -> Result<usize, Utf8Error> {
         match core::str::from_utf8(bytes) {
             Ok(text) => Ok(text.len()),
@@ -182,7 +186,7 @@ mod tests {
                 }
                 let pattern = &bytes[..len];
                 agrees_with_std(pattern);
-                // At the end of a word and over it, the last in the text or followed by others.
+                // At the end of a word and across it, last in the text or followed by other bytes.
                 for (text, end) in [(16, 16), (16, 15), (18, 18), (18, 17), (40, 18), (40, 34)] {
                     let mut padded = [b'a'; 40];
                     padded[end - len..end].copy_from_slice(pattern);
@@ -196,8 +200,8 @@ mod tests {
         assert_eq!(validate_utf8_prefix(bytes), expected(bytes), "{bytes:x?}");
     }
 
-    /// Every length up to more than a block, begun and ended amid characters or not, whole and with
-    /// each of its bytes made one that breaks off, begins or goes on with a character.
+    /// Checks every length up to more than a block, starting and ending inside characters or not.
+    /// Then replaces each byte with one that is invalid, starts a character or continues one.
     #[test]
     fn agrees_with_std_on_every_piece_of_short_text() {
         let text = "aβ漢🌍 ".repeat(9).into_bytes();
@@ -218,8 +222,8 @@ mod tests {
         }
     }
 
-    /// Lengths about all those where another way is taken, with each byte made one that breaks off,
-    /// begins or goes on with a character, and with a character that may be cut off at the end.
+    /// Checks lengths around those where the code path changes. Replaces each byte with one that is
+    /// invalid, starts a character or continues one, and with whole characters that may be cut off.
     #[test]
     fn agrees_with_std_on_text_that_is_mostly_ascii() {
         let about = |len: usize| len - 1..=len + 1;

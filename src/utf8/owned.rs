@@ -1,31 +1,32 @@
-//! The owners of text: each remembers what of its bytes was validated, and forgets it as soon as they can
-//! have changed.
+//! Types that own text. Each remembers which of its bytes were validated, and forgets this as soon
+//! as these bytes may have changed.
 
 use super::{Utf8Error, validate_utf8_prefix, validated};
-use alloc::{string::String, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 use bytes::Bytes;
 use core::{borrow::Borrow, fmt, ops::Deref, ops::Range};
 
-/// Bytes known to be UTF-8: a cheaply cloned `str` that shares its memory.
+/// A cheaply cloned `str`: bytes known to be UTF-8, in memory that all clones share.
+#[doc(alias = "Utf8Bytes")]
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Text(Bytes);
 
 impl Text {
-    /// Text that lives as long as the program, without a copy.
+    /// Creates text from a static string without a copy.
     #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
         Self(Bytes::from_static(text.as_bytes()))
     }
 
-    /// The text.
+    /// Returns the text as a string slice.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // SAFETY: every constructor takes text, or bytes that it validates, and nothing
-        // changes the bytes of a `Bytes`.
+        // SAFETY: every constructor takes valid UTF-8 or validates its bytes, and the bytes of a
+        // `Bytes` never change.
         unsafe { validated(&self.0) }
     }
 
-    /// The bytes of the text, without a copy.
+    /// Returns the bytes of the text without a copy.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.0
@@ -52,6 +53,27 @@ impl From<&str> for Text {
 impl From<String> for Text {
     fn from(text: String) -> Self {
         Self(text.into())
+    }
+}
+
+impl From<&String> for Text {
+    fn from(text: &String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl From<Cow<'_, str>> for Text {
+    fn from(text: Cow<'_, str>) -> Self {
+        match text {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => text.into(),
+        }
+    }
+}
+
+impl From<&Self> for Text {
+    fn from(text: &Self) -> Self {
+        text.clone()
     }
 }
 
@@ -93,7 +115,7 @@ impl Borrow<str> for Text {
     }
 }
 
-// As `str` hashes, since `Borrow<str>` promises it.
+// Hashes like `str`, as `Borrow<str>` requires.
 impl core::hash::Hash for Text {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
         self.as_str().hash(state);
@@ -124,16 +146,17 @@ impl fmt::Display for Text {
     }
 }
 
-/// What lies outside of the memory: it never is asked for, and by this the processor is told so.
+/// Returns an empty value for a range outside the memory. No caller passes such a range; `#[cold]`
+/// tells the compiler so.
 #[cold]
 fn no_bytes<T: Default>() -> T {
     T::default()
 }
 
-/// Initialised memory that remembers which one range of it was found to be UTF-8.
+/// Initialised memory that remembers one range found to be valid UTF-8.
 ///
-/// Whoever gets at the bytes of that range mutably makes it forget, so that `text` is right
-/// whatever its user does in between.
+/// Mutable access to the bytes of that range makes the storage forget it. `text` is therefore
+/// always correct, whatever happens in between.
 #[derive(Default)]
 pub(crate) struct Utf8Storage {
     bytes: Vec<u8>,
@@ -167,7 +190,8 @@ impl Utf8Storage {
         self.bytes.get_mut(range).unwrap_or_else(no_bytes)
     }
 
-    /// Moves `from` to the front-ward position `to`; what is known of its bytes moves along.
+    /// Moves the bytes of `from` towards the front, to `to`. If they include all of the validated
+    /// range, that range moves along.
     pub(crate) fn shift(&mut self, from: Range<usize>, to: usize) {
         debug_assert!(to <= from.start && from.end <= self.len());
         let valid = self.valid.clone();
@@ -180,8 +204,8 @@ impl Utf8Storage {
         self.bytes.copy_within(from, to);
     }
 
-    /// Validates `range`, of which a prefix may be known already, and returns where its last
-    /// whole character ends.
+    /// Validates `range`, a prefix of which may already be validated, and returns the end of its
+    /// last complete character.
     #[inline]
     pub(crate) fn validate(&mut self, range: Range<usize>) -> Result<usize, Utf8Error> {
         if self.valid.start != range.start || self.valid.end > range.end {
@@ -197,7 +221,7 @@ impl Utf8Storage {
         Ok(self.valid.end)
     }
 
-    /// Whether `range`, of which nothing is known, is text without a character cut off.
+    /// Returns `true` if all of `range`, none of which has been validated yet, is valid UTF-8.
     #[inline]
     pub(crate) fn validate_whole(&mut self, range: Range<usize>) -> bool {
         let is_text = validate_utf8_prefix(self.get(range.clone())) == Ok(range.len());
@@ -207,18 +231,18 @@ impl Utf8Storage {
         is_text
     }
 
-    /// The text of `range`; empty if it has not been validated.
+    /// Returns the text of `range`, or an empty string if it is not valid UTF-8.
     #[inline]
     pub(crate) fn text(&self, range: Range<usize>) -> &str {
         if range.start != self.valid.start || range.end != self.valid.end {
             return core::str::from_utf8(self.get(range)).unwrap_or_default();
         }
-        // SAFETY: `valid` only ever grows over bytes found to be UTF-8, ends between
-        // characters, and is forgotten by all that changes them.
+        // SAFETY: `valid` only grows over bytes found to be UTF-8, ends between characters, and is
+        // reset by every method that changes those bytes.
         unsafe { validated(self.get(range)) }
     }
 
-    /// The storage itself as the text of `range`, uncopied; empty if it was not validated.
+    /// Converts the storage into the text of `range`, without a copy if the range was validated.
     pub(crate) fn into_text(
         self,
         range: Range<usize>,
@@ -230,7 +254,7 @@ impl Utf8Storage {
         Text(into_bytes(self.bytes).slice(range))
     }
 
-    /// Moves the bytes of `live` to the front of fresh memory of `len` bytes, the rest zeros.
+    /// Moves the bytes of `live` to the front of new memory of `len` bytes and zeroes the rest.
     pub(crate) fn reallocate(&mut self, live: Range<usize>, len: usize) {
         let mut bytes = Vec::with_capacity(len);
         bytes.extend_from_slice(self.get(live.clone()));
@@ -243,7 +267,7 @@ impl Utf8Storage {
         self.bytes = bytes;
     }
 
-    /// Makes more room behind what there is, in place if the allocator can.
+    /// Extends the memory to `len` bytes, in place if the allocator can.
     #[cfg(feature = "deflate")]
     pub(crate) fn grow(&mut self, len: usize) {
         self.bytes.reserve_exact(len.saturating_sub(self.bytes.len()));
@@ -267,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_what_it_validated() {
+    fn knows_the_validated_range() {
         let mut storage = storage("aβγ".as_bytes());
         assert_eq!(storage.validate(0..2), Ok(1));
         assert_eq!(storage.validate(0..5), Ok(5));
@@ -276,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn forgets_what_may_have_changed() {
+    fn forgets_a_range_that_may_have_changed() {
         let mut storage = storage(b"plain");
         assert_eq!(storage.validate(0..5), Ok(5));
         storage.get_mut(2..3)[0] = 0xff;
@@ -285,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn remembers_through_moves() {
+    fn remembers_the_range_when_it_moves() {
         let mut moved = storage("..αβ".as_bytes());
         assert_eq!(moved.validate(2..6), Ok(6));
         moved.shift(2..6, 1);
@@ -293,14 +317,14 @@ mod tests {
         moved.reallocate(1..5, 64);
         assert_eq!(moved.text(0..4), "αβ");
         assert_eq!(moved.len(), 64);
-        // A move over the text, of other bytes, makes it unknown.
+        // Moving other bytes over the text makes the storage forget it.
         moved.get_mut(10..12).copy_from_slice(&[0xff, 0xff]);
         moved.shift(10..12, 1);
         assert_eq!(moved.text(0..4), "");
     }
 
     #[test]
-    fn text_is_made_of_valid_bytes_only() {
+    fn text_rejects_invalid_bytes() {
         assert!(Text::try_from(bytes::Bytes::from_static(b"\xce")).is_err());
         assert!(Text::try_from(bytes::Bytes::from_static(b"\xff")).is_err());
         assert_eq!(Text::try_from(bytes::Bytes::from_static(b"ok")).unwrap(), "ok");

@@ -1,27 +1,27 @@
-//! Validation of a word of vector registers at once, in the same time for any text.
+//! UTF-8 validation one vector register at a time, which takes the same time for any text.
 //!
-//! The standard library goes from character to character, and each that is not as long as was
-//! expected costs as much as ten bytes; to simdutf8 so little is not worth a register.
+//! The standard library goes character by character, and each unexpected character length costs it
+//! as much as ten bytes. simdutf8 does not use vectors for text this short.
 //!
-//! What makes or looks at a word is inlined, so that it stays in registers.
+//! The functions that build or read a word are inlined, so that it stays in registers.
 
 use super::ascii::{self, BEYOND_ASCII};
 use super::cut::ends_whole;
 
-/// Bytes that are looked at together, as many as the narrowest registers of vectors hold.
+/// The number of bytes processed together: the size of the narrowest vector registers.
 pub(super) const WORD: usize = 16;
 
-/// How far back it is that a character of which a byte is part can begin.
+/// How many bytes before a byte its character can start.
 const REACH: usize = 3;
 
-/// A word and what it needs to have before it.
+/// A word and the bytes needed before it.
 const WINDOW: usize = WORD + REACH;
 
-/// Without such registers the same is many times slower than the standard library.
+/// `false` without vector registers: this code is then many times slower than the standard library.
 pub(super) const IS_QUICK: bool =
     cfg!(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128"));
 
-/// Whether all is whole characters.
+/// Returns `true` if all bytes are complete, valid characters.
 #[inline(always)]
 pub(super) fn is_text(bytes: &[u8]) -> bool {
     if bytes.len() > WORD {
@@ -31,22 +31,22 @@ pub(super) fn is_text(bytes: &[u8]) -> bool {
     if word & BEYOND_ASCII == 0 || bytes.len() <= 4 && is_one_character(word) {
         return true;
     }
-    // Zeros follow, which end a character that is cut off as any other text would.
+    // The zeros after the bytes end a cut-off character, just as other ASCII would.
     wrong_after(word, 0) == [0; WORD] && (bytes.len() < WORD || ends_whole(bytes))
 }
 
-/// Whether a character of three bytes is all that there is, or all but one byte of ASCII. It is what
-/// a message of one CJK character has, too little for vectors.
+/// Returns `true` if the text is one three-byte character, optionally followed by one ASCII byte.
+/// A message with a single CJK character is like this, and is too short for vectors.
 #[inline(always)]
 fn is_one_character(word: u128) -> bool {
     if word & 0x80c0_c0f0 != 0x0080_80e0 {
         return false;
     }
-    // RFC 3629 §3, §4: no longer form than needed, no surrogates.
+    // RFC 3629 §3, §4: no overlong forms, no surrogates.
     !matches!(word & 0x200f, 0 | 0x200d)
 }
 
-/// For more than a word.
+/// Validates more than one word.
 #[inline(never)]
 fn is_text_of_words(bytes: &[u8]) -> bool {
     let Some(first) = bytes.first_chunk() else { return false };
@@ -74,8 +74,7 @@ fn add(all: &mut [u8; WORD], more: [u8; WORD]) {
     }
 }
 
-/// Up to a word of bytes as a number, the first one lowest. Each is read in few and wide pieces that
-/// overlap.
+/// Loads up to a word of bytes as a little-endian number, in a few wide, overlapping reads.
 #[inline(always)]
 fn load(bytes: &[u8]) -> u128 {
     let len = bytes.len();
@@ -98,7 +97,7 @@ fn load(bytes: &[u8]) -> u128 {
     0
 }
 
-/// Which bytes of a word can't stand where they do, behind the word before it.
+/// Returns the bytes of `word` that are invalid after the word `before`, as non-zero entries.
 #[inline(always)]
 fn wrong_after(word: u128, before: u128) -> [u8; WORD] {
     let behind =
@@ -106,7 +105,7 @@ fn wrong_after(word: u128, before: u128) -> [u8; WORD] {
     wrong_bytes(&behind(0), &behind(1), &behind(2), &behind(3))
 }
 
-/// The same of the last word in a window.
+/// Like [`wrong_after`], for the last word of a window.
 #[inline(always)]
 fn wrong_in(window: &[u8; WINDOW]) -> [u8; WORD] {
     let [_, _, _, word @ ..] = window;
@@ -116,10 +115,10 @@ fn wrong_in(window: &[u8; WINDOW]) -> [u8; WORD] {
     wrong_bytes(word, one_back, two_back, three_back)
 }
 
-/// Which bytes of a word can't stand where they do, behind those one to three back.
+/// Returns the bytes of `word` that are invalid after the bytes one to three positions before them.
 ///
-/// The loop has no branches and no reach beyond its index, so that the compiler makes it one pass of
-/// the vector registers.
+/// The loop has no branches and accesses nothing but its index, so that the compiler turns it into
+/// one pass over vector registers.
 #[inline(always)]
 fn wrong_bytes(
     word: &[u8; WORD],
@@ -130,12 +129,13 @@ fn wrong_bytes(
     let mut wrong = [0; WORD];
     for index in 0..WORD {
         let (byte, previous) = (word[index], one_back[index]);
-        // A byte goes on with a character if, and only if, one before it begins one so long.
+        // A byte must be a continuation byte exactly if one of the three before it starts a
+        // character that is long enough.
         let is_due = previous.saturating_sub(0xbf)
             | two_back[index].saturating_sub(0xdf)
             | three_back[index].saturating_sub(0xef);
         let goes_on = is_below(byte, 0xc0);
-        // RFC 3629 §3, §4: no longer form than needed, no surrogates, nothing above U+10FFFF.
+        // RFC 3629 §3, §4: no overlong forms, no surrogates, nothing above U+10FFFF.
         let is_bad = (goes_on != (is_due > 0))
             | (byte & 0xfe == 0xc0)
             | (previous == 0xe0) & is_below(byte, 0xa0)
@@ -148,8 +148,8 @@ fn wrong_bytes(
     wrong
 }
 
-/// Whether a byte that goes on with a character is less than another; of others, ASCII is not. As a
-/// comparison of signed numbers it is one instruction.
+/// Returns `true` if a continuation byte is less than `other`. Returns `false` for ASCII. A signed
+/// comparison takes one instruction.
 #[inline(always)]
 fn is_below(byte: u8, other: u8) -> bool {
     (byte as i8) < (other as i8)

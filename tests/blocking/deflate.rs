@@ -1,12 +1,17 @@
-//! Compression in the shell: negotiated by configuration, seen on the wire.
+//! Compression in the shell: negotiated according to the configuration, visible on the wire.
 
 use sansocket::{
-    Accept, Client, CloseCode, Config, Connection, DeflateConfig, DeflateParameters, Error, Limits,
-    MaskKey, Message, Negotiated, Payload, PreparedMessage, ProtocolError, Role, Server,
-    SystemMaskKeys, WriteBuffer,
+    CloseCode, Config, DeflateConfig, Error, Limits, Message, Payload, PreparedMessage,
     blocking::{Acceptor, Connector, WebSocket},
+    buffer::WriteBuffer,
+    connection::{Client, Connection, ProtocolError, Role, Server},
+    deflate::DeflateParameters,
+    handshake::{Accept, Negotiated},
+    mask::MaskKey,
+    random::SystemMaskKeys,
 };
 use sansocket_testkit::{
+    frames::failure_close,
     noise::noise,
     opening::REQUEST,
     pair::blocking::{self, read_head, read_to_end, streams},
@@ -22,11 +27,11 @@ use std::{
 type ClientSocket = WebSocket<Tapped, Client<SystemMaskKeys>>;
 type ServerSocket = WebSocket<Tapped, Server>;
 
-/// Two connected ends. What they have written for that is forgotten.
+/// Returns two connected endpoints. What they have written for the handshake is discarded.
 fn pair_with(
     client_config: Config,
     server_config: Config,
-    accept: Accept<'static>,
+    accept: Accept,
 ) -> (ClientSocket, ServerSocket) {
     let (client, server) = streams();
     let server = thread::spawn(move || {
@@ -34,10 +39,10 @@ fn pair_with(
         acceptor.accept_with(Tapped::new(server), |_| Ok(accept)).unwrap()
     });
     let connector = Connector::new().config(client_config);
-    let (client, _) = connector.connect_over(Tapped::new(client), "ws://localhost/").unwrap();
+    let (client, _) = connector.connect_over("ws://localhost/", Tapped::new(client)).unwrap();
     let server = server.join().unwrap();
-    client.transport().clear();
-    server.transport().clear();
+    client.get_ref().clear();
+    server.get_ref().clear();
     (client, server)
 }
 
@@ -53,8 +58,8 @@ fn text() -> String {
     "said again and again ".repeat(100)
 }
 
-/// Sends `payload`, which arrives as `expected`, in one message that is compressed and smaller, or
-/// as it is.
+/// Sends `payload` and checks that `expected` arrives in one message, either compressed and
+/// smaller, or uncompressed.
 #[track_caller]
 fn goes<R: Role, Q: Role + Send>(
     from: &mut WebSocket<Tapped, R>,
@@ -63,14 +68,14 @@ fn goes<R: Role, Q: Role + Send>(
     expected: &Message,
     is_compressed: bool,
 ) {
-    // Read all the while, as sockets take only so much.
+    // Receives at the same time, since sockets take a limited amount.
     let received = thread::scope(|scope| {
         let reader = scope.spawn(|| to.next().unwrap().unwrap());
         from.send(payload).unwrap();
         reader.join().unwrap()
     });
     assert!(received == *expected);
-    let [Sent { compressed, payload }] = &from.transport().messages()[..] else { panic!() };
+    let [Sent { compressed, payload }] = &from.get_ref().messages()[..] else { panic!() };
     assert_eq!(*compressed, is_compressed);
     if is_compressed {
         assert!(payload.len() < expected.as_bytes().len());
@@ -80,11 +85,11 @@ fn goes<R: Role, Q: Role + Send>(
 }
 
 #[test]
-fn messages_of_all_forms_go_both_ways() {
+fn messages_of_all_forms_arrive_in_both_directions() {
     let (mut client, mut server) = pair(compressing());
     assert!(client.negotiated().deflate.is_some());
     assert_eq!(client.negotiated(), server.negotiated());
-    // A large one is written from where it is if it is not compressed.
+    // A large message is written without a copy if it is not compressed.
     for count in [1, 100] {
         let text = text().repeat(count);
         let message = Message::text(text.as_str());
@@ -92,39 +97,39 @@ fn messages_of_all_forms_go_both_ways() {
         let noise = Message::binary(noise(text.len(), 1));
         let plain = PreparedMessage::new(message.clone());
         let prepared = plain.clone().deflate(&DeflateConfig::new());
-        // Whether the server compresses it, and whether the client does, which masks anew what it
-        // sends.
+        // Whether the server compresses the message, and whether the client does. A client masks
+        // again whatever it sends.
         for (payload, expected, server_does, client_does) in [
-            (Payload::Text(&text), &message, true, true),
-            (Payload::Binary(text.as_bytes()), &binary, true, true),
-            (Payload::Message(&message), &message, true, true),
-            (Payload::Prepared(&prepared), &message, true, true),
-            (Payload::Prepared(&plain), &message, false, true),
-            (Payload::UncompressedText(&text), &message, false, false),
-            (Payload::UncompressedBinary(text.as_bytes()), &binary, false, false),
-            // It does not shrink.
-            (Payload::Binary(noise.as_bytes()), &noise, false, false),
-            (Payload::Text("short"), &Message::text("short"), false, false),
-            (Payload::Text(&text), &message, true, true),
+            (Payload::from(&text), &message, true, true),
+            (Payload::from(text.as_bytes()), &binary, true, true),
+            (Payload::from(&message), &message, true, true),
+            (Payload::from(&prepared), &message, true, true),
+            (Payload::from(&plain), &message, false, true),
+            (Payload::from(&text).uncompressed(), &message, false, false),
+            (Payload::from(text.as_bytes()).uncompressed(), &binary, false, false),
+            // The noise does not shrink.
+            (Payload::from(noise.as_bytes()), &noise, false, false),
+            (Payload::from("short"), &Message::text("short"), false, false),
+            (Payload::from(&text), &message, true, true),
         ] {
-            goes(&mut server, &mut client, payload, expected, server_does);
+            goes(&mut server, &mut client, (&payload).into(), expected, server_does);
             goes(&mut client, &mut server, payload, expected, client_does);
         }
     }
 }
 
 #[test]
-fn a_message_in_pieces_goes_as_its_first_does() {
+fn the_first_piece_decides_whether_a_message_is_compressed() {
     let (mut client, mut server) = pair(compressing());
     let text = text();
     for (piece, is_compressed) in
-        [(Payload::Text(&text), true), (Payload::UncompressedText(&text), false)]
+        [(Payload::from(&text), true), (Payload::from(&text).uncompressed(), false)]
     {
         server.feed_fragment(piece, false).unwrap();
-        server.feed_fragment(Payload::UncompressedText(&text), false).unwrap();
+        server.feed_fragment(Payload::from(&text).uncompressed(), false).unwrap();
         server.feed_fragment(&text, true).unwrap();
         server.flush().unwrap();
-        let [Sent { compressed, payload }] = &server.transport().messages()[..] else { panic!() };
+        let [Sent { compressed, payload }] = &server.get_ref().messages()[..] else { panic!() };
         assert_eq!((*compressed, payload.len() < text.len()), (is_compressed, is_compressed));
         assert_eq!(client.next().unwrap().unwrap(), Message::text(text.repeat(3)));
     }
@@ -133,22 +138,22 @@ fn a_message_in_pieces_goes_as_its_first_does() {
 #[test]
 fn halves_compress_and_decompress() {
     let (client, server) = pair(compressing().fragment_size(1000));
-    let (to_server, to_client) = (client.transport().clone(), server.transport().clone());
-    let (mut client_receives, mut client_sends) = client.split().unwrap();
-    let (mut server_receives, mut server_sends) = server.split().unwrap();
+    let (to_server, to_client) = (client.get_ref().clone(), server.get_ref().clone());
+    let (mut client_sends, mut client_receives) = client.split().unwrap();
+    let (mut server_sends, mut server_receives) = server.split().unwrap();
     let echo = thread::spawn(move || {
         for message in server_receives.by_ref() {
-            server_sends.send(&message.unwrap()).unwrap();
+            server_sends.send(message.unwrap()).unwrap();
         }
         server_receives.closed().unwrap().clean
     });
     let text = text().repeat(20);
     let noise = noise(10_000, 1);
     for (payload, expected, first, back) in [
-        (Payload::Text(&text), Message::text(text.as_str()), true, true),
-        // Written frame by frame, as the replies of the other half may go between.
-        (Payload::UncompressedText(&text), Message::text(text.as_str()), false, true),
-        (Payload::Binary(&noise), Message::binary(noise.clone()), false, false),
+        (Payload::from(&text), Message::text(text.as_str()), true, true),
+        // Written frame by frame, so that replies of the other half can go in between.
+        (Payload::from(&text).uncompressed(), Message::text(text.as_str()), false, true),
+        (Payload::from(&noise), Message::binary(noise.clone()), false, false),
     ] {
         client_sends.send(payload).unwrap();
         assert_eq!(client_receives.next().unwrap().unwrap(), expected);
@@ -170,35 +175,35 @@ fn halves_compress_and_decompress() {
 }
 
 #[test]
-fn an_answer_can_compress_otherwise_than_is_configured() {
+fn a_response_can_override_the_configured_compression() {
     let high = DeflateConfig::new().threshold(1000);
     let accept = Accept::new().deflate(high);
     let (mut client, mut server) = pair_with(compressing(), compressing(), accept);
     for (len, is_compressed) in [(999, false), (1000, true)] {
         let data = vec![7; len];
         let message = Message::binary(data.clone());
-        goes(&mut server, &mut client, Payload::Binary(&data), &message, is_compressed);
-        goes(&mut client, &mut server, Payload::Binary(&data), &message, true);
+        goes(&mut server, &mut client, Payload::from(&data), &message, is_compressed);
+        goes(&mut client, &mut server, Payload::from(&data), &message, true);
     }
 }
 
 #[test]
-fn it_is_off_unless_both_ends_want_it() {
+fn compression_is_off_unless_both_endpoints_want_it() {
     let (text, message) = (text(), Message::text(text()));
     for (client_config, server_config, accept) in [
         (Config::default(), Config::default(), Accept::new()),
         (compressing(), Config::default(), Accept::new()),
         (Config::default(), compressing(), Accept::new()),
-        (compressing(), compressing(), Accept::new().no_deflate()),
+        (compressing(), compressing(), Accept::new().deflate(None)),
     ] {
         let (mut client, mut server) = pair_with(client_config, server_config, accept);
         assert!(client.negotiated().deflate.is_none() && server.negotiated().deflate.is_none());
-        goes(&mut server, &mut client, Payload::Text(&text), &message, false);
-        goes(&mut client, &mut server, Payload::Text(&text), &message, false);
+        goes(&mut server, &mut client, Payload::from(&text), &message, false);
+        goes(&mut client, &mut server, Payload::from(&text), &message, false);
     }
 }
 
-/// A server that compresses, and the bare stream of its client.
+/// Returns a server that compresses, and the bare stream of its client.
 fn server_and_stream(limits: Limits) -> (blocking::ServerSocket, TcpStream) {
     let (mut client, server) = streams();
     let head = REQUEST.strip_suffix(b"\r\n").unwrap();
@@ -212,19 +217,20 @@ fn server_and_stream(limits: Limits) -> (blocking::ServerSocket, TcpStream) {
 }
 
 #[test]
-fn a_peer_that_compresses_wrongly_is_told_so() {
-    // A block of the type that is reserved, and a message that ends amid a block.
+fn a_peer_that_sends_corrupt_data_is_told_so() {
+    // A block of the reserved type, and a message that ends in the middle of a block.
     for payload in [&[0x06, 0x00][..], &[0xf2, 0x48]] {
         let (mut server, mut client) = server_and_stream(Limits::default());
         client.write_all(&[0xc2, 0x80 | payload.len() as u8, 0, 0, 0, 0]).unwrap();
         client.write_all(payload).unwrap();
         client.shutdown(Shutdown::Write).unwrap();
         let failure = server.next().unwrap().unwrap_err();
-        let Error::Protocol(ProtocolError::InvalidCompression { .. }) = failure else {
+        let Error::Protocol(error @ ProtocolError::InvalidCompression { .. }) = failure else {
             panic!("{failure}");
         };
         drop(server);
-        assert_eq!(read_to_end(&mut client), [0x88, 2, 0x03, 0xef], "1007");
+        assert_eq!(error.close_code().number(), 1007);
+        assert_eq!(read_to_end(&mut client), failure_close(error));
     }
 }
 
@@ -246,11 +252,10 @@ fn inflating_stops_at_the_limit() {
             continue;
         }
         let failure = received.unwrap_err();
-        let Error::Protocol(ProtocolError::MessageTooLarge { len: 1001, limit: 1000 }) = failure
-        else {
-            panic!("{failure}");
-        };
+        let Error::Protocol(error) = failure else { panic!("{failure}") };
+        assert_eq!(error, ProtocolError::MessageTooLarge { len: 1001, limit: 1000 });
         drop(server);
-        assert_eq!(read_to_end(&mut client), [0x88, 2, 0x03, 0xf1], "1009");
+        assert_eq!(error.close_code().number(), 1009);
+        assert_eq!(read_to_end(&mut client), failure_close(error));
     }
 }

@@ -1,12 +1,14 @@
-//! Who ends what, and what each end learns of it, over real TCP.
+//! How connections over real TCP end, and what each endpoint learns.
 
 use sansocket::{
-    Cause, CloseCode, Config, Error, FrameError, HandshakeError, Initiator, Limits, Message,
-    ProtocolError, TransportEnd,
+    CloseCode, Config, Error, Limits, Message,
     blocking::{Acceptor, Connector},
+    connection::{Cause, Initiator, ProtocolError, TransportEnd},
+    frame::FrameError,
+    handshake::HandshakeError,
 };
 use sansocket_testkit::{
-    frames::{CLOSE, CLOSE_NORMAL, masked},
+    frames::{CLOSE, CLOSE_NORMAL, failure_close, failure_payload, masked},
     opening::REQUEST,
     pair::blocking::{
         client_and_stream, pair_with, read_head, read_to_end, server_and_stream, streams,
@@ -41,7 +43,7 @@ fn the_server_ends_tcp_and_the_client_waits_for_it() {
     let kind = server.read(&mut close).unwrap_err().kind();
     assert!(matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{kind}");
     server.shutdown(std::net::Shutdown::Write).unwrap();
-    // After the server's, the client's side ends too, even though its user still has it.
+    // After the server's side, the client's side ends too, even though its user still has it.
     server.set_read_timeout(None).unwrap();
     assert_eq!(server.read(&mut close).unwrap(), 0);
     assert!(waiting.join().unwrap().closed().unwrap().clean);
@@ -51,7 +53,8 @@ fn the_server_ends_tcp_and_the_client_waits_for_it() {
 fn the_server_ends_its_side_at_once_and_waits_for_the_client() {
     let (mut server, mut client) = server_and_stream(Acceptor::new());
     client.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]).unwrap();
-    // Told at once, although the client keeps TCP open; what waits for the client is this.
+    // The end is reported at once, although the client keeps TCP open. `wait_closed` waits for the
+    // client.
     assert!(server.next().is_none() && server.closed().unwrap().clean);
     let server = thread::spawn(move || server.wait_closed().clone());
     assert_eq!(read_to_end(&mut client), CLOSE_NORMAL);
@@ -62,15 +65,15 @@ fn the_server_ends_its_side_at_once_and_waits_for_the_client() {
 }
 
 #[test]
-fn a_fault_and_a_clean_end_are_told_while_the_peer_keeps_tcp_open() {
+fn a_fault_and_a_clean_end_are_reported_while_the_peer_keeps_tcp_open() {
     let long = Config::default().close_timeout(Duration::from_secs(60));
     let started = Instant::now();
     let (mut server, mut bad_client) = server_and_stream(Acceptor::new().config(long));
     bad_client.write_all(&[0x83]).unwrap();
     assert!(matches!(server.next(), Some(Err(Error::Protocol(_)))));
     assert!(server.next().is_none());
-    // The Close and the end of the server's side come all the same.
-    assert_eq!(read_to_end(&mut bad_client), [0x88, 2, 0x03, 0xea]);
+    // The Close and the end of the server's side arrive nonetheless.
+    assert_eq!(read_to_end(&mut bad_client), failure_close(FrameError::ReservedOpCode(3)));
 
     let (mut client, mut bad_server) = client_and_stream(Connector::new().config(long));
     bad_server.write_all(&[0x83]).unwrap();
@@ -85,11 +88,11 @@ fn a_fault_and_a_clean_end_are_told_while_the_peer_keeps_tcp_open() {
 }
 
 #[test]
-fn a_fault_is_told_at_once_although_the_peer_does_not_read() {
+fn a_fault_is_reported_at_once_although_the_peer_does_not_read() {
     let long = Config::default().close_timeout(Duration::from_secs(60));
     let (mut server, mut client) = server_and_stream(Acceptor::new().config(long));
-    server.transport().set_write_timeout(Some(SHORT)).unwrap();
-    assert!(server.send(&vec![0; 64 << 20]).unwrap_err().is_would_block());
+    server.get_ref().set_write_timeout(Some(SHORT)).unwrap();
+    assert!(server.send(vec![0; 64 << 20]).unwrap_err().is_would_block());
     client.write_all(&[0x83]).unwrap();
     let started = Instant::now();
     while let Some(Err(error)) = server.next() {
@@ -99,14 +102,14 @@ fn a_fault_is_told_at_once_although_the_peer_does_not_read() {
 }
 
 #[test]
-fn a_peer_that_ends_its_side_alone_is_still_written_what_is_queued() {
+fn a_peer_that_only_ends_its_side_still_receives_the_queue() {
     let config = Config::default().limits(Limits::default().queued_output(usize::MAX));
     let (mut server, mut client) = server_and_stream(Acceptor::new().config(config));
     let sent = vec![7; 8 << 20];
     server.feed(&sent).unwrap();
     client.shutdown(std::net::Shutdown::Write).unwrap();
     let server = thread::spawn(move || server.next());
-    // So much that sockets don't hold it, before the first byte is read.
+    // More than the sockets hold, so bytes are queued before the first one is read.
     thread::sleep(SHORT);
     assert!(read_to_end(&mut client).len() > sent.len());
     let Some(Err(Error::Closed(closed))) = server.join().unwrap() else { panic!() };
@@ -114,14 +117,14 @@ fn a_peer_that_ends_its_side_alone_is_still_written_what_is_queued() {
 }
 
 #[test]
-fn a_peer_that_ends_its_side_alone_and_does_not_read_is_left() {
+fn a_peer_that_only_ends_its_side_and_does_not_read_is_abandoned() {
     let config = short_close().limits(Limits::default().queued_output(usize::MAX));
     let (mut server, client) = server_and_stream(Acceptor::new().config(config));
-    server.feed(&vec![7; 64 << 20]).unwrap();
+    server.feed(vec![7; 64 << 20]).unwrap();
     client.shutdown(std::net::Shutdown::Write).unwrap();
     let started = Instant::now();
-    // What it has to wait for first is to be told that the client has ended.
-    server.transport().set_write_timeout(Some(SHORT)).unwrap();
+    // With a write timeout, the server gets to read that the client has ended.
+    server.get_ref().set_write_timeout(Some(SHORT)).unwrap();
     while let Some(Err(error)) = server.next() {
         assert!(error.is_would_block() || matches!(error, Error::Closed(_)), "{error}");
     }
@@ -130,9 +133,9 @@ fn a_peer_that_ends_its_side_alone_and_does_not_read_is_left() {
 }
 
 #[test]
-fn a_connection_that_is_dropped_sends_what_is_queued_and_no_close() {
+fn a_dropped_connection_sends_its_queue_and_no_close() {
     let (mut server, mut client) = server_and_stream(Acceptor::new());
-    // It lies unread, and must not turn the end into a reset.
+    // The message stays unread, and must not turn the end into a reset.
     client.write_all(&[0x82, 0xfe, 0x40, 0, 0, 0, 0, 0]).unwrap();
     client.write_all(&[0; 0x4000]).unwrap();
     server.feed("queued").unwrap();
@@ -141,19 +144,20 @@ fn a_connection_that_is_dropped_sends_what_is_queued_and_no_close() {
 }
 
 #[test]
-fn a_failure_close_is_received_even_while_megabytes_lie_unread() {
+fn a_failure_close_arrives_despite_megabytes_of_unread_input() {
     let (mut server, mut client) = server_and_stream(Acceptor::new());
     let server = thread::spawn(move || {
         let first = server.next();
         (first, server.next().is_none(), server.wait_closed().clone())
     });
-    // A reserved opcode, then much more than any socket buffer holds, unread by the server.
+    // A reserved opcode, then much more than any socket buffer holds, which the server does not
+    // read.
     client.write_all(&[0x83]).unwrap();
     for _ in 0..16 {
         client.write_all(&[0; 1 << 20]).unwrap();
     }
     client.shutdown(std::net::Shutdown::Write).unwrap();
-    assert_eq!(read_to_end(&mut client), [0x88, 2, 0x03, 0xea]);
+    assert_eq!(read_to_end(&mut client), failure_close(FrameError::ReservedOpCode(3)));
     let (first, then_none, closed) = server.join().unwrap();
     let error = ProtocolError::Frame(FrameError::ReservedOpCode(3));
     assert!(matches!(first, Some(Err(Error::Protocol(got))) if got == error), "{first:?}");
@@ -164,21 +168,22 @@ fn a_failure_close_is_received_even_while_megabytes_lie_unread() {
 }
 
 #[test]
-fn a_client_too_says_why_it_fails() {
+fn a_client_also_tells_the_server_why_it_fails() {
     let (mut client, mut server) = client_and_stream(Connector::new());
     server.write_all(&[0x81, 0x82, 0, 0, 0, 0, b'h', b'i']).unwrap();
     let client = thread::spawn(move || client.next());
     let mut close = [0; 8];
     server.read_exact(&mut close).unwrap();
     let code = [close[6] ^ close[2], close[7] ^ close[3]];
-    assert_eq!((close[..2].to_vec(), code), (vec![0x88, 0x82], [0x03, 0xea]));
+    let len = failure_payload(ProtocolError::Masked).len() as u8;
+    assert_eq!((close[..2].to_vec(), code), (vec![0x88, 0x80 | len], [0x03, 0xea]));
     drop(server);
     let error = client.join().unwrap();
     assert!(matches!(error, Some(Err(Error::Protocol(ProtocolError::Masked)))), "{error:?}");
 }
 
 #[test]
-fn a_peer_that_ends_without_a_close_is_an_error_once() {
+fn an_end_without_a_close_is_reported_as_one_error() {
     let (mut server, mut client) = server_and_stream(Acceptor::new());
     client.write_all(&[0x81, 0x85, 0, 0, 0, 0, b'c', b'u', b't']).unwrap();
     drop(client);
@@ -192,7 +197,7 @@ fn a_peer_that_ends_without_a_close_is_an_error_once() {
 }
 
 #[test]
-fn a_reset_is_told_from_an_end() {
+fn a_reset_is_distinguished_from_an_end() {
     let (mut server, client) = server_and_stream(Acceptor::new());
     server.send("never read by the client, so that its end is a reset").unwrap();
     client.peek(&mut [0]).unwrap();
@@ -202,7 +207,7 @@ fn a_reset_is_told_from_an_end() {
 }
 
 #[test]
-fn a_peer_that_does_not_answer_a_close_is_left() {
+fn a_peer_that_does_not_answer_a_close_is_abandoned() {
     for server_role in [false, true] {
         let (acceptor, connector) = (Acceptor::new(), Connector::new());
         if server_role {
@@ -225,7 +230,7 @@ fn assert_timeout(next: Option<Result<Message, Error>>, closed: Option<&sansocke
 }
 
 #[test]
-fn a_server_that_does_not_end_tcp_is_left_and_the_close_stays_clean() {
+fn a_server_that_does_not_end_tcp_is_abandoned_and_the_close_stays_clean() {
     let (mut client, mut server) = client_and_stream(Connector::new().config(short_close()));
     server.write_all(&CLOSE_NORMAL).unwrap();
     assert!(client.next().is_none());
@@ -233,7 +238,7 @@ fn a_server_that_does_not_end_tcp_is_left_and_the_close_stays_clean() {
 }
 
 #[test]
-fn an_answer_that_came_in_time_counts_although_it_is_read_late() {
+fn an_answer_that_arrived_in_time_counts_although_it_is_read_late() {
     let (mut server, mut client) = server_and_stream(Acceptor::new().config(short_close()));
     server.close(CloseCode::NORMAL, "").unwrap();
     for _ in 0..20 {
@@ -246,15 +251,15 @@ fn an_answer_that_came_in_time_counts_although_it_is_read_late() {
 }
 
 #[test]
-fn a_close_can_not_wait_for_ever_behind_a_peer_that_does_not_read() {
+fn a_close_waits_a_bounded_time_for_a_peer_that_does_not_read() {
     let (mut server, client) = server_and_stream(Acceptor::new().config(short_close()));
-    server.transport().set_write_timeout(Some(SHORT)).unwrap();
+    server.get_ref().set_write_timeout(Some(SHORT)).unwrap();
     let data = vec![0; 64 << 20];
     let error = server.send(&data).unwrap_err();
     assert!(error.is_would_block(), "{error}");
     let waiting = server.buffered_amount();
-    assert!(waiting > 0, "what was not written stays queued");
-    // How the connection has ended, what the peer has sent in time can still decide.
+    assert!(waiting > 0, "unwritten bytes stay queued");
+    // Input that the peer sent in time can still decide how the connection ended.
     let error = server.close(CloseCode::NORMAL, "").unwrap_err();
     assert!(matches!(error, Error::Io(_)) && !error.is_would_block(), "{error}");
     assert_eq!(server.wait_closed().cause, Cause::Transport(TransportEnd::Timeout));
@@ -262,10 +267,10 @@ fn a_close_can_not_wait_for_ever_behind_a_peer_that_does_not_read() {
 }
 
 #[test]
-fn a_close_that_came_in_time_counts_although_this_end_was_writing() {
+fn a_close_that_arrived_in_time_counts_although_this_endpoint_was_writing() {
     let (mut server, mut client) = server_and_stream(Acceptor::new().config(short_close()));
-    server.transport().set_write_timeout(Some(SHORT)).unwrap();
-    assert!(server.send(&vec![0; 64 << 20]).unwrap_err().is_would_block());
+    server.get_ref().set_write_timeout(Some(SHORT)).unwrap();
+    assert!(server.send(vec![0; 64 << 20]).unwrap_err().is_would_block());
     client.write_all(&masked(CLOSE, &[0x03, 0xe9])).unwrap();
     assert!(matches!(server.close(CloseCode::NORMAL, ""), Err(Error::Io(_))));
     let closed = server.wait_closed();
@@ -273,12 +278,12 @@ fn a_close_that_came_in_time_counts_although_this_end_was_writing() {
 }
 
 #[test]
-fn what_the_peer_sent_before_it_ended_is_read_after_a_write_has_failed() {
+fn input_sent_before_the_peers_end_is_read_after_a_write_has_failed() {
     let (mut client, mut server) = client_and_stream(Connector::new());
     server.write_all(b"\x81\x04last").unwrap();
     server.write_all(&[0x88, 2, 0x03, 0xe9]).unwrap();
     drop(server);
-    // Writing fails once the reset that answers the first segment is there.
+    // Writing fails once the reset in response to the first segment has arrived.
     while client.send("is anybody there?").is_ok() {
         thread::sleep(Duration::from_millis(1));
     }
@@ -292,13 +297,14 @@ fn what_the_peer_sent_before_it_ended_is_read_after_a_write_has_failed() {
 }
 
 #[test]
-fn messages_sent_before_a_close_are_received_after_ours() {
+fn messages_sent_before_the_peers_close_are_received_after_our_close() {
     let (mut client, mut server) = pair_with(Connector::new(), Acceptor::new());
     server.feed("one").unwrap();
     server.flush().unwrap();
     client.close(CloseCode::NORMAL, "").unwrap();
     let server = thread::spawn(move || {
-        // The client's Close is there; what is sent until it is read still arrives.
+        // The client's Close has arrived, but messages sent before it is read still reach the
+        // client.
         server.send("two").unwrap();
         assert!(server.next().is_none());
     });
@@ -309,7 +315,7 @@ fn messages_sent_before_a_close_are_received_after_ours() {
 }
 
 #[test]
-fn a_silent_peer_does_not_hold_the_opening_handshake() {
+fn a_silent_peer_can_not_stall_the_opening_handshake() {
     let (client, server) = streams();
     let accepted = Acceptor::new().handshake_timeout(SHORT).accept_tcp(server);
     assert!(matches!(accepted, Err(Error::HandshakeTimeout)));
@@ -317,7 +323,7 @@ fn a_silent_peer_does_not_hold_the_opening_handshake() {
 
     let (client, _server) = streams();
     let connected =
-        Connector::new().handshake_timeout(SHORT).connect_over(client, "ws://localhost/");
+        Connector::new().handshake_timeout(SHORT).connect_over("ws://localhost/", client);
     assert!(matches!(connected, Err(Error::HandshakeTimeout)));
 }
 
@@ -339,10 +345,12 @@ fn a_refusal_arrives_even_if_the_client_sends_more_than_it_should() {
 fn a_refused_client_sees_status_headers_and_body() {
     let (client, server) = streams();
     let server = thread::spawn(move || {
-        let reject = |_: &sansocket::Request| Err(sansocket::Reject::new(403).body("members only"));
+        let reject = |_: &sansocket::handshake::Request| {
+            Err(sansocket::handshake::Reject::new(403).body("members only"))
+        };
         Acceptor::new().accept_with(server, reject).err()
     });
-    let refused = Connector::new().connect_over(client, "ws://localhost/").unwrap_err();
+    let refused = Connector::new().connect_over("ws://localhost/", client).unwrap_err();
     let Error::Handshake(HandshakeError::Refused(refusal)) = refused else { panic!("{refused}") };
     assert_eq!((refusal.status(), refusal.body()), (403, &b"members only"[..]));
     assert!(matches!(server.join().unwrap(), Some(Error::Rejected(403))));

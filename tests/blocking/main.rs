@@ -1,4 +1,5 @@
-//! The blocking shell: over real sockets, and over a transport that does the least at every call.
+//! The blocking shell: over real sockets, and over a transport that does as little as allowed in
+//! each call.
 #![cfg(feature = "std")]
 
 #[cfg(feature = "deflate")]
@@ -6,9 +7,11 @@ mod deflate;
 mod endings;
 mod interrupted;
 mod leaving;
+mod methods;
 mod opening;
 mod plain;
 mod reluctant;
+mod serve;
 mod sockets;
 mod split;
 mod stubborn;

@@ -1,8 +1,9 @@
-//! An answer to the opening handshake that is left open, and refusals that do not arrive whole.
+//! Responses to an opening handshake that are decided later, and refusals that arrive incomplete.
 
 use sansocket::{
-    Accept, Error, HandshakeError, Message, Reject, RejectError,
+    Error, Message,
     blocking::{Acceptor, Connector},
+    handshake::{Accept, HandshakeError, Reject, RejectError},
 };
 use sansocket_testkit::{
     opening::REQUEST,
@@ -18,22 +19,22 @@ use std::{
 const URL: &str = "ws://localhost/chat";
 
 #[test]
-fn a_decision_sees_who_asks_and_is_made_later() {
+fn a_decision_can_inspect_the_request_and_be_made_later() {
     let (client, server) = streams();
     let client = thread::spawn(move || {
         let connector = Connector::new().subprotocol("chat");
-        connector.connect_over(client, URL).unwrap().0
+        connector.connect_over(URL, client).unwrap().0
     });
     let opening = Acceptor::new().receive_request(server).unwrap();
     assert_eq!((opening.request().path(), opening.unread()), ("/chat", &b""[..]));
-    assert!(opening.transport().peer_addr().unwrap().ip().is_loopback());
+    assert!(opening.get_ref().peer_addr().unwrap().ip().is_loopback());
     let mut server = opening.accept(&Accept::new().subprotocol("chat")).unwrap();
     server.send("welcome").unwrap();
     assert_eq!(client.join().unwrap().next().unwrap().unwrap(), Message::text("welcome"));
 }
 
 #[test]
-fn an_answer_that_can_not_be_sent_is_the_servers_error_and_a_500() {
+fn a_response_that_can_not_be_sent_is_a_server_error_and_a_500() {
     let (mut client, server) = streams();
     client.write_all(REQUEST).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
@@ -44,7 +45,7 @@ fn an_answer_that_can_not_be_sent_is_the_servers_error_and_a_500() {
 }
 
 #[test]
-fn a_request_can_be_handed_to_someone_else_with_what_came_behind_it() {
+fn a_request_can_be_passed_on_with_the_bytes_after_it() {
     let (mut client, server) = streams();
     client.write_all(&[REQUEST, b"behind"].concat()).unwrap();
     let opening = Acceptor::new().receive_request(server).unwrap();
@@ -56,17 +57,17 @@ fn a_request_can_be_handed_to_someone_else_with_what_came_behind_it() {
 }
 
 #[test]
-fn a_client_that_goes_amid_its_request_is_told_as_such() {
+fn an_incomplete_request_is_reported_as_such() {
     let (mut client, server) = streams();
     client.write_all(&REQUEST[..20]).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     let error = Acceptor::new().accept(server).unwrap_err();
     let ended = HandshakeError::TransportEnded { received: 20 };
     assert!(matches!(&error, Error::Handshake(error) if *error == ended), "{error:?}");
-    assert_eq!(read_to_end(&mut client), b"", "nobody asked for an answer");
+    assert_eq!(read_to_end(&mut client), b"", "an incomplete request has no response");
 }
 
-/// What a client is told by a server that does this once it has the request.
+/// Returns the status that a client learns from a server that answers the request like this.
 fn refused_by(answer: impl FnOnce(TcpStream) + Send + 'static) -> u16 {
     let (client, mut server) = streams();
     let server = thread::spawn(move || {
@@ -74,14 +75,14 @@ fn refused_by(answer: impl FnOnce(TcpStream) + Send + 'static) -> u16 {
         answer(server);
     });
     let connector = Connector::new().handshake_timeout(Duration::from_millis(300));
-    let error = connector.connect_over(client, URL).unwrap_err();
+    let error = connector.connect_over(URL, client).unwrap_err();
     let Error::Handshake(HandshakeError::Refused(refusal)) = error else { panic!("{error:?}") };
     server.join().unwrap();
     refusal.status()
 }
 
 #[test]
-fn a_refusal_whose_body_stalls_is_told_as_a_refusal() {
+fn a_refusal_whose_body_stalls_is_reported_as_a_refusal() {
     let status = refused_by(|mut server| {
         server.write_all(b"HTTP/1.1 401 Who?\r\nContent-Length: 100\r\n\r\n").unwrap();
         // Until the client has left.
@@ -91,10 +92,10 @@ fn a_refusal_whose_body_stalls_is_told_as_a_refusal() {
 }
 
 #[test]
-fn a_refusal_that_a_reset_cuts_short_is_told_as_a_refusal() {
+fn a_refusal_cut_short_by_a_reset_is_reported_as_a_refusal() {
     let status = refused_by(|mut server| {
         server.write_all(b"HTTP/1.1 503 Later\r\nContent-Length: 100\r\n\r\n").unwrap();
-        // So that the client has read it before the reset.
+        // Gives the client time to read it before the reset.
         thread::sleep(Duration::from_millis(50));
         socket2::SockRef::from(&server).set_linger(Some(Duration::ZERO)).unwrap();
     });
@@ -102,7 +103,7 @@ fn a_refusal_that_a_reset_cuts_short_is_told_as_a_refusal() {
 }
 
 #[test]
-fn a_refused_client_that_never_goes_is_left() {
+fn a_refused_client_that_never_leaves_is_abandoned() {
     let (mut client, server) = streams();
     client.write_all(b"PUT / HTTP/1.1\r\n\r\n").unwrap();
     let acceptor = Acceptor::new().handshake_timeout(None);
@@ -111,7 +112,7 @@ fn a_refused_client_that_never_goes_is_left() {
     assert!(read_to_end(&mut client).starts_with(b"HTTP/1.1 405 "));
 }
 
-/// `first`, then a byte every few milliseconds, until the other end is gone.
+/// Sends `first`, then a byte every few milliseconds until the other end is gone.
 fn drip(mut stream: TcpStream, first: &'static [u8]) -> thread::JoinHandle<()> {
     thread::spawn(move || {
         stream.write_all(first).unwrap();
@@ -122,7 +123,7 @@ fn drip(mut stream: TcpStream, first: &'static [u8]) -> thread::JoinHandle<()> {
 }
 
 #[test]
-fn a_peer_that_drips_does_not_hold_an_opening_handshake() {
+fn a_peer_that_drips_can_not_stall_an_opening_handshake() {
     let started = Instant::now();
     let short = Duration::from_millis(200);
     let (client, server) = streams();
@@ -132,15 +133,15 @@ fn a_peer_that_drips_does_not_hold_an_opening_handshake() {
 
     let (client, server) = streams();
     let dripping_too = drip(server, b"HTTP/1.1 101 Yes\r\nX: ");
-    let connected = Connector::new().handshake_timeout(short).connect_over(client, URL);
+    let connected = Connector::new().handshake_timeout(short).connect_over(URL, client);
     let error = connected.unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout), "{error:?}");
 
-    // A client that was refused has two seconds.
+    // A refused client has two seconds.
     let (client, server) = streams();
     let dripping_three = drip(client, b"PUT / HTTP/1.1\r\n\r\n");
     assert!(Acceptor::new().accept(server).is_err());
-    // What drips would last for a minute at least.
+    // The drip would last for at least a minute.
     assert!(started.elapsed() < Duration::from_secs(30));
     for dripping in [dripping, dripping_too, dripping_three] {
         dripping.join().unwrap();
@@ -148,7 +149,7 @@ fn a_peer_that_drips_does_not_hold_an_opening_handshake() {
 }
 
 #[test]
-fn a_refused_client_that_floods_is_left_at_once() {
+fn a_refused_client_that_floods_is_abandoned_at_once() {
     let (mut client, server) = streams();
     client.write_all(b"PUT / HTTP/1.1\r\n\r\n").unwrap();
     let flood = thread::spawn(move || {
@@ -159,18 +160,18 @@ fn a_refused_client_that_floods_is_left_at_once() {
         sent
     });
     assert!(Acceptor::new().accept(server).is_err());
-    // Sockets hold some, too.
+    // The sockets hold some bytes, too.
     assert!(flood.join().unwrap() < 64 << 20);
 }
 
 #[test]
-fn the_end_of_the_servers_side_comes_right_behind_a_refusal() {
+fn a_server_ends_its_side_right_after_a_refusal() {
     let (mut client, server) = streams();
     client.write_all(b"PUT / HTTP/1.1\r\n\r\n").unwrap();
     let accepting = thread::spawn(move || Acceptor::new().accept(server).is_err());
-    // It waits for this end, and has ended its own.
+    // The server has ended its side, and waits for the client's end.
     assert!(read_to_end(&mut client).starts_with(b"HTTP/1.1 405 "));
-    assert!(!accepting.is_finished(), "it gives the client time to read");
+    assert!(!accepting.is_finished(), "the server gives the client time to read");
     drop(client);
     assert!(accepting.join().unwrap());
 }
@@ -186,24 +187,24 @@ fn a_decision_may_take_longer_than_the_handshake() {
 }
 
 #[test]
-fn a_refusal_that_comes_before_the_request_was_taken_is_told_as_a_refusal() {
+fn a_refusal_sent_before_the_request_was_read_is_reported_as_a_refusal() {
     let (client, mut server) = streams();
     let refusing = thread::spawn(move || {
         server.write_all(b"HTTP/1.1 431 Too much\r\nContent-Length: 0\r\n\r\n").unwrap();
-        // It reads nothing, until the client has left.
+        // The server reads nothing until the client has left.
         thread::sleep(Duration::from_secs(1));
     });
     let connector = Connector::new()
         .handshake_timeout(Duration::from_millis(300))
         .header("X", "x".repeat(20_000_000));
-    let error = connector.connect_over(client, URL).unwrap_err();
+    let error = connector.connect_over(URL, client).unwrap_err();
     let Error::Handshake(HandshakeError::Refused(refusal)) = error else { panic!("{error:?}") };
     assert_eq!(refusal.status(), 431);
     refusing.join().unwrap();
 }
 
 #[test]
-fn what_may_be_secret_is_not_shown() {
+fn debug_output_hides_possible_secrets() {
     let connector = Connector::new().header("Authorization", "Bearer SECRET");
     let accept = Accept::new().header("Set-Cookie", "SECRET");
     let reject = Reject::new(403).header("Set-Cookie", "SECRET");

@@ -1,10 +1,15 @@
-//! Transports that have no half-close: a pipe in memory, bare and under something like TLS.
+//! Transports without a half-close: a pipe in memory, bare and under a layer similar to TLS.
 
 use sansocket::{
-    Client, CloseCode, Config, Error, MaskKeys, Message, Negotiated, ReadBuffer, Role, Server,
+    CloseCode, Config, Error, Message,
     blocking::{Plain, Transport, WebSocket},
+    buffer::ReadBuffer,
+    connection::{Client, Role, Server},
+    frame::FrameError,
+    handshake::Negotiated,
+    mask::MaskKeys,
 };
-use sansocket_testkit::endpoint::client_role;
+use sansocket_testkit::{endpoint::client_role, frames::failure_close};
 use std::{
     io::{self, ErrorKind, Read, Write},
     sync::mpsc,
@@ -12,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// An end of a pipe in memory. Reading waits; the end comes when the other end is dropped.
+/// One end of a pipe in memory. Reads block. Dropping the other end ends the pipe.
 struct Pipe {
     incoming: mpsc::Receiver<Vec<u8>>,
     unread: Vec<u8>,
@@ -48,8 +53,8 @@ impl Write for Pipe {
     }
 }
 
-/// As TLS: what is written leaves in records at a flush, and its end is a record too, behind which this
-/// end still reads.
+/// A layer like TLS: written data leaves in records at a flush, and its end is a record too, after
+/// which this endpoint still reads.
 struct Records {
     pipe: Pipe,
     held: Vec<u8>,
@@ -124,7 +129,7 @@ fn client<S: Transport>(transport: S) -> WebSocket<S, Client<impl MaskKeys>> {
     websocket(transport, client_role())
 }
 
-/// A message each way, then a close from either side.
+/// Exchanges a message in each direction, then closes from either side.
 fn converse_and_close<S: Transport + Send + 'static>(ends: impl Fn() -> (S, S)) {
     for client_closes in [true, false] {
         let started = Instant::now();
@@ -137,7 +142,7 @@ fn converse_and_close<S: Transport + Send + 'static>(ends: impl Fn() -> (S, S)) 
                 server.close(CloseCode::NORMAL, "").unwrap();
             }
             assert!(server.next().is_none());
-            // It has ended now, and nothing is waited for.
+            // The connection has ended, so this returns at once.
             server.wait_closed().clean
         });
         let mut client = client(client_end);
@@ -175,7 +180,7 @@ fn a_connection_ends_over_something_like_tls() {
 }
 
 #[test]
-fn a_fault_is_told_without_a_half_close() {
+fn a_fault_is_reported_without_a_half_close() {
     let (mut peer, server_end) = pipes();
     let mut server = websocket(Plain(server_end), Server::new());
     peer.write_all(&[0x83]).unwrap();
@@ -184,5 +189,5 @@ fn a_fault_is_told_without_a_half_close() {
     drop(server);
     let mut seen = Vec::new();
     peer.read_to_end(&mut seen).unwrap();
-    assert_eq!(seen, [0x88, 2, 0x03, 0xea]);
+    assert_eq!(seen, failure_close(FrameError::ReservedOpCode(3)));
 }

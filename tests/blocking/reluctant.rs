@@ -1,9 +1,12 @@
-//! A transport with a script: what each write takes, and how reads and flushes fail.
+//! A scripted transport: how much each write takes, and how reads and flushes fail.
 
 use sansocket::{
-    Cause, CloseCode, Config, Error, Event, HandshakeError, Limits, Message, OpCode, OriginPolicy,
-    Role, SendError, Server, TransportEnd,
+    CloseCode, Config, Error, Event, Limits, Message,
     blocking::{Acceptor, Connector, WebSocket},
+    connection::{Cause, Role, SendError, Server, TransportEnd},
+    frame::OpCode,
+    handshake::HandshakeError,
+    server::OriginPolicy,
 };
 use sansocket_testkit::{
     frames::{CLOSE, frame_with, masked},
@@ -17,18 +20,18 @@ use std::{
     time::Duration,
 };
 
-/// A client's Close with 1000, by a mask key of zeros.
+/// Returns a client's Close with code 1000, masked with a key of zeros.
 fn close_1000() -> Vec<u8> {
     frame_with(CLOSE, &[0x03, 0xe8], Some([0; 4]))
 }
 
-/// What a client makes of the bytes that a server sent: its messages and pongs.
+/// Decodes the bytes that a server sent: its messages, and the number of its pongs.
 fn as_client(bytes: &[u8]) -> (Vec<Message>, usize) {
     let seen = decode_as_peer_of::<Server>(bytes);
     (seen.messages, seen.pongs.len())
 }
 
-/// A server that has more pongs to send than there is room for, and is then asked for a reply.
+/// Returns a server that has more pongs to send than fit, and is then asked for a reply.
 fn flooded_with_pings(takes: &[usize]) -> Reluctant {
     let transport = Reluctant::new(|script| {
         for number in 0..40 {
@@ -41,7 +44,7 @@ fn flooded_with_pings(takes: &[usize]) -> Reluctant {
         let (event, mut replies) = server.receive().unwrap().unwrap();
         if let Event::Text(_) = event {
             transport.script().takes.extend(takes);
-            let sent = replies.send(&[7; 20_000]);
+            let sent = replies.send([7; 20_000]);
             assert!(sent.is_ok() || sent.is_err_and(|error| error.is_would_block()));
             break;
         }
@@ -51,19 +54,19 @@ fn flooded_with_pings(takes: &[usize]) -> Reluctant {
 }
 
 #[test]
-fn a_pong_that_was_held_back_comes_after_the_frame_that_is_written_through() {
-    // The pongs that had room and the frame's header go, with the first part of its payload; then
-    // it goes on at once, or would block first.
+fn a_held_back_pong_follows_the_frame_that_is_written_directly() {
+    // The pongs that fit and the frame's header are written, with the first part of the frame's
+    // payload. The rest of the payload is written at once, or would block first.
     let queued = 32 * 127 + 4;
     for takes in [&[queued + 1000][..], &[queued + 1000, 0], &[queued, 0], &[0], &[5, 0]] {
         let (messages, pongs) = as_client(&flooded_with_pings(takes).sent());
         assert_eq!(messages, [Message::binary(vec![7; 20_000])], "{takes:?}");
-        assert_eq!(pongs, 33, "those with room, and the last one: {takes:?}");
+        assert_eq!(pongs, 33, "those that fit, and the last one: {takes:?}");
     }
 }
 
 #[test]
-fn a_flush_of_the_transport_that_was_not_ready_is_made_up_for() {
+fn a_transport_flush_that_was_not_ready_is_retried() {
     let transport = Reluctant::new(|script| script.flush_errors.push_back(ErrorKind::WouldBlock));
     let mut client = transport.client();
     assert!(client.send("hello").unwrap_err().is_would_block());
@@ -89,7 +92,7 @@ fn a_message_is_either_queued_or_refused() {
 }
 
 #[test]
-fn there_is_one_error_and_then_none() {
+fn an_error_is_reported_once() {
     let kinds = [ErrorKind::HostUnreachable, ErrorKind::Other, ErrorKind::ConnectionReset];
     for kind in kinds {
         let transport = Reluctant::new(|script| script.read_errors.push_back(kind));
@@ -102,16 +105,17 @@ fn there_is_one_error_and_then_none() {
 }
 
 #[test]
-fn a_truncated_end_of_tls_is_told_from_an_end() {
+fn a_truncated_tls_stream_is_distinguished_from_an_end() {
     let transport = Reluctant::new(|script| script.read_errors.push_back(ErrorKind::UnexpectedEof));
     let mut server = transport.server(Config::default());
     assert!(server.next().unwrap().is_err());
     assert_eq!(server.closed().unwrap().cause, Cause::Transport(TransportEnd::TlsTruncated));
 }
 
-/// The system tells a reset to one call, which can be a write; reading then looks like an end.
+/// The system reports a reset to a single call, which may be a write. Later reads then report an
+/// orderly end.
 #[test]
-fn a_reset_that_a_write_meets_first_is_told_as_one() {
+fn a_reset_first_seen_by_a_write_is_reported_as_a_reset() {
     let transport = Reluctant::new(|script| {
         script.write_error = Some(ErrorKind::ConnectionReset);
         script.ends = true;
@@ -136,7 +140,7 @@ fn a_close_that_the_transport_holds_back_is_not_clean() {
 }
 
 #[test]
-fn what_fails_after_a_clean_close_is_no_error() {
+fn failures_after_a_clean_close_are_not_errors() {
     let transport = Reluctant::new(|script| {
         script.incoming.extend(close_1000());
         script.read_errors.push_back(ErrorKind::Other);
@@ -144,7 +148,7 @@ fn what_fails_after_a_clean_close_is_no_error() {
     let mut server = transport.server(Config::default());
     assert!(server.next().is_none() && server.closed().unwrap().clean);
 
-    // Some systems refuse to set a timeout when both sides of a socket have ended.
+    // Some systems refuse to set a timeout once both sides of a socket have ended.
     let transport = Reluctant::new(|script| {
         script.incoming.extend(close_1000());
         script.timeout_error = Some(ErrorKind::InvalidInput);
@@ -155,7 +159,7 @@ fn what_fails_after_a_clean_close_is_no_error() {
 }
 
 #[test]
-fn an_end_without_a_close_is_answered_by_an_end() {
+fn an_end_without_a_close_is_answered_with_an_end() {
     let transport = Reluctant::new(|script| script.ends = true);
     let mut server = transport.server(Config::default());
     assert!(server.next().unwrap().is_err() && server.next().is_none());
@@ -175,7 +179,7 @@ fn reading_does_not_wait_for_writing() {
 }
 
 #[test]
-fn waiting_for_the_end_does_not_end_at_a_timeout_of_the_transport() {
+fn waiting_for_the_end_continues_after_a_timeout_of_the_transport() {
     let transport = Reluctant::new(|script| {
         script.read_errors.extend([ErrorKind::TimedOut, ErrorKind::WouldBlock]);
     });
@@ -184,9 +188,9 @@ fn waiting_for_the_end_does_not_end_at_a_timeout_of_the_transport() {
 }
 
 #[test]
-fn waiting_for_the_end_drops_what_comes_whole_and_in_chunks() {
+fn waiting_for_the_end_drops_messages_received_whole_or_in_chunks() {
     let transport = Reluctant::new(|script| {
-        // Half a message, which `next` begins to receive whole.
+        // Half a message, which `next` begins to receive as a whole.
         script.incoming.extend([0x02, 0x82, 0, 0, 0, 0, 1, 2]);
         script.read_errors.push_back(ErrorKind::WouldBlock);
     });
@@ -196,7 +200,7 @@ fn waiting_for_the_end_drops_what_comes_whole_and_in_chunks() {
     {
         let mut script = transport.script();
         script.incoming.extend(masked(0x80, &[3]));
-        // Larger than the limit, which dropping does not mind.
+        // Larger than the limit, which does not apply to dropped messages.
         script.incoming.extend([0x82, 0xfe, 0x01, 0x00, 0, 0, 0, 0]);
         script.incoming.extend([0; 256]);
         script.incoming.extend(close_1000());
@@ -211,7 +215,7 @@ fn request(extra: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_refusal_stays_the_error_when_the_client_is_gone() {
+fn a_refusal_remains_the_error_if_the_client_is_gone() {
     let transport = Reluctant::new(|script| {
         script.incoming.extend(b"PUT / HTTP/1.1\r\nHost: a\r\n\r\n");
         script.takes.push_back(0);
@@ -235,16 +239,18 @@ fn the_acceptor_checks_the_origin() {
 }
 
 #[test]
-fn accepting_with_what_was_not_offered_is_the_servers_error() {
+fn accepting_what_was_not_offered_is_a_server_error() {
     let transport = Reluctant::new(|script| script.incoming.extend(request("")));
-    let decide = |_: &sansocket::Request| Ok(sansocket::Accept::new().subprotocol("never offered"));
+    let decide = |_: &sansocket::handshake::Request| {
+        Ok(sansocket::handshake::Accept::new().subprotocol("never offered"))
+    };
     let outcome = Acceptor::new().accept_with(transport.clone(), decide);
     assert!(matches!(outcome, Err(Error::Accept(_))));
     assert!(transport.sent().starts_with(b"HTTP/1.1 500 "));
 }
 
 #[test]
-fn the_opening_handshake_has_a_timeout_by_default_and_bears_any() {
+fn the_opening_handshake_has_a_default_timeout_and_accepts_any_other() {
     for defaults in [format!("{:?}", Acceptor::new()), format!("{:?}", Connector::new())] {
         assert!(defaults.contains("handshake_timeout: Some(10s)"), "{defaults}");
     }
@@ -252,11 +258,11 @@ fn the_opening_handshake_has_a_timeout_by_default_and_bears_any() {
     client.write_all(REQUEST).unwrap();
     let acceptor = Acceptor::new().handshake_timeout(Duration::MAX);
     assert_eq!(acceptor.accept_tcp(server).unwrap().state(), sansocket::State::Open);
-    // A transport that does not block is not one that is late; but it can't be tried again either.
+    // A transport that would block is not reported as late, but it can't be retried either.
     let not_ready = Acceptor::new().accept(Reluctant::default()).unwrap_err();
     assert!(matches!(not_ready, Error::Io(_)) && !not_ready.is_would_block(), "{not_ready:?}");
     let connector = Connector::new();
-    let not_ready = connector.connect_over(Reluctant::default(), "ws://localhost/").unwrap_err();
+    let not_ready = connector.connect_over("ws://localhost/", Reluctant::default()).unwrap_err();
     assert!(matches!(not_ready, Error::Io(_)) && !not_ready.is_would_block(), "{not_ready:?}");
 }
 
@@ -273,10 +279,10 @@ fn roles_differ_in_who_masks() {
 }
 
 #[test]
-fn a_pong_goes_between_the_frames_of_a_message_that_could_not_be_written() {
+fn a_pong_is_written_between_the_frames_of_a_message_that_could_not_be_written() {
     let transport = Reluctant::new(|script| script.takes.extend([100_000, 0]));
     let mut server = transport.server(Config::default());
-    assert!(server.send(&[7; 1 << 20]).unwrap_err().is_would_block());
+    assert!(server.send([7; 1 << 20]).unwrap_err().is_would_block());
     transport.script().takes.push_back(0);
     transport.script().incoming.extend(masked(0x89, b"?"));
     assert!(server.next().unwrap().unwrap_err().is_would_block());

@@ -1,16 +1,19 @@
 //! Conversations over real sockets.
 
 use sansocket::{
-    CloseCode, Config, Error, Event, Initiator, Limits, Message, Negotiated, Payload,
-    PreparedMessage, ReadBuffer, ReceiveError, SendError, Server, State,
+    CloseCode, Config, Error, Event, Limits, Message, Payload, PreparedMessage, State,
     blocking::{Acceptor, Connector, WebSocket},
+    buffer::ReadBuffer,
+    connection::{Initiator, ReceiveError, SendError, Server},
+    handshake::Negotiated,
 };
 use sansocket_testkit::pair::blocking::{
     ServerSocket, pair, pair_with, server_and_stream, streams,
 };
 use std::{io::Write, thread, time::Duration};
 
-/// A server that echoes until the end, and its result.
+/// Starts a server that echoes until the end. The thread returns the number of messages and how the
+/// connection ended.
 fn echo(mut server: ServerSocket) -> thread::JoinHandle<(u32, sansocket::Closed)> {
     thread::spawn(move || {
         let mut messages = 0;
@@ -58,7 +61,7 @@ fn a_message_is_the_same_in_every_form() {
     let sent = large.clone();
     let sender = thread::spawn(move || {
         server.feed(&sent).unwrap();
-        server.feed(&PreparedMessage::new(sent.clone())).unwrap();
+        server.feed(PreparedMessage::new(sent.clone())).unwrap();
         server.feed(sent.as_bytes()).unwrap();
         server.send(sent.as_bytes()).unwrap();
         server.wait_closed().clone()
@@ -84,7 +87,7 @@ fn pings_are_answered_while_the_user_only_reads() {
 #[test]
 fn a_message_is_received_in_chunks_before_it_is_finished() {
     let (mut server, mut client) = server_and_stream(Acceptor::new());
-    // The first 5 of 100 bytes, unmasked by a key of zeros.
+    // The first 5 of 100 bytes, unmasked because the key consists of zeros.
     client.write_all(&[0x81, 0x80 | 100, 0, 0, 0, 0]).unwrap();
     client.write_all(b"first").unwrap();
     let (chunk, _) = server.receive_chunk().unwrap().unwrap();
@@ -111,13 +114,14 @@ fn a_message_is_sent_in_pieces_of_every_form() {
     let mixed = client.feed_fragment(b"two", false).unwrap_err();
     assert!(matches!(mixed, Error::Send(SendError::MessageInProgress)), "{mixed}");
     client.feed_fragment(&owned, false).unwrap();
-    client.feed_fragment(&PreparedMessage::new(Message::text("four")), true).unwrap();
+    client.feed_fragment(PreparedMessage::new(Message::text("four")), true).unwrap();
     client.send(b"next").unwrap();
     assert_eq!(server.next().unwrap().unwrap(), Message::text("one, three, four"));
     assert_eq!(server.next().unwrap().unwrap(), Message::binary(&b"next"[..]));
 }
 
-/// Amid a message in fragments no other can begin (RFC 6455 §5.4), however it is sent.
+/// Checks that no message can begin inside another one (RFC 6455 §5.4), whatever the method of
+/// sending.
 fn refuses_a_second_message(mut send: impl FnMut(Payload<'_>) -> Result<(), Error>) {
     for len in [0, 100, 20_000, 100_000] {
         let text = Message::text("x".repeat(len));
@@ -125,16 +129,16 @@ fn refuses_a_second_message(mut send: impl FnMut(Payload<'_>) -> Result<(), Erro
         let prepared = [PreparedMessage::new(text.clone()), PreparedMessage::new(data.clone())];
         let Message::Text(letters) = &text else { panic!() };
         for payload in [
-            Payload::Text(letters),
-            Payload::UncompressedText(letters),
-            Payload::Binary(data.as_bytes()),
-            Payload::UncompressedBinary(data.as_bytes()),
-            Payload::Message(&text),
-            Payload::Message(&data),
-            Payload::Prepared(&prepared[0]),
-            Payload::Prepared(&prepared[1]),
+            Payload::from(letters),
+            Payload::from(letters).uncompressed(),
+            Payload::from(data.as_bytes()),
+            Payload::from(data.as_bytes()).uncompressed(),
+            Payload::from(&text),
+            Payload::from(&data),
+            Payload::from(&prepared[0]),
+            Payload::from(&prepared[1]),
         ] {
-            let refused = send(payload);
+            let refused = send((&payload).into());
             let in_progress = Err(SendError::MessageInProgress);
             let refused = refused.map_err(|error| match error {
                 Error::Send(error) => error,
@@ -146,14 +150,14 @@ fn refuses_a_second_message(mut send: impl FnMut(Payload<'_>) -> Result<(), Erro
 }
 
 #[test]
-fn no_message_begins_amid_another() {
+fn no_message_begins_inside_another() {
     let (mut client, mut server) = pair();
     client.feed_fragment("begin:", false).unwrap();
     server.feed_fragment("begin:", false).unwrap();
     refuses_a_second_message(|payload| client.send(payload));
     refuses_a_second_message(|payload| server.send(payload));
     refuses_a_second_message(|payload| client.feed(payload));
-    let ((mut receive, mut client), (_keep, mut server)) =
+    let ((mut client, mut receive), (mut server, _keep)) =
         (client.split().unwrap(), server.split().unwrap());
     refuses_a_second_message(|payload| client.send(payload));
     refuses_a_second_message(|payload| server.send(payload));
@@ -167,7 +171,7 @@ fn no_message_begins_amid_another() {
 fn a_ping_makes_room_as_a_message_does() {
     let config = Config::default().limits(Limits::default().queued_output(100));
     let (mut client, mut server) = pair_with(Connector::new().config(config), Acceptor::new());
-    client.feed(&[7; 200]).unwrap();
+    client.feed([7; 200]).unwrap();
     client.ping(b"room?").unwrap();
     assert_eq!(server.next().unwrap().unwrap(), Message::binary(&[7; 200][..]));
     let (event, _) = server.receive().unwrap().unwrap();
@@ -181,11 +185,11 @@ fn thousands_of_queued_frames_leave_in_order() {
     let (mut client, mut server) = pair_with(Connector::new(), acceptor);
     let sender = thread::spawn(move || {
         for number in 0..5_000_u32 {
-            // Every third is large enough to be linked instead of copied.
+            // Every third message is large enough to be linked instead of copied.
             let size = if number % 3 == 0 { 10_000 } else { 4 };
             let mut data = number.to_be_bytes().to_vec();
             data.resize(size, 0);
-            server.feed(&Message::binary(data)).unwrap();
+            server.feed(Message::binary(data)).unwrap();
         }
         server.flush().unwrap();
         assert_eq!(server.buffered_amount(), 0);
@@ -206,7 +210,7 @@ fn feeding_above_the_limit_writes() {
     let (mut client, server) = pair_with(Connector::new().config(config), Acceptor::new());
     let server = echo(server);
     for _ in 0..100 {
-        client.feed(&[1; 400]).unwrap();
+        client.feed([1; 400]).unwrap();
         assert!(client.buffered_amount() <= 1000 + 408);
     }
     for _ in 0..100 {
@@ -217,16 +221,16 @@ fn feeding_above_the_limit_writes() {
 }
 
 #[test]
-fn both_ends_send_small_segments_at_once() {
+fn both_endpoints_send_small_segments_at_once() {
     let (_client, server) = pair();
-    assert!(server.transport().nodelay().unwrap());
+    assert!(server.get_ref().nodelay().unwrap());
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
     let server = thread::spawn(move || {
         sansocket::blocking::accept(listener.accept().unwrap().0).unwrap().wait_closed().clean
     });
     let mut client = sansocket::blocking::connect(&url).unwrap();
-    assert!(client.transport().nodelay().unwrap());
+    assert!(client.get_ref().tcp().nodelay().unwrap());
     assert_eq!(client.state(), State::Open);
     assert!(client.wait_closed().clean);
     assert!(server.join().unwrap());
@@ -234,7 +238,7 @@ fn both_ends_send_small_segments_at_once() {
 
 #[cfg(unix)]
 #[test]
-fn unix_sockets_do_as_well() {
+fn unix_sockets_work() {
     let (client, server) = std::os::unix::net::UnixStream::pair().unwrap();
     let server = thread::spawn(move || {
         let mut server = Acceptor::new().accept(server).unwrap();
@@ -242,7 +246,7 @@ fn unix_sockets_do_as_well() {
         server.send(&message).unwrap();
         server.wait_closed().clean
     });
-    let (mut client, _) = Connector::new().connect_over(client, "ws://localhost/").unwrap();
+    let (mut client, _) = Connector::new().connect_over("ws://localhost/", client).unwrap();
     client.send("over a file").unwrap();
     assert_eq!(client.next().unwrap().unwrap(), Message::text("over a file"));
     assert!(client.wait_closed().clean);
@@ -253,10 +257,10 @@ fn unix_sockets_do_as_well() {
 fn the_subprotocol_is_negotiated_and_the_request_is_seen() {
     let (client, server) = streams();
     let server = thread::spawn(move || {
-        let decide = |request: &sansocket::Request| {
+        let decide = |request: &sansocket::handshake::Request| {
             assert_eq!(request.path(), "/chat");
             assert_eq!(request.header("X-Token"), Some(&b"secret"[..]));
-            Ok(sansocket::Accept::new().subprotocol("v2"))
+            Ok(sansocket::handshake::Accept::new().subprotocol("v2"))
         };
         let mut server = Acceptor::new().accept_with(server, decide).unwrap();
         assert_eq!(server.negotiated().subprotocol.as_deref(), Some("v2"));
@@ -264,43 +268,43 @@ fn the_subprotocol_is_negotiated_and_the_request_is_seen() {
     });
     let connector =
         Connector::new().header("X-Token", "secret").subprotocol("v1").subprotocol("v2");
-    let (mut client, _) = connector.connect_over(client, "ws://localhost/chat?x=1").unwrap();
+    let (mut client, _) = connector.connect_over("ws://localhost/chat?x=1", client).unwrap();
     assert_eq!(client.negotiated().subprotocol.as_deref(), Some("v2"));
     assert!(client.wait_closed().clean);
     assert!(server.join().unwrap());
 }
 
-/// The connection bounds reads and writes itself, and gives back the timeouts that it found.
+/// The connection sets its own read and write timeouts, and restores the user's.
 #[test]
-fn timeouts_of_the_user_stay() {
+fn timeouts_of_the_user_are_restored() {
     const LONG: Option<Duration> = Some(Duration::from_secs(50));
     const SHORT: Option<Duration> = Some(Duration::from_millis(100));
     let (near, far) = streams();
     near.set_read_timeout(LONG).unwrap();
     near.set_write_timeout(LONG).unwrap();
-    let client = thread::spawn(|| Connector::new().connect_over(far, "ws://localhost/").unwrap());
+    let client = thread::spawn(|| Connector::new().connect_over("ws://localhost/", far).unwrap());
     let mut server = Acceptor::new().accept(near).unwrap();
-    assert_eq!(server.transport().read_timeout().unwrap(), LONG);
-    assert_eq!(server.transport().write_timeout().unwrap(), LONG);
+    assert_eq!(server.get_ref().read_timeout().unwrap(), LONG);
+    assert_eq!(server.get_ref().write_timeout().unwrap(), LONG);
 
-    // From now on there is a deadline, which is later.
-    server.transport().set_read_timeout(SHORT).unwrap();
+    // From now on there is a deadline, which is later than the user's timeout.
+    server.get_ref().set_read_timeout(SHORT).unwrap();
     server.close(CloseCode::NORMAL, "").unwrap();
     assert!(server.next().is_some_and(|next| next.is_err_and(|error| error.is_would_block())));
-    assert_eq!(server.state(), State::CloseSent);
-    assert_eq!(server.transport().read_timeout().unwrap(), SHORT);
-    // As one that is set later does.
-    server.transport().set_read_timeout(LONG).unwrap();
-    server.transport().set_write_timeout(SHORT).unwrap();
+    assert_eq!(server.state(), State::Closing);
+    assert_eq!(server.get_ref().read_timeout().unwrap(), SHORT);
+    // A timeout that is set later stays as well.
+    server.get_ref().set_read_timeout(LONG).unwrap();
+    server.get_ref().set_write_timeout(SHORT).unwrap();
     let client = client.join().unwrap();
     drop(client);
     assert!(server.next().is_some());
-    assert_eq!(server.transport().read_timeout().unwrap(), LONG);
-    assert_eq!(server.transport().write_timeout().unwrap(), SHORT);
+    assert_eq!(server.get_ref().read_timeout().unwrap(), LONG);
+    assert_eq!(server.get_ref().write_timeout().unwrap(), SHORT);
 }
 
 #[test]
-fn a_stream_that_is_borrowed_has_its_timeouts_afterwards() {
+fn a_borrowed_stream_has_its_timeouts_restored() {
     const USERS: Option<Duration> = Some(Duration::from_secs(50));
     let (mut near, _far) = streams();
     near.set_read_timeout(USERS).unwrap();
@@ -310,7 +314,7 @@ fn a_stream_that_is_borrowed_has_its_timeouts_afterwards() {
 }
 
 #[test]
-fn an_iterator_tells_misuse_once_and_then_has_no_more() {
+fn an_iterator_reports_misuse_once_and_then_ends() {
     let (mut client, mut server) = pair();
     client.feed_fragment("piece", false).unwrap();
     client.flush().unwrap();
@@ -319,6 +323,6 @@ fn an_iterator_tells_misuse_once_and_then_has_no_more() {
     client.flush().unwrap();
     assert!(matches!(server.next(), Some(Err(Error::Receive(ReceiveError::MixedModes)))));
     assert!(server.next().is_none());
-    // What it was to be received by goes on.
+    // The message can still be received in the mode in which it was begun.
     assert!(server.receive_chunk().unwrap().is_ok());
 }

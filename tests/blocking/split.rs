@@ -1,13 +1,16 @@
-//! A split connection: a thread that reads, a thread that writes, and what each sees of the other.
+//! A split connection: one thread reads, one writes, and both see what the other does.
 
 use sansocket::{
-    Cause, Client, CloseCode, Closed, Config, Connection, Error, Event, FrameError, Limits,
-    MaskKey, Message, Negotiated, Payload, Progress, ProtocolError, ReadBuffer, Role, Server,
-    State, TransportEnd, WriteBuffer,
+    CloseCode, Closed, Config, Error, Event, Limits, Message, Payload, State,
     blocking::{Acceptor, Connector, Plain, ReceiveHalf, SendHalf, Transport, WebSocket},
+    buffer::{ReadBuffer, WriteBuffer},
+    connection::{Cause, Client, Connection, Progress, ProtocolError, Role, Server, TransportEnd},
+    frame::FrameError,
+    handshake::Negotiated,
+    mask::MaskKey,
 };
 use sansocket_testkit::{
-    frames::{CLOSE, CLOSE_AWAY, CLOSE_NORMAL, masked, plain},
+    frames::{CLOSE, CLOSE_AWAY, CLOSE_NORMAL, failure_close, masked, plain},
     pair::blocking::{client_and_stream, pair, read_to_end, server_and_stream, streams},
     transports::breakable::{Breakable, Lack},
 };
@@ -19,15 +22,15 @@ use std::{
     time::Duration,
 };
 
-type ServerHalves = (ReceiveHalf<TcpStream, Server>, SendHalf<TcpStream, Server>);
+type ServerHalves = (SendHalf<TcpStream, Server>, ReceiveHalf<TcpStream, Server>);
 
 const SHORT: Duration = Duration::from_millis(150);
-/// Fails a test that would hang.
+/// Turns a hang into a failure.
 const WATCHDOG: Duration = Duration::from_secs(60);
-/// More than sockets take whose buffers are bounded.
+/// More than sockets with bounded buffers take.
 const MUCH: usize = 16 << 20;
 
-/// What a thread came to, or a failure if it hangs.
+/// The result of a thread. Waiting for it fails if the thread hangs.
 struct Outcome<T>(mpsc::Receiver<T>);
 
 fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Outcome<T> {
@@ -39,7 +42,7 @@ fn start<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Outcom
 impl<T> Outcome<T> {
     #[track_caller]
     fn get(self) -> T {
-        self.0.recv_timeout(WATCHDOG).expect("the thread hangs or has failed")
+        self.0.recv_timeout(WATCHDOG).expect("the thread hangs or has panicked")
     }
 
     fn is_there(&self) -> bool {
@@ -47,14 +50,15 @@ impl<T> Outcome<T> {
     }
 }
 
-/// A split server and the bare stream of its client. A message is one frame, of any size.
+/// Returns a split server and the bare stream of its client. A message is a single frame, whatever
+/// its size.
 fn split_server(config: Config) -> (ServerHalves, TcpStream) {
     let (server, client) = server_and_stream(Acceptor::new().config(config.fragment_size(0)));
-    bound(server.transport(), &client, 64 << 10);
+    bound(server.get_ref(), &client, 64 << 10);
     (server.split().unwrap(), client)
 }
 
-/// Bounds the sockets' buffers, and makes the peer fail rather than hang.
+/// Bounds the sockets' buffers, and gives the peer a timeout so that it fails instead of hanging.
 fn bound(stream: &TcpStream, peer: &TcpStream, bytes: usize) {
     for stream in [stream, peer] {
         let socket = socket2::SockRef::from(stream);
@@ -65,7 +69,7 @@ fn bound(stream: &TcpStream, peer: &TcpStream, bytes: usize) {
     peer.set_write_timeout(Some(WATCHDOG)).unwrap();
 }
 
-/// Nothing is late, however slow the machine is.
+/// Returns a configuration whose deadlines never pass, however slow the machine is.
 fn calm() -> Config {
     Config::default().close_timeout(WATCHDOG)
 }
@@ -74,10 +78,10 @@ fn short_close() -> Config {
     Config::default().close_timeout(SHORT)
 }
 
-/// Starts to send a frame of more than sockets take, and waits until that has begun.
+/// Starts to send a frame larger than the sockets take, and waits until the write has begun.
 fn stuck_writer(mut half: SendHalf<TcpStream, Server>, client: &TcpStream) -> Outcome<Sent> {
     let writer = start(move || {
-        let outcome = half.send(&vec![7; MUCH]);
+        let outcome = half.send(vec![7; MUCH]);
         (outcome, half)
     });
     client.peek(&mut [0]).unwrap();
@@ -86,10 +90,10 @@ fn stuck_writer(mut half: SendHalf<TcpStream, Server>, client: &TcpStream) -> Ou
 
 type Sent = (Result<(), Error>, SendHalf<TcpStream, Server>);
 
-/// What happens at the other end of a connection, in order.
+/// What the other endpoint of a connection sees, in order.
 #[derive(Debug, PartialEq, Eq)]
 enum Seen {
-    /// A message or part of it, this many bytes so far.
+    /// A message or part of it; the number of bytes so far.
     Part(usize),
     Whole(usize),
     Pong(Vec<u8>),
@@ -138,15 +142,15 @@ fn ended_by<T>(outcome: Result<T, Error>) -> Closed {
     match outcome {
         Err(Error::Closed(closed)) => *closed,
         Err(error) => panic!("{error:?}"),
-        Ok(_) => panic!("it did not fail"),
+        Ok(_) => panic!("expected an error"),
     }
 }
 
 #[test]
-fn the_reading_thread_does_not_wait_for_a_writer_that_is_stuck() {
+fn the_reader_does_not_wait_for_a_stuck_writer() {
     let data = Message::binary(vec![7; MUCH]);
     let forms: [fn(&Message) -> Payload<'_>; 2] =
-        [|data| Payload::Message(data), |data| Payload::Binary(data.as_bytes())];
+        [|data| Payload::from(data), |data| Payload::from(data.as_bytes())];
     for form in forms {
         let (server, client) = server_and_stream(Acceptor::new().config(calm()));
         does_not_wait(server, client, masked, data.clone(), form, watch_server);
@@ -164,8 +168,8 @@ fn does_not_wait<R: Role + Send + 'static>(
     form: fn(&Message) -> Payload<'_>,
     watch: impl FnOnce(&mut TcpStream) -> Vec<Seen>,
 ) {
-    bound(websocket.transport(), &peer, 64 << 10);
-    let (mut receive, mut send) = websocket.split().unwrap();
+    bound(websocket.get_ref(), &peer, 64 << 10);
+    let (mut send, mut receive) = websocket.split().unwrap();
     let writer = start(move || {
         send.send(form(&data)).unwrap();
         send.close(CloseCode::NORMAL, "").unwrap();
@@ -195,7 +199,7 @@ fn does_not_wait<R: Role + Send + 'static>(
 
 #[test]
 fn pings_and_a_close_are_answered_while_the_user_only_reads() {
-    let ((mut receive, mut send), mut client) = split_server(calm());
+    let ((mut send, mut receive), mut client) = split_server(calm());
     let reader = start(move || (receive.next().is_none(), receive));
     for number in 0..3 {
         client.write_all(&masked(0x89, &[number; 5])).unwrap();
@@ -218,11 +222,11 @@ fn pings_and_a_close_are_answered_while_the_user_only_reads() {
 }
 
 #[test]
-fn the_close_of_a_failure_goes_out_while_the_user_only_reads() {
-    let ((mut receive, mut send), mut client) = split_server(calm());
+fn the_close_of_a_failure_is_sent_while_the_user_only_reads() {
+    let ((mut send, mut receive), mut client) = split_server(calm());
     let reader = start(move || (receive.next(), receive.next().is_none()));
     client.write_all(&[0x83]).unwrap();
-    assert_eq!(read_to_end(&mut client), [0x88, 2, 0x03, 0xea]);
+    assert_eq!(read_to_end(&mut client), failure_close(FrameError::ReservedOpCode(3)));
     drop(client);
     let (first, then_none) = reader.get();
     let error = ProtocolError::Frame(FrameError::ReservedOpCode(3));
@@ -232,18 +236,18 @@ fn the_close_of_a_failure_goes_out_while_the_user_only_reads() {
 }
 
 #[test]
-fn a_close_is_answered_behind_the_frame_that_a_writer_is_stuck_in() {
+fn a_close_is_answered_after_the_frame_of_a_stuck_writer() {
     for half_closed in [false, true] {
-        let ((mut receive, send), mut client) = split_server(calm());
+        let ((send, mut receive), mut client) = split_server(calm());
         let writer = stuck_writer(send, &client);
         client.write_all(&masked(0x88, &[0x03, 0xe9])).unwrap();
         if half_closed {
             client.shutdown(Shutdown::Write).unwrap();
         }
-        // The reader has the Close before any more of the frame can go out.
+        // The reader receives the Close before any more of the frame is written.
         assert_eq!(receive.state(), State::Open);
         assert!(matches!(receive.receive(), Some(Ok(Event::Close(Some(_))))));
-        assert_eq!(receive.state(), State::Closed);
+        assert_eq!(receive.state(), State::Closing);
         let reader = start(move || (receive.next().is_none(), receive.closed().unwrap()));
         let seen = watch_server(&mut client);
         assert_eq!(seen[1..], [Seen::Whole(MUCH), Seen::Close(1001)]);
@@ -258,7 +262,7 @@ fn a_close_is_answered_behind_the_frame_that_a_writer_is_stuck_in() {
 
 #[test]
 fn many_pings_at_once_are_all_answered_in_order() {
-    let ((mut receive, _send), mut client) = split_server(calm());
+    let ((_send, mut receive), mut client) = split_server(calm());
     let reader = start(move || receive.next().is_none());
     let mut bytes: Vec<u8> = (0..200).flat_map(|number| masked(0x89, &[number])).collect();
     bytes.extend(masked(0x88, &[0x03, 0xe8]));
@@ -270,8 +274,8 @@ fn many_pings_at_once_are_all_answered_in_order() {
 }
 
 #[test]
-fn pings_behind_a_stuck_writer_take_no_memory_and_the_last_is_answered() {
-    let ((mut receive, send), mut client) = split_server(calm());
+fn pings_during_a_stuck_write_take_no_memory_and_the_last_is_answered() {
+    let ((send, mut receive), mut client) = split_server(calm());
     let writer = stuck_writer(send, &client);
     for number in 0..5_000_u32 {
         client.write_all(&masked(0x89, &number.to_be_bytes())).unwrap();
@@ -289,7 +293,7 @@ fn pings_behind_a_stuck_writer_take_no_memory_and_the_last_is_answered() {
     assert_eq!(seen.pop(), Some(Seen::Close(1000)));
     assert_eq!(seen.pop(), Some(Seen::Pong(4_999_u32.to_be_bytes().to_vec())));
     assert_eq!(seen.remove(1), Seen::Whole(MUCH));
-    // As many in order as have room, beside that one.
+    // As many pongs as fit, in order, plus the last one.
     let most = 4096 / 6;
     let expected = (0..most).map(|number: u32| Seen::Pong(number.to_be_bytes().to_vec()));
     assert!(seen.drain(1..).eq(expected));
@@ -298,12 +302,12 @@ fn pings_behind_a_stuck_writer_take_no_memory_and_the_last_is_answered() {
 #[test]
 fn dropping_the_sending_half_leaves_the_other_working() {
     for closed_before in [false, true] {
-        let ((mut receive, mut send), mut client) = split_server(calm());
+        let ((mut send, mut receive), mut client) = split_server(calm());
         if closed_before {
             send.close(CloseCode::GOING_AWAY, "").unwrap();
         }
         drop(send);
-        assert_eq!(receive.state(), if closed_before { State::CloseSent } else { State::Open });
+        assert_eq!(receive.state(), if closed_before { State::Closing } else { State::Open });
         client.write_all(&masked(0x89, b"alive?")).unwrap();
         client.write_all(&masked(0x81, b"late")).unwrap();
         client.write_all(&masked(0x88, &[0x03, 0xe8])).unwrap();
@@ -322,8 +326,8 @@ fn dropping_the_sending_half_leaves_the_other_working() {
 }
 
 #[test]
-fn both_halves_dropped_are_an_end_without_a_close() {
-    let ((receive, send), mut client) = split_server(calm());
+fn dropping_both_halves_ends_the_connection_without_a_close() {
+    let ((send, receive), mut client) = split_server(calm());
     drop(send);
     drop(receive);
     assert_eq!(read_to_end(&mut client), []);
@@ -331,11 +335,11 @@ fn both_halves_dropped_are_an_end_without_a_close() {
 
 #[test]
 fn a_half_can_wait_until_the_peer_has_ended_too() {
-    let ((mut receive, _send), mut client) = split_server(calm());
+    let ((_send, mut receive), mut client) = split_server(calm());
     client.write_all(&masked(CLOSE, &[0x03, 0xe8])).unwrap();
     assert!(receive.next().is_none());
     let waiting = start(move || receive.wait_closed());
-    // What would turn the end into a reset, if nobody read it.
+    // If nobody read these bytes, the end would become a reset.
     client.write_all(&[0; 4 << 20]).unwrap();
     assert_eq!(read_to_end(&mut client), CLOSE_NORMAL);
     assert!(!waiting.is_there());
@@ -344,10 +348,10 @@ fn a_half_can_wait_until_the_peer_has_ended_too() {
 }
 
 #[test]
-fn what_the_sending_half_has_left_is_written_by_the_reader() {
+fn the_reader_writes_what_the_sending_half_has_queued() {
     let limits = Limits::default().queued_output(usize::MAX);
-    let ((mut receive, mut send), mut client) = split_server(calm().limits(limits));
-    send.feed(&vec![7; MUCH]).unwrap();
+    let ((mut send, mut receive), mut client) = split_server(calm().limits(limits));
+    send.feed(vec![7; MUCH]).unwrap();
     assert!(send.buffered_amount() >= MUCH);
     drop(send);
     let reader = start(move || receive.next().is_none());
@@ -359,10 +363,10 @@ fn what_the_sending_half_has_left_is_written_by_the_reader() {
 }
 
 #[test]
-fn a_reader_does_not_wait_for_what_it_writes() {
+fn a_reader_does_not_wait_for_its_writes() {
     let limits = Limits::default().queued_output(usize::MAX);
-    let ((mut receive, mut send), mut client) = split_server(calm().limits(limits));
-    send.feed(&vec![7; MUCH]).unwrap();
+    let ((mut send, mut receive), mut client) = split_server(calm().limits(limits));
+    send.feed(vec![7; MUCH]).unwrap();
     let (started, starts) = mpsc::channel();
     let reader = start(move || {
         for number in 0..20 {
@@ -380,8 +384,8 @@ fn a_reader_does_not_wait_for_what_it_writes() {
 }
 
 #[test]
-fn what_was_fed_goes_out_while_the_reader_waits() {
-    let ((mut receive, mut send), mut client) = split_server(calm());
+fn fed_messages_are_written_while_the_reader_waits() {
+    let ((mut send, mut receive), mut client) = split_server(calm());
     send.feed("fed").unwrap();
     assert_eq!(send.buffered_amount(), 5);
     let reader = start(move || receive.next().is_some());
@@ -393,11 +397,11 @@ fn what_was_fed_goes_out_while_the_reader_waits() {
 }
 
 #[test]
-fn the_close_deadline_ends_a_reader_that_is_blocked() {
+fn the_close_deadline_ends_a_blocked_reader() {
     for drops in [false, true] {
-        let ((mut receive, mut send), client) = split_server(short_close());
+        let ((mut send, mut receive), client) = split_server(short_close());
         let reader = start(move || (receive.next().unwrap(), receive.next().is_none()));
-        // A reader that is not in its read yet would see the deadline by itself.
+        // A reader that has not begun its read would notice the deadline by itself.
         thread::sleep(SHORT);
         send.close(CloseCode::NORMAL, "").unwrap();
         let send = (!drops).then_some(send);
@@ -410,19 +414,19 @@ fn the_close_deadline_ends_a_reader_that_is_blocked() {
 
 #[test]
 fn dropping_the_receiving_half_ends_the_connection() {
-    let ((receive, mut send), mut client) = split_server(calm());
+    let ((mut send, receive), mut client) = split_server(calm());
     drop(receive);
     assert_eq!(read_to_end(&mut client), CLOSE_AWAY);
-    let closed = ended_by(send.send("nobody reads the answer"));
+    let closed = ended_by(send.send("nobody reads the reply"));
     assert_eq!(closed.cause, Cause::Transport(TransportEnd::Dropped));
     assert_eq!(send.closed(), Some(closed));
     assert_eq!(send.state(), State::Closed);
-    assert!(matches!(send.close(CloseCode::NORMAL, ""), Err(Error::Closed(_))));
+    send.close(CloseCode::NORMAL, "").unwrap();
 }
 
 #[test]
-fn dropping_the_receiving_half_releases_a_writer_that_is_stuck() {
-    let ((receive, send), client) = split_server(calm());
+fn dropping_the_receiving_half_unblocks_a_stuck_writer() {
+    let ((send, receive), client) = split_server(calm());
     let writer = stuck_writer(send, &client);
     assert!(!writer.is_there());
     drop(receive);
@@ -433,9 +437,9 @@ fn dropping_the_receiving_half_releases_a_writer_that_is_stuck() {
 }
 
 #[test]
-fn an_end_that_the_reader_sees_releases_a_writer_that_is_stuck() {
-    // The peer that has ended its side has this long to read what was begun.
-    let ((mut receive, send), client) = split_server(short_close());
+fn an_end_seen_by_the_reader_unblocks_a_stuck_writer() {
+    // A peer that has ended its side has this long to read what was begun.
+    let ((send, mut receive), client) = split_server(short_close());
     let writer = stuck_writer(send, &client);
     client.shutdown(Shutdown::Write).unwrap();
     let reader = start(move || (receive.next().unwrap(), receive.next().is_none()));
@@ -451,7 +455,7 @@ fn an_end_that_the_reader_sees_releases_a_writer_that_is_stuck() {
 
 #[test]
 fn a_reset_is_seen_by_both_halves() {
-    let ((mut receive, mut send), client) = split_server(calm());
+    let ((mut send, mut receive), client) = split_server(calm());
     send.send("never read by the client, so that its end is a reset").unwrap();
     client.peek(&mut [0]).unwrap();
     drop(client);
@@ -461,9 +465,9 @@ fn a_reset_is_seen_by_both_halves() {
 }
 
 #[test]
-fn the_deadline_of_an_answer_releases_a_writer_that_is_stuck() {
+fn the_deadline_of_an_answer_unblocks_a_stuck_writer() {
     for fails in [false, true] {
-        let ((mut receive, send), mut client) = split_server(short_close());
+        let ((send, mut receive), mut client) = split_server(short_close());
         let writer = stuck_writer(send, &client);
         client.write_all(&if fails { vec![0x83] } else { masked(0x88, b"") }).unwrap();
         let reader = start(move || (receive.next(), receive.closed().unwrap()));
@@ -480,7 +484,7 @@ fn the_deadline_of_an_answer_releases_a_writer_that_is_stuck() {
 }
 
 #[test]
-fn a_writer_that_is_stuck_is_released_by_an_end_or_else_by_a_timeout() {
+fn an_end_or_a_timeout_unblocks_a_stuck_writer() {
     for (lack, drops) in [
         (Lack::WriteTimeout, true),
         (Lack::WriteTimeout, false),
@@ -490,8 +494,8 @@ fn a_writer_that_is_stuck_is_released_by_an_end_or_else_by_a_timeout() {
         let (client, stream) = streams();
         bound(&stream, &client, 64 << 10);
         let server = Breakable::server(stream, Some(lack), short_close().fragment_size(0));
-        let (mut receive, mut send) = server.split().unwrap();
-        let writer = start(move || send.send(&vec![7; MUCH]));
+        let (mut send, mut receive) = server.split().unwrap();
+        let writer = start(move || send.send(vec![7; MUCH]));
         client.peek(&mut [0]).unwrap();
         let how = if drops {
             drop(receive);
@@ -511,8 +515,8 @@ fn after_a_failed_write_the_reader_reads_on_for_a_while() {
         let (mut client, stream) = streams();
         let config = if peer_ends { calm() } else { short_close() };
         let server = Breakable::server(stream, None, config);
-        let broken = Arc::clone(&server.transport().broken);
-        let (mut receive, mut send) = server.split().unwrap();
+        let broken = Arc::clone(&server.get_ref().broken);
+        let (mut send, mut receive) = server.split().unwrap();
         let received = start(move || {
             let outcomes: Vec<_> = receive.by_ref().collect();
             (outcomes, receive.closed().unwrap())
@@ -536,7 +540,7 @@ fn after_a_failed_write_the_reader_reads_on_for_a_while() {
 #[test]
 fn messages_of_all_forms_keep_their_order() {
     let (mut client, server) = pair();
-    let (mut receive, mut send) = server.split().unwrap();
+    let (mut send, mut receive) = server.split().unwrap();
     let reader = start(move || receive.by_ref().map(Result::unwrap).count());
     let writer = start(move || {
         for number in 0..2_000_u32 {
@@ -555,7 +559,7 @@ fn messages_of_all_forms_keep_their_order() {
         assert_eq!(send.buffered_amount(), 0);
     });
     for number in 0..2_000_u32 {
-        client.ping(&number.to_be_bytes()).unwrap();
+        client.ping(number.to_be_bytes()).unwrap();
         let message = client.next().unwrap().unwrap();
         assert_eq!(message.as_bytes()[..4], number.to_be_bytes());
     }
@@ -564,21 +568,21 @@ fn messages_of_all_forms_keep_their_order() {
     assert_eq!(reader.get(), 0);
 }
 
-/// Sends `count` numbered messages of these sizes with pings between them, and receives all that the
-/// other end sends.
+/// Sends `count` numbered messages of these sizes with pings in between, and receives everything
+/// that the other endpoint sends.
 fn flood<S: Transport + Send + 'static, R: Role + Send + 'static>(
     websocket: WebSocket<S, R>,
     count: u32,
     sizes: [usize; 4],
 ) -> (Outcome<SendHalf<S, R>>, Outcome<(u32, ReceiveHalf<S, R>)>) {
-    let (mut receive, mut send) = websocket.split().unwrap();
+    let (mut send, mut receive) = websocket.split().unwrap();
     let writer = start(move || {
         for number in 0..count {
             let mut data = number.to_be_bytes().to_vec();
             data.resize(sizes[number as usize % 4], 0);
             send.send(&data).unwrap();
             if number % 5 == 0 {
-                send.ping(&number.to_be_bytes()).unwrap();
+                send.ping(number.to_be_bytes()).unwrap();
             }
         }
         send
@@ -609,23 +613,23 @@ fn flood_each_other<S: Transport + Send + 'static>(
 ) {
     let server = start(move || Acceptor::new().config(calm()).accept(server).unwrap());
     let (client, _) =
-        Connector::new().config(calm()).connect_over(client, "ws://localhost/").unwrap();
+        Connector::new().config(calm()).connect_over("ws://localhost/", client).unwrap();
     let (client_writer, client_reader) = flood(client, count, sizes);
     let (server_writer, server_reader) = flood(server.get(), count, sizes);
-    // When both have sent all, both close.
+    // Once both have sent everything, both close.
     let (mut client, mut server) = (client_writer.get(), server_writer.get());
     let closing = start(move || client.close(CloseCode::NORMAL, "").is_ok());
-    // The client's Close may have come first.
+    // The client's Close may have arrived first.
     let _ = server.close(CloseCode::NORMAL, "");
     closing.get();
-    // A client that goes does not wait long for a server that still reads and answers pings.
+    // A client that leaves does not wait long for a server that still reads and answers pings.
     let ((of_client, _client), (of_server, _server)) = (client_reader.get(), server_reader.get());
     assert_eq!((of_client, of_server), (count, count));
 }
 
 #[test]
-fn two_ends_that_flood_each_other_go_on_for_ever() {
-    // TCP itself is slow when a segment is larger than the room for what is received.
+fn two_endpoints_that_flood_each_other_never_stall() {
+    // TCP itself is slow when a segment is larger than the receive buffer.
     for (room, sizes) in [(4096, [4, 30, 300, 4]), (65_536, [4, 300, 5_000, 20_000])] {
         let (client, server) = streams();
         for stream in [&client, &server] {
@@ -640,7 +644,7 @@ fn two_ends_that_flood_each_other_go_on_for_ever() {
 
 #[cfg(unix)]
 #[test]
-fn two_ends_that_flood_each_other_over_a_unix_socket_go_on_for_ever() {
+fn two_endpoints_that_flood_each_other_over_a_unix_socket_never_stall() {
     let (client, server) = std::os::unix::net::UnixStream::pair().unwrap();
     for stream in [&client, &server] {
         socket2::SockRef::from(stream).set_send_buffer_size(4096).unwrap();
@@ -649,8 +653,8 @@ fn two_ends_that_flood_each_other_over_a_unix_socket_go_on_for_ever() {
 }
 
 #[test]
-fn a_message_is_received_in_chunks_by_a_half() {
-    let ((mut receive, _send), mut client) = split_server(calm());
+fn a_half_receives_a_message_in_chunks() {
+    let ((_send, mut receive), mut client) = split_server(calm());
     assert_eq!(receive.negotiated(), &Negotiated::new());
     client.write_all(&[0x81, 0x80 | 100, 0, 0, 0, 0]).unwrap();
     client.write_all(b"first").unwrap();
@@ -660,13 +664,13 @@ fn a_message_is_received_in_chunks_by_a_half() {
 }
 
 #[test]
-fn a_stream_that_does_not_block_says_so_to_each_half() {
+fn a_nonblocking_stream_reports_would_block_to_each_half() {
     let (server, client) = server_and_stream(Acceptor::new().config(calm()));
-    bound(server.transport(), &client, 64 << 10);
-    server.transport().set_nonblocking(true).unwrap();
-    let (mut receive, mut send) = server.split().unwrap();
+    bound(server.get_ref(), &client, 64 << 10);
+    server.get_ref().set_nonblocking(true).unwrap();
+    let (mut send, mut receive) = server.split().unwrap();
     assert!(receive.next().unwrap().unwrap_err().is_would_block());
-    assert!(send.send(&vec![7; MUCH]).unwrap_err().is_would_block());
+    assert!(send.send(vec![7; MUCH]).unwrap_err().is_would_block());
     assert!(receive.next().unwrap().unwrap_err().is_would_block());
     assert!(receive.closed().is_none());
 }
@@ -687,11 +691,11 @@ fn a_transport_without_a_second_handle_can_not_be_split() {
 }
 
 #[test]
-fn timeouts_of_before_the_split_are_gone() {
+fn a_split_clears_earlier_timeouts() {
     let (client, mut server) = pair();
-    client.transport().set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-    client.transport().set_write_timeout(Some(Duration::from_millis(20))).unwrap();
-    let (mut receive, _send) = client.split().unwrap();
+    client.get_ref().set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    client.get_ref().set_write_timeout(Some(Duration::from_millis(20))).unwrap();
+    let (_send, mut receive) = client.split().unwrap();
     let sender = thread::spawn(move || {
         thread::sleep(Duration::from_millis(300));
         server.send("late").unwrap();

@@ -1,15 +1,18 @@
-//! A transport that blocks, interrupts or does a single byte at every step loses nothing.
+//! A transport that blocks, is interrupted or moves a single byte at every step loses nothing.
 
 use sansocket::{
-    Client, CloseCode, Config, Connection, Error, Event, MaskKey, Message, Negotiated, ReadBuffer,
-    Role, Server,
+    CloseCode, Config, Error, Event, Message,
     blocking::{Plain, WebSocket},
+    buffer::ReadBuffer,
+    connection::{Client, Connection, Role, Server},
+    handshake::Negotiated,
+    mask::MaskKey,
 };
 use sansocket_testkit::transports::stubborn::{Manner, Stubborn};
 use std::io::{ErrorKind, Write};
 
 fn websocket<R: Role>(stream: Stubborn, role: R) -> WebSocket<Plain<Stubborn>, R> {
-    // Small fragments, so that there are many steps.
+    // Small fragments make for many steps.
     let config = Config::default().fragment_size(7000);
     WebSocket::new(Plain(stream), role, Negotiated::new(), ReadBuffer::new(), config)
 }
@@ -21,7 +24,8 @@ fn messages() -> Vec<Message> {
     messages
 }
 
-/// Runs a conversation in which both ends alternate in one thread; how many calls could not go on.
+/// Runs a conversation in which both endpoints alternate in one thread. Returns how many calls
+/// could not proceed.
 fn converse(manner: Manner) -> usize {
     let (client, server) = Stubborn::pair(manner);
     let mut client = websocket(client, Client::new(|| MaskKey::new([1, 2, 3, 4])));
@@ -33,7 +37,7 @@ fn converse(manner: Manner) -> usize {
     }
     retry_flush(client.close(CloseCode::NORMAL, "bye"), || client.flush(), &mut waits);
 
-    // The server echoes from what is lent, so that large messages are written through.
+    // The server echoes from borrowed events, so that large messages are written directly.
     let mut echoed = 0;
     while echoed < messages.len() {
         let outcome = match server.receive().unwrap() {
@@ -67,8 +71,8 @@ fn converse(manner: Manner) -> usize {
             other => panic!("{other:?}"),
         }
         if received.len() == messages.len() {
-            // All is there: what is left is that both see the other's Close. The server's stream has
-            // no way to end its side, so it is dropped then.
+            // Everything has arrived; now both have to see the other's Close. The server's stream
+            // has no half-close, so it is dropped then.
             while client.state() != sansocket::State::Closed {
                 assert!(client.next().is_none_or(|next| next.is_err()));
                 server_ended = server_ended || server_ends(&mut server);
@@ -99,18 +103,18 @@ fn retry_flush(
 }
 
 #[test]
-fn one_byte_at_a_time() {
+fn nothing_is_lost_one_byte_at_a_time() {
     converse(Manner { most: 1, one_of: 1, kinds: &[] });
 }
 
 #[test]
-fn blocking_before_every_byte() {
+fn nothing_is_lost_when_every_byte_blocks_first() {
     let waits = converse(Manner { most: 1, one_of: 2, kinds: &[ErrorKind::WouldBlock] });
     assert!(waits > 50_000, "only {waits} waits");
 }
 
 #[test]
-fn every_size_of_short_write_between_timeouts_and_interruptions() {
+fn nothing_is_lost_with_short_writes_timeouts_and_interruptions() {
     let kinds = &[ErrorKind::Interrupted, ErrorKind::TimedOut, ErrorKind::WouldBlock];
     for most in [5, 17, 200, 1000, 7003, 7004, 7005, 100_000] {
         converse(Manner { most, one_of: 4, kinds });
@@ -118,7 +122,7 @@ fn every_size_of_short_write_between_timeouts_and_interruptions() {
 }
 
 #[test]
-fn a_write_of_nothing_is_an_error_not_a_loop() {
+fn a_write_of_zero_bytes_is_an_error_not_a_loop() {
     let (client, _server) = Stubborn::pair(Manner { most: 0, one_of: 1, kinds: &[] });
     let mut client = websocket(client, Client::new(|| MaskKey::new([0; 4])));
     let error = client.send("x").unwrap_err();
@@ -127,7 +131,7 @@ fn a_write_of_nothing_is_an_error_not_a_loop() {
 }
 
 #[test]
-fn a_connection_is_adopted_with_what_came_behind_the_handshake() {
+fn a_connection_can_be_made_from_the_bytes_after_a_handshake() {
     let (mut peer, server) = Stubborn::pair(Manner { most: 100, one_of: 1, kinds: &[] });
     let mut input = ReadBuffer::new();
     input.extend_from_slice(&[0x81, 0x82, 0, 0, 0, 0, b'h']);
@@ -137,7 +141,7 @@ fn a_connection_is_adopted_with_what_came_behind_the_handshake() {
         WebSocket::new(Plain(server), Server::new(), negotiated, input, Config::default());
     assert_eq!(server.negotiated().subprotocol.as_deref(), Some("chat"));
     assert_eq!(server.next().unwrap().unwrap(), Message::text("hi"));
-    // The connection itself is the same as one made by hand.
+    // The connection equals one made by hand.
     let by_hand = Connection::new(Server::new(), server.negotiated(), Config::default());
     assert_eq!(by_hand.state(), server.state());
 }

@@ -1,8 +1,10 @@
-//! What compressed input may cost, and how long it may be.
+//! Bounds on the cost and the length of compressed input.
 
 use super::{agreed, client, eager, end, server};
 use sansocket::{
-    Client, CloseCode, Event, Limits, MaskKey, Message, Progress, ProtocolError, ReceiveError,
+    CloseCode, Event, Limits, Message,
+    connection::{Client, Progress, ProtocolError, ReceiveError},
+    mask::MaskKey,
 };
 use sansocket_testkit::{endpoint::Endpoint, frames::plain};
 
@@ -13,7 +15,7 @@ fn bounded(limit: u64) -> Peer {
     end(role, agreed(), eager().limits(Limits::default().message(limit)))
 }
 
-/// Stored blocks of at most `each` bytes, with the last of no bytes and without its tail.
+/// Encodes stored blocks of at most `each` bytes. The last one is empty and lacks its tail.
 fn stored(data: &[u8], each: usize) -> Vec<u8> {
     let mut blocks = Vec::new();
     for piece in data.chunks(each) {
@@ -27,9 +29,10 @@ fn stored(data: &[u8], each: usize) -> Vec<u8> {
     blocks
 }
 
-/// A limit is of what the application gets, and what does not compress gets longer.
+/// The limit applies to what the application gets, and incompressible data gets longer when
+/// compressed.
 #[test]
-fn a_message_of_the_limit_is_received_although_it_is_longer_compressed() {
+fn a_message_at_the_limit_is_received_although_it_is_longer_compressed() {
     for limit in [0, 1, 1000, 65_536, 100_000] {
         let data: Vec<u8> = (0..limit).map(|at| (at * 167 % 251) as u8).collect();
         for each in [100, 65_535] {
@@ -46,16 +49,16 @@ fn a_message_of_the_limit_is_received_although_it_is_longer_compressed() {
     }
 }
 
-/// No common encoder makes such a frame of an allowed message.
+/// No common encoder produces such a frame from an allowed message.
 #[test]
-fn a_compressed_frame_that_is_much_longer_is_refused_by_its_header() {
+fn a_much_longer_compressed_frame_is_refused_by_its_header() {
     for (limit, most) in [(0, 64), (1000, 1314), (65_536, 81_984)] {
         let mut peer = bounded(limit);
         let whole = plain(0xc2, &vec![0; most + 1]);
         peer.fill(&whole[..4.max(whole.len() - most - 1)]);
         let error = ProtocolError::FrameTooLarge { len: most as u64 + 1, limit: most as u64 };
         assert_eq!(peer.advance(), Err(error.into()));
-        // Plain, it may have no more than the message.
+        // An uncompressed frame may not be longer than the message.
         for len in [limit + 1, 1 << 20] {
             let mut peer = bounded(limit);
             peer.fill(&plain(0x82, &vec![0; len as usize]));
@@ -65,10 +68,10 @@ fn a_compressed_frame_that_is_much_longer_is_refused_by_its_header() {
     }
 }
 
-/// `x`, in a last block of fixed codes.
+/// `x` in a last block with fixed codes.
 const X: [u8; 3] = [0xab, 0x00, 0x00];
 
-/// What comes of frames that come in pieces of so many bytes.
+/// Receives frames in pieces of `cut` bytes. Returns how much arrived.
 fn receive(frames: &[u8], cut: usize, chunked: bool) -> Result<usize, ReceiveError> {
     let mut peer = client(agreed());
     let mut len = 0;
@@ -94,16 +97,17 @@ fn receive(frames: &[u8], cut: usize, chunked: bool) -> Result<usize, ReceiveErr
     Ok(len)
 }
 
-/// RFC 7692 §7.2.3.4 allows last blocks. Peers end each message, each frame or each record so.
+/// RFC 7692 §7.2.3.4 allows last blocks. Some peers end each message, each frame or each record
+/// with one.
 #[test]
-fn last_blocks_at_an_honest_rate_are_received() {
+fn last_blocks_at_a_plausible_rate_are_received() {
     let each_message = [plain(0xc2, &X), plain(0xc2, &[&X[..], &[0]].concat())].concat();
     let mut each_frame = plain(0x42, &X);
     for _ in 0..1000 {
         each_frame.extend(plain(0x00, &X));
     }
     each_frame.extend(plain(0x80, &X));
-    // 11 bytes of a stored block, then a last one of 5.
+    // 11 bytes of a stored block, then a last block of 5.
     let mut record = vec![0, 6, 0, 0xf9, 0xff];
     record.extend(b"record");
     record.extend([1, 0, 0, 0xff, 0xff]);
@@ -119,8 +123,8 @@ fn last_blocks_at_an_honest_rate_are_received() {
     }
 }
 
-/// Each begins the decompression anew: their number, which the work is in proportion to, is bounded by the
-/// bytes that came, and by those alone, but for the first 64 of a connection.
+/// Each last block restarts the decompression. The work is proportional to their number, which is
+/// bounded by the number of bytes received, except for the first 64 on a connection.
 #[test]
 fn many_last_blocks_in_few_bytes_fail_with_1008() {
     let fixed = &[0x03, 0x00][..];
@@ -134,7 +138,7 @@ fn many_last_blocks_in_few_bytes_fail_with_1008() {
         (with_other_bits, b""),
         (stored, b""),
         (&X, b""),
-        // What was made before counts for nothing.
+        // Output that was produced before does not count.
         (fixed, &zeros),
     ] {
         let payload = [first, &block.repeat(1000)].concat();

@@ -1,4 +1,4 @@
-//! A compressor looks back only at what its peer has seen.
+//! A compressor refers back only to what its peer has seen.
 
 use super::{agreed, client, oracle::inflate, server};
 use flate2::Decompress;
@@ -10,7 +10,7 @@ use sansocket_testkit::{
 
 const TEXT: &str = "a sentence that is worth looking back at, if the other end has it";
 
-/// What zlib makes of all that was sent, as a peer whose window has all of it.
+/// Inflates everything that was sent with zlib, as a peer whose window holds all of it.
 fn inflated(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut oracle = Decompress::new(false);
     let one = |message: Sent| match message.compressed {
@@ -21,9 +21,9 @@ fn inflated(bytes: &[u8]) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn own_then_prepared_then_own() {
+fn a_prepared_message_between_others_is_not_referred_to() {
     let (mut server, mut client) = (server(agreed()), client(agreed()));
-    // Nothing like the text, so that looking back over it finds something else.
+    // Unlike the text, so that a reference into it yields something else.
     let other = "0123456789".repeat(20);
     let prepared = PreparedMessage::new(Message::text(&*other)).deflate(&DeflateConfig::new());
     for _ in 0..3 {
@@ -40,11 +40,12 @@ fn own_then_prepared_then_own() {
 }
 
 #[test]
-fn own_then_discarded_then_own() {
+fn a_discarded_compression_between_messages_is_not_referred_to() {
     let (mut server, mut client) = (server(agreed()), client(agreed()));
     let mut expected = Vec::new();
     for seed in 0..5 {
-        // It does not shrink, so what it has left in the compressor is nothing the peer knows.
+        // The noise does not shrink, so it is sent uncompressed, and the peer does not have what
+        // the compressor has seen of it.
         let noise = noise(300, seed);
         for data in [TEXT.as_bytes(), &noise, &noise, TEXT.as_bytes()] {
             server.connection.send_binary(data, &mut server.output).unwrap();
@@ -59,7 +60,7 @@ fn own_then_discarded_then_own() {
 }
 
 #[test]
-fn what_was_said_before_makes_a_message_smaller_unless_that_was_ruled_out() {
+fn earlier_messages_make_a_message_smaller_unless_ruled_out() {
     let mut second = Vec::new();
     for resets in [false, true] {
         let mut parameters = agreed();

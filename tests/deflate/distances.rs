@@ -1,15 +1,15 @@
-//! A compressor never looks back beyond its window (RFC 7692 §7.1.2): what is sent is inflated here
-//! by RFC 1951, noting the largest distance. The library has no raw window of 8 bits; that it looks
-//! back by at most 256 bytes with one of 9 bits is shown here, not taken on trust.
+//! A compressor never refers back beyond its window (RFC 7692 §7.1.2). These tests inflate what is
+//! sent according to RFC 1951 and record the largest distance. zlib has no raw window of 8 bits;
+//! that its window of 9 bits refers back by at most 256 bytes is tested here, not taken on trust.
 
 use super::{agreed, end};
-use sansocket::{Config, DeflateConfig, Server};
+use sansocket::{Config, DeflateConfig, connection::Server};
 use sansocket_testkit::{
     noise::noise,
     sent::{Sent, sent},
 };
 
-/// Inflates, and notes how far back it had to look.
+/// Inflates, and records the largest distance.
 #[derive(Default)]
 struct Inflater {
     output: Vec<u8>,
@@ -31,7 +31,7 @@ impl Bits<'_> {
     }
 }
 
-/// A canonical code (§3.2.2): how many codes of each length, and the symbols in order.
+/// A canonical code (§3.2.2): the number of codes of each length, and the symbols in order.
 struct Code {
     counts: [usize; 16],
     symbols: Vec<usize>,
@@ -64,12 +64,12 @@ impl Code {
 const ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
 impl Inflater {
-    /// Inflates a message, without its tail, and returns it.
+    /// Inflates a message without its tail, and returns it.
     fn message(&mut self, payload: &[u8]) -> &[u8] {
         let bytes = [payload, &[0, 0, 0xff, 0xff]].concat();
         let mut bits = Bits { bytes: &bytes, at: 0 };
         let start = self.output.len();
-        // §3.2.3; between blocks fewer than 8 bits are left, if any.
+        // §3.2.3; between blocks at most 7 bits are left over.
         while bits.at + 8 <= bytes.len() * 8 {
             assert_eq!(bits.take(1), 0, "a last block");
             match bits.take(2) {
@@ -89,7 +89,7 @@ impl Inflater {
                     let (symbols, distances) = codes(&mut bits);
                     self.block(&mut bits, &symbols, &distances);
                 }
-                _ => panic!("a block of no type"),
+                _ => panic!("a block of the reserved type"),
             }
         }
         &self.output[start..]
@@ -134,7 +134,7 @@ impl Inflater {
     }
 }
 
-/// The codes of a dynamic block (§3.2.7).
+/// Reads the codes of a dynamic block (§3.2.7).
 fn codes(bits: &mut Bits<'_>) -> (Code, Code) {
     let (symbols, distances) = (bits.take(5) + 257, bits.take(5) + 1);
     let mut lengths = [0; 19];
@@ -154,7 +154,7 @@ fn codes(bits: &mut Bits<'_>) -> (Code, Code) {
     (Code::new(&lengths[..symbols]), Code::new(&lengths[symbols..]))
 }
 
-/// Repeats at a distance: of all, and of few bytes amid others.
+/// Returns data that repeats at a distance: all of it, and a few bytes among others.
 fn repeats(distance: usize, len: usize) -> [Vec<u8>; 2] {
     let unit = noise(distance, distance as u32);
     let all = unit.iter().copied().cycle().take(len).collect();
@@ -168,7 +168,7 @@ fn repeats(distance: usize, len: usize) -> [Vec<u8>; 2] {
     [all, some]
 }
 
-/// The largest distance in what a server sends with a window of so many bits.
+/// Returns the largest distance in what a server sends with a window of this many bits.
 fn largest(bits: u8, level: u8, messages: &[Vec<u8>]) -> usize {
     let mut parameters = agreed();
     parameters.server_max_window_bits = bits;
@@ -176,7 +176,7 @@ fn largest(bits: u8, level: u8, messages: &[Vec<u8>]) -> usize {
     let mut server = end(Server::new(), parameters, Config::default().deflate(deflate));
     let mut inflater = Inflater::default();
     for message in messages {
-        // As a fragment, so that it is compressed even if it does not shrink.
+        // Sent as a fragment, so that it is compressed even if it does not shrink.
         server.connection.send_fragment(message, false, &mut server.output).unwrap();
         server.connection.send_fragment(b"", true, &mut server.output).unwrap();
         let [Sent { compressed: true, payload }] = &sent(&server.written())[..] else { panic!() };
@@ -185,13 +185,13 @@ fn largest(bits: u8, level: u8, messages: &[Vec<u8>]) -> usize {
     inflater.largest
 }
 
-/// All messages come one after the other, with context takeover.
+/// Sends all messages in sequence, with context takeover.
 fn check(bits: u8, level: u8, distances: impl Iterator<Item = usize>) -> usize {
     let mut messages = Vec::new();
     for distance in distances {
         let lens: &[usize] = if distance % 50 == 0 { &[20, 300, 4000] } else { &[30, 700] };
         messages.extend(lens.iter().flat_map(|len| repeats(distance, distance + len)));
-        // Said in the message before, or in that before it.
+        // Repeats the previous message, or the one before it.
         messages.push(noise(distance % 300, 5));
     }
     let largest = largest(bits, level, &messages);
@@ -200,17 +200,17 @@ fn check(bits: u8, level: u8, distances: impl Iterator<Item = usize>) -> usize {
 }
 
 #[test]
-fn with_8_bits_no_distance_is_beyond_256() {
+fn with_8_bits_no_distance_exceeds_256() {
     for level in 0..=9 {
         let largest = check(8, level, 1..=600);
         println!("8 bits, level {level}: {largest}");
-        // The messages would show it if it looked farther.
+        // The data would reveal larger distances.
         assert!(level == 0 || largest > 240, "{largest} at level {level}");
     }
 }
 
 #[test]
-fn no_distance_is_beyond_the_window() {
+fn no_distance_exceeds_the_window() {
     for bits in 9..=15 {
         let window = 1 << bits;
         let distances = [1, 2, 200, 256, 257, 511, 512, 513, 900, window - 300, window - 262];

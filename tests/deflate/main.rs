@@ -10,16 +10,20 @@ mod receiving;
 mod sending;
 
 use sansocket::{
-    Client, Config, DeflateConfig, DeflateParameters, MaskKey, Negotiated, Role, Server,
+    Config, DeflateConfig,
+    connection::{Client, Role, Server},
+    deflate::DeflateParameters,
+    handshake::Negotiated,
+    mask::MaskKey,
 };
 use sansocket_testkit::endpoint::{Endpoint, keys};
 
-/// An end that compresses as was agreed on.
+/// Returns an endpoint that compresses as agreed.
 fn end<R: Role>(role: R, agreed: DeflateParameters, config: Config) -> Endpoint<R> {
     Endpoint::agreed(role, &Negotiated::new().deflate(agreed), config)
 }
 
-/// Compresses all that it sends.
+/// Returns a configuration that compresses every message.
 fn eager() -> Config {
     Config::default().deflate(DeflateConfig::new().threshold(0))
 }

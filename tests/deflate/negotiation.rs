@@ -1,9 +1,13 @@
-//! What two ends agree on in the opening handshake.
+//! The agreement of two endpoints in the opening handshake.
 
 use sansocket::{
-    Accept, ClientHandshake, ClientRequest, DeflateConfig, DeflateError, DeflateParameter,
-    DeflateParameters, HandshakeError, HttpVersion, Limits, Negotiated, ReadBuffer, Request,
-    ServerHandshake, WriteBuffer,
+    DeflateConfig, Limits,
+    buffer::{ReadBuffer, WriteBuffer},
+    deflate::{DeflateError, DeflateParameter, DeflateParameters},
+    handshake::{
+        Accept, ClientHandshake, ClientRequest, HandshakeError, HttpVersion, Negotiated, Request,
+        ServerHandshake,
+    },
 };
 
 const NONCE: [u8; 16] = [7; 16];
@@ -16,10 +20,10 @@ fn request(offer: Option<DeflateConfig>, own: &[&str]) -> ClientRequest {
     own.iter().fold(request, |request, text| request.extension(*text))
 }
 
-/// Both ends' view after a whole handshake, and the server's line.
+/// Returns both endpoints' view after a complete handshake, and the server's header line.
 fn agree(
     request: &ClientRequest,
-    accept: &Accept<'_>,
+    accept: &Accept,
 ) -> (Negotiated, Result<Negotiated, HandshakeError>, String) {
     let limits = Limits::default();
     let (mut output, mut input) = (WriteBuffer::new(), ReadBuffer::new());
@@ -31,15 +35,14 @@ fn agree(
     let answer = String::from_utf8(output.front().to_vec()).unwrap();
     let mut input = ReadBuffer::new();
     input.extend_from_slice(output.front());
-    let at_client = client
-        .receive(&mut input)
-        .map(|response| response.expect("it is whole").negotiated().clone());
+    let at_client =
+        client.receive(&mut input).map(|response| response.expect("complete").negotiated().clone());
     let line = answer.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Extensions: "));
     (at_server, at_client, line.unwrap_or_default().into())
 }
 
 #[test]
-fn both_ends_agree_on_the_same() {
+fn both_endpoints_agree_on_the_same() {
     let mut configs = Vec::new();
     for bits in 8..=15 {
         for flags in 0..4 {
@@ -79,9 +82,9 @@ fn both_ends_agree_on_the_same() {
     }
 }
 
-/// RFC 7692 §7.1.1.2: what a client has offered of itself it keeps to.
+/// RFC 7692 §7.1.1.2: a client keeps to what it has offered for itself.
 #[test]
-fn a_client_keeps_to_its_offer_although_it_is_not_confirmed() {
+fn a_client_keeps_to_its_unconfirmed_offer() {
     let config = DeflateConfig::new().client_no_context_takeover(true).client_max_window_bits(10);
     let accept = Accept::new().extension("permessage-deflate");
     let (_, client, _) = agree(&request(Some(config), &[]), &accept);
@@ -91,7 +94,7 @@ fn a_client_keeps_to_its_offer_although_it_is_not_confirmed() {
 
 /// RFC 7692 §7.1.2.2.
 #[test]
-fn the_window_of_a_client_that_does_not_offer_it_is_its_own_choice() {
+fn a_client_that_does_not_offer_its_window_chooses_it() {
     let config = DeflateConfig::new().client_max_window_bits(11);
     let offer = request(Some(config.offers_client_max_window_bits(false)), &[]);
     let small = DeflateConfig::new().client_max_window_bits(9).server_max_window_bits(10);
@@ -99,7 +102,7 @@ fn the_window_of_a_client_that_does_not_offer_it_is_its_own_choice() {
     assert_eq!(line, "permessage-deflate; server_max_window_bits=10");
     let (server, client) = (server.deflate.unwrap(), client.unwrap().deflate.unwrap());
     assert_eq!((server.client_max_window_bits, client.client_max_window_bits), (15, 11));
-    // A server that asks for it all the same.
+    // This server asks for it nonetheless.
     let answer = "permessage-deflate; client_max_window_bits=11";
     let (_, client, _) = agree(&offer, &Accept::new().extension(answer));
     let expected = DeflateError::NotOffered(DeflateParameter::ClientMaxWindowBits);
@@ -107,7 +110,7 @@ fn the_window_of_a_client_that_does_not_offer_it_is_its_own_choice() {
 }
 
 #[test]
-fn windows_out_of_range_are_agreed_on_as_the_nearest_in_it() {
+fn windows_out_of_range_are_clamped() {
     for (bits, expected) in [(0, 8), (7, 8), (16, 15), (255, 15)] {
         let mut odd = DeflateConfig::new();
         odd.server_max_window_bits = bits;
@@ -124,7 +127,7 @@ fn windows_out_of_range_are_agreed_on_as_the_nearest_in_it() {
 }
 
 #[test]
-fn it_takes_both_ends() {
+fn compression_needs_both_endpoints() {
     let config = DeflateConfig::new();
     let (server, client, line) = agree(&request(None, &[]), &Accept::new().deflate(config));
     assert_eq!((server.deflate, client.unwrap().deflate, line.as_str()), (None, None, ""));
@@ -133,15 +136,12 @@ fn it_takes_both_ends() {
 }
 
 #[test]
-fn of_an_answer_to_compress_and_one_not_to_the_last_counts() {
+fn the_last_call_to_set_compression_counts() {
     let config = DeflateConfig::new();
-    let mut both = Accept::new().no_deflate();
-    both.deflate = Some(config);
     for (accept, expected) in [
-        (Accept::new().no_deflate(), None),
-        (Accept::new().deflate(config).no_deflate(), None),
-        (both, None),
-        (Accept::new().no_deflate().deflate(config), Some(DeflateParameters::default())),
+        (Accept::new().deflate(None), None),
+        (Accept::new().deflate(config).deflate(None), None),
+        (Accept::new().deflate(None).deflate(config), Some(DeflateParameters::default())),
     ] {
         let (server, client, _) = agree(&request(Some(config), &[]), &accept);
         assert_eq!((server.deflate, client.unwrap().deflate), (expected, expected));
@@ -149,21 +149,21 @@ fn of_an_answer_to_compress_and_one_not_to_the_last_counts() {
 }
 
 #[test]
-fn a_wrong_offer_is_passed_over_and_the_next_is_tried() {
+fn an_invalid_offer_is_skipped_and_the_next_is_tried() {
     let offers = ["permessage-deflate; x", "permessage-deflate; server_max_window_bits=9"];
     let (server, client, line) =
         agree(&request(None, &offers), &Accept::new().deflate(DeflateConfig::new()));
     assert_eq!(line, "permessage-deflate; server_max_window_bits=9");
     assert_eq!(server.deflate.unwrap().server_max_window_bits, 9);
-    // This client makes its offers by hand, so what it means is for it to say.
+    // This client makes its offers by hand, so it has to interpret the response itself.
     let extension = &client.unwrap().extensions[0];
     let agreed = DeflateParameters::from_response(extension).unwrap();
     assert_eq!(Some(agreed), server.deflate);
 }
 
-/// RFC 6455 §9.1: lines of one name are one list, in their order.
+/// RFC 6455 §9.1: header lines of the same name form one list, in order.
 #[test]
-fn offers_come_in_several_header_lines() {
+fn offers_in_several_header_lines_are_read() {
     let wrong = "permessage-deflate; server_max_window_bits=7";
     for (lines, answer) in [
         (["x, y", "permessage-deflate"], "permessage-deflate"),
@@ -192,7 +192,7 @@ fn offers_come_in_several_header_lines() {
 }
 
 #[test]
-fn a_client_fails_on_parameters_that_do_not_fit() {
+fn a_client_fails_on_parameters_that_do_not_match_its_offer() {
     let config = DeflateConfig::new().server_max_window_bits(10);
     for (answer, expected) in [
         ("permessage-deflate", DeflateError::Missing(DeflateParameter::ServerMaxWindowBits)),

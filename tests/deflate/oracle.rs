@@ -1,20 +1,21 @@
-//! Any parameters, any messages, however they are cut: zlib inflates what is sent, and what zlib
-//! deflates is received.
+//! For arbitrary parameters, messages and cuts: zlib inflates what is sent, and what zlib deflates
+//! is received.
 
 use super::{agreed, client, eager, end, server};
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use proptest::{collection, prelude::*};
 use sansocket::{
-    Client, Config, DeflateConfig, DeflateParameters, Event, Kind, Message, Payload,
-    PreparedMessage, Progress, Role, Server,
+    Config, DeflateConfig, Event, Message, Payload, PreparedMessage,
+    connection::{Client, Progress, Role, Server},
+    deflate::DeflateParameters,
 };
 use sansocket_testkit::{
-    endpoint::{Endpoint, append_payload, keys},
+    endpoint::{Endpoint, keys},
     frames::frame,
     sent::{Sent, sent},
 };
 
-/// The end of a flush, which a message leaves out (RFC 7692 §7.2.1).
+/// The end of a flush, which a message omits (RFC 7692 §7.2.1).
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
 fn parameters() -> impl Strategy<Value = DeflateParameters> {
@@ -28,7 +29,7 @@ fn parameters() -> impl Strategy<Value = DeflateParameters> {
     })
 }
 
-/// Text-like, random, alike over long distances, of one byte.
+/// Data that resembles text, is random, repeats over long distances, or consists of a single byte.
 fn data() -> impl Strategy<Value = Vec<u8>> {
     let len = prop_oneof![
         1 => Just(0_usize),
@@ -36,7 +37,7 @@ fn data() -> impl Strategy<Value = Vec<u8>> {
         2 => 400_usize..5_000,
         1 => 30_000_usize..80_000,
     ];
-    // Few seeds, so that messages are like each other too.
+    // There are few seeds, so that messages also resemble each other.
     let seed = prop_oneof![0_u32..2, any::<u32>()];
     (len, 0_u8..4, seed).prop_map(|(len, kind, seed)| {
         let mut state = seed;
@@ -61,20 +62,18 @@ fn data() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// How a message is handed to the sender.
+/// The method of sending a message.
 #[derive(Clone, Copy, Debug)]
 enum How {
     Whole,
     Uncompressed,
-    /// Encoded before, for a window of so many bits and larger ones.
+    /// Encoded in advance, for windows of this many bits or more.
     Prepared(u8),
-    /// In pieces of at most so many bytes.
+    /// In pieces of at most this many bytes.
     Pieces(usize),
     UncompressedPieces(usize),
-    /// By a header alone, with the payload behind it.
-    Bare,
-    /// By a header alone and some of the payload; the rest in pieces.
-    BareAndPieces,
+    /// Written directly from the caller's buffer.
+    InPlace,
 }
 
 type Sending = (Vec<u8>, How);
@@ -86,8 +85,7 @@ fn sending() -> impl Strategy<Value = Sending> {
         2 => (8_u8..=15).prop_map(How::Prepared),
         2 => (1_usize..2000).prop_map(How::Pieces),
         1 => (1_usize..2000).prop_map(How::UncompressedPieces),
-        1 => Just(How::Bare),
-        1 => Just(How::BareAndPieces),
+        1 => Just(How::InPlace),
     ];
     (data(), how)
 }
@@ -96,7 +94,7 @@ fn send<R: Role>(end: &mut Endpoint<R>, (data, how): &Sending, level: u8) -> Vec
     let Endpoint { connection, output, .. } = end;
     match *how {
         How::Whole => connection.send_binary(data, output).unwrap(),
-        How::Uncompressed => connection.send(Payload::UncompressedBinary(data), output).unwrap(),
+        How::Uncompressed => connection.send(Payload::from(data).uncompressed(), output).unwrap(),
         How::Prepared(bits) => {
             let config = DeflateConfig::new().server_max_window_bits(bits).level(level);
             let message = PreparedMessage::new(Message::binary(data.clone())).deflate(&config);
@@ -110,27 +108,20 @@ fn send<R: Role>(end: &mut Endpoint<R>, (data, how): &Sending, level: u8) -> Vec
         }
         How::UncompressedPieces(size) => {
             for piece in data.chunks(size) {
-                let piece = Payload::UncompressedBinary(piece);
+                let piece = Payload::from(piece).uncompressed();
                 connection.send_fragment(piece, false, output).unwrap();
             }
-            connection.send_fragment(Payload::UncompressedBinary(b""), true, output).unwrap();
+            connection.send_fragment(Payload::from(b"").uncompressed(), true, output).unwrap();
         }
-        How::Bare => {
-            let key = connection.start_frame(Kind::Binary, data.len() as u64, true, output);
-            append_payload(data, key.unwrap(), output);
-        }
-        How::BareAndPieces => {
-            let (front, rest) = data.split_at(data.len() / 2);
-            let key = connection.start_frame(Kind::Binary, front.len() as u64, false, output);
-            append_payload(front, key.unwrap(), output);
-            connection.send_fragment(rest, false, output).unwrap();
-            connection.send_fragment(b"", true, output).unwrap();
+        How::InPlace => {
+            let payload = Payload::from(data);
+            drop(connection.send_in_place(&payload, output).unwrap());
         }
     }
     end.written()
 }
 
-/// What `R` sends, with the bits and the takeover of its direction.
+/// Checks what `R` sends with the bits and the takeover of its direction.
 fn check_sent<R: Role>(
     mut from: Endpoint<R>,
     to: [Endpoint<impl Role>; 2],
@@ -138,7 +129,7 @@ fn check_sent<R: Role>(
     (sendings, level): (&[Sending], u8),
     cut: usize,
 ) {
-    // zlib has no raw window of 8 bits in the wrapper: see the test of distances for that.
+    // The flate2 wrapper has no raw window of 8 bits; the test of distances covers that.
     let new = || Decompress::new_with_window_bits(false, bits.max(9));
     let (mut oracle, mut bytes) = (new(), Vec::new());
     for sending in sendings {
@@ -149,7 +140,7 @@ fn check_sent<R: Role>(
             assert_eq!(*payload, sending.0);
             continue;
         }
-        assert!(matches!(sending.1, How::Whole | How::Prepared(_) | How::Pieces(_)));
+        assert!(!matches!(sending.1, How::Uncompressed | How::UncompressedPieces(_)));
         if resets {
             oracle = new();
         }
@@ -160,7 +151,7 @@ fn check_sent<R: Role>(
     check_received(whole, chunked, &bytes, cut, &expected);
 }
 
-/// A message, of what zlib has seen so far and its payload.
+/// Inflates a message with zlib.
 pub(super) fn inflate(oracle: &mut Decompress, payload: &[u8]) -> Vec<u8> {
     let input = [payload, &TAIL].concat();
     let (start, mut output) = (oracle.total_in(), Vec::new());
@@ -200,7 +191,7 @@ fn check_received<R: Role>(
             is_first = chunk.last;
         }
     }
-    assert!(messages == expected, "whole, in pieces of {cut}");
+    assert!(messages == expected, "whole messages, in pieces of {cut}");
     let joined: Vec<_> = joined.into_iter().map(Message::binary).collect();
     assert!(joined == expected && is_first, "in chunks, in pieces of {cut}");
     assert!(whole.input.is_drained() && chunked.input.is_drained());
@@ -213,7 +204,7 @@ enum End {
     Partial,
     Sync,
     Full,
-    /// By a last block (BFINAL), with what came before kept as history or not.
+    /// With a last block (BFINAL), and with or without the history of what came before.
     Last(bool),
 }
 
@@ -223,7 +214,7 @@ fn pieces() -> impl Strategy<Value = Vec<(Vec<u8>, End)>> {
     collection::vec((data(), proptest::sample::select(ends)), 1..4)
 }
 
-/// zlib as a peer that compresses.
+/// zlib in the role of a compressing peer.
 struct Peer {
     compress: Compress,
     history: Vec<u8>,
@@ -357,7 +348,7 @@ proptest! {
     }
 }
 
-/// With as many fragments as a test makes.
+/// Returns a configuration that allows as many fragments as a test makes.
 fn many() -> Config {
     eager().limits(sansocket::Limits::default().fragments(u32::MAX))
 }

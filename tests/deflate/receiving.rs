@@ -1,17 +1,18 @@
-//! What a peer sends compressed, and what it may not.
+//! Compressed input, valid and invalid.
 
 use super::{agreed, client, eager, end, server};
 use sansocket::{
-    Client, CloseCode, Event, Limits, MaskKey, Message, Progress, ProtocolError, ReceiveError,
-    Server,
+    CloseCode, Event, Limits, Message,
+    connection::{Client, Progress, ProtocolError, ReceiveError, Server},
+    mask::MaskKey,
 };
 use sansocket_testkit::frames::plain;
 
 const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
 
-/// The examples of RFC 7692 §7.2.3, each whole, byte by byte and in every two pieces.
+/// The examples of RFC 7692 §7.2.3, each whole, byte by byte and cut in two at every place.
 #[test]
-fn the_examples_of_the_rfc() {
+fn the_examples_of_the_rfc_are_received() {
     let one_block = plain(0xc1, &HELLO);
     let fragmented = [plain(0x41, &HELLO[..3]), plain(0x80, &HELLO[3..])].concat();
     let shared_window =
@@ -51,14 +52,14 @@ fn the_examples_of_the_rfc() {
 }
 
 #[test]
-fn compressed_and_plain_messages_and_control_frames_in_turn() {
+fn compressed_and_plain_messages_and_control_frames_can_alternate() {
     let mut end = client(agreed());
     end.fill(&plain(0x41, &HELLO[..2]));
     end.fill(&plain(0x89, b"?"));
     end.fill(&plain(0x80, &HELLO[2..]));
     end.fill(&plain(0x81, b"plain"));
     end.fill(&plain(0xc2, &[0xf2, 0x00, 0x11, 0x00, 0x00]));
-    // An empty message, plain and compressed.
+    // An empty message, uncompressed and compressed.
     end.fill(&plain(0x81, b""));
     end.fill(&plain(0xc1, &[0]));
     let messages = end.messages().unwrap();
@@ -83,9 +84,9 @@ fn failure(bytes: &[u8]) -> ProtocolError {
     }
 }
 
-/// RFC 7692 §6: the bit stands in the first frame of a message, and nowhere else.
+/// RFC 7692 §6: the bit is set in the first frame of a message and nowhere else.
 #[test]
-fn the_bit_where_it_may_not_be_fails() {
+fn a_misplaced_compression_bit_fails() {
     for (bytes, rsv) in [
         ([plain(0x41, &HELLO), plain(0xc0, &[])].concat(), 0x40),
         (plain(0xc9, b""), 0x40),
@@ -98,13 +99,14 @@ fn the_bit_where_it_may_not_be_fails() {
         assert!(matches!(error, ProtocolError::ReservedBits(_)), "{rsv:x} {error:?}");
         assert_eq!(error.close_code(), CloseCode::PROTOCOL_ERROR);
     }
-    // Without compression it may be nowhere.
+    // Without compression it is not allowed anywhere.
     let mut end = sansocket_testkit::endpoint::client(eager());
     end.fill(&plain(0xc1, &HELLO));
     assert!(end.messages().is_err());
 }
 
-/// §7.2.2: data that is not of its form, or ends amid a block, is 1007, however it is cut.
+/// §7.2.2: data that is malformed, or ends in the middle of a block, fails with 1007, however it is
+/// cut.
 #[test]
 fn corrupt_and_truncated_data_fails_with_1007() {
     let long = b"a longer text a longer text with something to look back at, to look back at";
@@ -118,18 +120,18 @@ fn corrupt_and_truncated_data_fails_with_1007() {
         assert_eq!(error.close_code(), CloseCode::INVALID_PAYLOAD_DATA);
     }
     for wrong in [
-        // A block of the type that is reserved.
+        // A block of the reserved type.
         &[0x06, 0x00][..],
-        // A stored block whose lengths don't agree.
+        // A stored block whose lengths disagree.
         &[0x00, 0x05, 0x00, 0x00, 0x00, b'x'],
-        // It looks back beyond the beginning.
+        // A reference to before the beginning.
         &[0xf2, 0x00, 0x11, 0x00, 0x00],
     ] {
         assert!(matches!(failure(&plain(0xc2, wrong)), ProtocolError::InvalidCompression { .. }));
     }
 }
 
-/// RFC 6455 §8.1, on what was made of the payload, as it appears.
+/// RFC 6455 §8.1, applied to the inflated payload as it appears.
 #[test]
 fn text_is_validated_when_decompressed() {
     for (wrong, after) in
@@ -143,7 +145,7 @@ fn text_is_validated_when_decompressed() {
         bytes[0] = 0xc1;
         assert_eq!(failure(&bytes), ProtocolError::InvalidUtf8 { at });
     }
-    // A character that is cut by fragments and by the pieces that are made.
+    // A character cut by fragments and by the pieces of the inflated text.
     let text = "κόσμε 🌍 ".repeat(3000);
     let mut sender = server(agreed());
     for (index, piece) in text.as_bytes().chunks(1001).enumerate() {
@@ -169,7 +171,7 @@ fn text_is_validated_when_decompressed() {
     assert_eq!(joined, text);
 }
 
-/// A message of `len` zeros, compressed, in frames of at most `frame` bytes.
+/// Returns a message of `len` zeros, compressed, in frames of at most `frame` bytes.
 fn bomb(len: usize, frame: usize) -> Vec<u8> {
     let mut sender = end(Server::new(), agreed(), eager().fragment_size(frame));
     sender.connection.send_binary(&vec![0; len], &mut sender.output).unwrap();
@@ -184,7 +186,7 @@ fn inflating_stops_at_the_limit_of_a_message() {
         let keys = || Client::new(|| MaskKey::new([0; 4]));
         let mut receiver = end(keys(), agreed(), config);
         receiver.fill(&bomb(limit as usize, frame));
-        assert_eq!(receiver.messages().unwrap().len(), 1, "all of the limit is allowed");
+        assert_eq!(receiver.messages().unwrap().len(), 1, "the limit itself is allowed");
 
         let mut receiver = end(keys(), agreed(), config);
         receiver.fill(&bomb(10_000_000, frame));
@@ -212,9 +214,9 @@ fn in_chunks_a_message_has_no_limit_and_takes_little_memory() {
     assert!(receiver.input.is_drained());
 }
 
-/// The last bytes of payload can be read before there is room for all that they make.
+/// The last bytes of payload can be consumed before there is room for all of their output.
 #[test]
-fn in_chunks_what_the_payload_has_made_comes_although_all_of_it_was_read() {
+fn output_arrives_in_chunks_after_all_of_the_payload_was_consumed() {
     for len in 16_384..=16_384 + 2 * 258 {
         let mut receiver = client(agreed());
         receiver.fill(&bomb(len, 0));

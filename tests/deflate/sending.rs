@@ -1,21 +1,19 @@
-//! What is compressed and what is not.
+//! Which messages are compressed.
 
 use super::{agreed, client, eager, end, server};
-use sansocket::{
-    Config, DeflateConfig, Kind, Message, Payload, PreparedMessage, SendError, Server,
-};
+use sansocket::{Config, DeflateConfig, Message, Payload, PreparedMessage, connection::Server};
 use sansocket_testkit::sent::sent;
 
 const TEXT: &str = "what is said again and again is what is said again and again and again";
 
 #[test]
-fn a_message_that_shrinks_is_compressed_and_others_go_plain() {
+fn a_message_that_shrinks_is_compressed_and_others_are_not() {
     let mut server = end(Server::new(), agreed(), Config::default().deflate(DeflateConfig::new()));
     server.connection.send_text(TEXT, &mut server.output).unwrap();
     let bytes = server.written();
     assert_eq!(bytes[0], 0xc1);
     assert!(bytes.len() < TEXT.len());
-    // Below the threshold, and without anything that is said again.
+    // Below the threshold, and without any repetition.
     for plain in [&b"short"[..], &(0..=255).collect::<Vec<u8>>()] {
         server.connection.send_binary(plain, &mut server.output).unwrap();
         let bytes = server.written();
@@ -41,9 +39,8 @@ fn all_forms_of_a_message_arrive() {
         }
         server.connection.send_fragment("", true, output).unwrap();
         server.connection.send_fragment(b"alone", true, output).unwrap();
-        let started = server.connection.start_frame(Kind::Binary, 5, true, output).unwrap();
-        assert!(started.is_none());
-        output.extend_from_slice(b"plain");
+        let plain = Payload::from(b"plain").uncompressed();
+        drop(server.connection.send_in_place(&plain, output).unwrap());
         server.connection.send_text(TEXT, output).unwrap();
         client.fill(&server.written());
         let text = Message::text(TEXT);
@@ -56,10 +53,10 @@ fn all_forms_of_a_message_arrive() {
 }
 
 #[test]
-fn a_message_can_be_kept_from_being_compressed() {
+fn compression_of_a_message_can_be_disabled() {
     let mut server = server(agreed());
     let mut client = client(agreed());
-    let plain = [Payload::UncompressedText(TEXT), Payload::UncompressedBinary(TEXT.as_bytes())];
+    let plain = [Payload::from(TEXT).uncompressed(), Payload::from(TEXT.as_bytes()).uncompressed()];
     for payload in plain {
         server.connection.send_text(TEXT, &mut server.output).unwrap();
         client.fill(&server.written());
@@ -84,7 +81,7 @@ fn a_prepared_message_is_sent_in_the_form_that_fits() {
         parameters.server_max_window_bits = bits;
         let (mut server, mut client) = (super::server(parameters), client(parameters));
         for _ in 0..2 {
-            // What is sent around it can't look back over it.
+            // Messages sent before and after it can't be referred to.
             server.connection.send_text(TEXT, &mut server.output).unwrap();
             client.fill(&server.written());
             server.connection.send(&prepared, &mut server.output).unwrap();
@@ -97,16 +94,16 @@ fn a_prepared_message_is_sent_in_the_form_that_fits() {
         }
     }
     assert_eq!(sizes.iter().filter(|size| **size > text.len()).count(), 2);
-    // It is the same bytes on each connection, not made again.
+    // Every connection sends the same bytes, which are compressed once.
     assert_eq!((sizes[2], sizes[6]), (sizes[4], sizes[8]));
-    // What does not shrink has no such form.
+    // An incompressible message has no compressed form.
     let (mut server, short) = (server(agreed()), PreparedMessage::new(Message::text("x")));
-    server.connection.send(&short.deflate(&DeflateConfig::new()), &mut server.output).unwrap();
+    server.connection.send(short.deflate(&DeflateConfig::new()), &mut server.output).unwrap();
     assert_eq!(server.written(), b"\x81\x01x");
 }
 
 #[test]
-fn values_out_of_range_count_as_the_nearest_in_it() {
+fn values_out_of_range_are_clamped() {
     let text = TEXT.repeat(20);
     for value in [0, 7, 10, 16, 28, 64, 255] {
         let mut config = DeflateConfig::new().memory(usize::MAX);
@@ -125,7 +122,7 @@ fn values_out_of_range_count_as_the_nearest_in_it() {
 }
 
 #[test]
-fn both_directions_with_every_parameter() {
+fn messages_arrive_in_both_directions_with_every_parameter() {
     for bits in 8..=15 {
         for resets in [false, true] {
             let mut parameters = agreed();
@@ -151,19 +148,15 @@ fn both_directions_with_every_parameter() {
     }
 }
 
-/// RFC 7692 §6.1: the first frame says of all of a message whether it is compressed.
+/// RFC 7692 §6.1: the first frame tells whether the whole message is compressed.
 #[test]
 fn a_message_is_compressed_as_a_whole_or_not_at_all() {
     let (mut server, mut client) = (server(agreed()), client(agreed()));
     let output = &mut server.output;
     server.connection.send_fragment(b"compressed", false, output).unwrap();
-    // A bare header amid it would be one of plain bytes.
-    let refused = server.connection.start_frame(Kind::Binary, 5, true, output);
-    assert_eq!(refused, Err(SendError::MessageInProgress));
-    server.connection.send_fragment(b"", true, output).unwrap();
-    // What begins with a bare header goes on plain, whatever came before it.
-    server.connection.start_frame(Kind::Binary, 5, false, output).unwrap();
-    output.extend_from_slice(b"plain");
+    server.connection.send_fragment(Payload::from(b"").uncompressed(), true, output).unwrap();
+    let plain = Payload::from(b"plain").uncompressed();
+    server.connection.send_fragment(plain, false, output).unwrap();
     server.connection.send_fragment(b" too", true, output).unwrap();
     client.fill(&server.written());
     let expected = [Message::binary(&b"compressed"[..]), Message::binary(&b"plain too"[..])];
@@ -171,18 +164,19 @@ fn a_message_is_compressed_as_a_whole_or_not_at_all() {
 }
 
 #[test]
-fn the_first_piece_says_whether_a_message_is_compressed() {
+fn the_first_piece_decides_whether_a_message_is_compressed() {
     let (mut server, mut client) = (server(agreed()), client(agreed()));
     let prepared = PreparedMessage::new(Message::text(TEXT));
     let message = Message::text(TEXT);
     for (first, is_compressed) in [
-        (Payload::Text(TEXT), true),
-        (Payload::Message(&message), true),
-        (Payload::Prepared(&prepared), true),
-        (Payload::UncompressedText(TEXT), false),
+        (Payload::from(TEXT), true),
+        (Payload::from(&message), true),
+        (Payload::from(&prepared), true),
+        (Payload::from(TEXT).uncompressed(), false),
     ] {
         server.connection.send_fragment(first, false, &mut server.output).unwrap();
-        for (piece, fin) in [(Payload::Text(TEXT), false), (Payload::UncompressedText(TEXT), true)]
+        for (piece, fin) in
+            [(Payload::from(TEXT), false), (Payload::from(TEXT).uncompressed(), true)]
         {
             server.connection.send_fragment(piece, fin, &mut server.output).unwrap();
         }

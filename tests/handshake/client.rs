@@ -1,9 +1,13 @@
-//! Requests that a client sends, and responses beyond what the vectors say.
+//! The requests that a client sends, and responses that the vectors don't cover.
 
 use crate::{NONCE, ask, however_cut, written};
 use sansocket::{
-    ClientHandshake, ClientRequest, ExtensionError, HandshakeError, HeaderError, Limits,
-    ReadBuffer, Refusal, RequestError, Response, Url, WriteBuffer,
+    Limits,
+    buffer::{ReadBuffer, WriteBuffer},
+    handshake::{
+        ClientHandshake, ClientRequest, ExtensionError, HandshakeError, HeaderError, Refusal,
+        RequestError, Response, Url,
+    },
 };
 use sansocket_testkit::opening::{Header, head, head_with};
 
@@ -20,7 +24,7 @@ fn request() -> ClientRequest {
     ClientRequest::new(&url).subprotocols(["chat", "superchat"])
 }
 
-/// The good response, with other lines for one of its headers.
+/// Returns the valid response with other lines for one of its headers.
 fn with(changed: &str, values: &[&str]) -> Vec<u8> {
     head_with(SWITCHING, &HEADERS, changed, values)
 }
@@ -47,7 +51,7 @@ fn sent(request: &ClientRequest) -> Result<String, RequestError> {
 }
 
 #[test]
-fn the_request() {
+fn a_request_is_sent_as_configured() {
     let url = Url::parse("wss://user:pass@example.com:8443/chat?room=1").unwrap();
     let request = ClientRequest::new(&url)
         .subprotocol("a")
@@ -83,7 +87,7 @@ fn the_request() {
 }
 
 #[test]
-fn requests_that_may_not_be_sent() {
+fn invalid_requests_are_not_sent() {
     for name in [
         "Host",
         "host",
@@ -129,7 +133,7 @@ fn requests_that_may_not_be_sent() {
 }
 
 #[test]
-fn crlf_injection() {
+fn crlf_can_not_be_injected() {
     for byte in ['\r', '\n', '\0', '\u{1}', '\u{7f}'] {
         let text = format!("/a{byte}b");
         let error = sent(&ClientRequest::from_parts("h", &*text)).unwrap_err();
@@ -144,7 +148,7 @@ fn crlf_injection() {
 }
 
 #[test]
-fn a_response_that_opens() {
+fn a_valid_response_opens_the_connection() {
     let response = receive(&with("X", &[])).unwrap();
     assert_eq!((response.status(), response.negotiated().subprotocol.as_deref()), (101, None));
     assert_eq!(response.headers().count(), 3);
@@ -165,10 +169,10 @@ fn a_response_that_opens() {
     assert!(receive(text.replace("\r\n", "\n").as_bytes()).is_ok());
 }
 
-// What has gone wrong elsewhere.
+// Bugs of other implementations.
 
 #[test]
-fn a_client_that_takes_any_101() {
+fn a_101_response_has_to_match_the_request() {
     let expected = HandshakeError::MissingHeader("Upgrade");
     assert_eq!(receive(&head(SWITCHING, &[])), Err(expected));
     let name = "Sec-WebSocket-Accept";
@@ -187,7 +191,7 @@ fn a_client_that_takes_any_101() {
 }
 
 #[test]
-fn an_over_long_sec_websocket_accept() {
+fn an_overlong_sec_websocket_accept_is_refused() {
     let limits = Limits::default().handshake_bytes(4 << 20);
     for len in [29, 1000, 1 << 20] {
         let bytes = with("Sec-WebSocket-Accept", &[&"x".repeat(len)]);
@@ -214,7 +218,7 @@ fn a_refusal_shows_status_headers_and_body() {
 }
 
 #[test]
-fn a_refusal_is_told_once_and_when_it_is_complete() {
+fn a_refusal_is_reported_once_and_when_complete() {
     let mut output = WriteBuffer::new();
     let mut input = ReadBuffer::new();
     let limits = Limits::default();
@@ -228,7 +232,7 @@ fn a_refusal_is_told_once_and_when_it_is_complete() {
 }
 
 #[test]
-fn all_challenges_are_told() {
+fn all_challenges_are_reported() {
     let several = refusal(
         b"HTTP/1.1 401 x\r\nWWW-Authenticate: \xff\r\nWWW-Authenticate: Negotiate, Digest a=b\r\n\
         Proxy-Authenticate: Basic\r\nwww-authenticate: Basic\r\nContent-Length: 0\r\n\r\n",

@@ -1,4 +1,5 @@
-//! `docs/handshake.md` says which input causes which status and error: it is made of the vectors.
+//! `docs/handshake.md` lists which input causes which status and error. It is generated from the
+//! vectors.
 
 use crate::vectors::vectors;
 use core::fmt::Write;
@@ -8,15 +9,15 @@ use std::{collections::BTreeMap, env, fs, path::Path};
 const BEGIN: &str = "<!-- made of the vectors, by tests/handshake/docs.rs -->\n";
 const END: &str = "<!-- end -->\n";
 
-/// With `UPDATE_DOCS` set the file is written anew.
+/// With `UPDATE_DOCS` set, rewrites the file.
 #[test]
-fn the_page_says_what_the_vectors_say() {
+fn the_page_matches_the_vectors() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/handshake.md");
     let page = fs::read_to_string(&path).unwrap();
     let mut parts = page.split(BEGIN);
     let mut expected = parts.next().unwrap().to_owned();
     let roles: Vec<_> = parts.collect();
-    assert_eq!(roles.len(), 2, "a table for each role");
+    assert_eq!(roles.len(), 2, "expected a table for each role");
     for (is_client, part) in [false, true].into_iter().zip(roles) {
         let (_, behind) = part.split_once(END).expect("the table has an end");
         expected += &[BEGIN, &table(is_client), END, behind].concat();
@@ -25,18 +26,18 @@ fn the_page_says_what_the_vectors_say() {
         if env::var_os("UPDATE_DOCS").is_some() {
             fs::write(&path, expected).unwrap();
         } else {
-            panic!("docs/handshake.md is not as the vectors: UPDATE_DOCS=1 cargo test makes it so");
+            panic!("docs/handshake.md is out of date: update it with UPDATE_DOCS=1 cargo test");
         }
     }
 }
 
-/// Every status and error of a role, with the shortest input that causes it.
+/// Returns every status and error of a role, with the shortest input that causes it.
 fn table(is_client: bool) -> String {
     let vectors = vectors();
     let mut shortest: BTreeMap<(u16, &str, &str), &Vector> = BTreeMap::new();
     for vector in vectors.iter().filter(|vector| vector.is_client == is_client) {
         if let Some((status, name)) = vector.error() {
-            // Of these, one is not like the other.
+            // Errors of the same variant differ in their details here.
             let detail = match name {
                 "Malformed" | "MissingHeader" | "RepeatedHeader" => vector.why.as_deref(),
                 _ => None,
@@ -66,7 +67,7 @@ fn table(is_client: bool) -> String {
     table
 }
 
-/// The input on one line, with what else there is to it.
+/// Returns the input on one line, with notes about its circumstances.
 fn shown(vector: &Vector) -> String {
     let mut text = String::new();
     let mut rest = &*vector.input;
@@ -104,9 +105,9 @@ fn shown(vector: &Vector) -> String {
     [vec![input], notes].concat().join(", ")
 }
 
-/// The page's tables are of errors that did happen.
+/// The names in the tables are those of actual errors.
 #[test]
-fn the_names_are_those_of_the_errors() {
+fn the_names_are_those_of_errors() {
     for vector in vectors() {
         if let Some((status, name)) = vector.error() {
             let error = outcome(&vector, &mut [&*vector.input].into_iter()).error.unwrap();

@@ -1,15 +1,18 @@
-//! Input that is meant to harm: answers or errors, in linear time, never a panic.
+//! Hostile input: a response or an error, in linear time, and never a panic.
 
 use crate::{ask, however_cut, serve};
 use sansocket::{
-    ClientRequest, HandshakeError, HeadPart, Limits, OriginPolicy, ReadBuffer, ServerHandshake, Url,
+    Limits,
+    buffer::ReadBuffer,
+    handshake::{ClientRequest, HandshakeError, HeadPart, ServerHandshake, Url},
+    server::OriginPolicy,
 };
 
 fn client() -> ClientRequest {
     ClientRequest::from_parts("h", "/")
 }
 
-/// Both roles' errors.
+/// Returns both roles' errors.
 fn errors(bytes: &[u8], limits: &Limits) -> (HandshakeError, HandshakeError) {
     let server = however_cut(bytes, |pieces| serve(pieces, limits).0);
     let client = however_cut(bytes, |pieces| ask(&client(), pieces, limits).0);
@@ -17,10 +20,10 @@ fn errors(bytes: &[u8], limits: &Limits) -> (HandshakeError, HandshakeError) {
 }
 
 #[test]
-fn handshake_bytes_reparsed_at_each_read() {
+fn parsing_after_each_read_is_linear() {
     let mut bytes = b"GET / HTTP/1.1\r\nX: ".to_vec();
     bytes.resize(1 << 20, b'x');
-    // A byte at a time: refused at the limit, and nothing looked at behind it.
+    // Byte by byte: refused at the limit, and nothing after it is read.
     let mut handshake = ServerHandshake::new(&Limits::default());
     let mut input = ReadBuffer::new();
     let mut error = None;
@@ -37,7 +40,7 @@ fn handshake_bytes_reparsed_at_each_read() {
     assert_eq!((error, taken), (Some(HandshakeError::HeadTooLong { limit }), limit));
     assert!(input.capacity() <= 4 * limit);
 
-    // Without that limit too, the work is linear: quadratic work would take hours.
+    // The work is linear even without that limit: quadratic work would take hours.
     let limits = Limits::default().handshake_bytes(2 << 20);
     assert_eq!(serve(bytes.chunks(1), &limits).0, Ok(None));
     bytes.splice(..15, *b"HTTP/1.1 200 OK\r");
@@ -62,7 +65,7 @@ fn garbage_is_refused_at_once() {
 }
 
 #[test]
-fn header_count() {
+fn too_many_headers_are_refused() {
     for count in (0..5000).step_by(500).chain([99, 100, 101]) {
         let bytes = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(count));
         let limits = Limits::default().handshake_bytes(1 << 20);
@@ -78,7 +81,7 @@ fn header_count() {
 }
 
 #[test]
-fn four_mebibytes_of_header() {
+fn a_header_of_four_mebibytes_is_refused() {
     for filler in [b'x', b'\n', b'\r', b' ', b',', 0, 0xff] {
         let mut bytes = b"GET / HTTP/1.1\r\nHost: ".to_vec();
         bytes.resize(4 << 20, filler);
@@ -90,8 +93,8 @@ fn four_mebibytes_of_header() {
 }
 
 #[test]
-fn header_redos() {
-    // A long value of each header that is a list or otherwise taken apart.
+fn parsing_long_header_values_is_linear() {
+    // A long value of each header that is a list or is otherwise parsed.
     let names = [
         "Host",
         "Origin",
@@ -125,7 +128,7 @@ fn header_redos() {
         ] {
             let head = "GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\
                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-            // The header in question takes the place of the good one, if there is one.
+            // The header in question replaces the valid one, if there is one.
             let head: String =
                 head.split_inclusive("\r\n").filter(|line| !line.starts_with(name)).collect();
             let host = if name == "Host" { "" } else { "Host: h\r\n" };
@@ -144,7 +147,7 @@ fn header_redos() {
 }
 
 #[test]
-fn odd_request_targets() {
+fn unusual_request_targets_are_handled() {
     let fillers = [
         "/",
         "?",
@@ -176,11 +179,11 @@ fn odd_request_targets() {
                 match serve([bytes.as_bytes()], &Limits::default()).0 {
                     Ok(request) => {
                         accepted += 1;
-                        let request = request.expect("it is whole");
-                        let (path, query) = (request.path(), request.query());
+                        let request = request.expect("complete");
+                        let (path, query) = (request.path(), request.raw_query());
                         assert!(path.starts_with('/') && !path.contains('?'), "{target}: {path}");
                         let end = query.map_or(path.to_owned(), |query| format!("{path}?{query}"));
-                        // An absolute target may have no path, for which / stands.
+                        // An absolute target may have no path, which means `/`.
                         let whole = target.ends_with(&end) || target.ends_with(&end[1..]);
                         assert!(whole, "{target}: {end}");
                         assert!(!request.host().is_empty(), "{target}");
@@ -200,7 +203,7 @@ fn odd_request_targets() {
 }
 
 #[test]
-fn requests_with_a_byte_too_many_or_too_few() {
+fn requests_with_an_extra_or_missing_byte_have_one_outcome() {
     let good = b"GET /a?b HTTP/1.1\r\nHost: h:1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
         Sec-WebSocket-Extensions: a; b=\"c\", d\r\nOrigin: http://h:1\r\n\r\n";
@@ -212,7 +215,7 @@ fn requests_with_a_byte_too_many_or_too_few() {
                 let whole = serve([&bytes[..]], &limits);
                 assert_eq!(serve(bytes.chunks(1), &limits), whole, "{byte} at {at}");
                 if let Ok(Some(request)) = whole.0 {
-                    assert!(request.path().starts_with('/') && request.query() != Some("#"));
+                    assert!(request.path().starts_with('/') && request.raw_query() != Some("#"));
                     assert_eq!(request.subprotocols().count(), 0);
                     drop(OriginPolicy::default().check(&request));
                 }

@@ -1,18 +1,24 @@
-//! The opening handshake from outside: each input whole, byte by byte and cut at every place.
+//! The opening handshake through the public API: each input whole, byte by byte and cut at every
+//! place.
 #![cfg(feature = "alloc")]
 
 mod client;
 mod docs;
 mod hostile;
+mod plain;
 mod property;
 mod server;
 mod vectors;
 
 use core::{fmt::Debug, iter::once};
-use sansocket::{ClientRequest, HandshakeError, Limits, Request, Response, WriteBuffer};
+use sansocket::{
+    Limits,
+    buffer::WriteBuffer,
+    handshake::{ClientRequest, HandshakeError, Request, Response},
+};
 use sansocket_testkit::vectors::handshake::drive::{self, NONCE};
 
-/// What a server makes of pieces of input, and what is left behind the request.
+/// Runs a server on pieces of input. Returns its outcome and the bytes left after the request.
 fn serve<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
     limits: &Limits,
@@ -20,7 +26,8 @@ fn serve<'a>(
     drive::serve(pieces, limits, false)
 }
 
-/// The same for a client, whose transport ends behind the last piece.
+/// Runs a client on pieces of input whose transport ends after the last one. Returns its outcome
+/// and the bytes left after the response.
 fn ask<'a>(
     request: &ClientRequest,
     pieces: impl IntoIterator<Item = &'a [u8]>,
@@ -30,14 +37,15 @@ fn ask<'a>(
     (outcome.map(|response| response.expect("the transport has ended")), left)
 }
 
-/// The outcome, which is the same whether `bytes` come whole, one by one, or cut in two anywhere.
+/// Returns the outcome, which must be the same whether `bytes` arrive whole, one by one, or cut in
+/// two anywhere.
 fn however_cut<T: PartialEq + Debug>(
     bytes: &[u8],
     mut outcome: impl FnMut(&mut dyn Iterator<Item = &[u8]>) -> T,
 ) -> T {
     let whole = outcome(&mut once(bytes));
     assert_eq!(outcome(&mut bytes.chunks(1)), whole, "byte by byte");
-    // Of long inputs not every cut is tried.
+    // Not every cut of long inputs is tried.
     let step = if bytes.len() <= 2000 { 1 } else { bytes.len() / 200 };
     for cut in (0..=bytes.len()).step_by(step) {
         let (front, back) = bytes.split_at(cut);
@@ -47,5 +55,5 @@ fn however_cut<T: PartialEq + Debug>(
 }
 
 fn written(output: &WriteBuffer) -> String {
-    String::from_utf8(output.front().to_vec()).expect("it is text")
+    String::from_utf8(output.front().to_vec()).expect("not text")
 }

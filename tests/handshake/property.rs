@@ -1,13 +1,17 @@
-//! What holds for all handshakes.
+//! Properties of all handshakes.
 
 use crate::{NONCE, ask, serve};
 use proptest::{collection::vec, prelude::*, sample::Index};
 use sansocket::{
-    Accept, ClientHandshake, ClientRequest, HandshakeError, Limits, Negotiated, OriginPolicy,
-    ReadBuffer, ServerHandshake, Url, WriteBuffer,
+    Limits,
+    buffer::{ReadBuffer, WriteBuffer},
+    handshake::{
+        Accept, ClientHandshake, ClientRequest, HandshakeError, Negotiated, ServerHandshake, Url,
+    },
+    server::OriginPolicy,
 };
 
-/// A text with the case of each letter as the bits say.
+/// Changes the case of each letter according to the bits.
 fn recase(text: &str, bits: u64) -> String {
     let cased = text.chars().enumerate().map(|(at, letter)| {
         if bits >> (at % 64) & 1 == 1 {
@@ -23,12 +27,12 @@ fn space() -> impl Strategy<Value = String> {
     "[ \t]{0,3}"
 }
 
-/// The same with line ends in it (RFC 9112 §5.2).
+/// Generates the same with line ends in it (RFC 9112 §5.2).
 fn fold() -> impl Strategy<Value = String> {
     "[ \t]{0,2}(\r?\n[ \t]{1,2}){0,2}"
 }
 
-/// Lines of `lists`, with noise around the token that counts.
+/// Generates lines of `lists`, with noise around the token that counts.
 fn list_lines(
     name: &'static str,
     token: &'static str,
@@ -57,7 +61,8 @@ fn cut<'a>(bytes: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
 }
 
 prop_compose! {
-    /// A request that opens a WebSocket: any order of headers, case, white space, line ends.
+    /// Generates a request that opens a WebSocket, with any order of headers, case, white space and
+    /// line ends.
     fn good_request()(
         upgrade in list_lines("Upgrade", "websocket"),
         connection in list_lines("Connection", "upgrade"),
@@ -92,7 +97,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    /// A response that opens a WebSocket, written in any way. Where a line is folded counts as
+    /// Generates a response that opens a WebSocket, written in any way. A folded line counts as
     /// white space.
     fn good_response()(
         connection in list_lines("Connection", "upgrade"),
@@ -130,7 +135,7 @@ prop_compose! {
     }
 }
 
-/// The key that a client makes of a nonce.
+/// Returns the key that a client derives from a nonce.
 fn base64(nonce: [u8; 16]) -> String {
     let mut output = WriteBuffer::new();
     let request = ClientRequest::from_parts("h", "/");
@@ -142,7 +147,7 @@ fn base64(nonce: [u8; 16]) -> String {
 
 proptest! {
     #[test]
-    fn good_requests_are_accepted_however_written_and_cut(
+    fn valid_requests_are_accepted_however_written_and_cut(
         (bytes, count) in good_request(),
         cuts in vec(any::<Index>(), 0..8),
         rest in vec(any::<u8>(), 0..20),
@@ -157,7 +162,7 @@ proptest! {
     }
 
     #[test]
-    fn good_responses_are_taken_however_written_and_cut(
+    fn valid_responses_are_accepted_however_written_and_cut(
         (bytes, count) in good_response(),
         cuts in vec(any::<Index>(), 0..8),
         rest in vec(any::<u8>(), 0..20),
@@ -193,7 +198,7 @@ proptest! {
     }
 
     #[test]
-    fn both_ends_agree(
+    fn both_endpoints_agree(
         host in "[a-z]{1,8}(\\.[a-z]{1,5}){0,2}|\\[::[0-9a-f]{1,4}\\]",
         port in any::<u16>().prop_filter("a port", |port| *port > 0),
         path in "(/[!-\"$->@-~]{0,8}){0,3}",
@@ -228,7 +233,7 @@ proptest! {
         prop_assert_eq!(response.negotiated(), &agreed);
         prop_assert_eq!(response.header("set-cookie"), Some(cookie.as_bytes()));
 
-        // And a refusal comes through as it was meant.
+        // A refusal arrives as intended, too.
         let mut client = ClientHandshake::start(&request, NONCE, &mut there, &limits).unwrap();
         let mut back = WriteBuffer::new();
         let error = HandshakeError::OriginNotAllowed("x".into());

@@ -1,14 +1,15 @@
 //! The vectors of `tests/vectors/handshake`, each whole, byte by byte and cut at every place.
 
 use crate::{however_cut, written};
-use sansocket::{HandshakeError, WriteBuffer};
+use sansocket::{buffer::WriteBuffer, handshake::HandshakeError};
 use sansocket_testkit::vectors::handshake::{
     drive::{Outcome, compare, outcome},
     format::{Vector, read_folder},
 };
 use std::path::Path;
 
-/// How many vectors there are: to be changed with them, so that one that is not read is noticed.
+/// The number of vectors. Update it when you add some; a vector that is not read is noticed this
+/// way.
 const VECTORS: usize = 374;
 
 pub(crate) fn vectors() -> Vec<Vector> {
@@ -16,7 +17,7 @@ pub(crate) fn vectors() -> Vec<Vector> {
 }
 
 #[test]
-fn all_have_one_outcome() {
+fn every_vector_has_its_outcome_at_every_cut() {
     let mut failures = Vec::new();
     let vectors = vectors();
     for vector in &vectors {
@@ -32,13 +33,13 @@ fn all_have_one_outcome() {
     let failed = failures.len();
     failures.truncate(30);
     assert!(failed == 0, "{failed} failures:\n\n{}", failures.join("\n\n"));
-    assert_eq!(vectors.len(), VECTORS, "say so in VECTORS if vectors were added");
+    assert_eq!(vectors.len(), VECTORS, "update VECTORS if you added vectors");
 }
 
-/// The answer to an error: a head that ends the connection, and one line of text.
+/// Checks the response to an error: a head that ends the connection, and one line of text.
 #[track_caller]
 fn answers(outcome: &Outcome) {
-    let error = outcome.error.as_ref().expect("it is refused");
+    let error = outcome.error.as_ref().expect("an error");
     let mut output = WriteBuffer::new();
     error.reject().write(&mut output).expect("the answer is well formed");
     let answer = written(&output);
@@ -47,7 +48,7 @@ fn answers(outcome: &Outcome) {
         let mut values =
             head.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         let value = values.next();
-        assert_eq!(values.next(), None, "{name} is there once");
+        assert_eq!(values.next(), None, "{name} occurs once");
         value
     };
     let status = error.status();
@@ -68,7 +69,7 @@ fn answers(outcome: &Outcome) {
     assert_eq!(line("Allow"), (status == 405).then_some("GET"));
 }
 
-/// What is marked `prompt` fails on the last byte: it has not before.
+/// A vector marked `prompt` fails on the last byte and not before.
 #[test]
 fn prompt_failures_need_the_last_byte() {
     let mut count = 0;
@@ -82,7 +83,7 @@ fn prompt_failures_need_the_last_byte() {
     assert!(count > 0);
 }
 
-/// Names find a vector, so there is one of each.
+/// Names identify vectors, so they are unique.
 #[test]
 fn names_are_unique() {
     let vectors = vectors();

@@ -1,4 +1,4 @@
-//! The rules on sources in strings: what breaks them is found, and what does not is left alone.
+//! Tests of the rules on sources in strings: violations are found, and correct code is left alone.
 
 use crate::{
     parse::parse,
@@ -7,7 +7,7 @@ use crate::{
     tree::Tree,
 };
 
-/// A crate of four folders, to which each case adds files or puts them in place of these.
+/// A crate of four folders. Each case adds files or replaces some of these.
 const BASE: &[(&str, &str)] = &[
     (
         "lib.rs",
@@ -24,10 +24,10 @@ const BASE: &[(&str, &str)] = &[
     ("connection/mod.rs", "pub enum Role { Client, Server }"),
     ("blocking/mod.rs", "pub struct Plain;"),
     ("asynchronous/mod.rs", "pub struct Shell;"),
-    ("tokio/mod.rs", "pub struct Tokio;"),
+    ("on_tokio/mod.rs", "pub struct Tokio;"),
 ];
 
-/// Which rules are broken: file, line, and rule.
+/// Returns the violations: file, line, and rule.
 fn broken<'a>(files: &[(&'a str, &str)]) -> Vec<(&'a str, usize, Rule)> {
     let violations = violations(files);
     let name = |path: &str| {
@@ -44,7 +44,7 @@ fn violations(files: &[(&str, &str)]) -> Vec<crate::rules::Violation> {
 }
 
 #[test]
-fn text_and_comments_are_no_code() {
+fn text_and_comments_are_not_code() {
     let source = r####"
         a /* b /* c */ d */ "e \" f" r#"g " h"# b"i\\" j 'k' '\'' '"' 'l: m // n
         "two
@@ -58,17 +58,17 @@ fn text_and_comments_are_no_code() {
 }
 
 #[test]
-fn what_is_right_is_left_alone() {
+fn correct_code_is_left_alone() {
     assert_eq!(broken(&[]), []);
     let connection = "
-        //! [`crate::asynchronous::Shell`], use crate::tokio::Tokio;
+        //! [`crate::asynchronous::Shell`], use crate::on_tokio::Tokio;
         mod sender;
         pub use sender::Sender;
         use crate::{frame::{self, CloseCode, header::Header}, mask::{MaskKey, apply_mask}};
         /// `use crate::CloseCode;`
         pub enum Role<'a> { Client(&'a str), Server }
         fn code<T: Default>() -> impl Iterator + use<T> {
-            let text = \"use crate::tokio::Tokio;\";
+            let text = \"use crate::on_tokio::Tokio;\";
             let (code, max) = (crate::frame::CloseCode::Normal, frame::MAX);
             <T as Default>::default(); Vec::<T>::new(); Role::Server; std_like::crate_like();
         }";
@@ -117,22 +117,22 @@ fn shells_stay_apart() {
     let files = [
         ("blocking/mod.rs", "use crate::asynchronous::Shell;"),
         ("asynchronous/mod.rs", "use crate::blocking::Plain;"),
-        ("tokio/mod.rs", "use crate::asynchronous::Shell;\nuse crate::blocking::Plain;"),
+        ("on_tokio/mod.rs", "use crate::asynchronous::Shell;\nuse crate::blocking::Plain;"),
     ];
-    // The first two don't find what the other no longer defines.
+    // The first two also refer to what the replaced file no longer defines.
     let order: Vec<_> = broken(&files).into_iter().filter(|found| found.2 == Rule::Order).collect();
     assert_eq!(
         order,
         [
             ("asynchronous/mod.rs", 1, Rule::Order),
             ("blocking/mod.rs", 1, Rule::Order),
-            ("tokio/mod.rs", 2, Rule::Order),
+            ("on_tokio/mod.rs", 2, Rule::Order),
         ]
     );
 }
 
 #[test]
-fn what_has_no_place_in_the_order_is_found() {
+fn a_module_without_a_place_in_the_order_is_found() {
     let files = [("lib.rs", "mod util;"), ("util.rs", "fn help() {}")];
     assert_eq!(broken(&files), [("util.rs", 1, Rule::Order)]);
 }
@@ -142,16 +142,16 @@ fn code_for_tests_is_left_out() {
     let source = "
         #[cfg(test)]
         #[allow(unused)]
-        mod tests { use super::*; fn f() { crate::tokio::Tokio } mod inner { use crate::Role; } }
+        mod tests { use super::*; fn f() { crate::on_tokio::Tokio } mod inner { use crate::Role; } }
         #[cfg(all(test, feature = \"std\"))]
         pub(crate) mod model;
-        #[cfg(test)] use crate::tokio::{Tokio};
+        #[cfg(test)] use crate::on_tokio::{Tokio};
         #[cfg(all(any(test), not(loom)))] const fn f(all: [u8; 3]) -> Role { crate::Role::Client }
         #[cfg(test)] const ROLE: Role = { crate::Role::Client };
         #[cfg(any(test, feature = \"std\"))] use crate::connection::Role as A;
         #[cfg(not(test))] use crate::connection::Role as B;
         #[cfg_attr(test, derive(Debug))] pub struct C(crate::connection::Role);";
-    let model = "use crate::tokio::Tokio;";
+    let model = "use crate::on_tokio::Tokio;";
     let files =
         [("headers/mod.rs", source), ("headers/model.rs", model), ("headers/model/deep.rs", model)];
     assert_eq!(broken(&files), [10, 11, 12].map(|line| ("headers/mod.rs", line, Rule::Order)));
@@ -175,12 +175,12 @@ fn an_import_through_a_re_export_is_found() {
          imports name the folder where a thing is defined"
     );
 
-    // The root hides no arrow.
+    // A re-export by the root does not hide an arrow.
     assert_eq!(
         broken(&[("headers/mod.rs", "use crate::Role;")]),
         [("headers/mod.rs", 1, Rule::Order), ("headers/mod.rs", 1, Rule::Definition),]
     );
-    // No other folder than that of the definition stands in for it.
+    // A re-export by another folder does not replace the definition.
     let files = [
         ("headers/mod.rs", "pub(crate) use crate::frame::CloseCode;"),
         ("connection/mod.rs", "use crate::headers::CloseCode; pub enum Role {}"),
@@ -189,12 +189,12 @@ fn an_import_through_a_re_export_is_found() {
 }
 
 #[test]
-fn what_is_defined_nowhere_is_found() {
+fn an_undefined_name_is_found() {
     let files = [("connection/mod.rs", "use crate::frame::Missing; pub enum Role {}")];
     assert_eq!(broken(&files), [("connection/mod.rs", 1, Rule::Unknown)]);
 }
 
-/// Breaks of the rule on circles among the files of `frame`: file and line.
+/// Returns the circles among the files of `frame`: file and line.
 fn circles<'a>(files: &[(&'a str, &str)]) -> Vec<(&'a str, usize)> {
     let found = broken(files);
     assert!(found.iter().all(|(_, _, rule)| *rule == Rule::Circle), "{found:?}");
@@ -219,16 +219,16 @@ fn circles_of_files_are_found() {
     assert_eq!(circles("fn f() { super::make(); }", "type T = super::a::A;", ""), [a, b]);
     assert_eq!(circles("use super::*; fn f() { make() }", "use super::A;", ""), [a, b]);
     assert_eq!(circles("use super::*; fn f() { other() }", "use super::A;", ""), []);
-    // A module by its own name: what counts is what is used of it.
+    // A module imported by name: only the items used from it count.
     assert_eq!(circles("use super::b as x; fn f() { x::make() }", "use super::A;", ""), [a, b]);
     assert_eq!(circles("use crate::frame; fn f() { frame::B; }", "use super::A;", ""), [a, b]);
     assert_eq!(circles("use crate::frame; fn f() { frame::C; }", "use super::A;", ""), []);
-    // In code for tests there is no circle.
+    // Code for tests does not form circles.
     assert_eq!(circles("use super::B;", "#[cfg(test)] mod tests { use super::super::A; }", ""), []);
 }
 
 #[test]
-fn a_circle_is_told_with_its_way() {
+fn a_circle_is_reported_with_its_path() {
     let files = [
         ("frame/mod.rs", "mod a; mod b;"),
         ("frame/a.rs", "pub struct A; use super::b::B;"),
@@ -242,11 +242,11 @@ fn a_circle_is_told_with_its_way() {
 }
 
 #[test]
-fn a_parent_that_defines_things_is_a_file_like_others() {
+fn a_parent_with_definitions_is_a_file_like_others() {
     let child = ("frame/a.rs", "use super::LIMIT; pub struct A;");
     let circles = |parent: &str| circles(&[("frame/mod.rs", parent), child]);
     let both = [("frame/a.rs", 1), ("frame/mod.rs", 2)];
-    // It re-exports, and it imports for its children: that is no use of theirs.
+    // Re-exporting, and importing for its children, does not count as use by the parent.
     assert_eq!(circles("mod a; pub use a::A; pub const LIMIT: usize = 1;"), []);
     assert_eq!(circles("mod a;\nuse a::A; pub const LIMIT: usize = 1;"), both);
     assert_eq!(circles("mod a; pub const LIMIT: usize = 1;\nfn f() { a::A; }"), both);
@@ -263,12 +263,12 @@ fn a_file_and_the_folder_of_its_name_are_one() {
     let y = ("frame/y.rs", "pub struct Y;");
     assert_eq!(circles(&[frame, ("frame/x.rs", x), p, q, y]), []);
 
-    // Their pieces form no circles among themselves.
+    // The pieces form no circles among themselves.
     let p_of_q = ("frame/x/p.rs", "use super::X;\nuse super::q::Q; pub struct P;");
     let found = circles(&[frame, ("frame/x.rs", x), p_of_q, q, y]);
     assert_eq!(found, [("frame/x/p.rs", 2), ("frame/x/q.rs", 1)]);
 
-    // To other files they count as one.
+    // To other files the pieces count as one file.
     let p_of_y = ("frame/x/p.rs", "use super::X;\nuse crate::frame::Y; pub struct P;");
     let y_of_x = ("frame/y.rs", "use super::X; pub struct Y;");
     let found = circles(&[frame, ("frame/x.rs", x), p_of_y, q, y_of_x]);
@@ -276,12 +276,12 @@ fn a_file_and_the_folder_of_its_name_are_one() {
 }
 
 #[test]
-fn who_knows_tokio_is_found() {
+fn uses_of_the_tokio_feature_are_found() {
     let source = "#[cfg(all(feature = \"std\",\n feature = \"tokio\"))] fn f() {}
         fn g() -> bool { cfg!(not(feature = \"tokio\")) && \"feature = tokio\".is_empty() }";
     let found = broken(&[("headers/mod.rs", source)]);
     assert_eq!(found, [2, 3].map(|line| ("headers/mod.rs", line, Rule::Tokio)));
-    assert_eq!(broken(&[("asynchronous/mod.rs", source), ("tokio/mod.rs", source)]), []);
+    assert_eq!(broken(&[("asynchronous/mod.rs", source), ("on_tokio/mod.rs", source)]), []);
     assert_eq!(broken(&[("lib.rs", source)]), []);
 }
 

@@ -1,14 +1,14 @@
-//! Finds in one file what it defines, what it imports, and the paths in its code.
+//! Finds the definitions, the imports and the paths in one file.
 //!
-//! Items that are compiled for tests only (`#[cfg(test)] mod …` and the like) are left out.
+//! Skips items that are only compiled for tests (`#[cfg(test)] mod …` and the like).
 
 use crate::tokens::{Kind, Token, tokens};
 use std::collections::HashSet;
 
-/// The names of modules from the crate's root on.
+/// The names of modules, starting at the crate's root.
 pub(crate) type Path = Vec<String>;
 
-/// What a module calls by a name of its own.
+/// A name in a module's own namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Item {
     Defined,
@@ -25,7 +25,7 @@ pub(crate) struct Module {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// In code.
+    /// A path in code.
     Inline,
     Import {
         name: String,
@@ -34,12 +34,12 @@ pub(crate) enum Form {
     Glob,
 }
 
-/// A path as it is written somewhere.
+/// A path as written in the source.
 #[derive(Debug)]
 pub(crate) struct Mention {
-    /// The module in which it stands.
+    /// The module that contains it.
     pub(crate) module: Path,
-    /// A path that begins with `::` has an empty one first.
+    /// The segments. The first one is empty if the path begins with `::`.
     pub(crate) segments: Path,
     pub(crate) form: Form,
     pub(crate) line: usize,
@@ -47,16 +47,16 @@ pub(crate) struct Mention {
 
 #[derive(Debug, Default)]
 pub(crate) struct File {
-    /// From the directory of sources on, such as `frame/mod.rs`.
+    /// The path within the directory of sources, such as `frame/mod.rs`.
     pub(crate) path: String,
-    /// That of the file itself comes first; behind it those within it.
+    /// The modules: first that of the file itself, then those within it.
     pub(crate) modules: Vec<Module>,
     pub(crate) mentions: Vec<Mention>,
-    /// Words in code, but for those of imports, of definitions and behind `.` and `::`.
+    /// The words in code, except those in imports, in definitions and after `.` and `::`.
     pub(crate) words: HashSet<String>,
-    /// What `feature = "…"` names, with lines.
+    /// The names in `feature = "…"`, with their lines.
     pub(crate) features: Vec<(String, usize)>,
-    /// Modules in other files that are compiled for tests only.
+    /// The modules in other files that are only compiled for tests.
     pub(crate) test_modules: Vec<Path>,
 }
 
@@ -83,15 +83,15 @@ fn module_of(path: &str) -> Path {
 struct Parser<'a> {
     tokens: &'a [Token<'a>],
     at: usize,
-    /// How many braces are open.
+    /// The number of open braces.
     depth: usize,
-    /// The modules that are open: an index into the file's, and the depth of their items.
+    /// The open modules: their index in the file's list, and the depth of their items.
     open: Vec<(usize, usize)>,
     file: File,
 }
 
 impl Parser<'_> {
-    /// The text `ahead` of the current token; empty behind the end.
+    /// Returns the text of the token `ahead` of the current one, or nothing after the last token.
     fn text(&self, ahead: usize) -> &str {
         self.tokens.get(self.at + ahead).map_or("", |token| token.text)
     }
@@ -140,12 +140,12 @@ impl Parser<'_> {
                 }
                 self.at += 1;
             }
-            // Whom something is visible to is not used by it.
+            // The path in a visibility is not a use.
             "pub" if self.text(1) == "(" => {
                 self.at += 1;
                 self.skip_group();
             }
-            // `impl Trait + use<'a>` captures, and imports nothing.
+            // `impl Trait + use<'a>` captures a lifetime and imports nothing.
             "use" if self.text(1) != "<" => self.import(),
             "mod" if self.is_word(1) => self.child(),
             "macro_rules" if self.text(1) == "!" => self.define(2),
@@ -160,12 +160,13 @@ impl Parser<'_> {
         }
     }
 
-    /// Whether the `::` here belongs to something before it, such as `<T as Trait>::Item`.
+    /// Returns `true` if the `::` here continues something before it, such as `<T as Trait>::Item`.
     fn continues_a_path(&self) -> bool {
         matches!(self.text_before(1), ">" | ")" | "]")
     }
 
-    /// Whether the word here belongs to what is before it, as a field does. A range's end does not.
+    /// Returns `true` if the word here belongs to what precedes it, as a field does. The end of a
+    /// range does not.
     fn is_member(&self) -> bool {
         match self.text_before(1) {
             "::" => true,
@@ -174,7 +175,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Goes behind the group of brackets that begins here.
+    /// Moves past the group of brackets that begins here.
     fn skip_group(&mut self) {
         let mut depth = 0;
         while self.at < self.tokens.len() {
@@ -190,7 +191,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Reads an attribute: it may name features and paths.
+    /// Reads an attribute, which may name features and paths.
     fn attribute(&mut self) {
         let begin = self.at;
         while self.text(0) != "[" {
@@ -203,13 +204,13 @@ impl Parser<'_> {
         }
     }
 
-    /// Whether the attribute here is a `cfg` that is true in tests only.
+    /// Returns `true` if the attribute here is a `cfg` that is only true in tests.
     fn is_only_in_tests(&self) -> bool {
         let [cfg, open] = [self.text(2), self.text(3)];
         self.text(1) == "[" && cfg == "cfg" && open == "(" && self.needs_test(&mut 4)
     }
 
-    /// Whether the condition `ahead` is false outside of tests. Moves behind it.
+    /// Returns `true` if the condition `ahead` is false outside of tests. Moves past it.
     fn needs_test(&self, ahead: &mut usize) -> bool {
         let word = self.text(*ahead);
         *ahead += 1;
@@ -251,7 +252,7 @@ impl Parser<'_> {
             "use" | "let" | "static" | "type" => true,
             "mod" | "fn" | "struct" | "enum" | "trait" | "impl" | "unsafe" | "async" | "extern"
             | "macro_rules" | "{" => false,
-            // A field or an expression: it is looked at like any other.
+            // A field or an expression: handled like any other.
             _ => return,
         };
         while self.at < self.tokens.len() {
@@ -264,7 +265,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Takes the name `ahead` as one that is defined here, unless it is local to a function.
+    /// Records the name `ahead` as defined here, unless it is local to a function.
     fn define(&mut self, ahead: usize) {
         let name = self.text(ahead).to_owned();
         if self.open.last().is_some_and(|(_, depth)| *depth == self.depth) {
@@ -291,7 +292,7 @@ impl Parser<'_> {
         self.file.mentions.push(Mention { module, segments, form, line });
     }
 
-    /// A path in code, or a word.
+    /// Reads a path in code, or a word.
     fn path(&mut self) {
         let line = self.line();
         let mut segments = Path::new();

@@ -1,4 +1,4 @@
-//! The rules, and what breaks them.
+//! The rules, and the search for violations.
 
 use crate::{
     APART, KNOW_TOKIO, ORDER, Part, STD_IN_CORE,
@@ -17,7 +17,7 @@ pub(crate) enum Rule {
     Circle,
     Tokio,
     Std,
-    /// No rule is broken, but none can be checked.
+    /// A rule can't be checked.
     Unknown,
 }
 
@@ -27,9 +27,9 @@ impl fmt::Display for Rule {
             Self::Order => "each imports only from those above it in ORDER",
             Self::Definition => "imports name the folder where a thing is defined",
             Self::Circle => "the files of a folder do not import each other in circles",
-            Self::Tokio => "only the shells over tokio and lib.rs know that feature",
-            Self::Std => "the core does without std, but for what STD_IN_CORE lists",
-            Self::Unknown => "this test does not find where it is defined",
+            Self::Tokio => "only the shells over tokio and lib.rs use that feature",
+            Self::Std => "the core does not use std, except for what STD_IN_CORE lists",
+            Self::Unknown => "this test can't find the definition",
         })
     }
 }
@@ -37,7 +37,7 @@ impl fmt::Display for Rule {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Violation {
     pub(crate) rule: Rule,
-    /// From the directory of sources on.
+    /// The path within the directory of sources.
     pub(crate) file: String,
     pub(crate) line: usize,
     pub(crate) arrow: String,
@@ -53,7 +53,7 @@ impl fmt::Display for Violation {
 pub(crate) struct Report {
     pub(crate) violations: Vec<Violation>,
     pub(crate) files: usize,
-    /// From a file to a name that is defined in another one.
+    /// The number of arrows from a file to a name defined in another one.
     pub(crate) arrows: usize,
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn check(tree: &Tree) -> Report {
     }
 }
 
-/// From one file to another.
+/// An arrow from one file to another.
 struct Arrow<'a> {
     from: &'a File,
     to: &'a File,
@@ -84,7 +84,7 @@ struct Checker<'a> {
     violations: BTreeSet<Violation>,
 }
 
-/// The file or folder at the top of the sources in which a module stands.
+/// Returns the file or folder at the top of the sources that contains a module.
 fn top(module: &[String]) -> Option<&str> {
     module.first().map(String::as_str)
 }
@@ -131,8 +131,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Whether a path in code begins with something that is no module, such as a type: the import of it
-    /// is looked at already.
+    /// Returns `true` if a path in code begins with something other than a module, such as a type,
+    /// whose import has been checked already.
     fn goes_on_from_an_import(&self, mention: &Mention) -> bool {
         let begins_with = self.tree.resolve(&mention.module, &mention.segments[..1]);
         mention.form == Form::Inline
@@ -151,7 +151,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Whether the folder that is named is that of the definition.
+    /// Checks that the path names the folder of the definition.
     fn definition(
         &mut self,
         file: &File,
@@ -192,7 +192,7 @@ impl<'a> Checker<'a> {
                 Target::Unknown(_) | Target::Outside => None,
             })
             .collect();
-        // That of a re-export, if it is another one than that of the definition.
+        // A re-export adds its own layer, if that differs from the definition's.
         layers.extend(top(&absolute).filter(|_| self.tree.is_module(&absolute[..1])));
         for to in layers {
             let is_above = place(to) < place(layer);
@@ -203,7 +203,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Takes what a path of `from` leads to as an arrow, if that is defined in another file.
+    /// Records an arrow to the target of a path in `from`, if it is defined in another file.
     fn arrow(&mut self, from: &'a File, mention: &Mention, target: &Target) {
         let tree = self.tree;
         let mut add = |module: &[String], name: String| {
@@ -222,7 +222,7 @@ impl<'a> Checker<'a> {
                     add(module, mention.segments.join("::"));
                 }
             }
-            // Of all names in that module, those which the file has as words.
+            // The names in that module that occur as words in the file.
             (Target::Module(module), Form::Glob) => {
                 for word in &from.words {
                     for target in tree.resolve(module, &["self".to_owned(), word.clone()]) {
@@ -232,13 +232,13 @@ impl<'a> Checker<'a> {
                     }
                 }
             }
-            // What is used of a module is in the paths that begin with its name.
+            // The uses of a module are in the paths that begin with its name.
             _ => {}
         }
     }
 
     fn circles(&mut self) {
-        // By folder: which of its files and folders import which.
+        // For each folder, which of its files and folders import which.
         let mut folders = BTreeMap::<String, BTreeMap<String, BTreeSet<String>>>::new();
         for arrow in &self.arrows {
             if let Some((folder, from, to)) = within_a_folder(&arrow.from.path, &arrow.to.path) {
@@ -259,9 +259,9 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// The folder that has both files, and what of it each of them belongs to: a file, or a folder with the
-/// file of its name. Nothing if that is the same, or if the folder is the whole of the sources, for
-/// which there is an order.
+/// Returns the folder that contains both files, and the part of it that each belongs to: a file, or
+/// a folder together with the file of its name. Returns `None` if these are the same, or if the
+/// folder is the whole of the sources, to which the order applies.
 fn within_a_folder(from: &str, to: &str) -> Option<(String, String, String)> {
     let (from, to): (Vec<_>, Vec<_>) = (from.split('/').collect(), to.split('/').collect());
     let common = from.iter().zip(&to).take_while(|(from, to)| from == to).count();
@@ -270,13 +270,13 @@ fn within_a_folder(from: &str, to: &str) -> Option<(String, String, String)> {
     (common > 0 && begin != end).then(|| (from[..common].join("/"), begin, end))
 }
 
-/// A shortest way from `begin` to `end`.
+/// Returns a shortest path from `begin` to `end`.
 fn way(arrows: &BTreeMap<String, BTreeSet<String>>, begin: &str, end: &str) -> Option<Vec<String>> {
     let mut ways = vec![vec![begin.to_owned()]];
     let mut seen = HashSet::from([begin.to_owned()]);
     let mut at = 0;
     while let Some(way) = ways.get(at).cloned() {
-        let last = way.last().expect("where it begins");
+        let last = way.last().expect("a way is never empty");
         if last == end {
             return Some(way);
         }

@@ -1,4 +1,4 @@
-//! Splits Rust source into words, literals of text and marks. Comments and white space are left out.
+//! Splits Rust source into words, string literals and marks, without comments and white space.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -31,7 +31,7 @@ pub(crate) fn tokens(source: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-/// What `rest` begins with, and its length.
+/// Returns the kind and the length of the token at the start of `rest`.
 fn piece(rest: &str) -> (Option<Kind>, usize) {
     let first = rest.chars().next().expect("a rest that is not empty");
     if rest.starts_with("//") {
@@ -62,7 +62,7 @@ fn word_len(rest: &str) -> usize {
     rest.find(|character| !is_part_of_word(character)).unwrap_or(rest.len())
 }
 
-/// The length of a block comment; they nest.
+/// Returns the length of a block comment. These nest.
 fn comment_len(rest: &str) -> usize {
     let (mut depth, mut at) = (0, 0);
     loop {
@@ -82,7 +82,7 @@ fn comment_len(rest: &str) -> usize {
     }
 }
 
-/// The length of the raw string that `rest` begins with.
+/// Returns the length of the raw string at the start of `rest`.
 fn raw_text_len(rest: &str) -> Option<usize> {
     let opened = ["r", "br", "cr"].iter().find_map(|prefix| rest.strip_prefix(prefix))?;
     let body = opened.trim_start_matches('#');
@@ -92,14 +92,14 @@ fn raw_text_len(rest: &str) -> Option<usize> {
     Some(rest.len() - body.len() + len)
 }
 
-/// The length of the string that `rest` begins with.
+/// Returns the length of the string at the start of `rest`.
 fn text_len(rest: &str) -> Option<usize> {
     let prefix = usize::from(rest.starts_with(['b', 'c']));
     let body = rest[prefix..].strip_prefix('"')?;
     Some(prefix + 1 + quoted_len(body, '"'))
 }
 
-/// The length up to and with the closing quote.
+/// Returns the length up to and including the closing quote.
 fn quoted_len(body: &str, quote: char) -> usize {
     let mut escaped = false;
     for (at, character) in body.char_indices() {
@@ -111,7 +111,8 @@ fn quoted_len(body: &str, quote: char) -> usize {
     body.len()
 }
 
-/// The length of what follows an apostrophe: the rest of a character literal or of a lifetime.
+/// Returns the length of what follows an apostrophe: the rest of a character literal or of a
+/// lifetime.
 fn after_apostrophe_len(rest: &str) -> usize {
     let mut characters = rest.chars();
     let first = characters.next().unwrap_or_default();

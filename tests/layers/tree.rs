@@ -1,28 +1,28 @@
-//! Follows paths through imports and re-exports to the file in which the name at their end is defined.
+//! Follows paths through imports and re-exports to the file that defines the last name.
 
 use crate::parse::{File, Item, Module, Path};
 use std::collections::{HashMap, HashSet};
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Target {
-    /// Another crate, or something that only a function knows, such as a type parameter.
+    /// Another crate, or something local to a function, such as a type parameter.
     Outside,
     Module(Path),
-    /// Something that is defined in this module.
+    /// Something defined in this module.
     Item(Path),
-    /// This module has no such name.
+    /// A name that this module does not have.
     Unknown(Path),
 }
 
 pub(crate) struct Tree {
     pub(crate) files: Vec<File>,
-    /// By path: an index into files, and into the modules of that file.
+    /// The modules by path: the index of the file, and the index of the module within the file.
     modules: HashMap<Path, (usize, usize)>,
 }
 
 impl Tree {
-    /// Files that are compiled for tests only are left out.
+    /// Builds the tree, without files that are only compiled for tests.
     pub(crate) fn new(mut files: Vec<File>) -> Self {
         let tests: Vec<_> = files.iter().flat_map(|file| file.test_modules.clone()).collect();
         files.retain(|file| !tests.iter().any(|test| file.modules[0].path.starts_with(test)));
@@ -37,7 +37,7 @@ impl Tree {
         Self { files, modules }
     }
 
-    /// The file in which a module stands.
+    /// Returns the file that contains a module.
     pub(crate) fn file_of(&self, module: &[String]) -> Option<&File> {
         self.modules.get(module).map(|(file, _)| &self.files[*file])
     }
@@ -50,7 +50,7 @@ impl Tree {
         self.modules.contains_key(path)
     }
 
-    /// A path as it reads from the crate's root on, if it begins with `crate`, `self` or `super`.
+    /// Returns the path from the crate's root, if it begins with `crate`, `self` or `super`.
     pub(crate) fn absolute(&self, module: &[String], segments: &[String]) -> Option<Path> {
         let (mut from, mut rest) = match segments.first()?.as_str() {
             "crate" => (Path::new(), &segments[1..]),
@@ -69,8 +69,8 @@ impl Tree {
         Some(from)
     }
 
-    /// All that a path which stands in `module` may mean: a module and a function can have one name,
-    /// and features can choose between definitions.
+    /// Returns all possible meanings of a path in `module`: a module and a function can share a
+    /// name, and features can choose between definitions.
     pub(crate) fn resolve(&self, module: &[String], segments: &[String]) -> HashSet<Target> {
         let mut found = HashSet::new();
         self.follow(module, segments, &mut HashSet::new(), &mut found);
@@ -90,7 +90,7 @@ impl Tree {
         if let Some(absolute) = self.absolute(module, segments) {
             let at = (0..=absolute.len()).rev().find(|at| self.is_module(&absolute[..*at]));
             let (from, rest) = absolute.split_at(at.unwrap_or(0));
-            // What stands behind a name that is no module itself, such as a variant, does not matter.
+            // Segments after a name that is not a module, such as a variant, do not matter.
             self.look_up(from, rest, seen, found);
         } else if !self.look_up_known(module, segments, seen, found) {
             found.insert(Target::Outside);
@@ -105,7 +105,7 @@ impl Tree {
         found: &mut HashSet<Target>,
     ) {
         if let Some(last) = rest.is_empty().then(|| module.split_last()).flatten() {
-            // A function can have the name of a module beside it.
+            // A function can share its name with a module.
             self.look_up_known(last.1, std::slice::from_ref(last.0), seen, found);
             found.insert(Target::Module(module.to_vec()));
         } else if rest.is_empty() {
@@ -115,7 +115,7 @@ impl Tree {
         }
     }
 
-    /// Whether the module has such a name.
+    /// Looks up a name in the module. Returns `false` if there is none.
     fn look_up_known(
         &self,
         module: &[String],
@@ -140,7 +140,8 @@ impl Tree {
                         self.look_up(&child, &rest[1..], seen, found);
                     }
                 }
-                // Of a module and something else of one name, only the module has a path behind it.
+                // If a module and something else share a name, only the module can be followed by
+                // further segments.
                 _ if is_child && rest.len() > 1 => {}
                 Item::Defined => drop(found.insert(Target::Item(module.to_vec()))),
                 Item::Import(path) => {
@@ -158,7 +159,7 @@ impl Tree {
         true
     }
 
-    /// Whether what is imported with a `*` has such a name.
+    /// Looks up a name in the module's glob imports. Returns `false` if there is none.
     fn follow_glob(
         &self,
         module: &[String],

@@ -1,6 +1,6 @@
-//! Both ends drop each future whenever it is not ready, and go on.
+//! Both endpoints drop each future whenever it is pending, and continue.
 
-use sansocket::{CloseCode, Config, Event, Limits, Message, Server};
+use sansocket::{CloseCode, Config, Event, Limits, Message, connection::Server};
 use sansocket_testkit::{
     endpoint::client_role,
     polling::{dropping, run},
@@ -16,8 +16,8 @@ fn messages() -> Vec<Message> {
     messages
 }
 
-/// A client asks, a server echoes from what is lent; returns how many futures each of them dropped,
-/// and how many bytes each wrote.
+/// Runs a client that asks and a server that echoes from borrowed events. Returns how many futures
+/// each of them dropped, and how many bytes each wrote.
 fn converse(manner: Manner) -> ([usize; 2], [usize; 2]) {
     let wire = Wire::new();
     let config = Config::default().limits(Limits::default().queued_output(1000));
@@ -27,7 +27,7 @@ fn converse(manner: Manner) -> ([usize; 2], [usize; 2]) {
     let mut drops = [0, 0];
     let [client_drops, server_drops] = &mut drops;
     let asks = async {
-        // Dropped at the end, which is what ends its side of the transport.
+        // Dropped at the end of this future, which ends its side of the transport.
         let mut client = client;
         for (number, message) in messages.iter().enumerate() {
             client.ping(&[number as u8; 100]).await.unwrap();
@@ -45,7 +45,7 @@ fn converse(manner: Manner) -> ([usize; 2], [usize; 2]) {
         assert!(closed.clean, "{closed}");
     };
     let echoes = async {
-        // In turn what is owned, by a future of `receive` that is dropped, and what is lent.
+        // Alternates between owned messages, whose `receive` is dropped, and borrowed events.
         loop {
             let received = dropping!(*server_drops, async {
                 Some(server.receive().await?.unwrap().0.to_message())
@@ -72,20 +72,20 @@ fn converse(manner: Manner) -> ([usize; 2], [usize; 2]) {
 }
 
 #[test]
-fn both_ends_drop_each_future_before_each_byte() {
+fn both_endpoints_can_drop_each_future_before_each_byte() {
     let (drops, written) = converse(DRIP);
     let total: usize = written.iter().sum();
     assert!(total > 600_000, "{written:?}");
     // The server writes what it feeds while it waits for more, and does not drop half of its
-    // receives; what a client feeds and receives is all dropped.
+    // receives. The client drops everything that it feeds and receives.
     let [client, server] = drops;
     assert!(client >= total - 3000, "{client} of {total}");
     assert!(server >= total / 2, "{server} of {total}");
 }
 
-/// Steps of these sizes make a payload that is written through stop anywhere in a fragment.
+/// With steps of these sizes, a payload that is written directly stops anywhere in a fragment.
 #[test]
-fn both_ends_drop_each_future_between_larger_steps() {
+fn both_endpoints_can_drop_each_future_between_larger_steps() {
     for (most, steps) in [(1000, 1), (7003, 2), (40_000, 3), (65_540, 2), (100_000, 1)] {
         let (drops, written) = converse(Manner { most, steps, ..EAGER });
         let least = written[CLIENT] / most / (steps + 1);

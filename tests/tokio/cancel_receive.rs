@@ -1,8 +1,12 @@
-//! Receiving is cancel safe: its future is dropped before each byte, and nothing is lost, doubled
-//! or out of order.
+//! Receiving is cancel safe: its future is dropped before each byte, and nothing is lost,
+//! duplicated or reordered.
 
 use futures_util::StreamExt;
-use sansocket::{CloseCode, Config, Error, Event, Message, Role, Server, tokio::WebSocket};
+use sansocket::{
+    CloseCode, Config, Error, Event, Message,
+    connection::{Role, Server},
+    on_tokio::WebSocket,
+};
 use sansocket_testkit::{
     endpoint::client_role,
     polling::{dropping, run},
@@ -11,15 +15,15 @@ use sansocket_testkit::{
 };
 use std::{pin::pin, time::Duration};
 
-/// Messages in one frame and in several, with control frames between: the bytes, and what of them
-/// is to be seen. The last byte is one of a message.
+/// Returns messages in one frame and in several, with control frames in between: the bytes, the
+/// expected messages and the expected payloads of pings. The last byte belongs to a message.
 fn traffic<P: Role>(peer: P) -> (Vec<u8>, Vec<Message>, Vec<Vec<u8>>) {
     let large = vec![7; 140_000];
     let bytes = encode(peer, |connection, output| {
         connection.send_text("κόσμε 🌍", output).unwrap();
         connection.ping(b"first", output).unwrap();
         connection.send_fragment("κό", false, output).unwrap();
-        connection.ping(&[9; 125], output).unwrap();
+        connection.ping([9; 125], output).unwrap();
         connection.send_fragment("", false, output).unwrap();
         connection.pong(b"unasked", output).unwrap();
         connection.send_fragment("σμε 🌍", true, output).unwrap();
@@ -37,7 +41,7 @@ fn traffic<P: Role>(peer: P) -> (Vec<u8>, Vec<Message>, Vec<Vec<u8>>) {
     (bytes, messages, vec![b"first".to_vec(), vec![9; 125], Vec::new()])
 }
 
-/// A way to receive so many messages, each future dropped whenever it is not ready.
+/// A method of receiving a number of messages, whose futures are dropped whenever they are pending.
 trait Way {
     async fn receive<R: Role + Unpin>(
         websocket: &mut WebSocket<End, R>,
@@ -46,7 +50,8 @@ trait Way {
     ) -> Vec<Message>;
 }
 
-/// There is one drop a byte: not before any was there to be read, and not after the last.
+/// Each byte causes one drop: the first poll is pending before any byte arrives, and the last is
+/// ready.
 fn check_role<W: Way, R: Role + Unpin, P: Role>(side: usize, role: R, peer: P) {
     let (bytes, expected, pings) = traffic(peer);
     let wire = Wire::new();
@@ -161,7 +166,7 @@ fn receive_with_can_be_dropped_before_each_byte() {
             match outcome {
                 Err(Stop::Enough) => {}
                 Err(Stop::Failed(error)) => panic!("{error}"),
-                Ok(()) => panic!("it has not ended"),
+                Ok(()) => panic!("expected the end"),
             }
             assert_eq!(controls, 4, "three pings and a pong");
             messages
@@ -221,7 +226,7 @@ fn waiting_for_the_end_can_be_dropped_before_each_byte() {
         let wire = Wire::new();
         wire.put(1 - side, &bytes);
         wire.finish(1 - side);
-        // On a busy machine so many drops take a while.
+        // So many drops take a while on a busy machine.
         let config = Config::default().close_timeout(Duration::from_secs(600));
         let mut websocket = websocket(wire.end(side, DRIP), role, config);
         let (mut drops, mut closed) = (0, None);
@@ -230,11 +235,12 @@ fn waiting_for_the_end_can_be_dropped_before_each_byte() {
             closed = Some(waited);
         };
         run(&wire, &mut [pin!(user)]);
-        // Besides, it waits before the end of the transport, and when others have their turn.
+        // It also waits before the end of the transport, and when it yields.
         assert!((bytes.len() + 1..bytes.len() + 10).contains(&drops), "{drops}");
         let closed = closed.unwrap();
         assert!(closed.clean && closed.code == CloseCode::GOING_AWAY, "{closed:?}");
-        // The Close was queued at once; until the peer's came, pings were answered behind it.
+        // The Close was queued at once; pings were answered after it until the peer's Close
+        // arrived.
         let sent = wire.take(side);
         let close_len = if R::MASKS { 8 } else { 4 };
         assert_eq!(decode_as_peer_of::<R>(&sent[..close_len]).closes, 1);

@@ -1,6 +1,10 @@
-//! Control frames go between the frames of what waits for a peer that reads slowly.
+//! Control frames are sent between the frames of queued messages to a peer that reads slowly.
 
-use sansocket::{Config, Limits, Message, OpCode, PreparedMessage, Role, Server};
+use sansocket::{
+    Config, Limits, Message, PreparedMessage,
+    connection::{Role, Server},
+    frame::OpCode,
+};
 use sansocket_testkit::{
     endpoint::client_role,
     frames::{PING, TEXT, frame, masked},
@@ -13,7 +17,7 @@ const LEN: usize = 1 << 20;
 /// A frame of 64 KiB.
 const FRAME: usize = (64 << 10) + 14;
 
-/// The peer takes so much, then pings, then takes the rest.
+/// Checks a peer that takes some bytes, then pings, then takes the rest.
 fn check<R: Role>(role: R, taken: usize, manner: Manner) {
     let side = if R::MASKS { CLIENT } else { SERVER };
     let message = Message::binary(vec![7; LEN]);
@@ -32,7 +36,7 @@ fn check<R: Role>(role: R, taken: usize, manner: Manner) {
                 assert!(poll_once(socket.send(&prepared)).is_pending());
                 Ok(())
             }
-            _ => (0..LEN / 1024).try_for_each(|_| socket.try_feed(&[7; 1024])),
+            _ => (0..LEN / 1024).try_for_each(|_| socket.try_feed([7; 1024])),
         };
         fed.unwrap();
         assert!(poll_once(socket.flush()).is_pending());
@@ -49,21 +53,21 @@ fn check<R: Role>(role: R, taken: usize, manner: Manner) {
     }
 }
 
-/// Nothing goes before what the transport was offered, behind which a large message was copied: the wire sees to
-/// that.
+/// Nothing precedes bytes that were offered to the transport, after which a large message was
+/// copied. The wire asserts this.
 #[test]
-fn a_pong_does_not_go_before_what_was_offered_with_a_large_message() {
+fn a_pong_does_not_precede_offered_bytes_of_a_large_message() {
     let wire = Wire::new();
     let mut socket = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());
     wire.put(CLIENT, &[masked(TEXT, b"first"), masked(PING, b"?")].concat());
     assert!(matches!(poll_once(socket.next()), std::task::Poll::Ready(Some(Ok(_)))));
-    // The first of two frames is all that the transport takes.
+    // The transport takes only the first of two frames.
     let message = Message::binary(vec![7; 60_000]);
     wire.set_room(SERVER, 60_004);
     for _ in 0..2 {
         socket.try_feed(&message).unwrap();
     }
-    socket.try_feed(&[8; 100_000]).unwrap();
+    socket.try_feed([8; 100_000]).unwrap();
     assert_eq!(wire.pending(SERVER), 60_004);
     assert!(socket.receive_buffered().is_some());
     wire.set_room(SERVER, usize::MAX);
@@ -73,7 +77,7 @@ fn a_pong_does_not_go_before_what_was_offered_with_a_large_message() {
 }
 
 #[test]
-fn a_pong_does_not_wait_behind_more_than_a_fragment() {
+fn a_pong_waits_for_at_most_one_fragment() {
     for (most, vectored) in
         [(usize::MAX, Vectored::All), (10_000, Vectored::All), (usize::MAX, Vectored::No)]
     {

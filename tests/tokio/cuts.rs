@@ -1,8 +1,10 @@
 //! A conversation over real TCP that is cut at each of its bytes, by an end or by a reset.
 
 use sansocket::{
-    Cause, CloseCode, Error, HandshakeError, Initiator, Role, TransportEnd,
-    tokio::{Acceptor, Connector, WebSocket},
+    CloseCode, Error,
+    connection::{Cause, Initiator, Role, TransportEnd},
+    handshake::HandshakeError,
+    on_tokio::{Acceptor, Connector, WebSocket},
 };
 use sansocket_testkit::{
     clock::run,
@@ -17,7 +19,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 /// How a conversation is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cut {
-    /// In order. The stream stays, or what it has not read would make its end a reset.
+    /// An orderly end. The stream is kept, since unread input would turn its end into a reset.
     Eof,
     Reset,
 }
@@ -37,10 +39,10 @@ impl Cut {
     }
 }
 
-/// What one end says from the first frame to its Close.
+/// What one endpoint says from its first frame to its Close.
 struct Conversation {
     bytes: Vec<u8>,
-    /// Each message, and how many of the bytes have come when it has.
+    /// Each message, and the number of bytes that have arrived when it is complete.
     messages: Vec<(usize, Vec<u8>)>,
 }
 
@@ -61,7 +63,7 @@ impl Conversation {
         this
     }
 
-    /// Receives what was said up to `cut`, and checks how that ends.
+    /// Receives the first `cut` bytes, and checks how the connection ends.
     async fn check<R: Role + Unpin>(
         &self,
         socket: &mut WebSocket<TcpStream, R>,
@@ -76,7 +78,7 @@ impl Conversation {
         if how == Cut::Eof {
             assert_eq!(messages, whole, "{label}");
         } else {
-            // What is unread may be lost to a reset, as the system likes.
+            // The system may discard unread input at a reset.
             assert!(whole.starts_with(&messages), "{label}");
         }
         if how == Cut::Eof && cut == self.bytes.len() {
@@ -100,7 +102,7 @@ impl Conversation {
 }
 
 #[test]
-fn a_server_tells_how_its_client_was_cut_off_at_each_byte() {
+fn a_server_reports_a_client_that_is_cut_off_at_any_byte() {
     run(async {
         let said = Conversation::new(masked);
         for (how, by) in [(CUTS[0], By::Next), (CUTS[0], By::ReceiveChunk), (CUTS[1], By::Next)] {
@@ -115,7 +117,7 @@ fn a_server_tells_how_its_client_was_cut_off_at_each_byte() {
 }
 
 #[test]
-fn a_client_tells_how_its_server_was_cut_off_at_each_byte() {
+fn a_client_reports_a_server_that_is_cut_off_at_any_byte() {
     run(async {
         let said = Conversation::new(plain);
         for (how, by) in [(CUTS[0], By::Next), (CUTS[0], By::ReceiveChunk), (CUTS[1], By::Next)] {
@@ -130,7 +132,7 @@ fn a_client_tells_how_its_server_was_cut_off_at_each_byte() {
 }
 
 #[test]
-fn a_server_is_not_held_by_a_client_that_is_cut_off_from_the_request_on() {
+fn a_client_cut_off_at_any_byte_does_not_stall_a_server() {
     run(async {
         let said = Conversation::new(masked);
         let bytes = [REQUEST, &said.bytes].concat();
@@ -150,7 +152,7 @@ fn a_server_is_not_held_by_a_client_that_is_cut_off_from_the_request_on() {
                 (Err(Error::Io(error)), None, Cut::Reset) => {
                     assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{cut}");
                 }
-                // Nobody is there to read the response.
+                // Nobody reads the response.
                 (Err(Error::Io(_)), Some(_), Cut::Reset) => {}
                 (other, ..) => panic!("{how:?} after {cut} bytes: {other:?}"),
             }
@@ -159,7 +161,7 @@ fn a_server_is_not_held_by_a_client_that_is_cut_off_from_the_request_on() {
 }
 
 #[test]
-fn a_client_is_not_held_by_a_server_that_is_cut_off_from_the_response_on() {
+fn a_server_cut_off_at_any_byte_does_not_stall_a_client() {
     run(async {
         let said = Conversation::new(plain);
         let (connector, response_len) = (Connector::new(), response_to(REQUEST).len());
@@ -173,7 +175,7 @@ fn a_client_is_not_held_by_a_server_that_is_cut_off_from_the_response_on() {
                 how.make(server).await
             };
             let (connected, _server) =
-                tokio::join!(connector.connect_over(client, "ws://localhost/"), answer);
+                tokio::join!(connector.connect_over("ws://localhost/", client), answer);
             match (connected, cut.checked_sub(response_len), how) {
                 (Ok((mut client, _)), Some(cut), _) => {
                     said.check(&mut client, By::Next, cut, how).await;

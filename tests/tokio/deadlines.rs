@@ -1,12 +1,12 @@
-//! Peers that don't do what they have to, and how long this end waits for them.
+//! How long this endpoint waits for peers that don't do their part.
 //!
-//! The clock is paused: it jumps when every task waits, and would also while bytes are in a socket.
-//! So these ends are joined by a pipe in memory, except where it is said.
+//! The clock is paused: it jumps when every task waits, even while bytes are in a socket. So a pipe
+//! in memory connects the endpoints, except where noted.
 
 use sansocket::{
-    Cause, CloseCode, Closed, Config, Error, Initiator, Limits, Message, Role, SendError,
-    TransportEnd,
-    tokio::{Acceptor, Connector, WebSocket},
+    CloseCode, Closed, Config, Error, Limits, Message,
+    connection::{Cause, Initiator, Role, SendError, TransportEnd},
+    on_tokio::{Acceptor, Connector, WebSocket},
 };
 use sansocket_testkit::{
     clock::{DAY, run, run_paused},
@@ -22,11 +22,11 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-/// The close timeout by default.
+/// The default close timeout.
 const CLOSE: Duration = Duration::from_secs(5);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What the pipe holds; a large message does not fit.
+/// The capacity of the pipe; a large message does not fit.
 const PIPE: usize = 4096;
 static LARGE: [u8; 64 << 10] = [0; 64 << 10];
 
@@ -46,14 +46,14 @@ async fn timed<T>(future: impl Future<Output = T>) -> (T, Duration) {
 }
 
 #[track_caller]
-fn assert_left(closed: &Closed) {
+fn assert_abandoned(closed: &Closed) {
     assert_eq!(closed.cause, Cause::Transport(TransportEnd::Timeout));
     assert_eq!((closed.code, closed.initiator), (CloseCode::ABNORMAL, Initiator::Local));
     assert!(!closed.clean);
 }
 
 #[test]
-fn an_open_connection_waits_for_ever() {
+fn an_open_connection_has_no_deadline() {
     run_paused(async {
         let (mut server, _client) = a_server().await;
         assert!(timeout(DAY, server.next()).await.is_err());
@@ -63,14 +63,14 @@ fn an_open_connection_waits_for_ever() {
 }
 
 #[test]
-fn a_peer_that_stops_reading_holds_what_is_sent_but_not_a_close() {
+fn a_peer_that_stops_reading_stalls_messages_but_not_a_close() {
     async fn check<R: Role>(mut socket: WebSocket<DuplexStream, R>) {
         assert!(timeout(DAY, socket.send(&LARGE)).await.is_err());
         assert!(timeout(DAY, socket.flush()).await.is_err());
         let waiting = socket.buffered_amount();
-        assert!(waiting > 0, "what was not written stays queued");
+        assert!(waiting > 0, "unwritten bytes stay queued");
         let (outcome, took) = timed(socket.close(CloseCode::NORMAL, "")).await;
-        // How the connection has ended, what the peer has sent in time can still decide.
+        // Input that the peer sent in time can still decide how the connection ended.
         let Err(error @ Error::Io(_)) = outcome else { panic!("{outcome:?}") };
         assert!(!error.is_would_block());
         assert_eq!(took, CLOSE);
@@ -91,7 +91,7 @@ fn waiting_for_the_end_of_a_peer_that_stops_reading_is_bounded() {
         assert!(timeout(DAY, socket.send(&LARGE)).await.is_err());
         let (closed, took) = timed(socket.wait_closed()).await;
         assert_eq!(took, CLOSE);
-        assert_left(closed);
+        assert_abandoned(closed);
         assert_eq!(timed(socket.wait_closed()).await.1, Duration::ZERO);
     }
     run_paused(async {
@@ -103,7 +103,7 @@ fn waiting_for_the_end_of_a_peer_that_stops_reading_is_bounded() {
 }
 
 #[test]
-fn a_peer_that_closes_and_does_not_read_is_left() {
+fn a_peer_that_closes_and_does_not_read_is_abandoned() {
     run_paused(async {
         let (mut server, mut client) = a_server().await;
         assert!(timeout(SECOND, server.send(&LARGE)).await.is_err());
@@ -118,13 +118,13 @@ fn a_peer_that_closes_and_does_not_read_is_left() {
 }
 
 #[test]
-fn a_peer_that_does_not_answer_a_close_is_left_however_one_receives() {
+fn a_peer_that_does_not_answer_a_close_is_abandoned_by_every_receiver() {
     async fn check<R: Role + Unpin>(mut socket: WebSocket<DuplexStream, R>, by: By) {
         socket.close(CloseCode::GOING_AWAY, "").await.unwrap();
         let ((messages, errors), took) = timed(receive_all(&mut socket, by)).await;
         assert_eq!((messages.len(), took), (0, CLOSE), "{by:?}");
         let closed = only_end(errors);
-        assert_left(&closed);
+        assert_abandoned(&closed);
         assert_eq!(socket.closed(), Some(&closed));
     }
     run_paused(async {
@@ -138,7 +138,7 @@ fn a_peer_that_does_not_answer_a_close_is_left_however_one_receives() {
 }
 
 #[test]
-fn the_close_timeout_is_as_configured() {
+fn the_close_timeout_is_configurable() {
     run_paused(async {
         for limit in [Duration::from_millis(1), 7 * SECOND, DAY] {
             let (mut peer, end) = duplex(PIPE);
@@ -146,7 +146,7 @@ fn the_close_timeout_is_as_configured() {
             let mut server = server_over(end, &mut peer, acceptor).await;
             let (closed, took) = timed(server.wait_closed()).await;
             assert_eq!(took, limit);
-            assert_left(closed);
+            assert_abandoned(closed);
         }
         let (mut peer, end) = duplex(PIPE);
         let acceptor = Acceptor::new().config(Config::default().close_timeout(Duration::MAX));
@@ -156,7 +156,7 @@ fn the_close_timeout_is_as_configured() {
 }
 
 #[test]
-fn the_deadline_does_not_begin_anew_with_each_call() {
+fn the_deadline_does_not_restart_with_each_call() {
     run_paused(async {
         let (mut server, _client) = a_server().await;
         server.close(CloseCode::NORMAL, "").await.unwrap();
@@ -168,13 +168,13 @@ fn the_deadline_does_not_begin_anew_with_each_call() {
             server.closed().unwrap()
         };
         let (closed, took) = timed(wait).await;
-        assert_left(closed);
+        assert_abandoned(closed);
         assert!(took >= CLOSE && took < CLOSE + SECOND, "{took:?}");
     });
 }
 
 #[test]
-fn a_server_that_does_not_end_tcp_is_left_and_the_close_stays_clean() {
+fn a_server_that_does_not_end_tcp_is_abandoned_and_the_close_stays_clean() {
     run_paused(async {
         let (mut client, mut server) = a_client().await;
         server.write_all(&CLOSE_NORMAL).await.unwrap();
@@ -185,10 +185,10 @@ fn a_server_that_does_not_end_tcp_is_left_and_the_close_stays_clean() {
         let look = async {
             let mut close = [0; 8];
             server.read_exact(&mut close).await.unwrap();
-            // Until its deadline the client does not end its side before the server has.
+            // Until its deadline the client does not end its side before the server does.
             let more = timeout(CLOSE - SECOND / 1000, server.read(&mut close)).await;
             assert!(more.is_err(), "{more:?}");
-            // After it, it does.
+            // After the deadline it does.
             assert_eq!(server.read(&mut close).await.unwrap(), 0);
         };
         let (((next, told), left), ()) = tokio::join!(wait, look);
@@ -199,7 +199,7 @@ fn a_server_that_does_not_end_tcp_is_left_and_the_close_stays_clean() {
 }
 
 #[test]
-fn a_client_that_does_not_end_tcp_is_left_and_the_close_stays_clean() {
+fn a_client_that_does_not_end_tcp_is_abandoned_and_the_close_stays_clean() {
     run_paused(async {
         let (mut server, mut client) = a_server().await;
         client.write_all(&masked(0x88, &[0x03, 0xe8])).await.unwrap();
@@ -217,7 +217,7 @@ fn a_client_that_does_not_end_tcp_is_left_and_the_close_stays_clean() {
 }
 
 #[test]
-fn a_client_that_drips_during_the_drain_is_left() {
+fn a_client_that_drips_during_the_drain_is_abandoned() {
     run_paused(async {
         let (mut server, mut client) = a_server().await;
         client.write_all(&masked(0x88, &[0x03, 0xe8])).await.unwrap();
@@ -232,17 +232,17 @@ fn a_client_that_drips_during_the_drain_is_left() {
             (closed, took) = timed(server.wait_closed()) => {
                 assert!(closed.clean && took == CLOSE, "{closed:?} {took:?}");
             }
-            () = drip => panic!("it is not left"),
+            () = drip => panic!("the peer is not abandoned"),
         }
     });
 }
 
 #[test]
-fn a_client_that_floods_during_the_drain_is_left_at_once() {
+fn a_client_that_floods_during_the_drain_is_abandoned_at_once() {
     run_paused(async {
         let (mut server, mut client) = a_server().await;
         client.write_all(&masked(0x88, &[0x03, 0xe8])).await.unwrap();
-        // Twice what is dropped; then it is silent.
+        // Twice as much as is dropped, then silence.
         let flood = async {
             for _ in 0..2048 {
                 let _ = client.write_all(&LARGE).await;
@@ -254,13 +254,13 @@ fn a_client_that_floods_during_the_drain_is_left_at_once() {
                 assert!(next.is_none() && took == Duration::ZERO, "{next:?} {took:?}");
                 assert!(server.closed().unwrap().clean);
             }
-            () = flood => panic!("it is not left"),
+            () = flood => panic!("the peer is not abandoned"),
         }
     });
 }
 
 #[test]
-fn a_peer_that_goes_on_sending_after_our_close_is_left() {
+fn a_peer_that_keeps_sending_after_our_close_is_abandoned() {
     async fn check<R: Role>(
         mut socket: WebSocket<DuplexStream, R>,
         mut peer: DuplexStream,
@@ -277,7 +277,7 @@ fn a_peer_that_goes_on_sending_after_our_close_is_left() {
         let listen = async {
             socket.close(CloseCode::NORMAL, "").await.unwrap();
             if by_wait {
-                assert_left(socket.wait_closed().await);
+                assert_abandoned(socket.wait_closed().await);
                 return;
             }
             let mut messages = 0;
@@ -292,7 +292,7 @@ fn a_peer_that_goes_on_sending_after_our_close_is_left() {
         };
         tokio::select! {
             ((), took) = timed(listen) => assert_eq!(took, CLOSE),
-            () = talk => panic!("it is not left"),
+            () = talk => panic!("the peer is not abandoned"),
         }
     }
     run_paused(async {
@@ -306,8 +306,8 @@ fn a_peer_that_goes_on_sending_after_our_close_is_left() {
 }
 
 #[test]
-fn a_peer_that_never_pauses_after_our_close_is_left() {
-    // Over real TCP and by the real clock: a paused one would not go on, since nothing waits.
+fn a_peer_that_never_pauses_after_our_close_is_abandoned() {
+    // Over real TCP and with the real clock: a paused clock would not advance, since nothing waits.
     run(async {
         let config = Config::default().close_timeout(Duration::from_millis(100));
         let (mut server, mut client) = server_and_stream(Acceptor::new().config(config)).await;
@@ -315,14 +315,14 @@ fn a_peer_that_never_pauses_after_our_close_is_left() {
             let messages = masked(0x82, &[0; 60_000]).repeat(10);
             while client.write_all(&messages).await.is_ok() {}
         });
-        assert_left(server.wait_closed().await);
+        assert_abandoned(server.wait_closed().await);
         drop(server);
         flood.await.unwrap();
     });
 }
 
 #[test]
-fn an_answer_that_came_in_time_counts_although_it_is_read_late() {
+fn an_answer_that_arrived_in_time_counts_although_it_is_read_late() {
     async fn check<R: Role>(
         mut socket: WebSocket<DuplexStream, R>,
         mut peer: DuplexStream,
@@ -332,7 +332,7 @@ fn an_answer_that_came_in_time_counts_although_it_is_read_late() {
         assert!(timeout(SECOND, socket.next()).await.is_err());
         peer.write_all(said).await.unwrap();
         peer.shutdown().await.unwrap();
-        // This end is busy elsewhere until long after its deadline.
+        // This endpoint is busy elsewhere until long after its deadline.
         sleep(2 * CLOSE).await;
         assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("last"));
         assert!(socket.next().await.is_none());
@@ -349,7 +349,7 @@ fn an_answer_that_came_in_time_counts_although_it_is_read_late() {
 }
 
 #[test]
-fn after_a_close_reading_does_not_wait_for_room_that_nothing_needs() {
+fn reading_after_a_close_does_not_wait_for_room() {
     run_paused(async {
         for by in WAYS {
             let (mut peer, end) = duplex(PIPE);
@@ -372,23 +372,23 @@ fn after_a_close_reading_does_not_wait_for_room_that_nothing_needs() {
     });
 }
 
-/// The peer's fault is told as soon as the Close that says so was offered to the transport, whether
-/// the peer goes on to read, to write, or neither.
+/// A fault of the peer is reported as soon as the Close for it was offered to the transport,
+/// whether the peer keeps reading, writing, or neither.
 #[test]
-fn a_fault_is_told_at_once_although_the_peer_keeps_the_transport_open() {
+fn a_fault_is_reported_at_once_although_the_peer_keeps_the_transport_open() {
     run_paused(async {
         for reads in [true, false] {
             let (mut server, mut client) = a_server().await;
             if !reads {
-                // No room for the Close either.
-                server.try_feed(&vec![0; 2 * PIPE]).unwrap();
+                // There is no room for the Close either.
+                server.try_feed(vec![0; 2 * PIPE]).unwrap();
             }
             client.write_all(&[0x83]).await.unwrap();
             let (next, took) = timed(server.next()).await;
             assert!(matches!(next, Some(Err(Error::Protocol(_)))), "{next:?}");
             assert_eq!(took, Duration::ZERO);
             assert!(server.next().await.is_none());
-            // Whoever wants the peer to read the Close lingers.
+            // An application that wants the peer to read the Close calls `wait_closed`.
             let (closed, took) = timed(server.wait_closed()).await;
             assert!(matches!(closed.cause, Cause::Protocol(_)) && took == CLOSE, "{closed:?}");
         }

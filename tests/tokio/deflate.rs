@@ -1,10 +1,14 @@
-//! Compression in the shell: negotiated by configuration, the same messages on both ends.
+//! Compression in the shell: negotiated according to the configuration, and the same messages at
+//! both endpoints.
 #![cfg(feature = "deflate")]
 
 use sansocket::{
-    Accept, CloseCode, Config, DeflateConfig, DeflateParameters, Event, Message, Negotiated,
-    Payload, ReadBuffer, Request, Server,
-    tokio::{Acceptor, Connector, WebSocket},
+    CloseCode, Config, DeflateConfig, Event, Message, Payload,
+    buffer::ReadBuffer,
+    connection::Server,
+    deflate::DeflateParameters,
+    handshake::{Accept, Negotiated, Request},
+    on_tokio::{Acceptor, Connector, WebSocket},
 };
 use sansocket_testkit::{
     clock::run,
@@ -23,7 +27,7 @@ fn compressing() -> Config {
 }
 
 #[test]
-fn messages_of_all_forms_arrive_as_they_were() {
+fn messages_of_all_forms_arrive_unchanged() {
     run(async {
         let (connector, acceptor) =
             (Connector::new().config(compressing()), Acceptor::new().config(compressing()));
@@ -46,7 +50,7 @@ fn messages_of_all_forms_arrive_as_they_were() {
             let text = "said again and again ".repeat(size / 21);
             client.send(&text).await.unwrap();
             assert_eq!(client.next().await.unwrap().unwrap(), Message::text(text.as_str()));
-            client.send(Payload::UncompressedText(&text)).await.unwrap();
+            client.send(Payload::from(&text).uncompressed()).await.unwrap();
             assert_eq!(client.next().await.unwrap().unwrap(), Message::text(text.as_str()));
             client.send(&Message::text(text.as_str())).await.unwrap();
             assert_eq!(client.next().await.unwrap().unwrap(), Message::text(text));
@@ -58,11 +62,11 @@ fn messages_of_all_forms_arrive_as_they_were() {
 }
 
 #[test]
-fn an_answer_can_compress_otherwise_than_is_configured() {
+fn a_response_can_override_the_configured_compression() {
     run(async {
         let (client, server) = streams().await;
         let connector = Connector::new().config(compressing());
-        let connect = async { connector.connect_over(client, "ws://localhost/").await.unwrap().0 };
+        let connect = async { connector.connect_over("ws://localhost/", client).await.unwrap().0 };
         let accept = async {
             let opening = Acceptor::new().config(compressing());
             let opening = opening.receive_request(server).await.unwrap();
@@ -71,7 +75,7 @@ fn an_answer_can_compress_otherwise_than_is_configured() {
         };
         let (_client, mut server) = tokio::join!(connect, accept);
         for (len, is_compressed) in [(999, false), (1000, true)] {
-            server.try_feed(&vec![7; len]).unwrap();
+            server.try_feed(vec![7; len]).unwrap();
             assert_eq!(server.buffered_amount() < len, is_compressed, "{len}");
             server.flush().await.unwrap();
         }
@@ -79,14 +83,14 @@ fn an_answer_can_compress_otherwise_than_is_configured() {
 }
 
 #[test]
-fn an_answer_can_leave_compression_out_although_it_is_configured() {
+fn a_response_can_omit_the_configured_compression() {
     run(async {
         let (client, server) = streams().await;
         let connector = Connector::new().config(compressing());
-        let connect = async { connector.connect_over(client, "ws://localhost/").await.unwrap().0 };
+        let connect = async { connector.connect_over("ws://localhost/", client).await.unwrap().0 };
         let accept = async {
             let acceptor = Acceptor::new().config(compressing());
-            let decide = |_: &Request| Ok(Accept::new().no_deflate());
+            let decide = |_: &Request| Ok(Accept::new().deflate(None));
             acceptor.accept_with(server, decide).await.unwrap()
         };
         let (mut client, mut server) = tokio::join!(connect, accept);
@@ -100,7 +104,7 @@ fn an_answer_can_leave_compression_out_although_it_is_configured() {
 }
 
 #[test]
-fn it_is_off_unless_both_ends_want_it() {
+fn compression_is_off_unless_both_endpoints_want_it() {
     run(async {
         for (one, other) in [(true, false), (false, true), (false, false)] {
             let config = |is_on| if is_on { compressing() } else { Config::default() };
@@ -115,19 +119,19 @@ fn it_is_off_unless_both_ends_want_it() {
 }
 
 #[test]
-fn what_is_not_to_be_compressed_is_not_in_pieces_either() {
+fn uncompressed_payloads_stay_uncompressed_in_pieces() {
     run(async {
         let (connector, acceptor) =
             (Connector::new().config(compressing()), Acceptor::new().config(compressing()));
         let (mut client, mut server) = pair(connector, acceptor).await;
         let text = "said again and again ".repeat(100);
         for (piece, is_compressed) in
-            [(Payload::Text(&text), true), (Payload::UncompressedText(&text), false)]
+            [(Payload::from(&text), true), (Payload::from(&text).uncompressed(), false)]
         {
             server.feed_fragment(piece, false).await.unwrap();
             assert_eq!(server.buffered_amount() < text.len(), is_compressed);
-            // It goes on as it has begun.
-            server.feed_fragment(Payload::Text(&text), true).await.unwrap();
+            // The rest continues as the first piece began.
+            server.feed_fragment(Payload::from(&text), true).await.unwrap();
             assert_eq!(server.buffered_amount() < 2 * text.len(), is_compressed);
             server.flush().await.unwrap();
             let received = client.next().await.unwrap().unwrap();
@@ -136,8 +140,8 @@ fn what_is_not_to_be_compressed_is_not_in_pieces_either() {
     });
 }
 
-/// To compress is work: others have their turn meanwhile. Of a message whose future is dropped before it is
-/// compressed nothing is sent, and the next is none the worse for it.
+/// Compression is work, so it yields. If a future is dropped before its message is compressed,
+/// nothing of the message is sent, and the next message is not affected.
 #[test]
 fn compressing_yields_and_can_be_dropped() {
     let agreed = Negotiated::new().deflate(DeflateParameters::default());

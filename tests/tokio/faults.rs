@@ -1,6 +1,10 @@
 //! Transports that fail in one direction only, or in ways that sockets on loopback don't.
 
-use sansocket::{Cause, CloseCode, Config, Error, Initiator, TransportEnd, tokio::Connector};
+use sansocket::{
+    CloseCode, Config, Error,
+    connection::{Cause, Initiator, TransportEnd},
+    on_tokio::Connector,
+};
 use sansocket_testkit::{
     clock::{run, run_paused},
     frames::{CLOSE_NORMAL, plain},
@@ -16,7 +20,7 @@ use tokio::{
 
 const CLOSE: Duration = Duration::from_secs(5);
 
-/// A client, the other end of its transport, and what is to go wrong with that.
+/// Returns a client, the other end of its transport, and the faults of the transport.
 async fn a_client(config: Config) -> (ClientSocket<Faulty>, DuplexStream, Rc<Cell<Faults>>) {
     let (inner, mut server) = duplex(4096);
     let (transport, faults) = Faulty::new(inner);
@@ -25,7 +29,7 @@ async fn a_client(config: Config) -> (ClientSocket<Faulty>, DuplexStream, Rc<Cel
 }
 
 #[test]
-fn a_failed_write_is_told_and_a_silent_peer_is_listened_to_for_the_close_timeout() {
+fn a_failed_write_is_reported_and_reading_continues_for_the_close_timeout() {
     run_paused(async {
         for by in WAYS {
             let (mut client, mut server, faults) = a_client(Config::default()).await;
@@ -47,12 +51,12 @@ fn a_failed_write_is_told_and_a_silent_peer_is_listened_to_for_the_close_timeout
 }
 
 #[test]
-fn a_write_that_fails_while_one_only_receives_takes_nothing_away() {
+fn a_failed_write_while_receiving_loses_no_input() {
     run_paused(async {
         for by in WAYS {
             let (mut client, mut server, faults) = a_client(Config::default()).await;
             faults.set(Faults { write: Some(ErrorKind::BrokenPipe), ..Faults::default() });
-            // The answer to this can't be written.
+            // The answer to this ping can't be written.
             server.write_all(&plain(0x89, b"?")).await.unwrap();
             server.write_all(&plain(0x81, b"last")).await.unwrap();
             server.write_all(&plain(0x88, b"\x03\xe9busy")).await.unwrap();
@@ -68,7 +72,7 @@ fn a_write_that_fails_while_one_only_receives_takes_nothing_away() {
 }
 
 #[test]
-fn each_way_that_reading_fails_is_one_end() {
+fn each_error_of_reading_is_reported_as_one_end() {
     use TransportEnd::{Reset, Timeout, TlsTruncated};
     let kinds = [
         (ErrorKind::ConnectionReset, Reset),
@@ -76,7 +80,7 @@ fn each_way_that_reading_fails_is_one_end() {
         (ErrorKind::BrokenPipe, Reset),
         (ErrorKind::NotConnected, Reset),
         (ErrorKind::UnexpectedEof, TlsTruncated),
-        // The system gave up on a peer from which no sign of life came.
+        // The system gave up on a peer that was silent for too long.
         (ErrorKind::TimedOut, Timeout),
     ];
     run_paused(async {
@@ -94,11 +98,11 @@ fn each_way_that_reading_fails_is_one_end() {
 }
 
 #[test]
-fn how_a_write_failed_is_not_forgotten_when_reading_meets_an_end() {
+fn the_error_of_a_write_is_kept_when_reading_ends() {
     let kinds = [
         (ErrorKind::ConnectionReset, TransportEnd::Reset),
         (ErrorKind::TimedOut, TransportEnd::Timeout),
-        // The peer ended in order, and then heard of more.
+        // The peer ended its side in order, and then received more.
         (ErrorKind::BrokenPipe, TransportEnd::Eof),
     ];
     run_paused(async {
@@ -114,7 +118,7 @@ fn how_a_write_failed_is_not_forgotten_when_reading_meets_an_end() {
 }
 
 #[test]
-fn a_failure_without_a_word_of_its_own_is_shown_as_it_is() {
+fn an_unclassified_error_is_passed_through() {
     run_paused(async {
         for by in WAYS {
             let (mut client, _server, faults) = a_client(Config::default()).await;
@@ -129,7 +133,7 @@ fn a_failure_without_a_word_of_its_own_is_shown_as_it_is() {
 }
 
 #[test]
-fn what_fails_after_both_closes_takes_nothing_away() {
+fn failures_after_both_closes_do_not_matter() {
     run_paused(async {
         for kind in [ErrorKind::ConnectionReset, ErrorKind::HostUnreachable] {
             let (mut client, mut server, faults) = a_client(Config::default()).await;
@@ -143,7 +147,7 @@ fn what_fails_after_both_closes_takes_nothing_away() {
 }
 
 #[test]
-fn no_end_of_a_transport_looks_as_if_it_could_be_tried_again() {
+fn no_end_of_a_transport_looks_retryable() {
     run_paused(async {
         for kind in [ErrorKind::WouldBlock, ErrorKind::TimedOut] {
             let (mut client, _server, faults) = a_client(Config::default()).await;
@@ -160,8 +164,8 @@ fn no_end_of_a_transport_looks_as_if_it_could_be_tried_again() {
 }
 
 #[test]
-fn a_peer_that_never_lets_this_task_wait_is_left() {
-    // By the real clock: a paused one would not go on, since nothing waits.
+fn a_peer_that_never_lets_this_task_wait_is_abandoned() {
+    // With the real clock: a paused clock would not advance, since nothing waits.
     run(async {
         let config = Config::default().close_timeout(Duration::from_millis(100));
         let (mut client, _server, faults) = a_client(config).await;

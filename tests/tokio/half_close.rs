@@ -1,12 +1,13 @@
-//! Peers that end their sending side of TCP and go on reading.
+//! Peers that end their sending side of TCP and keep reading.
 
 use sansocket::{
-    Cause, CloseCode, Error, Initiator, Message, ProtocolError, TransportEnd,
-    tokio::{Acceptor, Connector},
+    CloseCode, Error, Message,
+    connection::{Cause, Initiator, ProtocolError, TransportEnd},
+    on_tokio::{Acceptor, Connector},
 };
 use sansocket_testkit::{
     clock::run,
-    frames::{CLOSE_NORMAL, masked, plain},
+    frames::{CLOSE_NORMAL, failure_close, masked, plain},
     pair::tokio::{client_and_stream, read_to_end, server_and_stream},
     receiving::assert_ended,
 };
@@ -16,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const LARGE: usize = 16 << 20;
 
 #[test]
-fn a_peer_that_ends_its_side_after_its_last_message_gets_what_was_queued_and_our_end() {
+fn a_peer_that_ends_its_side_receives_the_queue_and_our_end() {
     run(async {
         let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
         server.feed("queued").await.unwrap();
@@ -34,7 +35,7 @@ fn a_peer_that_ends_its_side_after_its_last_message_gets_what_was_queued_and_our
 }
 
 #[test]
-fn a_client_that_ends_its_side_right_after_its_close_gets_ours() {
+fn a_client_that_ends_its_side_after_its_close_receives_our_close() {
     run(async {
         let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
         client.write_all(&masked(0x88, &[0x03, 0xe8])).await.unwrap();
@@ -46,7 +47,7 @@ fn a_client_that_ends_its_side_right_after_its_close_gets_ours() {
 }
 
 #[test]
-fn a_server_that_ends_its_side_right_after_its_close_gets_ours() {
+fn a_server_that_ends_its_side_after_its_close_receives_our_close() {
     run(async {
         let (mut client, mut server) = client_and_stream(Connector::new()).await;
         server.write_all(&CLOSE_NORMAL).await.unwrap();
@@ -59,15 +60,15 @@ fn a_server_that_ends_its_side_right_after_its_close_gets_ours() {
 }
 
 #[test]
-fn a_client_that_ends_its_side_gets_all_that_is_queued_before_our_close() {
+fn a_client_that_ends_its_side_receives_the_queue_and_our_close() {
     run(async {
         let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
-        server.try_feed(&vec![0; LARGE]).unwrap();
-        assert!(server.buffered_amount() > 0, "it is to be queued for this test");
+        server.try_feed(vec![0; LARGE]).unwrap();
+        assert!(server.buffered_amount() > 0, "this test needs a queue");
         client.write_all(&masked(0x88, &[0x03, 0xe8])).await.unwrap();
         client.shutdown().await.unwrap();
         let (next, received) = tokio::join!(server.next(), read_to_end(&mut client));
-        assert!(received.len() > LARGE, "{} bytes came", received.len());
+        assert!(received.len() > LARGE, "received {} bytes", received.len());
         assert!(received.ends_with(&CLOSE_NORMAL));
         assert!(next.is_none(), "{next:?}");
         let closed = server.closed().unwrap();
@@ -76,10 +77,10 @@ fn a_client_that_ends_its_side_gets_all_that_is_queued_before_our_close() {
 }
 
 #[test]
-fn a_server_that_ends_its_side_gets_all_that_is_queued_before_our_close() {
+fn a_server_that_ends_its_side_receives_the_queue_and_our_close() {
     run(async {
         let (mut client, mut server) = client_and_stream(Connector::new()).await;
-        client.try_feed(&vec![0; LARGE]).unwrap();
+        client.try_feed(vec![0; LARGE]).unwrap();
         server.write_all(&CLOSE_NORMAL).await.unwrap();
         server.shutdown().await.unwrap();
         let read = async {
@@ -96,10 +97,10 @@ fn a_server_that_ends_its_side_gets_all_that_is_queued_before_our_close() {
 }
 
 #[test]
-fn a_client_that_ends_its_side_amid_an_error_gets_the_failure_close_behind_what_is_queued() {
+fn a_client_that_ends_its_side_after_a_fault_receives_the_queue_and_the_failure_close() {
     run(async {
         let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
-        server.try_feed(&vec![0; LARGE]).unwrap();
+        server.try_feed(vec![0; LARGE]).unwrap();
         client.write_all(&plain(0x81, b"unmasked")).await.unwrap();
         client.shutdown().await.unwrap();
         let wait = async {
@@ -108,7 +109,11 @@ fn a_client_that_ends_its_side_amid_an_error_gets_the_failure_close_behind_what_
             next
         };
         let (next, received) = tokio::join!(wait, read_to_end(&mut client));
-        assert!(received.ends_with(&[0x88, 2, 0x03, 0xea]), "{} bytes came", received.len());
+        assert!(
+            received.ends_with(&failure_close(ProtocolError::Unmasked)),
+            "received {} bytes",
+            received.len()
+        );
         assert!(matches!(next, Some(Err(Error::Protocol(ProtocolError::Unmasked)))), "{next:?}");
         let closed = server.closed().unwrap();
         assert_eq!(closed.cause, Cause::Protocol(ProtocolError::Unmasked));
@@ -116,16 +121,16 @@ fn a_client_that_ends_its_side_amid_an_error_gets_the_failure_close_behind_what_
     });
 }
 
-/// The peer reads on, so what was queued for it is still written.
+/// The peer keeps reading, so the queue is still written.
 #[test]
-fn a_peer_that_ends_its_side_without_a_close_gets_all_that_was_queued() {
+fn a_peer_that_ends_its_side_without_a_close_receives_the_queue() {
     const MANY: usize = 8 << 20;
     run(async {
         let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
-        server.try_feed(&vec![0; MANY]).unwrap();
+        server.try_feed(vec![0; MANY]).unwrap();
         client.shutdown().await.unwrap();
         let (next, received) = tokio::join!(server.next(), read_to_end(&mut client));
-        assert!(received.len() > MANY, "{} bytes came", received.len());
+        assert!(received.len() > MANY, "received {} bytes", received.len());
         let Some(Err(Error::Closed(closed))) = next else { panic!("{next:?}") };
         assert_eq!(closed.cause, Cause::Transport(TransportEnd::Eof));
         assert!(server.next().await.is_none());

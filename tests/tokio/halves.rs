@@ -1,10 +1,13 @@
-//! A connection that is parted into a `Stream` and a `Sink`, for two tasks: each is woken when it
-//! can go on, whichever of them the transport knows.
+//! A connection that is split into a `Stream` and a `Sink` for two tasks: each is woken when it can
+//! proceed, whichever of them polled the transport last.
 
 use futures_util::{SinkExt, StreamExt, stream};
 use sansocket::{
-    Cause, Config, Error, Limits, Message, Negotiated, ReadBuffer, Server, State, TransportEnd,
-    tokio::WebSocket,
+    Config, Error, Limits, Message, State,
+    buffer::ReadBuffer,
+    connection::{Cause, Server, TransportEnd},
+    handshake::Negotiated,
+    on_tokio::WebSocket,
 };
 use sansocket_testkit::{
     endpoint::client_role,
@@ -19,21 +22,21 @@ use tokio::{
     time::timeout,
 };
 
-/// Polls once, in the name of the task at hand, and whatever comes of it goes on.
+/// Polls once as the current task, and continues whatever the result.
 macro_rules! touch {
     (|$cx:ident| $poll:expr) => {
         poll_fn(|$cx| Poll::Ready($poll.is_pending())).await
     };
 }
 
-/// A sink's message of so many bytes, for which the wire has no room, and its frame's length.
+/// Returns a sink's message for which the wire has no room, and the length of its frame.
 fn stuck() -> (Message, usize) {
     (Message::binary(vec![7; 1000]), 2 + 2 + 4 + 1000)
 }
 
-/// The stream's task is the last that the transport hears of, and does not care any more.
+/// The stream's task polled the transport last, and no longer waits.
 #[test]
-fn a_sink_that_waits_is_woken_although_the_stream_was_polled_since() {
+fn a_waiting_sink_is_woken_although_the_stream_was_polled_since() {
     let wire = Wire::new();
     wire.set_room(CLIENT, 10);
     let client = websocket(wire.end(CLIENT, EAGER), client_role(), Config::default());
@@ -62,7 +65,7 @@ fn a_sink_that_waits_for_room_is_woken_although_the_stream_was_polled_since() {
     let (mut sink, mut stream) = StreamExt::split(client);
     let mut peer = wire.end(SERVER, EAGER);
     let (message, len) = stuck();
-    // One more is kept by the sink's half.
+    // The sink's half keeps one more message.
     let mut fed = 0;
     let feeds = async {
         for _ in 0..3 {
@@ -80,7 +83,7 @@ fn a_sink_that_waits_for_room_is_woken_although_the_stream_was_polled_since() {
 
 /// A stream that waits for a message is woken by one, whatever the sink did since.
 #[test]
-fn a_stream_that_waits_is_woken_although_the_sink_was_polled_since() {
+fn a_waiting_stream_is_woken_although_the_sink_was_polled_since() {
     let wire = Wire::new();
     let client = websocket(wire.end(CLIENT, EAGER), client_role(), Config::default());
     let (mut sink, mut stream) = StreamExt::split(client);
@@ -95,7 +98,7 @@ fn a_stream_that_waits_is_woken_although_the_sink_was_polled_since() {
 }
 
 #[test]
-fn a_sink_that_waits_learns_that_the_stream_has_ended() {
+fn a_waiting_sink_learns_that_the_stream_has_ended() {
     let wire = Wire::new();
     wire.set_room(CLIENT, 10);
     let client = websocket(wire.end(CLIENT, EAGER), client_role(), Config::default());
@@ -109,9 +112,9 @@ fn a_sink_that_waits_learns_that_the_stream_has_ended() {
     assert!(matches!(received, Some(Err(Error::Protocol(_)))), "{received:?}");
 }
 
-/// The deadline of its close is the stream's too, whichever of them asked the timer last.
+/// The deadline of the close also wakes the stream, whichever of them polled the timer last.
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_waits_ends_at_the_deadline_although_the_sink_was_polled_since() {
+async fn a_waiting_stream_ends_at_the_deadline_although_the_sink_was_polled_since() {
     let wire = Wire::new();
     wire.set_room(CLIENT, 0);
     let client = websocket(wire.end(CLIENT, EAGER), client_role(), Config::default());
@@ -127,15 +130,15 @@ async fn a_stream_that_waits_ends_at_the_deadline_although_the_sink_was_polled_s
         sink
     });
     let sink = last.await.unwrap();
-    let end = timeout(Duration::from_secs(60), waits).await.expect("it hangs").unwrap();
+    let end = timeout(Duration::from_secs(60), waits).await.expect("the stream hangs").unwrap();
     let Some(Err(Error::Closed(closed))) = end else { panic!("{end:?}") };
     assert_eq!(closed.cause, Cause::Transport(TransportEnd::Timeout));
     drop(sink);
 }
 
-/// After that it does not wait for the peer for ever.
+/// From then on, the wait for the peer is bounded.
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_waits_learns_that_the_sink_has_failed() {
+async fn a_waiting_stream_learns_that_the_sink_has_failed() {
     let wire = Wire::new();
     let manner = Manner { write_error: Some(ErrorKind::BrokenPipe), ..EAGER };
     let client = websocket(wire.end(CLIENT, manner), client_role(), Config::default());
@@ -144,7 +147,7 @@ async fn a_stream_that_waits_learns_that_the_sink_has_failed() {
     yield_now().await;
     let failed = sink.send(Message::text("a")).await;
     assert!(matches!(failed, Err(Error::Io(_))), "{failed:?}");
-    let end = timeout(Duration::from_secs(60), waits).await.expect("it hangs").unwrap();
+    let end = timeout(Duration::from_secs(60), waits).await.expect("the stream hangs").unwrap();
     assert!(matches!(end, Some(Err(Error::Closed(_)))), "{end:?}");
 }
 
@@ -156,7 +159,7 @@ fn closing_a_sink_sends_one_close_and_leaves_the_end_to_the_stream() {
         SinkExt::feed(&mut client, Message::text("before")).await.unwrap();
         SinkExt::<Message>::close(&mut client).await.unwrap();
         SinkExt::<Message>::close(&mut client).await.unwrap();
-        assert_eq!(client.state(), State::CloseSent);
+        assert_eq!(client.state(), State::Closing);
         let late = SinkExt::feed(&mut client, Message::text("late")).await;
         assert!(matches!(late, Err(Error::Send(_))), "{late:?}");
         wire.put(SERVER, &[0x81, 1, b'b', 0x88, 2, 3, 0xe8]);
@@ -167,19 +170,21 @@ fn closing_a_sink_sends_one_close_and_leaves_the_end_to_the_stream() {
         SinkExt::<Message>::close(&mut client).await.unwrap();
     };
     assert!(advance(&wire, &mut [pin!(closes)]));
-    let seen =
-        decode_as_peer_of::<sansocket::Client<fn() -> sansocket::MaskKey>>(&wire.take(CLIENT));
+    let seen = decode_as_peer_of::<sansocket::connection::Client<fn() -> sansocket::mask::MaskKey>>(
+        &wire.take(CLIENT),
+    );
     assert_eq!((seen.messages, seen.closes), (vec![Message::text("before")], 1));
 }
 
-/// An echo of all that comes, through a pipe that holds little, is `forward`; the other end sends
-/// and receives in two tasks.
+/// An echo server is a `forward` through a pipe that holds little. The client sends and receives in
+/// two tasks.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_tasks_share_a_connection_and_an_echo_is_a_forward() {
     for (pipe, limit) in [(64, 0), (1000, 1000), (100_000, 1 << 20)] {
         let (client, server) = tokio::io::duplex(pipe);
         let config = Config::default().limits(Limits::default().queued_output(limit));
-        let role = sansocket::Client::new(sansocket::SystemMaskKeys::new().unwrap());
+        let role =
+            sansocket::connection::Client::new(sansocket::random::SystemMaskKeys::new().unwrap());
         let client = WebSocket::new(client, role, Negotiated::new(), ReadBuffer::new(), config);
         let server =
             WebSocket::new(server, Server::new(), Negotiated::new(), ReadBuffer::new(), config);
@@ -208,7 +213,7 @@ async fn two_tasks_share_a_connection_and_an_echo_is_a_forward() {
         });
         let all = async { (receives.await.unwrap(), echo.await.unwrap(), sends.await.unwrap()) };
         let (received, echoed, _sink) =
-            timeout(Duration::from_secs(60), all).await.expect("it hangs");
+            timeout(Duration::from_secs(60), all).await.expect("the tasks hang");
         assert!(received == expected, "{} messages", received.len());
         echoed.unwrap();
     }

@@ -1,8 +1,9 @@
-//! Opening handshakes that go wrong, or take too long.
+//! Opening handshakes that fail or take too long.
 
 use sansocket::{
-    Accept, Error, HandshakeError, Reject, Request,
-    tokio::{Acceptor, Connector, accept, connect},
+    Error,
+    handshake::{Accept, HandshakeError, Reject, Request},
+    on_tokio::{Acceptor, Connector, accept, connect},
 };
 use sansocket_testkit::{
     clock::{DAY, run, run_paused},
@@ -21,14 +22,14 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-/// The handshake timeout by default.
+/// The default handshake timeout.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const SECOND: Duration = Duration::from_secs(1);
 
 const URL: &str = "ws://localhost/";
 
 #[test]
-fn a_silent_client_is_left_after_ten_seconds() {
+fn a_silent_client_is_abandoned_after_ten_seconds() {
     run_paused(async {
         let (_client, server) = duplex(4096);
         let started = Instant::now();
@@ -39,18 +40,18 @@ fn a_silent_client_is_left_after_ten_seconds() {
 }
 
 #[test]
-fn a_silent_server_is_left_after_ten_seconds() {
+fn a_silent_server_is_abandoned_after_ten_seconds() {
     run_paused(async {
         let (client, _server) = duplex(4096);
         let started = Instant::now();
-        let connected = Connector::new().connect_over(client, URL).await;
+        let connected = Connector::new().connect_over(URL, client).await;
         assert!(matches!(connected, Err(Error::HandshakeTimeout)), "{connected:?}");
         assert_eq!(started.elapsed(), HANDSHAKE);
     });
 }
 
 #[test]
-fn a_client_that_drips_its_request_is_left_after_ten_seconds() {
+fn a_client_that_drips_its_request_is_abandoned_after_ten_seconds() {
     run_paused(async {
         let (mut client, server) = duplex(4096);
         let started = Instant::now();
@@ -73,7 +74,7 @@ fn a_client_that_drips_its_request_is_left_after_ten_seconds() {
 }
 
 #[test]
-fn a_server_that_drips_its_response_is_left_after_ten_seconds() {
+fn a_server_that_drips_its_response_is_abandoned_after_ten_seconds() {
     run_paused(async {
         let (client, mut server) = duplex(4096);
         let started = Instant::now();
@@ -85,7 +86,7 @@ fn a_server_that_drips_its_response_is_left_after_ten_seconds() {
         };
         let (connected, ()) = tokio::join!(
             async {
-                let connected = Connector::new().connect_over(client, URL).await;
+                let connected = Connector::new().connect_over(URL, client).await;
                 assert_eq!(started.elapsed(), HANDSHAKE);
                 connected
             },
@@ -96,11 +97,11 @@ fn a_server_that_drips_its_response_is_left_after_ten_seconds() {
 }
 
 #[test]
-fn a_peer_that_does_not_take_our_part_is_left_too() {
+fn a_peer_that_does_not_read_our_part_is_abandoned() {
     run_paused(async {
-        // So small a pipe holds neither a request nor a response.
+        // Such a small pipe holds neither a request nor a response.
         let (client, _server) = duplex(16);
-        let connected = Connector::new().connect_over(client, URL).await;
+        let connected = Connector::new().connect_over(URL, client).await;
         assert!(matches!(connected, Err(Error::HandshakeTimeout)), "{connected:?}");
 
         let (mut client, server) = duplex(16);
@@ -114,7 +115,7 @@ fn a_peer_that_does_not_take_our_part_is_left_too() {
 }
 
 #[test]
-fn the_handshake_timeout_is_as_configured() {
+fn the_handshake_timeout_is_configurable() {
     run_paused(async {
         for limit in [SECOND, 2 * HANDSHAKE] {
             let started = Instant::now();
@@ -125,7 +126,7 @@ fn the_handshake_timeout_is_as_configured() {
             drop(client);
             let (client, _server) = duplex(4096);
             let connector = Connector::new().handshake_timeout(limit);
-            let connected = connector.connect_over(client, URL).await;
+            let connected = connector.connect_over(URL, client).await;
             assert!(matches!(connected, Err(Error::HandshakeTimeout)));
             assert_eq!(started.elapsed(), 2 * limit);
         }
@@ -134,19 +135,19 @@ fn the_handshake_timeout_is_as_configured() {
         assert!(timeout(DAY, acceptor.accept(server)).await.is_err());
         let (client, _server) = duplex(4096);
         let connector = Connector::new().handshake_timeout(None);
-        assert!(timeout(DAY, connector.connect_over(client, URL)).await.is_err());
+        assert!(timeout(DAY, connector.connect_over(URL, client)).await.is_err());
     });
 }
 
 #[test]
-fn a_refused_client_that_never_goes_is_left_and_why_stays_the_error() {
+fn a_refused_client_that_never_leaves_is_abandoned_and_the_error_is_kept() {
     run_paused(async {
         let (mut client, server) = duplex(4096);
         client.write_all(b"PUT / HTTP/1.1\r\n\r\n").await.unwrap();
         let started = Instant::now();
         let acceptor = Acceptor::new();
         let read = async {
-            // The server's side ends at once behind the refusal.
+            // The server's side ends right after the refusal.
             assert!(read_to_end(&mut client).await.starts_with(b"HTTP/1.1 405 "));
             assert_eq!(started.elapsed(), Duration::ZERO);
         };
@@ -158,12 +159,12 @@ fn a_refused_client_that_never_goes_is_left_and_why_stays_the_error() {
 }
 
 #[test]
-fn a_refused_client_that_floods_is_left_at_once() {
+fn a_refused_client_that_floods_is_abandoned_at_once() {
     run_paused(async {
         let (mut client, server) = duplex(4096);
         let flood = async {
             client.write_all(b"PUT / HTTP/1.1\r\n\r\n").await.unwrap();
-            // Twice what is dropped; then it is silent.
+            // Twice as much as is dropped, then silence.
             for _ in 0..512 {
                 let _ = client.write_all(&[0; 4096]).await;
             }
@@ -203,8 +204,8 @@ fn a_refused_client_sees_status_headers_and_body() {
         let acceptor = Acceptor::new();
         let (connector, accepted) = (Connector::new(), acceptor.accept_with(server, reject));
         let (accepted, refused) = tokio::join!(accepted, async {
-            // The client goes once it has read the refusal, which the server waits for.
-            connector.connect_over(client, URL).await.unwrap_err()
+            // The client disconnects once it has read the refusal, which the server waits for.
+            connector.connect_over(URL, client).await.unwrap_err()
         });
         assert!(matches!(accepted, Err(Error::Rejected(403))), "{accepted:?}");
         let Error::Handshake(HandshakeError::Refused(refusal)) = refused else {
@@ -216,13 +217,13 @@ fn a_refused_client_sees_status_headers_and_body() {
 }
 
 #[test]
-fn what_can_not_be_accepted_with_is_the_servers_error_and_the_client_is_told() {
+fn an_invalid_response_is_a_server_error_and_the_client_is_told() {
     run(async {
         let (client, server) = streams().await;
         let decide = |_: &Request| Ok(Accept::new().subprotocol("not offered"));
         let (acceptor, connector) = (Acceptor::new(), Connector::new());
         let (accepted, refused) = tokio::join!(acceptor.accept_with(server, decide), async {
-            connector.connect_over(client, URL).await.unwrap_err()
+            connector.connect_over(URL, client).await.unwrap_err()
         });
         assert!(matches!(accepted, Err(Error::Accept(_))), "{accepted:?}");
         let Error::Handshake(HandshakeError::Refused(refusal)) = refused else {
@@ -233,7 +234,7 @@ fn what_can_not_be_accepted_with_is_the_servers_error_and_the_client_is_told() {
 }
 
 #[test]
-fn an_address_that_refuses_is_an_error_of_io() {
+fn a_refused_connection_is_an_io_error() {
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -249,7 +250,7 @@ fn an_address_that_refuses_is_an_error_of_io() {
 #[test]
 fn all_addresses_of_a_name_are_tried() {
     run(async {
-        // Which of the two comes first, and whether both are there, is the system's choice.
+        // The system decides which of the two comes first, and whether both exist.
         for address in ["127.0.0.1:0", "[::1]:0"] {
             let Ok(listener) = TcpListener::bind(address).await else { continue };
             let address = listener.local_addr().unwrap();
@@ -262,35 +263,35 @@ fn all_addresses_of_a_name_are_tried() {
                 accept(listener.accept().await.unwrap().0).await
             })
             .unwrap();
-            assert_eq!(client.transport().peer_addr().unwrap(), address);
+            assert_eq!(client.get_ref().tcp().peer_addr().unwrap(), address);
         }
     });
 }
 
 #[test]
-fn both_ends_send_small_segments_at_once() {
+fn both_endpoints_send_small_segments_at_once() {
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}/", listener.local_addr().unwrap());
         let (client, server) =
             tokio::join!(connect(&url), async { accept(listener.accept().await.unwrap().0).await });
-        assert!(client.unwrap().transport().nodelay().unwrap());
-        assert!(server.unwrap().transport().nodelay().unwrap());
+        assert!(client.unwrap().get_ref().tcp().nodelay().unwrap());
+        assert!(server.unwrap().get_ref().nodelay().unwrap());
     });
 }
 
 #[test]
-fn a_secure_url_says_what_it_needs() {
+fn a_secure_url_is_refused_with_a_hint() {
     run(async {
-        let Err(Error::Io(error)) = connect("wss://localhost/").await else { panic!("connected") };
-        assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert!(error.to_string().contains("TLS"), "{error}");
+        let Err(error) = connect("wss://localhost/").await else { panic!("connected") };
+        assert!(matches!(error, Error::TlsUnsupported) && error.to_string().contains("TLS"));
+        assert_eq!(std::io::Error::from(error).kind(), ErrorKind::Unsupported);
         assert!(matches!(connect("http://localhost/").await, Err(Error::Url(_))));
-        // Over a stream that the caller has made secure it is as good as any.
+        // A stream that the caller has secured is accepted.
         let (client, mut server) = duplex(4096);
         let connector = Connector::new();
         let (connected, ()) =
-            tokio::join!(connector.connect_over(client, "wss://localhost/"), async {
+            tokio::join!(connector.connect_over("wss://localhost/", client), async {
                 let response = response_to(&read_head(&mut server).await);
                 server.write_all(&response).await.unwrap();
             });
@@ -299,7 +300,7 @@ fn a_secure_url_says_what_it_needs() {
 }
 
 #[test]
-fn a_server_that_ends_amid_its_refusal_is_one_that_refused() {
+fn an_incomplete_refusal_is_reported_as_a_refusal() {
     run(async {
         let (client, mut server) = streams().await;
         let refuse = async {
@@ -311,7 +312,7 @@ fn a_server_that_ends_amid_its_refusal_is_one_that_refused() {
         };
         let connector = Connector::new();
         let (connected, ()) =
-            tokio::join!(async { connector.connect_over(client, URL).await.unwrap_err() }, refuse);
+            tokio::join!(async { connector.connect_over(URL, client).await.unwrap_err() }, refuse);
         let Error::Handshake(HandshakeError::Refused(refusal)) = connected else {
             panic!("{connected:?}")
         };
@@ -319,7 +320,7 @@ fn a_server_that_ends_amid_its_refusal_is_one_that_refused() {
     });
 }
 
-/// A transport that has this to be read and takes nothing or all, and then fails.
+/// A transport with this input, which takes nothing or everything, and then fails.
 #[derive(Debug)]
 struct Failing {
     incoming: &'static [u8],
@@ -360,12 +361,12 @@ impl AsyncWrite for Failing {
 }
 
 #[test]
-fn a_handshake_that_failed_never_says_that_it_can_be_tried_again() {
+fn a_failed_handshake_never_looks_retryable() {
     run(async {
         for kind in [ErrorKind::TimedOut, ErrorKind::WouldBlock] {
             for writes in [true, false] {
                 let failing = |incoming| Failing { incoming, writes, kind };
-                let connected = Connector::new().connect_over(failing(b""), URL).await;
+                let connected = Connector::new().connect_over(URL, failing(b"")).await;
                 let mut errors = vec![connected.unwrap_err()];
                 errors.push(Acceptor::new().accept(failing(b"")).await.unwrap_err());
                 if !writes {

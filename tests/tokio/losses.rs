@@ -1,7 +1,11 @@
-//! What was not written is never taken for sent, and a peer that does not read can still close.
+//! Unwritten bytes never count as sent, and a peer that does not read can still close.
 
 use futures_util::{SinkExt, StreamExt};
-use sansocket::{Cause, CloseCode, Config, Error, Limits, Message, TransportEnd, tokio::Acceptor};
+use sansocket::{
+    CloseCode, Config, Error, Limits, Message,
+    connection::{Cause, TransportEnd},
+    on_tokio::Acceptor,
+};
 use sansocket_testkit::{
     clock::run_paused,
     frames::{CLOSE_NORMAL, masked},
@@ -15,8 +19,8 @@ use tokio::{
 
 const CLOSE: Duration = Duration::from_secs(5);
 
-/// A server with little room in its queue, and the other end of its transport, which holds `pipe`
-/// bytes.
+/// Returns a server with little room in its queue, and the other end of its transport, which holds
+/// `pipe` bytes.
 async fn small_queue(pipe: usize, queue: usize) -> (ServerSocket<DuplexStream>, DuplexStream) {
     let (mut client, server) = duplex(pipe);
     let config = Config::default().limits(Limits::default().queued_output(queue));
@@ -30,10 +34,10 @@ fn a_close_that_the_transport_holds_back_is_not_clean() {
         let mut server = server_over(BufStream::new(server), &mut client, Acceptor::new()).await;
         server.feed(&[1; 1000]).await.unwrap();
         client.write_all(&masked(0x88, &[0x03, 0xe8])).await.unwrap();
-        let Some(Err(Error::Closed(closed))) = server.next().await else { panic!("it is clean") };
+        let Some(Err(Error::Closed(closed))) = server.next().await else { panic!("clean") };
         assert_eq!(closed.cause, Cause::Transport(TransportEnd::Timeout));
         assert!(!closed.clean);
-        // A large part of the message, and so the Close, is in the wrapper.
+        // The wrapper holds a large part of the message, and therefore the Close.
         drop(server);
         let mut written = Vec::new();
         client.read_to_end(&mut written).await.unwrap();
@@ -42,7 +46,7 @@ fn a_close_that_the_transport_holds_back_is_not_clean() {
 }
 
 #[test]
-fn a_visitor_hears_of_a_close_although_there_is_no_room_for_messages() {
+fn a_visitor_receives_a_close_although_there_is_no_room_for_messages() {
     run_paused(async {
         let (mut server, mut client) = small_queue(256, 100).await;
         server.feed(&[1; 1000]).await.unwrap();
@@ -62,7 +66,7 @@ fn a_visitor_hears_of_a_close_although_there_is_no_room_for_messages() {
 }
 
 #[test]
-fn a_message_that_waits_for_room_is_not_lost_with_the_visitor() {
+fn a_message_that_waits_for_room_survives_the_visitor() {
     run_paused(async {
         for way in 0..4 {
             let (mut server, mut client) = small_queue(256, 100).await;
@@ -88,10 +92,10 @@ fn a_message_that_waits_for_room_is_not_lost_with_the_visitor() {
 }
 
 #[test]
-fn a_sink_that_could_not_write_all_does_not_close_in_order() {
+fn a_sink_with_unwritten_bytes_does_not_close_in_order() {
     run_paused(async {
         let (mut server, client) = small_queue(256, 10_000).await;
-        server.try_feed(&[1; 1000]).unwrap();
+        server.try_feed([1; 1000]).unwrap();
         drop(client);
         assert!(matches!(StreamExt::next(&mut server).await, Some(Err(_))));
         let closed = SinkExt::close(&mut server).await;
@@ -100,7 +104,7 @@ fn a_sink_that_could_not_write_all_does_not_close_in_order() {
 }
 
 #[test]
-fn a_close_that_came_in_time_counts_behind_more_than_one_turn_of_the_runtime_reads() {
+fn a_close_that_arrived_in_time_counts_after_more_input_than_one_turn_reads() {
     run_paused(async {
         let (mut server, mut client) = small_queue(8 << 20, 1 << 20).await;
         server.close(CloseCode::NORMAL, "").await.unwrap();
@@ -118,7 +122,7 @@ fn a_close_that_came_in_time_counts_behind_more_than_one_turn_of_the_runtime_rea
 }
 
 #[test]
-fn no_time_to_close_is_an_end_at_once() {
+fn a_close_timeout_of_zero_ends_at_once() {
     run_paused(async {
         let (mut client, server) = duplex(4096);
         let acceptor = Acceptor::new().config(Config::default().close_timeout(Duration::ZERO));

@@ -1,4 +1,4 @@
-//! The tokio shell: conversations, endings, cancel safety, halves, and transports that do the least.
+//! The tokio shell: conversations, endings, cancel safety, halves, and minimal transports.
 #![cfg(feature = "tokio")]
 
 mod cancel_both;
@@ -15,9 +15,11 @@ mod halves;
 mod handshake;
 mod leaving;
 mod losses;
+mod methods;
 mod no_timer;
 mod opening;
 mod prepared;
+mod serve;
 mod sockets;
 mod split;
 mod transports;

@@ -1,9 +1,12 @@
 //! Connections without the time driver of a runtime, or without a runtime.
 
 use sansocket::{
-    Cause, CloseCode, Config, Error, Message, Negotiated, ReadBuffer, Server, TransportEnd,
+    CloseCode, Config, Error, Message,
     asynchronous::Timer as _,
-    tokio::{Acceptor, Connector, Timer, WebSocket},
+    buffer::ReadBuffer,
+    connection::{Cause, Server, TransportEnd},
+    handshake::Negotiated,
+    on_tokio::{Acceptor, Connector, Timer, WebSocket},
 };
 use sansocket_testkit::frames::{BINARY, masked};
 use std::{
@@ -24,7 +27,7 @@ impl Wake for Unparks {
     }
 }
 
-/// Waits for a future as a program without a runtime does.
+/// Runs a future as a program without a runtime does.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let waker = Waker::from(Arc::new(Unparks(thread::current())));
@@ -36,8 +39,8 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// A peer that never answers a Close is left at the deadline.
-async fn is_left() {
+/// A peer that never answers a Close is abandoned at the deadline.
+async fn close_timeout_passes() {
     let (mut peer, end) = duplex(1000);
     let config = Config::default().close_timeout(Duration::from_millis(50));
     let mut server =
@@ -50,33 +53,33 @@ async fn is_left() {
     drop(peer);
 }
 
-/// So are those whose opening handshake does not come to its end.
-async fn is_left_in_its_handshake() {
+/// A peer that does not finish the opening handshake is abandoned too.
+async fn handshake_timeout_passes() {
     let timeout = Duration::from_millis(50);
     let (_peer, end) = duplex(1000);
     let accepted = Acceptor::new().handshake_timeout(timeout).accept(end).await;
     assert!(matches!(accepted, Err(Error::HandshakeTimeout)), "{accepted:?}");
     let (_peer, end) = duplex(1000);
     let connector = Connector::new().handshake_timeout(timeout);
-    let connected = connector.connect_over(end, "ws://localhost/").await;
+    let connected = connector.connect_over("ws://localhost/", end).await;
     assert!(matches!(connected, Err(Error::HandshakeTimeout)), "{connected:?}");
 }
 
 #[test]
 fn deadlines_pass_outside_of_a_runtime() {
-    block_on(is_left());
-    block_on(is_left_in_its_handshake());
+    block_on(close_timeout_passes());
+    block_on(handshake_timeout_passes());
 }
 
 #[test]
 fn deadlines_pass_in_a_runtime_without_a_time_driver() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(is_left());
-    runtime.block_on(is_left_in_its_handshake());
+    runtime.block_on(close_timeout_passes());
+    runtime.block_on(handshake_timeout_passes());
 }
 
 #[test]
-fn a_deadline_that_comes_sooner_than_one_before_is_kept() {
+fn a_deadline_that_is_earlier_than_another_is_kept() {
     let mut timer = Timer::default();
     let soon = timer.now() + Duration::from_millis(20);
     block_on(poll_fn(|cx| {

@@ -1,8 +1,9 @@
-//! An answer to the opening handshake that is left open, and refusals that do not arrive whole.
+//! Responses to an opening handshake that are decided later, and refusals that arrive incomplete.
 
 use sansocket::{
-    Accept, AcceptError, Error, HandshakeError, Message, Reject, RejectError,
-    tokio::{Acceptor, Connector},
+    Error, Message,
+    handshake::{Accept, AcceptError, HandshakeError, Reject, RejectError},
+    on_tokio::{Acceptor, Connector},
 };
 use sansocket_testkit::{
     clock::{run, run_paused},
@@ -18,16 +19,16 @@ use tokio::{
 const URL: &str = "ws://localhost/chat?room=1";
 
 #[test]
-fn a_decision_can_wait_and_see_who_asks() {
+fn a_decision_can_wait_and_inspect_the_request() {
     run(async {
         let (client, server) = streams().await;
         let connector = Connector::new().subprotocol("chat").header("Authorization", "Bearer x");
-        let connect = async { connector.connect_over(client, URL).await.unwrap() };
+        let connect = async { connector.connect_over(URL, client).await.unwrap() };
         let accept = async {
             let opening = Acceptor::new().receive_request(server).await.unwrap();
-            assert_eq!(opening.request().query(), Some("room=1"));
+            assert_eq!(opening.request().raw_query(), Some("room=1"));
             assert_eq!(opening.request().header("authorization"), Some(&b"Bearer x"[..]));
-            assert!(opening.transport().peer_addr().unwrap().ip().is_loopback());
+            assert!(opening.get_ref().peer_addr().unwrap().ip().is_loopback());
             assert_eq!(opening.unread(), b"");
             sleep(Duration::from_millis(10)).await;
             opening.accept(&Accept::new().subprotocol("chat")).await.unwrap()
@@ -44,7 +45,7 @@ fn an_opening_can_be_refused_and_the_client_is_told() {
     run(async {
         let (client, server) = streams().await;
         let connector = Connector::new();
-        let connect = async { connector.connect_over(client, URL).await.unwrap_err() };
+        let connect = async { connector.connect_over(URL, client).await.unwrap_err() };
         let refuse = async {
             let opening = Acceptor::new().receive_request(server).await.unwrap();
             opening.refuse(&Reject::new(401).header("WWW-Authenticate", "Bearer")).await.unwrap();
@@ -58,7 +59,7 @@ fn an_opening_can_be_refused_and_the_client_is_told() {
 }
 
 #[test]
-fn an_answer_that_can_not_be_sent_is_the_servers_error_and_a_500() {
+fn a_response_that_can_not_be_sent_is_a_server_error_and_a_500() {
     run(async {
         for wrong_accept in [true, false] {
             let (mut client, server) = streams().await;
@@ -89,7 +90,7 @@ fn an_answer_that_can_not_be_sent_is_the_servers_error_and_a_500() {
 }
 
 #[test]
-fn a_request_can_be_handed_to_someone_else_with_what_came_behind_it() {
+fn a_request_can_be_passed_on_with_the_bytes_after_it() {
     run(async {
         let (mut client, server) = streams().await;
         client.write_all(&[REQUEST, b"behind"].concat()).await.unwrap();
@@ -105,7 +106,7 @@ fn a_request_can_be_handed_to_someone_else_with_what_came_behind_it() {
 }
 
 #[test]
-fn a_client_that_goes_amid_its_request_is_told_as_such() {
+fn an_incomplete_request_is_reported_as_such() {
     run(async {
         let (mut client, server) = streams().await;
         client.write_all(&REQUEST[..20]).await.unwrap();
@@ -113,7 +114,7 @@ fn a_client_that_goes_amid_its_request_is_told_as_such() {
         let error = Acceptor::new().accept(server).await.unwrap_err();
         let ended = HandshakeError::TransportEnded { received: 20 };
         assert!(matches!(&error, Error::Handshake(error) if *error == ended), "{error:?}");
-        assert_eq!(read_to_end(&mut client).await, b"", "nobody asked for an answer");
+        assert_eq!(read_to_end(&mut client).await, b"", "an incomplete request has no response");
     });
 }
 
@@ -123,7 +124,7 @@ fn assert_refused(error: &Error, status: u16) {
 }
 
 #[test]
-fn a_refusal_whose_body_stalls_is_told_as_a_refusal() {
+fn a_refusal_whose_body_stalls_is_reported_as_a_refusal() {
     run_paused(async {
         let (client, mut server) = duplex(4096);
         let started = Instant::now();
@@ -133,63 +134,63 @@ fn a_refusal_whose_body_stalls_is_told_as_a_refusal() {
             server.write_all(head).await.unwrap();
         };
         let connector = Connector::new();
-        let (refused, ()) = tokio::join!(connector.connect_over(client, URL), refuse);
+        let (refused, ()) = tokio::join!(connector.connect_over(URL, client), refuse);
         assert_refused(&refused.unwrap_err(), 401);
         assert_eq!(started.elapsed(), Duration::from_secs(10));
     });
 }
 
 #[test]
-fn a_refusal_that_a_reset_cuts_short_is_told_as_a_refusal() {
+fn a_refusal_cut_short_by_a_reset_is_reported_as_a_refusal() {
     run(async {
         let (client, mut server) = streams().await;
         let refuse = async {
             read_head(&mut server).await;
             let head = b"HTTP/1.1 503 Later\r\nContent-Length: 100\r\n\r\n";
             server.write_all(head).await.unwrap();
-            // So that the client has read it before the reset.
+            // Gives the client time to read it before the reset.
             sleep(Duration::from_millis(50)).await;
             socket2::SockRef::from(&server).set_linger(Some(Duration::ZERO)).unwrap();
             drop(server);
         };
         let connector = Connector::new();
-        let (refused, ()) = tokio::join!(connector.connect_over(client, URL), refuse);
+        let (refused, ()) = tokio::join!(connector.connect_over(URL, client), refuse);
         assert_refused(&refused.unwrap_err(), 503);
     });
 }
 
 #[test]
-fn a_refusal_that_comes_before_the_request_was_taken_is_told_as_a_refusal() {
+fn a_refusal_sent_before_the_request_was_read_is_reported_as_a_refusal() {
     run_paused(async {
         let (client, mut server) = duplex(256);
         let connector = Connector::new().header("Cookie", "x".repeat(4000));
         let refuse = async {
             server.read_exact(&mut [0; 100]).await.unwrap();
             server.write_all(b"HTTP/1.1 431 Too much\r\nContent-Length: 0\r\n\r\n").await.unwrap();
-            // It reads no more, and does not go.
+            // The server reads no more, and does not disconnect.
             sleep(Duration::from_secs(60)).await;
         };
         tokio::select! {
-            refused = connector.connect_over(client, URL) => {
+            refused = connector.connect_over(URL, client) => {
                 assert_refused(&refused.unwrap_err(), 431);
             }
-            () = refuse => panic!("the client waits for ever"),
+            () = refuse => panic!("the client waits forever"),
         }
     });
 }
 
 #[test]
-fn a_server_that_takes_no_request_and_says_nothing_is_left() {
+fn a_server_that_reads_no_request_and_says_nothing_is_abandoned() {
     run_paused(async {
         let (client, server) = duplex(64);
-        let error = Connector::new().connect_over(client, URL).await.unwrap_err();
+        let error = Connector::new().connect_over(URL, client).await.unwrap_err();
         assert!(matches!(error, Error::HandshakeTimeout), "{error:?}");
         drop(server);
     });
 }
 
 #[test]
-fn a_refusal_without_a_length_is_complete_only_if_the_server_has_ended() {
+fn a_refusal_without_a_length_is_complete_only_at_the_end_of_the_stream() {
     for ends in [true, false] {
         run_paused(async {
             let (client, mut server) = duplex(4096);
@@ -201,7 +202,7 @@ fn a_refusal_without_a_length_is_complete_only_if_the_server_has_ended() {
                 }
             };
             let connector = Connector::new();
-            let (refused, ()) = tokio::join!(connector.connect_over(client, URL), refuse);
+            let (refused, ()) = tokio::join!(connector.connect_over(URL, client), refuse);
             let error = refused.unwrap_err();
             let Error::Handshake(HandshakeError::Refused(refusal)) = error else {
                 panic!("{error:?}")
@@ -211,9 +212,9 @@ fn a_refusal_without_a_length_is_complete_only_if_the_server_has_ended() {
     }
 }
 
-/// The whole of `connect` has the limit, and a refusal that came in time is told as one.
+/// The limit covers the whole of `connect`, and a refusal that came in time is reported as one.
 #[test]
-fn a_refusal_that_stalls_is_told_as_one_by_connect_too() {
+fn connect_reports_a_refusal_that_stalls_as_a_refusal() {
     run(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}/", listener.local_addr().unwrap());
@@ -223,7 +224,7 @@ fn a_refusal_that_stalls_is_told_as_one_by_connect_too() {
                 read_head(&mut stream).await;
                 let head = b"HTTP/1.1 401 Who?\r\nContent-Length: 100\r\n\r\n";
                 stream.write_all(head).await.unwrap();
-                // It stays.
+                // The stream stays open.
                 std::mem::forget(stream);
             }
         };
@@ -241,19 +242,19 @@ fn a_refusal_that_stalls_is_told_as_one_by_connect_too() {
 }
 
 #[test]
-fn without_a_limit_a_refusal_before_the_request_was_taken_is_seen_too() {
+fn a_refusal_before_the_request_was_read_is_seen_without_a_timeout() {
     run(async {
         let (client, mut server) = streams().await;
         server.write_all(b"HTTP/1.1 431 Too much\r\nContent-Length: 0\r\n\r\n").await.unwrap();
         let connector =
             Connector::new().handshake_timeout(None).header("X", "x".repeat(20_000_000));
-        assert_refused(&connector.connect_over(client, URL).await.unwrap_err(), 431);
+        assert_refused(&connector.connect_over(URL, client).await.unwrap_err(), 431);
         drop(server);
     });
 }
 
 #[test]
-fn what_may_be_secret_is_not_shown() {
+fn debug_output_hides_possible_secrets() {
     let connector = Connector::new().header("Authorization", "Bearer SECRET");
     let shown = format!("{connector:?}");
     assert!(!shown.contains("SECRET") && shown.contains("Authorization"), "{shown}");

@@ -1,12 +1,20 @@
-//! Prepared messages that are sent and not only queued: they leave from where they are, if nothing
-//! goes before them, and keep every rule that a queue keeps.
+//! Prepared messages that are sent and not only queued: they are written from their own memory if
+//! nothing precedes them, and obey every rule of a queue.
 
 use sansocket::{
-    CloseCode, Config, Error, Message, Negotiated, PreparedMessage, ReadBuffer, SendError, Server,
-    tokio::WebSocket,
+    CloseCode, Config, Error, Message, PreparedMessage,
+    buffer::ReadBuffer,
+    connection::{SendError, Server},
+    handshake::Negotiated,
+    on_tokio::WebSocket,
 };
 #[cfg(feature = "deflate")]
-use sansocket::{Connection, DeflateConfig, DeflateParameters, Progress, WriteBuffer};
+use sansocket::{
+    DeflateConfig,
+    buffer::WriteBuffer,
+    connection::{Connection, Progress},
+    deflate::DeflateParameters,
+};
 use sansocket_testkit::{
     endpoint::client_role,
     polling::{poll_once, run},
@@ -21,13 +29,13 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Addresses of what was written, and how much of it was taken.
+/// The addresses that were written from, and how much each write took.
 type Seen = Arc<Mutex<Vec<(usize, usize)>>>;
 
 #[derive(Debug)]
 struct Places {
     seen: Seen,
-    /// Bytes that a write takes at most.
+    /// The most bytes that a write takes.
     most: usize,
 }
 
@@ -69,13 +77,13 @@ fn recording(most: usize) -> (WebSocket<Places, Server>, Seen) {
 }
 
 #[test]
-fn all_connections_write_the_same_memory() {
+fn all_connections_write_from_the_same_memory() {
     for size in [0, 1, 125, 126, 8192, 65_536] {
         let pair = [7, 8].map(|byte| PreparedMessage::new(Message::binary(vec![byte; size])));
         let seen = [false, false, true].map(|in_halves| {
             let (mut server, seen) = recording(usize::MAX);
             if in_halves {
-                let (_receiver, mut sender) = server.split();
+                let (mut sender, _receiver) = server.split();
                 for prepared in &pair {
                     assert!(matches!(poll_once(sender.send(prepared)), Poll::Ready(Ok(()))));
                 }
@@ -84,18 +92,18 @@ fn all_connections_write_the_same_memory() {
                     assert!(matches!(poll_once(server.send(prepared)), Poll::Ready(Ok(()))));
                 }
             }
-            // A half that is dropped sends a Close too.
+            // Dropping a half also sends a Close.
             let seen = seen.lock().unwrap();
             seen[..2].to_vec()
         });
         assert!(seen[0][0].1 > size, "{size}");
-        assert!(seen[0][0].0 != seen[0][1].0, "not from a queue, whose memory comes again: {size}");
+        assert!(seen[0][0].0 != seen[0][1].0, "written from a queue (reused memory): {size}");
         assert!(seen.iter().all(|one| *one == seen[0]), "{size}: {seen:?}");
     }
 }
 
 #[test]
-fn what_a_write_leaves_over_goes_on_from_there() {
+fn a_partial_write_continues_from_the_same_memory() {
     let prepared = PreparedMessage::new(Message::binary(vec![7; 1000]));
     let (mut server, seen) = recording(400);
     assert!(matches!(poll_once(server.send(&prepared)), Poll::Ready(Ok(()))));
@@ -106,7 +114,7 @@ fn what_a_write_leaves_over_goes_on_from_there() {
 }
 
 #[test]
-fn what_is_queued_goes_before_it() {
+fn queued_messages_precede_a_prepared_message() {
     let prepared = PreparedMessage::new(Message::text("second"));
     let wire = Wire::new();
     let mut server = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());
@@ -115,7 +123,7 @@ fn what_is_queued_goes_before_it() {
     assert_eq!((wire.writes(SERVER).len(), wire.flushes(SERVER)), (1, 1));
     let seen = decode_as_peer_of::<Server>(&wire.take(SERVER));
     assert_eq!(seen.messages, [Message::text("first"), Message::text("second")]);
-    // It is flushed by itself too, and the next goes behind it.
+    // It is flushed by itself, and the next one follows it.
     assert!(matches!(poll_once(server.send(&prepared)), Poll::Ready(Ok(()))));
     assert!(matches!(poll_once(server.send("third")), Poll::Ready(Ok(()))));
     assert_eq!(wire.flushes(SERVER), 3);
@@ -123,10 +131,10 @@ fn what_is_queued_goes_before_it() {
     assert_eq!(seen.messages, [Message::text("second"), Message::text("third")]);
 }
 
-/// Polled so many times and then dropped; what is queued then is flushed. From the first poll on it
-/// is sent, whole and once.
+/// Polled a number of times and then dropped; afterwards the queue is flushed. From the first poll
+/// on the message is sent, completely and once.
 #[test]
-fn one_that_is_dropped_is_sent_whole_or_not() {
+fn a_dropped_send_sends_all_or_nothing() {
     let message = Message::text("all or nothing");
     let prepared = PreparedMessage::new(message.clone());
     for in_halves in [false, true] {
@@ -135,7 +143,7 @@ fn one_that_is_dropped_is_sent_whole_or_not() {
             let wire = Wire::new();
             let mut server = websocket(wire.end(SERVER, DRIP), Server::new(), Config::default());
             let done = if in_halves {
-                let (_receiver, mut sender) = server.split();
+                let (mut sender, _receiver) = server.split();
                 let done = {
                     let mut sending = pin!(async { sender.send(&prepared).await.unwrap() });
                     (0..polls).any(|_| poll_once(sending.as_mut()).is_ready())
@@ -162,7 +170,7 @@ fn one_that_is_dropped_is_sent_whole_or_not() {
 }
 
 #[test]
-fn it_is_refused_after_a_close_and_amid_another_message() {
+fn a_prepared_message_is_refused_after_a_close_and_inside_another_message() {
     let prepared = PreparedMessage::new(Message::text("refused"));
     let wire = Wire::new();
     let mut server = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());
@@ -182,7 +190,7 @@ fn it_is_refused_after_a_close_and_amid_another_message() {
 }
 
 #[test]
-fn a_transport_that_fails_is_told_of_more_than_once() {
+fn a_failed_transport_is_reported_repeatedly() {
     let prepared = PreparedMessage::new(Message::text("lost"));
     let failing = Manner { write_error: Some(ErrorKind::BrokenPipe), ..EAGER };
     let cases =
@@ -200,20 +208,20 @@ fn a_transport_that_fails_is_told_of_more_than_once() {
 }
 
 #[test]
-fn a_transport_that_has_failed_is_not_written_again() {
+fn a_failed_transport_is_not_written_again() {
     let prepared = PreparedMessage::new(Message::text("lost"));
     let (mut server, seen) = recording(0);
     assert!(matches!(poll_once(server.send(&prepared)), Poll::Ready(Err(Error::Io(_)))));
     assert!(matches!(poll_once(server.send(&prepared)), Poll::Ready(Err(Error::Io(_)))));
     assert_eq!(seen.lock().unwrap().len(), 1);
-    // Nor is what is short queued for it.
+    // Not even a short message is queued for it.
     assert!(matches!(server.try_feed("short"), Err(Error::Io(_))));
-    assert!(matches!(server.try_feed(&Message::text("short")), Err(Error::Io(_))));
+    assert!(matches!(server.try_feed(Message::text("short")), Err(Error::Io(_))));
     assert_eq!(server.buffered_amount(), 0);
 }
 
-/// RFC 7692 §7.2.1: the compressed form is sent, and what is compressed before and after it refers to
-/// the right window.
+/// RFC 7692 §7.2.1: the compressed form is sent, and messages compressed before and after it refer
+/// to the right window.
 #[cfg(feature = "deflate")]
 #[test]
 fn a_connection_that_compresses_sends_the_compressed_form() {
@@ -228,7 +236,7 @@ fn a_connection_that_compresses_sends_the_compressed_form() {
             WebSocket::new(transport, Server::new(), negotiated.clone(), input, Config::default());
         let sent = poll_once(async {
             if in_halves {
-                let (_receiver, mut sender) = server.split();
+                let (mut sender, _receiver) = server.split();
                 sender.send(&prepared).await.unwrap();
                 sender.send(&text).await.unwrap();
                 sender.send(&prepared).await.unwrap();
@@ -251,9 +259,9 @@ fn a_connection_that_compresses_sends_the_compressed_form() {
     }
 }
 
-/// §5.3: a client's frames are masked, each sending by a key of its own.
+/// §5.3: a client masks its frames, with a new key each time the message is sent.
 #[test]
-fn a_client_masks_it() {
+fn a_client_masks_a_prepared_message() {
     let prepared = PreparedMessage::new(Message::text("masked"));
     let wire = Wire::new();
     let mut client = websocket(wire.end(CLIENT, EAGER), client_role(), Config::default());

@@ -1,8 +1,10 @@
 //! Conversations over real sockets.
 
 use sansocket::{
-    Accept, CloseCode, Config, Event, Initiator, Limits, Message, PreparedMessage, Request, State,
-    tokio::{Acceptor, Connector},
+    CloseCode, Config, Event, Limits, Message, PreparedMessage, State,
+    connection::Initiator,
+    handshake::{Accept, Request},
+    on_tokio::{Acceptor, Connector},
 };
 use sansocket_testkit::{
     clock::run,
@@ -39,7 +41,7 @@ fn messages_of_all_sizes_come_back() {
 }
 
 #[test]
-fn a_message_is_the_same_in_every_form_and_each_way_to_receive() {
+fn a_message_is_the_same_in_every_form_and_for_every_receiver() {
     run(async {
         for by in WAYS {
             let (mut client, mut server) = pair(Connector::new(), Acceptor::new()).await;
@@ -99,7 +101,7 @@ fn a_message_is_received_in_chunks_before_it_is_finished() {
 }
 
 #[test]
-fn what_came_together_is_there_without_a_wait_and_answered_in_order() {
+fn messages_that_arrived_together_need_no_wait_and_are_answered_in_order() {
     run(async {
         let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
         let names = ["a", "b", "c", "d"];
@@ -131,7 +133,7 @@ fn thousands_of_queued_frames_leave_in_order() {
         let (mut client, mut server) = pair(Connector::new(), acceptor).await;
         let send = async {
             for number in 0..5_000_u32 {
-                // Every third is large enough to be linked instead of copied.
+                // Every third message is large enough to be linked instead of copied.
                 let size = if number % 3 == 0 { 10_000 } else { 4 };
                 let mut data = number.to_be_bytes().to_vec();
                 data.resize(size, 0);
@@ -167,12 +169,12 @@ fn feeding_above_the_limit_writes() {
 }
 
 #[test]
-fn what_comes_in_one_segment_with_the_handshake_is_received() {
+fn a_message_in_the_same_segment_as_the_handshake_is_received() {
     run(async {
         let (client, mut server) = streams().await;
         let connector = Connector::new();
         let (connected, ()) =
-            tokio::join!(connector.connect_over(client, "ws://localhost/"), async {
+            tokio::join!(connector.connect_over("ws://localhost/", client), async {
                 let mut bytes = response_to(&read_head(&mut server).await);
                 bytes.extend(plain(0x81, b"welcome"));
                 server.write_all(&bytes).await.unwrap();
@@ -201,7 +203,7 @@ fn the_subprotocol_is_negotiated_and_the_request_is_seen() {
             Connector::new().header("X-Token", "secret").subprotocol("v1").subprotocol("v2");
         let acceptor = Acceptor::new();
         let (connected, accepted) = tokio::join!(
-            connector.connect_over(client, "ws://localhost/chat?x=1"),
+            connector.connect_over("ws://localhost/chat?x=1", client),
             acceptor.accept_with(server, decide)
         );
         let ((mut client, _), mut server) = (connected.unwrap(), accepted.unwrap());

@@ -2,8 +2,9 @@
 
 use futures_util::{SinkExt, StreamExt};
 use sansocket::{
-    Cause, CloseCode, Config, Error, Event, Initiator, Message, Role, SendError, TransportEnd,
-    tokio::{Acceptor, Connector, ReceiveHalf, SendHalf},
+    CloseCode, Config, Error, Event, Message,
+    connection::{Cause, Initiator, Role, SendError, TransportEnd},
+    on_tokio::{Acceptor, Connector, ReceiveHalf, SendHalf},
 };
 use sansocket_testkit::{frames::CLOSE_NORMAL, pair::tokio as tcp};
 use std::{future::Future, time::Duration};
@@ -16,19 +17,19 @@ use tokio::{
 type ServerSocket = tcp::ServerSocket<TcpStream>;
 type ClientSocket = tcp::ClientSocket<TcpStream>;
 
-/// Turns what would hang into a failure.
+/// Turns a hang into a failure.
 async fn watched<T>(test: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(60), test).await.expect("it goes on within a minute")
+    timeout(Duration::from_secs(60), test).await.expect("the test hangs")
 }
 
-/// Two connected ends; with `small`, the sockets' buffers are of 4 KiB.
+/// Returns two connected endpoints. With `small`, the sockets' buffers have 4 KiB.
 async fn pair(small: bool, config: Config) -> (ClientSocket, ServerSocket) {
     let socket = || {
         let socket = TcpSocket::new_v4().unwrap();
         if small {
             socket.set_send_buffer_size(4096).unwrap();
             socket.set_recv_buffer_size(4096).unwrap();
-            // Segments that fit in: for larger ones TCP would wait some time each.
+            // Segments that fit into the buffers: TCP would delay each larger one.
             socket2::SockRef::from(&socket).set_tcp_mss(536).unwrap();
         }
         socket
@@ -40,7 +41,7 @@ async fn pair(small: bool, config: Config) -> (ClientSocket, ServerSocket) {
     let connect = async {
         let stream = socket().connect(address).await.unwrap();
         let connector = Connector::new().config(config);
-        connector.connect_over(stream, "ws://localhost/").await.unwrap().0
+        connector.connect_over("ws://localhost/", stream).await.unwrap().0
     };
     let accept = async {
         let (stream, _) = listener.accept().await.unwrap();
@@ -49,7 +50,7 @@ async fn pair(small: bool, config: Config) -> (ClientSocket, ServerSocket) {
     tokio::join!(connect, accept)
 }
 
-/// A server's end, and the bare stream of its client.
+/// Returns a server and the bare stream of its client.
 async fn server_and_stream(config: Config) -> (ServerSocket, TcpStream) {
     tcp::server_and_stream(Acceptor::new().config(config)).await
 }
@@ -65,10 +66,10 @@ async fn read<const N: usize>(stream: &mut TcpStream) -> [u8; N] {
 }
 
 #[tokio::test]
-async fn pongs_and_the_answer_to_a_close_go_out_while_the_user_only_reads() {
+async fn pongs_and_the_answer_to_a_close_are_sent_while_the_user_only_reads() {
     watched(async {
         let (server, mut client) = server_and_stream(Config::default()).await;
-        let (mut receiver, sender) = server.split();
+        let (sender, mut receiver) = server.split();
         let reading = tokio::spawn(async move {
             let mut events = 0;
             while let Some(event) = receiver.receive().await {
@@ -92,10 +93,10 @@ async fn pongs_and_the_answer_to_a_close_go_out_while_the_user_only_reads() {
 }
 
 #[tokio::test]
-async fn what_one_half_queued_the_other_writes_before_it_waits() {
+async fn a_half_writes_what_the_other_queued_before_it_waits() {
     watched(async {
         let (client, server) = pair(false, Config::default()).await;
-        let ((mut receiver, mut sender), mut client) = (server.split(), client);
+        let ((mut sender, mut receiver), mut client) = (server.split(), client);
         sender.try_feed("queued").unwrap();
         assert_eq!(sender.buffered_amount(), 8);
         let reading = tokio::spawn(async move { receiver.next().await });
@@ -111,9 +112,9 @@ async fn what_one_half_queued_the_other_writes_before_it_waits() {
 async fn dropping_the_sending_half_leaves_the_connection_open() {
     watched(async {
         let (mut client, server) = pair(false, Config::default()).await;
-        let (mut receiver, mut sender) = server.split();
+        let (mut sender, mut receiver) = server.split();
         sender.feed("queued").await.unwrap();
-        // It waits already when the other half is dropped.
+        // It already waits when the other half is dropped.
         let reading = tokio::spawn(async move {
             let last = receiver.next().await;
             (last, receiver.next().await.is_none(), receiver.closed().unwrap())
@@ -124,7 +125,7 @@ async fn dropping_the_sending_half_leaves_the_connection_open() {
         assert_eq!(queued, Message::text("queued"));
         client.ping(b"?").await.unwrap();
         client.feed("on its way").await.unwrap();
-        // The half that is left answers pings, and then the peer's Close.
+        // The remaining half answers pings, and then the peer's Close.
         let received = client.receive().await.unwrap().unwrap();
         assert_eq!(received.0, Event::Pong(b"?"));
         client.close(CloseCode::GOING_AWAY, "").await.unwrap();
@@ -143,7 +144,7 @@ async fn dropping_the_sending_half_leaves_the_connection_open() {
 async fn dropping_the_receiving_half_ends_the_connection() {
     watched(async {
         let (mut client, server) = pair(true, Config::default()).await;
-        let (receiver, mut sender) = server.split();
+        let (mut sender, receiver) = server.split();
         // It waits for a client that does not read.
         let writing = tokio::spawn(async move {
             let sent = sender.send(&vec![7; 32 << 20]).await;
@@ -166,7 +167,7 @@ async fn dropping_the_receiving_half_ends_the_connection() {
 async fn a_peer_is_told_that_the_receiving_half_was_dropped() {
     watched(async {
         let (mut client, server) = pair(false, Config::default()).await;
-        let (receiver, sender) = server.split();
+        let (sender, receiver) = server.split();
         drop(receiver);
         assert!(client.next().await.is_none());
         assert_eq!(client.closed().unwrap().code, CloseCode::GOING_AWAY);
@@ -176,16 +177,16 @@ async fn a_peer_is_told_that_the_receiving_half_was_dropped() {
 }
 
 #[tokio::test]
-async fn closing_one_half_is_seen_by_the_other_which_waits_already() {
+async fn a_waiting_half_sees_that_the_other_closes() {
     watched(async {
         let short = Config::default().close_timeout(Duration::from_millis(100));
         let (server, _client) = server_and_stream(short).await;
-        let (mut receiver, mut sender) = server.split();
+        let (mut sender, mut receiver) = server.split();
         let reading = tokio::spawn(async move { receiver.next().await });
         tokio::task::yield_now().await;
         sender.close(CloseCode::NORMAL, "").await.unwrap();
         assert!(matches!(sender.send("late").await, Err(Error::Send(SendError::Closed))));
-        // The client never answers: the close timeout runs for the half that waits.
+        // The client never answers, so the close timeout runs for the half that waits.
         let Some(Err(Error::Closed(closed))) = reading.await.unwrap() else { panic!() };
         assert_eq!(closed.cause, Cause::Transport(TransportEnd::Timeout));
     })
@@ -193,15 +194,15 @@ async fn closing_one_half_is_seen_by_the_other_which_waits_already() {
 }
 
 #[tokio::test]
-async fn a_failure_that_one_half_sees_ends_a_wait_of_the_other() {
+async fn a_failure_seen_by_one_half_ends_a_wait_of_the_other() {
     watched(async {
         let (server, mut client) = server_and_stream(Config::default()).await;
-        let (mut receiver, mut sender) = server.split();
+        let (mut sender, mut receiver) = server.split();
         let (keep, kept) = tokio::sync::oneshot::channel();
         let writing = tokio::spawn(async move {
             loop {
                 if let Err(error) = sender.send(&vec![7; 1 << 20]).await {
-                    // Dropped only when both have seen it.
+                    // Dropped only when both halves have seen it.
                     let _ = keep.send(sender);
                     break error;
                 }
@@ -209,13 +210,13 @@ async fn a_failure_that_one_half_sees_ends_a_wait_of_the_other() {
         });
         let reading = tokio::spawn(async move { receiver.next().await });
         let closed = tokio::spawn(async move { kept.await.unwrap().closed() });
-        // A reserved opcode; then the client goes away without having read.
+        // A reserved opcode; then the client disconnects without reading.
         client.write_all(&[0x83, 0x80, 0, 0, 0, 0]).await.unwrap();
         tokio::task::yield_now().await;
         drop(client);
         let seen = reading.await.unwrap();
         assert!(matches!(seen, Some(Err(Error::Protocol(_)))), "{seen:?}");
-        // Which of the three it is, depends on where the writer is when the end comes.
+        // Which of the three it is depends on where the writer is when the connection ends.
         let error = writing.await.unwrap();
         assert!(
             matches!(error, Error::Closed(_) | Error::Io(_) | Error::Send(SendError::Closed)),
@@ -226,10 +227,10 @@ async fn a_failure_that_one_half_sees_ends_a_wait_of_the_other() {
     .await;
 }
 
-/// Each end sends all the time and only then reads what came: in two tasks each.
+/// Each endpoint sends and receives at the same time, in two tasks.
 async fn flood<R1: Role + Send + 'static, R2: Role + Send + 'static>(
-    one: (ReceiveHalf<TcpStream, R1>, SendHalf<TcpStream, R1>),
-    two: (ReceiveHalf<TcpStream, R2>, SendHalf<TcpStream, R2>),
+    one: (SendHalf<TcpStream, R1>, ReceiveHalf<TcpStream, R1>),
+    two: (SendHalf<TcpStream, R2>, ReceiveHalf<TcpStream, R2>),
 ) {
     const MESSAGES: u32 = 5000;
     async fn write<R: Role>(mut sender: SendHalf<TcpStream, R>) -> SendHalf<TcpStream, R> {
@@ -259,18 +260,18 @@ async fn flood<R1: Role + Send + 'static, R2: Role + Send + 'static>(
                 _ => {}
             }
         }
-        assert!(pongs > 0, "pings are answered amid the flood");
+        assert!(pongs > 0, "pings are answered during the flood");
         receiver
     }
-    // Neither half is dropped before the other end is done.
-    let (reading, writing) = (tokio::spawn(count(one.0)), tokio::spawn(write(one.1)));
-    let (reading_too, writing_too) = (tokio::spawn(count(two.0)), tokio::spawn(write(two.1)));
+    // Neither half is dropped before the other endpoint is done.
+    let (reading, writing) = (tokio::spawn(count(one.1)), tokio::spawn(write(one.0)));
+    let (reading_too, writing_too) = (tokio::spawn(count(two.1)), tokio::spawn(write(two.0)));
     let all = tokio::try_join!(reading, writing, reading_too, writing_too);
     drop(all.unwrap());
 }
 
 #[tokio::test]
-async fn ends_that_flood_each_other_go_on_in_one_thread() {
+async fn endpoints_that_flood_each_other_do_not_stall_in_one_thread() {
     watched(async {
         let (client, server) = pair(true, Config::default()).await;
         flood(client.split(), server.split()).await;
@@ -279,7 +280,7 @@ async fn ends_that_flood_each_other_go_on_in_one_thread() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn ends_that_flood_each_other_go_on_in_many_threads() {
+async fn endpoints_that_flood_each_other_do_not_stall_in_many_threads() {
     watched(async {
         let (client, server) = pair(true, Config::default()).await;
         flood(client.split(), server.split()).await;
@@ -292,10 +293,10 @@ async fn the_halves_are_a_stream_and_a_sink() {
     watched(async {
         let (client, server) = pair(false, Config::default()).await;
         let echo = tokio::spawn(async move {
-            let (receiver, sender) = server.split();
+            let (sender, receiver) = server.split();
             receiver.forward(sender).await
         });
-        let (mut receiver, mut sender) = client.split();
+        let (mut sender, mut receiver) = client.split();
         SinkExt::send(&mut sender, Message::text("there and back")).await.unwrap();
         let back = StreamExt::next(&mut receiver).await.unwrap().unwrap();
         assert_eq!(back, Message::text("there and back"));

@@ -1,9 +1,12 @@
-//! Conversations over transports that keep bytes back until they are flushed, and over TCP.
+//! Conversations over transports that hold bytes back until they are flushed, and over TCP.
 
 use sansocket::{
-    Client, CloseCode, Config, Event, Limits, Message, Negotiated, ReadBuffer, Role, Server,
-    SystemMaskKeys,
-    tokio::{Acceptor, Connector, WebSocket},
+    CloseCode, Config, Event, Limits, Message,
+    buffer::ReadBuffer,
+    connection::{Client, Role, Server},
+    handshake::Negotiated,
+    on_tokio::{Acceptor, Connector, WebSocket},
+    random::SystemMaskKeys,
 };
 use sansocket_testkit::{
     endpoint::client_role,
@@ -18,7 +21,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Far more than it takes: so that what hangs fails.
+/// Turns a hang into a failure: far more time than the action takes.
 async fn in_time<T>(action: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), action).await.expect("it hangs")
 }
@@ -34,7 +37,7 @@ where
 {
     let (connector, acceptor) = (Connector::new().config(config), Acceptor::new().config(config));
     let (client, server) =
-        tokio::join!(connector.connect_over(client, "ws://localhost/"), acceptor.accept(server));
+        tokio::join!(connector.connect_over("ws://localhost/", client), acceptor.accept(server));
     (client.unwrap().0, server.unwrap())
 }
 
@@ -43,13 +46,13 @@ async fn echo<S: AsyncRead + AsyncWrite + Unpin>(server: WebSocket<S, Server>) {
     assert!(closed.clean);
 }
 
-/// Nothing goes on before the answer has come, so no byte may be left behind anywhere.
+/// Sends nothing before the answer has arrived, so no byte may stay in a buffer anywhere.
 async fn ask<S: AsyncRead + AsyncWrite + Unpin, R: Role>(mut client: WebSocket<S, R>) {
     for size in [0, 1, 125, 126, 5000, 8191, 8192, 8193, 16_384, 70_000, 200_000].repeat(3) {
         let message = Message::binary(vec![size as u8; size]);
         client.send(&message).await.unwrap();
         assert!(client.next().await.unwrap().unwrap() == message, "{size} bytes");
-        // What is fed is flushed before the wait, too.
+        // A fed message is flushed before the wait, too.
         client.feed(message.as_bytes()).await.unwrap();
         assert!(client.next().await.unwrap().unwrap() == message, "{size} bytes");
         client.ping(b"there?").await.unwrap();
@@ -79,7 +82,7 @@ async fn no_byte_stays_in_a_reader_or_a_writer_that_buffers() {
     }
 }
 
-/// A transport that is slow on top: the flush has to wait too, and is not forgotten then.
+/// The transport is slow as well: the flush has to wait, and is not forgotten then.
 #[test]
 fn a_flush_that_has_to_wait_is_finished() {
     for (most, steps, room) in [(7, 1, usize::MAX), (3000, 2, 100), (usize::MAX, 1, usize::MAX)] {
@@ -127,9 +130,9 @@ async fn thousands_of_frames_in_the_queue_arrive_over_tcp() {
     assert_eq!(in_time(async { tokio::join!(sends, receives) }).await, (true, true));
 }
 
-/// With more queued than the peer's and this end's sockets hold, both ways at once.
+/// More is queued than the sockets of both endpoints hold, in both directions at once.
 #[tokio::test]
-async fn two_ends_that_flood_each_other_do_not_stop() {
+async fn two_endpoints_that_flood_each_other_do_not_stall() {
     async fn flood<R: Role>(mut websocket: WebSocket<TcpStream, R>) {
         let message = Message::binary(vec![7; 1 << 20]);
         let mut received = 0;

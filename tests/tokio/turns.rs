@@ -1,10 +1,13 @@
-//! A receiving loop that finds one message after the other lets other tasks go on, whatever the
-//! transport is; and no task is forgotten by a call that does not wait.
+//! A receiving loop that finds one message after the other lets other tasks run, whatever the
+//! transport is. A call that does not wait never replaces the waker of a waiting task.
 
 use futures_util::StreamExt;
 use sansocket::{
-    Config, Error, Event, Limits, Message, Negotiated, ReadBuffer, SendError, Server,
-    tokio::WebSocket,
+    Config, Error, Event, Limits, Message,
+    buffer::ReadBuffer,
+    connection::{SendError, Server},
+    handshake::Negotiated,
+    on_tokio::WebSocket,
 };
 use sansocket_testkit::{
     endpoint::{Endpoint, client_role},
@@ -25,7 +28,7 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Many more messages than one turn is for.
+/// Many more messages than a turn handles.
 const MESSAGES: usize = 50_000;
 const MOST_IN_A_TURN: usize = 8_000;
 
@@ -40,7 +43,7 @@ fn server(bytes: &[u8]) -> WebSocket<End, Server> {
     websocket(wire.end(SERVER, EAGER), Server::new(), Config::default())
 }
 
-/// Counts how often it was woken.
+/// Counts wakeups.
 #[derive(Default)]
 struct Counts(AtomicUsize);
 
@@ -51,7 +54,7 @@ impl Wake for Counts {
 }
 
 #[test]
-fn every_receiving_loop_yields_after_so_much_work() {
+fn every_receiving_loop_yields_after_a_bounded_amount_of_work() {
     let bytes = small_messages();
     macro_rules! check {
         (|$websocket:ident, $count:ident| $receive:expr) => {{
@@ -64,7 +67,7 @@ fn every_receiving_loop_yields_after_so_much_work() {
                 let mut receives = pin!(async { $receive });
                 let mut turns = 1;
                 while receives.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
-                    // Whoever yields is woken; it waits in earnest when all has been received.
+                    // A loop that yields is woken; it really waits once everything was received.
                     if counts.0.swap(0, Ordering::Relaxed) == 0 {
                         break;
                     }
@@ -103,20 +106,20 @@ fn every_receiving_loop_yields_after_so_much_work() {
         count += 1;
     });
     check!(|websocket, count| {
-        let (mut receiver, _sender) = websocket.split();
+        let (_sender, mut receiver) = websocket.split();
         while receiver.next().await.is_some() {
             count += 1;
         }
     });
 }
 
-/// What is decompressed is work, although little was read for it.
+/// Decompression is work, even if it reads few bytes.
 #[cfg(feature = "deflate")]
 #[test]
-fn decompressing_yields_too() {
+fn decompressing_yields() {
     const LEN: usize = 1 << 20;
     const COUNT: usize = 40;
-    let agreed = Negotiated::new().deflate(sansocket::DeflateParameters::default());
+    let agreed = Negotiated::new().deflate(sansocket::deflate::DeflateParameters::default());
     let config = Config::default().deflate(sansocket::DeflateConfig::new());
     let mut sender = Endpoint::agreed(client_role(), &agreed, config);
     for _ in 0..COUNT {
@@ -143,21 +146,21 @@ fn decompressing_yields_too() {
             }
         });
         while receives.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
-            assert!(counts.0.swap(0, Ordering::Relaxed) > 0, "it has more to do");
+            assert!(counts.0.swap(0, Ordering::Relaxed) > 0, "there is more to do");
             turns += 1;
         }
         assert!(turns >= COUNT * LEN / (512 << 10), "{turns} turns");
     }
 }
 
-/// So is to begin anew behind each last block.
+/// Starting over after each last block is work, too.
 #[cfg(feature = "deflate")]
 #[test]
-fn last_blocks_yield_too() {
+fn last_blocks_yield() {
     const RECORDS: usize = 100;
     const COUNT: usize = 400;
-    let agreed = Negotiated::new().deflate(sansocket::DeflateParameters::default());
-    // 11 bytes of a stored block, then a last one of 5.
+    let agreed = Negotiated::new().deflate(sansocket::deflate::DeflateParameters::default());
+    // 11 bytes of a stored block, then a last block of 5.
     let record = [&[0, 6, 0, 0xf9, 0xff][..], b"record", &[1, 0, 0, 0xff, 0xff]].concat();
     let message = masked(0xc2, &[&record.repeat(RECORDS)[..], &[0]].concat());
     let wire = Wire::new();
@@ -173,31 +176,31 @@ fn last_blocks_yield_too() {
         }
     });
     while receives.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
-        assert!(counts.0.swap(0, Ordering::Relaxed) > 0, "it has more to do");
+        assert!(counts.0.swap(0, Ordering::Relaxed) > 0, "there is more to do");
         turns += 1;
     }
-    // Each counts for a KiB.
+    // Each last block counts as a KiB.
     assert!(turns >= COUNT * RECORDS / 512, "{turns} turns");
 }
 
 #[test]
-fn waiting_for_the_end_yields_too() {
+fn waiting_for_the_end_yields() {
     let mut server = server(&small_messages());
     let counts = Arc::new(Counts::default());
     let waker = Waker::from(Arc::clone(&counts));
     let mut waits = pin!(server.wait_closed());
     for _ in 0..MESSAGES / MOST_IN_A_TURN {
         assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        assert!(counts.0.swap(0, Ordering::Relaxed) > 0, "it has more to do");
+        assert!(counts.0.swap(0, Ordering::Relaxed) > 0, "there is more to do");
     }
 }
 
-/// A loop that skips over errors ends all the same.
+/// A loop that skips errors ends nonetheless.
 #[test]
-fn a_stream_after_misuse_tells_it_once_and_then_has_no_more() {
+fn a_stream_reports_misuse_once_and_then_ends() {
     let wire = Wire::new();
     let mut server = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());
-    // Once a message was received, it is told again.
+    // Once a message was received, the misuse is reported again.
     for _ in 0..2 {
         wire.put(CLIENT, &[0x02, 0x81, 0, 0, 0, 0, b'a']);
         assert!(matches!(poll_once(server.receive_chunk()), Poll::Ready(Some(Ok(_)))));
@@ -206,7 +209,7 @@ fn a_stream_after_misuse_tells_it_once_and_then_has_no_more() {
         for _ in 0..3 {
             assert!(matches!(poll_once(StreamExt::next(&mut server)), Poll::Ready(None)));
         }
-        // The message can still be received as it was begun; then there are more.
+        // The message can still be received in the mode in which it was begun; then there are more.
         wire.put(CLIENT, &[0x80, 0x81, 0, 0, 0, 0, b'b', 0x82, 0x81, 0, 0, 0, 0, b'c']);
         assert!(matches!(poll_once(server.receive_chunk()), Poll::Ready(Some(Ok(_)))));
         let next = poll_once(StreamExt::next(&mut server));
@@ -215,9 +218,9 @@ fn a_stream_after_misuse_tells_it_once_and_then_has_no_more() {
     }
 }
 
-/// In a future written by hand, which returns what the stream came to.
+/// In a hand-written future, which returns the result of the stream.
 #[test]
-fn a_message_that_is_refused_does_not_take_the_place_of_the_task_that_waits() {
+fn a_refused_message_does_not_replace_the_waker_of_a_waiting_task() {
     enum Way {
         AsStream,
         AsFuture,
@@ -228,7 +231,7 @@ fn a_message_that_is_refused_does_not_take_the_place_of_the_task_that_waits() {
         wire.set_room(SERVER, 10);
         let config = Config::default().limits(Limits::default().queued_output(100));
         let mut server = websocket(wire.end(SERVER, EAGER), Server::new(), config);
-        server.try_feed(&[1; 200]).unwrap();
+        server.try_feed([1; 200]).unwrap();
         let counts = Arc::new(Counts::default());
         let waker = Waker::from(Arc::clone(&counts));
         let mut cx = Context::from_waker(&waker);
@@ -245,13 +248,13 @@ fn a_message_that_is_refused_does_not_take_the_place_of_the_task_that_waits() {
                     else {
                         panic!("there is a pong")
                     };
-                    let refused = replies.try_feed(&[2; 200]);
+                    let refused = replies.try_feed([2; 200]);
                     assert!(matches!(refused, Err(Error::Send(SendError::QueueFull { .. }))));
                 }
                 assert!(pin!(server.next()).poll(&mut cx).is_pending());
             }
         }
-        let refused = server.try_feed(&[2; 200]);
+        let refused = server.try_feed([2; 200]);
         assert!(matches!(refused, Err(Error::Send(SendError::QueueFull { .. }))), "{refused:?}");
         counts.0.store(0, Ordering::Relaxed);
         wire.take(SERVER);
@@ -259,9 +262,9 @@ fn a_message_that_is_refused_does_not_take_the_place_of_the_task_that_waits() {
     }
 }
 
-/// A transport whose flush fails is not asked again.
+/// A transport whose flush failed is not flushed again.
 #[test]
-fn a_flush_that_failed_is_not_tried_again() {
+fn a_failed_flush_is_not_retried() {
     let wire = Wire::new();
     let manner = Manner { flush_error: Some(ErrorKind::Other), ..EAGER };
     let mut server = websocket(wire.end(SERVER, manner), Server::new(), Config::default());
@@ -272,7 +275,7 @@ fn a_flush_that_failed_is_not_tried_again() {
     assert_eq!(wire.flushes(SERVER), 1);
 }
 
-/// A waker that is the last to own what it wakes, which polls the other half as it is dropped.
+/// A waker that is the last owner of its task, which polls the other half when dropped.
 struct Owner(Mutex<Option<Box<dyn FnOnce() + Send>>>);
 
 impl Wake for Owner {
@@ -319,25 +322,25 @@ impl AsyncWrite for Silent {
 }
 
 #[test]
-fn the_halves_do_not_keep_the_waker_of_before_the_split() {
+fn the_halves_do_not_keep_a_waker_from_before_the_split() {
     let (input, config) = (ReadBuffer::new(), Config::default());
     let mut server = WebSocket::new(Silent, Server::new(), Negotiated::new(), input, config);
     let owner = Arc::new(Owner(Mutex::new(None)));
     let waker = Waker::from(Arc::clone(&owner));
     assert!(pin!(server.send("hello")).poll(&mut Context::from_waker(&waker)).is_pending());
     drop(waker);
-    assert_eq!(Arc::strong_count(&owner), 2, "it waits for the transport to take more");
+    assert_eq!(Arc::strong_count(&owner), 2, "the connection waits for the transport to take more");
     let _halves = server.split();
-    // What it owns could be a half by now, which locks what the halves share as it is dropped.
+    // The waker could own a half by now, which locks the shared state when dropped.
     assert_eq!(Arc::strong_count(&owner), 1);
 }
 
 #[test]
-fn a_waker_that_owns_its_task_can_be_dropped_where_another_takes_its_place() {
+fn a_waker_that_owns_its_task_can_be_dropped_when_replaced() {
     let config = Config::default();
     let server =
         WebSocket::new(Silent, Server::new(), Negotiated::new(), ReadBuffer::new(), config);
-    let (mut receiver, mut sender) = server.split();
+    let (mut sender, mut receiver) = server.split();
     let (done, is_done) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let owner = Owner(Mutex::new(Some(Box::new(move || {
@@ -347,11 +350,11 @@ fn a_waker_that_owns_its_task_can_be_dropped_where_another_takes_its_place() {
         let waker = Waker::from(Arc::new(owner));
         assert!(pin!(receiver.next()).poll(&mut Context::from_waker(&waker)).is_pending());
         drop(waker);
-        // The first is dropped here.
+        // This drops the first waker.
         assert!(poll_once(receiver.next()).is_pending());
         let last = poll_once(poll_fn(|_| Poll::Ready(())));
         done.send(last.is_ready()).unwrap();
     });
     let waited = is_done.recv_timeout(std::time::Duration::from_secs(60));
-    assert_eq!(waited, Ok(true), "it does not deadlock");
+    assert_eq!(waited, Ok(true), "dropping the waker deadlocked");
 }

@@ -1,6 +1,9 @@
-//! `receive_with`: what its visitor's errors mean, and that the queue stays bounded.
+//! `receive_with`: the meaning of its visitor's errors, and the bound of the queue.
 
-use sansocket::{CloseCode, Config, Error, Event, Limits, Message, SendError, Server};
+use sansocket::{
+    CloseCode, Config, Error, Event, Limits, Message,
+    connection::{SendError, Server},
+};
 use sansocket_testkit::{
     endpoint::client_role,
     polling::poll_once,
@@ -10,7 +13,7 @@ use sansocket_testkit::{
 use std::task::Poll;
 
 #[test]
-fn an_error_of_the_visitor_ends_the_loop_and_not_the_connection() {
+fn an_error_of_the_visitor_ends_the_loop_but_not_the_connection() {
     #[derive(Debug)]
     struct Stop(String);
     impl From<Error> for Stop {
@@ -32,9 +35,9 @@ fn an_error_of_the_visitor_ends_the_loop_and_not_the_connection() {
             Err(Stop(text.into()))
         }));
         assert!(matches!(&stopped, Poll::Ready(Err(Stop(at))) if at == expected), "{stopped:?}");
-        assert_eq!(wire.writes(SERVER), [], "there is more to be visited");
+        assert_eq!(wire.writes(SERVER), [], "there is more to visit");
     }
-    // The connection goes on, and ends as it should.
+    // The connection continues, and ends as usual.
     assert!(poll_once(server.next()).is_pending());
     assert_eq!(wire.writes(SERVER).len(), 1);
     bytes = encode(client_role(), |client, output| {
@@ -55,7 +58,7 @@ fn an_error_of_the_visitor_ends_the_loop_and_not_the_connection() {
 }
 
 #[test]
-fn an_end_that_is_not_clean_is_an_error_once() {
+fn an_unclean_end_is_reported_as_one_error() {
     let wire = Wire::new();
     let mut server = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());
     wire.finish(CLIENT);
@@ -67,15 +70,15 @@ fn an_end_that_is_not_clean_is_an_error_once() {
     ));
 }
 
-/// A peer that sends and does not read gets the queue full, plus one message, and no more of what
-/// it sends is read; when it reads, all is echoed.
+/// For a peer that sends and does not read, the queue is filled plus one message, and nothing more
+/// is read. Once the peer reads, everything is echoed.
 #[test]
-fn a_peer_that_does_not_read_fills_the_queue_and_no_more() {
+fn a_peer_that_does_not_read_only_fills_the_queue() {
     for (limit, size) in [(0, 100), (1000, 100), (10_000, 3000), (1000, 40_000)] {
         let wire = Wire::new();
         wire.set_room(SERVER, 500);
         let limits = Limits::default().queued_output(limit);
-        // A read brings several messages, so that it is not the reading alone that is held back.
+        // A read brings several messages, so it is not only reading that is held back.
         let manner = Manner { most: 50_000, ..EAGER };
         let config = Config::default().limits(limits);
         let mut server = websocket(wire.end(SERVER, manner), Server::new(), config);
@@ -121,7 +124,7 @@ fn a_peer_that_does_not_read_fills_the_queue_and_no_more() {
     }
 }
 
-/// There is room for one message before each event; a visitor that answers with more is refused.
+/// There is room for one message before each event; a visitor that replies with more is refused.
 #[test]
 fn a_visitor_that_answers_with_too_much_is_refused() {
     let wire = Wire::new();

@@ -1,8 +1,12 @@
-//! What is queued is written before a wait, in one write; what came along needs no wait.
+//! Queued bytes are written before a wait, in one write; messages that arrived together need no
+//! wait.
 
 use futures_util::StreamExt;
 use sansocket::{
-    Client, CloseCode, Config, Error, Event, MaskKey, Message, Role, Server, tokio::WebSocket,
+    CloseCode, Config, Error, Event, Message,
+    connection::{Client, Role, Server},
+    mask::MaskKey,
+    on_tokio::WebSocket,
 };
 use sansocket_testkit::{
     endpoint::client_role,
@@ -14,7 +18,7 @@ use std::task::Poll;
 
 type AnyClient = Client<fn() -> MaskKey>;
 
-/// So many small messages, as a client sends them.
+/// Returns `count` small messages, as a client sends them.
 fn pipelined(count: usize) -> Vec<u8> {
     encode(client_role(), |client, output| {
         (0..count).for_each(|number| client.send_binary(&[number as u8; 16], output).unwrap());
@@ -26,7 +30,7 @@ fn expected(count: usize) -> Vec<Message> {
 }
 
 #[test]
-fn what_was_fed_leaves_in_one_write_before_a_wait() {
+fn fed_messages_are_written_at_once_before_a_wait() {
     async fn feed<R: Role>(websocket: &mut WebSocket<End, R>) {
         for part in ["one", "two", "three"] {
             websocket.feed(part).await.unwrap();
@@ -68,7 +72,7 @@ fn messages_that_came_together_are_echoed_in_one_write() {
         assert!(poll_once(echo).is_pending());
         assert_eq!(decode_as_peer_of::<Server>(&wire.take(SERVER)).messages, expected(32));
         assert_eq!((wire.writes(SERVER).len(), wire.flushes(SERVER)), (round, round));
-        // One that brought all, and one that found no more.
+        // One read brought everything, and one found nothing more.
         assert_eq!(wire.reads_from(CLIENT), round);
     }
 }
@@ -90,7 +94,7 @@ fn a_loop_over_messages_echoes_what_came_together_in_one_write() {
 }
 
 #[test]
-fn what_is_buffered_is_given_without_a_read_and_no_more() {
+fn buffered_messages_are_returned_without_a_read() {
     let wire = Wire::new();
     let mut server = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());
     assert!(server.receive_buffered().is_none());
@@ -111,23 +115,23 @@ fn what_is_buffered_is_given_without_a_read_and_no_more() {
         numbers.push(data[0]);
         replies.try_feed(data).unwrap();
     }
-    // The last was cut when the read was made.
+    // The last message was incomplete when the read was made.
     assert_eq!(numbers, (1..31).collect::<Vec<_>>());
     assert_eq!((wire.reads_from(CLIENT), wire.pending(CLIENT)), (1, cut.len()));
     assert_eq!(wire.writes(SERVER), []);
     let next = poll_once(server.next());
     assert!(matches!(next, Poll::Ready(Some(Ok(last))) if last.as_bytes() == [31; 16]));
-    // Before the read that this took.
+    // Written before the read that this required.
     assert_eq!(wire.writes(SERVER), [30 * 18]);
 }
 
 #[test]
-fn a_ping_that_is_buffered_is_answered_and_an_end_is_not_told() {
+fn a_buffered_ping_is_answered_and_an_end_is_not_reported() {
     let wire = Wire::new();
     let mut server = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());
     let mut bytes = pipelined(1);
     bytes.extend(encode(client_role(), |client, output| client.ping(b"hi", output).unwrap()));
-    // Unmasked, which a server refuses.
+    // An unmasked frame, which a server refuses.
     bytes.extend([0x82, 0]);
     wire.put(CLIENT, &bytes);
     assert!(matches!(poll_once(server.receive()), Poll::Ready(Some(Ok((Event::Binary(_), _))))));
@@ -140,7 +144,7 @@ fn a_ping_that_is_buffered_is_answered_and_an_end_is_not_told() {
     assert_eq!((seen.pongs, seen.closes), (vec![b"hi".to_vec()], 1));
 }
 
-/// What the transport does not take stays queued, and reading goes on.
+/// Bytes that the transport does not take stay queued, and reading continues.
 #[test]
 fn reading_does_not_wait_for_writing() {
     let wire = Wire::new();
@@ -160,9 +164,9 @@ fn reading_does_not_wait_for_writing() {
     assert!(poll_once(server.next()).is_pending() && server.buffered_amount() == 0);
 }
 
-/// A peer that has ended its own side, behind its Close, may still read.
+/// A peer that has ended its own side after its Close may still read.
 #[test]
-fn what_is_queued_is_written_after_the_peers_close_and_end() {
+fn the_queue_is_written_after_the_peers_close_and_end() {
     let wire = Wire::new();
     wire.set_room(SERVER, 3);
     let mut server = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());

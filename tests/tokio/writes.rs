@@ -1,8 +1,10 @@
-//! Transports that write as little as they may, or wrongly: what was queued leaves whole and in
-//! order, headers never alone, and nothing loops.
+//! Transports that write as little as allowed, or misbehave: the queue is written completely and in
+//! order, headers are never written alone, and nothing loops.
 
 use sansocket::{
-    Config, Error, FrameHeader, Limits, Message, Payload, PreparedMessage, Role, SendError, Server,
+    Config, Error, Limits, Message, Payload, PreparedMessage,
+    connection::{Role, SendError, Server},
+    frame::FrameHeader,
 };
 use sansocket_testkit::{
     endpoint::client_role,
@@ -12,19 +14,18 @@ use sansocket_testkit::{
 };
 use std::{io::ErrorKind, pin::pin, task::Poll};
 
-/// Copied, linked and written through, in one frame and in several.
+/// Returns messages that are copied, linked and written directly, in one frame and in several.
 fn messages(largest: usize) -> Vec<Message> {
     let sizes = [0, 1, 125, 126, 4000, 8192, 100, 16_384, 20_000, 65_535, 65_536, 140_000, 5];
     let sizes = sizes.iter().filter(|&&size| size <= largest);
     sizes.map(|&size| Message::binary(vec![size as u8; size])).collect()
 }
 
-/// Sends them in all the forms there are; gives what was sent, the bytes, and how long each write
-/// was.
+/// Sends the messages in all forms. Returns what was sent, the bytes, and the length of each write.
 fn send_all<R: Role>(manner: Manner, role: R) -> (Vec<Message>, Vec<u8>, Vec<usize>) {
     let side = if R::MASKS { CLIENT } else { SERVER };
     let wire = Wire::new();
-    // Where there are many writes, less is sent, in smaller fragments.
+    // If many writes are needed, fewer bytes are sent, in smaller fragments.
     let (largest, size, count) =
         if manner.most < 1000 { (16_384, 7000, 900) } else { (140_000, 64 << 10, 2000) };
     let config = Config::default().fragment_size(size);
@@ -33,7 +34,7 @@ fn send_all<R: Role>(manner: Manner, role: R) -> (Vec<Message>, Vec<u8>, Vec<usi
     let text = "κόσμε 🌍".repeat(count);
     let prepared = PreparedMessage::new(Message::binary(vec![9; 15 * count]));
     let user = async {
-        // Each by itself, so that what is written through meets an empty queue; then together.
+        // Each message by itself, so that a direct write meets an empty queue; then all together.
         for message in &sent {
             websocket.feed(message.as_bytes()).await.unwrap();
             websocket.flush().await.unwrap();
@@ -54,7 +55,7 @@ fn send_all<R: Role>(manner: Manner, role: R) -> (Vec<Message>, Vec<u8>, Vec<usi
     (sent, wire.take(side), wire.writes(side))
 }
 
-/// No write is of a header, or a part of one, and nothing else, if there is a payload behind it.
+/// Asserts that no write consists only of a header, or a part of one, if a payload follows.
 fn assert_no_header_alone(bytes: &[u8], writes: &[usize]) {
     let mut ends = writes.iter().scan(0, |end, len| {
         *end += len;
@@ -96,7 +97,7 @@ fn writes_of_every_size_lose_nothing() {
 }
 
 #[test]
-fn a_header_never_leaves_in_a_write_of_its_own() {
+fn a_header_is_never_written_alone() {
     for vectored in [Vectored::No, Vectored::All] {
         let (_, bytes, writes) = send_all(Manner { vectored, ..EAGER }, Server::new());
         assert_no_header_alone(&bytes, &writes);
@@ -105,7 +106,7 @@ fn a_header_never_leaves_in_a_write_of_its_own() {
     }
 }
 
-/// The figure that shows that the one above can fail.
+/// Shows that the previous test can fail.
 #[test]
 #[should_panic = "at 5"]
 fn a_header_alone_is_noticed() {
@@ -113,7 +114,7 @@ fn a_header_alone_is_noticed() {
 }
 
 #[test]
-fn thousands_of_small_frames_leave_in_one_write() {
+fn thousands_of_small_frames_are_written_at_once() {
     let wire = Wire::new();
     let mut server = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());
     let expected: Vec<_> = (0..3000).map(|number| Message::text(number.to_string())).collect();
@@ -126,7 +127,7 @@ fn thousands_of_small_frames_leave_in_one_write() {
 }
 
 #[test]
-fn more_linked_frames_than_a_write_has_slices_leave_in_order() {
+fn more_linked_frames_than_a_write_has_slices_are_written_in_order() {
     let expected: Vec<_> =
         (0..1100).map(|number| Message::binary(vec![number as u8; 8192])).collect();
     let ways = [Vectored::All, Vectored::FirstOnly, Vectored::No];
@@ -141,7 +142,7 @@ fn more_linked_frames_than_a_write_has_slices_leave_in_order() {
         }
         assert_eq!(server.buffered_amount(), 1100 * (4 + 8192));
         assert_eq!(wire.writes(SERVER), []);
-        // It can be written through only behind all of that.
+        // It can only be written directly after everything else.
         let borrowed = vec![9; 20_000];
         server.try_feed(&borrowed).unwrap();
         assert!(poll_once(async { server.flush().await.unwrap() }).is_ready());
@@ -155,10 +156,10 @@ fn more_linked_frames_than_a_write_has_slices_leave_in_order() {
     }
 }
 
-/// The peer pings more than there is room for pongs, and a reply is written through amid that.
+/// The peer pings more often than there is room for pongs, while a reply is being written directly.
 #[test]
-fn a_pong_that_was_held_back_comes_after_the_frame_that_is_written_through() {
-    // The pongs that have room, and the header of the reply.
+fn a_held_back_pong_follows_the_frame_that_is_written_directly() {
+    // The pongs that fit, and the header of the reply.
     let queued = 32 * 127 + 4;
     let cuts = [(queued + 1000, usize::MAX), (usize::MAX, queued + 1000), (usize::MAX, queued)];
     for (most, room) in cuts.into_iter().chain([(usize::MAX, 5), (usize::MAX, 0)]) {
@@ -167,25 +168,25 @@ fn a_pong_that_was_held_back_comes_after_the_frame_that_is_written_through() {
         let manner = Manner { most, ..EAGER };
         let mut server = websocket(wire.end(SERVER, manner), Server::new(), Config::default());
         let bytes = encode(client_role(), |client, output| {
-            (0..40).for_each(|number| client.ping(&[number; 125], output).unwrap());
+            (0..40).for_each(|number| client.ping([number; 125], output).unwrap());
             client.send_text("hi", output).unwrap();
         });
         wire.put(CLIENT, &bytes);
         assert!(matches!(poll_once(server.next()), Poll::Ready(Some(Ok(_)))));
         wire.set_room(SERVER, room);
-        server.try_feed(&[7; 20_000]).unwrap();
+        server.try_feed([7; 20_000]).unwrap();
         wire.set_room(SERVER, usize::MAX);
         assert!(poll_once(async { server.flush().await.unwrap() }).is_ready());
         let seen = decode_as_peer_of::<Server>(&wire.take(SERVER));
         assert_eq!(seen.messages, [Message::binary(vec![7; 20_000])], "{most}, {room}");
-        assert_eq!(seen.pongs.len(), 33, "those with room, and the last one: {most}, {room}");
+        assert_eq!(seen.pongs.len(), 33, "those that fit, and the last one: {most}, {room}");
         assert_eq!(seen.pongs[32], [39; 125]);
     }
 }
 
-/// It need not wait for all of the message.
+/// The pong need not wait for the whole message.
 #[test]
-fn a_pong_that_was_held_back_comes_between_the_frames_of_a_message() {
+fn a_held_back_pong_is_written_between_the_frames_of_a_message() {
     let pongs = 32 * 127;
     let first_frame = 4 + 7000;
     let wire = Wire::new();
@@ -194,13 +195,13 @@ fn a_pong_that_was_held_back_comes_between_the_frames_of_a_message() {
     let config = Config::default().fragment_size(7000);
     let mut server = websocket(wire.end(SERVER, manner), Server::new(), config);
     let bytes = encode(client_role(), |client, output| {
-        (0..40).for_each(|number| client.ping(&[number; 125], output).unwrap());
+        (0..40).for_each(|number| client.ping([number; 125], output).unwrap());
         client.send_text("hi", output).unwrap();
     });
     wire.put(CLIENT, &bytes);
     assert!(matches!(poll_once(server.next()), Poll::Ready(Some(Ok(_)))));
     wire.set_room(SERVER, usize::MAX);
-    server.try_feed(&[7; 140_000]).unwrap();
+    server.try_feed([7; 140_000]).unwrap();
     assert!(poll_once(async { server.flush().await.unwrap() }).is_ready());
     let bytes = wire.take(SERVER);
     assert_eq!(bytes[pongs + first_frame..][..127], [&[0x8A, 125][..], &[39; 125]].concat());
@@ -208,8 +209,8 @@ fn a_pong_that_was_held_back_comes_between_the_frames_of_a_message() {
     assert_eq!((seen.messages, seen.pongs.len()), (vec![Message::binary(vec![7; 140_000])], 33));
 }
 
-/// Sending fails with the kind that is expected, more than once, and receiving ends: by one error,
-/// once the peer has ended too.
+/// Checks that sending fails repeatedly with the expected kind, and that receiving ends with one
+/// error once the peer has ended too.
 fn check_broken<R: Role>(manner: Manner, role: R, payload: &[u8], expected: ErrorKind) {
     let side = if R::MASKS { CLIENT } else { SERVER };
     let wire = Wire::new();
@@ -219,7 +220,7 @@ fn check_broken<R: Role>(manner: Manner, role: R, payload: &[u8], expected: Erro
     assert_eq!(error.kind(), expected);
     let failed = poll_once(websocket.send("again"));
     assert!(matches!(failed, Poll::Ready(Err(Error::Io(_)))), "{failed:?}");
-    assert!(poll_once(websocket.next()).is_pending(), "what was sent before may come");
+    assert!(poll_once(websocket.next()).is_pending(), "messages sent before may still arrive");
     wire.finish(1 - side);
     let end = poll_once(websocket.next());
     assert!(matches!(end, Poll::Ready(Some(Err(Error::Closed(_))))), "{end:?}");
@@ -227,7 +228,7 @@ fn check_broken<R: Role>(manner: Manner, role: R, payload: &[u8], expected: Erro
 }
 
 #[test]
-fn a_write_of_nothing_is_an_error_and_not_a_loop() {
+fn a_write_of_zero_bytes_is_an_error_not_a_loop() {
     let manner = Manner { most: 0, ..EAGER };
     for vectored in [Vectored::No, Vectored::All] {
         let manner = Manner { vectored, ..manner };
@@ -238,10 +239,10 @@ fn a_write_of_nothing_is_an_error_and_not_a_loop() {
     }
 }
 
-/// A transport must wait by itself: an error that says to try again has nobody who wakes the task,
-/// so it is not handed on as one.
+/// A transport must wait by itself. An error that asks for a retry would wake no task, so it is not
+/// passed on as one.
 #[test]
-fn errors_of_writes_and_flushes_are_told_and_end_sending() {
+fn errors_of_writes_and_flushes_are_reported_and_end_sending() {
     let kinds = [
         (ErrorKind::BrokenPipe, ErrorKind::BrokenPipe),
         (ErrorKind::Other, ErrorKind::Other),
@@ -261,21 +262,21 @@ fn errors_of_writes_and_flushes_are_told_and_end_sending() {
 }
 
 #[test]
-fn a_reader_that_fails_is_told_once_and_not_asked_again() {
+fn a_failed_read_is_reported_once_and_not_retried() {
     for kind in [ErrorKind::WouldBlock, ErrorKind::Other] {
         let wire = Wire::new();
         let manner = Manner { read_error: Some(kind), ..EAGER };
         let mut server = websocket(wire.end(SERVER, manner), Server::new(), Config::default());
         let end = poll_once(server.next());
         let Poll::Ready(Some(Err(error @ Error::Io(_)))) = end else { panic!("{end:?}") };
-        assert!(!error.is_would_block(), "it is the end, and not to be tried again");
+        assert!(!error.is_would_block(), "the end is not retryable");
         assert!(matches!(poll_once(server.next()), Poll::Ready(None)));
         assert!(!server.closed().unwrap().clean);
     }
 }
 
 #[test]
-fn no_message_of_any_kind_begins_amid_another() {
+fn no_message_of_any_kind_begins_inside_another() {
     let (large, short) = (vec![7; 100_000], Message::binary(&b"short"[..]));
     let owned = Message::binary(large.clone());
     let wire = Wire::new();
@@ -284,7 +285,7 @@ fn no_message_of_any_kind_begins_amid_another() {
         server.feed_fragment("begin:", false).await.unwrap();
         let payloads = [Payload::from(&large[..]), (&owned).into(), (&short).into()];
         for payload in payloads {
-            let refused = [server.try_feed(payload), server.send(payload).await];
+            let refused = [server.try_feed(payload), server.send(&payload).await];
             for refused in refused {
                 let is_expected = matches!(refused, Err(Error::Send(SendError::MessageInProgress)));
                 assert!(is_expected, "{refused:?}");

@@ -1,4 +1,4 @@
-//! Ends that both want.
+//! Endings that both endpoints want.
 
 use super::{
     ends::{Scripted, Seen, client, server},
@@ -10,7 +10,7 @@ use super::{
 const SERVERS: (u16, &str) = (1001, "server leaves");
 const CLIENTS: (u16, &str) = (4000, "client is done");
 
-/// Both ends under these rules; those in `who` close at the beginning.
+/// Runs both endpoints under these rules; those in `who` close at the beginning.
 fn closing(rules: Rules, who: &[usize]) -> [Seen; 2] {
     play(|| {
         who.iter().fold(World::new(server(config()), client(config()), rules), |world, who| {
@@ -24,7 +24,7 @@ fn clean(code: u16, sent: u16, initiator: Initiator) -> Parts {
     (code, sent, initiator, true, Cause::ClosingHandshake)
 }
 
-/// The client never ends TCP first, and nobody needs a deadline for a clean end.
+/// Checks that the client does not end TCP first, and that a clean end needs no deadline.
 fn check_order(seen: &[Seen; 2], rules: Rules) {
     let [server, client] = seen;
     assert!(!client.fin_was_first, "{client:?}");
@@ -35,7 +35,7 @@ fn check_order(seen: &[Seen; 2], rules: Rules) {
 }
 
 #[test]
-fn begun_by_the_server() {
+fn the_server_can_begin_a_clean_close() {
     for rules in ALL_RULES {
         let seen = closing(rules, &[SERVER]);
         let [server, client] = &seen;
@@ -57,7 +57,7 @@ fn begun_by_the_server() {
 }
 
 #[test]
-fn begun_by_the_client() {
+fn the_client_can_begin_a_clean_close() {
     for rules in ALL_RULES {
         let seen = closing(rules, &[CLIENT]);
         let [server, client] = &seen;
@@ -75,7 +75,7 @@ fn begun_by_the_client() {
 }
 
 #[test]
-fn begun_by_both_at_once() {
+fn both_can_begin_a_clean_close_at_once() {
     for rules in ALL_RULES {
         let seen = closing(rules, &[SERVER, CLIENT]);
         let [server, client] = &seen;
@@ -90,7 +90,7 @@ fn begun_by_both_at_once() {
 }
 
 #[test]
-fn all_that_was_sent_before_arrives_both_ways() {
+fn messages_sent_before_arrive_in_both_directions() {
     let rules = Rules { capacity: 1000, piece: 700, ..TCP };
     for begins in [SERVER, CLIENT] {
         let [server, client] = play(|| {
@@ -114,7 +114,7 @@ fn all_that_was_sent_before_arrives_both_ways() {
 }
 
 #[test]
-fn messages_are_received_after_this_ends_close_until_the_peers() {
+fn messages_are_received_between_this_endpoints_close_and_the_peers() {
     let [server, client] = play(|| {
         World::new(server(config()), client(config()), TCP)
             .at(Duration::ZERO, CLIENT, Action::Close(1000, ""))
@@ -125,7 +125,7 @@ fn messages_are_received_after_this_ends_close_until_the_peers() {
 }
 
 #[test]
-fn a_close_without_a_code_is_answered_by_one() {
+fn a_close_without_a_code_is_answered_without_one() {
     let close = masked(0x88, b"");
     let [server, client] = play(|| {
         World::new(server(config()), Scripted::new(), TCP).at(
@@ -139,9 +139,9 @@ fn a_close_without_a_code_is_answered_by_one() {
     assert_eq!(client.input_end, Some((2 * LATENCY, Ok(()))));
 }
 
-/// A client may end its side with its Close, and is sent what is queued and the answer.
+/// A client may end its side with its Close, and still receives the queue and the answer.
 #[test]
-fn a_client_that_ends_its_side_behind_its_close() {
+fn a_client_may_end_its_side_after_its_close() {
     let [server, client] = play(|| {
         World::new(server(config()), Scripted::new(), TCP)
             .at(Duration::ZERO, SERVER, Action::Send(200_000))
@@ -156,9 +156,9 @@ fn a_client_that_ends_its_side_behind_its_close() {
     assert_eq!(client.input_end, Some((fin + LATENCY, Ok(()))));
 }
 
-/// The server ends TCP with its Close, before it has the client's: some do.
+/// The server ends TCP with its Close, before it has the client's, as some servers do.
 #[test]
-fn a_server_that_ends_its_side_behind_its_close() {
+fn a_server_may_end_its_side_after_its_close() {
     let [server, client] = play(|| {
         World::new(Scripted::new(), client(config()), TCP)
             .at(Duration::ZERO, SERVER, Action::Say(plain(0x88, &[0x03, 0xe8])))
@@ -170,9 +170,9 @@ fn a_server_that_ends_its_side_behind_its_close() {
     assert_eq!(server.input_end, Some((2 * LATENCY, Ok(()))));
 }
 
-/// A half-close that has to wait, as where TLS has to write: it is told once it is done.
+/// A half-close that has to wait, as when TLS has to write, is reported once it is done.
 #[test]
-fn a_half_close_that_is_not_ready_yet() {
+fn a_half_close_may_have_to_wait() {
     for (ready, told) in [(SECOND, SECOND), (2 * CLOSE, CLOSE + LATENCY)] {
         let [server, client] = play(|| {
             World::new(server(config()), client(config()), TCP)
@@ -186,9 +186,9 @@ fn a_half_close_that_is_not_ready_yet() {
     }
 }
 
-/// So it is if the client has ended its side already: its end is no reason to forget the FIN.
+/// The same holds if the client has already ended its side: that does not make the FIN unnecessary.
 #[test]
-fn a_half_close_that_is_not_ready_yet_after_the_clients() {
+fn a_half_close_may_have_to_wait_after_the_clients() {
     let [server, _] = play(|| {
         World::new(server(config()), Scripted::new(), TCP)
             .at(Duration::ZERO, SERVER, Action::ShutDownFrom(SECOND))

@@ -1,33 +1,38 @@
-//! The two kinds of ends: a connection whose transport is driven by the one loop that this is about,
-//! and a peer that does what a script says.
+//! The two kinds of endpoints: a connection with the only loop that drives its transport, and a
+//! peer that follows a script.
 
 use super::{
     wire::Socket,
     world::{Action, START},
 };
 use sansocket::{
-    Client, CloseCode, Closed, Config, Connection, Event, IoFailure, MaskKey, Negotiated, Next,
-    Progress, ProtocolError, ReadBuffer, ReceiveError, Role, Server, TransportEnd, Wants,
-    WriteBuffer,
+    CloseCode, Closed, Config, Event,
+    buffer::{ReadBuffer, WriteBuffer},
+    connection::{
+        Client, Connection, Next, Progress, ProtocolError, ReceiveError, Role, Server, TransportEnd,
+    },
+    handshake::Negotiated,
+    mask::MaskKey,
+    transport::{IoFailure, Wants},
 };
 use std::{collections::VecDeque, time::Duration};
 
-/// What an end came to know and when, in the time since the beginning.
+/// What an endpoint learned and when, relative to the beginning.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Seen {
-    /// All that was done.
+    /// All actions.
     pub(crate) trace: Vec<(Duration, String)>,
-    /// When the connection said how it ended.
+    /// When the connection first reported how it ended.
     pub(crate) told: Option<(Duration, Closed)>,
-    /// When it wanted nothing more of its transport.
+    /// When it wanted nothing more from its transport.
     pub(crate) over: Option<Duration>,
-    /// When it ended its sending side, and whether that was before the peer's end was read.
+    /// When it ended its sending side, and whether that was before it read the peer's end.
     pub(crate) fin: Option<Duration>,
     pub(crate) fin_was_first: bool,
-    /// The lengths of the messages that came.
+    /// The lengths of the messages received.
     pub(crate) messages: Vec<usize>,
     pub(crate) error: Option<(Duration, ProtocolError)>,
-    /// Memory of the read buffer.
+    /// The most memory that the read buffer held.
     pub(crate) most_memory: usize,
     /// All bytes that a scripted peer read.
     pub(crate) received: Vec<u8>,
@@ -36,22 +41,22 @@ pub(crate) struct Seen {
 }
 
 pub(crate) trait End {
-    /// Does what can be done now; whether anything was done.
+    /// Does what can be done now. Returns `true` if anything was done.
     fn turn(&mut self, socket: &mut Socket<'_>) -> bool;
-    /// Reads what has come before it asks what is wanted, as a loop does that is woken by its socket.
+    /// Makes it read its input before it asks what is wanted, like a loop that its socket wakes.
     fn read_first(&mut self);
     fn act(&mut self, action: Action, socket: &mut Socket<'_>);
     fn deadline(&self) -> Option<Duration>;
     fn into_seen(self: Box<Self>) -> Seen;
 }
 
-/// A connection with its buffers, and a loop that obeys it.
+/// A connection with its buffers, and a loop that does what it wants.
 pub(crate) struct Driven<R> {
     connection: Connection<R>,
     input: ReadBuffer,
     output: WriteBuffer,
     wants: Option<Wants>,
-    /// How often it was asked again at one moment because a deadline has passed.
+    /// How often it was asked again at the same moment because a deadline has passed.
     spins: u32,
     reads: bool,
     reads_first: bool,
@@ -80,11 +85,11 @@ impl<R: Role> Driven<R> {
         }
     }
 
-    /// Takes note of how the connection ended, the first time that it says so.
+    /// Records how the connection ended, the first time that it is reported.
     fn look_at_end(&mut self, now: Duration) {
         let Some(closed) = self.connection.closed() else { return };
         match &self.seen.told {
-            Some((_, told)) => assert_eq!(told, closed, "it was told otherwise before"),
+            Some((_, told)) => assert_eq!(told, closed, "the reported end has changed"),
             None => self.seen.told = Some((now - START, closed.clone())),
         }
     }
@@ -124,7 +129,7 @@ impl<R: Role> Driven<R> {
     fn shut_down(&mut self, socket: &mut Socket<'_>) -> Result<(), IoFailure> {
         let outcome = socket.shut_down();
         if outcome != Err(IoFailure::NotReady) {
-            assert!(self.seen.fin.is_none(), "the sending side was ended before");
+            assert!(self.seen.fin.is_none(), "the sending side has already ended");
             self.seen.fin = Some(socket.now - START);
             self.seen.fin_was_first = self.seen.input_end.is_none();
         }
@@ -155,10 +160,10 @@ impl<R: Role> End for Driven<R> {
         };
         self.look_at_end(now);
         let is_something = wants.write || wants.read || wants.shut_down_write;
-        assert!(is_something || wants.deadline.is_some(), "nothing is wanted, and it is not over");
+        assert!(is_something || wants.deadline.is_some(), "nothing is wanted before the end");
 
-        // What could not be done is tried again when the socket changes; if other things are wanted
-        // then, there may be something to be done at once.
+        // A failed action is retried when the socket changes. If the connection wants other things
+        // now, some of them may be possible at once.
         moved |= self.wants.replace(wants) != Some(wants);
         if wants.write {
             let outcome = socket.write(self.output.front());
@@ -177,7 +182,7 @@ impl<R: Role> End for Driven<R> {
         }
         let asks_again = !moved && wants.deadline.is_some_and(|deadline| deadline <= now);
         self.spins = if asks_again { self.spins + 1 } else { 0 };
-        assert!(self.spins < 4, "nothing changes, and it wants to be asked again: {wants:?}");
+        assert!(self.spins < 4, "nothing changes between calls: {wants:?}");
         moved || asks_again
     }
 
@@ -211,12 +216,12 @@ impl<R: Role> End for Driven<R> {
     }
 }
 
-/// A peer that does what a script says, and reads all that comes. Once the other end has ended, it
-/// drops its transport.
+/// A peer that follows a script and reads everything. Once the other endpoint has ended, it drops
+/// its transport.
 #[derive(Default)]
 pub(crate) struct Scripted {
     to_say: VecDeque<Vec<u8>>,
-    /// How much of the first of it was said.
+    /// How many bytes of the first message were sent.
     said: usize,
     floods_until: Duration,
     finishes: bool,
@@ -231,7 +236,7 @@ impl Scripted {
         Self::default()
     }
 
-    /// One that keeps its transport for ever.
+    /// Returns a peer that never drops its transport.
     pub(crate) fn that_stays() -> Self {
         Self { stays: true, ..Self::default() }
     }
@@ -310,7 +315,7 @@ impl End for Scripted {
 }
 
 impl Seen {
-    /// Without how it came about, and what was read when it was known already.
+    /// Removes how the outcome came about, and what was read after it was known.
     pub(crate) fn outcome(self) -> Self {
         Self { trace: Vec::new(), most_memory: 0, input_end: None, ..self }
     }

@@ -1,4 +1,4 @@
-//! Ends because the peer broke the protocol.
+//! Endings caused by a peer that broke the protocol.
 
 use super::{
     ends::{Scripted, Seen, client, server},
@@ -6,22 +6,23 @@ use super::{
     world::{Action, CLIENT, SERVER, World, play},
     *,
 };
-use sansocket::{FrameError, IoFailure, ProtocolError};
+use sansocket::{connection::ProtocolError, frame::FrameError, transport::IoFailure};
 
 /// A reserved opcode.
 const BAD: u8 = 0x83;
 const ERROR: ProtocolError = ProtocolError::Frame(FrameError::ReservedOpCode(3));
 const NOW: Duration = Duration::ZERO;
-/// What the read buffer may hold while megabytes are dropped.
+/// The most that the read buffer may hold while megabytes are dropped.
 const FEW: usize = 64 << 10;
 
 const FAILED: Parts = (LOST, 1002, Initiator::Local, false, Cause::Protocol(ERROR));
 
 fn close_1002() -> Vec<u8> {
-    plain(0x88, &[0x03, 0xea])
+    failure_close(FrameError::ReservedOpCode(3))
 }
 
-/// The application is told as soon as the fault is read, and of the same as what is known later.
+/// Checks that the application is told as soon as the fault is read, with the same outcome as
+/// later.
 #[track_caller]
 fn check_told_at_once(seen: &Seen, at: Duration) {
     assert_eq!(seen.error, Some((at, ERROR)));
@@ -29,7 +30,7 @@ fn check_told_at_once(seen: &Seen, at: Duration) {
     assert_eq!(seen.parts(), FAILED);
 }
 
-/// Two connections, one of which sends what it must not behind the other's back.
+/// Runs two connections, one of which sends an invalid frame without knowing.
 fn play_fault(by: usize, rules: Rules) -> [Seen; 2] {
     let fault = if by == CLIENT { masked(BAD, b"") } else { plain(BAD, b"") };
     play(|| {
@@ -42,7 +43,7 @@ fn play_fault(by: usize, rules: Rules) -> [Seen; 2] {
 }
 
 #[test]
-fn a_client_at_fault_takes_the_close_for_one_like_any_other() {
+fn a_client_at_fault_treats_the_close_like_any_other() {
     for rules in ALL_RULES {
         let [server, client] = play_fault(CLIENT, rules);
         assert_eq!(server.parts(), FAILED, "{rules:?}");
@@ -59,7 +60,7 @@ fn a_client_at_fault_takes_the_close_for_one_like_any_other() {
     assert_eq!(server.fin, Some(LATENCY));
     assert_eq!((server.times().1, client.times().1), (3 * LATENCY, 2 * LATENCY));
 
-    // It can't say that it has ended, so it waits a moment for the client to read its Close.
+    // The server can't signal its end, so it waits a moment for the client to read its Close.
     let [server, client] = play_fault(CLIENT, NO_HALF_CLOSE);
     check_told_at_once(&server, LATENCY);
     assert_eq!(server.times().1, LATENCY + LINGER);
@@ -83,7 +84,7 @@ fn a_server_at_fault_ends_tcp_and_the_client_waits_for_it() {
 }
 
 #[test]
-fn the_close_arrives_although_megabytes_lie_unread() {
+fn the_close_arrives_despite_megabytes_of_unread_input() {
     for rules in [TCP, Rules { latency: NOW, ..TCP }] {
         let [server, client] = play(|| {
             World::new(server(config()), Scripted::new(), rules)
@@ -100,8 +101,8 @@ fn the_close_arrives_although_megabytes_lie_unread() {
 }
 
 #[test]
-fn what_is_dropped_is_bounded() {
-    // By size, if it comes quickly.
+fn dropped_input_is_bounded() {
+    // Bounded by size if the input arrives quickly.
     let quick = Rules { latency: NOW, ..TCP };
     let flood = |rules| {
         play(move || {
@@ -115,7 +116,7 @@ fn what_is_dropped_is_bounded() {
     assert_eq!(server.times().1, NOW);
     assert_eq!(client.received, close_1002());
     assert!(server.most_memory <= FEW, "{} bytes", server.most_memory);
-    // By time, if it does not, or if nobody can be told that this end has ended.
+    // Bounded by time if it does not, or if this endpoint can't signal that it has ended.
     let [server, client] = flood(TCP);
     assert_eq!(server.times(), (LATENCY, LATENCY + CLOSE));
     assert_eq!(client.received, close_1002());
@@ -125,7 +126,7 @@ fn what_is_dropped_is_bounded() {
 }
 
 #[test]
-fn dropping_is_bounded_in_time_however_little_comes() {
+fn dropping_is_bounded_in_time_however_little_arrives() {
     let [server, _] = play(|| {
         let world = World::new(server(config()), Scripted::that_stays(), TCP);
         (0..100).fold(world.at(NOW, CLIENT, Action::Say(masked(BAD, b""))), |world, tenths| {
@@ -153,7 +154,7 @@ fn a_client_drops_no_more_than_a_server() {
 }
 
 #[test]
-fn a_fault_is_told_at_once_while_the_peer_reads_nothing() {
+fn a_fault_is_reported_at_once_while_the_peer_reads_nothing() {
     for (rules, over) in [(TCP, LATENCY + CLOSE), (NO_HALF_CLOSE, LATENCY + CLOSE)] {
         let [server, client] = play(move || {
             World::new(server(config()), Scripted::that_stays(), rules)
@@ -168,7 +169,7 @@ fn a_fault_is_told_at_once_while_the_peer_reads_nothing() {
 }
 
 #[test]
-fn a_fault_after_this_ends_close() {
+fn a_fault_after_this_endpoints_close_is_reported() {
     let [server, client] = play(|| {
         World::new(server(config()), Scripted::new(), TCP)
             .at(NOW, SERVER, Action::Close(4000, ""))
@@ -179,9 +180,9 @@ fn a_fault_after_this_ends_close() {
     assert_eq!(client.received, plain(0x88, &[0x0f, 0xa0]), "one Close, not two");
 }
 
-/// The deadline of this end's Close goes on, the fault does not give the peer more time.
+/// The deadline of this endpoint's Close stays; the fault does not give the peer more time.
 #[test]
-fn a_fault_late_after_this_ends_close() {
+fn a_late_fault_after_this_endpoints_close_keeps_the_deadline() {
     let [server, _] = play(|| {
         World::new(server(config()), Scripted::that_stays(), TCP)
             .at(NOW, SERVER, Action::Close(4000, ""))
@@ -191,7 +192,7 @@ fn a_fault_late_after_this_ends_close() {
 }
 
 #[test]
-fn a_fault_and_then_an_end_of_the_transport() {
+fn a_fault_precedes_an_end_of_the_transport() {
     for (action, rules) in
         [(Action::Finish, TCP), (Action::Drop, TCP), (Action::Drop, NO_HALF_CLOSE)]
     {
@@ -205,9 +206,9 @@ fn a_fault_and_then_an_end_of_the_transport() {
     }
 }
 
-/// Nothing more can be done then for the peer to learn why.
+/// Nothing more can be done to tell the peer why.
 #[test]
-fn a_fault_while_writing_fails() {
+fn a_fault_while_writing_fails_ends_at_once() {
     let [server, _] = play(|| {
         World::new(server(config()), Scripted::that_stays(), TCP)
             .at(NOW, SERVER, Action::FailWrites(IoFailure::Reset))

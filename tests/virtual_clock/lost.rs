@@ -1,4 +1,4 @@
-//! Ends because the transport ended or broke.
+//! Endings caused by a transport that ended or broke.
 
 use super::{
     ends::{Scripted, client, server},
@@ -7,7 +7,11 @@ use super::{
     *,
 };
 use sansocket::{
-    CloseCode, Connection, IoFailure, Negotiated, SendError, Server, State, WriteBuffer,
+    CloseCode, State,
+    buffer::WriteBuffer,
+    connection::{Connection, SendError, Server},
+    handshake::Negotiated,
+    transport::IoFailure,
 };
 
 const NOW: Duration = Duration::ZERO;
@@ -16,7 +20,7 @@ fn lost(how: TransportEnd) -> Parts {
     (LOST, LOST, Initiator::Transport, false, by_transport(how))
 }
 
-/// A server against a scripted client, or the other way round: what `who`, the connection, saw.
+/// Runs a connection, `who`, against a scripted peer, and returns what the connection saw.
 fn play_against_script(
     who: usize,
     rules: Rules,
@@ -30,7 +34,7 @@ fn play_against_script(
 }
 
 #[test]
-fn the_peer_leaves_without_a_close() {
+fn an_end_without_a_close_is_reported() {
     for who in [SERVER, CLIENT] {
         for rules in [TCP, NO_HALF_CLOSE] {
             let seen =
@@ -43,7 +47,7 @@ fn the_peer_leaves_without_a_close() {
 }
 
 #[test]
-fn the_peer_leaves_after_this_ends_close() {
+fn an_end_after_this_endpoints_close_is_reported() {
     for who in [SERVER, CLIENT] {
         let seen = play_against_script(who, TCP, |world, peer| {
             world.at(NOW, who, Action::Close(1001, "")).at(SECOND, peer, Action::Finish)
@@ -54,9 +58,9 @@ fn the_peer_leaves_after_this_ends_close() {
     }
 }
 
-/// It may read on, so what was queued is written.
+/// The peer may keep reading, so the queue is written.
 #[test]
-fn the_peer_ends_its_side_and_reads_what_was_queued() {
+fn a_peer_that_ends_its_side_receives_the_queue() {
     for who in [SERVER, CLIENT] {
         let [of_server, of_client] = play(|| {
             let world = match who {
@@ -68,7 +72,7 @@ fn the_peer_ends_its_side_and_reads_what_was_queued() {
         let (seen, peer) =
             if who == SERVER { (of_server, of_client) } else { (of_client, of_server) };
         assert_eq!(seen.parts(), lost(TransportEnd::Eof));
-        assert!(peer.received.len() > 1 << 20, "{} bytes came", peer.received.len());
+        assert!(peer.received.len() > 1 << 20, "received {} bytes", peer.received.len());
         assert_eq!(peer.input_end.unwrap().1, Ok(()));
         let told = seen.times().0;
         assert!(told > LATENCY && told < CLOSE, "{told:?}");
@@ -77,7 +81,7 @@ fn the_peer_ends_its_side_and_reads_what_was_queued() {
 }
 
 #[test]
-fn the_peer_ends_its_side_and_reads_nothing() {
+fn a_peer_that_ends_its_side_and_reads_nothing_is_abandoned() {
     for who in [SERVER, CLIENT] {
         let seen = play_against_script(who, TCP, |world, peer| {
             world.at(NOW, who, Action::Send(1 << 20)).at(NOW, peer, Action::StopReading).at(
@@ -91,9 +95,9 @@ fn the_peer_ends_its_side_and_reads_nothing() {
     }
 }
 
-/// It is not there any more, and what is sent to it is answered by a reset.
+/// The peer is gone, and answers further input with a reset.
 #[test]
-fn the_peer_leaves_while_much_is_queued() {
+fn a_peer_may_leave_while_much_is_queued() {
     for who in [SERVER, CLIENT] {
         let seen = play_against_script(who, TCP, |world, peer| {
             world.at(NOW, who, Action::Send(1 << 20)).at(MS, peer, Action::Drop)
@@ -113,7 +117,7 @@ const READS: [(IoFailure, TransportEnd); 6] = [
 ];
 
 #[test]
-fn reading_fails() {
+fn an_error_of_reading_ends_the_connection() {
     for who in [SERVER, CLIENT] {
         for (failure, how) in READS {
             let seen = play_against_script(who, TCP, |world, peer| {
@@ -124,7 +128,7 @@ fn reading_fails() {
                 )
             });
             assert_eq!(seen.parts(), lost(how), "{failure:?}");
-            assert_eq!(seen.times(), (SECOND, SECOND), "writing would lead nowhere");
+            assert_eq!(seen.times(), (SECOND, SECOND), "writing would be useless");
             assert_eq!(seen.fin, Some(SECOND), "its user may keep the transport");
 
             let seen = play_against_script(who, TCP, |world, _| {
@@ -143,9 +147,9 @@ fn reading_fails() {
 
 const CLEAN: Parts = (1000, 1000, Initiator::Peer, true, Cause::ClosingHandshake);
 
-/// §7.1.4: both Closes have gone, so what the transport does then changes nothing.
+/// §7.1.4: both Closes were exchanged, so the transport no longer matters.
 #[test]
-fn reading_fails_after_both_closes() {
+fn an_error_of_reading_after_both_closes_does_not_matter() {
     for (failure, _) in READS {
         let close = plain(0x88, &[0x03, 0xe8]);
         let seen = play_against_script(CLIENT, TCP, |world, peer| {
@@ -170,7 +174,7 @@ fn reading_fails_after_both_closes() {
 }
 
 #[test]
-fn tls_is_cut_short() {
+fn a_truncated_tls_stream_is_reported() {
     for who in [SERVER, CLIENT] {
         let seen = play_against_script(who, NO_HALF_CLOSE, |world, peer| {
             world.at(NOW, peer, Action::Truncate)
@@ -181,7 +185,7 @@ fn tls_is_cut_short() {
 }
 
 #[test]
-fn writing_fails_while_the_peers_close_is_still_to_be_read() {
+fn the_peers_close_is_read_after_writing_has_failed() {
     for who in [SERVER, CLIENT] {
         for failure in [IoFailure::Reset, IoFailure::TimedOut, IoFailure::Other] {
             let frame = if who == SERVER { masked } else { plain };
@@ -206,7 +210,7 @@ fn writing_fails_while_the_peers_close_is_still_to_be_read() {
 }
 
 #[test]
-fn writing_fails_and_the_peer_ends_in_order() {
+fn an_orderly_end_is_read_after_writing_has_failed() {
     let ends = [
         (IoFailure::Reset, TransportEnd::Reset),
         (IoFailure::TimedOut, TransportEnd::Timeout),
@@ -227,7 +231,7 @@ fn writing_fails_and_the_peer_ends_in_order() {
 }
 
 #[test]
-fn writing_fails_and_nothing_comes() {
+fn a_silent_peer_is_abandoned_after_writing_has_failed() {
     let over = CLOSE;
     for who in [SERVER, CLIENT] {
         for action in [Action::FailWrites(IoFailure::Reset), Action::TakeNothing] {
@@ -241,25 +245,25 @@ fn writing_fails_and_nothing_comes() {
     }
 }
 
-/// Nobody would ever get it.
+/// Nobody would ever receive it.
 #[test]
-fn nothing_is_queued_any_more_once_writing_has_failed() {
+fn nothing_is_queued_after_writing_has_failed() {
     let mut connection = Connection::new(Server::new(), &Negotiated::new(), config());
     let mut output = WriteBuffer::new();
     connection.send_text("first", &mut output).unwrap();
     connection.did_write(Err(IoFailure::NotReady), &mut output);
     assert_eq!(connection.state(), State::Open);
     connection.did_write(Err(IoFailure::Reset), &mut output);
-    assert_eq!(connection.state(), State::Closed);
+    assert_eq!(connection.state(), State::Closing);
     let queued = output.len();
     assert_eq!(connection.send_text("second", &mut output), Err(SendError::Closed));
-    assert_eq!(connection.close(CloseCode::NORMAL, "", &mut output), Err(SendError::Closed));
+    connection.close(CloseCode::NORMAL, "", &mut output).unwrap();
     assert_eq!(output.len(), queued);
 }
 
-/// What the transport still does for the peer is to end in order.
+/// The transport still ends in order for the peer.
 #[test]
-fn this_end_leaves() {
+fn this_endpoint_may_leave() {
     for who in [SERVER, CLIENT] {
         for rules in [TCP, NO_HALF_CLOSE] {
             let [server, client] = play(|| {

@@ -1,4 +1,4 @@
-//! Ends that a deadline has to bring about, because the peer does not do its part.
+//! Endings that need a deadline, because the peer does not do its part.
 
 use super::{
     ends::{Scripted, Seen, client, server},
@@ -14,7 +14,7 @@ fn close_frame(of: usize) -> Vec<u8> {
     frame(0x88, &[0x03, 0xe8])
 }
 
-/// What `who`, a connection, sees of a peer that keeps its transport whatever happens.
+/// Runs a connection, `who`, against a peer that keeps its transport whatever happens.
 fn play_against_script(
     who: usize,
     config: Config,
@@ -33,7 +33,7 @@ const CLEAN_BY_PEER: Parts = (1000, 1000, Initiator::Peer, true, Cause::ClosingH
 const CLEAN: Parts = (1000, 1000, Initiator::Local, true, Cause::ClosingHandshake);
 
 #[test]
-fn an_open_connection_waits_for_ever() {
+fn an_open_connection_has_no_deadline() {
     for who in [SERVER, CLIENT] {
         let seen = play_against_script(who, config(), TCP, |world, _| {
             world.at(NOW, who, Action::Send(10))
@@ -43,7 +43,7 @@ fn an_open_connection_waits_for_ever() {
 }
 
 #[test]
-fn the_peer_never_answers_a_close() {
+fn a_peer_that_never_answers_a_close_is_abandoned() {
     for who in [SERVER, CLIENT] {
         for rules in [TCP, NO_HALF_CLOSE] {
             let seen = play_against_script(who, config(), rules, |world, _| {
@@ -56,7 +56,7 @@ fn the_peer_never_answers_a_close() {
 }
 
 #[test]
-fn the_close_timeout_is_as_configured() {
+fn the_close_timeout_is_configurable() {
     for timeout in [NOW, MS, 300 * MS, 60 * SECOND, 1_000_000 * SECOND] {
         let config = config().close_timeout(timeout);
         let seen = play_against_script(SERVER, config, TCP, |world, _| {
@@ -72,7 +72,7 @@ fn the_close_timeout_is_as_configured() {
 }
 
 #[test]
-fn a_peer_that_goes_on_sending_messages_after_this_ends_close_is_left() {
+fn a_peer_that_keeps_sending_after_this_endpoints_close_is_abandoned() {
     for who in [SERVER, CLIENT] {
         let frame = if who == SERVER { masked } else { plain };
         let seen = play_against_script(who, config(), TCP, |world, peer| {
@@ -87,7 +87,7 @@ fn a_peer_that_goes_on_sending_messages_after_this_ends_close_is_left() {
 }
 
 #[test]
-fn the_peer_keeps_its_transport_after_both_closes() {
+fn a_peer_that_keeps_its_transport_after_both_closes_is_abandoned() {
     let seen = play_against_script(SERVER, config(), TCP, |world, peer| {
         world.at(NOW, peer, Action::Say(close_frame(peer)))
     });
@@ -102,7 +102,7 @@ fn the_peer_keeps_its_transport_after_both_closes() {
     assert_eq!(seen.times(), (LATENCY + LINGER, LATENCY + CLOSE));
     assert_eq!(seen.fin, Some(LATENCY + CLOSE), "a client does not end first before its deadline");
 
-    // From its own Close on, of which the peer's comes late.
+    // Counted from its own Close, although the peer's comes late.
     let seen = play_against_script(SERVER, config(), TCP, |world, peer| {
         world.at(NOW, SERVER, Action::Close(1000, "")).at(
             4 * SECOND,
@@ -122,7 +122,7 @@ fn the_peer_keeps_its_transport_after_both_closes() {
 }
 
 #[test]
-fn the_peer_closes_and_reads_nothing() {
+fn a_peer_that_closes_and_reads_nothing_is_abandoned() {
     for who in [SERVER, CLIENT] {
         let seen = play_against_script(who, config(), TCP, |world, peer| {
             world.at(NOW, peer, Action::StopReading).at(NOW, who, Action::Send(1 << 20)).at(
@@ -137,7 +137,7 @@ fn the_peer_closes_and_reads_nothing() {
     }
 }
 
-/// This end is busy elsewhere until after its deadline: what came meanwhile came in time.
+/// This endpoint is busy elsewhere until after its deadline: input from the meantime came in time.
 #[test]
 fn an_answer_that_is_read_late_counts() {
     let instant = Rules { latency: NOW, ..TCP };
@@ -145,7 +145,7 @@ fn an_answer_that_is_read_late_counts() {
         for (rules, len) in [(TCP, 4), (NO_HALF_CLOSE, 4), (instant, 1 << 20)] {
             let frame = if who == SERVER { masked } else { plain };
             let messages = frame(0x82, &[0; 100]).repeat(len / 100 + 1);
-            // The pong for it can't be written any more.
+            // The pong for this ping can no longer be written.
             let ping = frame(0x89, b"?");
             let said = [messages, ping, close_frame(1 - who)].concat();
             let seen = play_against_script(who, config(), rules, |world, peer| {
@@ -161,7 +161,7 @@ fn an_answer_that_is_read_late_counts() {
 }
 
 #[test]
-fn what_is_read_late_is_bounded() {
+fn late_reading_is_bounded() {
     let instant = Rules { latency: NOW, ..TCP };
     let messages = masked(0x82, &[0; 900_000]).repeat(6);
     let seen = play_against_script(SERVER, config(), instant, |world, peer| {
@@ -176,7 +176,7 @@ fn what_is_read_late_is_bounded() {
 }
 
 #[test]
-fn a_deadline_comes_although_nobody_reads() {
+fn a_deadline_passes_although_nobody_reads() {
     for who in [SERVER, CLIENT] {
         let seen = play_against_script(who, config(), TCP, |world, peer| {
             world.at(NOW, who, Action::StopReading).at(NOW, who, Action::Close(1000, "")).at(
@@ -185,7 +185,7 @@ fn a_deadline_comes_although_nobody_reads() {
                 Action::Say(close_frame(peer)),
             )
         });
-        // What lies there may be read for a while.
+        // The input that has arrived may be read for a while.
         assert_eq!((seen.parts(), seen.times().1), (LEFT, CLOSE + Duration::from_millis(500)));
     }
 }

@@ -1,50 +1,50 @@
-//! A transport in memory with rules of its own: what it holds, how long bytes are under way, how many
-//! go at a time, whether it has a half-close, and how a reset behaves.
+//! A transport in memory with configurable rules: its capacity, its latency, the number of bytes
+//! per call, whether it has a half-close, and the effect of a reset.
 
-use sansocket::IoFailure;
+use sansocket::transport::IoFailure;
 use std::{collections::VecDeque, time::Duration};
 
-/// What the two directions of a transport have in common.
+/// The rules shared by both directions of a transport.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
-    /// Bytes that a direction holds, under way or unread.
+    /// The most bytes that a direction holds, in flight or unread.
     pub(crate) capacity: usize,
-    /// How long bytes, ends and resets are under way.
+    /// How long bytes, ends and resets are in flight.
     pub(crate) latency: Duration,
-    /// Bytes that one call reads or writes at most.
+    /// The most bytes that one call reads or writes.
     pub(crate) piece: usize,
     pub(crate) half_close: bool,
 }
 
-/// What goes wrong for one end, because a test says so.
+/// The faults that a test sets for one endpoint.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    /// What reading comes to once nothing is there to be read.
+    /// The result of reading once no input is left.
     pub(crate) read: Option<IoFailure>,
     pub(crate) write: Option<IoFailure>,
-    /// Writes take 0 bytes.
+    /// Whether writes take 0 bytes.
     pub(crate) takes_nothing: bool,
-    /// A half-close is not ready before.
+    /// When a half-close becomes ready.
     pub(crate) shut_down_from: Duration,
 }
 
-/// What is under way from one end to the other.
+/// The bytes in flight from one endpoint to the other.
 #[derive(Debug, Default)]
 pub(crate) struct Direction {
-    /// Each with the moment of its arrival.
+    /// The pieces, each with the time of its arrival.
     pieces: VecDeque<(Duration, VecDeque<u8>)>,
     held: usize,
-    /// How it ends behind the last piece, and when that is known at the other end.
+    /// How the direction ends after the last piece, and when the other endpoint learns of it.
     end: Option<(Duration, Result<(), IoFailure>)>,
-    /// When a reset arrives, which overtakes what is unread.
+    /// When a reset arrives. It discards unread input.
     reset: Option<Duration>,
-    /// A system tells of a reset once; who reads after that meets an end in order.
+    /// Whether the reset was reported. A system reports it once; later reads meet an orderly end.
     reset_told: bool,
     reader_left: bool,
 }
 
 impl Direction {
-    /// The next moment after `now` at which the reader would find something new.
+    /// Returns the next moment after `now` at which the reader finds something new.
     pub(crate) fn next_arrival(&self, now: Duration) -> Option<Duration> {
         let pieces = self.pieces.iter().map(|(arrival, _)| *arrival);
         let ends = self.end.map(|(arrival, _)| arrival).into_iter().chain(self.reset);
@@ -60,7 +60,7 @@ impl Direction {
     }
 }
 
-/// One end of the transport at one moment.
+/// One endpoint of the transport at one moment.
 pub(crate) struct Socket<'w> {
     pub(crate) now: Duration,
     pub(crate) rules: Rules,
@@ -110,7 +110,7 @@ impl Socket<'_> {
             let is_news = !std::mem::replace(&mut incoming.reset_told, true);
             return Err(if is_news { IoFailure::Reset } else { IoFailure::Ended });
         }
-        assert!(outgoing.end.is_none(), "nothing is written behind the end");
+        assert!(outgoing.end.is_none(), "a write after the end");
         if self.faults.takes_nothing {
             return Ok(0);
         }
@@ -120,7 +120,7 @@ impl Socket<'_> {
         }
         outgoing.held += count;
         if outgoing.reader_left {
-            // What comes to a socket that is not there any more is answered by a reset.
+            // A socket that no longer exists answers input with a reset.
             incoming.reset_at(*now + 2 * rules.latency);
         } else {
             outgoing.pieces.push_back((*now + rules.latency, bytes[..count].to_vec().into()));
@@ -128,7 +128,7 @@ impl Socket<'_> {
         Ok(count)
     }
 
-    /// A half-close, if there is one.
+    /// Does a half-close, if the transport has one.
     pub(crate) fn shut_down(&mut self) -> Result<(), IoFailure> {
         if !self.rules.half_close {
             return Err(IoFailure::Unsupported);
@@ -140,12 +140,12 @@ impl Socket<'_> {
         Ok(())
     }
 
-    /// Ends what this end sends, for whatever reason.
+    /// Ends the direction from this endpoint, for whatever reason.
     pub(crate) fn end_outgoing(&mut self, how: Result<(), IoFailure>) {
         self.outgoing.end.get_or_insert((self.now + self.rules.latency, how));
     }
 
-    /// Closes this end. What is unread, or comes later, is answered by a reset.
+    /// Closes this endpoint. Unread or later input is answered with a reset.
     pub(crate) fn close(&mut self) {
         let Self { now, incoming, outgoing, rules, .. } = self;
         incoming.reader_left = true;

@@ -1,40 +1,40 @@
-//! Two ends, the transport between them, and the clock, which jumps to where something happens next.
+//! Two endpoints, the transport between them, and a clock that jumps to the next event.
 
 use super::{
     ends::{End, Seen},
     wire::{Direction, Faults, Rules, Socket},
 };
-use sansocket::IoFailure;
+use sansocket::transport::IoFailure;
 use std::time::Duration;
 
 pub(crate) const SERVER: usize = 0;
 pub(crate) const CLIENT: usize = 1;
 
-/// What an end does at a moment of the test's choice.
+/// An action of an endpoint, at a time chosen by the test.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
-    /// Sends a binary message of so many bytes.
+    /// Sends a binary message of this size.
     Send(usize),
     /// Closes with this code and reason.
     Close(u16, &'static str),
-    /// Sends bytes as they are, behind what is queued.
+    /// Sends raw bytes, after the queue.
     Say(Vec<u8>),
-    /// Always has more to send, until then.
+    /// Always has more to send until then.
     Flood(Duration),
-    /// Does nothing at all until then.
+    /// Does nothing until then.
     Sleep(Duration),
-    /// Reads nothing any more.
+    /// Stops reading.
     StopReading,
-    /// Ends its sending side behind what it has said.
+    /// Ends its sending side after everything that was sent.
     Finish,
-    /// Drops its transport; a connection is told that it is.
+    /// Drops its transport, and tells the connection.
     Drop,
-    /// Its TLS ends without the closing message.
+    /// Ends its TLS stream without the closing message.
     Truncate,
     FailReads(IoFailure),
     FailWrites(IoFailure),
     TakeNothing,
-    /// Its half-close is not ready before.
+    /// Makes its half-close ready only then.
     ShutDownFrom(Duration),
 }
 
@@ -43,14 +43,14 @@ pub(crate) struct World {
     ends: [Box<dyn End>; 2],
     faults: [Faults; 2],
     asleep_until: [Duration; 2],
-    /// What each end sends.
+    /// The direction from each endpoint.
     directions: [Direction; 2],
-    /// In the order of time.
+    /// The actions in order of time.
     script: Vec<(Duration, usize, Action)>,
     now: Duration,
 }
 
-/// Rounds of both ends at one moment after which it is clear that they run in circles.
+/// The number of rounds at one moment after which both endpoints are considered stuck in a loop.
 const TOO_MANY_ROUNDS: u32 = 200_000;
 
 impl World {
@@ -66,12 +66,12 @@ impl World {
             asleep_until: Default::default(),
             directions: Default::default(),
             script: Vec::new(),
-            // Not zero: a clock may begin anywhere.
+            // Not zero, since a clock may begin anywhere.
             now: START,
         }
     }
 
-    /// Adds to the script: so long after the beginning `who` does this.
+    /// Adds to the script: `who` does this at the given time after the beginning.
     pub(crate) fn at(mut self, after: Duration, who: usize, action: Action) -> Self {
         self.script.push((START + after, who, action));
         self.script.sort_by_key(|(moment, ..)| *moment);
@@ -91,7 +91,7 @@ impl World {
             let mut rounds = 0;
             while self.turn(SERVER) | self.turn(CLIENT) {
                 rounds += 1;
-                assert!(rounds < TOO_MANY_ROUNDS, "both ends run in circles at {:?}", self.now);
+                assert!(rounds < TOO_MANY_ROUNDS, "both endpoints loop at {:?}", self.now);
             }
             match self.next_moment() {
                 Some(moment) => self.now = moment,
@@ -118,7 +118,7 @@ impl World {
         end.act(action, &mut socket);
     }
 
-    /// Lets an end do what it can do now; whether it did anything.
+    /// Lets an endpoint do what it can do now. Returns `true` if it did anything.
     fn turn(&mut self, who: usize) -> bool {
         if self.asleep_until[who] > self.now {
             return false;
@@ -135,7 +135,7 @@ impl World {
         (&mut *self.ends[who], Socket { now, rules, faults, incoming, outgoing })
     }
 
-    /// When something can happen next.
+    /// Returns when something can happen next.
     fn next_moment(&self) -> Option<Duration> {
         let now = self.now;
         let script = self.script.first().map(|(moment, ..)| *moment);
@@ -151,15 +151,16 @@ impl World {
 
 pub(crate) const START: Duration = Duration::from_secs(1000);
 
-/// Plays a scenario twice, and returns what the server and the client have seen. A third time, the
-/// connections read what has come before they ask what is wanted, and see the same.
+/// Plays a scenario twice, and returns what the server and the client have seen. Then plays it a
+/// third time with connections that read their input before they ask what is wanted, which must not
+/// change the outcome.
 #[track_caller]
 pub(crate) fn play(scenario: impl Fn() -> World) -> [Seen; 2] {
     let [first, second] = [scenario().run(), scenario().run()];
-    assert!(first == second, "the same scenario went two ways");
+    assert!(first == second, "the same scenario had two outcomes");
     let mut other_way = scenario();
     other_way.ends.iter_mut().for_each(|end| end.read_first());
     let other_way = other_way.run().map(Seen::outcome);
-    assert_eq!(other_way, first.clone().map(Seen::outcome), "the order matters");
+    assert_eq!(other_way, first.clone().map(Seen::outcome), "the order of reading matters");
     first
 }

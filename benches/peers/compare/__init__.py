@@ -1,1 +1,1 @@
-"""Compares sansocket with its peers; see ../README.md."""
+"""Compares sansocket with its peers: see ../README.md."""

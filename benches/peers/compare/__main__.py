@@ -1,4 +1,4 @@
-"""The command: measures the parts that are asked for, and writes the report."""
+"""The command: measures the requested parts, and writes the report."""
 
 import argparse
 import json
@@ -26,10 +26,11 @@ def main():
     check({need for name in measured for need in PARTS[name].NEEDS})
     kept = target() / "figures.json"
     sections = json.loads(kept.read_text()) if kept.exists() else {}
-    # An earlier version did not say on what it had measured.
+    # Figures of an earlier version do not name their machine.
     sections = {name: section for name, section in sections.items() if "machine" in section}
     if options.write and (missing := missing_parts(sections, measured)):
-        sys.exit(f"--write would drop what is not in {kept}: measure {' '.join(missing)} too")
+        missing = " ".join(missing)
+        sys.exit(f"--write would drop the parts that are not in {kept}: measure {missing} too")
     if measured:
         build()
         print(f"seed {options.seed}", file=sys.stderr)
@@ -43,7 +44,7 @@ def main():
     print(text)
     if options.against:
         earlier = tables_of(json.loads(options.against.read_text()))
-        # What was kept may be the earlier run itself.
+        # The kept figures may be those of the earlier run itself.
         later = {name: tables[name] for name in measured or tables}
         print("\n".join(repeated.report(earlier, later)))
     if options.write:
@@ -56,7 +57,7 @@ def missing_parts(kept, measured):
 
 
 def section(name, options):
-    """Measures a part: its tables, and all that is to be told of them."""
+    """Measures a part: its tables, and what the report says about the run."""
     start = time.monotonic()
     tables = PARTS[name].measure(Run(options.rounds, f"{options.seed}, {name}", options.server))
     return {
@@ -78,7 +79,7 @@ def tables_of(sections):
 
 
 def build():
-    """Each package by itself: together their dependencies would share all features."""
+    """Builds each package separately: together, their dependencies would share all features."""
     for name in packages():
         progress("Building the programs", name)
         command = ["cargo", "build", "--quiet", "--release", "--package", name]
@@ -88,45 +89,53 @@ def build():
 def parse():
     parser = argparse.ArgumentParser(
         prog="benches/peers/run",
-        description="Compares sansocket with its peers. All parts take about 30 minutes with building on two "
-        "quiet cores. Figures of parts that are not asked for are kept from the last run.",
+        description="Compares sansocket with its peers. All parts together take about 30 minutes "
+        "with building, on two quiet cores. For parts that you do not request, the figures of the "
+        "last run are kept.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="parts:\n" + "\n".join(f"  {name:14}{part.__doc__.splitlines()[0]}" for name, part in PARTS.items()),
     )
-    parser.add_argument("parts", nargs="*", metavar="PART", type=part, help="what to measure; all if none is named")
-    parser.add_argument("--rounds", type=rounds, default=9, help="rounds of each comparison (9)")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", type=part,
+        help="what to measure; all parts if you name none",
+    )
+    parser.add_argument(
+        "--rounds", type=rounds, default=9, help="number of rounds of each comparison (9)",
+    )
     parser.add_argument(
         "--seed", type=int, default=random.randrange(1_000_000),
-        help="the order in which everything is measured; another one in each run if it isn't given",
+        help="seed of the order in which everything is measured; random by default",
     )
     parser.add_argument(
         "--write", action="store_true",
-        help="write benches/RESULTS.md and results.svg; needs figures of all parts",
+        help="write benches/RESULTS.md and results.svg; this needs figures of all parts",
     )
     parser.add_argument(
         "--server", action="append", default=[], metavar="NAME=PORT,PID", type=external,
         help="a server of your own, in any language, that joins the parts echo and deflate; all its "
-        "threads are put on the core that is measured, and stay there",
+        "threads are moved to the measured core, and stay there",
     )
-    parser.add_argument("--kept", action="store_true", help="measure nothing: report what was kept")
+    parser.add_argument(
+        "--kept", action="store_true", help="measure nothing: report the kept figures",
+    )
     parser.add_argument(
         "--against", metavar="FIGURES", type=Path,
-        help="say which rows lie in another order than in an earlier run, of which figures.json, in "
-        "cargo's target directory, was kept",
+        help="report which rows are in another order than in an earlier run; FIGURES is a copy of "
+        "the figures.json of that run, from cargo's target directory",
     )
     return parser.parse_args()
 
 
 def part(text):
     if text not in PARTS:
-        raise argparse.ArgumentTypeError(f"no part {text!r}, there are {', '.join(PARTS)}")
+        raise argparse.ArgumentTypeError(f"unknown part {text!r}; the parts are {', '.join(PARTS)}")
     return text
 
 
 def rounds(text):
-    # Of fewer no interval of 95 % can be told.
+    # Fewer rounds give no 95 % interval.
     if not text.isdigit() or int(text) < 6:
-        raise argparse.ArgumentTypeError("at least 6")
+        raise argparse.ArgumentTypeError("must be at least 6")
     return int(text)
 
 
@@ -134,12 +143,12 @@ def external(text):
     name, _, rest = text.partition("=")
     port, _, pid = rest.partition(",")
     if not (port.isdigit() and pid.isdigit()):
-        raise argparse.ArgumentTypeError("wanted is NAME=PORT,PID")
+        raise argparse.ArgumentTypeError("must have the form NAME=PORT,PID")
     return ExternalServer(name, int(port), int(pid))
 
 
 def check(needs):
-    """Ends with what is missing of that which the chosen parts need."""
+    """Exits with a message if something is missing that the chosen parts need."""
     for program, remedy in (
         ("cargo", "install Rust"),
         ("taskset", "install util-linux"),
@@ -151,14 +160,14 @@ def check(needs):
     if "two cores" in needs and len(CORES) < 2:
         alone = " ".join(name for name, part in PARTS.items() if "two cores" not in part.NEEDS)
         sys.exit(
-            "echo, deflate and broadcast need two cores, one for the server and one for its load; "
-            f"on one core there are {alone}"
+            "echo, deflate and broadcast need two cores, one for the server and one for the load "
+            f"generator; on one core you can run {alone}"
         )
-    # Servers of 2,000 connections inherit it.
+    # Servers with 2,000 connections inherit this limit.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if "open files" in needs and most != resource.RLIM_INFINITY and most < OPEN_FILES:
-        sys.exit(f"{most} open files are allowed, {OPEN_FILES} are needed: see 'ulimit -Hn'")
+        sys.exit(f"{OPEN_FILES} open files are needed, but {most} are allowed: see 'ulimit -Hn'")
 
 
 if __name__ == "__main__":

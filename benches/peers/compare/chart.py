@@ -1,4 +1,4 @@
-"""The picture: a panel a question, a bar a library, ours in colour."""
+"""The chart: a panel per question, a bar per library, ours in color."""
 
 from html import escape
 
@@ -13,7 +13,7 @@ PANELS = [
      "Server, 100 connections, 1 KiB", "µs"),
     ("idle", "Idle connections: resident memory", "after 16 KiB", "Memory of an idle connection", "KiB"),
     ("broadcast", "Broadcast to 1,000 connections: processor time", "1 KiB",
-     "Broadcast of 1 KiB, a connection", "µs"),
+     "Broadcast of 1 KiB, per connection", "µs"),
 ]
 COLUMNS = 2
 WIDTH, GAP, MARGIN = 430, 40, 24
@@ -45,8 +45,8 @@ def svg(tables):
         f"<style>{STYLE}</style>",
         f'<rect class="ground" width="{width}" height="{height}" rx="8"/>',
         f'<text class="title" x="{MARGIN}" y="38">What sansocket and its peers cost</text>',
-        f'<text class="foot" x="{MARGIN}" y="58">Less is better. Each library by its quickest variant; '
-        "dashed: by hand, with less than the protocol; »: a bar cut off. All tables are in RESULTS.md."
+        f'<text class="foot" x="{MARGIN}" y="58">Lower is better. Each library by its fastest '
+        "variant. Dashed: work by hand, without the full protocol. »: bar cut off. All tables: RESULTS.md."
         "</text>",
     ]
     for number, (panel, top) in enumerate(zip(panels, tops)):
@@ -81,7 +81,7 @@ def bars(tables, wanted):
 
 
 def is_shown(row, part):
-    """Of the limits only those that say something to this question."""
+    """Returns `True` for the limits that matter to this question."""
     if part == "idle":
         return "waiting" in row
     return not row.endswith(("(64k)", "(waiting)"))
@@ -89,7 +89,7 @@ def is_shown(row, part):
 
 def draw(panel, left, top):
     heading, unit, rows = panel
-    # One that is far off would make the others too small to be told apart.
+    # A bar that is far longer would make the others too small to tell apart.
     largest = min(rows[-1][1], 4 * rows[len(rows) // 2][1])
     parts = [f'<text class="panel" x="{left}" y="{top}">{escape(heading)} <tspan class="unit">{unit}</tspan></text>']
     for number, (name, value) in enumerate(rows):

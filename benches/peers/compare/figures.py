@@ -1,9 +1,9 @@
-"""Rounds of figures, and what may be said of them.
+"""Figures of several rounds, and the conclusions that they allow.
 
 Every round measures all rows one after the other, so two rows are compared round by round: what
-slows the machine down for a while slows both. Of the ratios the median is told, with the interval
-in which the true median lies with 95 %: it is read off the sorted ratios, without any assumption on
-how they are spread.
+slows the machine down for a while slows both. The result is the median of the ratios, with its 95 %
+confidence interval. The interval is read off the sorted ratios, without any assumption about their
+distribution.
 """
 
 import math
@@ -13,7 +13,7 @@ __all__ = ["median", "Ratio", "ratio"]
 
 
 class Ratio:
-    """The median of paired ratios with the bounds of its 95 % interval."""
+    """The median of paired ratios, and the bounds of its 95 % interval."""
 
     def __init__(self, ratios):
         ordered = sorted(ratios)
@@ -23,11 +23,11 @@ class Ratio:
         self.high = ordered[-1 - rank]
 
     def spread(self):
-        """How far from 1 the interval reaches."""
+        """Returns how far from 1 the interval reaches."""
         return max(abs(self.low - 1), abs(self.high - 1))
 
     def beyond(self, spread):
-        """-1 or 1 if all of the interval lies below or above what noise alone explains, else 0."""
+        """Returns -1 or 1 if the whole interval is below or above what noise explains, else 0."""
         if self.high < 1 - spread:
             return -1
         if self.low > 1 + spread:
@@ -36,14 +36,14 @@ class Ratio:
 
 
 def ratio(these, those):
-    """Compares two rows measured in the same rounds; `None` if one of them failed."""
+    """Compares two rows measured in the same rounds. Returns `None` if one of them failed."""
     pairs = [(a, b) for a, b in zip(these, those) if a is not None and b]
     return Ratio([a / b for a, b in pairs]) if pairs and len(pairs) == len(these) else None
 
 
 def rank_of_bound(count):
-    """How many of `count` sorted values may be left out at each end: the binomial tail of the
-    median, at most 2.5 %."""
+    """Returns how many of `count` sorted values the interval leaves out at each end: the binomial
+    tail of the median is at most 2.5 %."""
     tail, rank = 0.0, 0
     while rank < count // 2:
         tail += math.comb(count, rank) / 2**count

@@ -1,4 +1,4 @@
-"""On what the figures were measured: kept with them, so that no other machine is told of."""
+"""Describes the machine of a run. Figures keep the description of their own machine."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ from .programs import ROOT
 
 
 def facts():
-    """Lines of the report: processor, kernel, compiler, libraries."""
+    """Returns lines for the report: processor, kernel, compiler, libraries."""
     rustc = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True)
     lock = tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]
     return [
@@ -45,12 +45,12 @@ def processor(cpuinfo):
 
 
 def release(text):
-    """What follows the first dash is whoever built it."""
+    """Omits the part after the first dash, which names the builder."""
     return text.partition("-")[0]
 
 
 def configurations():
-    """The files that cargo reads, those nearest to the programs first."""
+    """Returns the configuration files that cargo reads, those nearest to the programs first."""
     home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
     folders = [*(folder / ".cargo" for folder in (ROOT, *ROOT.parents)), home]
     files = [folder / name for folder in folders for name in ("config.toml", "config")]
@@ -58,7 +58,7 @@ def configurations():
 
 
 def flags(environment, configurations):
-    """What the compiler is told besides; cargo takes it from the environment or else from files."""
+    """Describes additional compiler flags, which cargo takes from the environment or from files."""
     found = [
         value.replace("\x1f", " ") for name, value in sorted(environment.items())
         if value and (name in ("RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS")
@@ -73,7 +73,7 @@ def flags(environment, configurations):
 
 
 def libraries(lock):
-    """The versions of those that are compared."""
+    """Lists the versions of the compared libraries."""
     found = {package["name"]: package["version"] for package in lock}
     benched = sorted(name.removeprefix("bench-") for name in found if name.startswith("bench-"))
     known = [f"{name} {found[name]}" for name in benched if name in found]

@@ -1,4 +1,4 @@
-"""The figures of tables, and the rounds in which they are measured."""
+"""Tables of figures, and the rounds that measure them."""
 
 import os
 import random
@@ -11,7 +11,7 @@ from .programs import MEASURING_CORE, Failed
 
 
 class Table:
-    """Figures a row, a column and a round. A row that failed once is failed."""
+    """One figure per row, column and round. A cell that failed once stays failed."""
 
     def __init__(self, title, unit, columns):
         self.title = title
@@ -20,7 +20,7 @@ class Table:
         self.columns = list(columns)
         self.rows = {}
         self.notes = []
-        # Cells that are shown, and are no peers to be compared with.
+        # Cells that are shown but not compared with.
         self.apart = []
         self.companions = []
 
@@ -39,7 +39,7 @@ class Table:
         return self.rows.get(row, {}).get(column) == "failed"
 
     def figures(self, row, column):
-        """The rounds of a cell; `None` if there are none."""
+        """Returns the figures of all rounds of a cell, or `None` if there are none."""
         cell = self.rows.get(row, {}).get(column)
         return cell if isinstance(cell, list) else None
 
@@ -61,7 +61,7 @@ class Table:
 
 
 class Cell(NamedTuple):
-    """One column of one table: `measure(row)` gives a figure of each row."""
+    """One column of one table: `measure(row)` returns a figure for a row."""
 
     table: Table
     column: str
@@ -70,7 +70,7 @@ class Cell(NamedTuple):
 
 
 class Run:
-    """How often and in what order everything is measured."""
+    """The number of rounds, and the order of all measurements."""
 
     def __init__(self, rounds, seed, servers=()):
         self.rounds = rounds
@@ -78,11 +78,11 @@ class Run:
         self.random = random.Random(seed)
 
     def measure(self, cells, rounds=None):
-        """In each round all cells, one after the other, and of each its rows right after each other:
-        what slows the machine for some minutes is then in all columns alike, and in few rounds."""
+        """Measures all cells in each round, and the rows of a cell directly after each other: what
+        slows the machine for some minutes then affects all columns alike, and few rounds."""
         cells = [cell._replace(rows=list(cell.rows)) for cell in cells]
         rounds = rounds or self.rounds
-        # This process is not to disturb what is measured.
+        # This process must not disturb the measurement.
         cores = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {MEASURING_CORE})
         for number in range(rounds):
@@ -103,7 +103,7 @@ def measure_once(cell, row):
     except Failed as failure:
         cell.table.fail(row, cell.column, failure)
     else:
-        # Failed meanwhile as a companion, it stays so.
+        # If the row has failed as a companion meanwhile, it stays failed.
         if not cell.table.has_failed(row, cell.column):
             cell.table.add(row, cell.column, figure)
 
@@ -113,7 +113,7 @@ _announced = set()
 
 
 def progress(subject, detail=""):
-    """Says what is done now: on a terminal in one line that changes, else once a subject."""
+    """Shows the progress: on a terminal in one line that changes, else one line per subject."""
     elapsed = int(time.monotonic() - _started)
     line = f"[{elapsed // 60:2}:{elapsed % 60:02}] {subject}"
     if sys.stderr.isatty():

@@ -1,4 +1,4 @@
-"""The programs that are measured, and talking to them."""
+"""The measured programs, and communication with them."""
 
 import functools
 import json
@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# What is measured and what measures it are kept apart, if there are two cores for this process.
+# The measured program and the measuring one run on different cores, if this process has two.
 CORES = sorted(os.sched_getaffinity(0))
 MEASURED_CORE, MEASURING_CORE = CORES[0], CORES[min(1, len(CORES) - 1)]
 OURS = "sansocket"
@@ -18,7 +18,7 @@ AGAIN = "sansocket, again"
 
 
 class Failed(Exception):
-    """A program gave a wrong answer or none."""
+    """A program gave a wrong answer, or none."""
 
 
 def on_core(core, *command):
@@ -26,7 +26,7 @@ def on_core(core, *command):
 
 
 class Program:
-    """One that answers a line with a line, and ends when its input does."""
+    """A program that answers each line with a line, and ends when its input ends."""
 
     def __init__(self, command, core):
         self.errors = tempfile.TemporaryFile()
@@ -52,7 +52,7 @@ class Program:
             selector.register(self.process.stdout, selectors.EVENT_READ)
             while b"\n" not in self.pending:
                 if not selector.select(max(0, deadline - time.monotonic())):
-                    raise Failed(f"no answer in {timeout} s")
+                    raise Failed(f"no answer after {timeout} s")
                 more = os.read(self.process.stdout.fileno(), 65536)
                 if not more:
                     raise self.ended()
@@ -64,18 +64,18 @@ class Program:
         return self.process.poll() is not None
 
     def ended(self):
-        """What to say of it, with the last that it said itself."""
+        """Returns an error with the last line that the program printed."""
         self.errors.seek(0)
         lines = self.errors.read().decode(errors="replace").strip().splitlines()
-        return Failed(": ".join(["it ended", *lines[-1:]]))
+        return Failed(": ".join(["the program ended", *lines[-1:]]))
 
     def cpu(self):
-        """Nanoseconds of processor time so far, of all its threads."""
+        """Returns the processor time of all threads so far, in nanoseconds."""
         tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
 
     def resident(self):
-        """Bytes of resident memory."""
+        """Returns the resident memory in bytes."""
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024
@@ -99,14 +99,14 @@ class Program:
 
 
 class Server(Program):
-    """One that prints `listening PORT`."""
+    """A program that prints `listening PORT`."""
 
     def __init__(self, command):
         super().__init__(command, MEASURED_CORE)
         try:
             words = self.line(10).split()
             if words[:1] != ["listening"]:
-                raise Failed("it does not listen")
+                raise Failed("the server does not listen")
         except Failed:
             self.end()
             raise
@@ -115,14 +115,14 @@ class Server(Program):
 
 
 def ask(path, line):
-    """Asks a program that is started for it: where its stack and its memory lie is luck, which differs from one
-    start to the next and can weigh more than what is compared."""
+    """Starts a program for a single question. The addresses of its stack and its memory are a
+    matter of luck, which differs between starts and can outweigh the compared difference."""
     with Program([path], MEASURED_CORE) as program:
         return program.ask(line)
 
 
 class Servers:
-    """Echo servers by their commands, each started when it is first measured."""
+    """Echo servers with their commands, each started when it is first measured."""
 
     def __init__(self, commands, external):
         self.commands = commands
@@ -145,7 +145,7 @@ class Servers:
                 raise server.ended()
             return measure(server)
         except Failed:
-            # Another load is not to find what this one has left.
+            # The next load must not find leftovers of this one.
             self.running.pop(name).end()
             raise
 
@@ -158,7 +158,7 @@ class Servers:
 
 
 class ExternalServer:
-    """A server that someone else has started: only its port and process are known."""
+    """A server that someone else has started. Only its port and its process are known."""
 
     def __init__(self, name, port, pid):
         self.name = name
@@ -166,23 +166,24 @@ class ExternalServer:
         self.pid = pid
 
     def pin(self):
-        """It gets the core that all the others have; threads that it starts later inherit it."""
+        """Moves the server to the measured core. Threads that it starts later inherit that core."""
         try:
             for task in Path(f"/proc/{self.pid}/task").iterdir():
                 os.sched_setaffinity(int(task.name), {MEASURED_CORE})
         except OSError as error:
-            raise Failed(f"process {self.pid} can't be put on core {MEASURED_CORE}: {error}") from error
+            message = f"process {self.pid} can't be moved to core {MEASURED_CORE}: {error}"
+            raise Failed(message) from error
 
 
 def load(*arguments, timeout=90):
-    """One run of the load generator; its result."""
+    """Runs the load generator once, and returns its result."""
     try:
         done = subprocess.run(
             on_core(MEASURING_CORE, release() / "load", *arguments),
             stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False, text=True,
         )
     except subprocess.TimeoutExpired as error:
-        raise Failed(f"not done in {timeout} s") from error
+        raise Failed(f"not finished after {timeout} s") from error
     return result(done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "")
 
 
@@ -190,7 +191,7 @@ def result(line):
     try:
         answer = json.loads(line)
     except ValueError as error:
-        raise Failed(f"the load generator said {line!r}") from error
+        raise Failed(f"the load generator printed {line!r}") from error
     if not answer.get("ok"):
         raise Failed(answer.get("error", "unknown"))
     return answer
@@ -203,7 +204,7 @@ def metadata():
 
 
 def target():
-    """Where cargo puts what it builds."""
+    """Returns the directory in which cargo puts its output."""
     return Path(metadata()["target_directory"])
 
 
@@ -212,7 +213,7 @@ def release():
 
 
 def packages():
-    """The packages that make programs, and of each the programs and the features."""
+    """Returns the packages that build programs, each with its programs and features."""
     return {
         package["name"]: (programs, package["features"])
         for package in metadata()["packages"]
@@ -221,14 +222,14 @@ def packages():
 
 
 def programs(kind):
-    """Those whose name ends so, and no others that an earlier build has left."""
+    """Returns the programs whose name ends with `kind`, except leftovers of an earlier build."""
     return sorted(
         release() / name for names, _ in packages().values() for name in names if name.endswith(kind)
     )
 
 
 def codecs():
-    """The programs in memory: (label, program, work, variant), work by work."""
+    """Returns the in-memory programs: (label, program, work, variant)."""
     rows = []
     for path in programs("-codec"):
         lines = subprocess.run([path, "list"], capture_output=True, text=True, check=True).stdout
@@ -243,7 +244,7 @@ def codecs():
 
 
 def servers():
-    """The echo servers: (label, program, variant, ways of compression)."""
+    """Returns the echo servers: (label, program, variant, modes of compression)."""
     rows = []
     for path in programs("-echo"):
         said = facts(path)
@@ -255,7 +256,7 @@ def servers():
 
 
 def broadcasters():
-    """The servers that broadcast: (label, program, variant). Some variants do nothing else."""
+    """Returns the broadcasting servers: (label, program, variant). Some variants only broadcast."""
     rows = []
     for path in programs("-echo"):
         said = facts(path)
@@ -266,7 +267,7 @@ def broadcasters():
 
 
 def facts(path):
-    """What a server says that it can do."""
+    """Returns what a server reports about itself."""
     lines = subprocess.run([path, "--list"], capture_output=True, text=True, check=True).stdout
     return dict(line.split(" ", 1) for line in lines.splitlines())
 
@@ -278,19 +279,20 @@ def label(name, variant):
 
 
 def ours_first(rows):
-    """Ours comes first and once more at the end: what that differs by is noise."""
+    """Puts our rows first, and our default row once more at the end: they differ only by noise."""
     rows.sort(key=lambda row: place(row[0]))
     again = [(AGAIN, *row[1:]) for row in rows if row[0] == OURS]
     return rows + again
 
 
 def place(label):
-    """Where a row stands: ours first, then by name."""
+    """Returns the sort key of a row: ours first, then by name."""
     return not is_ours(label), label.lower()
 
 
 def is_limit(label):
-    """What is there to compare with: not the protocol, or a frame that goes past the connection to its socket."""
+    """Returns `True` for rows that are not libraries: work without the protocol, or a frame that
+    bypasses the connection."""
     return label.endswith("(frame)") or label.startswith(("raw TCP", "bare", "memcpy", "std", "simdutf8"))
 
 

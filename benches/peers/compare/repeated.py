@@ -1,4 +1,4 @@
-"""Whether a second run puts the rows in the same order as a first."""
+"""Checks whether a second run puts the rows in the same order as the first."""
 
 from itertools import combinations
 
@@ -7,8 +7,8 @@ from .tables import compared, spread
 
 
 def report(first, second):
-    """Of all pairs of rows that differ in the first run by more than noise: which of them lie the
-    other way round in the second."""
+    """Reports which pairs of rows that differ in the first run by more than noise have the opposite
+    order in the second."""
     lines, kept, decided = [], 0, 0
     later = {table.title: table for tables in second.values() for table in tables}
     for table in (table for tables in first.values() for table in tables):
@@ -28,11 +28,11 @@ def report(first, second):
                     continue
                 opposite = order_of(again, column, one, other) == -order
                 said = "beyond noise" if opposite else "within noise"
-                lines.append(f"- {table.title}, {column}: {one}, {other}: the other way round, {said}")
+                lines.append(f"- {table.title}, {column}: {one}, {other}: in opposite order, {said}")
     return [f"{kept:,} of {decided:,} pairs that differ beyond noise keep their order.", "", *lines]
 
 
 def order_of(table, column, one, other):
-    """-1 or 1 if the rows differ by more than two runs of the same program do, else 0."""
+    """Returns -1 or 1 if the rows differ by more than two runs of the same program do, else 0."""
     pair = compared(table, column, one, other)
     return pair.beyond(spread(table, column)) if pair else 0

@@ -1,4 +1,4 @@
-"""RESULTS.md: on what machine, of which versions, by which command, and the tables."""
+"""Writes RESULTS.md: the machine, the versions, the commands, and the tables."""
 
 from . import tables as rendering
 from . import targets
@@ -6,19 +6,19 @@ from . import targets
 HEAD = """\
 # Results
 
-Written by `benches/peers/run --write`; how it measures is said in
-[peers/README.md](peers/README.md).
+Written by `benches/peers/run --write`. [peers/README.md](peers/README.md) explains how it measures.
 
 ![sansocket beside its peers](results.svg)
 
-How to read the tables: each cell is the median of its rounds, and the least of the libraries is
-bold. Cells are to be compared within a column: each column is measured at moments of its own.
-*sansocket : best other* compares our best row with the best row of the others, round by round: the
-median ratio and its 95 % interval. In the tables of UTF-8 the others include std and simdutf8.
-*A/A* is the same for two runs of the same sansocket program; what lies within its spread is called
-undecided, and what differs by less than 0.5 % equal. Where there is only one round it is the ratio
-of the two figures. "failed" is a wrong answer or none. Of about twenty-five rows the best is chosen
-by the same rounds that it is then compared in, which flatters it a little.
+How to read the tables: each cell is the median of its rounds, and the lowest figure of a library
+is bold. Compare cells only within a column, because the columns were measured at different
+moments. *sansocket : best other* compares our best row with the best row of the others, round by
+round: it is the median ratio and its 95 % interval. In the UTF-8 tables the others include std and
+simdutf8. *A/A* is the same for two runs of the same sansocket program. A difference within its
+spread is called undecided, and a difference of less than 0.5 % equal. If there is only one round,
+A/A is the ratio of the two figures. "failed" means a wrong answer or none. The best of about
+twenty-five rows is chosen in the same rounds in which it is then compared, which makes it look
+slightly better than it is.
 """
 
 

@@ -1,18 +1,18 @@
-"""Tables as Markdown, with what may be concluded."""
+"""Formats tables as Markdown, with the conclusions that they allow."""
 
 import math
 
 from .figures import ratio
 from .programs import AGAIN, OURS, is_limit, is_ours, place
 
-# A difference that nobody would care about, such as of a byte in a thousand.
+# A difference below this does not matter, for example one byte in a thousand.
 EQUAL = 0.005
 
 
 def markdown(table):
     lines = [f"## {table.title}", ""]
     if table.unit:
-        better = "; less is better" if table.less_is_better else ""
+        better = "; lower is better" if table.less_is_better else ""
         lines += [f"{table.unit[0].upper()}{table.unit[1:]}{better}.", ""]
     lines += [note + "\n" for note in table.notes]
     lines += rows(table)
@@ -48,7 +48,7 @@ def cell(table, row, column, best):
     text = number(middle)
     if (row, column) in table.apart:
         return f"({text})"
-    # Those that are shown by the same figure are equally good.
+    # Rows with the same displayed figure are equally good.
     is_best = best and text == number(table.median(best, column)) and is_peer(table, row, column)
     return f"**{text}**" if is_best else text
 
@@ -75,7 +75,7 @@ def is_compared(table, column):
 
 
 def spread(table, column):
-    """How far our own rows lie apart although they are the same program."""
+    """Returns how far our two rows of the same program lie apart."""
     again = compared(table, column, AGAIN, OURS)
     return again.spread() if again else math.inf
 
@@ -86,13 +86,13 @@ def compared(table, column, row, other):
 
 
 def against_best(table, column):
-    """Our best row against the best row of the others."""
+    """Compares our best row with the best row of the others."""
     ours, best = pair(table, column)
     return compared(table, column, ours, best) if ours and best else None
 
 
 def pair(table, column):
-    # Of the limits those two are no less than what a library does there.
+    # std and simdutf8 count as limits, but validate as much as a library does.
     return best_of(table, column, is_ours), best_of(
         table, column,
         lambda row: not is_ours(row) and (row in ("std", "simdutf8") or is_peer(table, row, column)),

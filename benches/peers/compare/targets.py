@@ -1,6 +1,6 @@
-"""What sansocket sets itself, and whether a run has shown it.
+"""The targets of sansocket, and whether a run has shown that they are met.
 
-A ratio is met if its 95 % upper bound is: what a run leaves open is not met.
+A target is met if the 95 % upper bound of the ratio meets it: an undecided run does not count.
 """
 
 from .figures import ratio
@@ -12,7 +12,7 @@ UNDER = 1.0
 
 
 class Target:
-    """Our best row against another, in some columns of some tables."""
+    """A bound for the ratio of our best row to another row, in some columns of some tables."""
 
     def __init__(self, what, tables, columns, rows, limit):
         self.what = what
@@ -22,7 +22,7 @@ class Target:
         self.limit = limit
 
     def cells(self, tables):
-        """Of each cell its name, the least ratio that is shown and whether that meets the limit."""
+        """Yields the name of each cell, its value, and whether the value meets the limit."""
         for table in tables:
             if not table.title.startswith(self.tables):
                 continue
@@ -47,7 +47,7 @@ class Target:
 
 
 class Beyond(Target):
-    """The same for what is not to be larger by more than so much."""
+    """A bound for the difference instead of the ratio."""
 
     def value(self, table, column):
         ours = best_of(table, column, is_ours)
@@ -72,12 +72,14 @@ SMALL = ("16 B", "125 B", "1 KiB")
 ONE_OUTSTANDING = ("100 × 16 B", "100 × 1 KiB", "10 × 16 KiB", "2 × 1 MiB")
 
 TARGETS = [
-    Target("Echo in memory: under the best library", ("In memory: server echo",), EVERY, libraries, UNDER),
+    Target("Echo in memory: faster than the best library",
+           ("In memory: server echo",), EVERY, libraries, UNDER),
     Target("Echo in memory: at most 1.3 × parsing, unmasking and copying by hand",
            ("In memory: server echo",), SMALL, BARE, 1.3),
     Target("Echo in memory: fewer instructions than the best library",
-           ("In memory: instructions of a server echo",), EVERY, libraries, UNDER),
-    Target("Client in memory: under the best library", ("In memory: client sends",), EVERY, libraries, UNDER),
+           ("In memory: instructions, server echo",), EVERY, libraries, UNDER),
+    Target("Client in memory: faster than the best library",
+           ("In memory: client sends",), EVERY, libraries, UNDER),
     Target("Masking: at most 1.05 × the fastest kernel", ("Masking alone",), EVERY, libraries, 1.05),
     Target("UTF-8: at most 1.05 × the faster of std and simdutf8",
            ("UTF-8 alone",), EVERY, only("std", "simdutf8"), 1.05),
@@ -87,7 +89,7 @@ TARGETS = [
            ("Echo server on loopback: processor time",), ("100 × 16 B, 32 outstanding",), RAW, 1.06),
     Beyond("Idle: at most 0.3 KiB more than a task that waits",
            ("Idle connections",), EVERY, only("raw TCP (tokio) (waiting)"), 0.3),
-    Target("permessage-deflate: under the best library",
+    Target("permessage-deflate: faster than the best library",
            ("permessage-deflate: processor", "permessage-deflate, no context takeover: processor"),
            EVERY, libraries, UNDER),
     Target("Broadcast: at most 1.05 × raw writes", ("Broadcast",), EVERY, RAW, 1.05),
@@ -95,12 +97,12 @@ TARGETS = [
 
 
 def markdown(tables):
-    """The table of targets, for those of which something was measured."""
+    """Returns the table of all targets for which something was measured."""
     lines = [
-        "## What sansocket sets itself", "",
-        "Our best row against the other, by the 95 % upper bound of the ratio: what a run leaves open is "
-        "not met.", "",
-        "| target | cells that meet it | the worst |", "| --- | ---: | --- |",
+        "## Targets", "",
+        "Our best row compared with the other, by the 95 % upper bound of the ratio. So a target "
+        "that the run leaves undecided counts as missed.", "",
+        "| target | cells that meet it | worst cell |", "| --- | ---: | --- |",
     ]
     for target in TARGETS:
         cells = [cell for cell in target.cells(tables) if cell[1] is not None]

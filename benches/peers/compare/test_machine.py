@@ -4,7 +4,7 @@ from . import machine
 
 
 class Machine(unittest.TestCase):
-    def test_flags_for_the_compiler_are_told(self):
+    def test_compiler_flags_are_reported(self):
         self.assertEqual(machine.flags({"RUSTFLAGS": ""}, [{}]), "no flags for the processor")
         self.assertEqual(
             machine.flags(

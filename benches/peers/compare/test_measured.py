@@ -27,7 +27,7 @@ class Measured(unittest.TestCase):
         self.assertEqual(os.sched_getaffinity(0), self.cores)
         return table
 
-    def test_each_round_measures_all_columns_and_of_each_its_rows_together(self):
+    def test_each_round_measures_all_columns_and_the_rows_of_each_together(self):
         self.measure(1)
         rounds = [self.order[start:start + 6] for start in range(0, 36, 6)]
         for measured in rounds:
@@ -35,7 +35,7 @@ class Measured(unittest.TestCase):
             self.assertEqual(len({column for column, _ in measured[:3]}), 1)
         self.assertGreater(len({tuple(measured) for measured in rounds}), 1)
 
-    def test_a_seed_tells_the_order(self):
+    def test_a_seed_determines_the_order(self):
         self.measure(1)
         first = self.order.copy()
         self.order.clear()
@@ -45,7 +45,7 @@ class Measured(unittest.TestCase):
         self.measure(2)
         self.assertNotEqual(self.order, first)
 
-    def test_what_has_failed_is_not_asked_again(self):
+    def test_a_failed_row_is_not_measured_again(self):
         table = self.measure(1, fails=[("a", "x")])
         self.assertTrue(table.has_failed("x", "a"))
         self.assertEqual(self.order.count(("a", "x")), 1)

@@ -8,7 +8,7 @@ from .programs import Failed
 
 
 class Parts(unittest.TestCase):
-    def test_a_server_that_keeps_another_context_is_not_measured(self):
+    def test_a_server_that_negotiates_another_takeover_is_not_measured(self):
         check_agreed("takeover", "permessage-deflate")
         check_agreed("no-takeover", "permessage-deflate; server_no_context_takeover")
         for mode, agreed in (
@@ -18,7 +18,7 @@ class Parts(unittest.TestCase):
             with self.assertRaises(Failed):
                 check_agreed(mode, agreed)
 
-    def test_ours_alone_is_built_with_compression_and_without(self):
+    def test_only_ours_is_built_with_compression_and_without(self):
         builds = builds_of({
             "bench-sansocket": (["sansocket-codec", "sansocket-echo"], ["deflate"]),
             "bench-limits": (["limits-echo", "limits-epoll-echo"], []),
@@ -34,10 +34,10 @@ class Parts(unittest.TestCase):
             ],
         )
 
-    def test_a_part_tells_how_many_rounds_it_takes(self):
+    def test_a_part_reports_its_number_of_rounds(self):
         self.assertEqual([rounds_of(name, 16) for name in ("codec", "idle", "build")], [16, 5, 1])
 
-    def test_nothing_is_dropped_from_the_results(self):
+    def test_missing_parts_are_reported(self):
         self.assertEqual(missing_parts({"codec": {}}, list(PARTS)[1:]), [])
         self.assertEqual(missing_parts({}, list(PARTS)[1:]), ["codec"])
 

@@ -14,13 +14,13 @@ def tables(ours, peer):
 
 
 class Repeated(unittest.TestCase):
-    def test_pairs_that_change_places_are_named(self):
+    def test_pairs_that_change_their_order_are_reported(self):
         first, *rest = repeated.report(tables(1.0, 2.0), tables(2.0, 1.0))
         self.assertIn("0 of 1 pairs", first)
-        self.assertIn(f"- In memory, 16 B: {OURS}, a peer: the other way round, beyond noise", rest)
+        self.assertIn(f"- In memory, 16 B: {OURS}, a peer: in opposite order, beyond noise", rest)
         self.assertIn("1 of 1 pairs", repeated.report(tables(1.0, 2.0), tables(1.0, 3.0))[0])
 
-    def test_what_was_not_measured_again_is_not_counted(self):
+    def test_rows_that_were_not_measured_again_are_not_counted(self):
         self.assertIn("0 of 0 pairs", repeated.report(tables(1.0, 2.0), {})[0])
 
 

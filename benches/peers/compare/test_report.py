@@ -17,20 +17,20 @@ class Report(unittest.TestCase):
         sections = {name: section(machine) for name, machine in zip(("codec", "idle"), machines)}
         return report.markdown(sections, {name: [] for name in sections})
 
-    def test_a_machine_is_told_once_or_of_each_part(self):
+    def test_a_shared_machine_is_listed_once_and_others_for_each_part(self):
         same = self.markdown(["Kernel: a"], ["Kernel: a"])
         self.assertEqual(same.count("- Kernel: a"), 1)
         self.assertIn("took 3 minutes", same)
         other = self.markdown(["Kernel: a"], ["Kernel: b"])
         self.assertEqual((other.count("- Kernel: a"), other.count("- Kernel: b")), (1, 1))
 
-    def test_a_part_tells_its_rounds(self):
+    def test_a_part_lists_its_rounds(self):
         self.assertIn("6 rounds, 90 s, seed 7, sansocket at abc", report.measured("idle", section([], 6)))
         self.assertIn("one round", report.measured("build", section([], 1)))
 
 
 class Chart(unittest.TestCase):
-    def test_a_library_has_one_bar_and_limits_their_own(self):
+    def test_a_library_has_one_bar_and_each_limit_its_own(self):
         part, title, column, *_ = wanted = chart.PANELS[2]
         table = Table(title, "µs", [column])
         for row, figure in {

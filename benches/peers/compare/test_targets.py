@@ -13,7 +13,7 @@ class Targets(unittest.TestCase):
                 table.add(row, "100 × 16 B", figure)
         return [line for line in targets.markdown([table]).splitlines() if line.startswith("| Echo")]
 
-    def test_the_upper_bound_has_to_meet_it(self):
+    def test_the_upper_bound_has_to_meet_the_target(self):
         (line,) = self.lines([1.0, 1.04], [1.0])
         self.assertEqual(
             line,
@@ -22,7 +22,7 @@ class Targets(unittest.TestCase):
         )
         self.assertIn("1 of 1", self.lines([1.0, 1.02], [1.0])[0])
 
-    def test_what_is_to_be_under_is_not_met_by_what_is_equal(self):
+    def test_an_equal_figure_is_not_faster(self):
         for figure, met in ((1.0, "0 of 1"), (0.99, "1 of 1")):
             table = Table("In memory: client sends, binary", "ns", ["16 B"])
             for _ in range(20):
@@ -30,14 +30,14 @@ class Targets(unittest.TestCase):
                 table.add("a peer", "16 B", 1.0)
             self.assertIn(met, targets.markdown([table]))
 
-    def test_what_may_be_more_by_an_amount(self):
+    def test_a_difference_may_be_up_to_the_limit(self):
         for figure, met in ((1.4, "1 of 1 | 0.30 KiB more"), (1.41, "0 of 1"), (1.0, "0.10 KiB less")):
             table = Table("Idle connections: resident memory", "KiB", ["after 16 B"])
             table.add(OURS, "after 16 B", figure)
             table.add("raw TCP (tokio) (waiting)", "after 16 B", 1.1)
             self.assertIn(met, targets.markdown([table]))
 
-    def test_what_was_not_measured_is_not_spoken_of(self):
+    def test_targets_without_figures_are_omitted(self):
         self.assertNotIn("Broadcast", targets.markdown([]))
 
 

@@ -1,6 +1,6 @@
-//! An allocator that counts, so that a test can say how much memory something takes.
+//! A counting allocator, for tests that check how much memory something takes.
 //!
-//! A test binary has it by
+//! A test binary installs it with:
 //!
 //! ```
 //! use sansocket_testkit::allocator::Counting;
@@ -16,7 +16,8 @@ use core::{
 };
 use std::alloc::System;
 
-/// The system's allocator. It counts what each thread, thus each test, allocates and holds.
+/// The system's allocator, extended to count what each thread, and thus each test, allocates and
+/// holds.
 #[derive(Debug)]
 pub struct Counting;
 
@@ -34,9 +35,9 @@ thread_local! {
     };
 }
 
-/// `more` bytes come, and `less` go then.
+/// Counts an allocation of `more` bytes, followed by a deallocation of `less` bytes.
 fn count(more: usize, less: usize) {
-    // At the end of a thread its counts may be gone already.
+    // At the end of a thread its counts may already be destroyed.
     let _ = COUNTS.try_with(|counts| {
         let before = counts.get();
         let moved = before.held + more as isize;
@@ -50,11 +51,11 @@ fn count(more: usize, less: usize) {
     });
 }
 
-// SAFETY: all is left to the system's allocator; counting allocates nothing.
+// SAFETY: every call is forwarded to the system's allocator; counting allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size(), 0);
-        // SAFETY: the caller keeps to what `GlobalAlloc` asks for.
+        // SAFETY: the caller upholds the contract of `GlobalAlloc`.
         unsafe { System.alloc(layout) }
     }
 
@@ -77,24 +78,25 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// How many bytes this thread has allocated and not freed. What another thread frees still counts.
+/// Returns how many bytes this thread has allocated and not freed. Bytes freed by another thread
+/// still count.
 pub fn live() -> isize {
     COUNTS.get().held
 }
 
-/// What an action took, beyond what was held before it.
+/// The memory that an action took, beyond what was held before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
-    /// How often memory was asked for; a block that grows or shrinks asks again.
+    /// The number of allocations. Growing or shrinking a block counts as another one.
     pub allocations: u64,
-    /// The most bytes at once, on a system that grows a block where it is.
+    /// The peak number of bytes on a system that grows blocks in place.
     pub most: isize,
-    /// The most bytes at once if a block that grows is moved: the old and the new are both there
-    /// for a moment.
+    /// The peak number of bytes if growing a block moves it: the old and the new block exist
+    /// together for a moment.
     pub most_if_moved: isize,
 }
 
-/// Runs `action` and says what it took.
+/// Runs `action` and measures the memory it takes.
 pub fn measure<T>(action: impl FnOnce() -> T) -> (T, Taken) {
     let before = COUNTS.get();
     COUNTS.set(Counts { most: before.held, most_if_moved: before.held, ..before });

@@ -1,6 +1,6 @@
-//! Where input is cut, so that it comes in pieces.
+//! Cuts input into pieces.
 
-/// Positions at uneven distances, close together or far apart.
+/// Returns positions at uneven distances, close together or far apart.
 pub fn cuts(seed: u8, len: usize) -> Vec<usize> {
     let widest = [1, 2, 3, 7, 16, 100, 1000, usize::MAX][usize::from(seed % 8)];
     let mut state = u32::from(seed) + 1;

@@ -1,8 +1,11 @@
-//! A connection with its two buffers, and what one does with them by hand.
+//! A connection with its two buffers, driven by hand.
 
 use sansocket::{
-    Client, Closed, Config, Connection, Event, MaskKey, MaskKeys, Message, Negotiated, Progress,
-    ReadBuffer, ReceiveError, Role, Server, TransportEnd, WriteBuffer, apply_mask,
+    Closed, Config, Event, Message,
+    buffer::{ReadBuffer, WriteBuffer},
+    connection::{Client, Connection, Progress, ReceiveError, Role, Server, TransportEnd},
+    handshake::Negotiated,
+    mask::{MaskKey, MaskKeys},
 };
 
 /// A connection with its two buffers.
@@ -10,23 +13,23 @@ use sansocket::{
 pub struct Endpoint<R> {
     /// The connection.
     pub connection: Connection<R>,
-    /// What it receives.
+    /// The bytes received and not yet processed.
     pub input: ReadBuffer,
-    /// What it sends.
+    /// The bytes queued to be sent.
     pub output: WriteBuffer,
 }
 
-/// A server after its opening handshake.
+/// Returns a server after its opening handshake.
 pub fn server(config: Config) -> Endpoint<Server> {
     Endpoint::new(Server::new(), config)
 }
 
-/// A client after its opening handshake, with the mask keys of [`keys`].
+/// Returns a client after its opening handshake, with the mask keys of [`keys`].
 pub fn client(config: Config) -> Endpoint<Client<impl FnMut() -> MaskKey>> {
     Endpoint::new(Client::new(keys()), config)
 }
 
-/// Mask keys: a new one each time, the first is 01 02 03 04.
+/// Returns a generator of mask keys. Each key is new; the first is 01 02 03 04.
 pub fn keys() -> impl FnMut() -> MaskKey {
     let mut next = 0x0102_0304_u32;
     move || {
@@ -36,18 +39,18 @@ pub fn keys() -> impl FnMut() -> MaskKey {
     }
 }
 
-/// A client's role whose mask key is always 01 02 03 04.
+/// Returns a client role whose mask key is always 01 02 03 04.
 pub fn client_role() -> Client<impl MaskKeys + Send + Unpin> {
     Client::new(|| MaskKey::new([1, 2, 3, 4]))
 }
 
 impl<R: Role> Endpoint<R> {
-    /// An end that has agreed on nothing.
+    /// Returns an endpoint whose handshake agreed on no extension.
     pub fn new(role: R, config: Config) -> Self {
         Self::agreed(role, &Negotiated::new(), config)
     }
 
-    /// An end with what its handshake agreed on.
+    /// Returns an endpoint with the results of its handshake.
     pub fn agreed(role: R, negotiated: &Negotiated, config: Config) -> Self {
         Self {
             connection: Connection::new(role, negotiated, config),
@@ -56,12 +59,12 @@ impl<R: Role> Endpoint<R> {
         }
     }
 
-    /// Puts bytes into the read buffer.
+    /// Appends bytes to the read buffer.
     pub fn fill(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
     }
 
-    /// Advances to the next event, as often as that takes.
+    /// Calls `advance` until there is an event or all input is used.
     pub fn advance(&mut self) -> Result<Progress, ReceiveError> {
         loop {
             match self.connection.advance(&mut self.input, &mut self.output) {
@@ -71,7 +74,7 @@ impl<R: Role> Endpoint<R> {
         }
     }
 
-    /// Advances to the next chunk, as often as that takes.
+    /// Calls `advance_chunk` until there is a chunk or all input is used.
     pub fn advance_chunk(&mut self) -> Result<Progress, ReceiveError> {
         loop {
             match self.connection.advance_chunk(&mut self.input, &mut self.output) {
@@ -81,12 +84,12 @@ impl<R: Role> Endpoint<R> {
         }
     }
 
-    /// The event that was advanced to.
+    /// Returns the current event.
     pub fn event(&self) -> Option<Event<'_>> {
         self.connection.event(&self.input)
     }
 
-    /// Uses all that is buffered, and returns the messages in it.
+    /// Processes all buffered input and returns the messages in it.
     pub fn messages(&mut self) -> Result<Vec<Message>, ReceiveError> {
         let mut messages = Vec::new();
         while self.advance()? == Progress::Event {
@@ -95,27 +98,27 @@ impl<R: Role> Endpoint<R> {
         Ok(messages)
     }
 
-    /// Takes what is queued.
+    /// Takes all queued bytes.
     pub fn written(&mut self) -> Vec<u8> {
         take(&mut self.output)
     }
 
-    /// Tells that the transport has ended, and asks how the connection closed.
+    /// Reports the end of the transport to the connection, and returns how the connection closed.
     pub fn transport_ended(&mut self, how: TransportEnd) -> Closed {
         self.connection.transport_ended(how, &self.output).clone()
     }
 }
 
-/// What waits in a buffer, which stays as it is.
+/// Returns the bytes that wait in a buffer, without taking them.
 pub fn contents(buffer: &WriteBuffer) -> Vec<u8> {
     let mut slices = [&[][..]; 64];
     let count = buffer.slices(&mut slices);
     let bytes = slices[..count].concat();
-    assert_eq!(bytes.len(), buffer.len(), "too many pieces for this");
+    assert_eq!(bytes.len(), buffer.len(), "too many slices for this function");
     bytes
 }
 
-/// Takes all that waits in a buffer.
+/// Takes all bytes that wait in a buffer.
 pub fn take(buffer: &mut WriteBuffer) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(buffer.len());
     while !buffer.is_empty() {
@@ -124,13 +127,4 @@ pub fn take(buffer: &mut WriteBuffer) -> Vec<u8> {
         buffer.consume(count);
     }
     bytes
-}
-
-/// Queues the payload of a frame whose header is queued, masked if `start_frame` gave a key.
-pub fn append_payload(payload: &[u8], key: Option<MaskKey>, output: &mut WriteBuffer) {
-    let mut payload = payload.to_vec();
-    if let Some(key) = key {
-        apply_mask(&mut payload, key, 0);
-    }
-    output.extend_from_slice(&payload);
 }

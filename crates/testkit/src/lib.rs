@@ -1,20 +1,21 @@
-//! What the tests, benches and fuzz targets of `sansocket` share. It is not published.
+//! Code shared by the tests, benches and fuzz targets of `sansocket`. Not published.
 //!
 //! | for | see |
 //! |---|---|
-//! | bytes made by hand | [`frames`], [`opening`], [`noise`], [`cuts`] |
-//! | bytes read by hand | [`sent`], [`any_bytes::reference`] |
+//! | building bytes by hand | [`frames`], [`opening`], [`noise`], [`cuts`] |
+//! | parsing bytes by hand | [`sent`], [`any_bytes::reference`] |
 //! | a connection and its buffers | [`endpoint`], [`traffic`] |
-//! | two ends | [`pair`] |
-//! | what lies between them | [`transports`] |
+//! | two connected endpoints | [`pair`] |
+//! | transports between them | [`transports`] |
 //! | futures | [`polling`], [`clock`], [`receiving`] |
 //! | memory | [`allocator`] |
-//! | vectors, and whatever a fuzzer makes of them | [`vectors`], [`any_bytes`] |
+//! | vectors, and checks of arbitrary bytes | [`vectors`], [`any_bytes`] |
 //!
-//! Its features are those of `sansocket`, and turned on by them: a test that is built without a
-//! feature does not get it by this crate. Unit tests of `sansocket` can't use it, since it is built
-//! with another copy of the crate than they are part of; tests in `tests/` can.
-#![allow(clippy::exhaustive_enums, reason = "those who match on them are in this repository")]
+//! The features are those of `sansocket`, and each is turned on by its namesake there, so a test
+//! that is built without a feature does not get that feature through this crate. Unit tests of
+//! `sansocket` can't use this crate, because it links another copy of `sansocket` than the one
+//! under test. Tests in `tests/` can.
+#![allow(clippy::exhaustive_enums, reason = "all code that matches on them is in this repository")]
 
 pub mod allocator;
 #[cfg(feature = "alloc")]

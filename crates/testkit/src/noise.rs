@@ -1,6 +1,6 @@
-//! Data that does not shrink when it is compressed.
+//! Incompressible data.
 
-/// So many bytes, the same for the same seed.
+/// Returns `len` bytes, the same for the same seed.
 pub fn noise(len: usize, seed: u32) -> Vec<u8> {
     let mut state = seed;
     let next = || {

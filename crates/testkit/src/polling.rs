@@ -1,5 +1,4 @@
-//! Futures that are polled by hand, in one thread: a test sees each poll, and what hangs fails at
-//! once.
+//! Polls futures by hand in one thread, so that a test sees each poll and a hang fails at once.
 
 use crate::transports::wire::Wire;
 use std::{
@@ -13,7 +12,8 @@ use std::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-/// Gives a future anew for each poll, and drops it when it is not ready; counts that in `$drops`.
+/// Creates the future anew for each poll, drops it if it is pending, and counts the drops in
+/// `$drops`.
 #[macro_export]
 macro_rules! dropping {
     ($drops:expr, $future:expr) => {
@@ -36,12 +36,13 @@ impl Wake for Flag {
     }
 }
 
-/// Runs the users of a wire, each only when it was woken, until all are done.
+/// Runs the users of a wire until all are done, polling each only after it was woken.
 pub fn run(wire: &Wire, users: &mut [Pin<&mut dyn Future<Output = ()>>]) {
-    assert!(advance(wire, users), "all wait, and nothing wakes them");
+    assert!(advance(wire, users), "all users wait, and nothing wakes them");
 }
 
-/// As [`run`], until they are done or wait for something that does not come; whether they are done.
+/// Like [`run`], but also stops when all users wait for something that does not come. Returns
+/// `true` if all are done.
 pub fn advance(wire: &Wire, users: &mut [Pin<&mut dyn Future<Output = ()>>]) -> bool {
     let _entered = stopped_clock().enter();
     let flags: Vec<_> = users.iter().map(|_| Arc::new(Flag(AtomicBool::new(true)))).collect();
@@ -69,7 +70,7 @@ pub fn advance(wire: &Wire, users: &mut [Pin<&mut dyn Future<Output = ()>>]) -> 
     }
 }
 
-/// A runtime that never runs: deadlines can be set by its clock, and none passes.
+/// Returns a runtime that never runs: its clock allows deadlines to be set, and none passes.
 fn stopped_clock() -> &'static Runtime {
     static CLOCK: OnceLock<Runtime> = OnceLock::new();
     CLOCK.get_or_init(|| Builder::new_current_thread().enable_time().build().unwrap())

@@ -1,30 +1,32 @@
-//! All ways of the tokio shell to receive, as one.
+//! All methods of receiving that the tokio shell has, behind one interface.
 
 use futures_util::StreamExt;
 use sansocket::{
-    Cause, Closed, Error, Event, Message, Role, Server, TransportEnd, tokio::WebSocket,
+    Closed, Error, Event, Message,
+    connection::{Cause, Role, Server, TransportEnd},
+    on_tokio::WebSocket,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// A way to receive.
+/// A method of receiving.
 #[derive(Clone, Copy, Debug)]
 pub enum By {
-    /// Messages of one's own.
+    /// Owned messages.
     Next,
-    /// Events that are lent.
+    /// Borrowed events.
     Receive,
-    /// Events that are visited.
+    /// Events passed to a closure.
     ReceiveWith,
     /// Chunks, which are joined here.
     ReceiveChunk,
-    /// Messages of a `Stream`.
+    /// The messages of a `Stream`.
     Stream,
 }
 
-/// All of them.
+/// All methods.
 pub const WAYS: [By; 5] = [By::Next, By::Receive, By::ReceiveWith, By::ReceiveChunk, By::Stream];
 
-/// Receives until nothing more is reported: the messages, and what was reported as an error.
+/// Receives until nothing more is reported. Returns the messages and the errors.
 pub async fn receive_all<S, R>(socket: &mut WebSocket<S, R>, by: By) -> (Vec<Vec<u8>>, Vec<Error>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -33,7 +35,7 @@ where
     let (mut messages, mut errors) = (Vec::new(), Vec::new());
     let mut piece = Vec::new();
     loop {
-        assert!(errors.len() < 2, "told again and again: {errors:?}");
+        assert!(errors.len() < 2, "errors are reported repeatedly: {errors:?}");
         match by {
             By::Next | By::Stream => {
                 let received = match by {
@@ -84,7 +86,7 @@ fn data(event: Event<'_>) -> Option<Vec<u8>> {
     }
 }
 
-/// The end that a connection reports, which must be the one error that it does report.
+/// Returns the end of the connection. It must be the only error reported.
 #[track_caller]
 pub fn only_end(errors: Vec<Error>) -> Closed {
     match <[Error; 1]>::try_from(errors) {
@@ -93,7 +95,7 @@ pub fn only_end(errors: Vec<Error>) -> Closed {
     }
 }
 
-/// Whether what was received next says that the connection ended so.
+/// Asserts that the next item received reports that the connection ended this way.
 #[track_caller]
 pub fn assert_ended(next: Option<Result<Message, Error>>, how: TransportEnd) {
     match next {
@@ -102,7 +104,8 @@ pub fn assert_ended(next: Option<Result<Message, Error>>, how: TransportEnd) {
     }
 }
 
-/// Echoes until the end, which must be a clean one: how many messages, and how it ended.
+/// Echoes until the end, which must be a clean one. Returns the number of messages and how the
+/// connection ended.
 pub async fn echo<S: AsyncRead + AsyncWrite + Unpin>(
     mut server: WebSocket<S, Server>,
 ) -> (u32, Closed) {

@@ -1,15 +1,15 @@
-//! What was sent, by a second, plain reading of RFC 6455 §5.2 and RFC 7692 §6.
+//! Decodes what was sent, with a second, plain implementation of RFC 6455 §5.2 and RFC 7692 §6.
 
-/// A message as it was sent, its frames joined.
+/// A message as it was sent, with its frames joined.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Sent {
-    /// Whether it says to be compressed.
+    /// Whether it is marked as compressed.
     pub compressed: bool,
-    /// What its frames carry, unmasked, and not inflated.
+    /// The payload of its frames, unmasked but not inflated.
     pub payload: Vec<u8>,
 }
 
-/// Reads data frames, masked or not. What is not as RFC 7692 §6 has it panics.
+/// Reads data frames, masked or not. Panics if they violate RFC 7692 §6.
 pub fn sent(mut bytes: &[u8]) -> Vec<Sent> {
     let mut messages: Vec<Sent> = Vec::new();
     let mut fin = true;
@@ -27,7 +27,7 @@ pub fn sent(mut bytes: &[u8]) -> Vec<Sent> {
         bytes = rest;
 
         let begins = first & 0x0f != 0;
-        assert_eq!(begins, fin, "fragments that are not of one message");
+        assert_eq!(begins, fin, "a fragment of another message");
         assert_eq!(first & 0x30, 0, "RSV2 or RSV3");
         if begins {
             messages.push(Sent { compressed: first & 0x40 != 0, payload: Vec::new() });
@@ -42,6 +42,6 @@ pub fn sent(mut bytes: &[u8]) -> Vec<Sent> {
             *byte ^= key;
         }
     }
-    assert!(fin && bytes.is_empty(), "a frame or a message is not whole");
+    assert!(fin && bytes.is_empty(), "a frame or a message is incomplete");
     messages
 }

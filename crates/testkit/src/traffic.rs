@@ -1,11 +1,15 @@
-//! Traffic as one end means it and the other sees it: the bytes of what is sent, and what bytes mean.
+//! Encodes and decodes traffic with the crate: the bytes that an endpoint sends, and what the peer
+//! makes of them.
 
 use crate::endpoint::{Endpoint, client_role};
 use sansocket::{
-    Config, Connection, Event, FrameHeader, Message, OpCode, Progress, Role, Server, WriteBuffer,
+    Config, Event, Message,
+    buffer::WriteBuffer,
+    connection::{Connection, Progress, Role, Server},
+    frame::{FrameHeader, OpCode},
 };
 
-/// What was sent, made out by the other end.
+/// Sent traffic, as the other endpoint decodes it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// The messages.
@@ -14,11 +18,11 @@ pub struct Seen {
     pub pings: Vec<Vec<u8>>,
     /// The payloads of the pongs.
     pub pongs: Vec<Vec<u8>>,
-    /// How many Closes.
+    /// The number of Closes.
     pub closes: usize,
 }
 
-/// What bytes mean to an end of `role`; they end where a frame ends.
+/// Decodes bytes as an endpoint of `role` does. They must end at a frame boundary.
 pub fn decode<R: Role>(role: R, bytes: &[u8]) -> Seen {
     let mut end = Endpoint::new(role, Config::default());
     end.fill(bytes);
@@ -32,16 +36,16 @@ pub fn decode<R: Role>(role: R, bytes: &[u8]) -> Seen {
         }
         end.output = WriteBuffer::new();
     }
-    assert!(end.input.is_drained(), "a frame was cut: {:?}", end.input.unread().len());
+    assert!(end.input.is_drained(), "a frame is incomplete: {:?}", end.input.unread().len());
     seen
 }
 
-/// What bytes that an `R` has sent mean to its peer.
+/// Decodes bytes sent by an `R` as its peer does.
 pub fn decode_as_peer_of<R: Role>(bytes: &[u8]) -> Seen {
     if R::MASKS { decode(Server::new(), bytes) } else { decode(client_role(), bytes) }
 }
 
-/// The frames that a connection of `role` makes.
+/// Encodes the frames that a connection of `role` makes.
 pub fn encode<R: Role>(
     role: R,
     send: impl FnOnce(&mut Connection<R>, &mut WriteBuffer),
@@ -51,14 +55,14 @@ pub fn encode<R: Role>(
     end.written()
 }
 
-/// The frames in `bytes`: where each begins, and what it is.
+/// Lists the frames in `bytes`: where each begins, and its opcode.
 pub fn frames(bytes: &[u8]) -> Vec<(usize, OpCode)> {
     let (mut at, mut frames) = (0, Vec::new());
     while at < bytes.len() {
-        let (header, len) = FrameHeader::parse(&bytes[at..]).unwrap().expect("a whole header");
+        let (header, len) = FrameHeader::parse(&bytes[at..]).unwrap().expect("a complete header");
         frames.push((at, header.opcode));
         at += len + header.payload_len as usize;
     }
-    assert_eq!(at, bytes.len(), "a frame is cut");
+    assert_eq!(at, bytes.len(), "a frame is incomplete");
     frames
 }

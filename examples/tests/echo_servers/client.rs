@@ -1,4 +1,4 @@
-//! A client that speaks bytes.
+//! A client that reads and writes raw bytes.
 
 use super::server::Server;
 use sansocket_testkit::{
@@ -12,18 +12,18 @@ use std::{
     time::Duration,
 };
 
-/// Longer than any server may take for anything.
+/// Longer than a server may take for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const REQUEST: &str = match str::from_utf8(opening::REQUEST) {
     Ok(request) => request,
-    Err(_) => panic!("a request is text"),
+    Err(_) => panic!("the request is not text"),
 };
 
 pub(crate) struct Client(pub(crate) TcpStream);
 
 impl Client {
-    /// One that has sent nothing yet.
+    /// Connects without sending anything.
     pub(crate) fn connect(server: &Server) -> Self {
         let stream = TcpStream::connect(server.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -32,7 +32,7 @@ impl Client {
         Self(stream)
     }
 
-    /// One whose WebSocket is open.
+    /// Connects and opens the WebSocket.
     pub(crate) fn open(server: &Server) -> Self {
         let mut client = Self::connect(server);
         client.send(REQUEST.as_bytes());
@@ -59,27 +59,27 @@ impl Client {
         bytes
     }
 
-    /// The first byte and the payload of the next frame.
+    /// Returns the first byte and the payload of the next frame.
     pub(crate) fn read_frame(&mut self) -> (u8, Vec<u8>) {
         let [first, len] = self.read();
         let len = match len {
             0..=125 => u64::from(len),
             126 => u64::from(u16::from_be_bytes(self.read())),
             127 => u64::from_be_bytes(self.read()),
-            _ => panic!("a server's frame is not masked"),
+            _ => panic!("a server's frame must not be masked"),
         };
         let mut payload = vec![0; len as usize];
         self.0.read_exact(&mut payload).unwrap();
         (first, payload)
     }
 
-    /// The first byte and the payload of the next message, however it is cut into frames.
+    /// Returns the first byte and the payload of the next message, however it is fragmented.
     pub(crate) fn read_message(&mut self) -> (u8, Vec<u8>) {
         let (mut first, mut message) = self.read_frame();
         let mut is_last = first & 0x80 != 0;
         while !is_last {
             let (next, payload) = self.read_frame();
-            assert_eq!(next & 0x7f, 0, "a frame of another kind amid a message");
+            assert_eq!(next & 0x7f, 0, "a frame of another kind inside a message");
             is_last = next & 0x80 != 0;
             message.extend(payload);
         }
@@ -87,7 +87,7 @@ impl Client {
         (first, message)
     }
 
-    /// Reads a Close with this code, and the end of TCP in order right behind it.
+    /// Reads a Close with this code, directly followed by an orderly end of TCP.
     #[track_caller]
     pub(crate) fn expect_end(&mut self, code: u16) {
         let (first, payload) = self.read_frame();
@@ -106,7 +106,7 @@ impl Client {
         self.0.shutdown(Shutdown::Write).unwrap();
     }
 
-    /// Sends a text, and gets it back.
+    /// Sends a text and expects its echo.
     #[track_caller]
     pub(crate) fn echo(&mut self, text: &str) {
         self.send(&masked(TEXT, text.as_bytes()));

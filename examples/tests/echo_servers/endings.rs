@@ -1,4 +1,4 @@
-//! Who ends what, and when.
+//! How connections and servers end, and when.
 
 use super::{
     client::{Client, REQUEST, close},
@@ -29,8 +29,9 @@ pub(crate) fn a_close_is_answered_and_the_server_ends_tcp_at_once(name: &str) {
     assert!(started.elapsed() < 2 * SECOND, "{:?}", started.elapsed());
 }
 
-/// More than the sockets and the queue of the server hold, so that it has to stop reading.
-pub(crate) fn a_client_that_ends_its_side_gets_back_all_that_it_sent(name: &str) {
+/// The amount is more than the sockets and the server's queue hold, so the server has to stop
+/// reading.
+pub(crate) fn a_client_that_ends_its_side_still_receives_every_echo(name: &str) {
     let server = Server::start(name);
     let mut client = Client::open(&server);
     let mut reader = Client(client.0.try_clone().unwrap());
@@ -46,11 +47,11 @@ pub(crate) fn a_client_that_ends_its_side_gets_back_all_that_it_sent(name: &str)
     for _ in 0..256 {
         assert!(reader.read_message() == (BINARY, message.clone()));
     }
-    assert_eq!(reader.read_to_end().unwrap(), b"", "there was no Close to be answered");
+    assert_eq!(reader.read_to_end().unwrap(), b"", "the client sent no Close");
     writer.join().unwrap();
 }
 
-pub(crate) fn a_client_that_ends_its_side_behind_its_close_gets_ours(name: &str) {
+pub(crate) fn a_client_that_ends_its_side_after_its_close_receives_ours(name: &str) {
     let server = Server::start(name);
     let mut client = Client::open(&server);
     client.send(&[masked(TEXT, b"bye"), close(1000)].concat());
@@ -59,7 +60,7 @@ pub(crate) fn a_client_that_ends_its_side_behind_its_close_gets_ours(name: &str)
     client.expect_end(1000);
 }
 
-pub(crate) fn a_client_that_ends_its_side_behind_an_error_is_told_why(name: &str) {
+pub(crate) fn a_client_that_ends_its_side_after_an_error_is_told_why(name: &str) {
     let server = Server::start(name);
     let mut client = Client::open(&server);
     client.send(&[masked(TEXT, b"good"), masked(TEXT, &[0xff])].concat());
@@ -68,7 +69,7 @@ pub(crate) fn a_client_that_ends_its_side_behind_an_error_is_told_why(name: &str
     client.expect_end(1007);
 }
 
-pub(crate) fn the_close_of_a_failure_arrives_although_megabytes_lie_unread(name: &str) {
+pub(crate) fn the_close_of_a_failure_arrives_despite_megabytes_of_unread_input(name: &str) {
     let server = Server::start(name);
     let mut client = Client::open(&server);
     client.send(&masked(0x83, b""));
@@ -79,7 +80,7 @@ pub(crate) fn the_close_of_a_failure_arrives_although_megabytes_lie_unread(name:
     client.expect_end(1002);
 }
 
-pub(crate) fn a_reset_harms_nobody_else(name: &str) {
+pub(crate) fn a_reset_harms_no_other_connection(name: &str) {
     let server = Server::start(name);
     let mut witness = Client::open(&server);
     for _ in 0..20 {
@@ -94,15 +95,15 @@ pub(crate) fn a_reset_harms_nobody_else(name: &str) {
     }
 }
 
-/// A server has deadlines: 10 seconds for a handshake, 5 for what follows a Close, by default.
-pub(crate) fn nobody_is_waited_for_too_long(name: &str) {
+/// By default a server has deadlines: 10 seconds for a handshake, 5 for what follows a Close.
+pub(crate) fn every_wait_for_a_client_is_bounded(name: &str) {
     let server = &Server::start(name);
     thread::scope(|scope| {
         scope.spawn(|| {
             let started = Instant::now();
             let mut client = Client::connect(server);
             client.send(&REQUEST.as_bytes()[..30]);
-            // Whether it is told why is not said.
+            // The server may or may not tell the client why.
             let _ = client.read_to_end();
             within(started, 10);
         });
@@ -126,7 +127,7 @@ pub(crate) fn nobody_is_waited_for_too_long(name: &str) {
     Client::open(server).echo("still there?");
 }
 
-/// Sends bytes as long as somebody is there for them.
+/// Sends bytes until the server is gone.
 fn drip_until_gone(client: &mut Client) {
     while client.0.write_all(&[0]).is_ok() {
         thread::sleep(SECOND / 20);
@@ -136,26 +137,26 @@ fn drip_until_gone(client: &mut Client) {
 #[track_caller]
 fn within(started: Instant, seconds: u32) {
     let took = started.elapsed();
-    assert!(took > seconds * SECOND * 8 / 10, "it took {took:?} only");
+    assert!(took > seconds * SECOND * 8 / 10, "it only took {took:?}");
     assert!(took < seconds * SECOND + 3 * SECOND, "it took {took:?}");
 }
 
-/// Those that answer are gone at once, the others when their time is over.
+/// Clients that answer are gone at once; the others when their time is over.
 pub(crate) fn an_interrupted_server_says_goodbye(name: &str) {
     let mut server = Server::start(name);
     let mut polite: Vec<Client> = (0..10).map(|_| Client::open(&server)).collect();
-    // One amid its request: it is not waited for longer than the others.
+    // This client has sent part of its request. It is waited for no longer than the others.
     let _asking = Client::connect(&server);
     let mut busy = Client::open(&server);
     let mut reader = Client(busy.0.try_clone().unwrap());
     let talker = thread::spawn(move || {
-        // It talks until it hears a Close.
+        // This client talks until it receives a Close.
         while busy.0.write_all(&masked(TEXT, b"and another thing")).is_ok() {
             thread::sleep(Duration::from_millis(1));
         }
     });
     let listener = thread::spawn(move || while reader.read_frame().0 != CLOSE {});
-    // One that does not listen, so that the server can't write to it.
+    // This client does not read, so the server can't write to it.
     let mut deaf = Client::open(&server);
     let shouter = thread::spawn(move || {
         let shouts = masked(TEXT, b"can you hear me?").repeat(1000);
@@ -172,7 +173,7 @@ pub(crate) fn an_interrupted_server_says_goodbye(name: &str) {
     }
     assert!(started.elapsed() < 2 * SECOND, "{:?}", started.elapsed());
     listener.join().unwrap();
-    assert!(server.wait(12 * SECOND), "it did not end well");
+    assert!(server.wait(12 * SECOND), "the server reported a failure or did not end");
     talker.join().unwrap();
     shouter.join().unwrap();
 }

@@ -1,4 +1,4 @@
-//! What no client should send.
+//! Input that no client should send.
 
 use super::{
     client::{Client, REQUEST},
@@ -7,46 +7,46 @@ use super::{
 use sansocket_testkit::frames::{BINARY, CLOSE, KEY, PING, TEXT, header_with, masked, plain};
 use std::{thread, time::Duration};
 
-pub(crate) fn what_the_peer_does_wrong_is_answered_with_its_code(name: &str) {
+pub(crate) fn each_fault_of_the_peer_is_answered_with_its_code(name: &str) {
     let server = Server::start(name);
     let too_large = header_with(BINARY, (64 << 20) + 1, Some(KEY));
-    let amid_message = [masked(0x01, b"a"), masked(TEXT, b"b")].concat();
+    let inside_message = [masked(0x01, b"a"), masked(TEXT, b"b")].concat();
     let cases: &[(&str, &[u8], u16)] = &[
         ("a reserved opcode", &masked(0x83, b""), 1002),
         ("a reserved control opcode", &masked(0x8b, b""), 1002),
         ("a reserved bit", &masked(0xa1, b"x"), 1002),
-        ("compression that was not agreed on", &masked(0xc1, b"x"), 1002),
+        ("compression without agreement", &masked(0xc1, b"x"), 1002),
         ("an unmasked frame", &plain(TEXT, b"hi"), 1002),
         ("a ping in fragments", &masked(0x09, b"x"), 1002),
         ("a ping of 126 bytes", &masked(PING, &[0; 126]), 1002),
         ("nothing to continue", &masked(0x80, b"x"), 1002),
-        ("a message amid another", &amid_message, 1002),
-        ("a length that is not the shortest", &[BINARY, 0xfe, 0, 1, 0, 0, 0, 0, 0], 1002),
+        ("a message inside another", &inside_message, 1002),
+        ("a length that is not minimal", &[BINARY, 0xfe, 0, 1, 0, 0, 0, 0, 0], 1002),
         ("a length of 2^63", &header_with(BINARY, 1 << 63, Some(KEY))[..10], 1002),
         ("a message that is too large", &too_large, 1009),
-        ("text that is none", &masked(TEXT, b"a\xff"), 1007),
+        ("invalid UTF-8", &masked(TEXT, b"a\xff"), 1007),
         ("a Close of one byte", &masked(CLOSE, b"x"), 1002),
-        ("a Close with a code that is none", &masked(CLOSE, &[0x03, 0xee]), 1002),
-        ("a Close whose reason is no text", &masked(CLOSE, b"\x03\xe8\xff"), 1007),
+        ("a Close with an invalid code", &masked(CLOSE, &[0x03, 0xee]), 1002),
+        ("a Close whose reason is invalid UTF-8", &masked(CLOSE, b"\x03\xe8\xff"), 1007),
     ];
     for (what, bytes, code) in cases {
         println!("{what}");
         let mut client = Client::open(&server);
         client.send(bytes);
         client.expect_end(*code);
-        // Byte by byte, behind a message, and with more to come.
+        // Sent byte by byte, after a message, and with more to come.
         let mut client = Client::open(&server);
         client.echo("good until now");
         for byte in *bytes {
             client.send(&[*byte]);
         }
-        client.send(&masked(TEXT, b"not looked at"));
+        client.send(&masked(TEXT, b"ignored"));
         client.expect_end(*code);
     }
     Client::open(&server).echo("still there?");
 }
 
-pub(crate) fn a_request_that_opens_nothing_is_refused(name: &str) {
+pub(crate) fn an_invalid_request_is_refused(name: &str) {
     let server = Server::start(name);
     let with = |from: &str, to: &str| {
         assert!(REQUEST.contains(from));
@@ -75,7 +75,7 @@ pub(crate) fn a_request_that_opens_nothing_is_refused(name: &str) {
     Client::open(&server).echo("still there?");
 }
 
-pub(crate) fn a_refusal_arrives_although_more_is_sent(name: &str) {
+pub(crate) fn a_refusal_arrives_while_the_client_still_sends(name: &str) {
     let server = Server::start(name);
     let mut client = Client::connect(&server);
     client.send(REQUEST.replace("GET", "PUT").as_bytes());
@@ -86,7 +86,7 @@ pub(crate) fn a_refusal_arrives_although_more_is_sent(name: &str) {
     client.read_to_end().unwrap();
 }
 
-/// And what comes behind it in one piece belongs to the connection.
+/// Frames that arrive together with the request belong to the connection.
 pub(crate) fn a_request_may_come_byte_by_byte(name: &str) {
     let server = Server::start(name);
     let mut client = Client::connect(&server);

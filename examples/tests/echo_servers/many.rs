@@ -10,13 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A thread each, of the server that works so.
+/// The number of connections for the server that uses a thread for each.
 const MOST_THREADS: usize = 1000;
 const CONNECTIONS: usize = 10_000;
-/// Files that the tests beside this one may need.
-const SPARE_FILES: u64 = 1000;
+/// File descriptors for the tests that run at the same time, and for the threaded server, which
+/// uses two for each connection.
+const SPARE_FILES: u64 = 2000;
 
-/// Opens all, has an echo of each, and ends half of them in order, the others as it comes.
+/// Opens all connections, echoes on each, and ends half of them in order and the others abruptly.
 pub(crate) fn many_connections_are_served_at_once(name: &str) {
     let count = allowed(if name == "echo_blocking" { MOST_THREADS } else { CONNECTIONS });
     let server = Server::start(name);
@@ -37,7 +38,7 @@ pub(crate) fn many_connections_are_served_at_once(name: &str) {
             assert_eq!(client.read_frame(), (TEXT, b"are you there?".to_vec()));
         }
     }
-    println!("{name}: each had two echoes after {:?}", started.elapsed());
+    println!("{name}: two echoes each after {:?}", started.elapsed());
     for (index, mut client) in clients.into_iter().enumerate() {
         if index % 2 == 0 {
             client.send(&close(1000));
@@ -53,10 +54,10 @@ pub(crate) fn many_connections_are_served_at_once(name: &str) {
     Client::open(&server).echo("still there?");
 }
 
-/// As many of them as this process may open, which is all unless the system forbids it.
+/// Returns as many as this process may open: all, unless the system forbids it.
 fn allowed(wanted: usize) -> usize {
     let needed = wanted as u64 + SPARE_FILES;
-    // The server inherits it.
+    // The server inherits this limit.
     let files = rlimit::increase_nofile_limit(needed).expect("the limit of open files is known");
     if files >= needed {
         return wanted;
@@ -68,7 +69,7 @@ fn allowed(wanted: usize) -> usize {
     fewer
 }
 
-/// Makes so many by a few threads.
+/// Makes `count` items on a few threads.
 fn in_threads<T: Send>(count: usize, make: impl Fn(usize) -> T + Sync) -> Vec<T> {
     const THREADS: usize = 8;
     thread::scope(|scope| {

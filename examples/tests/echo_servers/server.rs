@@ -1,4 +1,4 @@
-//! An echo server as a process.
+//! An echo server run as a process.
 
 use std::{
     io::{BufRead, BufReader},
@@ -23,21 +23,21 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| {
-                panic!("{}: {error}; `cargo build --examples` makes it", program.display())
+                panic!("{}: {error}; `cargo build --examples` builds it", program.display())
             });
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on ws://").expect("it says where");
+        let address = line.trim().strip_prefix("listening on ws://").expect("an address");
         Self { address: address.parse().unwrap(), process }
     }
 
-    /// What Ctrl-C does.
+    /// Does what Ctrl-C does.
     pub(crate) fn interrupt(&self) {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     }
 
-    /// Waits until the process ends, and says whether it ended well.
+    /// Waits until the process ends, and returns whether it succeeded.
     pub(crate) fn wait(&mut self, most: Duration) -> bool {
         let started = Instant::now();
         while started.elapsed() < most {
@@ -49,7 +49,7 @@ impl Server {
         panic!("the server did not end within {most:?}")
     }
 
-    /// Bytes of memory that it holds.
+    /// Returns the number of bytes of memory that the server holds.
     #[cfg(target_os = "linux")]
     pub(crate) fn memory(&self) -> usize {
         let status =
@@ -58,7 +58,7 @@ impl Server {
         1024 * line.trim().trim_end_matches(" kB").parse::<usize>().unwrap()
     }
 
-    /// Files that it has open.
+    /// Returns the number of files that the server has open.
     #[cfg(target_os = "linux")]
     pub(crate) fn files(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
@@ -72,7 +72,7 @@ impl Drop for Server {
     }
 }
 
-/// Where cargo puts the examples: beside the directory of the tests.
+/// Returns the directory in which cargo puts the examples, next to that of the tests.
 fn examples() -> PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();

@@ -1,4 +1,4 @@
-//! Messages, and clients that take their time with them.
+//! Messages of all sizes, and clients that are slow to read or send.
 
 use super::{
     client::{Client, close},
@@ -38,11 +38,11 @@ pub(crate) fn pings_are_answered_between_fragments(name: &str) {
     assert_eq!(client.read_message(), (TEXT, expected.into_bytes()));
 }
 
-/// More than the sockets of both ends take.
+/// More than the sockets of both endpoints take.
 const MOST_UNREAD: usize = 64 << 20;
 
-/// Sends messages and reads none, until no more is taken for a while; returns how many went, and what
-/// the last of them lacks.
+/// Sends messages and reads none, until the server takes no more for a while. Returns how many
+/// messages were sent, and the unsent part of the last one.
 fn stuff(client: &mut Client, frame: &[u8]) -> (usize, Vec<u8>) {
     client.0.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
     for count in 0..MOST_UNREAD / frame.len() {
@@ -67,9 +67,9 @@ pub(crate) fn a_client_that_does_not_read_is_not_read_from(name: &str) {
     let mut client = Client::open(&server);
     let message = vec![7; 100_000];
     let (count, rest) = stuff(&mut client, &masked(BINARY, &message));
-    // Nobody else has to wait for that.
+    // The other connections are not affected.
     Client::open(&server).echo("hello");
-    // All of it comes back once it is read.
+    // Every echo arrives once the client reads.
     let mut writer = Client(client.0.try_clone().unwrap());
     let writer = thread::spawn(move || writer.send(&rest));
     for _ in 0..count {
@@ -80,7 +80,7 @@ pub(crate) fn a_client_that_does_not_read_is_not_read_from(name: &str) {
     client.expect_end(1000);
 }
 
-pub(crate) fn many_that_do_not_read_fill_no_memory(name: &str) {
+pub(crate) fn many_clients_that_do_not_read_use_bounded_memory(name: &str) {
     const CLIENTS: usize = 16;
     let server = Server::start(name);
     let frame = masked(BINARY, &[7; 100_000]);
@@ -95,7 +95,7 @@ pub(crate) fn many_that_do_not_read_fill_no_memory(name: &str) {
             })
             .collect();
         let clients: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
-        // Of each 1 MiB is queued, and what one message needs.
+        // Each connection has 1 MiB queued, plus what one message needs.
         #[cfg(target_os = "linux")]
         {
             let memory = server.memory();

@@ -1,26 +1,29 @@
-//! Our client in the interop tests: runs each scenario against a server that answers as README.md
-//! beside the package tells, and prints a line for each.
+//! Our client in the interop tests. Runs each scenario against a server that answers as described
+//! in the README.md of this package, and prints a line for each.
 //!
 //! ```text
 //! interop_client --shell blocking|tokio URL
 //! ```
 
 use sansocket::{
-    Client, CloseCode, Config, DeflateConfig, DeflateParameters, Error, HandshakeError, Initiator,
-    Negotiated, Payload, Response, SystemMaskKeys, blocking, tokio as tokio_shell,
+    CloseCode, Config, DeflateConfig, Error, Payload, blocking,
+    connection::Initiator,
+    deflate::DeflateParameters,
+    handshake::{HandshakeError, Negotiated, Response},
+    on_tokio as tokio_shell,
 };
 use sansocket_interop::{
     CLOSE_CODE, CLOSE_REASON, COOKIE, DEFLATE_PATH, FORBIDDEN, FRAGMENTS, PING, Received, Shell,
     Socket, block_on, deflate_config, describe,
 };
-use std::{fmt::Debug, future::Future, net::TcpStream, process::ExitCode, time::Duration};
+use std::{fmt::Debug, future::Future, process::ExitCode, time::Duration};
 
-/// For one scenario.
+/// The time limit of one scenario.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const SIZES: [usize; 7] = [0, 1, 125, 126, 65_535, 65_536, 1 << 20];
-/// The code and the reason that this client closes with.
+/// The code and the reason with which this client closes.
 const OWN_CLOSE: (CloseCode, &str) = (CloseCode::new(4001), "bis später");
-/// In UTF-8 characters of one to four bytes.
+/// Text with UTF-8 characters of one to four bytes.
 const UNICODE: &str = "z\u{0}ß水🍌 e\u{301} \u{10ffff}";
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -111,7 +114,8 @@ async fn compression<C: Connect>(url: &str, report: &mut Report) {
     report.add::<C>("deflate not offered", not_offered::<C>(url)).await;
 }
 
-/// Python's zlib has no compressor of 8; its server fails when it is asked for that.
+/// Tests compression with a window of 8 bits. Python's zlib can't compress with it; its server
+/// fails if asked to.
 async fn compresses_with_eight<C: Connect>(url: &str) -> bool {
     match C::connect(url, &[], &[], None).await {
         Ok((_, response)) => response.header("X-Interop") != Some(b"websockets"),
@@ -119,7 +123,7 @@ async fn compresses_with_eight<C: Connect>(url: &str) -> bool {
     }
 }
 
-/// What the client wants, what the server wants, and what the response is to be.
+/// Lists what the client wants, what the server wants, and the expected response.
 fn agreements() -> Vec<(String, String, String)> {
     const ALONE: &str = "server_no_context_takeover&client_no_context_takeover";
     let mut all = vec![(String::new(), String::new(), String::new())];
@@ -230,7 +234,7 @@ async fn close_behind_messages<C: Connect>(url: &str) -> Outcome {
     socket.feed(&data).await?;
     socket.feed("the last").await?;
     socket.close(OWN_CLOSE.0, OWN_CLOSE.1).await?;
-    // A server reads what is before the Close, but need not answer it: so only the end is told.
+    // A server reads what precedes the Close, but need not answer it, so only the end is certain.
     expect("clean", true, socket.wait_closed().await.clean)
 }
 
@@ -245,7 +249,7 @@ async fn close_received<C: Connect>(url: &str) -> Outcome {
     expect("code", CLOSE_CODE, closed.code)?;
     expect("reason", CLOSE_REASON, &*closed.reason)?;
     expect("who began", Initiator::Peer, closed.initiator)?;
-    // Whether the reason comes back with the code is up to the answering end.
+    // Whether the answering endpoint repeats the reason along with the code is up to it.
     let end = end_at_server::<C>(url, TARGET).await?;
     expect("what the server learnt", "4000 clean", end.get(..10).unwrap_or(&end))
 }
@@ -315,7 +319,7 @@ async fn negotiated<C: Connect>(url: &str, offer: &str, answer: &str, agreed: &s
     }
     echo(&mut socket, Received::Binary(noise(3000))).await?;
     echo(&mut socket, Received::Text(phrases(1000))).await?;
-    // Neither the noise nor the question: they don't shrink.
+    // Neither the noise nor the question counts: they don't shrink.
     compressed_at_server(&mut socket, count).await
 }
 
@@ -357,7 +361,7 @@ async fn compressed_fragments_received<C: Connect>(url: &str, parameters: &str) 
     Ok(())
 }
 
-/// What is below the threshold goes plain, and what does not shrink.
+/// Messages below the threshold, and messages that don't shrink, are sent uncompressed.
 async fn mixed<C: Connect>(url: &str, parameters: &str) -> Outcome {
     let offer = format!("{parameters}&threshold=100");
     let mut socket = C::compressing(url, &offer, "").await?.0;
@@ -404,7 +408,7 @@ async fn without_compression(socket: &mut impl Socket, response: &Response) -> O
 }
 
 async fn compressed_at_server(socket: &mut impl Socket, expected: usize) -> Outcome {
-    // Too short to be compressed itself.
+    // This message is too short to be compressed itself.
     socket.send("how many").await?;
     match socket.receive().await {
         Some(Ok(Received::Text(count))) => {
@@ -414,14 +418,14 @@ async fn compressed_at_server(socket: &mut impl Socket, expected: usize) -> Outc
     }
 }
 
-// --- what they are made of -------------------------------------------------------------------
+// --- building blocks -------------------------------------------------------------------
 
-/// Bytes that don't repeat at any distance that a mistake would shift them by.
+/// Returns bytes that don't repeat at any distance by which a bug could shift them.
 fn pattern(size: usize) -> Vec<u8> {
     (0..size).map(|index| (index * 7 + index / 256 * 13) as u8).collect()
 }
 
-/// Bytes that don't shrink.
+/// Returns incompressible bytes.
 fn noise(size: usize) -> Vec<u8> {
     let mut state = size as u32;
     let next = || {
@@ -431,13 +435,13 @@ fn noise(size: usize) -> Vec<u8> {
     std::iter::repeat_with(next).take(size).collect()
 }
 
-/// Text that shrinks much.
+/// Returns text that compresses well.
 fn phrases(size: usize) -> String {
     "the quick brown fox jumps over the lazy dog, ".chars().cycle().take(size).collect()
 }
 
-/// Messages that are twice there: the second is best compressed by looking back at the first, which
-/// a window that is smaller than they are forbids.
+/// Returns messages in which everything occurs twice. The second occurrence compresses best by
+/// referring to the first, which a window smaller than the message rules out.
 fn windows() -> Vec<String> {
     let sizes = [120, 200, 240, 300, 500, 600, 1100, 2100, 4200, 8300, 17_000];
     let once = sizes.map(|size| noise(size / 2).iter().map(|byte| format!("{byte:02x}")).collect());
@@ -448,7 +452,7 @@ async fn echo(socket: &mut impl Socket, message: Received) -> Outcome {
     let payload = match &message {
         Received::Text(text) => Payload::from(text),
         Received::Binary(data) => Payload::from(data),
-        other => return Err(format!("{other:?} is no message").into()),
+        other => return Err(format!("{other:?} is not a message").into()),
     };
     socket.send(payload).await?;
     expect_event(socket, message).await
@@ -473,7 +477,7 @@ async fn server_learnt<C: Connect>(url: &str, target: &str, expected: &str) -> O
     expect("what the server learnt", expected, &*end_at_server::<C>(url, target).await?)
 }
 
-/// How a connection ended for the server, asked on another one.
+/// Asks, on another connection, how a connection ended for the server.
 async fn end_at_server<C: Connect>(
     url: &str,
     target: &str,
@@ -517,8 +521,8 @@ trait Connect {
         Ok(Self::connect(url, &[], &[], None).await?.0)
     }
 
-    /// With these parameters of compression for the client and for the server. All messages are
-    /// compressed unless the client's say otherwise.
+    /// Connects with these compression parameters for the client and for the server. All messages
+    /// are compressed unless the client's parameters say otherwise.
     async fn compressing(
         url: &str,
         client: &str,
@@ -538,7 +542,7 @@ fn config(deflate: Option<DeflateConfig>) -> Config {
 struct Blocking;
 
 impl Connect for Blocking {
-    type Socket = blocking::WebSocket<TcpStream, Client<SystemMaskKeys>>;
+    type Socket = blocking::ClientWebSocket;
 
     async fn connect(
         url: &str,
@@ -554,12 +558,12 @@ impl Connect for Blocking {
             connector = connector.header(*name, *value);
         }
         let (socket, response) = connector.connect(url)?;
-        socket.transport().set_read_timeout(Some(TIMEOUT))?;
-        socket.transport().set_write_timeout(Some(TIMEOUT))?;
+        socket.get_ref().tcp().set_read_timeout(Some(TIMEOUT))?;
+        socket.get_ref().tcp().set_write_timeout(Some(TIMEOUT))?;
         Ok((socket, response))
     }
 
-    /// The transport's timeouts bound it.
+    /// The timeouts of the transport limit the time.
     async fn within(_: Duration, scenario: impl Future<Output = Outcome>) -> Outcome {
         scenario.await
     }
@@ -568,7 +572,7 @@ impl Connect for Blocking {
 struct Tokio;
 
 impl Connect for Tokio {
-    type Socket = tokio_shell::WebSocket<tokio::net::TcpStream, Client<SystemMaskKeys>>;
+    type Socket = tokio_shell::ClientWebSocket;
 
     async fn connect(
         url: &str,

@@ -1,10 +1,14 @@
-//! Our server in the interop tests; README.md beside the package tells what it answers.
+//! Our server in the interop tests. The README.md of this package describes its answers.
 //!
 //! ```text
 //! interop_server --shell blocking|tokio
 //! ```
 
-use sansocket::{Accept, Closed, Error, Reject, Request, blocking, tokio as tokio_shell};
+use sansocket::{
+    Closed, Error, blocking,
+    handshake::{Accept, Reject, Request},
+    on_tokio as tokio_shell,
+};
 use sansocket_interop::{
     CLOSE_CODE, CLOSE_REASON, COOKIE, DEFLATE_PATH, FORBIDDEN, FRAGMENTS, PING, Received, Shell,
     Socket, block_on, deflate_config, describe,
@@ -21,7 +25,7 @@ use std::{
 use tokio::task;
 
 fn main() -> ExitCode {
-    // A panic in a thread must not pass unseen.
+    // A panic in a thread must not go unnoticed.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         hook(panic);
@@ -75,7 +79,7 @@ fn serve(shell: Shell) -> std::io::Result<std::convert::Infallible> {
     }
 }
 
-/// What a connection was asked for with.
+/// What the client's request asked for.
 #[derive(Default)]
 struct Asked {
     target: String,
@@ -83,7 +87,7 @@ struct Asked {
     own: String,
 }
 
-fn decide<'d>(request: &Request, asked: &mut Asked) -> Result<Accept<'d>, Reject<'d>> {
+fn decide(request: &Request, asked: &mut Asked) -> Result<Accept, Reject> {
     if request.path() == "/forbidden" {
         return Err(Reject::new(403).header("X-Interop", "forbidden").body(FORBIDDEN));
     }
@@ -92,10 +96,10 @@ fn decide<'d>(request: &Request, asked: &mut Asked) -> Result<Accept<'d>, Reject
         Asked { target: request.target().into(), cookie: value("Cookie"), own: value("X-Interop") };
     let accept = Accept::new().header("Set-Cookie", COOKIE).header("X-Interop", "sansocket");
     let accept = match request.path() {
-        DEFLATE_PATH => accept.deflate(deflate_config(request.query().unwrap_or_default())),
+        DEFLATE_PATH => accept.deflate(deflate_config(request.raw_query().unwrap_or_default())),
         _ => accept,
     };
-    // The server prefers the later version, whatever the client does.
+    // The server prefers the later version, whatever the client prefers.
     let spoken = ["chat.v2", "chat.v1"];
     let chosen = spoken.into_iter().find(|name| request.subprotocols().any(|other| other == *name));
     Ok(match chosen {
@@ -106,7 +110,8 @@ fn decide<'d>(request: &Request, asked: &mut Asked) -> Result<Accept<'d>, Reject
 
 async fn talk(mut socket: impl Socket, asked: Asked, ends: Ends) {
     if asked.target == "/hello" {
-        // For a client that can't speak WebSocket: a message, and the end without a Close.
+        // For a client that can't speak WebSocket: a message, then the end of the transport without
+        // a Close.
         let _ = socket.send("hello").await;
         return;
     }
@@ -115,7 +120,7 @@ async fn talk(mut socket: impl Socket, asked: Asked, ends: Ends) {
         (Some(closed), _) => {
             eprintln!("{}: {closed}", asked.target);
             ends.put(asked.target, &closed);
-            // So that a client that was at fault comes to read why.
+            // Lets a client at fault read why.
             socket.wait_closed().await;
         }
         (None, outcome) => eprintln!("{}: not ended, {outcome:?}", asked.target),
@@ -154,7 +159,7 @@ async fn answer(socket: &mut impl Socket, asked: &Asked, ends: &Ends) -> Result<
     Ok(())
 }
 
-/// How connections ended, by their target.
+/// Records how connections ended, by their target.
 #[derive(Clone, Default)]
 struct Ends(Arc<Mutex<HashMap<String, String>>>);
 
@@ -165,7 +170,8 @@ impl Ends {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(target, end.trim_end().into());
     }
 
-    /// Waits, for one end of a connection knows of its end before the other.
+    /// Waits until the end is known, since one endpoint of a connection learns of it before the
+    /// other.
     async fn get(&self, target: &str) -> String {
         for _ in 0..100 {
             let end = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(target);

@@ -1,30 +1,33 @@
-//! Doing what the connection wants of its transport.
+//! IO of an open or closing connection.
 
 use super::Outgoing;
 use crate::asynchronous::shell::{Shell, failure};
 use crate::buffer::ReadBuffer;
 use crate::connection::Role;
+use crate::frame::CloseCode;
 use crate::io::SCRAP;
 use crate::pool::Leased;
 use crate::transport::{IoFailure, Wants};
 use core::task::{Context, Poll, Waker};
 use std::io;
 
-/// What [`Outgoing::poll_drive`] came to.
+/// The outcome of [`Outgoing::poll_drive`].
 #[derive(Debug)]
 pub(in crate::asynchronous) enum Driven {
-    /// So many bytes were read.
+    /// This many bytes were read.
     Read(usize),
-    /// The end is to be told: see [`Sender::closed`](crate::connection::Sender::closed). Reading failed
-    /// so, if it did.
+    /// The end must be reported: see [`Sender::closed`](crate::connection::Sender::closed). If
+    /// reading failed, this is its error.
     Ended(Option<io::Error>),
 }
 
 impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
-    /// Does what the connection wants until something was read, or the end is to be told: as soon as
-    /// it is known or, if this `lingers`, once nothing more is wanted.
+    /// Does the connection's IO until bytes were read or the end must be reported. The end must be
+    /// reported as soon as it is known or, if `lingers` is set, once the transport has nothing more
+    /// to do.
     ///
-    /// Reading does not wait for writing: two ends that flood each other would stop for ever.
+    /// Reading does not wait for writing: otherwise two endpoints that flood each other would block
+    /// without limit.
     pub(in crate::asynchronous) fn poll_drive(
         &mut self,
         input: &mut Leased<ReadBuffer>,
@@ -32,10 +35,14 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         cx: &mut Context<'_>,
     ) -> Poll<Driven> {
         let mut failed = None;
+        // Checked before reading, so that a peer that never stops sending also gets a Close.
+        if self.host.as_ref().is_some_and(|host| host.is_leaving()) {
+            self.go_away();
+        }
         loop {
             let Some(wants) = self.next() else { return Poll::Ready(Driven::Ended(failed)) };
             let has_acted = self.write_as_wanted(wants, cx);
-            // What is wanted may be another thing now.
+            // The connection may now want something else.
             if has_acted && self.sending.sender.is_near_end() {
                 continue;
             }
@@ -52,14 +59,31 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
                     Poll::Pending => self.sending.sender.did_read(Err(IoFailure::NotReady)),
                 }
             }
+            if self.leaves_for_host(cx) {
+                continue;
+            }
             self.wake_at(wants.deadline, cx);
             self.give_back_output();
             return Poll::Pending;
         }
     }
 
-    /// Writes and ends the writing side as far as that is wanted, and possible now; whether that
-    /// changed anything.
+    /// Asks the host, before this task waits, whether this endpoint is shutting down, and then
+    /// queues a Close. Returns `true` if it queued one now.
+    #[inline]
+    pub(super) fn leaves_for_host(&mut self, cx: &Context<'_>) -> bool {
+        self.host.as_ref().is_some_and(|host| host.is_leaving_or_wakes(cx)) && self.go_away()
+    }
+
+    /// Queues a Close because this endpoint is shutting down (§7.4.1). Returns `true` if it queued
+    /// one now.
+    #[cold]
+    fn go_away(&mut self) -> bool {
+        self.sending.sender.is_open() && self.close(CloseCode::GOING_AWAY, "").is_ok()
+    }
+
+    /// Writes and ends the writing side if `wants` asks for it, as far as that is possible now.
+    /// Returns `true` if anything changed.
     #[inline]
     fn write_as_wanted(&mut self, wants: Wants, cx: &mut Context<'_>) -> bool {
         let mut has_acted = false;
@@ -89,7 +113,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         outcome != Err(IoFailure::NotReady)
     }
 
-    /// Reads once; 0 is the end of the transport.
+    /// Reads once. Returns 0 at the end of the transport.
     #[inline]
     fn poll_read(
         &mut self,
@@ -108,16 +132,30 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         outcome
     }
 
-    /// Ends the connection because nobody receives any more. If the other half is still there to send, the
-    /// peer is told so as far as that needs no wait.
+    /// Ends the connection because nothing receives any more. If the other half still exists, a
+    /// Close tells the peer, as far as that can be written without waiting.
     pub(in crate::asynchronous) fn abandon(&mut self, has_other_half: bool) {
+        if self.host.is_some() && !self.writes_last(has_other_half) {
+            // The host writes the queue once the other half is dropped too.
+            self.sending.end();
+            return;
+        }
         self.sending.sender.abandon(has_other_half, &mut self.sending.queue);
         self.leave();
     }
 
-    /// Does what is wanted of a transport that is dropped: nothing of it waits.
+    /// Writes as much as possible now, with a Close if `send_close` is set. Returns `true` if
+    /// everything was written.
+    fn writes_last(&mut self, send_close: bool) -> bool {
+        if send_close {
+            self.go_away();
+        }
+        self.poll_write_all(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    /// Does the last IO of a transport that is being dropped, without waiting.
     fn leave(&mut self) {
-        // A transport that has panicked is not used again, since a second panic would abort the process.
+        // A transport that has panicked is not used again: a second panic would abort the process.
         if std::thread::panicking() {
             self.sending.end();
             return;
@@ -139,6 +177,16 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
 
 impl<S, R: Role, M: Shell<S>> Drop for Outgoing<S, R, M> {
     fn drop(&mut self) {
-        self.leave();
+        if !self.is_whole() {
+            return;
+        }
+        let is_worth_it = self.sending.sender.is_worth_seeing_off(&self.sending.queue);
+        match self.host.take() {
+            Some(host) if is_worth_it => {
+                let (transport, unwritten) = self.take_parts();
+                host.see_off(transport, unwritten);
+            }
+            _ => self.leave(),
+        }
     }
 }

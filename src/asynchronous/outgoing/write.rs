@@ -1,24 +1,25 @@
-//! Writes what is queued, and messages from where they are, in as few writes as the transport takes.
+//! Writing the queue, and messages in place, in as few writes as the transport allows.
 
 use super::Outgoing;
 use crate::asynchronous::shell::Shell;
 use crate::buffer::WriteBuffer;
-use crate::connection::{LargeMessage, Payload, PreparedMessage, Role};
+use crate::connection::{Form, LargeMessage, PreparedMessage, Role, gather};
 use crate::error::Error;
-use crate::io::{SLICES, gather, some_written};
+use crate::io::{SLICES, some_written};
 use crate::sending::Sending;
 use alloc::boxed::Box;
 use core::task::{Context, Poll, ready};
 use std::io::{self, IoSlice};
 
-/// Bytes that are put together for a transport that writes one slice at a time.
+/// How many bytes are copied together for a transport that writes one slice at a time.
 const GATHERED: usize = 4096;
 
-/// Places for one large message behind a few others: to clear more of them takes a while.
+/// The number of slices for one large message after a few small ones. Initializing many more takes
+/// noticeable time.
 const FEW_SLICES: usize = 4;
 
 impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
-    /// Writes all that is queued, and has the transport write it.
+    /// Writes everything that is queued, then flushes the transport.
     pub(super) fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.sending.queue.is_empty() {
             match self.poll_write(cx) {
@@ -36,7 +37,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         Poll::Ready(Ok(()))
     }
 
-    /// One write of what is queued.
+    /// Writes once from the queue.
     #[inline]
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { sending: Sending { sender, queue: output }, transport, .. } = self;
@@ -49,18 +50,19 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         let count = some_written(ready!(written))?;
         sender.unflushed = true;
         output.consume(count);
-        sender.queue_owed(output);
+        sender.queue_pending_pong(output);
         Poll::Ready(Ok(()))
     }
 
-    /// Sends a large borrowed payload from where it is, behind what is queued, unless it has to be copied:
-    /// whether it was. Only what the transport does not take now is copied.
+    /// Writes a large borrowed payload in place, after the queue. Only the part that the transport
+    /// does not accept now is copied. Returns `false`, and does nothing, if the payload must be
+    /// copied anyway.
     pub(super) fn write_in_place(
         &mut self,
-        payload: Payload<'_>,
+        payload: Form<'_>,
         cx: &mut Context<'_>,
     ) -> Result<bool, Error> {
-        // One that the transport can't take in one write with its header is copied anyway.
+        // Without vectored writes, the header and the payload must be copied together anyway.
         if !M::is_write_vectored(&self.transport) {
             return Ok(false);
         }
@@ -93,22 +95,23 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         if of_queue > 0 {
             self.sending.queue.consume(of_queue);
         }
-        // A pong that was held back goes between two frames (§5.4), and only there. With no buffer there
-        // is nothing owed.
+        // A pong that was held back may go only between two frames (§5.4). Without a buffer no pong
+        // is held back.
         if message.advance(count - of_queue) && !self.sending.queue.is_none() {
-            self.sending.sender.queue_owed(&mut self.sending.queue);
+            self.sending.sender.queue_pending_pong(&mut self.sending.queue);
         }
     }
 
-    /// Whether an encoded message goes as it is, and nothing goes before or between its frames.
+    /// Returns `true` if an encoded message can be written as it is, with nothing before its frames
+    /// or between them.
     pub(super) fn writes_prepared(&self, message: &PreparedMessage) -> bool {
         self.sending.queue.is_empty()
             && self.sending.sender.sends_encoded()
             && (M::is_write_vectored(&self.transport) || message.frames().is_one())
     }
 
-    /// Sends an encoded message without a buffer, as far as the transport takes it now. Only the rest is
-    /// queued.
+    /// Writes an encoded message without a buffer, as far as the transport accepts it now. Only the
+    /// rest is queued.
     pub(super) fn write_prepared(
         &mut self,
         message: &PreparedMessage,
@@ -130,23 +133,24 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         Ok(())
     }
 
-    /// Notes who is woken when the transport takes more: it remembers one waker alone, and a call that
-    /// does not wait must not take that place.
+    /// Stores the task to wake when the transport accepts more. The transport remembers only one
+    /// waker, and a call that does not wait must not replace it.
     #[cold]
     fn wait_to_write<T>(&mut self, cx: &Context<'_>) -> Poll<T> {
-        // Without a buffer nothing was offered, and one is not wanted for it.
+        // Without a buffer nothing was offered to the transport, so no buffer is leased to record
+        // that.
         if !self.sending.queue.is_none() {
             self.sending.queue.was_offered();
         }
         match &mut self.writer {
             Some(waker) => (**waker).clone_from(cx.waker()),
-            none => *none = Some(Box::new(cx.waker().clone())),
+            empty => *empty = Some(Box::new(cx.waker().clone())),
         }
         Poll::Pending
     }
 }
 
-/// Apart, since its slices take room on the stack.
+/// A separate function, because its slices take room on the stack.
 #[inline(never)]
 fn poll_write_pieces<S, M: Shell<S>>(
     transport: &mut S,
@@ -177,7 +181,7 @@ fn poll_write_slices<S, M: Shell<S>, const PLACES: usize>(
     M::poll_write_vectored(transport, cx, &vectors[..used])
 }
 
-/// So that a header does not leave in a write of its own.
+/// Copies the pieces together first, so that a header does not leave in a write of its own.
 fn poll_write_gathered<S, M: Shell<S>>(
     transport: &mut S,
     output: &WriteBuffer,

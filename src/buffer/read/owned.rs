@@ -1,4 +1,4 @@
-//! Messages that leave the read buffer: with the memory that they are in, or copied.
+//! Messages that leave the read buffer, either with their memory or as a copy.
 
 use super::ReadBuffer;
 use crate::buffer::memory::{Heap, Source};
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use core::ops::Range;
 
 impl ReadBuffer {
-    /// What is kept as an owned message; it is still lent afterwards only if it was copied.
+    /// Takes the kept bytes as an owned message. A large message leaves with its memory.
     #[inline]
     pub(crate) fn take_kept(&mut self, source: &impl Source) -> Bytes {
         if self.kept_len() >= source.leaves_from() {
@@ -20,7 +20,7 @@ impl ReadBuffer {
         copy
     }
 
-    /// As [`take_kept`](Self::take_kept), for kept bytes that were validated as text.
+    /// Like [`take_kept`](Self::take_kept), for kept bytes that were validated as text.
     #[inline]
     pub(crate) fn take_kept_text(&mut self, source: &impl Source) -> Text {
         if self.kept_len() >= source.leaves_from() {
@@ -33,7 +33,7 @@ impl ReadBuffer {
         copy
     }
 
-    // Apart, as what follows, since most messages are copied.
+    // The following functions are separate because most messages are copied.
     #[inline(never)]
     fn take_large(&mut self, source: &impl Source) -> Option<Bytes> {
         let Detached { storage, kept, is_inflated } = self.detach(source)?;
@@ -51,8 +51,8 @@ impl ReadBuffer {
         Some(storage.into_text(kept, share))
     }
 
-    /// Gives the storage away for the message in it, if that is cheaper than a copy and the
-    /// message then pins little else.
+    /// Gives the storage away with the message in it, if that is cheaper than a copy and the
+    /// message fills at least half of the storage.
     fn detach(&mut self, source: &impl Source) -> Option<Detached> {
         #[cfg(feature = "deflate")]
         if let Some(inflated) = self.inflated_mut() {
@@ -78,11 +78,11 @@ impl ReadBuffer {
     }
 }
 
-/// A message with the memory that it is in.
+/// A message with its memory.
 struct Detached {
     storage: Utf8Storage,
     kept: Range<usize>,
-    /// Whether it was decompressed: that memory is the buffer's own, whatever the source of the other.
+    /// Whether the message was decompressed. Its memory is then the buffer's own, not the source's.
     is_inflated: bool,
 }
 
@@ -93,7 +93,7 @@ mod tests {
     use alloc::{sync::Arc, vec::Vec};
     use core::sync::atomic::{AtomicUsize, Ordering};
 
-    /// Gives memory of one length, and counts the bytes that come back.
+    /// Returns memory of a fixed length, and counts the bytes that come back.
     #[derive(Clone)]
     struct Counting {
         len: usize,
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_message_is_split_off_uncopied_a_small_one_copied() {
+    fn a_large_message_leaves_with_its_memory_and_a_small_one_is_copied() {
         let mut buffer = filled(100_000);
         buffer.keep(99_990);
         let before = buffer.kept().as_ptr();
@@ -132,8 +132,8 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_left_with_a_message_goes_back_with_its_last_clone() {
-        // Too little memory is made longer.
+    fn memory_of_a_message_returns_with_its_last_clone() {
+        // The buffer extends memory that is too short.
         for len in [0, 9, 10, 50_000] {
             let memory = Counting { len, returned: Arc::default() };
             let returned = || memory.returned.load(Ordering::Relaxed);
@@ -150,7 +150,7 @@ mod tests {
             drop(clone);
             assert_eq!(returned(), capacity);
 
-            // Nothing is unread behind it, so no memory is taken.
+            // No unread bytes follow the message, so the buffer takes no memory.
             let mut buffer = filled(20_000);
             buffer.keep(20_000);
             drop(buffer.take_kept(&memory));
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_short_or_fills_little_memory_is_copied() {
+    fn copies_messages_that_are_short_or_fill_little_of_their_memory() {
         let memory = Counting { len: 0, returned: Arc::default() };
         for (len, capacity, leaves) in [
             (10 * 1024 - 1, 10 * 1024, false),

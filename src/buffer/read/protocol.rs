@@ -1,4 +1,4 @@
-//! The protocol's side of a read buffer: it skips, keeps and lends what was received.
+//! The protocol's side of a read buffer, which skips and keeps the received bytes.
 
 use super::ReadBuffer;
 #[cfg(feature = "deflate")]
@@ -17,7 +17,7 @@ impl ReadBuffer {
         self.unread.len()
     }
 
-    /// The first `count` unread bytes.
+    /// Returns the first `count` unread bytes.
     #[inline]
     pub(crate) fn unread_mut(&mut self, count: usize) -> &mut [u8] {
         self.storage.get_mut(self.first(count))
@@ -29,7 +29,7 @@ impl ReadBuffer {
         self.unread.start = self.first(count).end;
     }
 
-    /// Appends the first `count` unread bytes to what is kept.
+    /// Appends the first `count` unread bytes to the kept bytes.
     pub(crate) fn keep(&mut self, count: usize) {
         let from = self.first(count);
         if self.kept.is_empty() {
@@ -46,10 +46,13 @@ impl ReadBuffer {
         }
     }
 
-    /// Shows `find` the unread bytes, and keeps as many as it says, behind those that it skips, in place
-    /// of what was kept before. Nothing changes if it finds none, which is to leave them as they are, or
-    /// if what is kept is elsewhere and has to be [released](Self::release) first.
-    // Always, or what is found goes through memory.
+    /// Passes the unread bytes to `find`, which returns how many to skip and how many of the
+    /// following to keep. These replace the previously kept bytes.
+    ///
+    /// Nothing changes if `find` returns `None`, which requires that it left the bytes as they
+    /// were. Nothing changes either if the kept bytes are decompressed ones, which must be
+    /// [released](Self::release) first.
+    // Always inlined; otherwise the result of `find` goes through memory.
     #[inline(always)]
     pub(crate) fn keep_behind<T>(
         &mut self,
@@ -62,14 +65,14 @@ impl ReadBuffer {
         let (skipped, count, found) = find(self.storage.get_mut(self.unread.clone()))?;
         let start = self.unread.start + skipped;
         let end = start + count;
-        debug_assert!(end <= self.unread.end, "only what was received is kept");
+        debug_assert!(end <= self.unread.end, "kept bytes were not received");
         self.kept = start..end;
         self.unread.start = end;
         Some(found)
     }
 
-    /// Validates what is kept as UTF-8, of which all but the last may have been validated before;
-    /// returns the length of its whole characters.
+    /// Validates the kept bytes as UTF-8, a prefix of which may already be validated. Returns the
+    /// length of the complete characters.
     #[inline]
     pub(crate) fn validate_kept(&mut self) -> Result<usize, Utf8Error> {
         #[cfg(feature = "deflate")]
@@ -81,7 +84,7 @@ impl ReadBuffer {
         Ok(end - self.kept.start)
     }
 
-    /// Whether all that was [kept from behind](Self::keep_behind) what was skipped is text.
+    /// Returns `true` if the bytes kept by [`keep_behind`](Self::keep_behind) are valid UTF-8.
     #[inline]
     pub(crate) fn validate_whole(&mut self) -> bool {
         self.storage.validate_whole(self.kept.clone())
@@ -98,14 +101,14 @@ impl ReadBuffer {
         self.keeper().1.len()
     }
 
-    /// The first `count` kept bytes, which were validated, as text.
+    /// Returns the first `count` kept bytes, which must have been validated, as text.
     #[inline]
     pub(crate) fn kept_text(&self, count: usize) -> &str {
         let (storage, kept) = self.keeper();
         storage.text(kept.start..kept.start + count.min(kept.len()))
     }
 
-    /// Where what is kept is.
+    /// Returns the storage and the range of the kept bytes.
     #[inline]
     fn keeper(&self) -> (&Utf8Storage, &Range<usize>) {
         #[cfg(feature = "deflate")]
@@ -131,7 +134,7 @@ impl ReadBuffer {
         }
     }
 
-    /// Drops all that is kept.
+    /// Drops all kept bytes.
     #[inline]
     pub(crate) fn release(&mut self) {
         #[cfg(feature = "deflate")]
@@ -149,18 +152,20 @@ impl ReadBuffer {
         self.unread.start..self.unread.start + count.min(self.unread.len())
     }
 
-    /// How many more bytes the frame in progress needs: a hint for the size of reads.
+    /// Sets how many more bytes the frame in progress needs, as a hint for the size of reads.
     pub(crate) fn set_wanted(&mut self, count: u64) {
         self.wanted = count;
     }
 }
 
-/// Decompression: what is kept is then made of the unread bytes.
+/// Decompression, which produces the kept bytes from the unread bytes.
 #[cfg(feature = "deflate")]
 impl ReadBuffer {
-    /// Calls `inflate` with the first `count` unread bytes and with room for at most `now` bytes, where in all
-    /// there will be at most `most`, and takes over what it says that it has read and written. True if there
-    /// was room left; the rest is what `inflate` says beside.
+    /// Calls `inflate` with the first `count` unread bytes and with room for at most `now` bytes.
+    /// `inflate` returns how many bytes it read and wrote, and any other result. `most` limits all
+    /// the bytes that are still to be decompressed.
+    ///
+    /// Returns the number of bytes read, `true` if there was room left, and the other result.
     pub(crate) fn inflate<T>(
         &mut self,
         count: usize,

@@ -1,28 +1,29 @@
-//! The memory under a read buffer: how its owner gives, takes and exchanges it, and how it grows.
+//! The memory of a read buffer: how you give, take and exchange it, and how it grows.
 
 use super::{PAST_LARGE, ReadBuffer};
 use crate::utf8::Utf8Storage;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// The least memory that is made when there is none. A message that the end of it cuts in two costs
-/// about twice as much; with half of it, a quarter of those of 1 KiB are cut.
+/// The least number of bytes to allocate. A message that the end of the memory splits in two costs
+/// about twice as much. With half this size, a quarter of all messages of 1 KiB would be split.
 pub(super) const SMALLEST: usize = 8192;
 
-/// What copies are slowed down by if their two places lie alike in it. Memory has room for half of
-/// one more than it needs, so that what is read can be placed elsewhere when it is exchanged.
+/// Copies are slower if source and target have the same offset in a page of this size. Memory is
+/// allocated with half a page more than it needs, so that an exchange can place the bytes at
+/// another offset.
 const PAGE: usize = 4096;
 
 impl ReadBuffer {
-    /// Bytes of memory held, used or not.
+    /// Returns the size of the memory in bytes, used or not.
     #[inline]
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.storage.len()
     }
 
-    /// Bytes of that memory that are in use: from the front of the message that is lent or growing to
-    /// the end of what is unread.
+    /// Returns how many bytes of the memory are in use, from the start of the message to the end of
+    /// the unread bytes.
     #[inline]
     #[must_use]
     pub fn occupied(&self) -> usize {
@@ -33,7 +34,7 @@ impl ReadBuffer {
     ///
     /// # Errors
     ///
-    /// The storage comes back if the buffer is not drained.
+    /// Returns the storage if the buffer is not drained.
     pub fn lease(&mut self, storage: Vec<u8>) -> Result<(), Vec<u8>> {
         if !self.is_drained() {
             return Err(storage);
@@ -43,7 +44,7 @@ impl ReadBuffer {
         Ok(())
     }
 
-    /// Takes the memory back, unless bytes are still in it.
+    /// Takes the memory out of the buffer. Returns `None` if bytes are still in it.
     pub fn take(&mut self) -> Option<Vec<u8>> {
         if !self.is_drained() {
             return None;
@@ -57,13 +58,13 @@ impl ReadBuffer {
         Some(core::mem::take(&mut self.storage).into_bytes())
     }
 
-    /// Goes on in other memory, all of whose length becomes room, with what is in the buffer; returns
-    /// the memory that it had. So a large message need not make memory grow by steps: how much it
-    /// lacks, [`wanted`](Self::wanted) says.
+    /// Moves the contents of the buffer to other memory, all of whose length becomes room, and
+    /// returns the previous memory. Use this to make room for a large message at once instead of
+    /// step by step: [`wanted`](Self::wanted) returns how many more bytes its frame needs.
     ///
     /// # Errors
     ///
-    /// The storage comes back if what is in the buffer has no room there.
+    /// Returns the storage if it has no room for the contents of the buffer.
     pub fn exchange_memory(&mut self, mut storage: Vec<u8>) -> Result<Vec<u8>, Vec<u8>> {
         let live = self.live();
         if storage.len() < live.len() {
@@ -81,8 +82,8 @@ impl ReadBuffer {
         Ok(before.into_bytes())
     }
 
-    /// Drops what is in the buffer and what it knows of its connection, so that another connection can
-    /// use it. Its memory stays, except for that of decompressed messages.
+    /// Drops the contents of the buffer and the state of its connection, so that another connection
+    /// can use it. The memory stays, except for the memory of decompressed messages.
     #[inline]
     pub fn reset(&mut self) {
         self.kept = 0..0;
@@ -95,8 +96,8 @@ impl ReadBuffer {
     }
 
     pub(super) fn make_room(&mut self, least: usize) {
-        // First the gap: what lies behind it is the start of a header or a control frame, or
-        // frames that nobody asked for yet.
+        // Close the gap first. The bytes after it are the start of a header or a control frame, or
+        // frames that were not asked for yet.
         if self.kept.end < self.unread.start && !self.kept.is_empty() {
             self.storage.shift(self.unread.clone(), self.kept.end);
             self.unread = self.kept.end..self.kept.end + self.unread.len();
@@ -118,8 +119,9 @@ impl ReadBuffer {
         self.rebase(live.start);
     }
 
-    /// Moves what is kept or unread to the front, so that one read more brings in, if it takes less
-    /// than what was used up before it: so no byte is moved again and again.
+    /// Moves kept and unread bytes to the front, so that one read brings in more. Does nothing if
+    /// there are more such bytes than consumed bytes before them, so that no byte is moved
+    /// repeatedly.
     pub(super) fn move_to_front(&mut self) {
         let live = self.live();
         if live.start > 0 && live.len() <= live.start {
@@ -128,14 +130,14 @@ impl ReadBuffer {
         }
     }
 
-    /// Says that all moved to `front` places before where it was.
+    /// Adjusts all positions after the bytes moved `front` positions towards the start.
     fn rebase(&mut self, front: usize) {
         let (kept, unread) = (self.kept.len(), self.unread.len());
         self.kept = if kept == 0 { 0..0 } else { self.kept.start - front..self.kept.end - front };
         self.unread = self.unread.start - front..self.unread.start - front + unread;
     }
 
-    /// Kept and unread, with what is between.
+    /// Returns the range of the kept and unread bytes, including the gap between them.
     #[inline]
     fn live(&self) -> Range<usize> {
         let start = if self.kept.is_empty() { self.unread.start } else { self.kept.start };
@@ -143,9 +145,10 @@ impl ReadBuffer {
     }
 }
 
-/// How much to leave free in large memory, so that what is read begins in the middle of a page.
-/// Allocators put such memory a few bytes behind the start of one, and so lies what a system has
-/// received: copies between places that are so alike take up to three times as long.
+/// Returns how many bytes to leave free in large memory so that the received bytes begin in the
+/// middle of a page. Allocators place such memory a few bytes after the start of a page, and so do
+/// operating systems with received data. Copies between similar offsets take up to three times as
+/// long.
 fn before_middle_of_page(memory: &[u8]) -> usize {
     (PAGE / 2).wrapping_sub(memory.as_ptr().addr()) % PAGE
 }
@@ -155,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_comes_and_goes_with_the_bytes() {
+    fn memory_is_leased_and_taken_while_drained() {
         let mut buffer = ReadBuffer::new();
         assert_eq!(buffer.capacity(), 0);
         assert!(buffer.lease(alloc::vec![0; 64]).is_ok());
@@ -171,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_follows_bytes_received_not_promised() {
+    fn memory_grows_with_received_bytes_not_announced_ones() {
         let mut buffer = ReadBuffer::new();
         buffer.set_wanted(u64::MAX);
         buffer.extend_from_slice(&[0; 100]);
@@ -188,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_buffer_goes_on_in_other_memory() {
+    fn exchanging_memory_keeps_the_contents() {
         for (wanted, len) in [(0, 5), (0, 9), (0, 20_000), (10_000, 10_005), (10_000, 20_000)] {
             let mut buffer = ReadBuffer::with_storage(alloc::vec![0; 50]);
             buffer.extend_from_slice("..α<bcd".as_bytes());
@@ -215,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_buffer_goes_on_in_any_memory() {
+    fn an_empty_buffer_accepts_any_memory() {
         let mut buffer = ReadBuffer::with_storage(alloc::vec![0; 50]);
         assert_eq!(buffer.exchange_memory(Vec::new()).map(|storage| storage.len()), Ok(50));
         assert_eq!(buffer.exchange_memory(alloc::vec![0; 20]), Ok(Vec::new()));
@@ -225,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_reset_nothing_is_left_but_memory() {
+    fn a_reset_keeps_only_the_memory() {
         let mut buffer = ReadBuffer::with_storage(alloc::vec![0; 20_000]);
         buffer.extend_from_slice(b"abcdef");
         buffer.keep(3);

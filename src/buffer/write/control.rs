@@ -1,5 +1,5 @@
-//! Control frames that wait, and where they go: they do not wait behind more than a frame of what was
-//! queued before them (RFC 6455 §5.4).
+//! The positions of waiting control frames. A control frame waits behind at most one of the frames
+//! that were queued before it (RFC 6455 §5.4).
 
 use super::WriteBuffer;
 use super::link::{Link, Linked};
@@ -8,12 +8,12 @@ use crate::mask::MaskKey;
 /// The least distance between two boundaries, in bytes. Closer ones would take too much memory.
 pub(crate) const LEAST_UNBROKEN: usize = 4 << 10;
 
-/// The greatest distance, unless a single frame is longer.
+/// The greatest distance between two boundaries, in bytes, unless a single frame is longer.
 pub(crate) const MOST_UNBROKEN: u32 = 64 << 10;
 
 impl WriteBuffer {
-    /// Notes that a frame of `len` bytes is appended next. Control frames may go before it if otherwise more than a
-    /// fragment would stand without a boundary.
+    /// Records that a frame of `len` bytes is appended next. Adds a boundary, before which control
+    /// frames may be inserted, if more than a fragment would otherwise be without one.
     pub(crate) fn begin_frame(&mut self, len: usize, fragment_size: usize) {
         let end = self.end();
         let unbroken = end.saturating_sub(self.last_boundary.max(self.consumed)) as usize;
@@ -24,8 +24,8 @@ impl WriteBuffer {
         }
     }
 
-    /// Queues a control frame where it waits behind the least: behind the control frames that wait
-    /// already, else at the first boundary, else at the end.
+    /// Queues a control frame where it waits the least: after the control frames that wait already,
+    /// otherwise at the first boundary, otherwise at the end.
     pub(crate) fn insert_control(&mut self, header: &[u8], payload: &[u8], key: Option<MaskKey>) {
         if self.control.bytes().is_empty() {
             self.place_control();
@@ -34,13 +34,13 @@ impl WriteBuffer {
         self.len += header.len() + payload.len();
     }
 
-    /// Bytes of control frames that were [inserted](Self::insert_control) and wait.
+    /// Returns the number of waiting bytes of [inserted](Self::insert_control) control frames.
     pub(crate) fn control_len(&self) -> usize {
         self.control.bytes().len()
     }
 
-    /// Drops what waits behind the first place where control frames may go, and behind those that are
-    /// there. What stands before it may be half written.
+    /// Drops everything after the first place for control frames, except the control frames there.
+    /// The bytes before that place stay, because they may be half written.
     pub(crate) fn discard_behind_boundary(&mut self) {
         let Some(place) = self.place_for_control() else { return };
         let has_control = !self.control.bytes().is_empty();
@@ -51,8 +51,9 @@ impl WriteBuffer {
         self.last_boundary = self.last_boundary.min(self.end());
     }
 
-    /// Notes that a transport that was not ready was offered the [`front`](Self::front). It may have
-    /// prepared that already, as TLS does, and wants to be offered the same again: nothing goes before it.
+    /// Records that the [`front`](Self::front) was passed to a transport that was not ready. The
+    /// transport may have processed those bytes already, as TLS does, and then requires the same
+    /// bytes again. From now on nothing is inserted before them.
     pub(crate) fn was_offered(&mut self) {
         while let Some(link) = self.links.front_mut() {
             if link.before > self.head || !link.is_boundary() {
@@ -67,10 +68,10 @@ impl WriteBuffer {
         }
     }
 
-    /// How many bytes at the front stay the same, whatever is queued.
+    /// Returns how many bytes at the front stay the same, whatever is queued.
     pub(crate) fn unbroken_len(&self) -> usize {
         match self.links.front() {
-            // More of them come behind.
+            // Further control frames are appended after these.
             Some(link) if link.before == self.head && link.is_control() => self.control_len(),
             _ => match self.first_boundary_behind_bytes() {
                 Some(Place { index, at, before }) => {
@@ -82,7 +83,7 @@ impl WriteBuffer {
         }
     }
 
-    /// The first place for control frames that has something before it.
+    /// Returns the first place for control frames that has bytes before it.
     pub(super) fn first_boundary_behind_bytes(&self) -> Option<Place> {
         let mut has_linked = false;
         self.links.iter().enumerate().find_map(|(index, link)| {
@@ -93,12 +94,12 @@ impl WriteBuffer {
         })
     }
 
-    /// Bytes that have been queued since the beginning.
+    /// Returns the number of bytes ever queued.
     fn end(&self) -> u64 {
         self.consumed + self.len as u64
     }
 
-    /// Where control frames wait behind the least; `None` if that is the end.
+    /// Returns the place where control frames wait the least, or `None` if that is the end.
     fn place_for_control(&self) -> Option<Place> {
         let place = |(index, link): (usize, &Link)| {
             link.boundary(0).map(|at| Place { index, at, before: link.before })
@@ -107,14 +108,14 @@ impl WriteBuffer {
             let index = self.links.iter().position(Link::is_control)?;
             return place((index, &self.links[index]));
         }
-        // What was lent ends where a frame does.
+        // The bytes moved away by `lend` end at the end of a frame.
         if self.lent > 0 {
             return Some(Place { index: 0, at: 0, before: self.head });
         }
         self.links.iter().enumerate().find_map(place)
     }
 
-    /// Parts a link there, if the place is in one; the index of what stands behind the place.
+    /// Splits the link at `place`, if it is inside one. Returns the index of the link after it.
     pub(super) fn part(&mut self, Place { index, at, .. }: Place) -> usize {
         if at == 0 {
             return index;
@@ -125,7 +126,7 @@ impl WriteBuffer {
         index + 1
     }
 
-    /// As [`part`](Self::part), but without the boundary there, whose place is taken.
+    /// Like [`part`](Self::part), but also removes the boundary at `place`.
     fn take_place(&mut self, place: Place) -> usize {
         let index = self.part(place);
         if self
@@ -147,8 +148,8 @@ impl WriteBuffer {
     }
 }
 
-/// A place for control frames: at a link or so many bytes behind its beginning, and before this position
-/// in the run.
+/// A place for control frames: `at` bytes after the start of the link with this index, which is
+/// before the byte `before` of the run.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) index: usize,
@@ -166,7 +167,7 @@ mod tests {
         buffer.pieces().collect::<Vec<_>>().concat()
     }
 
-    /// Frames of 5000 bytes, each of which is filled with its number.
+    /// Returns frames of 5000 bytes, each filled with its number.
     fn frames(count: u8) -> WriteBuffer {
         let mut buffer = WriteBuffer::new();
         for number in 0..count {
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn control_frames_go_where_the_next_frame_begins() {
+    fn control_frames_are_inserted_where_the_next_frame_begins() {
         for consumed in [0, 1, 4999, 5000, 5001, 9999, 10_000, 10_001, 14_999] {
             let mut buffer = frames(3);
             buffer.consume(consumed);
@@ -189,7 +190,7 @@ mod tests {
             assert_eq!(bytes[boundary..][..8], *b"pingPING", "{consumed}");
             let rest: Vec<u8> = [&bytes[..boundary], &bytes[boundary + 8..]].concat();
             assert_eq!(rest, contents(&frames(3))[consumed..]);
-            // What comes when some of them are written goes along.
+            // A frame queued when some of these bytes are written goes after them.
             buffer.consume(boundary + 5);
             buffer.insert_control(b"q", b"", None);
             assert_eq!(contents(&buffer)[..4], *b"INGq");
@@ -199,8 +200,8 @@ mod tests {
     }
 
     #[test]
-    fn frames_that_are_linked_are_parted_where_one_ends() {
-        // Three of 10 bytes, and one of 4.
+    fn linked_frames_are_split_at_the_end_of_a_frame() {
+        // Three frames of 10 bytes and one of 4.
         let linked: Vec<u8> = (0..34).collect();
         for consumed in 0..34 {
             let mut buffer = WriteBuffer::new();
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_offered_stays_in_front() {
+    fn the_offered_front_stays_the_same() {
         fn check(mut buffer: WriteBuffer, consumed: usize) {
             buffer.consume(consumed);
             for _ in 0..4 {
@@ -235,7 +236,7 @@ mod tests {
                 buffer.insert_control(b"p", b"ing", None);
                 assert!(buffer.front().starts_with(&front), "{consumed}");
                 assert!(contents(&buffer).starts_with(&unbroken), "{consumed}");
-                // Not all of it is taken.
+                // The transport takes only a part.
                 buffer.consume(front.len() / 2);
             }
         }
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_behind_a_boundary_is_dropped() {
+    fn drops_everything_after_a_boundary() {
         for (consumed, kept) in [(0, 5000), (1, 4999), (5000, 0), (5001, 4999)] {
             for has_control in [false, true] {
                 let mut buffer = frames(3);
@@ -265,7 +266,7 @@ mod tests {
                 assert_eq!((buffer.len(), contents(&buffer).len()), (len, len));
                 buffer.extend_from_slice(b"end");
                 assert!(contents(&buffer).ends_with(if has_control { b"pend" } else { b"end" }));
-                // It goes on as one that holds no more.
+                // Afterwards the buffer behaves as if it had never contained more.
                 buffer.consume(usize::MAX);
                 for number in 0..2 {
                     buffer.begin_frame(4900, 5000);
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_no_more_boundaries_than_is_worth_their_memory() {
+    fn limits_the_number_of_boundaries() {
         let mut buffer = WriteBuffer::new();
         for _ in 0..10_000 {
             buffer.begin_frame(10, 1);
@@ -295,7 +296,7 @@ mod tests {
 
     #[cfg(feature = "std")]
     #[test]
-    fn what_is_lent_ends_at_a_boundary() {
+    fn a_lent_part_ends_at_a_boundary() {
         let mut buffer = frames(3);
         buffer.link_frames(Bytes::from(alloc::vec![9; 25]), 10, 10);
         buffer.consume(1);
@@ -304,7 +305,7 @@ mod tests {
         while !buffer.is_empty() {
             buffer.lend(&mut lent);
             steps.push(lent.len());
-            // It goes behind what is lent.
+            // The control frame goes after the lent part.
             if steps.len() == 2 {
                 buffer.insert_control(b"!", b"", None);
                 assert_eq!(contents(&buffer)[0], b'!');

@@ -1,10 +1,10 @@
-//! Bytes that are copied into the write buffer: as they are, masked, or behind a header.
+//! Copying bytes into the write buffer: plain, masked, or after a header.
 
 use super::WriteBuffer;
 use crate::mask::{MaskKey, append_masked};
 
-/// Bytes that are copied at a time. Longer copies are made by the processor's string moves, which can
-/// take ten times as long if source and target lie alike in their pages.
+/// The number of bytes copied at a time. The processor's string instructions, which longer copies
+/// use, can take ten times as long if source and target have similar offsets in their pages.
 const PIECE: usize = 2048;
 
 impl WriteBuffer {
@@ -16,10 +16,9 @@ impl WriteBuffer {
         self.len += bytes.len();
     }
 
-    /// Appends the first `count` bytes of an array, then a copy of `bytes`. There is [room](Self::make_room) for the
-    /// array.
-    // All of the array is copied and the rest cut off, since a copy of a size known beforehand is the
-    // quicker one.
+    /// Appends the first `count` bytes of `front`, then a copy of `bytes`. The caller must have
+    /// [made room](Self::make_room) for all of `front`.
+    // A copy of constant size is faster, so all of `front` is copied and the rest cut off.
     #[inline]
     pub(crate) fn extend_behind<const N: usize>(
         &mut self,
@@ -32,8 +31,8 @@ impl WriteBuffer {
         self.len += count + bytes.len();
     }
 
-    /// Appends the first `count` bytes of an array, then a masked copy of `payload`. There is [room](Self::make_room)
-    /// for the array.
+    /// Appends the first `count` bytes of `front`, then a masked copy of `payload`. The caller must
+    /// have [made room](Self::make_room) for all of `front`.
     #[inline]
     pub(crate) fn extend_masked_behind<const N: usize>(
         &mut self,
@@ -49,8 +48,8 @@ impl WriteBuffer {
 
     #[inline]
     fn append_front_of<const N: usize>(&mut self, bytes: &[u8; N], count: usize) {
-        debug_assert!(count <= N, "so many bytes there are");
-        debug_assert!(self.run.capacity() - self.run.len() >= N, "there is room");
+        debug_assert!(count <= N, "count exceeds the array");
+        debug_assert!(self.run.capacity() - self.run.len() >= N, "no room for the array");
         let end = self.run.len() + count;
         self.run.extend_from_slice(bytes);
         self.run.truncate(end);

@@ -1,15 +1,16 @@
-//! Writing what waits from elsewhere, while more is appended.
+//! Moving waiting bytes to a second buffer, to write them from there while more are appended.
 
 use super::WriteBuffer;
 use alloc::vec::Vec;
 use core::mem;
 
 impl WriteBuffer {
-    /// Lends what waits to an empty buffer, to be written from there while more is appended here: up to
-    /// the first place where control frames may go, which then wait behind no more. All of it waits here
-    /// still, until it is [consumed](Self::consume) here too; nothing else is lent before.
+    /// Moves waiting bytes to the empty buffer `to`, from which you write them while more bytes are
+    /// appended here. Stops at the first place where control frames may be inserted, so that these
+    /// wait no longer than necessary. The bytes still count as waiting here until you
+    /// [consume](Self::consume) them here too; call this method again only after that.
     pub(crate) fn lend(&mut self, to: &mut Self) {
-        debug_assert!(self.lent == 0 && to.is_empty(), "one after the other");
+        debug_assert!(self.lent == 0 && to.is_empty(), "earlier bytes are not consumed");
         let Some(place) = self.first_boundary_behind_bytes() else { return self.lend_all(to, 0) };
         let index = self.part(place);
         let end = self.links.get(index).map_or(self.run.len(), |link| link.before);
@@ -28,10 +29,10 @@ impl WriteBuffer {
         self.lent = to.len;
     }
 
-    /// Lends all that waits, as [`lend`](Self::lend) does, and behind it `more` bytes that are
-    /// elsewhere.
+    /// Moves all waiting bytes to `to`, as [`lend`](Self::lend) does. Also counts `more` bytes,
+    /// which are stored elsewhere, as waiting after them.
     pub(crate) fn lend_all(&mut self, to: &mut Self, more: usize) {
-        debug_assert!(self.lent == 0 && to.is_empty(), "one after the other");
+        debug_assert!(self.lent == 0 && to.is_empty(), "earlier bytes are not consumed");
         mem::swap(&mut self.run, &mut to.run);
         mem::swap(&mut self.head, &mut to.head);
         mem::swap(&mut self.links, &mut to.links);
@@ -41,7 +42,7 @@ impl WriteBuffer {
         self.lent = self.len;
     }
 
-    /// Takes the memory back from where what was lent was written, unless there is better here.
+    /// Takes the memory of `from` after its bytes were written, unless this buffer has more.
     pub(crate) fn take_back(&mut self, from: &mut Self) {
         if self.run.is_empty() && from.is_empty() && from.run.capacity() > self.run.capacity() {
             mem::swap(&mut self.run, &mut from.run);

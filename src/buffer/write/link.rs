@@ -1,22 +1,22 @@
-//! What stands between the bytes that were copied in.
+//! Pieces between the bytes that were copied into the run.
 
 use crate::mask::{MaskKey, append_masked};
 use alloc::vec::Vec;
 use bytes::{Buf, Bytes};
 
 pub(super) struct Link {
-    /// The position in the run before which it stands.
+    /// The position in the run before which this piece is inserted.
     pub(super) before: usize,
     pub(super) linked: Linked,
 }
 
 pub(super) enum Linked {
-    /// Bytes in memory that is shared. A frame ends after `to_boundary` of them, which can be none, and then after
-    /// every `frame_len`; control frames may go there. `usize::MAX` is never.
+    /// Bytes in shared memory. A frame ends after `to_boundary` of them, which may be 0, and then
+    /// after every `frame_len`; control frames may be inserted there. `usize::MAX` means never.
     Bytes { bytes: Bytes, to_boundary: usize, frame_len: usize },
-    /// Nothing: a frame ends here, and control frames may take this place.
+    /// No bytes. A frame ends here, and control frames may replace this link.
     Boundary,
-    /// The control frames that wait.
+    /// The waiting control frames.
     Control,
 }
 
@@ -41,7 +41,7 @@ impl Link {
         self.bytes(control).len()
     }
 
-    /// Consumes so many bytes, which it has; whether none are left.
+    /// Consumes `count` bytes, which the link must have. Returns `true` if none are left.
     pub(super) fn consume(&mut self, count: usize, control: &mut Control) -> bool {
         match &mut self.linked {
             Linked::Bytes { bytes, to_boundary, frame_len } => {
@@ -54,7 +54,7 @@ impl Link {
         }
     }
 
-    /// How many of its bytes, at least so many, stand before the first end of a frame that it knows of.
+    /// Returns the position of the first known frame end after at least `least` bytes of this link.
     pub(super) fn boundary(&self, least: usize) -> Option<usize> {
         match self.linked {
             Linked::Bytes { ref bytes, to_boundary, frame_len } => {
@@ -65,14 +65,15 @@ impl Link {
         }
     }
 
-    /// Notes that nothing goes before its first byte any more.
+    /// Records that nothing may be inserted before the first byte any more.
     pub(super) fn was_offered(&mut self) {
         if let Linked::Bytes { to_boundary: to_boundary @ 0, frame_len, .. } = &mut self.linked {
             *to_boundary = *frame_len;
         }
     }
 
-    /// Keeps so many bytes, up to a [`boundary`](Self::boundary), and returns the rest.
+    /// Keeps the bytes before `at`, which must be a [`boundary`](Self::boundary), and returns the
+    /// rest.
     pub(super) fn split(&mut self, at: usize) -> Option<Self> {
         let Linked::Bytes { bytes, frame_len, .. } = &mut self.linked else { return None };
         let rest = bytes.split_off(at);
@@ -81,11 +82,11 @@ impl Link {
     }
 }
 
-/// The control frames that have a place among what waits.
+/// The control frames that have a position among the waiting bytes.
 #[derive(Default)]
 pub(super) struct Control {
     frames: Vec<u8>,
-    /// How much of them was consumed.
+    /// The number of consumed bytes at the start of `frames`.
     head: usize,
 }
 
@@ -98,7 +99,7 @@ impl Control {
         &self.frames[self.head..]
     }
 
-    /// Whether none are left.
+    /// Consumes `count` bytes. Returns `true` if none are left.
     pub(super) fn consume(&mut self, count: usize) -> bool {
         self.head += count;
         let is_empty = self.bytes().is_empty();
@@ -109,7 +110,7 @@ impl Control {
     }
 
     pub(super) fn append(&mut self, header: &[u8], payload: &[u8], key: Option<MaskKey>) {
-        // What was consumed is at most as much again.
+        // Bounds the memory: the consumed bytes never take more than half of it.
         if self.head > self.frames.len() / 2 {
             self.frames.drain(..self.head);
             self.head = 0;
@@ -122,7 +123,7 @@ impl Control {
     }
 }
 
-/// What `to_boundary` is once so many bytes are consumed.
+/// Returns the new value of `to_boundary` after `consumed` bytes are consumed.
 fn boundary_after(to_boundary: usize, frame_len: usize, consumed: usize) -> usize {
     match to_boundary.checked_sub(consumed) {
         Some(_) if to_boundary == usize::MAX => to_boundary,

@@ -1,5 +1,6 @@
-//! Memory for long queues. That of what was consumed is used again, and what an empty buffer gives up goes to the next
-//! long queue of the process: to make it anew takes page faults, and to grow it copies all that waits several times.
+//! Memory for long queues. The buffer reuses the memory of consumed bytes. When a buffer is empty,
+//! its large memory is stored for the next long queue of the process: allocating it again would
+//! cost page faults, and growing it would copy the whole queue several times.
 
 use super::WriteBuffer;
 use crate::buffer::RETAINED;
@@ -7,11 +8,13 @@ use crate::buffer::RETAINED;
 use crate::buffer::store::STORE;
 use alloc::vec::Vec;
 
-/// How much memory is made at least: it would grow several times for small frames.
+/// The least number of bytes to allocate. With less, small frames would make memory grow
+/// repeatedly.
 const SMALLEST: usize = 64;
 
 impl WriteBuffer {
-    /// Sees to memory for so many bytes more, at a cost in proportion to what is queued or was consumed.
+    /// Makes room for `count` more bytes. The cost is proportional to the number of bytes that are
+    /// queued or were consumed.
     #[inline]
     pub(crate) fn make_room(&mut self, count: usize) {
         if count > self.run.capacity() - self.run.len() {
@@ -26,7 +29,7 @@ impl WriteBuffer {
             self.drop_front();
         }
         let needed = self.capacity_for(count);
-        // A short queue takes none: a peer that reads nothing would hold it.
+        // A short queue takes no stored memory: a peer that reads nothing would hold on to it.
         if needed > RETAINED && needed > self.run.capacity() {
             if let Some(memory) = unused(needed) {
                 give_up(self.exchange_memory(memory));
@@ -35,13 +38,13 @@ impl WriteBuffer {
         self.run.reserve(count.max(SMALLEST));
     }
 
-    /// How much memory holds what was copied in and waits, and so many bytes more.
+    /// Returns the capacity that the waiting copied bytes and `count` more bytes need.
     pub(crate) fn capacity_for(&self, count: usize) -> usize {
         (self.run.len() - self.head).saturating_add(count)
     }
 
-    /// Reuses the consumed front of the run once little is left behind it. What is only written, a piece at a time,
-    /// is not moved for that.
+    /// Reuses the consumed front of the run once few bytes are left after it. Bytes that are merely
+    /// written piece by piece are not moved.
     pub(super) fn reclaim(&mut self) {
         let rest = self.run.len() - self.head;
         if self.head > RETAINED && rest <= (self.head / 4).min(RETAINED) {
@@ -49,7 +52,7 @@ impl WriteBuffer {
         }
     }
 
-    /// Gives up the memory of an empty buffer.
+    /// Releases the memory of an empty buffer.
     pub(super) fn give_up_memory(&mut self) {
         give_up(core::mem::take(&mut self.run));
     }
@@ -99,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_offered_stays_in_front_when_memory_is_made() {
+    fn the_offered_front_stays_the_same_when_memory_grows() {
         let mut buffer = WriteBuffer::new();
         let bytes: Vec<u8> = (0..300_000_u32).map(|number| number as u8).collect();
         buffer.extend_from_slice(&bytes);

@@ -1,4 +1,5 @@
-//! Finding the next event: frames in, whole messages, chunks or control frames out (RFC 6455 §5.4, §5.5).
+//! Finding the next event: frames in; whole messages, chunks or control frames out (RFC 6455 §5.4,
+//! §5.5).
 
 use super::in_progress::{FrameInProgress, MessageInProgress, kind_begun_by};
 use super::{Current, MOST_WORK, Progress, Receiver, WORK_OF_FRAME};
@@ -9,7 +10,8 @@ use crate::limits::Limits;
 use crate::mask::apply_mask;
 
 impl<R: Role> Receiver<R> {
-    /// Uses what is buffered up to the next event, whatever the state; nothing is lent.
+    /// Processes buffered input up to the next event. The caller has checked the state of the
+    /// receiver and released the current event.
     pub(super) fn find_event(
         &mut self,
         input: &mut ReadBuffer,
@@ -42,17 +44,17 @@ impl<R: Role> Receiver<R> {
         }
     }
 
-    /// What is right or wrong about a header on this connection.
+    /// Checks a header against the rules that depend on this connection.
     #[inline]
     fn check_header(&self, header: &FrameHeader) -> Result<(), ProtocolError> {
-        // §5.1: a server fails on an unmasked frame, a client on a masked one.
+        // §5.1: a server fails the connection on an unmasked frame, a client on a masked one.
         match (R::MASKS, header.mask) {
             (false, None) => return Err(ProtocolError::Unmasked),
             (true, Some(_)) => return Err(ProtocolError::Masked),
             _ => {}
         }
-        // §5.2: a reserved bit without an extension that gives it a meaning fails the connection.
-        // RFC 7692 §6: the one of compression stands in the first frame of a message alone.
+        // §5.2: a reserved bit fails the connection if no extension gives it a meaning.
+        // RFC 7692 §6: the compression bit is allowed only in the first frame of a message.
         let begins = kind_begun_by(header.opcode).is_some();
         let usable = if begins { self.usable_bits() } else { Rsv::NONE };
         let unusable = header.rsv.without(usable);
@@ -62,7 +64,7 @@ impl<R: Role> Receiver<R> {
         Ok(())
     }
 
-    /// Bits that a negotiated extension gives a meaning to.
+    /// Returns the reserved bits to which a negotiated extension gives a meaning.
     fn usable_bits(&self) -> Rsv {
         #[cfg(feature = "deflate")]
         if self.inflating.is_some() {
@@ -71,14 +73,14 @@ impl<R: Role> Receiver<R> {
         Rsv::NONE
     }
 
-    /// Takes up a data frame whose header has come; all limits are checked here, before any of its
-    /// payload is waited for.
+    /// Starts a data frame whose header has arrived. All limits are checked here, before waiting
+    /// for any of the payload.
     fn start_frame(&mut self, header: &FrameHeader, chunked: bool) -> Result<(), ProtocolError> {
-        // §5.4: fragments of one message are not interleaved with those of another.
+        // §5.4: the fragments of one message are not interleaved with those of another.
         let mut message = match (kind_begun_by(header.opcode), self.message) {
             (None, Some(message)) => message,
-            (None, None) => return Err(ProtocolError::NothingToContinue),
-            (Some(_), Some(_)) => return Err(ProtocolError::MessageAmidMessage),
+            (None, None) => return Err(ProtocolError::UnexpectedContinuation),
+            (Some(_), Some(_)) => return Err(ProtocolError::ExpectedContinuation),
             (Some(kind), None) => MessageInProgress::new(kind, header.rsv, chunked),
         };
         message.announce(header.payload_len);
@@ -101,8 +103,9 @@ impl<R: Role> Receiver<R> {
         header: &FrameHeader,
         message: &MessageInProgress,
     ) -> Result<(), ProtocolError> {
-        let Limits { frame, message: whole, fragments, .. } = self.config.limits;
-        // What a compressed one comes to is known when it is decompressed.
+        let Limits { message: whole, fragments, .. } = self.config.limits;
+        let frame = self.config.limits.largest_frame();
+        // The size of a compressed message is known only after decompression.
         #[cfg(feature = "deflate")]
         let announces_all = !message.compressed;
         #[cfg(not(feature = "deflate"))]
@@ -119,9 +122,9 @@ impl<R: Role> Receiver<R> {
         Ok(())
     }
 
-    /// Takes in what has come of the current frame's payload, as far as there is work `left`: unmasked, joined
-    /// to the message and validated. Comes to an event if that ends the message, or in chunks if there is
-    /// any.
+    /// Processes the received part of the current frame's payload, with at most `left` work:
+    /// unmasks it, appends it to the message and validates it. Returns an event once the message is
+    /// complete or, in chunks, once any of it is available.
     fn receive_payload(
         &mut self,
         mut frame: FrameInProgress,
@@ -141,7 +144,7 @@ impl<R: Role> Receiver<R> {
         let count = input.unread_len().min(missing).min(*left);
         *left -= count;
         if let Some(key) = frame.key {
-            // Only the phase within the key matters of the position.
+            // Only the position within the key matters.
             apply_mask(input.unread_mut(count), key, (frame.received % 4) as usize);
         }
         input.keep(count);
@@ -149,8 +152,8 @@ impl<R: Role> Receiver<R> {
         self.found(frame, true, input)
     }
 
-    /// What is found in the payload so far, of which `all_is_there` or else some is still to be
-    /// decompressed.
+    /// Returns the event that the payload so far amounts to, if any. `all_is_there` is `false` if
+    /// received bytes still have to be decompressed.
     fn found(
         &mut self,
         frame: FrameInProgress,
@@ -163,8 +166,9 @@ impl<R: Role> Receiver<R> {
 
         let Some(message) = &mut self.message else { return Ok(None) };
         let message_ends = frame_ends && frame.fin;
-        // Of several faults the first counts, however the payload is cut: bytes that can't be UTF-8,
-        // compressed data that ends too early, then a character that does.
+        // If there are several faults, the first one counts, however the payload is split: bytes
+        // that can't be UTF-8, then compressed data that ends too early, then an incomplete
+        // character at the end.
         let len = message.validate(input)?;
         #[cfg(feature = "deflate")]
         if message_ends && message.compressed {
@@ -188,7 +192,7 @@ impl<R: Role> Receiver<R> {
         Ok(current)
     }
 
-    /// Takes a control frame, once all of it is there (§5.5).
+    /// Receives a control frame once it is complete (§5.5).
     fn receive_control(
         &mut self,
         header: &FrameHeader,
@@ -208,13 +212,13 @@ impl<R: Role> Receiver<R> {
             OpCode::Ping => Current::Ping { len },
             _ => Current::Pong { len },
         });
-        // §5.5.1, §5.5.2: a Close is answered by a Close, a Ping by a Pong.
+        // §5.5.1, §5.5.2: a Close answers a Close, and a Pong answers a Ping.
         self.owes_reply = header.opcode != OpCode::Pong;
         Ok(Progress::Event)
     }
 
-    /// Takes in the payload of a Close (§5.5.1): its reason is kept as a message is, in place of what
-    /// was kept of one, of which no more comes.
+    /// Receives the payload of a Close (§5.5.1). The buffer keeps the reason as it keeps a message.
+    /// The reason replaces the kept bytes of a message in progress, which will never be completed.
     fn receive_close(
         &mut self,
         len: usize,

@@ -1,7 +1,7 @@
-//! What the receiving half knows of the frame and the message that it is amid (RFC 6455 §5.4, §8.1).
+//! The frame and the message that the receiving half is in the middle of (RFC 6455 §5.4, §8.1).
 
 use crate::buffer::ReadBuffer;
-use crate::connection::{Kind, ProtocolError};
+use crate::connection::{MessageKind, ProtocolError};
 use crate::frame::{OpCode, Rsv};
 use crate::mask::MaskKey;
 
@@ -10,7 +10,7 @@ use crate::mask::MaskKey;
 pub(super) struct FrameInProgress {
     pub(super) fin: bool,
     pub(super) key: Option<MaskKey>,
-    /// Bytes of payload received.
+    /// Bytes of payload that were received.
     pub(super) received: u64,
     pub(super) payload_len: u64,
 }
@@ -18,22 +18,22 @@ pub(super) struct FrameInProgress {
 /// The message in progress.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MessageInProgress {
-    pub(super) kind: Kind,
+    pub(super) kind: MessageKind,
     pub(super) chunked: bool,
-    /// Whether its payload is compressed (RFC 7692 §6).
+    /// Whether the payload is compressed (RFC 7692 §6).
     #[cfg(feature = "deflate")]
     pub(super) compressed: bool,
-    /// Bytes of payload: those that its frame headers announced, or in chunks those that were handed
-    /// out. The other is never asked for, and every connection has room for this while it idles.
+    /// Bytes of payload: those that the frame headers announced or, in chunks, those that were
+    /// handed out. One field serves both uses, because every idle connection pays for its size.
     bytes: u64,
     pub(super) fragments: u32,
     started: bool,
 }
 
 impl MessageInProgress {
-    /// One that a frame with these bits begins.
-    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "nothing to look at"))]
-    pub(super) fn new(kind: Kind, rsv: Rsv, chunked: bool) -> Self {
+    /// Creates the message that begins with a frame of this kind and with these reserved bits.
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "used by deflate"))]
+    pub(super) fn new(kind: MessageKind, rsv: Rsv, chunked: bool) -> Self {
         Self {
             kind,
             chunked,
@@ -45,7 +45,7 @@ impl MessageInProgress {
         }
     }
 
-    /// Counts a frame of it.
+    /// Counts a frame of the message.
     pub(super) fn announce(&mut self, payload_len: u64) {
         if !self.chunked {
             self.bytes = self.bytes.saturating_add(payload_len);
@@ -53,38 +53,40 @@ impl MessageInProgress {
         self.fragments = self.fragments.saturating_add(1);
     }
 
-    /// Bytes of payload that its frame headers announced, if it is received whole.
+    /// Returns how many bytes of payload the frame headers announced, if the message is received
+    /// whole.
     #[inline]
     pub(super) fn announced(&self) -> u64 {
         if self.chunked { 0 } else { self.bytes }
     }
 
-    /// Bytes of payload that were handed out in chunks.
+    /// Returns how many bytes of payload were handed out in chunks.
     #[inline]
     pub(super) fn released(&self) -> u64 {
         if self.chunked { self.bytes } else { 0 }
     }
 
-    /// Notes that a chunk is handed out; whether it is the first.
+    /// Counts a chunk as handed out. Returns `true` if it is the first one.
     pub(super) fn release(&mut self, len: usize) -> bool {
         self.bytes += len as u64;
         !core::mem::replace(&mut self.started, true)
     }
 
-    /// RFC 6455 §8.1: bytes that can't be UTF-8 fail the connection; they do so as they arrive. The
-    /// length of the whole characters that are kept, or of all if it is not text.
+    /// Validates the kept bytes of a text message. RFC 6455 §8.1: bytes that can't be UTF-8 fail
+    /// the connection; here they do so as soon as they arrive. Returns the length of the kept
+    /// complete characters, or of everything that is kept if the message is binary.
     #[inline]
     pub(super) fn validate(&self, input: &mut ReadBuffer) -> Result<usize, ProtocolError> {
         match self.kind {
-            Kind::Binary => Ok(input.kept_len()),
-            Kind::Text => match input.validate_kept() {
+            MessageKind::Binary => Ok(input.kept_len()),
+            MessageKind::Text => match input.validate_kept() {
                 Ok(len) => Ok(len),
                 Err(error) => Err(self.not_utf8(error.valid_up_to())),
             },
         }
     }
 
-    /// RFC 6455 §8.1: the end of a message is not amid a character.
+    /// Checks that the message does not end in the middle of a character (RFC 6455 §8.1).
     #[inline]
     pub(super) fn check_end(
         &self,
@@ -103,11 +105,11 @@ impl MessageInProgress {
     }
 }
 
-/// The kind of message that a frame begins, if it begins one.
-pub(super) fn kind_begun_by(opcode: OpCode) -> Option<Kind> {
+/// Returns the kind of message that a frame with this opcode begins, if it begins one.
+pub(super) fn kind_begun_by(opcode: OpCode) -> Option<MessageKind> {
     match opcode {
-        OpCode::Text => Some(Kind::Text),
-        OpCode::Binary => Some(Kind::Binary),
+        OpCode::Text => Some(MessageKind::Text),
+        OpCode::Binary => Some(MessageKind::Binary),
         OpCode::Continuation | OpCode::Close | OpCode::Ping | OpCode::Pong => None,
     }
 }

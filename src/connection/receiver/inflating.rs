@@ -6,25 +6,25 @@ use crate::connection::{ProtocolError, Role};
 use crate::deflate::{Decompressor, DeflateParameters, Fault};
 use crate::mask::apply_mask;
 
-/// What a receiving half decompresses with.
+/// The decompression state of a receiving half.
 #[derive(Debug)]
 pub(super) struct Inflating {
     decompressor: Decompressor,
-    /// Bytes at the front of what is unread that were unmasked and not decompressed yet.
+    /// How many bytes at the front of the unread input are unmasked but not decompressed yet.
     unmasked: u32,
-    /// Whether the last time there was no room for all that could be made.
+    /// Whether the output of the last call filled all the room it had.
     is_full: bool,
-    /// Work that was done and not yet [counted](Self::take_work).
+    /// Work that was done and not yet [taken](Self::take_work).
     work: u32,
 }
 
-/// Bytes that are decompressed at a time: what was made of them is counted after that.
+/// How many bytes to decompress at a time. The output is counted after each step.
 const INPUT_AT_ONCE: usize = 16 * 1024;
 
-/// What a restart of decompression counts as, in bytes.
+/// The work that a restart of decompression counts as, in bytes.
 const WORK_OF_RESTART: usize = 1024;
 
-/// Bytes of a message that are made at a time if it is received in chunks.
+/// The most bytes to decompress at a time if a message is received in chunks.
 const CHUNK: usize = 16 * 1024;
 
 impl Inflating {
@@ -37,9 +37,9 @@ impl Inflating {
         Self { decompressor: Decompressor::new(peer_resets), unmasked: 0, is_full: false, work: 0 }
     }
 
-    /// Decompresses what has come of the payload of a frame, as far as there is work `left`; `limit` is that of
-    /// the message. False if some of it is left for the next time, for that reason or because there is a chunk
-    /// of the message already.
+    /// Decompresses the received part of a frame's payload, with at most `left` work; `limit` is
+    /// the limit on the message. Returns `false` if some of the payload remains for the next call,
+    /// because the work is used up or because a chunk is ready.
     pub(super) fn receive(
         &mut self,
         frame: &mut FrameInProgress,
@@ -58,7 +58,7 @@ impl Inflating {
         }
         self.unmasked = available as u32;
         if available == 0 && !self.is_full {
-            // A header alone takes no memory.
+            // A header alone must not take memory.
             return Ok(true);
         }
         loop {
@@ -76,13 +76,13 @@ impl Inflating {
             let most_restarts = left.div_ceil(WORK_OF_RESTART);
             let mut restarts_left = most_restarts;
             let (read, has_room, outcome) = if most == 0 {
-                // One byte more shows that the limit is exceeded. It is not kept: the memory for
-                // the message would be moved for it, and be there twice for a moment.
+                // One more byte shows that the message exceeds the limit. That byte is not kept:
+                // making room for it would move the message and hold its memory twice for a moment.
                 let fresh = &input.unread()[..count];
                 let (read, written, outcome) =
                     decompressor.decompress(frames, &mut restarts_left, fresh, &mut [0]);
                 if written > 0 {
-                    // Of two faults the first counts, however the payload is cut.
+                    // Of two faults, the first one counts, however the payload is split.
                     message.validate(input)?;
                     let len = limit.saturating_add(1);
                     return Err(ProtocolError::MessageTooLarge { len, limit });
@@ -95,7 +95,7 @@ impl Inflating {
                 })
             };
             if let Err(fault) = outcome {
-                // The same here.
+                // As above: invalid UTF-8 before this fault counts first.
                 message.validate(input)?;
                 return Err(error_of(fault, message, input));
             }
@@ -112,12 +112,12 @@ impl Inflating {
         }
     }
 
-    /// The work since this was asked last: bytes that were made, and restarts.
+    /// Returns the work since the last call: bytes produced, and restarts.
     pub(super) fn take_work(&mut self) -> u32 {
         core::mem::take(&mut self.work)
     }
 
-    /// Ends a message, all of whose payload was received.
+    /// Ends a message whose payload was received completely.
     pub(super) fn finish(
         &mut self,
         message: &MessageInProgress,

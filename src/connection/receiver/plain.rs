@@ -1,21 +1,22 @@
-//! The short way of most messages: one frame that is all there, with no bit that an extension has given
-//! a meaning.
+//! The fast path for most messages: a single complete frame without reserved bits.
 //!
-//! It leaves everything else alone, what is wrong too, so no rule but those that tell a plain frame
-//! has to be looked at here.
+//! Everything else, errors included, takes the general path. So this module only has to check the
+//! rules that identify a plain frame.
 
 use super::{Current, Receiver};
 use crate::buffer::ReadBuffer;
-use crate::connection::{Kind, Role};
+use crate::connection::{MessageKind, Role};
 use crate::limits::Limits;
 use crate::mask::{MaskKey, apply_mask};
 
 impl<R: Role> Receiver<R> {
-    /// Takes in the next message, if it is plain; else nothing changes. Text is still to be validated.
-    // Always, as what it calls: in one piece with its caller nothing of it goes through memory.
+    /// Receives the next message if it is plain; otherwise changes nothing. The caller validates
+    /// text.
+    // Always inlined, like the functions it calls, so that nothing passes through memory.
     #[inline(always)]
-    pub(super) fn receive_plain(&mut self, input: &mut ReadBuffer) -> Option<Kind> {
-        // While a control frame is looked at its payload still stands at the front of what is unread.
+    pub(super) fn receive_plain(&mut self, input: &mut ReadBuffer) -> Option<MessageKind> {
+        // While a control frame is the current event, its payload is still at the front of the
+        // unread input.
         let is_between_messages = self.is_used_with(input)
             && self.message.is_none()
             && matches!(self.current, None | Some(Current::Message(_)))
@@ -36,32 +37,32 @@ impl<R: Role> Receiver<R> {
         })
     }
 
-    /// The shortest payload that the limits have to be asked about.
+    /// Returns the length of the shortest payload that has to be checked against the limits.
     pub(super) fn limit_of_plain(limits: &Limits) -> u16 {
         if limits.fragments == 0 {
             return 0;
         }
-        let most = limits.frame.min(limits.message);
+        let most = limits.largest_frame().min(limits.message);
         u16::try_from(most.saturating_add(1)).unwrap_or(u16::MAX)
     }
 }
 
-/// A whole message in one frame, without any of the reserved bits.
+/// A whole message in one frame, without reserved bits.
 struct PlainFrame<'b> {
-    kind: Kind,
+    kind: MessageKind,
     key: Option<MaskKey>,
     header_len: usize,
     payload: &'b mut [u8],
 }
 
 impl<'b> PlainFrame<'b> {
-    /// The one at the front of `input`, if all of it is there.
+    /// Parses the frame at the front of `input`, if it is plain and complete.
     #[inline(always)]
     fn parse(input: &'b mut [u8], is_masked: bool) -> Option<Self> {
         let [first, second, behind @ ..] = input else { return None };
         let kind = match first {
-            0x81 => Kind::Text,
-            0x82 => Kind::Binary,
+            0x81 => MessageKind::Text,
+            0x82 => MessageKind::Binary,
             _ => return None,
         };
         if (*second & 0x80 != 0) != is_masked {
@@ -75,7 +76,7 @@ impl<'b> PlainFrame<'b> {
             }
             short => (u16::from(short), behind, 0),
         };
-        // RFC 6455 §5.2: the length is in its shortest form.
+        // RFC 6455 §5.2: the length must have the shortest encoding.
         if field_bytes > 0 && payload_len < 126 {
             return None;
         }
@@ -97,7 +98,7 @@ mod tests {
     use crate::connection::Server;
 
     #[test]
-    fn no_payload_is_plain_that_a_limit_may_forbid() {
+    fn a_payload_that_a_limit_may_forbid_is_not_plain() {
         let bound = |frame, message, fragments| {
             let limits = Limits::default().message(message).frame(frame).fragments(fragments);
             Receiver::<Server>::limit_of_plain(&limits)

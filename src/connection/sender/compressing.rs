@@ -1,20 +1,21 @@
-//! Large messages that are compressed in steps, so that others have their turn between them: other tasks, or the
-//! other half of the connection.
+//! Large messages that are compressed in steps, to give other tasks, or the other half of the
+//! connection, a turn between the steps.
 
 use super::Sender;
 #[cfg(feature = "deflate")]
 use super::deflating::{Deflating, STEP, Steps};
 use crate::buffer::WriteBuffer;
-use crate::connection::{Kind, Payload, Role, SendError};
+use crate::connection::payload::Form;
+use crate::connection::{MessageKind, Role, SendError};
 use crate::frame::Rsv;
 #[cfg(feature = "deflate")]
 use alloc::boxed::Box;
 
-/// A message that is being compressed. Nothing of it is queued before all is: if it is dropped, nothing of it is
-/// sent.
+/// A message that is being compressed. Nothing is queued until the whole message is compressed: if
+/// you drop it earlier, nothing of it is sent.
 #[derive(Debug)]
 pub(crate) struct Compressing<'p> {
-    kind: Kind,
+    kind: MessageKind,
     payload: &'p [u8],
     #[cfg(feature = "deflate")]
     steps: Steps,
@@ -23,8 +24,9 @@ pub(crate) struct Compressing<'p> {
 }
 
 impl Compressing<'_> {
-    /// Whether a payload may be one, if messages are compressed at all.
-    pub(crate) fn is_for(payload: Payload<'_>) -> bool {
+    /// Returns `true` if this payload should be compressed in steps, given that messages are
+    /// compressed at all.
+    pub(crate) fn is_for(payload: Form<'_>) -> bool {
         #[cfg(feature = "deflate")]
         {
             let (_, data, compressible) = payload.parts();
@@ -37,8 +39,8 @@ impl Compressing<'_> {
         }
     }
 
-    /// Compresses the next 64 KiB with the compressor that was [lent](Sender::lend_compressor). Whether that was the last
-    /// step.
+    /// Compresses the next 64 KiB, with the compressor that [`Sender::lend_compressor`] moved here.
+    /// Returns `true` if this was the last step.
     pub(crate) fn step(&mut self) -> bool {
         #[cfg(feature = "deflate")]
         if let Some(deflating) = &mut self.lent {
@@ -49,17 +51,17 @@ impl Compressing<'_> {
 }
 
 impl<R: Role> Sender<R> {
-    /// Begins to compress a message, if it is to be compressed and is large. Then other messages may not be
-    /// compressed before it is [sent](Self::send_compressed) or dropped.
-    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "all goes plain"))]
+    /// Begins to compress a message, if it is large and should be compressed. No other message may
+    /// be compressed until this one is [sent](Self::send_compressed) or dropped.
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "used by deflate"))]
     pub(crate) fn start_compressing<'p>(
         &self,
-        payload: Payload<'p>,
+        payload: Form<'p>,
         output: &WriteBuffer,
     ) -> Result<Option<Compressing<'p>>, SendError> {
         #[cfg(feature = "deflate")]
         {
-            let is_encoded = !R::MASKS && matches!(payload, Payload::Prepared(_));
+            let is_encoded = !R::MASKS && matches!(payload, Form::Prepared(_));
             let (kind, data, _) = payload.parts();
             if Compressing::is_for(payload) && !is_encoded && self.compresses(data.len()) {
                 self.check_message(output)?;
@@ -70,9 +72,10 @@ impl<R: Role> Sender<R> {
         Ok(None)
     }
 
-    /// Lends what compresses to a message until that is taken back, so that its steps need nothing of the
-    /// connection. If it is dropped instead, all that follows is sent plain.
-    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "all goes plain"))]
+    /// Moves the compressor into the message, so that the steps need nothing else of the
+    /// connection. If the message is dropped before the compressor is taken back, everything that
+    /// follows is sent uncompressed.
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "used by deflate"))]
     pub(crate) fn lend_compressor(&mut self, message: &mut Compressing<'_>) {
         #[cfg(feature = "deflate")]
         {
@@ -80,8 +83,8 @@ impl<R: Role> Sender<R> {
         }
     }
 
-    /// Takes back what was lent.
-    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "all goes plain"))]
+    /// Takes the compressor back from the message.
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "used by deflate"))]
     pub(crate) fn take_back_compressor(&mut self, message: &mut Compressing<'_>) {
         #[cfg(feature = "deflate")]
         if let Some(lent) = message.lent.take() {
@@ -89,7 +92,8 @@ impl<R: Role> Sender<R> {
         }
     }
 
-    /// Queues a message, all of which was compressed, or plain if it did not get shorter by that.
+    /// Queues a message after its last step. The message is sent uncompressed if compression did
+    /// not shrink it.
     pub(crate) fn send_compressed(
         &mut self,
         message: &mut Compressing<'_>,

@@ -1,7 +1,7 @@
-//! Control frames: the application's, those that the receiving half owes the peer, and how the
-//! connection closes by them (RFC 6455 §5.5, §7).
+//! Control frames: those of the application, those that the receiving half owes the peer, and the
+//! Closes that end the connection (RFC 6455 §5.5, §7).
 
-use super::Sender;
+use super::{MaySend, Sender};
 use crate::buffer::WriteBuffer;
 use crate::connection::closed::State;
 use crate::connection::ending::SentClose;
@@ -9,68 +9,87 @@ use crate::connection::{ProtocolError, Reply, Role, SendError};
 use crate::frame::{
     CloseCode, FrameHeader, HEADER_ROOM, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, OpCode, Rsv,
 };
-use alloc::boxed::Box;
+use alloc::{boxed::Box, string::ToString};
 
-/// Bytes of pong frames that may wait to be written, beside what the user sends.
+/// How many bytes of pong frames may be queued, in addition to what the application sends.
 ///
-/// A peer that pings without reading gets no more memory than this. RFC 6455 §5.5.3 allows to
-/// answer the latest ping alone when there are several, which is what is done past this.
+/// A peer that pings without reading can't use more memory than this. RFC 6455 §5.5.3 allows an
+/// endpoint to answer only the latest of several pings, which happens beyond this limit.
 const PONG_ROOM: usize = 4096;
 
 impl<R: Role> Sender<R> {
-    /// Queues a ping with at most 125 bytes of payload. The peer answers with an
-    /// [`Event::Pong`](crate::Event::Pong) of the same payload.
+    /// Queues a ping with at most 125 bytes of payload. The peer's answer is an
+    /// [`Event::Pong`](crate::Event::Pong) with the same payload.
     ///
     /// # Errors
     ///
     /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::ControlTooLong`].
-    pub fn ping(&mut self, payload: &[u8], output: &mut WriteBuffer) -> Result<(), SendError> {
-        self.send_control(OpCode::Ping, payload, output)
+    pub fn ping(
+        &mut self,
+        payload: impl AsRef<[u8]>,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.send_control(OpCode::Ping, payload.as_ref(), output)
     }
 
-    /// Queues a pong that no ping asked for, a sign of life (RFC 6455 §5.5.3). Pings are answered
-    /// without it.
+    /// Queues an unsolicited pong, which serves as a heartbeat (RFC 6455 §5.5.3). You don't need it
+    /// to answer pings.
     ///
     /// # Errors
     ///
-    /// As for [`ping`](Self::ping).
-    pub fn pong(&mut self, payload: &[u8], output: &mut WriteBuffer) -> Result<(), SendError> {
-        self.send_control(OpCode::Pong, payload, output)
+    /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::ControlTooLong`].
+    pub fn pong(
+        &mut self,
+        payload: impl AsRef<[u8]>,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.send_control(OpCode::Pong, payload.as_ref(), output)
     }
 
-    /// Queues a Close: nothing more can be sent, and the peer is expected to answer within the
-    /// close timeout (RFC 6455 §7.1.2).
+    /// Queues a Close. You can send nothing after it, and the peer is expected to answer within the
+    /// [close timeout](crate::Config::close_timeout) (RFC 6455 §7.1.2).
     ///
-    /// It may be called amid a fragmented message, which is then never finished.
+    /// If the connection is already closing or closed, this does nothing. In the middle of a
+    /// fragmented message, the rest of that message is never sent.
+    ///
+    /// A reason of more than 123 bytes does not fit into a Close (RFC 6455 §5.5.1) and is truncated
+    /// between characters. Three codes describe how a connection ended and never appear in a frame
+    /// (RFC 6455 §7.4.1). You can pass them nevertheless, for example to forward the code of a
+    /// [`Closed`](crate::Closed) to another connection:
+    /// [`NO_STATUS_RECEIVED`](CloseCode::NO_STATUS_RECEIVED) sends an empty Close, without the
+    /// reason; [`ABNORMAL`](CloseCode::ABNORMAL) and [`TLS_HANDSHAKE`](CloseCode::TLS_HANDSHAKE)
+    /// send [`INTERNAL_ERROR`](CloseCode::INTERNAL_ERROR).
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`], [`SendError::UnsendableCode`] or [`SendError::ReasonTooLong`].
+    /// [`SendError::UnsendableCode`] for any other code that must not be sent.
     pub fn close(
         &mut self,
         code: CloseCode,
         reason: &str,
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
-        self.check_open()?;
-        if !code.is_sendable() {
-            return Err(SendError::UnsendableCode(code));
+        let code = match code {
+            CloseCode::NO_STATUS_RECEIVED => None,
+            CloseCode::ABNORMAL | CloseCode::TLS_HANDSHAKE => Some(CloseCode::INTERNAL_ERROR),
+            code if code.is_sendable() => Some(code),
+            code => return Err(SendError::UnsendableCode(code)),
+        };
+        if self.is_open() {
+            self.append_close(code, reason, SentClose::First, output);
         }
-        if reason.len() > MAX_CLOSE_REASON {
-            return Err(SendError::ReasonTooLong { len: reason.len() });
-        }
-        self.append_close(Some(code), reason, SentClose::First, output);
         Ok(())
     }
 
-    /// Queues what the receiving half owes the peer.
+    /// Queues a reply that the receiving half owes the peer.
     ///
-    /// A pong waits behind at most one frame of what is queued. Of short messages it waits behind no more bytes
-    /// than a large message has in a frame ([`fragment_size`](crate::Config::fragment_size)), but that counts
-    /// as at least 4 KiB and at most 64 KiB. Pongs stay in order. While 4 KiB of them wait to be written, the
-    /// next is held back, and a newer one takes its place.
+    /// A pong waits for at most one queued frame. If the queue holds short messages, the pong waits
+    /// for no more bytes of them than [`fragment_size`](crate::Config::fragment_size), clamped to
+    /// the range from 4 KiB to 64 KiB. Pongs stay in order. While 4 KiB of pongs are queued, the
+    /// next pong is held back, and a newer one replaces it.
     ///
-    /// The Close of a failure goes to the same place, and what is queued behind it is dropped.
+    /// The Close that reports a failure goes to the same place in the queue, and everything queued
+    /// after it is dropped.
     pub fn reply(&mut self, reply: &Reply, output: &mut WriteBuffer) {
         match reply {
             Reply::Pong(payload) => self.answer_ping(payload, output),
@@ -79,29 +98,46 @@ impl<R: Role> Sender<R> {
         }
     }
 
-    /// Queues the pong that was held back, if there is room for it now. To be called after writes.
+    /// Queues the pong that was held back, if there is now room for it. Call this after writes.
     #[inline]
-    pub fn queue_owed(&mut self, output: &mut WriteBuffer) {
-        // Mostly none waits.
+    pub fn queue_pending_pong(&mut self, output: &mut WriteBuffer) {
+        // Usually no pong is held back.
         if self.held_back.is_some() {
             self.queue_held_back(output);
         }
     }
 
-    /// How far the closing handshake is.
+    /// Returns the state of the connection, as far as this half knows it.
     #[must_use]
-    pub const fn state(&self) -> State {
-        self.state
+    pub fn state(&self) -> State {
+        match self.may_send {
+            _ if self.closed().is_some() => State::Closed,
+            MaySend::Everything => State::Open,
+            MaySend::Pongs | MaySend::Nothing => State::Closing,
+        }
+    }
+
+    /// Returns `true` if messages can be sent.
+    #[inline]
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.may_send, MaySend::Everything)
+    }
+
+    #[cfg(feature = "std")]
+    #[allow(dead_code, reason = "used by the shells for async runtimes")]
+    pub(crate) const fn may_send(&self) -> MaySend {
+        self.may_send
     }
 }
 
 impl<R: Role> Sender<R> {
-    /// §5.5.2: a ping is answered unless the peer has closed; this end's Close does not hinder.
+    /// Answers a ping, unless the peer has closed (§5.5.2). This endpoint's own Close does not
+    /// prevent it.
     fn answer_ping(&mut self, payload: &[u8], output: &mut WriteBuffer) {
-        if self.state() == State::Closed {
+        if self.may_send == MaySend::Nothing {
             return;
         }
-        self.queue_owed(output);
+        self.queue_pending_pong(output);
         if self.held_back.is_some() || !self.queue_pong(payload, output) {
             self.held_back = Some(Box::new(payload.into()));
         }
@@ -116,7 +152,7 @@ impl<R: Role> Sender<R> {
         }
     }
 
-    /// Queues a pong, which does not wait behind more than a frame; whether there is room.
+    /// Queues a pong, which waits for at most one frame. Returns `false` if there is no room.
     fn queue_pong(&mut self, payload: &[u8], output: &mut WriteBuffer) -> bool {
         let has_room = control_frame_len::<R>(payload.len()) + output.control_len() <= PONG_ROOM;
         if has_room {
@@ -129,28 +165,30 @@ impl<R: Role> Sender<R> {
         has_room
     }
 
-    /// §5.5.1: a Close is answered by one with the same code, unless one was sent before.
+    /// Answers a Close with the same code, unless this endpoint has sent a Close already (§5.5.1).
     fn answer_close(&mut self, code: Option<CloseCode>, reason: &str, output: &mut WriteBuffer) {
         self.held_back = None;
-        // §7.1.5: without a code in it, the connection's is 1005.
+        // §7.1.5: without a code in the Close, the code of the connection is 1005.
         let received = code.unwrap_or(CloseCode::NO_STATUS_RECEIVED);
         self.ending().received(received, reason);
         if !self.ending().has_sent() {
             self.append_close(code, "", SentClose::Answer, output);
         }
-        self.state = State::Closed;
+        self.may_send = MaySend::Nothing;
     }
 
-    /// §7.1.7: a Close says why the connection fails, unless one was sent before.
+    /// Fails the connection with a Close, unless this endpoint has sent a Close already (§7.1.7).
     fn fail(&mut self, error: ProtocolError, output: &mut WriteBuffer) {
         self.held_back = None;
         self.ending().failed(error);
         if !self.ending().has_sent() {
-            // It says why at once, since nothing that is queued can lead to anything.
+            // The queued messages are useless now, so the Close overtakes them.
             output.discard_behind_boundary();
-            self.append_close(Some(error.close_code()), "", SentClose::Failure, output);
+            // The reason helps to debug the peer.
+            let reason = error.to_string();
+            self.append_close(Some(error.close_code()), &reason, SentClose::Failure, output);
         }
-        self.state = State::Closed;
+        self.may_send = MaySend::Nothing;
     }
 
     fn send_control(
@@ -180,16 +218,26 @@ impl<R: Role> Sender<R> {
         let mut payload = [0; MAX_CONTROL_PAYLOAD];
         let mut len = 0;
         if let Some(code) = code {
+            let reason = cut(reason);
             len = 2 + reason.len();
             payload[..2].copy_from_slice(&code.number().to_be_bytes());
             payload[2..len].copy_from_slice(reason.as_bytes());
         }
         self.append_frame(OpCode::Close, Rsv::NONE, true, &payload[..len], output);
         self.ending().sent(sent, code.unwrap_or(CloseCode::NO_STATUS_RECEIVED));
-        if self.state == State::Open {
-            self.state = State::CloseSent;
+        if self.may_send == MaySend::Everything {
+            self.may_send = MaySend::Pongs;
         }
     }
+}
+
+/// Truncates a reason to what fits into a Close (§5.5.1), without splitting a character.
+fn cut(reason: &str) -> &str {
+    let mut end = reason.len().min(MAX_CLOSE_REASON);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    &reason[..end]
 }
 
 fn control_frame_len<R: Role>(payload_len: usize) -> usize {

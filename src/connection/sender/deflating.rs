@@ -1,35 +1,35 @@
-//! Messages that are compressed as they are sent (RFC 7692 §7.2.1).
+//! Compression of outgoing messages (RFC 7692 §7.2.1).
 
 use crate::connection::prepared::{EncodedFrames, PreparedMessage};
 use crate::connection::role::Role;
 use crate::deflate::{Compressor, DeflateConfig, DeflateParameters, TAIL};
 use alloc::vec::Vec;
 
-/// What a sending half compresses with.
+/// The compression state of a sending half.
 #[derive(Debug)]
 pub(super) struct Deflating {
     compressor: Compressor,
     window_bits: u8,
     threshold: u32,
-    /// Whether the compressor holds a message that was not sent. The peer has not seen it, so the next message must
-    /// not refer to it.
+    /// Whether the compressor's window holds a message that was not sent. The peer has not seen
+    /// that message, so the next one must not refer to it.
     unsent: bool,
 }
 
-/// A message that is compressed in steps.
+/// The progress of a message that is compressed in steps.
 #[derive(Debug, Default)]
 pub(super) struct Steps {
-    /// How many bytes of it were taken in.
+    /// How many bytes of the message were compressed.
     done: usize,
     compressed: Vec<u8>,
     has_failed: bool,
 }
 
-/// Bytes that are compressed in one step.
+/// How many bytes one step compresses.
 pub(super) const STEP: usize = 64 << 10;
 
 impl Deflating {
-    /// `None` if all is sent plain, for want of memory.
+    /// Returns `None` if there is not enough memory; everything is then sent uncompressed.
     pub(super) fn new<R: Role>(agreed: &DeflateParameters, config: &DeflateConfig) -> Option<Self> {
         let (bits, resets) = if R::MASKS {
             (agreed.client_max_window_bits, agreed.client_no_context_takeover)
@@ -44,19 +44,20 @@ impl Deflating {
         })
     }
 
-    /// Whether a message of this length is compressed.
+    /// Returns `true` if a message of this length should be compressed.
     pub(super) fn applies_to(&self, len: usize) -> bool {
         len >= self.threshold as usize
     }
 
-    /// A whole message, compressed; `None` if that is not smaller: it is to be sent plain then.
+    /// Compresses a whole message. Returns `None` if the message does not shrink and should be sent
+    /// uncompressed.
     pub(super) fn message(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
         let mut steps = Steps::default();
         while !self.step(payload, &mut steps) {}
         self.finish(payload, steps)
     }
 
-    /// Compresses some more of a message; whether that was all.
+    /// Compresses the next step of a message. Returns `true` if no step is left.
     pub(super) fn step(&mut self, payload: &[u8], steps: &mut Steps) -> bool {
         if steps.done == 0 {
             self.begin();
@@ -74,7 +75,8 @@ impl Deflating {
         is_last || steps.has_failed
     }
 
-    /// The outcome of all steps, as of [`message`](Self::message), which is sent then.
+    /// Ends the last step. The outcome is the same as for [`message`](Self::message); if it is
+    /// `Some`, the caller must send it.
     pub(super) fn finish(&mut self, payload: &[u8], steps: Steps) -> Option<Vec<u8>> {
         let is_whole = steps.done == payload.len() && !steps.has_failed;
         if is_whole && steps.compressed.len() < payload.len() {
@@ -85,27 +87,27 @@ impl Deflating {
         None
     }
 
-    /// Makes ready for what is sent next.
+    /// Prepares for the next thing to compress.
     fn begin(&mut self) {
         if core::mem::take(&mut self.unsent) {
             self.compressor.forget();
         }
     }
 
-    /// The compressed form of a prepared message, which is sent then.
+    /// Returns the compressed form of a prepared message, which the caller must send.
     pub(super) fn prepared<'a>(
         &mut self,
         message: &'a PreparedMessage,
     ) -> Option<&'a EncodedFrames> {
         let frames = message.compressed_frames(self.window_bits)?;
-        // The peer has it in its window, and this compressor has not seen it.
+        // The peer gets this message into its window, but the compressor has not seen it.
         self.unsent = false;
         self.compressor.forget();
         Some(frames)
     }
 
-    /// A piece of a message, compressed, or stored as it is if that has failed: what was begun
-    /// compressed has to go on so.
+    /// Compresses a piece of a message. If that fails, stores the piece instead, because a message
+    /// that began compressed must continue so.
     pub(super) fn piece(&mut self, payload: &[u8], fin: bool) -> Vec<u8> {
         self.begin();
         let mut compressed = Vec::new();
@@ -116,8 +118,8 @@ impl Deflating {
     }
 }
 
-/// Stored blocks (RFC 1951 §3.2.4), which look back at nothing; the tail is left out at the end of a
-/// message.
+/// Encodes stored blocks (RFC 1951 §3.2.4), which do not refer to earlier data. The tail is omitted
+/// at the end of a message.
 fn stored(payload: &[u8], fin: bool) -> Vec<u8> {
     let mut blocks = Vec::with_capacity(payload.len() + payload.len() / 8192 + 16);
     for piece in payload.chunks(usize::from(u16::MAX)) {
@@ -143,7 +145,7 @@ mod tests {
 
     const TEXT: &[u8] = b"a sentence that is worth looking back at, if the other end has it";
 
-    /// What zlib makes of a compressed message, with what came before in its window.
+    /// Decompresses a message with zlib, whose window holds the messages before it.
     fn inflate(zlib: &mut Decompress, message: &[u8]) -> Vec<u8> {
         let mut output = Vec::with_capacity(1000);
         let input = [message, &TAIL].concat();
@@ -152,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn after_an_error_of_the_compressor_its_peer_understands_what_comes() {
+    fn the_peer_can_decompress_what_follows_a_compressor_error() {
         let agreed = DeflateParameters::default();
         let mut end = Deflating::new::<Server>(&agreed, &DeflateConfig::new()).unwrap();
         let mut zlib = Decompress::new(false);
@@ -161,7 +163,7 @@ mod tests {
         };
         check(&end.message(TEXT).unwrap(), TEXT);
 
-        // A whole message goes plain.
+        // A whole message is sent uncompressed.
         end.compressor.break_context();
         assert_eq!(end.message(TEXT), None);
         let alone = end.message(TEXT).unwrap();
@@ -170,7 +172,7 @@ mod tests {
         assert!(again.len() < alone.len() / 2);
         check(&again, TEXT);
 
-        // A piece goes as it is, the first, one amid the message or the last.
+        // A piece is stored, be it the first, the middle or the last one.
         for failing in 0..3 {
             check(&end.message(TEXT).unwrap(), TEXT);
             let mut message = Vec::new();
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_message_is_compressed_in_steps_as_if_at_once() {
+    fn compression_in_steps_is_as_good_as_at_once() {
         let agreed = DeflateParameters::default();
         let mut end = Deflating::new::<Server>(&agreed, &DeflateConfig::new()).unwrap();
         let mut peer = Decompressor::new(false);
@@ -215,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_begun_and_not_sent_is_not_looked_back_at() {
+    fn later_messages_do_not_refer_to_an_unsent_one() {
         let agreed = DeflateParameters::default();
         let large = TEXT.repeat(10_000);
         for taken in 1..5 {
@@ -245,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn stored_blocks_are_what_they_say() {
+    fn stored_blocks_decompress_to_the_payload() {
         for len in [0, 1, 65_535, 65_536, 200_000] {
             let payload: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
             let mut decompressor = Decompressor::new(false);

@@ -1,36 +1,37 @@
-//! Large messages whose frames leave one by one (RFC 6455 §5.4): a server's are written from where they
-//! are, a client's are masked into the output when it is their turn.
+//! Large messages whose frames are sent one by one (RFC 6455 §5.4). A server writes the frames
+//! directly from the payload; a client masks each frame into the output when its turn comes.
 
 use super::Sender;
 use crate::buffer::WriteBuffer;
 use crate::connection::error::SendError;
 use crate::connection::fragments::Fragments;
-use crate::connection::message::Kind;
-use crate::connection::payload::Payload;
+use crate::connection::message::MessageKind;
+use crate::connection::payload::Form;
 use crate::connection::role::Role;
 use crate::frame::Rsv;
 
-/// From this many bytes on, a borrowed payload is written from where it is.
+/// A borrowed payload of at least this many bytes is written directly from where it is.
 const IN_PLACE_FROM: usize = 16 * 1024;
 
-/// A message of which some is still to be written, behind what was queued when its frames were
-/// [started](Sender::start_frames).
+/// A message that is not completely written yet. Its pieces follow what was queued when its frames
+/// were [started](Sender::start_frames).
+#[derive(Debug)]
 pub(crate) struct LargeMessage<'a> {
     payload: &'a [u8],
     fragments: Fragments,
-    /// Of the first frame, of those between, if there are any, and of the last, if it is another than the
-    /// first; and how long each is.
+    /// The headers, with their lengths, of the first frame, of every middle frame, and of the last
+    /// frame. Shorter messages repeat a header.
     headers: [([u8; 16], usize); 3],
     fragment_size: usize,
-    /// How many frames are started.
+    /// How many frames were started.
     started: usize,
-    /// The first frame that is not all written, and how many of its bytes are.
+    /// The first frame that is not completely written. `written` counts its written bytes.
     current: usize,
     written: usize,
 }
 
 impl<'a> LargeMessage<'a> {
-    fn new(kind: Kind, payload: &'a [u8], fragment_size: usize) -> Self {
+    fn new(kind: MessageKind, payload: &'a [u8], fragment_size: usize) -> Self {
         let fragments =
             Fragments::new(kind.opcode(), Rsv::NONE, true, payload.len(), fragment_size);
         let header = |number: usize| fragments.header(number).to_bytes();
@@ -39,29 +40,30 @@ impl<'a> LargeMessage<'a> {
         Self { payload, fragments, headers, fragment_size, started: 0, current: 0, written: 0 }
     }
 
-    /// Whether all frames are.
+    /// Returns `true` if all frames are written.
     pub(crate) fn is_written(&self) -> bool {
         self.current == self.fragments.count()
     }
 
-    /// What is to be written of the frames that are started, in order; no piece is empty.
+    /// Returns the unwritten parts of the started frames, in order. No piece is empty.
     pub(crate) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let numbers = self.current..self.started;
         numbers.flat_map(|number| self.rest_of(number)).filter(|piece| !piece.is_empty())
     }
 
-    /// At most how many pieces these are.
+    /// Returns an upper bound on the number of pieces.
+    #[cfg(feature = "std")]
     pub(crate) fn most_pieces(&self) -> usize {
         2 * (self.started - self.current)
     }
 
-    /// Bytes of these pieces.
+    /// Returns the total length of the pieces.
     pub(crate) fn len(&self) -> usize {
         self.pieces().map(<[u8]>::len).sum()
     }
 
-    /// Says that so many bytes of the pieces were written. Whether that ends a frame: control frames may
-    /// go here then (§5.4).
+    /// Marks `count` bytes of the pieces as written. Returns `true` if they end at the end of a
+    /// frame: control frames may then be inserted (§5.4).
     pub(crate) fn advance(&mut self, count: usize) -> bool {
         self.written += count;
         while self.current < self.started {
@@ -75,7 +77,7 @@ impl<'a> LargeMessage<'a> {
         self.written == 0
     }
 
-    /// Appends a copy of the pieces to `output`, which counts as written.
+    /// Appends a copy of the pieces to `output` and marks them as written.
     pub(crate) fn copy_to(&mut self, output: &mut WriteBuffer) {
         output.make_room(self.len());
         for number in self.current..self.started {
@@ -93,7 +95,7 @@ impl<'a> LargeMessage<'a> {
         (self.current, self.written) = (self.started, 0);
     }
 
-    /// What is to be written of the two parts of a frame.
+    /// Returns the unwritten header and payload of a frame.
     fn rest_of(&self, number: usize) -> [&[u8]; 2] {
         let [header, payload] = self.frame(number);
         let written = if number == self.current { self.written } else { 0 };
@@ -101,7 +103,7 @@ impl<'a> LargeMessage<'a> {
         [&header[of_header..], &payload[written - of_header..]]
     }
 
-    /// The two parts of a frame.
+    /// Returns the header and payload of a frame.
     fn frame(&self, number: usize) -> [&[u8]; 2] {
         let (header, len) = match number {
             0 => &self.headers[0],
@@ -113,18 +115,19 @@ impl<'a> LargeMessage<'a> {
 }
 
 impl<R: Role> Sender<R> {
-    /// Begins a message whose frames leave one by one, if a payload is better sent so than
-    /// [queued](Self::send): a large borrowed one that need not be masked, or any of several frames if
-    /// something may `come_between` them. None of its frames is [started](Self::start_frames) yet.
+    /// Begins a message whose frames are sent one by one, if that is better than
+    /// [queuing](Self::send) it. This is so for a large borrowed payload that need not be masked,
+    /// and for any message of several frames if something may `come_between` them. No frame is
+    /// [started](Self::start_frames) yet.
     pub(crate) fn start_message<'p>(
         &self,
-        payload: Payload<'p>,
+        payload: Form<'p>,
         come_between: bool,
         output: &WriteBuffer,
     ) -> Result<Option<LargeMessage<'p>>, SendError> {
         let (kind, data, compressible) = payload.parts();
         let is_in_place = !R::MASKS && data.len() >= IN_PLACE_FROM && payload.borrowed().is_some();
-        let is_encoded = !R::MASKS && matches!(payload, Payload::Prepared(_));
+        let is_encoded = !R::MASKS && matches!(payload, Form::Prepared(_));
         let is_cut = come_between && !is_encoded && data.len() > self.fragment_size();
         if !is_in_place && !is_cut || compressible && self.compresses(data.len()) {
             return Ok(None);
@@ -133,16 +136,16 @@ impl<R: Role> Sender<R> {
         Ok(Some(LargeMessage::new(kind, data, self.fragment_size())))
     }
 
-    /// Starts the next frames, at most so many: what their message has in pieces is to be written behind
-    /// `output` as it is now, and nothing goes between but control frames at the end of one. If they are
-    /// masked, `output` gets all of them (§5.3).
+    /// Starts the next frames, but at most `most` of them. Their pieces have to be written right
+    /// after the current `output`, and only control frames may come between two frames. If frames
+    /// have to be masked, they are appended to `output` instead (§5.3).
     pub(crate) fn start_frames(
         &mut self,
         message: &mut LargeMessage<'_>,
         most: usize,
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
-        // §5.5.1: no data follows a Close that has come between.
+        // §5.5.1: no data follows a Close that was queued in the meantime.
         self.check_open()?;
         let first = message.started;
         message.started = message.fragments.count().min(first.saturating_add(most));
@@ -184,16 +187,16 @@ mod tests {
 
     fn sender<R: Role>(role: R) -> Sender<R> {
         let config = Config::default().fragment_size(3);
-        Connection::new(role, &Negotiated::new(), config).split().1
+        Connection::new(role, &Negotiated::new(), config).split().0
     }
 
     fn start<R: Role>(sender: &Sender<R>, output: &WriteBuffer) -> LargeMessage<'static> {
-        let message = sender.start_message(PAYLOAD.into(), true, output).unwrap();
-        message.expect("it has several frames")
+        let message = sender.start_message(Form::Binary(PAYLOAD), true, output).unwrap();
+        message.expect("the message has several frames")
     }
 
     #[test]
-    fn it_is_in_frames_and_goes_on_after_any_byte() {
+    fn a_message_is_cut_into_frames_and_resumes_after_any_byte() {
         for (fragment_size, wire) in [
             (usize::MAX, &b"\x82\x08abcdefgh"[..]),
             (8, b"\x82\x08abcdefgh"),
@@ -203,7 +206,8 @@ mod tests {
             let frame_len = 2 + fragment_size.min(8);
             for first in 0..=wire.len() {
                 for second in 0..=wire.len() - first {
-                    let mut message = LargeMessage::new(Kind::Binary, PAYLOAD, fragment_size);
+                    let mut message =
+                        LargeMessage::new(MessageKind::Binary, PAYLOAD, fragment_size);
                     message.started = message.fragments.count();
                     assert_eq!(rest(&message), wire);
                     message.advance(first);
@@ -218,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn it_shows_the_frames_that_are_started_and_copies_what_is_left_of_them() {
+    fn only_started_frames_are_shown_and_their_rest_is_copied() {
         let mut output = WriteBuffer::new();
         let mut sender = sender(Server::new());
         let mut message = start(&sender, &output);
@@ -236,14 +240,14 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_takes_as_much_memory_as_it_needs() {
+    fn a_copy_takes_no_more_memory_than_it_needs() {
         fn check<R: Role>(role: R) {
             let config = Config::default();
-            let mut sender = Connection::new(role, &Negotiated::new(), config).split().1;
-            // More than anyone has given up.
+            let mut sender = Connection::new(role, &Negotiated::new(), config).split().0;
+            // Larger than any memory that was kept for reuse.
             let (payload, mut output) = (alloc::vec![7; 1_200_000], WriteBuffer::new());
-            let message = sender.start_message(payload[..].into(), true, &output).unwrap();
-            let mut message = message.expect("it has several frames");
+            let message = sender.start_message(Form::Binary(&payload), true, &output).unwrap();
+            let mut message = message.expect("the message has several frames");
             sender.start_frames(&mut message, usize::MAX, &mut output).unwrap();
             message.copy_to(&mut output);
             assert!(message.is_written() && output.len() > payload.len());
@@ -254,14 +258,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_short_or_encoded_or_at_hand_is_queued() {
-        fn starts<R: Role>(sender: &Sender<R>, payload: Payload<'_>, come_between: bool) -> bool {
+    fn short_encoded_and_shared_messages_are_queued() {
+        fn starts<R: Role>(sender: &Sender<R>, payload: Form<'_>, come_between: bool) -> bool {
             sender.start_message(payload, come_between, &WriteBuffer::new()).unwrap().is_some()
         }
         let long = Message::binary(alloc::vec![0; IN_PLACE_FROM]);
-        let (borrowed, owned) = (Payload::Binary(long.as_bytes()), Payload::Message(&long));
+        let (borrowed, owned) = (Form::Binary(long.as_bytes()), Form::Message(&long));
         let encoded = PreparedMessage::new(long.clone());
-        let encoded = Payload::Prepared(&encoded);
+        let encoded = Form::Prepared(&encoded);
         let (server, client) = (sender(Server::new()), sender(Client::new(Key(0))));
         assert!(starts(&server, borrowed, false) && starts(&server, borrowed, true));
         assert!(!starts(&server, owned, false) && starts(&server, owned, true));
@@ -269,7 +273,7 @@ mod tests {
         for payload in [borrowed, owned, encoded] {
             assert!(!starts(&client, payload, false) && starts(&client, payload, true));
         }
-        for payload in [Payload::Binary(b"abc"), Payload::Binary(&[])] {
+        for payload in [Form::Binary(b"abc"), Form::Binary(&[])] {
             assert!(!starts(&server, payload, true) && !starts(&client, payload, true));
         }
     }

@@ -1,17 +1,14 @@
-//! Messages: whole, encoded before, in pieces, or their headers alone (RFC 6455 §5.4, §5.6), and
-//! which of them are compressed (RFC 7692 §6.1).
+//! Messages: whole, already encoded, in pieces, or frame by frame (RFC 6455 §5.4, §5.6), and which
+//! of them are compressed (RFC 7692 §6.1).
 
 use super::Sender;
 use crate::buffer::WriteBuffer;
 use crate::connection::fragments::Fragments;
-use crate::connection::{Kind, Message, Payload, PreparedMessage, Role, SendError};
+use crate::connection::payload::{Form, LINK_FROM};
+use crate::connection::{AsPayload, Message, MessageKind, PreparedMessage, Role, SendError};
 use crate::frame::{FrameHeader, HEADER_ROOM, OpCode, Rsv};
-use crate::mask::MaskKey;
 #[cfg(feature = "deflate")]
 use alloc::vec::Vec;
-
-/// From this many bytes on, a shared payload is linked into the output instead of copied.
-pub(crate) const LINK_FROM: usize = 8 * 1024;
 
 impl<R: Role> Sender<R> {
     /// Queues a text message.
@@ -21,66 +18,42 @@ impl<R: Role> Sender<R> {
     /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::MessageInProgress`].
     #[inline]
     pub fn send_text(&mut self, text: &str, output: &mut WriteBuffer) -> Result<(), SendError> {
-        self.send_borrowed(Kind::Text, text.as_bytes(), output)
+        self.send_borrowed(MessageKind::Text, text.as_bytes(), output)
     }
 
     /// Queues a binary message.
     ///
     /// # Errors
     ///
-    /// As for [`send_text`](Self::send_text).
+    /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::MessageInProgress`].
     #[inline]
     pub fn send_binary(&mut self, data: &[u8], output: &mut WriteBuffer) -> Result<(), SendError> {
-        self.send_borrowed(Kind::Binary, data, output)
+        self.send_borrowed(MessageKind::Binary, data, output)
     }
 
-    /// Queues a message, in whichever form it is at hand. Of a [`Message`] that is large, a server
-    /// links the payload into the output without a copy.
+    /// Queues a message, in whatever form you have it. A server links the payload of a large
+    /// [`Message`] into the output without copying it.
     ///
-    /// A message is compressed in one go. If that takes too long for others, send a large one in
-    /// [pieces](Self::send_fragment).
+    /// A message is compressed in one go. If that blocks other work for too long, send a large
+    /// message in [pieces](Self::send_fragment).
     ///
     /// # Errors
     ///
-    /// As for [`send_text`](Self::send_text).
-    pub fn send<'a>(
+    /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::MessageInProgress`].
+    pub fn send(
         &mut self,
-        payload: impl Into<Payload<'a>>,
+        payload: impl AsPayload,
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
-        match payload.into() {
-            Payload::Text(text) => self.send_text(text, output),
-            Payload::Binary(data) => self.send_binary(data, output),
-            Payload::UncompressedText(text) => {
-                self.check_message(output)?;
-                self.append_message(Kind::Text, Rsv::NONE, text.as_bytes(), output);
-                Ok(())
-            }
-            Payload::UncompressedBinary(data) => {
-                self.check_message(output)?;
-                self.append_message(Kind::Binary, Rsv::NONE, data, output);
-                Ok(())
-            }
-            Payload::Message(message)
-                if !R::MASKS
-                    && message.as_bytes().len() >= LINK_FROM
-                    && !self.compresses(message.as_bytes().len()) =>
-            {
-                self.send_linked(message, output)
-            }
-            Payload::Message(message) => {
-                self.send_borrowed(message.kind(), message.as_bytes(), output)
-            }
-            Payload::Prepared(message) => self.send_prepared(message, output),
-        }
+        self.send_payload(payload.as_payload().0, output)
     }
 
-    /// Queues a message that was encoded before. A server neither encodes nor copies it again if it
-    /// is large; a client has to mask each sending anew (RFC 6455 §5.3).
+    /// Queues a message that is already encoded. A server does not encode it again, and does not
+    /// copy it if it is large. A client has to mask the message anew each time (RFC 6455 §5.3).
     ///
     /// # Errors
     ///
-    /// As for [`send_text`](Self::send_text).
+    /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::MessageInProgress`].
     pub fn send_prepared(
         &mut self,
         message: &PreparedMessage,
@@ -106,61 +79,64 @@ impl<R: Role> Sender<R> {
         Ok(())
     }
 
-    /// Queues a piece of a message, for a message whose end is not known yet; `fin` ends it. It is a frame
-    /// of its own, or several if it is larger than the [`fragment_size`](crate::Config::fragment_size). All
-    /// pieces are text or all are binary; whether the message is compressed, the first one says.
+    /// Queues a piece of a message whose end is not known yet. The piece with `fin` ends the
+    /// message. A piece is one frame, or several if it is larger than the
+    /// [`fragment_size`](crate::Config::fragment_size). All pieces of a message must be of the same
+    /// kind. The first piece decides whether the message is compressed.
     ///
     /// # Errors
     ///
-    /// As for [`send_text`](Self::send_text); [`SendError::MessageInProgress`] for a piece of the
-    /// other kind.
-    pub fn send_fragment<'a>(
+    /// [`SendError::Closed`], [`SendError::QueueFull`], or [`SendError::MessageInProgress`] for a
+    /// piece of the other kind.
+    pub fn send_fragment(
         &mut self,
-        piece: impl Into<Payload<'a>>,
+        piece: impl AsPayload,
         fin: bool,
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
-        self.send_piece(piece.into().parts(), fin, output)
-    }
-
-    /// Queues the header alone of a frame of `len` bytes, for a caller that writes its payload to
-    /// the transport itself, behind all that is queued, without a copy.
-    ///
-    /// The payload is to be masked with the key that is returned, if one is. Until all of it is
-    /// written, or [appended](WriteBuffer::extend_from_slice) to the output, nothing else may be
-    /// queued. The fragments of a text message together must be UTF-8.
-    ///
-    /// # Errors
-    ///
-    /// As for [`send_fragment`](Self::send_fragment); [`SendError::MessageInProgress`] also
-    /// amid a message that is compressed, for what goes on with it has to be compressed too.
-    pub fn start_frame(
-        &mut self,
-        kind: Kind,
-        len: u64,
-        fin: bool,
-        output: &mut WriteBuffer,
-    ) -> Result<Option<MaskKey>, SendError> {
-        self.check_open()?;
-        // RFC 7692 §6.1: the bit of the first frame is that of the whole message.
-        #[cfg(feature = "deflate")]
-        if self.compressed {
-            return Err(SendError::MessageInProgress);
-        }
-        let opcode = self.check_fragment(kind, fin, output)?;
-        let len_here = usize::try_from(len).unwrap_or(usize::MAX);
-        output.begin_frame(len_here, self.fragment_size());
-        Ok(self.append_header(opcode, Rsv::NONE, fin, len, output))
+        self.send_piece(piece.as_payload().0.parts(), fin, output)
     }
 }
 
 impl<R: Role> Sender<R> {
+    pub(crate) fn send_payload(
+        &mut self,
+        payload: Form<'_>,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        match payload {
+            Form::Text(text) => self.send_text(text, output),
+            Form::Binary(data) => self.send_binary(data, output),
+            Form::UncompressedText(text) => {
+                self.check_message(output)?;
+                self.append_message(MessageKind::Text, Rsv::NONE, text.as_bytes(), output);
+                Ok(())
+            }
+            Form::UncompressedBinary(data) => {
+                self.check_message(output)?;
+                self.append_message(MessageKind::Binary, Rsv::NONE, data, output);
+                Ok(())
+            }
+            Form::Message(message)
+                if !R::MASKS
+                    && message.as_bytes().len() >= LINK_FROM
+                    && !self.compresses(message.as_bytes().len()) =>
+            {
+                self.send_linked(message, output)
+            }
+            Form::Message(message) => {
+                self.send_borrowed(message.kind(), message.as_bytes(), output)
+            }
+            Form::Prepared(message) => self.send_prepared(message, output),
+        }
+    }
+
     #[inline]
     pub(crate) fn fragment_size(&self) -> usize {
         self.config.largest_fragment()
     }
 
-    /// Whether a message may be begun.
+    /// Checks that a message may begin.
     #[inline]
     pub(crate) fn check_message(&self, output: &WriteBuffer) -> Result<(), SendError> {
         self.check_open()?;
@@ -170,7 +146,7 @@ impl<R: Role> Sender<R> {
         self.check_queue(output)
     }
 
-    /// Whether a message of this length is compressed.
+    /// Returns `true` if a message of this length is compressed.
     pub(crate) fn compresses(&self, len: usize) -> bool {
         #[cfg(feature = "deflate")]
         return self.deflating.as_ref().is_some_and(|deflating| deflating.applies_to(len));
@@ -181,14 +157,14 @@ impl<R: Role> Sender<R> {
         }
     }
 
-    /// Whether each encoded message goes as it is: a client masks each sending anew (§5.3), and of a
-    /// connection that compresses anything the compressor decides.
-    #[allow(dead_code, reason = "for a shell that writes it from where it is")]
+    /// Returns `true` if every encoded message is sent as it is. Otherwise, a client has to mask it
+    /// (§5.3), or the compressor of the connection decides.
+    #[allow(dead_code, reason = "used by shells that write it without copying")]
     pub(crate) fn sends_encoded(&self) -> bool {
         !R::MASKS && !self.compresses(usize::MAX)
     }
 
-    /// Sends a shared message from where it is, unmasked.
+    /// Links a shared message into the output, unmasked.
     fn send_linked(
         &mut self,
         message: &Message,
@@ -210,7 +186,7 @@ impl<R: Role> Sender<R> {
     #[inline]
     fn send_borrowed(
         &mut self,
-        kind: Kind,
+        kind: MessageKind,
         payload: &[u8],
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
@@ -225,7 +201,7 @@ impl<R: Role> Sender<R> {
     #[inline(never)]
     fn send_otherwise(
         &mut self,
-        kind: Kind,
+        kind: MessageKind,
         payload: &[u8],
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
@@ -245,10 +221,10 @@ impl<R: Role> Sender<R> {
         if deflating.applies_to(payload.len()) { deflating.message(payload) } else { None }
     }
 
-    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "all goes plain"))]
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "used by deflate"))]
     fn send_piece(
         &mut self,
-        (kind, payload, compressible): (Kind, &[u8], bool),
+        (kind, payload, compressible): (MessageKind, &[u8], bool),
         fin: bool,
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
@@ -265,7 +241,8 @@ impl<R: Role> Sender<R> {
         Ok(())
     }
 
-    /// Of a message whose length is not known all is compressed or nothing.
+    /// Compresses a fragment. If the length of a message is not known in advance, either all of it
+    /// or none of it is compressed.
     #[cfg(feature = "deflate")]
     fn compress_fragment(
         &mut self,
@@ -287,10 +264,10 @@ impl<R: Role> Sender<R> {
         Some((if begins { Rsv::RSV1 } else { Rsv::NONE }, compressed))
     }
 
-    /// Checks that a fragment fits to what was sent before, and says with which opcode it goes.
+    /// Checks that a fragment fits the fragments before it, and returns its opcode.
     fn check_fragment(
         &mut self,
-        kind: Kind,
+        kind: MessageKind,
         fin: bool,
         output: &WriteBuffer,
     ) -> Result<OpCode, SendError> {
@@ -307,7 +284,7 @@ impl<R: Role> Sender<R> {
 
     pub(super) fn append_message(
         &mut self,
-        kind: Kind,
+        kind: MessageKind,
         rsv: Rsv,
         payload: &[u8],
         output: &mut WriteBuffer,
@@ -317,7 +294,8 @@ impl<R: Role> Sender<R> {
     }
 
     fn append_fragments(&mut self, fragments: Fragments, payload: &[u8], output: &mut WriteBuffer) {
-        // Memory that doubles is more than is needed, and may be more than anyone keeps for the next message.
+        // Growing by doubling would take too much memory, perhaps more than is kept for the next
+        // message.
         output.make_room(self.room_of(&fragments, payload.len()));
         for number in 0..fragments.count() {
             self.append_fragment(&fragments, number, &payload[fragments.range(number)], output);
@@ -337,13 +315,14 @@ impl<R: Role> Sender<R> {
         self.append_frame(opcode, rsv, fin, payload, output);
     }
 
-    /// How much memory a message of so many bytes takes while it is queued, if it is copied.
-    #[allow(dead_code, reason = "for a shell that gives a queue its memory")]
+    /// Returns how much memory a message of `len` bytes takes in the queue if it is copied.
+    #[allow(dead_code, reason = "used by shells that supply the queue's memory")]
     pub(crate) fn room_of_message(&self, len: usize) -> usize {
         self.room_of(&self.fragments(OpCode::Binary, Rsv::NONE, true, len), len)
     }
 
-    /// As much for so many bytes of one, in any of its frames.
+    /// Returns how much memory `len` bytes of a message take in the queue, whichever of its frames
+    /// they are in.
     pub(super) fn room_of(&self, fragments: &Fragments, len: usize) -> usize {
         // The first header is the longest.
         let (_, header_len) = fragments.header(0).to_bytes();
@@ -352,7 +331,8 @@ impl<R: Role> Sender<R> {
         len.saturating_add(headers).saturating_add(HEADER_ROOM)
     }
 
-    /// How `len` bytes of a message go (§5.4), which ends with them or does not.
+    /// Returns the frames for `len` bytes of a message (§5.4). `fin` says whether the message ends
+    /// with them.
     pub(super) fn fragments(&self, opcode: OpCode, rsv: Rsv, fin: bool, len: usize) -> Fragments {
         Fragments::new(opcode, rsv, fin, len, self.fragment_size())
     }

@@ -1,29 +1,29 @@
-//! What the transport is to do next, and what it did (RFC 6455 §7.1).
+//! The next operations on the transport, and their outcomes (RFC 6455 §7.1).
 
-use super::Sender;
+use super::{MaySend, Sender};
 use crate::buffer::WriteBuffer;
-use crate::connection::closed::{Closed, State, TransportEnd};
+use crate::connection::closed::{Closed, TransportEnd};
 use crate::connection::ending::{Ending, Situation};
 use crate::connection::role::Role;
 use crate::transport::{IoFailure, Wants};
 use core::time::Duration;
 
-/// What is to be done with the transport of a connection.
+/// The next step for the transport of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a connection goes on or has ended")]
 pub enum Next<'a> {
-    /// Do this, say how it went, and ask again.
+    /// Do these operations, report their outcome, and ask again.
     Wants(Wants),
-    /// Nothing more: drop the transport. The connection has ended so.
+    /// Do nothing more and drop the transport. The connection has ended as described.
     Ended(&'a Closed),
 }
 
 impl<R: Role> Sender<R> {
-    /// What the transport is to do next. `output` is what is queued.
+    /// Returns what to do with the transport next. `output` is the queued output.
     ///
-    /// Ask once for each time that the transport was read or written, not for each message. `clock`
-    /// tells the time as a duration since any moment that stays the same for this connection. It is
-    /// asked only if a deadline runs.
+    /// Call this once per read or write of the transport, not once per message. `clock` returns the
+    /// time since a fixed moment that stays the same for this connection. It is called only while a
+    /// deadline is running.
     #[inline]
     pub fn next(&mut self, output: &WriteBuffer, clock: impl FnOnce() -> Duration) -> Next<'_> {
         if self.ending.is_none() {
@@ -42,15 +42,15 @@ impl<R: Role> Sender<R> {
         if let Some(wants) = self.ending().next(situation) {
             return Next::Wants(wants);
         }
-        self.state = State::Closed;
+        self.may_send = MaySend::Nothing;
         Next::Ended(self.ending().end(TransportEnd::Dropped))
     }
 
-    /// Says what came of reading: so many bytes, which are in the read buffer already
-    /// ([`filled`](crate::ReadBuffer::filled)); 0 is the end of the transport.
+    /// Reports the outcome of a read. The bytes are already in the read buffer
+    /// ([`filled`](crate::buffer::ReadBuffer::filled)); 0 bytes mean the end of the transport.
     #[inline]
     pub fn did_read(&mut self, outcome: Result<usize, IoFailure>) {
-        // Mostly there are some, and nothing comes to an end.
+        // Most reads return data, with no end in sight.
         if self.ending.is_none() && matches!(outcome, Ok(1..) | Err(IoFailure::NotReady)) {
             return;
         }
@@ -61,25 +61,26 @@ impl<R: Role> Sender<R> {
     fn did_read_near_end(&mut self, outcome: Result<usize, IoFailure>) {
         self.ending().did_read(outcome);
         if !matches!(outcome, Ok(1..) | Err(IoFailure::NotReady)) {
-            self.state = State::Closed;
+            self.may_send = MaySend::Nothing;
         }
     }
 
-    /// Says what came of writing: so many bytes from the front of `output`, which are consumed here and
-    /// not by you.
+    /// Reports the outcome of a write. This consumes the written bytes from the front of `output`,
+    /// so you must not.
     ///
-    /// Of a transport that holds bytes back until it is flushed, say [`IoFailure::NotReady`] of a flush that
-    /// was not ready: it is then wanted to write once more, although `output` is empty. Say that 0 bytes were
-    /// written once the flush is done.
+    /// If the transport holds bytes back until it is flushed, and a flush is not ready, report
+    /// [`IoFailure::NotReady`]: `next` then asks you to write once more, although `output` is
+    /// empty. Report 0 written bytes once the flush is done.
     ///
-    /// Taking none of several is a failure: it would be tried for ever.
+    /// A write that accepts 0 of the offered bytes counts as a failure: otherwise it would be
+    /// retried without limit.
     pub fn did_write(&mut self, outcome: Result<usize, IoFailure>, output: &mut WriteBuffer) {
         match outcome {
             Ok(0) if !output.is_empty() => self.failed_to_write(IoFailure::Ended),
             Ok(count) => {
                 self.unflushed = false;
                 output.consume(count);
-                self.queue_owed(output);
+                self.queue_pending_pong(output);
             }
             Err(failure) => {
                 self.unflushed |= failure == IoFailure::NotReady && output.is_empty();
@@ -89,7 +90,7 @@ impl<R: Role> Sender<R> {
         }
     }
 
-    /// Says that writing failed.
+    /// Reports that a write failed.
     #[cold]
     pub(crate) fn failed_to_write(&mut self, failure: IoFailure) {
         if failure == IoFailure::NotReady && self.ending.is_none() {
@@ -97,80 +98,90 @@ impl<R: Role> Sender<R> {
         }
         self.ending().failed_to_write(failure);
         if failure != IoFailure::NotReady {
-            // What is queued from now on would never leave.
-            self.state = State::Closed;
+            // Anything queued from now on would never be sent.
+            self.may_send = MaySend::Nothing;
         }
     }
 
-    /// Says what came of ending the writing side: [`IoFailure::Unsupported`] if the transport has no
-    /// half-close.
+    /// Reports the outcome of shutting down the writing side. Report [`IoFailure::Unsupported`] if
+    /// the transport has no half-close.
     pub fn did_shut_down(&mut self, outcome: Result<(), IoFailure>) {
         self.ending().did_shut_down(outcome);
     }
 
-    /// How the connection ended, as soon as that is known. The transport may still be wanted for a
-    /// while then, so that the peer reads this end's Close: that [`next`](Self::next) says.
+    /// Returns how the connection ended, as soon as that is known. The transport may still be
+    /// needed for a while, to let the peer read this endpoint's Close; [`next`](Self::next) tells
+    /// you.
     #[inline]
     #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
         self.ending.as_ref()?.closed()
     }
 
-    /// Says that this end is about to drop the transport, and learns by [`next`](Self::next) what is to be
-    /// done before: to write what is queued, end the writing side and drop what has come, so that it does
-    /// not turn the end into a reset. Do each without waiting and say what came of it, until
-    /// [`next`](Self::next) has nothing more.
+    /// Announces that you are about to drop the transport. From then on, [`next`](Self::next) only
+    /// asks for what can be done without waiting: to write the queue, to end the writing side, and
+    /// to drop the input that has arrived, because unread input would turn the end into a reset.
+    /// Carry out each operation as far as possible without waiting, and report its outcome, until
+    /// [`next`](Self::next) returns [`Next::Ended`].
     pub fn leave(&mut self) {
-        self.state = State::Closed;
+        self.may_send = MaySend::Nothing;
         self.ending().leave();
     }
 
-    /// As [`leave`](Self::leave), because nobody receives any more. The peer is told so (§7.4.1) if `tell`
-    /// and no Close was sent.
+    /// Returns `true` if dropping the transport now would lose something that could be saved with
+    /// more time: unwritten output, or an orderly end.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_worth_seeing_off(&self, output: &WriteBuffer) -> bool {
+        let all_written = self.is_all_written(output);
+        self.ending.as_ref().is_none_or(|ending| ending.is_worth_seeing_off(all_written))
+    }
+
+    /// Like [`leave`](Self::leave), for a connection on which nobody receives any more. If `tell`
+    /// is set and no Close was sent, a Close informs the peer (§7.4.1).
     #[cfg(feature = "std")]
     pub(crate) fn abandon(&mut self, tell: bool, output: &mut WriteBuffer) {
         if tell {
-            // It is refused if the peer knows.
+            // Closing can't fail here, and does nothing if a Close was sent already.
             let _ = self.close(crate::frame::CloseCode::GOING_AWAY, "", output);
         }
         self.leave();
     }
 
-    /// Says that the transport ended so, whatever is still wanted of it, and learns how the
-    /// connection did. It is also for you to say if you drop the transport.
+    /// Reports that the transport has ended, no matter what [`next`](Self::next) still asked for,
+    /// and returns how the connection ended. Also call this if you drop the transport.
     ///
-    /// What was received should be advanced through before, and its replies given here. What is left
-    /// in `output` was not written: if this end's Close is in it, the end is not clean. Told more
-    /// than once, the first stays.
+    /// Before that, advance through everything that was received, and pass on the replies. The rest
+    /// of `output` was not written: if it includes this endpoint's Close, the end is not clean.
+    /// Only the first call counts.
     pub fn transport_ended(&mut self, how: TransportEnd, output: &WriteBuffer) -> &Closed {
         self.look_whether_close_is_written(output);
-        self.state = State::Closed;
+        self.may_send = MaySend::Nothing;
         self.ending().end(how)
     }
 
-    /// §5.5.2: behind a Close nothing is queued but pongs. Pongs may also stand before it, but then the Close
-    /// waits too.
+    /// Notes when the Close is written. After a Close, only pongs are queued (§5.5.2). Pongs may
+    /// also be queued before it, but then the Close is queued as well.
     fn look_whether_close_is_written(&mut self, output: &WriteBuffer) {
         if !self.unflushed && output.len() == output.control_len() {
             self.ending().wrote_close();
         }
     }
 
-    /// Whether `output` is empty and the transport holds nothing back either.
+    /// Returns `true` if `output` is empty and the transport holds nothing back.
     #[inline]
     pub(crate) fn is_all_written(&self, output: &WriteBuffer) -> bool {
         output.is_empty() && !self.unflushed
     }
 
-    /// Whether [`next`](Self::next) may want another thing than to read and to write: a Close was
-    /// sent or came, or something has failed.
+    /// Returns `true` if [`next`](Self::next) may ask for more than reading and writing: a Close
+    /// was sent or received, or something has failed.
     #[inline]
     #[must_use]
     pub const fn is_near_end(&self) -> bool {
         self.ending.is_some()
     }
 
-    /// Whether nothing can be sent any more: writing has failed, or the connection has
+    /// Returns `true` if nothing can be sent any more: a write has failed, or the connection has
     /// [closed](Self::closed).
     #[inline]
     #[must_use]

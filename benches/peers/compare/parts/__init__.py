@@ -1,4 +1,4 @@
-"""What can be measured, each by its name, in the order of the report."""
+"""The parts that can be measured, by name, in the order of the report."""
 
 from . import broadcast, build, codec, deflate, echo, idle, instructions, kernels
 
@@ -15,5 +15,5 @@ PARTS = {
 
 
 def rounds_of(name, asked):
-    """Some parts always take as many rounds as they need."""
+    """Returns the number of rounds. Some parts have a fixed number."""
     return getattr(PARTS[name], "ROUNDS", asked)

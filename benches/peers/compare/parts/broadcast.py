@@ -13,10 +13,13 @@ COUNT = 10
 
 def measure(run):
     table = Table(
-        "Broadcast to 1,000 connections: processor time", "µs of the server a message and connection",
+        "Broadcast to 1,000 connections: processor time",
+        "µs of server time per message and connection",
         SIZES,
     )
-    table.notes.append("One binary message is made ready once, sent on each connection and flushed.")
+    table.notes.append(
+        "One binary message is prepared once, then sent and flushed on each connection."
+    )
     rows = {
         label: (path, variant)
         for label, path, variant in broadcasters() if not label.startswith("raw TCP (tokio) (")
@@ -31,11 +34,11 @@ def measure(run):
 
     def one(size, row):
         if row not in pairs:
-            raise Failed("it failed before")
+            raise Failed("it failed in an earlier round")
         try:
             return send(*pairs[row], size)
         except Failed:
-            # What it still says would be taken for the answer to another question.
+            # Its late output would be taken for the answer to the next question.
             for program in reversed(pairs.pop(row)):
                 program.end()
             raise
@@ -51,7 +54,7 @@ def send(server, generator, size):
     before = server.cpu()
     generator.say(f"expect {size} {COUNT}")
     if server.ask(f"send {size} {COUNT}") != "sent":
-        raise Failed("it did not send")
+        raise Failed("the server did not send")
     result(generator.line())
     return (server.cpu() - before) / 1000 / COUNT / CONNECTIONS
 
@@ -65,7 +68,7 @@ def connect(path, variant, raw):
     generator = Program(command, MEASURING_CORE)
     try:
         if generator.line() != "connected" or server.line() != "ready":
-            raise Failed("it did not take the connections")
+            raise Failed("the connections were not opened")
     except Failed:
         generator.end()
         server.end()

@@ -1,4 +1,4 @@
-"""What it costs to build an echo server on tokio: time, packages, size."""
+"""The cost of building an echo server on tokio: time, packages, size."""
 
 import resource
 import shutil
@@ -17,9 +17,10 @@ COLUMNS = ["processor time, s", "packages", "stripped binary, KiB"]
 def measure(_run):
     table = Table("Building the echo server", "", COLUMNS)
     table.notes.append(
-        "A clean release build with fat LTO, processor time of all jobs; packages other than those of "
-        "this comparison. All are the same program around another library, tokio included. One that "
-        "can leave out compression is built without it, and ours also with it."
+        "A clean release build with fat LTO: the processor time of all jobs, and the number of "
+        "packages without those of this comparison. The program is the same for every library, and "
+        "includes tokio. It is built without compression if the library can leave compression out; "
+        "sansocket also with it."
     )
     builds = builds_of(packages())
     for number, (name, package, binary, features) in enumerate(builds, 1):
@@ -39,7 +40,7 @@ def measure(_run):
 
 
 def builds_of(packages):
-    """Row, package, program and features of each build."""
+    """Returns the row, package, program and features of each build."""
     return sorted(
         (binary.removesuffix("-echo").replace("limits", "raw TCP (tokio)"), package, binary, features)
         for package, (binaries, known) in packages.items()
@@ -49,7 +50,7 @@ def builds_of(packages):
 
 
 def count_packages(package, features):
-    """How many packages are built for it, other than those of this comparison."""
+    """Counts the packages that are built, without those of this comparison."""
     command = [
         "cargo", "tree", "--package", package, "--no-default-features", *features,
         "--edges", "normal,build", "--prefix", "none",
@@ -59,7 +60,7 @@ def count_packages(package, features):
 
 
 def build(package, binary, features):
-    """Processor time, size, and whether the program can compress."""
+    """Returns the processor time, the size, and whether the program can compress."""
     directory = Path(tempfile.mkdtemp(prefix="build-", dir=target()))
     try:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -14,12 +14,12 @@ def measure(run):
     tables, cells = [], []
     for work, words in (("echo", "server echo"), ("client", "client sends")):
         allocations = Table(
-            f"In memory: allocations of a {words}, binary", "calls to the allocator a message", SIZES
+            f"In memory: allocations, {words}, binary", "calls to the allocator per message", SIZES
         )
         for kind in ("binary", "text"):
-            table = Table(f"In memory: {words}, {kind}", "ns a message", SIZES)
+            table = Table(f"In memory: {words}, {kind}", "ns per message", SIZES)
             if kind == "text":
-                table.notes.append("Every second character takes two, three or four bytes.")
+                table.notes.append("Every second character has two, three or four bytes.")
             cells += cells_of(table, allocations, work, kind)
             tables.append(table)
         tables.append(allocations)
@@ -29,7 +29,7 @@ def measure(run):
 
 def cells_of(table, allocations, work, kind):
     rows = {label: (path, variant) for label, path, what, variant in codecs() if what == work}
-    # To validate is no work of binary messages, and not to is no limit of text.
+    # Binary messages need no validation, and text needs it.
     rows.pop("bare" if kind == "text" else "bare+simdutf8", None)
 
     def one(column, size, row):

@@ -1,4 +1,4 @@
-"""permessage-deflate: an echo of JSON text, inflated and deflated by the server."""
+"""permessage-deflate: an echo of JSON text, which the server inflates and deflates."""
 
 from contextlib import ExitStack
 from functools import partial
@@ -12,7 +12,7 @@ LOADS = {"1 KiB": ("100", "1024"), "16 KiB": ("10", "16384")}
 SECONDS = "0.15"
 MODES = {"takeover": "", "no-takeover": ", no context takeover"}
 HELD = 500
-# A reply that is larger by more than this has cost its sender less work.
+# A reply that is larger by more than this factor took its sender less work.
 LARGER = 1.01
 
 
@@ -21,7 +21,7 @@ def measure(run):
     with ExitStack() as stack:
         for mode, words in MODES.items():
             title = f"permessage-deflate{words}"
-            table = Table(f"{title}: processor time", "µs of the server a message", LOADS)
+            table = Table(f"{title}: processor time", "µs of server time per message", LOADS)
             replies = Table(f"{title}: size of a reply", "payload bytes on the wire", LOADS)
             table.companions = [replies]
             running = stack.enter_context(Servers(rows_of(mode), run.servers))
@@ -42,8 +42,8 @@ def rows_of(mode):
 
 def memory(run):
     columns = {f"after 1 KiB{words}": mode for mode, words in MODES.items()}
-    table = Table("permessage-deflate: resident memory", "KiB a connection", columns)
-    table.notes.append(f"{HELD} connections that wait, each after one echo of JSON text.")
+    table = Table("permessage-deflate: resident memory", "KiB per connection", columns)
+    table.notes.append(f"{HELD} idle connections, each after one echo of JSON text.")
 
     def one(rows, mode, row):
         wanted = ["--size", "1024", "--kind", "text", "--json", "--deflate", mode]
@@ -72,18 +72,20 @@ def cells_of(table, replies, mode, running):
 
 
 def check_agreed(mode, agreed):
-    """A server may keep less than it was offered, and would be measured in the wrong table."""
+    """Fails if the server negotiated another takeover, which belongs in the other table."""
     keeps = "server_no_context_takeover" not in (agreed or "")
     if keeps != (mode == "takeover"):
         raise Failed(f"negotiated {agreed!r}")
 
 
 def set_apart(table, replies):
-    """A library that compresses less isn't compared with: it does other work."""
+    """Excludes libraries that compress less from the comparison, because they do less work."""
     for column in table.columns:
         largest = LARGER * (replies.median(OURS, column) or 0)
         table.apart += [
             (row, column) for row in table.rows if (replies.median(row, column) or 0) > largest
         ]
     if table.apart:
-        table.notes.append("In brackets: the reply is over 1 % larger than ours, so it isn't compared with.")
+        table.notes.append(
+            "Figures in brackets are not compared, because the reply is over 1 % larger than ours."
+        )

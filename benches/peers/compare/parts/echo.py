@@ -1,4 +1,4 @@
-"""Echo servers on loopback: processor time of the server a message."""
+"""Echo servers on loopback: processor time of the server per message."""
 
 from functools import partial
 
@@ -13,19 +13,19 @@ LOADS = {
     "2 × 1 MiB": ("2", "1048576", "1"),
     "100 × 16 B, 32 outstanding": ("100", "16", "32"),
 }
-# So few messages that the 99th percentile would be one of the two or three slowest.
+# Too few messages: the 99th percentile would be one of the two or three slowest.
 FEW_MESSAGES = ("2 × 1 MiB",)
 SECONDS = "0.1"
 
 
 def measure(run):
-    table = Table("Echo server on loopback: processor time", "µs of the server a message", LOADS)
-    table.notes.append("User and system time of the server, on a core of its own.")
-    tail = Table("Echo server on loopback: 99th percentile of latency", "µs a round trip", LOADS)
+    table = Table("Echo server on loopback: processor time", "µs of server time per message", LOADS)
+    table.notes.append("User and system time of the server, which has a core of its own.")
+    tail = Table("Echo server on loopback: 99th percentile of latency", "µs per round trip", LOADS)
     busy = Table("Echo server on loopback: how busy it was", "% of the time", LOADS)
     busy.notes.append(
-        "Where it is well under 100 the server waited for the load generator, and woke up more often "
-        "than one that is kept busy."
+        "A server well under 100 waited for the load generator, and woke up more often than a busy "
+        "one."
     )
     busy.less_is_better = False
     table.companions = [tail, busy]

@@ -1,4 +1,4 @@
-"""Memory of connections that wait: 2,000 of them, each after one echo."""
+"""Memory of 2,000 idle connections, each after one echo."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ ROUNDS = 5
 
 
 def measure(run):
-    table = Table("Idle connections: resident memory", "KiB a connection", COLUMNS)
+    table = Table("Idle connections: resident memory", "KiB per connection", COLUMNS)
     table.notes.append(
         f"{CONNECTIONS:,} connections, each after one echo. 'raw TCP (tokio) (waiting)' is a task that "
         "holds no buffer while it waits."
@@ -30,7 +30,7 @@ def measure(run):
 
 
 def memory(server, load, connections):
-    """What each of so many connections adds to a fresh server, in KiB."""
+    """Returns how much memory each connection adds to a fresh server, in KiB."""
     with Server(server) as server:
         before = server.resident()
         command = [

@@ -1,4 +1,4 @@
-"""Instructions a message, counted by callgrind."""
+"""Instructions per message, counted by callgrind."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ CELLS = {
     "client": {"16 B": ("binary", 16), "125 B": ("binary", 125)},
 }
 PASSES = 5
-# The harness's function that does only what is to be counted.
+# The function of the harness that contains only the counted work.
 COUNTED = "*Passes*run_counted*"
 
 
@@ -23,8 +23,8 @@ def measure(_run):
 
 
 def count_work(work, words):
-    table = Table(f"In memory: instructions of a {words}", "instructions a message", CELLS[work])
-    table.notes.append("Counted by callgrind, once: there is no noise to speak of.")
+    table = Table(f"In memory: instructions, {words}", "instructions per message", CELLS[work])
+    table.notes.append("Counted once by callgrind, almost without noise.")
     rows = [(label, path, variant) for label, path, what, variant in codecs() if what == work]
     with ThreadPoolExecutor(2) as pool:
         jobs = {
@@ -49,7 +49,7 @@ def count(path, work, variant, kind, size):
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     except subprocess.TimeoutExpired as error:
-        raise Failed("not done in 300 s") from error
+        raise Failed("not finished after 300 s") from error
     collected = re.search(r"Collected\s*:\s*(\d+)", done.stderr)
     words = done.stdout.split()
     if words[:1] != ["ok"] or not collected:

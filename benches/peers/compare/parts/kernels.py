@@ -1,4 +1,4 @@
-"""Masking and the validation of UTF-8 by themselves."""
+"""Masking alone, and the validation of UTF-8 alone."""
 
 from functools import partial
 
@@ -20,7 +20,9 @@ def measure(run):
     for offset in (0, 1):
         where = "aligned" if offset == 0 else "one byte off"
         table = Table(f"Masking alone, {where}", "ns", SIZES)
-        table.notes.append("memcpy reads and writes other memory; it is there to compare with.")
+        table.notes.append(
+            "memcpy is there for comparison. It reads from one memory and writes to another."
+        )
         words = lambda size, offset=offset: f"{size} {offset}"
         cells += cells_of(table, ("mask", "copy"), words)
         tables.append(table)

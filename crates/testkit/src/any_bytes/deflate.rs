@@ -1,24 +1,27 @@
-//! What must hold for compressed messages of any bytes at all.
+//! Properties that hold for arbitrary bytes in compressed messages.
 
 use crate::{
     cuts::cuts,
-    endpoint::{append_payload, take},
+    endpoint::take,
     frames::{KEY, plain},
 };
 use sansocket::{
-    Client, Config, Connection, DeflateConfig, DeflateParameters, Event, Kind, Limits, MaskKey,
-    Message, Negotiated, Payload, PreparedMessage, Progress, ProtocolError, ReadBuffer,
-    ReceiveError, Role, Server, WriteBuffer,
+    Config, DeflateConfig, Event, Limits, Message, Payload, PreparedMessage,
+    buffer::{ReadBuffer, WriteBuffer},
+    connection::{Client, Connection, Progress, ProtocolError, ReceiveError, Role, Server},
+    deflate::DeflateParameters,
+    handshake::Negotiated,
+    mask::MaskKey,
 };
 
-/// The most bytes that a message may have here.
+/// The size limit of messages in these checks.
 const LIMIT: u64 = 100_000;
 
 /// | byte | meaning |
 /// |---|---|
-/// | 0 | bits 0 to 2, 3 to 5: the windows of server and client less 8; bits 6, 7: no takeover |
-/// | 1 | the level, and the size of a frame |
-/// | 2 | how all is cut |
+/// | 0 | bits 0 to 2, 3 to 5: the windows of server and client minus 8; bits 6, 7: no context takeover |
+/// | 1 | the compression level, and the size of a frame |
+/// | 2 | how the input is cut |
 fn read(data: &[u8]) -> Option<(Negotiated, Config, u8, &[u8])> {
     let ([parameters, sizes, cut], rest) = data.split_first_chunk()?;
     let mut agreed = DeflateParameters::default();
@@ -39,7 +42,7 @@ struct Received {
     error: Option<ReceiveError>,
 }
 
-/// Receives what comes at each cut, whole or in chunks that are joined.
+/// Receives the bytes at these cuts, as whole messages or in chunks, which are joined.
 fn receive<R: Role>(
     mut end: Connection<R>,
     bytes: &[u8],
@@ -63,7 +66,7 @@ fn receive<R: Role>(
                 Ok(Progress::NeedsInput | Progress::Ended) => break,
                 Err(error) => {
                     received.error = Some(error);
-                    // A message that is not whole is none.
+                    // An incomplete message does not count.
                     received.messages.truncate(received.messages.len() - usize::from(open));
                     return received;
                 }
@@ -97,11 +100,11 @@ fn client(negotiated: &Negotiated, config: Config) -> Connection<Client<fn() -> 
     Connection::new(Client::new(key), negotiated, config)
 }
 
-/// Any bytes as the payload of messages that say to be compressed: the outcome is the same whole
-/// and cut, in chunks or not, and never over the limit.
+/// Checks arbitrary bytes as the payloads of messages that claim to be compressed: the outcome is
+/// the same whole and cut, in chunks or not, and never exceeds the limit.
 pub fn check_receiver(data: &[u8]) {
     let Some((negotiated, config, seed, rest)) = read(data) else { return };
-    // Each message is the bytes up to the next 0xa5 0x5a.
+    // 0xa5 0x5a separates the messages.
     let mut bytes = Vec::new();
     for message in split(rest) {
         let (kind, payload) = message.split_first().unwrap_or((&0, &[]));
@@ -117,7 +120,7 @@ pub fn check_receiver(data: &[u8]) {
         matches!(whole.error, Some(ReceiveError::Protocol(ProtocolError::MessageTooLarge { .. })));
     for cuts in [&[][..], &cuts] {
         let chunks = receive(client(&negotiated, config), &bytes, cuts, true);
-        // There is no limit in chunks.
+        // Messages received in chunks have no limit.
         if is_too_large {
             assert!(chunks.messages.starts_with(&whole.messages));
         } else {
@@ -126,7 +129,7 @@ pub fn check_receiver(data: &[u8]) {
     }
 }
 
-/// Any messages arrive in both directions, by any parameters and cuts.
+/// Checks that arbitrary messages arrive in both directions, with arbitrary parameters and cuts.
 pub fn check_round_trip(data: &[u8]) {
     let Some((negotiated, config, seed, rest)) = read(data) else { return };
     let server = || Connection::new(Server::new(), &negotiated, config);
@@ -152,8 +155,8 @@ fn arrives<R: Role>(
     }
 }
 
-/// Sends each message, which has the way to do it in its first byte: bits 0 to 2 say how, bits 4 to
-/// 7 how often the rest is repeated and how large pieces are.
+/// Sends each message as its first byte tells: bits 0 to 2 select the method, bits 4 to 7 how often
+/// the rest is repeated and the size of the pieces.
 fn send<R: Role>(
     mut end: Connection<R>,
     messages: &[&[u8]],
@@ -166,24 +169,19 @@ fn send<R: Role>(
         let data = unit.repeat(1 + size);
         match how % 8 {
             0 | 1 => end.send_binary(&data, &mut output).unwrap(),
-            2 => end.send(Payload::UncompressedBinary(&data), &mut output).unwrap(),
+            2 => end.send(Payload::from(&data).uncompressed(), &mut output).unwrap(),
             3 => {
                 let deflate = deflate.server_max_window_bits(8 + (unit.len() % 8) as u8);
                 let message = PreparedMessage::new(Message::binary(data.clone()));
                 end.send_prepared(&message.deflate(&deflate), &mut output).unwrap();
             }
             4 => {
-                // A header alone, with half of the payload behind it; the rest goes in pieces.
-                let (front, rest) = data.split_at(data.len() / 2);
-                let len = front.len() as u64;
-                let key = end.start_frame(Kind::Binary, len, false, &mut output).unwrap();
-                append_payload(front, key, &mut output);
-                end.send_fragment(rest, false, &mut output).unwrap();
-                end.send_fragment(b"", true, &mut output).unwrap();
+                let payload = Payload::from(&data);
+                end.send_in_place(&payload, &mut output).unwrap().consume(0);
             }
             5 => {
-                // The first piece says for all of them.
-                end.send_fragment(Payload::UncompressedBinary(b""), false, &mut output).unwrap();
+                // The first piece decides for the whole message.
+                end.send_fragment(Payload::from(b"").uncompressed(), false, &mut output).unwrap();
                 end.send_fragment(&data, true, &mut output).unwrap();
             }
             _ => {

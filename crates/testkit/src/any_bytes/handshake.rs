@@ -1,4 +1,4 @@
-//! Any bytes, received by either end of an opening handshake.
+//! Arbitrary bytes, received by either endpoint of an opening handshake.
 
 use crate::{
     cuts::cuts,
@@ -8,22 +8,27 @@ use crate::{
     },
 };
 use sansocket::{
-    Accept, ClientHandshake, ClientRequest, HandshakeError, Limits, OriginPolicy, ReadBuffer,
-    Request, ServerHandshake, WriteBuffer, accept_key,
+    Limits,
+    buffer::{ReadBuffer, WriteBuffer},
+    handshake::{
+        Accept, ClientHandshake, ClientRequest, HandshakeError, Request, ServerHandshake,
+        accept_key,
+    },
+    server::OriginPolicy,
 };
 
-/// Bytes before the input itself.
+/// The number of bytes before the input.
 const HEAD: usize = 6;
 
 const LIMITED: u8 = 1;
 const EOF: u8 = 2;
 const OFFERS: u8 = 4;
 
-/// Limits, input and where it is cut.
+/// Limits, the input, and where to cut the input.
 ///
 /// | byte | meaning |
 /// |---|---|
-/// | 0 | bit 0: with limits; bit 1: the transport ends; bit 2: a client offers something |
+/// | 0 | bit 0: with limits; bit 1: the transport ends; bit 2: the client makes offers |
 /// | 1, 2 | limit of the head, little-endian |
 /// | 3, 4 | limits of the first line and of headers |
 /// | 5 | how the input is cut |
@@ -54,7 +59,7 @@ impl<'a> Scenario<'a> {
     }
 }
 
-/// The bytes of which a scenario is read that comes closest to a vector.
+/// Returns bytes that are read as the scenario closest to `vector`.
 pub fn bytes_like(vector: &Vector) -> Vec<u8> {
     let offers = !vector.subprotocols.is_empty() || !vector.extensions.is_empty();
     let mut head = [0; HEAD];
@@ -68,8 +73,8 @@ pub fn bytes_like(vector: &Vector) -> Vec<u8> {
     [&head[..], &vector.input].concat()
 }
 
-/// A server: nothing panics, cuts change nothing, what is accepted can be answered, and what is
-/// refused is answered with what a client takes for a refusal.
+/// Checks a server: nothing panics, cuts change nothing, a response to every accepted request can
+/// be sent, and a client recognizes the response to every other request as a refusal.
 pub fn check_server(data: &[u8]) {
     let Some(Scenario { limits, eof, input, pieces, .. }) = Scenario::read(data) else { return };
     let whole = serve([input], &limits, eof);
@@ -96,7 +101,7 @@ fn answer(request: &Request) {
     let _ = OriginPolicy::same_origin().check(request);
     let listed = OriginPolicy::allow(["https://*.example.com", "http://h:*"]).unwrap();
     let _ = listed.check(request);
-    // All that was offered is accepted, once.
+    // Accepts everything that was offered, once.
     let mut accept = Accept::new().header("X", "y");
     if let Some(name) = request.subprotocols().next() {
         accept = accept.subprotocol(name);
@@ -112,7 +117,7 @@ fn answer(request: &Request) {
     let agreed = request.accept(&accept, &mut output).unwrap();
     assert!(agreed.extensions.iter().map(|extension| &extension.name).eq(&names));
     let key = request.header("Sec-WebSocket-Key").unwrap();
-    let expected = [b"Sec-WebSocket-Accept: ", &accept_key(key)[..], b"\r\n"].concat();
+    let expected = [b"Sec-WebSocket-Accept: ", accept_key(key).as_bytes(), b"\r\n"].concat();
     assert!(output.front().windows(expected.len()).any(|window| window == expected));
     assert!(output.front().ends_with(b"\r\n\r\n"));
 }
@@ -129,7 +134,8 @@ fn refuse(error: &HandshakeError) {
     assert_eq!(error.status() == 405, refusal.header("Allow").is_some());
 }
 
-/// A client: nothing panics, cuts change nothing, nothing is agreed on that was not offered.
+/// Checks a client: nothing panics, cuts change nothing, and nothing is agreed on that was not
+/// offered.
 pub fn check_client(data: &[u8]) {
     let Some(Scenario { limits, eof, offers, input, pieces }) = Scenario::read(data) else {
         return;
@@ -163,7 +169,7 @@ pub fn check_client(data: &[u8]) {
     }
 }
 
-/// After an outcome nothing more is read.
+/// Checks that nothing is read after the outcome.
 fn over(bytes: &[u8]) {
     let mut input = ReadBuffer::new();
     input.extend_from_slice(bytes);

@@ -1,4 +1,4 @@
-//! Any bytes, received as frames.
+//! Arbitrary bytes, received as frames.
 
 use super::{reference::judge, scenario::Scenario};
 use crate::vectors::{
@@ -6,15 +6,15 @@ use crate::vectors::{
     format::Ending,
 };
 
-/// Checks the scenario that these bytes are read as, if they are enough for one.
+/// Reads a scenario from the bytes and checks it, if there are enough bytes for one.
 pub fn check_bytes(data: &[u8]) {
     if let Some(scenario) = Scenario::read(data) {
         check(&scenario);
     }
 }
 
-/// Checks that nothing panics, that neither cuts nor the way to receive change the outcome, and
-/// that it is what RFC 6455 says.
+/// Checks that nothing panics, that neither the cuts nor the method of receiving changes the
+/// outcome, and that the outcome follows RFC 6455.
 pub fn check(scenario: &Scenario) {
     let Scenario { vector, closes_at, cuts } = scenario;
     let whole = outcome(vector, &[], Way::Borrowed).unwrap();
@@ -36,7 +36,7 @@ pub fn check(scenario: &Scenario) {
     }
 }
 
-/// Whether it failed for a limit, which messages in chunks don't have.
+/// Returns `true` if a limit was exceeded. Messages in chunks have no limit.
 fn is_limit(outcome: &Outcome) -> bool {
     matches!(&outcome.end, Ending::Failed(code) if [1008, 1009].contains(&code.number()))
 }

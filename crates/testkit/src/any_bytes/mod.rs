@@ -1,7 +1,7 @@
-//! What must hold for any bytes at all, whether a fuzzer, chance or a vector gives them.
+//! Properties that hold for arbitrary bytes, whether from a fuzzer, a random generator or a vector.
 //!
-//! Each check takes bytes, reads of the first of them how to go about the rest, and panics if
-//! something does not hold. The fuzz targets call these and nothing else.
+//! Each check takes bytes, reads its parameters from the first of them, and panics if a property
+//! does not hold. The fuzz targets only call these checks.
 
 #[cfg(feature = "deflate")]
 pub mod deflate;

@@ -1,22 +1,26 @@
-//! What must hold for offers and answers of permessage-deflate of any bytes at all.
+//! Properties that hold for arbitrary offers and responses of permessage-deflate.
 
 use sansocket::{
-    Accept, ClientHandshake, ClientRequest, DeflateConfig, DeflateParameters, HandshakeError,
-    HttpVersion, Limits, Negotiated, ReadBuffer, Request, Response, ServerHandshake, WriteBuffer,
-    accept_key,
+    DeflateConfig, Limits,
+    buffer::{ReadBuffer, WriteBuffer},
+    deflate::DeflateParameters,
+    handshake::{
+        Accept, ClientHandshake, ClientRequest, HandshakeError, HttpVersion, Negotiated, Request,
+        Response, ServerHandshake, accept_key,
+    },
 };
 
 const NONCE: [u8; 16] = [0; 16];
-/// The nonce in base64.
+/// `NONCE` in base64.
 const KEY: &[u8] = b"AAAAAAAAAAAAAAAAAAAAAA==";
 
-/// Checks that nobody agrees on more than it is configured to, and that two ends of this crate
-/// always agree.
+/// Checks that neither endpoint agrees on more than its configuration allows, and that two
+/// endpoints of this crate always agree.
 ///
 /// | bytes | meaning |
 /// |---|---|
-/// | 0 and 1, 2 and 3 | what the client and the server are configured to |
-/// | the rest | the value of Sec-WebSocket-Extensions, of an offer and of an answer |
+/// | 0 and 1, 2 and 3 | the configuration of the client and of the server |
+/// | the rest | the value of Sec-WebSocket-Extensions, both as an offer and as a response |
 pub fn check_negotiation(data: &[u8]) {
     let Some(([a, b, c, d], value)) = data.split_first_chunk() else { return };
     let (client, server) = (config(*a, *b), config(*c, *d));
@@ -39,7 +43,8 @@ fn check_windows(agreed: &DeflateParameters, server: u8, client: u8) {
     assert!((8..=client).contains(&agreed.client_max_window_bits), "{agreed:?}");
 }
 
-/// A server answers an offer of any form, and never with more than it is configured to.
+/// Checks that a server can answer any offer and never agrees to more than its configuration
+/// allows.
 fn check_offer(value: &[u8], config: DeflateConfig) {
     let headers = [
         ("Host", &b"h"[..]),
@@ -53,7 +58,7 @@ fn check_offer(value: &[u8], config: DeflateConfig) {
     let accept = Accept::new().deflate(config);
     let agreed = request.accept(&accept, &mut WriteBuffer::new()).unwrap();
     if let Some(agreed) = agreed.deflate {
-        // A client that does not say that it can has the largest.
+        // A client that does not offer `client_max_window_bits` uses the largest window.
         check_windows(&agreed, config.server_max_window_bits, 15);
     }
 }
@@ -74,13 +79,13 @@ fn ask(
     }
 }
 
-/// A client takes an answer of any form, and never more than it has offered.
+/// Checks that a client accepts no response that exceeds its offer.
 fn check_answer(value: &[u8], config: DeflateConfig) {
     let response = ask(config, |_| {
         let mut answer = b"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
             Sec-WebSocket-Accept: "
             .to_vec();
-        answer.extend(accept_key(KEY));
+        answer.extend(accept_key(KEY).as_bytes());
         answer.extend(b"\r\nSec-WebSocket-Extensions: ");
         answer.extend(value.iter().filter(|byte| !byte.is_ascii_control()));
         answer.extend(b"\r\n\r\n");
@@ -96,7 +101,7 @@ fn check_answer(value: &[u8], config: DeflateConfig) {
     assert!(agreed.client_no_context_takeover || !config.client_no_context_takeover);
 }
 
-/// Two ends of this crate agree, on the same.
+/// Checks that two endpoints of this crate agree, and on the same parameters.
 fn check_both(client: DeflateConfig, server: DeflateConfig) {
     let mut at_server = Negotiated::new();
     let response = ask(client, |bytes| {
@@ -111,7 +116,7 @@ fn check_both(client: DeflateConfig, server: DeflateConfig) {
     let response = response.unwrap();
     let agreed = at_server.deflate.as_mut().unwrap();
     if !client.offers_client_max_window_bits {
-        // The server does not know of it.
+        // The client did not offer `client_max_window_bits`, so the server can't limit it.
         assert_eq!(agreed.client_max_window_bits, 15);
         agreed.client_max_window_bits = client.client_max_window_bits;
     }

@@ -1,24 +1,25 @@
-//! What RFC 6455 makes of given bytes, in the plainest way: all input at hand, nothing kept from
-//! one call to the next, one byte at a time.
+//! The outcome that RFC 6455 prescribes for given bytes, computed in the plainest way: all input at
+//! hand, no state between calls, one byte at a time.
 //!
-//! It is a second opinion, and shares no code with the crate. Where the RFC leaves a choice it
-//! chooses as `tests/vectors/README.md` says; a fault counts from the byte that shows it.
+//! This second opinion shares no code with the crate. Where the RFC leaves a choice, it follows
+//! `tests/vectors/README.md`. A fault takes effect at the byte that reveals it.
 
 use crate::vectors::format::Seen;
 use sansocket::{CloseCode, Limits};
 
-/// What is received, what is sent, and the code of the failure, if there is one.
+/// What is received, what is sent, and the close code of the failure, if any.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// What is received.
+    /// The events received.
     pub events: Vec<Seen>,
-    /// What is sent.
+    /// The bytes sent.
     pub output: Vec<u8>,
-    /// The code of the failure, if there is one.
+    /// The close code of the failure, if any.
     pub failure: Option<CloseCode>,
 }
 
-/// Judges the input of an end that closes by itself once it has `closes_at` bytes, if that is said.
+/// Judges the input of an endpoint. If `closes_at` is given, the endpoint closes after that many
+/// bytes.
 pub fn judge(
     is_client: bool,
     mask: [u8; 4],
@@ -47,12 +48,13 @@ struct Judge {
     closed: bool,
 }
 
-/// How many bytes it takes to see a fault, and its close code.
+/// The number of bytes that reveal a fault, and its close code.
 type Fault = (usize, u16);
 
 impl Judge {
     fn frames(&mut self, limits: &Limits, input: &[u8]) -> Result<(), Fault> {
-        // Opcode of the message in progress, its payload so far, its frames, its length.
+        // The opcode of the message in progress, its payload so far, its number of frames, and its
+        // length.
         let mut message: Option<(u8, Vec<u8>, u32, u64)> = None;
         let mut start = 0;
         loop {
@@ -127,7 +129,7 @@ impl Judge {
                 _ => return fault(header, 1002),
             };
             let (frames, sum) = (frames + 1, sum + len);
-            if len > limits.frame || sum > limits.message {
+            if limits.frame.is_some_and(|most| len > most) || sum > limits.message {
                 return fault(header, 1009);
             }
             if frames > limits.fragments {
@@ -138,7 +140,7 @@ impl Judge {
             if kind == 1 {
                 if let Err(error) = core::str::from_utf8(&data) {
                     let valid = error.valid_up_to();
-                    // The first byte with which no text can begin like this.
+                    // The first byte that makes the text invalid whatever follows.
                     let bad = (valid..data.len()).find(|end| {
                         let begins = core::str::from_utf8(&data[valid..=*end]);
                         begins.is_err_and(|error| error.error_len().is_some())
@@ -166,7 +168,7 @@ impl Judge {
         }
     }
 
-    /// The peer's Close: the last frame there is.
+    /// Handles the peer's Close, after which no frame counts.
     fn close(&mut self, payload: &[u8]) -> Result<(), u16> {
         let frame = match payload {
             [] => None,
@@ -187,7 +189,8 @@ impl Judge {
         Ok(())
     }
 
-    /// Something is seen after `count` bytes: a Close that was due before is sent first.
+    /// Records that something happens after `count` bytes. A Close that was due earlier is sent
+    /// first.
     fn at(&mut self, count: usize) {
         if self.closes_at.is_some_and(|closes_at| closes_at < count) {
             self.closes_at = None;

@@ -1,4 +1,4 @@
-//! Scenarios made of any bytes at all, as a fuzzer gives them.
+//! Scenarios made from arbitrary bytes, such as a fuzzer's.
 
 use crate::{
     cuts::cuts,
@@ -7,30 +7,30 @@ use crate::{
 };
 use sansocket::{CloseCode, Limits};
 
-/// Bytes before the input itself.
+/// The number of bytes before the input.
 const HEAD: usize = 7;
 
 const CLIENT: u8 = 1;
 const LIMITED: u8 = 2;
 const CLOSES: u8 = 4;
 
-/// A role, limits, input, where it is cut, and maybe a Close of this end's at some point of it.
+/// A role, limits, the input, where to cut it, and possibly a point at which this endpoint closes.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// The role, the limits and the input.
     pub vector: Vector,
-    /// Where this end closes.
+    /// Where this endpoint closes.
     pub closes_at: Option<usize>,
-    /// Where the input is cut, ascending.
+    /// Where the input is cut, in ascending order.
     pub cuts: Vec<usize>,
 }
 
 impl Scenario {
-    /// Reads a scenario; `None` if there are too few bytes for one.
+    /// Reads a scenario. Returns `None` if there are too few bytes for one.
     ///
     /// | byte | meaning |
     /// |---|---|
-    /// | 0 | bit 0: a client; bit 1: with limits; bit 2: closes |
+    /// | 0 | bit 0: is a client; bit 1: with limits; bit 2: closes |
     /// | 1, 2, 3 | limits of frame, message and fragments |
     /// | 4, 5 | where it closes, little-endian |
     /// | 6 | how the input is cut |
@@ -45,7 +45,7 @@ impl Scenario {
         Some(Self::new(head[0] & CLIENT != 0, limits, input, closes_at, cuts))
     }
 
-    /// Makes a scenario, maybe with limits of frame, message and fragments.
+    /// Makes a scenario, optionally with limits of frame, message and fragments.
     pub fn new(
         is_client: bool,
         limits: Option<(u8, u8, u8)>,
@@ -56,7 +56,7 @@ impl Scenario {
         let mut all = Limits::default();
         if let Some((frame, message, fragments)) = limits {
             (all.frame, all.message, all.fragments) =
-                (frame.into(), message.into(), fragments.into());
+                (Some(frame.into()), message.into(), fragments.into());
         }
         let steps = match closes_at {
             None => vec![Step::Input(input.into())],
@@ -83,21 +83,22 @@ impl Scenario {
         Self { vector, closes_at, cuts }
     }
 
-    /// The input without a break.
+    /// Returns the whole input.
     pub fn input(&self) -> Vec<u8> {
         let bytes =
             |step: &Step| if let Step::Input(bytes) = step { bytes.clone() } else { vec![] };
         self.vector.steps.iter().flat_map(bytes).collect()
     }
 
-    /// The bytes that [`read`](Self::read) makes something like `vector` of: what its peer sends,
-    /// and the first Close of its own.
+    /// Returns bytes from which [`read`](Self::read) makes a scenario similar to `vector`: what the
+    /// peer sends, and this endpoint's first Close.
     pub fn bytes_like(vector: &Vector) -> Vec<u8> {
         let mut head = [0, 0, 0, 0, 0, 0, vector.title.len() as u8];
         head[0] |= if vector.is_client { CLIENT } else { 0 };
         if vector.is_limited {
             head[0] |= LIMITED;
-            head[1] = u8::try_from(vector.limits.frame).unwrap_or(u8::MAX);
+            head[1] =
+                vector.limits.frame.map_or(u8::MAX, |frame| frame.try_into().unwrap_or(u8::MAX));
             head[2] = u8::try_from(vector.limits.message).unwrap_or(u8::MAX);
             head[3] = u8::try_from(vector.limits.fragments).unwrap_or(u8::MAX);
         }

@@ -2,8 +2,9 @@
 
 use crate::opening::{REQUEST, response_to};
 use sansocket::{
-    Client, Server, SystemMaskKeys,
     blocking::{Acceptor, Connector, WebSocket},
+    connection::{Client, Server},
+    random::SystemMaskKeys,
 };
 use std::{
     io::{Read, Write},
@@ -16,7 +17,7 @@ pub type ServerSocket = WebSocket<TcpStream, Server>;
 /// A client's WebSocket.
 pub type ClientSocket = WebSocket<TcpStream, Client<SystemMaskKeys>>;
 
-/// The two ends of a TCP connection on loopback.
+/// Returns the two endpoints of a TCP connection on loopback.
 pub fn streams() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -25,30 +26,30 @@ pub fn streams() -> (TcpStream, TcpStream) {
     (client.join().unwrap(), server)
 }
 
-/// Two connected ends.
+/// Returns two connected endpoints.
 pub fn pair_with(connector: Connector, acceptor: Acceptor) -> (ClientSocket, ServerSocket) {
     let (client, server) = streams();
     let server = thread::spawn(move || acceptor.accept_tcp(server).unwrap());
-    let (client, _) = connector.connect_over(client, "ws://localhost/").unwrap();
+    let (client, _) = connector.connect_over("ws://localhost/", client).unwrap();
     (client, server.join().unwrap())
 }
 
-/// Two connected ends, by default.
+/// Returns two connected endpoints with the default configuration.
 pub fn pair() -> (ClientSocket, ServerSocket) {
     pair_with(Connector::new(), Acceptor::new())
 }
 
-/// A client's end and, after the opening handshake, the bare stream of its server.
+/// Returns a client and, after the opening handshake, the bare stream of its server.
 pub fn client_and_stream(connector: Connector) -> (ClientSocket, TcpStream) {
     let (client, mut server) = streams();
     let thread =
-        thread::spawn(move || connector.connect_over(client, "ws://localhost/").unwrap().0);
+        thread::spawn(move || connector.connect_over("ws://localhost/", client).unwrap().0);
     let response = response_to(&read_head(&mut server));
     server.write_all(&response).unwrap();
     (thread.join().unwrap(), server)
 }
 
-/// A server's end and, after the opening handshake, the bare stream of its client.
+/// Returns a server and, after the opening handshake, the bare stream of its client.
 pub fn server_and_stream(acceptor: Acceptor) -> (ServerSocket, TcpStream) {
     let (mut client, server) = streams();
     client.write_all(REQUEST).unwrap();
@@ -57,7 +58,7 @@ pub fn server_and_stream(acceptor: Acceptor) -> (ServerSocket, TcpStream) {
     (server, client)
 }
 
-/// The bytes up to the empty line, and not one more.
+/// Reads up to and including the empty line, and not a byte more.
 pub fn read_head(stream: &mut TcpStream) -> Vec<u8> {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -68,7 +69,7 @@ pub fn read_head(stream: &mut TcpStream) -> Vec<u8> {
     head
 }
 
-/// All that still comes, up to the end.
+/// Reads to the end of the stream.
 pub fn read_to_end(stream: &mut TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();

@@ -1,4 +1,4 @@
-//! Two ends of a connection, one of them often a bare stream, for a peer that is made by hand.
+//! The two endpoints of a connection. One is often a bare stream, for a peer played by hand.
 
 #[cfg(feature = "std")]
 pub mod blocking;

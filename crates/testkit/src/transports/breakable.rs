@@ -1,8 +1,11 @@
 //! A TCP stream that breaks, for the blocking shell.
 
 use sansocket::{
-    Config, Negotiated, ReadBuffer, Server,
+    Config,
     blocking::{Transport, WebSocket},
+    buffer::ReadBuffer,
+    connection::Server,
+    handshake::Negotiated,
 };
 use std::{
     io::{self, ErrorKind, IoSlice, Read, Write},
@@ -14,28 +17,29 @@ use std::{
     time::Duration,
 };
 
-/// A stream whose writes can be made to fail, and with less control over it than others give.
+/// A stream whose writes can be made to fail, and which may lack a kind of control that others
+/// have.
 #[derive(Debug)]
 pub struct Breakable {
-    /// What it is made of.
+    /// The underlying stream.
     pub stream: TcpStream,
-    /// Whether writes fail by now. Clones share it.
+    /// Whether writes fail now. Clones share the flag.
     pub broken: Arc<AtomicBool>,
-    /// What can't be done with it.
+    /// The missing control.
     pub lacks: Option<Lack>,
 }
 
-/// Control over a stream that others give. It is taken for done, and is not.
+/// A kind of control over the stream. A stream that lacks it reports success and does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lack {
-    /// To bound how long a write takes.
+    /// The write timeout.
     WriteTimeout,
-    /// To end the writing side.
+    /// Ending the writing side.
     Shutdown,
 }
 
 impl Breakable {
-    /// A server over a stream.
+    /// Returns a server over a stream.
     pub fn server(
         stream: TcpStream,
         lacks: Option<Lack>,

@@ -1,5 +1,5 @@
-//! A pipe for the tokio shell that fails in one direction, panics, can't be ended, or never makes its
-//! reader wait.
+//! A pipe for the tokio shell that fails in one direction, panics, can't be ended, or always has
+//! input.
 
 use std::{
     cell::Cell,
@@ -11,34 +11,33 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
-/// What is wrong with a transport.
+/// The faults of a transport.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
-    /// What writing fails with.
+    /// The error of writing.
     pub write: Option<ErrorKind>,
-    /// What reading fails with, once nothing is there to be read.
+    /// The error of reading once no bytes are left.
     pub read: Option<ErrorKind>,
     /// Whether reading panics.
     pub read_panics: bool,
-    /// Whether ending the writing side is never ready.
+    /// Whether ending the writing side never completes.
     pub shutdown_waits: bool,
-    /// It has these bytes to be read whenever it is asked, again and again, and never makes its
-    /// reader wait.
+    /// Bytes that can be read again and again, so that a reader never waits.
     pub flood: &'static [u8],
 }
 
-/// A pipe whose other end is a pipe like others.
+/// A pipe with faults, whose other end is an ordinary pipe.
 #[derive(Debug)]
 pub struct Faulty {
     inner: DuplexStream,
     faults: Rc<Cell<Faults>>,
-    /// Bytes of the flood that were read.
+    /// The number of bytes of the flood that were read.
     flooded: usize,
     made: Instant,
 }
 
 impl Faulty {
-    /// A pipe, and what is to go wrong with it: nothing yet.
+    /// Returns a faulty pipe and its faults, of which there are none at first.
     pub fn new(inner: DuplexStream) -> (Self, Rc<Cell<Faults>>) {
         let faults = Rc::default();
         let faulty = Self { inner, faults: Rc::clone(&faults), flooded: 0, made: Instant::now() };
@@ -55,8 +54,8 @@ impl AsyncRead for Faulty {
         let Faults { read, read_panics, flood, .. } = self.faults.get();
         assert!(!read_panics, "this transport panics");
         if !flood.is_empty() {
-            // The watchdog can't see what does not let its task wait.
-            assert!(self.made.elapsed() < Duration::from_secs(30), "it is not left");
+            // The watchdog of the test can't interrupt a task that never waits.
+            assert!(self.made.elapsed() < Duration::from_secs(30), "the reader never stops");
             let (from, len) = (self.flooded % flood.len(), buffer.remaining());
             buffer.put_slice(&flood[from..flood.len().min(from + len)]);
             self.flooded += flood.len().min(from + len) - from;

@@ -1,5 +1,5 @@
-//! A transport for the two halves of a blocking connection, which run on two threads. During a write
-//! something arrives; the write continues when the reading thread has handled it.
+//! A transport for the two halves of a blocking connection, which run on two threads. Something
+//! arrives during a write, and the write continues once the reading thread has handled it.
 
 use sansocket::blocking::Transport;
 use std::{
@@ -9,41 +9,41 @@ use std::{
     time::Duration,
 };
 
-/// What the transport has and does.
+/// The state and the behavior of the transport.
 #[derive(Debug, Default)]
 pub struct Script {
-    /// What is there to be read.
+    /// The bytes to read.
     pub incoming: VecDeque<u8>,
     /// What arrives during the next write.
     pub during_write: Option<Vec<u8>>,
-    /// How many bytes each write takes, 0 for one that would block; after that all.
+    /// How many bytes each write takes; 0 means that it would block. Later writes take everything.
     pub takes: VecDeque<usize>,
-    /// Written.
+    /// The bytes written.
     pub sent: Vec<u8>,
-    /// Whether reading ends behind what is there.
+    /// Whether reading ends after `incoming`.
     pub ends: bool,
-    /// Whether reads can be bounded in time.
+    /// Whether read timeouts are supported.
     pub has_timeouts: bool,
     read_timeout: Option<Duration>,
     /// Whether the reading thread waits for more to read.
     reader_waits: bool,
 }
 
-/// A transport whose script its handles share.
+/// A transport whose handles share one script.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupted(Arc<(Mutex<Script>, Condvar)>);
 
-/// How long a thread waits for the other before that counts as hanging.
+/// How long a thread waits for the other before the test counts as hanging.
 const WATCHDOG: Duration = Duration::from_secs(60);
 
 impl Interrupted {
-    /// Changes the script, which the waiting threads then look at.
+    /// Changes the script and wakes the waiting threads.
     pub fn change(&self, change: impl FnOnce(&mut Script)) {
         change(&mut self.script());
         self.0.1.notify_all();
     }
 
-    /// Waits until the script is as wanted.
+    /// Waits until the script satisfies the condition.
     pub fn wait(&self, is_wanted: impl Fn(&Script) -> bool) -> MutexGuard<'_, Script> {
         let (script, changed) = &*self.0;
         let unwanted = |script: &mut Script| !is_wanted(script);
@@ -53,7 +53,7 @@ impl Interrupted {
         script
     }
 
-    /// What was written, once that is so many bytes.
+    /// Waits until `len` bytes were written, and returns them.
     pub fn sent(&self, len: usize) -> Vec<u8> {
         self.wait(|script| script.sent.len() >= len).sent.clone()
     }

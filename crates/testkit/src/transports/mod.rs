@@ -1,13 +1,13 @@
-//! Transports that misbehave, and transports that tell what was done to them.
+//! Transports that misbehave, and transports that record calls.
 //!
 //! | transport | for | what it does |
 //! |---|---|---|
-//! | [`reluctant`] | blocking | follows a script: what writes take, how calls fail |
-//! | [`stubborn`] | blocking | moves little, and blocks or interrupts between |
-//! | [`breakable`] | blocking | TCP whose writes fail, or that can't be bounded or ended |
+//! | [`reluctant`] | blocking | follows a script: how much writes take, how calls fail |
+//! | [`stubborn`] | blocking | moves few bytes at a time, and blocks or is interrupted in between |
+//! | [`breakable`] | blocking | TCP whose writes fail, or without timeouts or shutdown |
 //! | [`interrupted`] | blocking, split | receives something during a write |
 //! | [`tapped`] | blocking | TCP that keeps a copy of what is written |
-//! | [`wire`] | tokio | moves little in memory, waits between, counts calls |
+//! | [`wire`] | tokio | moves few bytes at a time in memory, waits in between, counts calls |
 //! | [`faulty`] | tokio | fails in one direction, panics, can't be ended, or floods |
 
 #[cfg(feature = "std")]

@@ -1,9 +1,13 @@
-//! A transport with a script, for the blocking shell: what each write takes, and how reads and
-//! flushes fail.
+//! A scripted transport for the blocking shell: the script tells how much each write takes, and how
+//! reads and flushes fail.
 
 use sansocket::{
-    Client, Config, MaskKey, MaskKeys, Negotiated, ReadBuffer, Server,
+    Config,
     blocking::{Transport, WebSocket},
+    buffer::ReadBuffer,
+    connection::{Client, Server},
+    handshake::Negotiated,
+    mask::{MaskKey, MaskKeys},
 };
 use std::{
     cell::{RefCell, RefMut},
@@ -13,64 +17,65 @@ use std::{
     time::Duration,
 };
 
-/// What a transport has to be read, and how its calls go.
+/// The input of a transport, and the outcome of its calls.
 #[derive(Debug, Default)]
 pub struct Script {
-    /// What is there to be read.
+    /// The bytes to read.
     pub incoming: VecDeque<u8>,
-    /// How reads fail once `incoming` is used up; after that they would block, or end.
+    /// The errors of reads once `incoming` is used up. Further reads would block, or report the
+    /// end.
     pub read_errors: VecDeque<ErrorKind>,
-    /// Whether reading ends behind all that.
+    /// Whether reading ends after all that.
     pub ends: bool,
-    /// How many bytes each write takes, 0 for one that would block; after that all.
+    /// How many bytes each write takes; 0 means that it would block. Later writes take everything.
     pub takes: VecDeque<usize>,
-    /// How flushes fail, before they work.
+    /// The errors of flushes before they succeed.
     pub flush_errors: VecDeque<ErrorKind>,
-    /// How the first write fails.
+    /// The error of the first write.
     pub write_error: Option<ErrorKind>,
-    /// What was offered when a write would block: it is offered again.
+    /// The bytes offered to a write that would block. The next write must offer them again.
     pub offered: Vec<u8>,
-    /// Written and not flushed.
+    /// The bytes written but not flushed.
     pub held: Vec<u8>,
-    /// Flushed.
+    /// The bytes flushed.
     pub sent: Vec<u8>,
     /// Whether the writing side was ended.
     pub shut_down: bool,
     /// Whether reads panic.
     pub read_panics: bool,
-    /// How timeouts can't be set once the writing side was ended.
+    /// The error of setting a timeout after the writing side was ended.
     pub timeout_error: Option<ErrorKind>,
 }
 
-/// A transport that follows a script, which its clones share.
+/// A transport that follows a script shared by its clones.
 #[derive(Clone, Debug, Default)]
 pub struct Reluctant(Rc<RefCell<Script>>);
 
 impl Reluctant {
-    /// A transport whose script is changed so.
+    /// Returns a transport with the default script changed by `change`.
     pub fn new(change: impl FnOnce(&mut Script)) -> Self {
         let transport = Self::default();
         change(&mut transport.script());
         transport
     }
 
-    /// The script as it is now, to be looked at and changed.
+    /// Returns the script, to inspect or change it.
     pub fn script(&self) -> RefMut<'_, Script> {
         self.0.borrow_mut()
     }
 
-    /// What was written and flushed.
+    /// Returns the bytes that were written and flushed.
     pub fn sent(&self) -> Vec<u8> {
         self.0.borrow().sent.clone()
     }
 
-    /// A server over it.
+    /// Returns a server over this transport.
     pub fn server(&self, config: Config) -> WebSocket<Self, Server> {
         let negotiated = Negotiated::new();
         WebSocket::new(self.clone(), Server::new(), negotiated, ReadBuffer::new(), config)
     }
 
-    /// A client over it, whose mask key is of zeros.
+    /// Returns a client over this transport. Its mask key consists of zeros.
     pub fn client(&self) -> WebSocket<Self, Client<impl MaskKeys>> {
         let (role, config) = (Client::new(|| MaskKey::new([0; 4])), Config::default());
         WebSocket::new(self.clone(), role, Negotiated::new(), ReadBuffer::new(), config)
@@ -98,7 +103,7 @@ impl Write for Reluctant {
         if let Some(kind) = script.write_error.take() {
             return Err(kind.into());
         }
-        assert!(from.starts_with(&script.offered), "another write than the one that would block");
+        assert!(from.starts_with(&script.offered), "not the write that would have blocked");
         script.offered.clear();
         let count = match script.takes.pop_front() {
             Some(0) => {

@@ -1,4 +1,5 @@
-//! A stream that blocks, interrupts or does a single byte at every step, for the blocking shell.
+//! A stream for the blocking shell that blocks, is interrupted or moves a single byte at every
+//! step.
 
 use std::{
     cell::RefCell,
@@ -7,31 +8,32 @@ use std::{
     rc::Rc,
 };
 
-/// How a stubborn stream behaves.
+/// The behavior of a stubborn stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner {
-    /// Bytes a read or write moves at most.
+    /// The most bytes that a read or write moves.
     pub most: usize,
-    /// Of so many calls one goes through; the others fail.
+    /// One of this many calls succeeds; the others fail.
     pub one_of: usize,
-    /// How they fail, in turn.
+    /// The errors of the failing calls, in turn.
     pub kinds: &'static [ErrorKind],
 }
 
 type Wire = Rc<RefCell<VecDeque<u8>>>;
 
-/// One end of a pair in one thread.
+/// One end of a pair, for use in a single thread.
 #[derive(Debug)]
 pub struct Stubborn {
     incoming: Wire,
     outgoing: Wire,
     manner: Manner,
-    /// Reads and others, counted apart so that one kind can't take all the good turns.
+    /// Counts reads and other calls separately, so that one kind can't take all the successful
+    /// turns.
     calls: [usize; 2],
 }
 
 impl Stubborn {
-    /// Both ends.
+    /// Returns both ends.
     pub fn pair(manner: Manner) -> (Self, Self) {
         let (a, b) = (Wire::default(), Wire::default());
         let end = |incoming: &Wire, outgoing: &Wire| Self {
@@ -58,7 +60,7 @@ impl Read for Stubborn {
         self.allowed(0)?;
         let mut wire = self.incoming.borrow_mut();
         if wire.is_empty() {
-            // The other end is gone, or it is its turn.
+            // A read succeeds once the other end is gone, or when it is its turn.
             let gone = Rc::strong_count(&self.incoming) == 1;
             return if gone { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         }

@@ -1,4 +1,4 @@
-//! A TCP stream that keeps a copy of what is written to it, for the blocking shell.
+//! A TCP stream for the blocking shell that keeps a copy of what is written to it.
 
 use crate::sent::{Sent, sent};
 use sansocket::blocking::Transport;
@@ -17,18 +17,18 @@ pub struct Tapped {
 }
 
 impl Tapped {
-    /// A copy of nothing yet.
+    /// Wraps a stream.
     pub fn new(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         Self { stream: Arc::new(stream), written: Arc::default() }
     }
 
-    /// Forgets what was written.
+    /// Discards what was written so far.
     pub fn clear(&self) {
         self.written.lock().unwrap().clear();
     }
 
-    /// The messages that were written since the last time.
+    /// Returns the messages written since the last call.
     pub fn messages(&self) -> Vec<Sent> {
         sent(&core::mem::take(&mut *self.written.lock().unwrap()))
     }
@@ -42,7 +42,7 @@ impl Read for Tapped {
 
 impl Write for Tapped {
     fn write(&mut self, from: &[u8]) -> io::Result<usize> {
-        // Locked first, so that what was received is noted here when it is looked at.
+        // Locks before the write, so that a test that has received bytes also finds them here.
         let mut written = self.written.lock().unwrap();
         let count = (&*self.stream).write(from)?;
         written.extend_from_slice(&from[..count]);

@@ -1,7 +1,9 @@
-//! A wire in memory, for the tokio shell: its ends do as little at a time as they are told to, and
-//! it says what was done to it. [`crate::polling`] runs those who use it.
+//! A wire in memory for the tokio shell. Its ends do as little at a time as configured, and it
+//! records all calls. [`crate::polling`] runs its users.
 
-use sansocket::{Config, Negotiated, ReadBuffer, Role, tokio::WebSocket};
+use sansocket::{
+    Config, buffer::ReadBuffer, connection::Role, handshake::Negotiated, on_tokio::WebSocket,
+};
 use std::{
     collections::VecDeque,
     io::{self, ErrorKind, IoSlice},
@@ -11,37 +13,37 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How an end of a wire behaves.
+/// The behavior of an end of a wire.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner {
-    /// Bytes that a read or write moves at most.
+    /// The most bytes that a read or write moves.
     pub most: usize,
-    /// Reads, writes and flushes that go through between two that are not ready.
+    /// The number of reads, writes or flushes that succeed between two that are pending.
     pub steps: usize,
-    /// What it makes of several slices in one write.
+    /// How a write of several slices behaves.
     pub vectored: Vectored,
-    /// What each write fails with.
+    /// The error of each write.
     pub write_error: Option<ErrorKind>,
-    /// What each flush fails with.
+    /// The error of each flush.
     pub flush_error: Option<ErrorKind>,
-    /// What each read fails with.
+    /// The error of each read.
     pub read_error: Option<ErrorKind>,
 }
 
-/// What an end makes of several slices in one write.
+/// How a write of several slices behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Vectored {
-    /// As a transport that does not know of it: the first slice is taken, and it says so. What it was offered when
-    /// it was not ready it has to be offered again, as a TLS library may ask for; any other that begins in the
-    /// same way.
+    /// Does not support vectored writes, and says so: takes the first slice. After a pending write,
+    /// the next write must offer the same bytes again, as a TLS library may require. The other
+    /// variants only require the same beginning.
     No,
-    /// It says that it can, and takes the first slice all the same.
+    /// Claims to support vectored writes, but takes only the first slice.
     FirstOnly,
-    /// It takes them all.
+    /// Takes all slices.
     All,
 }
 
-/// All at once.
+/// Moves everything at once.
 pub const EAGER: Manner = Manner {
     most: usize::MAX,
     steps: usize::MAX,
@@ -51,17 +53,17 @@ pub const EAGER: Manner = Manner {
     read_error: None,
 };
 
-/// Not ready before every byte.
+/// Pending before every byte.
 pub const DRIP: Manner = Manner { most: 1, steps: 1, ..EAGER };
 
 /// One of the two directions.
 #[derive(Debug)]
 struct Direction {
     bytes: VecDeque<u8>,
-    /// Bytes that may be under way.
+    /// The number of bytes that may be in flight.
     room: usize,
     ended: bool,
-    /// The last that waits on either side, as transports keep it.
+    /// The last waker on either side, since transports keep only one.
     reader: Option<Waker>,
     writer: Option<Waker>,
     reads: usize,
@@ -78,12 +80,12 @@ pub struct Wire(Arc<Mutex<[Direction; 2]>>);
 #[derive(Debug)]
 pub struct End {
     wire: Wire,
-    /// Which direction this end writes to.
+    /// The direction that this end writes to.
     side: usize,
     manner: Manner,
-    /// Steps before the next that is not ready: of reads, of writes, of flushes.
+    /// The number of steps before the next pending one: of reads, of writes, of flushes.
     left: [usize; 3],
-    /// What it was offered when it was not ready.
+    /// The bytes offered to the last write that was pending.
     offered: Vec<u8>,
 }
 
@@ -99,7 +101,7 @@ impl Default for Wire {
 }
 
 impl Wire {
-    /// A wire that takes any number of bytes.
+    /// Returns a wire with unlimited capacity.
     pub fn new() -> Self {
         Self(Arc::new(Mutex::new([CLIENT, SERVER].map(|_| Direction {
             bytes: VecDeque::new(),
@@ -113,13 +115,13 @@ impl Wire {
         }))))
     }
 
-    /// One of its ends. When it is dropped, nothing more comes from that side.
+    /// Returns one of the ends. Dropping it ends the direction that it writes to.
     pub fn end(&self, side: usize, manner: Manner) -> End {
         let left = [0; 3].map(|_| Self::fresh(manner));
         End { wire: self.clone(), side, manner, left, offered: Vec::new() }
     }
 
-    /// The first step of all is not ready either.
+    /// The first step of all is pending too.
     fn fresh(manner: Manner) -> usize {
         if manner.steps == usize::MAX { usize::MAX } else { 0 }
     }
@@ -128,55 +130,55 @@ impl Wire {
         self.0.lock().unwrap()
     }
 
-    /// Puts bytes on their way from `side`.
+    /// Puts bytes in flight from `side`.
     pub fn put(&self, side: usize, bytes: &[u8]) {
         let mut directions = self.lock();
         directions[side].bytes.extend(bytes);
         wake(&mut directions[side].reader);
     }
 
-    /// Takes all that is on its way from `side`.
+    /// Takes all bytes in flight from `side`.
     pub fn take(&self, side: usize) -> Vec<u8> {
         let mut directions = self.lock();
         wake(&mut directions[side].writer);
         directions[side].bytes.drain(..).collect()
     }
 
-    /// Says that nothing more comes from `side`.
+    /// Ends the direction from `side`.
     pub fn finish(&self, side: usize) {
         let mut directions = self.lock();
         directions[side].ended = true;
         wake(&mut directions[side].reader);
     }
 
-    /// Bytes that are on their way from `side`.
+    /// Returns the number of bytes in flight from `side`.
     pub fn pending(&self, side: usize) -> usize {
         self.lock()[side].bytes.len()
     }
 
-    /// Sets how many bytes from `side` may be under way at once.
+    /// Sets how many bytes from `side` may be in flight at once.
     pub fn set_room(&self, side: usize, room: usize) {
         let mut directions = self.lock();
         directions[side].room = room;
         wake(&mut directions[side].writer);
     }
 
-    /// The length of each write that `side` made.
+    /// Returns the length of each write by `side`.
     pub fn writes(&self, side: usize) -> Vec<usize> {
         self.lock()[side].writes.clone()
     }
 
-    /// How often `side` flushed, or tried to.
+    /// Returns how often `side` flushed, or tried to.
     pub fn flushes(&self, side: usize) -> usize {
         self.lock()[side].flushes
     }
 
-    /// How often something was read of what `side` wrote.
+    /// Returns how often bytes written by `side` were read.
     pub fn reads_from(&self, side: usize) -> usize {
         self.lock()[side].reads
     }
 
-    /// Wakes those who can go on, if they are still known.
+    /// Wakes the tasks that can make progress, if their wakers are still known.
     pub(crate) fn wake_ready(&self) {
         for direction in self.lock().iter_mut() {
             if !direction.bytes.is_empty() || direction.ended {
@@ -196,7 +198,7 @@ fn wake(waker: &mut Option<Waker>) {
 }
 
 impl End {
-    /// Whether it is this call's turn to be not ready.
+    /// Returns `true` if this call must be pending.
     fn pauses(&mut self, kind: usize) -> bool {
         let pauses = self.left[kind] == 0;
         if pauses {
@@ -212,7 +214,7 @@ impl End {
         let pauses = self.pauses(1);
         let is_same = from[0].starts_with(&self.offered)
             || self.manner.vectored != Vectored::No && self.offered.starts_with(&from[0]);
-        assert!(is_same, "another write than the one that was not ready");
+        assert!(is_same, "not the write that was pending");
         let mut directions = self.wire.lock();
         let direction = &mut directions[self.side];
         let room = direction.room - direction.bytes.len().min(direction.room);
@@ -276,7 +278,7 @@ impl AsyncWrite for End {
         cx: &mut Context<'_>,
         from: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        assert!(from.len() <= 1024, "more than the system takes");
+        assert!(from.len() <= 1024, "more slices than the system takes");
         let all = self.manner.vectored == Vectored::All;
         self.write(if all { from } else { &from[..1] }, cx)
     }
@@ -318,7 +320,7 @@ impl Drop for End {
     }
 }
 
-/// A WebSocket over an end, after an opening handshake that agreed on nothing.
+/// Returns a WebSocket over an end, after an opening handshake that agreed on no extension.
 pub fn websocket<R: Role>(end: End, role: R, config: Config) -> WebSocket<End, R> {
     WebSocket::new(end, role, Negotiated::new(), ReadBuffer::new(), config)
 }

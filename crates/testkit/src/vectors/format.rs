@@ -2,70 +2,74 @@
 
 use super::words::Words;
 use core::fmt;
-use sansocket::{CloseCode, Event, Initiator, Kind, Limits, Message};
+use sansocket::{
+    CloseCode, Event, Limits, Message,
+    connection::{Initiator, MessageKind},
+};
 use std::path::{Path, PathBuf};
 
-/// A role and its configuration, what happens to it, and what is to come of that.
+/// A role and its configuration, what happens to it, and the expected outcome.
 #[derive(Clone, Debug)]
 pub struct Vector {
-    /// File, line and name: to be found by.
+    /// The file, the line and the name.
     pub title: String,
-    /// Whether the end under test is a client.
+    /// Whether the endpoint under test is a client.
     pub is_client: bool,
     /// A client's mask key.
     pub mask: [u8; 4],
-    /// What it may receive.
+    /// The limits of what it receives.
     pub limits: Limits,
-    /// Limits don't apply to messages received in chunks: such vectors are not run that way.
+    /// Whether limits are set. They don't apply to messages received in chunks, so such vectors are
+    /// not run that way.
     pub is_limited: bool,
-    /// How large the frames are that it sends; 0 for any size.
+    /// The size of the frames that it sends; 0 means any size.
     pub fragment_size: usize,
-    /// The parameters of permessage-deflate that were agreed on, as in a response.
+    /// The agreed parameters of permessage-deflate, in the form of a response.
     pub deflate: Option<String>,
-    /// Whether it fails on the last byte and not before.
+    /// Whether it must fail on the last byte and not before.
     pub is_prompt: bool,
     /// What happens, in order.
     pub steps: Vec<Step>,
-    /// What is to be received.
+    /// The expected events.
     pub events: Vec<Seen>,
-    /// What is to be sent.
+    /// The expected output.
     pub output: Vec<u8>,
-    /// How it is to end.
+    /// The expected end.
     pub end: Ending,
 }
 
-/// Something that happens to the end under test.
+/// Something that happens to the endpoint under test.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// Bytes come.
+    /// Bytes arrive.
     Input(Vec<u8>),
-    /// Its user does something, which works.
+    /// The user does something, which succeeds.
     Do(Action),
-    /// Its user does something, which is refused.
+    /// The user does something, which is refused.
     Refuse(Action),
-    /// Its user does something, which may or may not be refused.
+    /// The user does something, which may be refused.
     Attempt(Action),
     /// The transport ends.
     Eof,
-    /// By now exactly so many events and bytes of output are there.
+    /// At this point there are exactly this many events and bytes of output.
     Check {
-        /// How many events.
+        /// The number of events.
         events: usize,
-        /// How many bytes.
+        /// The number of bytes.
         output: usize,
     },
 }
 
-/// Something that its user does.
+/// Something that the user does.
 #[derive(Clone, Debug)]
 pub enum Action {
     /// Sends a message.
-    Send(Kind, Vec<u8>),
-    /// Sends a fragment, which is the last one or not.
-    Fragment(Kind, bool, Vec<u8>),
+    Send(MessageKind, Vec<u8>),
+    /// Sends a fragment, the last one or not.
+    Fragment(MessageKind, bool, Vec<u8>),
     /// Sends a ping.
     Ping(Vec<u8>),
-    /// Sends a pong that nobody asked for.
+    /// Sends an unsolicited pong.
     Pong(Vec<u8>),
     /// Closes.
     Close(CloseCode, String),
@@ -86,18 +90,18 @@ pub enum Seen {
     Close(Option<(CloseCode, String)>),
 }
 
-/// In which state a connection is behind the last step.
+/// The state of a connection after the last step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// Open.
     Open,
-    /// This end has closed, and waits for the peer's Close.
+    /// This endpoint has closed, and waits for the peer's Close.
     Closing,
-    /// Closed by a closing handshake: who began it, and the code and reason that count.
+    /// Closed by a closing handshake: who began it, and the resulting code and reason.
     Closed(Initiator, CloseCode, String),
-    /// Closed without the whole of a closing handshake.
+    /// Closed without a complete closing handshake.
     Lost(Initiator, CloseCode, String),
-    /// Failed, and the peer was told so by this code.
+    /// Failed; the peer was told with this code.
     Failed(CloseCode),
 }
 
@@ -137,10 +141,10 @@ impl From<&Message> for Seen {
     }
 }
 
-/// Bytes for the eye: their number, and the first of them.
+/// Formats bytes for display: their number, and the first of them.
 #[derive(Debug)]
 pub struct Hex<'a>(
-    /// All of them.
+    /// The bytes.
     pub &'a [u8],
 );
 
@@ -154,15 +158,15 @@ impl fmt::Display for Hex<'_> {
     }
 }
 
-/// Every vector of every file in the folder, files in the order of their names; those with
-/// compression only if it is compiled in.
+/// Reads all vectors in a folder, files in order of their names. Skips those with compression
+/// unless it is compiled in.
 pub fn read_folder(folder: &Path) -> Vec<Vector> {
     let mut vectors: Vec<_> = files(folder).iter().flat_map(|path| read_file(path)).collect();
     vectors.retain(|vector| cfg!(feature = "deflate") || vector.deflate.is_none());
     vectors
 }
 
-/// The files of vectors in a folder, in the order of their names.
+/// Lists the vector files in a folder, in order of their names.
 pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -172,7 +176,7 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Shows each line of a file that says something, with its place.
+/// Calls `read` with each meaningful line of a file, and with its place.
 pub fn each_line(path: &Path, mut read: impl FnMut(&str, &str)) {
     let text = std::fs::read_to_string(path).unwrap();
     let file = path.file_name().unwrap().to_string_lossy();
@@ -189,11 +193,11 @@ fn read_file(path: &Path) -> Vec<Vector> {
     let mut draft: Option<Draft> = None;
     each_line(path, |place, line| {
         if let Some(name) = line.strip_prefix("# ") {
-            assert!(draft.is_none(), "{place}: the vector before has no end");
+            assert!(draft.is_none(), "{place}: the previous vector has no end");
             draft = Some(Draft::new(format!("{place} {name}")));
             return;
         }
-        let Some(current) = &mut draft else { panic!("{place}: no vector has begun") };
+        let Some(current) = &mut draft else { panic!("{place}: outside of a vector") };
         if let Some(end) = current.read(line, place) {
             vectors.push(draft.take().unwrap().finish(end, place));
         }
@@ -203,7 +207,7 @@ fn read_file(path: &Path) -> Vec<Vector> {
     vectors
 }
 
-/// A vector whose end has not been read yet.
+/// A vector whose `end` line has not been read yet.
 struct Draft {
     vector: Vector,
     has_role: bool,
@@ -230,7 +234,7 @@ impl Draft {
         Self { vector, has_role: false, has_section: false, checked: (0, 0) }
     }
 
-    /// Reads a line; what it says about the end, if it is the last.
+    /// Reads a line. Returns the end if this is the last line.
     fn read(&mut self, line: &str, place: &str) -> Option<Ending> {
         let mut words = Words { rest: line, place };
         let vector = &mut self.vector;
@@ -238,7 +242,7 @@ impl Draft {
             "section" => {
                 self.has_section = true;
                 while !words.rest.is_empty() {
-                    assert!(words.word().starts_with('§'), "{place}: not a section");
+                    assert!(words.word().starts_with('§'), "{place}: not an RFC section");
                 }
             }
             "role" => {
@@ -246,17 +250,17 @@ impl Draft {
                 vector.is_client = match words.word() {
                     "server" => false,
                     "client" => true,
-                    other => panic!("{place}: no role {other}"),
+                    other => panic!("{place}: unknown role {other}"),
                 };
             }
             "mask" => vector.mask = words.bytes().try_into().unwrap(),
             "limit" => {
                 vector.is_limited = true;
                 match words.word() {
-                    "frame" => vector.limits.frame = words.number(),
+                    "frame" => vector.limits.frame = Some(words.number()),
                     "message" => vector.limits.message = words.number(),
                     "fragments" => vector.limits.fragments = words.number(),
-                    other => panic!("{place}: no limit {other}"),
+                    other => panic!("{place}: unknown limit {other}"),
                 }
             }
             "fragment-size" => vector.fragment_size = words.number(),
@@ -284,9 +288,9 @@ impl Draft {
             }
             "out" => vector.output.extend(words.bytes()),
             "end" => return Some(words.ending()),
-            other => panic!("{place}: no keyword {other}"),
+            other => panic!("{place}: unknown keyword {other}"),
         }
-        assert!(words.rest.is_empty(), "{place}: too much: {}", words.rest);
+        assert!(words.rest.is_empty(), "{place}: trailing text: {}", words.rest);
         None
     }
 

@@ -1,5 +1,5 @@
-//! Runs the vectors of `tests/vectors`, whose `README.md` says what they look like: those of
-//! messages here, those of opening handshakes in [`handshake`].
+//! Runs the vectors of `tests/vectors`, whose `README.md` describes the format. [`handshake`] has
+//! those of opening handshakes; the rest of this module has those of messages.
 
 pub mod drive;
 pub mod format;

@@ -1,34 +1,37 @@
-//! The words of a line in a vector file, and bytes as they are written there.
+//! The words of a line in a vector file, and the notation of bytes.
 
 use super::format::{Action, Ending, Seen};
 use core::{iter::Peekable, str::Chars};
-use sansocket::{CloseCode, Initiator, Kind};
+use sansocket::{
+    CloseCode,
+    connection::{Initiator, MessageKind},
+};
 
 /// The words of a line.
 #[derive(Debug)]
 pub struct Words<'a> {
-    /// What has not been read yet.
+    /// The part that has not been read yet.
     pub rest: &'a str,
-    /// File and line, for messages of failure.
+    /// The file and the line, for panic messages.
     pub place: &'a str,
 }
 
 impl<'a> Words<'a> {
-    /// The next word. What is not there panics, here and below.
+    /// Returns the next word. This and the other methods panic if it is missing or invalid.
     pub fn word(&mut self) -> &'a str {
         let (word, rest) = self.rest.split_once(' ').unwrap_or((self.rest, ""));
-        assert!(!word.is_empty(), "{}: something is missing", self.place);
+        assert!(!word.is_empty(), "{}: a word is missing", self.place);
         self.rest = rest.trim_start();
         word
     }
 
-    /// The next word as a number.
+    /// Returns the next word as a number.
     pub fn number<N: core::str::FromStr>(&mut self) -> N {
         let word = self.word();
-        word.parse().ok().unwrap_or_else(|| panic!("{}: no number: {word}", self.place))
+        word.parse().ok().unwrap_or_else(|| panic!("{}: not a number: {word}", self.place))
     }
 
-    /// The rest of the line as bytes.
+    /// Returns the rest of the line as bytes.
     pub fn bytes(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut characters = self.rest.chars().peekable();
@@ -41,11 +44,11 @@ impl<'a> Words<'a> {
         String::from_utf8(self.bytes()).unwrap_or_else(|_| panic!("{}: not UTF-8", self.place))
     }
 
-    fn kind(&mut self) -> Kind {
+    fn kind(&mut self) -> MessageKind {
         match self.word() {
-            "text" => Kind::Text,
-            "binary" => Kind::Binary,
-            other => panic!("{}: no kind of message: {other}", self.place),
+            "text" => MessageKind::Text,
+            "binary" => MessageKind::Binary,
+            other => panic!("{}: unknown kind of message: {other}", self.place),
         }
     }
 
@@ -53,7 +56,7 @@ impl<'a> Words<'a> {
         CloseCode::new(self.number())
     }
 
-    /// An action of the user.
+    /// Returns an action of the user.
     pub fn action(&mut self) -> Action {
         match self.word() {
             "send" => Action::Send(self.kind(), self.bytes()),
@@ -62,18 +65,18 @@ impl<'a> Words<'a> {
                 let is_last = match self.word() {
                     "more" => false,
                     "last" => true,
-                    other => panic!("{}: more or last, not {other}", self.place),
+                    other => panic!("{}: expected more or last, got {other}", self.place),
                 };
                 Action::Fragment(kind, is_last, self.bytes())
             }
             "ping" => Action::Ping(self.bytes()),
             "pong" => Action::Pong(self.bytes()),
             "close" => Action::Close(self.code(), self.text()),
-            other => panic!("{}: no action {other}", self.place),
+            other => panic!("{}: unknown action {other}", self.place),
         }
     }
 
-    /// Something that is received.
+    /// Returns an event that is received.
     pub fn seen(&mut self) -> Seen {
         match self.word() {
             "text" => Seen::Text(self.text()),
@@ -82,11 +85,11 @@ impl<'a> Words<'a> {
             "pong" => Seen::Pong(self.bytes()),
             "close" if self.rest.is_empty() => Seen::Close(None),
             "close" => Seen::Close(Some((self.code(), self.text()))),
-            other => panic!("{}: no event {other}", self.place),
+            other => panic!("{}: unknown event {other}", self.place),
         }
     }
 
-    /// The end of a connection.
+    /// Returns the end of a connection.
     pub fn ending(&mut self) -> Ending {
         match self.word() {
             "open" => Ending::Open,
@@ -94,7 +97,7 @@ impl<'a> Words<'a> {
             "closed" => Ending::Closed(self.initiator(), self.code(), self.text()),
             "lost" => Ending::Lost(self.initiator(), self.code(), self.text()),
             "failed" => Ending::Failed(self.code()),
-            other => panic!("{}: no end {other}", self.place),
+            other => panic!("{}: unknown end {other}", self.place),
         }
     }
 
@@ -103,12 +106,12 @@ impl<'a> Words<'a> {
             "local" => Initiator::Local,
             "peer" => Initiator::Peer,
             "transport" => Initiator::Transport,
-            other => panic!("{}: {other} can't begin to close", self.place),
+            other => panic!("{}: unknown initiator {other}", self.place),
         }
     }
 }
 
-/// Reads tokens up to the end, or to `until`.
+/// Reads tokens up to the end, or up to `until`.
 fn read_bytes(
     characters: &mut Peekable<Chars<'_>>,
     bytes: &mut Vec<u8>,
@@ -132,7 +135,7 @@ fn read_bytes(
                 characters.next();
                 let mut masked = Vec::new();
                 read_bytes(characters, &mut masked, Some('}'), place);
-                // By the definition of RFC 6455 §5.3, one byte after the other.
+                // Follows the definition in RFC 6455 §5.3, one byte at a time.
                 let key = *masked.first_chunk::<4>().expect("a key");
                 for (index, byte) in masked[4..].iter_mut().enumerate() {
                     *byte ^= key[index % 4];
@@ -163,7 +166,7 @@ fn read_hex(characters: &mut Peekable<Chars<'_>>, bytes: &mut Vec<u8>, place: &s
         word.push(next);
     }
     let (digits, count) = word.split_once('*').unwrap_or((&word, "1"));
-    assert!(!digits.is_empty() && digits.len() % 2 == 0, "{place}: not bytes: {word}");
+    assert!(!digits.is_empty() && digits.len() % 2 == 0, "{place}: not hexadecimal bytes: {word}");
     let group: Vec<u8> = (0..digits.len())
         .step_by(2)
         .map(|at| {

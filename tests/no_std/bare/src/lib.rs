@@ -2,12 +2,9 @@
 #![no_std]
 #![no_main]
 
-use sansocket::{
-    CloseFrame, FrameHeader, MAX_FRAME_HEADER, MaskKey, OpCode, Rsv, apply_mask,
-    validate_utf8_prefix,
-};
+use sansocket::{frame::{CloseFrame, FrameHeader, MAX_FRAME_HEADER, OpCode, Rsv}, mask::{MaskKey, apply_mask}, utf8::validate_utf8_prefix};
 
-/// Encodes a masked text frame, decodes it and compares; 0 if all is well.
+/// Encodes a masked text frame, decodes it and compares. Returns 0 on success.
 #[unsafe(no_mangle)]
 pub extern "C" fn check() -> i32 {
     match round_trip("καλημέρα".as_bytes()) {

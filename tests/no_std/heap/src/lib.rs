@@ -6,12 +6,9 @@ use core::{
     alloc::{GlobalAlloc, Layout},
     sync::atomic::{AtomicUsize, Ordering},
 };
-use sansocket::{
-    Client, ClientHandshake, ClientRequest, CloseCode, Config, Connection, Event, Limits, MaskKey,
-    ReadBuffer, Role, Server, ServerHandshake, TransportEnd, Url, WriteBuffer,
-};
+use sansocket::{CloseCode, Config, Event, Limits, buffer::{ReadBuffer, WriteBuffer}, connection::{Client, Connection, Role, Server, TransportEnd}, handshake::{ClientHandshake, ClientRequest, ServerHandshake, Url}, mask::MaskKey};
 
-/// Handshake, a message each way, and a clean close; 0 if all is well.
+/// Runs a handshake, a message in each direction, and a clean close. Returns 0 on success.
 #[unsafe(no_mangle)]
 pub extern "C" fn check() -> i32 {
     match conversation() {
@@ -30,7 +27,7 @@ fn conversation() -> Option<bool> {
         ClientHandshake::start(&request, [7; 16], &mut to_server.0, &limits).ok()?;
     pass(&mut to_server);
     let request = ServerHandshake::new(&limits).receive(&mut to_server.1).ok()??;
-    let negotiated = request.accept(&sansocket::Accept::new(), &mut to_client.0).ok()?;
+    let negotiated = request.accept(&sansocket::handshake::Accept::new(), &mut to_client.0).ok()?;
     let mut server = Connection::new(Server::new(), &negotiated, Config::default());
     pass(&mut to_client);
     let response = client.receive(&mut to_client.1).ok()??;
@@ -64,7 +61,7 @@ fn ended<R: Role>(connection: &mut Connection<R>, output: &WriteBuffer) -> bool 
     connection.transport_ended(TransportEnd::Eof, output).clean
 }
 
-/// Hands out a fixed piece of memory and takes nothing back.
+/// Allocates from a fixed piece of memory and frees nothing.
 struct Bump {
     used: AtomicUsize,
 }
@@ -75,7 +72,7 @@ static mut MEMORY: [u8; SIZE] = [0; SIZE];
 #[global_allocator]
 static BUMP: Bump = Bump { used: AtomicUsize::new(0) };
 
-// SAFETY: each call gets a part of `MEMORY` of its own, aligned as it asked for.
+// SAFETY: each call returns a separate part of `MEMORY`, aligned as requested.
 unsafe impl GlobalAlloc for Bump {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let base = &raw mut MEMORY as usize;

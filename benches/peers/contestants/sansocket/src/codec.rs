@@ -4,12 +4,18 @@
 
 use in_memory::{Contestant, Kernel, Messages, Variant, Wire, Work, run};
 use sansocket::{
-    Client, Config, Connection, Event, Kind, MaskKey, Negotiated, Payload, Progress, ReadBuffer,
-    Role, Server, SystemMaskKeys, WriteBuffer, apply_mask, tokio::WebSocket, validate_utf8_prefix,
+    AsPayload, Config, Event, Payload,
+    buffer::{ReadBuffer, WriteBuffer},
+    connection::{Client, Connection, Progress, Role, Server},
+    handshake::Negotiated,
+    mask::{MaskKey, apply_mask},
+    on_tokio::WebSocket,
+    random::SystemMaskKeys,
+    utf8::validate_utf8_prefix,
 };
 use std::{
     future::poll_fn,
-    io::{Read, Write},
+    io::{IoSlice, Read, Write},
     process::ExitCode,
     sync::{
         Arc,
@@ -65,17 +71,11 @@ fn echo(mut wire: Wire, mut input: ReadBuffer, least_borrowed: usize) -> Work {
                 }
                 let sent = match connection.event(&input) {
                     Some(Event::Text(text)) if text.len() >= least_borrowed => {
-                        write_borrowed(
-                            Kind::Text,
-                            text.as_bytes(),
-                            &mut connection,
-                            &mut output,
-                            &mut wire,
-                        );
+                        write_borrowed(text, &mut connection, &mut output, &mut wire);
                         Ok(())
                     }
                     Some(Event::Binary(data)) if data.len() >= least_borrowed => {
-                        write_borrowed(Kind::Binary, data, &mut connection, &mut output, &mut wire);
+                        write_borrowed(data, &mut connection, &mut output, &mut wire);
                         Ok(())
                     }
                     Some(Event::Text(text)) => connection.send_text(text, &mut output),
@@ -115,16 +115,19 @@ fn client(mut wire: Wire, mut messages: Messages) -> Work {
 }
 
 fn write_borrowed(
-    kind: Kind,
-    payload: &[u8],
+    payload: impl AsPayload,
     connection: &mut Connection<Server>,
     output: &mut WriteBuffer,
     wire: &mut Wire,
 ) {
-    let started = connection.start_frame(kind, payload.len() as u64, true, output);
-    started.expect("there is room");
-    write(wire, output);
-    wire.write_all(payload).expect("the wire takes all");
+    let mut message = connection.send_in_place(&payload, output).expect("there is room");
+    while !message.is_written() {
+        let mut slices = [&[][..]; 4];
+        let used = message.slices(&mut slices);
+        let slices = slices.map(IoSlice::new);
+        let count = wire.write_vectored(&slices[..used]).expect("the wire takes all");
+        message.consume(count);
+    }
 }
 
 fn write(wire: &mut Wire, output: &mut WriteBuffer) {
@@ -165,7 +168,7 @@ fn tokio_client(wire: Wire, mut messages: Messages) -> Work {
         loop {
             while let Some(message) = messages.next() {
                 let payload: Payload<'_> =
-                    if is_text { message.as_str().into() } else { message[..].into() };
+                    if is_text { Payload::text(message.as_str()) } else { message[..].as_payload() };
                 websocket.feed(payload).await.expect("the wire does not end");
             }
             websocket.flush().await.expect("the wire does not end");

@@ -4,8 +4,10 @@
 #[cfg(feature = "deflate")]
 use sansocket::DeflateConfig;
 use sansocket::{
-    Config, Event, Message, OriginPolicy, PreparedMessage, Server,
-    tokio::{Acceptor, WebSocket},
+    Config, Event, Message, PreparedMessage,
+    connection::Server,
+    on_tokio::{Acceptor, WebSocket},
+    server::OriginPolicy,
 };
 #[cfg(feature = "deflate")]
 use serving::Deflate;

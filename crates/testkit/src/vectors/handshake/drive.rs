@@ -1,16 +1,19 @@
-//! Drives one end of an opening handshake.
+//! Drives one endpoint of an opening handshake.
 
 use super::format::Vector;
 use crate::vectors::format::Hex;
 use sansocket::{
-    ClientHandshake, ClientRequest, HandshakeError, Limits, ReadBuffer, Request, Response,
-    ServerHandshake, WriteBuffer,
+    Limits,
+    buffer::{ReadBuffer, WriteBuffer},
+    handshake::{
+        ClientHandshake, ClientRequest, HandshakeError, Request, Response, ServerHandshake,
+    },
 };
 
-/// The nonce whose key is the one in RFC 6455 §1.3.
+/// The nonce of the key in RFC 6455 §1.3.
 pub const NONCE: [u8; 16] = *b"the sample nonce";
 
-/// What a server makes of pieces of input, and what is left behind the request.
+/// Runs a server on pieces of input. Returns its outcome and the bytes left after the request.
 pub fn serve<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
     limits: &Limits,
@@ -19,7 +22,7 @@ pub fn serve<'a>(
     feed(ServerHandshake::new(limits), pieces, eof)
 }
 
-/// The same for a client.
+/// Runs a client on pieces of input. Returns its outcome and the bytes left after the response.
 pub fn ask<'a>(
     request: &ClientRequest,
     pieces: impl IntoIterator<Item = &'a [u8]>,
@@ -27,12 +30,12 @@ pub fn ask<'a>(
     eof: bool,
 ) -> (Result<Option<Response>, HandshakeError>, Vec<u8>) {
     let mut output = WriteBuffer::new();
-    let handshake = ClientHandshake::start(request, NONCE, &mut output, limits)
-        .expect("the request is a good one");
+    let handshake =
+        ClientHandshake::start(request, NONCE, &mut output, limits).expect("the request is valid");
     feed(handshake, pieces, eof)
 }
 
-/// Either end of a handshake, which waits for a head.
+/// Either endpoint of a handshake, waiting for a head.
 trait Waiting {
     type Head: PartialEq;
 
@@ -65,7 +68,7 @@ impl Waiting for ClientHandshake {
     }
 }
 
-/// Feeds pieces until there is an outcome, and then the transport's end if there is one.
+/// Feeds pieces until there is an outcome, and then the end of the transport, if any.
 fn feed<'a, W: Waiting>(
     mut handshake: W,
     pieces: impl IntoIterator<Item = &'a [u8]>,
@@ -86,22 +89,22 @@ fn feed<'a, W: Waiting>(
     (outcome, rest)
 }
 
-/// What became of a vector.
+/// The outcome of a vector.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// What there is to say of the request or the response: a subject and what it is.
+    /// Facts about the request or the response, as pairs of subject and value.
     pub facts: Vec<(&'static str, Vec<u8>)>,
     /// All header fields.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// The bytes that are left behind the head.
+    /// The bytes left after the head.
     pub left: Vec<u8>,
-    /// The error that it came to.
+    /// The error, if any.
     pub error: Option<HandshakeError>,
-    /// The outcome, as a vector has it behind `end`.
+    /// The outcome, as a vector states it after `end`.
     pub end: String,
 }
 
-/// What becomes of a vector whose input comes in these pieces.
+/// Returns the outcome of a vector whose input arrives in these pieces.
 pub fn outcome(vector: &Vector, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outcome {
     let mut facts = Vec::new();
     let mut headers = Vec::new();
@@ -142,14 +145,14 @@ pub fn outcome(vector: &Vector, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outc
             Ok(Some(request)) => {
                 fact("host", request.host());
                 fact("path", request.path());
-                request.query().iter().for_each(|query| fact("query", query));
+                request.raw_query().iter().for_each(|query| fact("query", query));
                 request.origin().iter().for_each(|origin| fact("origin", origin));
                 request.subprotocols().for_each(|name| fact("subprotocol", name));
                 request.extensions().for_each(|offer| fact("extension", &offer.to_string()));
                 headers.extend(request.headers().map(owned));
                 ("accepted".into(), None, left)
             }
-            // This is not answered.
+            // This error is not answered.
             Err(error @ HandshakeError::TransportEnded { .. }) => {
                 (format!("failed {}", name_of(&error)), Some(error), left)
             }
@@ -162,7 +165,7 @@ pub fn outcome(vector: &Vector, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outc
     Outcome { facts, headers, left, error, end }
 }
 
-/// Compares an outcome with what a vector expects. An error says what differs.
+/// Compares an outcome with a vector's expectations. The error describes the difference.
 pub fn compare(vector: &Vector, outcome: &Outcome) -> Result<(), String> {
     if outcome.end != vector.end {
         return Err(format!(
@@ -178,7 +181,7 @@ pub fn compare(vector: &Vector, outcome: &Outcome) -> Result<(), String> {
         let (got, expected) = (Hex(&outcome.left), Hex(&vector.left));
         return Err(format!("left {got}\ninstead of {expected}"));
     }
-    // What is not said of these is that there is none.
+    // A vector that does not mention one of these subjects expects it to be absent.
     let always = ["subprotocol", "extension", "location", "challenge", "body"];
     for subject in always.into_iter().chain(["host", "path", "query", "origin"]) {
         let got: Vec<_> = of(subject, &outcome.facts).collect();
@@ -211,7 +214,7 @@ fn owned((name, value): (&str, &[u8])) -> (String, Vec<u8>) {
     (name.into(), value.into())
 }
 
-/// The name of an error's variant.
+/// Returns the name of an error's variant.
 pub fn name_of(error: &HandshakeError) -> String {
     let text = format!("{error:?}");
     text.split(|letter: char| !letter.is_alphanumeric()).next().expect("a name").into()

@@ -4,10 +4,10 @@ use crate::vectors::{
     format::{each_line, files},
     words::Words,
 };
-use sansocket::{Limits, OriginPolicy};
+use sansocket::{Limits, server::OriginPolicy};
 use std::path::Path;
 
-/// The headers for which `headers` stands.
+/// The headers that the keyword `headers` stands for.
 const REQUEST_HEADERS: [&str; 5] = [
     "Host: h",
     "Upgrade: websocket",
@@ -21,44 +21,44 @@ const RESPONSE_HEADERS: [&str; 3] = [
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
 ];
 
-/// One end of a handshake, what comes, and what is to come of that.
+/// One endpoint of a handshake, what arrives, and the expected outcome.
 #[derive(Clone, Debug)]
 pub struct Vector {
-    /// File, line and name: to be found by.
+    /// The file, the line and the name.
     pub title: String,
-    /// Whether the end under test is a client.
+    /// Whether the endpoint under test is a client.
     pub is_client: bool,
-    /// What it may receive.
+    /// The limits of what it receives.
     pub limits: Limits,
-    /// Which origins a server allows.
+    /// The origins that a server allows.
     pub origin: OriginPolicy,
-    /// What a client offers.
+    /// The subprotocols that a client offers.
     pub subprotocols: Vec<String>,
-    /// What a client offers.
+    /// The extensions that a client offers.
     pub extensions: Vec<String>,
-    /// What comes.
+    /// The bytes that arrive.
     pub input: Vec<u8>,
-    /// Whether the transport ends behind it.
+    /// Whether the transport ends after the input.
     pub eof: bool,
-    /// Whether it fails on the last byte and not before.
+    /// Whether it must fail on the last byte and not before.
     pub is_prompt: bool,
-    /// What is to be said of the outcome: a subject and what it is.
+    /// The expected facts, as pairs of subject and value.
     pub facts: Vec<(String, Vec<u8>)>,
-    /// The bytes that are to be left behind the head.
+    /// The bytes expected to be left after the head.
     pub left: Vec<u8>,
-    /// What the error is to say.
+    /// The expected text of the error.
     pub why: Option<String>,
-    /// The outcome, as it stands behind `end`.
+    /// The outcome, as stated after `end`.
     pub end: String,
 }
 
 impl Vector {
-    /// The name alone.
+    /// Returns the name alone.
     pub fn name(&self) -> &str {
         self.title.split_once(' ').expect("a place and a name").1
     }
 
-    /// The status and the name of the error with which it ends, if it does.
+    /// Returns the status and the name of the expected error, if any.
     pub fn error(&self) -> Option<(Option<u16>, &str)> {
         match *self.end.split(' ').collect::<Vec<_>>() {
             ["refused", status, name] => Some((Some(status.parse().expect("a status")), name)),
@@ -69,18 +69,18 @@ impl Vector {
     }
 }
 
-/// Every vector of every file in the folder, files in the order of their names.
+/// Reads all vectors in a folder, files in order of their names.
 pub fn read_folder(folder: &Path) -> Vec<Vector> {
     let mut vectors = Vec::new();
     for file in files(folder) {
         let mut draft: Option<Vector> = None;
         each_line(&file, |place, line| {
             if let Some(name) = line.strip_prefix("# ") {
-                assert!(draft.is_none(), "{place}: the vector before has no end");
+                assert!(draft.is_none(), "{place}: the previous vector has no end");
                 draft = Some(empty(format!("{place} {name}")));
                 return;
             }
-            let Some(vector) = &mut draft else { panic!("{place}: no vector has begun") };
+            let Some(vector) = &mut draft else { panic!("{place}: outside of a vector") };
             vector.read(line, place);
             if !vector.end.is_empty() {
                 vectors.extend(draft.take());
@@ -115,33 +115,33 @@ impl Vector {
         match words.word() {
             "section" => {
                 let is_section = |word: &str| word.contains('§');
-                assert!(words.rest.split(' ').all(is_section), "{place}: not a section");
+                assert!(words.rest.split(' ').all(is_section), "{place}: not an RFC section");
             }
             "role" => {
                 self.is_client = match words.rest {
                     "server" => false,
                     "client" => true,
-                    other => panic!("{place}: no role {other}"),
+                    other => panic!("{place}: unknown role {other}"),
                 };
             }
             "limit" => match words.word() {
                 "line" => self.limits.handshake_line = words.number(),
                 "bytes" => self.limits.handshake_bytes = words.number(),
                 "headers" => self.limits.handshake_headers = words.number(),
-                other => panic!("{place}: no limit {other}"),
+                other => panic!("{place}: unknown limit {other}"),
             },
             "origin" => {
                 self.origin = match words.word() {
                     "same" => OriginPolicy::same_origin(),
                     "any" => OriginPolicy::any(),
                     "allow" => OriginPolicy::allow(words.rest.split(' ')).expect("origins"),
-                    other => panic!("{place}: no policy {other}"),
+                    other => panic!("{place}: unknown policy {other}"),
                 };
             }
             "offer" => match words.word() {
                 "subprotocol" => self.subprotocols.push(words.rest.into()),
                 "extension" => self.extensions.push(words.rest.into()),
-                other => panic!("{place}: no offer {other}"),
+                other => panic!("{place}: unknown offer {other}"),
             },
             "prompt" => self.is_prompt = true,
             "in" => self.input.extend(words.bytes()),
@@ -169,12 +169,12 @@ impl Vector {
             "left" => self.left = words.bytes(),
             "why" => self.why = Some(words.rest.into()),
             "end" => self.end = words.rest.into(),
-            other => panic!("{place}: no keyword {other}"),
+            other => panic!("{place}: unknown keyword {other}"),
         }
     }
 
     fn line(&mut self, text: &str) {
-        assert!(!self.eof, "{}: nothing comes after the end", self.title);
+        assert!(!self.eof, "{}: input after the end of the transport", self.title);
         self.input.extend_from_slice(text.as_bytes());
         self.input.extend_from_slice(b"\r\n");
     }

@@ -1,40 +1,42 @@
+use super::stream::Stream;
 use super::timer::Timer;
-use super::{Tokio, WebSocket};
+use super::{ClientWebSocket, Tokio};
 use crate::asynchronous::{Timer as _, exchange::until};
 use crate::client;
-use crate::connection::Client;
 use crate::error::Error;
 use crate::handshake::{Response, Url};
-use crate::random::SystemMaskKeys;
 use ::tokio::net::{TcpStream, lookup_host};
 use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 use std::io::ErrorKind;
 
-/// Connects to a `ws://` URL, with the defaults of a [`Connector`].
+/// Connects to a `ws://` URL, with the default options of a [`Connector`]. To see the server's response,
+/// use [`Connector::connect`](client::Connector::connect).
 ///
-/// Not cancel safe: a connection whose handshake is dropped is lost.
+/// Not cancel safe: if you drop the future, the connection is lost.
 ///
 /// # Errors
 ///
-/// As for [`Connector::connect`](client::Connector::connect).
+/// Returns the errors of [`Connector::connect`](client::Connector::connect).
 ///
 /// ```no_run
 /// # async fn hello() -> Result<(), sansocket::Error> {
-/// let mut websocket = sansocket::tokio::connect("ws://127.0.0.1:9001/chat").await?;
+/// let mut websocket = sansocket::on_tokio::connect("ws://127.0.0.1:9001/chat").await?;
 /// websocket.send("hello").await?;
 /// # Ok(())
 /// # }
 /// ```
-pub async fn connect(url: &str) -> Result<WebSocket<TcpStream, Client<SystemMaskKeys>>, Error> {
-    // Boxed, so that the task that goes on with the connection has no room for the connector in it.
+#[doc(alias = "connect_async")]
+#[doc(alias = "Dial")]
+pub async fn connect(url: impl AsRef<str>) -> Result<ClientWebSocket, Error> {
+    // Boxed to keep the connector out of the task that continues with the connection.
     Box::pin(async move { Ok(Connector::new().connect(url).await?.0) }).await
 }
 
-/// How a client connects.
+/// The configuration with which a client connects.
 ///
 /// ```no_run
-/// use sansocket::tokio::Connector;
+/// use sansocket::on_tokio::Connector;
 ///
 /// # async fn hello() -> Result<(), sansocket::Error> {
 /// let (websocket, response) = Connector::new()
@@ -49,24 +51,26 @@ pub async fn connect(url: &str) -> Result<WebSocket<TcpStream, Client<SystemMask
 pub type Connector = client::Connector<Tokio>;
 
 impl client::Connector<Tokio> {
-    /// Connects to a `ws://` URL over TCP, with `TCP_NODELAY` on. The addresses of its host are
-    /// tried one after the other. RFC 6455 §4.1 wants several connections to one host to be made
-    /// one after the other too; that is left to the user, as `docs/handshake.md` says.
+    /// Connects to a `ws://` URL over TCP, with `TCP_NODELAY` on.
     ///
-    /// Not cancel safe: a connection whose handshake is dropped is lost.
+    /// The addresses of the host are tried one after the other. RFC 6455 §4.1 requires that a
+    /// client also opens several connections to the same host one after the other. That is up to
+    /// you, as `docs/handshake.md` explains.
+    ///
+    /// Not cancel safe: if you drop the future, the connection is lost.
     ///
     /// # Errors
     ///
-    /// [`Error::Url`] or [`Error::Request`] before anything is sent; [`Error::Io`] if no address
-    /// could be reached, [`Error::HandshakeTimeout`], or [`Error::Handshake`] if the server did not
-    /// accept.
+    /// Returns [`Error::Url`], [`Error::TlsUnsupported`], or [`Error::Request`] before anything is
+    /// sent, [`Error::Io`] if no address could be reached, [`Error::HandshakeTimeout`], or
+    /// [`Error::Handshake`] if the server did not accept.
     pub async fn connect(
         &self,
-        url: &str,
-    ) -> Result<(WebSocket<TcpStream, Client<SystemMaskKeys>>, Response), Error> {
-        let url = Url::parse(url)?;
+        url: impl AsRef<str>,
+    ) -> Result<(ClientWebSocket, Response), Error> {
+        let url = Url::parse(url.as_ref())?;
         if url.is_secure() {
-            return Err(Error::needs_tls());
+            return Err(Error::TlsUnsupported);
         }
         Box::pin(async move {
             let mut timer = Timer::default();
@@ -74,13 +78,18 @@ impl client::Connector<Tokio> {
             let end = self.handshake_timeout.map(|timeout| now.saturating_add(timeout));
             let stream = connect_tcp(&url, end, &mut timer).await?;
             stream.set_nodelay(true)?;
-            self.handshake(stream, &url, end.map(|end| end.saturating_sub(timer.now()))).await
+            self.handshake(
+                Stream::from(stream),
+                &url,
+                end.map(|end| end.saturating_sub(timer.now())),
+            )
+            .await
         })
         .await
     }
 }
 
-/// Connects to an address of the host, until a moment at most.
+/// Connects to one of the addresses of the host, until `end` at the latest.
 async fn connect_tcp(
     url: &Url,
     end: Option<Duration>,
@@ -92,7 +101,8 @@ async fn connect_tcp(
     };
     let mut failed = None;
     for (index, address) in addresses.iter().enumerate() {
-        // An address that never answers leaves time for the others.
+        // Each address gets an equal share of the remaining time, so that one that never answers
+        // leaves time for the others.
         let now = timer.now();
         let others = (addresses.len() - index) as u32;
         let share = end.map(|end| now.saturating_add(end.saturating_sub(now) / others));

@@ -7,9 +7,9 @@ use core::{
 };
 use std::io::{self, IoSlice};
 
-/// The shell over tokio: it takes all that is `AsyncRead` and `AsyncWrite`.
+/// The shell over tokio, for every stream that is `AsyncRead` and `AsyncWrite`.
 #[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "it has no values")]
+#[expect(clippy::exhaustive_enums, reason = "the enum has no variants")]
 pub enum Tokio {}
 
 impl Runtime for Tokio {

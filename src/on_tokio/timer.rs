@@ -16,8 +16,8 @@ use std::{
     thread,
 };
 
-/// The clock of one connection, and what waits by it: the runtime's time driver or, where there is
-/// none, a thread for as long as a deadline runs.
+/// The clock of one connection and its alarm. The alarm is the time driver of the runtime or, if
+/// there is none, a thread for each running deadline.
 #[derive(Debug)]
 pub struct Timer {
     epoch: Instant,
@@ -30,7 +30,7 @@ enum Alarm {
     Thread(ThreadAlarm),
 }
 
-/// A thread that sleeps until a moment, and then wakes who is noted.
+/// A thread that sleeps until `moment` and then wakes the stored task.
 #[derive(Debug)]
 struct ThreadAlarm {
     moment: Instant,
@@ -44,7 +44,7 @@ impl asynchronous::Timer for Timer {
 
     fn poll_until(&mut self, moment: Duration, cx: &mut Context<'_>) -> Poll<()> {
         let Some(moment) = self.epoch.checked_add(moment) else { return Poll::Pending };
-        // A task that never waits keeps the runtime from looking at its timers.
+        // Checked here, because a task that never waits keeps the runtime from polling its timers.
         if moment <= Instant::now() {
             return Poll::Ready(());
         }
@@ -74,7 +74,7 @@ impl Default for Timer {
 
 impl Alarm {
     fn new(moment: Instant) -> Self {
-        // Tokio says only by a panic that a runtime has no time driver.
+        // A panic is the only way in which tokio reports that a runtime has no time driver.
         let sleep = Handle::try_current()
             .ok()
             .and_then(|_| catch_unwind(|| Box::pin(sleep_until(moment))).ok());
@@ -86,7 +86,7 @@ impl ThreadAlarm {
     fn new(moment: Instant) -> Self {
         let waiting = Arc::new(Mutex::new(None::<Waker>));
         let alarm = Self { moment, waiting: Arc::clone(&waiting) };
-        let sleeps = move || {
+        let sleep_and_wake = move || {
             thread::sleep(moment.saturating_duration_since(Instant::now()));
             let waker = waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(waker) = waker {
@@ -94,8 +94,9 @@ impl ThreadAlarm {
             }
         };
         let thread = thread::Builder::new().name("sansocket timer".to_string());
-        if thread.spawn(sleeps).is_err() {
-            // Without a thread the task asks again and again, which is better than for ever.
+        if thread.spawn(sleep_and_wake).is_err() {
+            // If no thread can be spawned, the task polls in a loop, which is better than waiting
+            // without limit.
             return Self { moment: Instant::now(), ..alarm };
         }
         alarm
@@ -106,9 +107,9 @@ impl ThreadAlarm {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let old = waiting.replace(new);
         drop(waiting);
-        // It may be the last to own its task.
+        // This waker may be the last owner of its task.
         drop(old);
-        // The thread may have come and gone meanwhile.
+        // The thread may have finished in the meantime.
         if self.moment <= Instant::now() {
             waker.wake_by_ref();
         }

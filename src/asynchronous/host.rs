@@ -1,0 +1,142 @@
+//! The host that runs a connection for its user, such as a server. It announces a shutdown, and
+//! takes over the transport and the queue of a dropped connection.
+
+use super::exchange::drive;
+use super::shell::Shell;
+use crate::buffer::{ReadBuffer, WriteBuffer};
+use crate::handshake::SeeingOff;
+use alloc::{sync::Arc, vec::Vec};
+use core::{fmt, task::Context};
+
+/// The host of one connection.
+pub(crate) trait Host<S>: Send + Sync + fmt::Debug {
+    /// Returns `true` if this endpoint is shutting down, so that its connections close with 1001.
+    fn is_leaving(&self) -> bool;
+
+    /// Returns the same as [`is_leaving`](Self::is_leaving). If that is `false`, the task of `cx`
+    /// is woken once the shutdown begins.
+    fn is_leaving_or_wakes(&self, cx: &Context<'_>) -> bool;
+
+    /// Takes over a transport that its user has dropped, and the bytes that were still to be
+    /// written to it.
+    fn see_off(self: Arc<Self>, transport: S, unwritten: Vec<u8>);
+}
+
+/// Writes the remaining bytes, and then ends the transport in such a way that they arrive.
+pub(crate) async fn see_off<S, M: Shell<S>>(mut transport: S, unwritten: Vec<u8>) {
+    let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+    output.extend_from_slice(&unwritten);
+    drop(unwritten);
+    // Whatever the outcome, there is nothing left to do.
+    let _ = drive::<S, M, _>(&mut SeeingOff::new(), &mut transport, &mut input, &mut output).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asynchronous::{Runtime, Timer, WebSocket};
+    use crate::connection::{Config, Server};
+    use crate::negotiated::Negotiated;
+    use core::{
+        future::Future,
+        pin::pin,
+        task::{Poll, Waker},
+        time::Duration,
+    };
+    use std::io::{self, IoSlice};
+
+    /// A runtime whose clock stands still.
+    enum Still {}
+
+    #[derive(Debug, Default)]
+    struct Clock;
+
+    impl Runtime for Still {
+        type Timer = Clock;
+    }
+
+    impl Timer for Clock {
+        fn now(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn poll_until(&mut self, _: Duration, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Pending
+        }
+    }
+
+    /// A client that always has one more message to send, and accepts every write.
+    #[derive(Debug, Default)]
+    struct Endless(Vec<u8>);
+
+    impl Shell<Endless> for Still {
+        fn poll_read(
+            _: &mut Endless,
+            _: &mut Context<'_>,
+            into: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            const MESSAGE: &[u8] = b"\x82\x80\0\0\0\0";
+            into[..MESSAGE.len()].copy_from_slice(MESSAGE);
+            Poll::Ready(Ok(MESSAGE.len()))
+        }
+
+        fn poll_write(
+            stream: &mut Endless,
+            _: &mut Context<'_>,
+            from: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            stream.0.extend_from_slice(from);
+            Poll::Ready(Ok(from.len()))
+        }
+
+        fn poll_write_vectored(
+            stream: &mut Endless,
+            cx: &mut Context<'_>,
+            from: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            Self::poll_write(stream, cx, &from[0])
+        }
+
+        fn is_write_vectored(_: &Endless) -> bool {
+            false
+        }
+
+        fn poll_flush(_: &mut Endless, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(_: &mut Endless, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[derive(Debug)]
+    struct Leaving;
+
+    impl Host<Endless> for Leaving {
+        fn is_leaving(&self) -> bool {
+            true
+        }
+
+        fn is_leaving_or_wakes(&self, _: &Context<'_>) -> bool {
+            panic!("the connection must not wait")
+        }
+
+        fn see_off(self: Arc<Self>, _: Endless, _: Vec<u8>) {}
+    }
+
+    #[test]
+    fn a_connection_that_never_waits_closes_once_on_shutdown() {
+        let (negotiated, input) = (Negotiated::new(), ReadBuffer::new());
+        let (client, role) = (Endless::default(), Server::new());
+        let mut server: WebSocket<_, _, Still> =
+            WebSocket::new(client, role, negotiated, input, Config::default())
+                .with_host(Arc::new(Leaving));
+        let cx = &mut Context::from_waker(Waker::noop());
+        for _ in 0..10 {
+            let next = pin!(server.next()).poll(cx);
+            assert!(matches!(next, Poll::Ready(Some(Ok(_)))), "{next:?}");
+        }
+        assert_eq!(server.get_ref().0, b"\x88\x02\x03\xe9");
+    }
+}

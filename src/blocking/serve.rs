@@ -1,0 +1,208 @@
+use super::house::{Guest, Handshaking, House};
+use super::{Acceptor, ServerWebSocket};
+use crate::error::Error;
+use crate::handshake::{Accept, Reject, Request};
+use crate::server::{AcceptFailures, Admission};
+use crate::serving::{Options, ServeError, accept_failure, serve_options};
+use alloc::{boxed::Box, string::ToString, sync::Arc};
+use core::{fmt, net::SocketAddr, time::Duration};
+use std::net::{TcpListener, TcpStream};
+use std::{io, thread};
+
+/// Serves WebSocket connections: accepts them until you [stop](Serve::stop_handle) the server, and
+/// runs `handler` for each open connection in its own thread. Set options, then call
+/// [`run`](Serve::run).
+///
+/// - A failure to accept a connection does not end the loop. If the system has no files, threads or
+///   memory left, the loop pauses before it goes on.
+/// - A handler that fails or panics ends only its own connection. [`on_error`](Serve::on_error)
+///   receives the error; a panic goes to the panic hook instead.
+/// - Dropping a WebSocket takes up to 2 seconds. In this time the server writes what is queued, and
+///   reads and drops up to 1 MiB of what the peer still sends. This ends early when the peer ends
+///   its side. The server sends no Close unless the handler did.
+/// - Each connection uses two of the process's file descriptors.
+///
+/// ```no_run
+/// use sansocket::{Error, blocking::{ServerWebSocket, serve}};
+/// use std::{net::TcpListener, thread};
+///
+/// fn echo(mut websocket: ServerWebSocket) -> Result<(), Error> {
+///     while let Some(message) = websocket.next() {
+///         websocket.send(message?)?;
+///     }
+///     Ok(())
+/// }
+///
+/// let listener = TcpListener::bind("127.0.0.1:9001")?;
+/// let server = serve(listener, |websocket, _request| echo(websocket))
+///     .max_connections(100)
+///     .on_error(|error| eprintln!("{error}"));
+/// let stop = server.stop_handle();
+/// thread::spawn(move || {
+///     let _ = std::io::stdin().read_line(&mut String::new());
+///     stop.stop();
+/// });
+/// server.run();
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn serve<H, E>(listener: TcpListener, handler: H) -> Serve<H>
+where
+    H: Fn(ServerWebSocket, Request) -> Result<(), E> + Send + Sync + 'static,
+    E: Into<Box<dyn core::error::Error + Send + Sync>>,
+{
+    let house = House::new(listener.local_addr().ok());
+    Serve { listener, handler, acceptor: Acceptor::new(), options: Options::new(), house }
+}
+
+/// A server that is ready to run: see [`serve`].
+#[must_use = "a server does nothing until you call `run`"]
+pub struct Serve<H> {
+    listener: TcpListener,
+    handler: H,
+    acceptor: Acceptor,
+    options: Options,
+    house: Arc<House>,
+}
+
+/// A handle that stops a server from another thread: see [`Serve::stop_handle`].
+#[derive(Clone, Debug)]
+pub struct StopHandle(Arc<House>);
+
+impl StopHandle {
+    /// Tells the server to shut down, and does not wait until it has. A server that is not running
+    /// yet shuts down when you run it. To wake the server, this connects to it, which takes at most
+    /// a second.
+    ///
+    /// The server drops the listener, so that clients go elsewhere. Each connection closes with
+    /// [`CloseCode::GOING_AWAY`](crate::CloseCode::GOING_AWAY) while its handler waits to receive,
+    /// within 200 milliseconds. The handler still receives what the client sends, and then the end.
+    /// If the handler sends after that Close, it gets an error that
+    /// [is closed](crate::Error::is_closed). Opening handshakes in progress are finished first.
+    ///
+    /// [`Serve::run`] returns when all connections are gone. After the
+    /// [`shutdown_timeout`](Serve::shutdown_timeout), the server ends the remaining transports, so
+    /// that their handlers fail, and `run` returns within a second. A handler that is busy with
+    /// something else continues in its thread.
+    pub fn stop(&self) {
+        self.0.leave();
+    }
+}
+
+impl<H> Serve<H> {
+    serve_options!();
+
+    /// Returns a handle that stops the server.
+    #[must_use]
+    pub fn stop_handle(&self) -> StopHandle {
+        StopHandle(Arc::clone(&self.house))
+    }
+}
+
+impl<H, E> Serve<H>
+where
+    H: Fn(ServerWebSocket, Request) -> Result<(), E> + Send + Sync + 'static,
+    E: Into<Box<dyn core::error::Error + Send + Sync>>,
+{
+    /// Serves until the server is stopped.
+    pub fn run(self) {
+        let Self { listener, handler, acceptor, options, house } = self;
+        let timeout = options.shutdown_timeout;
+        house.open(Admission::new(options.max_connections, options.max_handshakes));
+        let service = Arc::new(Service { handler, acceptor, options });
+        service.accept(listener, &house);
+        if !house.wait_empty(timeout) {
+            house.end();
+            house.wait_empty(LAST_WAIT);
+        }
+    }
+}
+
+/// How long handlers get to return after their transports were ended.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+impl<H> fmt::Debug for Serve<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serve")
+            .field("listener", &self.listener)
+            .field("acceptor", &self.acceptor)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Everything that the threads of the connections need.
+struct Service<H> {
+    handler: H,
+    acceptor: Acceptor,
+    options: Options,
+}
+
+impl<H, E> Service<H>
+where
+    H: Fn(ServerWebSocket, Request) -> Result<(), E> + Send + Sync + 'static,
+    E: Into<Box<dyn core::error::Error + Send + Sync>>,
+{
+    /// Accepts connections until the server shuts down.
+    fn accept(self: &Arc<Self>, listener: TcpListener, house: &Arc<House>) {
+        // A nonblocking listener would make this a busy loop.
+        let _ = listener.set_nonblocking(false);
+        let mut failures = AcceptFailures::default();
+        while house.wait_for_room() {
+            let begun = listener.accept().and_then(|(stream, peer)| {
+                // The server is shutting down: drop the stream. It is the connection that woke this
+                // thread, or a client that was still waiting in the queue.
+                if house.is_leaving() { Ok(()) } else { self.begin(stream, peer, house) }
+            });
+            match begun {
+                Ok(()) => failures.accepted(),
+                Err(error) => {
+                    let pause = failures.failed(accept_failure(&error));
+                    self.options.report(ServeError::Accept(error));
+                    house.pause(pause.unwrap_or_default());
+                }
+            }
+        }
+    }
+
+    /// Starts the thread of a connection.
+    fn begin(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        house: &Arc<House>,
+    ) -> io::Result<()> {
+        let (guest, handshaking) = house.admit(&stream)?;
+        let service = Arc::clone(self);
+        let attends = move || service.attend(stream, peer, &guest, handshaking);
+        thread::Builder::new().name("sansocket serve".to_string()).spawn(attends)?;
+        Ok(())
+    }
+
+    /// Runs one connection, from its opening handshake on.
+    fn attend(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        guest: &Arc<Guest>,
+        handshaking: Handshaking,
+    ) {
+        let opened = self.open(stream);
+        drop(handshaking);
+        let handled = match opened {
+            Ok((websocket, request)) => {
+                // The guest lives as long as the handler runs, whatever the handler does with the
+                // connection.
+                (self.handler)(websocket.with_host(Arc::clone(guest)), request)
+            }
+            Err(error) => return self.options.report_handshake(peer, error),
+        };
+        if let Err(error) = handled {
+            self.options.report(ServeError::Handler { peer, error: error.into() });
+        }
+    }
+
+    fn open(&self, stream: TcpStream) -> Result<(ServerWebSocket, Request), Error> {
+        stream.set_nodelay(true)?;
+        self.acceptor.accept_asked(stream, |request| self.options.decide(request))
+    }
+}

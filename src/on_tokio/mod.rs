@@ -1,0 +1,103 @@
+//! WebSocket over tokio: over its TCP streams, or anything that is `AsyncRead` and `AsyncWrite`.
+//!
+//! This is a thin shell. It moves bytes between a stream and a
+//! [`Connection`](crate::connection::Connection), which implements the protocol, and tells the
+//! connection the time.
+//!
+//! Deadlines use the time driver of the runtime (`enable_time` or `enable_all`). Without a time
+//! driver, each running deadline takes a thread. tokio reports a missing time driver only by a
+//! panic, which this module catches. The panic hook still sees that panic, and with
+//! `panic = "abort"` it ends the process.
+//!
+//! ```no_run
+//! // A client: send a message, print what comes back, close.
+//! use sansocket::{CloseCode, on_tokio::connect};
+//!
+//! # async fn client() -> Result<(), sansocket::Error> {
+//! let mut websocket = connect("ws://127.0.0.1:9001/").await?;
+//! websocket.send("hello").await?;
+//! if let Some(message) = websocket.next().await {
+//!     println!("{:?}", message?);
+//! }
+//! websocket.close(CloseCode::NORMAL, "").await?;
+//! println!("{}", websocket.wait_closed().await);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Three ways to receive
+//!
+//! - [`next`](WebSocket::next) returns an owned message. The `Stream` implementation does the same.
+//! - [`receive`](WebSocket::receive) lends you the message, together with a handle to answer it.
+//!   [`receive_buffered`](WebSocket::receive_buffered) lends you messages that have already
+//!   arrived, without waiting.
+//! - [`receive_with`](WebSocket::receive_with) calls a closure for each message. This is the
+//!   fastest way.
+//!
+//! # Two ways to send
+//!
+//! [`send`](WebSocket::send) queues a message and writes it. [`feed`](WebSocket::feed) only queues
+//! it. Queued messages leave in one write: with the next [`flush`](WebSocket::flush), or before the
+//! next wait for a message.
+//!
+//! # Idle connections
+//!
+//! A connection that waits holds no buffers. It leases them from a pool of the thread while they
+//! contain bytes.
+
+mod accept;
+mod connect;
+mod house;
+mod serve;
+mod shell;
+mod stream;
+mod timer;
+
+pub use crate::serving::ServeError;
+pub use accept::{Acceptor, PendingRequest, accept};
+pub use connect::{Connector, connect};
+pub use serve::{Serve, serve};
+pub use shell::Tokio;
+pub use stream::Stream;
+pub use timer::Timer;
+
+use crate::connection::{Client, Server};
+use crate::random::SystemMaskKeys;
+use ::tokio::net::TcpStream;
+
+/// A WebSocket connection over a tokio stream.
+pub type WebSocket<S, R> = crate::asynchronous::WebSocket<S, R, Tokio>;
+
+/// A client's connection, by default one that [`connect`] opened.
+pub type ClientWebSocket<S = Stream> = WebSocket<S, Client<SystemMaskKeys>>;
+
+/// A server's connection, by default over TCP.
+pub type ServerWebSocket<S = TcpStream> = WebSocket<S, Server>;
+
+/// The sending half of a client's connection, by default of one that [`connect`] made.
+pub type ClientSendHalf<S = Stream> = SendHalf<S, Client<SystemMaskKeys>>;
+
+/// The receiving half of a client's connection, by default of one that [`connect`] made.
+pub type ClientReceiveHalf<S = Stream> = ReceiveHalf<S, Client<SystemMaskKeys>>;
+
+/// The sending half of a server's connection, by default over TCP.
+pub type ServerSendHalf<S = TcpStream> = SendHalf<S, Server>;
+
+/// The receiving half of a server's connection, by default over TCP.
+pub type ServerReceiveHalf<S = TcpStream> = ReceiveHalf<S, Server>;
+
+/// The receiving half of a connection: see
+/// [`WebSocket::split`](crate::asynchronous::WebSocket::split).
+pub type ReceiveHalf<S, R> = crate::asynchronous::ReceiveHalf<S, R, Tokio>;
+
+/// The sending half of a connection: see
+/// [`WebSocket::split`](crate::asynchronous::WebSocket::split).
+pub type SendHalf<S, R> = crate::asynchronous::SendHalf<S, R, Tokio>;
+
+/// The error for two halves of different connections: see
+/// [`SendHalf::reunite`](crate::asynchronous::SendHalf::reunite).
+pub type ReuniteError<S, R> = crate::asynchronous::ReuniteError<S, R, Tokio>;
+
+/// A handle to answer a received event: see
+/// [`WebSocket::receive`](crate::asynchronous::WebSocket::receive).
+pub type Replies<'a, S, R> = crate::asynchronous::Replies<'a, S, R, Tokio>;

@@ -1,0 +1,257 @@
+use super::house::{Guest, Handshaking, House};
+use super::timer::Timer;
+use super::{Acceptor, ServerWebSocket};
+use crate::asynchronous::{Timer as _, exchange::until};
+use crate::error::Error;
+use crate::handshake::{Accept, Reject, Request};
+use crate::server::{AcceptFailures, Admission};
+use crate::serving::{Options, ServeError, accept_failure, serve_options};
+use ::tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::Handle,
+};
+use alloc::{boxed::Box, sync::Arc};
+use core::{
+    fmt,
+    future::{Future, IntoFuture, pending, poll_fn},
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use std::io;
+
+/// Serves WebSocket connections: accepts them until [`shutdown`](Serve::shutdown), and runs
+/// `handler` with each open connection in a task of its own. Set options, then `await` the result.
+///
+/// - A failure to accept does not stop the server. It pauses before the next attempt if the system
+///   is out of file descriptors or memory.
+/// - A handler that fails or panics ends only its own connection. Failures are reported to
+///   [`on_error`](Serve::on_error). Panics are not reported there, but the panic hook sees them.
+/// - When a handler drops a WebSocket, the server still writes its queue, for at most 2 seconds,
+///   and reads and drops up to 1 MiB that the peer still sends. It sends no Close of its own.
+/// - Dropping the future drops the connections too, without a Close.
+///
+/// ```no_run
+/// use sansocket::{Error, on_tokio::{ServerWebSocket, serve}};
+/// use tokio::{net::TcpListener, sync::oneshot};
+///
+/// async fn echo(mut websocket: ServerWebSocket) -> Result<(), Error> {
+///     while let Some(message) = websocket.next().await {
+///         websocket.send(message?).await?;
+///     }
+///     Ok(())
+/// }
+///
+/// # async fn run(stopped: oneshot::Receiver<()>) -> std::io::Result<()> {
+/// let listener = TcpListener::bind("127.0.0.1:9001").await?;
+/// serve(listener, |websocket, _request| echo(websocket))
+///     .max_connections(10_000)
+///     .on_error(|error| eprintln!("{error}"))
+///     .shutdown(async { drop(stopped.await) })
+///     .await;
+/// # Ok(())
+/// # }
+/// ```
+pub fn serve<H, F, E>(listener: TcpListener, handler: H) -> Serve<H>
+where
+    H: Fn(ServerWebSocket, Request) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<Box<dyn core::error::Error + Send + Sync>> + 'static,
+{
+    Serve {
+        listener,
+        handler,
+        acceptor: Acceptor::new(),
+        options: Options::new(),
+        shutdown: Box::pin(pending()),
+    }
+}
+
+type Shutdown = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A configured server: see [`serve`]. It serves once you `await` it.
+#[must_use = "a server does nothing until it is awaited"]
+pub struct Serve<H> {
+    listener: TcpListener,
+    handler: H,
+    acceptor: Acceptor,
+    options: Options,
+    shutdown: Shutdown,
+}
+
+impl<H> Serve<H> {
+    serve_options!();
+
+    /// Sets when to shut down: once `when` is ready. By default the server runs until you drop it.
+    ///
+    /// At shutdown the listener is dropped, so that clients go elsewhere. Each connection closes
+    /// with [`CloseCode::GOING_AWAY`](crate::CloseCode::GOING_AWAY) as soon as its handler receives
+    /// or waits to receive. The handler still receives what the client sends, and then the end.
+    /// Messages that it sends after that Close fail with an error for which
+    /// [`is_closed`](crate::Error::is_closed) is true. Handshakes in progress are finished first.
+    ///
+    /// The server returns when all connections have ended. When the
+    /// [`shutdown_timeout`](Self::shutdown_timeout) has passed, it drops the remaining handlers
+    /// with their connections. If a handler spawns tasks of its own, ending them is up to you.
+    pub fn shutdown(mut self, when: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.shutdown = Box::pin(when);
+        self
+    }
+}
+
+impl<H, F, E> IntoFuture for Serve<H>
+where
+    H: Fn(ServerWebSocket, Request) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<Box<dyn core::error::Error + Send + Sync>> + 'static,
+{
+    type Output = ();
+    type IntoFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(run(self))
+    }
+}
+
+impl<H> fmt::Debug for Serve<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serve")
+            .field("listener", &self.listener)
+            .field("acceptor", &self.acceptor)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The parts that the task of each connection needs.
+struct Service<H> {
+    handler: H,
+    acceptor: Acceptor,
+    options: Options,
+}
+
+/// Aborts the tasks when the server is dropped.
+struct Running(Arc<House>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+async fn run<H, F, E>(serve: Serve<H>)
+where
+    H: Fn(ServerWebSocket, Request) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<Box<dyn core::error::Error + Send + Sync>> + 'static,
+{
+    let Serve { listener, handler, acceptor, options, mut shutdown } = serve;
+    let admission = Admission::new(options.max_connections, options.max_handshakes);
+    let timeout = options.shutdown_timeout;
+    let running = Running(House::new(admission, Handle::current()));
+    let house = &running.0;
+    let service = Arc::new(Service { handler, acceptor, options });
+    let mut accepting = Accepting::new(listener);
+    poll_fn(|cx| {
+        if shutdown.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        // Remove the tasks that have ended.
+        let _ = house.poll_tasks(cx);
+        loop {
+            let (stream, peer) = ready!(accepting.poll(house, &service.options, cx));
+            let (guest, handshaking) = house.admit();
+            house.spawn(attend(Arc::clone(&service), stream, peer, guest, handshaking));
+        }
+    })
+    .await;
+    // From now on clients go elsewhere.
+    drop(accepting);
+    house.leave();
+    let mut timer = Timer::default();
+    let end = timer.now().saturating_add(timeout);
+    until(&mut timer, Some(end), poll_fn(|cx| house.poll_empty(cx))).await;
+    house.end();
+    poll_fn(|cx| house.poll_tasks(cx)).await;
+}
+
+/// Runs one connection, from its handshake on.
+async fn attend<H, F, E>(
+    service: Arc<Service<H>>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    guest: Arc<Guest>,
+    handshaking: Handshaking,
+) where
+    H: Fn(ServerWebSocket, Request) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<Box<dyn core::error::Error + Send + Sync>> + 'static,
+{
+    let opened = service.open(stream).await;
+    drop(handshaking);
+    let handled = match opened {
+        Ok((websocket, request)) => {
+            // The guest lives as long as the handler, whatever the handler does with the
+            // connection.
+            let host = Arc::<Guest>::clone(&guest);
+            (service.handler)(websocket.with_host(host), request).await
+        }
+        Err(error) => return service.options.report_handshake(peer, error),
+    };
+    if let Err(error) = handled {
+        service.options.report(ServeError::Handler { peer, error: error.into() });
+    }
+}
+
+impl<H> Service<H> {
+    async fn open(&self, stream: TcpStream) -> Result<(ServerWebSocket, Request), Error> {
+        stream.set_nodelay(true)?;
+        self.acceptor.accept_asked(stream, |request| self.options.decide(request)).await
+    }
+}
+
+/// A listener that continues after failures.
+struct Accepting {
+    listener: TcpListener,
+    failures: AcceptFailures,
+    timer: Timer,
+    /// When to try again after a failure.
+    pause: Option<Duration>,
+}
+
+impl Accepting {
+    fn new(listener: TcpListener) -> Self {
+        let failures = AcceptFailures::default();
+        Self { listener, failures, timer: Timer::default(), pause: None }
+    }
+
+    /// Waits for room for a connection, and then for the connection.
+    fn poll(
+        &mut self,
+        house: &House,
+        options: &Options,
+        cx: &mut Context<'_>,
+    ) -> Poll<(TcpStream, SocketAddr)> {
+        loop {
+            if let Some(moment) = self.pause {
+                ready!(self.timer.poll_until(moment, cx));
+                self.pause = None;
+            }
+            ready!(house.poll_room(cx));
+            match ready!(self.listener.poll_accept(cx)) {
+                Ok(accepted) => {
+                    self.failures.accepted();
+                    return Poll::Ready(accepted);
+                }
+                Err(error) => self.failed(error, options),
+            }
+        }
+    }
+
+    fn failed(&mut self, error: io::Error, options: &Options) {
+        let pause = self.failures.failed(accept_failure(&error));
+        self.pause = pause.map(|pause| self.timer.now().saturating_add(pause));
+        options.report(ServeError::Accept(error));
+    }
+}

@@ -1,0 +1,143 @@
+//! The decisions of an accept loop, without IO: how many connections to accept, and how to go on
+//! after accepting has failed.
+
+use core::time::Duration;
+
+/// The first and the longest pause after accepting fails. The loop waits for another part of the
+/// process to close a file, and nothing notifies it of that.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a failure to accept means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AcceptFailure {
+    /// The connection that was to be accepted is gone. The next one may work.
+    OfOneConnection,
+    /// Anything else: no files or memory are left, and an immediate retry would fail again.
+    OfThisEnd,
+}
+
+/// A counter of failures in a row.
+#[derive(Debug, Default)]
+pub(crate) struct AcceptFailures(u32);
+
+impl AcceptFailures {
+    pub(crate) fn accepted(&mut self) {
+        self.0 = 0;
+    }
+
+    /// Returns how long to pause before the next attempt.
+    pub(crate) fn failed(&mut self, failure: AcceptFailure) -> Option<Duration> {
+        if failure == AcceptFailure::OfOneConnection {
+            self.0 = 0;
+            return None;
+        }
+        self.0 = self.0.saturating_add(1);
+        Some(pause_after(self.0))
+    }
+}
+
+/// Returns the pause after this many failures in a row.
+fn pause_after(failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE)
+}
+
+/// The number of connections, and how many there may be.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    most: usize,
+    most_handshakes: usize,
+    connections: usize,
+    /// The number of connections that are in their opening handshake.
+    handshakes: usize,
+}
+
+impl Admission {
+    pub(crate) const fn new(most: usize, most_handshakes: usize) -> Self {
+        Self { most, most_handshakes, connections: 0, handshakes: 0 }
+    }
+
+    /// Returns `true` if one more connection may be accepted. There is always room for one: a loop
+    /// that may accept nothing would wait without limit.
+    pub(crate) fn has_room(&self) -> bool {
+        self.connections < self.most.max(1) && self.handshakes < self.most_handshakes.max(1)
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.connections == 0
+    }
+
+    /// Counts an accepted connection, whose handshake begins.
+    pub(crate) const fn came(&mut self) {
+        self.connections += 1;
+        self.handshakes += 1;
+    }
+
+    /// Counts a handshake that has finished or failed.
+    pub(crate) const fn shook_hands(&mut self) {
+        self.handshakes = self.handshakes.saturating_sub(1);
+    }
+
+    pub(crate) const fn left(&mut self) {
+        self.connections = self.connections.saturating_sub(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn a_connection_that_is_gone_causes_no_pause() {
+        let mut failures = AcceptFailures::default();
+        for _ in 0..1000 {
+            assert_eq!(failures.failed(AcceptFailure::OfOneConnection), None);
+        }
+        failures.failed(AcceptFailure::OfThisEnd);
+        failures.failed(AcceptFailure::OfThisEnd);
+        // A connection that is gone was there to be accepted, so accepting works again.
+        failures.failed(AcceptFailure::OfOneConnection);
+        assert_eq!(failures.failed(AcceptFailure::OfThisEnd), Some(FIRST_PAUSE));
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_second() {
+        let mut failures = AcceptFailures::default();
+        let mut pauses = |count| -> Vec<_> {
+            let pause = |_| failures.failed(AcceptFailure::OfThisEnd).unwrap().as_millis();
+            let pauses = (0..count).map(pause).collect();
+            failures.accepted();
+            pauses
+        };
+        assert_eq!(pauses(9), [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
+        assert_eq!(pauses(1), [10]);
+        assert_eq!(pause_after(u32::MAX), LONGEST_PAUSE);
+    }
+
+    #[test]
+    fn both_limits_apply() {
+        let mut admission = Admission::new(3, 2);
+        assert!(admission.has_room() && admission.is_empty());
+        admission.came();
+        assert!(admission.has_room() && !admission.is_empty());
+        admission.came();
+        assert!(!admission.has_room(), "two handshakes");
+        admission.shook_hands();
+        assert!(admission.has_room());
+        admission.came();
+        admission.shook_hands();
+        assert!(!admission.has_room(), "three connections");
+        admission.left();
+        assert!(admission.has_room());
+    }
+
+    #[test]
+    fn limits_of_zero_leave_room_for_one() {
+        let mut admission = Admission::new(0, 0);
+        assert!(admission.has_room());
+        admission.came();
+        assert!(!admission.has_room());
+    }
+}

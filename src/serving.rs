@@ -1,0 +1,193 @@
+//! The parts of `serve` that both shells share: its options and its error reports.
+
+use crate::error::Error;
+use crate::handshake::{Accept, Reject, Request};
+use crate::server::AcceptFailure;
+use alloc::{boxed::Box, sync::Arc};
+use core::{fmt, net::SocketAddr, time::Duration};
+use std::io;
+
+use thiserror::Error;
+
+/// A failure of a running server, as reported to `on_error` of each shell's `Serve`. The server
+/// keeps running.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The server failed to accept a connection. It tries again: at once if the failure concerns
+    /// only that one connection, otherwise after a pause.
+    #[error("failed to accept a connection: {0}")]
+    Accept(io::Error),
+    /// A client did not open a WebSocket: its handshake was invalid or too slow, or it was refused.
+    #[error("the handshake with {peer} failed: {error}")]
+    Handshake {
+        /// The address of the client.
+        peer: SocketAddr,
+        /// The reason.
+        error: Error,
+    },
+    /// The handler of a connection returned an error.
+    #[error("the handler of the connection with {peer} failed: {error}")]
+    Handler {
+        /// The address of the client.
+        peer: SocketAddr,
+        /// The error that the handler returned.
+        error: Box<dyn core::error::Error + Send + Sync>,
+    },
+}
+
+type Decide = dyn Fn(&Request) -> Result<Accept, Reject> + Send + Sync;
+type OnError = dyn Fn(ServeError) + Send + Sync;
+
+/// The options of a server.
+#[derive(Clone)]
+pub(crate) struct Options {
+    pub(crate) max_connections: usize,
+    pub(crate) max_handshakes: usize,
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) decide: Option<Arc<Decide>>,
+    pub(crate) on_error: Option<Arc<OnError>>,
+}
+
+impl Options {
+    pub(crate) fn new() -> Self {
+        Self {
+            max_connections: usize::MAX,
+            max_handshakes: 256,
+            shutdown_timeout: Duration::from_secs(10),
+            decide: None,
+            on_error: None,
+        }
+    }
+
+    pub(crate) fn decide(&self, request: &Request) -> Result<Accept, Reject> {
+        self.decide.as_ref().map_or_else(|| Ok(Accept::new()), |decide| decide(request))
+    }
+
+    pub(crate) fn report(&self, error: ServeError) {
+        if let Some(on_error) = &self.on_error {
+            on_error(error);
+        }
+    }
+
+    /// Reports a failed handshake. A plain response is not a failure.
+    pub(crate) fn report_handshake(&self, peer: SocketAddr, error: Error) {
+        if !matches!(error, Error::Answered(_)) {
+            self.report(ServeError::Handshake { peer, error });
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("max_connections", &self.max_connections)
+            .field("max_handshakes", &self.max_handshakes)
+            .field("shutdown_timeout", &self.shutdown_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Classifies a failure to accept. Linux reports network errors of a pending connection, and a
+/// firewall's refusal, as failures of `accept` itself.
+pub(crate) fn accept_failure(error: &io::Error) -> AcceptFailure {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted,
+        NetworkDown, NetworkUnreachable, PermissionDenied, TimedOut, WouldBlock,
+    };
+    match error.kind() {
+        ConnectionAborted | ConnectionRefused | ConnectionReset | HostUnreachable | Interrupted
+        | NetworkDown | NetworkUnreachable | PermissionDenied | TimedOut | WouldBlock => {
+            AcceptFailure::OfOneConnection
+        }
+        _ => AcceptFailure::OfThisEnd,
+    }
+}
+
+/// Defines the option methods of both shells' `Serve`, which must have the fields `options` and
+/// `acceptor`.
+macro_rules! serve_options {
+    () => {
+        /// Sets the acceptor, which configures limits, compression, allowed origins, the handshake
+        /// timeout, and [plain responses](crate::server::Acceptor::plain_response).
+        pub fn acceptor(mut self, acceptor: Acceptor) -> Self {
+            self.acceptor = acceptor;
+            self
+        }
+
+        /// Sets the function that decides on each request. It accepts the request, for example with
+        /// a subprotocol, or refuses it, for example because of its path or because the client is
+        /// not authorized. By default every request is accepted.
+        ///
+        /// The function must not block. To make a decision that takes time, accept the request and
+        /// decide in the handler, which can close the connection.
+        pub fn decide(
+            mut self,
+            decide: impl Fn(&Request) -> Result<Accept, Reject> + Send + Sync + 'static,
+        ) -> Self {
+            self.options.decide = Some(Arc::new(decide));
+            self
+        }
+
+        /// Sets the maximum number of connections: those in their handshake, open, or on their way
+        /// out. At the limit the server accepts no more, and clients wait in the queue of the
+        /// operating system. By default only the operating system's limit on open files applies.
+        pub fn max_connections(mut self, most: usize) -> Self {
+            self.options.max_connections = most;
+            self
+        }
+
+        /// Sets the maximum number of concurrent opening handshakes, 256 by default. At the limit
+        /// the server accepts no more connections.
+        pub fn max_handshakes(mut self, most: usize) -> Self {
+            self.options.max_handshakes = most;
+            self
+        }
+
+        /// Sets the function that receives errors, for example to log them. By default errors are
+        /// dropped.
+        pub fn on_error(mut self, on_error: impl Fn(ServeError) + Send + Sync + 'static) -> Self {
+            self.options.on_error = Some(Arc::new(on_error));
+            self
+        }
+
+        /// Sets how long a shutdown waits for connections to end, 10 seconds by default. After that
+        /// the remaining connections are dropped.
+        pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+            self.options.shutdown_timeout = timeout;
+            self
+        }
+    };
+}
+
+pub(crate) use serve_options;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_of_one_connection_is_not_a_failure_of_the_server() {
+        use io::ErrorKind::{ConnectionAborted, Interrupted, Other, OutOfMemory};
+        let classify = |kind| accept_failure(&io::Error::from(kind));
+        assert_eq!(classify(ConnectionAborted), AcceptFailure::OfOneConnection);
+        assert_eq!(classify(Interrupted), AcceptFailure::OfOneConnection);
+        assert_eq!(classify(OutOfMemory), AcceptFailure::OfThisEnd);
+        assert_eq!(classify(Other), AcceptFailure::OfThisEnd);
+    }
+
+    /// The errno values of Linux: ENFILE, EMFILE, ENOBUFS, ENOMEM.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn running_out_of_files_or_memory_is_a_failure_of_the_server() {
+        for number in [23, 24, 105, 12] {
+            let error = io::Error::from_raw_os_error(number);
+            assert_eq!(accept_failure(&error), AcceptFailure::OfThisEnd, "{error}");
+        }
+        // ECONNABORTED, EPERM, ENETUNREACH, EHOSTUNREACH.
+        for number in [103, 1, 101, 113] {
+            let error = io::Error::from_raw_os_error(number);
+            assert_eq!(accept_failure(&error), AcceptFailure::OfOneConnection, "{error}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What users expect of a connection beside sending and receiving: control frames by hand, the transport,
+//! taking it apart, and going on after a Close.
+
+use sansocket::{
+    CloseCode, Error, Event, Message, State,
+    blocking::{Acceptor, ClientWebSocket, connect},
+    connection::SendError,
+};
+use sansocket_testkit::{
+    frames::{CLOSE_AWAY, PING, PONG, masked, plain},
+    pair::blocking::{pair, read_to_end, server_and_stream},
+};
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
+};
+
+#[test]
+fn control_frames_are_sent_by_hand() {
+    let (mut server, mut client) = server_and_stream(Acceptor::new());
+    server.pong("alive").unwrap();
+    server.try_ping("there?").unwrap();
+    server.ping(b"there?").unwrap();
+    let expected = [plain(PONG, b"alive"), plain(PING, b"there?"), plain(PING, b"there?")].concat();
+    let mut read = vec![0; expected.len()];
+    client.read_exact(&mut read).unwrap();
+    assert_eq!(read, expected);
+    let too_long = server.try_ping([0; 126]).unwrap_err();
+    assert!(matches!(too_long, Error::Send(SendError::ControlTooLong { len: 126 })));
+}
+
+#[test]
+fn try_feed_only_queues() {
+    let (mut server, _client) = server_and_stream(Acceptor::new());
+    server.try_feed(vec![0; 2 << 20]).unwrap();
+    assert!(server.buffered_amount() > 2 << 20);
+    let full = server.try_feed("more").unwrap_err();
+    assert!(matches!(full, Error::Send(SendError::QueueFull { .. })), "{full}");
+}
+
+#[test]
+fn a_loop_that_answers_goes_on_after_its_own_close() {
+    let (mut client, mut server) = pair();
+    let server = thread::spawn(move || {
+        let mut seen = 0;
+        server.receive_with(|event, replies| {
+            if let Event::Text(text) = event {
+                seen += 1;
+                if seen == 1 {
+                    replies.close(CloseCode::GOING_AWAY, "maintenance")?;
+                }
+                replies.send(text)?;
+                replies.feed(text)?;
+                replies.try_feed(text)?;
+                replies.feed_fragment(text, true)?;
+                replies.ping(text)?;
+                replies.try_ping(text)?;
+                replies.pong(text)?;
+            }
+            Ok::<_, Error>(())
+        })?;
+        Ok::<_, Error>(seen)
+    });
+    client.feed("one").unwrap();
+    client.feed("two").unwrap();
+    client.flush().unwrap();
+    assert!(client.next().is_none());
+    let closed = client.closed().unwrap();
+    assert!(closed.clean && closed.code == CloseCode::GOING_AWAY, "{closed}");
+    client.wait_closed();
+    assert_eq!(server.join().unwrap().unwrap(), 2);
+}
+
+#[test]
+fn an_error_of_a_visitor_ends_the_loop_and_not_the_connection() {
+    let (mut client, mut server) = pair();
+    client.feed("one").unwrap();
+    client.send("two").unwrap();
+    let stopped = server.receive_with(|_, _| Err(Error::HandshakeTimeout));
+    assert!(matches!(stopped, Err(Error::HandshakeTimeout)));
+    assert_eq!(server.next().unwrap().unwrap(), Message::from("two"));
+}
+
+#[test]
+fn what_was_read_already_is_received_without_a_wait() {
+    let (mut server, mut client) = server_and_stream(Acceptor::new());
+    assert!(server.receive_buffered().is_none());
+    client.write_all(b"\x81\x81\0\0\0\0a\x81\x81\0\0\0\0b").unwrap();
+    let (event, mut replies) = server.receive().unwrap().unwrap();
+    assert_eq!(event, Event::Text("a"));
+    replies.feed("A").unwrap();
+    let (event, mut replies) = server.receive_buffered().unwrap();
+    assert_eq!(event, Event::Text("b"));
+    replies.send("B").unwrap();
+    assert!(server.receive_buffered().is_none());
+    let mut read = [0; 6];
+    client.read_exact(&mut read).unwrap();
+    assert_eq!(read, *b"\x81\x01A\x81\x01B");
+}
+
+#[test]
+fn sending_after_a_close_is_an_error_and_closing_again_is_none() {
+    let (mut server, mut client) = server_and_stream(Acceptor::new());
+    server.close(CloseCode::GOING_AWAY, "").unwrap();
+    assert_eq!(server.state(), State::Closing);
+    let error = server.send("late").unwrap_err();
+    assert!(error.is_closed() && matches!(error, Error::Send(SendError::Closed)));
+    server.close(CloseCode::NORMAL, "again").unwrap();
+    client.write_all(&masked(0x88, &[3, 0xe9])).unwrap();
+    assert!(server.next().is_none());
+    server.close(CloseCode::NORMAL, "again").unwrap();
+    assert!(server.send("late").unwrap_err().is_closed());
+    assert_eq!(read_to_end(&mut client), CLOSE_AWAY);
+}
+
+#[test]
+fn halves_are_reunited() {
+    let (client, mut server) = pair();
+    let (mut sender, receiver) = client.split().unwrap();
+    sender.feed("queued by a half").unwrap();
+    assert!(sender.with_transport(|stream| stream.peer_addr()).is_ok());
+    assert!(receiver.with_transport(|stream| stream.peer_addr()).is_ok());
+    let mut client = sender.reunite(receiver).unwrap();
+    client.send("whole again").unwrap();
+    assert_eq!(server.next().unwrap().unwrap(), Message::from("queued by a half"));
+    assert_eq!(server.next().unwrap().unwrap(), Message::from("whole again"));
+    server.send("and back").unwrap();
+    assert_eq!(client.next().unwrap().unwrap(), Message::from("and back"));
+}
+
+#[test]
+fn halves_of_two_connections_are_given_back() {
+    let ((one, mut peer), (two, _)) = (pair(), pair());
+    let ((sender, _receiver), (_, other)) = (one.split().unwrap(), two.split().unwrap());
+    let error = sender.reunite(other).unwrap_err();
+    let mut sender = error.0;
+    sender.send("still whole").unwrap();
+    assert_eq!(peer.next().unwrap().unwrap(), Message::from("still whole"));
+}
+
+#[test]
+fn a_connection_is_taken_apart_with_nothing_lost() {
+    let (mut server, mut client) = server_and_stream(Acceptor::new());
+    client.write_all(b"\x81\x82\0\0\0\0hi\x81\x82\0\0\0\0ho").unwrap();
+    assert_eq!(server.next().unwrap().unwrap(), Message::from("hi"));
+    server.feed("unwritten").unwrap();
+    let mut parts = server.into_parts();
+    assert_eq!(parts.unread, b"\x81\x82\0\0\0\0ho");
+    assert_eq!(parts.unwritten, b"\x81\x09unwritten");
+    // Nothing was ended: whoever has the stream goes on with it.
+    parts.transport.write_all(b"\x88\0").unwrap();
+    let mut read = [0; 2];
+    client.read_exact(&mut read).unwrap();
+    assert_eq!(read, *b"\x88\0");
+}
+
+#[test]
+fn a_url_is_taken_in_any_form_and_the_stream_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        for _ in 0..2 {
+            Acceptor::new().accept_tcp(listener.accept().unwrap().0).unwrap();
+        }
+    });
+    let url = format!("ws://{address}/");
+    let mut client: ClientWebSocket = connect(&url).unwrap();
+    assert_eq!(client.get_ref().tcp().peer_addr().unwrap(), address);
+    assert!(client.get_mut().tcp().nodelay().unwrap());
+    drop(connect(url).unwrap());
+    server.join().unwrap();
+}

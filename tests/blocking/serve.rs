@@ -1,0 +1,478 @@
+//! A server that accepts in a loop, and what its clients can do to it.
+
+use sansocket::{
+    CloseCode, Error,
+    blocking::{
+        Acceptor, ClientWebSocket, Connector, Serve, ServeError, ServerWebSocket, StopHandle,
+        connect, serve,
+    },
+    connection::Initiator,
+    handshake::{Accept, Reject, Request},
+};
+use sansocket_testkit::{
+    frames::{masked, plain},
+    opening::REQUEST,
+    pair::blocking::{read_head, read_to_end},
+};
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::mpsc::{Receiver, Sender, channel},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+/// A server in a thread of its own.
+struct Running {
+    address: SocketAddr,
+    stop: StopHandle,
+    errors: Receiver<ServeError>,
+    thread: JoinHandle<()>,
+}
+
+impl Running {
+    fn start<H>(handler: H, options: impl FnOnce(Serve<H>) -> Serve<H>) -> Self
+    where
+        H: Fn(ServerWebSocket, Request) -> Result<(), Error> + Send + Sync + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (tell, errors) = channel();
+        let server = options(serve(listener, handler).on_error(move |error| {
+            let _ = tell.send(error);
+        }));
+        let stop = server.stop_handle();
+        let thread = thread::spawn(move || server.run());
+        Self { address, stop, errors, thread }
+    }
+
+    fn echo() -> Self {
+        Self::start(echo, |serve| serve)
+    }
+
+    fn connect(&self) -> ClientWebSocket {
+        connect(format!("ws://{}/", self.address)).unwrap()
+    }
+
+    fn stream(&self) -> TcpStream {
+        TcpStream::connect(self.address).unwrap()
+    }
+
+    /// One that has sent its request.
+    fn asking(&self) -> TcpStream {
+        let mut stream = self.stream();
+        stream.write_all(REQUEST).unwrap();
+        stream
+    }
+
+    fn opened(&self) -> TcpStream {
+        let mut stream = self.asking();
+        assert!(read_head(&mut stream).starts_with(b"HTTP/1.1 101 "));
+        stream
+    }
+
+    /// Stops, and waits for the end, of which nothing was wrong.
+    fn ended(self) {
+        self.stop.stop();
+        self.thread.join().unwrap();
+        let errors: Vec<_> = self.errors.try_iter().collect();
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+}
+
+fn echo(mut websocket: ServerWebSocket, _: Request) -> Result<(), Error> {
+    while let Some(message) = websocket.next() {
+        websocket.send(message?)?;
+    }
+    Ok(())
+}
+
+fn is_echoed(client: &mut ClientWebSocket) {
+    client.send("hello").unwrap();
+    assert_eq!(client.next().unwrap().unwrap().as_bytes(), b"hello");
+}
+
+fn away() -> Vec<u8> {
+    plain(0x88, &1001_u16.to_be_bytes())
+}
+
+fn is_away(mut client: ClientWebSocket) {
+    for message in client.by_ref() {
+        message.unwrap();
+    }
+    let closed = client.closed().unwrap();
+    assert!(closed.clean && closed.initiator == Initiator::Peer, "{closed:?}");
+    assert_eq!(closed.code, CloseCode::GOING_AWAY);
+}
+
+/// Nothing has come. It does not wait for long, so what comes later is not seen.
+fn is_silent(stream: &mut TcpStream) {
+    stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let kind = stream.read(&mut [0]).unwrap_err().kind();
+    assert!(matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{kind:?}");
+    stream.set_read_timeout(None).unwrap();
+}
+
+#[test]
+fn many_are_served_and_told_of_the_shutdown() {
+    let server = Running::echo();
+    let mut clients: Vec<_> = (0..8).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        is_echoed(client);
+    }
+    // One of them is gone before.
+    clients.pop().unwrap().wait_closed();
+    server.stop.stop();
+    clients.into_iter().for_each(is_away);
+    server.ended();
+}
+
+#[test]
+fn without_connections_a_shutdown_is_at_once() {
+    Running::start(echo, |serve| serve.shutdown_timeout(Duration::MAX)).ended();
+    // Also one that is stopped before it is run, or on all addresses.
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+    let server = serve(listener, echo);
+    let stop = server.stop_handle();
+    let thread = thread::spawn(move || server.run());
+    stop.stop();
+    stop.stop();
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_listener_that_does_not_block_is_waited_for_all_the_same() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (tell, errors) = channel();
+    let server = serve(listener, echo).on_error(move |error| drop(tell.send(error)));
+    let stop = server.stop_handle();
+    let thread = thread::spawn(move || server.run());
+    let mut client = connect(format!("ws://{address}/")).unwrap();
+    is_echoed(&mut client);
+    stop.stop();
+    is_away(client);
+    thread.join().unwrap();
+    assert!(errors.recv().is_err());
+}
+
+#[test]
+fn requests_are_decided_on_and_shown_to_the_handler() {
+    let handler = |mut websocket: ServerWebSocket, request: Request| {
+        assert_eq!(websocket.negotiated().subprotocol.as_deref(), Some("chat"));
+        websocket.send(request.path())
+    };
+    let decide = |request: &Request| match request.path() {
+        "/no" => Err(Reject::new(404)),
+        "/never" => Ok(Accept::new().subprotocol("not offered")),
+        _ => Ok(Accept::new().subprotocol("chat")),
+    };
+    let server = Running::start(handler, |serve| serve.decide(decide));
+    let connect = |path| {
+        let url = format!("ws://{}{path}", server.address);
+        Connector::new().subprotocol("chat").connect(url)
+    };
+    let (mut client, _) = connect("/yes").unwrap();
+    assert_eq!(client.next().unwrap().unwrap().as_bytes(), b"/yes");
+    for path in ["/no", "/never"] {
+        connect(path).unwrap_err();
+    }
+    let error = || match server.errors.recv().unwrap() {
+        ServeError::Handshake { error, peer } if peer.ip().is_loopback() => error,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(error(), Error::Rejected(404)));
+    assert!(matches!(error(), Error::Accept(_)));
+}
+
+#[test]
+fn a_plain_request_is_answered_and_no_error() {
+    let acceptor = Acceptor::new().plain_response(|_| Some(Reject::new(200).body("fine")));
+    let server = Running::start(echo, |serve| serve.acceptor(acceptor));
+    let mut stream = server.stream();
+    stream.write_all(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    let response = read_to_end(&mut stream);
+    assert!(response.starts_with(b"HTTP/1.1 200 ") && response.ends_with(b"fine"));
+    drop(stream);
+    server.ended();
+}
+
+#[test]
+fn a_client_that_never_asks_is_left_and_others_are_served() {
+    let acceptor = Acceptor::new().handshake_timeout(Duration::from_millis(200));
+    let server = Running::start(echo, |serve| serve.acceptor(acceptor));
+    let mut silent = server.stream();
+    let mut other = server.connect();
+    is_echoed(&mut other);
+    assert_eq!(read_to_end(&mut silent), b"");
+    match server.errors.recv().unwrap() {
+        ServeError::Handshake { peer, error: Error::HandshakeTimeout } => {
+            assert_eq!(peer, silent.local_addr().unwrap());
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn no_more_handshakes_go_on_than_may() {
+    let server = Running::start(echo, |serve| serve.max_handshakes(2));
+    // Those that are open do not count.
+    let mut open = [server.connect(), server.connect(), server.connect()];
+    let silent = [server.stream(), server.stream()];
+    let mut next = server.asking();
+    is_silent(&mut next);
+    is_echoed(&mut open[2]);
+    drop(silent);
+    assert!(read_head(&mut next).starts_with(b"HTTP/1.1 101 "));
+}
+
+#[test]
+fn there_are_no_more_connections_than_may_be() {
+    let server = Running::start(echo, |serve| serve.max_connections(2));
+    let (mut one, mut two) = (server.connect(), server.connect());
+    let mut next = server.asking();
+    is_silent(&mut next);
+    is_echoed(&mut one);
+    drop(one);
+    assert!(read_head(&mut next).starts_with(b"HTTP/1.1 101 "));
+    is_echoed(&mut two);
+    // A server that is full shuts down like any.
+    server.stop.stop();
+    is_away(two);
+}
+
+#[test]
+fn a_handler_that_panics_or_fails_ends_its_connection_only() {
+    let handler = |mut websocket: ServerWebSocket, _: Request| {
+        while let Some(message) = websocket.next() {
+            match message?.as_bytes() {
+                b"panic" => panic!("as it was told"),
+                b"fail" => return Err(std::io::Error::other("as it was told").into()),
+                other => websocket.send(other)?,
+            }
+        }
+        Ok(())
+    };
+    let server = Running::start(handler, |serve| serve);
+    let mut good = server.connect();
+    for what in ["panic", "fail"] {
+        let mut bad = server.opened();
+        bad.write_all(&masked(0x82, what.as_bytes())).unwrap();
+        assert_eq!(read_to_end(&mut bad), b"", "{what}");
+        is_echoed(&mut good);
+        let mut next = server.connect();
+        is_echoed(&mut next);
+        assert!(next.wait_closed().clean);
+        if what == "fail" {
+            let peer_of_bad = bad.local_addr().unwrap();
+            drop(bad);
+            let error = server.errors.recv().unwrap();
+            let ServeError::Handler { peer, error } = error else { panic!("{error:?}") };
+            assert_eq!(peer, peer_of_bad);
+            assert_eq!(error.to_string(), "as it was told");
+        }
+    }
+    server.stop.stop();
+    is_away(good);
+    server.ended();
+}
+
+#[test]
+fn what_a_handler_drops_is_seen_off_while_the_peer_still_sends() {
+    for closes in [true, false] {
+        let handler = move |mut websocket: ServerWebSocket, _: Request| {
+            websocket.next().unwrap()?;
+            if closes {
+                websocket.close(CloseCode::POLICY_VIOLATION, "enough")?;
+            }
+            Ok(())
+        };
+        let server = Running::start(handler, |serve| serve);
+        let mut client = server.opened();
+        // More than an end that does not wait reads.
+        client.write_all(&masked(0x82, b"x")).unwrap();
+        for _ in 0..8 {
+            client.write_all(&masked(0x82, &[0; 100_000])).unwrap();
+        }
+        let close = [&1008_u16.to_be_bytes()[..], b"enough"].concat();
+        let expected = if closes { plain(0x88, &close) } else { Vec::new() };
+        assert_eq!(read_to_end(&mut client), expected, "{closes}");
+        // It is still read.
+        client.write_all(&[0; 1000]).unwrap();
+        drop(client);
+        server.ended();
+    }
+}
+
+#[test]
+fn what_a_handler_has_queued_arrives_though_it_drops_the_connection() {
+    const LEN: usize = 8 << 20;
+    for splits in [false, true] {
+        let handler = move |mut websocket: ServerWebSocket, _: Request| {
+            if splits {
+                let (mut sender, receiver) = websocket.split()?;
+                sender.feed(vec![7; LEN])?;
+                drop(receiver);
+            } else {
+                websocket.feed(vec![7; LEN])?;
+            }
+            Ok(())
+        };
+        let server = Running::start(handler, |serve| serve);
+        let mut client = server.connect();
+        assert!(client.next().unwrap().unwrap().as_bytes() == vec![7; LEN]);
+        // Who receives no more says so; dropped as a whole, the connection is cut off.
+        let end = client.next();
+        assert_eq!(end.is_some_and(|end| end.is_err()), !splits);
+        let expected = if splits { CloseCode::GOING_AWAY } else { CloseCode::ABNORMAL };
+        assert_eq!(client.closed().unwrap().code, expected);
+        drop(client);
+        server.ended();
+    }
+}
+
+#[test]
+fn a_transport_that_a_handler_has_taken_is_its_own() {
+    let (give, taken) = channel();
+    let handler = move |websocket: ServerWebSocket, _: Request| {
+        give.send(websocket.into_parts().transport).unwrap();
+        Ok(())
+    };
+    let server = Running::start(handler, |serve| serve);
+    let mut client = server.opened();
+    let mut transport = taken.recv().unwrap();
+    server.ended();
+    transport.write_all(b"other").unwrap();
+    drop(transport);
+    assert_eq!(read_to_end(&mut client), b"other");
+}
+
+#[test]
+fn a_shutdown_reaches_whoever_is_busy() {
+    let handler = |mut websocket: ServerWebSocket, _: Request| {
+        let mut received = 0;
+        while let Some(message) = websocket.next() {
+            message?;
+            received += 1;
+            if received == 1000 {
+                websocket.send("many")?;
+            }
+        }
+        Ok(())
+    };
+    let server = Running::start(handler, |serve| serve);
+    let mut client = server.opened();
+    let mut writer = client.try_clone().unwrap();
+    let (enough, has_enough) = channel::<()>();
+    let floods = thread::spawn(move || {
+        let many = masked(0x82, &[1; 1000]).repeat(100);
+        while has_enough.try_recv().is_err() {
+            writer.write_all(&many).unwrap();
+        }
+        writer.write_all(&masked(0x88, &1001_u16.to_be_bytes())).unwrap();
+    });
+    let mut frame = [0; 6];
+    client.read_exact(&mut frame).unwrap();
+    assert_eq!(frame[..], plain(0x81, b"many"));
+    server.stop.stop();
+    client.read_exact(&mut frame[..4]).unwrap();
+    assert_eq!(frame[..4], away());
+    enough.send(()).unwrap();
+    assert_eq!(read_to_end(&mut client), b"");
+    floods.join().unwrap();
+    drop(client);
+    server.ended();
+}
+
+#[test]
+fn a_shutdown_reaches_halves() {
+    let handler = |websocket: ServerWebSocket, _: Request| {
+        let (mut sender, receiver) = websocket.split()?;
+        let sends = thread::spawn(move || {
+            let mut number = 0;
+            while sender.send(format!("{number}")).is_ok() {
+                number += 1;
+            }
+        });
+        for message in receiver {
+            message?;
+        }
+        sends.join().unwrap();
+        Ok(())
+    };
+    let server = Running::start(handler, |serve| serve);
+    let mut client = server.connect();
+    client.next().unwrap().unwrap();
+    server.stop.stop();
+    is_away(client);
+    server.ended();
+}
+
+#[test]
+fn a_handshake_that_goes_on_is_finished_and_no_client_comes_in_a_shutdown() {
+    let server = Running::echo();
+    let mut late = server.stream();
+    late.write_all(&REQUEST[..20]).unwrap();
+    let client = server.connect();
+    server.stop.stop();
+    is_away(client);
+    // The listener is dropped at about that time.
+    while let Ok(stream) = TcpStream::connect(server.address) {
+        drop(stream);
+        thread::yield_now();
+    }
+    let refused = TcpStream::connect(server.address).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    late.write_all(&REQUEST[20..]).unwrap();
+    assert!(read_head(&mut late).starts_with(b"HTTP/1.1 101 "));
+    let mut close = [0; 4];
+    late.read_exact(&mut close).unwrap();
+    assert_eq!(close[..], away());
+    late.write_all(&masked(0x88, &1001_u16.to_be_bytes())).unwrap();
+    assert_eq!(read_to_end(&mut late), b"");
+    drop(late);
+    server.ended();
+}
+
+#[test]
+fn after_a_shutdown_timeout_all_transports_are_ended() {
+    let (entered, has_entered): (Sender<()>, _) = channel();
+    let handler = move |mut websocket: ServerWebSocket, request: Request| {
+        entered.send(()).unwrap();
+        match request.path() {
+            // It sends to a peer that does not read.
+            "/full" => loop {
+                websocket.send(vec![0; 100_000])?;
+            },
+            _ => echo(websocket, request),
+        }
+    };
+    let timeout = Duration::from_millis(300);
+    let server = Running::start(handler, |serve| serve.shutdown_timeout(timeout));
+    let mut clients = vec![server.stream()];
+    for path in ["/full", "/silent"] {
+        let mut stream = server.stream();
+        let request = String::from_utf8(REQUEST.to_vec()).unwrap();
+        stream.write_all(request.replacen('/', path, 1).as_bytes()).unwrap();
+        read_head(&mut stream);
+        has_entered.recv().unwrap();
+        clients.push(stream);
+    }
+    server.stop.stop();
+    server.thread.join().unwrap();
+    for mut client in clients {
+        // In order or by a reset: it ends.
+        let _ = client.read_to_end(&mut Vec::new());
+    }
+    // All handlers have.
+    while has_entered.recv().is_ok() {}
+}
+
+#[test]
+fn what_is_set_is_shown() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = serve(listener, echo).max_connections(7).max_handshakes(8);
+    let shown = format!("{server:?} {:?}", server.stop_handle());
+    assert!(shown.contains("max_connections: 7") && shown.contains("max_handshakes: 8"));
+}

@@ -1,0 +1,250 @@
+//! What users expect of a connection beside sending and receiving: control frames by hand, the transport,
+//! taking it apart, and going on after a Close.
+
+use futures_util::stream::FusedStream;
+use sansocket::{
+    AsPayload, CloseCode, Error, Event, Message, Payload, PreparedMessage, State,
+    connection::SendError,
+    on_tokio::{Acceptor, ClientWebSocket, Connector, connect},
+};
+use sansocket_testkit::{
+    clock::run,
+    frames::{CLOSE_AWAY, PING, PONG, masked, plain},
+    pair::tokio::{pair, server_and_stream},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    task::spawn,
+};
+
+#[test]
+fn everything_that_people_have_can_be_sent() {
+    struct Celsius(i8);
+    impl AsPayload for Celsius {
+        fn as_payload(&self) -> Payload<'_> {
+            Payload::text(if self.0 < 0 { "cold" } else { "warm" })
+        }
+    }
+    run(async {
+        let (mut client, mut server) = pair(Connector::new(), Acceptor::new()).await;
+        let text = String::from("text");
+        let message = Message::from("text");
+        let prepared = PreparedMessage::new("text");
+        client.send("text").await.unwrap();
+        client.send(&text).await.unwrap();
+        client.send(format!("te{}", "xt")).await.unwrap();
+        client.send(&message).await.unwrap();
+        client.send(message.clone()).await.unwrap();
+        client.send(&prepared).await.unwrap();
+        client.send(prepared).await.unwrap();
+        client.feed(text).await.unwrap();
+        client.try_feed(message.clone()).unwrap();
+        client.flush().await.unwrap();
+        for _ in 0..9 {
+            assert_eq!(server.next().await.unwrap().unwrap(), message);
+        }
+        client.send(vec![1, 2]).await.unwrap();
+        client.send([1, 2]).await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(server.next().await.unwrap().unwrap(), Message::from(vec![1, 2]));
+        }
+        client.send(Celsius(-1)).await.unwrap();
+        assert_eq!(server.next().await.unwrap().unwrap(), Message::from("cold"));
+    });
+}
+
+#[test]
+fn control_frames_are_sent_by_hand() {
+    run(async {
+        let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
+        server.pong("alive").await.unwrap();
+        server.try_ping("there?").unwrap();
+        server.ping(b"there?").await.unwrap();
+        let expected =
+            [plain(PONG, b"alive"), plain(PING, b"there?"), plain(PING, b"there?")].concat();
+        let mut read = vec![0; expected.len()];
+        client.read_exact(&mut read).await.unwrap();
+        assert_eq!(read, expected);
+        let too_long = server.try_ping([0; 126]).unwrap_err();
+        assert!(matches!(too_long, Error::Send(SendError::ControlTooLong { len: 126 })));
+    });
+}
+
+/// A message that was already on its way when this end closed must not end the loop that answers it: the
+/// peer would see no orderly end.
+#[test]
+fn a_loop_that_answers_goes_on_after_its_own_close() {
+    run(async {
+        let (mut client, mut server) = pair(Connector::new(), Acceptor::new()).await;
+        let server = spawn(async move {
+            let mut seen = 0;
+            while let Some(received) = server.receive().await {
+                if let (Event::Text(text), mut replies) = received? {
+                    seen += 1;
+                    if seen == 1 {
+                        replies.close(CloseCode::GOING_AWAY, "maintenance").await?;
+                    }
+                    replies.send(text).await?;
+                    replies.feed(text).await?;
+                    replies.try_feed(text)?;
+                    replies.feed_fragment(text, true).await?;
+                    replies.ping(text).await?;
+                    replies.try_ping(text)?;
+                    replies.pong(text).await?;
+                }
+            }
+            Ok::<_, Error>(seen)
+        });
+        client.feed("one").await.unwrap();
+        client.feed("two").await.unwrap();
+        client.flush().await.unwrap();
+        assert!(client.next().await.is_none());
+        let closed = client.closed().unwrap();
+        assert!(closed.clean && closed.code == CloseCode::GOING_AWAY, "{closed}");
+        assert_eq!(server.await.unwrap().unwrap(), 2);
+    });
+}
+
+#[test]
+fn sending_after_a_close_is_an_error_and_closing_again_is_none() {
+    run(async {
+        let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
+        server.close(CloseCode::GOING_AWAY, "").await.unwrap();
+        assert_eq!(server.state(), State::Closing);
+        let error = server.send("late").await.unwrap_err();
+        assert!(error.is_closed() && matches!(error, Error::Send(SendError::Closed)));
+        server.close(CloseCode::NORMAL, "again").await.unwrap();
+        client.write_all(&masked(0x88, &[3, 0xe9])).await.unwrap();
+        assert!(server.next().await.is_none());
+        assert_eq!(server.state(), State::Closed);
+        server.close(CloseCode::NORMAL, "again").await.unwrap();
+        assert!(server.send("late").await.unwrap_err().is_closed());
+        let mut read = Vec::new();
+        client.read_to_end(&mut read).await.unwrap();
+        assert_eq!(read, CLOSE_AWAY);
+    });
+}
+
+/// What one connection ended with is what another is closed with.
+#[test]
+fn an_end_is_handed_on_to_another_connection() {
+    run(async {
+        let (mut one, _) = server_and_stream(Acceptor::new()).await;
+        assert!(matches!(one.next().await, Some(Err(Error::Closed(_)))));
+        let (mut client, mut other) = pair(Connector::new(), Acceptor::new()).await;
+        let closed = one.closed().unwrap();
+        assert_eq!(closed.code, CloseCode::ABNORMAL);
+        other.close(closed.code, &closed.reason).await.unwrap();
+        assert!(client.next().await.is_none());
+        assert_eq!(client.closed().unwrap().code, CloseCode::INTERNAL_ERROR);
+    });
+}
+
+#[test]
+fn a_stream_says_when_it_has_ended() {
+    run(async {
+        let (mut server, client) = server_and_stream(Acceptor::new()).await;
+        assert!(!server.is_terminated());
+        drop(client);
+        assert!(server.next().await.unwrap().is_err());
+        assert!(server.is_terminated());
+        let (server, client) = server_and_stream(Acceptor::new()).await;
+        let (_sender, mut receiver) = server.split();
+        assert!(!receiver.is_terminated());
+        drop(client);
+        assert!(receiver.next().await.unwrap().is_err());
+        assert!(receiver.is_terminated());
+    });
+}
+
+/// The receiving task waits already when the other half feeds, and nobody flushes.
+#[test]
+fn a_sending_half_that_feeds_has_the_receiving_half_write() {
+    run(async {
+        let (server, mut client) = server_and_stream(Acceptor::new()).await;
+        let (mut sender, mut receiver) = server.split();
+        let reader = spawn(async move { receiver.next().await.is_none() });
+        tokio::task::yield_now().await;
+        sender.feed("fed").await.unwrap();
+        sender.try_feed("tried").unwrap();
+        sender.feed_fragment("piece", true).await.unwrap();
+        sender.try_ping("").unwrap();
+        let mut read = [0; 21];
+        client.read_exact(&mut read).await.unwrap();
+        assert_eq!(read, *b"\x81\x03fed\x81\x05tried\x81\x05piece\x89\0");
+        client.write_all(&masked(0x88, &[3, 0xe8])).await.unwrap();
+        assert!(reader.await.unwrap());
+    });
+}
+
+#[test]
+fn halves_are_reunited() {
+    run(async {
+        let (client, mut server) = pair(Connector::new(), Acceptor::new()).await;
+        let (mut sender, receiver) = client.split();
+        sender.feed("queued by a half").await.unwrap();
+        assert!(sender.with_transport(|stream| stream.peer_addr()).is_ok());
+        assert!(receiver.with_transport(|stream| stream.peer_addr()).is_ok());
+        let mut client = sender.reunite(receiver).unwrap();
+        client.send("whole again").await.unwrap();
+        assert_eq!(server.next().await.unwrap().unwrap(), Message::from("queued by a half"));
+        assert_eq!(server.next().await.unwrap().unwrap(), Message::from("whole again"));
+        server.send("and back").await.unwrap();
+        assert_eq!(client.next().await.unwrap().unwrap(), Message::from("and back"));
+    });
+}
+
+#[test]
+fn halves_of_two_connections_are_given_back() {
+    run(async {
+        let (one, mut peer_of_one) = pair(Connector::new(), Acceptor::new()).await;
+        let (two, _peer_of_two) = pair(Connector::new(), Acceptor::new()).await;
+        let ((sender, receiver), (other_sender, other_receiver)) = (one.split(), two.split());
+        let error = sender.reunite(other_receiver).unwrap_err();
+        let (mut sender, other_receiver) = (error.0, error.1);
+        sender.send("still whole").await.unwrap();
+        let message = peer_of_one.next().await.unwrap().unwrap();
+        assert_eq!(message, Message::from("still whole"));
+        assert!(sender.reunite(receiver).is_ok() && other_sender.reunite(other_receiver).is_ok());
+    });
+}
+
+#[test]
+fn a_connection_is_taken_apart_with_nothing_lost() {
+    run(async {
+        let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
+        client.write_all(b"\x81\x82\0\0\0\0hi\x81\x82\0\0\0\0ho").await.unwrap();
+        assert_eq!(server.next().await.unwrap().unwrap(), Message::from("hi"));
+        server.feed("unwritten").await.unwrap();
+        let parts = server.into_parts();
+        assert_eq!(parts.unread, b"\x81\x82\0\0\0\0ho");
+        assert_eq!(parts.unwritten, b"\x81\x09unwritten");
+        // Nothing was ended: whoever has the stream goes on with it.
+        let mut stream = parts.transport;
+        stream.write_all(&parts.unwritten).await.unwrap();
+        stream.write_all(b"\x88\0").await.unwrap();
+        let mut read = [0; 13];
+        client.read_exact(&mut read).await.unwrap();
+        assert_eq!(read[..], *b"\x81\x09unwritten\x88\0");
+    });
+}
+
+#[test]
+fn a_url_is_taken_in_any_form_and_the_stream_is_named() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = spawn(async move {
+            for _ in 0..2 {
+                Acceptor::new().accept_tcp(listener.accept().await.unwrap().0).await.unwrap();
+            }
+        });
+        let url = format!("ws://{address}/");
+        let mut client: ClientWebSocket = connect(&url).await.unwrap();
+        assert_eq!(client.get_ref().tcp().peer_addr().unwrap(), address);
+        assert!(client.get_mut().tcp().nodelay().unwrap());
+        connect(url).await.unwrap();
+        server.await.unwrap();
+    });
+}

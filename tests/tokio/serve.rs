@@ -1,0 +1,557 @@
+//! A server that accepts in a loop, and what its clients can do to it.
+
+use core::future::Future;
+use sansocket::{
+    CloseCode, Error,
+    connection::Initiator,
+    handshake::{Accept, HandshakeError, Reject, Request},
+    on_tokio::{
+        Acceptor, ClientWebSocket, Connector, Serve, ServeError, ServerWebSocket, connect, serve,
+    },
+};
+use sansocket_testkit::{
+    clock::run,
+    frames::{masked, plain},
+    opening::REQUEST,
+    pair::tokio::{read_head, read_to_end},
+};
+use std::{io::ErrorKind, net::SocketAddr, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::{mpsc, oneshot},
+    task::{JoinHandle, yield_now},
+};
+
+/// A server in a task of its own.
+struct Running {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    errors: mpsc::UnboundedReceiver<ServeError>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    async fn start<H, F>(handler: H, options: impl FnOnce(Serve<H>) -> Serve<H>) -> Self
+    where
+        H: Fn(ServerWebSocket, Request) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let (tell, errors) = mpsc::unbounded_channel();
+        let server = serve(listener, handler)
+            .on_error(move |error| drop(tell.send(error)))
+            .shutdown(async { drop(stopped.await) });
+        let task = tokio::spawn(options(server).into_future());
+        Self { address, stop: Some(stop), errors, task }
+    }
+
+    async fn echo() -> Self {
+        Self::start(echo, |serve| serve).await
+    }
+
+    async fn connect(&self) -> ClientWebSocket {
+        connect(format!("ws://{}/", self.address)).await.unwrap()
+    }
+
+    async fn stream(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// A client that speaks bytes, and is open.
+    async fn opened(&self) -> TcpStream {
+        let mut stream = self.stream().await;
+        stream.write_all(REQUEST).await.unwrap();
+        assert!(read_head(&mut stream).await.starts_with(b"HTTP/1.1 101 "));
+        stream
+    }
+
+    fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+    }
+
+    /// Waits for the end, of which nothing was wrong.
+    async fn ended(mut self) {
+        (&mut self.task).await.unwrap();
+        assert!(self.errors.recv().await.is_none());
+    }
+}
+
+async fn echo(mut websocket: ServerWebSocket, _: Request) -> Result<(), Error> {
+    while let Some(message) = websocket.next().await {
+        websocket.send(message?).await?;
+    }
+    Ok(())
+}
+
+async fn is_echoed(client: &mut ClientWebSocket) {
+    client.send("hello").await.unwrap();
+    assert_eq!(client.next().await.unwrap().unwrap().as_bytes(), b"hello");
+}
+
+fn away() -> Vec<u8> {
+    plain(0x88, &1001_u16.to_be_bytes())
+}
+
+async fn is_away(mut client: ClientWebSocket) {
+    while let Some(message) = client.next().await {
+        message.unwrap();
+    }
+    let closed = client.closed().unwrap();
+    assert!(closed.clean && closed.initiator == Initiator::Peer, "{closed:?}");
+    assert_eq!(closed.code, CloseCode::GOING_AWAY);
+}
+
+/// Lets all others go on for a while.
+async fn others() {
+    for _ in 0..100 {
+        yield_now().await;
+    }
+}
+
+#[test]
+fn many_are_served_and_told_of_the_shutdown() {
+    run(async {
+        let mut server = Running::echo().await;
+        let mut clients = Vec::new();
+        for _ in 0..20 {
+            clients.push(server.connect().await);
+        }
+        for client in &mut clients {
+            is_echoed(client).await;
+        }
+        // One of them is gone before.
+        clients.pop().unwrap().wait_closed().await;
+        server.stop();
+        for client in clients {
+            is_away(client).await;
+        }
+        server.ended().await;
+    });
+}
+
+#[test]
+fn without_connections_a_shutdown_is_at_once() {
+    run(async {
+        let mut server = Running::start(echo, |serve| serve.shutdown_timeout(Duration::MAX)).await;
+        server.stop();
+        server.ended().await;
+    });
+}
+
+#[test]
+fn requests_are_decided_on_and_shown_to_the_handler() {
+    run(async {
+        let handler = async |mut websocket: ServerWebSocket, request: Request| {
+            assert_eq!(websocket.negotiated().subprotocol.as_deref(), Some("chat"));
+            websocket.send(request.path()).await
+        };
+        let decide = |request: &Request| match request.path() {
+            "/no" => Err(Reject::new(404)),
+            "/never" => Ok(Accept::new().subprotocol("not offered")),
+            _ => Ok(Accept::new().subprotocol("chat")),
+        };
+        let handler = move |websocket, request| Box::pin(handler(websocket, request));
+        let mut server = Running::start(handler, |serve| serve.decide(decide)).await;
+        let connect = async |path| {
+            let url = format!("ws://{}{path}", server.address);
+            Connector::new().subprotocol("chat").connect(url).await
+        };
+        let (mut client, _) = connect("/yes").await.unwrap();
+        assert_eq!(client.next().await.unwrap().unwrap().as_bytes(), b"/yes");
+        for path in ["/no", "/never"] {
+            connect(path).await.unwrap_err();
+        }
+        let mut error = async || match server.errors.recv().await {
+            Some(ServeError::Handshake { error, peer }) if peer.ip().is_loopback() => error,
+            other => panic!("{other:?}"),
+        };
+        assert!(matches!(error().await, Error::Rejected(404)));
+        assert!(matches!(error().await, Error::Accept(_)));
+    });
+}
+
+#[test]
+fn a_plain_request_is_answered_and_no_error() {
+    run(async {
+        let acceptor = Acceptor::new().plain_response(|_| Some(Reject::new(200).body("fine")));
+        let mut server = Running::start(echo, |serve| serve.acceptor(acceptor)).await;
+        let mut stream = server.stream().await;
+        stream.write_all(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+        let response = read_to_end(&mut stream).await;
+        assert!(response.starts_with(b"HTTP/1.1 200 ") && response.ends_with(b"fine"));
+        drop(stream);
+        server.stop();
+        server.ended().await;
+    });
+}
+
+#[test]
+fn a_client_that_never_asks_is_left_and_others_are_served() {
+    run(async {
+        let acceptor = Acceptor::new().handshake_timeout(Duration::from_millis(100));
+        let mut server = Running::start(echo, |serve| serve.acceptor(acceptor)).await;
+        let mut silent = server.stream().await;
+        let silent_one = silent.local_addr().unwrap();
+        let mut other = server.connect().await;
+        is_echoed(&mut other).await;
+        assert_eq!(read_to_end(&mut silent).await, b"");
+        match server.errors.recv().await {
+            Some(ServeError::Handshake { peer, error: Error::HandshakeTimeout }) => {
+                assert_eq!(peer, silent_one);
+            }
+            other => panic!("{other:?}"),
+        }
+        // One that asks wrongly is told what is wrong.
+        let mut wrong = server.stream().await;
+        wrong.write_all(b"PUT / HTTP/1.1\r\n\r\n").await.unwrap();
+        assert!(read_to_end(&mut wrong).await.starts_with(b"HTTP/1.1 405 "));
+        drop(wrong);
+        let error = server.errors.recv().await.unwrap();
+        let ServeError::Handshake { error: Error::Handshake(HandshakeError::Method(_)), .. } =
+            error
+        else {
+            panic!("{error:?}");
+        };
+        assert!(server.errors.is_empty());
+    });
+}
+
+#[test]
+fn no_more_handshakes_go_on_than_may() {
+    run(async {
+        let server = Running::start(echo, |serve| serve.max_handshakes(2)).await;
+        // Those that are open do not count.
+        let mut open = [server.connect().await, server.connect().await, server.connect().await];
+        let silent = [server.stream().await, server.stream().await];
+        let mut next = server.stream().await;
+        next.write_all(REQUEST).await.unwrap();
+        others().await;
+        assert_eq!(next.try_read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        is_echoed(&mut open[2]).await;
+        drop(silent);
+        assert!(read_head(&mut next).await.starts_with(b"HTTP/1.1 101 "));
+    });
+}
+
+#[test]
+fn there_are_no_more_connections_than_may_be() {
+    run(async {
+        let mut server = Running::start(echo, |serve| serve.max_connections(2)).await;
+        let (mut one, mut two) = (server.connect().await, server.connect().await);
+        let mut next = server.stream().await;
+        next.write_all(REQUEST).await.unwrap();
+        others().await;
+        assert_eq!(next.try_read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        is_echoed(&mut one).await;
+        drop(one);
+        assert!(read_head(&mut next).await.starts_with(b"HTTP/1.1 101 "));
+        is_echoed(&mut two).await;
+        // A server that is full shuts down like any.
+        server.stop();
+        is_away(two).await;
+    });
+}
+
+#[test]
+fn a_handler_that_panics_or_fails_ends_its_connection_only() {
+    run(async {
+        let handler = |mut websocket: ServerWebSocket, _| async move {
+            while let Some(message) = websocket.next().await {
+                match message?.as_bytes() {
+                    b"panic" => panic!("as it was told"),
+                    b"fail" => return Err(std::io::Error::other("as it was told").into()),
+                    other => websocket.send(other).await?,
+                }
+            }
+            Ok(())
+        };
+        let mut server = Running::start(handler, |serve| serve).await;
+        let mut good = server.connect().await;
+        for what in ["panic", "fail"] {
+            let mut bad = server.opened().await;
+            bad.write_all(&masked(0x82, what.as_bytes())).await.unwrap();
+            assert_eq!(read_to_end(&mut bad).await, b"", "{what}");
+            good.send("still there").await.unwrap();
+            good.next().await.unwrap().unwrap();
+            let mut next = server.connect().await;
+            is_echoed(&mut next).await;
+            assert!(next.wait_closed().await.clean);
+            if what == "fail" {
+                let error = server.errors.recv().await.unwrap();
+                let ServeError::Handler { peer, error } = error else { panic!("{error:?}") };
+                assert_eq!(peer, bad.local_addr().unwrap());
+                assert_eq!(error.to_string(), "as it was told");
+            }
+        }
+        server.stop();
+        is_away(good).await;
+        server.ended().await;
+    });
+}
+
+#[test]
+fn what_a_handler_drops_is_seen_off_while_the_peer_still_sends() {
+    run(async {
+        for closes in [true, false] {
+            let handler = move |mut websocket: ServerWebSocket, _| async move {
+                websocket.next().await.unwrap()?;
+                if closes {
+                    websocket.close(CloseCode::POLICY_VIOLATION, "enough").await?;
+                }
+                Ok(())
+            };
+            let mut server = Running::start(handler, |serve| serve).await;
+            let mut client = server.opened().await;
+            // More than an end that does not wait reads.
+            client.write_all(&masked(0x82, b"x")).await.unwrap();
+            for _ in 0..8 {
+                client.write_all(&masked(0x82, &[0; 100_000])).await.unwrap();
+            }
+            let close = [&1008_u16.to_be_bytes()[..], b"enough"].concat();
+            let expected = if closes { plain(0x88, &close) } else { Vec::new() };
+            assert_eq!(read_to_end(&mut client).await, expected, "{closes}");
+            // It is still read.
+            client.write_all(&[0; 1000]).await.unwrap();
+            drop(client);
+            server.stop();
+            server.ended().await;
+        }
+    });
+}
+
+#[test]
+fn what_a_handler_has_queued_arrives_though_it_drops_the_connection() {
+    const LEN: usize = 8 << 20;
+    run(async {
+        for splits in [false, true] {
+            let handler = move |mut websocket: ServerWebSocket, _| async move {
+                if splits {
+                    let (mut sender, receiver) = websocket.split();
+                    sender.feed(vec![7; LEN]).await?;
+                    drop(receiver);
+                } else {
+                    websocket.feed(vec![7; LEN]).await?;
+                }
+                Ok(())
+            };
+            let mut server = Running::start(handler, |serve| serve).await;
+            let mut client = server.connect().await;
+            others().await;
+            assert!(client.next().await.unwrap().unwrap().as_bytes() == vec![7; LEN]);
+            // Who receives no more says so; dropped as a whole, the connection is cut off.
+            let end = client.next().await;
+            assert_eq!(end.is_some_and(|end| end.is_err()), !splits);
+            let code = client.closed().unwrap().code;
+            let expected = if splits { CloseCode::GOING_AWAY } else { CloseCode::ABNORMAL };
+            assert_eq!(code, expected);
+            drop(client);
+            server.stop();
+            server.ended().await;
+        }
+    });
+}
+
+#[test]
+fn a_transport_that_a_handler_has_taken_is_its_own() {
+    run(async {
+        let (give, mut taken) = mpsc::unbounded_channel();
+        let handler = move |websocket: ServerWebSocket, _| {
+            let give = give.clone();
+            async move {
+                let _ = give.send(websocket.into_parts().transport);
+                Ok(())
+            }
+        };
+        let mut server = Running::start(handler, |serve| serve).await;
+        let mut client = server.opened().await;
+        let mut transport = taken.recv().await.unwrap();
+        server.stop();
+        server.ended().await;
+        transport.write_all(b"other").await.unwrap();
+        drop(transport);
+        assert_eq!(read_to_end(&mut client).await, b"other");
+    });
+}
+
+#[test]
+fn a_shutdown_reaches_whoever_is_busy() {
+    run(async {
+        let handler = |mut websocket: ServerWebSocket, _| async move {
+            while let Some(message) = websocket.next().await {
+                match websocket.send(message?).await {
+                    // Too late: what the client still sends is received.
+                    Err(error) if error.is_closed() => {}
+                    outcome => outcome?,
+                }
+            }
+            Ok(())
+        };
+        let mut server = Running::start(handler, |serve| serve).await;
+        let mut client = server.opened().await;
+        let (mut reader, mut writer) = client.split();
+        let message = masked(0x82, &[1; 1000]);
+        let floods = async {
+            let many = message.repeat(100);
+            while writer.write_all(&many).await.is_ok() {}
+        };
+        let reads = async {
+            let echo = plain(0x82, &[1; 1000]);
+            let mut frame = vec![0; echo.len()];
+            for count in 0.. {
+                if count == 1000 {
+                    server.stop();
+                }
+                reader.read_exact(&mut frame[..4]).await.unwrap();
+                if frame[..4] == away()[..] {
+                    break;
+                }
+                reader.read_exact(&mut frame[4..]).await.unwrap();
+                assert!(frame == echo);
+            }
+        };
+        tokio::select! { () = floods => panic!("it ended"), () = reads => {} }
+        drop(client);
+        server.task.await.unwrap();
+    });
+}
+
+#[test]
+fn a_shutdown_reaches_who_waits_for_a_peer_that_does_not_read() {
+    run(async {
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let handler = move |mut websocket: ServerWebSocket, _| {
+            let tell = tell.clone();
+            async move {
+                let error = loop {
+                    match websocket.feed(vec![0; 100_000]).await {
+                        Ok(()) => {}
+                        Err(error) => break error,
+                    }
+                };
+                let _ = tell.send(error.is_closed());
+                Ok(())
+            }
+        };
+        let mut server = Running::start(handler, |serve| serve).await;
+        let client = server.opened().await;
+        others().await;
+        server.stop();
+        assert_eq!(told.recv().await, Some(true));
+        drop(client);
+        server.ended().await;
+    });
+}
+
+#[test]
+fn a_shutdown_reaches_halves() {
+    run(async {
+        let handler = |websocket: ServerWebSocket, _| async move {
+            let (mut sender, mut receiver) = websocket.split();
+            let sends = tokio::spawn(async move {
+                for number in 0.. {
+                    if sender.send(format!("{number}")).await.is_err() {
+                        return;
+                    }
+                    yield_now().await;
+                }
+            });
+            while let Some(message) = receiver.next().await {
+                message?;
+            }
+            sends.await.unwrap();
+            Ok(())
+        };
+        let mut server = Running::start(handler, |serve| serve).await;
+        let mut client = server.connect().await;
+        client.next().await.unwrap().unwrap();
+        server.stop();
+        is_away(client).await;
+        server.ended().await;
+    });
+}
+
+#[test]
+fn a_handshake_that_goes_on_is_finished_and_no_client_comes_in_a_shutdown() {
+    run(async {
+        let mut server = Running::echo().await;
+        let mut late = server.stream().await;
+        late.write_all(&REQUEST[..20]).await.unwrap();
+        let client = server.connect().await;
+        server.stop();
+        is_away(client).await;
+        let refused = TcpStream::connect(server.address).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        late.write_all(&REQUEST[20..]).await.unwrap();
+        assert!(read_head(&mut late).await.starts_with(b"HTTP/1.1 101 "));
+        let mut close = [0; 4];
+        late.read_exact(&mut close).await.unwrap();
+        assert_eq!(close[..], away());
+        late.write_all(&masked(0x88, &1001_u16.to_be_bytes())).await.unwrap();
+        assert_eq!(read_to_end(&mut late).await, b"");
+        drop(late);
+        server.ended().await;
+    });
+}
+
+#[test]
+fn after_a_shutdown_timeout_all_are_dropped() {
+    run(async {
+        let (entered, mut has_entered) = mpsc::unbounded_channel();
+        let handler = move |mut websocket: ServerWebSocket, request: Request| {
+            let entered = entered.clone();
+            async move {
+                let _ = entered.send(());
+                match request.path() {
+                    // It never receives.
+                    "/deaf" => core::future::pending().await,
+                    // It sends to a peer that does not read.
+                    "/full" => loop {
+                        websocket.send(vec![0; 100_000]).await?;
+                    },
+                    _ => echo(websocket, request).await,
+                }
+            }
+        };
+        let timeout = Duration::from_millis(100);
+        let mut server = Running::start(handler, |serve| serve.shutdown_timeout(timeout)).await;
+        let mut clients = vec![server.stream().await];
+        for path in ["/deaf", "/full", "/silent"] {
+            let mut stream = server.stream().await;
+            let request = String::from_utf8(REQUEST.to_vec()).unwrap();
+            stream.write_all(request.replacen('/', path, 1).as_bytes()).await.unwrap();
+            read_head(&mut stream).await;
+            has_entered.recv().await.unwrap();
+            clients.push(stream);
+        }
+        server.stop();
+        server.task.await.unwrap();
+        for mut client in clients {
+            // In order or by a reset: it ends.
+            let _ = client.read_to_end(&mut Vec::new()).await;
+        }
+    });
+}
+
+#[test]
+fn a_server_that_is_dropped_drops_its_connections() {
+    run(async {
+        let server = Running::echo().await;
+        let mut client = server.opened().await;
+        server.task.abort();
+        assert!(server.task.await.unwrap_err().is_cancelled());
+        assert_eq!(read_to_end(&mut client).await, b"");
+    });
+}
+
+#[test]
+fn what_is_set_is_shown() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = serve(listener, echo).max_connections(7).max_handshakes(8);
+        let shown = format!("{server:?}");
+        assert!(shown.contains("max_connections: 7") && shown.contains("max_handshakes: 8"));
+    });
+}
