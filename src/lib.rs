@@ -34,7 +34,7 @@
 //! # }
 //! ```
 //!
-//! A server only accepts pages of its own host, unless you pass another
+//! A server accepts browsers only from pages of its own host, unless you pass another
 //! [`OriginPolicy`]. On threads the same is [`blocking::serve`].
 //!
 //! # A client
@@ -74,14 +74,14 @@
 //!
 //! # Compression
 //!
-//! With the feature `deflate`, a [`Config`] says that messages are to be compressed if the peer agrees:
+//! With the feature `deflate`, [`Config::deflate`] enables compression if the peer agrees:
 //!
 //! ```
 //! # #[cfg(all(feature = "deflate", feature = "std"))] {
 //! use sansocket::{Config, DeflateConfig, Payload, blocking::Connector};
 //!
 //! let connector = Connector::new().config(Config::default().deflate(DeflateConfig::new()));
-//! // A secret beside what others can choose is better sent without compression.
+//! // Do not compress a secret next to data that others control.
 //! let secret = Payload::text("token").uncompressed();
 //! # let _ = (connector, secret);
 //! # }
@@ -109,13 +109,46 @@
 //! # }
 //! ```
 //!
-//! A connection on tokio is also a `Stream` of messages and a `Sink` for them, and so are its halves.
+//! A connection on tokio is also a `Stream` of messages and a `Sink` for them, and so are its halves:
+//!
+//! ```no_run
+//! # #[cfg(feature = "tokio")] {
+//! use futures_util::{StreamExt, TryStreamExt};
+//! use sansocket::on_tokio::connect;
+//!
+//! # async fn run() -> Result<(), sansocket::Error> {
+//! let (sink, stream) = StreamExt::split(connect("ws://127.0.0.1:9001/").await?);
+//! stream.try_filter(|message| std::future::ready(message.is_text())).forward(sink).await?;
+//! # Ok(())
+//! # }
+//! # }
+//! ```
 //!
 //! # A transport of your own
 //!
-//! On tokio, anything that is `AsyncRead` and `AsyncWrite` can be a transport: pass it to
-//! `Connector::connect_over` or to `Acceptor::accept`. This is also how you
-//! use TLS. On threads, anything that is `Read` and `Write` can be one: see [`blocking::Transport`].
+//! On tokio, anything that is `AsyncRead` and `AsyncWrite` can be a transport: pass it to `Connector::connect_over` or to
+//! `Acceptor::accept`. This is also how you use TLS. On threads, anything that is `Read` and `Write` can be one: see
+//! [`blocking::Transport`].
+//!
+//! ```no_run
+//! # #[cfg(feature = "tokio")] {
+//! use sansocket::on_tokio::Connector;
+//! use tokio::net::TcpStream;
+//!
+//! # async fn with_tls(stream: TcpStream) -> TcpStream { stream }
+//! # async fn run() -> Result<(), sansocket::Error> {
+//! let stream = TcpStream::connect("example.com:443").await?;
+//! stream.set_nodelay(true)?;
+//! let (mut websocket, response) = Connector::new()
+//!     .subprotocol("chat")
+//!     .connect_over("wss://example.com/chat", with_tls(stream).await)
+//!     .await?;
+//! websocket.send("hello").await?;
+//! # let _ = response;
+//! # Ok(())
+//! # }
+//! # }
+//! ```
 //!
 //! # Without IO
 //!
@@ -221,7 +254,6 @@
     doc = "
 [`OriginPolicy`]: server::OriginPolicy
 [`PreparedMessage`]: PreparedMessage
-[`Config`]: Config
 [`Connection`]: connection::Connection
 [`ReadBuffer`]: buffer::ReadBuffer
 [`WriteBuffer`]: buffer::WriteBuffer
@@ -237,7 +269,6 @@
     doc = "
 [`OriginPolicy`]: #features
 [`PreparedMessage`]: #features
-[`Config`]: #features
 [`Connection`]: #features
 [`ReadBuffer`]: #features
 [`WriteBuffer`]: #features
@@ -246,6 +277,18 @@
 [`handshake`]: #features
 [`Limits`]: #features
 [`Closed`]: #features
+"
+)]
+#![cfg_attr(
+    feature = "deflate",
+    doc = "
+[`Config::deflate`]: Config::deflate
+"
+)]
+#![cfg_attr(
+    not(feature = "deflate"),
+    doc = "
+[`Config::deflate`]: #features
 "
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -317,12 +360,12 @@ pub use {
     utf8::Text,
 };
 
+/// How to move here from tungstenite or tokio-tungstenite.
+#[cfg(all(any(doc, doctest), feature = "tokio", feature = "deflate"))]
+#[doc = include_str!("../docs/migrating.md")]
+pub mod migrating {}
+
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
-
-/// Compiles the examples of the guide for those who come from tungstenite.
-#[cfg(all(doctest, feature = "tokio", feature = "deflate"))]
-#[doc = include_str!("../docs/migrating.md")]
-struct Migrating;

@@ -138,7 +138,10 @@ macro_rules! serve_options {
         }
 
         /// Sets the maximum number of concurrent opening handshakes, 256 by default. At the limit
-        /// the server accepts no more connections.
+        /// the server accepts no more connections until a handshake ends. A client that sends
+        /// nothing holds its place for the
+        /// [handshake timeout](crate::server::Acceptor::handshake_timeout), so a shorter timeout and
+        /// a higher limit help against clients that do so on purpose.
         pub fn max_handshakes(mut self, most: usize) -> Self {
             self.options.max_handshakes = most;
             self

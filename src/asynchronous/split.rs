@@ -25,6 +25,7 @@ use core::{
 /// Dropping this half ends the connection, because nothing answers the peer any more. It sends a
 /// Close with [`CloseCode::GOING_AWAY`] as far as that is possible without waiting. From then on
 /// the other half fails with [`Error::Closed`].
+#[doc(alias = "SplitStream")]
 #[derive(Debug)]
 pub struct ReceiveHalf<S, R: Role, M: Shell<S>> {
     pub(super) incoming: Incoming<R>,
@@ -37,6 +38,7 @@ pub struct ReceiveHalf<S, R: Role, M: Shell<S>> {
 /// Dropping this half does not close the connection: the receiving half continues, writes the
 /// queue, and answers pings and the peer's Close. To close the connection, call
 /// [`close`](Self::close).
+#[doc(alias = "SplitSink")]
 #[derive(Debug)]
 pub struct SendHalf<S, R: Role, M: Shell<S>> {
     pub(super) shared: Shared<Arc<Mutex<Outgoing<S, R, M>>>>,
@@ -162,8 +164,16 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
     /// Calls `look` with the transport, for example to read or set its options. Do not read from it
     /// or write to it. This blocks the other half until `look` returns, so do not use that half
     /// inside `look`.
+    #[doc(alias = "transport")]
+    #[doc(alias = "get_ref")]
     pub fn with_transport<T>(&self, look: impl FnOnce(&S) -> T) -> T {
         look(&lock(&self.shared.access).transport)
+    }
+
+    /// Returns `true` once the connection has ended: [`closed`](Self::closed) then tells how.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.state() == State::Closed
     }
 
     /// Returns the state of the connection.
@@ -193,6 +203,12 @@ impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
     /// inside `look`.
     pub fn with_transport<T>(&self, look: impl FnOnce(&S) -> T) -> T {
         look(&lock(&self.shared.access).transport)
+    }
+
+    /// Returns `true` once the connection has ended: [`closed`](Self::closed) then tells how.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.state() == State::Closed
     }
 
     /// Returns the state of the connection.

@@ -134,6 +134,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "read_frame")]
     pub async fn receive(&mut self) -> Option<Result<(Event<'_>, Replies<'_, S, R, M>), Error>> {
         let Sides { incoming, outgoing, .. } = &mut *self.sides;
         let found = poll_fn(|cx| incoming.poll_event(outgoing, Receiver::advance, cx)).await?;
@@ -269,6 +270,12 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
         self.sides.outgoing.sending.sender.closed()
     }
 
+    /// Returns `true` once the connection has ended: [`closed`](Self::closed) then tells how.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.state() == State::Closed
+    }
+
     /// Returns the state of the connection.
     #[must_use]
     pub fn state(&self) -> State {
@@ -282,6 +289,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     }
 
     /// Returns the number of queued bytes that are not yet written.
+    #[doc(alias = "bufferedAmount")]
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
         self.sides.outgoing.sending.queue.len()
@@ -314,6 +322,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// Takes the connection apart without sending a Close, so that you can continue to use the
     /// transport. For an orderly end of the connection, call [`wait_closed`](Self::wait_closed)
     /// first.
+    #[doc(alias = "into_inner")]
     #[must_use]
     pub fn into_parts(self) -> Parts<S> {
         let Sides { incoming, outgoing, .. } = *self.sides;

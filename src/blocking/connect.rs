@@ -50,7 +50,7 @@ impl client::Connector<Blocking> {
     /// lookup.
     ///
     /// RFC 6455 §4.1 also requires a client that opens several connections to one host to open them
-    /// one after the other. That is up to you, as `docs/handshake.md` explains.
+    /// one after the other. That is up to you.
     ///
     /// # Errors
     ///

@@ -23,12 +23,15 @@ use std::{io, thread};
 /// - Each connection uses two of the process's file descriptors.
 ///
 /// ```no_run
-/// use sansocket::{Error, blocking::{ServerWebSocket, serve}};
+/// use sansocket::{Error, Event, blocking::{ServerWebSocket, serve}};
 /// use std::{net::TcpListener, thread};
 ///
 /// fn echo(mut websocket: ServerWebSocket) -> Result<(), Error> {
-///     while let Some(message) = websocket.next() {
-///         websocket.send(message?)?;
+///     while let Some(received) = websocket.receive() {
+///         // Unlike `websocket.send`, a reply is no error during a shutdown.
+///         if let (Event::Text(text), mut replies) = received? {
+///             replies.send(text)?;
+///         }
 ///     }
 ///     Ok(())
 /// }

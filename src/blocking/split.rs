@@ -22,6 +22,7 @@ use core::ops::{Deref, DerefMut};
 /// answer the peer any more. This sends a Close with [`CloseCode::GOING_AWAY`] if that is possible
 /// at once, and from then on the other half fails with [`Error::Closed`]. If you dropped the other
 /// half before, no Close is sent.
+#[doc(alias = "SplitStream")]
 #[derive(Debug)]
 pub struct ReceiveHalf<S: Transport, R: Role> {
     pub(super) incoming: Incoming<R>,
@@ -34,6 +35,7 @@ pub struct ReceiveHalf<S: Transport, R: Role> {
 ///
 /// If you drop this half, the other half still works: while it receives, it writes what is queued
 /// and answers the peer. To end the connection, [close](Self::close) it.
+#[doc(alias = "SplitSink")]
 #[derive(Debug)]
 pub struct SendHalf<S: Transport, R: Role> {
     pub(super) shared: Arc<Shared<S, R>>,
@@ -115,8 +117,16 @@ impl<S: Transport, R: Role> ReceiveHalf<S, R> {
     /// Calls `look` with the transport, so that you can inspect it or set its options. Don't read
     /// from it or write to it. The other half may wait until `look` returns, so don't use that half
     /// inside `look`.
+    #[doc(alias = "transport")]
+    #[doc(alias = "get_ref")]
     pub fn with_transport<T>(&self, look: impl FnOnce(&S) -> T) -> T {
         look(self.reading.transport())
+    }
+
+    /// Returns `true` once the connection has ended: [`closed`](Self::closed) then tells how.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.state() == State::Closed
     }
 
     /// Returns the state of the connection.
@@ -161,6 +171,12 @@ impl<S: Transport, R: Role> SendHalf<S, R> {
     /// half inside `look`.
     pub fn with_transport<T>(&self, look: impl FnOnce(&S) -> T) -> T {
         self.shared.with_writer(|writer| look(&writer.transport.transport))
+    }
+
+    /// Returns `true` once the connection has ended: [`closed`](Self::closed) then tells how.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.state() == State::Closed
     }
 
     /// Returns the state of the connection.

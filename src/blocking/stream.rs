@@ -7,6 +7,7 @@ use std::net::TcpStream;
 ///
 /// Currently this is a TCP stream. Later versions may add TLS or a proxy without changing this
 /// type.
+#[doc(alias = "MaybeTlsStream")]
 #[derive(Debug)]
 pub struct Stream(Kind);
 

@@ -254,6 +254,12 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         self.outgoing.sending.sender.closed()
     }
 
+    /// Returns `true` once the connection has ended: [`closed`](Self::closed) then tells how.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.state() == State::Closed
+    }
+
     /// Returns the state of the connection.
     #[must_use]
     pub fn state(&self) -> State {
@@ -267,6 +273,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     }
 
     /// Returns the number of bytes that are queued but not yet written.
+    #[doc(alias = "bufferedAmount")]
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
         self.outgoing.sending.queue.len()
@@ -274,6 +281,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
 
     /// Takes the connection apart without sending a Close. You can continue to use the transport.
     /// To end the connection cleanly first, call [`wait_closed`](Self::wait_closed).
+    #[doc(alias = "into_inner")]
     #[must_use]
     pub fn into_parts(self) -> Parts<S> {
         let Self { incoming, outgoing, .. } = self;

@@ -153,6 +153,36 @@ from! {
     Vec<u8> => Binary,
 }
 
+impl From<&Bytes> for Message {
+    fn from(data: &Bytes) -> Self {
+        Self::Binary(data.clone())
+    }
+}
+
+impl From<&Vec<u8>> for Message {
+    fn from(data: &Vec<u8>) -> Self {
+        Self::from(data.as_slice())
+    }
+}
+
+impl From<Cow<'_, [u8]>> for Message {
+    fn from(data: Cow<'_, [u8]>) -> Self {
+        Self::from(data.into_owned())
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for Message {
+    fn from(data: [u8; N]) -> Self {
+        Self::from(data.as_slice())
+    }
+}
+
+impl From<&Self> for Message {
+    fn from(message: &Self) -> Self {
+        message.clone()
+    }
+}
+
 impl<const N: usize> From<&[u8; N]> for Message {
     fn from(data: &[u8; N]) -> Self {
         Self::Binary(Bytes::copy_from_slice(data))

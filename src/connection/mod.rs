@@ -179,8 +179,11 @@ impl<R: Role> Connection<R> {
     /// # Errors
     ///
     /// [`ReceiveError::Protocol`] if the peer is at fault. Every later call returns the same error.
-    /// The Close that reports the error is already queued. The other errors are misuse and change
-    /// nothing.
+    /// The Close that reports the error is already queued.
+    /// [`ReceiveError::ForeignBuffer`] if `input` is not the buffer of the last call, although that one
+    /// may hold the rest of a message: see [`release_buffer`](Self::release_buffer).
+    /// [`ReceiveError::MixedModes`] in the middle of a message that is received in the other way. Both
+    /// change nothing.
     #[inline]
     pub fn advance(
         &mut self,
@@ -226,8 +229,11 @@ impl<R: Role> Connection<R> {
     /// # Errors
     ///
     /// [`ReceiveError::Protocol`] if the peer is at fault. Every later call returns the same error.
-    /// The Close that reports the error is already queued. The other errors are misuse and change
-    /// nothing.
+    /// The Close that reports the error is already queued.
+    /// [`ReceiveError::ForeignBuffer`] if `input` is not the buffer of the last call, although that one
+    /// may hold the rest of a message: see [`release_buffer`](Self::release_buffer).
+    /// [`ReceiveError::MixedModes`] in the middle of a message that is received in the other way. Both
+    /// change nothing.
     pub fn advance_chunk(
         &mut self,
         input: &mut ReadBuffer,

@@ -138,7 +138,10 @@ impl<R: Role> Receiver<R> {
     /// # Errors
     ///
     /// [`ReceiveError::Protocol`] if the peer is at fault. Every later call returns the same error.
-    /// The other errors are misuse and change nothing.
+    /// [`ReceiveError::ForeignBuffer`] if `input` is not the buffer of the last call, although that one
+    /// may hold the rest of a message: see [`release_buffer`](Self::release_buffer).
+    /// [`ReceiveError::MixedModes`] in the middle of a message that is received in the other way. Both
+    /// change nothing.
     #[inline]
     pub fn advance(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
         let Some(kind) = self.receive_plain(input) else { return self.step(input, false) };
@@ -158,7 +161,10 @@ impl<R: Role> Receiver<R> {
     /// # Errors
     ///
     /// [`ReceiveError::Protocol`] if the peer is at fault. Every later call returns the same error.
-    /// The other errors are misuse and change nothing.
+    /// [`ReceiveError::ForeignBuffer`] if `input` is not the buffer of the last call, although that one
+    /// may hold the rest of a message: see [`release_buffer`](Self::release_buffer).
+    /// [`ReceiveError::MixedModes`] in the middle of a message that is received in the other way. Both
+    /// change nothing.
     pub fn advance_chunk(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
         self.step(input, true)
     }

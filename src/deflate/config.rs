@@ -2,6 +2,8 @@
 ///
 /// The endpoints may agree on less: see [`DeflateParameters`](super::DeflateParameters). A value
 /// out of range counts as the nearest value in range.
+#[doc(alias = "perMessageDeflate")]
+#[doc(alias = "EnableCompression")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DeflateConfig {

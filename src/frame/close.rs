@@ -18,9 +18,11 @@ impl CloseCode {
     pub const PROTOCOL_ERROR: Self = Self(1002);
     /// 1003: the endpoint can't accept this kind of data.
     pub const UNSUPPORTED_DATA: Self = Self(1003);
-    /// 1005: the Close frame carried no code. Never sent on the wire.
+    /// 1005: the Close frame carried no code. Never sent on the wire. To close without a code, pass this
+    /// to `close`: it sends an empty Close.
     pub const NO_STATUS_RECEIVED: Self = Self(1005);
-    /// 1006: the connection ended without a Close frame. Never sent on the wire.
+    /// 1006: the connection ended without a Close frame. Never sent on the wire: `close` sends
+    /// [`INTERNAL_ERROR`](Self::INTERNAL_ERROR) instead.
     pub const ABNORMAL: Self = Self(1006);
     /// 1007: the data of a message does not match its type, such as text with invalid UTF-8.
     pub const INVALID_PAYLOAD_DATA: Self = Self(1007);
@@ -40,7 +42,8 @@ impl CloseCode {
     /// 1014: a gateway received an invalid response from upstream (registered with IANA).
     pub const BAD_GATEWAY: Self = Self(1014);
 
-    /// 1015: the TLS handshake failed. Never sent on the wire.
+    /// 1015: the TLS handshake failed. Never sent on the wire: `close` sends
+    /// [`INTERNAL_ERROR`](Self::INTERNAL_ERROR) instead.
     pub const TLS_HANDSHAKE: Self = Self(1015);
 
     /// Creates a code from any number, even one that a Close frame can't carry.
@@ -126,7 +129,7 @@ pub enum CloseFrameError {
     #[error("close frame with the code {}", .0.number())]
     UnsendableCode(CloseCode),
     /// The reason is not valid UTF-8. Holds the number of valid bytes at its start.
-    #[error("close frame whose reason is not UTF-8 from its byte {0} on")]
+    #[error("the reason of the close frame has invalid UTF-8 at byte {0}")]
     ReasonNotUtf8(u8),
 }
 

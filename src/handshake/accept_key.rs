@@ -19,6 +19,7 @@ const ACCEPT_LEN: usize = 28;
 /// let accept = accept_key("dGhlIHNhbXBsZSBub25jZQ==");
 /// assert_eq!(accept.as_str(), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 /// ```
+#[doc(alias = "derive_accept_key")]
 #[must_use]
 pub fn accept_key(key: impl AsRef<[u8]>) -> AcceptKey {
     let mut sha1 = Sha1::new();

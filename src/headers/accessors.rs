@@ -12,6 +12,13 @@ macro_rules! header_accessors {
             self.fields.first(name)
         }
 
+        /// Returns the value of the first header with this name as text, ignoring ASCII case of the
+        /// name; `None` if there is none or it is not UTF-8.
+        #[must_use]
+        pub fn header_text(&self, name: &str) -> Option<&str> {
+            self.fields.first_text(name)
+        }
+
         /// Iterates over the values of all headers with this name, in order, ignoring ASCII case.
         /// Use it for headers that may repeat, such as cookies.
         pub fn headers_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {

@@ -55,7 +55,7 @@ impl client::Connector<Tokio> {
     ///
     /// The addresses of the host are tried one after the other. RFC 6455 §4.1 requires that a
     /// client also opens several connections to the same host one after the other. That is up to
-    /// you, as `docs/handshake.md` explains.
+    /// you.
     ///
     /// Not cancel safe: if you drop the future, the connection is lost.
     ///

@@ -33,12 +33,15 @@ use std::io;
 /// - Dropping the future drops the connections too, without a Close.
 ///
 /// ```no_run
-/// use sansocket::{Error, on_tokio::{ServerWebSocket, serve}};
+/// use sansocket::{Error, Event, on_tokio::{ServerWebSocket, serve}};
 /// use tokio::{net::TcpListener, sync::oneshot};
 ///
 /// async fn echo(mut websocket: ServerWebSocket) -> Result<(), Error> {
-///     while let Some(message) = websocket.next().await {
-///         websocket.send(message?).await?;
+///     while let Some(received) = websocket.receive().await {
+///         // Unlike `websocket.send`, a reply is no error during a shutdown.
+///         if let (Event::Text(text), mut replies) = received? {
+///             replies.send(text).await?;
+///         }
 ///     }
 ///     Ok(())
 /// }

@@ -9,6 +9,7 @@ use std::io::{self, IoSlice};
 /// The stream of a connection that a [`Connector`](super::Connector) opened.
 ///
 /// It is TCP. Later versions may put TLS or a proxy in between without changing the type.
+#[doc(alias = "MaybeTlsStream")]
 #[derive(Debug)]
 pub struct Stream(Kind);
 

@@ -20,6 +20,8 @@ use thiserror::Error;
 /// let policy = OriginPolicy::same_origin().also_allow(["capacitor://localhost", "null"])?;
 /// # Ok::<(), sansocket::server::OriginPatternError>(())
 /// ```
+#[doc(alias = "CheckOrigin")]
+#[doc(alias = "verifyClient")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginPolicy {
     same_origin: bool,

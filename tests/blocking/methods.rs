@@ -1,5 +1,5 @@
-//! What users expect of a connection beside sending and receiving: control frames by hand, the transport,
-//! taking it apart, and going on after a Close.
+//! Methods of a connection besides sending and receiving messages: control frames, the transport,
+//! `into_parts`, halves, and what works after a Close.
 
 use sansocket::{
     CloseCode, Error, Event, Message, State,
@@ -17,7 +17,7 @@ use std::{
 };
 
 #[test]
-fn control_frames_are_sent_by_hand() {
+fn pings_and_pongs_can_be_sent() {
     let (mut server, mut client) = server_and_stream(Acceptor::new());
     server.pong("alive").unwrap();
     server.try_ping("there?").unwrap();
@@ -40,7 +40,7 @@ fn try_feed_only_queues() {
 }
 
 #[test]
-fn a_loop_that_answers_goes_on_after_its_own_close() {
+fn a_loop_with_replies_continues_after_its_own_close() {
     let (mut client, mut server) = pair();
     let server = thread::spawn(move || {
         let mut seen = 0;
@@ -73,7 +73,7 @@ fn a_loop_that_answers_goes_on_after_its_own_close() {
 }
 
 #[test]
-fn an_error_of_a_visitor_ends_the_loop_and_not_the_connection() {
+fn an_error_from_the_closure_ends_the_loop_but_not_the_connection() {
     let (mut client, mut server) = pair();
     client.feed("one").unwrap();
     client.send("two").unwrap();
@@ -83,7 +83,7 @@ fn an_error_of_a_visitor_ends_the_loop_and_not_the_connection() {
 }
 
 #[test]
-fn what_was_read_already_is_received_without_a_wait() {
+fn buffered_messages_are_received_without_waiting() {
     let (mut server, mut client) = server_and_stream(Acceptor::new());
     assert!(server.receive_buffered().is_none());
     client.write_all(b"\x81\x81\0\0\0\0a\x81\x81\0\0\0\0b").unwrap();
@@ -100,7 +100,7 @@ fn what_was_read_already_is_received_without_a_wait() {
 }
 
 #[test]
-fn sending_after_a_close_is_an_error_and_closing_again_is_none() {
+fn sending_after_a_close_is_an_error_but_closing_again_is_not() {
     let (mut server, mut client) = server_and_stream(Acceptor::new());
     server.close(CloseCode::GOING_AWAY, "").unwrap();
     assert_eq!(server.state(), State::Closing);
@@ -115,7 +115,7 @@ fn sending_after_a_close_is_an_error_and_closing_again_is_none() {
 }
 
 #[test]
-fn halves_are_reunited() {
+fn halves_can_be_reunited() {
     let (client, mut server) = pair();
     let (mut sender, receiver) = client.split().unwrap();
     sender.feed("queued by a half").unwrap();
@@ -130,7 +130,7 @@ fn halves_are_reunited() {
 }
 
 #[test]
-fn halves_of_two_connections_are_given_back() {
+fn reunite_returns_halves_of_different_connections() {
     let ((one, mut peer), (two, _)) = (pair(), pair());
     let ((sender, _receiver), (_, other)) = (one.split().unwrap(), two.split().unwrap());
     let error = sender.reunite(other).unwrap_err();
@@ -140,7 +140,7 @@ fn halves_of_two_connections_are_given_back() {
 }
 
 #[test]
-fn a_connection_is_taken_apart_with_nothing_lost() {
+fn into_parts_loses_nothing() {
     let (mut server, mut client) = server_and_stream(Acceptor::new());
     client.write_all(b"\x81\x82\0\0\0\0hi\x81\x82\0\0\0\0ho").unwrap();
     assert_eq!(server.next().unwrap().unwrap(), Message::from("hi"));
@@ -148,7 +148,7 @@ fn a_connection_is_taken_apart_with_nothing_lost() {
     let mut parts = server.into_parts();
     assert_eq!(parts.unread, b"\x81\x82\0\0\0\0ho");
     assert_eq!(parts.unwritten, b"\x81\x09unwritten");
-    // Nothing was ended: whoever has the stream goes on with it.
+    // The stream is still open and usable.
     parts.transport.write_all(b"\x88\0").unwrap();
     let mut read = [0; 2];
     client.read_exact(&mut read).unwrap();
@@ -156,7 +156,7 @@ fn a_connection_is_taken_apart_with_nothing_lost() {
 }
 
 #[test]
-fn a_url_is_taken_in_any_form_and_the_stream_is_named() {
+fn connect_takes_owned_and_borrowed_urls() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = thread::spawn(move || {

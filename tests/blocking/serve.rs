@@ -1,4 +1,4 @@
-//! A server that accepts in a loop, and what its clients can do to it.
+//! `serve`: handshakes, limits, failing handlers and shutdown.
 
 use sansocket::{
     CloseCode, Error,
@@ -37,9 +37,9 @@ impl Running {
     {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (tell, errors) = channel();
+        let (report, errors) = channel();
         let server = options(serve(listener, handler).on_error(move |error| {
-            let _ = tell.send(error);
+            let _ = report.send(error);
         }));
         let stop = server.stop_handle();
         let thread = thread::spawn(move || server.run());
@@ -58,21 +58,21 @@ impl Running {
         TcpStream::connect(self.address).unwrap()
     }
 
-    /// One that has sent its request.
-    fn asking(&self) -> TcpStream {
+    /// Returns a stream that has sent its request.
+    fn requesting(&self) -> TcpStream {
         let mut stream = self.stream();
         stream.write_all(REQUEST).unwrap();
         stream
     }
 
     fn opened(&self) -> TcpStream {
-        let mut stream = self.asking();
+        let mut stream = self.requesting();
         assert!(read_head(&mut stream).starts_with(b"HTTP/1.1 101 "));
         stream
     }
 
-    /// Stops, and waits for the end, of which nothing was wrong.
-    fn ended(self) {
+    /// Stops the server, waits for it to end and checks that it reported no error.
+    fn check_end(self) {
         self.stop.stop();
         self.thread.join().unwrap();
         let errors: Vec<_> = self.errors.try_iter().collect();
@@ -87,16 +87,16 @@ fn echo(mut websocket: ServerWebSocket, _: Request) -> Result<(), Error> {
     Ok(())
 }
 
-fn is_echoed(client: &mut ClientWebSocket) {
+fn check_echo(client: &mut ClientWebSocket) {
     client.send("hello").unwrap();
     assert_eq!(client.next().unwrap().unwrap().as_bytes(), b"hello");
 }
 
-fn away() -> Vec<u8> {
+fn close_away() -> Vec<u8> {
     plain(0x88, &1001_u16.to_be_bytes())
 }
 
-fn is_away(mut client: ClientWebSocket) {
+fn check_closed_as_away(mut client: ClientWebSocket) {
     for message in client.by_ref() {
         message.unwrap();
     }
@@ -105,8 +105,8 @@ fn is_away(mut client: ClientWebSocket) {
     assert_eq!(closed.code, CloseCode::GOING_AWAY);
 }
 
-/// Nothing has come. It does not wait for long, so what comes later is not seen.
-fn is_silent(stream: &mut TcpStream) {
+/// Checks that nothing arrives for a short while.
+fn check_silent(stream: &mut TcpStream) {
     stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let kind = stream.read(&mut [0]).unwrap_err().kind();
     assert!(matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{kind:?}");
@@ -114,23 +114,23 @@ fn is_silent(stream: &mut TcpStream) {
 }
 
 #[test]
-fn many_are_served_and_told_of_the_shutdown() {
+fn a_shutdown_closes_every_connection() {
     let server = Running::echo();
     let mut clients: Vec<_> = (0..8).map(|_| server.connect()).collect();
     for client in &mut clients {
-        is_echoed(client);
+        check_echo(client);
     }
-    // One of them is gone before.
+    // One of them leaves before the shutdown.
     clients.pop().unwrap().wait_closed();
     server.stop.stop();
-    clients.into_iter().for_each(is_away);
-    server.ended();
+    clients.into_iter().for_each(check_closed_as_away);
+    server.check_end();
 }
 
 #[test]
-fn without_connections_a_shutdown_is_at_once() {
-    Running::start(echo, |serve| serve.shutdown_timeout(Duration::MAX)).ended();
-    // Also one that is stopped before it is run, or on all addresses.
+fn a_shutdown_without_connections_is_immediate() {
+    Running::start(echo, |serve| serve.shutdown_timeout(Duration::MAX)).check_end();
+    // The same holds for a server that listens on all addresses, or is stopped before it runs.
     let listener = TcpListener::bind("0.0.0.0:0").unwrap();
     let server = serve(listener, echo);
     let stop = server.stop_handle();
@@ -141,24 +141,24 @@ fn without_connections_a_shutdown_is_at_once() {
 }
 
 #[test]
-fn a_listener_that_does_not_block_is_waited_for_all_the_same() {
+fn a_nonblocking_listener_works_too() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
-    let (tell, errors) = channel();
-    let server = serve(listener, echo).on_error(move |error| drop(tell.send(error)));
+    let (report, errors) = channel();
+    let server = serve(listener, echo).on_error(move |error| drop(report.send(error)));
     let stop = server.stop_handle();
     let thread = thread::spawn(move || server.run());
     let mut client = connect(format!("ws://{address}/")).unwrap();
-    is_echoed(&mut client);
+    check_echo(&mut client);
     stop.stop();
-    is_away(client);
+    check_closed_as_away(client);
     thread.join().unwrap();
     assert!(errors.recv().is_err());
 }
 
 #[test]
-fn requests_are_decided_on_and_shown_to_the_handler() {
+fn each_request_is_passed_to_decide_and_then_to_the_handler() {
     let handler = |mut websocket: ServerWebSocket, request: Request| {
         assert_eq!(websocket.negotiated().subprotocol.as_deref(), Some("chat"));
         websocket.send(request.path())
@@ -187,7 +187,7 @@ fn requests_are_decided_on_and_shown_to_the_handler() {
 }
 
 #[test]
-fn a_plain_request_is_answered_and_no_error() {
+fn a_plain_http_request_gets_its_response_and_is_not_an_error() {
     let acceptor = Acceptor::new().plain_response(|_| Some(Reject::new(200).body("fine")));
     let server = Running::start(echo, |serve| serve.acceptor(acceptor));
     let mut stream = server.stream();
@@ -195,16 +195,16 @@ fn a_plain_request_is_answered_and_no_error() {
     let response = read_to_end(&mut stream);
     assert!(response.starts_with(b"HTTP/1.1 200 ") && response.ends_with(b"fine"));
     drop(stream);
-    server.ended();
+    server.check_end();
 }
 
 #[test]
-fn a_client_that_never_asks_is_left_and_others_are_served() {
+fn a_client_that_sends_no_request_times_out_and_others_are_served() {
     let acceptor = Acceptor::new().handshake_timeout(Duration::from_millis(200));
     let server = Running::start(echo, |serve| serve.acceptor(acceptor));
     let mut silent = server.stream();
     let mut other = server.connect();
-    is_echoed(&mut other);
+    check_echo(&mut other);
     assert_eq!(read_to_end(&mut silent), b"");
     match server.errors.recv().unwrap() {
         ServeError::Handshake { peer, error: Error::HandshakeTimeout } => {
@@ -215,40 +215,40 @@ fn a_client_that_never_asks_is_left_and_others_are_served() {
 }
 
 #[test]
-fn no_more_handshakes_go_on_than_may() {
+fn pending_handshakes_are_limited() {
     let server = Running::start(echo, |serve| serve.max_handshakes(2));
-    // Those that are open do not count.
+    // Open connections do not count.
     let mut open = [server.connect(), server.connect(), server.connect()];
     let silent = [server.stream(), server.stream()];
-    let mut next = server.asking();
-    is_silent(&mut next);
-    is_echoed(&mut open[2]);
+    let mut next = server.requesting();
+    check_silent(&mut next);
+    check_echo(&mut open[2]);
     drop(silent);
     assert!(read_head(&mut next).starts_with(b"HTTP/1.1 101 "));
 }
 
 #[test]
-fn there_are_no_more_connections_than_may_be() {
+fn open_connections_are_limited() {
     let server = Running::start(echo, |serve| serve.max_connections(2));
     let (mut one, mut two) = (server.connect(), server.connect());
-    let mut next = server.asking();
-    is_silent(&mut next);
-    is_echoed(&mut one);
+    let mut next = server.requesting();
+    check_silent(&mut next);
+    check_echo(&mut one);
     drop(one);
     assert!(read_head(&mut next).starts_with(b"HTTP/1.1 101 "));
-    is_echoed(&mut two);
-    // A server that is full shuts down like any.
+    check_echo(&mut two);
+    // A full server shuts down like any other.
     server.stop.stop();
-    is_away(two);
+    check_closed_as_away(two);
 }
 
 #[test]
-fn a_handler_that_panics_or_fails_ends_its_connection_only() {
+fn a_handler_that_panics_or_fails_ends_only_its_own_connection() {
     let handler = |mut websocket: ServerWebSocket, _: Request| {
         while let Some(message) = websocket.next() {
             match message?.as_bytes() {
-                b"panic" => panic!("as it was told"),
-                b"fail" => return Err(std::io::Error::other("as it was told").into()),
+                b"panic" => panic!("asked for by the client"),
+                b"fail" => return Err(std::io::Error::other("asked for by the client").into()),
                 other => websocket.send(other)?,
             }
         }
@@ -260,9 +260,9 @@ fn a_handler_that_panics_or_fails_ends_its_connection_only() {
         let mut bad = server.opened();
         bad.write_all(&masked(0x82, what.as_bytes())).unwrap();
         assert_eq!(read_to_end(&mut bad), b"", "{what}");
-        is_echoed(&mut good);
+        check_echo(&mut good);
         let mut next = server.connect();
-        is_echoed(&mut next);
+        check_echo(&mut next);
         assert!(next.wait_closed().clean);
         if what == "fail" {
             let peer_of_bad = bad.local_addr().unwrap();
@@ -270,16 +270,16 @@ fn a_handler_that_panics_or_fails_ends_its_connection_only() {
             let error = server.errors.recv().unwrap();
             let ServeError::Handler { peer, error } = error else { panic!("{error:?}") };
             assert_eq!(peer, peer_of_bad);
-            assert_eq!(error.to_string(), "as it was told");
+            assert_eq!(error.to_string(), "asked for by the client");
         }
     }
     server.stop.stop();
-    is_away(good);
-    server.ended();
+    check_closed_as_away(good);
+    server.check_end();
 }
 
 #[test]
-fn what_a_handler_drops_is_seen_off_while_the_peer_still_sends() {
+fn a_dropped_connection_ends_without_a_reset_while_the_peer_still_sends() {
     for closes in [true, false] {
         let handler = move |mut websocket: ServerWebSocket, _: Request| {
             websocket.next().unwrap()?;
@@ -290,7 +290,7 @@ fn what_a_handler_drops_is_seen_off_while_the_peer_still_sends() {
         };
         let server = Running::start(handler, |serve| serve);
         let mut client = server.opened();
-        // More than an end that does not wait reads.
+        // This is more than an end without a wait reads.
         client.write_all(&masked(0x82, b"x")).unwrap();
         for _ in 0..8 {
             client.write_all(&masked(0x82, &[0; 100_000])).unwrap();
@@ -298,15 +298,15 @@ fn what_a_handler_drops_is_seen_off_while_the_peer_still_sends() {
         let close = [&1008_u16.to_be_bytes()[..], b"enough"].concat();
         let expected = if closes { plain(0x88, &close) } else { Vec::new() };
         assert_eq!(read_to_end(&mut client), expected, "{closes}");
-        // It is still read.
+        // The server still reads it.
         client.write_all(&[0; 1000]).unwrap();
         drop(client);
-        server.ended();
+        server.check_end();
     }
 }
 
 #[test]
-fn what_a_handler_has_queued_arrives_though_it_drops_the_connection() {
+fn queued_messages_arrive_after_the_handler_drops_the_connection() {
     const LEN: usize = 8 << 20;
     for splits in [false, true] {
         let handler = move |mut websocket: ServerWebSocket, _: Request| {
@@ -322,34 +322,34 @@ fn what_a_handler_has_queued_arrives_though_it_drops_the_connection() {
         let server = Running::start(handler, |serve| serve);
         let mut client = server.connect();
         assert!(client.next().unwrap().unwrap().as_bytes() == vec![7; LEN]);
-        // Who receives no more says so; dropped as a whole, the connection is cut off.
+        // Dropping the receiving half sends a Close. Dropping a whole connection sends none.
         let end = client.next();
         assert_eq!(end.is_some_and(|end| end.is_err()), !splits);
         let expected = if splits { CloseCode::GOING_AWAY } else { CloseCode::ABNORMAL };
         assert_eq!(client.closed().unwrap().code, expected);
         drop(client);
-        server.ended();
+        server.check_end();
     }
 }
 
 #[test]
-fn a_transport_that_a_handler_has_taken_is_its_own() {
-    let (give, taken) = channel();
+fn a_handler_that_takes_the_transport_keeps_it() {
+    let (sender, taken) = channel();
     let handler = move |websocket: ServerWebSocket, _: Request| {
-        give.send(websocket.into_parts().transport).unwrap();
+        sender.send(websocket.into_parts().transport).unwrap();
         Ok(())
     };
     let server = Running::start(handler, |serve| serve);
     let mut client = server.opened();
     let mut transport = taken.recv().unwrap();
-    server.ended();
+    server.check_end();
     transport.write_all(b"other").unwrap();
     drop(transport);
     assert_eq!(read_to_end(&mut client), b"other");
 }
 
 #[test]
-fn a_shutdown_reaches_whoever_is_busy() {
+fn a_shutdown_reaches_a_busy_handler() {
     let handler = |mut websocket: ServerWebSocket, _: Request| {
         let mut received = 0;
         while let Some(message) = websocket.next() {
@@ -377,16 +377,16 @@ fn a_shutdown_reaches_whoever_is_busy() {
     assert_eq!(frame[..], plain(0x81, b"many"));
     server.stop.stop();
     client.read_exact(&mut frame[..4]).unwrap();
-    assert_eq!(frame[..4], away());
+    assert_eq!(frame[..4], close_away());
     enough.send(()).unwrap();
     assert_eq!(read_to_end(&mut client), b"");
     floods.join().unwrap();
     drop(client);
-    server.ended();
+    server.check_end();
 }
 
 #[test]
-fn a_shutdown_reaches_halves() {
+fn a_shutdown_reaches_a_split_connection() {
     let handler = |websocket: ServerWebSocket, _: Request| {
         let (mut sender, receiver) = websocket.split()?;
         let sends = thread::spawn(move || {
@@ -405,19 +405,19 @@ fn a_shutdown_reaches_halves() {
     let mut client = server.connect();
     client.next().unwrap().unwrap();
     server.stop.stop();
-    is_away(client);
-    server.ended();
+    check_closed_as_away(client);
+    server.check_end();
 }
 
 #[test]
-fn a_handshake_that_goes_on_is_finished_and_no_client_comes_in_a_shutdown() {
+fn a_shutdown_finishes_pending_handshakes_and_accepts_no_new_client() {
     let server = Running::echo();
     let mut late = server.stream();
     late.write_all(&REQUEST[..20]).unwrap();
     let client = server.connect();
     server.stop.stop();
-    is_away(client);
-    // The listener is dropped at about that time.
+    check_closed_as_away(client);
+    // The listener is dropped at about this time.
     while let Ok(stream) = TcpStream::connect(server.address) {
         drop(stream);
         thread::yield_now();
@@ -428,20 +428,20 @@ fn a_handshake_that_goes_on_is_finished_and_no_client_comes_in_a_shutdown() {
     assert!(read_head(&mut late).starts_with(b"HTTP/1.1 101 "));
     let mut close = [0; 4];
     late.read_exact(&mut close).unwrap();
-    assert_eq!(close[..], away());
+    assert_eq!(close[..], close_away());
     late.write_all(&masked(0x88, &1001_u16.to_be_bytes())).unwrap();
     assert_eq!(read_to_end(&mut late), b"");
     drop(late);
-    server.ended();
+    server.check_end();
 }
 
 #[test]
-fn after_a_shutdown_timeout_all_transports_are_ended() {
+fn the_shutdown_timeout_ends_all_transports() {
     let (entered, has_entered): (Sender<()>, _) = channel();
     let handler = move |mut websocket: ServerWebSocket, request: Request| {
         entered.send(()).unwrap();
         match request.path() {
-            // It sends to a peer that does not read.
+            // This handler sends to a peer that does not read.
             "/full" => loop {
                 websocket.send(vec![0; 100_000])?;
             },
@@ -462,15 +462,15 @@ fn after_a_shutdown_timeout_all_transports_are_ended() {
     server.stop.stop();
     server.thread.join().unwrap();
     for mut client in clients {
-        // In order or by a reset: it ends.
+        // The stream ends, in order or by a reset.
         let _ = client.read_to_end(&mut Vec::new());
     }
-    // All handlers have.
+    // All handlers have ended too.
     while has_entered.recv().is_ok() {}
 }
 
 #[test]
-fn what_is_set_is_shown() {
+fn the_debug_output_shows_the_options() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = serve(listener, echo).max_connections(7).max_handshakes(8);
     let shown = format!("{server:?} {:?}", server.stop_handle());

@@ -13,7 +13,8 @@ AUTO_TRAITS = ("Send", "Sync", "Unpin")
 def main(path):
     with open(path, encoding="utf-8") as file:
         crate = json.load(file)
-    lines = Listing(crate["index"]).of_module(crate["root"], "sansocket")
+    listing = Listing(crate["index"])
+    lines = [*listing.of_module(crate["root"], "sansocket"), *listing.of_foreign_types()]
     print("\n".join(sorted(set(lines), key=place)))
 
 
@@ -28,6 +29,15 @@ class Listing:
 
     def item(self, id):
         return self.index[str(id)]
+
+    def of_foreign_types(self):
+        """What the crate implements its own traits for."""
+        traits = (item for item in self.index.values() if "trait" in item["inner"])
+        for trait in traits:
+            for id in trait["inner"]["trait"]["implementations"]:
+                impl = self.index.get(str(id))
+                if trait["visibility"] == "public" and impl and impl["crate_id"] == 0:
+                    yield from self.of_impl(impl["inner"]["impl"], trait["name"])
 
     def of_module(self, id, path):
         for child in self.item(id)["inner"]["module"]["items"]:

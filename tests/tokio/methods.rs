@@ -1,5 +1,5 @@
-//! What users expect of a connection beside sending and receiving: control frames by hand, the transport,
-//! taking it apart, and going on after a Close.
+//! Methods of a connection besides sending and receiving messages: control frames, the transport,
+//! `into_parts`, halves, and what works after a Close.
 
 use futures_util::stream::FusedStream;
 use sansocket::{
@@ -19,7 +19,7 @@ use tokio::{
 };
 
 #[test]
-fn everything_that_people_have_can_be_sent() {
+fn common_types_can_be_sent() {
     struct Celsius(i8);
     impl AsPayload for Celsius {
         fn as_payload(&self) -> Payload<'_> {
@@ -55,7 +55,7 @@ fn everything_that_people_have_can_be_sent() {
 }
 
 #[test]
-fn control_frames_are_sent_by_hand() {
+fn pings_and_pongs_can_be_sent() {
     run(async {
         let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
         server.pong("alive").await.unwrap();
@@ -71,10 +71,10 @@ fn control_frames_are_sent_by_hand() {
     });
 }
 
-/// A message that was already on its way when this end closed must not end the loop that answers it: the
-/// peer would see no orderly end.
+/// A message may be in flight while this endpoint closes. Answering it must not end the loop, or the
+/// peer would see an abnormal end.
 #[test]
-fn a_loop_that_answers_goes_on_after_its_own_close() {
+fn a_loop_with_replies_continues_after_its_own_close() {
     run(async {
         let (mut client, mut server) = pair(Connector::new(), Acceptor::new()).await;
         let server = spawn(async move {
@@ -107,7 +107,7 @@ fn a_loop_that_answers_goes_on_after_its_own_close() {
 }
 
 #[test]
-fn sending_after_a_close_is_an_error_and_closing_again_is_none() {
+fn sending_after_a_close_is_an_error_but_closing_again_is_not() {
     run(async {
         let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
         server.close(CloseCode::GOING_AWAY, "").await.unwrap();
@@ -126,9 +126,9 @@ fn sending_after_a_close_is_an_error_and_closing_again_is_none() {
     });
 }
 
-/// What one connection ended with is what another is closed with.
+/// A proxy closes one connection with the code and reason with which the other ended.
 #[test]
-fn an_end_is_handed_on_to_another_connection() {
+fn a_code_that_no_close_can_have_is_replaced() {
     run(async {
         let (mut one, _) = server_and_stream(Acceptor::new()).await;
         assert!(matches!(one.next().await, Some(Err(Error::Closed(_)))));
@@ -142,7 +142,7 @@ fn an_end_is_handed_on_to_another_connection() {
 }
 
 #[test]
-fn a_stream_says_when_it_has_ended() {
+fn a_stream_reports_that_it_has_terminated() {
     run(async {
         let (mut server, client) = server_and_stream(Acceptor::new()).await;
         assert!(!server.is_terminated());
@@ -158,9 +158,9 @@ fn a_stream_says_when_it_has_ended() {
     });
 }
 
-/// The receiving task waits already when the other half feeds, and nobody flushes.
+/// The receiving task is already waiting when the sending half feeds, and nothing calls `flush`.
 #[test]
-fn a_sending_half_that_feeds_has_the_receiving_half_write() {
+fn a_waiting_receiving_half_writes_what_the_sending_half_feeds() {
     run(async {
         let (server, mut client) = server_and_stream(Acceptor::new()).await;
         let (mut sender, mut receiver) = server.split();
@@ -179,7 +179,7 @@ fn a_sending_half_that_feeds_has_the_receiving_half_write() {
 }
 
 #[test]
-fn halves_are_reunited() {
+fn halves_can_be_reunited() {
     run(async {
         let (client, mut server) = pair(Connector::new(), Acceptor::new()).await;
         let (mut sender, receiver) = client.split();
@@ -196,7 +196,7 @@ fn halves_are_reunited() {
 }
 
 #[test]
-fn halves_of_two_connections_are_given_back() {
+fn reunite_returns_halves_of_different_connections() {
     run(async {
         let (one, mut peer_of_one) = pair(Connector::new(), Acceptor::new()).await;
         let (two, _peer_of_two) = pair(Connector::new(), Acceptor::new()).await;
@@ -211,7 +211,7 @@ fn halves_of_two_connections_are_given_back() {
 }
 
 #[test]
-fn a_connection_is_taken_apart_with_nothing_lost() {
+fn into_parts_loses_nothing() {
     run(async {
         let (mut server, mut client) = server_and_stream(Acceptor::new()).await;
         client.write_all(b"\x81\x82\0\0\0\0hi\x81\x82\0\0\0\0ho").await.unwrap();
@@ -220,7 +220,7 @@ fn a_connection_is_taken_apart_with_nothing_lost() {
         let parts = server.into_parts();
         assert_eq!(parts.unread, b"\x81\x82\0\0\0\0ho");
         assert_eq!(parts.unwritten, b"\x81\x09unwritten");
-        // Nothing was ended: whoever has the stream goes on with it.
+        // The stream is still open and usable.
         let mut stream = parts.transport;
         stream.write_all(&parts.unwritten).await.unwrap();
         stream.write_all(b"\x88\0").await.unwrap();
@@ -231,7 +231,7 @@ fn a_connection_is_taken_apart_with_nothing_lost() {
 }
 
 #[test]
-fn a_url_is_taken_in_any_form_and_the_stream_is_named() {
+fn connect_takes_owned_and_borrowed_urls() {
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

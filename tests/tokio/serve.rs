@@ -1,4 +1,4 @@
-//! A server that accepts in a loop, and what its clients can do to it.
+//! `serve`: handshakes, limits, failing handlers and shutdown.
 
 use core::future::Future;
 use sansocket::{
@@ -40,9 +40,9 @@ impl Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let (tell, errors) = mpsc::unbounded_channel();
+        let (report, errors) = mpsc::unbounded_channel();
         let server = serve(listener, handler)
-            .on_error(move |error| drop(tell.send(error)))
+            .on_error(move |error| drop(report.send(error)))
             .shutdown(async { drop(stopped.await) });
         let task = tokio::spawn(options(server).into_future());
         Self { address, stop: Some(stop), errors, task }
@@ -60,7 +60,7 @@ impl Running {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// A client that speaks bytes, and is open.
+    /// Opens a connection and returns its raw stream.
     async fn opened(&self) -> TcpStream {
         let mut stream = self.stream().await;
         stream.write_all(REQUEST).await.unwrap();
@@ -72,8 +72,8 @@ impl Running {
         self.stop.take().unwrap().send(()).unwrap();
     }
 
-    /// Waits for the end, of which nothing was wrong.
-    async fn ended(mut self) {
+    /// Waits for the server to end and checks that it reported no error.
+    async fn check_end(mut self) {
         (&mut self.task).await.unwrap();
         assert!(self.errors.recv().await.is_none());
     }
@@ -86,16 +86,16 @@ async fn echo(mut websocket: ServerWebSocket, _: Request) -> Result<(), Error> {
     Ok(())
 }
 
-async fn is_echoed(client: &mut ClientWebSocket) {
+async fn check_echo(client: &mut ClientWebSocket) {
     client.send("hello").await.unwrap();
     assert_eq!(client.next().await.unwrap().unwrap().as_bytes(), b"hello");
 }
 
-fn away() -> Vec<u8> {
+fn close_away() -> Vec<u8> {
     plain(0x88, &1001_u16.to_be_bytes())
 }
 
-async fn is_away(mut client: ClientWebSocket) {
+async fn check_closed_as_away(mut client: ClientWebSocket) {
     while let Some(message) = client.next().await {
         message.unwrap();
     }
@@ -104,15 +104,15 @@ async fn is_away(mut client: ClientWebSocket) {
     assert_eq!(closed.code, CloseCode::GOING_AWAY);
 }
 
-/// Lets all others go on for a while.
-async fn others() {
+/// Lets the other tasks run for a while.
+async fn run_others() {
     for _ in 0..100 {
         yield_now().await;
     }
 }
 
 #[test]
-fn many_are_served_and_told_of_the_shutdown() {
+fn a_shutdown_closes_every_connection() {
     run(async {
         let mut server = Running::echo().await;
         let mut clients = Vec::new();
@@ -120,29 +120,29 @@ fn many_are_served_and_told_of_the_shutdown() {
             clients.push(server.connect().await);
         }
         for client in &mut clients {
-            is_echoed(client).await;
+            check_echo(client).await;
         }
-        // One of them is gone before.
+        // One of them leaves before the shutdown.
         clients.pop().unwrap().wait_closed().await;
         server.stop();
         for client in clients {
-            is_away(client).await;
+            check_closed_as_away(client).await;
         }
-        server.ended().await;
+        server.check_end().await;
     });
 }
 
 #[test]
-fn without_connections_a_shutdown_is_at_once() {
+fn a_shutdown_without_connections_is_immediate() {
     run(async {
         let mut server = Running::start(echo, |serve| serve.shutdown_timeout(Duration::MAX)).await;
         server.stop();
-        server.ended().await;
+        server.check_end().await;
     });
 }
 
 #[test]
-fn requests_are_decided_on_and_shown_to_the_handler() {
+fn each_request_is_passed_to_decide_and_then_to_the_handler() {
     run(async {
         let handler = async |mut websocket: ServerWebSocket, request: Request| {
             assert_eq!(websocket.negotiated().subprotocol.as_deref(), Some("chat"));
@@ -174,7 +174,7 @@ fn requests_are_decided_on_and_shown_to_the_handler() {
 }
 
 #[test]
-fn a_plain_request_is_answered_and_no_error() {
+fn a_plain_http_request_gets_its_response_and_is_not_an_error() {
     run(async {
         let acceptor = Acceptor::new().plain_response(|_| Some(Reject::new(200).body("fine")));
         let mut server = Running::start(echo, |serve| serve.acceptor(acceptor)).await;
@@ -184,27 +184,27 @@ fn a_plain_request_is_answered_and_no_error() {
         assert!(response.starts_with(b"HTTP/1.1 200 ") && response.ends_with(b"fine"));
         drop(stream);
         server.stop();
-        server.ended().await;
+        server.check_end().await;
     });
 }
 
 #[test]
-fn a_client_that_never_asks_is_left_and_others_are_served() {
+fn a_client_that_sends_no_request_times_out_and_others_are_served() {
     run(async {
         let acceptor = Acceptor::new().handshake_timeout(Duration::from_millis(100));
         let mut server = Running::start(echo, |serve| serve.acceptor(acceptor)).await;
         let mut silent = server.stream().await;
-        let silent_one = silent.local_addr().unwrap();
+        let silent_address = silent.local_addr().unwrap();
         let mut other = server.connect().await;
-        is_echoed(&mut other).await;
+        check_echo(&mut other).await;
         assert_eq!(read_to_end(&mut silent).await, b"");
         match server.errors.recv().await {
             Some(ServeError::Handshake { peer, error: Error::HandshakeTimeout }) => {
-                assert_eq!(peer, silent_one);
+                assert_eq!(peer, silent_address);
             }
             other => panic!("{other:?}"),
         }
-        // One that asks wrongly is told what is wrong.
+        // An invalid request gets a response that says what is wrong.
         let mut wrong = server.stream().await;
         wrong.write_all(b"PUT / HTTP/1.1\r\n\r\n").await.unwrap();
         assert!(read_to_end(&mut wrong).await.starts_with(b"HTTP/1.1 405 "));
@@ -220,49 +220,49 @@ fn a_client_that_never_asks_is_left_and_others_are_served() {
 }
 
 #[test]
-fn no_more_handshakes_go_on_than_may() {
+fn pending_handshakes_are_limited() {
     run(async {
         let server = Running::start(echo, |serve| serve.max_handshakes(2)).await;
-        // Those that are open do not count.
+        // Open connections do not count.
         let mut open = [server.connect().await, server.connect().await, server.connect().await];
         let silent = [server.stream().await, server.stream().await];
         let mut next = server.stream().await;
         next.write_all(REQUEST).await.unwrap();
-        others().await;
+        run_others().await;
         assert_eq!(next.try_read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
-        is_echoed(&mut open[2]).await;
+        check_echo(&mut open[2]).await;
         drop(silent);
         assert!(read_head(&mut next).await.starts_with(b"HTTP/1.1 101 "));
     });
 }
 
 #[test]
-fn there_are_no_more_connections_than_may_be() {
+fn open_connections_are_limited() {
     run(async {
         let mut server = Running::start(echo, |serve| serve.max_connections(2)).await;
         let (mut one, mut two) = (server.connect().await, server.connect().await);
         let mut next = server.stream().await;
         next.write_all(REQUEST).await.unwrap();
-        others().await;
+        run_others().await;
         assert_eq!(next.try_read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
-        is_echoed(&mut one).await;
+        check_echo(&mut one).await;
         drop(one);
         assert!(read_head(&mut next).await.starts_with(b"HTTP/1.1 101 "));
-        is_echoed(&mut two).await;
-        // A server that is full shuts down like any.
+        check_echo(&mut two).await;
+        // A full server shuts down like any other.
         server.stop();
-        is_away(two).await;
+        check_closed_as_away(two).await;
     });
 }
 
 #[test]
-fn a_handler_that_panics_or_fails_ends_its_connection_only() {
+fn a_handler_that_panics_or_fails_ends_only_its_own_connection() {
     run(async {
         let handler = |mut websocket: ServerWebSocket, _| async move {
             while let Some(message) = websocket.next().await {
                 match message?.as_bytes() {
-                    b"panic" => panic!("as it was told"),
-                    b"fail" => return Err(std::io::Error::other("as it was told").into()),
+                    b"panic" => panic!("asked for by the client"),
+                    b"fail" => return Err(std::io::Error::other("asked for by the client").into()),
                     other => websocket.send(other).await?,
                 }
             }
@@ -277,23 +277,23 @@ fn a_handler_that_panics_or_fails_ends_its_connection_only() {
             good.send("still there").await.unwrap();
             good.next().await.unwrap().unwrap();
             let mut next = server.connect().await;
-            is_echoed(&mut next).await;
+            check_echo(&mut next).await;
             assert!(next.wait_closed().await.clean);
             if what == "fail" {
                 let error = server.errors.recv().await.unwrap();
                 let ServeError::Handler { peer, error } = error else { panic!("{error:?}") };
                 assert_eq!(peer, bad.local_addr().unwrap());
-                assert_eq!(error.to_string(), "as it was told");
+                assert_eq!(error.to_string(), "asked for by the client");
             }
         }
         server.stop();
-        is_away(good).await;
-        server.ended().await;
+        check_closed_as_away(good).await;
+        server.check_end().await;
     });
 }
 
 #[test]
-fn what_a_handler_drops_is_seen_off_while_the_peer_still_sends() {
+fn a_dropped_connection_ends_without_a_reset_while_the_peer_still_sends() {
     run(async {
         for closes in [true, false] {
             let handler = move |mut websocket: ServerWebSocket, _| async move {
@@ -305,7 +305,7 @@ fn what_a_handler_drops_is_seen_off_while_the_peer_still_sends() {
             };
             let mut server = Running::start(handler, |serve| serve).await;
             let mut client = server.opened().await;
-            // More than an end that does not wait reads.
+            // This is more than an end without a wait reads.
             client.write_all(&masked(0x82, b"x")).await.unwrap();
             for _ in 0..8 {
                 client.write_all(&masked(0x82, &[0; 100_000])).await.unwrap();
@@ -313,17 +313,17 @@ fn what_a_handler_drops_is_seen_off_while_the_peer_still_sends() {
             let close = [&1008_u16.to_be_bytes()[..], b"enough"].concat();
             let expected = if closes { plain(0x88, &close) } else { Vec::new() };
             assert_eq!(read_to_end(&mut client).await, expected, "{closes}");
-            // It is still read.
+            // The server still reads it.
             client.write_all(&[0; 1000]).await.unwrap();
             drop(client);
             server.stop();
-            server.ended().await;
+            server.check_end().await;
         }
     });
 }
 
 #[test]
-fn what_a_handler_has_queued_arrives_though_it_drops_the_connection() {
+fn queued_messages_arrive_after_the_handler_drops_the_connection() {
     const LEN: usize = 8 << 20;
     run(async {
         for splits in [false, true] {
@@ -339,9 +339,9 @@ fn what_a_handler_has_queued_arrives_though_it_drops_the_connection() {
             };
             let mut server = Running::start(handler, |serve| serve).await;
             let mut client = server.connect().await;
-            others().await;
+            run_others().await;
             assert!(client.next().await.unwrap().unwrap().as_bytes() == vec![7; LEN]);
-            // Who receives no more says so; dropped as a whole, the connection is cut off.
+            // Dropping the receiving half sends a Close. Dropping a whole connection sends none.
             let end = client.next().await;
             assert_eq!(end.is_some_and(|end| end.is_err()), !splits);
             let code = client.closed().unwrap().code;
@@ -349,19 +349,19 @@ fn what_a_handler_has_queued_arrives_though_it_drops_the_connection() {
             assert_eq!(code, expected);
             drop(client);
             server.stop();
-            server.ended().await;
+            server.check_end().await;
         }
     });
 }
 
 #[test]
-fn a_transport_that_a_handler_has_taken_is_its_own() {
+fn a_handler_that_takes_the_transport_keeps_it() {
     run(async {
-        let (give, mut taken) = mpsc::unbounded_channel();
+        let (sender, mut taken) = mpsc::unbounded_channel();
         let handler = move |websocket: ServerWebSocket, _| {
-            let give = give.clone();
+            let sender = sender.clone();
             async move {
-                let _ = give.send(websocket.into_parts().transport);
+                let _ = sender.send(websocket.into_parts().transport);
                 Ok(())
             }
         };
@@ -369,7 +369,7 @@ fn a_transport_that_a_handler_has_taken_is_its_own() {
         let mut client = server.opened().await;
         let mut transport = taken.recv().await.unwrap();
         server.stop();
-        server.ended().await;
+        server.check_end().await;
         transport.write_all(b"other").await.unwrap();
         drop(transport);
         assert_eq!(read_to_end(&mut client).await, b"other");
@@ -377,12 +377,12 @@ fn a_transport_that_a_handler_has_taken_is_its_own() {
 }
 
 #[test]
-fn a_shutdown_reaches_whoever_is_busy() {
+fn a_shutdown_reaches_a_busy_handler() {
     run(async {
         let handler = |mut websocket: ServerWebSocket, _| async move {
             while let Some(message) = websocket.next().await {
                 match websocket.send(message?).await {
-                    // Too late: what the client still sends is received.
+                    // The connection is closing, but the client's messages still arrive.
                     Err(error) if error.is_closed() => {}
                     outcome => outcome?,
                 }
@@ -405,25 +405,25 @@ fn a_shutdown_reaches_whoever_is_busy() {
                     server.stop();
                 }
                 reader.read_exact(&mut frame[..4]).await.unwrap();
-                if frame[..4] == away()[..] {
+                if frame[..4] == close_away()[..] {
                     break;
                 }
                 reader.read_exact(&mut frame[4..]).await.unwrap();
                 assert!(frame == echo);
             }
         };
-        tokio::select! { () = floods => panic!("it ended"), () = reads => {} }
+        tokio::select! { () = floods => panic!("the server ended the connection"), () = reads => {} }
         drop(client);
         server.task.await.unwrap();
     });
 }
 
 #[test]
-fn a_shutdown_reaches_who_waits_for_a_peer_that_does_not_read() {
+fn a_shutdown_wakes_a_handler_that_waits_for_a_peer_that_does_not_read() {
     run(async {
-        let (tell, mut told) = mpsc::unbounded_channel();
+        let (report, mut reports) = mpsc::unbounded_channel();
         let handler = move |mut websocket: ServerWebSocket, _| {
-            let tell = tell.clone();
+            let report = report.clone();
             async move {
                 let error = loop {
                     match websocket.feed(vec![0; 100_000]).await {
@@ -431,22 +431,22 @@ fn a_shutdown_reaches_who_waits_for_a_peer_that_does_not_read() {
                         Err(error) => break error,
                     }
                 };
-                let _ = tell.send(error.is_closed());
+                let _ = report.send(error.is_closed());
                 Ok(())
             }
         };
         let mut server = Running::start(handler, |serve| serve).await;
         let client = server.opened().await;
-        others().await;
+        run_others().await;
         server.stop();
-        assert_eq!(told.recv().await, Some(true));
+        assert_eq!(reports.recv().await, Some(true));
         drop(client);
-        server.ended().await;
+        server.check_end().await;
     });
 }
 
 #[test]
-fn a_shutdown_reaches_halves() {
+fn a_shutdown_reaches_a_split_connection() {
     run(async {
         let handler = |websocket: ServerWebSocket, _| async move {
             let (mut sender, mut receiver) = websocket.split();
@@ -468,36 +468,36 @@ fn a_shutdown_reaches_halves() {
         let mut client = server.connect().await;
         client.next().await.unwrap().unwrap();
         server.stop();
-        is_away(client).await;
-        server.ended().await;
+        check_closed_as_away(client).await;
+        server.check_end().await;
     });
 }
 
 #[test]
-fn a_handshake_that_goes_on_is_finished_and_no_client_comes_in_a_shutdown() {
+fn a_shutdown_finishes_pending_handshakes_and_accepts_no_new_client() {
     run(async {
         let mut server = Running::echo().await;
         let mut late = server.stream().await;
         late.write_all(&REQUEST[..20]).await.unwrap();
         let client = server.connect().await;
         server.stop();
-        is_away(client).await;
+        check_closed_as_away(client).await;
         let refused = TcpStream::connect(server.address).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
         late.write_all(&REQUEST[20..]).await.unwrap();
         assert!(read_head(&mut late).await.starts_with(b"HTTP/1.1 101 "));
         let mut close = [0; 4];
         late.read_exact(&mut close).await.unwrap();
-        assert_eq!(close[..], away());
+        assert_eq!(close[..], close_away());
         late.write_all(&masked(0x88, &1001_u16.to_be_bytes())).await.unwrap();
         assert_eq!(read_to_end(&mut late).await, b"");
         drop(late);
-        server.ended().await;
+        server.check_end().await;
     });
 }
 
 #[test]
-fn after_a_shutdown_timeout_all_are_dropped() {
+fn the_shutdown_timeout_drops_all_connections() {
     run(async {
         let (entered, mut has_entered) = mpsc::unbounded_channel();
         let handler = move |mut websocket: ServerWebSocket, request: Request| {
@@ -505,9 +505,9 @@ fn after_a_shutdown_timeout_all_are_dropped() {
             async move {
                 let _ = entered.send(());
                 match request.path() {
-                    // It never receives.
+                    // This handler never receives.
                     "/deaf" => core::future::pending().await,
-                    // It sends to a peer that does not read.
+                    // This handler sends to a peer that does not read.
                     "/full" => loop {
                         websocket.send(vec![0; 100_000]).await?;
                     },
@@ -529,14 +529,14 @@ fn after_a_shutdown_timeout_all_are_dropped() {
         server.stop();
         server.task.await.unwrap();
         for mut client in clients {
-            // In order or by a reset: it ends.
+            // The stream ends, in order or by a reset.
             let _ = client.read_to_end(&mut Vec::new()).await;
         }
     });
 }
 
 #[test]
-fn a_server_that_is_dropped_drops_its_connections() {
+fn a_dropped_server_drops_its_connections() {
     run(async {
         let server = Running::echo().await;
         let mut client = server.opened().await;
@@ -547,7 +547,7 @@ fn a_server_that_is_dropped_drops_its_connections() {
 }
 
 #[test]
-fn what_is_set_is_shown() {
+fn the_debug_output_shows_the_options() {
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = serve(listener, echo).max_connections(7).max_handshakes(8);
