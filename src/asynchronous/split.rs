@@ -162,8 +162,8 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
     }
 
     /// Calls `look` with the transport, for example to read or set its options. Do not read from it
-    /// or write to it. This blocks the other half until `look` returns, so do not use that half
-    /// inside `look`.
+    /// or write to it. `look` runs under the lock that both halves need, so do not use either half
+    /// inside it.
     #[doc(alias = "transport")]
     #[doc(alias = "get_ref")]
     pub fn with_transport<T>(&self, look: impl FnOnce(&S) -> T) -> T {
@@ -199,8 +199,8 @@ impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
     }
 
     /// Calls `look` with the transport, for example to read or set its options. Do not read from it
-    /// or write to it. This blocks the other half until `look` returns, so do not use that half
-    /// inside `look`.
+    /// or write to it. `look` runs under the lock that both halves need, so do not use either half
+    /// inside it.
     pub fn with_transport<T>(&self, look: impl FnOnce(&S) -> T) -> T {
         look(&lock(&self.shared.access).transport)
     }

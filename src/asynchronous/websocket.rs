@@ -322,6 +322,9 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// Takes the connection apart without sending a Close, so that you can continue to use the
     /// transport. For an orderly end of the connection, call [`wait_closed`](Self::wait_closed)
     /// first.
+    ///
+    /// If you dropped the future of [`receive_with`](Self::receive_with) while it waited for room in
+    /// the queue, receive the message that it held back before you call this.
     #[doc(alias = "into_inner")]
     #[must_use]
     pub fn into_parts(self) -> Parts<S> {

@@ -264,8 +264,9 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
     pub(super) fn take_unwritten(&mut self) -> Vec<u8> {
         let mut unwritten = take_unwritten(&mut self.lent);
         self.sending.with(|sending| {
-            // The queue still counts the bytes that it has lent.
-            sending.queue.consume(unwritten.len());
+            // The queue still counts the bytes that it has lent, and those of a large message whose
+            // write failed.
+            sending.queue.forget_lent();
             unwritten.extend_from_slice(&take_unwritten(&mut sending.queue));
         });
         unwritten

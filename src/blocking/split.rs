@@ -115,8 +115,7 @@ impl<S: Transport, R: Role> ReceiveHalf<S, R> {
     }
 
     /// Calls `look` with the transport, so that you can inspect it or set its options. Don't read
-    /// from it or write to it. The other half may wait until `look` returns, so don't use that half
-    /// inside `look`.
+    /// from it or write to it. Don't use either half inside `look`.
     #[doc(alias = "transport")]
     #[doc(alias = "get_ref")]
     pub fn with_transport<T>(&self, look: impl FnOnce(&S) -> T) -> T {

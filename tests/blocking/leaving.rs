@@ -1,7 +1,11 @@
 //! The fate of a transport that this endpoint drops.
 
-use sansocket::{Config, Error, blocking::WebSocket, connection::Server};
-use sansocket_testkit::transports::reluctant::Reluctant;
+use sansocket::{
+    Config, Error,
+    blocking::{Acceptor, WebSocket},
+    connection::Server,
+};
+use sansocket_testkit::{pair::blocking::server_and_stream, transports::reluctant::Reluctant};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Returns a server with a queued message, whose transport panics when read.
@@ -18,6 +22,18 @@ fn receive_and_drop<T>(mut receives: impl Iterator<Item = T>) {
         receives.next();
     }));
     assert!(panicked.is_err());
+}
+
+/// A large message is written from where it is. If that fails, none of it is in the queue.
+#[test]
+fn a_connection_is_taken_apart_after_a_large_write_has_failed() {
+    for len in [16 << 10, 100 << 10, 1 << 20] {
+        let (mut server, client) = server_and_stream(Acceptor::new());
+        drop(client);
+        let data = vec![7; len];
+        while server.send(&data).is_ok() {}
+        assert_eq!(server.into_parts().unwritten, b"", "{len}");
+    }
 }
 
 #[test]

@@ -42,6 +42,11 @@ impl WriteBuffer {
         self.lent = self.len;
     }
 
+    /// Stops counting bytes that were lent, because they are never written.
+    pub(crate) fn forget_lent(&mut self) {
+        self.len -= mem::take(&mut self.lent);
+    }
+
     /// Takes the memory of `from` after its bytes were written, unless this buffer has more.
     pub(crate) fn take_back(&mut self, from: &mut Self) {
         if self.run.is_empty() && from.is_empty() && from.run.capacity() > self.run.capacity() {
