@@ -290,7 +290,7 @@ fn a_dropped_connection_ends_without_a_reset_while_the_peer_still_sends() {
         };
         let server = Running::start(handler, |serve| serve);
         let mut client = server.opened();
-        // This is more than an end without a wait reads.
+        // This is more than the server would read if it did not wait for the client.
         client.write_all(&masked(0x82, b"x")).unwrap();
         for _ in 0..8 {
             client.write_all(&masked(0x82, &[0; 100_000])).unwrap();

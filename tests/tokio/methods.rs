@@ -71,8 +71,8 @@ fn pings_and_pongs_can_be_sent() {
     });
 }
 
-/// A message may be in flight while this endpoint closes. Answering it must not end the loop, or the
-/// peer would see an abnormal end.
+/// A message may be in flight while this endpoint closes. A reply to it must not end the loop, or
+/// the peer would see an abnormal end.
 #[test]
 fn a_loop_with_replies_continues_after_its_own_close() {
     run(async {

@@ -305,7 +305,7 @@ fn a_dropped_connection_ends_without_a_reset_while_the_peer_still_sends() {
             };
             let mut server = Running::start(handler, |serve| serve).await;
             let mut client = server.opened().await;
-            // This is more than an end without a wait reads.
+            // This is more than the server would read if it did not wait for the client.
             client.write_all(&masked(0x82, b"x")).await.unwrap();
             for _ in 0..8 {
                 client.write_all(&masked(0x82, &[0; 100_000])).await.unwrap();
@@ -412,7 +412,7 @@ fn a_shutdown_reaches_a_busy_handler() {
                 assert!(frame == echo);
             }
         };
-        tokio::select! { () = floods => panic!("the server ended the connection"), () = reads => {} }
+        tokio::select! { () = floods => panic!("writing failed"), () = reads => {} }
         drop(client);
         server.task.await.unwrap();
     });

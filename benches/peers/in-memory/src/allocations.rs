@@ -1,4 +1,4 @@
-//! Counts allocations while it is told to.
+//! Counts allocations while counting is enabled.
 
 use crate::placement;
 use std::{
@@ -19,9 +19,10 @@ fn count() {
     }
 }
 
-// None is inlined, as no call of the system's allocator is: within what a library does for each message, more code in a
-// place that is seldom reached changes which values stay in registers, by up to 15 % of the time of a message.
-// SAFETY: every call is passed on as it came.
+// Calls are not inlined, because those of the system's allocator are not either. More code in a
+// rarely reached place would change which values a library keeps in registers, which costs up to
+// 15 % of the time of a message.
+// SAFETY: every call is forwarded unchanged.
 unsafe impl GlobalAlloc for Counting {
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -47,7 +48,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Runs `work`; the calls to the allocator meanwhile.
+/// Runs `work`. Returns its result and the number of allocator calls that it made.
 pub(crate) fn during<T>(work: impl FnOnce() -> T) -> (T, u64) {
     CALLS.store(0, Relaxed);
     COUNTING.store(true, Relaxed);

@@ -1,11 +1,11 @@
-//! Reads the output of a contestant, with none of the libraries' code.
+//! Parses the output of a contestant, without code of the compared libraries.
 
 use crate::payloads::Kind;
 use bytes::Bytes;
 use std::collections::HashSet;
 
-/// Compares frames with the messages that were to be sent: kind, order, every byte, and the
-/// direction of masking (RFC 6455 §5.1).
+/// Compares frames with the expected messages: kind, order, every byte, and whether frames are
+/// masked (RFC 6455 §5.1).
 pub(crate) fn verify(
     mut output: &[u8],
     kind: Kind,
@@ -26,7 +26,7 @@ pub(crate) fn verify(
                 (true, Kind::Binary) => 2,
             };
             if frame.opcode != opcode || frame.key.is_some() != masked {
-                return Err(format!("message {index} has a frame of a wrong kind"));
+                return Err(format!("message {index} has a frame with a wrong opcode or masking"));
             }
             keys.extend(frame.key);
             frame.unmask_into(&mut payload);
@@ -37,20 +37,20 @@ pub(crate) fn verify(
             }
         }
         if payload != *message {
-            return Err(format!("message {index} of {} is another", expected.len()));
+            return Err(format!("message {index} of {} differs", expected.len()));
         }
     }
     if !output.is_empty() {
         return Err(format!("sent {} bytes too many", output.len()));
     }
-    // §5.3: a key is to be new for each frame.
+    // RFC 6455 §5.3 requires a new key for each frame.
     if masked && expected.len() > 16 && keys.len() < expected.len() / 2 {
         return Err(format!("sent {} messages with {} keys", expected.len(), keys.len()));
     }
     Ok(())
 }
 
-/// Whether these frames have such a message among them, whole.
+/// Returns `true` if these frames contain this message, complete.
 pub(crate) fn has_text(mut output: &[u8], message: &[u8]) -> bool {
     let mut payload = Vec::new();
     while let Some(frame) = Frame::parse(output) {
@@ -103,7 +103,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// One whole masked frame, as a client sends it.
+/// Appends one whole masked frame, as a client sends it.
 pub(crate) fn encode_masked(kind: Kind, key: [u8; 4], payload: &[u8], into: &mut Vec<u8>) {
     into.push(0x80 | if kind == Kind::Text { 1 } else { 2 });
     match payload.len() {

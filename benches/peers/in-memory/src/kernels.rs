@@ -1,4 +1,4 @@
-//! Kernels alone: masks, copies, validation of UTF-8.
+//! Kernels alone: masking, copying and validation of UTF-8.
 
 use crate::{
     Kernel,
@@ -9,12 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How many inputs a kernel takes in turn: a processor learns the branches of one alone.
+/// The number of inputs that a kernel takes in turn. A processor would learn the branches of one.
 const INPUTS: usize = 64;
-/// Of large ones there are fewer, so that they stay in its caches.
+/// The most bytes of all inputs together, so that they stay in the processor's caches.
 const ALL_BYTES: usize = 1 << 20;
 
-/// Runs a kernel over and over for about as long as is asked, after its results were compared.
+/// Checks the results of a kernel, then runs it repeatedly for at least `least`.
 pub(crate) fn run_timed(
     kernel: Kernel,
     inputs: &mut Inputs,
@@ -30,7 +30,7 @@ pub(crate) fn run_timed(
             let mut into = vec![0; inputs.size];
             inputs.each(|bytes| {
                 copy(&mut into, bytes);
-                if into == bytes { Ok(()) } else { Err("copied wrongly".into()) }
+                if into == bytes { Ok(()) } else { Err("the copy is wrong".into()) }
             })?;
             Ok(repeat(least, inputs, |bytes| copy(black_box(&mut into), black_box(bytes))))
         }
@@ -43,7 +43,7 @@ pub(crate) fn run_timed(
     }
 }
 
-/// Memory in which each input begins `offset` bytes after an address that is a multiple of 64.
+/// Memory in which each input starts `offset` bytes after an address that is a multiple of 64.
 pub(crate) struct Inputs {
     memory: Vec<u8>,
     start: usize,
@@ -88,19 +88,19 @@ impl Inputs {
     }
 }
 
-/// Compares with one byte at a time.
+/// Compares the kernel with masking one byte at a time.
 fn verify_mask(bytes: &mut [u8], mask: fn(&mut [u8], [u8; 4])) -> Result<(), String> {
     let key = [0x91, 0x02, 0xe3, 0x74];
     let before = bytes.to_vec();
     mask(bytes, key);
     let right = before.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key);
-    if right.eq(bytes.iter().copied()) { Ok(()) } else { Err("masked wrongly".into()) }
+    if right.eq(bytes.iter().copied()) { Ok(()) } else { Err("the masking is wrong".into()) }
 }
 
-/// Valid text is taken, and with one byte broken refused, wherever that is.
+/// Checks that the kernel accepts valid text, and refuses it with any one of several bytes broken.
 fn verify_utf8(bytes: &mut [u8], validate: fn(&[u8]) -> bool) -> Result<(), String> {
     if !validate(bytes) {
-        return Err("refused text that is UTF-8".into());
+        return Err("refused valid UTF-8".into());
     }
     for position in [0, bytes.len() / 2, bytes.len() - 1] {
         let before = bytes[position];
@@ -108,7 +108,7 @@ fn verify_utf8(bytes: &mut [u8], validate: fn(&[u8]) -> bool) -> Result<(), Stri
         let is_taken = validate(bytes);
         bytes[position] = before;
         if is_taken {
-            return Err("took text that is not UTF-8".into());
+            return Err("accepted invalid UTF-8".into());
         }
     }
     Ok(())

@@ -1,19 +1,18 @@
-//! Times one library's codec in memory: nothing but bytes in and bytes out.
+//! Times one library's codec in memory, without sockets.
 //!
-//! A contestant is a small program that calls [`run`] with what its library can do. It is driven
-//! over standard input, one line a measurement, so that the measurements of many programs can be
-//! interleaved and a crash costs one cell of one table:
+//! A contestant is a small program that calls [`run`] with what its library can do. It takes
+//! commands on standard input, one line a measurement. So the measurements of many programs can be
+//! interleaved, and a crash costs one cell of one table:
 //!
 //! ```text
 //! > echo default binary 1024 10        work, variant, kind, payload bytes, milliseconds
-//! < ok 73.25 0.000                     ns and allocations a message
+//! < ok 73.25 0.000                     ns and allocations per message
 //! > mask default 64 1 10               kernel, bytes, offset from an aligned address, milliseconds
 //! < ok 2.31 0.000
-//! < failed echoed 3 of 256 messages    what a wrong answer looks like
+//! < failed sent 3 of 256 messages      the answer to a wrong result
 //! ```
 //!
-//! Each line makes a connection of its own; before it is timed its whole output is parsed and
-//! compared.
+//! Each line creates a new connection. Its whole output is parsed and compared before it is timed.
 
 mod allocations;
 mod frames;
@@ -31,8 +30,8 @@ pub use wire::Wire;
 
 use std::{future::Future, pin::Pin};
 
-/// A connection at work. It is polled, and is to return `Pending` when the wire has no more
-/// input, or the source no more messages; never to end.
+/// A connection at work. When polled, it must return `Pending` once the wire has no more input or
+/// the source has no more messages. It must never complete.
 pub type Work = Pin<Box<dyn Future<Output = ()>>>;
 
 /// What one library can do in memory.
@@ -40,20 +39,20 @@ pub type Work = Pin<Box<dyn Future<Output = ()>>>;
 pub struct Contestant {
     /// The library's name, as published.
     pub name: &'static str,
-    /// The configurations it is measured in, `default` first.
+    /// The configurations to measure, `default` first.
     pub variants: &'static [Variant],
-    /// Its kernels, so far as they are public.
+    /// Its public kernels.
     pub kernels: &'static [Kernel],
 }
 
-/// One piece of work on plain memory, with a name that tells it from others of the library.
+/// One piece of work on plain memory, with a name that is unique among the library's kernels.
 #[derive(Clone, Copy)]
 pub enum Kernel {
-    /// XORs with a key that begins at the first byte.
+    /// XORs the bytes with a key that starts at the first byte.
     Mask(&'static str, fn(&mut [u8], [u8; 4])),
-    /// Copies.
+    /// Copies the second slice to the first.
     Copy(&'static str, fn(&mut [u8], &[u8])),
-    /// Whether all of it is UTF-8.
+    /// Returns `true` if all bytes are valid UTF-8.
     Utf8(&'static str, fn(&[u8]) -> bool),
 }
 
@@ -62,14 +61,14 @@ pub enum Kernel {
 pub struct Variant {
     /// `default`, `tuned`, …
     pub name: &'static str,
-    /// A server that sends each message back as it came.
+    /// A server that echoes each message.
     pub echo: Option<fn(Wire) -> Work>,
-    /// A client that sends the messages of the source, masked, and flushes when it runs dry.
+    /// A client that sends the source's messages masked, and flushes when `next` returns `None`.
     pub client: Option<fn(Wire, Messages) -> Work>,
 }
 
 impl Variant {
-    /// Limits may leave that out: they are not peers.
+    /// Returns `true` if the variant must validate UTF-8. The reference `bare` need not.
     fn validates(&self) -> bool {
         self.name != "bare"
     }

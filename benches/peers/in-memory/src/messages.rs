@@ -9,10 +9,10 @@ use std::{
     task::Poll,
 };
 
-/// A client flushes after about so many bytes, which then are still in the first cache.
+/// A client flushes after about this many bytes, while they are still in the L1 cache.
 const BETWEEN_FLUSHES: usize = 16 * 1024;
 
-/// What a client is to send, in order:
+/// The messages for a client to send, in order:
 ///
 /// ```text
 /// loop {
@@ -29,7 +29,7 @@ pub struct Messages {
     far_end: Arc<FarEnd>,
 }
 
-/// One message, in every form that an interface may ask for.
+/// One message, in every form that a library may take.
 pub struct Message {
     bytes: Bytes,
     text: String,
@@ -42,8 +42,8 @@ impl Messages {
         Self { kind, all, position, unflushed: 0, far_end }
     }
 
-    /// The next message; `None` when it is time to flush.
-    #[expect(clippy::should_implement_trait, reason = "an iterator can't lend")]
+    /// Returns the next message, or `None` when it is time to flush.
+    #[expect(clippy::should_implement_trait, reason = "an iterator can't borrow itself")]
     pub fn next(&mut self) -> Option<&Message> {
         if self.unflushed >= BETWEEN_FLUSHES {
             return None;
@@ -54,12 +54,12 @@ impl Messages {
         Some(message)
     }
 
-    /// Whether they are to be sent as text.
+    /// Returns `true` if the messages must be sent as text.
     pub fn is_text(&self) -> bool {
         self.kind == Kind::Text
     }
 
-    /// Whether there are more to be sent now, after a flush.
+    /// Returns `true` if there are more messages to send now. Call it after a flush.
     pub fn has_more(&mut self) -> bool {
         self.unflushed = 0;
         let passes = self.far_end.passes.load(Relaxed);
@@ -70,7 +70,7 @@ impl Messages {
         self.position < self.all.len()
     }
 
-    /// Waits until there are more to be sent.
+    /// Waits until there are more messages to send.
     pub async fn more(&mut self) {
         poll_fn(|_| if self.has_more() { Poll::Ready(()) } else { Poll::Pending }).await;
     }
@@ -79,13 +79,13 @@ impl Messages {
 impl Message {
     fn new(kind: Kind, bytes: &Bytes) -> Self {
         let text = match kind {
-            Kind::Text => String::from_utf8(bytes.to_vec()).expect("it was made from a string"),
+            Kind::Text => String::from_utf8(bytes.to_vec()).expect("the source was a string"),
             Kind::Binary => String::new(),
         };
         Self { bytes: bytes.clone(), text }
     }
 
-    /// The text; nothing of a binary message.
+    /// Returns the text, which is empty for a binary message.
     pub fn as_str(&self) -> &str {
         &self.text
     }

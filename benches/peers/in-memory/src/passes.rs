@@ -1,4 +1,4 @@
-//! One cell: a connection at work, and how its passes are counted.
+//! One cell of a table: a connection at work, and the measurement of its passes.
 
 use crate::{
     Messages, Variant, Wire, Work,
@@ -19,14 +19,14 @@ pub(crate) struct Passes {
     work: Work,
     far_end: Arc<FarEnd>,
     messages: usize,
-    /// Bytes that one pass writes.
+    /// The bytes that one pass writes.
     output: usize,
 }
 
-/// An echo has so many bytes to read in one pass, so that nearly all reads bring as much as they can.
+/// The least input of one pass of an echo. It makes nearly all reads return as much as they can.
 const LEAST_INPUT: usize = 4 * LARGEST_READ;
 
-/// Which side of a connection is measured.
+/// The side of a connection to measure.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     Echo,
@@ -34,7 +34,7 @@ pub(crate) enum Side {
 }
 
 impl Passes {
-    /// Makes the connection and compares what it writes in three passes with what it should.
+    /// Creates the connection, and verifies the output of three passes.
     pub(crate) fn verified(
         variant: &Variant,
         side: Side,
@@ -43,7 +43,7 @@ impl Passes {
     ) -> Result<Self, String> {
         let mut messages = messages(kind, size);
         let far_end = Arc::<FarEnd>::default();
-        let missing = || format!("{} does not do that", variant.name);
+        let missing = || format!("{} does not support this", variant.name);
         let work = match side {
             Side::Echo => {
                 let echo = variant.echo.ok_or_else(missing)?;
@@ -77,33 +77,33 @@ impl Passes {
         Ok(passes)
     }
 
-    /// Sends the messages `count` times over.
+    /// Sends the messages `count` times.
     fn run(&mut self, count: usize) -> Result<(), String> {
         self.far_end.passes.store(count, Relaxed);
         match self.work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(()) => Err("ended".into()),
+            Poll::Ready(()) => Err("the connection ended".into()),
             Poll::Pending => Ok(()),
         }
     }
 
-    /// The same, and whether as much came out as is right.
+    /// Sends the messages `count` times, and checks the number of bytes written.
     ///
-    /// It is a function of its own so that callgrind can be told to count nothing else.
+    /// This is a separate function so that callgrind can be limited to it.
     #[inline(never)]
     pub(crate) fn run_counted(&mut self, count: usize) -> Result<(), String> {
         self.far_end.written.store(0, Relaxed);
         self.run(count)?;
         let (written, right) = (self.far_end.written.load(Relaxed), count * self.output);
         if written != right {
-            return Err(format!("wrote {written} bytes in place of {right}"));
+            return Err(format!("wrote {written} bytes instead of {right}"));
         }
         Ok(())
     }
 
-    /// Runs for about as long as is asked; the messages and the time they took.
+    /// Runs for at least `least`. Returns the number of messages and the time they took.
     pub(crate) fn run_timed(&mut self, least: Duration) -> Result<(usize, Duration), String> {
         let start = Instant::now();
-        // The connection is new, and other programs have run meanwhile.
+        // Warm up: the connection is new, and other programs have run in the meantime.
         while start.elapsed() < least / 8 {
             self.run_counted(1)?;
         }
@@ -128,14 +128,14 @@ impl Passes {
     }
 }
 
-/// So many messages are broken, each on a connection of its own.
+/// The most messages to break, each on its own connection.
 const MOST_BROKEN: usize = 64;
 
-/// RFC 6455 §8.1: text that is not UTF-8 is no message. It must not come back, whichever message it
-/// is: where a read ends differs among them.
+/// Checks that invalid UTF-8 is never echoed (RFC 6455 §8.1). Breaks many messages in turn,
+/// because reads end at different positions in them.
 fn refuses_broken(echo: fn(Wire) -> Work, messages: &[Bytes]) -> Result<(), String> {
     let hook = panic::take_hook();
-    // A contestant may answer with a panic, as is right.
+    // A contestant may panic, which is a valid way to refuse.
     panic::set_hook(Box::new(|_| {}));
     let step = messages.len().div_ceil(MOST_BROKEN);
     let taken =
@@ -191,11 +191,11 @@ mod tests {
     }
 
     fn panics_at_once(_: Wire) -> Work {
-        Box::pin(async { panic!("this is not UTF-8") })
+        Box::pin(async { panic!("invalid UTF-8") })
     }
 
     #[test]
-    fn who_sends_broken_text_back_is_found_out() {
+    fn echoing_invalid_text_is_detected() {
         let messages = messages(Kind::Text, 5000);
         assert!(refuses_broken(mirror, &messages).unwrap_err().contains("not UTF-8"));
         assert_eq!(refuses_broken(|_| Box::pin(pending()), &messages), Ok(()));

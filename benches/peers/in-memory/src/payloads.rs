@@ -1,4 +1,4 @@
-//! The messages of a cell: the same for every contestant.
+//! The messages of a cell, which are the same for every contestant.
 
 use bytes::Bytes;
 
@@ -9,7 +9,7 @@ pub(crate) enum Kind {
     Binary,
 }
 
-/// Enough messages of `size` bytes for about 256 KiB, 1 to 1,024 of them, no two alike.
+/// Returns messages of `size` bytes, about 256 KiB in total: 1 to 1,024 messages, all different.
 pub(crate) fn messages(kind: Kind, size: usize) -> Vec<Bytes> {
     let count = (256 * 1024 / size.max(1)).clamp(1, 1024);
     let mut random = Random(size as u64 + 1);
@@ -21,7 +21,7 @@ pub(crate) fn messages(kind: Kind, size: usize) -> Vec<Bytes> {
         .collect()
 }
 
-/// A reproducible sequence (xorshift64*).
+/// A reproducible random sequence (xorshift64*).
 pub(crate) struct Random(pub u64);
 
 impl Random {
@@ -33,11 +33,11 @@ impl Random {
     }
 }
 
-/// What text is made of.
+/// The characters of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Script {
     Ascii,
-    /// Each takes three.
+    /// Every character takes three bytes.
     Cjk,
     /// Every second character takes two, three or four bytes.
     Mixed,
@@ -49,11 +49,11 @@ impl Script {
             "ascii" => Ok(Self::Ascii),
             "cjk" => Ok(Self::Cjk),
             "mixed" => Ok(Self::Mixed),
-            _ => Err(format!("no script {word}")),
+            _ => Err(format!("unknown script {word}")),
         }
     }
 
-    /// `size` bytes; the end is filled with ASCII where no wide character fits.
+    /// Returns a text of `size` bytes. ASCII fills the end where no wide character fits.
     pub(crate) fn text(self, random: &mut Random, size: usize) -> String {
         let mut text = String::with_capacity(size);
         let mut number = 0;

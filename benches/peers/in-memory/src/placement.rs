@@ -1,9 +1,9 @@
-//! Puts large blocks of memory anywhere within their pages.
+//! Gives large blocks of memory random offsets within their pages.
 //!
-//! How long a copy of some KiB takes can depend by ten times on how its source and target lie
-//! within their pages. An allocator asked for the same blocks gives the same places again and
-//! again, so a library would keep its luck through all rounds. Here each block gets a place of its
-//! own, and over the rounds the luck evens out.
+//! The time of a copy of some KiB can vary tenfold with the page offsets of its source and target.
+//! An allocator returns the same addresses for the same requests, so a library would be lucky or
+//! unlucky in all rounds. Here each block gets its own random offset, and over many rounds the luck
+//! evens out.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -11,20 +11,21 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-/// Smaller blocks are copied in other ways, and lie where they happen to.
+/// The least size of a block to move. Smaller blocks are copied in other ways.
 const LARGE: usize = 2048;
 const PAGE: usize = 4096;
-/// What the system's allocator aligns to; there is room for a number before each block.
+/// The alignment of the system's allocator. It leaves room for a number before each block.
 const STEP: usize = 16;
 
 static STATE: AtomicU64 = AtomicU64::new(0);
 
-/// Other places than those of another process.
+/// Seeds the offsets, so that they differ between processes.
 pub(crate) fn seed(seed: u64) {
     STATE.store(seed, Relaxed);
 }
 
-/// 16 to 4096. Programs are of one thread: two that race get the same, no more.
+/// Returns an offset of 16 to 4096. Racing threads could only get the same offset, which is
+/// harmless; the programs have a single thread.
 fn next_offset() -> usize {
     let state = STATE.load(Relaxed).wrapping_add(0x9e37_79b9_7f4a_7c15);
     STATE.store(state, Relaxed);
@@ -42,7 +43,7 @@ fn with_room(layout: Layout) -> Option<Layout> {
 
 /// # Safety
 ///
-/// As for [`GlobalAlloc::alloc`].
+/// The caller must meet the conditions of [`GlobalAlloc::alloc`].
 pub(crate) unsafe fn alloc(layout: Layout, is_zeroed: bool) -> *mut u8 {
     let from_system = |layout| unsafe {
         if is_zeroed { System.alloc_zeroed(layout) } else { System.alloc(layout) }
@@ -51,16 +52,16 @@ pub(crate) unsafe fn alloc(layout: Layout, is_zeroed: bool) -> *mut u8 {
         return from_system(layout);
     }
     let Some(whole) = with_room(layout) else { return null_mut() };
-    // SAFETY: the offset is at most the room that was added.
+    // SAFETY: the offset is at most `PAGE`, by which the block was enlarged.
     unsafe { place(from_system(whole), next_offset()) }
 }
 
 /// # Safety
 ///
-/// As for [`GlobalAlloc::realloc`].
+/// The caller must meet the conditions of [`GlobalAlloc::realloc`].
 pub(crate) unsafe fn realloc(old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
     let Ok(new_layout) = Layout::from_size_align(size, layout.align()) else { return null_mut() };
-    // SAFETY: what was moved has its offset before it, and is in a block that is larger by a page.
+    // SAFETY: a moved block has its offset before it, and was allocated a page larger.
     unsafe {
         match (is_moved(layout), is_moved(new_layout)) {
             (false, false) => System.realloc(old, layout, size),
@@ -85,9 +86,9 @@ pub(crate) unsafe fn realloc(old: *mut u8, layout: Layout, size: usize) -> *mut 
 
 /// # Safety
 ///
-/// As for [`GlobalAlloc::dealloc`].
+/// The caller must meet the conditions of [`GlobalAlloc::dealloc`].
 pub(crate) unsafe fn dealloc(old: *mut u8, layout: Layout) {
-    // SAFETY: as above.
+    // SAFETY: a moved block has its offset before it, and was allocated a page larger.
     unsafe {
         match with_room(layout) {
             Some(whole) if is_moved(layout) => System.dealloc(old.sub(offset_of(old)), whole),
@@ -98,7 +99,7 @@ pub(crate) unsafe fn dealloc(old: *mut u8, layout: Layout) {
 
 /// # Safety
 ///
-/// The block is null or longer than `offset`, which is a multiple of [`STEP`] other than 0.
+/// `block` must be null or longer than `offset`. `offset` must be a nonzero multiple of [`STEP`].
 unsafe fn place(block: *mut u8, offset: usize) -> *mut u8 {
     if block.is_null() {
         return block;
@@ -112,7 +113,7 @@ unsafe fn place(block: *mut u8, offset: usize) -> *mut u8 {
 
 /// # Safety
 ///
-/// It was made by [`place`].
+/// `placed` must come from [`place`] and not be null.
 unsafe fn offset_of(placed: *mut u8) -> usize {
     unsafe { placed.cast::<usize>().sub(1).read() }
 }
@@ -122,14 +123,14 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn a_block_asked_for_again_lies_elsewhere_in_its_pages() {
+    fn equal_requests_get_different_page_offsets() {
         let place = |block: Vec<u8>| block.as_ptr() as usize % super::PAGE;
         let places: HashSet<_> = (0..1_000).map(|_| place(vec![1; 16 * 1024])).collect();
         assert!(places.len() > 100, "{}", places.len());
     }
 
     #[test]
-    fn what_grows_and_shrinks_is_kept() {
+    fn contents_survive_growing_and_shrinking() {
         let mut bytes = Vec::new();
         for number in 0..3_000_000_u32 {
             bytes.push(number as u8);

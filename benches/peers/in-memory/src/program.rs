@@ -1,4 +1,4 @@
-//! The program around a contestant: reads commands, prints answers.
+//! The program around a contestant: reads commands and prints answers.
 
 use crate::{
     Contestant, Kernel, Variant, allocations,
@@ -21,13 +21,13 @@ Measures one library in memory. Without arguments, reads commands from standard 
   echo VARIANT KIND BYTES MILLISECONDS     a server echoes masked messages
   client VARIANT KIND BYTES MILLISECONDS   a client sends masked messages
   mask KERNEL BYTES OFFSET MILLISECONDS    a masking kernel alone
-  copy KERNEL BYTES OFFSET MILLISECONDS    a copy, to compare with
+  copy KERNEL BYTES OFFSET MILLISECONDS    a plain copy, as a reference
   utf8 KERNEL SCRIPT BYTES MILLISECONDS    validation of ascii, cjk or mixed text
 
-KIND is text or binary. Each is answered by 'ok NANOSECONDS ALLOCATIONS', both
-a message, or by 'failed REASON'.
+KIND is text or binary. The answer is 'ok NANOSECONDS ALLOCATIONS', both per
+message, or 'failed REASON'.
 
-  list                                     print what the library can do, a line each
+  list                                     print what the library can do, one item a line
   count PASSES echo VARIANT KIND BYTES     the same work a fixed number of times, for callgrind
 ";
 
@@ -96,12 +96,12 @@ fn serve(contestant: &Contestant) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Nanoseconds and allocations a message.
+/// Nanoseconds and allocations per message.
 type Cost = (f64, f64);
 
-/// Each question gets a connection of its own, so that no round has the luck of another.
+/// Runs one command. Each gets a new connection, so that rounds do not share the same luck.
 fn measure(contestant: &Contestant, line: &str) -> Result<Cost, String> {
-    let (cell, milliseconds) = line.rsplit_once(' ').ok_or("no such command")?;
+    let (cell, milliseconds) = line.rsplit_once(' ').ok_or("unknown command")?;
     let least = Duration::from_millis(number(milliseconds)?);
     let words: Vec<&str> = cell.split(' ').collect();
     if let Some((kernel, mut inputs)) = kernel(contestant, &words)? {
@@ -110,14 +110,14 @@ fn measure(contestant: &Contestant, line: &str) -> Result<Cost, String> {
     }
     let mut passes = passes(contestant, &words)?;
     let (messages, elapsed) = passes.run_timed(least)?;
-    // By itself: who allocates is not to pay for being counted.
+    // A separate run, so that counting does not add to the time of libraries that allocate.
     let (run, calls) = allocations::during(|| passes.run_counted(1));
     run?;
     let calls = calls as f64 / passes.messages() as f64;
     Ok((elapsed.as_nanos() as f64 / messages as f64, calls))
 }
 
-/// The kernel that is asked for, if one is, and what it works on.
+/// Returns the requested kernel and its inputs, or `None` if the command names no kernel.
 fn kernel(contestant: &Contestant, words: &[&str]) -> Result<Option<(Kernel, Inputs)>, String> {
     let &[work @ ("mask" | "copy" | "utf8"), wanted, first, second] = words else {
         return Ok(None);
@@ -127,7 +127,7 @@ fn kernel(contestant: &Contestant, words: &[&str]) -> Result<Option<(Kernel, Inp
         Kernel::Copy(name, _) => ("copy", *name) == (work, wanted),
         Kernel::Utf8(name, _) => ("utf8", *name) == (work, wanted),
     });
-    let kernel = *known.ok_or_else(|| format!("no kernel {work} {wanted}"))?;
+    let kernel = *known.ok_or_else(|| format!("unknown kernel {work} {wanted}"))?;
     let inputs = match kernel {
         Kernel::Utf8(..) => Inputs::text(Script::parse(first)?, number(second)?),
         _ => Inputs::bytes_at(number(first)?, number(second)?),
@@ -143,22 +143,22 @@ fn count(contestant: &Contestant, passes: &str, cell: &[&str]) -> Result<usize, 
 }
 
 fn passes(contestant: &Contestant, cell: &[&str]) -> Result<Passes, String> {
-    let &[side, variant, kind, size] = cell else { return Err("no such command".into()) };
+    let &[side, variant, kind, size] = cell else { return Err("unknown command".into()) };
     let side = match side {
         "echo" => Side::Echo,
         "client" => Side::Client,
-        _ => return Err("no such work".into()),
+        _ => return Err("unknown work".into()),
     };
     let kind = match kind {
         "text" => Kind::Text,
         "binary" => Kind::Binary,
-        _ => return Err("no such kind".into()),
+        _ => return Err("unknown kind".into()),
     };
     let known = contestant.variants.iter().find(|known: &&Variant| known.name == variant);
-    let variant = known.ok_or_else(|| format!("no variant {variant}"))?;
+    let variant = known.ok_or_else(|| format!("unknown variant {variant}"))?;
     Passes::verified(variant, side, kind, number(size)?)
 }
 
 fn number<T: FromStr>(word: &str) -> Result<T, String> {
-    word.parse().map_err(|_| format!("{word} is no number"))
+    word.parse().map_err(|_| format!("{word} is not a number"))
 }

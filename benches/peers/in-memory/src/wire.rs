@@ -1,5 +1,5 @@
-//! A transport in memory: what is read comes from one prepared slice, again and again; what is
-//! written is counted, and while it is checked also kept.
+//! A transport in memory. Reads return one prepared slice repeatedly. Writes are counted, and kept
+//! while they are being checked.
 
 use std::{
     hint::black_box,
@@ -13,15 +13,15 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What one read brings at most, as a socket would.
+/// The most bytes that one read returns, similar to a socket.
 pub(crate) const LARGEST_READ: usize = 64 * 1024;
 
-/// What is read is copied in pieces of this size, for which no processor's string instructions are
-/// used: how quick those are depends on where the two happen to lie within their pages, and that is
-/// not to be a library's luck.
+/// Input is copied in pieces of this size, which are too short for the processor's string
+/// instructions. The speed of those depends on the page offsets of source and target, and a library
+/// should not win or lose by such luck.
 const PIECE: usize = 2048;
 
-/// The transport that a contestant's connection is put on: for `std::io`, tokio and futures.
+/// The transport of a contestant's connection, for `std::io`, tokio and futures.
 pub struct Wire {
     input: Arc<[u8]>,
     position: usize,
@@ -31,7 +31,7 @@ pub struct Wire {
 /// The harness's side of a wire.
 #[derive(Default)]
 pub(crate) struct FarEnd {
-    /// How often the input may still be read from its start.
+    /// How many more times the input may be read from its start.
     pub(crate) passes: AtomicUsize,
     pub(crate) written: AtomicUsize,
     pub(crate) keeping: AtomicBool,
@@ -44,7 +44,7 @@ impl Wire {
         Self { input, position, far_end }
     }
 
-    /// Reads what is there; `None` is nothing now.
+    /// Returns the next input, or `None` if nothing is available now.
     fn next_input(&mut self, room: usize) -> Option<&[u8]> {
         if self.position == self.input.len() {
             let passes = self.far_end.passes.load(Relaxed);

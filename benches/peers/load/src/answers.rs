@@ -1,4 +1,4 @@
-//! The lines that are printed: one JSON object each.
+//! The printed results: one JSON object a line.
 
 use serde::Serialize;
 use std::io::{Write, stdout};
@@ -43,7 +43,7 @@ struct Failed<'a> {
 }
 
 pub(crate) fn print(answer: &impl Serialize) {
-    let line = serde_json::to_string(answer).expect("numbers and text can be written as JSON");
+    let line = serde_json::to_string(answer).expect("numbers and strings are valid JSON");
     say(&line);
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn failed(error: &str) {
     print(&Failed { ok: false, error });
 }
 
-/// Whoever reads this may have gone, which is no reason to panic.
+/// Prints a line. Ignores errors: the reader may have exited.
 pub(crate) fn say(line: &str) {
     let mut stdout = stdout().lock();
     let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());

@@ -42,7 +42,7 @@ pub(crate) enum Mode {
     Receive,
 }
 
-/// How permessage-deflate is offered.
+/// How to offer permessage-deflate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deflate {
     Off,
@@ -50,7 +50,7 @@ pub(crate) enum Deflate {
     NoTakeover,
 }
 
-/// How much is sent in the measured part.
+/// How much to send in the measured part.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Amount {
     Time(Duration),
@@ -59,7 +59,7 @@ pub(crate) enum Amount {
 
 impl Arguments {
     pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Request> {
-        let hint = |error: String| format!("{error}; 'load --help' says what there is");
+        let hint = |error: String| format!("{error}; see 'load --help'");
         parse(Parser::from_args(arguments))
             .map_err(|error| error.to_string())
             .and_then(|request| match request {
@@ -69,13 +69,13 @@ impl Arguments {
             .map_err(hint)
     }
 
-    /// How many bytes a message has: raw ones stand for a frame with its header.
+    /// Returns the size of a message on the wire. A raw message is as long as a masked frame.
     pub(crate) fn size_on_connection(&self) -> usize {
         self.size + if self.raw { frames::masked_header_length(self.size) } else { 0 }
     }
 
-    /// Whether no message is compressed with a context: each is always the same then, and can be
-    /// compressed beforehand. The first on a connection has none.
+    /// Returns `true` if every message is compressed without context. Such messages can be
+    /// compressed in advance. The first message of a connection never has context.
     pub(crate) fn compresses_without_context(&self) -> bool {
         match self.deflate {
             Deflate::Off => false,
@@ -90,16 +90,16 @@ impl Arguments {
             return complain("--port is missing");
         }
         if self.connections == 0 || self.outstanding == 0 {
-            return complain("--connections and --outstanding are at least 1");
+            return complain("--connections and --outstanding must be at least 1");
         }
         if self.raw && (self.deflate != Deflate::Off || self.json) {
-            return complain("--raw has no messages: neither --deflate nor --json go with it");
+            return complain("--raw can't be combined with --deflate or --json");
         }
         if self.json && self.size < json_text::LEAST {
-            return Err(format!("--json needs a --size of {} or more", json_text::LEAST));
+            return Err(format!("--json needs a --size of at least {}", json_text::LEAST));
         }
         if !self.path.starts_with('/') || self.path.contains(|c: char| c.is_ascii_whitespace()) {
-            return complain("--path starts with a slash, and has no spaces");
+            return complain("--path must start with a slash and contain no spaces");
         }
         Ok(self)
     }
@@ -157,8 +157,8 @@ fn parse(mut parser: Parser) -> std::result::Result<Request, lexopt::Error> {
     }
     arguments.kind = kind.unwrap_or(if arguments.json { Kind::Text } else { Kind::Binary });
     arguments.amount = match (seconds, messages) {
-        (Some(_), Some(_)) => return Err("--seconds and --messages exclude each other".into()),
-        (_, Some(0)) => return Err("--messages is at least 1".into()),
+        (Some(_), Some(_)) => return Err("--seconds and --messages can't be combined".into()),
+        (_, Some(0)) => return Err("--messages must be at least 1".into()),
         (_, Some(messages)) => Amount::Messages(messages),
         (Some(time), None) => Amount::Time(time),
         (None, None) => arguments.amount,
@@ -171,7 +171,7 @@ fn deflate(word: &str) -> Result<Deflate> {
         "off" => Ok(Deflate::Off),
         "takeover" => Ok(Deflate::Takeover),
         "no-takeover" => Ok(Deflate::NoTakeover),
-        _ => Err("there are off, takeover and no-takeover".into()),
+        _ => Err("expected off, takeover or no-takeover".into()),
     }
 }
 
@@ -179,7 +179,7 @@ fn parse_kind(word: &str) -> Result<Kind> {
     match word {
         "binary" => Ok(Kind::Binary),
         "text" => Ok(Kind::Text),
-        _ => Err("there are binary and text".into()),
+        _ => Err("expected binary or text".into()),
     }
 }
 
@@ -200,15 +200,15 @@ mod tests {
     }
 
     #[test]
-    fn json_is_text_unless_told_otherwise() {
-        let kind = |line| parsed(line).expect("these are arguments").kind;
+    fn json_is_sent_as_text_by_default() {
+        let kind = |line| parsed(line).expect("the arguments are valid").kind;
         assert_eq!(kind("--port 1 --size 40"), Kind::Binary);
         assert_eq!(kind("--port 1 --size 40 --json"), Kind::Text);
         assert_eq!(kind("--port 1 --size 40 --json --kind binary"), Kind::Binary);
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn invalid_arguments_are_refused() {
         for line in [
             "",
             "--port 1 --connections 0",

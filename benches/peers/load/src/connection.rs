@@ -1,4 +1,4 @@
-//! One open connection: reading, and writing as much as it takes.
+//! One open connection: reads, and writes as much as the socket accepts.
 
 use crate::{
     Result,
@@ -13,11 +13,11 @@ use std::{
     mem,
 };
 
-/// What all connections share, so that none needs memory of its own while it waits.
+/// Buffers shared by all connections, so that an idle connection needs no memory.
 pub(crate) struct Tools {
-    /// What a connection is about to write.
+    /// The bytes to write next.
     pub(crate) out: Vec<u8>,
-    /// Room for what a piece of a reply inflates to.
+    /// Scratch space to inflate pieces of replies into.
     pub(crate) inflated: Vec<u8>,
     pub(crate) random: Random,
     read: Vec<u8>,
@@ -36,12 +36,12 @@ impl Tools {
     }
 }
 
-/// A message to be sent.
+/// A message to send.
 #[derive(Clone, Copy)]
 pub(crate) struct Message<'a> {
     pub(crate) kind: Kind,
     pub(crate) payload: &'a [u8],
-    /// The payload compressed without context, if it can be sent so.
+    /// The payload compressed without context, if messages are compressed so.
     pub(crate) compressed: Option<&'a [u8]>,
 }
 
@@ -50,16 +50,16 @@ pub(crate) struct Connection {
     /// The server's answer to the offer of permessage-deflate.
     pub(crate) agreed: Option<String>,
     pub(crate) stream: TcpStream,
-    /// None of a raw connection.
+    /// `false` for a raw connection.
     pub(crate) has_frames: bool,
     pub(crate) compressor: Option<Compressor>,
     pub(crate) incoming: Incoming,
-    /// What was read with the end of the handshake.
+    /// Bytes read together with the end of the handshake.
     pub(crate) early: Vec<u8>,
     pub(crate) unwritten: Unwritten,
 }
 
-/// What the socket had no room for.
+/// Bytes that the socket has not accepted yet.
 #[derive(Default)]
 pub(crate) struct Unwritten {
     bytes: Vec<u8>,
@@ -67,7 +67,7 @@ pub(crate) struct Unwritten {
 }
 
 impl Connection {
-    /// Reads all that is there.
+    /// Reads all available input.
     pub(crate) fn receive(
         &mut self,
         tools: &mut Tools,
@@ -92,11 +92,11 @@ impl Connection {
         }
         loop {
             match self.stream.read(buffer) {
-                Ok(0) => return Err("the server closed it".into()),
+                Ok(0) => return Err("the server closed the connection".into()),
                 Ok(count) => {
                     receiver.arrived();
                     self.incoming.take(&buffer[..count], tools, receiver)?;
-                    // There was no more; the poll tells when there is.
+                    // A short read means that no more is available. The poll reports when it is.
                     if count < buffer.len() {
                         return Ok(());
                     }
@@ -108,7 +108,7 @@ impl Connection {
         }
     }
 
-    /// Appends a message to `tools.out`; returns how long its payload is there.
+    /// Appends a message to `tools.out`. Returns the length of its payload on the wire.
     pub(crate) fn encode(&mut self, tools: &mut Tools, message: Message) -> Result<usize> {
         if !self.has_frames {
             tools.out.extend_from_slice(message.payload);
@@ -127,18 +127,18 @@ impl Connection {
         Ok(payload.len())
     }
 
-    /// Writes what is left, then `out`; false if something is left now.
+    /// Writes earlier bytes, then `out`. Returns `false` if some bytes remain unwritten.
     pub(crate) fn write(&mut self, out: &mut Vec<u8>) -> Result<bool> {
         self.write_with(out)
             .map_err(|error| format!("connection {}: can't write: {error}", self.number))
     }
 
-    /// Says goodbye, so that the server has no cause to complain, and does not wait for its answer.
+    /// Sends a Close, so that the server sees a clean end. Does not wait for the answer.
     pub(crate) fn close(mut self, tools: &mut Tools) {
         if self.has_frames {
             let key = tools.random.key();
             frames::write(&mut tools.out, opcode::CLOSE, false, &1000_u16.to_be_bytes(), key);
-            // All that was asked for has been done: a server that has gone already is no failure.
+            // The work is done, so it does not matter if the server has already closed.
             let _ = self.write(&mut tools.out);
             tools.out.clear();
         }

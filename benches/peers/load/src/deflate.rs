@@ -5,7 +5,7 @@ use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush, Status};
 
 const LEVEL: i32 = 6;
 const WINDOW_BITS: u8 = 15;
-/// What a sender leaves off the end of a message, and a receiver puts back.
+/// The end of each message, which a sender removes and a receiver appends again.
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
 /// Compresses the messages of one connection.
@@ -15,7 +15,7 @@ pub(crate) struct Compressor {
 }
 
 impl Compressor {
-    /// With the largest window.
+    /// Creates a compressor with the largest window.
     pub(crate) fn new(keeps_context: bool) -> Self {
         Self::with_window(WINDOW_BITS, keeps_context)
     }
@@ -24,8 +24,8 @@ impl Compressor {
         Self { context: Deflate::new(LEVEL, false, window_bits), keeps_context }
     }
 
-    /// What compresses a connection's messages one by one, if that is needed: if they depend on each
-    /// other, or what was compressed beforehand reaches too far back.
+    /// Creates a compressor if the connection needs one. It does if its messages depend on each
+    /// other, or if its window is too small for the messages compressed in advance.
     pub(crate) fn of(agreed: &Agreed, arguments: &Arguments) -> Option<Self> {
         let window_bits = agreed.client_max_window_bits.unwrap_or(WINDOW_BITS);
         let is_needed = !arguments.compresses_without_context() || window_bits < WINDOW_BITS;
@@ -33,7 +33,7 @@ impl Compressor {
             .then(|| Self::with_window(window_bits, !agreed.client_no_context_takeover))
     }
 
-    /// Puts `payload`, compressed, in place of what `output` has.
+    /// Replaces the contents of `output` with the compressed `payload`.
     pub(crate) fn compress(&mut self, mut payload: &[u8], output: &mut Vec<u8>) -> Result<()> {
         if !self.keeps_context {
             self.context.reset();
@@ -44,10 +44,10 @@ impl Compressor {
             let (read, written) = (self.context.total_in(), self.context.total_out());
             self.context
                 .compress(payload, &mut output[length..], DeflateFlush::SyncFlush)
-                .map_err(|error| format!("a message can't be compressed: {}", error.as_str()))?;
+                .map_err(|error| format!("can't compress a message: {}", error.as_str()))?;
             payload = &payload[(self.context.total_in() - read) as usize..];
             length += (self.context.total_out() - written) as usize;
-            // Room that is left means that the flush is complete.
+            // The flush is complete if `output` has room left.
             if payload.is_empty() && length < output.len() {
                 break;
             }
@@ -77,7 +77,7 @@ impl Decompressor {
         })
     }
 
-    /// Hands on what a piece of a message inflates to; `room` is for that, and of any content.
+    /// Inflates a piece of a message and passes the result to `receiver`. `room` is scratch space.
     pub(crate) fn piece(
         &mut self,
         mut input: &[u8],
@@ -89,7 +89,7 @@ impl Decompressor {
             let status = self
                 .context
                 .decompress(input, room, InflateFlush::SyncFlush)
-                .map_err(|error| format!("a reply can't be inflated: {}", error.as_str()))?;
+                .map_err(|error| format!("can't inflate a reply: {}", error.as_str()))?;
             input = &input[(self.context.total_in() - read) as usize..];
             let written = (self.context.total_out() - written) as usize;
             receiver.data(&room[..written])?;
@@ -100,7 +100,7 @@ impl Decompressor {
                 break;
             }
         }
-        if input.is_empty() { Ok(()) } else { Err("a reply has bytes that inflate to none".into()) }
+        if input.is_empty() { Ok(()) } else { Err("a reply has excess bytes".into()) }
     }
 
     pub(crate) fn end(&mut self, room: &mut [u8], receiver: &mut impl Receiver) -> Result<()> {
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_come_back_with_and_without_context() {
+    fn messages_round_trip_with_and_without_context() {
         let messages: Vec<Vec<u8>> = [0, 1, 50, 9_000, 0, 9_000]
             .map(|size| (0..size).map(|at| (at / 7) as u8).collect())
             .into();
@@ -143,16 +143,16 @@ mod tests {
                 client_max_window_bits: None,
             };
             let mut compressor = Compressor::new(keeps_context);
-            let mut decompressor = Decompressor::of(&agreed).expect("it was agreed on");
+            let mut decompressor = Decompressor::of(&agreed).expect("compression was negotiated");
             let mut compressed = Vec::new();
             for message in &messages {
-                compressor.compress(message, &mut compressed).expect("it can be compressed");
+                compressor.compress(message, &mut compressed).expect("compression never fails");
                 let mut inflated = Collected(Vec::new());
                 let mut room = [0; 100];
                 for piece in compressed.chunks(3) {
-                    decompressor.piece(piece, &mut room, &mut inflated).expect("it is right");
+                    decompressor.piece(piece, &mut room, &mut inflated).expect("the data is valid");
                 }
-                decompressor.end(&mut room, &mut inflated).expect("it is right");
+                decompressor.end(&mut room, &mut inflated).expect("the data is valid");
                 assert_eq!(&inflated.0, message);
             }
         }

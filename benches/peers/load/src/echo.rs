@@ -1,4 +1,4 @@
-//! Sends messages and checks that each comes back.
+//! Sends messages and checks their echoes.
 
 use crate::{
     Result,
@@ -14,8 +14,8 @@ use crate::{
 use mio::{Events, Token};
 use std::{collections::VecDeque, iter::repeat_n, mem, ops::Range, time::Instant};
 
-/// How much is encoded before it is written: a pipelined load of small messages arrives in one
-/// piece, and large ones don't take memory many times over.
+/// The most bytes to encode before a write. Pipelined small messages arrive in one piece, and many
+/// large ones do not take memory at once.
 const BATCH: usize = 256 * 1024;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
     let Totals { messages, request_bytes, ref latencies, .. } = load.totals;
     if messages == 0 {
-        return Err("no message was sent in that time; make --seconds longer".into());
+        return Err("no message was sent in time; increase --seconds".into());
     }
     let each = |total: f64| total / messages as f64;
     let server = server_before.zip(server_after).map(|(before, after)| after.since(before));
@@ -63,16 +63,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// When sending ends.
+/// When to stop sending.
 pub(crate) enum Limit {
-    /// After so many messages on each connection since it was opened.
+    /// After this many messages on each connection since it was opened.
     Each(u64),
-    /// After so many more on all of them.
+    /// After this many more messages on all connections together.
     All(u64),
     Until(Instant),
 }
 
-/// Connections with messages on their way.
+/// Connections with messages in flight.
 pub(crate) struct Load<'a> {
     arguments: &'a Arguments,
     pub(crate) reactor: Reactor,
@@ -89,9 +89,9 @@ pub(crate) struct Lane {
     pub(crate) connection: Connection,
     sent: u64,
     received: u64,
-    /// How much of the next echo has come and is right.
+    /// The number of bytes of the next echo that have arrived and are correct.
     matched: usize,
-    /// When each message that is on its way was written.
+    /// The time at which each message in flight was written.
     starts: VecDeque<Instant>,
 }
 
@@ -109,7 +109,7 @@ impl<'a> Load<'a> {
         })
     }
 
-    /// Opens the connections of these numbers, which follow those that are open.
+    /// Opens the connections with these numbers, which continue those of the open connections.
     pub(crate) fn open(&mut self, numbers: Range<usize>) -> Result<()> {
         let Self { arguments, reactor, events, tools, .. } = self;
         let opened = opening::open(arguments, reactor, events, tools, numbers)?;
@@ -157,18 +157,18 @@ impl<'a> Load<'a> {
         };
         connection.receive(&mut self.tools, &mut echoes)?;
         self.now = echoes.now;
-        // Pings alone are no progress.
+        // Pings alone do not count as progress.
         if (*received, *matched) != before {
             self.reactor.progressed(self.now);
         }
         Ok(())
     }
 
-    /// Writes what there is to be written on a connection, and new messages as the limit allows.
+    /// Writes what is pending on a connection, and new messages as far as the limit allows.
     fn fill(&mut self, number: usize, limit: &mut Limit) -> Result<()> {
         let Self { tools, payloads, totals, .. } = self;
         let Lane { connection, sent, starts, .. } = &mut self.lanes[number];
-        // Left over, or answers to pings.
+        // Bytes left over from an earlier write, and answers to pings.
         if !connection.write(&mut tools.out)? {
             return Ok(());
         }
@@ -240,7 +240,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn limits_end() {
+    fn each_limit_stops_sending() {
         let now = Instant::now();
         let allowed =
             |mut limit: Limit| (0..10).take_while(|sent| limit.allows(*sent, now)).count();

@@ -1,4 +1,4 @@
-//! Checks that what comes back is what was sent, and counts it.
+//! Checks that echoes match the sent messages, and counts them.
 
 use crate::{Result, frames::Kind, histogram::Histogram, incoming::Receiver, payloads::Payloads};
 use std::{
@@ -20,7 +20,7 @@ impl Totals {
     }
 }
 
-/// Checks what comes back on one connection.
+/// Checks the echoes on one connection.
 pub(crate) struct Echoes<'a> {
     pub(crate) number: usize,
     pub(crate) payloads: &'a Payloads,
@@ -46,7 +46,7 @@ impl Receiver for Echoes<'_> {
         if rest.get(..bytes.len()) != Some(bytes) {
             let same = rest.iter().zip(bytes).take_while(|(one, other)| one == other).count();
             return Err(format!(
-                "echo {} is not what was sent: of {} bytes the first {} are right",
+                "echo {} is wrong: of {} bytes only the first {} are correct",
                 self.received,
                 expected.len(),
                 *self.matched + same
@@ -61,13 +61,13 @@ impl Receiver for Echoes<'_> {
         let expected = self.payloads.message(self.number, *self.received);
         let (sent, matched) = (expected.payload.len(), mem::take(self.matched));
         if matched != sent {
-            return Err(format!("echo {} has {matched} bytes of {sent}", self.received));
+            return Err(format!("echo {} has {matched} of {sent} bytes", self.received));
         }
         if kind != expected.kind {
             let (sent, received) = (expected.kind, *self.received);
-            return Err(format!("echo {received} is {kind:?}, what was sent is {sent:?}"));
+            return Err(format!("echo {received} is {kind:?}, but the message was {sent:?}"));
         }
-        let start = self.starts.pop_front().expect("one is expected");
+        let start = self.starts.pop_front().expect("an echo is expected");
         let latency = self.now.saturating_duration_since(start);
         self.totals.latencies.record(latency.min(Duration::from_secs(3600)).as_nanos() as u64);
         self.totals.messages += 1;
@@ -80,7 +80,7 @@ impl Receiver for Echoes<'_> {
 impl Echoes<'_> {
     fn check_expected(&self) -> Result<()> {
         match self.starts.is_empty() {
-            true => Err(format!("more came back than the {} messages sent", self.received)),
+            true => Err(format!("received more echoes than the {} sent messages", self.received)),
             false => Ok(()),
         }
     }
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::arguments::{Arguments, Request};
 
-    /// What connection 3 is told when these come back for its messages, two of which were sent.
+    /// Returns the outcome of these echoes on connection 3, which has sent two messages.
     fn checked(echoes: &[(Kind, &[u8])], payloads: &Payloads) -> Result<u64> {
         let now = Instant::now();
         let (mut totals, mut received, mut matched) = (Totals::new(), 0, 0);
@@ -116,12 +116,12 @@ mod tests {
     }
 
     #[test]
-    fn only_echoes_of_what_was_sent_are_right() {
+    fn only_echoes_of_sent_messages_are_accepted() {
         let words = ["--port", "1"].map(std::ffi::OsString::from);
         let Ok(Request::Run(arguments)) = Arguments::parse(words.into_iter()) else {
-            panic!("these are no arguments");
+            panic!("the arguments are invalid");
         };
-        let payloads = Payloads::new(&arguments).expect("nothing is compressed");
+        let payloads = Payloads::new(&arguments).expect("payloads without compression can be made");
         let sent = |number| payloads.message(3, number).payload;
         let (first, second) = (sent(0), sent(1));
         let good = (Kind::Binary, first);

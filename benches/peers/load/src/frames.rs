@@ -1,4 +1,4 @@
-//! Frames of RFC 6455: how a client writes them, and how it reads a server's.
+//! WebSocket frames (RFC 6455): writes client frames and reads server frames.
 
 use crate::Result;
 
@@ -27,7 +27,7 @@ impl Kind {
     }
 }
 
-/// How long the header of a masked frame is.
+/// Returns the header length of a masked frame.
 pub(crate) fn masked_header_length(payload: usize) -> usize {
     match payload {
         0..=125 => 6,
@@ -36,7 +36,7 @@ pub(crate) fn masked_header_length(payload: usize) -> usize {
     }
 }
 
-/// Appends a masked frame that is a whole message.
+/// Appends a whole message as one masked frame.
 pub(crate) fn write(out: &mut Vec<u8>, opcode: u8, compressed: bool, payload: &[u8], key: [u8; 4]) {
     let first = 0x80 | if compressed { 0x40 } else { 0 } | opcode;
     match payload.len() {
@@ -76,7 +76,7 @@ pub(crate) struct Header {
     pub(crate) length: u64,
 }
 
-/// As much of one frame's payload as is there.
+/// The available part of one frame's payload.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Part<'a> {
     pub(crate) header: Header,
@@ -85,17 +85,17 @@ pub(crate) struct Part<'a> {
     pub(crate) payload: &'a [u8],
 }
 
-/// Reads frames of a server, wherever they are cut.
+/// Parses a server's frames from input in pieces of any size.
 #[derive(Default)]
 pub(crate) struct Parser {
     head: [u8; 10],
     head_length: usize,
-    /// The frame whose payload is being read, and how much of it is to come.
+    /// The frame whose payload is being read, and the number of bytes still missing.
     current: Option<(Header, u64)>,
 }
 
 impl Parser {
-    /// Takes the next part off the front of `input`; `None` if more input is needed.
+    /// Takes the next part off the front of `input`. Returns `None` if more input is needed.
     pub(crate) fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Part<'a>>> {
         let (header, left, is_first) = match self.current {
             Some(_) if input.is_empty() => return Ok(None),
@@ -155,17 +155,17 @@ fn header(head: [u8; 10]) -> Result<Header> {
     } else if first & 0x30 != 0 {
         "RSV2 or RSV3 is set"
     } else if length < least {
-        "its length has a shorter form"
+        "its length is not encoded in the shortest form"
     } else if length >> 63 != 0 {
-        "its length has the highest bit set"
+        "the highest bit of its length is set"
     } else if matches!(header.opcode, 3..=7 | 11..) {
         "its opcode is reserved"
     } else if header.opcode >= 8 && (!header.fin || header.compressed || length > 125) {
-        "it is a control frame, and fragmented, compressed or longer than 125 bytes"
+        "it is a fragmented, compressed or overlong control frame"
     } else {
         return Ok(header);
     };
-    Err(format!("the server's frame {first:02x} {second:02x} is wrong: {fault}"))
+    Err(format!("the server sent an invalid frame {first:02x} {second:02x}: {fault}"))
 }
 
 #[cfg(test)]
@@ -197,7 +197,7 @@ mod tests {
                 if part.is_first {
                     frames.push((part.header, Vec::new()));
                 }
-                let (_, payload) = frames.last_mut().expect("a frame has a first part");
+                let (_, payload) = frames.last_mut().expect("every frame has a first part");
                 payload.extend(part.payload);
                 assert_eq!(part.is_last, payload.len() as u64 == part.header.length);
             }
@@ -207,11 +207,11 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_read_wherever_they_are_cut() {
+    fn frames_can_be_split_anywhere() {
         let payloads: Vec<Vec<u8>> =
             [0, 5, 125, 126, 300].map(|size| (0..size).map(|at| at as u8).collect()).into();
         let input: Vec<u8> = payloads.iter().flat_map(|payload| unmasked(0x82, payload)).collect();
-        let whole = frames(&[&input]).expect("they are right");
+        let whole = frames(&[&input]).expect("the frames are valid");
         assert_eq!(whole.iter().map(|(_, payload)| payload).collect::<Vec<_>>(), {
             payloads.iter().collect::<Vec<_>>()
         });
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_frames_are_refused() {
+    fn invalid_frames_are_refused() {
         for head in [
             &[0x82, 0x80][..],
             &[0xa2, 0],
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn masks_are_those_of_the_rfc() {
+    fn masking_matches_the_example_of_the_rfc() {
         let mut out = Vec::new();
         write(&mut out, opcode::TEXT, false, b"Hello", [0x37, 0xfa, 0x21, 0x3d]);
         let expected = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn masks_of_every_length_are_bytewise() {
+    fn payloads_of_every_length_are_masked_correctly() {
         let key = [1, 20, 80, 255];
         for length in 0..40 {
             let payload: Vec<u8> = (0..length).map(|at: u8| at.wrapping_mul(7)).collect();
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_as_long_as_announced() {
+    fn masked_header_length_is_correct() {
         for size in [0, 125, 126, 0xffff, 0x1_0000] {
             let mut out = Vec::new();
             write(&mut out, opcode::BINARY, false, &vec![0; size], [0; 4]);

@@ -1,4 +1,4 @@
-//! The opening handshake, from a client's side.
+//! The client side of the opening handshake.
 
 use crate::{
     Result,
@@ -8,14 +8,14 @@ use crate::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sha1::{Digest, Sha1};
 
-/// What was agreed on.
+/// The result of the negotiation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Agreed {
-    /// The server's own words, if messages may be compressed.
+    /// The server's extension response, if messages may be compressed.
     pub(crate) deflate: Option<String>,
     pub(crate) client_no_context_takeover: bool,
     pub(crate) server_no_context_takeover: bool,
-    /// The client's window, if the server wants a smaller one.
+    /// The client's window, if the server limits it.
     pub(crate) client_max_window_bits: Option<u8>,
 }
 
@@ -44,12 +44,12 @@ pub(crate) fn request(arguments: &Arguments, key: &str) -> String {
     )
 }
 
-/// Where the head of a response ends.
+/// Returns the length of the head of a response, or `None` if it is incomplete.
 pub(crate) fn head_length(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4)
 }
 
-/// Checks the head of a response.
+/// Checks the head of a response and returns what was negotiated.
 pub(crate) fn check(head: &[u8], key: &str, offered: Deflate) -> Result<Agreed> {
     let head = String::from_utf8_lossy(head);
     let mut lines = head.split("\r\n");
@@ -75,7 +75,7 @@ pub(crate) fn check(head: &[u8], key: &str, offered: Deflate) -> Result<Agreed> 
         return Err(format!("the server's Sec-WebSocket-Accept is {got:?} instead of {accept:?}"));
     }
     if !values("sec-websocket-protocol").is_empty() {
-        return Err("the server chose a subprotocol where none was offered".into());
+        return Err("the server chose a subprotocol, but none was offered".into());
     }
     extensions(&values("sec-websocket-extensions"), offered)
 }
@@ -93,15 +93,15 @@ fn extensions(extensions: &[&str], offered: Deflate) -> Result<Agreed> {
         ([], Deflate::Off) => return Ok(agreed),
         ([], _) => {
             return Err("the server did not agree to permessage-deflate; turn it on there, or \
-                        leave --deflate off"
+                        pass --deflate off"
                 .into());
         }
         ([one], Deflate::Takeover | Deflate::NoTakeover) => *one,
-        _ => return Err(format!("the server chose {:?}, not offered", extensions.join(", "))),
+        _ => return Err(format!("the server chose {:?}: not offered", extensions.join(", "))),
     };
     let mut words = chosen.split(';').map(str::trim);
     if words.next() != Some("permessage-deflate") {
-        return Err(format!("the server chose {chosen:?}, not offered"));
+        return Err(format!("the server chose {chosen:?}: not offered"));
     }
     for word in words {
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
@@ -109,18 +109,18 @@ fn extensions(extensions: &[&str], offered: Deflate) -> Result<Agreed> {
             "server_no_context_takeover" => agreed.server_no_context_takeover = true,
             "client_no_context_takeover" => agreed.client_no_context_takeover = true,
             "client_max_window_bits" => match value.trim_matches('"').parse() {
-                // zlib makes no raw stream with a window of 8 bits.
+                // zlib can't compress a raw stream with a window of 8 bits.
                 Ok(bits @ 9..=15) => agreed.client_max_window_bits = Some(bits),
                 _ => return Err(format!("the server chose {chosen:?}: not 9 to 15 bits")),
             },
-            // A window of 15 bits reads them all; what it costs in size is seen in the result.
+            // A window of 15 bits can read all of these. The results show the cost in size.
             "server_max_window_bits"
                 if (8..=15).contains(&value.trim_matches('"').parse().unwrap_or(0)) => {}
             _ => return Err(format!("the server chose {chosen:?}: {word:?} was not offered")),
         }
     }
     if offered == Deflate::NoTakeover && !agreed.server_no_context_takeover {
-        return Err(format!("the server chose {chosen:?}, without server_no_context_takeover"));
+        return Err(format!("the server chose {chosen:?}, which lacks server_no_context_takeover"));
     }
     agreed.deflate = Some(chosen.to_owned());
     Ok(agreed)
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_responses_are_refused() {
+    fn invalid_responses_are_refused() {
         assert!(check(&response(""), "another key", Deflate::Off).is_err());
         assert!(check(b"HTTP/1.1 200 OK\r\n\r\n", KEY, Deflate::Off).is_err());
         let protocol = response("Sec-WebSocket-Protocol: chat\r\n");
@@ -163,15 +163,15 @@ mod tests {
     }
 
     #[test]
-    fn compression_is_what_was_agreed() {
-        let agreed = with_extension("permessage-deflate", Deflate::Takeover)
-            .expect("it is what was offered");
+    fn agreed_compression_matches_the_response() {
+        let agreed =
+            with_extension("permessage-deflate", Deflate::Takeover).expect("the response is valid");
         assert_eq!(agreed.deflate.as_deref(), Some("permessage-deflate"));
         assert!(!agreed.client_no_context_takeover && !agreed.server_no_context_takeover);
 
         let all = "permessage-deflate; server_no_context_takeover; \
                    client_no_context_takeover; server_max_window_bits=\"12\"";
-        let agreed = with_extension(all, Deflate::NoTakeover).expect("it was offered");
+        let agreed = with_extension(all, Deflate::NoTakeover).expect("the response is valid");
         assert!(agreed.client_no_context_takeover && agreed.server_no_context_takeover);
 
         for (value, offered) in [

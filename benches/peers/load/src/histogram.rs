@@ -1,6 +1,6 @@
 //! A histogram of nanoseconds, with buckets that are at most 0.1 % wide.
 
-/// Steps between a power of two and the next.
+/// The number of buckets between a power of two and the next.
 const STEPS: u64 = 1024;
 
 pub(crate) struct Histogram {
@@ -24,7 +24,7 @@ impl Histogram {
         self.largest
     }
 
-    /// The value that `part` of all values do not exceed, to the width of a bucket.
+    /// Returns the value that a share `part` of all values does not exceed, to within a bucket.
     pub(crate) fn quantile(&self, part: f64) -> u64 {
         let rank = ((self.total as f64 * part).ceil() as u64).max(1);
         let mut seen = 0;
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_value_is_near_the_middle_of_its_bucket() {
+    fn each_value_is_near_the_middle_of_its_bucket() {
         for value in (0..20_000).chain((1..1_000).map(|step| step * 1_234_567)) {
             let bucket = bucket(value);
             assert!(bucket <= self::bucket(value + 1));
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_those_of_the_values() {
+    fn quantiles_match_the_recorded_values() {
         let mut histogram = Histogram::new();
         assert_eq!(histogram.quantile(0.5), 0);
         for value in 1..=1_000 {

@@ -1,4 +1,4 @@
-//! Holds connections open that each had one echo.
+//! Opens connections, echoes one message on each, and holds them open.
 
 use crate::{
     Result,
@@ -25,7 +25,7 @@ const INPUT_ENDED: Token = Token(usize::MAX);
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let start = Instant::now();
     let mut load = Load::new(arguments)?;
-    // One group after the other: a server is not to need memory for many messages at once.
+    // One group at a time, so that the server never needs memory for many messages at once.
     for first in (0..arguments.connections).step_by(opening::AT_ONCE) {
         let numbers = first..arguments.connections.min(first + opening::AT_ONCE);
         load.open(numbers.clone())?;
@@ -44,19 +44,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 fn wait_for_input_to_end(mut load: Load) -> Result<()> {
     let input_has_ended = Arc::new(AtomicBool::new(false));
     let waker = Waker::new(load.reactor.registry(), INPUT_ENDED)
-        .map_err(|error| format!("standard input can't be waited for: {error}"))?;
-    // Shared: what it has woken is forgotten with it.
+        .map_err(|error| format!("can't wait for standard input: {error}"))?;
+    // Keep the waker alive here: dropping it would discard a wake-up.
     let waker = Arc::new(waker);
     thread::spawn({
         let (input_has_ended, waker) = (input_has_ended.clone(), waker.clone());
         move || {
-            // What comes before the end is of no interest, and an error is an end.
+            // Only the end of the input matters, and an error ends it too.
             let _ = io::copy(&mut stdin().lock(), &mut io::sink());
             input_has_ended.store(true, Ordering::Release);
-            waker.wake().expect("the event queue is there until the end");
+            waker.wake().expect("the event queue outlives the waker");
         }
     });
-    // What happened to a connection while others were opened has not been looked at.
+    // Nothing has read these connections while others were opened.
     for number in 0..load.lanes.len() {
         answer_pings(&mut load, number)?;
     }
@@ -77,7 +77,7 @@ fn answer_pings(load: &mut Load, number: usize) -> Result<()> {
     lane.connection.write(&mut load.tools.out).map(drop)
 }
 
-/// No message is expected.
+/// Accepts no message.
 struct Nothing;
 
 impl Receiver for Nothing {
@@ -86,6 +86,6 @@ impl Receiver for Nothing {
     }
 
     fn end(&mut self, _: Kind) -> Result<()> {
-        Err("a message came that was not asked for".into())
+        Err("the server sent an unexpected message".into())
     }
 }

@@ -1,4 +1,4 @@
-//! What comes in on one connection: frames put together to messages, or raw bytes.
+//! The input of one connection: messages assembled from frames, or raw bytes.
 
 use crate::{
     Result,
@@ -7,25 +7,25 @@ use crate::{
     frames::{self, Kind, Part, opcode},
 };
 
-/// Who checks the messages of a connection.
+/// Checks the messages of a connection.
 pub(crate) trait Receiver {
-    /// Bytes have been read; their messages follow.
+    /// Called after each read, before the messages that were read.
     fn arrived(&mut self) {}
-    /// A piece of a message.
+    /// Called for each piece of a message.
     fn data(&mut self, bytes: &[u8]) -> Result<()>;
-    /// The end of it.
+    /// Called at the end of a message.
     fn end(&mut self, kind: Kind) -> Result<()>;
 }
 
 pub(crate) struct Incoming {
     framing: Framing,
-    /// Of messages as they were on the wire, without headers.
+    /// Payload bytes on the wire, without frame headers.
     payload_bytes: u64,
 }
 
 enum Framing {
     Frames(Messages),
-    /// Messages of `length` bytes one after the other, of which `position` have come of the last.
+    /// Consecutive messages of `length` bytes. `position` bytes of the current one have arrived.
     Raw {
         length: usize,
         position: usize,
@@ -34,7 +34,7 @@ enum Framing {
 
 struct Messages {
     parser: frames::Parser,
-    /// Of the message that has begun: its kind and whether it is compressed.
+    /// The kind of the current message, and whether it is compressed.
     current: Option<(Kind, bool)>,
     control: Vec<u8>,
     decompressor: Option<Decompressor>,
@@ -55,7 +55,7 @@ impl Incoming {
         self.payload_bytes
     }
 
-    /// Takes what was read. Answers to pings are put into `tools.out`.
+    /// Processes input. Appends answers to pings to `tools.out`.
     pub(crate) fn take(
         &mut self,
         mut input: &[u8],
@@ -97,7 +97,7 @@ impl Messages {
         if part.is_first {
             self.begin(part)?;
         }
-        let (kind, is_compressed) = self.current.expect("it has begun with the first part");
+        let (kind, is_compressed) = self.current.expect("the first part sets the current message");
         let ends = part.is_last && part.header.fin;
         match &mut self.decompressor {
             Some(decompressor) if is_compressed => {
@@ -123,14 +123,14 @@ impl Messages {
             }
             (opcode::CONTINUATION, Some(_)) => return Ok(()),
             (opcode::CONTINUATION, None) => {
-                return Err("the server continued a message that it had not begun".into());
+                return Err("the server sent a continuation without a first frame".into());
             }
-            (_, Some(_)) => return Err("the server began a message within a message".into()),
+            (_, Some(_)) => return Err("the server started a message inside another".into()),
             (opcode::TEXT, None) => Kind::Text,
             (_, None) => Kind::Binary,
         };
         if is_compressed && self.decompressor.is_none() {
-            return Err("the server set RSV1 where no compression was agreed on".into());
+            return Err("the server set RSV1 without negotiated compression".into());
         }
         self.current = Some((kind, is_compressed));
         Ok(())
@@ -147,7 +147,7 @@ impl Messages {
                 let key = tools.random.key();
                 frames::write(&mut tools.out, opcode::PONG, false, &self.control, key);
             }
-            // A pong that nobody asked for is allowed.
+            // Unsolicited pongs are allowed.
             _ => {}
         }
         self.control.clear();
@@ -158,11 +158,11 @@ impl Messages {
 fn closed(payload: &[u8]) -> String {
     match payload {
         [high, low, reason @ ..] => format!(
-            "the server sent Close {} {:?}",
+            "the server sent a Close: {} {:?}",
             u16::from_be_bytes([*high, *low]),
             String::from_utf8_lossy(reason)
         ),
-        _ => "the server sent Close without a code".into(),
+        _ => "the server sent a Close without a code".into(),
     }
 }
 
@@ -197,12 +197,12 @@ mod tests {
     }
 
     #[test]
-    fn fragments_and_pings_are_understood_wherever_they_are_cut() {
+    fn fragments_and_pings_can_be_split_anywhere() {
         let input = b"\x01\x02ab\x89\x03hey\x00\x00\x80\x01c\x8a\x00\x82\x00";
         for cut in 0..input.len() {
             let (start, end) = input.split_at(cut);
             let taken = take(&mut Incoming::frames(None), &[start, end]);
-            let (collected, out) = taken.expect("it is right");
+            let (collected, out) = taken.expect("the frames are valid");
             let expected = [(Kind::Text, b"abc".to_vec()), (Kind::Binary, Vec::new())];
             assert_eq!(collected.messages, expected);
             assert_eq!((out[0], out[1], out.len()), (0x8a, 0x83, 9), "a masked pong");
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_refused() {
+    fn invalid_frames_are_refused() {
         for input in
             [&b"\x80\x00"[..], b"\x01\x00\x01\x00", b"\xc1\x00", b"\x88\x00", b"\x88\x02\x03\xe8"]
         {
@@ -219,9 +219,9 @@ mod tests {
     }
 
     #[test]
-    fn raw_bytes_are_cut_into_messages() {
+    fn raw_bytes_are_split_into_messages() {
         let (collected, _) =
-            take(&mut Incoming::raw(3), &[b"a", b"bcdefgh"]).expect("nothing can be wrong");
+            take(&mut Incoming::raw(3), &[b"a", b"bcdefgh"]).expect("raw bytes are always valid");
         let messages: Vec<&[u8]> =
             collected.messages.iter().map(|(_, message)| message.as_slice()).collect();
         assert_eq!(messages, [b"abc", b"def"]);

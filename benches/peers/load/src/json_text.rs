@@ -1,9 +1,9 @@
-//! JSON as an API of chat or telemetry sends it.
+//! JSON text like that of a chat or telemetry API.
 
 use crate::random::Random;
 use std::fmt::Write;
 
-/// The shortest: an identifier and a text.
+/// The smallest size: an identifier and a text.
 pub(crate) const LEAST: usize = 40;
 
 const NAMES: &[&str] = &["Ada Lovelace", "Jürgen Groß", "Søren", "山田太郎", "Chloé", "Omar K."];
@@ -13,10 +13,10 @@ const WORDS: &[&str] = &[
     "the", "message", "was", "sent", "again", "after", "deploy", "please", "check", "node", "all",
     "fine", "see", "you", "tomorrow", "latency", "is", "up", "thanks", "ok", "build", "failed",
 ];
-/// In milliseconds: somewhere in 2026.
+/// The start of 2026 in Unix milliseconds.
 const EPOCH: u64 = 1_767_225_600_000;
 
-/// JSON text of exactly `size` bytes, which are at least [`LEAST`].
+/// Returns JSON text of exactly `size` bytes. `size` must be at least [`LEAST`].
 pub(crate) fn make(random: &mut Random, size: usize) -> Vec<u8> {
     let mut json = format!("{{\"id\":\"{:016x}\"", random.next());
     let mut end = ",\"text\":\"\"}";
@@ -73,9 +73,9 @@ fn reading(random: &mut Random) -> String {
 fn words(random: &mut Random, json: &mut String, length: usize) {
     while json.len() < length {
         let word = random.pick(WORDS);
-        write!(json, "{word} ").expect("a string takes all");
+        write!(json, "{word} ").expect("writing to a string never fails");
     }
-    // Words are ASCII: they can be cut anywhere.
+    // The words are ASCII, so every position is a character boundary.
     json.truncate(length);
 }
 
@@ -85,12 +85,12 @@ mod tests {
     use serde_json::Value;
 
     #[test]
-    fn every_size_is_met_by_json() {
+    fn json_of_every_size_is_valid() {
         let mut random = Random::new(1);
         for size in LEAST..1500 {
             let json = make(&mut random, size);
             assert_eq!(json.len(), size);
-            let value: Value = serde_json::from_slice(&json).expect("it is JSON");
+            let value: Value = serde_json::from_slice(&json).expect("the text is valid JSON");
             assert_eq!(value["id"].as_str().map(str::len), Some(16));
             assert!(size < 500 || value["readings"].is_array());
         }

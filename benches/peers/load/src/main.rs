@@ -1,5 +1,5 @@
-//! The load generator of the comparison: a WebSocket client made of none of the libraries that are
-//! compared, in one thread. `--help` is its documentation.
+//! The load generator of the comparison: a single-threaded WebSocket client that uses none of the
+//! compared libraries. `--help` prints its documentation.
 
 mod answers;
 mod arguments;
@@ -23,7 +23,7 @@ mod receive;
 use arguments::{Arguments, Mode, Request};
 use std::process::ExitCode;
 
-/// Errors are for people to read, and end the program.
+/// Errors are messages for people. Each ends the program.
 type Result<T> = std::result::Result<T, String>;
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! Opens connections, some at a time.
+//! Opens connections, a limited number at a time.
 
 use crate::{
     Result,
@@ -19,26 +19,26 @@ use std::{
     time::Instant,
 };
 
-/// A server's queue of connections to be accepted has room for so many.
+/// The number of connections to open at a time. Every server's accept queue has room for these.
 pub(crate) const AT_ONCE: usize = 64;
 const LONGEST_HEAD: usize = 64 * 1024;
 
-/// Allows as many open connections as the system lets us.
+/// Raises the limit on open files to the hard limit, and fails if that is not enough.
 pub(crate) fn allow_descriptors(connections: usize) -> Result<()> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    // If it can't be raised, then what follows tells how many there are.
+    // If this fails, the check below reports the limit.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let needed = connections as u64 + 16;
     match getrlimit(Resource::Nofile).current {
         Some(allowed) if allowed < needed => Err(format!(
             "{connections} connections need {needed} file descriptors, and {allowed} are allowed: \
-             raise the hard limit ('ulimit -Hn'), or take fewer --connections"
+             raise the hard limit ('ulimit -Hn'), or use fewer --connections"
         )),
         _ => Ok(()),
     }
 }
 
-/// Opens the connections of these numbers. Their tokens are their numbers.
+/// Opens the connections with these numbers. The number of a connection is also its token.
 pub(crate) fn open(
     arguments: &Arguments,
     reactor: &mut Reactor,
@@ -60,7 +60,7 @@ pub(crate) fn open(
             reactor
                 .registry()
                 .register(&mut stream, Token(number), Interest::READABLE | Interest::WRITABLE)
-                .map_err(|error| format!("a connection can't be polled: {error}"))?;
+                .map_err(|error| format!("can't poll a connection: {error}"))?;
             let key = handshake::new_key(&mut tools.random);
             opening.insert(number, Opening { stream, key, is_connected: false, head: Vec::new() });
         }
@@ -79,7 +79,7 @@ pub(crate) fn open(
             let Some(agreed) = one.advance(arguments, address).map_err(in_context)? else {
                 continue;
             };
-            let one = opening.remove(&number).expect("it was there just now");
+            let one = opening.remove(&number).expect("the connection was just found");
             opened.push(one.finish(number, arguments, agreed));
             reactor.progressed(Instant::now());
         }
@@ -92,9 +92,9 @@ fn address(arguments: &Arguments) -> Result<SocketAddr> {
     let Arguments { host, port, .. } = arguments;
     let mut addresses: Vec<SocketAddr> = (host.as_str(), *port)
         .to_socket_addrs()
-        .map_err(|error| format!("no address of --host {host:?} can be found: {error}"))?
+        .map_err(|error| format!("can't resolve --host {host:?}: {error}"))?
         .collect();
-    // A server that was told to listen on "localhost" mostly does so there.
+    // Prefer IPv4: most servers that listen on "localhost" use it.
     addresses.sort_by_key(SocketAddr::is_ipv6);
     addresses.first().copied().ok_or_else(|| format!("--host {host:?} has no address"))
 }
@@ -103,12 +103,12 @@ struct Opening {
     stream: TcpStream,
     key: String,
     is_connected: bool,
-    /// What there is of the response.
+    /// The part of the response read so far.
     head: Vec<u8>,
 }
 
 impl Opening {
-    /// Goes on with the handshake; `None` until it is done.
+    /// Continues the handshake. Returns `None` until it is complete.
     fn advance(&mut self, arguments: &Arguments, address: SocketAddr) -> Result<Option<Agreed>> {
         if !self.is_connected {
             if let Ok(Some(error)) | Err(error) = self.stream.take_error() {
@@ -123,10 +123,10 @@ impl Opening {
                 return Ok(Some(Agreed::default()));
             }
             let request = handshake::request(arguments, &self.key);
-            // The buffer of a new socket has room for it.
+            // The send buffer of a new socket has room for the request.
             match self.stream.write(request.as_bytes()) {
                 Ok(count) if count == request.len() => {}
-                result => return Err(format!("the request can't be written at once: {result:?}")),
+                result => return Err(format!("can't write the request in one piece: {result:?}")),
             }
         }
         let mut buffer = [0; 4096];
@@ -145,7 +145,7 @@ impl Opening {
         }
         let Some(length) = handshake::head_length(&self.head) else {
             return if has_ended {
-                Err("the server closed it during the opening handshake".into())
+                Err("the server closed the connection during the opening handshake".into())
             } else if self.head.len() > LONGEST_HEAD {
                 Err(format!("the response is longer than {LONGEST_HEAD} bytes"))
             } else {
@@ -178,10 +178,8 @@ impl Opening {
 
 fn unconnected(address: SocketAddr, error: &std::io::Error) -> String {
     let hint = match error.kind() {
-        ErrorKind::ConnectionRefused => "does the server listen there?",
-        ErrorKind::AddrNotAvailable => {
-            "all ports are in use by connections that were closed; wait a minute"
-        }
+        ErrorKind::ConnectionRefused => "is the server listening there?",
+        ErrorKind::AddrNotAvailable => "closed connections still use all ports; wait a minute",
         _ => "are --host and --port right?",
     };
     format!("can't connect to {address}: {error}; {hint}")

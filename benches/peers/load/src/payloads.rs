@@ -1,13 +1,14 @@
-//! What is sent: payloads made beforehand, no two neighbours alike.
+//! Payloads to send. They are made in advance, and consecutive ones differ.
 
 use crate::{
     Result, arguments::Arguments, connection::Message, deflate::Compressor, frames::Kind,
     json_text, random::Random,
 };
 
-/// Enough that none comes twice within a window of permessage-deflate, and a wrong echo has little
-/// chance to be the right one; not so many that they fill the processor's cache. A prime, so that
-/// connections with numbers in any distance send different ones.
+/// The most payloads to make. There are enough that none repeats within a window of
+/// permessage-deflate, and that a wrong echo hardly ever matches by chance. There are not so many
+/// that they fill the processor's cache. A prime number lets any two connections send different
+/// payloads.
 const MOST: usize = 1021;
 const FEWEST: usize = 5;
 const ALL_BYTES: usize = 1 << 20;
@@ -15,14 +16,14 @@ const ALL_BYTES: usize = 1 << 20;
 pub(crate) struct Payloads {
     kind: Kind,
     payloads: Vec<Vec<u8>>,
-    /// The same compressed without context, if each message is compressed so.
+    /// The payloads compressed without context, if every message is compressed so.
     compressed: Vec<Vec<u8>>,
 }
 
 impl Payloads {
     pub(crate) fn new(arguments: &Arguments) -> Result<Self> {
         let size = arguments.size_on_connection();
-        // Raw bytes have no kind.
+        // Raw bytes have no kind, so use `Binary`.
         let kind = if arguments.raw { Kind::Binary } else { arguments.kind };
         let mut random = Random::new(arguments.seed);
         let mut make = || match kind {
@@ -49,7 +50,7 @@ impl Payloads {
         Ok(Self { kind, payloads, compressed })
     }
 
-    /// The message of a number, counted from 0 on each connection.
+    /// Returns the message with this number, counted from 0 on each connection.
     pub(crate) fn message(&self, connection: usize, number: u64) -> Message<'_> {
         let start = connection.wrapping_mul(7919);
         let index = start.wrapping_add(number as usize) % self.payloads.len();
@@ -61,8 +62,8 @@ impl Payloads {
     }
 }
 
-/// `size` bytes of UTF-8, every second character of which takes two to four; the end is filled with
-/// ASCII where no such fits.
+/// Returns `size` bytes of UTF-8. Every second character takes two to four bytes; ASCII fills the
+/// end where no such character fits.
 fn text(random: &mut Random, size: usize) -> Vec<u8> {
     let mut text = String::with_capacity(size);
     for is_wide in [false, true].into_iter().cycle() {
@@ -88,13 +89,13 @@ mod tests {
     fn payloads(line: &str) -> Payloads {
         let words = line.split(' ').map(std::ffi::OsString::from);
         let Ok(Request::Run(arguments)) = Arguments::parse(words) else {
-            panic!("these are no arguments: {line}");
+            panic!("the arguments are invalid: {line}");
         };
-        Payloads::new(&arguments).expect("they can be compressed")
+        Payloads::new(&arguments).expect("the payloads can be compressed")
     }
 
     #[test]
-    fn payloads_have_exactly_the_size() {
+    fn payloads_have_exactly_the_requested_size() {
         for kind in ["binary", "text", "text --json", "binary --raw"] {
             for size in [0, 1, 2, 3, 16, 40, 41, 125, 126, 1000, 65_535, 65_536] {
                 if kind.ends_with("json") && size < json_text::LEAST {
@@ -120,7 +121,7 @@ mod tests {
     #[test]
     fn every_second_character_of_text_is_wide() {
         for payload in payloads("--port 1 --size 100 --kind text").payloads {
-            let text = String::from_utf8(payload).expect("it is text");
+            let text = String::from_utf8(payload).expect("the payload is UTF-8");
             let wide = text.chars().filter(|character| !character.is_ascii()).count();
             let others = text.chars().count() - wide;
             assert!(others - wide <= 4, "{text}");
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_and_seeds_differ() {
+    fn payloads_differ_between_connections_and_seeds() {
         for size in [16, 10_000, 1_000_000] {
             let payloads = payloads(&format!("--port 1 --size {size}"));
             let first = |connection| payloads.message(connection, 0).payload;
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn only_messages_without_context_are_compressed_beforehand() {
+    fn only_messages_without_context_are_compressed_in_advance() {
         let message = |line| payloads(line).message(3, 9).compressed.map(<[u8]>::to_vec);
         assert!(message("--port 1 --deflate no-takeover").is_some());
         assert!(message("--port 1 --deflate takeover").is_none());

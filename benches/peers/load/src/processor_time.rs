@@ -1,4 +1,4 @@
-//! Processor time that a process has had.
+//! Processor time of a process.
 
 use crate::Result;
 use rustix::{
@@ -7,16 +7,16 @@ use rustix::{
 };
 use std::{fs, io::ErrorKind, thread, time::Duration};
 
-/// What a server has had so far.
+/// The processor time of a server so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ProcessorTime {
-    /// All threads, in nanoseconds.
+    /// The total of all threads, in nanoseconds.
     total: u64,
     user_ticks: u64,
     system_ticks: u64,
 }
 
-/// Microseconds.
+/// Processor time in a period, in microseconds.
 pub(crate) struct Spent {
     pub(crate) total: f64,
     pub(crate) user: f64,
@@ -24,11 +24,12 @@ pub(crate) struct Spent {
 }
 
 impl ProcessorTime {
-    /// Of a server that has nothing to do. It may still be on its way to sleep after its last
-    /// reply, and the kernel counts a running thread only now and then: hence read until it stays.
+    /// Reads the processor time of an idle server. The server may still be running after its last
+    /// reply, and the kernel updates the counters of a running thread only occasionally. So this
+    /// reads until the values stop changing.
     pub(crate) fn of_idle(pid: u32) -> Result<Self> {
         let mut last = Self::of(pid)?;
-        // Some servers are never quite idle: they run timers.
+        // Servers with timers are never entirely idle, so limit the number of attempts.
         for _ in 0..20 {
             thread::sleep(Duration::from_millis(1));
             let now = Self::of(pid)?;
@@ -38,7 +39,7 @@ impl ProcessorTime {
             last = now;
         }
         if last.total == 0 {
-            return Err("this kernel keeps no /proc/PID/task/*/schedstat; leave out --pid".into());
+            return Err("this kernel has no /proc/PID/task/*/schedstat; omit --pid".into());
         }
         Ok(last)
     }
@@ -63,7 +64,7 @@ impl ProcessorTime {
             let path = task.map_err(|error| unreadable(&error))?.path().join("schedstat");
             match fs::read_to_string(path) {
                 Ok(text) => total += first_number(&text).ok_or_else(|| unreadable(&text))?,
-                // A thread that has ended since.
+                // The thread has ended in the meantime.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error)
                     if error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) => {}
@@ -77,7 +78,7 @@ impl ProcessorTime {
     }
 }
 
-/// Processor time of this process, in microseconds.
+/// Returns the processor time of this process, in microseconds.
 pub(crate) fn own() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
@@ -87,7 +88,8 @@ fn first_number(text: &str) -> Option<u64> {
     text.split_whitespace().next()?.parse().ok()
 }
 
-/// Fields 14 and 15, proc_pid_stat(5). The second is a name that may have spaces and brackets.
+/// Returns fields 14 and 15 of proc_pid_stat(5). Field 2 is a name that may contain spaces and
+/// parentheses.
 fn ticks(stat: &str) -> Option<(u64, u64)> {
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut fields = after_name.split_whitespace().skip(11);
@@ -99,14 +101,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ticks_are_found_behind_any_name() {
+    fn ticks_are_found_after_any_name() {
         let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 120 0 0 0 31 12 0 0 20 0 1 0 100";
         assert_eq!(ticks(stat), Some((31, 12)));
     }
 
     #[test]
-    fn this_process_has_had_some() {
-        let time = ProcessorTime::of(std::process::id()).expect("it is running");
+    fn this_process_has_used_processor_time() {
+        let time = ProcessorTime::of(std::process::id()).expect("this process is running");
         assert!(time.total > 0);
         assert!(own() > 0.0);
     }

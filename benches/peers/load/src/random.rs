@@ -1,10 +1,10 @@
-//! A reproducible sequence (xorshift64*).
+//! A reproducible random sequence (xorshift64*).
 
 pub(crate) struct Random(u64);
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
-        // The multiplication is of an odd number and loses nothing; the sequence can't start at 0.
+        // Multiplying by an odd number keeps seeds distinct. The state must not be 0.
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).max(1))
     }
 

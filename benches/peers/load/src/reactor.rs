@@ -1,4 +1,4 @@
-//! The event queue, and how long nothing may come of it.
+//! The event queue, with a timeout for progress.
 
 use crate::Result;
 use mio::{Events, Poll, Registry};
@@ -15,7 +15,7 @@ pub(crate) struct Reactor {
 
 impl Reactor {
     pub(crate) fn new(timeout: Duration) -> Result<Self> {
-        let poll = Poll::new().map_err(|error| format!("no event queue can be had: {error}"))?;
+        let poll = Poll::new().map_err(|error| format!("can't create an event queue: {error}"))?;
         Ok(Self { poll, timeout, progress: Instant::now() })
     }
 
@@ -23,12 +23,12 @@ impl Reactor {
         self.poll.registry()
     }
 
-    /// Something that was waited for has come.
+    /// Restarts the timeout, because something expected has arrived.
     pub(crate) fn progressed(&mut self, now: Instant) {
         self.progress = now;
     }
 
-    /// Waits for events. If there has been no progress for too long, `waiting_for` says of what.
+    /// Waits for events. Fails without progress for too long; `waiting_for` names what is missing.
     pub(crate) fn wait(
         &mut self,
         events: &mut Events,
@@ -44,7 +44,7 @@ impl Reactor {
         }
     }
 
-    /// Waits for events for as long as it takes.
+    /// Waits for events without a timeout.
     pub(crate) fn wait_long(&mut self, events: &mut Events) -> Result<()> {
         self.poll(events, None)
     }

@@ -1,4 +1,4 @@
-//! Receives messages that the server sends of its own accord.
+//! Receives messages that the server broadcasts.
 
 use crate::{
     Result,
@@ -35,11 +35,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// What one command says is to come.
+/// The messages that one command announces.
 struct Expected {
     size: usize,
     count: u64,
-    /// The byte at a position is the position times 31, modulo 256, which repeats after 256.
+    /// The byte at a position is `31 * position` modulo 256, which repeats after 256 bytes.
     bytes: Vec<u8>,
 }
 
@@ -50,18 +50,19 @@ impl Expected {
             ["expect", size, count] => size.parse().ok().zip(count.parse().ok()),
             _ => None,
         }
-        .ok_or_else(|| format!("{line:?} is not understood; it should be 'expect BYTES COUNT'"))?;
+        .ok_or_else(|| format!("invalid command {line:?}; use 'expect BYTES COUNT'"))?;
         if is_raw && size == 0 {
-            return Err("with --raw there are no messages of no bytes".into());
+            return Err("--raw messages can't be empty".into());
         }
         let bytes =
             (0..size + 256).map(|position: usize| position.wrapping_mul(31) as u8).collect();
         Ok(Self { size, count, bytes })
     }
 
-    /// The payload of the message of a number.
+    /// Returns the payload of the message with this number.
     fn payload(&self, number: u64) -> &[u8] {
-        // 223 is the inverse of 31: 31 * (position + 223 * number) is 31 * position + number.
+        // 223 is the inverse of 31 modulo 256: 31 * (position + 223 * number) is
+        // 31 * position + number.
         let start = (number % 256) as usize * 223 % 256;
         &self.bytes[start..][..self.size]
     }
@@ -91,7 +92,8 @@ fn expect(
         Ok::<_, String>(!was_finished && progress.received == expected.count)
     };
     reactor.progressed(Instant::now());
-    // What came before the command has been announced, or was read with a handshake.
+    // Some messages may have arrived before the command or with the handshake. No new event
+    // announces them.
     for number in 0..progress.len() {
         if receive(number, reactor, &mut progress)? {
             unfinished -= 1;
@@ -117,11 +119,11 @@ fn missing(progress: &[Progress], expected: &Expected) -> String {
 #[derive(Clone, Copy, Default, PartialEq)]
 struct Progress {
     received: u64,
-    /// How much of the next message has come and is right.
+    /// The number of bytes of the next message that have arrived and are correct.
     matched: usize,
 }
 
-/// Checks what comes on one connection.
+/// Checks the messages on one connection.
 struct Messages<'a> {
     expected: &'a Expected,
     progress: &'a mut Progress,
@@ -131,13 +133,13 @@ impl Receiver for Messages<'_> {
     fn data(&mut self, bytes: &[u8]) -> Result<()> {
         let Progress { received, matched } = self.progress;
         if !bytes.is_empty() && *received == self.expected.count {
-            return Err(format!("more came than the {received} messages expected"));
+            return Err(format!("received more than the {received} expected messages"));
         }
         let rest = &self.expected.payload(*received)[*matched..];
         if rest.get(..bytes.len()) != Some(bytes) {
             let same = rest.iter().zip(bytes).take_while(|(one, other)| one == other).count();
             return Err(format!(
-                "message {received} is not as expected: of {} bytes the first {} are right",
+                "message {received} is wrong: of {} bytes only the first {} are correct",
                 self.expected.size,
                 *matched + same
             ));
@@ -150,13 +152,13 @@ impl Receiver for Messages<'_> {
         let Progress { received, matched } = self.progress;
         let Expected { size, count, .. } = self.expected;
         if kind != Kind::Binary {
-            return Err(format!("message {received} is {kind:?}"));
+            return Err(format!("message {received} is {kind:?} and not binary"));
         }
         if received == count {
-            return Err(format!("more came than the {count} messages expected"));
+            return Err(format!("received more than the {count} expected messages"));
         }
         if matched != size {
-            return Err(format!("message {received} has {matched} bytes of {size}"));
+            return Err(format!("message {received} has {matched} of {size} bytes"));
         }
         *received += 1;
         *matched = 0;
@@ -169,8 +171,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn payloads_are_those_of_the_servers() {
-        let expected = Expected::parse("expect 1000 2", false).expect("it is a command");
+    fn payloads_match_those_of_the_servers() {
+        let expected = Expected::parse("expect 1000 2", false).expect("the command is valid");
         assert_eq!((expected.size, expected.count), (1000, 2));
         for number in 0..600 {
             let payload: Vec<u8> = (0..1000_usize)
@@ -181,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_are_refused() {
+    fn invalid_commands_are_refused() {
         for line in ["", "expect 1", "expect 1 2 3", "send 1 2", "expect -1 2"] {
             assert!(Expected::parse(line, false).is_err(), "{line}");
         }

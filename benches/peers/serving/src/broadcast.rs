@@ -1,4 +1,4 @@
-//! One message to many connections, from one task.
+//! Sends one message to many connections, from one task.
 
 use crate::{Library, Options, listen};
 use bytes::Bytes;
@@ -9,20 +9,20 @@ use std::{
 };
 use tokio::{net::TcpStream, sync::mpsc};
 
-/// A library's quickest way to send the same message to many connections.
+/// A library's fastest way to send the same message to many connections.
 pub trait Broadcast: Library {
-    /// Those of the variants that differ here, and those that only broadcast.
+    /// The variants that broadcast in different ways, including those that only broadcast.
     const BROADCAST_VARIANTS: &'static [&'static str] = &["default"];
-    /// A connection that is written to.
+    /// A connection to write to.
     type Writer;
-    /// A message made once and sent to many.
+    /// A message that is prepared once and sent to many connections.
     type Prepared;
 
     /// Does the opening handshake.
     fn accept(stream: TcpStream, options: Options) -> impl Future<Output = Self::Writer>;
-    /// Makes a binary message ready.
+    /// Prepares a binary message.
     fn prepare(payload: Bytes) -> Self::Prepared;
-    /// Sends and flushes it.
+    /// Sends and flushes a message.
     fn send(writer: &mut Self::Writer, message: &Self::Prepared) -> impl Future<Output = ()>;
 }
 
@@ -53,7 +53,7 @@ pub(crate) async fn serve<B: Broadcast>(options: Options, connections: usize) ->
     Ok(())
 }
 
-/// The payload that the load generator expects: bytes that differ from message to message.
+/// Returns the payload that the load generator expects. Its bytes differ from message to message.
 fn payload(size: usize, number: usize) -> Bytes {
     (0..size).map(|position| (position.wrapping_mul(31) + number) as u8).collect::<Vec<_>>().into()
 }

@@ -1,11 +1,11 @@
-//! The program around one library's server on tokio: one thread, one task a connection.
+//! The program around one library's server on tokio, with one thread and one task per connection.
 //!
 //! It prints `listening PORT` and serves until its standard input ends, so that it never outlives
-//! whoever started it. With `--broadcast N` it takes N connections, prints `ready`, and then sends
-//! messages to all of them when it is told to:
+//! its parent process. With `--broadcast N` it accepts N connections, prints `ready`, and then
+//! sends messages to all of them on command:
 //!
 //! ```text
-//! > send 1024 50        payload bytes, how many messages
+//! > send 1024 50        payload bytes, number of messages
 //! < sent
 //! ```
 
@@ -25,18 +25,17 @@ use tokio::{
 pub trait Library: 'static {
     /// The library's name, as published.
     const NAME: &'static str;
-    /// The configurations it is measured in, `default` first.
+    /// The configurations to measure, `default` first.
     const VARIANTS: &'static [&'static str];
-    /// The ways in which it knows permessage-deflate.
+    /// The supported modes of permessage-deflate.
     const DEFLATE: &'static [Deflate] = &[];
 
-    /// Does the opening handshake and sends every message back until the connection ends.
-    /// The stream has TCP_NODELAY set.
+    /// Does the opening handshake and echoes every message until the connection ends.
+    /// The stream has `TCP_NODELAY` set.
     fn echo(stream: TcpStream, options: Options) -> impl Future<Output = ()> + Send + 'static;
 }
 
-/// Runs the program of a library that echoes, and sends a message to many connections. Call it
-/// from `main`.
+/// Runs the program of a library that echoes and broadcasts. Call it from `main`.
 pub fn run_with_broadcast<L: Library + Broadcast>() -> ExitCode {
     let options = match Options::parse::<L>(L::BROADCAST_VARIANTS) {
         Ok(options) => options,
@@ -51,8 +50,8 @@ pub fn run_with_broadcast<L: Library + Broadcast>() -> ExitCode {
 }
 
 fn runtime() -> Runtime {
-    // A runtime can't be had only when the system refuses an epoll descriptor.
-    Builder::new_current_thread().enable_all().build().expect("the system gives an event queue")
+    // Building a runtime fails only if the system refuses an epoll descriptor.
+    Builder::new_current_thread().enable_all().build().expect("the system provides an event queue")
 }
 
 fn finish(result: std::io::Result<()>) -> ExitCode {

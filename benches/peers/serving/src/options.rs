@@ -3,25 +3,25 @@
 use crate::Library;
 use std::process::ExitCode;
 
-/// What a server was told on its command line.
+/// The options on a server's command line.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// One of the library's variants, of those that broadcast when that is what it does.
+    /// One of the library's variants, or one of its broadcast variants with `--broadcast`.
     pub variant: &'static str,
-    /// Whether, and how, to negotiate permessage-deflate when a client offers it.
+    /// Whether and how to negotiate permessage-deflate if a client offers it.
     pub deflate: Deflate,
     pub(crate) port: u16,
     pub(crate) broadcast: Option<usize>,
 }
 
-/// How permessage-deflate (RFC 7692) is to be used.
+/// How to use permessage-deflate (RFC 7692).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deflate {
-    /// Not at all.
+    /// No compression.
     Off,
-    /// With a window of 15 bits each way that is kept between messages, at the library's level.
+    /// Keep windows of 15 bits between messages in both directions, at the library's default level.
     Takeover,
-    /// With neither side's window kept between messages.
+    /// Reset both windows after each message.
     NoTakeover,
 }
 
@@ -73,13 +73,13 @@ impl Options {
                 _ => None,
             };
             if known.is_none() {
-                eprintln!("{argument}: not understood\n\n{}", help::<L>(can_broadcast));
+                eprintln!("{argument}: invalid argument\n\n{}", help::<L>(can_broadcast));
                 return Err(ExitCode::from(2));
             }
         }
         // Some variants only broadcast.
         if options.broadcast.is_none() && !L::VARIANTS.contains(&options.variant) {
-            eprintln!("{}: only with --broadcast\n\n{}", options.variant, help::<L>(can_broadcast));
+            eprintln!("{}: requires --broadcast\n\n{}", options.variant, help::<L>(can_broadcast));
             return Err(ExitCode::from(2));
         }
         Ok(options)
@@ -92,8 +92,8 @@ fn deflates<L: Library>() -> String {
 
 fn help<L: Library>(can_broadcast: bool) -> String {
     let mut help = format!(
-        "A WebSocket echo server on 127.0.0.1, made with {}. It ends when its input ends.\n\n  \
-         --port N          where to listen; 0, the default, takes any\n  \
+        "A WebSocket echo server on 127.0.0.1, made with {}. It exits when its input ends.\n\n  \
+         --port N          port to listen on; 0, the default, takes any\n  \
          --variant NAME    one of: {}\n",
         L::NAME,
         L::VARIANTS.join(" ")
@@ -104,7 +104,7 @@ fn help<L: Library>(can_broadcast: bool) -> String {
         help.push('\n');
     }
     if can_broadcast {
-        help += "  --broadcast N     take N connections, then send to all of them:\n\
+        help += "  --broadcast N     accept N connections, then send to all of them:\n\
                  \x20                   'send BYTES COUNT' on standard input\n";
     }
     help + "  --list            print what this server can do"

@@ -1,6 +1,6 @@
-//! `default` is a fragment collector as in the library's examples; `tuned` splits the connection,
-//! gathers what is written in a buffer of the size that was best of 8 to 128 KiB and flushes it when
-//! there is nothing more to read, and a client masks in a buffer that it keeps.
+//! `default` is a fragment collector, as in the library's examples. `tuned` splits the connection,
+//! buffers writes, and flushes when nothing is left to read. Its buffer size was the best of 8 to
+//! 128 KiB. A `tuned` client masks in a buffer that it reuses.
 
 use fastwebsockets::{
     FragmentCollector, FragmentCollectorRead, Frame, OpCode, Payload, Role, WebSocket,
@@ -29,9 +29,9 @@ fn echo(wire: Wire) -> Work {
     let mut websocket = FragmentCollector::new(WebSocket::after_handshake(wire, Role::Server));
     Box::pin(async move {
         loop {
-            let frame = websocket.read_frame().await.expect("the frames are right");
+            let frame = websocket.read_frame().await.expect("the frames are valid");
             if let OpCode::Text | OpCode::Binary = frame.opcode {
-                websocket.write_frame(frame).await.expect("the wire takes all");
+                websocket.write_frame(frame).await.expect("the wire never fails");
             }
         }
     })
@@ -42,25 +42,25 @@ fn batching_echo(wire: Wire) -> Work {
     let output = BufWriter::with_capacity(16 * 1024, output);
     let (reader, mut writer) = after_handshake_split(input, output, Role::Server);
     let mut reader = FragmentCollectorRead::new(reader);
-    // A small frame is put into the buffer without being put together elsewhere.
+    // Write small frames straight into the buffer, without an intermediate copy.
     writer.set_writev_threshold(0);
     Box::pin(async move {
         loop {
             let frame = {
-                // No frame comes that has to be answered.
+                // No frame arrives that needs an answer from within the read.
                 let mut unanswered = |_| ready(Ok::<_, WebSocketError>(()));
                 let mut read = pin!(reader.read_frame(&mut unanswered));
                 match poll_immediate(&mut read).await {
                     Some(frame) => frame,
                     None => {
-                        writer.flush().await.expect("the wire takes all");
+                        writer.flush().await.expect("the wire never fails");
                         read.await
                     }
                 }
             };
-            let frame = frame.expect("the frames are right");
+            let frame = frame.expect("the frames are valid");
             if let OpCode::Text | OpCode::Binary = frame.opcode {
-                writer.write_frame(frame).await.expect("the wire takes all");
+                writer.write_frame(frame).await.expect("the wire never fails");
             }
         }
     })
@@ -74,9 +74,9 @@ fn client(wire: Wire, mut messages: Messages) -> Work {
             while let Some(message) = messages.next() {
                 let payload = Payload::Borrowed(message);
                 let frame = if is_text { Frame::text(payload) } else { Frame::binary(payload) };
-                websocket.write_frame(frame).await.expect("the wire takes all");
+                websocket.write_frame(frame).await.expect("the wire never fails");
             }
-            websocket.flush().await.expect("the wire takes all");
+            websocket.flush().await.expect("the wire never fails");
             messages.more().await;
         }
     })
@@ -95,9 +95,9 @@ fn buffered_client(wire: Wire, mut messages: Messages) -> Work {
                 masked.extend_from_slice(message);
                 let payload = Payload::BorrowedMut(&mut masked);
                 let frame = if is_text { Frame::text(payload) } else { Frame::binary(payload) };
-                websocket.write_frame(frame).await.expect("the wire takes all");
+                websocket.write_frame(frame).await.expect("the wire never fails");
             }
-            websocket.flush().await.expect("the wire takes all");
+            websocket.flush().await.expect("the wire never fails");
             messages.more().await;
         }
     })

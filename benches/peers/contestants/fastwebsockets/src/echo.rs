@@ -1,8 +1,8 @@
-//! `default` is a fragment collector on an upgraded connection of hyper, as in the library's
-//! examples; `tuned` takes the socket out of it, splits it, gathers what is written in a buffer and
-//! flushes it when there is nothing more to read. `frame` broadcasts what the library encoded once.
-//! All run without tokio's budget, as in the library's examples: what runs out of it looks like
-//! nothing more to read.
+//! `default` is a fragment collector on an upgraded hyper connection, as in the library's examples.
+//! `tuned` takes the socket out of the upgraded connection, splits it, buffers writes, and flushes
+//! when nothing is left to read. `frame` broadcasts a frame that the library encoded once. All run
+//! without tokio's budget, as in the library's examples: running out of it would look like nothing
+//! left to read.
 
 use bytes::Bytes;
 use fastwebsockets::{
@@ -43,7 +43,7 @@ impl Library for Fastwebsockets {
 
     async fn echo(stream: TcpStream, options: Options) {
         let Some(websocket) = accept(stream).await else { return };
-        // How a connection ends is of no interest here.
+        // The outcome of the connection does not matter here.
         let _ = match options.variant {
             "tuned" => unconstrained(batching(websocket)).await,
             _ => unconstrained(collecting(websocket)).await,
@@ -78,7 +78,7 @@ async fn collecting(websocket: Connection) -> Result<(), WebSocketError> {
 
 fn parts(websocket: Connection) -> Parts<TokioIo<TcpStream>> {
     let Ok(parts) = websocket.into_inner().into_inner().downcast() else {
-        unreachable!("this is what was upgraded");
+        unreachable!("the upgraded connection has this type");
     };
     parts
 }
@@ -89,9 +89,9 @@ async fn batching(websocket: Connection) -> Result<(), WebSocketError> {
     let input = Cursor::new(parts.read_buf).chain(input);
     let output = BufWriter::with_capacity(64 * 1024, output);
     let (mut reader, mut writer) = after_handshake_split(input, output, Role::Server);
-    // So that only a closing frame, which is the last one, is answered from within the read.
+    // Then reading answers only a Close, which is the last frame.
     reader.set_auto_pong(false);
-    // A small frame is put into the buffer without being put together elsewhere.
+    // Write small frames straight into the buffer, without an intermediate copy.
     writer.set_writev_threshold(0);
     let mut reader = FragmentCollectorRead::new(reader);
     loop {
@@ -132,11 +132,11 @@ impl Broadcast for Fastwebsockets {
     const BROADCAST_VARIANTS: &'static [&'static str] = &["default", "frame"];
 
     type Writer = Writer;
-    /// A payload, and a frame of it: that of a server depends on no connection.
+    /// A payload and its frame. A server's frame is the same on every connection.
     type Prepared = (Bytes, Vec<u8>);
 
     async fn accept(stream: TcpStream, options: Options) -> Writer {
-        let websocket = accept(stream).await.expect("the load generator's handshake is right");
+        let websocket = accept(stream).await.expect("the load generator's handshake is valid");
         match options.variant {
             "frame" => Writer::Socket(parts(websocket).io.into_inner()),
             _ => Writer::Library(websocket.into()),
@@ -155,7 +155,7 @@ impl Broadcast for Fastwebsockets {
             Writer::Library(websocket) => send_and_flush(websocket, payload).await,
             Writer::Socket(stream) => stream.write_all(frame).await.map_err(WebSocketError::from),
         };
-        sent.expect("the load generator reads on");
+        sent.expect("the load generator keeps reading");
     }
 }
 

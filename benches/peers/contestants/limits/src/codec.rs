@@ -1,5 +1,5 @@
-//! To compare with: the work of an echo by hand, and kernels of others. What it reads it unmasks
-//! where it is and copies once; a way with fewer steps may be quicker, so it is no lower bound.
+//! A reference: a minimal hand-written echo, and kernels of other crates. The echo unmasks its
+//! input in place and copies it once. This is not a lower bound: fewer steps may be faster still.
 
 use in_memory::{Contestant, Kernel, Variant, Wire, Work, run};
 use std::{
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// Parse, unmask, copy: no rule of the protocol is checked, nothing but whole frames is understood.
+/// Parses, unmasks and copies. Checks no rule of the protocol and understands only whole frames.
 fn echo(mut wire: Wire, validates: bool) -> Work {
     let mut input = vec![0; 64 * 1024];
     let mut output = Vec::new();
@@ -42,14 +42,14 @@ fn echo(mut wire: Wire, validates: bool) -> Work {
                 }
                 unmask(&mut input[payload..end], frame.key);
                 if validates && frame.opcode == 1 {
-                    simdutf8::basic::from_utf8(&input[payload..end]).expect("text is UTF-8");
+                    simdutf8::basic::from_utf8(&input[payload..end]).expect("the text is UTF-8");
                 }
                 frame.answer(&mut output);
-                // Longer copies can be slow, if input and output lie alike in their pages.
+                // Longer copies can be slow if input and output have similar page offsets.
                 input[payload..end].chunks(2048).for_each(|piece| output.extend_from_slice(piece));
                 start = end;
             }
-            wire.write_all(&output).expect("the wire takes all");
+            wire.write_all(&output).expect("the wire never fails");
             output.clear();
             input.copy_within(start..filled, 0);
             filled -= start;

@@ -1,5 +1,5 @@
-//! Bytes of an upgraded connection sent back as they come, over tokio. Not a WebSocket server: the
-//! load generator is told to speak to it without frames.
+//! A raw TCP echo server on tokio. It is not a WebSocket server: the load generator sends it bytes
+//! without a handshake or frames.
 
 use serving::{Broadcast, Library, Options, run_with_broadcast};
 use std::{cell::Cell, io::ErrorKind, process::ExitCode};
@@ -31,7 +31,7 @@ impl Library for RawTcp {
     }
 }
 
-/// Holds memory only while there is something to read: what an idle task costs at least.
+/// Holds a buffer only while there is something to read. This is the least an idle task can cost.
 async fn wait(mut stream: TcpStream) {
     thread_local! {
         static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -64,6 +64,6 @@ impl Broadcast for RawTcp {
     }
 
     async fn send(writer: &mut TcpStream, message: &Vec<u8>) {
-        writer.write_all(message).await.expect("the load generator reads on");
+        writer.write_all(message).await.expect("the load generator keeps reading");
     }
 }

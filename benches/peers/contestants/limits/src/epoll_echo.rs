@@ -1,4 +1,4 @@
-//! The same with neither tokio nor tasks: one loop over an event queue.
+//! A raw TCP echo server without tokio or tasks: one loop over an event queue.
 
 use mio::{Events, Interest, Poll, Token, net::TcpListener};
 use std::{
@@ -36,7 +36,7 @@ fn main() -> io::Result<()> {
             if event.token() == LISTENER {
                 while let Ok((mut stream, _)) = listener.accept() {
                     stream.set_nodelay(true)?;
-                    // What could not be written waits here for room.
+                    // The `Vec` holds bytes that the socket has not accepted yet.
                     let interest = Interest::READABLE | Interest::WRITABLE;
                     poll.registry().register(&mut stream, Token(next), interest)?;
                     streams.insert(Token(next), (stream, Vec::new()));
@@ -53,7 +53,7 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// Ends with `WouldBlock` when nothing more can be done now, with `Ok` at the end.
+/// Returns `WouldBlock` if nothing more can be done now, and `Ok` if the peer has closed.
 fn echo(
     stream: &mut (impl Read + Write),
     unwritten: &mut Vec<u8>,

@@ -1,5 +1,5 @@
-//! `default` is the companion crate for tokio, which writes each message by itself; `tuned` drives
-//! the sans-IO part by hand and writes what one read brought at once.
+//! `default` is the companion crate for tokio, which writes each message separately. `tuned` drives
+//! the sans-IO part by hand and answers all messages of one read with one write.
 
 mod connection;
 
@@ -17,7 +17,7 @@ use std::{
     task::Poll,
 };
 
-/// What one read of the companion crate brings at most: an eighth of the reader's buffer.
+/// The most that the companion crate reads at once: an eighth of the reader's buffer.
 const LARGEST_READ: usize = 128 * 1024;
 
 fn main() -> ExitCode {
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
                     let writer = writer(Role::Server);
                     Box::pin(async {
                         let echoed = echo(reader, writer, AsyncReadAdapter::new(wire)).await;
-                        echoed.expect("the input is right");
+                        echoed.expect("the input is valid");
                     })
                 }),
                 client: Some(client),
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// What one read brought is answered by one write; a large payload is not copied.
+/// Answers all messages of one read with one write. Does not copy large payloads.
 fn batching_echo(mut wire: Wire) -> Work {
     let mut reader = FrameReader::builder().buffer_capacity(READ_BUFFER).build();
     let mut writer = FrameWriter::new(Role::Server);
@@ -51,9 +51,9 @@ fn batching_echo(mut wire: Wire) -> Work {
     Box::pin(poll_fn(move |_| {
         while reader.read_from(&mut wire).is_ok_and(|count| count > 0) {
             let mut len = 0;
-            while let Some(message) = reader.next().expect("the frames are right") {
+            while let Some(message) = reader.next().expect("the frames are valid") {
                 if output.len() - len < HEADROOM + LEAST_BORROWED {
-                    wire.write_all(&output[..len]).expect("the wire takes all");
+                    wire.write_all(&output[..len]).expect("the wire never fails");
                     len = 0;
                 }
                 let rest = &mut output[len..];
@@ -68,14 +68,14 @@ fn batching_echo(mut wire: Wire) -> Work {
                     }
                     Message::Text(text) => (FIN_TEXT, text.as_bytes()),
                     Message::Binary(data) => (FIN_BINARY, data),
-                    other => panic!("{other:?} was not sent"),
+                    other => panic!("unexpected message: {other:?}"),
                 };
                 let (header, _) = writer.build_header(first, payload.len());
                 let parts = [&output[..len], header.as_bytes(), payload].map(IoSlice::new);
-                let _all = wire.write_vectored(&parts).expect("the wire takes all");
+                let _all = wire.write_vectored(&parts).expect("the wire never fails");
                 len = 0;
             }
-            wire.write_all(&output[..len]).expect("the wire takes all");
+            wire.write_all(&output[..len]).expect("the wire never fails");
         }
         Poll::Pending
     }))
@@ -97,7 +97,7 @@ fn client(wire: Wire, mut messages: Messages) -> Work {
                 } else {
                     writer.send_binary(&mut stream, message).await
                 };
-                sent.expect("the wire takes all");
+                sent.expect("the wire never fails");
             }
             messages.more().await;
         }
@@ -113,7 +113,7 @@ fn batching_client(mut wire: Wire, mut messages: Messages) -> Work {
             let mut len = 0;
             while let Some(message) = messages.next() {
                 if output.len() - len < HEADROOM + message.len() {
-                    wire.write_all(&output[..len]).expect("the wire takes all");
+                    wire.write_all(&output[..len]).expect("the wire never fails");
                     len = 0;
                     let longest = output.len().max(HEADROOM + message.len());
                     output.resize(longest, 0);
@@ -124,7 +124,7 @@ fn batching_client(mut wire: Wire, mut messages: Messages) -> Work {
                     writer.encode_binary(message, &mut output[len..])
                 };
             }
-            wire.write_all(&output[..len]).expect("the wire takes all");
+            wire.write_all(&output[..len]).expect("the wire never fails");
             messages.more().await;
         }
     })

@@ -1,4 +1,4 @@
-//! What both programs share.
+//! Constants and the `default` echo, shared by both programs.
 
 use nexus_async_web::{
     WireStream,
@@ -6,17 +6,17 @@ use nexus_async_web::{
 };
 use nexus_web::ws::{Error, Message};
 
-/// A message of 1 MiB, which its write buffer is to hold with a header.
+/// Room for a message of 1 MiB and its header, which the write buffer must hold.
 pub(crate) const WRITE_BUFFER: usize = 1024 * 1024 + 64;
 pub(crate) const READ_BUFFER: usize = 128 * 1024;
-/// A payload from here on is written from where it is.
+/// Payloads of at least this size are written without a copy.
 pub(crate) const LEAST_BORROWED: usize = 8 * 1024;
-/// Room for the longest header.
+/// The length of the longest header.
 pub(crate) const HEADROOM: usize = 14;
 pub(crate) const FIN_TEXT: u8 = 0x81;
 pub(crate) const FIN_BINARY: u8 = 0x82;
 
-/// Each message is written by itself.
+/// Echoes messages, and writes each one separately.
 pub(crate) async fn echo<S: WireStream + Unpin>(
     mut reader: WsReader,
     mut writer: WsWriter,

@@ -1,7 +1,7 @@
-//! `default` is the companion crate for tokio, which writes each message by itself; `tuned` drives
-//! the sans-IO part by hand and writes what one read brought at once; `small` does so with a
-//! buffer for many connections. A broadcast of `default` goes through the companion crate's writer;
-//! `frame` writes what the sans-IO part encoded once.
+//! `default` is the companion crate for tokio, which writes each message separately. `tuned` drives
+//! the sans-IO part by hand and answers all messages of one read with one write. `small` is `tuned`
+//! with a buffer size for many connections. A `default` broadcast uses the companion crate's
+//! writer, and `frame` writes a frame that the sans-IO part encoded once.
 
 mod connection;
 
@@ -33,7 +33,7 @@ impl Library for Nexus {
     const VARIANTS: &'static [&'static str] = &["default", "tuned", "small"];
 
     async fn echo(stream: TcpStream, options: Options) {
-        // How a connection ends is of no interest here.
+        // The outcome of the connection does not matter here.
         let _ = serve(stream, options).await;
     }
 }
@@ -52,7 +52,8 @@ async fn serve(stream: TcpStream, options: Options) -> Result<(), Error> {
     }
 }
 
-/// The reader has room for `capacity`. What one read brought is answered by one write; a large payload is not copied.
+/// Answers all messages of one read with one write. Does not copy large payloads. `capacity` is the
+/// size of the reader's buffer.
 async fn batching_echo(
     reader: &mut FrameReader,
     capacity: usize,
@@ -129,13 +130,13 @@ impl Broadcast for Nexus {
     const BROADCAST_VARIANTS: &'static [&'static str] = &["default", "frame"];
 
     type Writer = Writer;
-    /// A payload, and a frame of it: that of a server depends on no connection.
+    /// A payload and its frame. A server's frame is the same on every connection.
     type Prepared = (Bytes, Vec<u8>);
 
     async fn accept(stream: TcpStream, options: Options) -> Writer {
         let builder = WsStreamBuilder::new().write_buffer_capacity(WRITE_BUFFER);
         let accepted = builder.accept(AsyncReadAdapter::new(stream)).await;
-        let (_, writer, stream) = accepted.expect("the load generator's handshake is right");
+        let (_, writer, stream) = accepted.expect("the load generator's handshake is valid");
         match options.variant {
             "frame" => Writer::Socket(stream.into_inner()),
             _ => Writer::Library(writer.into(), stream),
@@ -155,6 +156,6 @@ impl Broadcast for Nexus {
             Writer::Library(writer, stream) => writer.send_binary(stream, payload).await,
             Writer::Socket(stream) => stream.write_all(frame).await.map_err(Error::from),
         };
-        sent.expect("the load generator reads on");
+        sent.expect("the load generator keeps reading");
     }
 }

@@ -1,6 +1,6 @@
-//! `default` is the sans-IO connection over buffers of its caller, as they come. `tuned` has a read
-//! buffer of the size that was best of 8 to 128 KiB, and writes large payloads from where they are.
-//! `tokio` is the shell around it, and `tokio-owned` is given messages.
+//! `default` drives the sans-IO connection with default buffers. `tuned` writes large payloads
+//! without copying them, and its read buffer size was the best of 8 to 128 KiB. `tokio` is the
+//! connection on tokio, and `tokio-owned` receives owned messages there.
 
 use in_memory::{Contestant, Kernel, Messages, Variant, Wire, Work, run};
 use sansocket::{
@@ -24,7 +24,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-/// From here on a payload is written from where it is, in `tuned`.
+/// `tuned` writes payloads of at least this size without a copy.
 const LEAST_BORROWED: usize = 8 * 1024;
 
 fn main() -> ExitCode {
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// A payload of `least_borrowed` bytes or more is written from where it is.
+/// Echoes messages. Writes payloads of `least_borrowed` bytes or more without copying them.
 fn echo(mut wire: Wire, mut input: ReadBuffer, least_borrowed: usize) -> Work {
     let mut connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
     let mut output = WriteBuffer::new();
@@ -82,7 +82,7 @@ fn echo(mut wire: Wire, mut input: ReadBuffer, least_borrowed: usize) -> Work {
                     Some(Event::Binary(data)) => connection.send_binary(data, &mut output),
                     _ => Ok(()),
                 };
-                sent.expect("there is room");
+                sent.expect("the queue has room");
             }
             write(&mut wire, &mut output);
         }
@@ -90,7 +90,7 @@ fn echo(mut wire: Wire, mut input: ReadBuffer, least_borrowed: usize) -> Work {
 }
 
 fn system_keys() -> SystemMaskKeys {
-    SystemMaskKeys::new().expect("the system has random numbers")
+    SystemMaskKeys::new().expect("the system provides random numbers")
 }
 
 fn client(mut wire: Wire, mut messages: Messages) -> Work {
@@ -106,7 +106,7 @@ fn client(mut wire: Wire, mut messages: Messages) -> Work {
                 } else {
                     connection.send_binary(message, &mut output)
                 };
-                sent.expect("there is room");
+                sent.expect("the queue has room");
             }
             write(&mut wire, &mut output);
         }
@@ -120,19 +120,19 @@ fn write_borrowed(
     output: &mut WriteBuffer,
     wire: &mut Wire,
 ) {
-    let mut message = connection.send_in_place(&payload, output).expect("there is room");
+    let mut message = connection.send_in_place(&payload, output).expect("the queue has room");
     while !message.is_written() {
         let mut slices = [&[][..]; 4];
         let used = message.slices(&mut slices);
         let slices = slices.map(IoSlice::new);
-        let count = wire.write_vectored(&slices[..used]).expect("the wire takes all");
+        let count = wire.write_vectored(&slices[..used]).expect("the wire never fails");
         message.consume(count);
     }
 }
 
 fn write(wire: &mut Wire, output: &mut WriteBuffer) {
     while !output.is_empty() {
-        let count = wire.write(output.front()).expect("the wire takes all");
+        let count = wire.write(output.front()).expect("the wire never fails");
         output.consume(count);
     }
 }
@@ -147,7 +147,7 @@ fn tokio_echo(wire: Wire) -> Work {
                 _ => Ok(()),
             })
             .await
-            .expect("the wire does not end");
+            .expect("the wire never ends");
     })
 }
 
@@ -155,8 +155,8 @@ fn tokio_owned_echo(wire: Wire) -> Work {
     let mut websocket = websocket(wire, Server::new());
     in_turns(async move {
         while let Some(message) = websocket.next().await {
-            let message = message.expect("the wire brings no errors");
-            websocket.feed(&message).await.expect("there is room");
+            let message = message.expect("the wire never fails");
+            websocket.feed(&message).await.expect("the queue has room");
         }
     })
 }
@@ -167,17 +167,21 @@ fn tokio_client(wire: Wire, mut messages: Messages) -> Work {
     Box::pin(async move {
         loop {
             while let Some(message) = messages.next() {
-                let payload: Payload<'_> =
-                    if is_text { Payload::text(message.as_str()) } else { message[..].as_payload() };
-                websocket.feed(payload).await.expect("the wire does not end");
+                let payload: Payload<'_> = if is_text {
+                    Payload::text(message.as_str())
+                } else {
+                    message[..].as_payload()
+                };
+                websocket.feed(payload).await.expect("the wire never ends");
             }
-            websocket.flush().await.expect("the wire does not end");
+            websocket.flush().await.expect("the wire never ends");
             messages.more().await;
         }
     })
 }
 
-/// A loop over messages lets other tasks have their turn, and then goes on, as an executor would let it.
+/// Polls `work` again as long as it wakes itself, as an executor would: a loop over messages yields
+/// to other tasks now and then.
 fn in_turns(work: impl Future<Output = ()> + 'static) -> Work {
     struct Woken(AtomicBool);
 

@@ -1,5 +1,5 @@
-//! `default` awaits each event and is lent it, as in the documentation's first example; `visiting`
-//! is called with each inside the poll; `owned` is given messages of its own.
+//! `default` awaits each event and borrows it, as in the documentation's first example. `visiting`
+//! handles events in a closure, inside the poll. `owned` receives owned messages.
 
 #[cfg(feature = "deflate")]
 use sansocket::DeflateConfig;
@@ -29,7 +29,7 @@ impl Library for Sansocket {
 
     async fn echo(stream: TcpStream, options: Options) {
         let Ok(websocket) = acceptor(options).accept(stream).await else { return };
-        // How a connection ends is of no interest here.
+        // The outcome of the connection does not matter here.
         let _ = match options.variant {
             "visiting" => visiting(websocket).await,
             "owned" => owned(websocket).await,
@@ -95,7 +95,7 @@ impl Broadcast for Sansocket {
     type Prepared = PreparedMessage;
 
     async fn accept(stream: TcpStream, options: Options) -> Self::Writer {
-        acceptor(options).accept(stream).await.expect("the load generator's handshake is right")
+        acceptor(options).accept(stream).await.expect("the load generator's handshake is valid")
     }
 
     fn prepare(payload: bytes::Bytes) -> PreparedMessage {
@@ -103,6 +103,6 @@ impl Broadcast for Sansocket {
     }
 
     async fn send(writer: &mut Self::Writer, message: &PreparedMessage) {
-        writer.send(message).await.expect("the load generator reads on");
+        writer.send(message).await.expect("the load generator keeps reading");
     }
 }

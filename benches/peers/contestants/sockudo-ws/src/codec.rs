@@ -1,5 +1,6 @@
-//! `default` sends each reply; `tuned` feeds them, which its read path writes before it waits, and
-//! has no heartbeat; `protocol` drives its sans-IO part with its cork buffer by hand.
+//! `default` sends each reply. `tuned` feeds replies, which the library writes before it waits to
+//! read, and turns the heartbeat off. `protocol` drives the library's sans-IO part and cork buffer
+//! by hand.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
@@ -21,9 +22,9 @@ use tokio::io::AsyncReadExt;
 
 fn main() -> ExitCode {
     init_clock();
-    // Its heartbeat wants a runtime to be there.
+    // The heartbeat needs a runtime.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let runtime = runtime.expect("a runtime without I/O needs nothing of the system");
+    let runtime = runtime.expect("a runtime without I/O can always be built");
     let _entered = runtime.enter();
     run(Contestant {
         name: "sockudo-ws",
@@ -52,9 +53,9 @@ fn echo(wire: Wire) -> Work {
     let mut websocket = WebSocketStream::server(wire, Config::default());
     Box::pin(async move {
         while let Some(message) = websocket.next().await {
-            let message = message.expect("the input is right");
+            let message = message.expect("the input is valid");
             if matches!(message, Message::Text(_) | Message::Binary(_)) {
-                websocket.send(message).await.expect("the wire takes all");
+                websocket.send(message).await.expect("the wire never fails");
             }
         }
     })
@@ -64,9 +65,9 @@ fn feeding(wire: Wire, config: Config) -> Work {
     let mut websocket = WebSocketStream::server(wire, config);
     Box::pin(async move {
         while let Some(message) = websocket.next().await {
-            let message = message.expect("the input is right");
+            let message = message.expect("the input is valid");
             if matches!(message, Message::Text(_) | Message::Binary(_)) {
-                websocket.feed(message).await.expect("the wire takes all");
+                websocket.feed(message).await.expect("the wire never fails");
             }
         }
     })
@@ -77,9 +78,9 @@ fn client(wire: Wire, mut messages: Messages, config: Config) -> Work {
     Box::pin(async move {
         loop {
             while let Some(message) = next(&mut messages) {
-                websocket.feed(message).await.expect("the wire takes all");
+                websocket.feed(message).await.expect("the wire never fails");
             }
-            websocket.flush().await.expect("the wire takes all");
+            websocket.flush().await.expect("the wire never fails");
             messages.more().await;
         }
     })
@@ -105,8 +106,8 @@ fn by_hand(mut wire: Wire) -> Work {
             if input.capacity() - input.len() < 4096 {
                 input.reserve(RECV_BUFFER_SIZE);
             }
-            wire.read_buf(&mut input).await.expect("the wire does not end");
-            protocol.process_into(&mut input, &mut received).expect("the input is right");
+            wire.read_buf(&mut input).await.expect("the wire never ends");
+            protocol.process_into(&mut input, &mut received).expect("the input is valid");
             for message in received.drain(..) {
                 let (opcode, payload) = match &message {
                     Message::Text(text) => (OpCode::Text, text),
@@ -115,7 +116,7 @@ fn by_hand(mut wire: Wire) -> Work {
                 };
                 if payload.len() < ZERO_COPY_MIN {
                     let encoded = protocol.encode_message(&message, output.buffer_mut());
-                    encoded.expect("data can be encoded");
+                    encoded.expect("messages can be encoded");
                 } else {
                     encode_frame_header(output.buffer_mut(), opcode, payload.len(), true, None);
                     output.push_segment(payload.clone());
@@ -133,7 +134,7 @@ fn client_by_hand(mut wire: Wire, mut messages: Messages) -> Work {
         loop {
             while let Some(message) = next(&mut messages) {
                 let encoded = protocol.encode_message(&message, output.buffer_mut());
-                encoded.expect("data can be encoded");
+                encoded.expect("messages can be encoded");
             }
             write(&mut wire, &mut output);
             messages.more().await;
@@ -145,7 +146,7 @@ fn write(wire: &mut Wire, output: &mut CorkBuffer) {
     while output.has_data() {
         let mut slices = [IoSlice::new(&[]); 64];
         let filled = output.fill_write_slices(&mut slices);
-        let count = wire.write_vectored(&slices[..filled]).expect("the wire takes all");
+        let count = wire.write_vectored(&slices[..filled]).expect("the wire never fails");
         output.consume(count);
     }
 }

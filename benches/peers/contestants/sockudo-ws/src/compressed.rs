@@ -1,4 +1,4 @@
-//! With permessage-deflate, which the library's own acceptor does not negotiate.
+//! A server with permessage-deflate, which the library's own acceptor does not negotiate.
 
 use crate::{Codec, by_hand, config, echo};
 use bytes::{Buf, BytesMut};
@@ -16,8 +16,8 @@ use tokio::{
 
 pub(crate) async fn serve(mut stream: TcpStream, options: Options) -> Result<()> {
     let (input, deflate) = accept(&mut stream, options).await?;
-    // What a client that offers nothing gets is not measured.
-    let deflate = deflate.ok_or(Error::HandshakeFailed("no compression was offered"))?;
+    // Clients that offer no compression are not measured.
+    let deflate = deflate.ok_or(Error::HandshakeFailed("the client offered no compression"))?;
     let config = config(options);
     if options.variant == "protocol" {
         let Config { max_frame_size, max_message_size, .. } = config;
@@ -29,7 +29,7 @@ pub(crate) async fn serve(mut stream: TcpStream, options: Options) -> Result<()>
     echo(websocket, options).await
 }
 
-/// By its public functions for requests and for the negotiation of compression.
+/// Uses the library's public functions to parse the request and to negotiate compression.
 async fn accept(
     stream: &mut TcpStream,
     options: Options,

@@ -1,6 +1,6 @@
-//! `default` sends each reply; `tuned` feeds them, which its read path writes before it waits, and
-//! has no heartbeat; `protocol` drives its sans-IO part with its cork buffer by hand. `frame`
-//! broadcasts what the sans-IO part encoded once.
+//! `default` sends each reply. `tuned` feeds replies, which the library writes before it waits to
+//! read, and turns the heartbeat off. `protocol` drives the library's sans-IO part and cork buffer
+//! by hand. `frame` broadcasts a frame that the sans-IO part encoded once.
 
 #[cfg(feature = "deflate")]
 mod compressed;
@@ -25,7 +25,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Of the sans-IO part's read buffer: the best of the sizes that were tried.
+/// Room reserved in the read buffer of `protocol`: the best of the sizes tried.
 const READ_ROOM: usize = 16 * 1024;
 
 struct Sockudo;
@@ -42,7 +42,7 @@ impl Library for Sockudo {
     const DEFLATE: &'static [Deflate] = &[Deflate::Takeover, Deflate::NoTakeover];
 
     async fn echo(stream: TcpStream, options: Options) {
-        // How a connection ends is of no interest here.
+        // The outcome of the connection does not matter here.
         let _ = serve(stream, options).await;
     }
 }
@@ -90,7 +90,7 @@ where
     Ok(())
 }
 
-/// The sans-IO part, with compression and without.
+/// The library's sans-IO part, with or without compression.
 trait Codec {
     fn process(&mut self, input: &mut BytesMut, messages: &mut Vec<Message>) -> Result<()>;
     fn encode(&mut self, message: &Message, output: &mut CorkBuffer) -> Result<()>;
@@ -158,7 +158,7 @@ impl Broadcast for Sockudo {
     const BROADCAST_VARIANTS: &'static [&'static str] = &["default", "frame"];
 
     type Writer = Writer;
-    /// A message, and a frame of it: that of a server depends on no connection.
+    /// A message and its frame. A server's frame is the same on every connection.
     type Prepared = (Message, BytesMut);
 
     async fn accept(mut stream: TcpStream, options: Options) -> Writer {
@@ -167,7 +167,7 @@ impl Broadcast for Sockudo {
         } else {
             accept(stream, options).await.map(|stream| Writer::Library(stream.into()))
         };
-        accepted.expect("the load generator's handshake is right")
+        accepted.expect("the load generator's handshake is valid")
     }
 
     fn prepare(payload: Bytes) -> (Message, BytesMut) {
@@ -181,6 +181,6 @@ impl Broadcast for Sockudo {
             Writer::Library(stream) => stream.send(message.clone()).await,
             Writer::Socket(stream) => stream.write_all(frame).await.map_err(Error::from),
         };
-        sent.expect("the load generator reads on");
+        sent.expect("the load generator keeps reading");
     }
 }

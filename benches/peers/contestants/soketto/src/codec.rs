@@ -1,6 +1,6 @@
-//! `default` is on the bare transport, as in the documentation; `tuned` takes the quicker of the
-//! functions that a user can validate text with. Buffers, which are for transports that take time, made
-//! both slower here.
+//! `default` uses the bare transport, as in the documentation. `tuned` validates text with the
+//! fastest function available to a user. Neither is buffered: buffers are meant for slow transports
+//! and made both slower here.
 
 use in_memory::{Contestant, Kernel, Messages, Variant, Wire, Work, run};
 use soketto::{
@@ -38,14 +38,14 @@ fn echo(wire: Wire, validated: fn(&[u8]) -> Option<&str>) -> Work {
         let mut message = Vec::new();
         loop {
             message.clear();
-            let data = receiver.receive_data(&mut message).await.expect("the frames are right");
+            let data = receiver.receive_data(&mut message).await.expect("the frames are valid");
             let sent = if data.is_text() {
-                sender.send_text(validated(&message).expect("it is UTF-8")).await
+                sender.send_text(validated(&message).expect("the text is UTF-8")).await
             } else {
                 sender.send_binary(&message).await
             };
-            sent.expect("the wire takes all");
-            sender.flush().await.expect("the wire takes all");
+            sent.expect("the wire never fails");
+            sender.flush().await.expect("the wire never fails");
         }
     })
 }
@@ -59,13 +59,13 @@ fn client(wire: Wire, mut messages: Messages) -> Work {
                 let sent = if is_text {
                     sender.send_text(message.as_str()).await
                 } else {
-                    // It masks a copy. What saves that, `send_binary_mut`, overwrites the message, which
-                    // would have to be copied for it.
+                    // This masks a copy. `send_binary_mut` would mask in place, but overwriting the
+                    // message would need a copy first.
                     sender.send_binary(&message[..]).await
                 };
-                sent.expect("the wire takes all");
+                sent.expect("the wire never fails");
             }
-            sender.flush().await.expect("the wire takes all");
+            sender.flush().await.expect("the wire never fails");
             messages.more().await;
         }
     })

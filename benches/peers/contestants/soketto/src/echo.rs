@@ -1,7 +1,7 @@
-//! `default` is on the bare socket, as in the documentation; `tuned` reads and writes through
-//! buffers, flushes when there is nothing more to read, and takes the quicker of the functions that
-//! a user can validate text with. `frame` broadcasts what the codec and its user encoded once.
-//! Its compression wants another version of flate2 than the other libraries here and is left out.
+//! `default` uses the bare socket, as in the documentation. `tuned` reads and writes through
+//! buffers, flushes when nothing is left to read, and validates text with the fastest function
+//! available to a user. `frame` broadcasts a frame that was encoded once with the library's codec.
+//! Compression is left out: it needs another version of flate2 than the other libraries.
 
 use bytes::Bytes;
 use futures_util::{
@@ -34,9 +34,9 @@ impl Library for Soketto {
     const VARIANTS: &'static [&'static str] = &["default", "tuned"];
 
     async fn echo(stream: TcpStream, options: Options) {
-        // How a connection ends is of no interest here.
+        // The outcome of the connection does not matter here.
         let _ = match options.variant {
-            // What runs out of tokio's budget looks like nothing more to read.
+            // With a budget from tokio, running out of it would look like nothing left to read.
             "tuned" => unconstrained(batching(buffered(stream))).await,
             _ => plain(stream.compat()).await,
         };
@@ -87,7 +87,7 @@ async fn batching(stream: Buffered) -> Result<(), BoxedError> {
             let mut receive = pin!(receiver.receive_data(&mut message));
             match poll_immediate(&mut receive).await {
                 Some(data) => data?,
-                // The receiver answers control frames and so may hold what the sender needs.
+                // The receiver answers control frames, so it may hold what the sender needs.
                 None => {
                     let (data, flushed) = join(receive, sender.flush()).await;
                     flushed?;
@@ -103,7 +103,7 @@ async fn batching(stream: Buffered) -> Result<(), BoxedError> {
 }
 
 enum Writer {
-    /// What is not read from must be kept open nevertheless.
+    /// The receiver is never read from, but dropping it would close the connection.
     Library((Sender<Buffered>, Receiver<Buffered>)),
     Socket(TcpStream),
 }
@@ -112,7 +112,7 @@ impl Broadcast for Soketto {
     const BROADCAST_VARIANTS: &'static [&'static str] = &["default", "frame"];
 
     type Writer = Writer;
-    /// A payload, and a frame of it: that of a server depends on no connection.
+    /// A payload and its frame. A server's frame is the same on every connection.
     type Prepared = (Bytes, Vec<u8>);
 
     async fn accept(stream: TcpStream, options: Options) -> Writer {
@@ -124,7 +124,7 @@ impl Broadcast for Soketto {
         } else {
             accept(buffered(stream)).await.map(|builder| Writer::Library(builder.finish()))
         };
-        accepted.expect("the load generator's handshake is right")
+        accepted.expect("the load generator's handshake is valid")
     }
 
     fn prepare(payload: Bytes) -> Self::Prepared {
@@ -137,11 +137,11 @@ impl Broadcast for Soketto {
     async fn send(writer: &mut Writer, (payload, frame): &Self::Prepared) {
         match writer {
             Writer::Library((sender, _)) => {
-                sender.send_binary(payload).await.expect("the load generator reads on");
-                sender.flush().await.expect("the load generator reads on");
+                sender.send_binary(payload).await.expect("the load generator keeps reading");
+                sender.flush().await.expect("the load generator keeps reading");
             }
             Writer::Socket(stream) => {
-                stream.write_all(frame).await.expect("the load generator reads on");
+                stream.write_all(frame).await.expect("the load generator keeps reading");
             }
         }
     }

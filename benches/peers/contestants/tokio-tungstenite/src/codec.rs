@@ -1,6 +1,6 @@
-//! `default` forwards the stream of a split connection to its sink, as the library's example does;
-//! `tuned` doesn't split, flushes when there is nothing more to read, has a smaller buffer to read
-//! into, and doesn't copy text to send it.
+//! `default` forwards the stream of a split connection to its sink, as the library's example does.
+//! `tuned` doesn't split, flushes when nothing is left to read, has a smaller read buffer, and
+//! sends text without a copy.
 
 use futures_util::{SinkExt, StreamExt, TryStreamExt, future};
 use in_memory::{Contestant, Message as Source, Messages, Variant, Wire, Work, run};
@@ -32,7 +32,7 @@ fn echo(wire: Wire) -> Work {
             .try_filter(|message| future::ready(message.is_text() || message.is_binary()))
             .forward(sink)
             .await
-            .expect("the wire does not end");
+            .expect("the wire never ends");
     })
 }
 
@@ -44,15 +44,15 @@ fn batching_echo(wire: Wire) -> Work {
             let next = match future::poll_immediate(websocket.next()).await {
                 Some(next) => next,
                 None => {
-                    websocket.flush().await.expect("the wire does not end");
+                    websocket.flush().await.expect("the wire never ends");
                     websocket.next().await
                 }
             };
-            match next.expect("the wire does not end") {
+            match next.expect("the wire never ends") {
                 Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
-                    websocket.feed(message).await.expect("the wire does not end");
+                    websocket.feed(message).await.expect("the wire never ends");
                 }
-                other => panic!("{other:?} was not sent"),
+                other => panic!("unexpected message: {other:?}"),
             }
         }
     })
@@ -64,7 +64,7 @@ fn client(wire: Wire, messages: Messages) -> Work {
 
 fn uncopied_client(wire: Wire, messages: Messages) -> Work {
     send(wire, messages, |text| {
-        // SAFETY: these are the bytes of `text.as_str()`.
+        // SAFETY: these bytes are those of `text.as_str()`, so they are UTF-8.
         Message::Text(unsafe { Utf8Bytes::from_bytes_unchecked((**text).clone()) })
     })
 }
@@ -76,9 +76,9 @@ fn send(wire: Wire, mut messages: Messages, text: fn(&Source) -> Message) -> Wor
         loop {
             while let Some(next) = messages.next() {
                 let message = if is_text { text(next) } else { Message::Binary((**next).clone()) };
-                websocket.feed(message).await.expect("the wire does not end");
+                websocket.feed(message).await.expect("the wire never ends");
             }
-            websocket.flush().await.expect("the wire does not end");
+            websocket.flush().await.expect("the wire never ends");
             messages.more().await;
         }
     })

@@ -1,7 +1,7 @@
-//! `default` forwards the stream of a split connection to its sink, as the library's example does;
-//! `tuned` doesn't split, flushes when there is nothing more to read, and has a smaller buffer to
-//! read into; `small` has buffers of the size that the documentation names for many connections.
-//! `frame` broadcasts what the library encoded once.
+//! `default` forwards the stream of a split connection to its sink, as the library's example does.
+//! `tuned` doesn't split, flushes when nothing is left to read, and has a smaller read buffer.
+//! `small` has the buffer size that the documentation recommends for many connections. `frame`
+//! broadcasts a frame that the library encoded once.
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt, TryStreamExt, future};
@@ -36,10 +36,10 @@ impl Library for TokioTungstenite {
 
     async fn echo(stream: TcpStream, options: Options) {
         let Ok(websocket) = accept(stream, options).await else { return };
-        // How a connection ends is of no interest here.
+        // The outcome of the connection does not matter here.
         let _ = match options.variant {
             "default" => forward(websocket).await,
-            // What runs out of tokio's budget looks like nothing more to read.
+            // With a budget from tokio, running out of it would look like nothing left to read.
             _ => unconstrained(feed(websocket)).await,
         };
     }
@@ -88,12 +88,12 @@ impl Broadcast for TokioTungstenite {
     const BROADCAST_VARIANTS: &'static [&'static str] = &["default", "frame"];
 
     type Writer = Writer;
-    /// A message, and a frame of it: that of a server depends on no connection.
+    /// A message and its frame. A server's frame is the same on every connection.
     type Prepared = (Message, Vec<u8>);
 
     async fn accept(stream: TcpStream, options: Options) -> Writer {
         let accepted = accept(stream, options).await;
-        let websocket = accepted.expect("the load generator's handshake is right");
+        let websocket = accepted.expect("the load generator's handshake is valid");
         match options.variant {
             "frame" => Writer::Socket(websocket.into_inner()),
             _ => Writer::Library(websocket.into()),
@@ -104,7 +104,7 @@ impl Broadcast for TokioTungstenite {
         let mut frame = Vec::new();
         let formatted =
             Frame::message(payload.clone(), OpCode::Data(Data::Binary), true).format(&mut frame);
-        formatted.expect("a vector takes all");
+        formatted.expect("writing to a vector never fails");
         (Message::Binary(payload), frame)
     }
 
@@ -113,6 +113,6 @@ impl Broadcast for TokioTungstenite {
             Writer::Library(websocket) => websocket.send(message.clone()).await,
             Writer::Socket(stream) => stream.write_all(frame).await.map_err(Error::from),
         };
-        sent.expect("the load generator reads on");
+        sent.expect("the load generator keeps reading");
     }
 }

@@ -1,4 +1,4 @@
-//! `default` sends and flushes each message; `tuned` takes what is ready, then flushes once.
+//! `default` sends and flushes each message. `tuned` collects ready messages and flushes once.
 
 use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt};
@@ -6,7 +6,7 @@ use in_memory::{Contestant, Messages, Variant, Wire, Work, run};
 use std::process::ExitCode;
 use tokio_websockets::{ClientBuilder, Config, Limits, Message, ServerBuilder};
 
-/// What is collected keeps the read buffer from being used again: no more than it holds.
+/// Limits a batch to one read buffer, because collected messages keep it from being reused.
 const BATCH: usize = 8 * 1024;
 
 fn main() -> ExitCode {
@@ -36,13 +36,13 @@ fn echo(wire: Wire) -> Work {
     let mut websocket = ServerBuilder::new().serve(wire);
     Box::pin(async move {
         while let Some(message) = websocket.next().await {
-            let message = message.expect("the wire brings no errors");
-            websocket.send(message).await.expect("the wire takes all");
+            let message = message.expect("the wire never fails");
+            websocket.send(message).await.expect("the wire never fails");
         }
     })
 }
 
-/// Reading writes out what was fed, so messages are collected before they are.
+/// Reading flushes the messages fed so far, so this reads a whole batch before it feeds any.
 fn tuned_echo(wire: Wire) -> Work {
     let builder = ServerBuilder::new().config(tuned()).limits(Limits::unlimited());
     let mut websocket = builder.serve(wire);
@@ -50,20 +50,20 @@ fn tuned_echo(wire: Wire) -> Work {
     Box::pin(async move {
         let mut next = websocket.next().await;
         while let Some(message) = next {
-            let message = message.expect("the wire brings no errors");
+            let message = message.expect("the wire never fails");
             let mut len = message.as_payload().len();
             batch.push(message);
             while len < BATCH
                 && let Some(Some(message)) = websocket.next().now_or_never()
             {
-                let message = message.expect("the wire brings no errors");
+                let message = message.expect("the wire never fails");
                 len += message.as_payload().len();
                 batch.push(message);
             }
             for message in batch.drain(..) {
-                websocket.feed(message).await.expect("the wire takes all");
+                websocket.feed(message).await.expect("the wire never fails");
             }
-            websocket.flush().await.expect("the wire takes all");
+            websocket.flush().await.expect("the wire never fails");
             next = websocket.next().await;
         }
     })
@@ -80,9 +80,9 @@ fn client(wire: Wire, mut messages: Messages, config: Config) -> Work {
                 } else {
                     Message::binary(Bytes::clone(payload))
                 };
-                websocket.feed(message).await.expect("the wire takes all");
+                websocket.feed(message).await.expect("the wire never fails");
             }
-            websocket.flush().await.expect("the wire takes all");
+            websocket.flush().await.expect("the wire never fails");
             messages.more().await;
         }
     })

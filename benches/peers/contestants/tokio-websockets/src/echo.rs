@@ -1,4 +1,4 @@
-//! `default` sends and flushes each message; `tuned` takes what is ready, then flushes once.
+//! `default` sends and flushes each message. `tuned` collects ready messages and flushes once.
 
 use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt};
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use tokio::{net::TcpStream, task::unconstrained};
 use tokio_websockets::{Config, Error, Limits, Message, ServerBuilder, WebSocketStream};
 
-/// What is collected keeps the read buffer from being used again: no more than it holds.
+/// Limits a batch to one read buffer, because collected messages keep it from being reused.
 const BATCH: usize = 8 * 1024;
 
 struct TokioWebsockets;
@@ -22,7 +22,7 @@ impl Library for TokioWebsockets {
 
     async fn echo(stream: TcpStream, options: Options) {
         let Ok((_, websocket)) = builder(options).accept(stream).await else { return };
-        // How a connection ends is of no interest here.
+        // The outcome of the connection does not matter here.
         let _ = match options.variant {
             "tuned" => unconstrained(batched(websocket)).await,
             _ => plain(websocket).await,
@@ -40,7 +40,7 @@ async fn plain(mut websocket: WebSocketStream<TcpStream>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Reading writes out what was fed, so messages are collected before they are.
+/// Reading flushes the messages fed so far, so this reads a whole batch before it feeds any.
 async fn batched(mut websocket: WebSocketStream<TcpStream>) -> Result<(), Error> {
     let mut batch = Vec::new();
     while let Some(message) = websocket.next().await {
@@ -81,7 +81,7 @@ impl Broadcast for TokioWebsockets {
 
     async fn accept(stream: TcpStream, options: Options) -> Self::Writer {
         let accepted = builder(options).accept(stream).await;
-        accepted.expect("the load generator's handshake is right").1
+        accepted.expect("the load generator's handshake is valid").1
     }
 
     fn prepare(payload: Bytes) -> Message {
@@ -89,6 +89,6 @@ impl Broadcast for TokioWebsockets {
     }
 
     async fn send(writer: &mut Self::Writer, message: &Message) {
-        writer.send(message.clone()).await.expect("the load generator reads on");
+        writer.send(message.clone()).await.expect("the load generator keeps reading");
     }
 }

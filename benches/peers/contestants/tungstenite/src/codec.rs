@@ -1,5 +1,5 @@
-//! `default` sends each message when it has read it; `tuned` flushes when there is nothing more to
-//! read, has a smaller buffer to read into, and doesn't copy text to send it.
+//! `default` sends each message once it has read it. `tuned` flushes when nothing is left to read,
+//! has a smaller read buffer, and sends text without a copy.
 
 use in_memory::{Contestant, Message as Source, Messages, Variant, Wire, Work, run};
 use std::{future::poll_fn, io::ErrorKind, process::ExitCode, task::Poll};
@@ -24,7 +24,7 @@ fn echo(wire: Wire) -> Work {
     Box::pin(poll_fn(move |_| {
         while let Some(message) = read(&mut websocket) {
             if message.is_text() || message.is_binary() {
-                websocket.send(message).expect("the wire takes all");
+                websocket.send(message).expect("the wire never fails");
             }
         }
         Poll::Pending
@@ -37,15 +37,15 @@ fn batching_echo(wire: Wire) -> Work {
     Box::pin(poll_fn(move |_| {
         while let Some(message) = read(&mut websocket) {
             if message.is_text() || message.is_binary() {
-                websocket.write(message).expect("the wire takes all");
+                websocket.write(message).expect("the wire never fails");
             }
         }
-        websocket.flush().expect("the wire takes all");
+        websocket.flush().expect("the wire never fails");
         Poll::Pending
     }))
 }
 
-/// The next message; `None` when there is nothing to read now.
+/// Reads the next message. Returns `None` if there is nothing to read now.
 fn read(websocket: &mut WebSocket<Wire>) -> Option<Message> {
     match websocket.read() {
         Ok(message) => Some(message),
@@ -60,7 +60,7 @@ fn client(wire: Wire, messages: Messages) -> Work {
 
 fn uncopied_client(wire: Wire, messages: Messages) -> Work {
     send(wire, messages, |text| {
-        // SAFETY: these are the bytes of `text.as_str()`.
+        // SAFETY: these bytes are those of `text.as_str()`, so they are UTF-8.
         Message::Text(unsafe { Utf8Bytes::from_bytes_unchecked((**text).clone()) })
     })
 }
@@ -72,9 +72,9 @@ fn send(wire: Wire, mut messages: Messages, text: fn(&Source) -> Message) -> Wor
         while messages.has_more() {
             while let Some(next) = messages.next() {
                 let message = if is_text { text(next) } else { Message::Binary((**next).clone()) };
-                websocket.write(message).expect("the wire takes all");
+                websocket.write(message).expect("the wire never fails");
             }
-            websocket.flush().expect("the wire takes all");
+            websocket.flush().expect("the wire never fails");
         }
         Poll::Pending
     }))

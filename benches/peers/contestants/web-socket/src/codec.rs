@@ -1,8 +1,8 @@
-//! `default` reads through a buffer, as the library's examples do; `tuned` also writes through
-//! one, which is flushed when there is nothing more to be answered.
+//! `default` reads through a buffer, as the library's examples do. `tuned` also writes through a
+//! buffer, and flushes it when all buffered input is answered.
 //!
-//! The library leaves the validation of text to its user: in `default` it is the standard
-//! library's, as in its examples, and in `tuned` simdutf8's, which is quicker.
+//! The library leaves the validation of text to its user. `default` validates with the standard
+//! library, as the library's examples do, and `tuned` with simdutf8, which is faster.
 
 use in_memory::{Contestant, Messages, Variant, Wire, Work, run};
 use std::{io::Result, process::ExitCode};
@@ -39,7 +39,7 @@ fn echo(wire: Wire) -> Work {
     Box::pin(async move {
         loop {
             let answered = answer(&mut websocket, |text| str::from_utf8(text).ok()).await;
-            answered.expect("the wire brings no errors");
+            answered.expect("the wire never fails");
         }
     })
 }
@@ -51,9 +51,9 @@ fn tuned_echo(wire: Wire) -> Work {
         loop {
             let answered =
                 answer(&mut websocket, |text| simdutf8::basic::from_utf8(text).ok()).await;
-            answered.expect("the wire brings no errors");
+            answered.expect("the wire never fails");
             if websocket.stream.buffer().is_empty() {
-                websocket.flash().await.expect("the wire takes all");
+                websocket.flash().await.expect("the wire never fails");
             }
         }
     })
@@ -65,12 +65,12 @@ async fn answer(
 ) -> Result<()> {
     match websocket.recv_event().await? {
         Event::Data { ty: DataType::Complete(MessageType::Text), data } => {
-            websocket.send(validated(&data).expect("text is UTF-8")).await
+            websocket.send(validated(&data).expect("the text is UTF-8")).await
         }
         Event::Data { ty: DataType::Complete(MessageType::Binary), data } => {
             websocket.send(&*data).await
         }
-        event => panic!("{event:?}"),
+        event => panic!("unexpected event: {event:?}"),
     }
 }
 
@@ -85,9 +85,9 @@ fn client(stream: impl AsyncWrite + Unpin + 'static, mut messages: Messages) -> 
                 } else {
                     websocket.send(&message[..]).await
                 };
-                sent.expect("the wire takes all");
+                sent.expect("the wire never fails");
             }
-            websocket.flash().await.expect("the wire takes all");
+            websocket.flash().await.expect("the wire never fails");
             messages.more().await;
         }
     })

@@ -1,9 +1,9 @@
-//! `default` reads through a buffer, as the library's examples do; `tuned` also writes through
-//! one, which is flushed when there is nothing more to be answered.
+//! `default` reads through a buffer, as the library's examples do. `tuned` also writes through a
+//! buffer, and flushes it when all buffered input is answered.
 //!
-//! The library leaves the handshake and the validation of text to its user. The latter is in
-//! `default` the standard library's, as in its examples, and in `tuned` simdutf8's, which is
-//! quicker. `frame` broadcasts what the library encoded once.
+//! The library leaves the handshake and the validation of text to its user. `default` validates
+//! with the standard library, as the library's examples do, and `tuned` with simdutf8, which is
+//! faster. `frame` broadcasts a frame that the library encoded once.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -36,7 +36,7 @@ impl Library for WebSocketCrate {
     const VARIANTS: &'static [&'static str] = &["default", "tuned"];
 
     async fn echo(stream: TcpStream, options: Options) {
-        // How a connection ends is of no interest here.
+        // The outcome of the connection does not matter here.
         let _ = match options.variant {
             "tuned" => buffered(stream).await,
             _ => plain(stream).await,
@@ -64,7 +64,7 @@ async fn buffered(stream: TcpStream) -> Result<()> {
     websocket.close(()).await
 }
 
-/// Answers one event; `false` when the connection is to be closed.
+/// Answers one event. Returns `false` if the connection should be closed.
 async fn answer(
     websocket: &mut WebSocket<impl AsyncRead + AsyncWrite + Unpin>,
     fragments: &mut Vec<u8>,
@@ -103,7 +103,7 @@ async fn send(
     }
 }
 
-/// The opening handshake; what a server must refuse is of no interest here.
+/// Does the opening handshake. Checks none of the errors that a real server must refuse.
 async fn accept<S: AsyncBufRead + AsyncWrite + Unpin>(mut stream: S) -> Result<WebSocket<S>> {
     let mut key = String::new();
     loop {
@@ -131,7 +131,7 @@ async fn accept<S: AsyncBufRead + AsyncWrite + Unpin>(mut stream: S) -> Result<W
 }
 
 enum Writer {
-    /// Sends header and payload in one vectored write, without a copy.
+    /// Writes header and payload with one vectored write, without a copy.
     Library(WebSocket<BufReader<TcpStream>>),
     Socket(TcpStream),
 }
@@ -140,12 +140,12 @@ impl Broadcast for WebSocketCrate {
     const BROADCAST_VARIANTS: &'static [&'static str] = &["default", "frame"];
 
     type Writer = Writer;
-    /// A payload, and a frame of it: that of a server depends on no connection.
+    /// A payload and its frame. A server's frame is the same on every connection.
     type Prepared = (Bytes, Vec<u8>);
 
     async fn accept(stream: TcpStream, options: Options) -> Writer {
         let accepted = accept(BufReader::new(stream)).await;
-        let websocket = accepted.expect("the load generator's handshake is right");
+        let websocket = accepted.expect("the load generator's handshake is valid");
         match options.variant {
             "frame" => Writer::Socket(websocket.stream.into_inner()),
             _ => Writer::Library(websocket),
@@ -162,7 +162,7 @@ impl Broadcast for WebSocketCrate {
             Writer::Library(websocket) => send_and_flush(websocket, payload).await,
             Writer::Socket(stream) => stream.write_all(frame).await,
         };
-        sent.expect("the load generator reads on");
+        sent.expect("the load generator keeps reading");
     }
 }
 

@@ -1,6 +1,6 @@
-//! `default` gathers and answers each message as its examples do; `tuned` leaves in the read buffer
-//! what came whole, has simdutf8 validate it, and answers what one read brought at once, with a
-//! buffer of the size that was best of 8 to 128 KiB.
+//! `default` assembles and answers each message as the library's examples do. `tuned` leaves frames
+//! that arrive whole in the read buffer, validates text with simdutf8, and answers all messages of
+//! one read at once. Its buffer size was the best of 8 to 128 KiB.
 
 use in_memory::{Contestant, Kernel, Messages, Variant, Wire, Work, run};
 use std::{
@@ -14,10 +14,10 @@ use websocket_sans_io::{
     apply_mask,
 };
 
-/// What its examples read into.
+/// The buffer size of the library's examples.
 const SMALL_BUFFER: usize = 4 * 1024;
 const LARGE_BUFFER: usize = 64 * 1024;
-/// A payload from here on is written from where it is.
+/// Payloads of at least this size are written without a copy.
 const LEAST_BORROWED: usize = 8 * 1024;
 
 fn main() -> ExitCode {
@@ -35,7 +35,7 @@ fn frame(opcode: Opcode, len: usize, mask: Option<[u8; 4]>) -> FrameInfo {
     FrameInfo { opcode, payload_length: len as u64, mask, fin: true, reserved: 0 }
 }
 
-/// The next event and the bytes that it is about, from `start` on, which moves behind them.
+/// Decodes the next event from `start` on. Returns it with its bytes, and moves `start` past them.
 fn next<'a>(
     decoder: &mut WebsocketFrameDecoder,
     input: &'a mut [u8],
@@ -71,11 +71,11 @@ fn echo(mut wire: Wire) -> Work {
                         original_opcode: opcode @ (Opcode::Text | Opcode::Binary),
                     } => {
                         if opcode == Opcode::Text {
-                            std::str::from_utf8(&message).expect("text is UTF-8");
+                            std::str::from_utf8(&message).expect("the text is UTF-8");
                         }
                         let header = encoder.start_frame(&frame(opcode, message.len(), None));
-                        wire.write_all(&header).expect("the wire takes all");
-                        wire.write_all(&message).expect("the wire takes all");
+                        wire.write_all(&header).expect("the wire never fails");
+                        wire.write_all(&message).expect("the wire never fails");
                         message.clear();
                     }
                     _ => {}
@@ -92,18 +92,18 @@ fn in_place(mut wire: Wire) -> Work {
     let mut input = vec![0; LARGE_BUFFER];
     let mut output = Vec::with_capacity(LARGE_BUFFER);
     let mut message = Vec::new();
-    // The frame's length if it is a message, which may yet come whole.
+    // The length of the current frame if it is a message, which may still arrive whole.
     let mut expected = None;
     let mut reply = move |wire: &mut Wire, output: &mut Vec<u8>, opcode, payload: &[u8]| {
         if opcode == Opcode::Text {
-            simdutf8::basic::from_utf8(payload).expect("text is UTF-8");
+            simdutf8::basic::from_utf8(payload).expect("the text is UTF-8");
         }
         output.extend_from_slice(&encoder.start_frame(&frame(opcode, payload.len(), None)));
         if payload.len() < LEAST_BORROWED {
             output.extend_from_slice(payload);
         } else {
             write(wire, output);
-            wire.write_all(payload).expect("the wire takes all");
+            wire.write_all(payload).expect("the wire never fails");
         }
     };
     Box::pin(poll_fn(move |_| {
@@ -159,8 +159,8 @@ fn client(mut wire: Wire, mut messages: Messages) -> Work {
                 payload.clear();
                 payload.extend_from_slice(message);
                 encoder.transform_frame_payload(&mut payload);
-                wire.write_all(&header).expect("the wire takes all");
-                wire.write_all(&payload).expect("the wire takes all");
+                wire.write_all(&header).expect("the wire never fails");
+                wire.write_all(&payload).expect("the wire never fails");
             }
         }
         Poll::Pending
@@ -191,6 +191,6 @@ fn opcode(messages: &Messages) -> Opcode {
 }
 
 fn write(wire: &mut Wire, output: &mut Vec<u8>) {
-    wire.write_all(output).expect("the wire takes all");
+    wire.write_all(output).expect("the wire never fails");
     output.clear();
 }

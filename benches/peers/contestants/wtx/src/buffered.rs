@@ -1,15 +1,15 @@
-//! A stream under a WebSocket of wtx that gathers what is written.
+//! A stream for wtx's WebSocket that buffers writes.
 
 use std::io::IoSlice;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use wtx::stream::{StreamReader, StreamWriter};
 
-/// A payload from here on is written from where it is.
+/// Payloads of at least this size are written without a copy.
 const LEAST_BORROWED: usize = 8 * 1024;
-/// More than this does not wait for the next read.
+/// Written immediately once this many bytes are buffered.
 const MOST_WAITING: usize = 64 * 1024;
 
-/// Keeps small frames of messages until the next read.
+/// Keeps small message frames until the next read.
 pub(crate) struct Buffered<T> {
     inner: T,
     waiting: Vec<u8>,

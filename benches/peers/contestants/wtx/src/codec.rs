@@ -1,6 +1,7 @@
-//! `default` writes each frame at once, as the streams that come with it do; `tuned` reads into a
-//! larger buffer and keeps small frames until the next read. A client has no next read; its mask
-//! keys are those of the generator that wtx uses by default, and in `chacha20` of its stronger one.
+//! `default` writes each frame immediately, as wtx's own streams do. `tuned` has a larger read
+//! buffer and keeps small frames until the next read. There is no tuned client, because clients
+//! here never read. Mask keys come from wtx's default generator, and in `chacha20` from its
+//! stronger one.
 
 mod buffered;
 
@@ -17,7 +18,7 @@ use wtx::{
     },
 };
 
-/// What its acceptor of connections leaves behind.
+/// The buffer size of a connection that wtx's own acceptor opened.
 const ACCEPTORS_BUFFER: usize = 2 * 1024;
 
 fn main() -> ExitCode {
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
                 echo: None,
                 client: Some(|wire, messages| {
                     let keys = ChaCha20::from_getrandom();
-                    client(wire, messages, keys.expect("the system has random numbers"))
+                    client(wire, messages, keys.expect("the system provides random numbers"))
                 }),
             },
         ],
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// What wtx does itself on a stream of tokio's that it knows.
+/// Implements wtx's stream traits as wtx does for tokio's streams.
 struct Unbuffered(Wire);
 
 impl StreamReader for Unbuffered {
@@ -75,7 +76,7 @@ impl StreamWriter for Unbuffered {
 }
 
 fn buffer(capacity: usize) -> WebSocketBuffer {
-    WebSocketBuffer::with_capacity(capacity, 0, 0).expect("there is memory")
+    WebSocketBuffer::with_capacity(capacity, 0, 0).expect("enough memory")
 }
 
 fn xorshift64() -> Xorshift64 {
@@ -100,10 +101,10 @@ fn echo<S: Stream + 'static>(stream: S, buffer: WebSocketBuffer) -> Work {
         loop {
             let origin = WebSocketPayloadOrigin::Adaptive;
             let frame = reader.read_frame(&mut assembled, &mut common, origin).await;
-            let mut frame = frame.expect("the input is right");
+            let mut frame = frame.expect("the input is valid");
             if matches!(frame.op_code(), OpCode::Text | OpCode::Binary) {
                 let written = writer.write_frame(&mut common, &mut frame).await;
-                written.expect("the wire takes all");
+                written.expect("the wire never fails");
             }
         }
     })
@@ -116,11 +117,11 @@ fn client<K: Rng + 'static>(wire: Wire, mut messages: Messages, keys: K) -> Work
     Box::pin(async move {
         loop {
             while let Some(message) = messages.next() {
-                // It masks where the payload is.
+                // The payload is masked in place, so send a copy.
                 payload.clear();
                 payload.extend_from_slice(message);
                 let mut frame = Frame::new_fin(op_code, &mut payload[..]);
-                websocket.write_frame(&mut frame).await.expect("the wire takes all");
+                websocket.write_frame(&mut frame).await.expect("the wire never fails");
             }
             messages.more().await;
         }

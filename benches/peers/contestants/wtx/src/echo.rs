@@ -1,4 +1,4 @@
-//! `default` writes each frame at once; `tuned` reads into a larger buffer and keeps small frames
+//! `default` writes each frame immediately. `tuned` has a larger read buffer and keeps small frames
 //! until the next read.
 
 mod buffered;
@@ -36,7 +36,7 @@ impl Library for Wtx {
     const DEFLATE: &'static [Deflate] = &[Deflate::NoTakeover];
 
     async fn echo(stream: TcpStream, options: Options) {
-        // How a connection ends is of no interest here.
+        // The outcome of the connection does not matter here.
         let _ = match options.variant {
             "default" => serve(stream, WebSocketBuffer::new(), options.deflate).await,
             _ => match WebSocketBuffer::with_capacity(128 * 1024, 0, 0) {
@@ -52,7 +52,7 @@ async fn serve<S: Stream>(stream: S, buffer: WebSocketBuffer, deflate: Deflate) 
     match deflate {
         #[cfg(feature = "deflate")]
         Deflate::NoTakeover => {
-            // As all libraries here have it.
+            // All libraries here run with these settings.
             let deflate = Flate2::from(DeflateConfig {
                 client_max_window_bits: WindowBits::Fifteen,
                 compression_level: CompressionLevel::Six,
@@ -82,12 +82,12 @@ async fn echo<NC: NegotiatedCompression, S: Stream>(
 
 impl Broadcast for Wtx {
     type Writer = WebSocketOwned<(), Xorshift64, TcpStream, false>;
-    /// A frame borrows its payload mutably.
+    /// A `Cell`, because a frame borrows its payload mutably.
     type Prepared = Cell<Vec<u8>>;
 
     async fn accept(stream: TcpStream, _: Options) -> Self::Writer {
         let accepted: wtx::Result<_> = WebSocketAcceptor::default().accept(stream).await;
-        accepted.expect("the load generator's handshake is right")
+        accepted.expect("the load generator's handshake is valid")
     }
 
     fn prepare(payload: Bytes) -> Self::Prepared {
@@ -97,7 +97,7 @@ impl Broadcast for Wtx {
     async fn send(writer: &mut Self::Writer, message: &Self::Prepared) {
         let mut payload = message.take();
         let mut frame = Frame::new_fin(OpCode::Binary, &mut payload[..]);
-        writer.write_frame(&mut frame).await.expect("the load generator reads on");
+        writer.write_frame(&mut frame).await.expect("the load generator keeps reading");
         message.set(payload);
     }
 }

@@ -1,6 +1,6 @@
-//! `default` sends and flushes each message; `tuned` has buffers of the size that was best of 8
-//! to 128 KiB, and flushes when nothing more is ready. The library leaves out the validation of text
-//! unless it is told otherwise, which it is here.
+//! `default` sends and flushes each message. `tuned` flushes when nothing more is ready, and its
+//! buffer size was the best of 8 to 128 KiB. The library does not validate text by default; here it
+//! does.
 
 use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt};
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// Its usual limit is just below 1 MiB.
+/// Raises the message limit, which is just below 1 MiB by default.
 fn options() -> Options {
     Options::default().with_utf8().with_max_payload_read(16 * 1024 * 1024)
 }
@@ -40,14 +40,14 @@ fn tuned() -> Options {
 }
 
 fn websocket(wire: Wire, role: Role, options: Options) -> WebSocket<Wire> {
-    WebSocket::from_stream(wire, role, options).expect("no extension is named")
+    WebSocket::from_stream(wire, role, options).expect("no extension is requested")
 }
 
 fn echo(wire: Wire) -> Work {
     let mut websocket = websocket(wire, Role::Server, options());
     Box::pin(async move {
         while let Ok(frame) = websocket.next_frame().await {
-            websocket.send(frame).await.expect("the wire takes all");
+            websocket.send(frame).await.expect("the wire never fails");
         }
     })
 }
@@ -56,11 +56,11 @@ fn tuned_echo(wire: Wire) -> Work {
     let mut websocket = websocket(wire, Role::Server, tuned());
     Box::pin(async move {
         while let Ok(frame) = websocket.next_frame().await {
-            websocket.feed(frame).await.expect("the wire takes all");
+            websocket.feed(frame).await.expect("the wire never fails");
             while let Some(Ok(frame)) = websocket.next_frame().now_or_never() {
-                websocket.feed(frame).await.expect("the wire takes all");
+                websocket.feed(frame).await.expect("the wire never fails");
             }
-            websocket.flush().await.expect("the wire takes all");
+            websocket.flush().await.expect("the wire never fails");
         }
     })
 }
@@ -76,9 +76,9 @@ fn client(wire: Wire, mut messages: Messages, options: Options) -> Work {
                 } else {
                     Frame::binary(Bytes::clone(message))
                 };
-                websocket.feed(frame).await.expect("the wire takes all");
+                websocket.feed(frame).await.expect("the wire never fails");
             }
-            websocket.flush().await.expect("the wire takes all");
+            websocket.flush().await.expect("the wire never fails");
             messages.more().await;
         }
     })

@@ -1,7 +1,7 @@
-//! `default` sends and flushes each message; `tuned` has buffers of the size that was best of 8
-//! to 128 KiB, and flushes when nothing more is ready; `small` has the buffers that the documentation
-//! names for many idle connections. The library leaves out the validation of text unless it is told
-//! otherwise, which it is here.
+//! `default` sends and flushes each message. `tuned` flushes when nothing more is ready, and its
+//! buffer size was the best of 8 to 128 KiB. `small` has the buffer size that the documentation
+//! recommends for many idle connections. The library does not validate text by default; here it
+//! does.
 
 use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt};
@@ -28,10 +28,10 @@ impl Library for Yawc {
 
     async fn echo(stream: TcpStream, options: Options) {
         let Some(websocket) = accept(stream, options).await else { return };
-        // How a connection ends is of no interest here.
+        // The outcome of the connection does not matter here.
         let _ = match options.variant {
             "default" => plain(websocket).await,
-            // What runs out of tokio's budget looks like nothing more to read.
+            // With a budget from tokio, running out of it would look like nothing left to read.
             _ => unconstrained(batched(websocket)).await,
         };
     }
@@ -64,14 +64,14 @@ fn is_message(frame: &Frame) -> bool {
     matches!(frame.opcode(), OpCode::Text | OpCode::Binary)
 }
 
-/// The opening handshake is hyper's.
+/// Does the opening handshake with hyper.
 async fn accept(stream: TcpStream, options: Options) -> Option<HttpWebSocket> {
     let (upgrades, mut upgraded) = mpsc::channel(1);
     let service = service_fn(|mut request: Request<Incoming>| {
         let config = config(options, &request);
         let answer = WebSocket::upgrade_with_options(&mut request, config);
         ready(answer.map(|(response, upgrade)| {
-            // There is room for one, and no connection is upgraded twice.
+            // The channel has room for one, and no connection is upgraded twice.
             let _ = upgrades.try_send(upgrade);
             response
         }))
@@ -82,7 +82,7 @@ async fn accept(stream: TcpStream, options: Options) -> Option<HttpWebSocket> {
 }
 
 fn config(options: Options, request: &Request<Incoming>) -> yawc::Options {
-    // Its usual limit is just below 1 MiB.
+    // The default limit is just below 1 MiB.
     let mut config = yawc::Options::default().with_utf8().with_max_payload_read(16 * 1024 * 1024);
     if options.variant != "default" {
         let capacity = if options.variant == "small" { 1024 } else { 16 * 1024 };
@@ -94,7 +94,7 @@ fn config(options: Options, request: &Request<Incoming>) -> yawc::Options {
     if options.deflate == Deflate::Off { config } else { with_deflate(config, options, request) }
 }
 
-/// With the largest windows, as everywhere here.
+/// Adds permessage-deflate with the largest windows, as in every contestant.
 fn with_deflate(
     config: yawc::Options,
     options: Options,
@@ -124,7 +124,7 @@ impl Broadcast for Yawc {
     type Prepared = Frame;
 
     async fn accept(stream: TcpStream, options: Options) -> Self::Writer {
-        accept(stream, options).await.expect("the load generator's handshake is right")
+        accept(stream, options).await.expect("the load generator's handshake is valid")
     }
 
     fn prepare(payload: Bytes) -> Frame {
@@ -132,6 +132,6 @@ impl Broadcast for Yawc {
     }
 
     async fn send(writer: &mut Self::Writer, message: &Frame) {
-        writer.send(message.clone()).await.expect("the load generator reads on");
+        writer.send(message.clone()).await.expect("the load generator keeps reading");
     }
 }
