@@ -36,6 +36,16 @@ thread_local! {
 #[error("the system's random source failed: {0}")]
 pub struct RandomError(getrandom::Error);
 
+/// Returns a nonce for one opening handshake (RFC 6455 §4.1, item 7 of the request): 16 random bytes
+/// from the system.
+///
+/// # Errors
+///
+/// Returns an error if the system supplies no random bytes.
+pub fn nonce() -> Result<[u8; 16], RandomError> {
+    random_bytes()
+}
+
 impl SystemMaskKeys {
     /// Returns mask keys for one connection.
     ///
@@ -105,7 +115,7 @@ impl fmt::Debug for SystemMaskKeys {
     }
 }
 
-pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], RandomError> {
+fn random_bytes<const N: usize>() -> Result<[u8; N], RandomError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(RandomError)?;
     Ok(bytes)

@@ -119,7 +119,7 @@ macro_rules! serve_options {
         /// a subprotocol, or refuses it, for example because of its path or because the client is
         /// not authorized. By default every request is accepted.
         ///
-        /// The function must not block. To make a decision that takes time, accept the request and
+        /// The function sees only valid requests from an allowed origin. It must not block. To make a decision that takes time, accept the request and
         /// decide in the handler, which can close the connection.
         pub fn decide(
             mut self,
@@ -148,7 +148,8 @@ macro_rules! serve_options {
         }
 
         /// Sets the function that receives errors, for example to log them. By default errors are
-        /// dropped.
+        /// dropped. A refused request is reported, a [plain
+        /// response](crate::server::Acceptor::plain_response) is not.
         pub fn on_error(mut self, on_error: impl Fn(ServeError) + Send + Sync + 'static) -> Self {
             self.options.on_error = Some(Arc::new(on_error));
             self

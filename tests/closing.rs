@@ -326,8 +326,19 @@ fn the_description_has_both_codes() {
 
     let mut end = server(Config::default());
     end.connection.close(CloseCode::new(4001), "", &mut end.output).unwrap();
-    let lost = text(&mut end, TransportEnd::Reset);
-    assert!(lost.ends_with(", after this end's close with 4001"), "{lost}");
+    let lost = "closed by this end with 4001, but the transport was reset before the closing \
+        handshake was complete";
+    assert_eq!(text(&mut end, TransportEnd::Reset), lost);
+
+    let mut end = server(Config::default());
+    end.fill(&close(4000, "done"));
+    end.messages().unwrap();
+    let unanswered = "closed by the peer with 4000, but the transport was reset before this end's \
+        Close was delivered: done";
+    assert_eq!(text(&mut end, TransportEnd::Reset), unanswered);
+
+    let lost = text(&mut server(Config::default()), TransportEnd::Eof);
+    assert_eq!(lost, "ended without a Close: the peer ended the transport");
 }
 
 mod leaving {

@@ -6,7 +6,7 @@ use crate::client::Connector;
 use crate::connection::Client;
 use crate::error::Error;
 use crate::handshake::{Response, Url};
-use crate::random::{SystemMaskKeys, random_bytes};
+use crate::random::{self, SystemMaskKeys};
 use alloc::boxed::Box;
 use core::time::Duration;
 
@@ -43,7 +43,7 @@ impl<M: Runtime> Connector<M> {
     where
         M: Shell<S>,
     {
-        let (nonce, keys) = (random_bytes()?, SystemMaskKeys::new()?);
+        let (nonce, keys) = (random::nonce()?, SystemMaskKeys::new()?);
         let mut output = WriteBuffer::new();
         let mut connecting = self.begin_within(timeout, url, nonce, &mut output)?;
         let (mut transport, mut input) = (transport, ReadBuffer::new());

@@ -6,7 +6,7 @@ use crate::client;
 use crate::connection::Client;
 use crate::error::Error;
 use crate::handshake::{Response, Url};
-use crate::random::{SystemMaskKeys, random_bytes};
+use crate::random::{self, SystemMaskKeys};
 use alloc::vec::Vec;
 use core::time::Duration;
 use std::net::{TcpStream, ToSocketAddrs};
@@ -54,7 +54,8 @@ impl client::Connector<Blocking> {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Url`] or [`Error::Request`] before anything is sent, [`Error::Io`] if no
+    /// Returns [`Error::Url`], [`Error::TlsUnsupported`] or [`Error::Request`] before anything is
+    /// connected, [`Error::Io`] if no
     /// address could be reached, [`Error::HandshakeTimeout`], or [`Error::Handshake`] if the server
     /// did not accept.
     pub fn connect(&self, url: impl AsRef<str>) -> Result<(ClientWebSocket, Response), Error> {
@@ -62,6 +63,7 @@ impl client::Connector<Blocking> {
         if url.is_secure() {
             return Err(Error::TlsUnsupported);
         }
+        self.check(&url)?;
         let started = Instant::now();
         let stream = self.connect_tcp(&url, started)?;
         stream.set_nodelay(true)?;
@@ -89,7 +91,7 @@ impl client::Connector<Blocking> {
         url: &Url,
         timeout: Option<Duration>,
     ) -> Result<(ClientWebSocket<S>, Response), Error> {
-        let (nonce, keys) = (random_bytes()?, SystemMaskKeys::new()?);
+        let (nonce, keys) = (random::nonce()?, SystemMaskKeys::new()?);
         let mut output = WriteBuffer::new();
         let mut connecting = self.begin_within(timeout, url, nonce, &mut output)?;
         let mut exchange = Exchange::new(transport, ReadBuffer::new(), output);

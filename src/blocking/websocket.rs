@@ -38,7 +38,8 @@ use core::ops::{Deref, DerefMut};
 /// [`split`](Self::split) connection can read while it writes.
 ///
 /// If you drop the connection before it has ended, it sends no Close. It spends a few milliseconds
-/// writing what is queued and ending the transport, and abandons the rest.
+/// writing what is queued and ending the transport, and abandons the rest. Under
+/// [`serve`](super::serve) it takes up to 2 seconds for that, so that the peer can read all of it.
 #[derive(Debug)]
 pub struct WebSocket<S: Transport, R: Role> {
     incoming: Incoming<R>,

@@ -21,7 +21,12 @@ use core::time::Duration;
 ///
 /// ```
 /// use sansocket::client::Connector;
-/// use sansocket::{buffer::{ReadBuffer, WriteBuffer}, handshake::{HandshakeNext, Url}};
+/// use sansocket::{
+///     Config,
+///     buffer::{ReadBuffer, WriteBuffer},
+///     connection::{Client, Connection},
+///     handshake::{HandshakeNext, Url},
+/// };
 /// use std::time::Duration;
 ///
 /// let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
@@ -51,6 +56,10 @@ use core::time::Duration;
 ///     }
 /// };
 /// assert_eq!(response.negotiated().subprotocol, None);
+/// // The connection begins with what is left in `input`.
+/// # fn keys() -> impl sansocket::mask::MaskKeys { || sansocket::mask::MaskKey::new([1, 2, 3, 4]) }
+/// let role = Client::new(keys());
+/// let connection = Connection::new(role, response.negotiated(), Config::default());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///

@@ -41,7 +41,7 @@ impl<M> Connector<M> {
         self
     }
 
-    /// Adds a header field to the request.
+    /// Adds a header field to the request. A second field of the same name does not replace the first.
     ///
     /// The request already has `Host`, `Connection`, `Upgrade` and the `Sec-WebSocket-*` fields. If you
     /// add one of these, or a field that describes a body, connecting fails with
@@ -52,7 +52,8 @@ impl<M> Connector<M> {
         self
     }
 
-    /// Offers a subprotocol, after those offered before.
+    /// Offers a subprotocol, after those offered before. If the server accepts the connection without
+    /// one, that is no error: see [`Negotiated::subprotocol`](crate::handshake::Negotiated).
     #[must_use]
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         self.subprotocols.push(name.into());
@@ -69,7 +70,8 @@ impl<M> Connector<M> {
 
     /// Begins the opening handshake of one connection by queuing the request. You do the IO.
     ///
-    /// The nonce must be random and new for each connection (RFC 6455 §4.1).
+    /// The nonce must be random and new for each connection (RFC 6455 §4.1), for example that of
+    /// `random::nonce`. Give the connection that follows the same [`Config`].
     ///
     /// # Errors
     ///
@@ -92,6 +94,12 @@ impl<M> Connector<M> {
         output: &mut WriteBuffer,
     ) -> Result<Connecting, RequestError> {
         Connecting::new(&self.request(url), nonce, output, &self.config.limits, timeout)
+    }
+
+    /// Checks the request before anything is connected for it.
+    #[cfg(feature = "std")]
+    pub(crate) fn check(&self, url: &Url) -> Result<(), RequestError> {
+        self.request(url).check()
     }
 
     fn request(&self, url: &Url) -> ClientRequest {

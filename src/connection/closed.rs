@@ -108,15 +108,17 @@ impl fmt::Display for Closed {
                 write!(f, ", by this end with {}", self.sent_code)?;
             }
             Cause::Protocol(error) => write!(f, "failed with {}: {error}", error.close_code())?,
-            Cause::Transport(how) => {
-                write!(f, "ended without a closing handshake: {how}")?;
-                if self.sent_code != CloseCode::ABNORMAL {
-                    write!(f, ", after this end's close with {}", self.sent_code)?;
+            Cause::Transport(how) => match self.initiator {
+                Initiator::Peer => {
+                    write!(f, "closed by the peer with {}, but {how}", self.code)?;
+                    f.write_str(" before this end's Close was delivered")?;
                 }
-                if self.code != CloseCode::ABNORMAL {
-                    write!(f, ", after the peer's close with {}", self.code)?;
+                Initiator::Local => {
+                    write!(f, "closed by this end with {}, but {how}", self.sent_code)?;
+                    f.write_str(" before the closing handshake was complete")?;
                 }
-            }
+                Initiator::Transport => write!(f, "ended without a Close: {how}")?,
+            },
         }
         if !self.reason.is_empty() {
             write!(f, ": {}", self.reason)?;

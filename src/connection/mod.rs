@@ -51,7 +51,8 @@ use core::time::Duration;
 ///    [`ping`](Self::ping), [`close`](Self::close) and the like only queue bytes in the
 ///    [`WriteBuffer`].
 /// 4. *Ask* what to do with the transport: [`next`](Self::next) returns a set of operations, or the
-///    end of the connection. Carry out each operation as far as possible without waiting. Then wait
+///    end of the connection. Carry out each operation as far as possible without waiting; one
+///    read and one write per call of `next` are enough. Then wait
 ///    until one of the remaining operations can proceed, at most until the deadline of the set, and
 ///    ask again. Also ask again after you queue something outside the loop: there is now something
 ///    to write, and a Close starts a deadline.
@@ -68,7 +69,12 @@ use core::time::Duration;
 /// ended: what the peer sent before the end determines how the connection ended. Once `next`
 /// reports the end, any input that you have not advanced through is dropped. An error from
 /// `advance` is the peer's fault. Just continue the loop: `next` reports the end once the peer has
-/// had a chance to read the reason.
+/// had a chance to read the reason. Input that you hold back because there is no room for its
+/// answers is not lost: within the close timeout, `next` does not report
+/// the end while something waits to be written.
+///
+/// You do not need [`queue_pending_pong`](Self::queue_pending_pong) in such a loop: `did_write` calls
+/// it.
 ///
 /// # Backpressure
 ///
@@ -77,6 +83,9 @@ use core::time::Duration;
 /// the transport then makes the peer wait. A message that is refused with [`SendError::QueueFull`]
 /// is not lost either, because the event that it answers stays available until you advance. Write,
 /// look at the event again, and send.
+///
+/// Skip reads only for input that you have to answer. An endpoint that also sends on its own accord
+/// must keep reading: two such endpoints that both stop would wait for each other.
 ///
 /// # Example
 ///

@@ -18,9 +18,11 @@ use thiserror::Error;
 /// ```
 /// use sansocket::handshake::{Accept, Request};
 ///
-/// /// Chooses the first subprotocol that the client offers.
+/// const SUPPORTED: [&str; 2] = ["chat.v2", "chat.v1"];
+///
+/// /// Chooses the subprotocol that the client prefers, of those that the server supports.
 /// fn answer(request: &Request) -> Accept {
-///     match request.subprotocols().next() {
+///     match request.subprotocols().find(|name| SUPPORTED.contains(name)) {
 ///         Some(name) => Accept::new().subprotocol(name),
 ///         None => Accept::new(),
 ///     }

@@ -194,7 +194,7 @@ impl ClientRequest {
         Ok(())
     }
 
-    fn check(&self) -> Result<(), RequestError> {
+    pub(crate) fn check(&self) -> Result<(), RequestError> {
         if Authority::parse(&self.authority).is_err() {
             return Err(RequestError::InvalidAuthority(self.authority.as_str().into()));
         }

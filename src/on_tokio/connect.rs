@@ -72,6 +72,7 @@ impl client::Connector<Tokio> {
         if url.is_secure() {
             return Err(Error::TlsUnsupported);
         }
+        self.check(&url)?;
         Box::pin(async move {
             let mut timer = Timer::default();
             let now = timer.now();

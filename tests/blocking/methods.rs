@@ -3,7 +3,7 @@
 
 use sansocket::{
     CloseCode, Error, Event, Message, State,
-    blocking::{Acceptor, ClientWebSocket, connect},
+    blocking::{Acceptor, ClientWebSocket, Connector, connect},
     connection::SendError,
 };
 use sansocket_testkit::{
@@ -112,6 +112,16 @@ fn sending_after_a_close_is_an_error_but_closing_again_is_not() {
     server.close(CloseCode::NORMAL, "again").unwrap();
     assert!(server.send("late").unwrap_err().is_closed());
     assert_eq!(read_to_end(&mut client), CLOSE_AWAY);
+}
+
+#[test]
+fn an_invalid_request_is_found_before_anything_is_connected() {
+    // Nobody listens there.
+    let connector = Connector::new().header("Host", "example.com");
+    let error = connector.connect("ws://127.0.0.1:1/").unwrap_err();
+    assert!(matches!(error, Error::Request(_)), "{error}");
+    let error = Connector::new().connect("wss://127.0.0.1:1/").unwrap_err();
+    assert!(matches!(error, Error::TlsUnsupported), "{error}");
 }
 
 #[test]
