@@ -36,7 +36,9 @@ pub struct Limits {
     /// chunks.
     pub fragments: u32,
     /// How many bytes may be queued for writing before no more data is accepted. The last accepted
-    /// message may exceed this limit; so may a few KiB of pongs and a Close.
+    /// message may exceed this limit; so may a few KiB of pongs and a Close. If you send a message that is
+    /// larger than the limit, the next one is refused or waits until most of it is written: make the limit
+    /// larger than what you broadcast.
     #[doc(alias = "max_write_buffer_size")]
     pub queued_output: usize,
     /// The longest request line of a client in bytes, including its line ending. Senders rely on at

@@ -132,6 +132,10 @@ macro_rules! serve_options {
         /// Sets the maximum number of connections: those in their handshake, open, or on their way
         /// out. At the limit the server accepts no more, and clients wait in the queue of the
         /// operating system. By default only the operating system's limit on open files applies.
+        ///
+        /// A connection counts until its WebSocket, or both of its halves, are dropped, even after
+        /// it has ended. Clients beyond the limit wait; to refuse them instead, count connections
+        /// yourself and answer with a status in [`decide`](Self::decide).
         pub fn max_connections(mut self, most: usize) -> Self {
             self.options.max_connections = most;
             self

@@ -81,8 +81,8 @@ macro_rules! sending_methods {
                 }
             }
 
-            /// Queues a piece of a message whose length you do not know yet. Set `fin` with the
-            /// last piece.
+            /// Queues a piece of a message whose length you do not know yet, or between whose
+            /// pieces you want to send pings. Set `fin` with the last piece.
             ///
             /// All pieces of a message must be text, or all must be binary. Each piece is
             /// compressed in one go.
@@ -218,14 +218,27 @@ macro_rules! sending_methods {
             ///
             /// # Errors
             ///
-            /// Returns [`Error::Send`] if `code` may not be sent. Returns [`Error::Io`] if the
-            /// transport failed before everything was written.
+            /// Returns [`Error::Send`] if `code` may not be sent. Returns [`Error::Io`] or
+            /// [`Error::Closed`] if the connection ended before this Close was written. The Close
+            /// follows what is queued: a peer that does not read that within the close timeout
+            /// never sees the Close.
             pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-                self.$($access).+.act(|outgoing| outgoing.close(code, reason))?;
+                let is_first = self.$($access).+.act(|outgoing| outgoing.close(code, reason))?;
                 match self.flush().await {
-                    Err(error) if error.is_closed() => Ok(()),
+                    Err(Error::Closed(closed)) if closed.clean || !is_first => Ok(()),
                     outcome => outcome,
                 }
+            }
+
+            /// Queues a Close without waiting, as [`try_feed`](Self::try_feed) queues a message.
+            ///
+            /// # Errors
+            ///
+            /// Returns [`Error::Send`] if `code` may not be sent.
+            pub fn try_close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+                let queued = self.$($access).+.act(|outgoing| outgoing.close(code, reason));
+                self.$($access).+.fed();
+                queued.map(drop)
             }
         }
     };

@@ -82,16 +82,16 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         Self { sending, transport, timer: None, writer: None, host: None }
     }
 
-    /// Queues a Close, unless the connection is closing or closed.
-    pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+    /// Queues a Close, unless the connection is closing or closed. Returns whether it did.
+    pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<bool, Error> {
         if !self.sending.sender.is_open() {
-            return Ok(());
+            return Ok(false);
         }
         self.queue(|sender, output| sender.close(code, reason, output))?;
         // A deadline starts when `next` is first called, and the next regular call may come much
         // later.
         self.next();
-        Ok(())
+        Ok(true)
     }
 
     /// Queues a frame if there is room.

@@ -150,6 +150,15 @@ macro_rules! sending_methods {
         pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
             self.with_outgoing(|outgoing| outgoing.close(code, reason))
         }
+
+        /// Queues a Close without writing, as [`try_feed`](Self::try_feed) queues a message.
+        ///
+        /// # Errors
+        ///
+        /// Returns [`Error::Send`] if `code` may not be sent.
+        pub fn try_close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+            self.with_outgoing(|outgoing| outgoing.queue_close(code, reason)).map(drop)
+        }
     };
 }
 

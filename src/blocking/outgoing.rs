@@ -66,16 +66,22 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
 
     /// Sends a Close, unless the connection is closing or closed, and writes what is queued.
     pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        self.sending.with(|sending| {
-            if sending.sender.is_open() {
-                sending.sender.close(code, reason, &mut sending.queue)?;
-            }
-            Ok::<_, Error>(())
-        })?;
+        let is_first = self.queue_close(code, reason)?;
         match self.flush() {
-            Err(error) if error.is_closed() => Ok(()),
+            Err(Error::Closed(closed)) if closed.clean || !is_first => Ok(()),
             outcome => outcome,
         }
+    }
+
+    /// Queues a Close, unless the connection is closing or closed. Returns whether it did.
+    pub(super) fn queue_close(&mut self, code: CloseCode, reason: &str) -> Result<bool, Error> {
+        self.sending.with(|Sending { sender, queue }| {
+            let is_first = sender.is_open();
+            if is_first {
+                sender.close(code, reason, queue)?;
+            }
+            Ok(is_first)
+        })
     }
 
     pub(super) fn send(&mut self, payload: Form<'_>) -> Result<(), Error> {

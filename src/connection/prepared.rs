@@ -10,6 +10,26 @@ use bytes::Bytes;
 /// A message that is encoded once, so that a server can send it on many connections.
 ///
 /// Clones share the encoded frames.
+///
+/// To broadcast on tokio, queue the message without waiting, so that a slow client does not hold up
+/// the others:
+///
+#[cfg_attr(feature = "tokio", doc = "```")]
+#[cfg_attr(not(feature = "tokio"), doc = "```ignore")]
+/// use sansocket::{CloseCode, PreparedMessage, on_tokio::ServerSendHalf};
+///
+/// fn broadcast(clients: &mut Vec<ServerSendHalf>, text: &str) {
+///     let message = PreparedMessage::new(text);
+///     clients.retain_mut(|client| match client.try_feed(&message) {
+///         Ok(()) => true,
+///         Err(error) => {
+///             // Most often the queue is full: this client does not read.
+///             let _ = client.try_close(CloseCode::POLICY_VIOLATION, &error.to_string());
+///             false
+///         }
+///     });
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct PreparedMessage(Arc<Encoded>);
 

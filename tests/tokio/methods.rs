@@ -8,12 +8,12 @@ use sansocket::{
     on_tokio::{Acceptor, ClientWebSocket, Connector, connect},
 };
 use sansocket_testkit::{
-    clock::run,
+    clock::{run, run_paused},
     frames::{CLOSE_AWAY, PING, PONG, masked, plain},
-    pair::tokio::{pair, server_and_stream},
+    pair::tokio::{pair, server_and_stream, server_over},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, duplex},
     net::TcpListener,
     task::spawn,
 };
@@ -246,5 +246,44 @@ fn connect_takes_owned_and_borrowed_urls() {
         assert!(client.get_mut().tcp().nodelay().unwrap());
         connect(url).await.unwrap();
         server.await.unwrap();
+    });
+}
+
+/// The peer does not read, so the close timeout passes before the Close is written.
+#[test]
+fn closing_reports_that_the_close_was_not_written() {
+    for is_split in [false, true] {
+        run_paused(async {
+            let (mut peer, pipe) = duplex(1024);
+            let mut server = server_over(pipe, &mut peer, Acceptor::new()).await;
+            server.try_feed(vec![7; 100_000]).unwrap();
+            let outcome = if is_split {
+                let (mut sender, mut receiver) = server.split();
+                let reader = spawn(async move { drop(receiver.next().await) });
+                let outcome = sender.close(CloseCode::NORMAL, "").await;
+                reader.await.unwrap();
+                outcome
+            } else {
+                server.close(CloseCode::NORMAL, "").await
+            };
+            assert!(outcome.is_err(), "split: {is_split}");
+        });
+    }
+}
+
+#[test]
+fn a_close_is_queued_without_waiting() {
+    run(async {
+        let (server, mut client) = server_and_stream(Acceptor::new()).await;
+        let (mut sender, mut receiver) = server.split();
+        let reader = spawn(async move { receiver.next().await.is_none() });
+        tokio::task::yield_now().await;
+        sender.try_close(CloseCode::GOING_AWAY, "").unwrap();
+        sender.try_close(CloseCode::NORMAL, "again").unwrap();
+        let mut read = [0; 4];
+        client.read_exact(&mut read).await.unwrap();
+        assert_eq!(read, CLOSE_AWAY);
+        client.write_all(&masked(0x88, &[3, 0xe9])).await.unwrap();
+        assert!(reader.await.unwrap());
     });
 }
