@@ -193,7 +193,11 @@ impl Drop for Handshaking {
 
 /// Writes what is left to a transport that the user has dropped, and then ends it so that the peer
 /// receives everything.
-pub(super) fn see_off(transport: impl Transport, unwritten: Vec<u8>) {
+pub(super) fn see_off(mut transport: impl Transport, unwritten: Vec<u8>) {
+    // A timeout of the handler, or one that a split connection left on the socket, would end this
+    // too early. A transport that fails here fails again when it is next used.
+    let _ = transport.set_read_timeout(None);
+    let _ = transport.set_write_timeout(None);
     let mut output = WriteBuffer::new();
     output.extend_from_slice(&unwritten);
     drop(unwritten);

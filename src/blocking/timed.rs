@@ -42,7 +42,7 @@ pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// How much too early a timeout of a transport may expire. Systems count time in ticks, and this is
 /// the longest tick.
-const TICK: Duration = Duration::from_millis(10);
+pub(super) const TICK: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Copy, Debug)]
 enum Direction {
@@ -147,8 +147,14 @@ impl<S: Transport> Timed<S> {
     /// Returns `true` if the transport has timeouts. Without them, any call may block without
     /// limit.
     pub(super) fn has_timeouts(&mut self) -> bool {
-        let timeouts = self.transport.timeouts();
-        timeouts.and_then(|[reads, _]| self.transport.set_read_timeout(reads)).is_ok()
+        let timeout = self.transport.read_timeout();
+        timeout.and_then(|timeout| self.transport.set_read_timeout(timeout)).is_ok()
+    }
+
+    /// Returns the read timeout that the user has set. On one of two handles, the timeout is never
+    /// the user's.
+    pub(super) fn user_read_timeout(&self) -> io::Result<Option<Duration>> {
+        if self.kept.is_some() { Ok(None) } else { self.transport.read_timeout() }
     }
 
     /// Runs an operation with a time limit. A shorter timeout of the user also applies, and is
@@ -171,8 +177,16 @@ impl<S: Transport> Timed<S> {
         if timeout.is_none() {
             return self.attempt(None, operation);
         }
-        let user_timeout = self.transport.timeouts().map_err(Stopped::Failed)?[direction as usize];
-        self.set(direction, earliest(timeout, user_timeout)).map_err(Stopped::Failed)?;
+        let user_timeout = match direction {
+            Direction::Read => self.transport.read_timeout(),
+            Direction::Write => self.transport.write_timeout(),
+        }
+        .map_err(Stopped::Failed)?;
+        let shorter = earliest(timeout, user_timeout);
+        if shorter == user_timeout {
+            return self.attempt(timeout, operation);
+        }
+        self.set(direction, shorter).map_err(Stopped::Failed)?;
         let outcome = self.attempt(timeout, operation);
         // A failure here must not discard the outcome.
         let _ = self.set(direction, user_timeout);

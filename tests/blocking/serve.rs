@@ -175,15 +175,15 @@ fn each_request_is_passed_to_decide_and_then_to_the_handler() {
     };
     let (mut client, _) = connect("/yes").unwrap();
     assert_eq!(client.next().unwrap().unwrap().as_bytes(), b"/yes");
-    for path in ["/no", "/never"] {
+    let error = |path| {
         connect(path).unwrap_err();
-    }
-    let error = || match server.errors.recv().unwrap() {
-        ServeError::Handshake { error, peer } if peer.ip().is_loopback() => error,
-        other => panic!("{other:?}"),
+        match server.errors.recv().unwrap() {
+            ServeError::Handshake { error, peer } if peer.ip().is_loopback() => error,
+            other => panic!("{other:?}"),
+        }
     };
-    assert!(matches!(error(), Error::Rejected(404)));
-    assert!(matches!(error(), Error::Accept(_)));
+    assert!(matches!(error("/no"), Error::Rejected(404)));
+    assert!(matches!(error("/never"), Error::Accept(_)));
 }
 
 #[test]
@@ -327,6 +327,71 @@ fn queued_messages_arrive_after_the_handler_drops_the_connection() {
         assert_eq!(end.is_some_and(|end| end.is_err()), !splits);
         let expected = if splits { CloseCode::GOING_AWAY } else { CloseCode::ABNORMAL };
         assert_eq!(client.closed().unwrap().code, expected);
+        drop(client);
+        server.check_end();
+    }
+}
+
+#[test]
+fn a_read_timeout_of_the_handler_expires() {
+    // One is shorter and one is longer than a read lasts before it checks for a shutdown.
+    for timeout in [100, 300] {
+        let (expired, has_expired) = channel();
+        let handler = move |mut websocket: ServerWebSocket, _: Request| {
+            let timeout = Some(Duration::from_millis(timeout));
+            websocket.get_mut().set_read_timeout(timeout)?;
+            let error = websocket.next().unwrap().unwrap_err();
+            assert_eq!(websocket.get_ref().read_timeout()?, timeout);
+            expired.send(error).unwrap();
+            // Nothing is lost.
+            while let Some(message) = websocket.next() {
+                match message {
+                    Ok(message) => websocket.send(message)?,
+                    Err(error) if error.is_would_block() => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        };
+        let server = Running::start(handler, |serve| serve);
+        let mut client = server.connect();
+        let error = has_expired.recv().unwrap();
+        assert!(error.is_would_block(), "{error:?}");
+        check_echo(&mut client);
+        server.stop.stop();
+        check_closed_as_away(client);
+        server.check_end();
+    }
+}
+
+/// Neither a timeout of the handler nor one that a split connection used ends the delivery.
+#[test]
+fn leftover_timeouts_do_not_cut_off_queued_messages() {
+    const LEN: usize = 8 << 20;
+    for splits in [false, true] {
+        let handler = move |mut websocket: ServerWebSocket, _: Request| {
+            if splits {
+                let (mut sender, mut receiver) = websocket.split()?;
+                sender.send("hello")?;
+                receiver.next().unwrap()?;
+                sender.feed(vec![7; LEN])?;
+            } else {
+                let timeout = Some(Duration::from_millis(100));
+                websocket.get_mut().set_read_timeout(timeout)?;
+                websocket.get_mut().set_write_timeout(timeout)?;
+                websocket.send("hello")?;
+                websocket.next().unwrap()?;
+                websocket.feed(vec![7; LEN])?;
+            }
+            Ok(())
+        };
+        let server = Running::start(handler, |serve| serve);
+        let mut client = server.connect();
+        assert_eq!(client.next().unwrap().unwrap().as_bytes(), b"hello");
+        client.send("now").unwrap();
+        // In this time the server can't write everything, and its timeouts would expire.
+        thread::sleep(Duration::from_millis(500));
+        assert!(client.next().unwrap().unwrap().as_bytes() == vec![7; LEN], "{splits}");
         drop(client);
         server.check_end();
     }
