@@ -3,6 +3,7 @@
 
 use super::Transport;
 use super::exchange::Exchange;
+use super::timed::PAUSE;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::handshake::SeeingOff;
 use crate::server::Admission;
@@ -30,6 +31,8 @@ pub(super) struct House {
 #[derive(Debug)]
 struct Desk {
     admission: Admission,
+    /// Whether the server's thread waits for the next client, and only a connection can wake it.
+    is_accepting: bool,
     /// A second handle on the transport of each connection, used to end it.
     guests: HashMap<u64, TcpStream>,
     last_guest: u64,
@@ -55,7 +58,12 @@ impl House {
         Arc::new(Self {
             address,
             is_leaving: AtomicBool::new(false),
-            desk: Mutex::new(Desk { admission, guests: HashMap::new(), last_guest: 0 }),
+            desk: Mutex::new(Desk {
+                admission,
+                is_accepting: false,
+                guests: HashMap::new(),
+                last_guest: 0,
+            }),
             changed: Condvar::new(),
         })
     }
@@ -71,24 +79,36 @@ impl House {
 
     /// Starts the shutdown, and wakes the thread that waits to accept.
     pub(super) fn leave(&self) {
-        let desk = self.desk();
-        let is_first_call = !self.is_leaving.swap(true, Ordering::SeqCst);
-        drop(desk);
-        self.changed.notify_all();
-        if let (true, Some(address)) = (is_first_call, self.address) {
-            // This fails if the queue of waiting clients is full. Then one of those clients wakes
-            // the thread.
-            let _ = TcpStream::connect_timeout(&reachable(address), WAKING);
+        self.update(|_| self.is_leaving.store(true, Ordering::SeqCst));
+        let Some(address) = self.address else { return };
+        let end = Instant::now() + WAKING;
+        while self.desk().is_accepting {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            // This may fail, or the connection may go to another socket on the same address. If the
+            // queue of waiting clients is full, one of those clients wakes the thread.
+            let stream = TcpStream::connect_timeout(&reachable(address), left);
+            self.wait_until(end.min(Instant::now() + PAUSE), |desk| !desk.is_accepting);
+            drop(stream);
         }
     }
 
     /// Waits until there is room for one more connection. Returns `false` if the server is shutting
-    /// down.
+    /// down. Otherwise the server then accepts, and calls [`has_accepted`](Self::has_accepted).
     pub(super) fn wait_for_room(&self) -> bool {
         let desk = self.desk();
         let is_full = |desk: &mut Desk| !desk.admission.has_room() && !self.is_leaving();
-        drop(self.changed.wait_while(desk, is_full).unwrap_or_else(PoisonError::into_inner));
-        !self.is_leaving()
+        let desk = self.changed.wait_while(desk, is_full);
+        let mut desk = desk.unwrap_or_else(PoisonError::into_inner);
+        desk.is_accepting = !self.is_leaving();
+        desk.is_accepting
+    }
+
+    /// Notes that accepting has returned.
+    pub(super) fn has_accepted(&self) {
+        self.update(|desk| desk.is_accepting = false);
     }
 
     /// Waits for `time`, or until the server shuts down.

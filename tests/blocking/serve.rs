@@ -157,6 +157,76 @@ fn a_nonblocking_listener_works_too() {
     assert!(errors.recv().is_err());
 }
 
+/// Other sockets on the same address may get the connection that is to wake the server.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_shares_its_address_stops() {
+    use socket2::{Domain, Socket, Type};
+    let listen = |address: SocketAddr| {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_reuse_port(true).unwrap();
+        socket.bind(&address.into()).unwrap();
+        socket.listen(128).unwrap();
+        TcpListener::from(socket)
+    };
+    for _ in 0..4 {
+        let listener = listen(([127, 0, 0, 1], 0).into());
+        let address = listener.local_addr().unwrap();
+        let (entered, has_entered) = channel();
+        let server = serve(listener, move |websocket: ServerWebSocket, request: Request| {
+            entered.send(()).unwrap();
+            echo(websocket, request)
+        });
+        let stop = server.stop_handle();
+        let thread = thread::spawn(move || server.run());
+        // Once it has had a client, the server waits for the next one.
+        let client = connect(format!("ws://{address}/")).unwrap();
+        has_entered.recv().unwrap();
+        drop(client);
+        let others: Vec<_> = (0..3).map(|_| listen(address)).collect();
+        stop.stop();
+        thread.join().unwrap();
+        drop(others);
+    }
+}
+
+/// The environment makes the stacks of new threads too large for the system, so this test runs in
+/// a process of its own.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_server_without_threads_pauses() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Instant;
+    const STACK: (&str, &str) = ("RUST_MIN_STACK", "1152921504606846976");
+    const NAME: &str = "serve::a_server_without_threads_pauses";
+    if std::env::var(STACK.0).as_deref() != Ok(STACK.1) {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = command.args(["--exact", NAME]).env(STACK.0, STACK.1).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let clients: Vec<_> = (0..4).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let server = serve(listener, echo);
+    let stop = server.stop_handle();
+    let (fail, failures) = channel();
+    let failed = AtomicUsize::new(0);
+    let server = server.on_error(move |error| {
+        let ServeError::Accept(error) = error else { panic!("{error:?}") };
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        fail.send(Instant::now()).unwrap();
+        if failed.fetch_add(1, Ordering::SeqCst) + 1 == clients.len() {
+            stop.stop();
+        }
+    });
+    server.run();
+    let failures: Vec<_> = failures.iter().collect();
+    // The pauses are 10, 20 and 40 ms.
+    assert!(failures[3] - failures[0] >= Duration::from_millis(70), "{failures:?}");
+}
+
 #[test]
 fn each_request_is_passed_to_decide_and_then_to_the_handler() {
     let handler = |mut websocket: ServerWebSocket, request: Request| {
