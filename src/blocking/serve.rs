@@ -202,8 +202,7 @@ where
         guest: &Arc<Guest>,
         handshaking: Handshaking,
     ) {
-        let opened = self.open(stream);
-        drop(handshaking);
+        let opened = self.open(stream, handshaking);
         let handled = match opened {
             Ok((websocket, request)) => {
                 // The guest lives as long as the handler runs, whatever the handler does with the
@@ -217,8 +216,13 @@ where
         }
     }
 
-    fn open(&self, stream: TcpStream) -> Result<(ServerWebSocket, Request), Error> {
+    fn open(
+        &self,
+        stream: TcpStream,
+        handshaking: Handshaking,
+    ) -> Result<(ServerWebSocket, Request), Error> {
         stream.set_nodelay(true)?;
-        self.acceptor.accept_asked(stream, |request| self.options.decide(request))
+        let accepting = self.acceptor.begin().with_place(Box::new(handshaking));
+        Acceptor::accept_asked(accepting, stream, |request| self.options.decide(request))
     }
 }
