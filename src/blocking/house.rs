@@ -45,6 +45,12 @@ pub(super) struct Guest {
     number: u64,
 }
 
+/// The reference to its guest that the sending side of a connection holds, next to the last handle
+/// on the transport. When both are dropped, or the user takes the transport, the server drops its
+/// own handle too.
+#[derive(Debug)]
+pub(super) struct Hosted(pub(super) Arc<Guest>);
+
 /// A guard for a connection that is still in its opening handshake.
 #[derive(Debug)]
 pub(super) struct Handshaking(Arc<House>);
@@ -187,11 +193,12 @@ impl Guest {
     pub(super) fn is_leaving(&self) -> bool {
         self.house.is_leaving()
     }
+}
 
-    /// Drops the second handle on the transport. From now on the transport is the user's, or it has
-    /// been dropped.
-    pub(super) fn release(&self) {
-        let transport = self.house.desk().guests.remove(&self.number);
+impl Drop for Hosted {
+    fn drop(&mut self) {
+        let Guest { house, number } = &*self.0;
+        let transport = house.desk().guests.remove(number);
         drop(transport);
     }
 }
@@ -228,6 +235,58 @@ pub(super) fn see_off(mut transport: impl Transport, unwritten: Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blocking::websocket::WebSocket;
+    use crate::connection::{Config, Server};
+    use crate::negotiated::Negotiated;
+    use std::net::TcpListener;
+
+    /// Returns a connection with a server, and the client's stream.
+    fn hosted(house: &Arc<House>) -> (WebSocket<TcpStream, Server>, Arc<Guest>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        let (guest, _) = house.admit(&stream).unwrap();
+        let (negotiated, config) = (Negotiated::default(), Config::default());
+        let websocket =
+            WebSocket::new(stream, Server::new(), negotiated, ReadBuffer::new(), config);
+        (websocket.with_host(Arc::clone(&guest)), guest, client)
+    }
+
+    #[test]
+    fn a_server_drops_its_handle_with_the_last_one_of_the_connection() {
+        let house = House::new(None);
+        let count = || house.desk().guests.len();
+        for sender_is_last in [false, true] {
+            let (websocket, _guest, client) = hosted(&house);
+            let (sender, mut receiver) = websocket.split().unwrap();
+            // Nothing can be delivered after the end.
+            drop(client);
+            assert!(receiver.next().unwrap().is_err());
+            if sender_is_last {
+                drop(receiver);
+                assert_eq!(count(), 1);
+                drop(sender);
+            } else {
+                drop(sender);
+                assert_eq!(count(), 1);
+                drop(receiver);
+            }
+            assert_eq!(count(), 0, "{sender_is_last}");
+        }
+    }
+
+    #[test]
+    fn a_server_keeps_its_handle_until_the_user_takes_the_transport() {
+        let house = House::new(None);
+        let count = || house.desk().guests.len();
+        let (websocket, _guest, _client) = hosted(&house);
+        let (sender, receiver) = websocket.split().unwrap();
+        let websocket = sender.reunite(receiver).unwrap();
+        assert_eq!(count(), 1);
+        let parts = websocket.into_parts();
+        assert_eq!(count(), 0);
+        drop(parts);
+    }
 
     #[test]
     fn unspecified_addresses_become_loopback_addresses() {

@@ -234,3 +234,67 @@ impl<S: Transport> Timed<S> {
 fn is_the_systems(error: &io::Error) -> bool {
     cfg!(unix) && error.kind() == ErrorKind::TimedOut && error.raw_os_error().is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+
+    /// A transport with a read timeout, which counts how often that is set.
+    struct Counting {
+        timeout: Option<Duration>,
+        sets: usize,
+    }
+
+    impl Read for Counting {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(1)
+        }
+    }
+
+    impl Write for Counting {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            panic!("nothing is written")
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Transport for Counting {
+        fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+            self.timeout = timeout;
+            self.sets += 1;
+            Ok(())
+        }
+
+        fn set_write_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+            panic!("a read does not set the write timeout")
+        }
+
+        fn read_timeout(&self) -> io::Result<Option<Duration>> {
+            Ok(self.timeout)
+        }
+
+        fn write_timeout(&self) -> io::Result<Option<Duration>> {
+            panic!("a read does not ask for the write timeout")
+        }
+
+        fn shutdown_write(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_read_touches_only_the_timeouts_that_it_needs() {
+        let [short, long] = [Some(BRIEF), Some(PAUSE)];
+        // The first is the user's timeout, and the second that of the connection.
+        for (user, own, sets) in [(None, long, 2), (long, short, 2), (short, long, 0)] {
+            let mut timed = Timed::new(Counting { timeout: user, sets: 0 });
+            timed.read(&mut [0], own).unwrap();
+            let Counting { timeout, sets: done } = timed.transport;
+            assert_eq!((timeout, done), (user, sets), "{user:?} {own:?}");
+        }
+    }
+}
