@@ -142,7 +142,8 @@ macro_rules! serve_options {
         }
 
         /// Sets the maximum number of concurrent opening handshakes, 256 by default. At the limit
-        /// the server accepts no more connections until a handshake ends. A client that sends
+        /// the server accepts no more connections until a handshake ends. A handshake ends when the
+        /// connection opens or when a refusal or a plain response begins. A client that sends
         /// nothing holds its place for the
         /// [handshake timeout](crate::server::Acceptor::handshake_timeout), so a shorter timeout and
         /// a higher limit help against clients that do so on purpose.

@@ -5,7 +5,7 @@ use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::Server;
 use crate::error::Error;
 use crate::handshake::{Accept, Reject, Request};
-use crate::server::{Acceptor, PendingRequest};
+use crate::server::{Accepting, Acceptor, PendingRequest};
 use alloc::boxed::Box;
 use core::marker::PhantomData;
 
@@ -50,13 +50,13 @@ impl<M: Runtime> Acceptor<M> {
     where
         M: Shell<S>,
     {
-        let (websocket, _) = self.accept_asked(transport, decide).await?;
+        let (websocket, _) = Self::accept_asked(self.begin(), transport, decide).await?;
         Ok(websocket)
     }
 
     /// Works like [`accept_with`](Self::accept_with), and also returns the request.
     pub(crate) async fn accept_asked<S>(
-        &self,
+        accepting: Accepting,
         transport: S,
         decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
     ) -> Result<(WebSocket<S, Server, M>, Request), Error>
@@ -65,7 +65,7 @@ impl<M: Runtime> Acceptor<M> {
     {
         // Boxed to keep the handshake out of the task that continues with the connection.
         Box::pin(async move {
-            let opening = self.receive_request(transport).await?;
+            let opening = Self::receive(accepting, transport).await?;
             match decide(opening.request()) {
                 Ok(accept) => opening.open(&accept).await,
                 Err(reject) => {
@@ -90,8 +90,15 @@ impl<M: Runtime> Acceptor<M> {
     where
         M: Shell<S>,
     {
+        Self::receive(self.begin(), transport).await
+    }
+
+    async fn receive<S>(accepting: Accepting, transport: S) -> Result<PendingRequest<S, M>, Error>
+    where
+        M: Shell<S>,
+    {
         Box::pin(async move {
-            let (mut accepting, mut transport) = (self.begin(), transport);
+            let (mut accepting, mut transport) = (accepting, transport);
             let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
             let request = drive::<S, M, _>(&mut accepting, &mut transport, &mut input, &mut output)
                 .await?

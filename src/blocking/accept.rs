@@ -4,7 +4,7 @@ use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::Server;
 use crate::error::Error;
 use crate::handshake::{Accept, Reject, Request};
-use crate::server;
+use crate::server::{self, Accepting};
 use core::marker::PhantomData;
 use std::net::TcpStream;
 
@@ -75,17 +75,17 @@ impl server::Acceptor<Blocking> {
         transport: S,
         decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
     ) -> Result<ServerWebSocket<S>, Error> {
-        let (websocket, _) = self.accept_asked(transport, decide)?;
+        let (websocket, _) = Self::accept_asked(self.begin(), transport, decide)?;
         Ok(websocket)
     }
 
     /// Works like [`accept_with`](Self::accept_with), and also returns the request.
     pub(super) fn accept_asked<S: Transport>(
-        &self,
+        accepting: Accepting,
         transport: S,
         decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
     ) -> Result<(ServerWebSocket<S>, Request), Error> {
-        let opening = self.receive_request(transport)?;
+        let opening = Self::receive(accepting, transport)?;
         match decide(opening.request()) {
             Ok(accept) => opening.open(&accept),
             Err(reject) => {
@@ -102,7 +102,13 @@ impl server::Acceptor<Blocking> {
     ///
     /// Returns the errors of [`accept`](Self::accept).
     pub fn receive_request<S: Transport>(&self, transport: S) -> Result<PendingRequest<S>, Error> {
-        let mut accepting = self.begin();
+        Self::receive(self.begin(), transport)
+    }
+
+    fn receive<S: Transport>(
+        mut accepting: Accepting,
+        transport: S,
+    ) -> Result<PendingRequest<S>, Error> {
         let mut exchange = Exchange::new(transport, ReadBuffer::new(), WriteBuffer::new());
         let request = exchange.drive(&mut accepting)?.request()?;
         let (transport, input, output) = exchange.into_parts();

@@ -3,6 +3,7 @@
 
 use super::Transport;
 use super::exchange::Exchange;
+use super::timed::PAUSE;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::handshake::SeeingOff;
 use crate::server::Admission;
@@ -30,6 +31,8 @@ pub(super) struct House {
 #[derive(Debug)]
 struct Desk {
     admission: Admission,
+    /// Whether the server's thread waits for the next client, and only a connection can wake it.
+    is_accepting: bool,
     /// A second handle on the transport of each connection, used to end it.
     guests: HashMap<u64, TcpStream>,
     last_guest: u64,
@@ -41,6 +44,12 @@ pub(super) struct Guest {
     house: Arc<House>,
     number: u64,
 }
+
+/// The reference to its guest that the sending side of a connection holds, next to the last handle
+/// on the transport. When both are dropped, or the user takes the transport, the server drops its
+/// own handle too.
+#[derive(Debug)]
+pub(super) struct Hosted(pub(super) Arc<Guest>);
 
 /// A guard for a connection that is still in its opening handshake.
 #[derive(Debug)]
@@ -55,7 +64,12 @@ impl House {
         Arc::new(Self {
             address,
             is_leaving: AtomicBool::new(false),
-            desk: Mutex::new(Desk { admission, guests: HashMap::new(), last_guest: 0 }),
+            desk: Mutex::new(Desk {
+                admission,
+                is_accepting: false,
+                guests: HashMap::new(),
+                last_guest: 0,
+            }),
             changed: Condvar::new(),
         })
     }
@@ -71,24 +85,36 @@ impl House {
 
     /// Starts the shutdown, and wakes the thread that waits to accept.
     pub(super) fn leave(&self) {
-        let desk = self.desk();
-        let is_first_call = !self.is_leaving.swap(true, Ordering::SeqCst);
-        drop(desk);
-        self.changed.notify_all();
-        if let (true, Some(address)) = (is_first_call, self.address) {
-            // This fails if the queue of waiting clients is full. Then one of those clients wakes
-            // the thread.
-            let _ = TcpStream::connect_timeout(&reachable(address), WAKING);
+        self.update(|_| self.is_leaving.store(true, Ordering::SeqCst));
+        let Some(address) = self.address else { return };
+        let end = Instant::now() + WAKING;
+        while self.desk().is_accepting {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            // This may fail, or the connection may go to another socket on the same address. If the
+            // queue of waiting clients is full, one of those clients wakes the thread.
+            let stream = TcpStream::connect_timeout(&reachable(address), left);
+            self.wait_until(end.min(Instant::now() + PAUSE), |desk| !desk.is_accepting);
+            drop(stream);
         }
     }
 
     /// Waits until there is room for one more connection. Returns `false` if the server is shutting
-    /// down.
+    /// down. Otherwise the server then accepts, and calls [`has_accepted`](Self::has_accepted).
     pub(super) fn wait_for_room(&self) -> bool {
         let desk = self.desk();
         let is_full = |desk: &mut Desk| !desk.admission.has_room() && !self.is_leaving();
-        drop(self.changed.wait_while(desk, is_full).unwrap_or_else(PoisonError::into_inner));
-        !self.is_leaving()
+        let desk = self.changed.wait_while(desk, is_full);
+        let mut desk = desk.unwrap_or_else(PoisonError::into_inner);
+        desk.is_accepting = !self.is_leaving();
+        desk.is_accepting
+    }
+
+    /// Notes that accepting has returned.
+    pub(super) fn has_accepted(&self) {
+        self.update(|desk| desk.is_accepting = false);
     }
 
     /// Waits for `time`, or until the server shuts down.
@@ -167,11 +193,12 @@ impl Guest {
     pub(super) fn is_leaving(&self) -> bool {
         self.house.is_leaving()
     }
+}
 
-    /// Drops the second handle on the transport. From now on the transport is the user's, or it has
-    /// been dropped.
-    pub(super) fn release(&self) {
-        let transport = self.house.desk().guests.remove(&self.number);
+impl Drop for Hosted {
+    fn drop(&mut self) {
+        let Guest { house, number } = &*self.0;
+        let transport = house.desk().guests.remove(number);
         drop(transport);
     }
 }
@@ -193,7 +220,11 @@ impl Drop for Handshaking {
 
 /// Writes what is left to a transport that the user has dropped, and then ends it so that the peer
 /// receives everything.
-pub(super) fn see_off(transport: impl Transport, unwritten: Vec<u8>) {
+pub(super) fn see_off(mut transport: impl Transport, unwritten: Vec<u8>) {
+    // A timeout of the handler, or one that a split connection left on the socket, would end this
+    // too early. A transport that fails here fails again when it is next used.
+    let _ = transport.set_read_timeout(None);
+    let _ = transport.set_write_timeout(None);
     let mut output = WriteBuffer::new();
     output.extend_from_slice(&unwritten);
     drop(unwritten);
@@ -204,6 +235,58 @@ pub(super) fn see_off(transport: impl Transport, unwritten: Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blocking::websocket::WebSocket;
+    use crate::connection::{Config, Server};
+    use crate::negotiated::Negotiated;
+    use std::net::TcpListener;
+
+    /// Returns a connection with a server, and the client's stream.
+    fn hosted(house: &Arc<House>) -> (WebSocket<TcpStream, Server>, Arc<Guest>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        let (guest, _) = house.admit(&stream).unwrap();
+        let (negotiated, config) = (Negotiated::default(), Config::default());
+        let websocket =
+            WebSocket::new(stream, Server::new(), negotiated, ReadBuffer::new(), config);
+        (websocket.with_host(Arc::clone(&guest)), guest, client)
+    }
+
+    #[test]
+    fn a_server_drops_its_handle_with_the_last_one_of_the_connection() {
+        let house = House::new(None);
+        let count = || house.desk().guests.len();
+        for sender_is_last in [false, true] {
+            let (websocket, _guest, client) = hosted(&house);
+            let (sender, mut receiver) = websocket.split().unwrap();
+            // Nothing can be delivered after the end.
+            drop(client);
+            assert!(receiver.next().unwrap().is_err());
+            if sender_is_last {
+                drop(receiver);
+                assert_eq!(count(), 1);
+                drop(sender);
+            } else {
+                drop(sender);
+                assert_eq!(count(), 1);
+                drop(receiver);
+            }
+            assert_eq!(count(), 0, "{sender_is_last}");
+        }
+    }
+
+    #[test]
+    fn a_server_keeps_its_handle_until_the_user_takes_the_transport() {
+        let house = House::new(None);
+        let count = || house.desk().guests.len();
+        let (websocket, _guest, _client) = hosted(&house);
+        let (sender, receiver) = websocket.split().unwrap();
+        let websocket = sender.reunite(receiver).unwrap();
+        assert_eq!(count(), 1);
+        let parts = websocket.into_parts();
+        assert_eq!(count(), 0);
+        drop(parts);
+    }
 
     #[test]
     fn unspecified_addresses_become_loopback_addresses() {

@@ -3,7 +3,7 @@
 
 use super::Transport;
 use super::access::{Access, Sending};
-use super::timed::{LEAST, PAUSE, Stopped, Timed};
+use super::timed::{LEAST, PAUSE, Stopped, TICK, Timed};
 use crate::buffer::{READ_ROOM, RETAINED, ReadBuffer};
 use crate::connection::{Event, Message, Progress, ReceiveError, Receiver, Role};
 use crate::error::{Error, Misuse};
@@ -12,7 +12,10 @@ use crate::io::SCRAP;
 use crate::transport::{IoFailure, Wants, earliest};
 use alloc::vec::Vec;
 use core::time::Duration;
-use std::{io, thread};
+use std::{
+    io::{self, ErrorKind},
+    thread,
+};
 
 /// The transport and the sending half, as the receiving side sees them.
 pub(super) trait Line {
@@ -172,6 +175,9 @@ impl<R: Role> Incoming<R> {
     /// Returns an error if the transport is not ready.
     fn drive(&mut self, line: &mut impl Line, lingers: bool) -> io::Result<Driven> {
         let mut failed = None;
+        // When the reads began, and when the user's timeout for them expires. That timeout is looked
+        // up only after a read has waited.
+        let (mut began, mut until) = (None, None);
         loop {
             if line.is_leaving() {
                 go_away(line.parts().0);
@@ -208,11 +214,24 @@ impl<R: Role> Incoming<R> {
             // Don't block long in the read: the peer may be waiting for the bytes that are not
             // written yet.
             let patience = earliest(line.patience(), not_written.as_ref().map(|_| PAUSE));
+            let transport = line.parts().1;
+            let began = *began.get_or_insert_with(|| transport.now());
+            let patience = earliest(patience, transport.left(until));
             match self.read(line, wants.deadline, patience) {
                 Ok(0) => {}
                 Ok(_) => return Ok(Driven::Read),
-                // If a write timeout of the user expired, report that.
-                Err(Stopped::Over) => not_written.map_or(Ok(()), Err)?,
+                Err(Stopped::Over) => {
+                    // If a write timeout of the user expired, report that.
+                    not_written.map_or(Ok(()), Err)?;
+                    if line.patience().is_some() {
+                        let transport = line.parts().1;
+                        let timeout = transport.user_read_timeout()?;
+                        until = timeout.map(|timeout| began.saturating_add(timeout));
+                        if transport.left(until).is_some_and(|left| left <= TICK) {
+                            return Err(ErrorKind::WouldBlock.into());
+                        }
+                    }
+                }
                 Err(Stopped::NotReady(error)) => return Err(not_written.unwrap_or(error)),
                 Err(Stopped::Failed(error)) => failed = Some(error),
             }

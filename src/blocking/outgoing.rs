@@ -3,7 +3,7 @@
 
 use super::Transport;
 use super::access::{Access, Sending};
-use super::house::Guest;
+use super::house::Hosted;
 use super::incoming::Line;
 use super::timed::{BRIEF, LEAST, Stopped, Timed};
 use crate::buffer::{LEAST_UNBROKEN, WriteBuffer};
@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::sending::take_unwritten;
 use crate::transport::{IoFailure, Wants, earliest};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::vec::Vec;
 use core::time::Duration;
 use std::io::ErrorKind;
 
@@ -25,7 +25,7 @@ pub(super) struct Outgoing<S, A> {
     /// are written.
     lent: WriteBuffer,
     /// The server that runs the connection, if there is one.
-    pub(super) host: Option<Arc<Guest>>,
+    pub(super) host: Option<Hosted>,
 }
 
 /// How long a read lasts before a connection that a server runs checks whether the server is
@@ -300,9 +300,6 @@ impl<S: Transport, R: Role> Outgoing<S, Sending<R>> {
     /// Returns the transport and the bytes that have not been written.
     pub(super) fn into_parts(mut self) -> (S, Vec<u8>) {
         let unwritten = self.take_unwritten();
-        if let Some(host) = &self.host {
-            host.release();
-        }
         (self.transport.transport, unwritten)
     }
 }
@@ -329,6 +326,6 @@ impl<S: Transport, R: Role> Line for Outgoing<S, Sending<R>> {
     }
 
     fn is_leaving(&self) -> bool {
-        self.host.as_ref().is_some_and(|host| host.is_leaving())
+        self.host.as_ref().is_some_and(|host| host.0.is_leaving())
     }
 }

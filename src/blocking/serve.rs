@@ -2,7 +2,7 @@ use super::house::{Guest, Handshaking, House};
 use super::{Acceptor, ServerWebSocket};
 use crate::error::Error;
 use crate::handshake::{Accept, Reject, Request};
-use crate::server::{AcceptFailures, Admission};
+use crate::server::{AcceptFailure, AcceptFailures, Admission};
 use crate::serving::{Options, ServeError, accept_failure, serve_options};
 use alloc::{boxed::Box, string::ToString, sync::Arc};
 use core::{fmt, net::SocketAddr, time::Duration};
@@ -73,8 +73,13 @@ pub struct StopHandle(Arc<House>);
 
 impl StopHandle {
     /// Tells the server to shut down, and does not wait until it has. A server that is not running
-    /// yet shuts down when you run it. To wake the server, this connects to it, which takes at most
-    /// a second.
+    /// yet shuts down when you run it.
+    ///
+    /// To wake the server, this connects to it, and tries again for up to a second. That can fail,
+    /// for example because of a firewall, because the process has no file descriptors left, or
+    /// because another socket that listens on the same address (`SO_REUSEPORT`) gets the
+    /// connections. The server then shuts down when the next client connects, or when you call
+    /// this again.
     ///
     /// The server drops the listener, so that clients go elsewhere. Each connection closes with
     /// [`CloseCode::GOING_AWAY`](crate::CloseCode::GOING_AWAY) while its handler waits to receive,
@@ -151,15 +156,23 @@ where
         let _ = listener.set_nonblocking(false);
         let mut failures = AcceptFailures::default();
         while house.wait_for_room() {
-            let begun = listener.accept().and_then(|(stream, peer)| {
+            let accepted = listener.accept();
+            house.has_accepted();
+            let begun = match accepted {
                 // The server is shutting down: drop the stream. It is the connection that woke this
                 // thread, or a client that was still waiting in the queue.
-                if house.is_leaving() { Ok(()) } else { self.begin(stream, peer, house) }
-            });
+                Ok(_) if house.is_leaving() => Ok(()),
+                // Only the system's lack of files, threads or memory makes this fail. The kind of
+                // the error does not say so: a lack of threads is an error that would block.
+                Ok((stream, peer)) => self
+                    .begin(stream, peer, house)
+                    .map_err(|error| (AcceptFailure::OfThisEnd, error)),
+                Err(error) => Err((accept_failure(&error), error)),
+            };
             match begun {
                 Ok(()) => failures.accepted(),
-                Err(error) => {
-                    let pause = failures.failed(accept_failure(&error));
+                Err((failure, error)) => {
+                    let pause = failures.failed(failure);
                     self.options.report(ServeError::Accept(error));
                     house.pause(pause.unwrap_or_default());
                 }
@@ -189,8 +202,7 @@ where
         guest: &Arc<Guest>,
         handshaking: Handshaking,
     ) {
-        let opened = self.open(stream);
-        drop(handshaking);
+        let opened = self.open(stream, handshaking);
         let handled = match opened {
             Ok((websocket, request)) => {
                 // The guest lives as long as the handler runs, whatever the handler does with the
@@ -204,8 +216,13 @@ where
         }
     }
 
-    fn open(&self, stream: TcpStream) -> Result<(ServerWebSocket, Request), Error> {
+    fn open(
+        &self,
+        stream: TcpStream,
+        handshaking: Handshaking,
+    ) -> Result<(ServerWebSocket, Request), Error> {
         stream.set_nodelay(true)?;
-        self.acceptor.accept_asked(stream, |request| self.options.decide(request))
+        let accepting = self.acceptor.begin().with_place(Box::new(handshaking));
+        Acceptor::accept_asked(accepting, stream, |request| self.options.decide(request))
     }
 }

@@ -88,7 +88,8 @@ impl<S: Transport, R: Role> Reading<S, R> {
     /// Creates the reading side. `transport` is a second handle on the transport of `outgoing`.
     pub(super) fn new(transport: Timed<S>, outgoing: Outgoing<S, Sending<R>>) -> Self {
         let outgoing = outgoing.place(|sending| Arc::new(Mutex::new(sending)));
-        let (sending, host) = (Arc::clone(&outgoing.sending), outgoing.host.clone());
+        let sending = Arc::clone(&outgoing.sending);
+        let host = outgoing.host.as_ref().map(|host| Arc::clone(&host.0));
         let shared = Shared {
             sending: Arc::clone(&sending),
             writer: Mutex::new(outgoing),
@@ -123,7 +124,6 @@ impl<S: Transport, R: Role> Reading<S, R> {
         let has_other_half = Arc::strong_count(&self.shared) > 1;
         if let Some(unwritten) = self.end_for_host(has_other_half) {
             see_off(&mut self.transport.transport, unwritten);
-            self.host.iter().for_each(|host| host.release());
             return;
         }
         self.sending.with(|Sending { sender, queue, .. }| sender.abandon(has_other_half, queue));

@@ -66,8 +66,12 @@ impl Transport for Stream {
         Transport::set_write_timeout(self.inner(), timeout)
     }
 
-    fn timeouts(&self) -> io::Result<[Option<Duration>; 2]> {
-        self.tcp().timeouts()
+    fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        self.tcp().read_timeout()
+    }
+
+    fn write_timeout(&self) -> io::Result<Option<Duration>> {
+        self.tcp().write_timeout()
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {

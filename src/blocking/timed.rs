@@ -42,7 +42,7 @@ pub(super) const PAUSE: Duration = Duration::from_millis(20);
 
 /// How much too early a timeout of a transport may expire. Systems count time in ticks, and this is
 /// the longest tick.
-const TICK: Duration = Duration::from_millis(10);
+pub(super) const TICK: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Copy, Debug)]
 enum Direction {
@@ -147,8 +147,14 @@ impl<S: Transport> Timed<S> {
     /// Returns `true` if the transport has timeouts. Without them, any call may block without
     /// limit.
     pub(super) fn has_timeouts(&mut self) -> bool {
-        let timeouts = self.transport.timeouts();
-        timeouts.and_then(|[reads, _]| self.transport.set_read_timeout(reads)).is_ok()
+        let timeout = self.transport.read_timeout();
+        timeout.and_then(|timeout| self.transport.set_read_timeout(timeout)).is_ok()
+    }
+
+    /// Returns the read timeout that the user has set. On one of two handles, the timeout is never
+    /// the user's.
+    pub(super) fn user_read_timeout(&self) -> io::Result<Option<Duration>> {
+        if self.kept.is_some() { Ok(None) } else { self.transport.read_timeout() }
     }
 
     /// Runs an operation with a time limit. A shorter timeout of the user also applies, and is
@@ -171,8 +177,16 @@ impl<S: Transport> Timed<S> {
         if timeout.is_none() {
             return self.attempt(None, operation);
         }
-        let user_timeout = self.transport.timeouts().map_err(Stopped::Failed)?[direction as usize];
-        self.set(direction, earliest(timeout, user_timeout)).map_err(Stopped::Failed)?;
+        let user_timeout = match direction {
+            Direction::Read => self.transport.read_timeout(),
+            Direction::Write => self.transport.write_timeout(),
+        }
+        .map_err(Stopped::Failed)?;
+        let shorter = earliest(timeout, user_timeout);
+        if shorter == user_timeout {
+            return self.attempt(timeout, operation);
+        }
+        self.set(direction, shorter).map_err(Stopped::Failed)?;
         let outcome = self.attempt(timeout, operation);
         // A failure here must not discard the outcome.
         let _ = self.set(direction, user_timeout);
@@ -219,4 +233,68 @@ impl<S: Transport> Timed<S> {
 /// (`ETIMEDOUT`). On Windows, a timeout that was set gives the same error.
 fn is_the_systems(error: &io::Error) -> bool {
     cfg!(unix) && error.kind() == ErrorKind::TimedOut && error.raw_os_error().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+
+    /// A transport with a read timeout, which counts how often that is set.
+    struct Counting {
+        timeout: Option<Duration>,
+        sets: usize,
+    }
+
+    impl Read for Counting {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(1)
+        }
+    }
+
+    impl Write for Counting {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            panic!("nothing is written")
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Transport for Counting {
+        fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+            self.timeout = timeout;
+            self.sets += 1;
+            Ok(())
+        }
+
+        fn set_write_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+            panic!("a read does not set the write timeout")
+        }
+
+        fn read_timeout(&self) -> io::Result<Option<Duration>> {
+            Ok(self.timeout)
+        }
+
+        fn write_timeout(&self) -> io::Result<Option<Duration>> {
+            panic!("a read does not ask for the write timeout")
+        }
+
+        fn shutdown_write(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_read_touches_only_the_timeouts_that_it_needs() {
+        let [short, long] = [Some(BRIEF), Some(PAUSE)];
+        // The first is the user's timeout, and the second that of the connection.
+        for (user, own, sets) in [(None, long, 2), (long, short, 2), (short, long, 0)] {
+            let mut timed = Timed::new(Counting { timeout: user, sets: 0 });
+            timed.read(&mut [0], own).unwrap();
+            let Counting { timeout, sets: done } = timed.transport;
+            assert_eq!((timeout, done), (user, sets), "{user:?} {own:?}");
+        }
+    }
 }

@@ -25,14 +25,24 @@ pub trait Transport: Read + Write {
     /// Returns the errors of [`set_read_timeout`](Self::set_read_timeout).
     fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
 
-    /// Returns the read timeout and the write timeout that the user has set. The connection
-    /// restores them when it no longer needs its own.
+    /// Returns the limit for reads that the user has set. The connection restores it when it no
+    /// longer needs its own. The default implementation returns `None`.
     ///
     /// # Errors
     ///
     /// Returns the errors of the stream.
-    fn timeouts(&self) -> io::Result<[Option<Duration>; 2]> {
-        Ok([None; 2])
+    fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(None)
+    }
+
+    /// Returns the limit for writes that the user has set, as
+    /// [`read_timeout`](Self::read_timeout) does for reads.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of the stream.
+    fn write_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(None)
     }
 
     /// Ends the writing side, so that the peer reads an end of file after the bytes written so far.
@@ -75,8 +85,12 @@ macro_rules! socket {
                 Self::set_write_timeout(self, timeout)
             }
 
-            fn timeouts(&self) -> io::Result<[Option<Duration>; 2]> {
-                Ok([self.read_timeout()?, self.write_timeout()?])
+            fn read_timeout(&self) -> io::Result<Option<Duration>> {
+                Self::read_timeout(self)
+            }
+
+            fn write_timeout(&self) -> io::Result<Option<Duration>> {
+                Self::write_timeout(self)
             }
 
             fn shutdown_write(&mut self) -> io::Result<()> {
@@ -103,8 +117,12 @@ impl<T: Transport + ?Sized> Transport for &mut T {
         (**self).set_write_timeout(timeout)
     }
 
-    fn timeouts(&self) -> io::Result<[Option<Duration>; 2]> {
-        (**self).timeouts()
+    fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        (**self).read_timeout()
+    }
+
+    fn write_timeout(&self) -> io::Result<Option<Duration>> {
+        (**self).write_timeout()
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {

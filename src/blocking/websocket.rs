@@ -1,6 +1,6 @@
 use super::Transport;
 use super::access::Sending;
-use super::house::{Guest, see_off};
+use super::house::{Guest, Hosted, see_off};
 use super::incoming::{Incoming, leave};
 use super::methods::{report, report_unless_closing, sending_methods};
 use super::outgoing::Outgoing;
@@ -83,9 +83,6 @@ impl<S: Transport, R: Role> Drop for Leaving<S, R> {
         } else {
             leave(&mut outgoing);
         }
-        if let Some(host) = &outgoing.host {
-            host.release();
-        }
     }
 }
 
@@ -113,7 +110,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
 
     /// Sets the server that runs the connection.
     pub(super) fn with_host(mut self, host: Arc<Guest>) -> Self {
-        self.outgoing.host = Some(host);
+        self.outgoing.host = Some(Hosted(host));
         self
     }
 

@@ -191,8 +191,7 @@ async fn attend<H, F, E>(
     F: Future<Output = Result<(), E>> + Send + 'static,
     E: Into<Box<dyn core::error::Error + Send + Sync>> + 'static,
 {
-    let opened = service.open(stream).await;
-    drop(handshaking);
+    let opened = service.open(stream, handshaking).await;
     let handled = match opened {
         Ok((websocket, request)) => {
             // The guest lives as long as the handler, whatever the handler does with the
@@ -208,9 +207,14 @@ async fn attend<H, F, E>(
 }
 
 impl<H> Service<H> {
-    async fn open(&self, stream: TcpStream) -> Result<(ServerWebSocket, Request), Error> {
+    async fn open(
+        &self,
+        stream: TcpStream,
+        handshaking: Handshaking,
+    ) -> Result<(ServerWebSocket, Request), Error> {
         stream.set_nodelay(true)?;
-        self.acceptor.accept_asked(stream, |request| self.options.decide(request)).await
+        let accepting = self.acceptor.begin().with_place(Box::new(handshaking));
+        Acceptor::accept_asked(accepting, stream, |request| self.options.decide(request)).await
     }
 }
 

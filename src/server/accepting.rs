@@ -118,7 +118,14 @@ pub struct Accepting {
     origin: OriginPolicy,
     plain: Option<PlainResponses>,
     timeout: Option<Duration>,
+    /// Dropped when a refusal or a plain response begins.
+    #[cfg(feature = "std")]
+    place: Option<Place>,
 }
+
+/// The place of a client among the pending handshakes of a server, held by a guard.
+#[cfg(feature = "std")]
+pub(crate) type Place = Box<dyn core::fmt::Debug + Send + Sync>;
 
 #[derive(Debug)]
 enum Stage {
@@ -184,7 +191,17 @@ impl Accepting {
             origin,
             plain,
             timeout,
+            #[cfg(feature = "std")]
+            place: None,
         }
+    }
+
+    /// Holds `place` until the handshake succeeds, or a refusal or plain response begins. A client
+    /// can take its time to read a response, and must not keep others waiting.
+    #[cfg(feature = "std")]
+    pub(crate) fn with_place(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
     }
 
     /// Returns what to do next. `input` holds the bytes received, and `output` the bytes to send.
@@ -382,6 +399,8 @@ impl Accepting {
     fn begin_refusing(&mut self, why: OpeningError) {
         self.exchange.refuse();
         self.stage = Stage::Refusing(why);
+        #[cfg(feature = "std")]
+        drop(self.place.take());
     }
 }
 

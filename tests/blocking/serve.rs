@@ -157,6 +157,76 @@ fn a_nonblocking_listener_works_too() {
     assert!(errors.recv().is_err());
 }
 
+/// Other sockets on the same address may get the connection that is to wake the server.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_shares_its_address_stops() {
+    use socket2::{Domain, Socket, Type};
+    let listen = |address: SocketAddr| {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_reuse_port(true).unwrap();
+        socket.bind(&address.into()).unwrap();
+        socket.listen(128).unwrap();
+        TcpListener::from(socket)
+    };
+    for _ in 0..4 {
+        let listener = listen(([127, 0, 0, 1], 0).into());
+        let address = listener.local_addr().unwrap();
+        let (entered, has_entered) = channel();
+        let server = serve(listener, move |websocket: ServerWebSocket, request: Request| {
+            entered.send(()).unwrap();
+            echo(websocket, request)
+        });
+        let stop = server.stop_handle();
+        let thread = thread::spawn(move || server.run());
+        // Once it has had a client, the server waits for the next one.
+        let client = connect(format!("ws://{address}/")).unwrap();
+        has_entered.recv().unwrap();
+        drop(client);
+        let others: Vec<_> = (0..3).map(|_| listen(address)).collect();
+        stop.stop();
+        thread.join().unwrap();
+        drop(others);
+    }
+}
+
+/// The environment makes the stacks of new threads too large for the system, so this test runs in
+/// a process of its own.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_server_without_threads_pauses() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Instant;
+    const STACK: (&str, &str) = ("RUST_MIN_STACK", "1152921504606846976");
+    const NAME: &str = "serve::a_server_without_threads_pauses";
+    if std::env::var(STACK.0).as_deref() != Ok(STACK.1) {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = command.args(["--exact", NAME]).env(STACK.0, STACK.1).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let clients: Vec<_> = (0..4).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let server = serve(listener, echo);
+    let stop = server.stop_handle();
+    let (fail, failures) = channel();
+    let failed = AtomicUsize::new(0);
+    let server = server.on_error(move |error| {
+        let ServeError::Accept(error) = error else { panic!("{error:?}") };
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        fail.send(Instant::now()).unwrap();
+        if failed.fetch_add(1, Ordering::SeqCst) + 1 == clients.len() {
+            stop.stop();
+        }
+    });
+    server.run();
+    let failures: Vec<_> = failures.iter().collect();
+    // The pauses are 10, 20 and 40 ms.
+    assert!(failures[3] - failures[0] >= Duration::from_millis(70), "{failures:?}");
+}
+
 #[test]
 fn each_request_is_passed_to_decide_and_then_to_the_handler() {
     let handler = |mut websocket: ServerWebSocket, request: Request| {
@@ -175,15 +245,15 @@ fn each_request_is_passed_to_decide_and_then_to_the_handler() {
     };
     let (mut client, _) = connect("/yes").unwrap();
     assert_eq!(client.next().unwrap().unwrap().as_bytes(), b"/yes");
-    for path in ["/no", "/never"] {
+    let error = |path| {
         connect(path).unwrap_err();
-    }
-    let error = || match server.errors.recv().unwrap() {
-        ServeError::Handshake { error, peer } if peer.ip().is_loopback() => error,
-        other => panic!("{other:?}"),
+        match server.errors.recv().unwrap() {
+            ServeError::Handshake { error, peer } if peer.ip().is_loopback() => error,
+            other => panic!("{other:?}"),
+        }
     };
-    assert!(matches!(error(), Error::Rejected(404)));
-    assert!(matches!(error(), Error::Accept(_)));
+    assert!(matches!(error("/no"), Error::Rejected(404)));
+    assert!(matches!(error("/never"), Error::Accept(_)));
 }
 
 #[test]
@@ -225,6 +295,33 @@ fn pending_handshakes_are_limited() {
     check_echo(&mut open[2]);
     drop(silent);
     assert!(read_head(&mut next).starts_with(b"HTTP/1.1 101 "));
+}
+
+#[test]
+fn a_refused_client_holds_up_no_other_handshake() {
+    for refused in ["GET /no HTTP/1.1", "GET /plain HTTP/1.0", "POST / HTTP/1.1"] {
+        let acceptor = Acceptor::new().plain_response(|_| Some(Reject::new(200)));
+        let server = Running::start(echo, |serve| {
+            serve.acceptor(acceptor).max_handshakes(1).max_connections(2).decide(|request| {
+                if request.path() == "/no" { Err(Reject::new(404)) } else { Ok(Accept::new()) }
+            })
+        });
+        let mut stream = server.stream();
+        let request = String::from_utf8(REQUEST.to_vec()).unwrap();
+        let (_, headers) = request.split_once("\r\n").unwrap();
+        let headers = if refused.contains("plain") { "\r\n" } else { headers };
+        stream.write_all(format!("{refused}\r\n{headers}").as_bytes()).unwrap();
+        assert!(!read_head(&mut stream).starts_with(b"HTTP/1.1 101 "));
+        // The client does not end its side, so the server still waits for that.
+        let mut next = server.connect();
+        check_echo(&mut next);
+        assert!(server.errors.try_recv().is_err(), "{refused}");
+        // It counts as a connection until then.
+        let mut last = server.requesting();
+        check_silent(&mut last);
+        drop(stream);
+        assert!(read_head(&mut last).starts_with(b"HTTP/1.1 101 "));
+    }
 }
 
 #[test]
@@ -327,6 +424,71 @@ fn queued_messages_arrive_after_the_handler_drops_the_connection() {
         assert_eq!(end.is_some_and(|end| end.is_err()), !splits);
         let expected = if splits { CloseCode::GOING_AWAY } else { CloseCode::ABNORMAL };
         assert_eq!(client.closed().unwrap().code, expected);
+        drop(client);
+        server.check_end();
+    }
+}
+
+#[test]
+fn a_read_timeout_of_the_handler_expires() {
+    // One is shorter and one is longer than a read lasts before it checks for a shutdown.
+    for timeout in [100, 300] {
+        let (expired, has_expired) = channel();
+        let handler = move |mut websocket: ServerWebSocket, _: Request| {
+            let timeout = Some(Duration::from_millis(timeout));
+            websocket.get_mut().set_read_timeout(timeout)?;
+            let error = websocket.next().unwrap().unwrap_err();
+            assert_eq!(websocket.get_ref().read_timeout()?, timeout);
+            expired.send(error).unwrap();
+            // Nothing is lost.
+            while let Some(message) = websocket.next() {
+                match message {
+                    Ok(message) => websocket.send(message)?,
+                    Err(error) if error.is_would_block() => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        };
+        let server = Running::start(handler, |serve| serve);
+        let mut client = server.connect();
+        let error = has_expired.recv().unwrap();
+        assert!(error.is_would_block(), "{error:?}");
+        check_echo(&mut client);
+        server.stop.stop();
+        check_closed_as_away(client);
+        server.check_end();
+    }
+}
+
+/// Neither a timeout of the handler nor one that a split connection used ends the delivery.
+#[test]
+fn leftover_timeouts_do_not_cut_off_queued_messages() {
+    const LEN: usize = 8 << 20;
+    for splits in [false, true] {
+        let handler = move |mut websocket: ServerWebSocket, _: Request| {
+            if splits {
+                let (mut sender, mut receiver) = websocket.split()?;
+                sender.send("hello")?;
+                receiver.next().unwrap()?;
+                sender.feed(vec![7; LEN])?;
+            } else {
+                let timeout = Some(Duration::from_millis(100));
+                websocket.get_mut().set_read_timeout(timeout)?;
+                websocket.get_mut().set_write_timeout(timeout)?;
+                websocket.send("hello")?;
+                websocket.next().unwrap()?;
+                websocket.feed(vec![7; LEN])?;
+            }
+            Ok(())
+        };
+        let server = Running::start(handler, |serve| serve);
+        let mut client = server.connect();
+        assert_eq!(client.next().unwrap().unwrap().as_bytes(), b"hello");
+        client.send("now").unwrap();
+        // In this time the server can't write everything, and its timeouts would expire.
+        thread::sleep(Duration::from_millis(500));
+        assert!(client.next().unwrap().unwrap().as_bytes() == vec![7; LEN], "{splits}");
         drop(client);
         server.check_end();
     }

@@ -237,6 +237,38 @@ fn pending_handshakes_are_limited() {
 }
 
 #[test]
+fn a_refused_client_holds_up_no_other_handshake() {
+    for refused in ["GET /no HTTP/1.1", "GET /plain HTTP/1.0", "POST / HTTP/1.1"] {
+        run(async {
+            let acceptor = Acceptor::new().plain_response(|_| Some(Reject::new(200)));
+            let mut server = Running::start(echo, |serve| {
+                serve.acceptor(acceptor).max_handshakes(1).max_connections(2).decide(|request| {
+                    if request.path() == "/no" { Err(Reject::new(404)) } else { Ok(Accept::new()) }
+                })
+            })
+            .await;
+            let mut stream = server.stream().await;
+            let request = String::from_utf8(REQUEST.to_vec()).unwrap();
+            let (_, headers) = request.split_once("\r\n").unwrap();
+            let headers = if refused.contains("plain") { "\r\n" } else { headers };
+            stream.write_all(format!("{refused}\r\n{headers}").as_bytes()).await.unwrap();
+            assert!(!read_head(&mut stream).await.starts_with(b"HTTP/1.1 101 "));
+            // The client does not end its side, so the server still waits for that.
+            let mut next = server.connect().await;
+            check_echo(&mut next).await;
+            assert!(server.errors.try_recv().is_err(), "{refused}");
+            // It counts as a connection until then.
+            let mut last = server.stream().await;
+            last.write_all(REQUEST).await.unwrap();
+            run_others().await;
+            assert_eq!(last.try_read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+            drop(stream);
+            assert!(read_head(&mut last).await.starts_with(b"HTTP/1.1 101 "));
+        });
+    }
+}
+
+#[test]
 fn open_connections_are_limited() {
     run(async {
         let mut server = Running::start(echo, |serve| serve.max_connections(2)).await;
