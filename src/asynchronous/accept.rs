@@ -50,8 +50,9 @@ impl<M: Runtime> Acceptor<M> {
     where
         M: Shell<S>,
     {
-        let (websocket, _) = Self::accept_asked(self.begin(), transport, decide).await?;
-        Ok(websocket)
+        // Boxed to keep the handshake out of the task that continues with the connection.
+        let accepted = Box::pin(Self::accept_asked(self.begin(), transport, decide));
+        Ok(accepted.await?.0)
     }
 
     /// Works like [`accept_with`](Self::accept_with), and also returns the request.
@@ -63,18 +64,14 @@ impl<M: Runtime> Acceptor<M> {
     where
         M: Shell<S>,
     {
-        // Boxed to keep the handshake out of the task that continues with the connection.
-        Box::pin(async move {
-            let opening = Self::receive(accepting, transport).await?;
-            match decide(opening.request()) {
-                Ok(accept) => opening.open(&accept).await,
-                Err(reject) => {
-                    opening.refuse(&reject).await?;
-                    Err(Error::Rejected(reject.status()))
-                }
+        let opening = Self::receive(accepting, transport).await?;
+        match decide(opening.request()) {
+            Ok(accept) => opening.open(&accept).await,
+            Err(reject) => {
+                opening.refuse(&reject).await?;
+                Err(Error::Rejected(reject.status()))
             }
-        })
-        .await
+        }
     }
 
     /// Waits for the client's request, and leaves the answer to you. Options of the stream, such as
@@ -90,22 +87,19 @@ impl<M: Runtime> Acceptor<M> {
     where
         M: Shell<S>,
     {
-        Self::receive(self.begin(), transport).await
+        Box::pin(Self::receive(self.begin(), transport)).await
     }
 
     async fn receive<S>(accepting: Accepting, transport: S) -> Result<PendingRequest<S, M>, Error>
     where
         M: Shell<S>,
     {
-        Box::pin(async move {
-            let (mut accepting, mut transport) = (accepting, transport);
-            let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
-            let request = drive::<S, M, _>(&mut accepting, &mut transport, &mut input, &mut output)
-                .await?
-                .request()?;
-            Ok(PendingRequest { transport, accepting, request, input, output, shell: PhantomData })
-        })
-        .await
+        let (mut accepting, mut transport) = (accepting, transport);
+        let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+        let request = drive::<S, M, _>(&mut accepting, &mut transport, &mut input, &mut output)
+            .await?
+            .request()?;
+        Ok(PendingRequest { transport, accepting, request, input, output, shell: PhantomData })
     }
 }
 

@@ -214,7 +214,9 @@ impl<H> Service<H> {
     ) -> Result<(ServerWebSocket, Request), Error> {
         stream.set_nodelay(true)?;
         let accepting = self.acceptor.begin().with_place(Box::new(handshaking));
-        Acceptor::accept_asked(accepting, stream, |request| self.options.decide(request)).await
+        // Boxed to keep the handshake out of the task that continues with the connection.
+        let decide = |request: &Request| self.options.decide(request);
+        Box::pin(Acceptor::accept_asked(accepting, stream, decide)).await
     }
 }
 
