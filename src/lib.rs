@@ -59,15 +59,22 @@
 //! # One message to many clients
 //!
 //! A [`PreparedMessage`] is encoded once, and compressed once if you want that. Each connection of a server then sends
-//! the same bytes:
+//! the same bytes. `try_feed` does not wait, so a slow client does not hold up the others:
 //!
 //! ```
-//! # #[cfg(feature = "std")] {
-//! use sansocket::{Error, PreparedMessage, blocking::{SendHalf, Transport}, connection::Server};
+//! # #[cfg(feature = "tokio")] {
+//! use sansocket::{CloseCode, PreparedMessage, on_tokio::ServerSendHalf};
 //!
-//! fn broadcast<S: Transport>(clients: &mut Vec<SendHalf<S, Server>>, text: &str) {
+//! fn broadcast(clients: &mut Vec<ServerSendHalf>, text: &str) {
 //!     let message = PreparedMessage::new(text);
-//!     clients.retain_mut(|client| client.send(&message).is_ok());
+//!     clients.retain_mut(|client| match client.try_feed(&message) {
+//!         Ok(()) => true,
+//!         Err(error) => {
+//!             // Most often the queue is full: this client does not read.
+//!             let _ = client.try_close(CloseCode::POLICY_VIOLATION, &error.to_string());
+//!             false
+//!         }
+//!     });
 //! }
 //! # }
 //! ```

@@ -11,25 +11,8 @@ use bytes::Bytes;
 ///
 /// Clones share the encoded frames.
 ///
-/// To broadcast on tokio, queue the message without waiting, so that a slow client does not hold up
-/// the others:
-///
-#[cfg_attr(feature = "tokio", doc = "```")]
-#[cfg_attr(not(feature = "tokio"), doc = "```ignore")]
-/// use sansocket::{CloseCode, PreparedMessage, on_tokio::ServerSendHalf};
-///
-/// fn broadcast(clients: &mut Vec<ServerSendHalf>, text: &str) {
-///     let message = PreparedMessage::new(text);
-///     clients.retain_mut(|client| match client.try_feed(&message) {
-///         Ok(()) => true,
-///         Err(error) => {
-///             // Most often the queue is full: this client does not read.
-///             let _ = client.try_close(CloseCode::POLICY_VIOLATION, &error.to_string());
-///             false
-///         }
-///     });
-/// }
-/// ```
+/// To broadcast, queue it with `try_feed`, which does not wait for a slow client: the page of the crate
+/// has an example.
 #[derive(Clone, Debug)]
 pub struct PreparedMessage(Arc<Encoded>);
 
