@@ -72,13 +72,14 @@ impl<'a> Payload<'a> {
     /// A [`PreparedMessage`] is then sent like the [`Message`] that it was made from.
     ///
     /// ```
-    /// use sansocket::Payload;
-    /// # use sansocket::{Error, connection::Role, blocking::{Transport, WebSocket}};
-    /// # fn send<S: Transport>(websocket: &mut WebSocket<S, impl Role>) -> Result<(), Error> {
+    /// use sansocket::{Config, Payload, buffer::WriteBuffer};
+    /// use sansocket::connection::{Connection, Server};
+    /// # let negotiated = sansocket::handshake::Negotiated::new();
     ///
-    /// websocket.send(Payload::text("a secret").uncompressed())?;
-    /// # Ok(())
-    /// # }
+    /// let mut connection = Connection::new(Server::new(), &negotiated, Config::default());
+    /// let mut output = WriteBuffer::new();
+    /// connection.send(Payload::text("a secret").uncompressed(), &mut output)?;
+    /// # Ok::<(), sansocket::connection::SendError>(())
     /// ```
     #[must_use]
     pub fn uncompressed(self) -> Self {
