@@ -321,6 +321,8 @@ pub mod connection;
 #[cfg(feature = "deflate")]
 pub mod deflate;
 #[cfg(feature = "std")]
+mod ends_on_drop;
+#[cfg(feature = "std")]
 mod error;
 pub mod frame;
 #[cfg(feature = "alloc")]

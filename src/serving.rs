@@ -119,8 +119,9 @@ macro_rules! serve_options {
         /// a subprotocol, or refuses it, for example because of its path or because the client is
         /// not authorized. By default every request is accepted.
         ///
-        /// The function sees only valid requests from an allowed origin. It must not block. To make a decision that takes time, accept the request and
-        /// decide in the handler, which can close the connection.
+        /// The function sees only valid requests from an allowed origin. It must not block. To make
+        /// a decision that takes time, accept the request and decide in the handler, which can close
+        /// the connection.
         pub fn decide(
             mut self,
             decide: impl Fn(&Request) -> Result<Accept, Reject> + Send + Sync + 'static,

@@ -18,7 +18,7 @@ pub(super) trait Access<S, R: Role, M: Shell<S>> {
 
     /// Ensures that queued bytes are written soon, even if nobody flushes.
     #[inline]
-    fn fed(&mut self) {}
+    fn notify_queued(&mut self) {}
 
     /// Works like [`act`](Self::act), and also passes the context with which to poll the transport
     /// on behalf of the task of `cx`.
@@ -140,7 +140,7 @@ impl<S, R: Role, M: Shell<S>, A: Access<S, R, M>> Access<S, R, M> for Shared<A> 
     }
 
     /// Wakes the receiving task, which writes the queue before it waits again.
-    fn fed(&mut self) {
+    fn notify_queued(&mut self) {
         if self.half == Half::Send {
             self.wakers.wake(Half::Receive);
         }

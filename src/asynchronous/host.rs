@@ -4,7 +4,7 @@
 use super::exchange::drive;
 use super::shell::Shell;
 use crate::buffer::{ReadBuffer, WriteBuffer};
-use crate::handshake::SeeingOff;
+use crate::handshake::LingeringClose;
 use alloc::{sync::Arc, vec::Vec};
 use core::{fmt, task::Context};
 
@@ -19,16 +19,17 @@ pub(crate) trait Host<S>: Send + Sync + fmt::Debug {
 
     /// Takes over a transport that its user has dropped, and the bytes that were still to be
     /// written to it.
-    fn see_off(self: Arc<Self>, transport: S, unwritten: Vec<u8>);
+    fn linger(self: Arc<Self>, transport: S, unwritten: Vec<u8>);
 }
 
 /// Writes the remaining bytes, and then ends the transport in such a way that they arrive.
-pub(crate) async fn see_off<S, M: Shell<S>>(mut transport: S, unwritten: Vec<u8>) {
+pub(crate) async fn linger<S, M: Shell<S>>(mut transport: S, unwritten: Vec<u8>) {
     let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
     output.extend_from_slice(&unwritten);
     drop(unwritten);
     // Whatever the outcome, there is nothing left to do.
-    let _ = drive::<S, M, _>(&mut SeeingOff::new(), &mut transport, &mut input, &mut output).await;
+    let _ =
+        drive::<S, M, _>(&mut LingeringClose::new(), &mut transport, &mut input, &mut output).await;
 }
 
 #[cfg(test)]
@@ -122,7 +123,7 @@ mod tests {
             panic!("the connection must not wait")
         }
 
-        fn see_off(self: Arc<Self>, _: Endless, _: Vec<u8>) {}
+        fn linger(self: Arc<Self>, _: Endless, _: Vec<u8>) {}
     }
 
     #[test]

@@ -49,7 +49,7 @@ macro_rules! sending_methods {
             /// [`Error::Io`] if the transport failed.
             pub fn try_feed(&mut self, payload: impl AsPayload) -> Result<(), Error> {
                 let outcome = self.$($access).+.act(|outgoing| outgoing.try_feed(payload.as_payload().0));
-                self.$($access).+.fed();
+                self.$($access).+.notify_queued();
                 outcome.or_else($refused)
             }
 
@@ -71,12 +71,12 @@ macro_rules! sending_methods {
             ) -> impl Future<Output = Result<(), Error>> {
                 async move {
                     if self.$($access).+.act(|outgoing| outgoing.feed_short(payload.as_payload().0)) {
-                        self.$($access).+.fed();
+                        self.$($access).+.notify_queued();
                         return Ok(());
                     }
                     // Boxed to keep the common path, and the futures of callers, small.
                     let fed = Box::pin(self.$($access).+.feed(payload, Outgoing::poll_feed)).await;
-                    self.$($access).+.fed();
+                    self.$($access).+.notify_queued();
                     fed.or_else($refused)
                 }
             }
@@ -106,7 +106,7 @@ macro_rules! sending_methods {
                         })
                     });
                     let queued = queued.await;
-                    self.$($access).+.fed();
+                    self.$($access).+.notify_queued();
                     queued.or_else($refused)
                 }
             }
@@ -182,7 +182,7 @@ macro_rules! sending_methods {
                 let queued = self.$($access).+.act(|outgoing| {
                     outgoing.try_queue(|sender, output| sender.ping(payload, output))
                 });
-                self.$($access).+.fed();
+                self.$($access).+.notify_queued();
                 queued.or_else($refused)
             }
 
@@ -237,7 +237,7 @@ macro_rules! sending_methods {
             /// Returns [`Error::Send`] if `code` may not be sent.
             pub fn try_close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
                 let queued = self.$($access).+.act(|outgoing| outgoing.close(code, reason));
-                self.$($access).+.fed();
+                self.$($access).+.notify_queued();
                 queued.map(drop)
             }
         }

@@ -21,7 +21,7 @@ mod stream;
 mod wakers;
 mod websocket;
 
-pub(crate) use host::{Host, see_off};
+pub(crate) use host::{Host, linger};
 pub use reunite::ReuniteError;
 pub use shell::{Runtime, Shell, Timer};
 pub use split::{ReceiveHalf, SendHalf};

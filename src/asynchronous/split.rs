@@ -8,14 +8,12 @@ use super::outgoing::Outgoing;
 use super::shell::Shell;
 use super::wakers::{Half, Mutex, lock};
 use crate::connection::{AsPayload, Chunk, Closed, Event, Message, Receiver, Role, State};
+use crate::ends_on_drop::{End, EndsOnDrop};
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::negotiated::Negotiated;
 use alloc::{boxed::Box, sync::Arc};
-use core::{
-    future::poll_fn,
-    ops::{Deref, DerefMut},
-};
+use core::future::poll_fn;
 
 /// The receiving half of a connection: see [`WebSocket::split`](super::WebSocket::split).
 ///
@@ -30,7 +28,7 @@ use core::{
 pub struct ReceiveHalf<S, R: Role, M: Shell<S>> {
     pub(super) incoming: Incoming<R>,
     pub(super) aside: Aside,
-    pub(super) shared: Abandoning<S, R, M>,
+    pub(super) shared: EndsOnDrop<Sharing<S, R, M>>,
 }
 
 /// The sending half of a connection: see [`WebSocket::split`](super::WebSocket::split).
@@ -46,39 +44,11 @@ pub struct SendHalf<S, R: Role, M: Shell<S>> {
 
 pub(super) type Sharing<S, R, M> = Shared<Arc<Mutex<Outgoing<S, R, M>>>>;
 
-/// The receiving half's handle to the sending side. Dropping it ends the connection.
-#[derive(Debug)]
-pub(super) struct Abandoning<S, R: Role, M: Shell<S>>(Option<Sharing<S, R, M>>);
-
-const TAKEN: &str = "only `reunite` takes the sending side";
-
-impl<S, R: Role, M: Shell<S>> Abandoning<S, R, M> {
-    /// Takes the handle out, so that the connection does not end.
-    pub(super) fn take(mut self) -> Sharing<S, R, M> {
-        self.0.take().expect(TAKEN)
-    }
-}
-
-impl<S, R: Role, M: Shell<S>> Deref for Abandoning<S, R, M> {
-    type Target = Sharing<S, R, M>;
-
-    fn deref(&self) -> &Self::Target {
-        self.0.as_ref().expect(TAKEN)
-    }
-}
-
-impl<S, R: Role, M: Shell<S>> DerefMut for Abandoning<S, R, M> {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        self.0.as_mut().expect(TAKEN)
-    }
-}
-
-impl<S, R: Role, M: Shell<S>> Drop for Abandoning<S, R, M> {
-    fn drop(&mut self) {
-        if let Some(shared) = &mut self.0 {
-            let has_other_half = Arc::strong_count(&shared.access) > 1;
-            shared.act(|outgoing| outgoing.abandon(has_other_half));
-        }
+/// Dropping the receiving half ends the connection.
+impl<S, R: Role, M: Shell<S>> End for Sharing<S, R, M> {
+    fn end(&mut self) {
+        let has_other_half = Arc::strong_count(&self.access) > 1;
+        self.act(|outgoing| outgoing.abandon(has_other_half));
     }
 }
 
@@ -96,7 +66,7 @@ pub(super) fn halves<S, R: Role, M: Shell<S>>(
     let receiving = Shared { half: Half::Receive, access: outgoing, wakers };
     (
         SendHalf { shared: sending },
-        ReceiveHalf { incoming, aside, shared: Abandoning(Some(receiving)) },
+        ReceiveHalf { incoming, aside, shared: EndsOnDrop::new(receiving) },
     )
 }
 

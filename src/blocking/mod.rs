@@ -21,8 +21,8 @@
 mod accept;
 mod access;
 mod connect;
+mod connections;
 mod exchange;
-mod house;
 mod incoming;
 mod methods;
 mod outgoing;

@@ -3,7 +3,7 @@
 
 use super::Transport;
 use super::access::{Access, Sending};
-use super::house::Hosted;
+use super::connections::Hosted;
 use super::incoming::Line;
 use super::timed::{BRIEF, LEAST, Stopped, Timed};
 use crate::buffer::{LEAST_UNBROKEN, WriteBuffer};

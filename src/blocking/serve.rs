@@ -1,4 +1,4 @@
-use super::house::{Guest, Handshaking, House};
+use super::connections::{Connections, HandshakeSlot, ServedConnection};
 use super::{Acceptor, ServerWebSocket};
 use crate::error::Error;
 use crate::handshake::{Accept, Reject, Request};
@@ -53,8 +53,8 @@ where
     H: Fn(ServerWebSocket, Request) -> Result<(), E> + Send + Sync + 'static,
     E: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
-    let house = House::new(listener.local_addr().ok());
-    Serve { listener, handler, acceptor: Acceptor::new(), options: Options::new(), house }
+    let connections = Connections::new(listener.local_addr().ok());
+    Serve { listener, handler, acceptor: Acceptor::new(), options: Options::new(), connections }
 }
 
 /// A server that is ready to run: see [`serve`].
@@ -64,12 +64,12 @@ pub struct Serve<H> {
     handler: H,
     acceptor: Acceptor,
     options: Options,
-    house: Arc<House>,
+    connections: Arc<Connections>,
 }
 
 /// A handle that stops a server from another thread: see [`Serve::stop_handle`].
 #[derive(Clone, Debug)]
-pub struct StopHandle(Arc<House>);
+pub struct StopHandle(Arc<Connections>);
 
 impl StopHandle {
     /// Tells the server to shut down, and does not wait until it has. A server that is not running
@@ -102,7 +102,7 @@ impl<H> Serve<H> {
     /// Returns a handle that stops the server.
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
-        StopHandle(Arc::clone(&self.house))
+        StopHandle(Arc::clone(&self.connections))
     }
 }
 
@@ -113,14 +113,14 @@ where
 {
     /// Serves until the server is stopped.
     pub fn run(self) {
-        let Self { listener, handler, acceptor, options, house } = self;
+        let Self { listener, handler, acceptor, options, connections } = self;
         let timeout = options.shutdown_timeout;
-        house.open(Admission::new(options.max_connections, options.max_handshakes));
+        connections.open(Admission::new(options.max_connections, options.max_handshakes));
         let service = Arc::new(Service { handler, acceptor, options });
-        service.accept(listener, &house);
-        if !house.wait_empty(timeout) {
-            house.end();
-            house.wait_empty(LAST_WAIT);
+        service.accept(listener, &connections);
+        if !connections.wait_empty(timeout) {
+            connections.end();
+            connections.wait_empty(LAST_WAIT);
         }
     }
 }
@@ -151,21 +151,21 @@ where
     E: Into<Box<dyn core::error::Error + Send + Sync>>,
 {
     /// Accepts connections until the server shuts down.
-    fn accept(self: &Arc<Self>, listener: TcpListener, house: &Arc<House>) {
+    fn accept(self: &Arc<Self>, listener: TcpListener, connections: &Arc<Connections>) {
         // A nonblocking listener would make this a busy loop.
         let _ = listener.set_nonblocking(false);
         let mut failures = AcceptFailures::default();
-        while house.wait_for_room() {
+        while connections.wait_for_room() {
             let accepted = listener.accept();
-            house.has_accepted();
+            connections.has_accepted();
             let begun = match accepted {
                 // The server is shutting down: drop the stream. It is the connection that woke this
                 // thread, or a client that was still waiting in the queue.
-                Ok(_) if house.is_leaving() => Ok(()),
+                Ok(_) if connections.is_leaving() => Ok(()),
                 // Only the system's lack of files, threads or memory makes this fail. The kind of
                 // the error does not say so: a lack of threads is an error that would block.
                 Ok((stream, peer)) => self
-                    .begin(stream, peer, house)
+                    .begin(stream, peer, connections)
                     .map_err(|error| (AcceptFailure::OfThisEnd, error)),
                 Err(error) => Err((accept_failure(&error), error)),
             };
@@ -174,7 +174,7 @@ where
                 Err((failure, error)) => {
                     let pause = failures.failed(failure);
                     self.options.report(ServeError::Accept(error));
-                    house.pause(pause.unwrap_or_default());
+                    connections.pause(pause.unwrap_or_default());
                 }
             }
         }
@@ -185,11 +185,11 @@ where
         self: &Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
-        house: &Arc<House>,
+        connections: &Arc<Connections>,
     ) -> io::Result<()> {
-        let (guest, handshaking) = house.admit(&stream)?;
+        let (served, slot) = connections.admit(&stream)?;
         let service = Arc::clone(self);
-        let attends = move || service.attend(stream, peer, &guest, handshaking);
+        let attends = move || service.attend(stream, peer, &served, slot);
         thread::Builder::new().name("sansocket serve".to_string()).spawn(attends)?;
         Ok(())
     }
@@ -199,15 +199,15 @@ where
         &self,
         stream: TcpStream,
         peer: SocketAddr,
-        guest: &Arc<Guest>,
-        handshaking: Handshaking,
+        served: &Arc<ServedConnection>,
+        slot: HandshakeSlot,
     ) {
-        let opened = self.open(stream, handshaking);
+        let opened = self.open(stream, slot);
         let handled = match opened {
             Ok((websocket, request)) => {
-                // The guest lives as long as the handler runs, whatever the handler does with the
-                // connection.
-                (self.handler)(websocket.with_host(Arc::clone(guest)), request)
+                // The connection counts as long as the handler runs, whatever the handler does with
+                // it.
+                (self.handler)(websocket.with_host(Arc::clone(served)), request)
             }
             Err(error) => return self.options.report_handshake(peer, error),
         };
@@ -219,10 +219,10 @@ where
     fn open(
         &self,
         stream: TcpStream,
-        handshaking: Handshaking,
+        slot: HandshakeSlot,
     ) -> Result<(ServerWebSocket, Request), Error> {
         stream.set_nodelay(true)?;
-        let accepting = self.acceptor.begin().with_place(Box::new(handshaking));
+        let accepting = self.acceptor.begin().with_place(Box::new(slot));
         Acceptor::accept_asked(accepting, stream, |request| self.options.decide(request))
     }
 }

@@ -9,11 +9,12 @@
 
 use super::Transport;
 use super::access::{Access, Sending};
-use super::house::{Guest, see_off};
+use super::connections::{ServedConnection, linger};
 use super::incoming::{Line, go_away, leave};
 use super::outgoing::Outgoing;
 use super::timed::{BRIEF, PAUSE, Stopped, Timed};
 use crate::connection::Role;
+use crate::ends_on_drop::End;
 use crate::transport::Wants;
 use alloc::{sync::Arc, vec::Vec};
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -81,7 +82,7 @@ pub(super) struct Reading<S, R> {
     /// When to retry a write that failed.
     retry_at: Duration,
     /// The server that runs the connection, if there is one.
-    host: Option<Arc<Guest>>,
+    host: Option<Arc<ServedConnection>>,
 }
 
 impl<S: Transport, R: Role> Reading<S, R> {
@@ -118,19 +119,6 @@ impl<S: Transport, R: Role> Reading<S, R> {
         &self.transport.transport
     }
 
-    /// Ends the connection because nobody receives any more. Tells the peer so if the other half
-    /// still exists and is not in a write.
-    pub(super) fn abandon(&mut self) {
-        let has_other_half = Arc::strong_count(&self.shared) > 1;
-        if let Some(unwritten) = self.end_for_host(has_other_half) {
-            see_off(&mut self.transport.transport, unwritten);
-            return;
-        }
-        self.sending.with(|Sending { sender, queue, .. }| sender.abandon(has_other_half, queue));
-        self.retry_at = Duration::ZERO;
-        leave(self);
-    }
-
     /// Ends the connection and takes the bytes that have not been written. Returns `None` if there
     /// is nothing worth delivering, if no server runs the connection, or if the other half is in a
     /// write.
@@ -140,14 +128,14 @@ impl<S: Transport, R: Role> Reading<S, R> {
         if tells {
             go_away(&mut self.sending);
         }
-        let is_worth_it = self.sending.with(|sending| {
-            let is_worth_it = sending.sender.is_worth_seeing_off(&sending.queue);
-            if is_worth_it {
+        let needs_lingering = self.sending.with(|sending| {
+            let needs_lingering = sending.sender.needs_lingering(&sending.queue);
+            if needs_lingering {
                 sending.end();
             }
-            is_worth_it
+            needs_lingering
         });
-        is_worth_it.then(|| writer.take_unwritten())
+        needs_lingering.then(|| writer.take_unwritten())
     }
 
     /// Ends the writing side, if the connection wants that, even while the other half is in a
@@ -159,6 +147,22 @@ impl<S: Transport, R: Role> Reading<S, R> {
             let outcome = transport.shut_down(Some(BRIEF)).map_err(|stopped| stopped.failure());
             sending.with(|sending| sending.sender.did_shut_down(outcome));
         }
+    }
+}
+
+/// Dropping the receiving half ends the connection.
+impl<S: Transport, R: Role> End for Reading<S, R> {
+    /// Ends the connection because nobody receives any more. Tells the peer so if the other half
+    /// still exists and is not in a write.
+    fn end(&mut self) {
+        let has_other_half = Arc::strong_count(&self.shared) > 1;
+        if let Some(unwritten) = self.end_for_host(has_other_half) {
+            linger(&mut self.transport.transport, unwritten);
+            return;
+        }
+        self.sending.with(|Sending { sender, queue, .. }| sender.abandon(has_other_half, queue));
+        self.retry_at = Duration::ZERO;
+        leave(self);
     }
 }
 

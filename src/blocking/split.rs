@@ -5,11 +5,11 @@ use super::incoming::Incoming;
 use super::methods::{report, sending_methods};
 use super::shared::{Reading, Shared, Writer};
 use crate::connection::{AsPayload, Chunk, Closed, Event, Message, Receiver, Role, State};
+use crate::ends_on_drop::EndsOnDrop;
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::negotiated::Negotiated;
 use alloc::{boxed::Box, sync::Arc};
-use core::ops::{Deref, DerefMut};
 
 /// The half of a [`WebSocket`](super::WebSocket) that receives: see
 /// [`split`](super::WebSocket::split).
@@ -26,7 +26,7 @@ use core::ops::{Deref, DerefMut};
 #[derive(Debug)]
 pub struct ReceiveHalf<S: Transport, R: Role> {
     pub(super) incoming: Incoming<R>,
-    pub(super) reading: Abandoning<S, R>,
+    pub(super) reading: EndsOnDrop<Reading<S, R>>,
     pub(super) negotiated: Box<Negotiated>,
 }
 
@@ -39,45 +39,6 @@ pub struct ReceiveHalf<S: Transport, R: Role> {
 #[derive(Debug)]
 pub struct SendHalf<S: Transport, R: Role> {
     pub(super) shared: Arc<Shared<S, R>>,
-}
-
-/// The transport as the receiving side sees it. Dropping this ends the connection.
-#[derive(Debug)]
-pub(super) struct Abandoning<S: Transport, R: Role>(Option<Reading<S, R>>);
-
-const TAKEN: &str = "only `reunite` takes it, and consumes the half";
-
-impl<S: Transport, R: Role> Abandoning<S, R> {
-    pub(super) const fn new(reading: Reading<S, R>) -> Self {
-        Self(Some(reading))
-    }
-
-    /// Takes the transport out, so that the connection does not end.
-    pub(super) fn take(mut self) -> Reading<S, R> {
-        self.0.take().expect(TAKEN)
-    }
-}
-
-impl<S: Transport, R: Role> Deref for Abandoning<S, R> {
-    type Target = Reading<S, R>;
-
-    fn deref(&self) -> &Self::Target {
-        self.0.as_ref().expect(TAKEN)
-    }
-}
-
-impl<S: Transport, R: Role> DerefMut for Abandoning<S, R> {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        self.0.as_mut().expect(TAKEN)
-    }
-}
-
-impl<S: Transport, R: Role> Drop for Abandoning<S, R> {
-    fn drop(&mut self) {
-        if let Some(reading) = &mut self.0 {
-            reading.abandon();
-        }
-    }
 }
 
 impl<S: Transport, R: Role> ReceiveHalf<S, R> {

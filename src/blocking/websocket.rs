@@ -1,22 +1,22 @@
 use super::Transport;
 use super::access::Sending;
-use super::house::{Guest, Hosted, see_off};
+use super::connections::{Hosted, ServedConnection, linger};
 use super::incoming::{Incoming, leave};
 use super::methods::{report, report_unless_closing, sending_methods};
 use super::outgoing::Outgoing;
 use super::shared::Reading;
-use super::split::{Abandoning, ReceiveHalf, SendHalf};
+use super::split::{ReceiveHalf, SendHalf};
 use super::timed::Timed;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::{
     AsPayload, Chunk, Closed, Config, Connection, Event, Message, Receiver, Role, State,
 };
+use crate::ends_on_drop::{End, EndsOnDrop};
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::negotiated::Negotiated;
 use crate::transport::Parts;
 use alloc::{boxed::Box, sync::Arc};
-use core::ops::{Deref, DerefMut};
 
 /// A WebSocket connection over a blocking [`Transport`].
 ///
@@ -43,45 +43,19 @@ use core::ops::{Deref, DerefMut};
 #[derive(Debug)]
 pub struct WebSocket<S: Transport, R: Role> {
     incoming: Incoming<R>,
-    outgoing: Leaving<S, R>,
+    outgoing: EndsOnDrop<Outgoing<S, Sending<R>>>,
     negotiated: Box<Negotiated>,
 }
 
-/// The sending side. When it is dropped, it writes what it can and ends the transport.
-#[derive(Debug)]
-struct Leaving<S: Transport, R: Role>(Option<Outgoing<S, Sending<R>>>);
-
-const TAKEN: &str = "only methods that consume the value take it";
-
-impl<S: Transport, R: Role> Leaving<S, R> {
-    fn take(mut self) -> Outgoing<S, Sending<R>> {
-        self.0.take().expect(TAKEN)
-    }
-}
-
-impl<S: Transport, R: Role> Deref for Leaving<S, R> {
-    type Target = Outgoing<S, Sending<R>>;
-
-    fn deref(&self) -> &Self::Target {
-        self.0.as_ref().expect(TAKEN)
-    }
-}
-
-impl<S: Transport, R: Role> DerefMut for Leaving<S, R> {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        self.0.as_mut().expect(TAKEN)
-    }
-}
-
-impl<S: Transport, R: Role> Drop for Leaving<S, R> {
-    fn drop(&mut self) {
-        let Some(mut outgoing) = self.0.take() else { return };
-        let Sending { sender, queue } = &outgoing.sending;
-        if outgoing.host.is_some() && sender.is_worth_seeing_off(queue) {
-            let unwritten = outgoing.take_unwritten();
-            see_off(&mut outgoing.transport.transport, unwritten);
+/// The sending side of a dropped connection writes what it can, and ends the transport.
+impl<S: Transport, R: Role> End for Outgoing<S, Sending<R>> {
+    fn end(&mut self) {
+        let Sending { sender, queue } = &self.sending;
+        if self.host.is_some() && sender.needs_lingering(queue) {
+            let unwritten = self.take_unwritten();
+            linger(&mut self.transport.transport, unwritten);
         } else {
-            leave(&mut outgoing);
+            leave(self);
         }
     }
 }
@@ -103,13 +77,13 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
             Outgoing::new(Timed::new(transport), Sending::new(sender, WriteBuffer::new()));
         Self {
             incoming: Incoming::new(receiver, input),
-            outgoing: Leaving(Some(outgoing)),
+            outgoing: EndsOnDrop::new(outgoing),
             negotiated: Box::new(negotiated),
         }
     }
 
     /// Sets the server that runs the connection.
-    pub(super) fn with_host(mut self, host: Arc<Guest>) -> Self {
+    pub(super) fn with_host(mut self, host: Arc<ServedConnection>) -> Self {
         self.outgoing.host = Some(Hosted(host));
         self
     }
@@ -242,7 +216,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         let Self { incoming, negotiated, .. } = self;
         Ok((
             SendHalf { shared },
-            ReceiveHalf { incoming, reading: Abandoning::new(reading), negotiated },
+            ReceiveHalf { incoming, reading: EndsOnDrop::new(reading), negotiated },
         ))
     }
 
@@ -293,7 +267,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         outgoing: Outgoing<S, Sending<R>>,
         negotiated: Box<Negotiated>,
     ) -> Self {
-        Self { incoming, outgoing: Leaving(Some(outgoing)), negotiated }
+        Self { incoming, outgoing: EndsOnDrop::new(outgoing), negotiated }
     }
 
     /// Returns the transport, so that you can inspect it or set its options. Don't read from it or

@@ -183,7 +183,7 @@ impl Ending {
     /// Returns `true` if the transport still accepts output, or if it is still worth waiting for
     /// the peer.
     #[cfg(feature = "std")]
-    pub(super) fn is_worth_seeing_off(&self, all_written: bool) -> bool {
+    pub(super) fn needs_lingering(&self, all_written: bool) -> bool {
         match self.input_ended {
             _ if self.output_failed.is_some() => false,
             None => true,

@@ -227,7 +227,7 @@ impl Exchange {
 
     /// Returns what to do to make sure that a refusal arrives: end the writing side after it, then
     /// read and drop what the client still sends. Returns `None` once that is done or pointless.
-    pub(crate) fn see_off(&mut self, all_written: bool, now: Duration) -> Option<Wants> {
+    pub(crate) fn linger(&mut self, all_written: bool, now: Duration) -> Option<Wants> {
         if self.fin == Fin::Unsupported {
             self.linger.set();
         }

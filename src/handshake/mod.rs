@@ -20,14 +20,14 @@ mod client_request;
 mod error;
 mod exchange;
 mod head;
+#[cfg(feature = "std")]
+mod lingering_close;
 mod offer;
 mod plain_request;
 mod refusal;
 mod reject;
 mod request;
 mod response;
-#[cfg(feature = "std")]
-mod seeing_off;
 mod server;
 mod start_line;
 mod target;
@@ -46,13 +46,13 @@ pub use error::{HandshakeError, HeadPart};
 pub(crate) use exchange::Opens;
 pub(crate) use exchange::{Exchange, HANDSHAKE_TIMEOUT};
 pub use exchange::{HandshakeNext, OpeningError};
+#[cfg(feature = "std")]
+pub(crate) use lingering_close::LingeringClose;
 pub use plain_request::PlainRequest;
 pub use refusal::Refusal;
 pub use reject::{Reject, RejectError};
 pub use request::Request;
 pub use response::Response;
-#[cfg(feature = "std")]
-pub(crate) use seeing_off::SeeingOff;
 pub(crate) use server::Asked;
 pub use server::ServerHandshake;
 pub use url::{Url, UrlError};

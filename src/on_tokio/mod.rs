@@ -47,7 +47,7 @@
 
 mod accept;
 mod connect;
-mod house;
+mod connections;
 mod serve;
 mod shell;
 mod stream;

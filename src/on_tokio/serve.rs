@@ -1,4 +1,4 @@
-use super::house::{Guest, Handshaking, House};
+use super::connections::{Connections, HandshakeSlot, ServedConnection};
 use super::timer::Timer;
 use super::{Acceptor, ServerWebSocket};
 use crate::asynchronous::{Timer as _, exchange::until};
@@ -135,7 +135,7 @@ struct Service<H> {
 }
 
 /// Aborts the tasks when the server is dropped.
-struct Running(Arc<House>);
+struct Running(Arc<Connections>);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -152,8 +152,8 @@ where
     let Serve { listener, handler, acceptor, options, mut shutdown } = serve;
     let admission = Admission::new(options.max_connections, options.max_handshakes);
     let timeout = options.shutdown_timeout;
-    let running = Running(House::new(admission, Handle::current()));
-    let house = &running.0;
+    let running = Running(Connections::new(admission, Handle::current()));
+    let connections = &running.0;
     let service = Arc::new(Service { handler, acceptor, options });
     let mut accepting = Accepting::new(listener);
     poll_fn(|cx| {
@@ -161,22 +161,22 @@ where
             return Poll::Ready(());
         }
         // Remove the tasks that have ended.
-        let _ = house.poll_tasks(cx);
+        let _ = connections.poll_tasks(cx);
         loop {
-            let (stream, peer) = ready!(accepting.poll(house, &service.options, cx));
-            let (guest, handshaking) = house.admit();
-            house.spawn(attend(Arc::clone(&service), stream, peer, guest, handshaking));
+            let (stream, peer) = ready!(accepting.poll(connections, &service.options, cx));
+            let (served, slot) = connections.admit();
+            connections.spawn(attend(Arc::clone(&service), stream, peer, served, slot));
         }
     })
     .await;
     // From now on clients go elsewhere.
     drop(accepting);
-    house.leave();
+    connections.leave();
     let mut timer = Timer::default();
     let end = timer.now().saturating_add(timeout);
-    until(&mut timer, Some(end), poll_fn(|cx| house.poll_empty(cx))).await;
-    house.end();
-    poll_fn(|cx| house.poll_tasks(cx)).await;
+    until(&mut timer, Some(end), poll_fn(|cx| connections.poll_empty(cx))).await;
+    connections.end();
+    poll_fn(|cx| connections.poll_tasks(cx)).await;
 }
 
 /// Runs one connection, from its handshake on.
@@ -184,19 +184,18 @@ async fn attend<H, F, E>(
     service: Arc<Service<H>>,
     stream: TcpStream,
     peer: SocketAddr,
-    guest: Arc<Guest>,
-    handshaking: Handshaking,
+    served: Arc<ServedConnection>,
+    slot: HandshakeSlot,
 ) where
     H: Fn(ServerWebSocket, Request) -> F + Send + Sync + 'static,
     F: Future<Output = Result<(), E>> + Send + 'static,
     E: Into<Box<dyn core::error::Error + Send + Sync>> + 'static,
 {
-    let opened = service.open(stream, handshaking).await;
+    let opened = service.open(stream, slot).await;
     let handled = match opened {
         Ok((websocket, request)) => {
-            // The guest lives as long as the handler, whatever the handler does with the
-            // connection.
-            let host = Arc::<Guest>::clone(&guest);
+            // The connection counts as long as the handler, whatever the handler does with it.
+            let host = Arc::<ServedConnection>::clone(&served);
             (service.handler)(websocket.with_host(host), request).await
         }
         Err(error) => return service.options.report_handshake(peer, error),
@@ -210,10 +209,10 @@ impl<H> Service<H> {
     async fn open(
         &self,
         stream: TcpStream,
-        handshaking: Handshaking,
+        slot: HandshakeSlot,
     ) -> Result<(ServerWebSocket, Request), Error> {
         stream.set_nodelay(true)?;
-        let accepting = self.acceptor.begin().with_place(Box::new(handshaking));
+        let accepting = self.acceptor.begin().with_place(Box::new(slot));
         // Boxed to keep the handshake out of the task that continues with the connection.
         let decide = |request: &Request| self.options.decide(request);
         Box::pin(Acceptor::accept_asked(accepting, stream, decide)).await
@@ -238,7 +237,7 @@ impl Accepting {
     /// Waits for room for a connection, and then for the connection.
     fn poll(
         &mut self,
-        house: &House,
+        connections: &Connections,
         options: &Options,
         cx: &mut Context<'_>,
     ) -> Poll<(TcpStream, SocketAddr)> {
@@ -247,7 +246,7 @@ impl Accepting {
                 ready!(self.timer.poll_until(moment, cx));
                 self.pause = None;
             }
-            ready!(house.poll_room(cx));
+            ready!(connections.poll_room(cx));
             match ready!(self.listener.poll_accept(cx)) {
                 Ok(accepted) => {
                     self.failures.accepted();

@@ -241,7 +241,7 @@ impl Accepting {
             Stage::Refusing(why) => {
                 // These bytes were read only to be dropped.
                 input.skip(input.unread_len());
-                match self.exchange.see_off(all_written, clock()) {
+                match self.exchange.linger(all_written, clock()) {
                     Some(wants) => {
                         self.stage = Stage::Refusing(why);
                         HandshakeNext::Wants(wants)

@@ -66,6 +66,7 @@ const ORDER: &[(&str, Part)] = &[
     // The shells' error asks this module which failures to ignore.
     ("io", Shell),
     ("error", Shell),
+    ("ends_on_drop", Shell),
     ("sending", Shell),
     ("serving", Shell),
     ("blocking", Shell),

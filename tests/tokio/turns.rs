@@ -3,15 +3,14 @@
 
 use futures_util::StreamExt;
 use sansocket::{
-    Config, Error, Event, Limits, Message,
+    Config, Error, Limits, Message,
     buffer::ReadBuffer,
     connection::{SendError, Server},
     handshake::Negotiated,
     on_tokio::WebSocket,
 };
 use sansocket_testkit::{
-    endpoint::{Endpoint, client_role},
-    frames::masked,
+    endpoint::client_role,
     polling::poll_once,
     traffic::encode,
     transports::wire::{CLIENT, EAGER, End, Manner, SERVER, Wire, websocket},
@@ -111,76 +110,6 @@ fn every_receiving_loop_yields_after_a_bounded_amount_of_work() {
             count += 1;
         }
     });
-}
-
-/// Decompression is work, even if it reads few bytes.
-#[cfg(feature = "deflate")]
-#[test]
-fn decompressing_yields() {
-    const LEN: usize = 1 << 20;
-    const COUNT: usize = 40;
-    let agreed = Negotiated::new().deflate(sansocket::deflate::DeflateParameters::default());
-    let config = Config::default().deflate(sansocket::DeflateConfig::new());
-    let mut sender = Endpoint::agreed(client_role(), &agreed, config);
-    for _ in 0..COUNT {
-        sender.connection.send_binary(&vec![0; LEN], &mut sender.output).unwrap();
-    }
-    let bytes = sender.written();
-    for in_chunks in [false, true] {
-        let wire = Wire::new();
-        wire.put(CLIENT, &bytes);
-        let (end, input) = (wire.end(SERVER, EAGER), ReadBuffer::new());
-        let mut server = WebSocket::new(end, Server::new(), agreed.clone(), input, config);
-        let counts = Arc::new(Counts::default());
-        let waker = Waker::from(Arc::clone(&counts));
-        let (mut len, mut turns) = (0, 1);
-        let mut receives = pin!(async {
-            while len < COUNT * LEN {
-                let event = if in_chunks {
-                    server.receive_chunk().await.unwrap().unwrap().0.event
-                } else {
-                    server.receive().await.unwrap().unwrap().0
-                };
-                let Event::Binary(data) = event else { panic!("{event:?}") };
-                len += data.len();
-            }
-        });
-        while receives.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
-            assert!(counts.0.swap(0, Ordering::Relaxed) > 0, "there is more to do");
-            turns += 1;
-        }
-        assert!(turns >= COUNT * LEN / (512 << 10), "{turns} turns");
-    }
-}
-
-/// Starting over after each last block is work, too.
-#[cfg(feature = "deflate")]
-#[test]
-fn last_blocks_yield() {
-    const RECORDS: usize = 100;
-    const COUNT: usize = 400;
-    let agreed = Negotiated::new().deflate(sansocket::deflate::DeflateParameters::default());
-    // 11 bytes of a stored block, then a last block of 5.
-    let record = [&[0, 6, 0, 0xf9, 0xff][..], b"record", &[1, 0, 0, 0xff, 0xff]].concat();
-    let message = masked(0xc2, &[&record.repeat(RECORDS)[..], &[0]].concat());
-    let wire = Wire::new();
-    wire.put(CLIENT, &message.repeat(COUNT));
-    let (end, input) = (wire.end(SERVER, EAGER), ReadBuffer::new());
-    let mut server = WebSocket::new(end, Server::new(), agreed, input, Config::default());
-    let counts = Arc::new(Counts::default());
-    let waker = Waker::from(Arc::clone(&counts));
-    let mut turns = 1;
-    let mut receives = pin!(async {
-        for _ in 0..COUNT {
-            server.next().await.unwrap().unwrap();
-        }
-    });
-    while receives.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
-        assert!(counts.0.swap(0, Ordering::Relaxed) > 0, "there is more to do");
-        turns += 1;
-    }
-    // Each last block counts as a KiB.
-    assert!(turns >= COUNT * RECORDS / 512, "{turns} turns");
 }
 
 #[test]
@@ -357,4 +286,79 @@ fn a_waker_that_owns_its_task_can_be_dropped_when_replaced() {
     });
     let waited = is_done.recv_timeout(std::time::Duration::from_secs(60));
     assert_eq!(waited, Ok(true), "dropping the waker deadlocked");
+}
+
+#[cfg(feature = "deflate")]
+mod with_deflate {
+    use super::*;
+    use sansocket::Event;
+    use sansocket_testkit::{endpoint::Endpoint, frames::masked};
+
+    /// Decompression is work, even if it reads few bytes.
+    #[test]
+    fn decompressing_yields() {
+        const LEN: usize = 1 << 20;
+        const COUNT: usize = 40;
+        let agreed = Negotiated::new().deflate(sansocket::deflate::DeflateParameters::default());
+        let config = Config::default().deflate(sansocket::DeflateConfig::new());
+        let mut sender = Endpoint::agreed(client_role(), &agreed, config);
+        for _ in 0..COUNT {
+            sender.connection.send_binary(&vec![0; LEN], &mut sender.output).unwrap();
+        }
+        let bytes = sender.written();
+        for in_chunks in [false, true] {
+            let wire = Wire::new();
+            wire.put(CLIENT, &bytes);
+            let (end, input) = (wire.end(SERVER, EAGER), ReadBuffer::new());
+            let mut server = WebSocket::new(end, Server::new(), agreed.clone(), input, config);
+            let counts = Arc::new(Counts::default());
+            let waker = Waker::from(Arc::clone(&counts));
+            let (mut len, mut turns) = (0, 1);
+            let mut receives = pin!(async {
+                while len < COUNT * LEN {
+                    let event = if in_chunks {
+                        server.receive_chunk().await.unwrap().unwrap().0.event
+                    } else {
+                        server.receive().await.unwrap().unwrap().0
+                    };
+                    let Event::Binary(data) = event else { panic!("{event:?}") };
+                    len += data.len();
+                }
+            });
+            while receives.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+                assert!(counts.0.swap(0, Ordering::Relaxed) > 0, "there is more to do");
+                turns += 1;
+            }
+            assert!(turns >= COUNT * LEN / (512 << 10), "{turns} turns");
+        }
+    }
+
+    /// Starting over after each last block is work, too.
+    #[test]
+    fn last_blocks_yield() {
+        const RECORDS: usize = 100;
+        const COUNT: usize = 400;
+        let agreed = Negotiated::new().deflate(sansocket::deflate::DeflateParameters::default());
+        // 11 bytes of a stored block, then a last block of 5.
+        let record = [&[0, 6, 0, 0xf9, 0xff][..], b"record", &[1, 0, 0, 0xff, 0xff]].concat();
+        let message = masked(0xc2, &[&record.repeat(RECORDS)[..], &[0]].concat());
+        let wire = Wire::new();
+        wire.put(CLIENT, &message.repeat(COUNT));
+        let (end, input) = (wire.end(SERVER, EAGER), ReadBuffer::new());
+        let mut server = WebSocket::new(end, Server::new(), agreed, input, Config::default());
+        let counts = Arc::new(Counts::default());
+        let waker = Waker::from(Arc::clone(&counts));
+        let mut turns = 1;
+        let mut receives = pin!(async {
+            for _ in 0..COUNT {
+                server.next().await.unwrap().unwrap();
+            }
+        });
+        while receives.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+            assert!(counts.0.swap(0, Ordering::Relaxed) > 0, "there is more to do");
+            turns += 1;
+        }
+        // Each last block counts as a KiB.
+        assert!(turns >= COUNT * RECORDS / 512, "{turns} turns");
+    }
 }

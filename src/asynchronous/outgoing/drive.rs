@@ -180,11 +180,11 @@ impl<S, R: Role, M: Shell<S>> Drop for Outgoing<S, R, M> {
         if !self.is_whole() {
             return;
         }
-        let is_worth_it = self.sending.sender.is_worth_seeing_off(&self.sending.queue);
+        let needs_lingering = self.sending.sender.needs_lingering(&self.sending.queue);
         match self.host.take() {
-            Some(host) if is_worth_it => {
+            Some(host) if needs_lingering => {
                 let (transport, unwritten) = self.take_parts();
-                host.see_off(transport, unwritten);
+                host.linger(transport, unwritten);
             }
             _ => self.leave(),
         }

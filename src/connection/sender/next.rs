@@ -131,9 +131,9 @@ impl<R: Role> Sender<R> {
     /// Returns `true` if dropping the transport now would lose something that could be saved with
     /// more time: unwritten output, or an orderly end.
     #[cfg(feature = "std")]
-    pub(crate) fn is_worth_seeing_off(&self, output: &WriteBuffer) -> bool {
+    pub(crate) fn needs_lingering(&self, output: &WriteBuffer) -> bool {
         let all_written = self.is_all_written(output);
-        self.ending.as_ref().is_none_or(|ending| ending.is_worth_seeing_off(all_written))
+        self.ending.as_ref().is_none_or(|ending| ending.needs_lingering(all_written))
     }
 
     /// Like [`leave`](Self::leave), for a connection on which nobody receives any more. If `tell`

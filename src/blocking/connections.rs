@@ -1,11 +1,10 @@
-//! Keeps track of the connections that a server runs. The server is a [`House`], and each of its
-//! connections has a [`Guest`].
+//! The connections that a server runs: how many there are, and the shutdown of all of them.
 
 use super::Transport;
 use super::exchange::Exchange;
 use super::timed::PAUSE;
 use crate::buffer::{ReadBuffer, WriteBuffer};
-use crate::handshake::SeeingOff;
+use crate::handshake::LingeringClose;
 use crate::server::Admission;
 use alloc::{sync::Arc, vec::Vec};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -17,58 +16,58 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// What all connections of a server share.
+/// All connections of a server.
 #[derive(Debug)]
-pub(super) struct House {
+pub(super) struct Connections {
     /// The address that the server listens on, if it is known.
     address: Option<SocketAddr>,
     is_leaving: AtomicBool,
-    desk: Mutex<Desk>,
+    registry: Mutex<Registry>,
     changed: Condvar,
 }
 
 /// The connections that the server has now.
 #[derive(Debug)]
-struct Desk {
+struct Registry {
     admission: Admission,
     /// Whether the server's thread waits for the next client, and only a connection can wake it.
     is_accepting: bool,
     /// A second handle on the transport of each connection, used to end it.
-    guests: HashMap<u64, TcpStream>,
-    last_guest: u64,
+    served: HashMap<u64, TcpStream>,
+    last_served: u64,
 }
 
 /// One connection, from when it is accepted until both its `WebSocket` and its handler are gone.
 #[derive(Debug)]
-pub(super) struct Guest {
-    house: Arc<House>,
+pub(super) struct ServedConnection {
+    connections: Arc<Connections>,
     number: u64,
 }
 
-/// The reference to its guest that the sending side of a connection holds, next to the last handle
-/// on the transport. When both are dropped, or the user takes the transport, the server drops its
-/// own handle too.
+/// The sending side's reference to its [`ServedConnection`], next to the last handle on the
+/// transport. When both are dropped, or the user takes the transport, the server drops its own
+/// handle too.
 #[derive(Debug)]
-pub(super) struct Hosted(pub(super) Arc<Guest>);
+pub(super) struct Hosted(pub(super) Arc<ServedConnection>);
 
 /// A guard for a connection that is still in its opening handshake.
 #[derive(Debug)]
-pub(super) struct Handshaking(Arc<House>);
+pub(super) struct HandshakeSlot(Arc<Connections>);
 
 /// How long the server tries to connect to itself.
 const WAKING: Duration = Duration::from_secs(1);
 
-impl House {
+impl Connections {
     pub(super) fn new(address: Option<SocketAddr>) -> Arc<Self> {
         let admission = Admission::new(usize::MAX, usize::MAX);
         Arc::new(Self {
             address,
             is_leaving: AtomicBool::new(false),
-            desk: Mutex::new(Desk {
+            registry: Mutex::new(Registry {
                 admission,
                 is_accepting: false,
-                guests: HashMap::new(),
-                last_guest: 0,
+                served: HashMap::new(),
+                last_served: 0,
             }),
             changed: Condvar::new(),
         })
@@ -76,7 +75,7 @@ impl House {
 
     /// Sets how many connections there may be. Called before the first one.
     pub(super) fn open(&self, admission: Admission) {
-        self.desk().admission = admission;
+        self.registry().admission = admission;
     }
 
     pub(super) fn is_leaving(&self) -> bool {
@@ -88,7 +87,7 @@ impl House {
         self.update(|_| self.is_leaving.store(true, Ordering::SeqCst));
         let Some(address) = self.address else { return };
         let end = Instant::now() + WAKING;
-        while self.desk().is_accepting {
+        while self.registry().is_accepting {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
@@ -96,7 +95,7 @@ impl House {
             // This may fail, or the connection may go to another socket on the same address. If the
             // queue of waiting clients is full, one of those clients wakes the thread.
             let stream = TcpStream::connect_timeout(&reachable(address), left);
-            self.wait_until(end.min(Instant::now() + PAUSE), |desk| !desk.is_accepting);
+            self.wait_until(end.min(Instant::now() + PAUSE), |registry| !registry.is_accepting);
             drop(stream);
         }
     }
@@ -104,17 +103,18 @@ impl House {
     /// Waits until there is room for one more connection. Returns `false` if the server is shutting
     /// down. Otherwise the server then accepts, and calls [`has_accepted`](Self::has_accepted).
     pub(super) fn wait_for_room(&self) -> bool {
-        let desk = self.desk();
-        let is_full = |desk: &mut Desk| !desk.admission.has_room() && !self.is_leaving();
-        let desk = self.changed.wait_while(desk, is_full);
-        let mut desk = desk.unwrap_or_else(PoisonError::into_inner);
-        desk.is_accepting = !self.is_leaving();
-        desk.is_accepting
+        let registry = self.registry();
+        let is_full =
+            |registry: &mut Registry| !registry.admission.has_room() && !self.is_leaving();
+        let registry = self.changed.wait_while(registry, is_full);
+        let mut registry = registry.unwrap_or_else(PoisonError::into_inner);
+        registry.is_accepting = !self.is_leaving();
+        registry.is_accepting
     }
 
     /// Notes that accepting has returned.
     pub(super) fn has_accepted(&self) {
-        self.update(|desk| desk.is_accepting = false);
+        self.update(|registry| registry.is_accepting = false);
     }
 
     /// Waits for `time`, or until the server shuts down.
@@ -127,26 +127,27 @@ impl House {
     /// gone.
     pub(super) fn wait_empty(&self, time: Duration) -> bool {
         match Instant::now().checked_add(time) {
-            Some(end) => self.wait_until(end, |desk| desk.admission.is_empty()),
+            Some(end) => self.wait_until(end, |registry| registry.admission.is_empty()),
             None => {
-                let is_there = |desk: &mut Desk| !desk.admission.is_empty();
-                let desk = self.changed.wait_while(self.desk(), is_there);
-                drop(desk.unwrap_or_else(PoisonError::into_inner));
+                let is_there = |registry: &mut Registry| !registry.admission.is_empty();
+                let registry = self.changed.wait_while(self.registry(), is_there);
+                drop(registry.unwrap_or_else(PoisonError::into_inner));
                 true
             }
         }
     }
 
-    fn wait_until(&self, end: Instant, condition: impl Fn(&Desk) -> bool) -> bool {
+    fn wait_until(&self, end: Instant, condition: impl Fn(&Registry) -> bool) -> bool {
         let left = end.saturating_duration_since(Instant::now());
-        let waited = self.changed.wait_timeout_while(self.desk(), left, |desk| !condition(desk));
-        let (desk, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        condition(&desk)
+        let waited =
+            self.changed.wait_timeout_while(self.registry(), left, |registry| !condition(registry));
+        let (registry, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        condition(&registry)
     }
 
     /// Ends the transports of all remaining connections.
     pub(super) fn end(&self) {
-        for transport in self.desk().guests.values() {
+        for transport in self.registry().served.values() {
             // This fails if the transport has already ended.
             let _ = transport.shutdown(Shutdown::Both);
         }
@@ -156,22 +157,25 @@ impl House {
     pub(super) fn admit(
         self: &Arc<Self>,
         transport: &TcpStream,
-    ) -> io::Result<(Arc<Guest>, Handshaking)> {
+    ) -> io::Result<(Arc<ServedConnection>, HandshakeSlot)> {
         let transport = transport.try_clone()?;
-        let mut desk = self.desk();
-        desk.admission.came();
-        desk.last_guest += 1;
-        let number = desk.last_guest;
-        desk.guests.insert(number, transport);
-        Ok((Arc::new(Guest { house: Arc::clone(self), number }), Handshaking(Arc::clone(self))))
+        let mut registry = self.registry();
+        registry.admission.came();
+        registry.last_served += 1;
+        let number = registry.last_served;
+        registry.served.insert(number, transport);
+        Ok((
+            Arc::new(ServedConnection { connections: Arc::clone(self), number }),
+            HandshakeSlot(Arc::clone(self)),
+        ))
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn update(&self, update: impl FnOnce(&mut Desk)) {
-        update(&mut self.desk());
+    fn update(&self, update: impl FnOnce(&mut Registry)) {
+        update(&mut self.registry());
         self.changed.notify_all();
     }
 }
@@ -188,39 +192,39 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-impl Guest {
+impl ServedConnection {
     /// Returns `true` if the server is shutting down, so that connections close with 1001.
     pub(super) fn is_leaving(&self) -> bool {
-        self.house.is_leaving()
+        self.connections.is_leaving()
     }
 }
 
 impl Drop for Hosted {
     fn drop(&mut self) {
-        let Guest { house, number } = &*self.0;
-        let transport = house.desk().guests.remove(number);
+        let ServedConnection { connections, number } = &*self.0;
+        let transport = connections.registry().served.remove(number);
         drop(transport);
     }
 }
 
-impl Drop for Guest {
+impl Drop for ServedConnection {
     fn drop(&mut self) {
-        self.house.update(|desk| {
-            desk.guests.remove(&self.number);
-            desk.admission.left();
+        self.connections.update(|registry| {
+            registry.served.remove(&self.number);
+            registry.admission.left();
         });
     }
 }
 
-impl Drop for Handshaking {
+impl Drop for HandshakeSlot {
     fn drop(&mut self) {
-        self.0.update(|desk| desk.admission.shook_hands());
+        self.0.update(|registry| registry.admission.shook_hands());
     }
 }
 
 /// Writes what is left to a transport that the user has dropped, and then ends it so that the peer
 /// receives everything.
-pub(super) fn see_off(mut transport: impl Transport, unwritten: Vec<u8>) {
+pub(super) fn linger(mut transport: impl Transport, unwritten: Vec<u8>) {
     // A timeout of the handler, or one that a split connection left on the socket, would end this
     // too early. A transport that fails here fails again when it is next used.
     let _ = transport.set_read_timeout(None);
@@ -229,7 +233,7 @@ pub(super) fn see_off(mut transport: impl Transport, unwritten: Vec<u8>) {
     output.extend_from_slice(&unwritten);
     drop(unwritten);
     // There is nothing left to do, whatever the outcome.
-    let _ = Exchange::new(transport, ReadBuffer::new(), output).drive(&mut SeeingOff::new());
+    let _ = Exchange::new(transport, ReadBuffer::new(), output).drive(&mut LingeringClose::new());
 }
 
 #[cfg(test)]
@@ -241,23 +245,25 @@ mod tests {
     use std::net::TcpListener;
 
     /// Returns a connection with a server, and the client's stream.
-    fn hosted(house: &Arc<House>) -> (WebSocket<TcpStream, Server>, Arc<Guest>, TcpStream) {
+    fn hosted(
+        connections: &Arc<Connections>,
+    ) -> (WebSocket<TcpStream, Server>, Arc<ServedConnection>, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, _) = listener.accept().unwrap();
-        let (guest, _) = house.admit(&stream).unwrap();
+        let (served, _) = connections.admit(&stream).unwrap();
         let (negotiated, config) = (Negotiated::default(), Config::default());
         let websocket =
             WebSocket::new(stream, Server::new(), negotiated, ReadBuffer::new(), config);
-        (websocket.with_host(Arc::clone(&guest)), guest, client)
+        (websocket.with_host(Arc::clone(&served)), served, client)
     }
 
     #[test]
     fn a_server_drops_its_handle_with_the_last_one_of_the_connection() {
-        let house = House::new(None);
-        let count = || house.desk().guests.len();
+        let connections = Connections::new(None);
+        let count = || connections.registry().served.len();
         for sender_is_last in [false, true] {
-            let (websocket, _guest, client) = hosted(&house);
+            let (websocket, _served, client) = hosted(&connections);
             let (sender, mut receiver) = websocket.split().unwrap();
             // Nothing can be delivered after the end.
             drop(client);
@@ -277,9 +283,9 @@ mod tests {
 
     #[test]
     fn a_server_keeps_its_handle_until_the_user_takes_the_transport() {
-        let house = House::new(None);
-        let count = || house.desk().guests.len();
-        let (websocket, _guest, _client) = hosted(&house);
+        let connections = Connections::new(None);
+        let count = || connections.registry().served.len();
+        let (websocket, _served, _client) = hosted(&connections);
         let (sender, receiver) = websocket.split().unwrap();
         let websocket = sender.reunite(receiver).unwrap();
         assert_eq!(count(), 1);

@@ -6,9 +6,9 @@ use core::time::Duration;
 /// writes the queued bytes, ends the writing side, and reads and drops what still arrives, so that
 /// no reset overtakes the written bytes.
 #[derive(Debug)]
-pub(crate) struct SeeingOff(Exchange);
+pub(crate) struct LingeringClose(Exchange);
 
-impl SeeingOff {
+impl LingeringClose {
     pub(crate) fn new() -> Self {
         let mut exchange = Exchange::new(None);
         exchange.refuse();
@@ -16,7 +16,7 @@ impl SeeingOff {
     }
 }
 
-impl Opens for SeeingOff {
+impl Opens for LingeringClose {
     type Step = ();
 
     fn next(
@@ -27,7 +27,7 @@ impl Opens for SeeingOff {
     ) -> HandshakeNext<()> {
         input.skip(input.unread_len());
         let all_written = self.0.is_all_written(output);
-        self.0.see_off(all_written, clock()).map_or(HandshakeNext::Ready(()), HandshakeNext::Wants)
+        self.0.linger(all_written, clock()).map_or(HandshakeNext::Ready(()), HandshakeNext::Wants)
     }
 
     fn exchange(&mut self) -> &mut Exchange {

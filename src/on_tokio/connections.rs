@@ -1,7 +1,7 @@
-//! The shared state of a server (the house) and of each connection that it runs (a guest).
+//! The connections that a server runs: how many there are, and the shutdown of all of them.
 
 use super::Tokio;
-use crate::asynchronous::{Host, see_off};
+use crate::asynchronous::{Host, linger};
 use crate::server::Admission;
 use ::tokio::{net::TcpStream, runtime::Handle, task::JoinSet};
 use alloc::{
@@ -16,21 +16,21 @@ use core::{
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The state that all connections of a server share.
+/// All connections of a server.
 #[derive(Debug)]
-pub(super) struct House {
+pub(super) struct Connections {
     runtime: Handle,
     is_leaving: AtomicBool,
-    desk: Mutex<Desk>,
+    registry: Mutex<Registry>,
     tasks: Mutex<Tasks>,
 }
 
 /// The connections that currently exist.
 #[derive(Debug)]
-struct Desk {
+struct Registry {
     admission: Admission,
-    guests: HashMap<u64, Weak<Guest>>,
-    last_guest: u64,
+    served: HashMap<u64, Weak<ServedConnection>>,
+    last_served: u64,
     /// The task that waits for a connection to end.
     waiting: Option<Waker>,
 }
@@ -44,8 +44,8 @@ struct Tasks {
 
 /// One connection, from when it is accepted until its transport is dropped.
 #[derive(Debug)]
-pub(super) struct Guest {
-    house: Arc<House>,
+pub(super) struct ServedConnection {
+    connections: Arc<Connections>,
     number: u64,
     /// The task to wake when the server shuts down.
     waiting: Mutex<Option<Waker>>,
@@ -53,62 +53,71 @@ pub(super) struct Guest {
 
 /// A guard that exists while the opening handshake of a connection is in progress.
 #[derive(Debug)]
-pub(super) struct Handshaking(Arc<House>);
+pub(super) struct HandshakeSlot(Arc<Connections>);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl House {
+impl Connections {
     pub(super) fn new(admission: Admission, runtime: Handle) -> Arc<Self> {
-        let (guests, last_guest, waiting) = (HashMap::new(), 0, None);
+        let (served, last_served, waiting) = (HashMap::new(), 0, None);
         Arc::new(Self {
             runtime,
             is_leaving: AtomicBool::new(false),
-            desk: Mutex::new(Desk { admission, guests, last_guest, waiting }),
+            registry: Mutex::new(Registry { admission, served, last_served, waiting }),
             tasks: Mutex::default(),
         })
     }
 
     /// Waits until there is room for another connection.
     pub(super) fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
-        self.poll_desk(cx, Admission::has_room)
+        self.poll_registry(cx, Admission::has_room)
     }
 
     /// Waits until all connections have ended.
     pub(super) fn poll_empty(&self, cx: &Context<'_>) -> Poll<()> {
-        self.poll_desk(cx, Admission::is_empty)
+        self.poll_registry(cx, Admission::is_empty)
     }
 
-    fn poll_desk(&self, cx: &Context<'_>, condition: impl FnOnce(&Admission) -> bool) -> Poll<()> {
+    fn poll_registry(
+        &self,
+        cx: &Context<'_>,
+        condition: impl FnOnce(&Admission) -> bool,
+    ) -> Poll<()> {
         let new = cx.waker().clone();
-        let mut desk = lock(&self.desk);
-        if condition(&desk.admission) {
+        let mut registry = lock(&self.registry);
+        if condition(&registry.admission) {
             return Poll::Ready(());
         }
-        let old = desk.waiting.replace(new);
-        drop(desk);
+        let old = registry.waiting.replace(new);
+        drop(registry);
         drop(old);
         Poll::Pending
     }
 
     /// Registers a new connection.
-    pub(super) fn admit(self: &Arc<Self>) -> (Arc<Guest>, Handshaking) {
-        let mut desk = lock(&self.desk);
-        desk.admission.came();
-        desk.last_guest += 1;
-        let number = desk.last_guest;
-        let guest = Arc::new(Guest { house: Arc::clone(self), number, waiting: Mutex::new(None) });
-        desk.guests.insert(number, Arc::downgrade(&guest));
-        (guest, Handshaking(Arc::clone(self)))
+    pub(super) fn admit(self: &Arc<Self>) -> (Arc<ServedConnection>, HandshakeSlot) {
+        let mut registry = lock(&self.registry);
+        registry.admission.came();
+        registry.last_served += 1;
+        let number = registry.last_served;
+        let served = Arc::new(ServedConnection {
+            connections: Arc::clone(self),
+            number,
+            waiting: Mutex::new(None),
+        });
+        registry.served.insert(number, Arc::downgrade(&served));
+        (served, HandshakeSlot(Arc::clone(self)))
     }
 
     /// Tells all connections that the server is shutting down.
     pub(super) fn leave(&self) {
         self.is_leaving.store(true, Ordering::SeqCst);
-        let guests: Vec<_> = lock(&self.desk).guests.values().filter_map(Weak::upgrade).collect();
-        for guest in guests {
-            let waiting = lock(&guest.waiting).take();
+        let served: Vec<_> =
+            lock(&self.registry).served.values().filter_map(Weak::upgrade).collect();
+        for served in served {
+            let waiting = lock(&served.waiting).take();
             if let Some(waker) = waiting {
                 waker.wake();
             }
@@ -141,35 +150,35 @@ impl House {
         tasks.running.abort_all();
     }
 
-    fn update(&self, update: impl FnOnce(&mut Desk)) {
-        let mut desk = lock(&self.desk);
-        update(&mut desk);
-        let waiting = desk.waiting.take();
-        drop(desk);
+    fn update(&self, update: impl FnOnce(&mut Registry)) {
+        let mut registry = lock(&self.registry);
+        update(&mut registry);
+        let waiting = registry.waiting.take();
+        drop(registry);
         if let Some(waker) = waiting {
             waker.wake();
         }
     }
 }
 
-impl Drop for Handshaking {
+impl Drop for HandshakeSlot {
     fn drop(&mut self) {
-        self.0.update(|desk| desk.admission.shook_hands());
+        self.0.update(|registry| registry.admission.shook_hands());
     }
 }
 
-impl Drop for Guest {
+impl Drop for ServedConnection {
     fn drop(&mut self) {
-        self.house.update(|desk| {
-            desk.guests.remove(&self.number);
-            desk.admission.left();
+        self.connections.update(|registry| {
+            registry.served.remove(&self.number);
+            registry.admission.left();
         });
     }
 }
 
-impl Host<TcpStream> for Guest {
+impl Host<TcpStream> for ServedConnection {
     fn is_leaving(&self) -> bool {
-        self.house.is_leaving.load(Ordering::SeqCst)
+        self.connections.is_leaving.load(Ordering::SeqCst)
     }
 
     fn is_leaving_or_wakes(&self, cx: &Context<'_>) -> bool {
@@ -182,13 +191,13 @@ impl Host<TcpStream> for Guest {
         drop(old);
         // Checked after the waker is stored. So a shutdown at the same moment either finds the
         // waker or is noticed here.
-        self.house.is_leaving.load(Ordering::SeqCst)
+        self.connections.is_leaving.load(Ordering::SeqCst)
     }
 
-    fn see_off(self: Arc<Self>, transport: TcpStream, unwritten: Vec<u8>) {
-        let house = Arc::clone(&self.house);
-        house.spawn(async move {
-            see_off::<TcpStream, Tokio>(transport, unwritten).await;
+    fn linger(self: Arc<Self>, transport: TcpStream, unwritten: Vec<u8>) {
+        let connections = Arc::clone(&self.connections);
+        connections.spawn(async move {
+            linger::<TcpStream, Tokio>(transport, unwritten).await;
             drop(self);
         });
     }
