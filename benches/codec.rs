@@ -57,7 +57,7 @@ fn bench_echo(criterion: &mut Criterion) {
             let config = Config::default().limits(Limits::default().queued_output(usize::MAX));
             let config = config.fragment_size(0);
             let mut connection = Connection::new(Server::new(), &Negotiated::new(), config);
-            let mut input = ReadBuffer::with_storage(vec![0; 64 * 1024]);
+            let mut input = ReadBuffer::with_memory(vec![0; 64 * 1024]);
             let mut output = WriteBuffer::new();
             let mut echoed = Vec::new();
             echo(&mut connection, &mut input, &mut output, &wire, |bytes| {

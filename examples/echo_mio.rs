@@ -41,7 +41,7 @@ fn serve(listener: net::TcpListener, config: Config) -> io::Result<()> {
     registry.register(&mut listener, LISTENER, Interest::READABLE)?;
     let waker = Waker::new(&registry, STOP)?;
     ctrlc::set_handler(move || drop(waker.wake())).map_err(io::Error::other)?;
-    let acceptor = Acceptor::<()>::new().config(config).origin(OriginPolicy::any());
+    let acceptor = Acceptor::new().config(config).origin(OriginPolicy::any());
     let (mut peers, mut numbers, mut stopping) = (HashMap::<_, Peer>::new(), 0_usize.., false);
     // Whose turn it is and when, the next one first. A turn whose deadline has moved stays in the
     // set.
@@ -157,7 +157,7 @@ impl Peer {
         // A waiting connection holds no buffers.
         let has_let_go = match stage {
             Stage::Opening(_) => true,
-            Stage::Open(connection) => connection.release_buffer(input),
+            Stage::Open(connection) => connection.unbind(input),
         };
         if has_let_go {
             input.give_back();

@@ -1,6 +1,6 @@
 use crate::connection::{Cause, Closed, ProtocolError, ReceiveError, SendError};
 use crate::handshake::{
-    AcceptError, HandshakeError, OpeningError, RejectError, RequestError, UrlError,
+    AcceptError, HandshakeError, OpeningError, PlainResponseError, RequestError, UrlError,
 };
 use crate::random::RandomError;
 use crate::transport::IoFailure;
@@ -30,7 +30,7 @@ pub enum Error {
     /// Your refusal is not a valid response. The client got status 500. Correct the refusal that
     /// your server gives; this handshake is over.
     #[error(transparent)]
-    Reject(#[from] RejectError),
+    PlainResponse(#[from] PlainResponseError),
     /// What the peer sent does not open a WebSocket. This is the peer's fault or its decision.
     /// Trying again helps only if the peer may act differently next time, for example after it
     /// [refused](HandshakeError::Refused) with status 503.
@@ -40,7 +40,7 @@ pub enum Error {
     /// can also mean that your [`plain_response`](crate::server::Acceptor::plain_response) returned
     /// a response that can't be sent. There is nothing to try again: the client has its answer.
     #[error("the client was refused with status {0}")]
-    Rejected(u16),
+    Refused(u16),
     /// The client did not request a WebSocket, and your
     /// [`plain_response`](crate::server::Acceptor::plain_response) answered with this status.
     /// Nothing went wrong, but there is no connection.
@@ -143,7 +143,7 @@ impl Error {
     pub(crate) fn of_opening(error: OpeningError, failed: Option<io::Error>) -> Self {
         match (error, failed) {
             (OpeningError::Handshake(error), _) => error.into(),
-            (OpeningError::Refused(status), _) => Self::Rejected(status),
+            (OpeningError::Refused(status), _) => Self::Refused(status),
             (OpeningError::Answered(status), _) => Self::Answered(status),
             (OpeningError::TimedOut, _) => Self::HandshakeTimeout,
             (OpeningError::Transport(_), Some(error)) => Self::final_io(error),
@@ -177,6 +177,49 @@ impl Error {
         matches!(self, Self::Closed(_) | Self::Send(SendError::Closed))
     }
 
+    /// Returns `true` if the same call on a new connection may succeed later, although you change
+    /// nothing: the network or the peer failed in a way that may pass.
+    ///
+    /// It is `false` for an invalid URL or request, for a refusal that another attempt would meet
+    /// again (see [`HandshakeError::is_transient`]), for a peer that breaks the protocol or your
+    /// limits, and for a peer that closed because of what you sent (with 1002, 1003, 1007, 1008,
+    /// 1009 or 1010).
+    ///
+    /// ```no_run
+    /// use sansocket::{Error, blocking::{ClientWebSocket, connect}};
+    /// use std::{thread, time::Duration};
+    ///
+    /// fn keep_connecting(url: &str) -> Result<ClientWebSocket, Error> {
+    ///     let mut pause = Duration::from_millis(500);
+    ///     loop {
+    ///         match connect(url) {
+    ///             Err(error) if error.is_transient() => {
+    ///                 eprintln!("{error}; the next attempt is in {pause:?}");
+    ///                 // If a server has many clients, vary the pause at random. Otherwise they all
+    ///                 // come back at the same moment.
+    ///                 thread::sleep(pause);
+    ///                 pause = (2 * pause).min(Duration::from_secs(30));
+    ///             }
+    ///             connected => return connected,
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+        match self {
+            Self::Handshake(error) => error.is_transient(),
+            Self::HandshakeTimeout | Self::Random(_) => true,
+            Self::Io(error) => {
+                !matches!(error.kind(), InvalidInput | PermissionDenied | Unsupported)
+            }
+            Self::Closed(closed) => closed.is_transient(),
+            Self::Send(error) => matches!(error, SendError::Closed | SendError::QueueFull { .. }),
+            _ => false,
+        }
+    }
+
     /// Returns `true` if the transport was not ready and nothing else is wrong: see [`Error::Io`].
     #[must_use]
     pub fn is_would_block(&self) -> bool {
@@ -194,12 +237,14 @@ impl From<Error> for io::Error {
         };
         let kind = match &error {
             Error::Io(_) => Other,
-            Error::Url(_) | Error::Request(_) | Error::Accept(_) | Error::Reject(_) => InvalidInput,
+            Error::Url(_) | Error::Request(_) | Error::Accept(_) | Error::PlainResponse(_) => {
+                InvalidInput
+            }
             Error::Receive(_) => InvalidInput,
             Error::Send(SendError::Closed) => BrokenPipe,
             Error::Send(_) => InvalidInput,
             Error::Handshake(_) | Error::Protocol(_) => InvalidData,
-            Error::Rejected(_) => ConnectionRefused,
+            Error::Refused(_) => ConnectionRefused,
             Error::Answered(_) => Other,
             Error::HandshakeTimeout => TimedOut,
             Error::Closed(_) => ConnectionAborted,
@@ -245,6 +290,37 @@ mod tests {
     fn an_error_is_small() {
         assert!(size_of::<Error>() <= 32);
         assert!(size_of::<Result<(), Error>>() <= 32);
+    }
+
+    #[test]
+    fn what_can_pass_is_transient() {
+        use crate::connection::{Initiator, TransportEnd};
+        use crate::frame::CloseCode;
+        let closed = |number| {
+            Error::Closed(Box::new(Closed {
+                code: CloseCode::new(number),
+                sent_code: CloseCode::NORMAL,
+                reason: "".into(),
+                initiator: Initiator::Peer,
+                clean: true,
+                cause: Cause::Transport(TransportEnd::Eof),
+            }))
+        };
+        for number in [1000, 1001, 1005, 1006, 1011, 1012, 1013, 1014, 3000, 4999] {
+            assert!(closed(number).is_transient(), "{number}");
+        }
+        for number in [1002, 1003, 1007, 1008, 1009, 1010] {
+            assert!(!closed(number).is_transient(), "{number}");
+        }
+        for kind in [io::ErrorKind::ConnectionRefused, io::ErrorKind::NotFound] {
+            assert!(Error::from(io::Error::from(kind)).is_transient(), "{kind}");
+        }
+        assert!(!Error::from(io::Error::from(io::ErrorKind::PermissionDenied)).is_transient());
+        assert!(Error::HandshakeTimeout.is_transient());
+        assert!(!Error::TlsUnsupported.is_transient());
+        assert!(!Error::from(ProtocolError::Masked).is_transient());
+        assert!(Error::from(HandshakeError::TransportEnded { received: 0 }).is_transient());
+        assert!(!Error::from(HandshakeError::WrongAccept).is_transient());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The parts of `serve` that both shells share: its options and its error reports.
 
 use crate::error::Error;
-use crate::handshake::{Accept, Reject, Request};
+use crate::handshake::{Accept, PlainResponse, Request};
 use crate::server::AcceptFailure;
 use alloc::{boxed::Box, sync::Arc};
 use core::{fmt, net::SocketAddr, time::Duration};
@@ -36,7 +36,7 @@ pub enum ServeError {
     },
 }
 
-type Decide = dyn Fn(&Request) -> Result<Accept, Reject> + Send + Sync;
+type Decide = dyn Fn(&Request) -> Result<Accept, PlainResponse> + Send + Sync;
 type OnError = dyn Fn(ServeError) + Send + Sync;
 
 /// The options of a server.
@@ -60,7 +60,7 @@ impl Options {
         }
     }
 
-    pub(crate) fn decide(&self, request: &Request) -> Result<Accept, Reject> {
+    pub(crate) fn decide(&self, request: &Request) -> Result<Accept, PlainResponse> {
         self.decide.as_ref().map_or_else(|| Ok(Accept::new()), |decide| decide(request))
     }
 
@@ -124,7 +124,7 @@ macro_rules! serve_options {
         /// the connection.
         pub fn decide(
             mut self,
-            decide: impl Fn(&Request) -> Result<Accept, Reject> + Send + Sync + 'static,
+            decide: impl Fn(&Request) -> Result<Accept, PlainResponse> + Send + Sync + 'static,
         ) -> Self {
             self.options.decide = Some(Arc::new(decide));
             self

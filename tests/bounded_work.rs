@@ -21,7 +21,7 @@ fn config() -> Config {
 /// often the result was `More`.
 fn advance_all<R: Role>(role: R, bytes: &[u8], chunked: bool) -> (Vec<usize>, usize) {
     let mut connection = Connection::new(role, &Negotiated::new(), config());
-    let (mut input, mut output) = (ReadBuffer::with_storage(bytes.to_vec()), WriteBuffer::new());
+    let (mut input, mut output) = (ReadBuffer::with_memory(bytes.to_vec()), WriteBuffer::new());
     input.filled(bytes.len());
     let (mut lens, mut mores) = (Vec::new(), 0);
     loop {

@@ -203,7 +203,7 @@ fn held_after_messages(agreed: DeflateParameters, len: usize) -> isize {
     end.fill(&bytes);
     assert_eq!(end.advance(), Ok(Progress::Event));
     assert_eq!(end.advance(), Ok(Progress::NeedsInput));
-    drop(end.input.take().unwrap());
+    drop(end.input.take_memory().unwrap());
     end.connection.send_binary(&data, &mut end.output).unwrap();
     end.output = WriteBuffer::new();
     live() - before

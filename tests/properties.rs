@@ -267,8 +267,8 @@ fn carry(
     wire: &Wire,
 ) -> usize {
     if wire.lease > 0 && input.is_drained() {
-        input.take().unwrap();
-        input.lease(vec![0xff; wire.lease]).unwrap();
+        input.take_memory().unwrap();
+        input.put_memory(vec![0xff; wire.lease]).unwrap();
     }
     let spare = input.spare(room);
     assert!(spare.len() >= room);

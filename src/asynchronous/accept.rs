@@ -4,7 +4,7 @@ use super::websocket::WebSocket;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::Server;
 use crate::error::Error;
-use crate::handshake::{Accept, Reject, Request};
+use crate::handshake::{Accept, PlainResponse, Request};
 use crate::server::{Accepting, Acceptor, PendingRequest};
 use alloc::boxed::Box;
 use core::marker::PhantomData;
@@ -37,21 +37,21 @@ impl<M: Runtime> Acceptor<M> {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`accept`](Self::accept), and [`Error::Rejected`] if `decide` refused.
-    /// Returns [`Error::Accept`] or [`Error::Reject`] if the answer of `decide` does not match the
+    /// Returns the errors of [`accept`](Self::accept), and [`Error::Refused`] if `decide` refused.
+    /// Returns [`Error::Accept`] or [`Error::PlainResponse`] if the answer of `decide` does not match the
     /// request or is not a valid response; the client then gets status 500.
     #[doc(alias = "accept_hdr_async")]
     #[doc(alias = "Upgrader")]
     pub async fn accept_with<S>(
         &self,
         transport: S,
-        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+        decide: impl FnOnce(&Request) -> Result<Accept, PlainResponse>,
     ) -> Result<WebSocket<S, Server, M>, Error>
     where
         M: Shell<S>,
     {
         // Boxed to keep the handshake out of the task that continues with the connection.
-        let accepted = Box::pin(Self::accept_asked(self.begin(), transport, decide));
+        let accepted = Box::pin(Self::accept_asked(self.accepting(), transport, decide));
         Ok(accepted.await?.0)
     }
 
@@ -59,7 +59,7 @@ impl<M: Runtime> Acceptor<M> {
     pub(crate) async fn accept_asked<S>(
         accepting: Accepting,
         transport: S,
-        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+        decide: impl FnOnce(&Request) -> Result<Accept, PlainResponse>,
     ) -> Result<(WebSocket<S, Server, M>, Request), Error>
     where
         M: Shell<S>,
@@ -67,9 +67,9 @@ impl<M: Runtime> Acceptor<M> {
         let opening = Self::receive(accepting, transport).await?;
         match decide(opening.request()) {
             Ok(accept) => opening.open(&accept).await,
-            Err(reject) => {
-                opening.refuse(&reject).await?;
-                Err(Error::Rejected(reject.status()))
+            Err(refusal) => {
+                opening.refuse(&refusal).await?;
+                Err(Error::Refused(refusal.status()))
             }
         }
     }
@@ -87,7 +87,7 @@ impl<M: Runtime> Acceptor<M> {
     where
         M: Shell<S>,
     {
-        Box::pin(Self::receive(self.begin(), transport)).await
+        Box::pin(Self::receive(self.accepting(), transport)).await
     }
 
     async fn receive<S>(accepting: Accepting, transport: S) -> Result<PendingRequest<S, M>, Error>
@@ -135,11 +135,11 @@ impl<S, M: Shell<S>> PendingRequest<S, M> {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Reject`] if the refusal is not a valid response; the client then gets
+    /// Returns [`Error::PlainResponse`] if the refusal is not a valid response; the client then gets
     /// status 500.
-    pub async fn refuse(self, reject: &Reject) -> Result<(), Error> {
+    pub async fn refuse(self, refusal: &PlainResponse) -> Result<(), Error> {
         let Self { mut transport, mut accepting, mut input, mut output, .. } = self;
-        let refused = accepting.refuse(reject, &mut output);
+        let refused = accepting.refuse(refusal, &mut output);
         let refusing = drive::<S, M, _>(&mut accepting, &mut transport, &mut input, &mut output);
         // A refused handshake always ends with an error, which says that the client was refused.
         let _ = Box::pin(refusing).await;

@@ -300,7 +300,7 @@ impl<R: Role> Incoming<R> {
     /// Releases the read buffer if it is empty.
     #[inline]
     fn give_back_input(&mut self) {
-        if self.receiver.release_buffer(&self.input) {
+        if self.receiver.unbind(&self.input) {
             self.input.give_back();
         }
     }

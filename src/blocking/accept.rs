@@ -3,7 +3,7 @@ use super::{Blocking, ServerWebSocket, Transport, WebSocket};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::Server;
 use crate::error::Error;
-use crate::handshake::{Accept, Reject, Request};
+use crate::handshake::{Accept, PlainResponse, Request};
 use crate::server::{self, Accepting};
 use core::marker::PhantomData;
 use std::net::TcpStream;
@@ -66,16 +66,16 @@ impl server::Acceptor<Blocking> {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`accept`](Self::accept), and [`Error::Rejected`] if `decide` refused.
+    /// Returns the errors of [`accept`](Self::accept), and [`Error::Refused`] if `decide` refused.
     /// If the answer from `decide` can't be sent, the client gets status 500, and this returns
-    /// [`Error::Accept`] or [`Error::Reject`].
+    /// [`Error::Accept`] or [`Error::PlainResponse`].
     #[doc(alias = "accept_hdr")]
     pub fn accept_with<S: Transport>(
         &self,
         transport: S,
-        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+        decide: impl FnOnce(&Request) -> Result<Accept, PlainResponse>,
     ) -> Result<ServerWebSocket<S>, Error> {
-        let (websocket, _) = Self::accept_asked(self.begin(), transport, decide)?;
+        let (websocket, _) = Self::accept_asked(self.accepting(), transport, decide)?;
         Ok(websocket)
     }
 
@@ -83,14 +83,14 @@ impl server::Acceptor<Blocking> {
     pub(super) fn accept_asked<S: Transport>(
         accepting: Accepting,
         transport: S,
-        decide: impl FnOnce(&Request) -> Result<Accept, Reject>,
+        decide: impl FnOnce(&Request) -> Result<Accept, PlainResponse>,
     ) -> Result<(ServerWebSocket<S>, Request), Error> {
         let opening = Self::receive(accepting, transport)?;
         match decide(opening.request()) {
             Ok(accept) => opening.open(&accept),
-            Err(reject) => {
-                opening.refuse(&reject)?;
-                Err(Error::Rejected(reject.status()))
+            Err(refusal) => {
+                opening.refuse(&refusal)?;
+                Err(Error::Refused(refusal.status()))
             }
         }
     }
@@ -102,7 +102,7 @@ impl server::Acceptor<Blocking> {
     ///
     /// Returns the errors of [`accept`](Self::accept).
     pub fn receive_request<S: Transport>(&self, transport: S) -> Result<PendingRequest<S>, Error> {
-        Self::receive(self.begin(), transport)
+        Self::receive(self.accepting(), transport)
     }
 
     fn receive<S: Transport>(
@@ -152,10 +152,10 @@ impl<S: Transport> server::PendingRequest<S, Blocking> {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Reject`] if the refusal can't be sent; the client then gets status 500.
-    pub fn refuse(self, reject: &Reject) -> Result<(), Error> {
+    /// Returns [`Error::PlainResponse`] if the refusal can't be sent; the client then gets status 500.
+    pub fn refuse(self, refusal: &PlainResponse) -> Result<(), Error> {
         let Self { transport, mut accepting, input, mut output, .. } = self;
-        let refused = accepting.refuse(reject, &mut output);
+        let refused = accepting.refuse(refusal, &mut output);
         // This always returns an error, which says that the client was refused.
         let _ = Exchange::new(transport, input, output).drive(&mut accepting);
         Ok(refused?)

@@ -247,11 +247,11 @@ impl<R: Role> Incoming<R> {
         patience: Option<Duration>,
     ) -> Result<usize, Stopped> {
         if self.input.is_drained() && self.input.capacity() > RETAINED {
-            self.input.take();
+            self.input.take_memory();
         }
         if self.input.capacity() == 0 {
             // This can't fail: a buffer without memory holds no unread bytes.
-            let _ = self.input.lease(alloc::vec![0; READ_ROOM]);
+            let _ = self.input.put_memory(alloc::vec![0; READ_ROOM]);
         }
         let (sending, transport) = line.parts();
         let left = transport.left(deadline).map(|left| left.max(LEAST));

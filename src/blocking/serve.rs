@@ -1,13 +1,13 @@
 use super::connections::{Connections, HandshakeSlot, ServedConnection};
 use super::{Acceptor, ServerWebSocket};
 use crate::error::Error;
-use crate::handshake::{Accept, Reject, Request};
+use crate::handshake::{Accept, PlainResponse, Request};
 use crate::server::{AcceptFailure, AcceptFailures, Admission};
 use crate::serving::{Options, ServeError, accept_failure, serve_options};
 use alloc::{boxed::Box, string::ToString, sync::Arc};
 use core::{fmt, net::SocketAddr, time::Duration};
 use std::net::{TcpListener, TcpStream};
-use std::{io, thread};
+use std::{io, sync::mpsc, thread};
 
 /// Serves WebSocket connections: accepts them until you [stop](Serve::stop_handle) the server, and
 /// runs `handler` for each open connection in its own thread. Set options, then call
@@ -155,8 +155,10 @@ where
         // A nonblocking listener would make this a busy loop.
         let _ = listener.set_nonblocking(false);
         let mut failures = AcceptFailures::default();
+        // A client for which there was no file or thread. It is served after the pause.
+        let mut waiting = None;
         while connections.wait_for_room() {
-            let accepted = listener.accept();
+            let accepted = waiting.take().map_or_else(|| listener.accept(), Ok);
             connections.has_accepted();
             let begun = match accepted {
                 // The server is shutting down: drop the stream. It is the connection that woke this
@@ -164,9 +166,12 @@ where
                 Ok(_) if connections.is_leaving() => Ok(()),
                 // Only the system's lack of files, threads or memory makes this fail. The kind of
                 // the error does not say so: a lack of threads is an error that would block.
-                Ok((stream, peer)) => self
-                    .begin(stream, peer, connections)
-                    .map_err(|error| (AcceptFailure::OfThisEnd, error)),
+                Ok((stream, peer)) => {
+                    self.begin(stream, peer, connections).map_err(|(error, stream)| {
+                        waiting = Some((stream, peer));
+                        (AcceptFailure::OfThisEnd, error)
+                    })
+                }
                 Err(error) => Err((accept_failure(&error), error)),
             };
             match begun {
@@ -180,18 +185,32 @@ where
         }
     }
 
-    /// Starts the thread of a connection.
+    /// Starts the thread of a connection. Returns the stream if the system has no thread or file
+    /// left.
     fn begin(
         self: &Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
         connections: &Arc<Connections>,
-    ) -> io::Result<()> {
-        let (served, slot) = connections.admit(&stream)?;
+    ) -> Result<(), (io::Error, TcpStream)> {
         let service = Arc::clone(self);
-        let attends = move || service.attend(stream, peer, &served, slot);
-        thread::Builder::new().name("sansocket serve".to_string()).spawn(attends)?;
-        Ok(())
+        // The thread gets the stream once it exists: a thread that can't start drops what it has.
+        let (hand_over, handed_over) = mpsc::channel::<(TcpStream, _, _)>();
+        let attends = move || {
+            if let Ok((stream, served, slot)) = handed_over.recv() {
+                service.attend(stream, peer, &served, slot);
+            }
+        };
+        let thread = thread::Builder::new().name("sansocket serve".to_string());
+        let begun = thread.spawn(attends).and_then(|_| connections.admit(&stream));
+        match begun {
+            Ok((served, slot)) => {
+                // This can't fail: the thread waits for it.
+                let _ = hand_over.send((stream, served, slot));
+                Ok(())
+            }
+            Err(error) => Err((error, stream)),
+        }
     }
 
     /// Runs one connection, from its opening handshake on.
@@ -222,7 +241,7 @@ where
         slot: HandshakeSlot,
     ) -> Result<(ServerWebSocket, Request), Error> {
         stream.set_nodelay(true)?;
-        let accepting = self.acceptor.begin().with_place(Box::new(slot));
+        let accepting = self.acceptor.accepting().with_place(Box::new(slot));
         Acceptor::accept_asked(accepting, stream, |request| self.options.decide(request))
     }
 }

@@ -14,9 +14,9 @@ use bytes::Bytes;
 /// message is dropped.
 ///
 /// You manage all other memory of a buffer yourself: you give it memory with
-/// [`lease`](super::ReadBuffer::lease) or
+/// [`put_memory`](super::ReadBuffer::put_memory) or
 /// [`exchange_memory`](super::ReadBuffer::exchange_memory), and take that memory with
-/// [`take`](super::ReadBuffer::take).
+/// [`take_memory`](super::ReadBuffer::take_memory).
 ///
 /// A clone must be a handle to the same memory: each message that leaves holds one.
 ///
@@ -40,7 +40,7 @@ use bytes::Bytes;
 ///
 /// let pool = Pool::default();
 /// let mut connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
-/// let (mut input, mut output) = (ReadBuffer::with_storage(pool.take(0)), WriteBuffer::new());
+/// let (mut input, mut output) = (ReadBuffer::with_memory(pool.take(0)), WriteBuffer::new());
 /// // A binary message of 12 KiB, as a client sends it.
 /// input.extend_from_slice(&[0x82, 0xfe, 0x30, 0, 0, 0, 0, 0]);
 /// input.extend_from_slice(&[7; 12 * 1024]);

@@ -31,11 +31,11 @@ use core::{
 ///
 /// You pass [`spare`](Self::spare) room to the transport and report with [`filled`](Self::filled)
 /// how much of it was written. A new buffer has no memory. Whenever the buffer is
-/// [drained](Self::is_drained), you can give it memory with [`lease`](Self::lease) and take that
-/// memory with [`take`](Self::take), so an idle connection need not hold any. While the buffer is
-/// not drained, you can [exchange](Self::exchange_memory) its memory. You decide where the memory
-/// comes from. A large message leaves together with its memory, which can come from a
-/// [`Memory`](super::Memory).
+/// [drained](Self::is_drained), you can give it memory with [`put_memory`](Self::put_memory) and
+/// take that memory out with [`take_memory`](Self::take_memory), so an idle connection need not hold
+/// any. While the buffer is not drained, you can [exchange](Self::exchange_memory) its memory. You
+/// decide where the memory comes from. A large message leaves together with its memory, which can
+/// come from a [`Memory`](super::Memory).
 pub struct ReadBuffer {
     id: u32,
     storage: Utf8Storage,
@@ -67,18 +67,18 @@ impl ReadBuffer {
     /// Creates an empty buffer without memory.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_storage(Vec::new())
+        Self::with_memory(Vec::new())
     }
 
-    /// Creates an empty buffer that uses all of `storage`, up to its length, as room.
+    /// Creates an empty buffer that uses all of `memory`, up to its length, as room.
     #[must_use]
-    pub fn with_storage(storage: Vec<u8>) -> Self {
+    pub fn with_memory(memory: Vec<u8>) -> Self {
         // Lets a connection notice that it was called with another connection's buffer. Ids repeat
         // after 2³² buffers.
         static NEXT_ID: AtomicU32 = AtomicU32::new(1);
         // A connection without a buffer has the id 0, so no buffer gets it.
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed).max(1);
-        Self { id, storage: Utf8Storage::new(storage), ..Self::NEVER_USED }
+        Self { id, storage: Utf8Storage::new(memory), ..Self::NEVER_USED }
     }
 
     /// Returns `true` if the buffer contains neither unread bytes nor any part of a message.
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn loses_nothing_for_any_requested_room() {
         for least in [1, 2, 7, 100, 5000] {
-            let mut buffer = ReadBuffer::with_storage(alloc::vec![0; 16]);
+            let mut buffer = ReadBuffer::with_memory(alloc::vec![0; 16]);
             let (mut sent, mut kept, mut total) = (0_u8, Vec::new(), 0);
             while total < 20_000 {
                 let spare = buffer.spare(least);
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_read_inside_a_large_frame_stops_near_its_end() {
-        let mut buffer = ReadBuffer::with_storage(alloc::vec![0; 65536]);
+        let mut buffer = ReadBuffer::with_memory(alloc::vec![0; 65536]);
         buffer.set_wanted(10_000);
         assert_eq!(buffer.spare(1).len(), 10_032);
         buffer.filled(9_999);
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_count_beyond_the_room_is_clamped() {
-        let mut buffer = ReadBuffer::with_storage(alloc::vec![7; 8]);
+        let mut buffer = ReadBuffer::with_memory(alloc::vec![7; 8]);
         buffer.filled(usize::MAX);
         assert_eq!(buffer.unread(), [7; 8]);
         buffer.skip(usize::MAX / 2);
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_large_frame_that_has_just_begun_gets_room_for_the_rest_at_once() {
-        let mut buffer = ReadBuffer::with_storage(alloc::vec![0; 20_000]);
+        let mut buffer = ReadBuffer::with_memory(alloc::vec![0; 20_000]);
         buffer.extend_from_slice(&[7; 16_000]);
         buffer.skip(15_960);
         buffer.keep(30);

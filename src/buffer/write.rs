@@ -127,8 +127,8 @@ impl WriteBuffer {
         self.consume_and_reclaim(count, RETAINED);
     }
 
-    /// Like [`consume`](Self::consume), but keeps the memory, for an owner that [takes](Self::take)
-    /// it.
+    /// Like [`consume`](Self::consume), but keeps the memory, for an owner that takes it out with
+    /// [`take_memory`](Self::take_memory).
     #[inline]
     pub fn consume_keeping_memory(&mut self, count: usize) {
         self.consume_and_reclaim(count, usize::MAX);
@@ -204,31 +204,31 @@ impl WriteBuffer {
         self.links.push_back(Link { before: self.run.len(), linked });
     }
 
-    /// Gives an empty buffer memory to start with. The contents of `storage` are dropped.
+    /// Gives an empty buffer memory to start with. The contents of `memory` are dropped.
     ///
     /// # Errors
     ///
-    /// Returns the storage if the buffer is not empty.
-    pub fn lease(&mut self, mut storage: Vec<u8>) -> Result<(), Vec<u8>> {
+    /// Returns `memory` if the buffer is not empty.
+    pub fn put_memory(&mut self, mut memory: Vec<u8>) -> Result<(), Vec<u8>> {
         if !self.is_empty() {
-            return Err(storage);
+            return Err(memory);
         }
-        storage.clear();
-        self.run = storage;
+        memory.clear();
+        self.run = memory;
         Ok(())
     }
 
     /// Takes the memory out of the buffer. Returns `None` if bytes are still in it.
-    pub fn take(&mut self) -> Option<Vec<u8>> {
+    pub fn take_memory(&mut self) -> Option<Vec<u8>> {
         self.is_empty().then(|| core::mem::take(&mut self.run))
     }
 
     /// Moves the copied bytes to other memory and returns the previous memory.
-    pub fn exchange_memory(&mut self, mut storage: Vec<u8>) -> Vec<u8> {
-        storage.clear();
-        storage.extend_from_slice(&self.run[self.head..]);
+    pub fn exchange_memory(&mut self, mut memory: Vec<u8>) -> Vec<u8> {
+        memory.clear();
+        memory.extend_from_slice(&self.run[self.head..]);
         self.head_is_gone();
-        let mut before = core::mem::replace(&mut self.run, storage);
+        let mut before = core::mem::replace(&mut self.run, memory);
         before.clear();
         before
     }
@@ -321,13 +321,13 @@ mod tests {
     #[test]
     fn memory_is_leased_and_taken_while_empty() {
         let mut buffer = WriteBuffer::new();
-        assert_eq!(buffer.lease(alloc::vec![7; 100]), Ok(()));
+        assert_eq!(buffer.put_memory(alloc::vec![7; 100]), Ok(()));
         buffer.extend_from_slice(b"ab");
         assert_eq!((contents(&buffer).as_slice(), buffer.capacity()), (&b"ab"[..], 100));
-        assert_eq!(buffer.take(), None);
-        assert_eq!(buffer.lease(Vec::new()), Err(Vec::new()));
+        assert_eq!(buffer.take_memory(), None);
+        assert_eq!(buffer.put_memory(Vec::new()), Err(Vec::new()));
         buffer.consume(2);
-        assert_eq!(buffer.take().map(|storage| storage.capacity()), Some(100));
+        assert_eq!(buffer.take_memory().map(|storage| storage.capacity()), Some(100));
         assert_eq!(buffer.capacity(), 0);
     }
 

@@ -30,7 +30,7 @@ use core::time::Duration;
 /// use std::time::Duration;
 ///
 /// let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
-/// let connector: Connector = Connector::new().subprotocol("chat");
+/// let connector = Connector::new().subprotocol("chat");
 /// // The nonce must come from a secure random source.
 /// let nonce = *b"the sample nonce";
 /// let mut connecting = connector.begin(&Url::parse("ws://example.com/")?, nonce, &mut output)?;

@@ -68,24 +68,7 @@ impl<M> Connector<M> {
         self
     }
 
-    /// Begins the opening handshake of one connection by queuing the request. You do the IO.
-    ///
-    /// The nonce must be random and new for each connection (RFC 6455 §4.1), for example that of
-    /// `random::nonce`. Give the connection that follows the same [`Config`].
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the request is invalid. Nothing is queued then.
-    pub fn begin(
-        &self,
-        url: &Url,
-        nonce: [u8; 16],
-        output: &mut WriteBuffer,
-    ) -> Result<Connecting, RequestError> {
-        self.begin_within(self.handshake_timeout, url, nonce, output)
-    }
-
-    /// Works like [`begin`](Self::begin), with the time that is left.
+    /// Begins the opening handshake with the time that is left.
     pub(crate) fn begin_within(
         &self,
         timeout: Option<Duration>,
@@ -110,6 +93,25 @@ impl<M> Connector<M> {
             None => request,
         };
         self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+    }
+}
+
+impl Connector {
+    /// Begins the opening handshake of one connection by queuing the request. You do the IO.
+    ///
+    /// The nonce must be random and new for each connection (RFC 6455 §4.1), for example that of
+    /// `random::nonce`. Give the connection that follows the same [`Config`].
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the request is invalid. Nothing is queued then.
+    pub fn begin(
+        &self,
+        url: &Url,
+        nonce: [u8; 16],
+        output: &mut WriteBuffer,
+    ) -> Result<Connecting, RequestError> {
+        self.begin_within(self.handshake_timeout, url, nonce, output)
     }
 }
 

@@ -96,6 +96,17 @@ pub struct Closed {
     pub cause: Cause,
 }
 
+impl Closed {
+    /// Returns `true` if a new connection may fare better, although nothing else changes. It is
+    /// `false` if this endpoint failed the connection because of a fault of the peer, or if the
+    /// peer's Close blames what this endpoint sent (1002, 1003, 1007, 1008, 1009 or 1010).
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        let is_blamed = matches!(self.code.number(), 1002 | 1003 | 1007..=1010);
+        !matches!(self.cause, Cause::Protocol(_)) && !is_blamed
+    }
+}
+
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.cause {

@@ -190,7 +190,7 @@ impl<R: Role> Connection<R> {
     /// [`ReceiveError::Protocol`] if the peer is at fault. Every later call returns the same error.
     /// The Close that reports the error is already queued.
     /// [`ReceiveError::ForeignBuffer`] if `input` is not the buffer of the last call, although that one
-    /// may hold the rest of a message: see [`release_buffer`](Self::release_buffer).
+    /// may hold the rest of a message: see [`unbind`](Self::unbind).
     /// [`ReceiveError::MixedModes`] in the middle of a message that is received in the other way. Both
     /// change nothing.
     #[inline]
@@ -240,7 +240,7 @@ impl<R: Role> Connection<R> {
     /// [`ReceiveError::Protocol`] if the peer is at fault. Every later call returns the same error.
     /// The Close that reports the error is already queued.
     /// [`ReceiveError::ForeignBuffer`] if `input` is not the buffer of the last call, although that one
-    /// may hold the rest of a message: see [`release_buffer`](Self::release_buffer).
+    /// may hold the rest of a message: see [`unbind`](Self::unbind).
     /// [`ReceiveError::MixedModes`] in the middle of a message that is received in the other way. Both
     /// change nothing.
     pub fn advance_chunk(
@@ -259,9 +259,9 @@ impl<R: Role> Connection<R> {
     }
 
     /// Unbinds the read buffer if it is empty, so that you can use another buffer next: see
-    /// [`Receiver::release_buffer`].
-    pub fn release_buffer(&mut self, input: &ReadBuffer) -> bool {
-        self.receiver.release_buffer(input)
+    /// [`Receiver::unbind`].
+    pub fn unbind(&mut self, input: &ReadBuffer) -> bool {
+        self.receiver.unbind(input)
     }
 
     /// Returns the state of the connection.

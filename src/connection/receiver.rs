@@ -139,7 +139,7 @@ impl<R: Role> Receiver<R> {
     ///
     /// [`ReceiveError::Protocol`] if the peer is at fault. Every later call returns the same error.
     /// [`ReceiveError::ForeignBuffer`] if `input` is not the buffer of the last call, although that one
-    /// may hold the rest of a message: see [`release_buffer`](Self::release_buffer).
+    /// may hold the rest of a message: see [`unbind`](Self::unbind).
     /// [`ReceiveError::MixedModes`] in the middle of a message that is received in the other way. Both
     /// change nothing.
     #[inline]
@@ -162,7 +162,7 @@ impl<R: Role> Receiver<R> {
     ///
     /// [`ReceiveError::Protocol`] if the peer is at fault. Every later call returns the same error.
     /// [`ReceiveError::ForeignBuffer`] if `input` is not the buffer of the last call, although that one
-    /// may hold the rest of a message: see [`release_buffer`](Self::release_buffer).
+    /// may hold the rest of a message: see [`unbind`](Self::unbind).
     /// [`ReceiveError::MixedModes`] in the middle of a message that is received in the other way. Both
     /// change nothing.
     pub fn advance_chunk(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
@@ -354,15 +354,15 @@ impl<R: Role> Receiver<R> {
     /// A receiver is bound to the first buffer that it advances through, and refuses any other with
     /// [`ReceiveError::ForeignBuffer`]. You need this method if connections do not own their
     /// buffers but lease them, as with `sansocket::pool`. Call it before you wait, once an advance
-    /// has returned anything other than an event. If the method returns `true`, you can release the
+    /// has returned anything other than an event. If the method returns `true`, you can give back the
     /// buffer, and the next advance binds the buffer that you pass to it. If it returns `false`,
     /// keep the buffer: it still holds part of a frame or message, or an event that you can still
     /// look at.
     ///
     /// If each connection has its own read buffer, you never need this method. You can switch to
     /// another write buffer whenever the current one is empty.
-    pub fn release_buffer(&mut self, input: &ReadBuffer) -> bool {
-        // An unbound receiver has released its buffer before.
+    pub fn unbind(&mut self, input: &ReadBuffer) -> bool {
+        // The receiver may already be unbound.
         let has_none = self.buffer == 0 || self.current.is_none() && input.is_drained();
         if has_none {
             self.buffer = 0;

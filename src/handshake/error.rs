@@ -1,5 +1,5 @@
+use super::plain_response::PlainResponse;
 use super::refusal::Refusal;
-use super::reject::Reject;
 use super::version::HttpVersion;
 #[cfg(feature = "deflate")]
 use crate::deflate::DeflateError;
@@ -10,7 +10,7 @@ use thiserror::Error;
 
 /// An error of the opening handshake: what the peer sent does not open a WebSocket (RFC 6455 §4).
 ///
-/// A server answers with [`reject`](Self::reject), then ends the connection. It does not read
+/// A server answers with [`response`](Self::response), then ends the connection. It does not read
 /// anything that follows on that connection.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -182,19 +182,32 @@ impl HandshakeError {
         }
     }
 
+    /// Returns `true` if the same request may succeed later: the server refused it with a status for
+    /// now (408, 425, 429, 500, 502, 503 or 504), or the transport ended in the middle.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => {
+                matches!(refusal.status(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
+            }
+            Self::TransportEnded { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Returns the server's response to this error: the [`status`](Self::status), the headers that
     /// the status requires, and the error message as the body.
     #[must_use]
-    pub fn reject(&self) -> Reject {
-        let reject = match self {
-            Self::Method(method) if **method == *"HEAD" => Reject::to_head(self.status()),
-            _ => Reject::new(self.status()).body(format!("{self}\n")),
+    pub fn response(&self) -> PlainResponse {
+        let response = match self {
+            Self::Method(method) if **method == *"HEAD" => PlainResponse::to_head(self.status()),
+            _ => PlainResponse::new(self.status()).body(format!("{self}\n")),
         };
         match self.status() {
-            405 => reject.header("Allow", "GET"),
+            405 => response.header("Allow", "GET"),
             // RFC 6455 §4.4: the response to an unsupported version names the supported one.
-            426 => reject.header("Upgrade", "websocket").header("Sec-WebSocket-Version", "13"),
-            _ => reject,
+            426 => response.header("Upgrade", "websocket").header("Sec-WebSocket-Version", "13"),
+            _ => response,
         }
     }
 }
@@ -299,7 +312,7 @@ mod tests {
             HandshakeError::ExtensionNotOffered("x".into()),
             HandshakeError::RepeatedExtension("x".into()),
         ] {
-            assert_eq!(error.reject().status(), 502);
+            assert_eq!(error.response().status(), 502);
         }
         assert_eq!(HandshakeError::Over.status(), 500);
     }

@@ -7,7 +7,7 @@
 //! ClientRequest ─▶ ClientHandshake ═══▶ ServerHandshake ─▶ Request ─▶ OriginPolicy
 //!                         ▲                                   │
 //!        Response ◀───────┤ ◀═════════════════════════════════┼─ Accept
-//!        Refusal  ◀───────┘ ◀═════════════════════════════════┴─ Reject ◀─ HandshakeError,
+//!        Refusal  ◀───────┘ ◀═════════════════════════════════┴─ PlainResponse ◀─ HandshakeError,
 //!                                                                          PlainRequest
 //! ```
 
@@ -24,8 +24,8 @@ mod head;
 mod lingering_close;
 mod offer;
 mod plain_request;
+mod plain_response;
 mod refusal;
-mod reject;
 mod request;
 mod response;
 mod server;
@@ -49,8 +49,8 @@ pub use exchange::{HandshakeNext, OpeningError};
 #[cfg(feature = "std")]
 pub(crate) use lingering_close::LingeringClose;
 pub use plain_request::PlainRequest;
+pub use plain_response::{PlainResponse, PlainResponseError};
 pub use refusal::Refusal;
-pub use reject::{Reject, RejectError};
 pub use request::Request;
 pub use response::Response;
 pub(crate) use server::Asked;

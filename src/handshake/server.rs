@@ -9,7 +9,7 @@ use crate::limits::Limits;
 
 /// A server's opening handshake, which receives the request (RFC 6455 §4.2.1).
 ///
-/// Answer the [`Request`] with [`accept`](Request::accept) or with a [`Reject`](super::Reject).
+/// Answer the [`Request`] with [`accept`](Request::accept) or with a [`PlainResponse`](super::PlainResponse).
 ///
 /// ```
 /// use sansocket::{Limits, buffer::{ReadBuffer, WriteBuffer}, handshake::{Accept, ServerHandshake}, server::OriginPolicy};
@@ -34,7 +34,7 @@ use crate::limits::Limits;
 ///         let negotiated = request.accept(&Accept::new(), &mut output)?;
 ///         assert_eq!(negotiated.subprotocol, None);
 ///     }
-///     Err(error) => error.reject().write(&mut output)?,
+///     Err(error) => error.response().write(&mut output)?,
 /// }
 /// assert!(output.front().starts_with(b"HTTP/1.1 101 "));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -80,7 +80,7 @@ impl ServerHandshake {
     /// Returns an error if the input is not a request that opens a WebSocket. The error is
     /// immediate if the input can't be the start of such a request or exceeds a limit. Otherwise,
     /// it is returned once the request is complete. The error determines the
-    /// [response](HandshakeError::reject). Also returns an error if the handshake has already
+    /// [response](HandshakeError::response). Also returns an error if the handshake has already
     /// ended.
     pub fn receive(&mut self, input: &mut ReadBuffer) -> Result<Option<Request>, HandshakeError> {
         match self.receive_any(input)? {

@@ -44,12 +44,12 @@ pub type Acceptor = server::Acceptor<Tokio>;
 /// see [`Acceptor::receive_request`](server::Acceptor::receive_request).
 ///
 /// ```no_run
-/// use sansocket::{on_tokio::Acceptor, handshake::{Accept, Reject}};
+/// use sansocket::{on_tokio::Acceptor, handshake::{Accept, PlainResponse}};
 ///
 /// # async fn serve(stream: tokio::net::TcpStream) -> Result<(), sansocket::Error> {
 /// let opening = Acceptor::new().receive_request(stream).await?;
 /// if opening.request().header("Authorization").is_none() {
-///     let challenge = Reject::new(401).header("WWW-Authenticate", "Bearer");
+///     let challenge = PlainResponse::new(401).header("WWW-Authenticate", "Bearer");
 ///     return opening.refuse(&challenge).await;
 /// }
 /// let websocket = opening.accept(&Accept::new()).await?;

@@ -3,7 +3,7 @@ use super::timer::Timer;
 use super::{Acceptor, ServerWebSocket};
 use crate::asynchronous::{Timer as _, exchange::until};
 use crate::error::Error;
-use crate::handshake::{Accept, Reject, Request};
+use crate::handshake::{Accept, PlainResponse, Request};
 use crate::server::{AcceptFailures, Admission};
 use crate::serving::{Options, ServeError, accept_failure, serve_options};
 use ::tokio::{
@@ -212,7 +212,7 @@ impl<H> Service<H> {
         slot: HandshakeSlot,
     ) -> Result<(ServerWebSocket, Request), Error> {
         stream.set_nodelay(true)?;
-        let accepting = self.acceptor.begin().with_place(Box::new(slot));
+        let accepting = self.acceptor.accepting().with_place(Box::new(slot));
         // Boxed to keep the handshake out of the task that continues with the connection.
         let decide = |request: &Request| self.options.decide(request);
         Box::pin(Acceptor::accept_asked(accepting, stream, decide)).await

@@ -32,7 +32,7 @@ impl<B: Pooled> Leased<B> {
     /// holds no buffer now.
     ///
     /// If a connection reads from the buffer, call
-    /// [`release_buffer`](crate::connection::Receiver::release_buffer) on the connection first.
+    /// [`unbind`](crate::connection::Receiver::unbind) on the connection first.
     pub fn give_back(&mut self) -> bool {
         if let Some(lent) = self.0.take_if(|lent| lent.buffer.is_unused()) {
             // While the thread exits there is no pool. The memory is then freed.
@@ -108,7 +108,7 @@ impl Leased<ReadBuffer> {
             *promise = None;
         }
         if buffer.is_drained() && buffer.capacity() < READ_ROOM {
-            let _ = buffer.lease(ThreadMemory.take(READ_ROOM));
+            let _ = buffer.put_memory(ThreadMemory.take(READ_ROOM));
         }
     }
 }

@@ -57,7 +57,7 @@
 //!         }
 //!         if !has_acted {
 //!             // The connection has to wait, so it releases its buffers.
-//!             if connection.release_buffer(input) {
+//!             if connection.unbind(input) {
 //!                 input.give_back();
 //!             }
 //!             output.give_back();
@@ -223,7 +223,7 @@ impl Memory for ThreadMemory {
             return alloc::vec![0; least];
         }
         let pooled = FOR_READS.try_with(Pool::take).ok().flatten();
-        let memory = pooled.and_then(|mut lent| lent.buffer.take());
+        let memory = pooled.and_then(|mut lent| lent.buffer.take_memory());
         memory.unwrap_or_else(|| alloc::vec![0; READ_ROOM])
     }
 
@@ -234,7 +234,7 @@ impl Memory for ThreadMemory {
             return;
         }
         let _ = FOR_READS.try_with(|pool| {
-            pool.put(Box::new(ReadBuffer::with_storage(memory).into()));
+            pool.put(Box::new(ReadBuffer::with_memory(memory).into()));
         });
     }
 }
@@ -281,7 +281,7 @@ impl Kind for ReadBuffer {
     }
 
     fn fresh() -> Self {
-        Self::with_storage(alloc::vec![0; READ_ROOM])
+        Self::with_memory(alloc::vec![0; READ_ROOM])
     }
 
     fn is_unused(&self) -> bool {
@@ -299,14 +299,14 @@ impl Kind for ReadBuffer {
     fn from_shared_store(least: usize) -> Option<Self> {
         let mut memory = STORE.take(least)?;
         memory.resize(memory.capacity(), 0);
-        Some(Self::with_storage(memory))
+        Some(Self::with_memory(memory))
     }
 
     fn exchange_memory_with(&mut self, unused: &mut Self) {
-        if let Some(memory) = unused.take() {
+        if let Some(memory) = unused.take_memory() {
             let (Ok(other) | Err(other)) = self.exchange_memory(memory);
             // This can't fail, because the buffer is empty.
-            let _ = unused.lease(other);
+            let _ = unused.put_memory(other);
         }
     }
 }
@@ -338,8 +338,8 @@ impl Kind for WriteBuffer {
     }
 
     fn exchange_memory_with(&mut self, unused: &mut Self) {
-        if let Some(memory) = unused.take() {
-            let _ = unused.lease(self.exchange_memory(memory));
+        if let Some(memory) = unused.take_memory() {
+            let _ = unused.put_memory(self.exchange_memory(memory));
         }
     }
 }
@@ -361,7 +361,7 @@ mod tests {
 
     /// Puts a buffer with `size` bytes of memory into the pool.
     pub(super) fn put(size: usize) {
-        let buffer = ReadBuffer::with_storage(alloc::vec![0; size]);
+        let buffer = ReadBuffer::with_memory(alloc::vec![0; size]);
         FOR_READS.with(|pool| pool.put(Box::new(buffer.into())));
     }
 

@@ -8,14 +8,14 @@
 
 use super::answer;
 use super::origin::OriginPolicy;
-use super::plain::{PlainResponses, unanswered};
+use super::plain::{PlainResponder, unanswered};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::Config;
 #[cfg(feature = "std")]
 use crate::handshake::Opens;
 use crate::handshake::{
     Accept, AcceptError, Asked, Exchange, HandshakeError, HandshakeNext, OpeningError,
-    PlainRequest, Reject, RejectError, Request, ServerHandshake,
+    PlainRequest, PlainResponse, PlainResponseError, Request, ServerHandshake,
 };
 use crate::negotiated::Negotiated;
 use crate::transport::{IoFailure, Wants};
@@ -36,7 +36,7 @@ use core::time::Duration;
 ///
 /// ```no_run
 /// use sansocket::server::{Accepting, Step};
-/// use sansocket::{buffer::{ReadBuffer, WriteBuffer}, connection::{Connection, Server}, handshake::{Accept, HandshakeNext, Reject}, transport::IoFailure};
+/// use sansocket::{buffer::{ReadBuffer, WriteBuffer}, connection::{Connection, Server}, handshake::{Accept, HandshakeNext, PlainResponse}, transport::IoFailure};
 /// use std::io::{self, ErrorKind, Read, Write};
 /// use std::net::{Shutdown, TcpStream};
 /// use std::time::Duration;
@@ -66,7 +66,7 @@ use core::time::Duration;
 ///                     // If the answer can't be sent, the client gets status 500.
 ///                     let _ = match request.path() {
 ///                         "/chat" => accepting.accept(&request, &Accept::new(), output).is_ok(),
-///                         _ => accepting.refuse(&Reject::new(404), output).is_ok(),
+///                         _ => accepting.refuse(&PlainResponse::new(404), output).is_ok(),
 ///                     };
 ///                     continue;
 ///                 }
@@ -116,7 +116,7 @@ pub struct Accepting {
     stage: Stage,
     config: Config,
     origin: OriginPolicy,
-    plain: Option<PlainResponses>,
+    plain: Option<PlainResponder>,
     timeout: Option<Duration>,
     /// Dropped when a refusal or a plain response begins.
     #[cfg(feature = "std")]
@@ -176,7 +176,7 @@ impl Accepting {
     pub(super) fn new(
         config: Config,
         origin: OriginPolicy,
-        plain: Option<PlainResponses>,
+        plain: Option<PlainResponder>,
         timeout: Option<Duration>,
     ) -> Self {
         let handshake = match plain {
@@ -290,13 +290,17 @@ impl Accepting {
     ///
     /// Returns an error if the refusal can't be sent; the client is then refused with status 500.
     /// Also returns an error if no request waits for an answer.
-    pub fn refuse(&mut self, reject: &Reject, output: &mut WriteBuffer) -> Result<(), RejectError> {
+    pub fn refuse(
+        &mut self,
+        response: &PlainResponse,
+        output: &mut WriteBuffer,
+    ) -> Result<(), PlainResponseError> {
         if !matches!(self.stage, Stage::Asked) {
-            return Err(RejectError::Over);
+            return Err(PlainResponseError::Over);
         }
-        match reject.write(output) {
+        match response.write(output) {
             Ok(()) => {
-                self.begin_refusing(OpeningError::Refused(reject.status()));
+                self.begin_refusing(OpeningError::Refused(response.status()));
                 Ok(())
             }
             Err(error) => {
@@ -383,7 +387,7 @@ impl Accepting {
 
     /// Refuses a client because of what it sent.
     fn refuse_for(&mut self, error: HandshakeError, output: &mut WriteBuffer) {
-        match error.reject().write(output) {
+        match error.response().write(output) {
             Ok(()) => self.begin_refusing(error.into()),
             Err(_) => self.fail(output),
         }

@@ -1,8 +1,8 @@
 use super::accepting::Accepting;
 use super::origin::OriginPolicy;
-use super::plain::PlainResponses;
+use super::plain::PlainResponder;
 use crate::connection::Config;
-use crate::handshake::{HANDSHAKE_TIMEOUT, PlainRequest, Reject};
+use crate::handshake::{HANDSHAKE_TIMEOUT, PlainRequest, PlainResponse};
 use core::{fmt, marker::PhantomData, time::Duration};
 
 /// The configuration with which a server accepts connections.
@@ -15,7 +15,7 @@ use core::{fmt, marker::PhantomData, time::Duration};
 pub struct Acceptor<M = ()> {
     pub(crate) config: Config,
     origin: OriginPolicy,
-    plain: Option<PlainResponses>,
+    plain: Option<PlainResponder>,
     handshake_timeout: Option<Duration>,
     shell: PhantomData<fn() -> M>,
 }
@@ -50,8 +50,8 @@ impl<M> Acceptor<M> {
 
     /// Answers requests that are not for a WebSocket, such as a health check, with a small
     /// response. Without this, or if `respond` returns `None`, they are refused with status 405 or
-    /// 426. A [`Reject`] can have any final status, including 200. The connection ends after the
-    /// response.
+    /// 426. A [`PlainResponse`] can have any final status, including 200. The connection ends after
+    /// the response.
     ///
     /// Such a request is a well-formed GET or HEAD without a body and without `Upgrade: websocket`;
     /// all others are refused as usual. The limits and the handshake timeout apply to it too. The
@@ -62,10 +62,10 @@ impl<M> Acceptor<M> {
     /// shells has a variant of the same name.
     ///
     /// ```
-    /// use sansocket::{handshake::{PlainRequest, Reject}, server::Acceptor};
+    /// use sansocket::{handshake::{PlainRequest, PlainResponse}, server::Acceptor};
     ///
-    /// fn respond(request: &PlainRequest) -> Option<Reject> {
-    ///     (request.path() == "/health").then(|| Reject::new(200).body("fine\n"))
+    /// fn respond(request: &PlainRequest) -> Option<PlainResponse> {
+    ///     (request.path() == "/health").then(|| PlainResponse::new(200).body("fine\n"))
     /// }
     ///
     /// let acceptor: Acceptor = Acceptor::new().plain_response(respond);
@@ -73,9 +73,9 @@ impl<M> Acceptor<M> {
     #[must_use]
     pub fn plain_response(
         mut self,
-        respond: impl Fn(&PlainRequest) -> Option<Reject> + Send + Sync + 'static,
+        respond: impl Fn(&PlainRequest) -> Option<PlainResponse> + Send + Sync + 'static,
     ) -> Self {
-        self.plain = Some(PlainResponses::new(respond));
+        self.plain = Some(PlainResponder::new(respond));
         self
     }
 
@@ -87,11 +87,17 @@ impl<M> Acceptor<M> {
         self
     }
 
+    pub(crate) fn accepting(&self) -> Accepting {
+        let (origin, plain) = (self.origin.clone(), self.plain.clone());
+        Accepting::new(self.config, origin, plain, self.handshake_timeout)
+    }
+}
+
+impl Acceptor {
     /// Begins the opening handshake of one connection. You do the IO.
     #[must_use]
     pub fn begin(&self) -> Accepting {
-        let (origin, plain) = (self.origin.clone(), self.plain.clone());
-        Accepting::new(self.config, origin, plain, self.handshake_timeout)
+        self.accepting()
     }
 }
 

@@ -1,19 +1,19 @@
 //! Responses to requests that are not for a WebSocket.
 
 use crate::buffer::WriteBuffer;
-use crate::handshake::{OpeningError, PlainRequest, Reject, RejectError};
+use crate::handshake::{OpeningError, PlainRequest, PlainResponse, PlainResponseError};
 use alloc::sync::Arc;
 use core::fmt;
 
-type Respond = dyn Fn(&PlainRequest) -> Option<Reject> + Send + Sync;
+type Respond = dyn Fn(&PlainRequest) -> Option<PlainResponse> + Send + Sync;
 
 /// The application's hook that makes these responses.
 #[derive(Clone)]
-pub(super) struct PlainResponses(Arc<Respond>);
+pub(super) struct PlainResponder(Arc<Respond>);
 
-impl PlainResponses {
+impl PlainResponder {
     pub(super) fn new(
-        respond: impl Fn(&PlainRequest) -> Option<Reject> + Send + Sync + 'static,
+        respond: impl Fn(&PlainRequest) -> Option<PlainResponse> + Send + Sync + 'static,
     ) -> Self {
         Self(Arc::new(respond))
     }
@@ -23,7 +23,7 @@ impl PlainResponses {
     pub(super) fn answer(&self, request: &PlainRequest, output: &mut WriteBuffer) -> OpeningError {
         let Some(response) = (self.0)(request) else {
             // This can't fail: the refusal is always a valid response, also to HEAD.
-            let _ = request.refusal().reject().write(output);
+            let _ = request.refusal().response().write(output);
             return request.refusal().clone().into();
         };
         match write(&response, request, output) {
@@ -39,20 +39,20 @@ impl PlainResponses {
 
 /// Returns the response for a client to which the application gave an invalid answer. It does not
 /// say what was wrong: that is for the application to know.
-pub(super) fn unanswered() -> Reject {
-    Reject::new(500).body("the server failed to answer\n")
+pub(super) fn unanswered() -> PlainResponse {
+    PlainResponse::new(500).body("the server failed to answer\n")
 }
 
 fn write(
-    response: &Reject,
+    response: &PlainResponse,
     request: &PlainRequest,
     output: &mut WriteBuffer,
-) -> Result<(), RejectError> {
+) -> Result<(), PlainResponseError> {
     if request.is_head() { response.write_head(output) } else { response.write(output) }
 }
 
-impl fmt::Debug for PlainResponses {
+impl fmt::Debug for PlainResponder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PlainResponses")
+        f.write_str("PlainResponder")
     }
 }

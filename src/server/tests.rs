@@ -4,7 +4,8 @@ use super::*;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::Config;
 use crate::handshake::{
-    Accept, AcceptError, HandshakeError, HandshakeNext, OpeningError, Reject, RejectError, Request,
+    Accept, AcceptError, HandshakeError, HandshakeNext, OpeningError, PlainResponse,
+    PlainResponseError, Request,
 };
 use crate::negotiated::Negotiated;
 use crate::transport::{IoFailure, Wants};
@@ -250,7 +251,7 @@ fn the_writing_side_ends_after_a_refusal() {
 /// had this outcome.
 fn refused(fin: Result<(), IoFailure>) -> Server {
     let (mut server, _) = Server::asked();
-    server.accepting.refuse(&Reject::new(404), &mut server.output).unwrap();
+    server.accepting.refuse(&PlainResponse::new(404), &mut server.output).unwrap();
     server.wants();
     assert!(server.write().starts_with("HTTP/1.1 404 "));
     assert!(server.wants().shut_down_write);
@@ -292,7 +293,7 @@ fn a_refusal_ends_at_once_if_the_client_is_gone() {
     assert_eq!(server.ended(), OpeningError::Refused(404));
 
     let (mut server, _) = Server::asked();
-    server.accepting.refuse(&Reject::new(404), &mut server.output).unwrap();
+    server.accepting.refuse(&PlainResponse::new(404), &mut server.output).unwrap();
     server.accepting.did_write(Err(IoFailure::Reset), &mut server.output);
     assert_eq!(server.ended(), OpeningError::Refused(404));
 }
@@ -303,7 +304,7 @@ fn a_client_that_has_ended_its_side_still_gets_a_refusal() {
     server.receive(REQUEST);
     server.accepting.did_read(Ok(0));
     server.request();
-    server.accepting.refuse(&Reject::new(404), &mut server.output).unwrap();
+    server.accepting.refuse(&PlainResponse::new(404), &mut server.output).unwrap();
     let wants = server.wants();
     assert_eq!((wants.write, wants.read), (true, false));
     server.write();
@@ -314,7 +315,8 @@ fn a_client_that_has_ended_its_side_still_gets_a_refusal() {
 
 #[test]
 fn a_plain_response_is_delivered_like_a_refusal() {
-    let acceptor: Acceptor = Acceptor::new().plain_response(|_| Some(Reject::new(200).body("x")));
+    let acceptor: Acceptor =
+        Acceptor::new().plain_response(|_| Some(PlainResponse::new(200).body("x")));
     let mut server = Server::of(&acceptor);
     server.receive(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_eq!(server.wants(), Wants { write: true, ..reading(9 * SECOND) });
@@ -367,8 +369,8 @@ fn assert_status_500(server: &mut Server) {
 #[test]
 fn invalid_answers_are_errors_and_send_status_500() {
     let (mut server, _) = Server::asked();
-    let refused = server.accepting.refuse(&Reject::new(101), &mut server.output);
-    assert_eq!(refused, Err(RejectError::Status { status: 101 }));
+    let refused = server.accepting.refuse(&PlainResponse::new(101), &mut server.output);
+    assert_eq!(refused, Err(PlainResponseError::Status { status: 101 }));
     assert_status_500(&mut server);
 
     let (mut server, request) = Server::asked();
@@ -391,11 +393,11 @@ fn unimplemented_extensions_are_errors() {
 fn a_request_can_be_answered_only_once() {
     let (mut server, request) = Server::asked();
     let Server { accepting, output, .. } = &mut server;
-    accepting.refuse(&Reject::new(404), output).unwrap();
+    accepting.refuse(&PlainResponse::new(404), output).unwrap();
     let queued = output.len();
-    assert_eq!(accepting.refuse(&Reject::new(404), output), Err(RejectError::Over));
+    assert_eq!(accepting.refuse(&PlainResponse::new(404), output), Err(PlainResponseError::Over));
     assert_eq!(accepting.accept(&request, &Accept::new(), output), Err(AcceptError::Over));
     assert_eq!(output.len(), queued);
-    let mut early = Acceptor::<()>::new().begin();
+    let mut early = Acceptor::new().begin();
     assert_eq!(early.accept(&request, &Accept::new(), output), Err(AcceptError::Over));
 }

@@ -345,13 +345,13 @@ fn a_refusal_arrives_even_if_the_client_sends_more_than_it_should() {
 fn a_refused_client_sees_status_headers_and_body() {
     let (client, server) = streams();
     let server = thread::spawn(move || {
-        let reject = |_: &sansocket::handshake::Request| {
-            Err(sansocket::handshake::Reject::new(403).body("members only"))
+        let refuse = |_: &sansocket::handshake::Request| {
+            Err(sansocket::handshake::PlainResponse::new(403).body("members only"))
         };
-        Acceptor::new().accept_with(server, reject).err()
+        Acceptor::new().accept_with(server, refuse).err()
     });
     let refused = Connector::new().connect_over("ws://localhost/", client).unwrap_err();
     let Error::Handshake(HandshakeError::Refused(refusal)) = refused else { panic!("{refused}") };
     assert_eq!((refusal.status(), refusal.body()), (403, &b"members only"[..]));
-    assert!(matches!(server.join().unwrap(), Some(Error::Rejected(403))));
+    assert!(matches!(server.join().unwrap(), Some(Error::Refused(403))));
 }

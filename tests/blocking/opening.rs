@@ -3,7 +3,7 @@
 use sansocket::{
     Error, Message,
     blocking::{Acceptor, Connector},
-    handshake::{Accept, HandshakeError, Reject, RejectError},
+    handshake::{Accept, HandshakeError, PlainResponse, PlainResponseError},
 };
 use sansocket_testkit::{
     opening::REQUEST,
@@ -39,8 +39,11 @@ fn a_response_that_can_not_be_sent_is_a_server_error_and_a_500() {
     client.write_all(REQUEST).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     let opening = Acceptor::new().receive_request(server).unwrap();
-    let error = opening.refuse(&Reject::new(101)).unwrap_err();
-    assert!(matches!(error, Error::Reject(RejectError::Status { status: 101 })), "{error:?}");
+    let error = opening.refuse(&PlainResponse::new(101)).unwrap_err();
+    assert!(
+        matches!(error, Error::PlainResponse(PlainResponseError::Status { status: 101 })),
+        "{error:?}"
+    );
     assert!(read_to_end(&mut client).starts_with(b"HTTP/1.1 500 "));
 }
 
@@ -207,8 +210,8 @@ fn a_refusal_sent_before_the_request_was_read_is_reported_as_a_refusal() {
 fn debug_output_hides_possible_secrets() {
     let connector = Connector::new().header("Authorization", "Bearer SECRET");
     let accept = Accept::new().header("Set-Cookie", "SECRET");
-    let reject = Reject::new(403).header("Set-Cookie", "SECRET");
-    for shown in [format!("{connector:?}"), format!("{accept:?}"), format!("{reject:?}")] {
+    let response = PlainResponse::new(403).header("Set-Cookie", "SECRET");
+    for shown in [format!("{connector:?}"), format!("{accept:?}"), format!("{response:?}")] {
         assert!(!shown.contains("SECRET") && shown.contains("headers"), "{shown}");
     }
 }

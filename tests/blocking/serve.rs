@@ -7,7 +7,7 @@ use sansocket::{
         connect, serve,
     },
     connection::Initiator,
-    handshake::{Accept, Reject, Request},
+    handshake::{Accept, PlainResponse, Request},
 };
 use sansocket_testkit::{
     frames::{masked, plain},
@@ -234,7 +234,7 @@ fn each_request_is_passed_to_decide_and_then_to_the_handler() {
         websocket.send(request.path())
     };
     let decide = |request: &Request| match request.path() {
-        "/no" => Err(Reject::new(404)),
+        "/no" => Err(PlainResponse::new(404)),
         "/never" => Ok(Accept::new().subprotocol("not offered")),
         _ => Ok(Accept::new().subprotocol("chat")),
     };
@@ -252,13 +252,13 @@ fn each_request_is_passed_to_decide_and_then_to_the_handler() {
             other => panic!("{other:?}"),
         }
     };
-    assert!(matches!(error("/no"), Error::Rejected(404)));
+    assert!(matches!(error("/no"), Error::Refused(404)));
     assert!(matches!(error("/never"), Error::Accept(_)));
 }
 
 #[test]
 fn a_plain_http_request_gets_its_response_and_is_not_an_error() {
-    let acceptor = Acceptor::new().plain_response(|_| Some(Reject::new(200).body("fine")));
+    let acceptor = Acceptor::new().plain_response(|_| Some(PlainResponse::new(200).body("fine")));
     let server = Running::start(echo, |serve| serve.acceptor(acceptor));
     let mut stream = server.stream();
     stream.write_all(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
@@ -300,10 +300,14 @@ fn pending_handshakes_are_limited() {
 #[test]
 fn a_refused_client_holds_up_no_other_handshake() {
     for refused in ["GET /no HTTP/1.1", "GET /plain HTTP/1.0", "POST / HTTP/1.1"] {
-        let acceptor = Acceptor::new().plain_response(|_| Some(Reject::new(200)));
+        let acceptor = Acceptor::new().plain_response(|_| Some(PlainResponse::new(200)));
         let server = Running::start(echo, |serve| {
             serve.acceptor(acceptor).max_handshakes(1).max_connections(2).decide(|request| {
-                if request.path() == "/no" { Err(Reject::new(404)) } else { Ok(Accept::new()) }
+                if request.path() == "/no" {
+                    Err(PlainResponse::new(404))
+                } else {
+                    Ok(Accept::new())
+                }
             })
         });
         let mut stream = server.stream();

@@ -5,7 +5,9 @@ use core::time::Duration;
 use sansocket::{
     Config, Limits,
     buffer::{ReadBuffer, WriteBuffer},
-    handshake::{HandshakeError, HandshakeNext, HttpVersion, OpeningError, PlainRequest, Reject},
+    handshake::{
+        HandshakeError, HandshakeNext, HttpVersion, OpeningError, PlainRequest, PlainResponse,
+    },
     server::{Acceptor, Step},
 };
 
@@ -19,12 +21,12 @@ enum Outcome {
     Ended(OpeningError, String),
 }
 
-fn respond(request: &PlainRequest) -> Option<Reject> {
+fn respond(request: &PlainRequest) -> Option<PlainResponse> {
     match request.path() {
-        "/health" => Some(Reject::new(200).header("X", "y").body("fine\n")),
-        "/empty" => Some(Reject::new(204)),
-        "/bad" => Some(Reject::new(101)),
-        "/echo" => Some(Reject::new(200).body(format!("{:?}", seen(request)))),
+        "/health" => Some(PlainResponse::new(200).header("X", "y").body("fine\n")),
+        "/empty" => Some(PlainResponse::new(204)),
+        "/bad" => Some(PlainResponse::new(101)),
+        "/echo" => Some(PlainResponse::new(200).body(format!("{:?}", seen(request)))),
         _ => None,
     }
 }

@@ -237,7 +237,7 @@ proptest! {
         let mut client = ClientHandshake::start(&request, NONCE, &mut there, &limits).unwrap();
         let mut back = WriteBuffer::new();
         let error = HandshakeError::OriginNotAllowed("x".into());
-        error.reject().write(&mut back).unwrap();
+        error.response().write(&mut back).unwrap();
         let mut input = ReadBuffer::new();
         input.extend_from_slice(back.front());
         match client.receive(&mut input) {

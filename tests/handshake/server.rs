@@ -93,7 +93,7 @@ fn a_response_to_head_has_no_body_and_no_length() {
     for rest in ["/ HTTP/1.1", "/ HTTP/1.0", "/ HTTP/2.0", "* HTTP/1.1"] {
         let error = receive(&line(&format!("HEAD {rest}"))).unwrap_err();
         let mut output = WriteBuffer::new();
-        error.reject().write(&mut output).unwrap();
+        error.response().write(&mut output).unwrap();
         let expected = "HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nAllow: GET\r\n\r\n";
         assert_eq!(written(&output), expected, "{rest}");
     }
@@ -236,10 +236,10 @@ fn old_drafts_are_refused() {
     for version in (0..=255).filter(|version| *version != 13) {
         let request = receive(&with("Sec-WebSocket-Version", &[&version.to_string()]));
         assert_eq!(request, Err(HandshakeError::WebSocketVersion(Some(version))));
-        let reject = request.unwrap_err().reject();
-        assert_eq!(reject.status(), 426);
+        let response = request.unwrap_err().response();
+        assert_eq!(response.status(), 426);
         let mut answer = WriteBuffer::new();
-        reject.write(&mut answer).unwrap();
+        response.write(&mut answer).unwrap();
         let answer = String::from_utf8(answer.front().to_vec()).unwrap();
         assert!(answer.contains("\r\nSec-WebSocket-Version: 13\r\n"), "{answer}");
     }
@@ -252,7 +252,7 @@ fn upgrades_can_not_be_smuggled() {
     {
         let error = receive(&with(name, &[value])).unwrap_err();
         let mut output = WriteBuffer::new();
-        error.reject().write(&mut output).unwrap();
+        error.response().write(&mut output).unwrap();
         let answer = written(&output);
         let closes = answer.lines().any(|line| {
             line.strip_prefix("Connection: ").is_some_and(|list| list.ends_with("close"))

@@ -41,7 +41,7 @@ fn every_vector_has_its_outcome_at_every_cut() {
 fn answers(outcome: &Outcome) {
     let error = outcome.error.as_ref().expect("an error");
     let mut output = WriteBuffer::new();
-    error.reject().write(&mut output).expect("the answer is well formed");
+    error.response().write(&mut output).expect("the answer is well formed");
     let answer = written(&output);
     let (head, body) = answer.split_once("\r\n\r\n").expect("the head ends");
     let line = |name: &str| {

@@ -2,7 +2,7 @@
 
 use sansocket::{
     Error,
-    handshake::{Accept, HandshakeError, Reject, Request},
+    handshake::{Accept, HandshakeError, PlainResponse, Request},
     on_tokio::{Acceptor, Connector, accept, connect},
 };
 use sansocket_testkit::{
@@ -199,15 +199,16 @@ fn a_refusal_arrives_even_if_the_client_sends_more_than_it_should() {
 fn a_refused_client_sees_status_headers_and_body() {
     run(async {
         let (client, server) = streams().await;
-        let reject =
-            |_: &Request| Err(Reject::new(403).header("X-Why", "members").body("members only"));
+        let refuse = |_: &Request| {
+            Err(PlainResponse::new(403).header("X-Why", "members").body("members only"))
+        };
         let acceptor = Acceptor::new();
-        let (connector, accepted) = (Connector::new(), acceptor.accept_with(server, reject));
+        let (connector, accepted) = (Connector::new(), acceptor.accept_with(server, refuse));
         let (accepted, refused) = tokio::join!(accepted, async {
             // The client disconnects once it has read the refusal, which the server waits for.
             connector.connect_over(URL, client).await.unwrap_err()
         });
-        assert!(matches!(accepted, Err(Error::Rejected(403))), "{accepted:?}");
+        assert!(matches!(accepted, Err(Error::Refused(403))), "{accepted:?}");
         let Error::Handshake(HandshakeError::Refused(refusal)) = refused else {
             panic!("{refused:?}")
         };

@@ -2,7 +2,7 @@
 
 use sansocket::{
     Error, Message,
-    handshake::{Accept, AcceptError, HandshakeError, Reject, RejectError},
+    handshake::{Accept, AcceptError, HandshakeError, PlainResponse, PlainResponseError},
     on_tokio::{Acceptor, Connector},
 };
 use sansocket_testkit::{
@@ -48,7 +48,10 @@ fn an_opening_can_be_refused_and_the_client_is_told() {
         let connect = async { connector.connect_over(URL, client).await.unwrap_err() };
         let refuse = async {
             let opening = Acceptor::new().receive_request(server).await.unwrap();
-            opening.refuse(&Reject::new(401).header("WWW-Authenticate", "Bearer")).await.unwrap();
+            opening
+                .refuse(&PlainResponse::new(401).header("WWW-Authenticate", "Bearer"))
+                .await
+                .unwrap();
         };
         let (refused, ()) = tokio::join!(connect, refuse);
         let Error::Handshake(HandshakeError::Refused(refusal)) = refused else {
@@ -77,8 +80,9 @@ fn a_response_that_can_not_be_sent_is_a_server_error_and_a_500() {
                         panic!("{error:?}")
                     };
                 } else {
-                    let error = opening.refuse(&Reject::new(101)).await.unwrap_err();
-                    let Error::Reject(RejectError::Status { status: 101 }) = error else {
+                    let error = opening.refuse(&PlainResponse::new(101)).await.unwrap_err();
+                    let Error::PlainResponse(PlainResponseError::Status { status: 101 }) = error
+                    else {
                         panic!("{error:?}")
                     };
                 }

@@ -4,7 +4,7 @@ use core::future::Future;
 use sansocket::{
     CloseCode, Error,
     connection::Initiator,
-    handshake::{Accept, HandshakeError, Reject, Request},
+    handshake::{Accept, HandshakeError, PlainResponse, Request},
     on_tokio::{
         Acceptor, ClientWebSocket, Connector, Serve, ServeError, ServerWebSocket, connect, serve,
     },
@@ -149,7 +149,7 @@ fn each_request_is_passed_to_decide_and_then_to_the_handler() {
             websocket.send(request.path()).await
         };
         let decide = |request: &Request| match request.path() {
-            "/no" => Err(Reject::new(404)),
+            "/no" => Err(PlainResponse::new(404)),
             "/never" => Ok(Accept::new().subprotocol("not offered")),
             _ => Ok(Accept::new().subprotocol("chat")),
         };
@@ -168,7 +168,7 @@ fn each_request_is_passed_to_decide_and_then_to_the_handler() {
             Some(ServeError::Handshake { error, peer }) if peer.ip().is_loopback() => error,
             other => panic!("{other:?}"),
         };
-        assert!(matches!(error().await, Error::Rejected(404)));
+        assert!(matches!(error().await, Error::Refused(404)));
         assert!(matches!(error().await, Error::Accept(_)));
     });
 }
@@ -176,7 +176,8 @@ fn each_request_is_passed_to_decide_and_then_to_the_handler() {
 #[test]
 fn a_plain_http_request_gets_its_response_and_is_not_an_error() {
     run(async {
-        let acceptor = Acceptor::new().plain_response(|_| Some(Reject::new(200).body("fine")));
+        let acceptor =
+            Acceptor::new().plain_response(|_| Some(PlainResponse::new(200).body("fine")));
         let mut server = Running::start(echo, |serve| serve.acceptor(acceptor)).await;
         let mut stream = server.stream().await;
         stream.write_all(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
@@ -240,10 +241,14 @@ fn pending_handshakes_are_limited() {
 fn a_refused_client_holds_up_no_other_handshake() {
     for refused in ["GET /no HTTP/1.1", "GET /plain HTTP/1.0", "POST / HTTP/1.1"] {
         run(async {
-            let acceptor = Acceptor::new().plain_response(|_| Some(Reject::new(200)));
+            let acceptor = Acceptor::new().plain_response(|_| Some(PlainResponse::new(200)));
             let mut server = Running::start(echo, |serve| {
                 serve.acceptor(acceptor).max_handshakes(1).max_connections(2).decide(|request| {
-                    if request.path() == "/no" { Err(Reject::new(404)) } else { Ok(Accept::new()) }
+                    if request.path() == "/no" {
+                        Err(PlainResponse::new(404))
+                    } else {
+                        Ok(Accept::new())
+                    }
                 })
             })
             .await;

@@ -14,8 +14,9 @@ macro_rules! each_server {
     ($($server:ident)* => $tests:tt) => {
         $(mod $server { each_server!(@ $server $tests); })*
     };
-    (@ $server:ident { $($module:ident: $($test:ident)*;)* }) => {
+    (@ $server:ident { $($module:ident: $($(#[$condition:meta])* $test:ident)*;)* }) => {
         $($(
+            $(#[$condition])*
             #[test]
             fn $test() {
                 super::$module::$test(concat!("echo_", stringify!($server)));
@@ -45,5 +46,6 @@ each_server!(blocking tokio mio => {
         a_client_that_does_not_read_is_not_read_from
         many_clients_that_do_not_read_use_bounded_memory;
     many:
-        many_connections_are_served_at_once;
+        many_connections_are_served_at_once
+        #[cfg(target_os = "linux")] a_server_without_files_goes_on_later;
 });

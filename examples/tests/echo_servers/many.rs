@@ -1,10 +1,14 @@
 //! Many connections at once.
 
+#[cfg(target_os = "linux")]
+use super::client::REQUEST;
 use super::{
     client::{Client, close},
     server::Server,
 };
 use sansocket_testkit::frames::{TEXT, masked};
+#[cfg(target_os = "linux")]
+use std::collections::VecDeque;
 use std::{
     thread,
     time::{Duration, Instant},
@@ -52,6 +56,30 @@ pub(crate) fn many_connections_are_served_at_once(name: &str) {
         thread::sleep(Duration::from_millis(100));
     }
     Client::open(&server).echo("still there?");
+}
+
+/// Opens connections until the server has no files left, and ends some of them. The server then
+/// serves those that had to wait.
+#[cfg(target_os = "linux")]
+pub(crate) fn a_server_without_files_goes_on_later(name: &str) {
+    const FILES: usize = 50;
+    let server = Server::start_with_files(name, FILES);
+    let mut waiting: VecDeque<_> = (0..2 * FILES).map(|_| Client::connect(&server)).collect();
+    for client in &mut waiting {
+        client.send(REQUEST.as_bytes());
+    }
+    // A connection of the threaded server takes two files, so one file may stay free.
+    let started = Instant::now();
+    while server.files() < FILES - 1 {
+        assert!(started.elapsed() < Duration::from_secs(30), "{} files are open", server.files());
+        thread::sleep(Duration::from_millis(10));
+    }
+    // The first waits for an answer, and is then dropped with everything that it holds.
+    while let Some(mut client) = waiting.pop_front() {
+        let head = client.read_head();
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        client.echo("is there room?");
+    }
 }
 
 /// Returns as many as this process may open: all, unless the system forbids it.

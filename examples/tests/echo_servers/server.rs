@@ -16,15 +16,24 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the example of that name.
     pub(crate) fn start(name: &str) -> Self {
-        let program = examples().join(name);
-        let mut process = Command::new(&program)
+        Self::run(Command::new(program(name)))
+    }
+
+    /// Starts the example with a limit of open files.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn start_with_files(name: &str, most: usize) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\"")]).arg(program(name));
+        Self::run(shell)
+    }
+
+    fn run(mut command: Command) -> Self {
+        let mut process = command
             .arg("127.0.0.1:0")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap_or_else(|error| {
-                panic!("{}: {error}; `cargo build --examples` builds it", program.display())
-            });
+            .expect("the server can be started");
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on ws://").expect("an address");
@@ -72,11 +81,12 @@ impl Drop for Server {
     }
 }
 
-/// Returns the directory in which cargo puts the examples, next to that of the tests.
-fn examples() -> PathBuf {
+/// Returns the path of an example. Cargo puts examples into a directory next to that of the tests.
+fn program(name: &str) -> PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
-    path.push("examples");
+    path.extend(["examples", name]);
+    assert!(path.exists(), "{} is missing; `cargo build --examples` builds it", path.display());
     path
 }

@@ -6,7 +6,7 @@
 
 use sansocket::{
     Closed, Error, blocking,
-    handshake::{Accept, Reject, Request},
+    handshake::{Accept, PlainResponse, Request},
     on_tokio as tokio_shell,
 };
 use sansocket_interop::{
@@ -87,9 +87,9 @@ struct Asked {
     own: String,
 }
 
-fn decide(request: &Request, asked: &mut Asked) -> Result<Accept, Reject> {
+fn decide(request: &Request, asked: &mut Asked) -> Result<Accept, PlainResponse> {
     if request.path() == "/forbidden" {
-        return Err(Reject::new(403).header("X-Interop", "forbidden").body(FORBIDDEN));
+        return Err(PlainResponse::new(403).header("X-Interop", "forbidden").body(FORBIDDEN));
     }
     let value = |name| String::from_utf8_lossy(request.header(name).unwrap_or_default()).into();
     *asked =

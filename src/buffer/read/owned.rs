@@ -166,7 +166,7 @@ mod tests {
             (10 * 1024, 20 * 1024, true),
             (10 * 1024, 20 * 1024 + 2, false),
         ] {
-            let mut buffer = ReadBuffer::with_storage(alloc::vec![0; capacity]);
+            let mut buffer = ReadBuffer::with_memory(alloc::vec![0; capacity]);
             buffer.extend_from_slice(&alloc::vec![7; len]);
             buffer.keep(len);
             assert_eq!(buffer.take_kept(&memory).len(), len);

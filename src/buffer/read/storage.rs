@@ -34,18 +34,18 @@ impl ReadBuffer {
     ///
     /// # Errors
     ///
-    /// Returns the storage if the buffer is not drained.
-    pub fn lease(&mut self, storage: Vec<u8>) -> Result<(), Vec<u8>> {
+    /// Returns `memory` if the buffer is not drained.
+    pub fn put_memory(&mut self, memory: Vec<u8>) -> Result<(), Vec<u8>> {
         if !self.is_drained() {
-            return Err(storage);
+            return Err(memory);
         }
-        self.storage = Utf8Storage::new(storage);
+        self.storage = Utf8Storage::new(memory);
         self.release();
         Ok(())
     }
 
     /// Takes the memory out of the buffer. Returns `None` if bytes are still in it.
-    pub fn take(&mut self) -> Option<Vec<u8>> {
+    pub fn take_memory(&mut self) -> Option<Vec<u8>> {
         if !self.is_drained() {
             return None;
         }
@@ -64,18 +64,18 @@ impl ReadBuffer {
     ///
     /// # Errors
     ///
-    /// Returns the storage if it has no room for the contents of the buffer.
-    pub fn exchange_memory(&mut self, mut storage: Vec<u8>) -> Result<Vec<u8>, Vec<u8>> {
+    /// Returns `memory` if it has no room for the contents of the buffer.
+    pub fn exchange_memory(&mut self, mut memory: Vec<u8>) -> Result<Vec<u8>, Vec<u8>> {
         let live = self.live();
-        if storage.len() < live.len() {
-            return Err(storage);
+        if memory.len() < live.len() {
+            return Err(memory);
         }
         let wanted = usize::try_from(self.wanted).unwrap_or(usize::MAX);
         let needed = live.len().saturating_add(wanted);
-        let front = before_middle_of_page(&storage);
-        let front = if needed.saturating_add(front) <= storage.len() { front } else { 0 };
-        storage[front..front + live.len()].copy_from_slice(self.storage.get(live.clone()));
-        let before = core::mem::replace(&mut self.storage, Utf8Storage::new(storage));
+        let front = before_middle_of_page(&memory);
+        let front = if needed.saturating_add(front) <= memory.len() { front } else { 0 };
+        memory[front..front + live.len()].copy_from_slice(self.storage.get(live.clone()));
+        let before = core::mem::replace(&mut self.storage, Utf8Storage::new(memory));
         self.rebase(live.start);
         self.kept = self.kept.start + front..self.kept.end + front;
         self.unread = self.unread.start + front..self.unread.end + front;
@@ -161,14 +161,14 @@ mod tests {
     fn memory_is_leased_and_taken_while_drained() {
         let mut buffer = ReadBuffer::new();
         assert_eq!(buffer.capacity(), 0);
-        assert!(buffer.lease(alloc::vec![0; 64]).is_ok());
+        assert!(buffer.put_memory(alloc::vec![0; 64]).is_ok());
         buffer.extend_from_slice(b"x");
-        assert!(buffer.take().is_none());
-        assert!(buffer.lease(Vec::new()).is_err());
+        assert!(buffer.take_memory().is_none());
+        assert!(buffer.put_memory(Vec::new()).is_err());
         buffer.keep(1);
-        assert!(buffer.take().is_none());
+        assert!(buffer.take_memory().is_none());
         buffer.release();
-        assert_eq!(buffer.take().map(|storage| storage.len()), Some(64));
+        assert_eq!(buffer.take_memory().map(|storage| storage.len()), Some(64));
         assert_eq!(buffer.capacity(), 0);
         assert!(!buffer.spare(1).is_empty());
     }
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn exchanging_memory_keeps_the_contents() {
         for (wanted, len) in [(0, 5), (0, 9), (0, 20_000), (10_000, 10_005), (10_000, 20_000)] {
-            let mut buffer = ReadBuffer::with_storage(alloc::vec![0; 50]);
+            let mut buffer = ReadBuffer::with_memory(alloc::vec![0; 50]);
             buffer.extend_from_slice("..α<bcd".as_bytes());
             buffer.skip(2);
             buffer.keep(2);
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn an_empty_buffer_accepts_any_memory() {
-        let mut buffer = ReadBuffer::with_storage(alloc::vec![0; 50]);
+        let mut buffer = ReadBuffer::with_memory(alloc::vec![0; 50]);
         assert_eq!(buffer.exchange_memory(Vec::new()).map(|storage| storage.len()), Ok(50));
         assert_eq!(buffer.exchange_memory(alloc::vec![0; 20]), Ok(Vec::new()));
         assert_eq!(buffer.spare(1).len(), 20);
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_reset_keeps_only_the_memory() {
-        let mut buffer = ReadBuffer::with_storage(alloc::vec![0; 20_000]);
+        let mut buffer = ReadBuffer::with_memory(alloc::vec![0; 20_000]);
         buffer.extend_from_slice(b"abcdef");
         buffer.keep(3);
         buffer.set_wanted(10_000);

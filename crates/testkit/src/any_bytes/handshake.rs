@@ -124,7 +124,7 @@ fn answer(request: &Request) {
 
 fn refuse(error: &HandshakeError) {
     let mut output = WriteBuffer::new();
-    error.reject().write(&mut output).unwrap();
+    error.response().write(&mut output).unwrap();
     let client = ClientRequest::from_parts("h", "/");
     let (outcome, _) = ask(&client, [output.front()], &Limits::default(), true);
     let Err(HandshakeError::Refused(refusal)) = outcome else { panic!("{outcome:?}") };

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
             Variant {
                 name: "tuned",
                 echo: Some(|wire| {
-                    echo(wire, ReadBuffer::with_storage(vec![0; 8 * 1024]), LEAST_BORROWED)
+                    echo(wire, ReadBuffer::with_memory(vec![0; 8 * 1024]), LEAST_BORROWED)
                 }),
                 client: None,
             },

@@ -11,17 +11,17 @@ use thiserror::Error;
 /// also the response to a [`PlainRequest`](super::PlainRequest).
 ///
 /// ```
-/// use sansocket::{buffer::WriteBuffer, handshake::Reject};
+/// use sansocket::{buffer::WriteBuffer, handshake::PlainResponse};
 ///
 /// let mut output = WriteBuffer::new();
-/// Reject::new(401)
+/// PlainResponse::new(401)
 ///     .header("WWW-Authenticate", "Bearer")
 ///     .body("who are you?\n")
 ///     .write(&mut output)?;
-/// # Ok::<(), sansocket::handshake::RejectError>(())
+/// # Ok::<(), sansocket::handshake::PlainResponseError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct Reject {
+pub struct PlainResponse {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
@@ -33,7 +33,7 @@ pub struct Reject {
 /// An error in the server's own response.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum RejectError {
+pub enum PlainResponseError {
     /// The status is not that of a final response (RFC 9110 §15): 1xx is interim, and a status
     /// above 599 does not exist.
     #[error("status {status} is not a final status (200 to 599)")]
@@ -58,7 +58,7 @@ pub enum RejectError {
 /// The headers that the response sets itself.
 const RESERVED: [&str; 3] = ["Connection", "Content-Length", "Transfer-Encoding"];
 
-impl Reject {
+impl PlainResponse {
     /// Refuses with a status and no body.
     #[must_use]
     pub const fn new(status: u16) -> Self {
@@ -102,7 +102,7 @@ impl Reject {
     /// # Errors
     ///
     /// Returns an error if the response is invalid. In that case, nothing is appended.
-    pub fn write(&self, output: &mut WriteBuffer) -> Result<(), RejectError> {
+    pub fn write(&self, output: &mut WriteBuffer) -> Result<(), PlainResponseError> {
         self.write_head(output)?;
         output.extend_from_slice(&self.body);
         Ok(())
@@ -113,14 +113,14 @@ impl Reject {
     /// # Errors
     ///
     /// Returns an error if the response is invalid. In that case, nothing is appended.
-    pub(crate) fn write_head(&self, output: &mut WriteBuffer) -> Result<(), RejectError> {
+    pub(crate) fn write_head(&self, output: &mut WriteBuffer) -> Result<(), PlainResponseError> {
         let status = self.status;
         if !(200..=599).contains(&status) {
-            return Err(RejectError::Status { status });
+            return Err(PlainResponseError::Status { status });
         }
         let bodiless = matches!(status, 204 | 205 | 304);
         if bodiless && !self.body.is_empty() {
-            return Err(RejectError::Body { status });
+            return Err(PlainResponseError::Body { status });
         }
         for (name, value) in &self.headers {
             check_header(name, value, &RESERVED)?;
@@ -183,11 +183,11 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-impl fmt::Debug for Reject {
+impl fmt::Debug for PlainResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Hide the values: they may be secrets, such as cookies.
         let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
-        f.debug_struct("Reject")
+        f.debug_struct("PlainResponse")
             .field("status", &self.status)
             .field("headers", &names)
             .field("body", &format_args!("{} bytes", self.body.len()))
@@ -199,42 +199,45 @@ impl fmt::Debug for Reject {
 mod tests {
     use super::*;
 
-    fn written(reject: &Reject) -> Result<String, RejectError> {
+    fn written(response: &PlainResponse) -> Result<String, PlainResponseError> {
         let mut output = WriteBuffer::new();
-        let result = reject.write(&mut output);
+        let result = response.write(&mut output);
         assert!(result.is_ok() || output.is_empty(), "output despite an error");
         result.map(|()| String::from_utf8(output.front().to_vec()).unwrap())
     }
 
     #[test]
     fn the_response_ends_the_connection() {
-        let reject = Reject::new(404).header("X", "y").body("no \u{e4}\n");
+        let response = PlainResponse::new(404).header("X", "y").body("no \u{e4}\n");
         assert_eq!(
-            written(&reject).unwrap(),
+            written(&response).unwrap(),
             "HTTP/1.1 404 Not Found\r\n\
             Connection: close\r\n\
             Content-Length: 6\r\n\
             Content-Type: text/plain; charset=utf-8\r\n\
             X: y\r\n\r\nno \u{e4}\n",
         );
-        let text = written(&Reject::new(299).header("content-type", "a/b")).unwrap();
+        let text = written(&PlainResponse::new(299).header("content-type", "a/b")).unwrap();
         assert_eq!(
             text,
             "HTTP/1.1 299 \r\nConnection: close\r\nContent-Length: 0\r\ncontent-type: a/b\r\n\r\n",
         );
-        let text = written(&Reject::new(426).header("upgrade", "websocket")).unwrap();
+        let text = written(&PlainResponse::new(426).header("upgrade", "websocket")).unwrap();
         assert!(text.contains("\r\nConnection: Upgrade, close\r\n"), "{text}");
     }
 
     #[test]
     fn a_body_of_bytes_is_not_declared_as_text() {
-        let bytes = Reject::new(403).body_bytes(&b"\xff\0"[..]);
+        let bytes = PlainResponse::new(403).body_bytes(&b"\xff\0"[..]);
         let mut output = WriteBuffer::new();
         bytes.write(&mut output).unwrap();
         let expected: &[u8] =
             b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 2\r\n\r\n\xff\0";
         assert_eq!(output.front(), expected);
-        assert_eq!(Reject::new(403).body_bytes(&b"x"[..]), Reject::new(403).body("x"));
+        assert_eq!(
+            PlainResponse::new(403).body_bytes(&b"x"[..]),
+            PlainResponse::new(403).body("x")
+        );
     }
 
     #[test]
@@ -243,15 +246,15 @@ mod tests {
             let expected = if (200..600).contains(&status) {
                 Ok(())
             } else {
-                Err(RejectError::Status { status })
+                Err(PlainResponseError::Status { status })
             };
-            assert_eq!(written(&Reject::new(status)).map(drop), expected);
+            assert_eq!(written(&PlainResponse::new(status)).map(drop), expected);
         }
         for status in [204, 205, 304] {
-            let text = written(&Reject::new(status)).unwrap();
+            let text = written(&PlainResponse::new(status)).unwrap();
             assert!(!text.contains("Content-"), "{text}");
-            let error = written(&Reject::new(status).body("x"));
-            assert_eq!(error, Err(RejectError::Body { status }));
+            let error = written(&PlainResponse::new(status).body("x"));
+            assert_eq!(error, Err(PlainResponseError::Body { status }));
         }
     }
 
@@ -259,14 +262,14 @@ mod tests {
     fn rejects_invalid_and_reserved_headers() {
         for name in ["connection", "Content-Length", "Transfer-Encoding"] {
             let expected = HeaderError::Reserved(name.into());
-            assert_eq!(written(&Reject::new(400).header(name, "x")), Err(expected.into()));
+            assert_eq!(written(&PlainResponse::new(400).header(name, "x")), Err(expected.into()));
         }
         let expected = HeaderError::InvalidName("a:".into());
-        assert_eq!(written(&Reject::new(400).header("a:", "x")), Err(expected.into()));
+        assert_eq!(written(&PlainResponse::new(400).header("a:", "x")), Err(expected.into()));
         for byte in [b'\r', b'\n', 0] {
             let expected = HeaderError::InvalidValue { name: "a".into(), byte };
             let value = String::from(char::from(byte));
-            assert_eq!(written(&Reject::new(400).header("a", value)), Err(expected.into()));
+            assert_eq!(written(&PlainResponse::new(400).header("a", value)), Err(expected.into()));
         }
     }
 }
