@@ -174,7 +174,7 @@ impl Error {
     /// [`Error::Closed`], and for [`SendError::Closed`] when a message comes too late.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        matches!(self, Self::Closed(_) | Self::Send(SendError::Closed))
+        matches!(self, Self::Closed(_) | Self::Send(SendError::Closed { .. }))
     }
 
     /// Returns `true` if the same call on a new connection may succeed later, although you change
@@ -183,7 +183,10 @@ impl Error {
     /// It is `false` for an invalid URL or request, for a refusal that another attempt would meet
     /// again (see [`HandshakeError::is_transient`]), for a peer that breaks the protocol or your
     /// limits, and for a peer that closed because of what you sent (with 1002, 1003, 1007, 1008,
-    /// 1009 or 1010).
+    /// 1009 or 1010). A host whose name is unknown counts as transient: the system does not say
+    /// whether the name or the network is at fault.
+    ///
+    /// A clean end is no error. Ask [`Closed::is_transient`] then.
     ///
     /// ```no_run
     /// use sansocket::{Error, blocking::{ClientWebSocket, connect}};
@@ -215,7 +218,8 @@ impl Error {
                 !matches!(error.kind(), InvalidInput | PermissionDenied | Unsupported)
             }
             Self::Closed(closed) => closed.is_transient(),
-            Self::Send(error) => matches!(error, SendError::Closed | SendError::QueueFull { .. }),
+            Self::Send(SendError::Closed { code }) => !code.blames_recipient(),
+            Self::Send(SendError::QueueFull { .. }) => true,
             _ => false,
         }
     }
@@ -241,7 +245,7 @@ impl From<Error> for io::Error {
                 InvalidInput
             }
             Error::Receive(_) => InvalidInput,
-            Error::Send(SendError::Closed) => BrokenPipe,
+            Error::Send(SendError::Closed { .. }) => BrokenPipe,
             Error::Send(_) => InvalidInput,
             Error::Handshake(_) | Error::Protocol(_) => InvalidData,
             Error::Refused(_) => ConnectionRefused,

@@ -166,6 +166,32 @@ fn the_first_report_of_the_transports_end_counts() {
     assert_eq!(first.cause, Cause::Transport(TransportEnd::Reset));
 }
 
+/// A loop that both sends and receives may learn of the end when it sends.
+#[test]
+fn a_late_message_is_refused_with_the_code_that_matters() {
+    let refused = |end: &mut Endpoint<Server>| end.connection.send_text("late", &mut end.output);
+    let closed = |number| Err(SendError::Closed { code: CloseCode::new(number) });
+
+    let mut end = server(Config::default());
+    end.fill(&frame::<Server>(CLOSE, b"\x03\xf0banned"));
+    assert_eq!(end.advance(), Ok(Progress::Event));
+    assert_eq!(refused(&mut end), closed(1008));
+    end.transport_ended(TransportEnd::Eof);
+    assert_eq!(refused(&mut end), closed(1008));
+
+    let mut end = server(Config::default());
+    end.fill(&frame::<Server>(TEXT, b"\xff"));
+    end.advance().unwrap_err();
+    assert_eq!(refused(&mut end), closed(1007));
+
+    let mut end = server(Config::default());
+    end.connection.close(CloseCode::new(4000), "", &mut end.output).unwrap();
+    assert_eq!(refused(&mut end), closed(4000));
+    end.fill(&frame::<Server>(CLOSE, b"\x03\xe9"));
+    assert_eq!(end.advance(), Ok(Progress::Event));
+    assert_eq!(refused(&mut end), closed(1001));
+}
+
 /// Input that was not processed before the end is not received after it.
 #[test]
 fn nothing_is_received_or_sent_after_the_transport_ended() {
@@ -181,8 +207,9 @@ fn nothing_is_received_or_sent_after_the_transport_ended() {
         assert_eq!(end.connection.chunk(&end.input), None);
     }
     let output = &mut end.output;
-    assert_eq!(end.connection.send_text("late", output), Err(SendError::Closed));
-    assert_eq!(end.connection.ping(b"", output), Err(SendError::Closed));
+    let closed = Err(SendError::Closed { code: CloseCode::ABNORMAL });
+    assert_eq!(end.connection.send_text("late", output), closed);
+    assert_eq!(end.connection.ping(b"", output), closed);
     end.connection.close(CloseCode::NORMAL, "", output).unwrap();
     assert!(output.is_empty());
 }
@@ -313,7 +340,7 @@ fn the_description_has_both_codes() {
     end.fill(&close(4000, "done"));
     end.messages().unwrap();
     end.written();
-    let by_peer = "closed by the peer with 4000, by this end with 4000: done";
+    let by_peer = r#"closed by the peer with 4000 "done", by this endpoint with 4000"#;
     assert_eq!(text(&mut end, TransportEnd::Eof), by_peer);
 
     let mut end = server(Config::default());
@@ -321,20 +348,21 @@ fn the_description_has_both_codes() {
     end.written();
     end.fill(&close(4002, ""));
     end.messages().unwrap();
-    let by_this_end = "closed by this end with 4001, by the peer with 4002";
-    assert_eq!(text(&mut end, TransportEnd::Eof), by_this_end);
+    let by_this_endpoint = "closed by this endpoint with 4001, by the peer with 4002";
+    assert_eq!(text(&mut end, TransportEnd::Eof), by_this_endpoint);
 
     let mut end = server(Config::default());
     end.connection.close(CloseCode::new(4001), "", &mut end.output).unwrap();
-    let lost = "closed by this end with 4001, but the transport was reset before the closing \
-        handshake was complete";
+    let lost = "closed by this endpoint with 4001, but the peer's Close did not arrive: the \
+        transport was reset";
     assert_eq!(text(&mut end, TransportEnd::Reset), lost);
 
     let mut end = server(Config::default());
     end.fill(&close(4000, "done"));
     end.messages().unwrap();
-    let unanswered = "closed by the peer with 4000, but the transport was reset before this end's \
-        Close was delivered: done";
+    let unanswered = r#"closed by the peer with 4000 "done", but this endpoint's Close was not "#
+        .to_owned()
+        + "delivered: the transport was reset";
     assert_eq!(text(&mut end, TransportEnd::Reset), unanswered);
 
     let lost = text(&mut server(Config::default()), TransportEnd::Eof);

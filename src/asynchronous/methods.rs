@@ -16,7 +16,7 @@ pub(super) fn report(error: Error) -> Result<(), Error> {
 #[inline]
 pub(super) fn report_unless_closing(error: Error) -> Result<(), Error> {
     match error {
-        Error::Send(SendError::Closed) => Ok(()),
+        Error::Send(SendError::Closed { .. }) => Ok(()),
         error => Err(error),
     }
 }

@@ -255,13 +255,13 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// last frames of this endpoint.
     ///
     /// Cancel safe: you can call it again.
-    pub async fn wait_closed(&mut self) -> &Closed {
+    pub async fn wait_closed(&mut self) -> Closed {
         if self.sides.outgoing.sending.sender.is_open() {
             // If the Close can't be queued, the end of the transport tells why.
             let _ = self.sides.outgoing.close(CloseCode::NORMAL, "");
         }
         poll_fn(|cx| self.sides.incoming.poll_ended(&mut self.sides.outgoing, cx)).await;
-        self.sides.outgoing.sending.end()
+        self.sides.outgoing.sending.end().clone()
     }
 
     /// Returns how the connection ended, or `None` if it has not ended yet.

@@ -13,7 +13,7 @@ pub(super) fn report(error: Error) -> Result<(), Error> {
 /// for the reply, and the receiving loop should go on to the end.
 pub(super) fn report_unless_closing(error: Error) -> Result<(), Error> {
     match error {
-        Error::Send(SendError::Closed) => Ok(()),
+        Error::Send(SendError::Closed { .. }) => Ok(()),
         error => Err(error),
     }
 }

@@ -168,13 +168,13 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// Receives and drops messages until the connection has ended, or at the latest until the close
     /// timeout expires. Returns how the connection ended. If you have not sent a Close, this sends
     /// one with [`CloseCode::NORMAL`].
-    pub fn wait_closed(&mut self) -> &Closed {
+    pub fn wait_closed(&mut self) -> Closed {
         if self.outgoing.sending.sender.is_open() {
             // If the Close can't be sent, the end of the connection says why.
             let _ = self.close(CloseCode::NORMAL, "");
         }
         self.incoming.wait_ended(&mut *self.outgoing);
-        self.outgoing.sending.end()
+        self.outgoing.sending.end().clone()
     }
 
     /// Splits the connection for a thread that reads and a thread that writes. Neither waits for

@@ -43,7 +43,7 @@ impl fmt::Display for TransportEnd {
             Self::Reset => "the transport was reset",
             Self::TlsTruncated => "TLS ended without its closing message",
             Self::Timeout => "the peer did not finish in time",
-            Self::Dropped => "this end dropped the transport",
+            Self::Dropped => "this endpoint dropped the transport",
         })
     }
 }
@@ -89,8 +89,9 @@ pub struct Closed {
     pub sent_code: CloseCode,
     /// Who started to end the connection.
     pub initiator: Initiator,
-    /// Whether the closing handshake completed (RFC 6455 §7.1.4). If so, nothing that either
-    /// endpoint sent before its Close was lost.
+    /// Whether the closing handshake completed (RFC 6455 §7.1.4). If so, all that either endpoint
+    /// sent before its Close has arrived. An endpoint that closes because of a fault drops what
+    /// arrives: then [`code`](Self::code) tells why, for example with 1009.
     pub clean: bool,
     /// What ended the connection.
     pub cause: Cause,
@@ -102,37 +103,52 @@ impl Closed {
     /// peer's Close blames what this endpoint sent (1002, 1003, 1007, 1008, 1009 or 1010).
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        let is_blamed = matches!(self.code.number(), 1002 | 1003 | 1007..=1010);
-        !matches!(self.cause, Cause::Protocol(_)) && !is_blamed
+        !matches!(self.cause, Cause::Protocol(_)) && !self.code.blames_recipient()
     }
 }
 
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.cause {
-            Cause::ClosingHandshake if self.initiator == Initiator::Local => {
-                write!(f, "closed by this end with {}", self.sent_code)?;
-                write!(f, ", by the peer with {}", self.code)?;
+        match (self.cause, self.initiator) {
+            (Cause::Protocol(error), _) => {
+                write!(f, "failed with {}: {error}", error.close_code())
             }
-            Cause::ClosingHandshake => {
-                write!(f, "closed by the peer with {}", self.code)?;
-                write!(f, ", by this end with {}", self.sent_code)?;
+            (Cause::ClosingHandshake, Initiator::Local) => {
+                write!(f, "closed by this endpoint with {}", self.sent_code)?;
+                write!(f, ", by the peer with {}", PeersClose(self))
             }
-            Cause::Protocol(error) => write!(f, "failed with {}: {error}", error.close_code())?,
-            Cause::Transport(how) => match self.initiator {
-                Initiator::Peer => {
-                    write!(f, "closed by the peer with {}, but {how}", self.code)?;
-                    f.write_str(" before this end's Close was delivered")?;
-                }
-                Initiator::Local => {
-                    write!(f, "closed by this end with {}, but {how}", self.sent_code)?;
-                    f.write_str(" before the closing handshake was complete")?;
-                }
-                Initiator::Transport => write!(f, "ended without a Close: {how}")?,
-            },
+            (Cause::ClosingHandshake, _) => {
+                write!(f, "closed by the peer with {}", PeersClose(self))?;
+                write!(f, ", by this endpoint with {}", self.sent_code)
+            }
+            (Cause::Transport(how), Initiator::Peer) => {
+                write!(f, "closed by the peer with {}", PeersClose(self))?;
+                write!(f, ", but this endpoint's Close was not delivered: {how}")
+            }
+            (Cause::Transport(how), Initiator::Local) if self.code == CloseCode::ABNORMAL => {
+                write!(f, "closed by this endpoint with {}", self.sent_code)?;
+                write!(f, ", but the peer's Close did not arrive: {how}")
+            }
+            (Cause::Transport(how), Initiator::Local) => {
+                write!(f, "closed by this endpoint with {}", self.sent_code)?;
+                write!(f, ", by the peer with {}", PeersClose(self))?;
+                write!(f, ", but this endpoint's Close was not delivered: {how}")
+            }
+            (Cause::Transport(how), Initiator::Transport) => {
+                write!(f, "ended without a Close: {how}")
+            }
         }
-        if !self.reason.is_empty() {
-            write!(f, ": {}", self.reason)?;
+    }
+}
+
+/// The peer's code and its reason, if there is one.
+struct PeersClose<'a>(&'a Closed);
+
+impl fmt::Display for PeersClose<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.code)?;
+        if !self.0.reason.is_empty() {
+            write!(f, " {:?}", self.0.reason)?;
         }
         Ok(())
     }

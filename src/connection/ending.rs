@@ -102,6 +102,15 @@ impl Ending {
         self.closed.as_ref()
     }
 
+    /// Returns the code that the connection closes with, as far as it is known.
+    pub(super) fn code(&self) -> CloseCode {
+        let received = self.received.as_ref().map(|(code, _)| *code);
+        let known = received.or(self.closed.as_ref().map(|closed| closed.code));
+        known
+            .filter(|code| *code != CloseCode::ABNORMAL)
+            .unwrap_or_else(|| self.sent.map_or(CloseCode::ABNORMAL, |(_, code)| code))
+    }
+
     /// Returns `true` if writing has failed or has become pointless.
     pub(super) const fn is_broken(&self) -> bool {
         self.output_failed.is_some() || self.closed.is_some()

@@ -113,8 +113,12 @@ pub enum ReceiveError {
 #[non_exhaustive]
 pub enum SendError {
     /// A Close was sent, or the connection has ended (RFC 6455 §5.5.1).
-    #[error("the connection is closing or closed")]
-    Closed,
+    #[error("the connection is closing or closed with {code}")]
+    Closed {
+        /// The code of the peer's Close if it has arrived, otherwise that of this endpoint's Close,
+        /// otherwise [`CloseCode::ABNORMAL`].
+        code: CloseCode,
+    },
     /// Too much output is queued already.
     #[error("the queue is full: {queued} bytes are queued, the limit is {limit}")]
     QueueFull {

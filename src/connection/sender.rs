@@ -25,7 +25,7 @@ use super::ending::Ending;
 use super::reply::ControlPayload;
 use super::{Config, MessageKind, Role, SendError};
 use crate::buffer::{MOST_UNBROKEN, WriteBuffer};
-use crate::frame::{FrameHeader, HEADER_ROOM, OpCode, Rsv};
+use crate::frame::{CloseCode, FrameHeader, HEADER_ROOM, OpCode, Rsv};
 use crate::mask::MaskKey;
 use crate::negotiated::Negotiated;
 use alloc::boxed::Box;
@@ -108,7 +108,13 @@ impl<R: Role> Sender<R> {
     fn check_open(&self) -> Result<(), SendError> {
         // §5.5.1: no frame of the application follows a Close. §6.1: a message requires an open
         // connection.
-        if self.is_open() { Ok(()) } else { Err(SendError::Closed) }
+        if self.is_open() { Ok(()) } else { Err(self.closed_error()) }
+    }
+
+    #[cold]
+    fn closed_error(&self) -> SendError {
+        let code = self.ending.as_ref().map_or(CloseCode::ABNORMAL, |ending| ending.code());
+        SendError::Closed { code }
     }
 
     /// Returns `true` if a message can be queued in addition to `output`: that is, if `output` does

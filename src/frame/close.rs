@@ -58,6 +58,13 @@ impl CloseCode {
         self.0
     }
 
+    /// Returns `true` if a Close with this code says that the endpoint that receives it did something
+    /// wrong (RFC 6455 §7.4.1).
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn blames_recipient(self) -> bool {
+        matches!(self.0, 1002 | 1003 | 1007..=1010)
+    }
+
     /// Returns `true` if a Close frame can carry this code (RFC 6455 §7.4): 1000–1003 and 1007–1014
     /// have a defined meaning, and 3000–4999 are for libraries and applications.
     #[must_use]

@@ -56,7 +56,7 @@ fn the_server_ends_its_side_at_once_and_waits_for_the_client() {
     // The end is reported at once, although the client keeps TCP open. `wait_closed` waits for the
     // client.
     assert!(server.next().is_none() && server.closed().unwrap().clean);
-    let server = thread::spawn(move || server.wait_closed().clone());
+    let server = thread::spawn(move || server.wait_closed());
     assert_eq!(read_to_end(&mut client), CLOSE_NORMAL);
     assert!(!server.is_finished());
     drop(client);
@@ -148,7 +148,7 @@ fn a_failure_close_arrives_despite_megabytes_of_unread_input() {
     let (mut server, mut client) = server_and_stream(Acceptor::new());
     let server = thread::spawn(move || {
         let first = server.next();
-        (first, server.next().is_none(), server.wait_closed().clone())
+        (first, server.next().is_none(), server.wait_closed())
     });
     // A reserved opcode, then much more than any socket buffer holds, which the server does not
     // read.

@@ -170,8 +170,10 @@ fn nothing_follows_a_close_that_is_received_during_a_message() {
             },
             |transport, half| {
                 let outcome = half.send([7; 3 * FRAME]);
-                let refused =
-                    matches!(outcome, Err(Error::Send(SendError::Closed) | Error::Closed(_)));
+                let refused = matches!(
+                    outcome,
+                    Err(Error::Send(SendError::Closed { .. }) | Error::Closed(_))
+                );
                 assert!(refused, "{outcome:?}");
                 let sent = transport.sent(WHOLE + 4);
                 assert_eq!(sent.len(), WHOLE + 4, "{takes:?}");

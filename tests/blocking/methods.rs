@@ -105,7 +105,7 @@ fn sending_after_a_close_is_an_error_but_closing_again_is_not() {
     server.close(CloseCode::GOING_AWAY, "").unwrap();
     assert_eq!(server.state(), State::Closing);
     let error = server.send("late").unwrap_err();
-    assert!(error.is_closed() && matches!(error, Error::Send(SendError::Closed)));
+    assert!(error.is_closed() && matches!(error, Error::Send(SendError::Closed { .. })));
     server.close(CloseCode::NORMAL, "again").unwrap();
     client.write_all(&masked(0x88, &[3, 0xe9])).unwrap();
     assert!(server.next().is_none());

@@ -64,7 +64,7 @@ fn a_message_is_the_same_in_every_form() {
         server.feed(PreparedMessage::new(sent.clone())).unwrap();
         server.feed(sent.as_bytes()).unwrap();
         server.send(sent.as_bytes()).unwrap();
-        server.wait_closed().clone()
+        server.wait_closed()
     });
     for _ in 0..4 {
         assert_eq!(client.next().unwrap().unwrap(), large);

@@ -41,7 +41,7 @@ fn converse(manner: Manner) -> ([usize; 2], [usize; 2]) {
             assert_eq!(echo, Message::text("in pieces"));
         }
         client.close(CloseCode::NORMAL, "bye").await.unwrap();
-        let closed = dropping!(*client_drops, async { client.wait_closed().await.clone() });
+        let closed = dropping!(*client_drops, async { client.wait_closed().await });
         assert!(closed.clean, "{closed}");
     };
     let echoes = async {

@@ -231,7 +231,7 @@ fn waiting_for_the_end_can_be_dropped_before_each_byte() {
         let mut websocket = websocket(wire.end(side, DRIP), role, config);
         let (mut drops, mut closed) = (0, None);
         let user = async {
-            let waited = dropping!(drops, async { websocket.wait_closed().await.clone() });
+            let waited = dropping!(drops, async { websocket.wait_closed().await });
             closed = Some(waited);
         };
         run(&wire, &mut [pin!(user)]);

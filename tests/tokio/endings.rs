@@ -22,7 +22,7 @@ fn the_server_ends_its_side_first_and_drops_what_the_client_still_sends() {
         client.write_all(&masked(0x88, &[0x03, 0xe8])).await.unwrap();
         let server = tokio::spawn(async move {
             assert!(server.next().await.is_none());
-            server.wait_closed().await.clone()
+            server.wait_closed().await
         });
         assert_eq!(read_to_end(&mut client).await, CLOSE_NORMAL);
         // More than fits into the sockets, so the server has to read it.
@@ -119,7 +119,7 @@ fn a_failure_close_arrives_despite_megabytes_of_unread_input() {
             // The fault is reported at once; the server continues so that the client gets to read
             // the Close.
             let then_none = server.next().await.is_none();
-            (first, then_none, server.wait_closed().await.clone())
+            (first, then_none, server.wait_closed().await)
         });
         // A reserved opcode, then much more than any socket buffer holds.
         client.write_all(&[0x83]).await.unwrap();
@@ -172,7 +172,7 @@ fn an_end_without_a_close_is_one_error_for_every_receiver() {
             );
             assert!(!closed.clean);
             assert_eq!(server.closed(), Some(&closed));
-            assert_eq!(server.wait_closed().await, &closed);
+            assert_eq!(server.wait_closed().await, closed);
             for again in WAYS {
                 let (messages, errors) = receive_all(&mut server, again).await;
                 assert!(messages.is_empty() && errors.is_empty(), "{by:?}, then {again:?}");

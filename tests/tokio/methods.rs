@@ -113,7 +113,7 @@ fn sending_after_a_close_is_an_error_but_closing_again_is_not() {
         server.close(CloseCode::GOING_AWAY, "").await.unwrap();
         assert_eq!(server.state(), State::Closing);
         let error = server.send("late").await.unwrap_err();
-        assert!(error.is_closed() && matches!(error, Error::Send(SendError::Closed)));
+        assert!(error.is_closed() && matches!(error, Error::Send(SendError::Closed { .. })));
         server.close(CloseCode::NORMAL, "again").await.unwrap();
         client.write_all(&masked(0x88, &[3, 0xe9])).await.unwrap();
         assert!(server.next().await.is_none());

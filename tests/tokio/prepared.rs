@@ -182,7 +182,7 @@ fn a_prepared_message_is_refused_after_a_close_and_inside_another_message() {
         server.feed_fragment("", true).await.unwrap();
         server.close(CloseCode::NORMAL, "").await.unwrap();
         let refused = server.send(&prepared).await;
-        assert!(matches!(refused, Err(Error::Send(SendError::Closed))), "{refused:?}");
+        assert!(matches!(refused, Err(Error::Send(SendError::Closed { .. }))), "{refused:?}");
     });
     assert!(done.is_ready());
     let seen = decode_as_peer_of::<Server>(&wire.take(SERVER));

@@ -185,7 +185,7 @@ async fn a_waiting_half_sees_that_the_other_closes() {
         let reading = tokio::spawn(async move { receiver.next().await });
         tokio::task::yield_now().await;
         sender.close(CloseCode::NORMAL, "").await.unwrap();
-        assert!(matches!(sender.send("late").await, Err(Error::Send(SendError::Closed))));
+        assert!(matches!(sender.send("late").await, Err(Error::Send(SendError::Closed { .. }))));
         // The client never answers, so the close timeout runs for the half that waits.
         let Some(Err(Error::Closed(closed))) = reading.await.unwrap() else { panic!() };
         assert_eq!(closed.cause, Cause::Transport(TransportEnd::Timeout));
@@ -219,7 +219,10 @@ async fn a_failure_seen_by_one_half_ends_a_wait_of_the_other() {
         // Which of the three it is depends on where the writer is when the connection ends.
         let error = writing.await.unwrap();
         assert!(
-            matches!(error, Error::Closed(_) | Error::Io(_) | Error::Send(SendError::Closed)),
+            matches!(
+                error,
+                Error::Closed(_) | Error::Io(_) | Error::Send(SendError::Closed { .. })
+            ),
             "{error}"
         );
         assert!(matches!(closed.await.unwrap().unwrap().cause, Cause::Protocol(_)));

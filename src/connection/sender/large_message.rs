@@ -287,7 +287,7 @@ mod tests {
         message.advance(5);
         sender.close(crate::frame::CloseCode::NORMAL, "", &mut output).unwrap();
         let refused = sender.start_frames(&mut message, usize::MAX, &mut output);
-        assert_eq!(refused, Err(SendError::Closed));
+        assert!(matches!(refused, Err(SendError::Closed { .. })));
         assert_eq!(message.len(), 0);
     }
 
