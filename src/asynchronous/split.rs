@@ -20,9 +20,10 @@ use core::future::poll_fn;
 /// Before this half waits, it writes what the other half has queued. While it waits, it answers
 /// pings and completes the closing handshake.
 ///
-/// Dropping this half ends the connection, because nothing answers the peer any more. It sends a
-/// Close with [`CloseCode::GOING_AWAY`] as far as that is possible without waiting. From then on
-/// the other half fails with [`Error::Closed`].
+/// Dropping this half ends the connection, because nothing answers the peer any more. It sends what
+/// is queued and a Close with [`CloseCode::GOING_AWAY`], as far as that is possible without waiting,
+/// whether the other half still exists or not. From then on the other half fails with
+/// [`Error::Closed`].
 #[doc(alias = "SplitStream")]
 #[derive(Debug)]
 pub struct ReceiveHalf<S, R: Role, M: Shell<S>> {
@@ -47,8 +48,7 @@ pub(super) type Sharing<S, R, M> = Shared<Arc<Mutex<Outgoing<S, R, M>>>>;
 /// Dropping the receiving half ends the connection.
 impl<S, R: Role, M: Shell<S>> End for Sharing<S, R, M> {
     fn end(&mut self) {
-        let has_other_half = Arc::strong_count(&self.access) > 1;
-        self.act(|outgoing| outgoing.abandon(has_other_half));
+        self.act(Outgoing::abandon);
     }
 }
 

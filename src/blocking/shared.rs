@@ -122,12 +122,10 @@ impl<S: Transport, R: Role> Reading<S, R> {
     /// Ends the connection and takes the bytes that have not been written. Returns `None` if there
     /// is nothing worth delivering, if no server runs the connection, or if the other half is in a
     /// write.
-    fn end_for_host(&mut self, tells: bool) -> Option<Vec<u8>> {
+    fn end_for_host(&mut self) -> Option<Vec<u8>> {
         self.host.as_ref()?;
         let mut writer = self.shared.try_writer()?;
-        if tells {
-            go_away(&mut self.sending);
-        }
+        go_away(&mut self.sending);
         let needs_lingering = self.sending.with(|sending| {
             let needs_lingering = sending.sender.needs_lingering(&sending.queue);
             if needs_lingering {
@@ -152,15 +150,14 @@ impl<S: Transport, R: Role> Reading<S, R> {
 
 /// Dropping the receiving half ends the connection.
 impl<S: Transport, R: Role> End for Reading<S, R> {
-    /// Ends the connection because nobody receives any more. Tells the peer so if the other half
-    /// still exists and is not in a write.
+    /// Ends the connection because nobody receives any more. Tells the peer so, unless the other
+    /// half is in a write.
     fn end(&mut self) {
-        let has_other_half = Arc::strong_count(&self.shared) > 1;
-        if let Some(unwritten) = self.end_for_host(has_other_half) {
+        if let Some(unwritten) = self.end_for_host() {
             linger(&mut self.transport.transport, unwritten);
             return;
         }
-        self.sending.with(|Sending { sender, queue, .. }| sender.abandon(has_other_half, queue));
+        self.sending.with(|Sending { sender, queue, .. }| sender.abandon(queue));
         self.retry_at = Duration::ZERO;
         leave(self);
     }

@@ -20,8 +20,8 @@ use alloc::{boxed::Box, sync::Arc};
 ///
 /// If you drop this half before the connection has ended, the connection ends, since nobody would
 /// answer the peer any more. This sends a Close with [`CloseCode::GOING_AWAY`] if that is possible
-/// at once, and from then on the other half fails with [`Error::Closed`]. If you dropped the other
-/// half before, no Close is sent.
+/// at once, whether the other half still exists or not. From then on the other half fails with
+/// [`Error::Closed`].
 #[doc(alias = "SplitStream")]
 #[derive(Debug)]
 pub struct ReceiveHalf<S: Transport, R: Role> {

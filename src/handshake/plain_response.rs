@@ -97,6 +97,20 @@ impl PlainResponse {
         self.status
     }
 
+    /// Returns the header fields for an HTTP library that sends the response: those that you added,
+    /// and the `Content-Type` of a text body. The library adds the fields for the end of the
+    /// connection and the length of the body.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let added = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        self.default_content_type().map(|value| ("Content-Type", value)).into_iter().chain(added)
+    }
+
+    /// Returns the body. It is empty if there is none.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.body
+    }
+
     /// Appends the response. End the connection after it.
     ///
     /// # Errors
@@ -118,7 +132,7 @@ impl PlainResponse {
         if !(200..=599).contains(&status) {
             return Err(PlainResponseError::Status { status });
         }
-        let bodiless = matches!(status, 204 | 205 | 304);
+        let bodiless = is_bodiless(status);
         if bodiless && !self.body.is_empty() {
             return Err(PlainResponseError::Body { status });
         }
@@ -135,8 +149,8 @@ impl PlainResponse {
         put_header(output, "Connection", if upgrade { b"Upgrade, close" } else { b"close" });
         if !bodiless && !self.to_head {
             put_header(output, "Content-Length", self.body.len().to_string().as_bytes());
-            if !self.has("Content-Type") && core::str::from_utf8(&self.body).is_ok() {
-                put_header(output, "Content-Type", b"text/plain; charset=utf-8");
+            if let Some(value) = self.default_content_type() {
+                put_header(output, "Content-Type", value.as_bytes());
             }
         }
         for (name, value) in &self.headers {
@@ -146,9 +160,20 @@ impl PlainResponse {
         Ok(())
     }
 
+    /// Returns the content type if the body is text and you have not declared another one.
+    fn default_content_type(&self) -> Option<&'static str> {
+        let is_text = !is_bodiless(self.status) && core::str::from_utf8(&self.body).is_ok();
+        (is_text && !self.has("Content-Type")).then_some("text/plain; charset=utf-8")
+    }
+
     fn has(&self, name: &str) -> bool {
         self.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
     }
+}
+
+/// Returns `true` if responses with this status have no body (RFC 9110 §6.4.1).
+const fn is_bodiless(status: u16) -> bool {
+    matches!(status, 204 | 205 | 304)
 }
 
 /// Returns the reason phrase, which is only for people who read the raw bytes.
@@ -224,6 +249,21 @@ mod tests {
         );
         let text = written(&PlainResponse::new(426).header("upgrade", "websocket")).unwrap();
         assert!(text.contains("\r\nConnection: Upgrade, close\r\n"), "{text}");
+    }
+
+    #[test]
+    fn an_http_library_gets_the_response_as_data() {
+        fn fields(response: &PlainResponse) -> Vec<(&str, &str)> {
+            response.headers().collect()
+        }
+        let response = PlainResponse::new(429).header("Retry-After", "5").body("later\n");
+        assert_eq!((response.status(), response.as_bytes()), (429, &b"later\n"[..]));
+        let text = ("Content-Type", "text/plain; charset=utf-8");
+        assert_eq!(fields(&response), [text, ("Retry-After", "5")]);
+        let html = PlainResponse::new(200).header("content-type", "text/html").body("<p>");
+        assert_eq!(fields(&html), [("content-type", "text/html")]);
+        assert_eq!(fields(&PlainResponse::new(403).body_bytes(&b"\xff"[..])), []);
+        assert_eq!(fields(&PlainResponse::new(204)), []);
     }
 
     #[test]

@@ -33,6 +33,45 @@ const KEY_ENCODING: GeneralPurpose = GeneralPurpose::new(
 impl Request {
     /// Checks a request that was parsed elsewhere, such as by an HTTP library.
     ///
+    /// This checks neither the origin nor the limits of the head. Check the origin yourself with an
+    /// [`OriginPolicy`](crate::server::OriginPolicy): without it, any web page can connect with the
+    /// cookies of its visitor.
+    ///
+    /// ```
+    /// use sansocket::{
+    ///     Config,
+    ///     buffer::ReadBuffer,
+    ///     connection::{Connection, Server},
+    ///     handshake::{Accept, Acceptance, HttpVersion, PlainResponse, Request},
+    ///     server::OriginPolicy,
+    /// };
+    ///
+    /// /// What an HTTP library has parsed. `unread` is what arrived after the head.
+    /// fn upgrade(
+    ///     method: &str,
+    ///     target: &str,
+    ///     headers: &[(&str, &[u8])],
+    ///     unread: &[u8],
+    /// ) -> Result<(Acceptance, Connection<Server>, ReadBuffer), PlainResponse> {
+    ///     let headers = headers.iter().copied();
+    ///     let request = Request::new(method, target, HttpVersion::HTTP_11, headers)
+    ///         .map_err(|error| error.response())?;
+    ///     OriginPolicy::same_origin().check(&request).map_err(|error| error.response())?;
+    ///     // To compress, call `Accept::deflate` with `Config::deflate`.
+    ///     let acceptance = request.acceptance(&Accept::new())
+    ///         .map_err(|error| PlainResponse::new(500).body(error.to_string()))?;
+    ///     let connection = Connection::new(Server::new(), &acceptance.negotiated, Config::default());
+    ///     let mut input = ReadBuffer::new();
+    ///     input.extend_from_slice(unread); // Advance through this before the first read.
+    ///     Ok((acceptance, connection, input))
+    /// }
+    ///
+    /// let refusal = upgrade("GET", "/chat", &[("Host", b"example.com")], b"").unwrap_err();
+    /// assert_eq!(refusal.status(), 426);
+    /// let upgrade = refusal.headers().find(|(name, _)| *name == "Upgrade");
+    /// assert_eq!(upgrade, Some(("Upgrade", "websocket")));
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns an error if the request does not open a WebSocket.

@@ -326,11 +326,11 @@ fn dropping_the_sending_half_leaves_the_other_working() {
 }
 
 #[test]
-fn dropping_both_halves_ends_the_connection_without_a_close() {
+fn dropping_both_halves_tells_the_peer() {
     let ((send, receive), mut client) = split_server(calm());
     drop(send);
     drop(receive);
-    assert_eq!(read_to_end(&mut client), []);
+    assert_eq!(read_to_end(&mut client), CLOSE_AWAY);
 }
 
 #[test]

@@ -168,7 +168,7 @@ fn the_deadline_does_not_restart_with_each_call() {
             server.closed().unwrap()
         };
         let (closed, took) = timed(wait).await;
-        assert_abandoned(&closed);
+        assert_abandoned(closed);
         assert!(took >= CLOSE && took < CLOSE + SECOND, "{took:?}");
     });
 }

@@ -132,24 +132,21 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         outcome
     }
 
-    /// Ends the connection because nothing receives any more. If the other half still exists, a
-    /// Close tells the peer, as far as that can be written without waiting.
-    pub(in crate::asynchronous) fn abandon(&mut self, has_other_half: bool) {
-        if self.host.is_some() && !self.writes_last(has_other_half) {
+    /// Ends the connection because nothing receives any more. A Close tells the peer, as far as that
+    /// can be written without waiting.
+    pub(in crate::asynchronous) fn abandon(&mut self) {
+        if self.host.is_some() && !self.writes_last() {
             // The host writes the queue once the other half is dropped too.
             self.sending.end();
             return;
         }
-        self.sending.sender.abandon(has_other_half, &mut self.sending.queue);
+        self.sending.sender.abandon(&mut self.sending.queue);
         self.leave();
     }
 
-    /// Writes as much as possible now, with a Close if `send_close` is set. Returns `true` if
-    /// everything was written.
-    fn writes_last(&mut self, send_close: bool) -> bool {
-        if send_close {
-            self.go_away();
-        }
+    /// Writes as much as possible now, with a Close. Returns `true` if everything was written.
+    fn writes_last(&mut self) -> bool {
+        self.go_away();
         self.poll_write_all(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 

@@ -136,14 +136,12 @@ impl<R: Role> Sender<R> {
         self.ending.as_ref().is_none_or(|ending| ending.needs_lingering(all_written))
     }
 
-    /// Like [`leave`](Self::leave), for a connection on which nobody receives any more. If `tell`
-    /// is set and no Close was sent, a Close informs the peer (§7.4.1).
+    /// Like [`leave`](Self::leave), for a connection on which nobody receives any more. A Close
+    /// informs the peer (§7.4.1), unless one was sent.
     #[cfg(feature = "std")]
-    pub(crate) fn abandon(&mut self, tell: bool, output: &mut WriteBuffer) {
-        if tell {
-            // Closing can't fail here, and does nothing if a Close was sent already.
-            let _ = self.close(crate::frame::CloseCode::GOING_AWAY, "", output);
-        }
+    pub(crate) fn abandon(&mut self, output: &mut WriteBuffer) {
+        // Closing can't fail here, and does nothing if a Close was sent already.
+        let _ = self.close(crate::frame::CloseCode::GOING_AWAY, "", output);
         self.leave();
     }
 
