@@ -102,6 +102,13 @@ impl From<ReceiveError> for Error {
     }
 }
 
+impl From<io::Error> for IoFailure {
+    /// Maps a system error as `From<&io::Error>` does.
+    fn from(error: io::Error) -> Self {
+        (&error).into()
+    }
+}
+
 impl From<&io::Error> for IoFailure {
     /// Maps a system error to what the state machines know of failures.
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) and [`Interrupted`](io::ErrorKind::Interrupted),
@@ -178,7 +185,8 @@ impl Error {
     }
 
     /// Returns `true` if the same call on a new connection may succeed later, although you change
-    /// nothing: the network or the peer failed in a way that may pass.
+    /// nothing: the network or the peer failed in a way that may pass. Also look at
+    /// [`is_would_block`](Self::is_would_block): if that is `true`, this connection still works.
     ///
     /// It is `false` for an invalid URL or request, for a refusal that another attempt would meet
     /// again (see [`HandshakeError::is_transient`]), for a peer that breaks the protocol or your
@@ -210,12 +218,13 @@ impl Error {
     /// ```
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+        use io::ErrorKind::{InvalidData, InvalidInput, PermissionDenied, Unsupported};
         match self {
             Self::Handshake(error) => error.is_transient(),
             Self::HandshakeTimeout | Self::Random(_) => true,
+            // TLS libraries report an invalid certificate as InvalidData.
             Self::Io(error) => {
-                !matches!(error.kind(), InvalidInput | PermissionDenied | Unsupported)
+                !matches!(error.kind(), InvalidData | InvalidInput | PermissionDenied | Unsupported)
             }
             Self::Closed(closed) => closed.is_transient(),
             Self::Send(SendError::Closed { code }) => !code.blames_recipient(),
@@ -237,7 +246,7 @@ impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         use io::ErrorKind::{
             BrokenPipe, ConnectionAborted, ConnectionRefused, InvalidData, InvalidInput, Other,
-            TimedOut, Unsupported,
+            TimedOut, Unsupported, WouldBlock,
         };
         let kind = match &error {
             Error::Io(_) => Other,
@@ -246,6 +255,7 @@ impl From<Error> for io::Error {
             }
             Error::Receive(_) => InvalidInput,
             Error::Send(SendError::Closed { .. }) => BrokenPipe,
+            Error::Send(SendError::QueueFull { .. }) => WouldBlock,
             Error::Send(_) => InvalidInput,
             Error::Handshake(_) | Error::Protocol(_) => InvalidData,
             Error::Refused(_) => ConnectionRefused,
@@ -300,31 +310,57 @@ mod tests {
     fn what_can_pass_is_transient() {
         use crate::connection::{Initiator, TransportEnd};
         use crate::frame::CloseCode;
-        let closed = |number| {
+        use io::ErrorKind;
+        let closed = |number, initiator, cause| {
             Error::Closed(Box::new(Closed {
                 code: CloseCode::new(number),
                 sent_code: CloseCode::NORMAL,
                 reason: "".into(),
-                initiator: Initiator::Peer,
-                clean: true,
-                cause: Cause::Transport(TransportEnd::Eof),
+                initiator,
+                clean: cause == Cause::ClosingHandshake,
+                cause,
             }))
         };
+        let by_peer = |number| closed(number, Initiator::Peer, Cause::ClosingHandshake);
+        let too_late = |number| Error::from(SendError::Closed { code: CloseCode::new(number) });
         for number in [1000, 1001, 1005, 1006, 1011, 1012, 1013, 1014, 3000, 4999] {
-            assert!(closed(number).is_transient(), "{number}");
+            assert!(by_peer(number).is_transient(), "{number}");
+            assert!(too_late(number).is_transient(), "{number}");
         }
         for number in [1002, 1003, 1007, 1008, 1009, 1010] {
-            assert!(!closed(number).is_transient(), "{number}");
+            assert!(!by_peer(number).is_transient(), "{number}");
+            assert!(!too_late(number).is_transient(), "{number}");
         }
-        for kind in [io::ErrorKind::ConnectionRefused, io::ErrorKind::NotFound] {
+        let reset = Cause::Transport(TransportEnd::Reset);
+        assert!(closed(1006, Initiator::Transport, reset).is_transient());
+        assert!(closed(1006, Initiator::Local, reset).is_transient());
+        assert!(!closed(1000, Initiator::Local, Cause::ClosingHandshake).is_transient());
+        let fault = Cause::Protocol(ProtocolError::Masked);
+        assert!(!closed(1006, Initiator::Local, fault).is_transient());
+
+        for kind in [ErrorKind::ConnectionRefused, ErrorKind::NotFound, ErrorKind::Other] {
             assert!(Error::from(io::Error::from(kind)).is_transient(), "{kind}");
         }
-        assert!(!Error::from(io::Error::from(io::ErrorKind::PermissionDenied)).is_transient());
+        use ErrorKind::{InvalidData, InvalidInput, PermissionDenied, Unsupported};
+        for kind in [InvalidData, InvalidInput, PermissionDenied, Unsupported] {
+            assert!(!Error::from(io::Error::from(kind)).is_transient(), "{kind}");
+        }
         assert!(Error::HandshakeTimeout.is_transient());
         assert!(!Error::TlsUnsupported.is_transient());
         assert!(!Error::from(ProtocolError::Masked).is_transient());
+        assert!(Error::from(SendError::QueueFull { queued: 2, limit: 1 }).is_transient());
+        assert!(!Error::from(SendError::MessageInProgress).is_transient());
         assert!(Error::from(HandshakeError::TransportEnded { received: 0 }).is_transient());
         assert!(!Error::from(HandshakeError::WrongAccept).is_transient());
+    }
+
+    #[test]
+    fn an_io_error_has_the_kind_that_fits() {
+        let kind = |error: Error| io::Error::from(error).kind();
+        assert_eq!(kind(Error::HandshakeTimeout), io::ErrorKind::TimedOut);
+        let full = SendError::QueueFull { queued: 2, limit: 1 };
+        assert_eq!(kind(full.into()), io::ErrorKind::WouldBlock);
+        assert_eq!(kind(Error::TlsUnsupported), io::ErrorKind::Unsupported);
     }
 
     #[test]

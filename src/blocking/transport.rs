@@ -1,5 +1,6 @@
 //! What the blocking shell needs of a stream besides reading and writing.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -108,27 +109,34 @@ socket!(TcpStream);
 #[cfg(unix)]
 socket!(std::os::unix::net::UnixStream);
 
-impl<T: Transport + ?Sized> Transport for &mut T {
-    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        (**self).set_read_timeout(timeout)
-    }
+macro_rules! forward {
+    ($pointer:ty) => {
+        impl<T: Transport + ?Sized> Transport for $pointer {
+            fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+                (**self).set_read_timeout(timeout)
+            }
 
-    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        (**self).set_write_timeout(timeout)
-    }
+            fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+                (**self).set_write_timeout(timeout)
+            }
 
-    fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        (**self).read_timeout()
-    }
+            fn read_timeout(&self) -> io::Result<Option<Duration>> {
+                (**self).read_timeout()
+            }
 
-    fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        (**self).write_timeout()
-    }
+            fn write_timeout(&self) -> io::Result<Option<Duration>> {
+                (**self).write_timeout()
+            }
 
-    fn shutdown_write(&mut self) -> io::Result<()> {
-        (**self).shutdown_write()
-    }
+            fn shutdown_write(&mut self) -> io::Result<()> {
+                (**self).shutdown_write()
+            }
+        }
+    };
 }
+
+forward!(&mut T);
+forward!(Box<T>);
 
 /// A wrapper that turns any stream that reads and writes into a [`Transport`] without timeouts.
 ///

@@ -70,7 +70,8 @@ impl ReadBuffer {
         Self::with_memory(Vec::new())
     }
 
-    /// Creates an empty buffer that uses all of `memory`, up to its length, as room.
+    /// Creates an empty buffer that uses all of `memory`, up to its length, as room. The contents of
+    /// `memory` are dropped. To create a buffer with received bytes, use [`From`].
     #[must_use]
     pub fn with_memory(memory: Vec<u8>) -> Self {
         // Lets a connection notice that it was called with another connection's buffer. Ids repeat
@@ -153,6 +154,17 @@ impl ReadBuffer {
     }
 }
 
+/// Creates a buffer that contains these bytes as received, such as the `unread` bytes of a
+/// connection that was taken apart.
+impl From<Vec<u8>> for ReadBuffer {
+    fn from(received: Vec<u8>) -> Self {
+        let count = received.len();
+        let mut buffer = Self::with_memory(received);
+        buffer.filled(count);
+        buffer
+    }
+}
+
 impl Default for ReadBuffer {
     fn default() -> Self {
         Self::new()
@@ -172,6 +184,13 @@ impl fmt::Debug for ReadBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_buffer_made_of_bytes_contains_them() {
+        let buffer = ReadBuffer::from(b"received".to_vec());
+        assert_eq!(buffer.unread(), b"received");
+        assert!(ReadBuffer::from(Vec::new()).is_drained());
+    }
 
     #[test]
     fn joins_kept_bytes_and_drops_skipped_ones() {

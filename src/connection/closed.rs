@@ -98,12 +98,16 @@ pub struct Closed {
 }
 
 impl Closed {
-    /// Returns `true` if a new connection may fare better, although nothing else changes. It is
-    /// `false` if this endpoint failed the connection because of a fault of the peer, or if the
-    /// peer's Close blames what this endpoint sent (1002, 1003, 1007, 1008, 1009 or 1010).
+    /// Returns `true` if a new connection may last longer, although nothing else changes. It is
+    /// `false` if this endpoint failed the connection because of a fault of the peer, if this
+    /// endpoint closed and the peer answered, or if the peer's Close blames what this endpoint sent
+    /// (1002, 1003, 1007, 1008, 1009 or 1010).
     #[must_use]
-    pub const fn is_transient(&self) -> bool {
-        !matches!(self.cause, Cause::Protocol(_)) && !self.code.blames_recipient()
+    pub fn is_transient(&self) -> bool {
+        match (self.cause, self.initiator) {
+            (Cause::Protocol(_), _) | (Cause::ClosingHandshake, Initiator::Local) => false,
+            _ => !self.code.blames_recipient(),
+        }
     }
 }
 
@@ -140,6 +144,8 @@ impl fmt::Display for Closed {
         }
     }
 }
+
+impl core::error::Error for Closed {}
 
 /// The peer's code and its reason, if there is one.
 struct PeersClose<'a>(&'a Closed);

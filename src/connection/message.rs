@@ -4,6 +4,7 @@ use crate::frame::{CloseFrame, OpCode};
 use crate::utf8::Text;
 use alloc::{borrow::Cow, string::String, vec::Vec};
 use bytes::Bytes;
+use core::fmt;
 
 /// The two kinds of message (RFC 6455 §5.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -195,6 +196,12 @@ impl From<&[u8]> for Message {
     }
 }
 
+impl AsRef<[u8]> for Message {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
 impl From<Message> for Bytes {
     fn from(message: Message) -> Self {
         message.into_bytes()
@@ -202,7 +209,7 @@ impl From<Message> for Bytes {
 }
 
 /// A received message or control frame. An event borrows only the read buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<'b> {
     /// A text message.
@@ -216,6 +223,22 @@ pub enum Event<'b> {
     /// The peer's Close, which is the last event. It is already answered, unless it is itself the
     /// answer.
     Close(Option<CloseFrame<'b>>),
+}
+
+/// Shows payloads as text, with escapes for bytes that are not printable ASCII.
+impl fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = |f: &mut fmt::Formatter<'_>, name, bytes: &[u8]| {
+            f.debug_tuple(name).field(&format_args!("b\"{}\"", bytes.escape_ascii())).finish()
+        };
+        match self {
+            Self::Text(text) => f.debug_tuple("Text").field(text).finish(),
+            Self::Binary(data) => bytes(f, "Binary", data),
+            Self::Ping(payload) => bytes(f, "Ping", payload),
+            Self::Pong(payload) => bytes(f, "Pong", payload),
+            Self::Close(frame) => f.debug_tuple("Close").field(frame).finish(),
+        }
+    }
 }
 
 impl Event<'_> {

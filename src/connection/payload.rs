@@ -1,6 +1,6 @@
 use super::{Message, MessageKind, PreparedMessage};
 use crate::utf8::Text;
-use alloc::{borrow::Cow, string::String, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, string::String, sync::Arc, vec::Vec};
 use bytes::Bytes;
 
 /// A shared payload of at least this many bytes is linked into the output instead of copied.
@@ -134,6 +134,21 @@ impl<T: AsPayload + ?Sized> AsPayload for &T {
     }
 }
 
+macro_rules! as_payload_of_pointee {
+    ($($pointer:ident),+) => {
+        $(
+            impl<T: AsPayload + ?Sized> AsPayload for $pointer<T> {
+                #[inline(always)]
+                fn as_payload(&self) -> Payload<'_> {
+                    (**self).as_payload()
+                }
+            }
+        )+
+    };
+}
+
+as_payload_of_pointee!(Arc, Box);
+
 macro_rules! as_payload {
     ($($form:ident: $($type:ty),+;)+) => {
         $($(
@@ -192,6 +207,9 @@ mod tests {
         let message = Message::from("text");
         let prepared = PreparedMessage::new("text");
         let expected = (MessageKind::Text, b"text".to_vec(), true);
+        assert_eq!(parts(Arc::<str>::from("text")), expected);
+        assert_eq!(parts(Box::<str>::from("text")), expected);
+        assert_eq!(parts(Arc::new(PreparedMessage::new("text"))), expected);
         assert_eq!(parts("text"), expected);
         assert_eq!(parts("text".to_owned()), expected);
         assert_eq!(parts(&"text".to_owned()), expected);

@@ -79,6 +79,12 @@ impl From<u16> for CloseCode {
     }
 }
 
+impl PartialEq<u16> for CloseCode {
+    fn eq(&self, number: &u16) -> bool {
+        self.0 == *number
+    }
+}
+
 impl From<CloseCode> for u16 {
     fn from(code: CloseCode) -> Self {
         code.number()

@@ -182,13 +182,16 @@ impl HandshakeError {
         }
     }
 
-    /// Returns `true` if the same request may succeed later: the server refused it with a status for
-    /// now (408, 425, 429, 500, 502, 503 or 504), or the transport ended in the middle.
+    /// Returns `true` if the same request may succeed later: the server refused it with a status that
+    /// may pass (408, 425, 429, or 5xx except 501, 505 and 511), or the transport ended in the
+    /// middle.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Refused(refusal) => {
-                matches!(refusal.status(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
+                let status = refusal.status();
+                // An unknown status of this class counts as 500 (RFC 9110 §15).
+                matches!(status, 408 | 425 | 429 | 500..=599) && !matches!(status, 501 | 505 | 511)
             }
             Self::TransportEnded { .. } => true,
             _ => false,

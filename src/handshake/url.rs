@@ -20,6 +20,8 @@ use thiserror::Error;
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Url {
+    /// The whole URL, with the user name and password.
+    text: String,
     secure: bool,
     /// The host with its brackets, then the port unless it is the default.
     authority: String,
@@ -115,7 +117,10 @@ impl Url {
         };
         let host_len = host.len();
         let target = target(path_and_query);
-        Ok(Self { secure, authority, host_len, port, target, authorization })
+        let scheme = if secure { "wss" } else { "ws" };
+        let (userinfo, at) = userinfo.map_or(("", ""), |userinfo| (userinfo, "@"));
+        let text = format!("{scheme}://{userinfo}{at}{authority}{target}");
+        Ok(Self { text, secure, authority, host_len, port, target, authorization })
     }
 
     /// Returns `true` if the connection must use TLS, that is, if the scheme is `wss`.
@@ -217,6 +222,15 @@ impl FromStr for Url {
     }
 }
 
+/// Returns the whole URL, including the user name and password, so that you can pass a `Url` to
+/// `connect`.
+impl AsRef<str> for Url {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Shows the URL without a user name and password.
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.secure { "wss" } else { "ws" };
@@ -258,6 +272,16 @@ mod tests {
             assert_eq!(parts, (secure, host, port, authority, target), "{text}");
             assert_eq!(url.authorization(), None);
         }
+    }
+
+    #[test]
+    fn a_url_is_the_text_of_itself() {
+        for text in ["ws://a/", "wss://u:p%20w@[::1]:8443/chat?room=1", "ws://@a/"] {
+            let url = Url::parse(text).unwrap();
+            assert_eq!(url.as_ref(), text);
+            assert_eq!(Url::parse(url.as_ref()).unwrap(), url);
+        }
+        assert_eq!(Url::parse("WS://A:80").unwrap().as_ref(), "ws://A/");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub enum HeaderError {
         byte: u8,
     },
     /// Only the handshake itself can set this header.
-    #[error("header {0} is set by the handshake")]
+    #[error("the handshake itself sets the header {0}: use the setting made for it")]
     Reserved(Box<str>),
 }
 

@@ -17,23 +17,34 @@ pub(crate) enum AcceptFailure {
     OfThisEnd,
 }
 
+/// After so many connections in a row that were gone, the cause is rather the system: without a
+/// pause, a loop whose `accept` is forbidden would take a whole processor.
+const MOST_GONE: u32 = 32;
+
 /// A counter of failures in a row.
 #[derive(Debug, Default)]
-pub(crate) struct AcceptFailures(u32);
+pub(crate) struct AcceptFailures {
+    /// Failures of the system.
+    failures: u32,
+    /// Connections that were gone.
+    gone: u32,
+}
 
 impl AcceptFailures {
     pub(crate) fn accepted(&mut self) {
-        self.0 = 0;
+        *self = Self::default();
     }
 
     /// Returns how long to pause before the next attempt.
     pub(crate) fn failed(&mut self, failure: AcceptFailure) -> Option<Duration> {
-        if failure == AcceptFailure::OfOneConnection {
-            self.0 = 0;
+        if failure == AcceptFailure::OfOneConnection && self.gone < MOST_GONE {
+            self.gone += 1;
+            // That connection was there to be accepted, so accepting works again.
+            self.failures = 0;
             return None;
         }
-        self.0 = self.0.saturating_add(1);
-        Some(pause_after(self.0))
+        self.failures = self.failures.saturating_add(1);
+        Some(pause_after(self.failures))
     }
 }
 
@@ -92,14 +103,26 @@ mod tests {
     #[test]
     fn a_connection_that_is_gone_causes_no_pause() {
         let mut failures = AcceptFailures::default();
-        for _ in 0..1000 {
-            assert_eq!(failures.failed(AcceptFailure::OfOneConnection), None);
-        }
         failures.failed(AcceptFailure::OfThisEnd);
         failures.failed(AcceptFailure::OfThisEnd);
-        // A connection that is gone was there to be accepted, so accepting works again.
         failures.failed(AcceptFailure::OfOneConnection);
         assert_eq!(failures.failed(AcceptFailure::OfThisEnd), Some(FIRST_PAUSE));
+        failures.accepted();
+        for _ in 0..MOST_GONE {
+            assert_eq!(failures.failed(AcceptFailure::OfOneConnection), None);
+        }
+    }
+
+    /// As if a security policy forbids `accept`.
+    #[test]
+    fn a_loop_in_which_every_connection_is_gone_pauses() {
+        let mut failures = AcceptFailures::default();
+        let mut failed = || failures.failed(AcceptFailure::OfOneConnection);
+        let at_once = (0..).take_while(|_| failed().is_none()).count();
+        assert_eq!(at_once, MOST_GONE as usize);
+        assert_eq!(failed(), Some(2 * FIRST_PAUSE));
+        failures.accepted();
+        assert_eq!(failures.failed(AcceptFailure::OfOneConnection), None);
     }
 
     #[test]

@@ -51,6 +51,20 @@ fn sent(request: &ClientRequest) -> Result<String, RequestError> {
 }
 
 #[test]
+fn a_refusal_for_now_is_transient() {
+    let is_transient = |status: u16| {
+        let head = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
+        HandshakeError::Refused(Box::new(refusal(head.as_bytes()))).is_transient()
+    };
+    for status in [408, 425, 429, 500, 502, 503, 504, 521, 529, 599] {
+        assert!(is_transient(status), "{status}");
+    }
+    for status in [200, 301, 400, 401, 403, 404, 409, 426, 501, 505, 511] {
+        assert!(!is_transient(status), "{status}");
+    }
+}
+
+#[test]
 fn a_request_is_sent_as_configured() {
     let url = Url::parse("wss://user:pass@example.com:8443/chat?room=1").unwrap();
     let request = ClientRequest::new(&url)
