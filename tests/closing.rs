@@ -43,7 +43,7 @@ fn a_close_by_the_peer_is_clean() {
 }
 
 #[test]
-fn a_close_by_this_endpoint_is_clean() {
+fn a_close_by_this_endpointpoint_is_clean() {
     let mut end = server(Config::default());
     end.connection.close(CloseCode::GOING_AWAY, "bye", &mut end.output).unwrap();
     assert_eq!(end.connection.state(), State::Closing);
@@ -313,7 +313,7 @@ fn the_description_has_both_codes() {
     end.fill(&close(4000, "done"));
     end.messages().unwrap();
     end.written();
-    let by_peer = "closed by the peer with 4000, by this end with 4000: done";
+    let by_peer = "closed by the peer with 4000, by this endpoint with 4000: done";
     assert_eq!(text(&mut end, TransportEnd::Eof), by_peer);
 
     let mut end = server(Config::default());
@@ -321,20 +321,20 @@ fn the_description_has_both_codes() {
     end.written();
     end.fill(&close(4002, ""));
     end.messages().unwrap();
-    let by_this_end = "closed by this end with 4001, by the peer with 4002";
-    assert_eq!(text(&mut end, TransportEnd::Eof), by_this_end);
+    let by_this_endpoint = "closed by this endpoint with 4001, by the peer with 4002";
+    assert_eq!(text(&mut end, TransportEnd::Eof), by_this_endpoint);
 
     let mut end = server(Config::default());
     end.connection.close(CloseCode::new(4001), "", &mut end.output).unwrap();
-    let lost = "closed by this end with 4001, but the transport was reset before the closing \
-        handshake was complete";
+    let lost = "closed by this endpoint with 4001, but the transport was reset before the \
+        closing handshake was complete";
     assert_eq!(text(&mut end, TransportEnd::Reset), lost);
 
     let mut end = server(Config::default());
     end.fill(&close(4000, "done"));
     end.messages().unwrap();
-    let unanswered = "closed by the peer with 4000, but the transport was reset before this end's \
-        Close was delivered: done";
+    let unanswered = "closed by the peer with 4000, but the transport was reset before this \
+        endpoint's Close was delivered: done";
     assert_eq!(text(&mut end, TransportEnd::Reset), unanswered);
 
     let lost = text(&mut server(Config::default()), TransportEnd::Eof);

@@ -43,7 +43,7 @@ impl fmt::Display for TransportEnd {
             Self::Reset => "the transport was reset",
             Self::TlsTruncated => "TLS ended without its closing message",
             Self::Timeout => "the peer did not finish in time",
-            Self::Dropped => "this end dropped the transport",
+            Self::Dropped => "this endpoint dropped the transport",
         })
     }
 }
@@ -97,9 +97,9 @@ pub struct Closed {
 }
 
 impl Closed {
-    /// Returns `true` if a new connection may fare better, although nothing else changes. It is
-    /// `false` if this endpoint failed the connection because of a fault of the peer, or if the
-    /// peer's Close blames what this endpoint sent (1002, 1003, 1007, 1008, 1009 or 1010).
+    /// Returns `true` if a new connection may succeed, although nothing else changes. It is `false`
+    /// if this endpoint failed the connection because of a fault of the peer, or if the peer's
+    /// Close blames what this endpoint sent (1002, 1003, 1007, 1008, 1009 or 1010).
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         let is_blamed = matches!(self.code.number(), 1002 | 1003 | 1007..=1010);
@@ -111,21 +111,21 @@ impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.cause {
             Cause::ClosingHandshake if self.initiator == Initiator::Local => {
-                write!(f, "closed by this end with {}", self.sent_code)?;
+                write!(f, "closed by this endpoint with {}", self.sent_code)?;
                 write!(f, ", by the peer with {}", self.code)?;
             }
             Cause::ClosingHandshake => {
                 write!(f, "closed by the peer with {}", self.code)?;
-                write!(f, ", by this end with {}", self.sent_code)?;
+                write!(f, ", by this endpoint with {}", self.sent_code)?;
             }
             Cause::Protocol(error) => write!(f, "failed with {}: {error}", error.close_code())?,
             Cause::Transport(how) => match self.initiator {
                 Initiator::Peer => {
                     write!(f, "closed by the peer with {}, but {how}", self.code)?;
-                    f.write_str(" before this end's Close was delivered")?;
+                    f.write_str(" before this endpoint's Close was delivered")?;
                 }
                 Initiator::Local => {
-                    write!(f, "closed by this end with {}, but {how}", self.sent_code)?;
+                    write!(f, "closed by this endpoint with {}, but {how}", self.sent_code)?;
                     f.write_str(" before the closing handshake was complete")?;
                 }
                 Initiator::Transport => write!(f, "ended without a Close: {how}")?,

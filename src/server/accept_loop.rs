@@ -14,7 +14,7 @@ pub(crate) enum AcceptFailure {
     /// The connection that was to be accepted is gone. The next one may work.
     OfOneConnection,
     /// Anything else: no files or memory are left, and an immediate retry would fail again.
-    OfThisEnd,
+    OfThisEndpoint,
 }
 
 /// A counter of failures in a row.
@@ -69,17 +69,17 @@ impl Admission {
     }
 
     /// Counts an accepted connection, whose handshake begins.
-    pub(crate) const fn came(&mut self) {
+    pub(crate) const fn accepted(&mut self) {
         self.connections += 1;
         self.handshakes += 1;
     }
 
     /// Counts a handshake that has finished or failed.
-    pub(crate) const fn shook_hands(&mut self) {
+    pub(crate) const fn handshake_ended(&mut self) {
         self.handshakes = self.handshakes.saturating_sub(1);
     }
 
-    pub(crate) const fn left(&mut self) {
+    pub(crate) const fn ended(&mut self) {
         self.connections = self.connections.saturating_sub(1);
     }
 }
@@ -95,18 +95,18 @@ mod tests {
         for _ in 0..1000 {
             assert_eq!(failures.failed(AcceptFailure::OfOneConnection), None);
         }
-        failures.failed(AcceptFailure::OfThisEnd);
-        failures.failed(AcceptFailure::OfThisEnd);
+        failures.failed(AcceptFailure::OfThisEndpoint);
+        failures.failed(AcceptFailure::OfThisEndpoint);
         // A connection that is gone was there to be accepted, so accepting works again.
         failures.failed(AcceptFailure::OfOneConnection);
-        assert_eq!(failures.failed(AcceptFailure::OfThisEnd), Some(FIRST_PAUSE));
+        assert_eq!(failures.failed(AcceptFailure::OfThisEndpoint), Some(FIRST_PAUSE));
     }
 
     #[test]
     fn pauses_double_up_to_a_second() {
         let mut failures = AcceptFailures::default();
         let mut pauses = |count| -> Vec<_> {
-            let pause = |_| failures.failed(AcceptFailure::OfThisEnd).unwrap().as_millis();
+            let pause = |_| failures.failed(AcceptFailure::OfThisEndpoint).unwrap().as_millis();
             let pauses = (0..count).map(pause).collect();
             failures.accepted();
             pauses
@@ -120,16 +120,16 @@ mod tests {
     fn both_limits_apply() {
         let mut admission = Admission::new(3, 2);
         assert!(admission.has_room() && admission.is_empty());
-        admission.came();
+        admission.accepted();
         assert!(admission.has_room() && !admission.is_empty());
-        admission.came();
+        admission.accepted();
         assert!(!admission.has_room(), "two handshakes");
-        admission.shook_hands();
+        admission.handshake_ended();
         assert!(admission.has_room());
-        admission.came();
-        admission.shook_hands();
+        admission.accepted();
+        admission.handshake_ended();
         assert!(!admission.has_room(), "three connections");
-        admission.left();
+        admission.ended();
         assert!(admission.has_room());
     }
 
@@ -137,7 +137,7 @@ mod tests {
     fn limits_of_zero_leave_room_for_one() {
         let mut admission = Admission::new(0, 0);
         assert!(admission.has_room());
-        admission.came();
+        admission.accepted();
         assert!(!admission.has_room());
     }
 }
