@@ -166,12 +166,12 @@ fn bench_costly_input(criterion: &mut Criterion) {
         ("plain, text in fragments of one byte", &plain, fragments(&[vec![b'a']], 0x01)),
         ("plain, empty pings", &plain, masked(0x89, b"").repeat(LEN / 6)),
         ("compressed, text", &agreed, compressed_text()),
-        ("compressed, a last block a message", &agreed, masked(0xc2, &[3, 0]).repeat(LEN / 8)),
-        ("compressed, a last block a frame", &agreed, {
+        ("compressed, a final block a message", &agreed, masked(0xc2, &[3, 0]).repeat(LEN / 8)),
+        ("compressed, a final block a frame", &agreed, {
             let first = [masked(0x42, &window), fragments(&[vec![3, 0]], 0x00)];
             first.concat()
         }),
-        ("compressed, a last block for 16 B", &agreed, {
+        ("compressed, a final block for 16 B", &agreed, {
             message([window, last_blocks.repeat(LEN / last_blocks.len()), vec![0]].concat())
         }),
         ("compressed, empty stored blocks", &agreed, {

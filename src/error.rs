@@ -1,3 +1,5 @@
+//! The error type of the shells.
+
 use crate::connection::{Cause, Closed, ProtocolError, ReceiveError, SendError};
 use crate::handshake::{
     AcceptError, HandshakeError, OpeningError, PlainResponseError, RequestError, UrlError,

@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind};
 pub(crate) const SLICES: usize = 64;
 
 /// The maximum number of bytes in a read whose data is discarded.
-pub(crate) const SCRAP: usize = 4096;
+pub(crate) const DISCARD_SIZE: usize = 4096;
 
 /// Returns `true` if a transport reports, in either of the two ways, that it could not read or
 /// write now.

@@ -1,8 +1,8 @@
 //! WebSocket (RFC 6455) and its compression (RFC 7692) as a *sans-IO* protocol: state machines over bytes that do
 //! no IO of their own, with thin shells that put them on tokio and on `std::net`.
 //!
-//! This page shows how to do the most common tasks, then says why the crate is built as it is, and lists its
-//! features.
+//! This page shows the most common tasks, then lists what the crate guarantees, what it leaves to you, and its
+//! features. A *Close* is a Close frame.
 //!
 //! # A server
 //!
@@ -59,7 +59,8 @@
 //! # One message to many clients
 //!
 //! A [`PreparedMessage`] is encoded once, and compressed once if you want that. Each connection of a server then sends
-//! the same bytes. `try_feed` does not wait, so a slow client does not hold up the others:
+//! the same bytes. `try_feed` does not wait, so a slow client does not hold up the others. The receiving half of each
+//! connection writes its queue, so keep receiving on all of them:
 //!
 //! ```
 //! # #[cfg(feature = "tokio")] {
@@ -109,7 +110,7 @@
 //!         println!("{message:?}");
 //!     }
 //! });
-//! sender.send("as long as it likes").await?;
+//! sender.send("hello").await?;
 //! # reader.await.unwrap();
 //! # Ok(())
 //! # }
@@ -133,8 +134,8 @@
 //!
 //! # A transport of your own
 //!
-//! On tokio, anything that is `AsyncRead` and `AsyncWrite` can be a transport: pass it to `Connector::connect_over` or to
-//! `Acceptor::accept`. This is also how you use TLS. On threads, anything that is `Read` and `Write` can be one: see
+//! On tokio, anything that is `AsyncRead` and `AsyncWrite` can be a transport: pass it to `Connector::connect_over` or
+//! to `Acceptor::accept`. This is also how you use TLS. On threads, anything that is `Read` and `Write` can be one: see
 //! [`blocking::Transport`].
 //!
 //! ```no_run
@@ -146,6 +147,7 @@
 //! # async fn run() -> Result<(), sansocket::Error> {
 //! let stream = TcpStream::connect("example.com:443").await?;
 //! stream.set_nodelay(true)?;
+//! // `with_tls` stands for your TLS library, such as tokio-rustls.
 //! let (mut websocket, response) = Connector::new()
 //!     .subprotocol("chat")
 //!     .connect_over("wss://example.com/chat", with_tls(stream).await)
@@ -192,16 +194,16 @@
 //! [`server::Accepting`] and [`client::Connecting`] are the opening handshakes in the same form, and
 //! [`handshake`] has their parts. [`frame`] reads and writes single frames without a heap.
 //!
-//! # Why this crate
+//! # What it guarantees
 //!
 //! - **Strict.** It passes the Autobahn test suite in both roles, with no case "non-strict". A peer's fault fails the
 //!   connection with the code that RFC 6455 asks for, and with a reason.
-//! - **Bounded.** Memory follows the bytes that were received, never those that a header promises, and stays within
-//!   [`Limits`]. So does the work that a peer can cause.
+//! - **Bounded.** Memory and work are proportional to the bytes received, not to the lengths that headers announce.
+//!   Memory stays within [`Limits`]. Only memory that a thread already pools is used ahead of the bytes.
 //! - **Light.** A received message is lent, not copied. Once it is warm, a small echo allocates nothing, and an idle
 //!   connection on tokio holds no buffer.
 //! - **Cancel safe.** Each async method says whether you can drop its future, and tests drop it at every poll.
-//! - **Ends are data.** [`Closed`] has both close codes, who began, and whether the end was clean.
+//! - **Detailed ends.** [`Closed`] has both close codes, which endpoint began, and whether the end was clean.
 //!
 //! # What it does not do
 //!
@@ -354,7 +356,7 @@ mod thread_cache;
 mod timers;
 #[cfg(feature = "alloc")]
 pub mod transport;
-#[allow(unsafe_code, reason = "makes text of bytes that it has validated")]
+#[allow(unsafe_code, reason = "turns validated bytes into `str`")]
 pub mod utf8;
 
 #[cfg(feature = "deflate")]

@@ -35,10 +35,11 @@ pub struct Limits {
     /// The most frames in a message, empty ones included. Does not apply to a message received in
     /// chunks.
     pub fragments: u32,
-    /// How many bytes may be queued for writing before no more data is accepted. The last accepted
-    /// message may exceed this limit; so may a few KiB of pongs and a Close. If you send a message that is
-    /// larger than the limit, the next one is refused or waits until most of it is written: make the limit
-    /// larger than what you broadcast.
+    /// The limit of the queue, in bytes. While more is queued, sending waits or fails with
+    /// [`QueueFull`](crate::connection::SendError::QueueFull). The last accepted message may exceed
+    /// the limit; so may a few KiB of pongs and a Close. Make the limit larger than what you
+    /// broadcast: after a message that is larger than the limit, the next one waits or fails until
+    /// most of it is written.
     #[doc(alias = "max_write_buffer_size")]
     pub queued_output: usize,
     /// The longest request line of a client in bytes, including its line ending. Senders rely on at

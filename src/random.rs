@@ -36,8 +36,8 @@ thread_local! {
 #[error("the system's random source failed: {0}")]
 pub struct RandomError(getrandom::Error);
 
-/// Returns a nonce for one opening handshake (RFC 6455 §4.1, item 7 of the request): 16 random bytes
-/// from the system.
+/// Returns a nonce for one opening handshake (RFC 6455 §4.1, item 7 of the request): 16 random
+/// bytes from the system.
 ///
 /// # Errors
 ///

@@ -100,14 +100,14 @@ pub(crate) fn accept_failure(error: &io::Error) -> AcceptFailure {
         | NetworkDown | NetworkUnreachable | PermissionDenied | TimedOut | WouldBlock => {
             AcceptFailure::OfOneConnection
         }
-        _ => AcceptFailure::OfThisEnd,
+        _ => AcceptFailure::OfThisEndpoint,
     }
 }
 
 /// Defines the option methods of both shells' `Serve`, which must have the fields `options` and
-/// `acceptor`.
+/// `acceptor`. The argument is a part of the documentation.
 macro_rules! serve_options {
-    () => {
+    ($whether_decide_may_block:literal) => {
         /// Sets the acceptor, which configures limits, compression, allowed origins, the handshake
         /// timeout, and [plain responses](crate::server::Acceptor::plain_response).
         pub fn acceptor(mut self, acceptor: Acceptor) -> Self {
@@ -119,9 +119,8 @@ macro_rules! serve_options {
         /// a subprotocol, or refuses it, for example because of its path or because the client is
         /// not authorized. By default every request is accepted.
         ///
-        /// The function sees only valid requests from an allowed origin. It must not block. To make
-        /// a decision that takes time, accept the request and decide in the handler, which can close
-        /// the connection.
+        /// The function sees only valid requests from an allowed origin.
+        #[doc = $whether_decide_may_block]
         pub fn decide(
             mut self,
             decide: impl Fn(&Request) -> Result<Accept, PlainResponse> + Send + Sync + 'static,
@@ -130,12 +129,12 @@ macro_rules! serve_options {
             self
         }
 
-        /// Sets the maximum number of connections: those in their handshake, open, or on their way
-        /// out. At the limit the server accepts no more, and clients wait in the queue of the
-        /// operating system. By default only the operating system's limit on open files applies.
+        /// Sets the maximum number of connections: those in their handshake, open, or closing. At
+        /// the limit the server accepts no more, and clients wait in the queue of the operating
+        /// system. By default only the operating system's limit on open files applies.
         ///
-        /// A connection counts until its WebSocket, or both of its halves, are dropped, even after
-        /// it has ended. Clients beyond the limit wait; to refuse them instead, count connections
+        /// A connection counts until its handler has returned and its WebSocket, or both halves,
+        /// are dropped. Clients beyond the limit wait; to refuse them instead, count connections
         /// yourself and answer with a status in [`decide`](Self::decide).
         pub fn max_connections(mut self, most: usize) -> Self {
             self.options.max_connections = most;
@@ -145,9 +144,9 @@ macro_rules! serve_options {
         /// Sets the maximum number of concurrent opening handshakes, 256 by default. At the limit
         /// the server accepts no more connections until a handshake ends. A handshake ends when the
         /// connection opens or when a refusal or a plain response begins. A client that sends
-        /// nothing holds its place for the
-        /// [handshake timeout](crate::server::Acceptor::handshake_timeout), so a shorter timeout and
-        /// a higher limit help against clients that do so on purpose.
+        /// nothing holds its place for the [handshake
+        /// timeout](crate::server::Acceptor::handshake_timeout), so a shorter timeout and a higher
+        /// limit help against clients that do so on purpose.
         pub fn max_handshakes(mut self, most: usize) -> Self {
             self.options.max_handshakes = most;
             self
@@ -182,8 +181,8 @@ mod tests {
         let classify = |kind| accept_failure(&io::Error::from(kind));
         assert_eq!(classify(ConnectionAborted), AcceptFailure::OfOneConnection);
         assert_eq!(classify(Interrupted), AcceptFailure::OfOneConnection);
-        assert_eq!(classify(OutOfMemory), AcceptFailure::OfThisEnd);
-        assert_eq!(classify(Other), AcceptFailure::OfThisEnd);
+        assert_eq!(classify(OutOfMemory), AcceptFailure::OfThisEndpoint);
+        assert_eq!(classify(Other), AcceptFailure::OfThisEndpoint);
     }
 
     /// The errno values of Linux: ENFILE, EMFILE, ENOBUFS, ENOMEM.
@@ -192,7 +191,7 @@ mod tests {
     fn running_out_of_files_or_memory_is_a_failure_of_the_server() {
         for number in [23, 24, 105, 12] {
             let error = io::Error::from_raw_os_error(number);
-            assert_eq!(accept_failure(&error), AcceptFailure::OfThisEnd, "{error}");
+            assert_eq!(accept_failure(&error), AcceptFailure::OfThisEndpoint, "{error}");
         }
         // ECONNABORTED, EPERM, ENETUNREACH, EHOSTUNREACH.
         for number in [103, 1, 101, 113] {

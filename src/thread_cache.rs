@@ -67,16 +67,13 @@ impl<T> ThreadCache<T> {
         Self { kept: PhantomData }
     }
 
-    /// Returns `None`.
     pub(crate) fn take(&self) -> Option<T> {
         let Self { kept: PhantomData } = self;
         None
     }
 
-    /// Drops the value.
     pub(crate) fn give_back(&self, _: T) {}
 
-    /// Drops the value.
     pub(crate) fn give_back_unless(&self, _: T, _: impl FnOnce(&T) -> bool) {}
 }
 

@@ -56,8 +56,8 @@ pub struct Parts<S> {
     /// Bytes that were read from the transport but not received as events.
     pub unread: Vec<u8>,
     /// Frames that were queued but not written, masked if the connection is a client's. The first
-    /// one may be the rest of a partly written frame. If a write has failed, the rest of the message
-    /// that it was part of is missing.
+    /// one may be the rest of a partly written frame. If a write has failed, the rest of the
+    /// message that it was part of is missing.
     pub unwritten: Vec<u8>,
 }
 

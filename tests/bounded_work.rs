@@ -132,10 +132,10 @@ mod deflate {
         );
     }
 
-    /// Starting over after a last block costs time in addition to the bytes.
+    /// Starting over after a final block costs time in addition to the bytes.
     #[test]
     fn last_blocks_count_as_work() {
-        // 11 bytes of a stored block, then a last block of 5.
+        // 11 bytes of a stored block, then a final block of 5.
         let record = [&[0, 6, 0, 0xf9, 0xff][..], b"record", &[1, 0, 0, 0xff, 0xff]].concat();
         let (mut connection, mut input) = receiver(&[&record.repeat(16_000)[..], &[0]].concat());
         let mut advances = 1;

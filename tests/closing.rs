@@ -43,7 +43,7 @@ fn a_close_by_the_peer_is_clean() {
 }
 
 #[test]
-fn a_close_by_this_endpoint_is_clean() {
+fn a_close_by_this_endpointpoint_is_clean() {
     let mut end = server(Config::default());
     end.connection.close(CloseCode::GOING_AWAY, "bye", &mut end.output).unwrap();
     assert_eq!(end.connection.state(), State::Closing);

@@ -253,7 +253,7 @@ fn a_compressor_takes_bounded_memory() {
     }
 }
 
-/// Memory follows the bytes received; a header is only a promise.
+/// Memory follows the bytes received; a header only announces them.
 #[test]
 fn a_header_alone_allocates_nothing() {
     let held = |first: u8, before: &[u8]| {

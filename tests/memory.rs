@@ -1,5 +1,5 @@
 //! How much memory a peer can make this endpoint hold: it follows the bytes received and the
-//! limits, never the promises of a header or the number of frames (RFC 6455 §10.4).
+//! limits, never what a header announces or the number of frames (RFC 6455 §10.4).
 #![cfg(feature = "std")]
 
 use sansocket::{
@@ -44,7 +44,7 @@ fn allocations_are_measured() {
 }
 
 #[test]
-fn a_header_that_promises_a_huge_payload_allocates_nothing() {
+fn a_header_that_announces_a_huge_payload_allocates_nothing() {
     fn check<R: Role>(mut end: Endpoint<R>, len: u64, fragment: bool) {
         let start = if fragment { frame::<R>(BINARY_START, b"x") } else { Vec::new() };
         let first_byte = if fragment { LAST } else { BINARY };
@@ -58,7 +58,7 @@ fn a_header_that_promises_a_huge_payload_allocates_nothing() {
             result
         });
         assert_eq!(result, Ok(Vec::new()));
-        assert!(peak <= SMALL, "{peak} bytes for a promise of {len}");
+        assert!(peak <= SMALL, "{peak} bytes for an announced length of {len}");
     }
     for len in [1 << 20, u64::from(u32::MAX), 1 << 32, 1 << 53, (1 << 63) - 1] {
         for fragment in [false, true] {

@@ -1,3 +1,5 @@
+//! Accepting over any async stream.
+
 use super::exchange::drive;
 use super::shell::{Runtime, Shell};
 use super::websocket::WebSocket;
@@ -10,8 +12,8 @@ use alloc::boxed::Box;
 use core::marker::PhantomData;
 
 impl<M: Runtime> Acceptor<M> {
-    /// Accepts a connection over any async stream. Options of the stream, such as `TCP_NODELAY`, are
-    /// yours to set.
+    /// Accepts a connection over any async stream. This does not set options of the stream, such as
+    /// `TCP_NODELAY`.
     ///
     /// Not cancel safe: if you drop the future, the connection is lost.
     ///
@@ -27,8 +29,8 @@ impl<M: Runtime> Acceptor<M> {
         self.accept_with(transport, |_| Ok(Accept::new())).await
     }
 
-    /// Accepts a connection if `decide` accepts the client's request. Options of the stream, such as
-    /// `TCP_NODELAY`, are yours to set.
+    /// Accepts a connection if `decide` accepts the client's request. This does not set options of
+    /// the stream, such as `TCP_NODELAY`.
     ///
     /// If your decision takes time, or depends on what the client sent after its request, use
     /// [`receive_request`](Self::receive_request) and decide on its [`PendingRequest`].
@@ -38,8 +40,8 @@ impl<M: Runtime> Acceptor<M> {
     /// # Errors
     ///
     /// Returns the errors of [`accept`](Self::accept), and [`Error::Refused`] if `decide` refused.
-    /// Returns [`Error::Accept`] or [`Error::PlainResponse`] if the answer of `decide` does not match the
-    /// request or is not a valid response; the client then gets status 500.
+    /// Returns [`Error::Accept`] or [`Error::PlainResponse`] if the answer of `decide` does not
+    /// match the request or is not a valid response; the client then gets status 500.
     #[doc(alias = "accept_hdr_async")]
     #[doc(alias = "Upgrader")]
     pub async fn accept_with<S>(
@@ -74,9 +76,9 @@ impl<M: Runtime> Acceptor<M> {
         }
     }
 
-    /// Waits for the client's request, and leaves the answer to you. Options of the stream, such as
-    /// `TCP_NODELAY`, are yours to set, too. A request that violates
-    /// RFC 6455 or comes from a forbidden origin is refused at once.
+    /// Waits for the client's request, and leaves the answer to you. A request that violates RFC
+    /// 6455 or comes from a forbidden origin is refused at once. This does not set options of the
+    /// stream, such as `TCP_NODELAY`.
     ///
     /// Not cancel safe: if you drop the future, the connection is lost.
     ///
@@ -135,8 +137,8 @@ impl<S, M: Shell<S>> PendingRequest<S, M> {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::PlainResponse`] if the refusal is not a valid response; the client then gets
-    /// status 500.
+    /// Returns [`Error::PlainResponse`] if the refusal is not a valid response; the client then
+    /// gets status 500.
     pub async fn refuse(self, refusal: &PlainResponse) -> Result<(), Error> {
         let Self { mut transport, mut accepting, mut input, mut output, .. } = self;
         let refused = accepting.refuse(refusal, &mut output);

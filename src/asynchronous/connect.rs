@@ -1,3 +1,5 @@
+//! Connecting over any async stream.
+
 use super::exchange::drive;
 use super::shell::{Runtime, Shell};
 use super::websocket::WebSocket;
@@ -17,7 +19,7 @@ impl<M: Runtime> Connector<M> {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Url`] or [`Error::Request`] before anything is sent,
+    /// Returns [`Error::Url`] or [`Error::Request`] before anything is sent, [`Error::Random`],
     /// [`Error::HandshakeTimeout`], [`Error::Io`], or [`Error::Handshake`] if the server did not
     /// accept.
     #[doc(alias = "client_async")]

@@ -45,8 +45,10 @@ macro_rules! sending_methods {
             /// [`SendError::QueueFull`](crate::connection::SendError::QueueFull) if too many bytes
             /// are queued and the transport does not accept them now, and
             /// [`SendError::Closed`](crate::connection::SendError::Closed) while the connection is
-            /// closing. Returns [`Error::Closed`] once the connection has ended in any way, and
-            /// [`Error::Io`] if the transport failed.
+            /// closing. On [`Replies`](crate::asynchronous::Replies), a closing connection is not
+            /// an error: the method returns `Ok` and discards the message. Returns
+            /// [`Error::Closed`] once the connection has ended in any way, and [`Error::Io`] if the
+            /// transport failed.
             pub fn try_feed(&mut self, payload: impl AsPayload) -> Result<(), Error> {
                 let outcome = self.$($access).+.act(|outgoing| outgoing.try_feed(payload.as_payload().0));
                 self.$($access).+.notify_queued();
@@ -81,8 +83,10 @@ macro_rules! sending_methods {
                 }
             }
 
-            /// Queues a piece of a message whose length you do not know yet, or between whose
-            /// pieces you want to send pings. Set `fin` with the last piece.
+            /// Queues a piece of a message (RFC 6455 §5.4). Use it if you do not know the length
+            /// yet, or to send pings between the pieces. Set `fin` on the last piece. Until then, a
+            /// whole message is refused with
+            /// [`MessageInProgress`](crate::connection::SendError::MessageInProgress).
             ///
             /// All pieces of a message must be text, or all must be binary. Each piece is
             /// compressed in one go.
@@ -186,7 +190,7 @@ macro_rules! sending_methods {
                 queued.or_else($refused)
             }
 
-            /// Sends an unsolicited pong of at most 125 bytes, as a sign of life (RFC 6455 §5.5.3).
+            /// Sends an unsolicited pong of at most 125 bytes, as a heartbeat (RFC 6455 §5.5.3).
             /// You do not need this to answer pings: the connection answers them itself.
             ///
             /// Not cancel safe: if you drop the future, the pong is sent later or not at all.

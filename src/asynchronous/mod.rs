@@ -2,18 +2,18 @@
 //! the streams and the timer.
 //!
 //! If you use tokio, everything you need is in `sansocket::on_tokio`, under the same names. For
-//! another runtime, implement [`Runtime`], [`Timer`] and [`Shell`]. This module requires the
-//! feature `tokio`.
+//! another runtime, implement [`Runtime`], [`Timer`] and [`Shell`]. This module is part of the
+//! feature `tokio`, so it also builds tokio if you use another runtime.
 
 mod accept;
 mod access;
-mod aside;
 mod connect;
 pub(crate) mod exchange;
-mod host;
 mod incoming;
 mod methods;
 mod outgoing;
+mod owning_server;
+mod rare_state;
 mod reunite;
 mod shell;
 mod split;
@@ -21,7 +21,7 @@ mod stream;
 mod wakers;
 mod websocket;
 
-pub(crate) use host::{Host, linger};
+pub(crate) use owning_server::{OwningServer, linger};
 pub use reunite::ReuniteError;
 pub use shell::{Runtime, Shell, Timer};
 pub use split::{ReceiveHalf, SendHalf};

@@ -5,7 +5,7 @@
 mod drive;
 mod write;
 
-use super::host::Host;
+use super::owning_server::OwningServer;
 use super::shell::{Shell, Timer, failure};
 use crate::buffer::{RETAINED, WriteBuffer};
 use crate::connection::payload::LINK_FROM;
@@ -33,8 +33,8 @@ pub(super) struct Outgoing<S, R: Role, M: Shell<S>> {
     timer: Option<Box<M::Timer>>,
     /// The task that waits until the transport accepts more bytes.
     pub(super) writer: Option<Box<Waker>>,
-    /// The host that runs the connection for its user, if there is one.
-    pub(super) host: Option<Arc<dyn Host<S>>>,
+    /// The server that runs the connection, if there is one.
+    pub(super) server: Option<Arc<dyn OwningServer<S>>>,
 }
 
 /// A transport that can be moved out of a type that implements `Drop`.
@@ -79,7 +79,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     pub(super) fn new(transport: S, sender: Sender<R>) -> Self {
         let sending = Sending::new(sender, Leased::none());
         let transport = Held(Some(transport));
-        Self { sending, transport, timer: None, writer: None, host: None }
+        Self { sending, transport, timer: None, writer: None, server: None }
     }
 
     /// Queues a Close, unless the connection is closing or closed. Returns whether it did.
@@ -232,7 +232,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     #[cold]
     fn make_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self.poll_flush(cx) {
-            Poll::Pending if self.is_full() && !self.leaves_for_host(cx) => Poll::Pending,
+            Poll::Pending if self.is_full() && !self.closes_for_shutdown(cx) => Poll::Pending,
             Poll::Pending => Poll::Ready(Ok(())),
             Poll::Ready(outcome) => Poll::Ready(outcome),
         }

@@ -30,10 +30,10 @@ impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
             return Err(ReuniteError(self, receive_half));
         }
         drop(self);
-        let ReceiveHalf { incoming, aside, shared } = receive_half;
+        let ReceiveHalf { incoming, rare, shared } = receive_half;
         let Shared { access, .. } = shared.take();
         let outgoing = Arc::into_inner(access).expect("only this handle is left");
         let outgoing = outgoing.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok(WebSocket { sides: Box::new(Sides { incoming, outgoing, aside }) })
+        Ok(WebSocket { sides: Box::new(Sides { incoming, outgoing, rare }) })
     }
 }

@@ -1,10 +1,10 @@
 //! The two halves of a connection, which share its sending side and the transport.
 
 use super::access::{Access, Shared};
-use super::aside::Aside;
 use super::incoming::Incoming;
 use super::methods::{report, sending_methods};
 use super::outgoing::Outgoing;
+use super::rare_state::RareState;
 use super::shell::Shell;
 use super::wakers::{Half, Mutex, lock};
 use crate::connection::{AsPayload, Chunk, Closed, Event, Message, Receiver, Role, State};
@@ -28,7 +28,7 @@ use core::future::poll_fn;
 #[derive(Debug)]
 pub struct ReceiveHalf<S, R: Role, M: Shell<S>> {
     pub(super) incoming: Incoming<R>,
-    pub(super) aside: Aside,
+    pub(super) rare: RareState,
     pub(super) shared: EndsOnDrop<Sharing<S, R, M>>,
 }
 
@@ -56,17 +56,17 @@ impl<S, R: Role, M: Shell<S>> End for Sharing<S, R, M> {
 pub(super) fn halves<S, R: Role, M: Shell<S>>(
     incoming: Incoming<R>,
     mut outgoing: Outgoing<S, R, M>,
-    mut aside: Aside,
+    mut rare: RareState,
 ) -> (SendHalf<S, R, M>, ReceiveHalf<S, R, M>) {
     // Dropping this waker can drop a half, which must not happen while the lock is held.
     outgoing.writer = None;
-    let (outgoing, wakers) = (Arc::new(Mutex::new(outgoing)), aside.take_wakers());
+    let (outgoing, wakers) = (Arc::new(Mutex::new(outgoing)), rare.take_wakers());
     let access = Arc::clone(&outgoing);
     let sending = Shared { half: Half::Send, access, wakers: Arc::clone(&wakers) };
     let receiving = Shared { half: Half::Receive, access: outgoing, wakers };
     (
         SendHalf { shared: sending },
-        ReceiveHalf { incoming, aside, shared: EndsOnDrop::new(receiving) },
+        ReceiveHalf { incoming, rare, shared: EndsOnDrop::new(receiving) },
     )
 }
 
@@ -117,7 +117,8 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
     }
 
     /// Works like [`WebSocket::wait_closed`](super::WebSocket::wait_closed), but sends no Close:
-    /// use the sending half for that.
+    /// use the sending half for that. Until one endpoint sends a Close, no deadline runs: this then
+    /// waits for as long as the connection stays open.
     ///
     /// Cancel safe: you can call it again.
     pub async fn wait_closed(&mut self) -> Closed {
@@ -155,7 +156,7 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
     /// Returns the result of the opening handshake.
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
-        self.aside.negotiated()
+        self.rare.negotiated()
     }
 }
 

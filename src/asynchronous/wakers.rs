@@ -39,8 +39,8 @@ impl Wakers {
         let is_new = !place.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
         let old = if is_new { place.replace(cx.waker().clone()) } else { None };
         drop(waiting);
-        // This waker may be the last owner of its task, and dropping that task calls back into this
-        // module.
+        // Drop the old waker after unlocking: this can drop its task, whose destructor may take
+        // this lock.
         drop(old);
         Waker::from(Arc::clone(self))
     }

@@ -1,9 +1,11 @@
+//! A connection over an async stream, and the handle to answer what it receives.
+
 use super::access::Access;
-use super::aside::Aside;
-use super::host::Host;
 use super::incoming::Incoming;
 use super::methods::{report, report_unless_closing, sending_methods};
 use super::outgoing::Outgoing;
+use super::owning_server::OwningServer;
+use super::rare_state::RareState;
 use super::shell::Shell;
 use super::split::{ReceiveHalf, SendHalf, halves};
 use crate::buffer::ReadBuffer;
@@ -58,7 +60,7 @@ pub struct WebSocket<S, R: Role, M: Shell<S>> {
 pub(super) struct Sides<S, R: Role, M: Shell<S>> {
     pub(super) incoming: Incoming<R>,
     pub(super) outgoing: Outgoing<S, R, M>,
-    pub(super) aside: Aside,
+    pub(super) rare: RareState,
 }
 
 impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
@@ -80,14 +82,14 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
             sides: Box::new(Sides {
                 incoming: Incoming::new(receiver, input),
                 outgoing: Outgoing::new(transport, sender),
-                aside: Aside::new(negotiated),
+                rare: RareState::new(negotiated),
             }),
         }
     }
 
-    /// Sets the host that runs this connection.
-    pub(crate) fn with_host(mut self, host: Arc<dyn Host<S>>) -> Self {
-        self.sides.outgoing.host = Some(host);
+    /// Sets the server that runs this connection.
+    pub(crate) fn with_server(mut self, server: Arc<dyn OwningServer<S>>) -> Self {
+        self.sides.outgoing.server = Some(server);
         self
     }
 
@@ -111,14 +113,6 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     ///
     /// Cancel safe.
     ///
-    /// # Errors
-    ///
-    /// Returns [`Error::Protocol`] or [`Error::Closed`] once, if the connection ended without a
-    /// closing handshake. Returns [`Error::Io`] once for any other failure of the transport, which
-    /// is also the end. After that, and after a clean close, this returns `None`. Returns
-    /// [`Error::Receive`] if [`receive_chunk`](Self::receive_chunk) has already waited for part of
-    /// the message.
-    ///
     /// ```no_run
     /// use sansocket::{Event, on_tokio::accept};
     ///
@@ -134,6 +128,14 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Protocol`] or [`Error::Closed`] once, if the connection ended without a
+    /// closing handshake. Returns [`Error::Io`] once for any other failure of the transport, which
+    /// is also the end. After that, and after a clean close, this returns `None`. Returns
+    /// [`Error::Receive`] if [`receive_chunk`](Self::receive_chunk) has already waited for part of
+    /// the message.
     #[doc(alias = "read_frame")]
     pub async fn receive(&mut self) -> Option<Result<(Event<'_>, Replies<'_, S, R, M>), Error>> {
         let Sides { incoming, outgoing, .. } = &mut *self.sides;
@@ -180,11 +182,6 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     ///
     /// Cancel safe: an event that has been visited is not visited again.
     ///
-    /// # Errors
-    ///
-    /// Returns the errors of the visitor and of [`receive`](Self::receive). Once the end has been
-    /// reported, this returns `Ok`.
-    ///
     /// ```no_run
     /// use sansocket::{Error, Event, on_tokio::accept};
     ///
@@ -200,6 +197,11 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of the visitor and of [`receive`](Self::receive). Once the end has been
+    /// reported, this returns `Ok`.
     pub async fn receive_with<E: From<Error>>(
         &mut self,
         mut visit: impl FnMut(Event<'_>, &mut Replies<'_, S, R, M>) -> Result<(), E>,
@@ -246,9 +248,9 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
         Some(found.map(|found| (incoming.chunk(found), Replies(outgoing))))
     }
 
-    /// Waits until the connection no longer needs the transport, and returns how the connection
-    /// ended. Messages that still arrive are dropped. The close timeout limits the wait. If no
-    /// Close was sent, this sends one with [`CloseCode::NORMAL`].
+    /// Waits until the connection no longer needs the transport, and drops messages that still
+    /// arrive. Returns how the connection ended. The close timeout limits the wait. If you have not
+    /// sent a Close, this sends one with [`CloseCode::NORMAL`].
     ///
     /// After the end is known, this also waits for the peer to end the transport. Otherwise bytes
     /// that the peer sends in the meantime could cause a reset, and the reset could overtake the
@@ -285,7 +287,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// Returns the result of the opening handshake.
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
-        self.sides.aside.negotiated()
+        self.sides.rare.negotiated()
     }
 
     /// Returns the number of queued bytes that are not yet written.
@@ -310,21 +312,21 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     ///         println!("{message:?}");
     ///     }
     /// });
-    /// sender.send("as long as it likes").await?;
+    /// sender.send("hello").await?;
     /// # Ok(())
     /// # }
     /// ```
     pub fn split(self) -> (SendHalf<S, R, M>, ReceiveHalf<S, R, M>) {
-        let Sides { incoming, outgoing, aside } = *self.sides;
-        halves(incoming, outgoing, aside)
+        let Sides { incoming, outgoing, rare } = *self.sides;
+        halves(incoming, outgoing, rare)
     }
 
     /// Takes the connection apart without sending a Close, so that you can continue to use the
     /// transport. For an orderly end of the connection, call [`wait_closed`](Self::wait_closed)
     /// first.
     ///
-    /// If you dropped the future of [`receive_with`](Self::receive_with) while it waited for room in
-    /// the queue, receive the message that it held back before you call this.
+    /// If you dropped the future of [`receive_with`](Self::receive_with) while it waited for room
+    /// in the queue, receive the message that it held back before you call this.
     #[doc(alias = "into_inner")]
     #[must_use]
     pub fn into_parts(self) -> Parts<S> {

@@ -1,3 +1,5 @@
+//! Accepting over TCP or any blocking transport.
+
 use super::exchange::Exchange;
 use super::{Blocking, ServerWebSocket, Transport, WebSocket};
 use crate::buffer::{ReadBuffer, WriteBuffer};
@@ -50,12 +52,14 @@ impl server::Acceptor<Blocking> {
         self.accept(stream)
     }
 
-    /// Accepts a connection over any blocking transport.
+    /// Accepts a connection over any blocking transport. This does not set options of the stream,
+    /// such as `TCP_NODELAY`.
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Handshake`] if the client's request was refused, [`Error::Answered`] if it
-    /// got a plain response, [`Error::HandshakeTimeout`] or [`Error::Io`].
+    /// Returns [`Error::Handshake`] if the request is invalid or comes from a forbidden origin,
+    /// [`Error::Answered`] if the acceptor sent a plain response, [`Error::HandshakeTimeout`], or
+    /// [`Error::Io`].
     pub fn accept<S: Transport>(&self, transport: S) -> Result<ServerWebSocket<S>, Error> {
         self.accept_with(transport, |_| Ok(Accept::new()))
     }
@@ -152,7 +156,8 @@ impl<S: Transport> server::PendingRequest<S, Blocking> {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::PlainResponse`] if the refusal can't be sent; the client then gets status 500.
+    /// Returns [`Error::PlainResponse`] if the refusal can't be sent; the client then gets status
+    /// 500.
     pub fn refuse(self, refusal: &PlainResponse) -> Result<(), Error> {
         let Self { transport, mut accepting, input, mut output, .. } = self;
         let refused = accepting.refuse(refusal, &mut output);

@@ -1,4 +1,4 @@
-//! Access to the sending half of a connection.
+//! Access to the sending side of a connection.
 
 use crate::buffer::WriteBuffer;
 use crate::connection::{Role, SendError, Sender};
@@ -7,10 +7,10 @@ use crate::sending;
 use alloc::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 
-/// The sending half and its queue, some of which may be [lent](WriteBuffer::lend) to be written.
+/// The sending side and its queue, some of which may be [lent](WriteBuffer::lend) to be written.
 pub(super) type Sending<R> = sending::Sending<R, WriteBuffer>;
 
-/// Access to the sending half, which is either owned or shared with the other half of a split
+/// Access to the sending side, which is either owned or shared with the other half of a split
 /// connection.
 pub(super) trait Access {
     type Role: Role;

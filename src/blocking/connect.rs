@@ -1,3 +1,5 @@
+//! Connecting over TCP or any blocking transport.
+
 use super::exchange::Exchange;
 use super::stream::Stream;
 use super::{Blocking, ClientWebSocket, Transport, WebSocket};
@@ -12,18 +14,18 @@ use core::time::Duration;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Instant;
 
-/// Connects to a `ws://` URL, with the default options of a [`Connector`]. To see the server's response,
-/// use [`Connector::connect`](client::Connector::connect).
-///
-/// # Errors
-///
-/// Returns the errors of [`Connector::connect`](client::Connector::connect).
+/// Connects to a `ws://` URL, with the default options of a [`Connector`]. To see the server's
+/// response, use [`Connector::connect`](client::Connector::connect).
 ///
 /// ```no_run
 /// let mut websocket = sansocket::blocking::connect("ws://127.0.0.1:9001/chat")?;
 /// websocket.send("hello")?;
 /// # Ok::<(), sansocket::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// Returns the errors of [`Connector::connect`](client::Connector::connect).
 pub fn connect(url: impl AsRef<str>) -> Result<ClientWebSocket, Error> {
     Ok(Connector::new().connect(url)?.0)
 }
@@ -50,14 +52,13 @@ impl client::Connector<Blocking> {
     /// lookup.
     ///
     /// RFC 6455 §4.1 also requires a client that opens several connections to one host to open them
-    /// one after the other. That is up to you.
+    /// one after the other. This method does not ensure that.
     ///
     /// # Errors
     ///
     /// Returns [`Error::Url`], [`Error::TlsUnsupported`] or [`Error::Request`] before anything is
-    /// connected, [`Error::Io`] if no
-    /// address could be reached, [`Error::HandshakeTimeout`], or [`Error::Handshake`] if the server
-    /// did not accept.
+    /// connected, [`Error::Random`], [`Error::Io`] if no address could be reached,
+    /// [`Error::HandshakeTimeout`], or [`Error::Handshake`] if the server did not accept.
     pub fn connect(&self, url: impl AsRef<str>) -> Result<(ClientWebSocket, Response), Error> {
         let url = Url::parse(url.as_ref())?;
         if url.is_secure() {
@@ -74,7 +75,9 @@ impl client::Connector<Blocking> {
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`connect`](Self::connect).
+    /// Returns [`Error::Url`] or [`Error::Request`] before anything is sent, [`Error::Random`],
+    /// [`Error::HandshakeTimeout`], [`Error::Io`], or [`Error::Handshake`] if the server did not
+    /// accept.
     #[doc(alias = "client")]
     #[doc(alias = "client_tls")]
     pub fn connect_over<S: Transport>(

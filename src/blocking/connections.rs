@@ -21,7 +21,7 @@ use std::time::Instant;
 pub(super) struct Connections {
     /// The address that the server listens on, if it is known.
     address: Option<SocketAddr>,
-    is_leaving: AtomicBool,
+    is_shutting_down: AtomicBool,
     registry: Mutex<Registry>,
     changed: Condvar,
 }
@@ -48,7 +48,7 @@ pub(super) struct ServedConnection {
 /// transport. When both are dropped, or the user takes the transport, the server drops its own
 /// handle too.
 #[derive(Debug)]
-pub(super) struct Hosted(pub(super) Arc<ServedConnection>);
+pub(super) struct ServerHandle(pub(super) Arc<ServedConnection>);
 
 /// A guard for a connection that is still in its opening handshake.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Connections {
         let admission = Admission::new(usize::MAX, usize::MAX);
         Arc::new(Self {
             address,
-            is_leaving: AtomicBool::new(false),
+            is_shutting_down: AtomicBool::new(false),
             registry: Mutex::new(Registry {
                 admission,
                 is_accepting: false,
@@ -78,13 +78,13 @@ impl Connections {
         self.registry().admission = admission;
     }
 
-    pub(super) fn is_leaving(&self) -> bool {
-        self.is_leaving.load(Ordering::SeqCst)
+    pub(super) fn is_shutting_down(&self) -> bool {
+        self.is_shutting_down.load(Ordering::SeqCst)
     }
 
     /// Starts the shutdown, and wakes the thread that waits to accept.
-    pub(super) fn leave(&self) {
-        self.update(|_| self.is_leaving.store(true, Ordering::SeqCst));
+    pub(super) fn begin_shutdown(&self) {
+        self.update(|_| self.is_shutting_down.store(true, Ordering::SeqCst));
         let Some(address) = self.address else { return };
         let end = Instant::now() + WAKING;
         while self.registry().is_accepting {
@@ -105,10 +105,10 @@ impl Connections {
     pub(super) fn wait_for_room(&self) -> bool {
         let registry = self.registry();
         let is_full =
-            |registry: &mut Registry| !registry.admission.has_room() && !self.is_leaving();
+            |registry: &mut Registry| !registry.admission.has_room() && !self.is_shutting_down();
         let registry = self.changed.wait_while(registry, is_full);
         let mut registry = registry.unwrap_or_else(PoisonError::into_inner);
-        registry.is_accepting = !self.is_leaving();
+        registry.is_accepting = !self.is_shutting_down();
         registry.is_accepting
     }
 
@@ -120,7 +120,7 @@ impl Connections {
     /// Waits for `time`, or until the server shuts down.
     pub(super) fn pause(&self, time: Duration) {
         let end = Instant::now() + time;
-        self.wait_until(end, |_| self.is_leaving());
+        self.wait_until(end, |_| self.is_shutting_down());
     }
 
     /// Waits until all connections are gone, but no longer than `time`. Returns `true` if they are
@@ -160,7 +160,7 @@ impl Connections {
     ) -> io::Result<(Arc<ServedConnection>, HandshakeSlot)> {
         let transport = transport.try_clone()?;
         let mut registry = self.registry();
-        registry.admission.came();
+        registry.admission.accepted();
         registry.last_served += 1;
         let number = registry.last_served;
         registry.served.insert(number, transport);
@@ -194,12 +194,12 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 impl ServedConnection {
     /// Returns `true` if the server is shutting down, so that connections close with 1001.
-    pub(super) fn is_leaving(&self) -> bool {
-        self.connections.is_leaving()
+    pub(super) fn is_shutting_down(&self) -> bool {
+        self.connections.is_shutting_down()
     }
 }
 
-impl Drop for Hosted {
+impl Drop for ServerHandle {
     fn drop(&mut self) {
         let ServedConnection { connections, number } = &*self.0;
         let transport = connections.registry().served.remove(number);
@@ -211,14 +211,14 @@ impl Drop for ServedConnection {
     fn drop(&mut self) {
         self.connections.update(|registry| {
             registry.served.remove(&self.number);
-            registry.admission.left();
+            registry.admission.ended();
         });
     }
 }
 
 impl Drop for HandshakeSlot {
     fn drop(&mut self) {
-        self.0.update(|registry| registry.admission.shook_hands());
+        self.0.update(|registry| registry.admission.handshake_ended());
     }
 }
 
@@ -245,7 +245,7 @@ mod tests {
     use std::net::TcpListener;
 
     /// Returns a connection with a server, and the client's stream.
-    fn hosted(
+    fn served(
         connections: &Arc<Connections>,
     ) -> (WebSocket<TcpStream, Server>, Arc<ServedConnection>, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -255,7 +255,7 @@ mod tests {
         let (negotiated, config) = (Negotiated::default(), Config::default());
         let websocket =
             WebSocket::new(stream, Server::new(), negotiated, ReadBuffer::new(), config);
-        (websocket.with_host(Arc::clone(&served)), served, client)
+        (websocket.with_server(Arc::clone(&served)), served, client)
     }
 
     #[test]
@@ -263,7 +263,7 @@ mod tests {
         let connections = Connections::new(None);
         let count = || connections.registry().served.len();
         for sender_is_last in [false, true] {
-            let (websocket, _served, client) = hosted(&connections);
+            let (websocket, _served, client) = served(&connections);
             let (sender, mut receiver) = websocket.split().unwrap();
             // Nothing can be delivered after the end.
             drop(client);
@@ -285,7 +285,7 @@ mod tests {
     fn a_server_keeps_its_handle_until_the_user_takes_the_transport() {
         let connections = Connections::new(None);
         let count = || connections.registry().served.len();
-        let (websocket, _served, _client) = hosted(&connections);
+        let (websocket, _served, _client) = served(&connections);
         let (sender, receiver) = websocket.split().unwrap();
         let websocket = sender.reunite(receiver).unwrap();
         assert_eq!(count(), 1);

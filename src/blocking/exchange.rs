@@ -1,4 +1,4 @@
-//! Carries out what an opening handshake wants of its transport.
+//! Carries out what an opening handshake wants from its transport.
 
 use super::Transport;
 use super::timed::{LEAST, Stopped, Timed};

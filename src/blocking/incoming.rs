@@ -1,5 +1,5 @@
 //! The receiving side of a blocking connection, whole or split. It finds events in the bytes that
-//! it reads, and carries out what the connection wants of the transport.
+//! it reads, and carries out what the connection wants from the transport.
 
 use super::Transport;
 use super::access::{Access, Sending};
@@ -8,7 +8,7 @@ use crate::buffer::{READ_ROOM, RETAINED, ReadBuffer};
 use crate::connection::{Event, Message, Progress, ReceiveError, Receiver, Role};
 use crate::error::{Error, Misuse};
 use crate::frame::CloseCode;
-use crate::io::SCRAP;
+use crate::io::DISCARD_SIZE;
 use crate::transport::{IoFailure, Wants, earliest};
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -18,7 +18,7 @@ use std::{
 };
 
 /// The transport and the sending half, as the receiving side sees them.
-pub(super) trait Line {
+pub(super) trait ReceiverIo {
     type Transport: Transport;
     type Sending: Access;
 
@@ -31,10 +31,10 @@ pub(super) trait Line {
     fn write(&mut self, wants: &Wants, waits: bool) -> Result<(), Stopped>;
 
     /// Returns how long a read may last before the connection is asked again what it wants.
-    fn patience(&self) -> Option<Duration>;
+    fn max_read_time(&self) -> Option<Duration>;
 
-    /// Returns `true` if this endpoint is going away. The connection must then be told.
-    fn is_leaving(&self) -> bool;
+    /// Returns `true` if the server is shutting down. The connection must then be told.
+    fn is_shutting_down(&self) -> bool;
 }
 
 #[derive(Debug)]
@@ -71,11 +71,11 @@ impl<R: Role> Incoming<R> {
     /// once the end of the connection has been reported.
     pub(super) fn receive<'a, T>(
         &'a mut self,
-        line: &mut impl Line<Sending: Access<Role = R>>,
+        receiver_io: &mut impl ReceiverIo<Sending: Access<Role = R>>,
         advance: Advance<R>,
         look: fn(&Receiver<R>, &'a ReadBuffer) -> Option<T>,
     ) -> Option<Result<T, Error>> {
-        match self.wait(line, advance)? {
+        match self.wait(receiver_io, advance)? {
             Ok(()) => {
                 let found = look(&self.receiver, &self.input);
                 Some(Ok(found.expect("an event stays available until the next call of `advance`")))
@@ -87,10 +87,10 @@ impl<R: Role> Incoming<R> {
     /// Lends the next event if all of it has already been read.
     pub(super) fn receive_buffered(
         &mut self,
-        line: &mut impl Line<Sending: Access<Role = R>>,
+        receiver_io: &mut impl ReceiverIo<Sending: Access<Role = R>>,
     ) -> Option<Event<'_>> {
         while !self.reported {
-            match self.advance(line, Receiver::advance) {
+            match self.advance(receiver_io, Receiver::advance) {
                 Ok(Progress::Event) => return self.receiver.event(&self.input),
                 Ok(Progress::More) => {}
                 Ok(Progress::NeedsInput | Progress::Ended) | Err(_) => break,
@@ -101,22 +101,22 @@ impl<R: Role> Incoming<R> {
 
     fn wait(
         &mut self,
-        line: &mut impl Line<Sending: Access<Role = R>>,
+        receiver_io: &mut impl ReceiverIo<Sending: Access<Role = R>>,
         advance: Advance<R>,
     ) -> Option<Result<(), Error>> {
         if self.reported {
             return None;
         }
         loop {
-            match self.advance(line, advance) {
+            match self.advance(receiver_io, advance) {
                 Ok(Progress::Event) => return Some(Ok(())),
                 Ok(Progress::More) => continue,
                 Ok(Progress::NeedsInput | Progress::Ended) | Err(ReceiveError::Protocol(_)) => {}
                 Err(misuse) => return Some(Err(misuse.into())),
             }
-            match self.drive(line, false) {
+            match self.drive(receiver_io, false) {
                 Ok(Driven::Read) => {}
-                Ok(Driven::Ended(failed)) => return self.report(line, failed).map(Err),
+                Ok(Driven::Ended(failed)) => return self.report(receiver_io, failed).map(Err),
                 Err(not_ready) => return Some(Err(not_ready.into())),
             }
         }
@@ -125,10 +125,10 @@ impl<R: Role> Incoming<R> {
     /// Waits for a whole message. Reports misuse once, and then returns `None`.
     pub(super) fn next(
         &mut self,
-        line: &mut impl Line<Sending: Access<Role = R>>,
+        receiver_io: &mut impl ReceiverIo<Sending: Access<Role = R>>,
     ) -> Option<Result<Message, Error>> {
         loop {
-            let event = self.wait(line, Receiver::advance);
+            let event = self.wait(receiver_io, Receiver::advance);
             if let Err(error) = self.misuse.once(event)? {
                 return Some(Err(error));
             }
@@ -138,32 +138,35 @@ impl<R: Role> Incoming<R> {
         }
     }
 
-    /// Drops everything that arrives, and waits until the connection wants nothing more of the
+    /// Drops everything that arrives, and waits until the connection wants nothing more from the
     /// transport.
-    pub(super) fn wait_ended(&mut self, line: &mut impl Line<Sending: Access<Role = R>>) {
+    pub(super) fn wait_ended(
+        &mut self,
+        receiver_io: &mut impl ReceiverIo<Sending: Access<Role = R>>,
+    ) {
         loop {
-            if self.advance(line, Receiver::advance_unseen).is_ok_and(Progress::goes_on) {
+            if self.advance(receiver_io, Receiver::advance_unseen).is_ok_and(Progress::goes_on) {
                 continue;
             }
-            match self.drive(line, true) {
+            match self.drive(receiver_io, true) {
                 Ok(Driven::Read) => {}
                 Ok(Driven::Ended(_)) => break,
                 // This transport does not block. The loop ends at the close deadline.
                 Err(_) => thread::sleep(LEAST),
             }
         }
-        self.report(line, None);
+        self.report(receiver_io, None);
     }
 
     /// Processes the buffered bytes up to the next event, and replies to it.
     fn advance(
         &mut self,
-        line: &mut impl Line<Sending: Access<Role = R>>,
+        receiver_io: &mut impl ReceiverIo<Sending: Access<Role = R>>,
         advance: Advance<R>,
     ) -> Result<Progress, ReceiveError> {
         let progress = advance(&mut self.receiver, &mut self.input);
         if let Some(reply) = self.receiver.reply(&self.input) {
-            line.parts().0.with(|Sending { sender, queue, .. }| sender.reply(&reply, queue));
+            receiver_io.parts().0.with(|Sending { sender, queue, .. }| sender.reply(&reply, queue));
         }
         progress
     }
@@ -173,23 +176,23 @@ impl<R: Role> Incoming<R> {
     /// the end is known. In the latter case, this still tries to write, but does not wait.
     ///
     /// Returns an error if the transport is not ready.
-    fn drive(&mut self, line: &mut impl Line, lingers: bool) -> io::Result<Driven> {
+    fn drive(&mut self, receiver_io: &mut impl ReceiverIo, lingers: bool) -> io::Result<Driven> {
         let mut failed = None;
-        // When the reads began, and when the user's timeout for them expires. That timeout is looked
-        // up only after a read has waited.
+        // When the reads began, and when the user's timeout for them expires. That timeout is
+        // looked up only after a read has waited.
         let (mut began, mut until) = (None, None);
         loop {
-            if line.is_leaving() {
-                go_away(line.parts().0);
+            if receiver_io.is_shutting_down() {
+                go_away(receiver_io.parts().0);
             }
-            let (sending, transport) = line.parts();
+            let (sending, transport) = receiver_io.parts();
             let (wants, is_known) = sending.with(|sending| {
                 let wants = sending.next(|| transport.now());
                 (wants, sending.sender.closed().is_some())
             });
             let Some(wants) = wants else { return Ok(Driven::Ended(failed)) };
             let waits = lingers || !is_known;
-            let written = line.write(&wants, waits);
+            let written = receiver_io.write(&wants, waits);
             if !waits {
                 return Ok(Driven::Ended(failed));
             }
@@ -199,7 +202,9 @@ impl<R: Role> Incoming<R> {
                 Ok(()) | Err(Stopped::Failed(_)) => {
                     let has_acted = wants.write || wants.shut_down_write;
                     // After that, the connection may want something else.
-                    if has_acted && line.parts().0.with(|sending| sending.sender.is_near_end()) {
+                    if has_acted
+                        && receiver_io.parts().0.with(|sending| sending.sender.is_near_end())
+                    {
                         continue;
                     }
                     None
@@ -207,24 +212,25 @@ impl<R: Role> Incoming<R> {
             };
             if !wants.read {
                 not_written.map_or(Ok(()), Err)?;
-                let left = line.parts().1.left(wants.deadline);
+                let left = receiver_io.parts().1.left(wants.deadline);
                 thread::sleep(left.unwrap_or(PAUSE).clamp(LEAST, PAUSE));
                 continue;
             }
             // Don't block long in the read: the peer may be waiting for the bytes that are not
             // written yet.
-            let patience = earliest(line.patience(), not_written.as_ref().map(|_| PAUSE));
-            let transport = line.parts().1;
+            let max_read_time =
+                earliest(receiver_io.max_read_time(), not_written.as_ref().map(|_| PAUSE));
+            let transport = receiver_io.parts().1;
             let began = *began.get_or_insert_with(|| transport.now());
-            let patience = earliest(patience, transport.left(until));
-            match self.read(line, wants.deadline, patience) {
+            let max_read_time = earliest(max_read_time, transport.left(until));
+            match self.read(receiver_io, wants.deadline, max_read_time) {
                 Ok(0) => {}
                 Ok(_) => return Ok(Driven::Read),
                 Err(Stopped::Over) => {
                     // If a write timeout of the user expired, report that.
                     not_written.map_or(Ok(()), Err)?;
-                    if line.patience().is_some() {
-                        let transport = line.parts().1;
+                    if receiver_io.max_read_time().is_some() {
+                        let transport = receiver_io.parts().1;
                         let timeout = transport.user_read_timeout()?;
                         until = timeout.map(|timeout| began.saturating_add(timeout));
                         if transport.left(until).is_some_and(|left| left <= TICK) {
@@ -238,13 +244,13 @@ impl<R: Role> Incoming<R> {
         }
     }
 
-    /// Reads once, until the deadline and no longer than `patience`. Returns 0 at the end of the
-    /// transport.
+    /// Reads once, until the deadline and no longer than `max_read_time`. Returns 0 at the end of
+    /// the transport.
     fn read(
         &mut self,
-        line: &mut impl Line,
+        receiver_io: &mut impl ReceiverIo,
         deadline: Option<Duration>,
-        patience: Option<Duration>,
+        max_read_time: Option<Duration>,
     ) -> Result<usize, Stopped> {
         if self.input.is_drained() && self.input.capacity() > RETAINED {
             self.input.take_memory();
@@ -253,9 +259,9 @@ impl<R: Role> Incoming<R> {
             // This can't fail: a buffer without memory holds no unread bytes.
             let _ = self.input.put_memory(alloc::vec![0; READ_ROOM]);
         }
-        let (sending, transport) = line.parts();
+        let (sending, transport) = receiver_io.parts();
         let left = transport.left(deadline).map(|left| left.max(LEAST));
-        let outcome = transport.read(self.input.spare(1), earliest(left, patience));
+        let outcome = transport.read(self.input.spare(1), earliest(left, max_read_time));
         if let Ok(count) = outcome {
             self.input.filled(count);
         }
@@ -265,10 +271,14 @@ impl<R: Role> Incoming<R> {
     }
 
     /// Marks the end as reported, and returns its error unless the end is clean.
-    fn report(&mut self, line: &mut impl Line, failed: Option<io::Error>) -> Option<Error> {
+    fn report(
+        &mut self,
+        receiver_io: &mut impl ReceiverIo,
+        failed: Option<io::Error>,
+    ) -> Option<Error> {
         self.reported = true;
         self.input = ReadBuffer::new();
-        let (sending, _) = line.parts();
+        let (sending, _) = receiver_io.parts();
         sending.with(|sending| Error::of_end(sending.sender.closed()?, failed))
     }
 }
@@ -283,9 +293,9 @@ pub(super) fn go_away(sending: &mut impl Access) {
     });
 }
 
-/// Does what the connection still wants of a transport that is being dropped, without waiting.
-pub(super) fn leave(line: &mut impl Line) {
-    let (sending, transport) = line.parts();
+/// Does what the connection still wants from a transport that is being dropped, without waiting.
+pub(super) fn leave(receiver_io: &mut impl ReceiverIo) {
+    let (sending, transport) = receiver_io.parts();
     // A transport that has panicked is not used again: a second panic would abort the process. A
     // transport without timeouts could block without limit.
     if thread::panicking() || !transport.has_timeouts() {
@@ -296,14 +306,17 @@ pub(super) fn leave(line: &mut impl Line) {
     }
     sending.with(|sending| sending.sender.leave());
     loop {
-        let (sending, transport) = line.parts();
+        let (sending, transport) = receiver_io.parts();
         let Some(wants) = sending.with(|sending| sending.next(|| transport.now())) else { return };
-        if line.write(&wants, false).is_err() {
-            line.parts().0.with(|sending| sending.sender.failed_to_write(IoFailure::NotReady));
+        if receiver_io.write(&wants, false).is_err() {
+            receiver_io
+                .parts()
+                .0
+                .with(|sending| sending.sender.failed_to_write(IoFailure::NotReady));
         }
         if wants.read {
-            let (sending, transport) = line.parts();
-            let outcome = transport.read(&mut [0; SCRAP], Some(LEAST));
+            let (sending, transport) = receiver_io.parts();
+            let outcome = transport.read(&mut [0; DISCARD_SIZE], Some(LEAST));
             sending.with(|sending| {
                 sending.sender.did_read(outcome.map_err(|stopped| stopped.failure()));
             });

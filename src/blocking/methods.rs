@@ -28,10 +28,13 @@ macro_rules! sending_methods {
         ///
         /// # Errors
         ///
-        /// Returns [`Error::Send`] if the message can't be sent; it is then not queued. That
-        /// includes [`SendError::QueueFull`](crate::connection::SendError::QueueFull), if too much
-        /// is queued and the transport can't take it now. Returns [`Error::Io`] or
-        /// [`Error::Closed`] if the transport failed.
+        /// Returns [`Error::Send`] if the message can't be sent; it is then not queued. This
+        /// includes [`SendError::QueueFull`](crate::connection::SendError::QueueFull) if too much
+        /// is queued and the transport can't take it now, and
+        /// [`SendError::Closed`](crate::connection::SendError::Closed) while the connection is
+        /// closing. On [`Replies`](crate::blocking::Replies), a closing connection is not an error:
+        /// the method returns `Ok` and discards the message. Returns [`Error::Closed`] once the
+        /// connection has ended in any way, and [`Error::Io`] if the transport failed.
         #[doc(alias = "write")]
         pub fn feed(&mut self, payload: impl AsPayload) -> Result<(), Error> {
             self.with_outgoing(|outgoing| outgoing.feed(payload.as_payload().0)).or_else($refused)
@@ -51,7 +54,11 @@ macro_rules! sending_methods {
             .or_else($refused)
         }
 
-        /// Queues a piece of a message whose end you don't know yet; `fin` marks the last piece.
+        /// Queues a piece of a message (RFC 6455 §5.4). Use it if you do not know the length yet,
+        /// or to send pings between the pieces. Set `fin` on the last piece. Until then, a whole
+        /// message is refused with
+        /// [`MessageInProgress`](crate::connection::SendError::MessageInProgress).
+        ///
         /// All pieces must be text or all must be binary. Each piece is compressed in one go, and
         /// meanwhile a split connection does not reply to anything.
         ///
@@ -121,7 +128,7 @@ macro_rules! sending_methods {
             .or_else($refused)
         }
 
-        /// Sends an unsolicited pong of at most 125 bytes, as a sign of life (RFC 6455 §5.5.3). You
+        /// Sends an unsolicited pong of at most 125 bytes, as a heartbeat (RFC 6455 §5.5.3). You
         /// don't need it to answer pings: the connection does that.
         ///
         /// # Errors
@@ -145,8 +152,8 @@ macro_rules! sending_methods {
         ///
         /// # Errors
         ///
-        /// Returns [`Error::Send`] if the code may not be sent, and [`Error::Io`] if the transport
-        /// failed before everything was written.
+        /// Returns [`Error::Send`] if the code may not be sent. Returns [`Error::Io`] or
+        /// [`Error::Closed`] if the connection ended before this Close was written.
         pub fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
             self.with_outgoing(|outgoing| outgoing.close(code, reason))
         }

@@ -17,6 +17,33 @@
 //! println!("{}", websocket.wait_closed());
 //! # Ok::<(), sansocket::Error>(())
 //! ```
+//!
+//! # Three ways to receive
+//!
+//! - [`next`](WebSocket::next) returns an owned message: a connection is an iterator.
+//! - [`receive`](WebSocket::receive) lends you the message, together with the means to reply to it.
+//!   [`receive_buffered`](WebSocket::receive_buffered) lends you messages that have already
+//!   arrived, without waiting. [`receive_chunk`](WebSocket::receive_chunk) lends you the pieces of
+//!   a message as they arrive.
+//! - [`receive_with`](WebSocket::receive_with) calls a closure for each message.
+//!
+//! # Two ways to send
+//!
+//! [`send`](WebSocket::send) queues a message and writes it. [`feed`](WebSocket::feed) only queues
+//! it. Queued messages leave in one write: with the next [`flush`](WebSocket::flush), or before the
+//! next wait for a message.
+//!
+//! # Timeouts
+//!
+//! A connection that waits for a message waits without limit. To limit a wait, set a timeout on the
+//! [transport](WebSocket::get_mut). When it expires, the method returns an error for which
+//! [`is_would_block`](crate::Error::is_would_block) is `true`, and you can call it again. The
+//! opening handshake and the closing handshake have timeouts of their own.
+//!
+//! # Two threads
+//!
+//! While a method writes, nothing is received, so two endpoints that both send a lot can block each
+//! other. [`split`](WebSocket::split) a connection to send and receive in two threads.
 
 mod accept;
 mod access;
@@ -49,10 +76,10 @@ use crate::connection::{Client, Server};
 use crate::random::SystemMaskKeys;
 use std::net::TcpStream;
 
-/// A client connection. The default stream type is the one that [`connect`] returns.
+/// A client's connection, by default one that [`connect`] opened.
 pub type ClientWebSocket<S = Stream> = WebSocket<S, Client<SystemMaskKeys>>;
 
-/// A server connection. The default stream type is TCP.
+/// A server's connection, by default over TCP.
 pub type ServerWebSocket<S = TcpStream> = WebSocket<S, Server>;
 
 /// The sending half of a client's connection, by default of one that [`connect`] made.

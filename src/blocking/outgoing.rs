@@ -3,8 +3,8 @@
 
 use super::Transport;
 use super::access::{Access, Sending};
-use super::connections::Hosted;
-use super::incoming::Line;
+use super::connections::ServerHandle;
+use super::incoming::ReceiverIo;
 use super::timed::{BRIEF, LEAST, Stopped, Timed};
 use crate::buffer::{LEAST_UNBROKEN, WriteBuffer};
 use crate::connection::{Compressing, Form, LargeMessage, Role, SendError, Sender};
@@ -25,25 +25,25 @@ pub(super) struct Outgoing<S, A> {
     /// are written.
     lent: WriteBuffer,
     /// The server that runs the connection, if there is one.
-    pub(super) host: Option<Hosted>,
+    pub(super) server: Option<ServerHandle>,
 }
 
 /// How long a read lasts before a connection that a server runs checks whether the server is
 /// shutting down.
-const HOST_PATIENCE: Duration = Duration::from_millis(200);
+const SHUTDOWN_CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How long a write of a split connection lasts before the writer checks what the other half did.
 const STEP: Duration = Duration::from_millis(200);
 
 impl<S: Transport, A: Access> Outgoing<S, A> {
     pub(super) fn new(transport: Timed<S>, sending: A) -> Self {
-        Self { sending, transport, lent: WriteBuffer::new(), host: None }
+        Self { sending, transport, lent: WriteBuffer::new(), server: None }
     }
 
     /// Moves the sending half to another place.
     pub(super) fn place<B>(self, place: impl FnOnce(A) -> B) -> Outgoing<S, B> {
-        let Self { sending, transport, lent, host } = self;
-        Outgoing { sending: place(sending), transport, lent, host }
+        let Self { sending, transport, lent, server } = self;
+        Outgoing { sending: place(sending), transport, lent, server }
     }
 
     /// Queues something without writing.
@@ -173,8 +173,8 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
     ) -> Result<T, Error> {
         match self.sending.queue(&mut act) {
             Err(full @ Error::Send(SendError::QueueFull { .. })) => {
-                // An error that would block means that the message is queued. It is not, so report
-                // the full queue instead.
+                // A would-block error tells the caller that the message is queued. It is not, so
+                // return `QueueFull`.
                 self.flush().map_err(|error| if error.is_would_block() { full } else { error })?;
                 self.sending.queue(&mut act)
             }
@@ -304,8 +304,8 @@ impl<S: Transport, R: Role> Outgoing<S, Sending<R>> {
     }
 }
 
-/// The [`Line`] of a connection that is not split: reading waits until writing is done.
-impl<S: Transport, R: Role> Line for Outgoing<S, Sending<R>> {
+/// The [`ReceiverIo`] of a connection that is not split: reading waits until writing is done.
+impl<S: Transport, R: Role> ReceiverIo for Outgoing<S, Sending<R>> {
     type Transport = S;
     type Sending = Sending<R>;
 
@@ -321,11 +321,11 @@ impl<S: Transport, R: Role> Line for Outgoing<S, Sending<R>> {
         }
     }
 
-    fn patience(&self) -> Option<Duration> {
-        self.host.as_ref().map(|_| HOST_PATIENCE)
+    fn max_read_time(&self) -> Option<Duration> {
+        self.server.as_ref().map(|_| SHUTDOWN_CHECK_INTERVAL)
     }
 
-    fn is_leaving(&self) -> bool {
-        self.host.as_ref().is_some_and(|host| host.0.is_leaving())
+    fn is_shutting_down(&self) -> bool {
+        self.server.as_ref().is_some_and(|server| server.0.is_shutting_down())
     }
 }

@@ -1,3 +1,5 @@
+//! A server that runs each connection in a thread.
+
 use super::connections::{Connections, HandshakeSlot, ServedConnection};
 use super::{Acceptor, ServerWebSocket};
 use crate::error::Error;
@@ -28,7 +30,7 @@ use std::{io, sync::mpsc, thread};
 ///
 /// fn echo(mut websocket: ServerWebSocket) -> Result<(), Error> {
 ///     while let Some(received) = websocket.receive() {
-///         // Unlike `websocket.send`, a reply is no error during a shutdown.
+///         // During a shutdown, `websocket.send` returns an error; a reply does not.
 ///         if let (Event::Text(text), mut replies) = received? {
 ///             replies.send(text)?;
 ///         }
@@ -72,32 +74,36 @@ pub struct Serve<H> {
 pub struct StopHandle(Arc<Connections>);
 
 impl StopHandle {
-    /// Tells the server to shut down, and does not wait until it has. A server that is not running
-    /// yet shuts down when you run it.
+    /// Tells the server to shut down. This does not wait for the connections, but can take up to a
+    /// second itself: it connects to the server to wake it. A server that is not running yet shuts
+    /// down when you run it.
     ///
-    /// To wake the server, this connects to it, and tries again for up to a second. That can fail,
-    /// for example because of a firewall, because the process has no file descriptors left, or
-    /// because another socket that listens on the same address (`SO_REUSEPORT`) gets the
-    /// connections. The server then shuts down when the next client connects, or when you call
-    /// this again.
+    /// Connecting can fail, for example because of a firewall, because the process has no file
+    /// descriptors left, or because another socket that listens on the same address
+    /// (`SO_REUSEPORT`) gets the connections. The server then shuts down when the next client
+    /// connects, or when you call this again.
     ///
-    /// The server drops the listener, so that clients go elsewhere. Each connection closes with
+    /// The server drops the listener, so new clients are refused. Each connection closes with
     /// [`CloseCode::GOING_AWAY`](crate::CloseCode::GOING_AWAY) while its handler waits to receive,
     /// within 200 milliseconds. The handler still receives what the client sends, and then the end.
-    /// If the handler sends after that Close, it gets an error that
-    /// [is closed](crate::Error::is_closed). Opening handshakes in progress are finished first.
+    /// If the handler sends after that Close, it gets an error for which
+    /// [`is_closed`](crate::Error::is_closed) is `true`. Opening handshakes in progress are
+    /// finished first.
     ///
     /// [`Serve::run`] returns when all connections are gone. After the
     /// [`shutdown_timeout`](Serve::shutdown_timeout), the server ends the remaining transports, so
     /// that their handlers fail, and `run` returns within a second. A handler that is busy with
     /// something else continues in its thread.
     pub fn stop(&self) {
-        self.0.leave();
+        self.0.begin_shutdown();
     }
 }
 
 impl<H> Serve<H> {
-    serve_options!();
+    serve_options!(
+        "It may block. Meanwhile the connection counts towards \
+        [`max_handshakes`](Self::max_handshakes)."
+    );
 
     /// Returns a handle that stops the server.
     #[must_use]
@@ -163,13 +169,13 @@ where
             let begun = match accepted {
                 // The server is shutting down: drop the stream. It is the connection that woke this
                 // thread, or a client that was still waiting in the queue.
-                Ok(_) if connections.is_leaving() => Ok(()),
+                Ok(_) if connections.is_shutting_down() => Ok(()),
                 // Only the system's lack of files, threads or memory makes this fail. The kind of
                 // the error does not say so: a lack of threads is an error that would block.
                 Ok((stream, peer)) => {
                     self.begin(stream, peer, connections).map_err(|(error, stream)| {
                         waiting = Some((stream, peer));
-                        (AcceptFailure::OfThisEnd, error)
+                        (AcceptFailure::OfThisEndpoint, error)
                     })
                 }
                 Err(error) => Err((accept_failure(&error), error)),
@@ -226,7 +232,7 @@ where
             Ok((websocket, request)) => {
                 // The connection counts as long as the handler runs, whatever the handler does with
                 // it.
-                (self.handler)(websocket.with_host(Arc::clone(served)), request)
+                (self.handler)(websocket.with_server(Arc::clone(served)), request)
             }
             Err(error) => return self.options.report_handshake(peer, error),
         };

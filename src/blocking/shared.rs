@@ -10,7 +10,7 @@
 use super::Transport;
 use super::access::{Access, Sending};
 use super::connections::{ServedConnection, linger};
-use super::incoming::{Line, go_away, leave};
+use super::incoming::{ReceiverIo, go_away, leave};
 use super::outgoing::Outgoing;
 use super::timed::{BRIEF, PAUSE, Stopped, Timed};
 use crate::connection::Role;
@@ -73,7 +73,7 @@ impl<S: Transport, R: Role> Shared<S, R> {
 /// How long a read lasts before the reader checks what the other half did.
 const IDLE: Duration = Duration::from_millis(200);
 
-/// The [`Line`] of the reading thread, which reads from its own handle.
+/// The [`ReceiverIo`] of the reading thread, which reads from its own handle.
 #[derive(Debug)]
 pub(super) struct Reading<S, R> {
     transport: Timed<S>,
@@ -82,7 +82,7 @@ pub(super) struct Reading<S, R> {
     /// When to retry a write that failed.
     retry_at: Duration,
     /// The server that runs the connection, if there is one.
-    host: Option<Arc<ServedConnection>>,
+    server: Option<Arc<ServedConnection>>,
 }
 
 impl<S: Transport, R: Role> Reading<S, R> {
@@ -90,14 +90,14 @@ impl<S: Transport, R: Role> Reading<S, R> {
     pub(super) fn new(transport: Timed<S>, outgoing: Outgoing<S, Sending<R>>) -> Self {
         let outgoing = outgoing.place(|sending| Arc::new(Mutex::new(sending)));
         let sending = Arc::clone(&outgoing.sending);
-        let host = outgoing.host.as_ref().map(|host| Arc::clone(&host.0));
+        let server = outgoing.server.as_ref().map(|server| Arc::clone(&server.0));
         let shared = Shared {
             sending: Arc::clone(&sending),
             writer: Mutex::new(outgoing),
             missed: AtomicBool::new(false),
         };
         let shared = Arc::new(shared);
-        Self { transport, sending, shared, retry_at: Duration::ZERO, host }
+        Self { transport, sending, shared, retry_at: Duration::ZERO, server }
     }
 
     /// Returns the sending side. The other half must be gone.
@@ -122,8 +122,8 @@ impl<S: Transport, R: Role> Reading<S, R> {
     /// Ends the connection and takes the bytes that have not been written. Returns `None` if there
     /// is nothing worth delivering, if no server runs the connection, or if the other half is in a
     /// write.
-    fn end_for_host(&mut self) -> Option<Vec<u8>> {
-        self.host.as_ref()?;
+    fn end_for_server(&mut self) -> Option<Vec<u8>> {
+        self.server.as_ref()?;
         let mut writer = self.shared.try_writer()?;
         go_away(&mut self.sending);
         let needs_lingering = self.sending.with(|sending| {
@@ -153,7 +153,7 @@ impl<S: Transport, R: Role> End for Reading<S, R> {
     /// Ends the connection because nobody receives any more. Tells the peer so, unless the other
     /// half is in a write.
     fn end(&mut self) {
-        if let Some(unwritten) = self.end_for_host() {
+        if let Some(unwritten) = self.end_for_server() {
             linger(&mut self.transport.transport, unwritten);
             return;
         }
@@ -163,7 +163,7 @@ impl<S: Transport, R: Role> End for Reading<S, R> {
     }
 }
 
-impl<S: Transport, R: Role> Line for Reading<S, R> {
+impl<S: Transport, R: Role> ReceiverIo for Reading<S, R> {
     type Transport = S;
     type Sending = SharedSending<R>;
 
@@ -197,11 +197,11 @@ impl<S: Transport, R: Role> Line for Reading<S, R> {
         written
     }
 
-    fn patience(&self) -> Option<Duration> {
+    fn max_read_time(&self) -> Option<Duration> {
         Some(if self.retry_at > self.transport.now() { PAUSE } else { IDLE })
     }
 
-    fn is_leaving(&self) -> bool {
-        self.host.as_ref().is_some_and(|host| host.is_leaving())
+    fn is_shutting_down(&self) -> bool {
+        self.server.as_ref().is_some_and(|server| server.is_shutting_down())
     }
 }

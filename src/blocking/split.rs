@@ -63,7 +63,8 @@ impl<S: Transport, R: Role> ReceiveHalf<S, R> {
     }
 
     /// Waits for the end like [`WebSocket::wait_closed`](super::WebSocket::wait_closed), but does
-    /// not send a Close: only the other half can.
+    /// not send a Close: only the other half can. Until one endpoint sends a Close, no deadline
+    /// runs: this then waits for as long as the connection stays open.
     pub fn wait_closed(&mut self) -> Closed {
         self.incoming.wait_ended(&mut *self.reading);
         self.reading.shared.sending().end().clone()

@@ -1,3 +1,5 @@
+//! The stream of a client's connection.
+
 use super::Transport;
 use core::time::Duration;
 use std::io::{self, IoSlice, Read, Write};

@@ -1,6 +1,8 @@
+//! A connection over a blocking transport, and the means to reply to what it receives.
+
 use super::Transport;
 use super::access::Sending;
-use super::connections::{Hosted, ServedConnection, linger};
+use super::connections::{ServedConnection, ServerHandle, linger};
 use super::incoming::{Incoming, leave};
 use super::methods::{report, report_unless_closing, sending_methods};
 use super::outgoing::Outgoing;
@@ -29,9 +31,10 @@ use alloc::{boxed::Box, sync::Arc};
 /// The loop ends as soon as that is known. On a server, the client may not have read everything by
 /// then: [`wait_closed`](Self::wait_closed) gives it the time.
 ///
-/// If you set a timeout on the [transport](Self::get_mut) and it expires, the method fails with an
-/// error that [would block](crate::Error::is_would_block). Nothing is lost: call the receiving
-/// method again. What you sent is queued: call [`flush`](Self::flush).
+/// If the [transport](Self::get_mut) is nonblocking, or a timeout that you set on it expires, a
+/// method returns an error for which [`is_would_block`](crate::Error::is_would_block) is `true`.
+/// Nothing is lost: call the receiving method again. What you sent is queued: call
+/// [`flush`](Self::flush).
 ///
 /// A sending method waits until the transport has taken everything that is queued, and does not
 /// read in the meantime. Two endpoints that both send a lot without reading can block each other. A
@@ -51,7 +54,7 @@ pub struct WebSocket<S: Transport, R: Role> {
 impl<S: Transport, R: Role> End for Outgoing<S, Sending<R>> {
     fn end(&mut self) {
         let Sending { sender, queue } = &self.sending;
-        if self.host.is_some() && sender.needs_lingering(queue) {
+        if self.server.is_some() && sender.needs_lingering(queue) {
             let unwritten = self.take_unwritten();
             linger(&mut self.transport.transport, unwritten);
         } else {
@@ -83,18 +86,12 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     }
 
     /// Sets the server that runs the connection.
-    pub(super) fn with_host(mut self, host: Arc<ServedConnection>) -> Self {
-        self.outgoing.host = Some(Hosted(host));
+    pub(super) fn with_server(mut self, server: Arc<ServedConnection>) -> Self {
+        self.outgoing.server = Some(ServerHandle(server));
         self
     }
 
     /// Waits for the next event and lends it, together with the means to reply to it.
-    ///
-    /// # Errors
-    ///
-    /// When the connection ends without a closing handshake, this returns [`Error::Protocol`] or
-    /// [`Error::Closed`] once and `None` from then on. It returns [`Error::Io`] for other failures
-    /// of the transport.
     ///
     /// ```no_run
     /// use sansocket::{Event, blocking};
@@ -111,6 +108,14 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Protocol`] or [`Error::Closed`] once if the connection ended without a
+    /// closing handshake, and `None` from then on. Returns [`Error::Receive`] if you began this
+    /// message with [`receive_chunk`](Self::receive_chunk). Returns [`Error::Io`] if the transport
+    /// failed or was not ready: if [`is_would_block`](Error::is_would_block) is `true`, nothing is
+    /// lost, so call this again.
     pub fn receive(&mut self) -> Option<Result<(Event<'_>, Replies<'_, S, R>), Error>> {
         let (advance, look) = (Receiver::advance, Receiver::event);
         let received = self.incoming.receive(&mut *self.outgoing, advance, look)?;
@@ -165,9 +170,9 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         act(&mut self.outgoing)
     }
 
-    /// Receives and drops messages until the connection has ended, or at the latest until the close
-    /// timeout expires. Returns how the connection ended. If you have not sent a Close, this sends
-    /// one with [`CloseCode::NORMAL`].
+    /// Waits until the connection no longer needs the transport, and drops messages that still
+    /// arrive. Returns how the connection ended. The close timeout limits the wait. If you have not
+    /// sent a Close, this sends one with [`CloseCode::NORMAL`].
     pub fn wait_closed(&mut self) -> Closed {
         if self.outgoing.sending.sender.is_open() {
             // If the Close can't be sent, the end of the connection says why.
@@ -184,11 +189,6 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// When one half ends the connection, the other half notices: sending fails with
     /// [`Error::Closed`], and a blocked write returns. Splitting removes any timeouts that you have
     /// set on the transport.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`Error::Io`] if the transport can't make a second handle: see
-    /// [`Transport::try_clone`]. The connection is then dropped.
     ///
     /// ```no_run
     /// use sansocket::{CloseCode, blocking};
@@ -209,6 +209,11 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// let _ = reader.join();
     /// # Ok::<(), sansocket::Error>(())
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Io`] if the transport can't make a second handle: see
+    /// [`Transport::try_clone`]. The connection is then dropped.
     pub fn split(mut self) -> Result<(SendHalf<S, R>, ReceiveHalf<S, R>), Error> {
         let reader = self.outgoing.transport.try_clone()?;
         let reading = Reading::new(reader, self.outgoing.take());
@@ -280,9 +285,9 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
 
     /// Returns the transport mutably. The restrictions of [`get_ref`](Self::get_ref) apply.
     ///
-    /// You can set timeouts on it. When one expires, the method in progress fails with an error
-    /// that [would block](crate::Error::is_would_block). While the connection waits for one of its
-    /// own deadlines, it sets other timeouts, and afterwards restores yours.
+    /// You can set timeouts on it. When one expires, the method in progress returns an error for
+    /// which [`is_would_block`](crate::Error::is_would_block) is `true`. While the connection waits
+    /// for one of its own deadlines, it sets other timeouts, and afterwards restores yours.
     #[doc(alias = "transport_mut")]
     #[must_use]
     pub fn get_mut(&mut self) -> &mut S {

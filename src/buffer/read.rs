@@ -32,10 +32,10 @@ use core::{
 /// You pass [`spare`](Self::spare) room to the transport and report with [`filled`](Self::filled)
 /// how much of it was written. A new buffer has no memory. Whenever the buffer is
 /// [drained](Self::is_drained), you can give it memory with [`put_memory`](Self::put_memory) and
-/// take that memory out with [`take_memory`](Self::take_memory), so an idle connection need not hold
-/// any. While the buffer is not drained, you can [exchange](Self::exchange_memory) its memory. You
-/// decide where the memory comes from. A large message leaves together with its memory, which can
-/// come from a [`Memory`](super::Memory).
+/// take that memory out with [`take_memory`](Self::take_memory), so an idle connection need not
+/// hold any. While the buffer is not drained, you can [exchange](Self::exchange_memory) its memory.
+/// You decide where the memory comes from. A large message leaves together with its memory, which
+/// can come from a [`Memory`](super::Memory).
 pub struct ReadBuffer {
     id: u32,
     storage: Utf8Storage,

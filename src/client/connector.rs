@@ -1,3 +1,5 @@
+//! The options with which a client connects.
+
 use super::connecting::Connecting;
 use crate::buffer::WriteBuffer;
 use crate::connection::Config;
@@ -41,10 +43,11 @@ impl<M> Connector<M> {
         self
     }
 
-    /// Adds a header field to the request. A second field of the same name does not replace the first.
+    /// Adds a header field to the request. A second field of the same name does not replace the
+    /// first.
     ///
-    /// The request already has `Host`, `Connection`, `Upgrade` and the `Sec-WebSocket-*` fields. If you
-    /// add one of these, or a field that describes a body, connecting fails with
+    /// The request already has `Host`, `Connection`, `Upgrade` and the `Sec-WebSocket-*` fields. If
+    /// you add one of these, or a field that describes a body, connecting fails with
     /// [`HeaderError::Reserved`](crate::handshake::HeaderError::Reserved).
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -52,8 +55,9 @@ impl<M> Connector<M> {
         self
     }
 
-    /// Offers a subprotocol, after those offered before. If the server accepts the connection without
-    /// one, that is no error: see [`Negotiated::subprotocol`](crate::handshake::Negotiated).
+    /// Offers a subprotocol, after those offered before. If the server accepts the connection
+    /// without one, that is no error: see
+    /// [`Negotiated::subprotocol`](crate::handshake::Negotiated).
     #[must_use]
     pub fn subprotocol(mut self, name: impl Into<String>) -> Self {
         self.subprotocols.push(name.into());

@@ -1,6 +1,6 @@
 //! The client side of the opening handshake, without IO: how a client connects.
 //!
-//! The `Connector` of each shell is the one of this module. To connect over anything else, see
+//! The `Connector` of each shell is the one of this module. To do the IO yourself, see
 //! [`Connecting`].
 
 mod connecting;

@@ -1,3 +1,5 @@
+//! The configuration of a connection.
+
 #[cfg(feature = "deflate")]
 use crate::deflate::DeflateConfig;
 use crate::limits::Limits;
@@ -22,7 +24,8 @@ pub struct Config {
     pub limits: Limits,
     /// The largest payload of an outgoing frame, in bytes. A larger message is split into several
     /// frames, so that pongs and a Close need not wait for all of it. The default is 64 KiB; 0
-    /// sends each message in one frame.
+    /// sends each message in one frame. A [`PreparedMessage`](crate::PreparedMessage) is cut into
+    /// frames of 64 KiB regardless.
     pub fragment_size: usize,
     /// How long the peer may take to finish the closing handshake and end its side of the
     /// transport. The time starts when this endpoint queues its Close, when the peer ends its side,

@@ -1,3 +1,5 @@
+//! What can go wrong on a connection: faults of the peer, and misuse.
+
 use crate::frame::{CloseCode, CloseFrameError, FrameError, Rsv};
 use thiserror::Error;
 

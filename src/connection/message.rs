@@ -216,12 +216,13 @@ pub enum Event<'b> {
     Text(&'b str),
     /// A binary message.
     Binary(&'b [u8]),
-    /// A ping with at most 125 bytes. Its pong is already queued.
+    /// A ping with at most 125 bytes. The connection answers it; with
+    /// [`Receiver`](super::Receiver), you pass on its reply.
     Ping(&'b [u8]),
     /// A pong with at most 125 bytes: the answer to a ping, or unsolicited (RFC 6455 §5.5.3).
     Pong(&'b [u8]),
-    /// The peer's Close, which is the last event. It is already answered, unless it is itself the
-    /// answer.
+    /// The peer's Close frame, the last event. The connection answers it, unless this endpoint
+    /// closed first.
     Close(Option<CloseFrame<'b>>),
 }
 

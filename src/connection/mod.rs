@@ -1,4 +1,6 @@
 //! A connection after its opening handshake: frames in, messages out, and back (RFC 6455 §5–§7).
+//!
+//! Start with [`Connection`]. A *Close* is a Close frame.
 
 mod closed;
 mod config;
@@ -51,11 +53,11 @@ use core::time::Duration;
 ///    [`ping`](Self::ping), [`close`](Self::close) and the like only queue bytes in the
 ///    [`WriteBuffer`].
 /// 4. *Ask* what to do with the transport: [`next`](Self::next) returns a set of operations, or the
-///    end of the connection. Carry out each operation as far as possible without waiting; one
-///    read and one write per call of `next` are enough. Then wait
-///    until one of the remaining operations can proceed, at most until the deadline of the set, and
-///    ask again. Also ask again after you queue something outside the loop: there is now something
-///    to write, and a Close starts a deadline.
+///    end of the connection. Carry out each operation as far as possible without waiting; one read
+///    and one write per call of `next` are enough. Then wait until one of the remaining operations
+///    can proceed, at most until the deadline of the set, and ask again. Also ask again after you
+///    queue something outside the loop: there is now something to write, and a Close starts a
+///    deadline.
 /// 5. *Report* what happened: [`did_write`](Self::did_write),
 ///    [`did_shut_down`](Self::did_shut_down) and [`did_read`](Self::did_read). Report failures as
 ///    well, including [`IoFailure::NotReady`].
@@ -70,11 +72,11 @@ use core::time::Duration;
 /// reports the end, any input that you have not advanced through is dropped. An error from
 /// `advance` is the peer's fault. Just continue the loop: `next` reports the end once the peer has
 /// had a chance to read the reason. Input that you hold back because there is no room for its
-/// answers is not lost: within the close timeout, `next` does not report
-/// the end while something waits to be written.
+/// answers is not lost: within the close timeout, `next` does not report the end while something
+/// waits to be written.
 ///
-/// You do not need [`queue_pending_pong`](Self::queue_pending_pong) in such a loop: `did_write` calls
-/// it.
+/// You do not need [`queue_pending_pong`](Self::queue_pending_pong) in such a loop: `did_write`
+/// calls it.
 ///
 /// # Backpressure
 ///
@@ -94,8 +96,9 @@ use core::time::Duration;
 ///
 #[cfg_attr(feature = "std", doc = "```")]
 #[cfg_attr(not(feature = "std"), doc = "```ignore")]
-/// use sansocket::{Config, Event, connection::{Connection, Next, Progress, Server}, handshake::Negotiated, transport::IoFailure};
 /// use sansocket::buffer::{ReadBuffer, WriteBuffer};
+/// use sansocket::connection::{Connection, Next, Progress, Server};
+/// use sansocket::{Config, Event, handshake::Negotiated, transport::IoFailure};
 /// use std::io::{Read, Write};
 /// use std::net::{Shutdown, TcpStream};
 /// use std::time::{Duration, Instant};
@@ -105,6 +108,17 @@ use core::time::Duration;
 ///     let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
 ///     let started = Instant::now();
 ///     loop {
+///         // While there is no room for an answer, the event stays in the buffer.
+///         while connection.has_room(&output)
+///             && connection.advance(&mut input, &mut output).is_ok_and(Progress::goes_on)
+///         {
+///             // There is room, so sending fails only if the connection is closing.
+///             let _ = match connection.event(&input) {
+///                 Some(Event::Text(text)) => connection.send_text(text, &mut output),
+///                 Some(Event::Binary(data)) => connection.send_binary(data, &mut output),
+///                 _ => Ok(()),
+///             };
+///         }
 ///         let wants = match connection.next(&output, || started.elapsed()) {
 ///             Next::Wants(wants) => wants,
 ///             Next::Ended(closed) => return println!("{closed}"),
@@ -125,17 +139,6 @@ use core::time::Duration;
 ///             connection.did_read(read.map_err(|error| IoFailure::from(&error)));
 ///         } else if let Some(moment) = wants.deadline {
 ///             std::thread::sleep(moment.saturating_sub(started.elapsed()));
-///         }
-///         // While there is no room for an answer, the event stays in the buffer.
-///         while connection.has_room(&output)
-///             && connection.advance(&mut input, &mut output).is_ok_and(Progress::goes_on)
-///         {
-///             // There is room, so sending fails only if the connection is closing.
-///             let _ = match connection.event(&input) {
-///                 Some(Event::Text(text)) => connection.send_text(text, &mut output),
-///                 Some(Event::Binary(data)) => connection.send_binary(data, &mut output),
-///                 _ => Ok(()),
-///             };
 ///         }
 ///     }
 /// }
@@ -187,12 +190,12 @@ impl<R: Role> Connection<R> {
     ///
     /// # Errors
     ///
-    /// [`ReceiveError::Protocol`] if the peer is at fault. Every later call returns the same error.
-    /// The Close that reports the error is already queued.
-    /// [`ReceiveError::ForeignBuffer`] if `input` is not the buffer of the last call, although that one
-    /// may hold the rest of a message: see [`unbind`](Self::unbind).
-    /// [`ReceiveError::MixedModes`] in the middle of a message that is received in the other way. Both
-    /// change nothing.
+    /// - [`ReceiveError::Protocol`]: the peer is at fault. Every later call returns the same error.
+    ///   The Close that reports the error is already queued.
+    /// - [`ReceiveError::ForeignBuffer`]: `input` is not the bound buffer; see
+    ///   [`unbind`](Self::unbind). Nothing changes.
+    /// - [`ReceiveError::MixedModes`]: the message in progress is received the other way. Nothing
+    ///   changes.
     #[inline]
     pub fn advance(
         &mut self,
@@ -237,12 +240,12 @@ impl<R: Role> Connection<R> {
     ///
     /// # Errors
     ///
-    /// [`ReceiveError::Protocol`] if the peer is at fault. Every later call returns the same error.
-    /// The Close that reports the error is already queued.
-    /// [`ReceiveError::ForeignBuffer`] if `input` is not the buffer of the last call, although that one
-    /// may hold the rest of a message: see [`unbind`](Self::unbind).
-    /// [`ReceiveError::MixedModes`] in the middle of a message that is received in the other way. Both
-    /// change nothing.
+    /// - [`ReceiveError::Protocol`]: the peer is at fault. Every later call returns the same error.
+    ///   The Close that reports the error is already queued.
+    /// - [`ReceiveError::ForeignBuffer`]: `input` is not the bound buffer; see
+    ///   [`unbind`](Self::unbind). Nothing changes.
+    /// - [`ReceiveError::MixedModes`]: the message in progress is received the other way. Nothing
+    ///   changes.
     pub fn advance_chunk(
         &mut self,
         input: &mut ReadBuffer,

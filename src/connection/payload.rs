@@ -1,3 +1,5 @@
+//! What can be sent as a message.
+
 use super::{Message, MessageKind, PreparedMessage};
 use crate::utf8::Text;
 use alloc::{borrow::Cow, boxed::Box, string::String, sync::Arc, vec::Vec};

@@ -1,3 +1,5 @@
+//! Messages that are encoded once for many connections.
+
 use super::Message;
 use super::fragments::Fragments;
 use crate::buffer::WriteBuffer;
@@ -11,8 +13,8 @@ use bytes::Bytes;
 ///
 /// Clones share the encoded frames.
 ///
-/// To broadcast, queue it with `try_feed`, which does not wait for a slow client: the page of the crate
-/// has an example.
+/// To broadcast, queue it with `try_feed`, which does not wait for a slow client: see [the
+/// example](crate#one-message-to-many-clients).
 #[derive(Clone, Debug)]
 pub struct PreparedMessage(Arc<Encoded>);
 

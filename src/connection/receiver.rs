@@ -4,7 +4,7 @@ mod finding;
 mod in_progress;
 #[cfg(feature = "deflate")]
 mod inflating;
-mod plain;
+mod single_frame;
 
 use self::in_progress::{FrameInProgress, MessageInProgress};
 #[cfg(feature = "deflate")]
@@ -137,11 +137,11 @@ impl<R: Role> Receiver<R> {
     ///
     /// # Errors
     ///
-    /// [`ReceiveError::Protocol`] if the peer is at fault. Every later call returns the same error.
-    /// [`ReceiveError::ForeignBuffer`] if `input` is not the buffer of the last call, although that one
-    /// may hold the rest of a message: see [`unbind`](Self::unbind).
-    /// [`ReceiveError::MixedModes`] in the middle of a message that is received in the other way. Both
-    /// change nothing.
+    /// - [`ReceiveError::Protocol`]: the peer is at fault. Every later call returns the same error.
+    /// - [`ReceiveError::ForeignBuffer`]: `input` is not the bound buffer; see
+    ///   [`unbind`](Self::unbind). Nothing changes.
+    /// - [`ReceiveError::MixedModes`]: the message in progress is received the other way. Nothing
+    ///   changes.
     #[inline]
     pub fn advance(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
         let Some(kind) = self.receive_plain(input) else { return self.step(input, false) };
@@ -160,11 +160,11 @@ impl<R: Role> Receiver<R> {
     ///
     /// # Errors
     ///
-    /// [`ReceiveError::Protocol`] if the peer is at fault. Every later call returns the same error.
-    /// [`ReceiveError::ForeignBuffer`] if `input` is not the buffer of the last call, although that one
-    /// may hold the rest of a message: see [`unbind`](Self::unbind).
-    /// [`ReceiveError::MixedModes`] in the middle of a message that is received in the other way. Both
-    /// change nothing.
+    /// - [`ReceiveError::Protocol`]: the peer is at fault. Every later call returns the same error.
+    /// - [`ReceiveError::ForeignBuffer`]: `input` is not the bound buffer; see
+    ///   [`unbind`](Self::unbind). Nothing changes.
+    /// - [`ReceiveError::MixedModes`]: the message in progress is received the other way. Nothing
+    ///   changes.
     pub fn advance_chunk(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
         self.step(input, true)
     }
@@ -354,10 +354,10 @@ impl<R: Role> Receiver<R> {
     /// A receiver is bound to the first buffer that it advances through, and refuses any other with
     /// [`ReceiveError::ForeignBuffer`]. You need this method if connections do not own their
     /// buffers but lease them, as with `sansocket::pool`. Call it before you wait, once an advance
-    /// has returned anything other than an event. If the method returns `true`, you can give back the
-    /// buffer, and the next advance binds the buffer that you pass to it. If it returns `false`,
-    /// keep the buffer: it still holds part of a frame or message, or an event that you can still
-    /// look at.
+    /// has returned anything other than an event. If the method returns `true`, you can give back
+    /// the buffer, and the next advance binds the buffer that you pass to it. If it returns
+    /// `false`, keep the buffer: it still holds part of a frame or message, or an event that you
+    /// can still look at.
     ///
     /// If each connection has its own read buffer, you never need this method. You can switch to
     /// another write buffer whenever the current one is empty.

@@ -1,3 +1,5 @@
+//! What the receiving half owes the peer.
+
 use super::ProtocolError;
 use crate::frame::{CloseCode, MAX_CONTROL_PAYLOAD};
 use alloc::string::String;

@@ -1,3 +1,5 @@
+//! The two roles of an endpoint, and the mask keys of a client.
+
 use crate::mask::{MaskKey, MaskKeys};
 use core::fmt;
 

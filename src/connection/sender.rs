@@ -43,8 +43,8 @@ pub struct Sender<R> {
     #[cfg(feature = "deflate")]
     compressed: bool,
     may_send: MaySend,
-    /// If the queue is no longer than this with a message added, then the queue is not full, and no
-    /// control frame needs a place in front of that message.
+    /// If the queue with a new message has at most this many bytes, it is not full, and no control
+    /// frame needs a place before that message.
     short_queue: u32,
     /// What is known about the end of the connection, once the end approaches in any way.
     ending: Option<Box<Ending>>,

@@ -1,3 +1,5 @@
+//! Compression of outgoing messages (RFC 7692 §7.2.1).
+
 use super::{DeflateConfig, TAIL};
 use crate::thread_cache::thread_cache;
 use alloc::{boxed::Box, vec::Vec};

@@ -1,3 +1,5 @@
+//! The settings of compression.
+
 /// The settings with which an endpoint offers or accepts message compression (RFC 7692).
 ///
 /// The endpoints may agree on less: see [`DeflateParameters`](super::DeflateParameters). A value
@@ -30,7 +32,7 @@ pub struct DeflateConfig {
     pub threshold: usize,
     /// The memory in bytes that the compressor of a connection may use, 512 KiB by default. It
     /// needs 372 KiB for a window of 15 bits. With less, it uses a smaller window and smaller
-    /// buffers; with less than 134 KiB it does not compress. Decompression takes at most 80 KiB
+    /// buffers; with less than 135 KiB it does not compress. Decompression takes at most 80 KiB
     /// regardless of this setting.
     pub memory: usize,
 }

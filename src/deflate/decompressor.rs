@@ -1,3 +1,5 @@
+//! Decompression of received messages (RFC 7692 §7.2.2).
+
 use super::TAIL;
 use crate::thread_cache::thread_cache;
 use alloc::{boxed::Box, vec::Vec};

@@ -1,6 +1,6 @@
-//! permessage-deflate (RFC 7692): the negotiated parameters, the compressor and the decompressor.
+//! Settings and negotiated parameters of permessage-deflate (RFC 7692).
 //!
-//! This module is independent of frames and connections: it maps parameters and bytes to bytes.
+//! Set a [`DeflateConfig`] with [`Config::deflate`](crate::Config::deflate) to enable it.
 
 mod compressor;
 mod config;

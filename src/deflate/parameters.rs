@@ -39,19 +39,22 @@ pub enum DeflateParameter {
 #[non_exhaustive]
 pub enum DeflateError {
     /// A parameter is not defined in RFC 7692.
-    #[error("permessage-deflate has an unknown parameter")]
+    #[error("the server's permessage-deflate response has an unknown parameter")]
     Unknown,
     /// A parameter occurs twice.
-    #[error("permessage-deflate has {0} twice")]
+    #[error("the server's permessage-deflate response repeats {0}")]
     Repeated(DeflateParameter),
     /// A parameter has an invalid value, or lacks a required one.
-    #[error("permessage-deflate has an invalid {0}")]
+    #[error("the server's permessage-deflate response has an invalid {0}")]
     Invalid(DeflateParameter),
     /// The response contains a parameter that the client did not offer.
-    #[error("permessage-deflate has {0}, which was not offered")]
+    #[error("the server's permessage-deflate response has {0}, which the client did not offer")]
     NotOffered(DeflateParameter),
-    /// The window is larger than the client asked for.
-    #[error("permessage-deflate has {parameter} {bits}, but the client asked for at most {limit}")]
+    /// The window is larger than the client requested.
+    #[error(
+        "the server's permessage-deflate response has {parameter} {bits}, but the client \
+        requested at most {limit}"
+    )]
     TooLarge {
         /// The parameter that sets the window.
         parameter: DeflateParameter,
@@ -60,8 +63,8 @@ pub enum DeflateError {
         /// The base-2 logarithm of the window in the offer.
         limit: u8,
     },
-    /// A parameter that the client asked for is missing.
-    #[error("permessage-deflate lacks {0}, which was asked for")]
+    /// A parameter that the client requested is missing.
+    #[error("the server's permessage-deflate response lacks {0}, which the client requested")]
     Missing(DeflateParameter),
 }
 

@@ -1,3 +1,5 @@
+//! Close codes, and the payload of Close frames (RFC 6455 §5.5.1, §7.4).
+
 use core::fmt;
 use thiserror::Error;
 
@@ -18,8 +20,8 @@ impl CloseCode {
     pub const PROTOCOL_ERROR: Self = Self(1002);
     /// 1003: the endpoint can't accept this kind of data.
     pub const UNSUPPORTED_DATA: Self = Self(1003);
-    /// 1005: the Close frame carried no code. Never sent on the wire. To close without a code, pass this
-    /// to `close`: it sends an empty Close.
+    /// 1005: the Close frame carried no code. Never sent on the wire. To close without a code, pass
+    /// this to `close`: it sends an empty Close.
     pub const NO_STATUS_RECEIVED: Self = Self(1005);
     /// 1006: the connection ended without a Close frame. Never sent on the wire: `close` sends
     /// [`INTERNAL_ERROR`](Self::INTERNAL_ERROR) instead.
@@ -135,14 +137,14 @@ pub struct CloseFrame<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CloseFrameError {
-    /// The payload is one byte long, which is too short for a code.
-    #[error("close frame with a payload of 1 byte")]
+    /// The payload is one byte long, too short for a code.
+    #[error("Close frame with a payload of 1 byte, too short for a code")]
     HalfCode,
     /// A Close frame can't carry this code.
-    #[error("close frame with the code {}", .0.number())]
+    #[error("Close frame with the code {}, which must not be sent", .0.number())]
     UnsendableCode(CloseCode),
     /// The reason is not valid UTF-8. Holds the number of valid bytes at its start.
-    #[error("the reason of the close frame has invalid UTF-8 at byte {0}")]
+    #[error("the reason of the Close frame has invalid UTF-8 at byte {0}")]
     ReasonNotUtf8(u8),
 }
 

@@ -87,7 +87,7 @@ pub enum FrameError {
         length_field: u8,
     },
     /// The length is not encoded in the shortest form (§5.2).
-    #[error("payload length {length} in a field of {field_bytes} bytes instead of the shortest")]
+    #[error("payload length {length} is not in its shortest form: it takes {field_bytes} bytes")]
     NonMinimalLength {
         /// The payload length.
         length: u64,
@@ -103,11 +103,6 @@ impl FrameHeader {
     /// Parses a header at the start of `input`. Returns the header and its length in bytes, or
     /// `None` if the header is incomplete.
     ///
-    /// # Errors
-    ///
-    /// Returns an error at the first byte, in wire order, that makes the header invalid on any
-    /// connection. The result therefore does not depend on how the bytes were split into reads.
-    ///
     /// ```
     /// use sansocket::frame::{FrameHeader, OpCode};
     ///
@@ -118,6 +113,11 @@ impl FrameHeader {
     /// assert_eq!(FrameHeader::parse(&input[..1])?, None);
     /// # Ok::<(), sansocket::frame::FrameError>(())
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error at the first byte, in wire order, that makes the header invalid on any
+    /// connection. The result therefore does not depend on how the bytes were split into reads.
     #[inline]
     pub fn parse(input: &[u8]) -> Result<Option<(Self, usize)>, FrameError> {
         let Some(&first) = input.first() else { return Ok(None) };

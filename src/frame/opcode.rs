@@ -1,3 +1,5 @@
+//! The types of frames (RFC 6455 §5.2).
+
 use core::fmt;
 
 /// The type of a frame (RFC 6455 §5.2, §11.8).
@@ -14,7 +16,7 @@ pub enum OpCode {
     Close = 0x8,
     /// Asks the peer for a pong.
     Ping = 0x9,
-    /// Answers a ping, or is sent unsolicited as a keepalive.
+    /// Answers a ping, or is sent unsolicited as a heartbeat.
     Pong = 0xA,
 }
 

@@ -1,3 +1,5 @@
+//! The response that opens a WebSocket (RFC 6455 §4.2.2).
+
 use super::accept_key::accept_key;
 use super::request::Request;
 use crate::buffer::WriteBuffer;
@@ -51,7 +53,7 @@ pub struct Acceptance {
     pub negotiated: Negotiated,
 }
 
-/// An error in the server's own response.
+/// The reason why an [`Accept`] can't be sent for a request.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AcceptError {
@@ -150,7 +152,7 @@ impl Accept {
         Ok(Acceptance { status: 101, headers, negotiated })
     }
 
-    /// Returns the parameters that this response agrees on, independent of the HTTP version.
+    /// Returns the parameters that this response agrees on.
     fn negotiate(&self, request: &Request) -> Result<Negotiated, AcceptError> {
         let mut negotiated = Negotiated::new();
         if let Some(name) = self.subprotocol.as_deref() {
@@ -193,7 +195,7 @@ impl Accept {
         negotiated.extensions.push(response);
     }
 
-    /// Returns the header fields of the response that do not depend on the HTTP version.
+    /// Returns the header fields of the response besides those of the upgrade.
     fn fields(&self, negotiated: &Negotiated) -> impl Iterator<Item = (String, String)> {
         let extensions: Vec<_> = negotiated.extensions.iter().map(ToString::to_string).collect();
         // A response must not have more than one such line (RFC 6455 §11.3.2).

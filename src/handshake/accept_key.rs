@@ -1,3 +1,5 @@
+//! The value of `Sec-WebSocket-Accept` (RFC 6455 §4.2.2).
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use core::fmt;
 use sha1::{Digest, Sha1};

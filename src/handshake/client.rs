@@ -1,3 +1,5 @@
+//! The client's part of the handshake: write the request, read the response (RFC 6455 §4.1).
+
 use super::accept_key::{accept_key, key_of};
 use super::client_request::{ClientRequest, RequestError};
 use super::error::HandshakeError;

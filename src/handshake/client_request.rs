@@ -1,3 +1,5 @@
+//! The request that a client sends (RFC 6455 §4.1).
+
 use super::accept_key::KEY_LEN;
 use super::authority::Authority;
 use super::url::Url;

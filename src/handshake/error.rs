@@ -1,3 +1,5 @@
+//! The errors of the opening handshake, and the responses that report them.
+
 use super::plain_response::PlainResponse;
 use super::refusal::Refusal;
 use super::version::HttpVersion;
@@ -10,8 +12,8 @@ use thiserror::Error;
 
 /// An error of the opening handshake: what the peer sent does not open a WebSocket (RFC 6455 §4).
 ///
-/// A server answers with [`response`](Self::response), then ends the connection. It does not read
-/// anything that follows on that connection.
+/// A server answers with [`response`](Self::response), then ends the connection. It ignores
+/// everything that follows.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum HandshakeError {
@@ -108,7 +110,7 @@ pub enum HandshakeError {
     },
     /// The `Sec-WebSocket-Accept` does not match the key of this request: the server does not speak
     /// WebSocket, or answers another request.
-    #[error("Sec-WebSocket-Accept does not answer the key")]
+    #[error("Sec-WebSocket-Accept does not match the key of the request")]
     WrongAccept,
     /// The server chose a subprotocol that was not offered. Holds only the start of a long name.
     #[error("the server chose the subprotocol \"{0}\", which was not offered")]

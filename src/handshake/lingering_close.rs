@@ -1,3 +1,5 @@
+//! The end of a connection that its user dropped.
+
 use super::exchange::{Exchange, HandshakeNext, Opens};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use core::time::Duration;

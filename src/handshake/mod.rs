@@ -1,7 +1,7 @@
 //! The opening handshake (RFC 6455 §4) for clients and servers.
 //!
 //! The handshake passes two things on to the connection: [`Negotiated`], and the bytes left in the
-//! [`ReadBuffer`](crate::buffer::ReadBuffer).
+//! [`ReadBuffer`](crate::buffer::ReadBuffer). Double arrows cross the network.
 //!
 //! ```text
 //! ClientRequest ─▶ ClientHandshake ═══▶ ServerHandshake ─▶ Request ─▶ OriginPolicy

@@ -1,11 +1,11 @@
-//! Checks of a request that are the same for every HTTP version.
+//! The checks of a request that do not concern the upgrade of HTTP/1.1: what the client offers.
 
 use super::body::{InvalidLength, content_length};
 use super::error::HandshakeError;
 use crate::headers::{ExtensionError, ExtensionList, Fields, elements, is_token};
 use alloc::collections::BTreeSet;
 
-/// Performs the checks of RFC 6455 §4.2.1 that RFC 8441 §5 does not change.
+/// Performs the checks of RFC 6455 §4.2.1 that would also apply over HTTP/2 (RFC 8441 §5).
 pub(super) fn check(fields: &Fields) -> Result<(), HandshakeError> {
     no_body(fields)?;
     websocket_version(fields)?;

@@ -1,3 +1,5 @@
+//! Requests that do not ask for a WebSocket.
+
 use super::error::HandshakeError;
 use super::offer::no_body;
 use super::request::host;

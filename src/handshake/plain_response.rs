@@ -1,3 +1,5 @@
+//! Responses that do not open a WebSocket.
+
 use crate::buffer::WriteBuffer;
 use crate::headers::{HeaderError, check_header, put_header};
 use alloc::{
@@ -7,8 +9,8 @@ use alloc::{
 use core::fmt;
 use thiserror::Error;
 
-/// A server's refusal to open a WebSocket: an HTTP response after which the connection ends. It is
-/// also the response to a [`PlainRequest`](super::PlainRequest).
+/// An HTTP response after which the connection ends: a refusal, or the answer to a
+/// [`PlainRequest`](super::PlainRequest).
 ///
 /// ```
 /// use sansocket::{buffer::WriteBuffer, handshake::PlainResponse};
@@ -30,7 +32,7 @@ pub struct PlainResponse {
     to_head: bool,
 }
 
-/// An error in the server's own response.
+/// The reason why a [`PlainResponse`] can't be sent.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PlainResponseError {
@@ -59,7 +61,7 @@ pub enum PlainResponseError {
 const RESERVED: [&str; 3] = ["Connection", "Content-Length", "Transfer-Encoding"];
 
 impl PlainResponse {
-    /// Refuses with a status and no body.
+    /// Creates a response with this status and no body.
     #[must_use]
     pub const fn new(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Vec::new(), to_head: false }

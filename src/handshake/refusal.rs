@@ -1,3 +1,5 @@
+//! A server's refusal, as a client receives it.
+
 use super::body::Body;
 use crate::headers::{Fields, header_accessors};
 use alloc::vec::Vec;

@@ -1,3 +1,5 @@
+//! A client's request, as a server receives it (RFC 6455 §4.2.1).
+
 use super::accept_key::KEY_LEN;
 use super::authority::Authority;
 use super::error::HandshakeError;

@@ -1,3 +1,5 @@
+//! The response that opens a WebSocket, as a client receives it (RFC 6455 §4.1).
+
 use super::accept_key::AcceptKey;
 use super::client_request::ClientRequest;
 use super::error::{HandshakeError, excerpt};

@@ -1,3 +1,5 @@
+//! The server's part of the handshake: read a request (RFC 6455 §4.2).
+
 use super::error::HandshakeError;
 use super::head::{Head, HeadScanner};
 use super::plain_request::PlainRequest;
@@ -9,7 +11,8 @@ use crate::limits::Limits;
 
 /// A server's opening handshake, which receives the request (RFC 6455 §4.2.1).
 ///
-/// Answer the [`Request`] with [`accept`](Request::accept) or with a [`PlainResponse`](super::PlainResponse).
+/// Answer the [`Request`] with [`accept`](Request::accept) or with a
+/// [`PlainResponse`](super::PlainResponse).
 ///
 /// ```
 /// use sansocket::{Limits, buffer::{ReadBuffer, WriteBuffer}, handshake::{Accept, ServerHandshake}, server::OriginPolicy};

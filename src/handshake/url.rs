@@ -1,3 +1,5 @@
+//! WebSocket URLs (RFC 6455 §3).
+
 use super::authority::{Authority, AuthorityError, is_name_byte};
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -36,7 +38,7 @@ pub struct Url {
 #[non_exhaustive]
 pub enum UrlError {
     /// The text contains no `://`.
-    #[error("a URL begins with ws:// or wss://")]
+    #[error("the URL has no scheme: it must begin with ws:// or wss://")]
     NoScheme,
     /// The scheme is one of HTTP.
     #[error("the scheme is http{0}, use ws{0}", if *.secure { "s" } else { "" })]

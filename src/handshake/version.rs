@@ -1,3 +1,5 @@
+//! HTTP versions.
+
 use core::fmt;
 
 /// A version of HTTP (RFC 9110 §2.5).

@@ -1,3 +1,5 @@
+//! The header accessors that requests and responses have in common.
+
 /// Defines the header accessors of a type that stores its header fields in `fields`.
 macro_rules! header_accessors {
     () => {

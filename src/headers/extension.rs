@@ -1,3 +1,5 @@
+//! An extension and its parameters (RFC 6455 §9.1).
+
 use super::extensions::{ExtensionError, ExtensionList};
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::fmt;

@@ -35,7 +35,7 @@ pub enum ExtensionError {
         at: usize,
     },
     /// The list names no extension.
-    #[error("no extension is named")]
+    #[error("the list of extensions is empty")]
     Empty,
 }
 

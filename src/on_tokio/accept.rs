@@ -1,3 +1,5 @@
+//! Accepting over TCP.
+
 use super::{ServerWebSocket, Tokio};
 use crate::error::Error;
 use crate::server;

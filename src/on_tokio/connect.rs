@@ -1,3 +1,5 @@
+//! Connecting over TCP.
+
 use super::stream::Stream;
 use super::timer::Timer;
 use super::{ClientWebSocket, Tokio};
@@ -10,14 +12,10 @@ use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 use std::io::ErrorKind;
 
-/// Connects to a `ws://` URL, with the default options of a [`Connector`]. To see the server's response,
-/// use [`Connector::connect`](client::Connector::connect).
+/// Connects to a `ws://` URL, with the default options of a [`Connector`]. To see the server's
+/// response, use [`Connector::connect`](client::Connector::connect).
 ///
 /// Not cancel safe: if you drop the future, the connection is lost.
-///
-/// # Errors
-///
-/// Returns the errors of [`Connector::connect`](client::Connector::connect).
 ///
 /// ```no_run
 /// # async fn hello() -> Result<(), sansocket::Error> {
@@ -26,6 +24,10 @@ use std::io::ErrorKind;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Errors
+///
+/// Returns the errors of [`Connector::connect`](client::Connector::connect).
 #[doc(alias = "connect_async")]
 #[doc(alias = "Dial")]
 pub async fn connect(url: impl AsRef<str>) -> Result<ClientWebSocket, Error> {
@@ -54,16 +56,16 @@ impl client::Connector<Tokio> {
     /// Connects to a `ws://` URL over TCP, with `TCP_NODELAY` on.
     ///
     /// The addresses of the host are tried one after the other. RFC 6455 §4.1 requires that a
-    /// client also opens several connections to the same host one after the other. That is up to
-    /// you.
+    /// client also opens several connections to the same host one after the other. This method does
+    /// not ensure that.
     ///
     /// Not cancel safe: if you drop the future, the connection is lost.
     ///
     /// # Errors
     ///
     /// Returns [`Error::Url`], [`Error::TlsUnsupported`], or [`Error::Request`] before anything is
-    /// sent, [`Error::Io`] if no address could be reached, [`Error::HandshakeTimeout`], or
-    /// [`Error::Handshake`] if the server did not accept.
+    /// sent, [`Error::Random`], [`Error::Io`] if no address could be reached,
+    /// [`Error::HandshakeTimeout`], or [`Error::Handshake`] if the server did not accept.
     pub async fn connect(
         &self,
         url: impl AsRef<str>,

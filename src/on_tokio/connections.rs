@@ -1,7 +1,7 @@
 //! The connections that a server runs: how many there are, and the shutdown of all of them.
 
 use super::Tokio;
-use crate::asynchronous::{Host, linger};
+use crate::asynchronous::{OwningServer, linger};
 use crate::server::Admission;
 use ::tokio::{net::TcpStream, runtime::Handle, task::JoinSet};
 use alloc::{
@@ -20,7 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub(super) struct Connections {
     runtime: Handle,
-    is_leaving: AtomicBool,
+    is_shutting_down: AtomicBool,
     registry: Mutex<Registry>,
     tasks: Mutex<Tasks>,
 }
@@ -42,7 +42,8 @@ struct Tasks {
     is_over: bool,
 }
 
-/// One connection, from when it is accepted until its transport is dropped.
+/// One connection, from when it is accepted until its handler has returned and its WebSocket, or
+/// both halves, are dropped.
 #[derive(Debug)]
 pub(super) struct ServedConnection {
     connections: Arc<Connections>,
@@ -64,7 +65,7 @@ impl Connections {
         let (served, last_served, waiting) = (HashMap::new(), 0, None);
         Arc::new(Self {
             runtime,
-            is_leaving: AtomicBool::new(false),
+            is_shutting_down: AtomicBool::new(false),
             registry: Mutex::new(Registry { admission, served, last_served, waiting }),
             tasks: Mutex::default(),
         })
@@ -99,7 +100,7 @@ impl Connections {
     /// Registers a new connection.
     pub(super) fn admit(self: &Arc<Self>) -> (Arc<ServedConnection>, HandshakeSlot) {
         let mut registry = lock(&self.registry);
-        registry.admission.came();
+        registry.admission.accepted();
         registry.last_served += 1;
         let number = registry.last_served;
         let served = Arc::new(ServedConnection {
@@ -112,8 +113,8 @@ impl Connections {
     }
 
     /// Tells all connections that the server is shutting down.
-    pub(super) fn leave(&self) {
-        self.is_leaving.store(true, Ordering::SeqCst);
+    pub(super) fn begin_shutdown(&self) {
+        self.is_shutting_down.store(true, Ordering::SeqCst);
         let served: Vec<_> =
             lock(&self.registry).served.values().filter_map(Weak::upgrade).collect();
         for served in served {
@@ -144,7 +145,7 @@ impl Connections {
 
     /// Aborts all remaining tasks.
     pub(super) fn end(&self) {
-        self.is_leaving.store(true, Ordering::SeqCst);
+        self.is_shutting_down.store(true, Ordering::SeqCst);
         let mut tasks = lock(&self.tasks);
         tasks.is_over = true;
         tasks.running.abort_all();
@@ -163,7 +164,7 @@ impl Connections {
 
 impl Drop for HandshakeSlot {
     fn drop(&mut self) {
-        self.0.update(|registry| registry.admission.shook_hands());
+        self.0.update(|registry| registry.admission.handshake_ended());
     }
 }
 
@@ -171,27 +172,27 @@ impl Drop for ServedConnection {
     fn drop(&mut self) {
         self.connections.update(|registry| {
             registry.served.remove(&self.number);
-            registry.admission.left();
+            registry.admission.ended();
         });
     }
 }
 
-impl Host<TcpStream> for ServedConnection {
-    fn is_leaving(&self) -> bool {
-        self.connections.is_leaving.load(Ordering::SeqCst)
+impl OwningServer<TcpStream> for ServedConnection {
+    fn is_shutting_down(&self) -> bool {
+        self.connections.is_shutting_down.load(Ordering::SeqCst)
     }
 
-    fn is_leaving_or_wakes(&self, cx: &Context<'_>) -> bool {
+    fn is_shutting_down_or_wakes(&self, cx: &Context<'_>) -> bool {
         let mut waiting = lock(&self.waiting);
         let is_new = !waiting.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
         let old = if is_new { waiting.replace(cx.waker().clone()) } else { None };
         drop(waiting);
-        // This waker may be the last owner of its task, and so of another connection of this
-        // server.
+        // Drop the old waker after unlocking: this can drop its task, whose destructor may take
+        // this lock.
         drop(old);
         // Checked after the waker is stored. So a shutdown at the same moment either finds the
         // waker or is noticed here.
-        self.connections.is_leaving.load(Ordering::SeqCst)
+        self.connections.is_shutting_down.load(Ordering::SeqCst)
     }
 
     fn linger(self: Arc<Self>, transport: TcpStream, unwritten: Vec<u8>) {

@@ -1,3 +1,5 @@
+//! A server that runs each connection in a task.
+
 use super::connections::{Connections, HandshakeSlot, ServedConnection};
 use super::timer::Timer;
 use super::{Acceptor, ServerWebSocket};
@@ -38,7 +40,7 @@ use std::io;
 ///
 /// async fn echo(mut websocket: ServerWebSocket) -> Result<(), Error> {
 ///     while let Some(received) = websocket.receive().await {
-///         // Unlike `websocket.send`, a reply is no error during a shutdown.
+///         // During a shutdown, `websocket.send` returns an error; a reply does not.
 ///         if let (Event::Text(text), mut replies) = received? {
 ///             replies.send(text).await?;
 ///         }
@@ -84,13 +86,17 @@ pub struct Serve<H> {
 }
 
 impl<H> Serve<H> {
-    serve_options!();
+    serve_options!(
+        "It must not block the thread. For a decision that takes time, use \
+        [`Acceptor::receive_request`](crate::server::Acceptor::receive_request) in a loop of your \
+        own."
+    );
 
     /// Sets when to shut down: once `when` is ready. By default the server runs until you drop it.
     ///
-    /// At shutdown the listener is dropped, so that clients go elsewhere. Each connection closes
-    /// with [`CloseCode::GOING_AWAY`](crate::CloseCode::GOING_AWAY) as soon as its handler receives
-    /// or waits to receive. The handler still receives what the client sends, and then the end.
+    /// At shutdown the listener is dropped, so new clients are refused. Each connection closes with
+    /// [`CloseCode::GOING_AWAY`](crate::CloseCode::GOING_AWAY) as soon as its handler receives or
+    /// waits to receive. The handler still receives what the client sends, and then the end.
     /// Messages that it sends after that Close fail with an error for which
     /// [`is_closed`](crate::Error::is_closed) is true. Handshakes in progress are finished first.
     ///
@@ -160,7 +166,6 @@ where
         if shutdown.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        // Remove the tasks that have ended.
         let _ = connections.poll_tasks(cx);
         loop {
             let (stream, peer) = ready!(accepting.poll(connections, &service.options, cx));
@@ -169,9 +174,9 @@ where
         }
     })
     .await;
-    // From now on clients go elsewhere.
+    // From now on new clients are refused.
     drop(accepting);
-    connections.leave();
+    connections.begin_shutdown();
     let mut timer = Timer::default();
     let end = timer.now().saturating_add(timeout);
     until(&mut timer, Some(end), poll_fn(|cx| connections.poll_empty(cx))).await;
@@ -195,8 +200,8 @@ async fn attend<H, F, E>(
     let handled = match opened {
         Ok((websocket, request)) => {
             // The connection counts as long as the handler, whatever the handler does with it.
-            let host = Arc::<ServedConnection>::clone(&served);
-            (service.handler)(websocket.with_host(host), request).await
+            let server = Arc::<ServedConnection>::clone(&served);
+            (service.handler)(websocket.with_server(server), request).await
         }
         Err(error) => return service.options.report_handshake(peer, error),
     };

@@ -1,3 +1,5 @@
+//! Streams of tokio as transports.
+
 use super::timer::Timer;
 use crate::asynchronous::{Runtime, Shell};
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};

@@ -1,3 +1,5 @@
+//! The stream of a client's connection.
+
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use ::tokio::net::TcpStream;
 use core::{

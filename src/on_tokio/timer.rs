@@ -1,3 +1,5 @@
+//! The clock and the deadlines of a connection, with or without a time driver.
+
 use crate::asynchronous;
 use ::tokio::{
     runtime::Handle,
@@ -107,7 +109,8 @@ impl ThreadAlarm {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let old = waiting.replace(new);
         drop(waiting);
-        // This waker may be the last owner of its task.
+        // Drop the old waker after unlocking: this can drop its task, whose destructor may take
+        // this lock.
         drop(old);
         // The thread may have finished in the meantime.
         if self.moment <= Instant::now() {

@@ -1,6 +1,6 @@
 //! A slot for a buffer, which holds one only while the buffer contains bytes.
 
-use super::{Lent, Pooled, ThreadMemory, promise::Promise};
+use super::{Lent, Pooled, ThreadMemory, permit::LargeMemoryPermit};
 use crate::buffer::{Memory, READ_ROOM, RETAINED, ReadBuffer, WriteBuffer};
 use alloc::boxed::Box;
 use core::borrow::Borrow;
@@ -12,8 +12,9 @@ use core::ops::{Deref, DerefMut};
 #[derive(Debug)]
 pub struct Leased<B: Pooled>(Option<Box<Lent<B>>>);
 
-/// The bytes of a message that must have arrived before its connection can get a [`Promise`].
-const PROMISE_FROM: usize = READ_ROOM / 2;
+/// The bytes of a message that must have arrived before its connection can get a
+/// [`LargeMemoryPermit`].
+const PERMIT_FROM: usize = READ_ROOM / 2;
 
 impl<B: Pooled> Leased<B> {
     /// Creates a slot without a buffer.
@@ -72,9 +73,9 @@ impl Leased<ReadBuffer> {
     /// Prepares memory for the next read, and returns the maximum number of bytes to read.
     #[inline]
     fn prepare_read(&mut self) -> usize {
-        let Lent { buffer, promise } = &mut **self.0.get_or_insert_with(lease);
+        let Lent { buffer, permit } = &mut **self.0.get_or_insert_with(lease);
         // Usually no frame is in progress, and the buffer has memory.
-        if promise.is_none() && buffer.capacity() >= READ_ROOM && buffer.wanted() == 0 {
+        if permit.is_none() && buffer.capacity() >= READ_ROOM && buffer.wanted() == 0 {
             return READ_ROOM;
         }
         self.prepare_read_of_frame()
@@ -84,12 +85,12 @@ impl Leased<ReadBuffer> {
     fn prepare_read_of_frame(&mut self) -> usize {
         self.settle();
         let lacking = lacking(self);
-        if lacking > READ_ROOM && self.occupied() >= PROMISE_FROM {
-            if let Some(promise) = Promise::take() {
+        if lacking > READ_ROOM && self.occupied() >= PERMIT_FROM {
+            if let Some(permit) = LargeMemoryPermit::take() {
                 self.enlarge(lacking);
                 if let Some(lent) = &mut self.0 {
                     if lent.buffer.capacity() >= lacking {
-                        lent.promise = Some(promise);
+                        lent.permit = Some(permit);
                     }
                 }
             }
@@ -100,12 +101,12 @@ impl Leased<ReadBuffer> {
 
     /// Restores the buffer after a message has left with its memory. A buffer without memory gets
     /// memory for reads. A buffer whose memory is no larger than its contents justify gives up its
-    /// promise.
+    /// permit.
     fn settle(&mut self) {
         let Some(lent) = &mut self.0 else { return };
-        let Lent { buffer, promise } = &mut **lent;
+        let Lent { buffer, permit } = &mut **lent;
         if buffer.capacity() <= RETAINED.max(2 * buffer.occupied()) {
-            *promise = None;
+            *permit = None;
         }
         if buffer.is_drained() && buffer.capacity() < READ_ROOM {
             let _ = buffer.put_memory(ThreadMemory.take(READ_ROOM));
@@ -185,7 +186,7 @@ fn lacking(buffer: &ReadBuffer) -> usize {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        promise::PROMISES,
+        permit::PERMITS,
         tests::{drain, filled, kept_sizes, put},
     };
     use super::*;
@@ -193,7 +194,7 @@ mod tests {
     use core::mem;
     use std::sync::{Mutex, PoisonError};
 
-    /// Serializes the tests that take promises, because all threads share the promises.
+    /// Serializes the tests that take permits, because all threads share the permits.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
     #[test]
@@ -217,11 +218,11 @@ mod tests {
         next.set_wanted(400_000);
         assert_eq!(next.prepare_read(), usize::MAX);
         assert_eq!(next.capacity(), READ_ROOM, "few bytes have arrived");
-        next.extend_from_slice(&[7; PROMISE_FROM]);
+        next.extend_from_slice(&[7; PERMIT_FROM]);
         next.prepare_read();
         assert_eq!(
             (next.capacity(), next.kept(), next.unread()),
-            (capacity, &[7; 60][..], &[7; PROMISE_FROM + 40][..])
+            (capacity, &[7; 60][..], &[7; PERMIT_FROM + 40][..])
         );
         assert_eq!(kept_sizes(), [READ_ROOM], "its old memory is in the pool");
         next.set_wanted(capacity as u64);
@@ -237,23 +238,24 @@ mod tests {
         let refill = || put(500_000);
         refill();
         assert_eq!(filled(1).capacity(), READ_ROOM);
-        let mut promising = Vec::new();
-        for _ in 0..2 * PROMISES {
+        let mut with_permit = Vec::new();
+        for _ in 0..2 * PERMITS {
             refill();
-            let mut buffer = filled(PROMISE_FROM);
+            let mut buffer = filled(PERMIT_FROM);
             buffer.set_wanted(400_000);
             buffer.prepare_read();
-            promising.push(buffer);
+            with_permit.push(buffer);
         }
         let count = |of: &[Leased<ReadBuffer>]| {
             of.iter().filter(|buffer| buffer.capacity() > READ_ROOM).count()
         };
-        assert_eq!(count(&promising), PROMISES);
+        assert_eq!(count(&with_permit), PERMITS);
         // A buffer that is released, dropped, or gives its memory away with a message makes room
         // for another.
         for how in 0..3 {
-            let place = promising.iter().position(|buffer| buffer.capacity() > READ_ROOM).unwrap();
-            let mut buffer = promising.swap_remove(place);
+            let place =
+                with_permit.iter().position(|buffer| buffer.capacity() > READ_ROOM).unwrap();
+            let mut buffer = with_permit.swap_remove(place);
             match how {
                 0 => drain(&mut buffer),
                 1 => drop(mem::take(&mut buffer)),
@@ -265,9 +267,9 @@ mod tests {
                 }
             }
             refill();
-            let another = promising.iter_mut().find(|buffer| buffer.capacity() == READ_ROOM);
+            let another = with_permit.iter_mut().find(|buffer| buffer.capacity() == READ_ROOM);
             another.unwrap().prepare_read();
-            assert_eq!(count(&promising), PROMISES, "{how}");
+            assert_eq!(count(&with_permit), PERMITS, "{how}");
         }
     }
 

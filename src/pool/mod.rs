@@ -93,10 +93,10 @@
 //! ```
 
 mod lease;
-mod promise;
+mod permit;
 
 pub use self::lease::Leased;
-use self::{promise::Promise, sealed::Kind};
+use self::{permit::LargeMemoryPermit, sealed::Kind};
 use crate::buffer::store::{LARGEST, STORE};
 use crate::buffer::{Memory, READ_ROOM, RETAINED, ReadBuffer, WriteBuffer};
 use alloc::{boxed::Box, vec::Vec};
@@ -136,7 +136,7 @@ pub struct Pool<B> {
 struct Lent<B> {
     buffer: B,
     /// Set while the buffer has more memory than it would have grown to for the bytes received.
-    promise: Option<Promise>,
+    permit: Option<LargeMemoryPermit>,
 }
 
 /// How many buffers of each kind a thread keeps. Between two waits only one connection of a thread
@@ -171,7 +171,7 @@ impl<B: Kind> Pool<B> {
 
     fn put(&self, mut lent: Box<Lent<B>>) {
         lent.buffer.forget();
-        lent.promise = None;
+        lent.permit = None;
         let mut kept = self.kept.borrow_mut();
         let capacity = lent.buffer.capacity();
         if !(B::LEAST..=LARGEST).contains(&capacity) {
@@ -241,7 +241,7 @@ impl Memory for ThreadMemory {
 
 impl<B> From<B> for Lent<B> {
     fn from(buffer: B) -> Self {
-        Self { buffer, promise: None }
+        Self { buffer, permit: None }
     }
 }
 

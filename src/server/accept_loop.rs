@@ -14,7 +14,7 @@ pub(crate) enum AcceptFailure {
     /// The connection that was to be accepted is gone. The next one may work.
     OfOneConnection,
     /// Anything else: no files or memory are left, and an immediate retry would fail again.
-    OfThisEnd,
+    OfThisEndpoint,
 }
 
 /// After so many connections in a row that were gone, the cause is rather the system: without a
@@ -80,17 +80,17 @@ impl Admission {
     }
 
     /// Counts an accepted connection, whose handshake begins.
-    pub(crate) const fn came(&mut self) {
+    pub(crate) const fn accepted(&mut self) {
         self.connections += 1;
         self.handshakes += 1;
     }
 
     /// Counts a handshake that has finished or failed.
-    pub(crate) const fn shook_hands(&mut self) {
+    pub(crate) const fn handshake_ended(&mut self) {
         self.handshakes = self.handshakes.saturating_sub(1);
     }
 
-    pub(crate) const fn left(&mut self) {
+    pub(crate) const fn ended(&mut self) {
         self.connections = self.connections.saturating_sub(1);
     }
 }
@@ -103,10 +103,10 @@ mod tests {
     #[test]
     fn a_connection_that_is_gone_causes_no_pause() {
         let mut failures = AcceptFailures::default();
-        failures.failed(AcceptFailure::OfThisEnd);
-        failures.failed(AcceptFailure::OfThisEnd);
+        failures.failed(AcceptFailure::OfThisEndpoint);
+        failures.failed(AcceptFailure::OfThisEndpoint);
         failures.failed(AcceptFailure::OfOneConnection);
-        assert_eq!(failures.failed(AcceptFailure::OfThisEnd), Some(FIRST_PAUSE));
+        assert_eq!(failures.failed(AcceptFailure::OfThisEndpoint), Some(FIRST_PAUSE));
         failures.accepted();
         for _ in 0..MOST_GONE {
             assert_eq!(failures.failed(AcceptFailure::OfOneConnection), None);
@@ -129,7 +129,7 @@ mod tests {
     fn pauses_double_up_to_a_second() {
         let mut failures = AcceptFailures::default();
         let mut pauses = |count| -> Vec<_> {
-            let pause = |_| failures.failed(AcceptFailure::OfThisEnd).unwrap().as_millis();
+            let pause = |_| failures.failed(AcceptFailure::OfThisEndpoint).unwrap().as_millis();
             let pauses = (0..count).map(pause).collect();
             failures.accepted();
             pauses
@@ -143,16 +143,16 @@ mod tests {
     fn both_limits_apply() {
         let mut admission = Admission::new(3, 2);
         assert!(admission.has_room() && admission.is_empty());
-        admission.came();
+        admission.accepted();
         assert!(admission.has_room() && !admission.is_empty());
-        admission.came();
+        admission.accepted();
         assert!(!admission.has_room(), "two handshakes");
-        admission.shook_hands();
+        admission.handshake_ended();
         assert!(admission.has_room());
-        admission.came();
-        admission.shook_hands();
+        admission.accepted();
+        admission.handshake_ended();
         assert!(!admission.has_room(), "three connections");
-        admission.left();
+        admission.ended();
         assert!(admission.has_room());
     }
 
@@ -160,7 +160,7 @@ mod tests {
     fn limits_of_zero_leave_room_for_one() {
         let mut admission = Admission::new(0, 0);
         assert!(admission.has_room());
-        admission.came();
+        admission.accepted();
         assert!(!admission.has_room());
     }
 }

@@ -1,9 +1,9 @@
 //! The opening handshake of one connection, as a server performs it (RFC 6455 §4.2).
 //!
 //! ```text
-//!   receiving ──request──▶ asked ──accept──▶ answering ──all written──▶ open
-//!       └─invalid request──▶ refusing ◀──refuse──┘
-//!       └─plain request───────▶ └──the client has read it, or its time is over──▶ ended
+//! receiving ──request──▶ asked ──accept──▶ answering ──written──▶ open
+//!     │                    └──refuse──▶ refusing
+//!     └──invalid or plain request─────▶ refusing ──read, or timeout──▶ ended
 //! ```
 
 use super::answer;
@@ -157,7 +157,7 @@ impl Step {
     pub(crate) fn request(self) -> Result<Request, HandshakeError> {
         match self {
             Self::Request(request) => Ok(request),
-            // Nothing has been accepted yet.
+            // Not reached: `next` returns `Open` only after `accept`.
             Self::Open(..) => Err(HandshakeError::Over),
         }
     }
@@ -166,7 +166,7 @@ impl Step {
     pub(crate) fn open(self) -> Result<(Negotiated, Config), HandshakeError> {
         match self {
             Self::Open(negotiated, config) => Ok((*negotiated, config)),
-            // There is only one request, and it has its answer.
+            // Not reached: `next` returns `Request` only once, before `accept`.
             Self::Request(_) => Err(HandshakeError::Over),
         }
     }

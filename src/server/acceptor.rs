@@ -1,3 +1,5 @@
+//! The options with which a server accepts connections.
+
 use super::accepting::Accepting;
 use super::origin::OriginPolicy;
 use super::plain::PlainResponder;

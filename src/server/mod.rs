@@ -1,8 +1,8 @@
 //! The server side of the opening handshake, without IO: how connections are accepted, and the
 //! request that waits for its answer.
 //!
-//! The `Acceptor` and `PendingRequest` of each shell are those of this module. To accept
-//! connections on anything else, see [`Accepting`].
+//! The `Acceptor` and `PendingRequest` of each shell are those of this module. To do the IO
+//! yourself, see [`Accepting`].
 
 #[cfg(feature = "std")]
 mod accept_loop;

@@ -1,3 +1,5 @@
+//! Which web pages a server accepts browsers from (RFC 6455 §10.2).
+
 use crate::handshake::authority::{Authority, AuthorityError, default_port};
 use crate::handshake::{HandshakeError, Request, excerpt};
 use alloc::{borrow::ToOwned, string::String, sync::Arc};

@@ -1,3 +1,5 @@
+//! A request that waits for its answer.
+
 use super::accepting::Accepting;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::handshake::Request;
@@ -7,6 +9,9 @@ use core::{fmt, marker::PhantomData};
 ///
 /// `M` is the shell whose `Acceptor::receive_request` returned this. The shell has the methods that
 /// answer, and an example. If you drop this, the transport ends without an answer.
+///
+/// No deadline runs while you decide, so limit the time yourself. You notice that the client has
+/// left only when you answer.
 pub struct PendingRequest<S, M> {
     pub(crate) transport: S,
     pub(crate) accepting: Accepting,

@@ -68,7 +68,7 @@ fn a_much_longer_compressed_frame_is_refused_by_its_header() {
     }
 }
 
-/// `x` in a last block with fixed codes.
+/// `x` in a final block with fixed codes.
 const X: [u8; 3] = [0xab, 0x00, 0x00];
 
 /// Receives frames in pieces of `cut` bytes. Returns how much arrived.
@@ -97,7 +97,7 @@ fn receive(frames: &[u8], cut: usize, chunked: bool) -> Result<usize, ReceiveErr
     Ok(len)
 }
 
-/// RFC 7692 §7.2.3.4 allows last blocks. Some peers end each message, each frame or each record
+/// RFC 7692 §7.2.3.4 allows final blocks. Some peers end each message, each frame or each record
 /// with one.
 #[test]
 fn last_blocks_at_a_plausible_rate_are_received() {
@@ -107,7 +107,7 @@ fn last_blocks_at_a_plausible_rate_are_received() {
         each_frame.extend(plain(0x00, &X));
     }
     each_frame.extend(plain(0x80, &X));
-    // 11 bytes of a stored block, then a last block of 5.
+    // 11 bytes of a stored block, then a final block of 5.
     let mut record = vec![0, 6, 0, 0xf9, 0xff];
     record.extend(b"record");
     record.extend([1, 0, 0, 0xff, 0xff]);
@@ -123,7 +123,7 @@ fn last_blocks_at_a_plausible_rate_are_received() {
     }
 }
 
-/// Each last block restarts the decompression. The work is proportional to their number, which is
+/// Each final block restarts the decompression. The work is proportional to their number, which is
 /// bounded by the number of bytes received, except for the first 64 on a connection.
 #[test]
 fn many_last_blocks_in_few_bytes_fail_with_1008() {

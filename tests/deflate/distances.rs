@@ -71,7 +71,7 @@ impl Inflater {
         let start = self.output.len();
         // §3.2.3; between blocks at most 7 bits are left over.
         while bits.at + 8 <= bytes.len() * 8 {
-            assert_eq!(bits.take(1), 0, "a last block");
+            assert_eq!(bits.take(1), 0, "a final block");
             match bits.take(2) {
                 0 => self.stored(&mut bits),
                 1 => {

@@ -204,7 +204,7 @@ enum End {
     Partial,
     Sync,
     Full,
-    /// With a last block (BFINAL), and with or without the history of what came before.
+    /// With a final block (BFINAL), and with or without the history of what came before.
     Last(bool),
 }
 

@@ -6,7 +6,7 @@ use core::fmt::Write;
 use sansocket_testkit::vectors::handshake::{drive::outcome, format::Vector};
 use std::{collections::BTreeMap, env, fs, path::Path};
 
-const BEGIN: &str = "<!-- made of the vectors, by tests/handshake/docs.rs -->\n";
+const BEGIN: &str = "<!-- generated from the vectors by tests/handshake/docs.rs -->\n";
 const END: &str = "<!-- end -->\n";
 
 /// With `UPDATE_DOCS` set, rewrites the file.

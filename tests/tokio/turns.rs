@@ -333,13 +333,13 @@ mod with_deflate {
         }
     }
 
-    /// Starting over after each last block is work, too.
+    /// Starting over after each final block is work, too.
     #[test]
     fn last_blocks_yield() {
         const RECORDS: usize = 100;
         const COUNT: usize = 400;
         let agreed = Negotiated::new().deflate(sansocket::deflate::DeflateParameters::default());
-        // 11 bytes of a stored block, then a last block of 5.
+        // 11 bytes of a stored block, then a final block of 5.
         let record = [&[0, 6, 0, 0xf9, 0xff][..], b"record", &[1, 0, 0, 0xff, 0xff]].concat();
         let message = masked(0xc2, &[&record.repeat(RECORDS)[..], &[0]].concat());
         let wire = Wire::new();
@@ -358,7 +358,7 @@ mod with_deflate {
             assert!(counts.0.swap(0, Ordering::Relaxed) > 0, "there is more to do");
             turns += 1;
         }
-        // Each last block counts as a KiB.
+        // Each final block counts as a KiB.
         assert!(turns >= COUNT * RECORDS / 512, "{turns} turns");
     }
 }

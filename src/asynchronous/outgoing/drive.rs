@@ -5,7 +5,7 @@ use crate::asynchronous::shell::{Shell, failure};
 use crate::buffer::ReadBuffer;
 use crate::connection::Role;
 use crate::frame::CloseCode;
-use crate::io::SCRAP;
+use crate::io::DISCARD_SIZE;
 use crate::pool::Leased;
 use crate::transport::{IoFailure, Wants};
 use core::task::{Context, Poll, Waker};
@@ -36,7 +36,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     ) -> Poll<Driven> {
         let mut failed = None;
         // Checked before reading, so that a peer that never stops sending also gets a Close.
-        if self.host.as_ref().is_some_and(|host| host.is_leaving()) {
+        if self.server.as_ref().is_some_and(|server| server.is_shutting_down()) {
             self.go_away();
         }
         loop {
@@ -59,7 +59,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
                     Poll::Pending => self.sending.sender.did_read(Err(IoFailure::NotReady)),
                 }
             }
-            if self.leaves_for_host(cx) {
+            if self.closes_for_shutdown(cx) {
                 continue;
             }
             self.wake_at(wants.deadline, cx);
@@ -68,11 +68,12 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         }
     }
 
-    /// Asks the host, before this task waits, whether this endpoint is shutting down, and then
+    /// Asks the server, before this task waits, whether this endpoint is shutting down, and then
     /// queues a Close. Returns `true` if it queued one now.
     #[inline]
-    pub(super) fn leaves_for_host(&mut self, cx: &Context<'_>) -> bool {
-        self.host.as_ref().is_some_and(|host| host.is_leaving_or_wakes(cx)) && self.go_away()
+    pub(super) fn closes_for_shutdown(&mut self, cx: &Context<'_>) -> bool {
+        self.server.as_ref().is_some_and(|server| server.is_shutting_down_or_wakes(cx))
+            && self.go_away()
     }
 
     /// Queues a Close because this endpoint is shutting down (§7.4.1). Returns `true` if it queued
@@ -135,8 +136,8 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// Ends the connection because nothing receives any more. A Close tells the peer, as far as that
     /// can be written without waiting.
     pub(in crate::asynchronous) fn abandon(&mut self) {
-        if self.host.is_some() && !self.writes_last() {
-            // The host writes the queue once the other half is dropped too.
+        if self.server.is_some() && !self.writes_last() {
+            // The server writes the queue once the other half is dropped too.
             self.sending.end();
             return;
         }
@@ -162,7 +163,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         while let Some(wants) = self.next() {
             self.write_as_wanted(wants, cx);
             if wants.read {
-                let outcome = match M::poll_read(&mut self.transport, cx, &mut [0; SCRAP]) {
+                let outcome = match M::poll_read(&mut self.transport, cx, &mut [0; DISCARD_SIZE]) {
                     Poll::Ready(outcome) => outcome.map_err(|error| failure(&error)),
                     Poll::Pending => Err(IoFailure::NotReady),
                 };
@@ -178,10 +179,10 @@ impl<S, R: Role, M: Shell<S>> Drop for Outgoing<S, R, M> {
             return;
         }
         let needs_lingering = self.sending.sender.needs_lingering(&self.sending.queue);
-        match self.host.take() {
-            Some(host) if needs_lingering => {
+        match self.server.take() {
+            Some(server) if needs_lingering => {
                 let (transport, unwritten) = self.take_parts();
-                host.linger(transport, unwritten);
+                server.linger(transport, unwritten);
             }
             _ => self.leave(),
         }

@@ -30,7 +30,7 @@ impl ReadBuffer {
         self.live().len()
     }
 
-    /// Gives a drained buffer other memory, all of whose length becomes room.
+    /// Gives a drained buffer other memory. The whole length of `memory` becomes room.
     ///
     /// # Errors
     ///
@@ -58,9 +58,9 @@ impl ReadBuffer {
         Some(core::mem::take(&mut self.storage).into_bytes())
     }
 
-    /// Moves the contents of the buffer to other memory, all of whose length becomes room, and
-    /// returns the previous memory. Use this to make room for a large message at once instead of
-    /// step by step: [`wanted`](Self::wanted) returns how many more bytes its frame needs.
+    /// Moves the contents of the buffer to other memory, and returns the previous memory. The whole
+    /// length of `memory` becomes room. Use this to make room for a large message at once instead
+    /// of step by step: [`wanted`](Self::wanted) returns how many more bytes its frame needs.
     ///
     /// # Errors
     ///
@@ -109,9 +109,9 @@ impl ReadBuffer {
             return;
         } else {
             let used = live.len();
-            let promised = usize::try_from(self.wanted).unwrap_or(usize::MAX);
+            let announced = usize::try_from(self.wanted).unwrap_or(usize::MAX);
             let enough =
-                used.saturating_add(promised.max(least)).saturating_add(PAST_LARGE + PAGE / 2);
+                used.saturating_add(announced.max(least)).saturating_add(PAST_LARGE + PAGE / 2);
             let doubled = used.saturating_mul(2).max(SMALLEST);
             let len = if self.wanted > 0 { doubled.min(enough) } else { doubled };
             self.storage.reallocate(live.clone(), len.max(used + least));

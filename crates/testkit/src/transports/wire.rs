@@ -80,7 +80,7 @@ pub struct Wire(Arc<Mutex<[Direction; 2]>>);
 #[derive(Debug)]
 pub struct End {
     wire: Wire,
-    /// The direction that this end writes to.
+    /// The direction that this endpoint writes to.
     side: usize,
     manner: Manner,
     /// The number of steps before the next pending one: of reads, of writes, of flushes.

@@ -1,24 +1,25 @@
-//! Rarely used parts of a connection, which take memory only if they are used.
+//! The parts of a connection that few connections use: what the opening handshake agreed on, and
+//! the wakers of a `Stream` and `Sink`. They take memory only if they are used.
 
 use super::wakers::Wakers;
 use crate::negotiated::Negotiated;
 use alloc::{boxed::Box, sync::Arc};
 
 #[derive(Debug, Default)]
-pub(super) struct Aside(Option<Box<Rare>>);
+pub(super) struct RareState(Option<Box<Contents>>);
 
 #[derive(Debug, Default)]
-struct Rare {
+struct Contents {
     /// The result of the opening handshake.
     negotiated: Negotiated,
     /// The wakers of the two tasks that use a connection as a `Stream` and a `Sink`.
     wakers: Option<Arc<Wakers>>,
 }
 
-impl Aside {
+impl RareState {
     pub(super) fn new(negotiated: Negotiated) -> Self {
         let is_something = negotiated != Negotiated::new();
-        Self(is_something.then(|| Box::new(Rare { negotiated, wakers: None })))
+        Self(is_something.then(|| Box::new(Contents { negotiated, wakers: None })))
     }
 
     pub(super) fn negotiated(&self) -> &Negotiated {

@@ -1,5 +1,5 @@
-//! The host that runs a connection for its user, such as a server. It announces a shutdown, and
-//! takes over the transport and the queue of a dropped connection.
+//! The server that runs a connection for its user. It announces a shutdown, and takes over the
+//! transport and the queue of a dropped connection.
 
 use super::exchange::drive;
 use super::shell::Shell;
@@ -8,14 +8,14 @@ use crate::handshake::LingeringClose;
 use alloc::{sync::Arc, vec::Vec};
 use core::{fmt, task::Context};
 
-/// The host of one connection.
-pub(crate) trait Host<S>: Send + Sync + fmt::Debug {
-    /// Returns `true` if this endpoint is shutting down, so that its connections close with 1001.
-    fn is_leaving(&self) -> bool;
+/// The server that runs a connection.
+pub(crate) trait OwningServer<S>: Send + Sync + fmt::Debug {
+    /// Returns `true` if the server is shutting down, so that its connections close with 1001.
+    fn is_shutting_down(&self) -> bool;
 
-    /// Returns the same as [`is_leaving`](Self::is_leaving). If that is `false`, the task of `cx`
-    /// is woken once the shutdown begins.
-    fn is_leaving_or_wakes(&self, cx: &Context<'_>) -> bool;
+    /// Returns the same as [`is_shutting_down`](Self::is_shutting_down). If that is `false`, the
+    /// task of `cx` is woken once the shutdown begins.
+    fn is_shutting_down_or_wakes(&self, cx: &Context<'_>) -> bool;
 
     /// Takes over a transport that its user has dropped, and the bytes that were still to be
     /// written to it.
@@ -112,14 +112,14 @@ mod tests {
     }
 
     #[derive(Debug)]
-    struct Leaving;
+    struct ShuttingDown;
 
-    impl Host<Endless> for Leaving {
-        fn is_leaving(&self) -> bool {
+    impl OwningServer<Endless> for ShuttingDown {
+        fn is_shutting_down(&self) -> bool {
             true
         }
 
-        fn is_leaving_or_wakes(&self, _: &Context<'_>) -> bool {
+        fn is_shutting_down_or_wakes(&self, _: &Context<'_>) -> bool {
             panic!("the connection must not wait")
         }
 
@@ -132,7 +132,7 @@ mod tests {
         let (client, role) = (Endless::default(), Server::new());
         let mut server: WebSocket<_, _, Still> =
             WebSocket::new(client, role, negotiated, input, Config::default())
-                .with_host(Arc::new(Leaving));
+                .with_server(Arc::new(ShuttingDown));
         let cx = &mut Context::from_waker(Waker::noop());
         for _ in 0..10 {
             let next = pin!(server.next()).poll(cx);
