@@ -59,24 +59,64 @@
 //! # One message to many clients
 //!
 //! A [`PreparedMessage`] is encoded once, and compressed once if you want that. Each connection of a server then sends
-//! the same bytes. `try_feed` does not wait, so a slow client does not hold up the others. The receiving half of each
-//! connection writes its queue, so keep receiving on all of them:
+//! the same bytes. This is a chat: `serve(listener, move |websocket, _| chat(room.clone(), websocket))` runs it.
 //!
 //! ```
 //! # #[cfg(feature = "tokio")] {
-//! use sansocket::{CloseCode, PreparedMessage, on_tokio::ServerSendHalf};
+//! use sansocket::{
+//!     CloseCode, Error, Event, PreparedMessage,
+//!     connection::SendError,
+//!     on_tokio::{ServerReceiveHalf, ServerSendHalf, ServerWebSocket},
+//! };
+//! use std::{collections::HashMap, sync::{Arc, Mutex}};
 //!
-//! fn broadcast(clients: &mut Vec<ServerSendHalf>, text: &str) {
-//!     let message = PreparedMessage::new(text);
-//!     clients.retain_mut(|client| match client.try_feed(&message) {
-//!         Ok(()) => true,
-//!         Err(error) => {
-//!             // Most often the queue is full: this client does not read.
-//!             let _ = client.try_close(CloseCode::POLICY_VIOLATION, &error.to_string());
-//!             false
-//!         }
-//!     });
+//! #[derive(Default)]
+//! struct Room {
+//!     last: u64,
+//!     members: HashMap<u64, ServerSendHalf>,
 //! }
+//!
+//! impl Room {
+//!     fn broadcast(&mut self, text: &str) {
+//!         let message = PreparedMessage::new(text);
+//!         // This does not wait, so a slow client does not hold up the others or the lock.
+//!         self.members.retain(|_, member| match member.try_feed(&message) {
+//!             Ok(()) => true,
+//!             Err(Error::Send(SendError::QueueFull { .. })) => {
+//!                 // A full queue still takes a Close. The client may come back.
+//!                 let _ = member.try_close(CloseCode::TRY_AGAIN_LATER, "too slow");
+//!                 false
+//!             }
+//!             // This client is leaving.
+//!             Err(_) => false,
+//!         });
+//!     }
+//! }
+//!
+//! async fn chat(room: Arc<Mutex<Room>>, websocket: ServerWebSocket) -> Result<(), Error> {
+//!     let (sender, mut receiver) = websocket.split();
+//!     let number = {
+//!         let mut room = room.lock().unwrap();
+//!         room.last += 1;
+//!         let number = room.last;
+//!         room.members.insert(number, sender);
+//!         number
+//!     };
+//!     let ended = receive(&room, &mut receiver).await;
+//!     room.lock().unwrap().members.remove(&number);
+//!     ended
+//! }
+//!
+//! /// While this waits, it also writes what the room has queued for its member.
+//! async fn receive(room: &Mutex<Room>, receiver: &mut ServerReceiveHalf) -> Result<(), Error> {
+//!     while let Some(event) = receiver.receive().await {
+//!         if let Event::Text(text) = event? {
+//!             room.lock().unwrap().broadcast(text);
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! # let _ = chat;
 //! # }
 //! ```
 //!

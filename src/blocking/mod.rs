@@ -40,6 +40,42 @@
 //! [`is_would_block`](crate::Error::is_would_block) is `true`, and you can call it again. The
 //! opening handshake and the closing handshake have timeouts of their own.
 //!
+//! # Heartbeats
+//!
+//! A peer that disappears without a Close is noticed only if something is expected from it. Set a
+//! timeout for reads, send a ping when it expires, and give up if nothing arrives for some time:
+//!
+//! ```
+//! use sansocket::{Error, Event, blocking::ServerWebSocket};
+//! use std::time::{Duration, Instant};
+//!
+//! fn echo(mut websocket: ServerWebSocket) -> Result<(), Error> {
+//!     websocket.get_ref().set_read_timeout(Some(Duration::from_secs(20)))?;
+//!     let mut heard = Instant::now();
+//!     loop {
+//!         match websocket.receive() {
+//!             None => return Ok(()),
+//!             Some(Ok((event, mut replies))) => {
+//!                 heard = Instant::now();
+//!                 if let Event::Text(text) = event {
+//!                     replies.send(text)?;
+//!                 }
+//!             }
+//!             Some(Err(error)) if !error.is_would_block() => return Err(error),
+//!             Some(Err(error)) if heard.elapsed() > Duration::from_secs(50) => return Err(error),
+//!             Some(Err(_)) => {
+//!                 let _ = websocket.try_ping("");
+//!                 let _ = websocket.flush();
+//!             }
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! The timeout is for each read of the transport, so a ping of the peer starts it anew. A split
+//! connection ignores timeouts of its transport. To end it from elsewhere, keep a second handle on
+//! the socket (`try_clone`), and shut that down.
+//!
 //! # Two threads
 //!
 //! While a method writes, nothing is received, so two endpoints that both send a lot can block each

@@ -40,6 +40,90 @@
 //! it. Queued messages leave in one write: with the next [`flush`](WebSocket::flush), or before the
 //! next wait for a message.
 //!
+//! # Heartbeats
+//!
+//! A peer that disappears without a Close is noticed only if something is expected from it. Send
+//! pings, and give up if nothing arrives for some time. A pong is an event like any other:
+//!
+//! ```
+//! use sansocket::{CloseCode, Error, Event, on_tokio::ServerWebSocket};
+//! use std::time::Duration;
+//! use tokio::time::{Instant, interval};
+//!
+//! async fn echo(mut websocket: ServerWebSocket) -> Result<(), Error> {
+//!     let mut ticks = interval(Duration::from_secs(20));
+//!     let mut heard = Instant::now();
+//!     loop {
+//!         tokio::select! {
+//!             received = websocket.receive() => {
+//!                 let Some(received) = received else { return Ok(()) };
+//!                 let (event, mut replies) = received?;
+//!                 heard = Instant::now();
+//!                 if let Event::Text(text) = event {
+//!                     replies.feed(text).await?;
+//!                 }
+//!             }
+//!             _ = ticks.tick() => {
+//!                 if heard.elapsed() > Duration::from_secs(50) {
+//!                     // Nobody may be there to read it, so don't wait.
+//!                     return websocket.try_close(CloseCode::POLICY_VIOLATION, "no heartbeat");
+//!                 }
+//!                 // If the queue is full, the ping is of no use. Receiving reports a closed connection.
+//!                 let _ = websocket.try_ping("");
+//!             }
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! # Reconnecting
+//!
+//! [`Error::is_transient`](crate::Error::is_transient) and
+//! [`Closed::is_transient`](crate::Closed::is_transient) tell whether another attempt can help. If
+//! sending fails, receive until the end: only then it is known how the connection ended, and
+//! messages that have arrived are not lost.
+//!
+//! ```
+//! use sansocket::{Error, on_tokio::{ClientWebSocket, connect}};
+//! use std::time::Duration;
+//! use tokio::time::{Instant, sleep};
+//!
+//! async fn run(url: &str) -> Result<(), Error> {
+//!     let shortest = Duration::from_millis(500);
+//!     let mut pause = shortest;
+//!     loop {
+//!         let started = Instant::now();
+//!         let ended = match connect(url).await {
+//!             Ok(mut websocket) => match session(&mut websocket).await {
+//!                 // Another attempt may last longer, unless the server has sent us away.
+//!                 Ok(()) if websocket.closed().is_some_and(|closed| closed.is_transient()) => Ok(()),
+//!                 Ok(()) => return Ok(()),
+//!                 Err(error) => Err(error),
+//!             },
+//!             Err(error) => Err(error),
+//!         };
+//!         match ended {
+//!             Err(error) if !error.is_transient() => return Err(error),
+//!             _ => {}
+//!         }
+//!         if started.elapsed() > Duration::from_secs(60) {
+//!             pause = shortest;
+//!         }
+//!         // Vary the pause at random if many clients reconnect to one server.
+//!         sleep(pause).await;
+//!         pause = (2 * pause).min(Duration::from_secs(30));
+//!     }
+//! }
+//!
+//! async fn session(websocket: &mut ClientWebSocket) -> Result<(), Error> {
+//!     websocket.send("subscribe").await?;
+//!     while let Some(message) = websocket.next().await {
+//!         println!("{:?}", message?);
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # Idle connections
 //!
 //! A connection that waits holds no buffers. It leases them from a pool of the thread while they
