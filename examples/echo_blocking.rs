@@ -21,8 +21,8 @@ fn run(listener: TcpListener, config: Config) -> Result<(), ctrlc::Error> {
     let server = serve(listener, |websocket, _request| echo(websocket))
         .acceptor(Acceptor::new().config(config).origin(OriginPolicy::any()))
         .on_error(|error| eprintln!("{error}"));
-    let stop = server.stop_handle();
-    ctrlc::set_handler(move || stop.stop())?;
+    let stop = server.shutdown_handle();
+    ctrlc::set_handler(move || stop.shutdown())?;
     server.run();
     Ok(())
 }

@@ -39,7 +39,8 @@ pub struct Limits {
     /// [`QueueFull`](crate::connection::SendError::QueueFull). The last accepted message may exceed
     /// the limit; so may a few KiB of pongs and a Close. Make the limit larger than what you
     /// broadcast: after a message that is larger than the limit, the next one waits or fails until
-    /// most of it is written.
+    /// most of it is written. The system's send buffer comes on top: several MiB on Linux, if a peer
+    /// does not read.
     #[doc(alias = "max_write_buffer_size")]
     pub queued_output: usize,
     /// The longest request line of a client in bytes, including its line ending. Senders rely on at

@@ -134,8 +134,8 @@ macro_rules! serve_options {
         /// system. By default only the operating system's limit on open files applies.
         ///
         /// A connection counts until its handler has returned and its WebSocket, or both halves,
-        /// are dropped. Clients beyond the limit wait; to refuse them instead, count connections
-        /// yourself and answer with a status in [`decide`](Self::decide).
+        /// are dropped. Clients beyond the limit wait, health checks too; to refuse them instead,
+        /// count connections yourself and answer with a status in [`decide`](Self::decide).
         pub fn max_connections(mut self, most: usize) -> Self {
             self.options.max_connections = most;
             self
@@ -154,7 +154,20 @@ macro_rules! serve_options {
 
         /// Sets the function that receives errors, for example to log them. By default errors are
         /// dropped. A refused request is reported, a [plain
-        /// response](crate::server::Acceptor::plain_response) is not.
+        /// response](crate::server::Acceptor::plain_response) is not. A handler that returns the
+        /// error of its connection also reports each client that vanishes. To leave those out:
+        ///
+        /// ```
+        /// use sansocket::blocking::ServeError;
+        ///
+        /// fn log(error: ServeError) {
+        ///     let ServeError::Handler { peer, error } = error else { return eprintln!("{error}") };
+        ///     match error.downcast_ref::<sansocket::Error>() {
+        ///         Some(error) if error.is_closed() => {}
+        ///         _ => eprintln!("{peer}: {error}"),
+        ///     }
+        /// }
+        /// ```
         pub fn on_error(mut self, on_error: impl Fn(ServeError) + Send + Sync + 'static) -> Self {
             self.options.on_error = Some(Arc::new(on_error));
             self

@@ -234,7 +234,8 @@ macro_rules! sending_methods {
                 }
             }
 
-            /// Queues a Close without waiting, as [`try_feed`](Self::try_feed) queues a message.
+            /// Queues a Close without waiting, even if the queue is full. It is written like a
+            /// message that [`try_feed`](Self::try_feed) has queued.
             ///
             /// # Errors
             ///

@@ -39,6 +39,8 @@ pub fn accept(stream: TcpStream) -> Result<ServerWebSocket, Error> {
 /// server.acceptor(acceptor).run();
 /// # Ok::<(), std::io::Error>(())
 /// ```
+///
+/// Its methods are those of [`server::Acceptor`](crate::server::Acceptor).
 pub type Acceptor = server::Acceptor<Blocking>;
 
 impl server::Acceptor<Blocking> {
@@ -50,6 +52,20 @@ impl server::Acceptor<Blocking> {
     pub fn accept_tcp(&self, stream: TcpStream) -> Result<ServerWebSocket, Error> {
         stream.set_nodelay(true)?;
         self.accept(stream)
+    }
+
+    /// Works like [`accept_with`](Self::accept_with) over TCP, and turns on `TCP_NODELAY`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`accept_with`](Self::accept_with).
+    pub fn accept_tcp_with(
+        &self,
+        stream: TcpStream,
+        decide: impl FnOnce(&Request) -> Result<Accept, PlainResponse>,
+    ) -> Result<ServerWebSocket, Error> {
+        stream.set_nodelay(true)?;
+        self.accept_with(stream, decide)
     }
 
     /// Accepts a connection over any blocking transport. This does not set options of the stream,
@@ -121,8 +137,21 @@ impl server::Acceptor<Blocking> {
 }
 
 /// A connection whose client has sent its part of the opening handshake and waits for the answer:
-/// see [`Acceptor::receive_request`](server::Acceptor::receive_request). Call its `accept` or
-/// `refuse`.
+/// see [`Acceptor::receive_request`](server::Acceptor::receive_request).
+///
+/// ```no_run
+/// use sansocket::{blocking::Acceptor, handshake::{Accept, PlainResponse}};
+///
+/// # fn serve(stream: std::net::TcpStream) -> Result<(), sansocket::Error> {
+/// let opening = Acceptor::new().receive_request(stream)?;
+/// if opening.request().header("Authorization").is_none() {
+///     let challenge = PlainResponse::new(401).header("WWW-Authenticate", "Bearer");
+///     return opening.refuse(&challenge);
+/// }
+/// let websocket = opening.accept(&Accept::new())?;
+/// # Ok(())
+/// # }
+/// ```
 pub type PendingRequest<S> = server::PendingRequest<S, Blocking>;
 
 impl<S: Transport> server::PendingRequest<S, Blocking> {

@@ -44,6 +44,8 @@ pub fn connect(url: impl AsRef<str>) -> Result<ClientWebSocket, Error> {
 /// println!("{:?} {:?}", websocket.negotiated().subprotocol, response.header("Set-Cookie"));
 /// # Ok::<(), sansocket::Error>(())
 /// ```
+///
+/// Its methods are those of [`client::Connector`](crate::client::Connector).
 pub type Connector = client::Connector<Blocking>;
 
 impl client::Connector<Blocking> {

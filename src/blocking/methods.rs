@@ -158,7 +158,8 @@ macro_rules! sending_methods {
             self.with_outgoing(|outgoing| outgoing.close(code, reason))
         }
 
-        /// Queues a Close without writing, as [`try_feed`](Self::try_feed) queues a message.
+        /// Queues a Close without writing, even if the queue is full. It is written like a message
+        /// that [`try_feed`](Self::try_feed) has queued.
         ///
         /// # Errors
         ///

@@ -102,7 +102,7 @@ pub use crate::serving::ServeError;
 pub use accept::{Acceptor, PendingRequest, accept};
 pub use connect::{Connector, connect};
 pub use reunite::ReuniteError;
-pub use serve::{Serve, StopHandle, serve};
+pub use serve::{Serve, ShutdownHandle, serve};
 pub use split::{ReceiveHalf, SendHalf};
 pub use stream::Stream;
 pub use transport::{Plain, Transport};
@@ -113,21 +113,33 @@ use crate::random::SystemMaskKeys;
 use std::net::TcpStream;
 
 /// A client's connection, by default one that [`connect`] opened.
+///
+/// Its methods are those of [`WebSocket`].
 pub type ClientWebSocket<S = Stream> = WebSocket<S, Client<SystemMaskKeys>>;
 
 /// A server's connection, by default over TCP.
+///
+/// Its methods are those of [`WebSocket`].
 pub type ServerWebSocket<S = TcpStream> = WebSocket<S, Server>;
 
 /// The sending half of a client's connection, by default of one that [`connect`] made.
+///
+/// Its methods are those of [`SendHalf`].
 pub type ClientSendHalf<S = Stream> = SendHalf<S, Client<SystemMaskKeys>>;
 
 /// The receiving half of a client's connection, by default of one that [`connect`] made.
+///
+/// Its methods are those of [`ReceiveHalf`].
 pub type ClientReceiveHalf<S = Stream> = ReceiveHalf<S, Client<SystemMaskKeys>>;
 
 /// The sending half of a server's connection, by default over TCP.
+///
+/// Its methods are those of [`SendHalf`].
 pub type ServerSendHalf<S = TcpStream> = SendHalf<S, Server>;
 
 /// The receiving half of a server's connection, by default over TCP.
+///
+/// Its methods are those of [`ReceiveHalf`].
 pub type ServerReceiveHalf<S = TcpStream> = ReceiveHalf<S, Server>;
 
 /// The shell for blocking streams: it works with any [`Transport`].

@@ -11,8 +11,7 @@ use core::{fmt, net::SocketAddr, time::Duration};
 use std::net::{TcpListener, TcpStream};
 use std::{io, sync::mpsc, thread};
 
-/// Serves WebSocket connections: accepts them until you [stop](Serve::stop_handle) the server, and
-/// runs `handler` for each open connection in its own thread. Set options, then call
+/// Serves WebSocket connections: accepts them until the [shutdown](Serve::shutdown_handle), and runs `handler` for each open connection in its own thread. Set options, then call
 /// [`run`](Serve::run).
 ///
 /// - A failure to accept a connection does not end the loop. If the system has no files, threads or
@@ -22,7 +21,10 @@ use std::{io, sync::mpsc, thread};
 /// - Dropping a WebSocket takes up to 2 seconds. In this time the server writes what is queued, and
 ///   reads and drops up to 1 MiB of what the peer still sends. This ends early when the peer ends
 ///   its side. The server sends no Close unless the handler did.
-/// - Each connection uses two of the process's file descriptors.
+/// - Each connection uses two of the process's file descriptors, a split one three.
+/// - The address of the client is `websocket.get_ref().peer_addr()`.
+/// - If `handler` is a closure that ends with `Ok(())`, name the type of its error:
+///   `Ok::<(), Error>(())`.
 ///
 /// ```no_run
 /// use sansocket::{Error, Event, blocking::{ServerWebSocket, serve}};
@@ -42,10 +44,10 @@ use std::{io, sync::mpsc, thread};
 /// let server = serve(listener, |websocket, _request| echo(websocket))
 ///     .max_connections(100)
 ///     .on_error(|error| eprintln!("{error}"));
-/// let stop = server.stop_handle();
+/// let shutdown = server.shutdown_handle();
 /// thread::spawn(move || {
 ///     let _ = std::io::stdin().read_line(&mut String::new());
-///     stop.stop();
+///     shutdown.shutdown();
 /// });
 /// server.run();
 /// # Ok::<(), std::io::Error>(())
@@ -69,11 +71,11 @@ pub struct Serve<H> {
     connections: Arc<Connections>,
 }
 
-/// A handle that stops a server from another thread: see [`Serve::stop_handle`].
+/// A handle that shuts a server down from another thread: see [`Serve::shutdown_handle`].
 #[derive(Clone, Debug)]
-pub struct StopHandle(Arc<Connections>);
+pub struct ShutdownHandle(Arc<Connections>);
 
-impl StopHandle {
+impl ShutdownHandle {
     /// Tells the server to shut down. This does not wait for the connections, but can take up to a
     /// second itself: it connects to the server to wake it. A server that is not running yet shuts
     /// down when you run it.
@@ -88,13 +90,13 @@ impl StopHandle {
     /// within 200 milliseconds. The handler still receives what the client sends, and then the end.
     /// If the handler sends after that Close, it gets an error for which
     /// [`is_closed`](crate::Error::is_closed) is `true`. Opening handshakes in progress are
-    /// finished first.
+    /// finished first, so a client that has sent nothing yet can take the handshake timeout.
     ///
     /// [`Serve::run`] returns when all connections are gone. After the
     /// [`shutdown_timeout`](Serve::shutdown_timeout), the server ends the remaining transports, so
     /// that their handlers fail, and `run` returns within a second. A handler that is busy with
     /// something else continues in its thread.
-    pub fn stop(&self) {
+    pub fn shutdown(&self) {
         self.0.begin_shutdown();
     }
 }
@@ -107,8 +109,8 @@ impl<H> Serve<H> {
 
     /// Returns a handle that stops the server.
     #[must_use]
-    pub fn stop_handle(&self) -> StopHandle {
-        StopHandle(Arc::clone(&self.connections))
+    pub fn shutdown_handle(&self) -> ShutdownHandle {
+        ShutdownHandle(Arc::clone(&self.connections))
     }
 }
 

@@ -79,7 +79,8 @@ macro_rules! target_accessors {
             self.target.path()
         }
 
-        /// Returns the query of the target without its question mark, percent-encoded as received.
+        /// Returns the query of the target without its question mark, percent-encoded as received. A
+        /// library such as `form_urlencoded` parses it.
         #[doc(alias = "query")]
         #[must_use]
         pub fn raw_query(&self) -> Option<&str> {

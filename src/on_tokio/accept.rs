@@ -2,6 +2,7 @@
 
 use super::{ServerWebSocket, Tokio};
 use crate::error::Error;
+use crate::handshake::{Accept, PlainResponse, Request};
 use crate::server;
 use ::tokio::net::TcpStream;
 use alloc::boxed::Box;
@@ -40,6 +41,8 @@ pub async fn accept(stream: TcpStream) -> Result<ServerWebSocket, Error> {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Its methods are those of [`server::Acceptor`](crate::server::Acceptor).
 pub type Acceptor = server::Acceptor<Tokio>;
 
 /// A connection whose client has sent its part of the opening handshake and waits for the answer:
@@ -71,5 +74,21 @@ impl server::Acceptor<Tokio> {
     pub async fn accept_tcp(&self, stream: TcpStream) -> Result<ServerWebSocket, Error> {
         stream.set_nodelay(true)?;
         self.accept(stream).await
+    }
+
+    /// Works like [`accept_with`](Self::accept_with) over TCP, and turns on `TCP_NODELAY`.
+    ///
+    /// Not cancel safe: if you drop the future, the connection is lost.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`accept_with`](Self::accept_with).
+    pub async fn accept_tcp_with(
+        &self,
+        stream: TcpStream,
+        decide: impl FnOnce(&Request) -> Result<Accept, PlainResponse>,
+    ) -> Result<ServerWebSocket, Error> {
+        stream.set_nodelay(true)?;
+        self.accept_with(stream, decide).await
     }
 }

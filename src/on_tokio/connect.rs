@@ -50,6 +50,8 @@ pub async fn connect(url: impl AsRef<str>) -> Result<ClientWebSocket, Error> {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Its methods are those of [`client::Connector`](crate::client::Connector).
 pub type Connector = client::Connector<Tokio>;
 
 impl client::Connector<Tokio> {

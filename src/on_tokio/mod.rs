@@ -150,32 +150,50 @@ use crate::random::SystemMaskKeys;
 use ::tokio::net::TcpStream;
 
 /// A WebSocket connection over a tokio stream.
+///
+/// Its methods are those of [`asynchronous::WebSocket`](crate::asynchronous::WebSocket).
 pub type WebSocket<S, R> = crate::asynchronous::WebSocket<S, R, Tokio>;
 
 /// A client's connection, by default one that [`connect`] opened.
+///
+/// Its methods are those of [`WebSocket`](crate::asynchronous::WebSocket).
 pub type ClientWebSocket<S = Stream> = WebSocket<S, Client<SystemMaskKeys>>;
 
 /// A server's connection, by default over TCP.
+///
+/// Its methods are those of [`WebSocket`](crate::asynchronous::WebSocket).
 pub type ServerWebSocket<S = TcpStream> = WebSocket<S, Server>;
 
 /// The sending half of a client's connection, by default of one that [`connect`] made.
+///
+/// Its methods are those of [`SendHalf`](crate::asynchronous::SendHalf).
 pub type ClientSendHalf<S = Stream> = SendHalf<S, Client<SystemMaskKeys>>;
 
 /// The receiving half of a client's connection, by default of one that [`connect`] made.
+///
+/// Its methods are those of [`ReceiveHalf`](crate::asynchronous::ReceiveHalf).
 pub type ClientReceiveHalf<S = Stream> = ReceiveHalf<S, Client<SystemMaskKeys>>;
 
 /// The sending half of a server's connection, by default over TCP.
+///
+/// Its methods are those of [`SendHalf`](crate::asynchronous::SendHalf).
 pub type ServerSendHalf<S = TcpStream> = SendHalf<S, Server>;
 
 /// The receiving half of a server's connection, by default over TCP.
+///
+/// Its methods are those of [`ReceiveHalf`](crate::asynchronous::ReceiveHalf).
 pub type ServerReceiveHalf<S = TcpStream> = ReceiveHalf<S, Server>;
 
 /// The receiving half of a connection: see
 /// [`WebSocket::split`](crate::asynchronous::WebSocket::split).
+///
+/// Its methods are those of [`asynchronous::ReceiveHalf`](crate::asynchronous::ReceiveHalf).
 pub type ReceiveHalf<S, R> = crate::asynchronous::ReceiveHalf<S, R, Tokio>;
 
 /// The sending half of a connection: see
 /// [`WebSocket::split`](crate::asynchronous::WebSocket::split).
+///
+/// Its methods are those of [`asynchronous::SendHalf`](crate::asynchronous::SendHalf).
 pub type SendHalf<S, R> = crate::asynchronous::SendHalf<S, R, Tokio>;
 
 /// The error for two halves of different connections: see
@@ -184,4 +202,6 @@ pub type ReuniteError<S, R> = crate::asynchronous::ReuniteError<S, R, Tokio>;
 
 /// A handle to answer a received event: see
 /// [`WebSocket::receive`](crate::asynchronous::WebSocket::receive).
+///
+/// Its methods are those of [`asynchronous::Replies`](crate::asynchronous::Replies).
 pub type Replies<'a, S, R> = crate::asynchronous::Replies<'a, S, R, Tokio>;

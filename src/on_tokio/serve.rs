@@ -33,6 +33,10 @@ use std::io;
 /// - When a handler drops a WebSocket, the server still writes its queue, for at most 2 seconds,
 ///   and reads and drops up to 1 MiB that the peer still sends. It sends no Close of its own.
 /// - Dropping the future drops the connections too, without a Close.
+/// - To run the server in a task, write `tokio::spawn(serve(..).into_future())`.
+/// - The address of the client is `websocket.get_ref().peer_addr()`.
+/// - If `handler` is a closure that ends with `Ok(())`, name the type of its error:
+///   `Ok::<(), Error>(())`.
 ///
 /// ```no_run
 /// use sansocket::{Error, Event, on_tokio::{ServerWebSocket, serve}};
@@ -98,11 +102,13 @@ impl<H> Serve<H> {
     /// [`CloseCode::GOING_AWAY`](crate::CloseCode::GOING_AWAY) as soon as its handler receives or
     /// waits to receive. The handler still receives what the client sends, and then the end.
     /// Messages that it sends after that Close fail with an error for which
-    /// [`is_closed`](crate::Error::is_closed) is true. Handshakes in progress are finished first.
+    /// [`is_closed`](crate::Error::is_closed) is true. Handshakes in progress are finished first, so
+    /// a client that has sent nothing yet can take the handshake timeout.
     ///
     /// The server returns when all connections have ended. When the
     /// [`shutdown_timeout`](Self::shutdown_timeout) has passed, it drops the remaining handlers
-    /// with their connections. If a handler spawns tasks of its own, ending them is up to you.
+    /// with their connections. A handler that blocks its thread is dropped only once it yields. If a
+    /// handler spawns tasks of its own, ending them is up to you.
     pub fn shutdown(mut self, when: impl Future<Output = ()> + Send + 'static) -> Self {
         self.shutdown = Box::pin(when);
         self

@@ -95,7 +95,8 @@ impl OriginPolicy {
         Self { same_origin: false, allowed: None, any: true }
     }
 
-    /// Allows pages of these origins only:
+    /// Allows pages of these origins only, and not even those of the server's own host. To add to
+    /// those, see [`also_allow`](Self::also_allow).
     ///
     /// | an entry | allows |
     /// |---|---|

@@ -3,7 +3,7 @@
 use sansocket::{
     CloseCode, Error,
     blocking::{
-        Acceptor, ClientWebSocket, Connector, Serve, ServeError, ServerWebSocket, StopHandle,
+        Acceptor, ClientWebSocket, Connector, Serve, ServeError, ServerWebSocket, ShutdownHandle,
         connect, serve,
     },
     connection::Initiator,
@@ -25,7 +25,7 @@ use std::{
 /// A server in a thread of its own.
 struct Running {
     address: SocketAddr,
-    stop: StopHandle,
+    stop: ShutdownHandle,
     errors: Receiver<ServeError>,
     thread: JoinHandle<()>,
 }
@@ -41,7 +41,7 @@ impl Running {
         let server = options(serve(listener, handler).on_error(move |error| {
             let _ = report.send(error);
         }));
-        let stop = server.stop_handle();
+        let stop = server.shutdown_handle();
         let thread = thread::spawn(move || server.run());
         Self { address, stop, errors, thread }
     }
@@ -73,7 +73,7 @@ impl Running {
 
     /// Stops the server, waits for it to end and checks that it reported no error.
     fn check_end(self) {
-        self.stop.stop();
+        self.stop.shutdown();
         self.thread.join().unwrap();
         let errors: Vec<_> = self.errors.try_iter().collect();
         assert!(errors.is_empty(), "{errors:?}");
@@ -114,6 +114,36 @@ fn check_silent(stream: &mut TcpStream) {
 }
 
 #[test]
+fn every_way_to_accept_tcp_sends_small_segments_at_once() {
+    let (report, reported) = std::sync::mpsc::channel();
+    let server = Running::start(
+        move |websocket, _| {
+            report.send(websocket.get_ref().nodelay()?).unwrap();
+            Ok::<(), Error>(())
+        },
+        |serve| serve,
+    );
+    drop(server.connect());
+    assert!(reported.recv().unwrap(), "serve");
+    server.stop.shutdown();
+    server.check_end();
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let client = thread::spawn(move || {
+        (connect(&url).unwrap(), connect(&url).unwrap(), connect(&url).unwrap())
+    });
+    let stream = || listener.accept().unwrap().0;
+    let accepted = [
+        sansocket::blocking::accept(stream()).unwrap(),
+        Acceptor::new().accept_tcp(stream()).unwrap(),
+        Acceptor::new().accept_tcp_with(stream(), |_| Ok(Accept::new())).unwrap(),
+    ];
+    assert!(accepted.iter().all(|server| server.get_ref().nodelay().unwrap()));
+    drop(client.join().unwrap());
+}
+
+#[test]
 fn a_shutdown_closes_every_connection() {
     let server = Running::echo();
     let mut clients: Vec<_> = (0..8).map(|_| server.connect()).collect();
@@ -122,7 +152,7 @@ fn a_shutdown_closes_every_connection() {
     }
     // One of them leaves before the shutdown.
     clients.pop().unwrap().wait_closed();
-    server.stop.stop();
+    server.stop.shutdown();
     clients.into_iter().for_each(check_closed_as_away);
     server.check_end();
 }
@@ -133,10 +163,10 @@ fn a_shutdown_without_connections_is_immediate() {
     // The same holds for a server that listens on all addresses, or is stopped before it runs.
     let listener = TcpListener::bind("0.0.0.0:0").unwrap();
     let server = serve(listener, echo);
-    let stop = server.stop_handle();
+    let stop = server.shutdown_handle();
     let thread = thread::spawn(move || server.run());
-    stop.stop();
-    stop.stop();
+    stop.shutdown();
+    stop.shutdown();
     thread.join().unwrap();
 }
 
@@ -147,11 +177,11 @@ fn a_nonblocking_listener_works_too() {
     let address = listener.local_addr().unwrap();
     let (report, errors) = channel();
     let server = serve(listener, echo).on_error(move |error| drop(report.send(error)));
-    let stop = server.stop_handle();
+    let stop = server.shutdown_handle();
     let thread = thread::spawn(move || server.run());
     let mut client = connect(format!("ws://{address}/")).unwrap();
     check_echo(&mut client);
-    stop.stop();
+    stop.shutdown();
     check_closed_as_away(client);
     thread.join().unwrap();
     assert!(errors.recv().is_err());
@@ -177,14 +207,14 @@ fn a_server_that_shares_its_address_stops() {
             entered.send(()).unwrap();
             echo(websocket, request)
         });
-        let stop = server.stop_handle();
+        let stop = server.shutdown_handle();
         let thread = thread::spawn(move || server.run());
         // Once it has had a client, the server waits for the next one.
         let client = connect(format!("ws://{address}/")).unwrap();
         has_entered.recv().unwrap();
         drop(client);
         let others: Vec<_> = (0..3).map(|_| listen(address)).collect();
-        stop.stop();
+        stop.shutdown();
         thread.join().unwrap();
         drop(others);
     }
@@ -210,7 +240,7 @@ fn a_server_without_threads_pauses() {
     let address = listener.local_addr().unwrap();
     let clients: Vec<_> = (0..4).map(|_| TcpStream::connect(address).unwrap()).collect();
     let server = serve(listener, echo);
-    let stop = server.stop_handle();
+    let stop = server.shutdown_handle();
     let (fail, failures) = channel();
     let failed = AtomicUsize::new(0);
     let server = server.on_error(move |error| {
@@ -218,7 +248,7 @@ fn a_server_without_threads_pauses() {
         assert_eq!(error.kind(), ErrorKind::WouldBlock);
         fail.send(Instant::now()).unwrap();
         if failed.fetch_add(1, Ordering::SeqCst) + 1 == clients.len() {
-            stop.stop();
+            stop.shutdown();
         }
     });
     server.run();
@@ -339,7 +369,7 @@ fn open_connections_are_limited() {
     assert!(read_head(&mut next).starts_with(b"HTTP/1.1 101 "));
     check_echo(&mut two);
     // A full server shuts down like any other.
-    server.stop.stop();
+    server.stop.shutdown();
     check_closed_as_away(two);
 }
 
@@ -374,7 +404,7 @@ fn a_handler_that_panics_or_fails_ends_only_its_own_connection() {
             assert_eq!(error.to_string(), "asked for by the client");
         }
     }
-    server.stop.stop();
+    server.stop.shutdown();
     check_closed_as_away(good);
     server.check_end();
 }
@@ -459,7 +489,7 @@ fn a_read_timeout_of_the_handler_expires() {
         let error = has_expired.recv().unwrap();
         assert!(error.is_would_block(), "{error:?}");
         check_echo(&mut client);
-        server.stop.stop();
+        server.stop.shutdown();
         check_closed_as_away(client);
         server.check_end();
     }
@@ -541,7 +571,7 @@ fn a_shutdown_reaches_a_busy_handler() {
     let mut frame = [0; 6];
     client.read_exact(&mut frame).unwrap();
     assert_eq!(frame[..], plain(0x81, b"many"));
-    server.stop.stop();
+    server.stop.shutdown();
     client.read_exact(&mut frame[..4]).unwrap();
     assert_eq!(frame[..4], close_away());
     enough.send(()).unwrap();
@@ -570,7 +600,7 @@ fn a_shutdown_reaches_a_split_connection() {
     let server = Running::start(handler, |serve| serve);
     let mut client = server.connect();
     client.next().unwrap().unwrap();
-    server.stop.stop();
+    server.stop.shutdown();
     check_closed_as_away(client);
     server.check_end();
 }
@@ -581,7 +611,7 @@ fn a_shutdown_finishes_pending_handshakes_and_accepts_no_new_client() {
     let mut late = server.stream();
     late.write_all(&REQUEST[..20]).unwrap();
     let client = server.connect();
-    server.stop.stop();
+    server.stop.shutdown();
     check_closed_as_away(client);
     // The listener is dropped at about this time.
     while let Ok(stream) = TcpStream::connect(server.address) {
@@ -625,7 +655,7 @@ fn the_shutdown_timeout_ends_all_transports() {
         has_entered.recv().unwrap();
         clients.push(stream);
     }
-    server.stop.stop();
+    server.stop.shutdown();
     server.thread.join().unwrap();
     for mut client in clients {
         // The stream ends, in order or by a reset.
@@ -639,6 +669,6 @@ fn the_shutdown_timeout_ends_all_transports() {
 fn the_debug_output_shows_the_options() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = serve(listener, echo).max_connections(7).max_handshakes(8);
-    let shown = format!("{server:?} {:?}", server.stop_handle());
+    let shown = format!("{server:?} {:?}", server.shutdown_handle());
     assert!(shown.contains("max_connections: 7") && shown.contains("max_handshakes: 8"));
 }

@@ -112,6 +112,47 @@ async fn run_others() {
 }
 
 #[test]
+fn every_way_to_accept_tcp_sends_small_segments_at_once() {
+    run(async {
+        let (report, mut reported) = mpsc::unbounded_channel();
+        let mut server = Running::start(
+            move |websocket, _| {
+                let report = report.clone();
+                async move {
+                    report.send(websocket.get_ref().nodelay()?).unwrap();
+                    Ok(())
+                }
+            },
+            |serve| serve,
+        )
+        .await;
+        drop(server.connect().await);
+        assert!(reported.recv().await.unwrap(), "serve");
+        server.stop();
+        server.check_end().await;
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}/", listener.local_addr().unwrap());
+        let stream = async || listener.accept().await.unwrap().0;
+        let url = &url;
+        let both = async |accepting: &mut dyn FnMut(TcpStream) -> Accepting| {
+            let accepted = async { accepting(stream().await).await };
+            let (client, server) = tokio::join!(connect(url), accepted);
+            client.unwrap();
+            assert!(server.unwrap().get_ref().nodelay().unwrap());
+        };
+        both(&mut |stream| Box::pin(sansocket::on_tokio::accept(stream))).await;
+        both(&mut |stream| Box::pin(async { Acceptor::new().accept_tcp(stream).await })).await;
+        both(&mut |stream| {
+            Box::pin(async { Acceptor::new().accept_tcp_with(stream, |_| Ok(Accept::new())).await })
+        })
+        .await;
+    });
+}
+
+type Accepting = std::pin::Pin<Box<dyn Future<Output = Result<ServerWebSocket, Error>>>>;
+
+#[test]
 fn a_shutdown_closes_every_connection() {
     run(async {
         let mut server = Running::echo().await;
