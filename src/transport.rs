@@ -25,6 +25,21 @@ pub struct Wants {
 }
 
 /// How a transport failed to read, to write, or to end its writing side.
+///
+/// With the feature `std`, a `std::io::Error` converts into an `IoFailure`:
+///
+/// | kind of error | failure |
+/// |---|---|
+/// | `WouldBlock`, `Interrupted` | `NotReady` |
+/// | `TimedOut` | `TimedOut` |
+/// | `ConnectionReset`, `ConnectionAborted` | `Reset` |
+/// | `BrokenPipe`, `NotConnected`, `WriteZero` | `Ended` |
+/// | `UnexpectedEof` | `TlsTruncated` |
+/// | `Unsupported` | `Unsupported` |
+/// | anything else | `Other` |
+///
+/// If a read ends because of a timeout that you set for the deadline of a
+/// [`Wants`], report `NotReady`. On some systems, sockets call this timeout `TimedOut`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IoFailure {

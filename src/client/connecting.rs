@@ -64,7 +64,8 @@ use core::time::Duration;
 /// ```
 ///
 /// For a loop over a nonblocking socket, see the example of
-/// [`server::Accepting`](crate::server::Accepting). The same loop works here.
+/// [`server::Accepting`](crate::server::Accepting). The same loop works here, but a client never
+/// wants to end its writing side.
 ///
 /// To only write a request and read the response, use [`ClientHandshake`].
 #[derive(Debug)]

@@ -60,7 +60,12 @@ use core::time::Duration;
 ///    deadline.
 /// 5. *Report* what happened: [`did_write`](Self::did_write),
 ///    [`did_shut_down`](Self::did_shut_down) and [`did_read`](Self::did_read). Report failures as
-///    well, including [`IoFailure::NotReady`].
+///    well, including [`IoFailure::NotReady`]. If you can carry out only a part of the set, for
+///    example in a callback for a readable socket, report that part.
+///
+/// `next` also finds out how the connection ended. The transport can be needed for seconds after
+/// that, so look at [`closed`](Self::closed) after each call of `next`, before you wait, if your
+/// application should know early.
 ///
 /// A loop that does this is a correct WebSocket endpoint on any transport. `advance` queues pongs,
 /// the answer to a Close, and the Close that reports a failure. `next` covers the rest: which
@@ -69,9 +74,10 @@ use core::time::Duration;
 ///
 /// Advance through everything that you have read before you ask again, even if the transport has
 /// ended: what the peer sent before the end determines how the connection ended. Once `next`
-/// reports the end, any input that you have not advanced through is dropped. An error from
-/// `advance` is the peer's fault. Just continue the loop: `next` reports the end once the peer has
-/// had a chance to read the reason. Input that you hold back because there is no room for its
+/// reports the end, any input that you have not advanced through is dropped. After
+/// [`ReceiveError::Protocol`], which is the peer's fault, just continue the loop: `next` reports the
+/// end once the peer has had a chance to read the reason. The other errors of `advance` are mistakes
+/// in your code, and change nothing. Input that you hold back because there is no room for its
 /// answers is not lost: within the close timeout, `next` does not report the end while something
 /// waits to be written.
 ///
@@ -87,19 +93,34 @@ use core::time::Duration;
 /// look at the event again, and send.
 ///
 /// Skip reads only for input that you have to answer. An endpoint that also sends on its own accord
-/// must keep reading: two such endpoints that both stop would wait for each other.
+/// must keep reading: two such endpoints that both stop would wait for each other. A proxy that
+/// holds a message back because its other connection is full must not read either. Otherwise it
+/// reports the peer's end too early, and loses the message.
+///
+/// # Time
+///
+/// | wait | at most |
+/// |---|---|
+/// | for the peer's Close, and for its end of the transport | [`Config::close_timeout`] |
+/// | of a client for the server's end, before it reports a clean end | 1 s |
+/// | of a server that failed the connection, on a transport without a half-close | 1 s |
+/// | for input that arrived before a deadline, after it | 0.5 s |
+///
+/// There is no keepalive. If you send pings and nothing answers, call
+/// [`transport_ended`](Self::transport_ended) with [`TransportEnd::Timeout`]: a Close would wait
+/// for the peer again. Wait until the earlier of your own timer and the deadline of the set.
 ///
 /// # Example
 ///
-/// A server over a blocking socket. A loop over non-blocking sockets looks the same; it reports
-/// [`IoFailure::NotReady`] for every operation that could not make progress.
+/// A server over a blocking socket. For a loop over a nonblocking socket, see the example of
+/// [`Accepting`](crate::server::Accepting): a connection is driven in the same way.
 ///
 #[cfg_attr(feature = "std", doc = "```")]
 #[cfg_attr(not(feature = "std"), doc = "```ignore")]
 /// use sansocket::buffer::{ReadBuffer, WriteBuffer};
 /// use sansocket::connection::{Connection, Next, Progress, Server};
 /// use sansocket::{Config, Event, handshake::Negotiated, transport::IoFailure};
-/// use std::io::{Read, Write};
+/// use std::io::{self, ErrorKind, Read, Write};
 /// use std::net::{Shutdown, TcpStream};
 /// use std::time::{Duration, Instant};
 ///
@@ -129,17 +150,25 @@ use core::time::Duration;
 ///         if wants.write {
 ///             let set = stream.set_write_timeout(left);
 ///             let written = set.and_then(|()| stream.write(output.front()));
-///             connection.did_write(written.map_err(|error| (&error).into()), &mut output);
+///             connection.did_write(written.map_err(failure), &mut output);
 ///         } else if wants.shut_down_write {
 ///             let ended = stream.shutdown(Shutdown::Write);
-///             connection.did_shut_down(ended.map_err(|error| (&error).into()));
+///             connection.did_shut_down(ended.map_err(failure));
 ///         } else if wants.read {
 ///             let read = stream.set_read_timeout(left).and_then(|()| stream.read(input.spare(1)));
 ///             input.filled(*read.as_ref().unwrap_or(&0));
-///             connection.did_read(read.map_err(|error| IoFailure::from(&error)));
+///             connection.did_read(read.map_err(failure));
 ///         } else if let Some(moment) = wants.deadline {
 ///             std::thread::sleep(moment.saturating_sub(started.elapsed()));
 ///         }
+///     }
+/// }
+///
+/// fn failure(error: io::Error) -> IoFailure {
+///     match error.kind() {
+///         // On Windows, this is how a socket reports the timeout for the deadline.
+///         ErrorKind::TimedOut => IoFailure::NotReady,
+///         _ => error.into(),
 ///     }
 /// }
 /// # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -273,9 +302,8 @@ impl<R: Role> Connection<R> {
         self.sender.state()
     }
 
-    /// Splits the connection into halves that can live in different tasks or threads.
-    ///
-    /// From then on, [`Receiver::reply`] returns the replies that the receiving half owes the peer.
+    /// Splits the connection into halves that can live in different tasks or threads. [`Sender`]
+    /// describes how to drive them.
     #[must_use]
     pub fn split(self) -> (Sender<R>, Receiver<R>) {
         (self.sender, self.receiver)

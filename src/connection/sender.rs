@@ -31,6 +31,59 @@ use crate::negotiated::Negotiated;
 use alloc::boxed::Box;
 
 /// The sending half of a connection.
+///
+/// The sender makes all decisions about the transport, also about reading. Whoever reads from the
+/// transport reports to the sender, and passes on the replies of the [`Receiver`](super::Receiver):
+///
+/// 1. Read only while [`next`](Self::next) asks for it, and at most until its deadline.
+/// 2. After each read, call [`advance`](super::Receiver::advance) as long as it goes on. After each
+///    of these calls, even one that fails, take the [`reply`](super::Receiver::reply).
+/// 3. Pass the replies to [`Sender::reply`](Self::reply) and the outcome of the read to
+///    [`did_read`](Self::did_read), before the next call of `next`.
+///
+/// ```
+/// use sansocket::buffer::{ReadBuffer, WriteBuffer};
+/// use sansocket::connection::{Receiver, Reply, Sender, Server};
+/// use sansocket::transport::IoFailure;
+///
+/// /// What the reading side tells the writing side, for example through a channel.
+/// struct Read {
+///     outcome: Result<usize, IoFailure>,
+///     replies: Vec<Reply>,
+/// }
+///
+/// fn did_read(
+///     outcome: Result<usize, IoFailure>,
+///     receiver: &mut Receiver<Server>,
+///     input: &mut ReadBuffer,
+/// ) -> Read {
+///     let mut replies = Vec::new();
+///     loop {
+///         let progress = receiver.advance(input);
+///         replies.extend(receiver.reply(input));
+///         if !progress.is_ok_and(|progress| progress.goes_on()) {
+///             return Read { outcome, replies };
+///         }
+///         if let Some(event) = receiver.event(input) {
+///             println!("{event:?}");
+///         }
+///     }
+/// }
+///
+/// fn told(read: Read, sender: &mut Sender<Server>, output: &mut WriteBuffer) {
+///     for reply in &read.replies {
+///         sender.reply(reply, output);
+///     }
+///     sender.did_read(read.outcome);
+/// }
+/// # use sansocket::{Config, connection::Connection, handshake::Negotiated};
+/// # let connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
+/// # let (mut sender, mut receiver) = connection.split();
+/// # let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+/// # input.extend_from_slice(b"\x89\x80\0\0\0\0");
+/// # told(did_read(Ok(6), &mut receiver, &mut input), &mut sender, &mut output);
+/// # assert_eq!(output.front(), b"\x8a\0");
+/// ```
 #[derive(Debug)]
 pub struct Sender<R> {
     role: R,

@@ -102,7 +102,8 @@ use core::time::Duration;
 ///     match error.kind() {
 ///         ErrorKind::WouldBlock | ErrorKind::Interrupted => IoFailure::NotReady,
 ///         ErrorKind::TimedOut => IoFailure::TimedOut,
-///         ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => IoFailure::Reset,
+///         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => IoFailure::Reset,
+///         ErrorKind::BrokenPipe => IoFailure::Ended,
 ///         _ => IoFailure::Other,
 ///     }
 /// }

@@ -68,11 +68,12 @@ impl<R: Role> Sender<R> {
     /// Reports the outcome of a write. This consumes the written bytes from the front of `output`,
     /// so you must not.
     ///
-    /// If the transport holds bytes back until it is flushed, and a flush is not ready, report
-    /// [`IoFailure::NotReady`]: `next` then asks you to write once more, although `output` is
-    /// empty. Report 0 written bytes once the flush is done.
+    /// A transport such as TLS may hold bytes back until it is flushed. First report the write, then
+    /// flush. If the flush is not ready, report [`IoFailure::NotReady`] as well: `next` then asks
+    /// you to write once more, although `output` is empty. Flush again then, and report 0 written
+    /// bytes once it is done.
     ///
-    /// A write that accepts 0 of the offered bytes counts as a failure: otherwise it would be
+    /// While `output` is not empty, a write of 0 bytes counts as a failure: otherwise it would be
     /// retried without limit.
     pub fn did_write(&mut self, outcome: Result<usize, IoFailure>, output: &mut WriteBuffer) {
         match outcome {
@@ -109,9 +110,8 @@ impl<R: Role> Sender<R> {
         self.ending().did_shut_down(outcome);
     }
 
-    /// Returns how the connection ended, as soon as that is known. The transport may still be
-    /// needed for a while, to let the peer read this endpoint's Close; [`next`](Self::next) tells
-    /// you.
+    /// Returns how the connection ended, as soon as that is known: [`next`](Self::next) finds out.
+    /// The transport may still be needed for a while, to let the peer read this endpoint's Close.
     #[inline]
     #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
@@ -146,7 +146,9 @@ impl<R: Role> Sender<R> {
     }
 
     /// Reports that the transport has ended, no matter what [`next`](Self::next) still asked for,
-    /// and returns how the connection ended. Also call this if you drop the transport.
+    /// and returns how the connection ended. If the transport is not dropped yet, `next` may still
+    /// ask once to end its writing side. Before you drop a transport that still works, call
+    /// [`leave`](Self::leave) instead.
     ///
     /// Before that, advance through everything that was received, and pass on the replies. The rest
     /// of `output` was not written: if it includes this endpoint's Close, the end is not clean.
