@@ -13,6 +13,22 @@ use thiserror::Error;
 /// An error from one of the shells, blocking or asynchronous.
 ///
 /// Each variant says whose fault the failure is and whether trying again can help.
+///
+/// ```
+/// use sansocket::{Error, connection::SendError, handshake::HandshakeError};
+///
+/// fn explain(error: &Error) {
+///     match error {
+///         Error::Handshake(HandshakeError::Refused(refusal)) => {
+///             println!("the server refused with {}", refusal.status());
+///         }
+///         Error::Send(SendError::QueueFull { .. }) => println!("the peer does not read"),
+///         Error::Protocol(fault) => println!("the peer is at fault: {fault}"),
+///         Error::Closed(closed) => println!("the connection is over: {closed}"),
+///         other => println!("{other}"),
+///     }
+/// }
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {

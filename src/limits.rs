@@ -17,6 +17,14 @@
 /// a thread's pool already holds is leased ahead of the data: up to 1 MiB for a message once 10 KiB
 /// of it have arrived, to at most sixteen connections at a time, and up to 64 KiB to one
 /// decompressing connection at a time.
+///
+/// ```
+/// use sansocket::{Config, Limits};
+///
+/// let limits = Limits::default().message(64 << 10).queued_output(256 << 10);
+/// let config = Config::default().limits(limits);
+/// assert_eq!(config.limits.message, 65_536);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

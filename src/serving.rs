@@ -121,6 +121,18 @@ macro_rules! serve_options {
         ///
         /// The function sees only valid requests from an allowed origin.
         #[doc = $whether_decide_may_block]
+        ///
+        /// ```
+        /// use sansocket::handshake::{Accept, PlainResponse, Request};
+        ///
+        /// // For `serve(listener, handler).decide(only_chat)`.
+        /// fn only_chat(request: &Request) -> Result<Accept, PlainResponse> {
+        ///     match request.path() {
+        ///         "/chat" => Ok(Accept::new()),
+        ///         _ => Err(PlainResponse::new(404)),
+        ///     }
+        /// }
+        /// ```
         pub fn decide(
             mut self,
             decide: impl Fn(&Request) -> Result<Accept, PlainResponse> + Send + Sync + 'static,

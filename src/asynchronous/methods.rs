@@ -93,6 +93,18 @@ macro_rules! sending_methods {
             ///
             /// Cancel safe: if you drop the future, the piece is not queued.
             ///
+            /// ```no_run
+            /// # async fn lines(mut websocket: sansocket::on_tokio::ServerWebSocket) -> Result<(), sansocket::Error> {
+            /// for line in ["one\n", "two\n"] {
+            ///     websocket.feed_fragment(line, false).await?;
+            ///     websocket.flush().await?;
+            /// }
+            /// websocket.feed_fragment("", true).await?;
+            /// websocket.flush().await?;
+            /// # Ok(())
+            /// # }
+            /// ```
+            ///
             /// # Errors
             ///
             /// Returns the errors of [`feed`](Self::feed), and

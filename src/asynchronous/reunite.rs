@@ -18,6 +18,13 @@ pub struct ReuniteError<S, R: Role, M: Shell<S>>(pub SendHalf<S, R, M>, pub Rece
 impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
     /// Joins the two halves of a connection again.
     ///
+    /// ```no_run
+    /// # async fn rejoin(websocket: sansocket::on_tokio::ServerWebSocket) {
+    /// let (sender, receiver) = websocket.split();
+    /// let websocket = sender.reunite(receiver).expect("the halves belong together");
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns [`ReuniteError`] with both halves if they belong to different connections.

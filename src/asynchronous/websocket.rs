@@ -235,6 +235,25 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     ///
     /// Cancel safe.
     ///
+    /// ```no_run
+    /// use sansocket::{Error, Event, on_tokio::ServerWebSocket};
+    ///
+    /// /// Measures each binary message without holding it in memory.
+    /// async fn measure(mut websocket: ServerWebSocket) -> Result<(), Error> {
+    ///     let mut len = 0;
+    ///     while let Some(received) = websocket.receive_chunk().await {
+    ///         let (chunk, _replies) = received?;
+    ///         if let Event::Binary(piece) = chunk.event {
+    ///             len = if chunk.first { piece.len() } else { len + piece.len() };
+    ///             if chunk.last {
+    ///                 println!("{len} bytes");
+    ///             }
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns the errors of [`receive`](Self::receive), and [`Error::Receive`] if another method
@@ -327,6 +346,19 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     ///
     /// If you dropped the future of [`receive_with`](Self::receive_with) while it waited for room
     /// in the queue, receive the message that it held back before you call this.
+    ///
+    /// ```no_run
+    /// # use sansocket::on_tokio::ServerWebSocket;
+    /// # async fn hand_over(websocket: ServerWebSocket) -> std::io::Result<()> {
+    /// use tokio::io::AsyncWriteExt;
+    ///
+    /// let mut parts = websocket.into_parts();
+    /// // What is queued goes out before anything else.
+    /// parts.transport.write_all(&parts.unwritten).await?;
+    /// println!("{} bytes were read but not received", parts.unread.len());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "into_inner")]
     #[must_use]
     pub fn into_parts(self) -> Parts<S> {

@@ -62,6 +62,18 @@ macro_rules! sending_methods {
         /// All pieces must be text or all must be binary. Each piece is compressed in one go, and
         /// meanwhile a split connection does not reply to anything.
         ///
+        /// ```no_run
+        /// # fn lines(mut websocket: sansocket::blocking::ServerWebSocket) -> Result<(), sansocket::Error> {
+        /// for line in ["one\n", "two\n"] {
+        ///     websocket.feed_fragment(line, false)?;
+        ///     websocket.flush()?;
+        /// }
+        /// websocket.feed_fragment("", true)?;
+        /// websocket.flush()?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        ///
         /// # Errors
         ///
         /// Returns the errors of [`feed`](Self::feed), and

@@ -17,6 +17,14 @@ impl<S: Transport, R: Role> SendHalf<S, R> {
     /// Makes one connection of its two halves. If you need timeouts on the transport, set them
     /// again: [`split`](super::WebSocket::split) removed them.
     ///
+    /// ```no_run
+    /// # fn rejoin(websocket: sansocket::blocking::ServerWebSocket) -> Result<(), sansocket::Error> {
+    /// let (sender, receiver) = websocket.split()?;
+    /// let websocket = sender.reunite(receiver).expect("the halves belong together");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns a [`ReuniteError`] with both halves if they belong to different connections.

@@ -8,6 +8,51 @@ use std::net::{Shutdown, TcpStream};
 /// A stream that a [`WebSocket`](super::WebSocket) can run over.
 ///
 /// If your stream can only read and write, wrap it in [`Plain`].
+///
+/// ```
+/// use sansocket::blocking::Transport;
+/// use std::io::{self, Read, Write};
+/// use std::net::{Shutdown, TcpStream};
+/// use std::time::Duration;
+///
+/// /// A stream that counts what it reads.
+/// struct Counting {
+///     stream: TcpStream,
+///     count: usize,
+/// }
+///
+/// impl Read for Counting {
+///     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+///         let count = self.stream.read(into)?;
+///         self.count += count;
+///         Ok(count)
+///     }
+/// }
+///
+/// impl Write for Counting {
+///     fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+///         self.stream.write(from)
+///     }
+///
+///     fn flush(&mut self) -> io::Result<()> {
+///         self.stream.flush()
+///     }
+/// }
+///
+/// impl Transport for Counting {
+///     fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+///         self.stream.set_read_timeout(timeout)
+///     }
+///
+///     fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+///         self.stream.set_write_timeout(timeout)
+///     }
+///
+///     fn shutdown_write(&mut self) -> io::Result<()> {
+///         self.stream.shutdown(Shutdown::Write)
+///     }
+/// }
+/// ```
 pub trait Transport: Read + Write {
     /// Limits how long each later read may take; `None` removes the limit. A read that takes longer
     /// fails with [`ErrorKind::WouldBlock`] or [`ErrorKind::TimedOut`].
@@ -147,6 +192,18 @@ forward!(Box<T>);
 /// The writing side can be flushed but not ended separately: the peer learns of the end when you
 /// drop the stream. There is no second handle, so the connection can't be
 /// [split](super::WebSocket::split).
+///
+/// ```no_run
+/// use sansocket::blocking::{Connector, Plain};
+/// use std::net::TcpStream;
+///
+/// # fn with_tls(stream: TcpStream) -> TcpStream { stream }
+/// let stream = TcpStream::connect("example.com:443")?;
+/// // `with_tls` stands for your TLS library, such as native-tls.
+/// let stream = Plain(with_tls(stream));
+/// let (websocket, _) = Connector::new().connect_over("wss://example.com/", stream)?;
+/// # Ok::<(), sansocket::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "a transparent wrapper")]
 pub struct Plain<S>(pub S);

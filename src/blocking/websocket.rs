@@ -127,6 +127,22 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// Use it after [`receive`](Self::receive) to handle everything that arrived together, and so
     /// answer all of it with one write. `None` does not mean that the connection has ended; only
     /// [`receive`](Self::receive) reports that.
+    ///
+    /// ```no_run
+    /// # use sansocket::{Error, Event, blocking::ServerWebSocket};
+    /// # fn echo(mut websocket: ServerWebSocket) -> Result<(), Error> {
+    /// while let Some(received) = websocket.receive() {
+    ///     let mut next = Some(received?);
+    ///     while let Some((event, mut replies)) = next {
+    ///         if let Event::Text(text) = event {
+    ///             replies.feed(text)?;
+    ///         }
+    ///         next = websocket.receive_buffered();
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn receive_buffered(&mut self) -> Option<(Event<'_>, Replies<'_, S, R>)> {
         let event = self.incoming.receive_buffered(&mut *self.outgoing)?;
         Some((event, Replies(&mut *self.outgoing)))
@@ -134,6 +150,18 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
 
     /// Calls `visit` for each event until the connection ends. An error from `visit` ends the loop
     /// but not the connection.
+    ///
+    /// ```no_run
+    /// use sansocket::{Error, Event, blocking::accept};
+    ///
+    /// # fn echo(stream: std::net::TcpStream) -> Result<(), Error> {
+    /// accept(stream)?.receive_with(|event, replies| match event {
+    ///     Event::Text(text) => replies.feed(text),
+    ///     Event::Binary(data) => replies.feed(data),
+    ///     _ => Ok(()),
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -153,6 +181,25 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     /// Waits for the next piece of a message, and lends it as soon as it has arrived. Apart from
     /// that it works like [`receive`](Self::receive). The limits for frames and messages do not
     /// apply.
+    ///
+    /// ```no_run
+    /// use sansocket::{Error, Event, blocking::ServerWebSocket};
+    ///
+    /// /// Measures each binary message without holding it in memory.
+    /// fn measure(mut websocket: ServerWebSocket) -> Result<(), Error> {
+    ///     let mut len = 0;
+    ///     while let Some(received) = websocket.receive_chunk() {
+    ///         let (chunk, _replies) = received?;
+    ///         if let Event::Binary(piece) = chunk.event {
+    ///             len = if chunk.first { piece.len() } else { len + piece.len() };
+    ///             if chunk.last {
+    ///                 println!("{len} bytes");
+    ///             }
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
@@ -258,6 +305,19 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
 
     /// Takes the connection apart without sending a Close. You can continue to use the transport.
     /// To end the connection cleanly first, call [`wait_closed`](Self::wait_closed).
+    ///
+    /// ```no_run
+    /// # use sansocket::blocking::ServerWebSocket;
+    /// # fn hand_over(websocket: ServerWebSocket) -> std::io::Result<()> {
+    /// use std::io::Write;
+    ///
+    /// let mut parts = websocket.into_parts();
+    /// // What is queued goes out before anything else.
+    /// parts.transport.write_all(&parts.unwritten)?;
+    /// println!("{} bytes were read but not received", parts.unread.len());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[doc(alias = "into_inner")]
     #[must_use]
     pub fn into_parts(self) -> Parts<S> {

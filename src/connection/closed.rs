@@ -6,6 +6,17 @@ use alloc::string::String;
 use core::fmt;
 
 /// The state of a connection (RFC 6455 §4.1, §7.1.3, §7.1.4).
+///
+/// ```
+/// use sansocket::connection::{Connection, Server};
+/// use sansocket::{CloseCode, Config, State, buffer::WriteBuffer, handshake::Negotiated};
+///
+/// let mut connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
+/// assert_eq!(connection.state(), State::Open);
+/// connection.close(CloseCode::NORMAL, "", &mut WriteBuffer::new())?;
+/// assert_eq!(connection.state(), State::Closing);
+/// # Ok::<(), sansocket::connection::SendError>(())
+/// ```
 #[doc(alias = "can_write")]
 #[doc(alias = "readyState")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,6 +86,18 @@ pub enum Cause {
 /// How a connection ended.
 ///
 /// This does not describe what happens to the transport afterwards.
+///
+/// ```
+/// use sansocket::{CloseCode, Closed, connection::Initiator};
+///
+/// fn report(closed: &Closed) {
+///     match closed.initiator {
+///         Initiator::Peer if closed.code == CloseCode::GOING_AWAY => println!("the peer left"),
+///         _ if closed.clean => println!("closed with {}: {}", closed.code, closed.reason),
+///         _ => println!("messages may be lost: {closed}"),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed {

@@ -209,6 +209,20 @@ impl From<Message> for Bytes {
 }
 
 /// A received message or control frame. An event borrows only the read buffer.
+///
+/// ```
+/// use sansocket::Event;
+///
+/// fn describe(event: Event<'_>) -> String {
+///     match event {
+///         Event::Text(text) => format!("the text {text:?}"),
+///         Event::Binary(data) => format!("{} bytes", data.len()),
+///         Event::Close(Some(close)) => format!("the Close {}: {}", close.code, close.reason),
+///         _ => "a ping, a pong or an empty Close".to_string(),
+///     }
+/// }
+/// assert_eq!(describe(Event::Text("hi")), "the text \"hi\"");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<'b> {
@@ -258,6 +272,20 @@ impl Event<'_> {
 ///
 /// Chunks need not match the fragments of the message: each holds whatever has arrived. Text is
 /// only split between characters.
+///
+/// ```
+/// use sansocket::connection::{Connection, Server};
+/// use sansocket::{Config, Event, buffer::{ReadBuffer, WriteBuffer}, handshake::Negotiated};
+///
+/// let mut connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
+/// let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+/// // A message of 4 bytes, of which 2 have arrived.
+/// input.extend_from_slice(&[0x82, 0x84, 0, 0, 0, 0, 1, 2]);
+/// connection.advance_chunk(&mut input, &mut output)?;
+/// let chunk = connection.chunk(&input).expect("2 bytes have arrived");
+/// assert_eq!((chunk.event, chunk.first, chunk.last), (Event::Binary(&[1, 2]), true, false));
+/// # Ok::<(), sansocket::connection::ReceiveError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Chunk<'b> {

@@ -15,6 +15,20 @@ use bytes::Bytes;
 ///
 /// To broadcast, queue it with `try_feed`, which does not wait for a slow client: see [the
 /// example](crate#one-message-to-many-clients).
+///
+/// ```
+/// use sansocket::connection::{Connection, Server};
+/// use sansocket::{Config, PreparedMessage, buffer::WriteBuffer, handshake::Negotiated};
+///
+/// let message = PreparedMessage::new("hello");
+/// for _client in 0..2 {
+///     let mut connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
+///     let mut output = WriteBuffer::new();
+///     connection.send(&message, &mut output)?;
+///     assert_eq!(output.front(), b"\x81\x05hello");
+/// }
+/// # Ok::<(), sansocket::connection::SendError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct PreparedMessage(Arc<Encoded>);
 

@@ -4,6 +4,14 @@
 ///
 /// The endpoints may agree on less: see [`DeflateParameters`](super::DeflateParameters). A value
 /// out of range counts as the nearest value in range.
+///
+/// ```
+/// use sansocket::{Config, DeflateConfig};
+///
+/// // Fast, and with little memory for each connection of a server.
+/// let deflate = DeflateConfig::new().level(1).server_no_context_takeover(true);
+/// let config = Config::default().deflate(deflate);
+/// ```
 #[doc(alias = "perMessageDeflate")]
 #[doc(alias = "EnableCompression")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

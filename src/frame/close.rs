@@ -151,6 +151,15 @@ pub enum CloseFrameError {
 impl<'a> CloseFrame<'a> {
     /// Parses the unmasked payload of a Close frame. Returns `None` if the payload is empty.
     ///
+    /// ```
+    /// use sansocket::{CloseCode, frame::CloseFrame};
+    ///
+    /// let close = CloseFrame::parse(b"\x03\xe8done")?.expect("there is a code");
+    /// assert_eq!((close.code, close.reason), (CloseCode::NORMAL, "done"));
+    /// assert_eq!(CloseFrame::parse(b"")?, None);
+    /// # Ok::<(), sansocket::frame::CloseFrameError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Returns an error if the payload is one byte long, if a Close frame can't carry the code, or

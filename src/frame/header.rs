@@ -155,6 +155,16 @@ impl FrameHeader {
     ///
     /// The length is encoded in its shortest form. This method does not check the header: it also
     /// writes headers that [`parse`](Self::parse) rejects.
+    ///
+    /// ```
+    /// use sansocket::frame::{FrameHeader, MAX_FRAME_HEADER, OpCode, Rsv};
+    ///
+    /// let opcode = OpCode::Text;
+    /// let header = FrameHeader { fin: true, rsv: Rsv::NONE, opcode, mask: None, payload_len: 5 };
+    /// let mut bytes = [0; MAX_FRAME_HEADER];
+    /// let len = header.encode(&mut bytes);
+    /// assert_eq!(bytes[..len], [0x81, 5]);
+    /// ```
     #[inline]
     pub fn encode(&self, output: &mut [u8; MAX_FRAME_HEADER]) -> usize {
         let (bytes, len) = self.to_bytes();

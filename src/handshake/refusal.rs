@@ -6,6 +6,19 @@ use alloc::vec::Vec;
 use core::fmt;
 
 /// A server's response that does not open a WebSocket (RFC 6455 §4.1, item 1 of the response).
+///
+/// ```
+/// use sansocket::handshake::Refusal;
+///
+/// fn explain(refusal: &Refusal) {
+///     if let Some(url) = refusal.location() {
+///         return println!("moved to {url}");
+///     }
+///     for challenge in refusal.challenges() {
+///         println!("the server wants {challenge}");
+///     }
+/// }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Refusal {
     status: u16,

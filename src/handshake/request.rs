@@ -17,6 +17,16 @@ use base64::{
 /// A client's request to open a WebSocket, valid according to RFC 6455 §4.2.1.
 ///
 /// A request owns its data, so you can store it and move it.
+///
+/// ```
+/// use sansocket::handshake::Request;
+///
+/// fn describe(request: &Request) -> String {
+///     let agent = request.header_text("User-Agent").unwrap_or("a client");
+///     let query = request.raw_query().unwrap_or("no query");
+///     format!("{agent} asks {} for {} with {query}", request.host(), request.path())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     target: Target,
