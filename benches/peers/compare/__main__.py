@@ -89,7 +89,7 @@ def build():
 def parse():
     parser = argparse.ArgumentParser(
         prog="benches/peers/run",
-        description="Compares sansocket with its peers. All parts together take about 30 minutes "
+        description="Compares sansocket with its peers. All parts together take about 20 minutes "
         "with building, on two quiet cores. For parts that you do not request, the figures of the "
         "last run are kept.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
