@@ -6,7 +6,8 @@ use crate::handshake::{
 };
 use crate::random::RandomError;
 use crate::transport::IoFailure;
-use alloc::boxed::Box;
+use alloc::{boxed::Box, format, string::String};
+use core::net::SocketAddr;
 use std::io;
 use thiserror::Error;
 
@@ -75,6 +76,9 @@ pub enum Error {
     /// not block. Nothing is lost then: what you sent is queued, so go on with a flush or by
     /// receiving.
     ///
+    /// If such a timeout ends something for good, such as an opening handshake, the kind is
+    /// [`Other`](io::ErrorKind::Other), and the source is the original error.
+    ///
     /// After any other kind you can send nothing more on this connection. Receive to learn how it
     /// ended; a new connection can work. You also get such an error if the close timeout expires
     /// before everything is written.
@@ -109,6 +113,15 @@ pub enum Error {
     /// `Connector::connect_over`.
     #[error("wss:// needs TLS: pass a TLS stream to Connector::connect_over")]
     TlsUnsupported,
+}
+
+/// What failed before a connection existed. It is inside an [`Error::Io`].
+#[derive(Debug, Error)]
+#[error("{failed}: {cause}")]
+struct ConnectError {
+    failed: String,
+    #[source]
+    cause: io::Error,
 }
 
 impl From<ReceiveError> for Error {
@@ -176,17 +189,23 @@ impl Error {
         }
     }
 
-    /// Returns why no address of a host could be reached. `failed` is the error of the last
-    /// address, and `is_bounded` tells whether connecting had a timeout.
-    pub(crate) fn of_connecting(failed: Option<io::Error>, is_bounded: bool) -> Self {
-        match failed {
-            // With no timeout of ours, the system itself gave up.
-            Some(error) if error.kind() == io::ErrorKind::TimedOut && is_bounded => {
-                Self::HandshakeTimeout
-            }
-            Some(error) => Self::final_io(error),
-            None => io::Error::new(io::ErrorKind::NotFound, "the host has no address").into(),
-        }
+    /// Returns the error of an address that can't be connected to.
+    pub(crate) fn of_address(address: SocketAddr, error: io::Error) -> Self {
+        Self::of_connecting(format!("can't connect to {address}"), error)
+    }
+
+    /// Returns the error of a host whose addresses can't be found.
+    pub(crate) fn of_lookup(host: &str, error: io::Error) -> Self {
+        Self::of_connecting(format!("can't find the address of {host}"), error)
+    }
+
+    /// Returns the error for a host without addresses.
+    pub(crate) fn of_no_address() -> Self {
+        io::Error::new(io::ErrorKind::NotFound, "the host has no address").into()
+    }
+
+    fn of_connecting(failed: String, cause: io::Error) -> Self {
+        Self::final_io(io::Error::new(cause.kind(), ConnectError { failed, cause }))
     }
 
     /// Wraps a transport error that is final. A bare `WouldBlock` or `TimedOut` would tell you to
@@ -215,19 +234,17 @@ impl Error {
     /// A clean end is no error. Ask [`Closed::is_transient`] then.
     ///
     /// ```no_run
-    /// use sansocket::{Error, blocking::{ClientWebSocket, connect}};
-    /// use std::{thread, time::Duration};
+    /// use sansocket::{Error, blocking::{ClientWebSocket, connect}, client::Backoff, random};
+    /// use std::thread;
     ///
     /// fn keep_connecting(url: &str) -> Result<ClientWebSocket, Error> {
-    ///     let mut pause = Duration::from_millis(500);
+    ///     let mut backoff = Backoff::new();
     ///     loop {
     ///         match connect(url) {
     ///             Err(error) if error.is_transient() => {
+    ///                 let Some(pause) = backoff.next(random::number()?) else { return Err(error) };
     ///                 eprintln!("{error}; the next attempt is in {pause:?}");
-    ///                 // If a server has many clients, vary the pause at random. Otherwise they all
-    ///                 // come back at the same moment.
     ///                 thread::sleep(pause);
-    ///                 pause = (2 * pause).min(Duration::from_secs(30));
     ///             }
     ///             connected => return connected,
     ///         }

@@ -46,6 +46,16 @@ pub fn nonce() -> Result<[u8; 16], RandomError> {
     random_bytes()
 }
 
+/// Returns a random number from the system, for example for
+/// [`Backoff::next`](crate::client::Backoff::next).
+///
+/// # Errors
+///
+/// Returns an error if the system supplies no random bytes.
+pub fn number() -> Result<u64, RandomError> {
+    random_bytes().map(u64::from_ne_bytes)
+}
+
 impl SystemMaskKeys {
     /// Returns mask keys for one connection.
     ///

@@ -1,5 +1,6 @@
 //! Connecting over TCP or any blocking transport.
 
+use super::dial::connect_tcp;
 use super::exchange::Exchange;
 use super::stream::Stream;
 use super::{Blocking, ClientWebSocket, Transport, WebSocket};
@@ -9,9 +10,7 @@ use crate::connection::Client;
 use crate::error::Error;
 use crate::handshake::{Response, Url};
 use crate::random::{self, SystemMaskKeys};
-use alloc::vec::Vec;
 use core::time::Duration;
-use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Instant;
 
 /// Connects to a `ws://` URL, with the default options of a [`Connector`]. To see the server's
@@ -49,9 +48,11 @@ pub fn connect(url: impl AsRef<str>) -> Result<ClientWebSocket, Error> {
 pub type Connector = client::Connector<Blocking>;
 
 impl client::Connector<Blocking> {
-    /// Connects to a `ws://` URL over TCP, with `TCP_NODELAY` on. This tries the addresses of the
-    /// host one after the other. The system looks them up, and the timeout does not limit the
-    /// lookup.
+    /// Connects to a `ws://` URL over TCP, with `TCP_NODELAY` on. The system looks up the host.
+    ///
+    /// If the host has several addresses, attempts to connect start 250 milliseconds apart and run
+    /// side by side, with IPv6 and IPv4 in turn (RFC 8305); the first to succeed wins. Each attempt
+    /// and a lookup with a timeout run in a thread of their own.
     ///
     /// RFC 6455 §4.1 also requires a client that opens several connections to one host to open them
     /// one after the other. This method does not ensure that.
@@ -68,7 +69,8 @@ impl client::Connector<Blocking> {
         }
         self.check(&url)?;
         let started = Instant::now();
-        let stream = self.connect_tcp(&url, started)?;
+        let end = self.handshake_timeout.and_then(|timeout| started.checked_add(timeout));
+        let stream = connect_tcp(url.host(), url.port(), end)?;
         stream.set_nodelay(true)?;
         self.handshake(Stream::from(stream), &url, self.left(started)?)
     }
@@ -105,26 +107,6 @@ impl client::Connector<Blocking> {
         let negotiated = response.negotiated().clone();
         let role = Client::new(keys);
         Ok((WebSocket::new(transport, role, negotiated, input, self.config), response))
-    }
-
-    fn connect_tcp(&self, url: &Url, started: Instant) -> Result<TcpStream, Error> {
-        let addresses = (url.host(), url.port()).to_socket_addrs().map_err(Error::final_io)?;
-        let addresses: Vec<_> = addresses.collect();
-        let mut failed = None;
-        for (index, address) in addresses.iter().enumerate() {
-            let attempt = match self.left(started)? {
-                // Leave time for the other addresses if this one never answers.
-                Some(left) => {
-                    TcpStream::connect_timeout(address, left / (addresses.len() - index) as u32)
-                }
-                None => TcpStream::connect(address),
-            };
-            match attempt {
-                Ok(stream) => return Ok(stream),
-                Err(error) => failed = Some(error),
-            }
-        }
-        Err(Error::of_connecting(failed, self.handshake_timeout.is_some()))
     }
 
     fn left(&self, started: Instant) -> Result<Option<Duration>, Error> {

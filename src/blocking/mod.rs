@@ -85,6 +85,7 @@ mod accept;
 mod access;
 mod connect;
 mod connections;
+mod dial;
 mod exchange;
 mod incoming;
 mod methods;

@@ -76,7 +76,8 @@ impl<S: Transport, R: Role> ReceiveHalf<S, R> {
         self.reading.shared.sending().sender.closed().cloned()
     }
 
-    /// Calls `look` with the transport, so that you can inspect it or set its options. Don't read
+    /// Calls `look` with the transport, so that you can inspect it or set its options. Timeouts have
+    /// no effect on a half. Don't read
     /// from it or write to it. Don't use either half inside `look`.
     #[doc(alias = "transport")]
     #[doc(alias = "get_ref")]
@@ -127,7 +128,8 @@ impl<S: Transport, R: Role> SendHalf<S, R> {
         self.shared.sending().sender.closed().cloned()
     }
 
-    /// Calls `look` with the transport, so that you can inspect it or set its options. Don't read
+    /// Calls `look` with the transport, so that you can inspect it or set its options. Timeouts have
+    /// no effect on a half. Don't read
     /// from it or write to it. The other half may wait until `look` returns, so don't use either
     /// half inside `look`.
     pub fn with_transport<T>(&self, look: impl FnOnce(&S) -> T) -> T {

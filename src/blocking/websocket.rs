@@ -235,7 +235,9 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     ///
     /// When one half ends the connection, the other half notices: sending fails with
     /// [`Error::Closed`], and a blocked write returns. Splitting removes any timeouts that you have
-    /// set on the transport.
+    /// set on the transport, and the halves ignore those that you set later. To end a connection
+    /// from another thread, for example because nothing answers pings any more, keep a second
+    /// handle on the socket (`try_clone`) and shut that down.
     ///
     /// ```no_run
     /// use sansocket::{CloseCode, blocking};

@@ -1,16 +1,14 @@
 //! Connecting over TCP.
 
+use super::dial::connect_tcp;
 use super::stream::Stream;
 use super::timer::Timer;
 use super::{ClientWebSocket, Tokio};
-use crate::asynchronous::{Timer as _, exchange::until};
+use crate::asynchronous::Timer as _;
 use crate::client;
 use crate::error::Error;
 use crate::handshake::{Response, Url};
-use ::tokio::net::{TcpStream, lookup_host};
-use alloc::{boxed::Box, vec::Vec};
-use core::time::Duration;
-use std::io::ErrorKind;
+use alloc::boxed::Box;
 
 /// Connects to a `ws://` URL, with the default options of a [`Connector`]. To see the server's
 /// response, use [`Connector::connect`](client::Connector::connect).
@@ -57,7 +55,8 @@ pub type Connector = client::Connector<Tokio>;
 impl client::Connector<Tokio> {
     /// Connects to a `ws://` URL over TCP, with `TCP_NODELAY` on.
     ///
-    /// The addresses of the host are tried one after the other. RFC 6455 §4.1 requires that a
+    /// If the host has several addresses, attempts to connect start 250 milliseconds apart and run
+    /// side by side, with IPv6 and IPv4 in turn (RFC 8305); the first to succeed wins. RFC 6455 §4.1 requires that a
     /// client also opens several connections to the same host one after the other. This method does
     /// not ensure that.
     ///
@@ -92,30 +91,4 @@ impl client::Connector<Tokio> {
         })
         .await
     }
-}
-
-/// Connects to one of the addresses of the host, until `end` at the latest.
-async fn connect_tcp(
-    url: &Url,
-    end: Option<Duration>,
-    timer: &mut Timer,
-) -> Result<TcpStream, Error> {
-    let addresses: Vec<_> = match until(timer, end, lookup_host((url.host(), url.port()))).await {
-        Some(found) => found.map_err(Error::final_io)?.collect(),
-        None => return Err(Error::HandshakeTimeout),
-    };
-    let mut failed = None;
-    for (index, address) in addresses.iter().enumerate() {
-        // Each address gets an equal share of the remaining time, so that one that never answers
-        // leaves time for the others.
-        let now = timer.now();
-        let others = (addresses.len() - index) as u32;
-        let share = end.map(|end| now.saturating_add(end.saturating_sub(now) / others));
-        match until(timer, share, TcpStream::connect(address)).await {
-            Some(Ok(stream)) => return Ok(stream),
-            Some(Err(error)) => failed = Some(error),
-            None => failed = Some(ErrorKind::TimedOut.into()),
-        }
-    }
-    Err(Error::of_connecting(failed, end.is_some()))
 }

@@ -79,48 +79,47 @@
 //! # Reconnecting
 //!
 //! [`Error::is_transient`](crate::Error::is_transient) and
-//! [`Closed::is_transient`](crate::Closed::is_transient) tell whether another attempt can help. If
-//! sending fails, receive until the end: only then it is known how the connection ended, and
-//! messages that have arrived are not lost.
+//! [`Closed::is_transient`](crate::Closed::is_transient) tell whether another attempt can help, and
+//! a [`Backoff`](crate::client::Backoff) tells when. If sending fails, receive until the end: only
+//! then it is known how the connection ended, and messages that have arrived are not lost.
 //!
 //! ```
-//! use sansocket::{Error, on_tokio::{ClientWebSocket, connect}};
-//! use std::time::Duration;
+//! use sansocket::{Error, client::Backoff, on_tokio::{ClientWebSocket, connect}, random};
 //! use tokio::time::{Instant, sleep};
 //!
 //! async fn run(url: &str) -> Result<(), Error> {
-//!     let shortest = Duration::from_millis(500);
-//!     let mut pause = shortest;
+//!     let mut backoff = Backoff::new();
 //!     loop {
-//!         let started = Instant::now();
-//!         let ended = match connect(url).await {
-//!             Ok(mut websocket) => match session(&mut websocket).await {
-//!                 // Another attempt may last longer, unless the server has sent us away.
-//!                 Ok(()) if websocket.closed().is_some_and(|closed| closed.is_transient()) => Ok(()),
-//!                 Ok(()) => return Ok(()),
-//!                 Err(error) => Err(error),
-//!             },
-//!             Err(error) => Err(error),
-//!         };
-//!         match ended {
-//!             Err(error) if !error.is_transient() => return Err(error),
-//!             _ => {}
+//!         match connect(url).await {
+//!             Ok(mut websocket) => {
+//!                 let opened = Instant::now();
+//!                 session(&mut websocket).await?;
+//!                 backoff.lasted(opened.elapsed());
+//!             }
+//!             Err(error) if error.is_transient() => eprintln!("{error}"),
+//!             Err(error) => return Err(error),
 //!         }
-//!         if started.elapsed() > Duration::from_secs(60) {
-//!             pause = shortest;
+//!         match backoff.next(random::number()?) {
+//!             Some(pause) => sleep(pause).await,
+//!             None => return Ok(()),
 //!         }
-//!         // Vary the pause at random if many clients reconnect to one server.
-//!         sleep(pause).await;
-//!         pause = (2 * pause).min(Duration::from_secs(30));
 //!     }
 //! }
 //!
+//! /// Returns an error if another connection can't help.
 //! async fn session(websocket: &mut ClientWebSocket) -> Result<(), Error> {
-//!     websocket.send("subscribe").await?;
+//!     let _ = websocket.send("subscribe").await; // If this fails, receiving tells why.
 //!     while let Some(message) = websocket.next().await {
-//!         println!("{:?}", message?);
+//!         match message {
+//!             Ok(message) => println!("{message:?}"),
+//!             Err(error) if error.is_transient() => return Ok(()),
+//!             Err(error) => return Err(error),
+//!         }
 //!     }
-//!     Ok(())
+//!     match websocket.closed() {
+//!         Some(closed) if !closed.is_transient() => Err(Error::Closed(Box::new(closed.clone()))),
+//!         _ => Ok(()),
+//!     }
 //! }
 //! ```
 //!
@@ -132,6 +131,7 @@
 mod accept;
 mod connect;
 mod connections;
+mod dial;
 mod serve;
 mod shell;
 mod stream;

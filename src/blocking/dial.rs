@@ -1,0 +1,174 @@
+//! Opening a TCP connection to a host.
+
+use crate::client::{Addresses, NextAddress};
+use crate::error::Error;
+use crate::transport::earliest;
+use alloc::{string::ToString, vec::Vec};
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use std::io::{self, ErrorKind};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Instant;
+
+/// Connects to one of the addresses of the host, until `end` at the latest.
+///
+/// With a deadline, the lookup runs in a thread of its own. So does each attempt if there are
+/// several addresses. The thread of an attempt that has lost ends when the system or the deadline
+/// ends the attempt, and drops its connection.
+pub(super) fn connect_tcp(host: &str, port: u16, end: Option<Instant>) -> Result<TcpStream, Error> {
+    match look_up(host, port, end)?.as_slice() {
+        [address] => attempt(*address, end).map_err(|error| of_attempt(*address, error, end)),
+        addresses => race(addresses, end, attempt),
+    }
+}
+
+/// Returns the addresses of the host, in the order of the system.
+fn look_up(host: &str, port: u16, end: Option<Instant>) -> Result<Vec<SocketAddr>, Error> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(Vec::from([SocketAddr::new(address, port)]));
+    }
+    let name = host.to_string();
+    let resolve = move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect);
+    let found: io::Result<Vec<_>> = match end {
+        None => resolve(),
+        Some(end) => {
+            let (report, found) = mpsc::channel();
+            start("sansocket lookup", move || drop(report.send(resolve())))?;
+            match found.recv_timeout(left(end)) {
+                Ok(found) => found,
+                Err(_) => return Err(Error::HandshakeTimeout),
+            }
+        }
+    };
+    found.map_err(|error| Error::of_lookup(host, error))
+}
+
+fn attempt(address: SocketAddr, end: Option<Instant>) -> io::Result<TcpStream> {
+    match end.map(left) {
+        None => TcpStream::connect(address),
+        // The system refuses a timeout of zero.
+        Some(Duration::ZERO) => Err(ErrorKind::TimedOut.into()),
+        Some(left) => TcpStream::connect_timeout(&address, left),
+    }
+}
+
+fn left(end: Instant) -> Duration {
+    end.saturating_duration_since(Instant::now())
+}
+
+/// Returns the error of an attempt. A timeout is ours if the deadline has passed.
+fn of_attempt(address: SocketAddr, error: io::Error, end: Option<Instant>) -> Error {
+    let is_ours = error.kind() == ErrorKind::TimedOut && end.is_some_and(|end| left(end).is_zero());
+    if is_ours { Error::HandshakeTimeout } else { Error::of_address(address, error) }
+}
+
+fn start(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+    thread::Builder::new().name(name.to_string()).spawn(work).map_err(Error::final_io)?;
+    Ok(())
+}
+
+/// Runs attempts as [`Addresses`] plans them, each in a thread of its own.
+fn race<T: Send + 'static>(
+    addresses: &[SocketAddr],
+    end: Option<Instant>,
+    attempt: fn(SocketAddr, Option<Instant>) -> io::Result<T>,
+) -> Result<T, Error> {
+    let epoch = Instant::now();
+    let mut addresses = Addresses::new(addresses.iter().copied());
+    let (report, outcomes) = mpsc::channel();
+    let mut failed = None;
+    loop {
+        let wait = match addresses.next(epoch.elapsed()) {
+            NextAddress::Connect(address) => {
+                let report = report.clone();
+                let run = move || drop(report.send((address, attempt(address, end))));
+                if let Err(error) = start("sansocket connect", run) {
+                    addresses.failed();
+                    failed = Some(error);
+                }
+                continue;
+            }
+            NextAddress::Wait(moment) => {
+                moment.map(|moment| moment.saturating_sub(epoch.elapsed()))
+            }
+            NextAddress::Failed => return Err(failed.unwrap_or_else(Error::of_no_address)),
+        };
+        let left = end.map(left);
+        let outcome = match earliest(wait, left) {
+            Some(time) => outcomes.recv_timeout(time),
+            None => outcomes.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match outcome {
+            Ok((_, Ok(connected))) => return Ok(connected),
+            Ok((address, Err(error))) => {
+                failed = Some(of_attempt(address, error, end));
+                addresses.failed();
+            }
+            Err(_) if left.is_some_and(|left| left.is_zero()) => {
+                return Err(Error::HandshakeTimeout);
+            }
+            // It is time for the next attempt.
+            Err(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::sync::atomic::{AtomicU32, Ordering};
+
+    fn addresses(ports: &[u16]) -> Vec<SocketAddr> {
+        ports.iter().map(|&port| SocketAddr::from(([192, 0, 2, 1], port))).collect()
+    }
+
+    /// Connects to even ports and is refused by odd ones, after so many milliseconds.
+    fn pretend(address: SocketAddr, _: Option<Instant>) -> io::Result<u16> {
+        thread::sleep(Duration::from_millis(address.port().into()));
+        let refused = address.port() % 2 == 1;
+        if refused { Err(ErrorKind::ConnectionRefused.into()) } else { Ok(address.port()) }
+    }
+
+    #[test]
+    fn the_first_attempt_that_succeeds_wins() {
+        assert_eq!(race(&addresses(&[20_000, 2]), None, pretend).unwrap(), 2);
+        assert_eq!(race(&addresses(&[2, 20_000]), None, pretend).unwrap(), 2);
+        assert_eq!(race(&addresses(&[20_000, 1, 4]), None, pretend).unwrap(), 4);
+    }
+
+    #[test]
+    fn no_further_attempt_starts_after_a_success() {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        fn count(address: SocketAddr, _: Option<Instant>) -> io::Result<u16> {
+            STARTED.fetch_add(1, Ordering::SeqCst);
+            Ok(address.port())
+        }
+        assert_eq!(race(&addresses(&[2, 4, 6]), None, count).unwrap(), 2);
+        assert_eq!(STARTED.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn the_last_failure_is_reported_with_its_address() {
+        let error = race(&addresses(&[1, 3]), None, pretend).unwrap_err();
+        assert_eq!(error.to_string(), "can't connect to 192.0.2.1:3: connection refused");
+        let error = race(&[], None, pretend).unwrap_err();
+        assert!(matches!(&error, Error::Io(io) if io.kind() == ErrorKind::NotFound), "{error:?}");
+    }
+
+    #[test]
+    fn the_deadline_ends_all_attempts() {
+        let end = Instant::now() + Duration::from_millis(20);
+        let error = race(&addresses(&[20_000, 30_000]), Some(end), pretend).unwrap_err();
+        assert!(matches!(error, Error::HandshakeTimeout), "{error:?}");
+    }
+
+    #[test]
+    fn an_address_needs_no_lookup() {
+        let far = Some(Instant::now());
+        for (host, address) in [("::1", "[::1]:80"), ("127.0.0.1", "127.0.0.1:80")] {
+            assert_eq!(look_up(host, 80, far).unwrap(), [address.parse().unwrap()]);
+        }
+    }
+}
