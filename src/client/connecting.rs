@@ -58,7 +58,7 @@ use core::time::Duration;
 /// assert_eq!(response.negotiated().subprotocol, None);
 /// // The connection begins with what is left in `input`.
 /// # fn keys() -> impl sansocket::mask::MaskKeys { || sansocket::mask::MaskKey::new([1, 2, 3, 4]) }
-/// let role = Client::new(keys());
+/// let role = Client::new(keys()); // A source of mask keys: see `Client`.
 /// let connection = Connection::new(role, response.negotiated(), Config::default());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

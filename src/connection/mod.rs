@@ -108,7 +108,8 @@ use core::time::Duration;
 ///
 /// There is no keepalive. If you send pings and nothing answers, call
 /// [`transport_ended`](Self::transport_ended) with [`TransportEnd::Timeout`]: a Close would wait
-/// for the peer again. Wait until the earlier of your own timer and the deadline of the set.
+/// for the peer again. Wait until the earlier of your own timer and the deadline of the set. While
+/// you skip reads you see no pongs, so count a successful write as a sign of the peer, too.
 ///
 /// # Example
 ///

@@ -28,6 +28,32 @@ impl Server {
 }
 
 /// The endpoint that requested the connection. It sends masked frames and receives unmasked ones.
+///
+/// Its mask keys come from a [`MaskKeys`]. With the feature `std` that is
+/// `random::SystemMaskKeys`; without it, you bring a strong source of random bytes. A type with a
+/// name is handier than a closure, because it is part of the type of the connection:
+///
+/// ```
+/// use sansocket::connection::{Client, Connection};
+/// use sansocket::mask::{MaskKey, MaskKeys};
+///
+/// struct Keys<R>(R);
+///
+/// /// A cryptographically strong generator of random bytes.
+/// trait Generator {
+///     fn fill(&mut self, bytes: &mut [u8]);
+/// }
+///
+/// impl<R: Generator> MaskKeys for Keys<R> {
+///     fn next_key(&mut self) -> MaskKey {
+///         let mut key = [0; 4];
+///         self.0.fill(&mut key);
+///         MaskKey::new(key)
+///     }
+/// }
+///
+/// type ClientConnection<R> = Connection<Client<Keys<R>>>;
+/// ```
 #[derive(Clone)]
 pub struct Client<K> {
     keys: K,

@@ -32,57 +32,67 @@ use alloc::boxed::Box;
 
 /// The sending half of a connection.
 ///
-/// The sender makes all decisions about the transport, also about reading. Whoever reads from the
-/// transport reports to the sender, and passes on the replies of the [`Receiver`](super::Receiver):
+/// The sender makes all decisions about the transport, also about reading. Share it with its output,
+/// for example in a lock, between the side that writes and the side that reads:
 ///
-/// 1. Read only while [`next`](Self::next) asks for it, and at most until its deadline.
+/// 1. Both sides may call [`next`](Self::next). Its permission to read is not for one read: it
+///    stays until a later call returns a set without it. Don't hold the lock while you read or write.
 /// 2. After each read, call [`advance`](super::Receiver::advance) as long as it goes on. After each
 ///    of these calls, even one that fails, take the [`reply`](super::Receiver::reply).
-/// 3. Pass the replies to [`Sender::reply`](Self::reply) and the outcome of the read to
-///    [`did_read`](Self::did_read), before the next call of `next`.
+/// 3. Pass the replies to [`Sender::reply`](Self::reply), then the outcome of the read to
+///    [`did_read`](Self::did_read), with no call of `next` in between. The other side may call
+///    `next` while you read.
+/// 4. Then wake the side that writes, so that it calls `next` again: there may be output, a writing
+///    side to end, or a new deadline. Without this, the connection ends seconds late, or never.
+/// 5. After each call of `next`, look at [`closed`](Self::closed): either side may find the end.
 ///
 /// ```
 /// use sansocket::buffer::{ReadBuffer, WriteBuffer};
-/// use sansocket::connection::{Receiver, Reply, Sender, Server};
+/// use sansocket::connection::{Receiver, Sender, Server};
 /// use sansocket::transport::IoFailure;
+/// use std::sync::{Condvar, Mutex};
 ///
-/// /// What the reading side tells the writing side, for example through a channel.
-/// struct Read {
-///     outcome: Result<usize, IoFailure>,
-///     replies: Vec<Reply>,
+/// /// What both sides share.
+/// struct Sending {
+///     sender: Sender<Server>,
+///     output: WriteBuffer,
 /// }
 ///
+/// /// The side that reads calls this after each read.
 /// fn did_read(
 ///     outcome: Result<usize, IoFailure>,
 ///     receiver: &mut Receiver<Server>,
 ///     input: &mut ReadBuffer,
-/// ) -> Read {
+///     sending: &Mutex<Sending>,
+///     writer: &Condvar,
+/// ) {
 ///     let mut replies = Vec::new();
 ///     loop {
 ///         let progress = receiver.advance(input);
 ///         replies.extend(receiver.reply(input));
 ///         if !progress.is_ok_and(|progress| progress.goes_on()) {
-///             return Read { outcome, replies };
+///             break;
 ///         }
 ///         if let Some(event) = receiver.event(input) {
 ///             println!("{event:?}");
 ///         }
 ///     }
-/// }
-///
-/// fn told(read: Read, sender: &mut Sender<Server>, output: &mut WriteBuffer) {
-///     for reply in &read.replies {
+///     let mut sending = sending.lock().unwrap();
+///     let Sending { sender, output } = &mut *sending;
+///     for reply in &replies {
 ///         sender.reply(reply, output);
 ///     }
-///     sender.did_read(read.outcome);
+///     sender.did_read(outcome);
+///     writer.notify_one();
 /// }
 /// # use sansocket::{Config, connection::Connection, handshake::Negotiated};
 /// # let connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
-/// # let (mut sender, mut receiver) = connection.split();
-/// # let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+/// # let (sender, mut receiver) = connection.split();
+/// # let sending = Mutex::new(Sending { sender, output: WriteBuffer::new() });
+/// # let mut input = ReadBuffer::new();
 /// # input.extend_from_slice(b"\x89\x80\0\0\0\0");
-/// # told(did_read(Ok(6), &mut receiver, &mut input), &mut sender, &mut output);
-/// # assert_eq!(output.front(), b"\x8a\0");
+/// # did_read(Ok(6), &mut receiver, &mut input, &sending, &Condvar::new());
+/// # assert_eq!(sending.into_inner().unwrap().output.front(), b"\x8a\0");
 /// ```
 #[derive(Debug)]
 pub struct Sender<R> {
