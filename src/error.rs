@@ -1,6 +1,6 @@
 //! The error type of the shells.
 
-use crate::connection::{Cause, Closed, ProtocolError, ReceiveError, SendError};
+use crate::connection::{Cause, Closed, Initiator, ProtocolError, ReceiveError, SendError};
 use crate::handshake::{
     AcceptError, HandshakeError, OpeningError, PlainResponseError, RequestError, UrlError,
 };
@@ -133,6 +133,12 @@ impl From<ReceiveError> for Error {
     }
 }
 
+impl From<Closed> for Error {
+    fn from(closed: Closed) -> Self {
+        Self::Closed(Box::new(closed))
+    }
+}
+
 impl From<io::Error> for IoFailure {
     /// Maps a system error as `From<&io::Error>` does.
     fn from(error: io::Error) -> Self {
@@ -256,13 +262,15 @@ impl Error {
         use io::ErrorKind::{InvalidData, InvalidInput, PermissionDenied, Unsupported};
         match self {
             Self::Handshake(error) => error.is_transient(),
-            Self::HandshakeTimeout | Self::Random(_) => true,
+            Self::HandshakeTimeout => true,
             // TLS libraries report an invalid certificate as InvalidData.
             Self::Io(error) => {
                 !matches!(error.kind(), InvalidData | InvalidInput | PermissionDenied | Unsupported)
             }
             Self::Closed(closed) => closed.is_transient(),
-            Self::Send(SendError::Closed { code }) => !code.blames_recipient(),
+            Self::Send(SendError::Closed { code, initiator }) => {
+                *initiator != Initiator::Local && !code.blames_recipient()
+            }
             Self::Send(SendError::QueueFull { .. }) => true,
             _ => false,
         }
@@ -343,7 +351,7 @@ mod tests {
 
     #[test]
     fn what_can_pass_is_transient() {
-        use crate::connection::{Initiator, TransportEnd};
+        use crate::connection::TransportEnd;
         use crate::frame::CloseCode;
         use io::ErrorKind;
         let closed = |number, initiator, cause| {
@@ -357,14 +365,17 @@ mod tests {
             }))
         };
         let by_peer = |number| closed(number, Initiator::Peer, Cause::ClosingHandshake);
-        let too_late = |number| Error::from(SendError::Closed { code: CloseCode::new(number) });
+        let too_late = |number, initiator| {
+            Error::from(SendError::Closed { code: CloseCode::new(number), initiator })
+        };
         for number in [1000, 1001, 1005, 1006, 1011, 1012, 1013, 1014, 3000, 4999] {
             assert!(by_peer(number).is_transient(), "{number}");
-            assert!(too_late(number).is_transient(), "{number}");
+            assert!(too_late(number, Initiator::Peer).is_transient(), "{number}");
+            assert!(!too_late(number, Initiator::Local).is_transient(), "{number}");
         }
         for number in [1002, 1003, 1007, 1008, 1009, 1010] {
             assert!(!by_peer(number).is_transient(), "{number}");
-            assert!(!too_late(number).is_transient(), "{number}");
+            assert!(!too_late(number, Initiator::Peer).is_transient(), "{number}");
         }
         let reset = Cause::Transport(TransportEnd::Reset);
         assert!(closed(1006, Initiator::Transport, reset).is_transient());

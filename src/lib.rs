@@ -102,16 +102,24 @@
 //!         room.members.insert(number, sender);
 //!         number
 //!     };
-//!     let ended = receive(&room, &mut receiver).await;
+//!     let ended = receive(&room, number, &mut receiver).await;
 //!     room.lock().unwrap().members.remove(&number);
 //!     ended
 //! }
 //!
 //! /// While this waits, it also writes what the room has queued for its member.
-//! async fn receive(room: &Mutex<Room>, receiver: &mut ServerReceiveHalf) -> Result<(), Error> {
+//! async fn receive(
+//!     room: &Mutex<Room>,
+//!     number: u64,
+//!     receiver: &mut ServerReceiveHalf,
+//! ) -> Result<(), Error> {
 //!     while let Some(event) = receiver.receive().await {
 //!         if let Event::Text(text) = event? {
-//!             room.lock().unwrap().broadcast(text);
+//!             let mut room = room.lock().unwrap();
+//!             // After a Close, messages still arrive until the peer answers it.
+//!             if room.members.contains_key(&number) {
+//!                 room.broadcast(text);
+//!             }
 //!         }
 //!     }
 //!     Ok(())

@@ -170,7 +170,7 @@ macro_rules! serve_options {
         /// error of its connection also reports each client that vanishes. To leave those out:
         ///
         /// ```
-        /// use sansocket::blocking::ServeError;
+        /// use sansocket::blocking::ServeError; // `on_tokio::ServeError` is the same type.
         ///
         /// fn log(error: ServeError) {
         ///     let ServeError::Handler { peer, error } = error else { return eprintln!("{error}") };
@@ -186,7 +186,8 @@ macro_rules! serve_options {
         }
 
         /// Sets how long a shutdown waits for connections to end, 10 seconds by default. After that
-        /// the remaining connections are dropped.
+        /// the remaining connections are dropped. Keep it above the close timeout, 5 seconds by
+        /// default, after which a client that does not answer the Close is given up.
         pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
             self.options.shutdown_timeout = timeout;
             self

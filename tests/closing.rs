@@ -43,7 +43,7 @@ fn a_close_by_the_peer_is_clean() {
 }
 
 #[test]
-fn a_close_by_this_endpointpoint_is_clean() {
+fn a_close_by_this_endpoint_is_clean() {
     let mut end = server(Config::default());
     end.connection.close(CloseCode::GOING_AWAY, "bye", &mut end.output).unwrap();
     assert_eq!(end.connection.state(), State::Closing);
@@ -170,26 +170,27 @@ fn the_first_report_of_the_transports_end_counts() {
 #[test]
 fn a_late_message_is_refused_with_the_code_that_matters() {
     let refused = |end: &mut Endpoint<Server>| end.connection.send_text("late", &mut end.output);
-    let closed = |number| Err(SendError::Closed { code: CloseCode::new(number) });
+    let closed =
+        |number, initiator| Err(SendError::Closed { code: CloseCode::new(number), initiator });
 
     let mut end = server(Config::default());
     end.fill(&frame::<Server>(CLOSE, b"\x03\xf0banned"));
     assert_eq!(end.advance(), Ok(Progress::Event));
-    assert_eq!(refused(&mut end), closed(1008));
+    assert_eq!(refused(&mut end), closed(1008, Initiator::Peer));
     end.transport_ended(TransportEnd::Eof);
-    assert_eq!(refused(&mut end), closed(1008));
+    assert_eq!(refused(&mut end), closed(1008, Initiator::Peer));
 
     let mut end = server(Config::default());
     end.fill(&frame::<Server>(TEXT, b"\xff"));
     end.advance().unwrap_err();
-    assert_eq!(refused(&mut end), closed(1007));
+    assert_eq!(refused(&mut end), closed(1007, Initiator::Local));
 
     let mut end = server(Config::default());
     end.connection.close(CloseCode::new(4000), "", &mut end.output).unwrap();
-    assert_eq!(refused(&mut end), closed(4000));
+    assert_eq!(refused(&mut end), closed(4000, Initiator::Local));
     end.fill(&frame::<Server>(CLOSE, b"\x03\xe9"));
     assert_eq!(end.advance(), Ok(Progress::Event));
-    assert_eq!(refused(&mut end), closed(1001));
+    assert_eq!(refused(&mut end), closed(1001, Initiator::Local));
 }
 
 /// Input that was not processed before the end is not received after it.
@@ -207,7 +208,8 @@ fn nothing_is_received_or_sent_after_the_transport_ended() {
         assert_eq!(end.connection.chunk(&end.input), None);
     }
     let output = &mut end.output;
-    let closed = Err(SendError::Closed { code: CloseCode::ABNORMAL });
+    let initiator = Initiator::Transport;
+    let closed = Err(SendError::Closed { code: CloseCode::ABNORMAL, initiator });
     assert_eq!(end.connection.send_text("late", output), closed);
     assert_eq!(end.connection.ping(b"", output), closed);
     end.connection.close(CloseCode::NORMAL, "", output).unwrap();

@@ -249,6 +249,9 @@ macro_rules! sending_methods {
             /// Queues a Close without waiting, even if the queue is full. It is written like a
             /// message that [`try_feed`](Self::try_feed) has queued.
             ///
+            /// Messages of the peer still arrive until it answers. To ignore them, call `wait_closed`
+            /// instead of receiving.
+            ///
             /// # Errors
             ///
             /// Returns [`Error::Send`] if `code` may not be sent.

@@ -35,10 +35,13 @@
 //!
 //! # Timeouts
 //!
-//! A connection that waits for a message waits without limit. To limit a wait, set a timeout on the
-//! [transport](WebSocket::get_mut). When it expires, the method returns an error for which
-//! [`is_would_block`](crate::Error::is_would_block) is `true`, and you can call it again. The
-//! opening handshake and the closing handshake have timeouts of their own.
+//! A connection that waits for a message waits without limit. To limit its reads, set a timeout on
+//! the socket: `get_ref().set_read_timeout(..)` on a server, `get_ref().tcp().set_read_timeout(..)`
+//! on a client. When it expires, the method returns an error for which
+//! [`is_would_block`](crate::Error::is_would_block) is `true`, and you can call it again. Each read
+//! starts the timeout anew, so pings and pieces of a message prolong the wait: to limit it as a
+//! whole, look at a clock after each [`receive`](WebSocket::receive). The opening handshake and the
+//! closing handshake have timeouts of their own.
 //!
 //! # Heartbeats
 //!
@@ -72,7 +75,8 @@
 //! }
 //! ```
 //!
-//! The timeout is for each read of the transport, so a ping of the peer starts it anew. A split
+//! An unfinished message is no event: give a peer enough time for the largest one, or receive in
+//! chunks. A split
 //! connection ignores timeouts of its transport. To end it from elsewhere, keep a second handle on
 //! the socket (`try_clone`), and shut that down.
 //!

@@ -11,8 +11,8 @@ use core::{fmt, net::SocketAddr, time::Duration};
 use std::net::{TcpListener, TcpStream};
 use std::{io, sync::mpsc, thread};
 
-/// Serves WebSocket connections: accepts them until the [shutdown](Serve::shutdown_handle), and runs `handler` for each open connection in its own thread. Set options, then call
-/// [`run`](Serve::run).
+/// Serves WebSocket connections: accepts them until the [shutdown](Serve::shutdown_handle), and runs
+/// `handler` for each open connection in its own thread. Set options, then call [`run`](Serve::run).
 ///
 /// - A failure to accept a connection does not end the loop. If the system has no files, threads or
 ///   memory left, the loop pauses before it goes on.

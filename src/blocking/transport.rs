@@ -180,6 +180,7 @@ macro_rules! forward {
     };
 }
 
+// Neither can be split: a second handle on a `dyn Transport` would have no known size.
 forward!(&mut T);
 forward!(Box<T>);
 

@@ -4,12 +4,15 @@ use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-/// How long an attempt runs alone before the next one starts (RFC 8305 §5).
+/// How long after an attempt the next one starts (RFC 8305 §5).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// The same if an attempt has failed before (RFC 8305 §5).
+const LEAST_ATTEMPT_DELAY: Duration = Duration::from_millis(10);
 
 /// A plan to connect to one of the addresses of a host (RFC 8305). You do the IO.
 ///
-/// Attempts start 250 milliseconds apart, or as soon as an attempt fails, and run side by side.
+/// Attempts start 250 milliseconds apart, or 10 milliseconds if one fails, and run side by side.
 /// IPv4 and IPv6 take turns, so that one of them being broken costs only a moment. The first
 /// attempt that succeeds wins; drop the others.
 ///
@@ -26,8 +29,9 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// let now = Duration::ZERO; // Since any fixed moment.
 /// assert_eq!(addresses.next(now), NextAddress::Connect("[2001:db8::1]:80".parse()?));
 /// assert_eq!(addresses.next(now), NextAddress::Wait(Some(Duration::from_millis(250))));
-/// // The first attempt fails, so the next one starts at once.
+/// // The first attempt fails, so the next one starts early.
 /// addresses.failed();
+/// let now = Duration::from_millis(30);
 /// assert_eq!(addresses.next(now), NextAddress::Connect("192.0.2.1:80".parse()?));
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
@@ -35,8 +39,9 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 pub struct Addresses {
     waiting: VecDeque<SocketAddr>,
     running: usize,
-    /// When the next attempt starts, unless one fails before.
-    next_start: Option<Duration>,
+    last_start: Option<Duration>,
+    /// Whether an attempt has failed since.
+    has_failed: bool,
 }
 
 /// What to do next to connect to one of several addresses.
@@ -56,29 +61,32 @@ impl Addresses {
     /// family of the first address goes first; then the families take turns (RFC 8305 §4).
     #[must_use]
     pub fn new(addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
-        Self { waiting: take_turns(addresses), running: 0, next_start: None }
+        let waiting = take_turns(addresses);
+        Self { waiting, running: 0, last_start: None, has_failed: false }
     }
 
     /// Returns what to do at `now`, the time since a moment that stays the same for this plan.
     pub fn next(&mut self, now: Duration) -> NextAddress {
-        let is_due = self.next_start.is_none_or(|moment| moment <= now);
+        let delay = if self.has_failed { LEAST_ATTEMPT_DELAY } else { ATTEMPT_DELAY };
+        let next_start = self.last_start.map(|start| start.saturating_add(delay));
         match self.waiting.front().copied() {
-            Some(address) if is_due => {
+            Some(address) if next_start.is_none_or(|moment| moment <= now) => {
                 self.waiting.pop_front();
                 self.running += 1;
-                let next_start = now.saturating_add(ATTEMPT_DELAY);
-                self.next_start = (!self.waiting.is_empty()).then_some(next_start);
+                self.last_start = Some(now);
+                self.has_failed = false;
                 NextAddress::Connect(address)
             }
+            Some(_) => NextAddress::Wait(next_start),
             None if self.running == 0 => NextAddress::Failed,
-            _ => NextAddress::Wait(self.next_start),
+            None => NextAddress::Wait(None),
         }
     }
 
     /// Reports that an attempt has failed.
     pub fn failed(&mut self) {
         self.running = self.running.saturating_sub(1);
-        self.next_start = None;
+        self.has_failed = true;
     }
 }
 
@@ -158,17 +166,18 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_starts_the_next_attempt_at_once() {
+    fn after_a_failure_the_next_attempt_starts_early() {
         let mut plan = addresses("644");
-        assert_eq!(connect(&mut plan, MS), 0);
+        assert_eq!(connect(&mut plan, 100 * MS), 0);
         plan.failed();
-        assert_eq!(connect(&mut plan, 2 * MS), 1);
-        assert_eq!(plan.next(2 * MS), NextAddress::Wait(Some(252 * MS)));
+        assert_eq!(plan.next(101 * MS), NextAddress::Wait(Some(110 * MS)));
+        assert_eq!(connect(&mut plan, 110 * MS), 1);
+        assert_eq!(plan.next(110 * MS), NextAddress::Wait(Some(360 * MS)));
         plan.failed();
-        assert_eq!(connect(&mut plan, 3 * MS), 2);
-        assert_eq!(plan.next(3 * MS), NextAddress::Wait(None));
+        assert_eq!(connect(&mut plan, 200 * MS), 2);
+        assert_eq!(plan.next(200 * MS), NextAddress::Wait(None));
         plan.failed();
-        assert_eq!(plan.next(3 * MS), NextAddress::Failed);
+        assert_eq!(plan.next(200 * MS), NextAddress::Failed);
     }
 
     #[test]

@@ -81,9 +81,8 @@ impl Backoff {
         if self.attempts >= self.most_attempts && self.most_attempts != u32::MAX {
             return None;
         }
-        let doubled =
-            1_u32.checked_shl(self.attempts).and_then(|times| self.base.checked_mul(times));
-        let bound = doubled.map_or(self.cap, |bound| bound.min(self.cap));
+        let times = 1_u32.checked_shl(self.attempts).unwrap_or(u32::MAX);
+        let bound = self.base.saturating_mul(times).min(self.cap);
         self.attempts = self.attempts.saturating_add(1);
         Some(part(bound, random))
     }
@@ -129,6 +128,8 @@ mod tests {
         for _ in 0..100 {
             assert_eq!(backoff.next(u64::MAX), Some(30 * SECOND));
         }
+        let mut none = Backoff::new().base(Duration::ZERO);
+        assert!((0..100).all(|_| none.next(u64::MAX) == Some(Duration::ZERO)));
         let mut longest = Backoff::new().base(Duration::MAX).cap(Duration::MAX);
         assert!(longest.next(u64::MAX).is_some_and(|pause| pause > 1_000_000 * SECOND));
         assert!(longest.next(0).is_some_and(|pause| pause < SECOND * 2));

@@ -1,6 +1,7 @@
 //! How a connection ended, as data (RFC 6455 §7).
 
 use super::error::ProtocolError;
+use super::initiator::Initiator;
 use crate::frame::CloseCode;
 use alloc::string::String;
 use core::fmt;
@@ -59,18 +60,6 @@ impl fmt::Display for TransportEnd {
     }
 }
 
-/// Who started to end a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "there are two endpoints and a transport")]
-pub enum Initiator {
-    /// This endpoint, by sending a Close or by failing the connection.
-    Local,
-    /// The peer, by sending a Close.
-    Peer,
-    /// Neither: the transport ended before a Close was sent or received.
-    Transport,
-}
-
 /// What ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -113,8 +102,9 @@ pub struct Closed {
     /// Who started to end the connection.
     pub initiator: Initiator,
     /// Whether the closing handshake completed (RFC 6455 §7.1.4). If so, all that either endpoint
-    /// sent before its Close has arrived. An endpoint that closes because of a fault drops what
-    /// arrives: then [`code`](Self::code) tells why, for example with 1009.
+    /// sent before its Close has arrived at the other. That does not mean that the application there
+    /// has received it: an endpoint that closes because of a fault, or that stops receiving, drops
+    /// what arrives. [`code`](Self::code) tells why, for example with 1009.
     pub clean: bool,
     /// What ended the connection.
     pub cause: Cause,

@@ -13,8 +13,9 @@
 //! and a reset can overtake the Close in the peer's receive queue. The *client* waits for the
 //! server's end and never ends TCP first.
 
-use super::closed::{Cause, Closed, Initiator, TransportEnd};
+use super::closed::{Cause, Closed, TransportEnd};
 use super::error::ProtocolError;
+use super::initiator::Initiator;
 use crate::frame::CloseCode;
 use crate::timers::{Deadline, Late};
 use crate::transport::{Fin, IoFailure, Wants, earliest};
@@ -102,13 +103,21 @@ impl Ending {
         self.closed.as_ref()
     }
 
-    /// Returns the code that the connection closes with, as far as it is known.
-    pub(super) fn code(&self) -> CloseCode {
+    /// Returns the code that the connection closes with, and who began, as far as that is known.
+    pub(super) fn so_far(&self) -> (CloseCode, Initiator) {
+        if let Some(closed) = &self.closed {
+            let code =
+                if closed.code == CloseCode::ABNORMAL { closed.sent_code } else { closed.code };
+            return (code, closed.initiator);
+        }
         let received = self.received.as_ref().map(|(code, _)| *code);
-        let known = received.or(self.closed.as_ref().map(|closed| closed.code));
-        known
-            .filter(|code| *code != CloseCode::ABNORMAL)
-            .unwrap_or_else(|| self.sent.map_or(CloseCode::ABNORMAL, |(_, code)| code))
+        let sent = self.sent.map(|(_, code)| code);
+        let initiator = match self.sent {
+            Some((SentClose::First | SentClose::Failure, _)) => Initiator::Local,
+            _ if received.is_some() => Initiator::Peer,
+            _ => Initiator::Transport,
+        };
+        (received.or(sent).unwrap_or(CloseCode::ABNORMAL), initiator)
     }
 
     /// Returns `true` if writing has failed or has become pointless.

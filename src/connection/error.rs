@@ -1,5 +1,6 @@
 //! What can go wrong on a connection: faults of the peer, and misuse.
 
+use super::initiator::Initiator;
 use crate::frame::{CloseCode, CloseFrameError, FrameError, Rsv};
 use thiserror::Error;
 
@@ -120,6 +121,8 @@ pub enum SendError {
         /// The code of the peer's Close if it has arrived, otherwise that of this endpoint's Close,
         /// otherwise [`CloseCode::ABNORMAL`].
         code: CloseCode,
+        /// Who started to end the connection, as far as it is known.
+        initiator: Initiator,
     },
     /// Too much output is queued already.
     #[error("the queue is full: {queued} bytes are queued, the limit is {limit}")]

@@ -7,6 +7,7 @@ mod config;
 mod ending;
 mod error;
 mod fragments;
+mod initiator;
 mod message;
 pub(crate) mod payload;
 mod prepared;
@@ -15,9 +16,10 @@ mod reply;
 mod role;
 pub(crate) mod sender;
 
-pub use closed::{Cause, Closed, Initiator, State, TransportEnd};
+pub use closed::{Cause, Closed, State, TransportEnd};
 pub use config::Config;
 pub use error::{ProtocolError, ReceiveError, SendError};
+pub use initiator::Initiator;
 pub use message::{Chunk, Event, Message, MessageKind};
 #[cfg(feature = "std")]
 pub(crate) use payload::Form;

@@ -23,7 +23,7 @@ use self::deflating::Deflating;
 use super::config::SharedConfig;
 use super::ending::Ending;
 use super::reply::ControlPayload;
-use super::{Config, MessageKind, Role, SendError};
+use super::{Config, Initiator, MessageKind, Role, SendError};
 use crate::buffer::{MOST_UNBROKEN, WriteBuffer};
 use crate::frame::{CloseCode, FrameHeader, HEADER_ROOM, OpCode, Rsv};
 use crate::mask::MaskKey;
@@ -176,8 +176,10 @@ impl<R: Role> Sender<R> {
 
     #[cold]
     fn closed_error(&self) -> SendError {
-        let code = self.ending.as_ref().map_or(CloseCode::ABNORMAL, |ending| ending.code());
-        SendError::Closed { code }
+        let ending = self.ending.as_ref();
+        let (code, initiator) =
+            ending.map_or((CloseCode::ABNORMAL, Initiator::Transport), |ending| ending.so_far());
+        SendError::Closed { code, initiator }
     }
 
     /// Returns `true` if a message can be queued in addition to `output`: that is, if `output` does

@@ -100,11 +100,13 @@ impl PlainResponse {
     }
 
     /// Returns the header fields for an HTTP library that sends the response: those that you added,
-    /// and the `Content-Type` of a text body. The library adds the fields for the end of the
-    /// connection and the length of the body.
+    /// the `Content-Type` of a text body, and `Connection: Upgrade` beside an `Upgrade`. The library
+    /// adds the fields for the end of the connection and the length of the body.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let content_type = self.default_content_type().map(|value| ("Content-Type", value));
+        let connection = self.has("Upgrade").then_some(("Connection", "Upgrade"));
         let added = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        self.default_content_type().map(|value| ("Content-Type", value)).into_iter().chain(added)
+        content_type.into_iter().chain(connection).chain(added)
     }
 
     /// Returns the body. It is empty if there is none.
@@ -164,7 +166,8 @@ impl PlainResponse {
 
     /// Returns the content type if the body is text and you have not declared another one.
     fn default_content_type(&self) -> Option<&'static str> {
-        let is_text = !is_bodiless(self.status) && core::str::from_utf8(&self.body).is_ok();
+        let has_body = !is_bodiless(self.status) && !self.to_head;
+        let is_text = has_body && core::str::from_utf8(&self.body).is_ok();
         (is_text && !self.has("Content-Type")).then_some("text/plain; charset=utf-8")
     }
 
@@ -266,6 +269,9 @@ mod tests {
         assert_eq!(fields(&html), [("content-type", "text/html")]);
         assert_eq!(fields(&PlainResponse::new(403).body_bytes(&b"\xff"[..])), []);
         assert_eq!(fields(&PlainResponse::new(204)), []);
+        assert_eq!(fields(&PlainResponse::to_head(405)), []);
+        let upgrade = PlainResponse::to_head(426).header("Upgrade", "websocket");
+        assert_eq!(fields(&upgrade), [("Connection", "Upgrade"), ("Upgrade", "websocket")]);
     }
 
     #[test]

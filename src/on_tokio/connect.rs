@@ -56,9 +56,10 @@ impl client::Connector<Tokio> {
     /// Connects to a `ws://` URL over TCP, with `TCP_NODELAY` on.
     ///
     /// If the host has several addresses, attempts to connect start 250 milliseconds apart and run
-    /// side by side, with IPv6 and IPv4 in turn (RFC 8305); the first to succeed wins. RFC 6455 §4.1 requires that a
-    /// client also opens several connections to the same host one after the other. This method does
-    /// not ensure that.
+    /// side by side, with IPv6 and IPv4 in turn (RFC 8305); the first to succeed wins.
+    ///
+    /// RFC 6455 §4.1 also requires a client that opens several connections to one host to open them
+    /// one after the other. This method does not ensure that.
     ///
     /// Not cancel safe: if you drop the future, the connection is lost.
     ///

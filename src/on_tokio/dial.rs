@@ -130,9 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_attempt_is_followed_at_once() {
-        assert_connects(&[1, 3, 10], 10, 14);
-        assert_connects(&[60_000, 1, 10], 10, 261);
+    fn a_refused_attempt_is_soon_followed() {
+        assert_connects(&[1, 3, 10], 10, 30);
+        assert_connects(&[60_000, 1, 10], 10, 270);
     }
 
     #[test]
@@ -141,7 +141,7 @@ mod tests {
         let error = failed.unwrap_err();
         assert_eq!(error.to_string(), "can't connect to 192.0.2.1:3: connection refused");
         assert!(matches!(&error, Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused));
-        assert_eq!(took, Duration::from_millis(4));
+        assert_eq!(took, Duration::from_millis(13));
         let (failed, _) = connect(&[]);
         assert!(matches!(failed, Err(Error::Io(io)) if io.kind() == ErrorKind::NotFound));
     }

@@ -65,8 +65,9 @@
 //!             }
 //!             _ = ticks.tick() => {
 //!                 if heard.elapsed() > Duration::from_secs(50) {
-//!                     // Nobody may be there to read it, so don't wait.
-//!                     return websocket.try_close(CloseCode::POLICY_VIOLATION, "no heartbeat");
+//!                     // Nobody may be there to read it, so don't wait. A client that only slept
+//!                     // may come back, so the code is not one that blames it, such as 1008.
+//!                     return websocket.try_close(CloseCode::GOING_AWAY, "no heartbeat");
 //!                 }
 //!                 // If the queue is full, the ping is of no use. Receiving reports a closed connection.
 //!                 let _ = websocket.try_ping("");
@@ -75,6 +76,9 @@
 //!     }
 //! }
 //! ```
+//!
+//! An unfinished message is no event: give a peer enough time for the largest one, or receive in
+//! chunks. A connection that you drop without waiting has no [`closed`](WebSocket::closed) yet.
 //!
 //! # Reconnecting
 //!
@@ -117,7 +121,7 @@
 //!         }
 //!     }
 //!     match websocket.closed() {
-//!         Some(closed) if !closed.is_transient() => Err(Error::Closed(Box::new(closed.clone()))),
+//!         Some(closed) if !closed.is_transient() => Err(closed.clone().into()),
 //!         _ => Ok(()),
 //!     }
 //! }

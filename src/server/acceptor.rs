@@ -67,7 +67,11 @@ impl<M> Acceptor<M> {
     /// use sansocket::{handshake::{PlainRequest, PlainResponse}, server::Acceptor};
     ///
     /// fn respond(request: &PlainRequest) -> Option<PlainResponse> {
-    ///     (request.path() == "/health").then(|| PlainResponse::new(200).body("fine\n"))
+    ///     match request.path() {
+    ///         "/health" => Some(PlainResponse::new(200).body("fine\n")),
+    ///         // Not reported as an error, unlike the refusal of a request that has no response.
+    ///         _ => Some(PlainResponse::new(404)),
+    ///     }
     /// }
     ///
     /// let acceptor: Acceptor = Acceptor::new().plain_response(respond);
