@@ -76,9 +76,8 @@
 //! ```
 //!
 //! An unfinished message is no event: give a peer enough time for the largest one, or receive in
-//! chunks. A split
-//! connection ignores timeouts of its transport. To end it from elsewhere, keep a second handle on
-//! the socket (`try_clone`), and shut that down.
+//! chunks. A split connection ignores timeouts of its transport. To end it from elsewhere, keep a
+//! second handle on the socket (`try_clone`), and shut that down.
 //!
 //! # Two threads
 //!

@@ -77,8 +77,8 @@ impl<S: Transport, R: Role> ReceiveHalf<S, R> {
     }
 
     /// Calls `look` with the transport, so that you can inspect it or set its options. Timeouts have
-    /// no effect on a half. Don't read
-    /// from it or write to it. Don't use either half inside `look`.
+    /// no effect on a half. Don't read from the transport or write to it, and don't use either half
+    /// inside `look`.
     #[doc(alias = "transport")]
     #[doc(alias = "get_ref")]
     pub fn with_transport<T>(&self, look: impl FnOnce(&S) -> T) -> T {
@@ -129,9 +129,8 @@ impl<S: Transport, R: Role> SendHalf<S, R> {
     }
 
     /// Calls `look` with the transport, so that you can inspect it or set its options. Timeouts have
-    /// no effect on a half. Don't read
-    /// from it or write to it. The other half may wait until `look` returns, so don't use either
-    /// half inside `look`.
+    /// no effect on a half. Don't read from the transport or write to it. The other half may wait
+    /// until `look` returns, so don't use either half inside `look`.
     pub fn with_transport<T>(&self, look: impl FnOnce(&S) -> T) -> T {
         self.shared.with_writer(|writer| look(&writer.transport.transport))
     }

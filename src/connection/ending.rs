@@ -105,19 +105,17 @@ impl Ending {
 
     /// Returns the code that the connection closes with, and who began, as far as that is known.
     pub(super) fn so_far(&self) -> (CloseCode, Initiator) {
-        if let Some(closed) = &self.closed {
-            let code =
-                if closed.code == CloseCode::ABNORMAL { closed.sent_code } else { closed.code };
-            return (code, closed.initiator);
-        }
         let received = self.received.as_ref().map(|(code, _)| *code);
-        let sent = self.sent.map(|(_, code)| code);
-        let initiator = match self.sent {
+        let code = received.or(self.sent.map(|(_, code)| code)).unwrap_or(CloseCode::ABNORMAL);
+        (code, self.initiator())
+    }
+
+    fn initiator(&self) -> Initiator {
+        match self.sent {
             Some((SentClose::First | SentClose::Failure, _)) => Initiator::Local,
-            _ if received.is_some() => Initiator::Peer,
-            _ => Initiator::Transport,
-        };
-        (received.or(sent).unwrap_or(CloseCode::ABNORMAL), initiator)
+            _ if self.received.is_some() => Initiator::Peer,
+            Some((SentClose::Answer, _)) | None => Initiator::Transport,
+        }
     }
 
     /// Returns `true` if writing has failed or has become pointless.
@@ -342,6 +340,7 @@ impl Ending {
     /// Records how the connection ended; only the first call counts. If the end is not clean, `how`
     /// is its cause, unless a failed write tells more.
     fn note_end(&mut self, how: TransportEnd) -> &Closed {
+        let initiator = self.initiator();
         let Self { received, close_written, sent, failure, output_failed, closed, .. } = self;
         closed.get_or_insert_with(|| {
             let clean = received.is_some() && *close_written;
@@ -350,11 +349,7 @@ impl Ending {
                 None => (CloseCode::ABNORMAL, String::new()),
             };
             Closed {
-                initiator: match sent {
-                    Some((SentClose::First | SentClose::Failure, _)) => Initiator::Local,
-                    _ if code != CloseCode::ABNORMAL => Initiator::Peer,
-                    Some((SentClose::Answer, _)) | None => Initiator::Transport,
-                },
+                initiator,
                 code,
                 reason,
                 sent_code: sent.map_or(CloseCode::ABNORMAL, |(_, code)| code),
