@@ -283,8 +283,8 @@ mod tests {
     fn mixed() -> WriteBuffer {
         let mut buffer = WriteBuffer::new();
         buffer.link(Bytes::from_static(b"ab"));
-        buffer.make_room(12);
-        buffer.extend_behind(b"cd not this", 2, b"e");
+        buffer.make_room(16);
+        buffer.extend_behind(u128::from_le_bytes(*b"cd but not this."), 2, b"e");
         buffer.link(Bytes::from_static(b"f"));
         buffer.link(Bytes::from_static(b"gh"));
         buffer.link(Bytes::new());
@@ -399,7 +399,7 @@ mod tests {
                     if by_connection {
                         buffer.begin_frame(1000, 1 << 16);
                         buffer.make_room(1016);
-                        buffer.extend_behind(&[1; 16], 0, &[1; 1000]);
+                        buffer.extend_behind(1, 0, &[1; 1000]);
                     } else {
                         buffer.extend_from_slice(&[1; 1000]);
                     }

@@ -220,10 +220,10 @@ impl<R: Role> Sender<R> {
         output.make_room(HEADER_ROOM);
         let mask = self.role.next_key();
         let header = FrameHeader { fin, rsv, opcode, mask, payload_len: payload.len() as u64 };
-        let (header, len) = header.to_bytes();
+        let (header, len) = header.to_bits();
         match mask {
-            Some(key) => output.extend_masked_behind(&header, len, payload, key),
-            None => output.extend_behind(&header, len, payload),
+            Some(key) => output.extend_masked_behind(header, len, payload, key),
+            None => output.extend_behind(header, len, payload),
         }
     }
 
@@ -238,8 +238,8 @@ impl<R: Role> Sender<R> {
     ) -> Option<MaskKey> {
         output.make_room(HEADER_ROOM);
         let mask = self.role.next_key();
-        let (header, len) = FrameHeader { fin, rsv, opcode, mask, payload_len }.to_bytes();
-        output.extend_behind(&header, len, &[]);
+        let (header, len) = FrameHeader { fin, rsv, opcode, mask, payload_len }.to_bits();
+        output.extend_behind(header, len, &[]);
         mask
     }
 }

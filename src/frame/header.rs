@@ -173,9 +173,17 @@ impl FrameHeader {
     }
 
     /// Returns an array that starts with the header, and the length of the header.
-    // Building the header in a register takes half the instructions of writing it field by field.
     #[inline]
     pub(crate) fn to_bytes(self) -> ([u8; HEADER_ROOM], usize) {
+        let (header, len) = self.to_bits();
+        (header.to_le_bytes(), len)
+    }
+
+    /// Returns a number whose little-endian bytes start with the header, and the length of the
+    /// header.
+    // Building the header in registers takes half the instructions of writing it field by field.
+    #[inline]
+    pub(crate) fn to_bits(self) -> (u128, usize) {
         let first = u8::from(self.fin) << 7 | self.rsv.0 << 4 | self.opcode.to_bits();
         let masked = u8::from(self.mask.is_some()) << 7;
         let key = u128::from(u32::from_le_bytes(self.mask.map_or([0; 4], MaskKey::to_bytes)));
@@ -187,7 +195,7 @@ impl FrameHeader {
             long => (127 | u128::from(long.swap_bytes()) << 8 | key << 72, 10),
         };
         let header = u128::from(first) | (u128::from(masked) | from_second) << 8;
-        (header.to_le_bytes(), len + if self.mask.is_some() { 4 } else { 0 })
+        (header, len + if self.mask.is_some() { 4 } else { 0 })
     }
 }
 

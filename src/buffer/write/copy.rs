@@ -16,27 +16,23 @@ impl WriteBuffer {
         self.len += bytes.len();
     }
 
-    /// Appends the first `count` bytes of `front`, then a copy of `bytes`. The caller must have
-    /// [made room](Self::make_room) for all of `front`.
-    // A copy of constant size is faster, so all of `front` is copied and the rest cut off.
+    /// Appends the first `count` of the little-endian bytes of `front`, then a copy of `bytes`. The
+    /// caller must have [made room](Self::make_room) for all of `front`.
+    // A copy of constant size is faster, so all of `front` is copied and the rest cut off. An array
+    // would be passed through memory, written in two halves and read at once as a whole. The
+    // processor stalls on that.
     #[inline]
-    pub(crate) fn extend_behind<const N: usize>(
-        &mut self,
-        front: &[u8; N],
-        count: usize,
-        bytes: &[u8],
-    ) {
+    pub(crate) fn extend_behind(&mut self, front: u128, count: usize, bytes: &[u8]) {
         self.append_front_of(front, count);
         self.extend_run(bytes);
         self.len += count + bytes.len();
     }
 
-    /// Appends the first `count` bytes of `front`, then a masked copy of `payload`. The caller must
-    /// have [made room](Self::make_room) for all of `front`.
+    /// Like [`extend_behind`](Self::extend_behind), but masks the copy of `payload`.
     #[inline]
-    pub(crate) fn extend_masked_behind<const N: usize>(
+    pub(crate) fn extend_masked_behind(
         &mut self,
-        front: &[u8; N],
+        front: u128,
         count: usize,
         payload: &[u8],
         key: MaskKey,
@@ -47,11 +43,12 @@ impl WriteBuffer {
     }
 
     #[inline]
-    fn append_front_of<const N: usize>(&mut self, bytes: &[u8; N], count: usize) {
-        debug_assert!(count <= N, "count exceeds the array");
-        debug_assert!(self.run.capacity() - self.run.len() >= N, "no room for the array");
+    fn append_front_of(&mut self, front: u128, count: usize) {
+        let bytes = front.to_le_bytes();
+        debug_assert!(count <= bytes.len(), "count exceeds the bytes");
+        debug_assert!(self.run.capacity() - self.run.len() >= bytes.len(), "no room for the bytes");
         let end = self.run.len() + count;
-        self.run.extend_from_slice(bytes);
+        self.run.extend_from_slice(&bytes);
         self.run.truncate(end);
     }
 
