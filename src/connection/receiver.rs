@@ -196,7 +196,13 @@ impl<R: Role> Receiver<R> {
                 Some(Event::Text(input.kept_text(input.kept_len())))
             }
             Current::Message(MessageKind::Binary) => Some(Event::Binary(input.kept())),
-            _ => self.control_event(input),
+            Current::Ping { len } => Some(Event::Ping(control_payload(input, len)?)),
+            Current::Pong { len } => Some(Event::Pong(control_payload(input, len)?)),
+            Current::Close(code) => {
+                let reason = close_reason(input);
+                Some(Event::Close(code.map(|code| CloseFrame { code, reason })))
+            }
+            Current::Chunk { .. } => None,
         }
     }
 
@@ -213,10 +219,7 @@ impl<R: Role> Receiver<R> {
                 Some(Chunk { event, first, last })
             }
             Current::Message(_) => None,
-            _ => {
-                let event = self.control_event(input)?;
-                Some(Chunk { event, first: true, last: true })
-            }
+            _ => Some(Chunk { event: self.event(input)?, first: true, last: true }),
         }
     }
 
@@ -420,19 +423,19 @@ impl<R: Role> Receiver<R> {
             Some(Current::Ping { len } | Current::Pong { len }) => input.skip(len),
         }
     }
+}
 
-    #[cold]
-    fn control_event<'b>(&self, input: &'b ReadBuffer) -> Option<Event<'b>> {
-        match self.current? {
-            Current::Ping { len } => Some(Event::Ping(input.unread().get(..len)?)),
-            Current::Pong { len } => Some(Event::Pong(input.unread().get(..len)?)),
-            Current::Close(code) => {
-                let reason = input.kept_text(input.kept_len());
-                Some(Event::Close(code.map(|code| CloseFrame { code, reason })))
-            }
-            Current::Message(_) | Current::Chunk { .. } => None,
-        }
-    }
+// These two return what fits into registers. A function that returns a whole event would make every
+// event go through memory, at the cost of a stall.
+
+#[cold]
+fn control_payload(input: &ReadBuffer, len: usize) -> Option<&[u8]> {
+    input.unread().get(..len)
+}
+
+#[cold]
+fn close_reason(input: &ReadBuffer) -> &str {
+    input.kept_text(input.kept_len())
 }
 
 #[cfg(test)]
