@@ -5,7 +5,10 @@ use crate::connection::{Closed, Next, Role, Sender, TransportEnd};
 use crate::error::Error;
 use crate::transport::Wants;
 use alloc::{boxed::Box, vec::Vec};
-use core::{borrow::Borrow, time::Duration};
+use core::{
+    borrow::{Borrow, BorrowMut},
+    time::Duration,
+};
 use std::io::{self, ErrorKind};
 
 /// A sender and its queue. No method waits.
@@ -35,8 +38,15 @@ impl<R: Role, Q: Borrow<WriteBuffer>> Sending<R, Q> {
 
     /// Returns what the transport has to do next, or `None` if it has nothing more to do.
     #[inline]
-    pub(crate) fn next(&mut self, clock: impl FnOnce() -> Duration) -> Option<Wants> {
-        match self.sender.next(self.queue.borrow(), clock) {
+    pub(crate) fn next(&mut self, mut clock: impl FnMut() -> Duration) -> Option<Wants>
+    where
+        Q: BorrowMut<WriteBuffer>,
+    {
+        // Without a ping, no buffer is leased.
+        if let Some(now) = self.sender.ping_due(self.queue.borrow(), &mut clock) {
+            self.sender.queue_keepalive_ping(self.queue.borrow_mut(), now);
+        }
+        match self.sender.next_of(self.queue.borrow(), clock) {
             Next::Wants(wants) => Some(wants),
             Next::Ended(_) => None,
         }

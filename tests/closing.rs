@@ -224,7 +224,7 @@ fn the_end_of_the_transport_survives_the_deadline_and_a_split() {
     assert!(deadline(&mut end, SECOND).is_some());
     end.transport_ended(TransportEnd::Reset);
     end.connection.did_shut_down(Ok(()));
-    let next = end.connection.next(&end.output, || SECOND);
+    let next = end.connection.next(&mut end.output, || SECOND);
     assert!(matches!(next, Next::Ended(closed) if !closed.clean), "{next:?}");
 
     let (sender, receiver) = end.connection.split();
@@ -320,15 +320,15 @@ fn a_close_that_the_transport_holds_back_is_not_clean() {
         end.connection.did_write(Ok(len), &mut end.output);
         // The transport has buffered the Close, but is not ready to flush it.
         end.connection.did_write(Err(IoFailure::NotReady), &mut end.output);
-        let next = end.connection.next(&end.output, || SECOND);
+        let next = end.connection.next(&mut end.output, || SECOND);
         let Next::Wants(wants) = next else { panic!("{next:?}") };
         assert!(wants.write && !wants.shut_down_write, "{wants:?}");
         if is_flushed {
             end.connection.did_write(Ok(0), &mut end.output);
-            let next = end.connection.next(&end.output, || SECOND);
+            let next = end.connection.next(&mut end.output, || SECOND);
             assert!(matches!(next, Next::Wants(wants) if wants.shut_down_write), "{next:?}");
             end.connection.did_shut_down(Err(IoFailure::Unsupported));
-            let next = end.connection.next(&end.output, || SECOND);
+            let next = end.connection.next(&mut end.output, || SECOND);
             assert!(matches!(next, Next::Ended(closed) if closed.clean), "{next:?}");
         }
         assert_eq!(end.transport_ended(TransportEnd::Dropped).clean, is_flushed);
@@ -375,7 +375,7 @@ mod leaving {
     use super::*;
 
     fn next(end: &mut Endpoint<Server>) -> Option<Wants> {
-        match end.connection.next(&end.output, || SECOND) {
+        match end.connection.next(&mut end.output, || SECOND) {
             Next::Wants(wants) => Some(wants),
             Next::Ended(_) => None,
         }
@@ -460,7 +460,7 @@ mod deadlines {
     fn an_open_connection_has_no_deadline() {
         let mut end = server(Config::default());
         // The connection does not even ask for the time.
-        let next = end.connection.next(&end.output, || unreachable!());
+        let next = end.connection.next(&mut end.output, || unreachable!());
         let Next::Wants(wants) = next else { panic!("{next:?}") };
         assert_eq!((wants.deadline, wants.read, wants.write), (None, true, false));
     }
@@ -495,7 +495,7 @@ mod deadlines {
         end.written();
         let mut now = 10 * SECOND;
         for _ in 0..10 {
-            let Next::Wants(wants) = end.connection.next(&end.output, || now) else {
+            let Next::Wants(wants) = end.connection.next(&mut end.output, || now) else {
                 assert_eq!(now, 13 * SECOND);
                 return;
             };
@@ -565,7 +565,7 @@ mod deadlines {
 /// Returns what the connection wants at a moment, from a transport that is only ever ready to end.
 /// Returns `None` once the connection is over.
 fn wants<R: Role>(end: &mut Endpoint<R>, now: Duration) -> Option<Wants> {
-    let Next::Wants(wants) = end.connection.next(&end.output, || now) else { return None };
+    let Next::Wants(wants) = end.connection.next(&mut end.output, || now) else { return None };
     if wants.write {
         end.connection.did_write(Err(IoFailure::NotReady), &mut end.output);
     }

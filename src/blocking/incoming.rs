@@ -203,7 +203,7 @@ impl<R: Role> Incoming<R> {
                     let has_acted = wants.write || wants.shut_down_write;
                     // After that, the connection may want something else.
                     if has_acted
-                        && receiver_io.parts().0.with(|sending| sending.sender.is_near_end())
+                        && receiver_io.parts().0.with(|sending| sending.sender.depends_on_writes())
                     {
                         continue;
                     }

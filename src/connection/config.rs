@@ -31,10 +31,67 @@ pub struct Config {
     /// transport. The time starts when this endpoint queues its Close, when the peer ends its side,
     /// or when a write fails. The default is 5 seconds.
     pub close_timeout: Duration,
+    /// When to ping a silent peer, and when to give up on it. `None`, the default, does neither: a
+    /// peer that disappears without a Close is then noticed only when something is sent.
+    pub keepalive: Option<Keepalive>,
     /// How to compress messages, if the peer agrees. `None`, the default, neither offers nor
     /// accepts compression.
     #[cfg(feature = "deflate")]
     pub deflate: Option<DeflateConfig>,
+}
+
+/// When to ping a silent peer, and when to give up on it.
+///
+/// If nothing was read for the interval, the connection sends a ping. This also keeps proxies and
+/// routers from dropping the connection, which many do after 55 to 60 seconds without traffic. If
+/// nothing is read for the timeout after the ping is written, the connection ends, with
+/// [`TransportEnd::Timeout`](super::TransportEnd::Timeout) as its cause. Anything that the peer sends
+/// counts as a sign of life, not just the pong.
+///
+/// - While a ping waits to be written behind other bytes, a peer that takes bytes is alive, however
+///   slow it is.
+/// - Time during which your code does not receive does not count: what the peer sent in the meantime
+///   is read first.
+/// - Keepalive works only while you receive, or wait for the end. A connection that only sends does
+///   not notice.
+/// - Pings and pongs are sent while the connection is open. Once a Close was sent or received, the
+///   [close timeout](Config::close_timeout) takes their place.
+/// - A peer is pinged after one to two intervals of silence: traffic does not ask the clock.
+///
+/// The pongs that answer these pings are events like others, and an owned message is never one. The
+/// defaults are an interval of 25 seconds and a timeout of 20 seconds.
+///
+/// ```
+/// use sansocket::{Config, connection::Keepalive};
+/// use std::time::Duration;
+///
+/// let config = Config::default().keepalive(Keepalive::default());
+/// let often = Keepalive::new(Duration::from_secs(5), Duration::from_secs(5));
+/// assert_eq!(config.keepalive(often).keepalive, Some(often));
+/// ```
+#[doc(alias = "heartbeat")]
+#[doc(alias = "ping_interval")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Keepalive {
+    /// After how much silence of the peer to ping it.
+    pub interval: Duration,
+    /// How long the peer may stay silent after a ping.
+    pub timeout: Duration,
+}
+
+impl Keepalive {
+    /// Creates a configuration.
+    #[must_use]
+    pub const fn new(interval: Duration, timeout: Duration) -> Self {
+        Self { interval, timeout }
+    }
+}
+
+impl Default for Keepalive {
+    fn default() -> Self {
+        Self::new(Duration::from_secs(25), Duration::from_secs(20))
+    }
 }
 
 impl Config {
@@ -42,6 +99,7 @@ impl Config {
         limits: Limits::DEFAULT,
         fragment_size: 64 << 10,
         close_timeout: Duration::from_secs(5),
+        keepalive: None,
         #[cfg(feature = "deflate")]
         deflate: None,
     };
@@ -76,6 +134,13 @@ impl Config {
         self
     }
 
+    /// Sets [`keepalive`](Self::keepalive).
+    #[must_use]
+    pub const fn keepalive(mut self, keepalive: Keepalive) -> Self {
+        self.keepalive = Some(keepalive);
+        self
+    }
+
     /// Sets [`deflate`](Self::deflate).
     #[cfg(feature = "deflate")]
     #[must_use]
@@ -98,7 +163,8 @@ pub(super) struct SharedConfig(Option<Arc<Config>>);
 
 impl From<Config> for SharedConfig {
     fn from(config: Config) -> Self {
-        // `Deflating` keeps its own copy of what it needs from the compression settings.
+        // `Heartbeat` and `Deflating` keep their own copies of what they need.
+        let config = Config { keepalive: None, ..config };
         #[cfg(feature = "deflate")]
         let config = Config { deflate: None, ..config };
         Self((config != Config::DEFAULT).then(|| Arc::new(config)))

@@ -7,6 +7,7 @@ mod config;
 mod ending;
 mod error;
 mod fragments;
+mod heartbeat;
 mod initiator;
 mod message;
 pub(crate) mod payload;
@@ -17,7 +18,7 @@ mod role;
 pub(crate) mod sender;
 
 pub use closed::{Cause, Closed, State, TransportEnd};
-pub use config::Config;
+pub use config::{Config, Keepalive};
 pub use error::{ProtocolError, ReceiveError, SendError};
 pub use initiator::Initiator;
 pub use message::{Chunk, Event, Message, MessageKind};
@@ -143,7 +144,7 @@ use core::time::Duration;
 ///                 _ => Ok(()),
 ///             };
 ///         }
-///         let wants = match connection.next(&output, || started.elapsed()) {
+///         let wants = match connection.next(&mut output, || started.elapsed()) {
 ///             Next::Wants(wants) => wants,
 ///             Next::Ended(closed) => return println!("{closed}"),
 ///         };
@@ -497,7 +498,7 @@ impl<R: Role> Connection<R> {
 
     /// Returns what to do with the transport next: see [`Sender::next`].
     #[inline]
-    pub fn next(&mut self, output: &WriteBuffer, clock: impl FnOnce() -> Duration) -> Next<'_> {
+    pub fn next(&mut self, output: &mut WriteBuffer, clock: impl FnMut() -> Duration) -> Next<'_> {
         self.sender.next(output, clock)
     }
 

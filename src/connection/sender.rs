@@ -22,6 +22,7 @@ pub use next::Next;
 use self::deflating::Deflating;
 use super::config::SharedConfig;
 use super::ending::Ending;
+use super::heartbeat::Heartbeat;
 use super::reply::ControlPayload;
 use super::{Config, Initiator, MessageKind, Role, SendError};
 use crate::buffer::{MOST_UNBROKEN, WriteBuffer};
@@ -111,10 +112,19 @@ pub struct Sender<R> {
     short_queue: u32,
     /// What is known about the end of the connection, once the end approaches in any way.
     ending: Option<Box<Ending>>,
-    /// A pong that has no room in the queue yet.
-    held_back: Option<Box<ControlPayload>>,
+    /// In one place, because 8 bytes more in a connection can cost 128 in its task.
+    rare: Option<Box<Rare>>,
     /// Whether the transport may hold back bytes that it has accepted.
     pub(crate) unflushed: bool,
+}
+
+/// What most connections do without.
+#[derive(Debug, Default)]
+struct Rare {
+    /// The state of keepalive, if it is configured.
+    heartbeat: Option<Heartbeat>,
+    /// A pong that has no room in the queue yet.
+    held_back: Option<Box<ControlPayload>>,
 }
 
 /// Which frames may still be sent.
@@ -150,7 +160,9 @@ impl<R: Role> Sender<R> {
             may_send: MaySend::Everything,
             short_queue: short_queue(config),
             ending: None,
-            held_back: None,
+            rare: config.keepalive.map(|keepalive| {
+                Box::new(Rare { heartbeat: Some(Heartbeat::new(keepalive)), held_back: None })
+            }),
             unflushed: false,
         }
     }

@@ -3,7 +3,7 @@
 use super::{Lent, Pooled, ThreadMemory, permit::LargeMemoryPermit};
 use crate::buffer::{Memory, READ_ROOM, RETAINED, ReadBuffer, WriteBuffer};
 use alloc::boxed::Box;
-use core::borrow::Borrow;
+use core::borrow::{Borrow, BorrowMut};
 use core::ops::{Deref, DerefMut};
 
 /// A slot that holds a buffer only while the buffer contains bytes. The first write leases a buffer
@@ -151,6 +151,13 @@ impl<B: Pooled> Deref for Leased<B> {
 impl<B: Pooled> Borrow<B> for Leased<B> {
     #[inline]
     fn borrow(&self) -> &B {
+        self
+    }
+}
+
+impl<B: Pooled> BorrowMut<B> for Leased<B> {
+    #[inline]
+    fn borrow_mut(&mut self) -> &mut B {
         self
     }
 }

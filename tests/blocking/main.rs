@@ -6,6 +6,7 @@
 mod deflate;
 mod endings;
 mod interrupted;
+mod keepalive;
 mod leaving;
 mod methods;
 mod opening;

@@ -13,6 +13,7 @@ mod faults;
 mod half_close;
 mod halves;
 mod handshake;
+mod keepalive;
 mod leaving;
 mod losses;
 mod methods;

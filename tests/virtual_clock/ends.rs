@@ -147,7 +147,7 @@ impl<R: Role> End for Driven<R> {
         let may_read = self.reads && self.wants.is_some_and(|wants| wants.read);
         let mut moved =
             self.reads_first && may_read && self.read(socket) != Err(IoFailure::NotReady);
-        let wants = match self.connection.next(&self.output, || now) {
+        let wants = match self.connection.next(&mut self.output, || now) {
             Next::Wants(wants) => wants,
             Next::Ended(closed) => {
                 let text = format!("over: {closed}");

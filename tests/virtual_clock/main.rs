@@ -7,6 +7,7 @@
 mod clean;
 mod ends;
 mod faults;
+mod keepalive;
 mod lost;
 mod silent;
 mod wire;

@@ -43,7 +43,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             let Some(wants) = self.next() else { return Poll::Ready(Driven::Ended(failed)) };
             let has_acted = self.write_as_wanted(wants, cx);
             // The connection may now want something else.
-            if has_acted && self.sending.sender.is_near_end() {
+            if has_acted && self.sending.sender.depends_on_writes() {
                 continue;
             }
             if !lingers && self.sending.sender.closed().is_some() {

@@ -39,6 +39,22 @@ impl WriteBuffer {
         self.control.bytes().len()
     }
 
+    /// Returns the position of the end of the inserted control frames, counted like
+    /// [`consumed`](Self::consumed).
+    pub(crate) fn control_end(&self) -> u64 {
+        let Some(index) = self.links.iter().position(Link::is_control) else {
+            return self.consumed;
+        };
+        let linked: usize = self.links.range(..=index).map(|link| link.len(&self.control)).sum();
+        let before = self.lent + self.links[index].before - self.head + linked;
+        self.consumed + before as u64
+    }
+
+    /// Returns the number of bytes ever written.
+    pub(crate) fn consumed(&self) -> u64 {
+        self.consumed
+    }
+
     /// Drops everything after the first place for control frames, except the control frames there.
     /// The bytes before that place stay, because they may be half written.
     pub(crate) fn discard_behind_boundary(&mut self) {

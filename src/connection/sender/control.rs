@@ -5,6 +5,7 @@ use super::{MaySend, Sender};
 use crate::buffer::WriteBuffer;
 use crate::connection::closed::State;
 use crate::connection::ending::SentClose;
+use crate::connection::reply::ControlPayload;
 use crate::connection::{ProtocolError, Reply, Role, SendError};
 use crate::frame::{
     CloseCode, FrameHeader, HEADER_ROOM, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, OpCode, Rsv,
@@ -101,8 +102,7 @@ impl<R: Role> Sender<R> {
     /// Queues the pong that was held back, if there is now room for it. Call this after writes.
     #[inline]
     pub fn queue_pending_pong(&mut self, output: &mut WriteBuffer) {
-        // Usually no pong is held back.
-        if self.held_back.is_some() {
+        if self.holds_back() {
             self.queue_held_back(output);
         }
     }
@@ -138,16 +138,26 @@ impl<R: Role> Sender<R> {
             return;
         }
         self.queue_pending_pong(output);
-        if self.held_back.is_some() || !self.queue_pong(payload, output) {
-            self.held_back = Some(Box::new(payload.into()));
+        if self.holds_back() || !self.queue_pong(payload, output) {
+            self.rare.get_or_insert_default().held_back = Some(Box::new(payload.into()));
         }
+    }
+
+    /// Returns `true` if a pong is held back, which is rare.
+    #[inline]
+    fn holds_back(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.held_back.is_some())
+    }
+
+    fn take_held_back(&mut self) -> Option<Box<ControlPayload>> {
+        self.rare.as_mut()?.held_back.take()
     }
 
     #[cold]
     fn queue_held_back(&mut self, output: &mut WriteBuffer) {
-        if let Some(payload) = self.held_back.take() {
+        if let Some(payload) = self.take_held_back() {
             if !self.queue_pong(&payload, output) {
-                self.held_back = Some(payload);
+                self.rare.get_or_insert_default().held_back = Some(payload);
             }
         }
     }
@@ -156,18 +166,27 @@ impl<R: Role> Sender<R> {
     fn queue_pong(&mut self, payload: &[u8], output: &mut WriteBuffer) -> bool {
         let has_room = control_frame_len::<R>(payload.len()) + output.control_len() <= PONG_ROOM;
         if has_room {
-            let (opcode, payload_len) = (OpCode::Pong, payload.len() as u64);
-            let mask = self.role.next_key();
-            let header = FrameHeader { fin: true, rsv: Rsv::NONE, opcode, mask, payload_len };
-            let (header, len) = header.to_bytes();
-            output.insert_control(&header[..len], payload, mask);
+            self.insert_control(OpCode::Pong, payload, output);
         }
         has_room
     }
 
+    /// Queues an empty ping, which waits for at most one frame.
+    pub(super) fn insert_ping(&mut self, output: &mut WriteBuffer) {
+        self.insert_control(OpCode::Ping, &[], output);
+    }
+
+    fn insert_control(&mut self, opcode: OpCode, payload: &[u8], output: &mut WriteBuffer) {
+        let mask = self.role.next_key();
+        let payload_len = payload.len() as u64;
+        let header = FrameHeader { fin: true, rsv: Rsv::NONE, opcode, mask, payload_len };
+        let (header, len) = header.to_bytes();
+        output.insert_control(&header[..len], payload, mask);
+    }
+
     /// Answers a Close with the same code, unless this endpoint has sent a Close already (§5.5.1).
     fn answer_close(&mut self, code: Option<CloseCode>, reason: &str, output: &mut WriteBuffer) {
-        self.held_back = None;
+        self.take_held_back();
         // §7.1.5: without a code in the Close, the code of the connection is 1005.
         let received = code.unwrap_or(CloseCode::NO_STATUS_RECEIVED);
         self.ending().received(received, reason);
@@ -179,7 +198,7 @@ impl<R: Role> Sender<R> {
 
     /// Fails the connection with a Close, unless this endpoint has sent a Close already (§7.1.7).
     fn fail(&mut self, error: ProtocolError, output: &mut WriteBuffer) {
-        self.held_back = None;
+        self.take_held_back();
         self.ending().failed(error);
         if !self.ending().has_sent() {
             // The queued messages are useless now, so the Close overtakes them.
