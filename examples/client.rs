@@ -85,8 +85,8 @@ fn talk(connector: &blocking::Connector, url: &str) -> Result<(), Error> {
     eprintln!("connected to {url}{}", subprotocol.chain(compressed).collect::<String>());
     // Reads are short, so that lines are sent while nothing arrives. Reading continues while the
     // server does not read.
-    websocket.get_ref().tcp().set_read_timeout(Some(Duration::from_millis(20)))?;
-    websocket.get_ref().tcp().set_write_timeout(Some(Duration::from_millis(1)))?;
+    websocket.get_ref().set_read_timeout(Some(Duration::from_millis(20)))?;
+    websocket.get_ref().set_write_timeout(Some(Duration::from_millis(1)))?;
     let lines = lines();
     // `closed` below tells how the connection ended; an error of the loop adds nothing.
     let outcome = exchange(&mut websocket, &lines);

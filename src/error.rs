@@ -5,6 +5,8 @@ use crate::handshake::{
     AcceptError, HandshakeError, OpeningError, PlainResponseError, RequestError, UrlError,
 };
 use crate::random::RandomError;
+#[cfg(feature = "rustls")]
+use crate::tls::TlsError;
 use crate::transport::IoFailure;
 use alloc::{boxed::Box, format, string::String};
 use core::net::SocketAddr;
@@ -108,10 +110,18 @@ pub enum Error {
     /// The fault is the system's; trying again rarely helps.
     #[error(transparent)]
     Random(#[from] RandomError),
-    /// The URL begins with `wss://`, but this `Connector` only connects to `ws://` URLs. Trying
-    /// again does not help: make the TLS connection yourself and pass it to
+    /// TLS failed. [`TlsError::fault`](crate::tls::TlsError::fault) says what is wrong: a
+    /// certificate, the peer, or your configuration. Trying again without a change does not help.
+    #[cfg(feature = "rustls")]
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The URL begins with `wss://`, but the feature `rustls` of this crate is off. Trying again
+    /// does not help: switch the feature on, or make the TLS connection yourself and pass it to
     /// `Connector::connect_over`.
-    #[error("wss:// needs TLS: pass a TLS stream to Connector::connect_over")]
+    #[error(
+        "wss:// needs TLS: enable the feature `rustls` of sansocket, or pass a TLS stream to \
+        Connector::connect_over"
+    )]
     TlsUnsupported,
 }
 
@@ -217,6 +227,10 @@ impl Error {
     /// Wraps a transport error that is final. A bare `WouldBlock` or `TimedOut` would tell you to
     /// try again (see [`Error::Io`]), so these become [`ErrorKind::Other`](io::ErrorKind::Other).
     pub(crate) fn final_io(error: io::Error) -> Self {
+        #[cfg(feature = "rustls")]
+        if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) {
+            return Self::Tls(error.clone());
+        }
         if crate::io::is_timeout(&error) { io::Error::other(error).into() } else { error.into() }
     }
 
@@ -306,10 +320,15 @@ impl From<Error> for io::Error {
             Error::HandshakeTimeout => TimedOut,
             Error::Closed(_) => ConnectionAborted,
             Error::Random(_) => Other,
+            // Has a conversion of its own.
+            #[cfg(feature = "rustls")]
+            Error::Tls(_) => InvalidData,
             Error::TlsUnsupported => Unsupported,
         };
         match error {
             Error::Io(error) => error,
+            #[cfg(feature = "rustls")]
+            Error::Tls(error) => error.into(),
             error => Self::new(kind, error),
         }
     }

@@ -180,11 +180,20 @@
 //! # }
 //! ```
 //!
+//! # TLS
+//!
+//! With the feature `rustls`, `connect("wss://example.com/")` just works: by default, a client trusts the certificates
+//! that the system trusts. A server gets its certificate through `Acceptor::tls`. The module [`tls`] has examples,
+//! private authorities, client certificates, and your own configuration of rustls.
+//!
+//! What `connect` and `serve` give you is the same with TLS and without. `websocket.get_ref()` is a `Stream`, which has
+//! `is_secure()`, `peer_addr()` and `peer_certificates()`.
+//!
 //! # A transport of your own
 //!
 //! On tokio, anything that is `AsyncRead` and `AsyncWrite` can be a transport: pass it to `Connector::connect_over` or
-//! to `Acceptor::accept`. This is also how you use TLS. On threads, anything that is `Read` and `Write` can be one: see
-//! [`blocking::Transport`].
+//! to `Acceptor::accept`. This is also how you use a TLS library other than rustls. On threads, anything that is `Read`
+//! and `Write` can be one: see [`blocking::Transport`].
 //!
 //! ```no_run
 //! # #[cfg(feature = "tokio")] {
@@ -195,7 +204,7 @@
 //! # async fn run() -> Result<(), sansocket::Error> {
 //! let stream = TcpStream::connect("example.com:443").await?;
 //! stream.set_nodelay(true)?;
-//! // `with_tls` stands for your TLS library, such as tokio-rustls.
+//! // `with_tls` stands for your TLS library.
 //! let (mut websocket, response) = Connector::new()
 //!     .subprotocol("chat")
 //!     .connect_over("wss://example.com/chat", with_tls(stream).await)
@@ -255,7 +264,6 @@
 //!
 //! # What it does not do
 //!
-//! - TLS: pass a TLS stream to `connect_over` or `accept`.
 //! - Reconnect by itself, or keep messages for later.
 //! - HTTP beyond the opening handshake.
 //!
@@ -264,6 +272,9 @@
 //! | feature | brings | needs |
 //! |---|---|---|
 //! | `tokio` | [`on_tokio`], and [`asynchronous`] for other runtimes | `std`, tokio, futures-core, futures-sink |
+//! | `rustls` | [`tls`]: TLS for both shells and both roles | `std`, rustls, ring (a C compiler), rustls-platform-verifier |
+//! | `webpki-roots` | the certificates that Mozilla trusts, as an alternative | `rustls`, webpki-roots |
+//! | `rustls-0_23` | conversions from the configurations of rustls 0.23 | `rustls` |
 //! | `deflate` | compression, permessage-deflate (RFC 7692) | `alloc`, zlib-rs, a target with std |
 //! | `std` (default) | the [`blocking`] shell, mask keys seeded by the system | `alloc`, getrandom, chacha20 |
 //! | `alloc` | buffers, handshakes, connections; `no_std` | bytes, httparse, sha1, base64 |
@@ -348,6 +359,18 @@
 [`Config::deflate`]: #features
 "
 )]
+#![cfg_attr(
+    feature = "rustls",
+    doc = "
+[`tls`]: tls
+"
+)]
+#![cfg_attr(
+    not(feature = "rustls"),
+    doc = "
+[`tls`]: #features
+"
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 #![deny(unsafe_code)]
@@ -402,6 +425,8 @@ mod serving;
 mod thread_cache;
 #[cfg(feature = "alloc")]
 mod timers;
+#[cfg(feature = "rustls")]
+pub mod tls;
 #[cfg(feature = "alloc")]
 pub mod transport;
 #[allow(unsafe_code, reason = "turns validated bytes into `str`")]
@@ -425,6 +450,6 @@ pub use {
 pub mod migrating {}
 
 /// Compiles the examples of the README.
-#[cfg(all(doctest, feature = "tokio"))]
+#[cfg(all(doctest, feature = "rustls", feature = "tokio"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -9,7 +9,7 @@ use sansocket::{
     buffer::ReadBuffer,
     connection::{Client, Server},
     handshake::Negotiated,
-    on_tokio::{Acceptor, ClientWebSocket, Connector, WebSocket, accept, connect},
+    on_tokio::{Acceptor, ClientWebSocket, Connector, ServerWebSocket, WebSocket, accept, connect},
     random::SystemMaskKeys,
 };
 use sansocket_testkit::allocator::{Counting, live};
@@ -46,8 +46,6 @@ const POOLED: usize = 16;
 /// The most that the pool may keep: 64 KiB for each buffer, except for two of slightly over 1 MiB
 /// each for reads and for writes.
 const POOL: isize = 2 * (POOLED as isize * (64 << 10) + 2 * ((1 << 20) + 4096));
-
-type ServerSocket = WebSocket<TcpStream, Server>;
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
@@ -179,13 +177,26 @@ fn measure<F>(name: &str, count: usize, sizes: &[usize], serve: fn(TcpStream) ->
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    measure_up_to(MOST, name, count, sizes, ("ws", Connector::new()), serve);
+}
+
+fn measure_up_to<F>(
+    most: isize,
+    name: &str,
+    count: usize,
+    sizes: &[usize],
+    (scheme, connector): (&str, Connector),
+    serve: impl Fn(TcpStream) -> F + Send + 'static,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
     let bare = bare(count);
     let serving = Serving::start(count, serve);
-    let url = format!("ws://{}/", serving.address);
+    let url = format!("{scheme}://{}/", serving.address);
     let runtime = runtime();
     let mut clients = Vec::new();
     for _ in 0..count {
-        let client = runtime.block_on(Connector::new().connect(&url)).unwrap().0;
+        let client = runtime.block_on(connector.connect(&url)).unwrap().0;
         clients.push(client);
     }
     for &size in sizes {
@@ -195,7 +206,7 @@ where
         let (held, pool) = serving.held();
         let each = (held - bare) / count as isize;
         println!("{name}: {each} bytes each above a bare task after {size} B; in the pool {pool}");
-        assert!(each <= MOST, "{each} bytes each, {name} after {size} B");
+        assert!(each <= most, "{each} bytes each, {name} after {size} B");
         // Memory of a message that is larger than what the pool keeps was freed.
         let least = if size > 1 << 20 { 0 } else { 20 << 10 };
         assert!((least..=POOL).contains(&pool), "{pool} in the pool, {name} after {size} B");
@@ -211,7 +222,7 @@ async fn echo(client: &mut ClientWebSocket, size: usize) {
 }
 
 /// Checks the end of a server whose client just disconnects.
-fn check_end(server: &ServerSocket) {
+fn check_end(server: &ServerWebSocket) {
     assert!(server.closed().is_some());
 }
 
@@ -264,6 +275,56 @@ fn a_connection_that_receives_owned_messages_holds_no_buffer() {
 }
 
 /// The user may wait for something other than the peer.
+#[test]
+fn keepalive_takes_little() {
+    // Most of it is the timer of tokio, which also takes memory once for all connections.
+    const MOST_WITH_KEEPALIVE: isize = MOST + 320;
+    let connector = ("ws", Connector::new());
+    measure_up_to(
+        MOST_WITH_KEEPALIVE,
+        "receive, keepalive",
+        200,
+        &SIZES,
+        connector,
+        |stream| async {
+            let config = Config::default().keepalive(sansocket::connection::Keepalive::default());
+            let mut server = Acceptor::new().config(config).accept_tcp(stream).await.unwrap();
+            while let Some(Ok((event, mut replies))) = server.receive().await {
+                if let Event::Binary(data) = event {
+                    replies.send(data).await.unwrap();
+                }
+            }
+            check_end(&server);
+        },
+    );
+}
+
+/// Holds what TLS holds, and no more: the keys, and 4 KiB in which rustls collects a record.
+#[cfg(feature = "rustls")]
+#[test]
+fn a_connection_with_tls_holds_no_buffer_of_ours() {
+    use sansocket::tls::{ClientTls, ServerTls};
+
+    const MOST_WITH_TLS: isize = 10 << 10;
+    let identity = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let (chain, key) = (identity.cert.pem(), identity.key_pair.serialize_pem());
+    let connector = Connector::new().tls(ClientTls::with_roots(&chain).unwrap());
+    let acceptor = Acceptor::new().tls(ServerTls::new(&chain, key).unwrap());
+    let serve = move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let mut server = acceptor.accept_tcp(stream).await.unwrap();
+            while let Some(Ok((event, mut replies))) = server.receive().await {
+                if let Event::Binary(data) = event {
+                    replies.send(data).await.unwrap();
+                }
+            }
+            check_end(&server);
+        }
+    };
+    measure_up_to(MOST_WITH_TLS, "receive, TLS", 200, &SIZES, ("wss", connector), serve);
+}
+
 #[test]
 fn a_connection_that_only_sends_holds_no_buffer() {
     let mut servers = Vec::with_capacity(100);
@@ -450,8 +511,8 @@ fn futures_are_small() {
     let (stream, _peer) = tokio::io::duplex(64);
     let (negotiated, input) = (Negotiated::new(), ReadBuffer::new());
     let mut server = WebSocket::new(stream, Server::new(), negotiated, input, Config::default());
-    println!("WebSocket over TCP: {} bytes", size_of::<ServerSocket>());
-    assert_eq!(size_of::<ServerSocket>(), size_of::<usize>());
+    println!("WebSocket over TCP: {} bytes", size_of::<ServerWebSocket>());
+    assert_eq!(size_of::<ServerWebSocket>(), size_of::<usize>());
     let (mut largest, data) = (0, [1]);
     let mut note = |name: &str, size: usize| {
         println!("{name}: {size} bytes");

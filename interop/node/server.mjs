@@ -1,5 +1,7 @@
 // The server that uses Node's ws. ../README.md describes its answers.
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import { createRequire } from "node:module";
 import { countCompressed, describe, deflateOptions } from "./deflate.mjs";
 
@@ -21,9 +23,14 @@ const options = {
   },
 };
 
-const server = createServer();
+// With INTEROP_TLS, the directory of the certificates, the server uses TLS.
+const directory = process.env.INTEROP_TLS;
+const read = (name) => readFileSync(`${directory}/${name}`);
+const server = directory
+  ? createSecureServer({ cert: read("chain.pem"), key: read("key.pem") })
+  : createServer();
 server.listen(0, "127.0.0.1", () => {
-  console.log(`listening on ws://127.0.0.1:${server.address().port}`);
+  console.log(`listening on ${directory ? "wss" : "ws"}://127.0.0.1:${server.address().port}`);
 });
 
 // The path determines the compression, so each connection has its own server of ws.

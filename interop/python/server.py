@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import ssl
 import traceback
 
 from websockets.asyncio.server import serve
@@ -84,19 +85,31 @@ async def end_of(target):
     return "not closed"
 
 
+def tls():
+    """With INTEROP_TLS, the directory of the certificates, the server uses TLS."""
+    directory = os.environ.get("INTEROP_TLS")
+    if not directory:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(f"{directory}/chain.pem", f"{directory}/key.pem")
+    return context
+
+
 async def main():
+    context = tls()
     server = await serve(
         talk,
         "127.0.0.1",
         0,
         compression=None,
         ping_interval=None,
+        ssl=context,
         select_subprotocol=choose_subprotocol,
         process_request=refuse_or_compress,
         process_response=add_headers,
     )
     port = server.sockets[0].getsockname()[1]
-    print(f"listening on ws://127.0.0.1:{port}", flush=True)
+    print(f"listening on {'wss' if context else 'ws'}://127.0.0.1:{port}", flush=True)
     await server.serve_forever()
 
 

@@ -193,8 +193,8 @@ pub trait Socket {
 
 /// Implements the trait for either shell: they have the same methods, and differ only in `.await`.
 macro_rules! socket {
-    ($shell:ident, $stream:ty $(, $wait:tt $await:tt)?) => {
-        impl<R: Role> Socket for $shell::WebSocket<$stream, R> {
+    ($shell:ident $(, $wait:tt $await:tt)?) => {
+        impl<R: Role> Socket for $shell::WebSocket<$shell::Stream, R> {
             async fn feed(&mut self, payload: impl AsPayload) -> Result<(), Error> {
                 self.feed(payload) $($wait $await)?
             }
@@ -244,7 +244,5 @@ macro_rules! socket {
     };
 }
 
-socket!(blocking_shell, std::net::TcpStream);
-socket!(blocking_shell, blocking_shell::Stream);
-socket!(tokio_shell, tokio::net::TcpStream, .await);
-socket!(tokio_shell, tokio_shell::Stream, .await);
+socket!(blocking_shell);
+socket!(tokio_shell, .await);

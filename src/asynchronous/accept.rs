@@ -92,7 +92,10 @@ impl<M: Runtime> Acceptor<M> {
         Box::pin(Self::receive(self.accepting(), transport)).await
     }
 
-    async fn receive<S>(accepting: Accepting, transport: S) -> Result<PendingRequest<S, M>, Error>
+    pub(crate) async fn receive<S>(
+        accepting: Accepting,
+        transport: S,
+    ) -> Result<PendingRequest<S, M>, Error>
     where
         M: Shell<S>,
     {

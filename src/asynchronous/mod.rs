@@ -18,6 +18,8 @@ mod reunite;
 mod shell;
 mod split;
 mod stream;
+#[cfg(feature = "rustls")]
+mod tls;
 mod wakers;
 mod websocket;
 
@@ -25,4 +27,6 @@ pub(crate) use owning_server::{OwningServer, linger};
 pub use reunite::ReuniteError;
 pub use shell::{Runtime, Shell, Timer};
 pub use split::{ReceiveHalf, SendHalf};
+#[cfg(feature = "rustls")]
+pub(crate) use tls::TlsStream;
 pub use websocket::{Replies, WebSocket};

@@ -1,6 +1,7 @@
 //! Accepting over TCP or any blocking transport.
 
 use super::exchange::Exchange;
+use super::stream::Stream;
 use super::{Blocking, ServerWebSocket, Transport, WebSocket};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::Server;
@@ -9,6 +10,8 @@ use crate::handshake::{Accept, PlainResponse, Request};
 use crate::server::{self, Accepting};
 use core::marker::PhantomData;
 use std::net::TcpStream;
+#[cfg(feature = "rustls")]
+use std::time::Instant;
 
 /// Accepts a WebSocket connection on a TCP stream, with the defaults of an [`Acceptor`].
 ///
@@ -44,28 +47,56 @@ pub fn accept(stream: TcpStream) -> Result<ServerWebSocket, Error> {
 pub type Acceptor = server::Acceptor<Blocking>;
 
 impl server::Acceptor<Blocking> {
-    /// Accepts a connection over TCP, and turns `TCP_NODELAY` on.
+    /// Accepts a connection over TCP, with TLS if this acceptor uses it, and turns `TCP_NODELAY`
+    /// on.
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`accept`](Self::accept).
+    /// Returns the errors of [`accept`](Self::accept), and with TLS `Error::Tls`.
     pub fn accept_tcp(&self, stream: TcpStream) -> Result<ServerWebSocket, Error> {
-        stream.set_nodelay(true)?;
-        self.accept(stream)
+        self.accept_tcp_with(stream, |_| Ok(Accept::new()))
     }
 
-    /// Works like [`accept_with`](Self::accept_with) over TCP, and turns on `TCP_NODELAY`.
+    /// Works like [`accept_with`](Self::accept_with) over TCP, with TLS if this acceptor uses it,
+    /// and turns on `TCP_NODELAY`.
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`accept_with`](Self::accept_with).
+    /// Returns the errors of [`accept_with`](Self::accept_with), and with TLS `Error::Tls`.
     pub fn accept_tcp_with(
         &self,
         stream: TcpStream,
         decide: impl FnOnce(&Request) -> Result<Accept, PlainResponse>,
     ) -> Result<ServerWebSocket, Error> {
+        let (stream, accepting) = self.prepare(stream)?;
+        let (websocket, _) = Self::accept_asked(accepting, stream, decide)?;
+        Ok(websocket)
+    }
+
+    /// Works like [`receive_request`](Self::receive_request) over TCP, with TLS if this acceptor
+    /// uses it, and turns on `TCP_NODELAY`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`accept_tcp`](Self::accept_tcp).
+    pub fn receive_tcp_request(&self, stream: TcpStream) -> Result<PendingRequest<Stream>, Error> {
+        let (stream, accepting) = self.prepare(stream)?;
+        Self::receive(accepting, stream)
+    }
+
+    /// Prepares a TCP stream for the opening handshake, and begins that.
+    pub(super) fn prepare(&self, stream: TcpStream) -> Result<(Stream, Accepting), Error> {
         stream.set_nodelay(true)?;
-        self.accept_with(stream, decide)
+        let stream = Stream::from(stream);
+        #[cfg(feature = "rustls")]
+        if let Some(session) = self.session()? {
+            let timeout = self.handshake_timeout;
+            let end = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+            let stream = stream.secured(session, end)?;
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            return Ok((stream, self.accepting_within(left)));
+        }
+        Ok((stream, self.accepting()))
     }
 
     /// Accepts a connection over any blocking transport. This does not set options of the stream,

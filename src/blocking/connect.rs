@@ -64,15 +64,24 @@ impl client::Connector<Blocking> {
     /// [`Error::HandshakeTimeout`], or [`Error::Handshake`] if the server did not accept.
     pub fn connect(&self, url: impl AsRef<str>) -> Result<(ClientWebSocket, Response), Error> {
         let url = Url::parse(url.as_ref())?;
+        self.check(&url)?;
+        #[cfg(feature = "rustls")]
+        let session = url.is_secure().then(|| self.session(&url)).transpose()?;
+        #[cfg(not(feature = "rustls"))]
         if url.is_secure() {
             return Err(Error::TlsUnsupported);
         }
-        self.check(&url)?;
         let started = Instant::now();
         let end = self.handshake_timeout.and_then(|timeout| started.checked_add(timeout));
         let stream = connect_tcp(url.host(), url.port(), end)?;
         stream.set_nodelay(true)?;
-        self.handshake(Stream::from(stream), &url, self.left(started)?)
+        let stream = Stream::from(stream);
+        #[cfg(feature = "rustls")]
+        let stream = match session {
+            None => stream,
+            Some(session) => stream.secured(session, end)?,
+        };
+        self.handshake(stream, &url, self.left(started)?)
     }
 
     /// Performs the opening handshake over a transport that is already connected.

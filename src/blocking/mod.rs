@@ -36,48 +36,36 @@
 //! # Timeouts
 //!
 //! A connection that waits for a message waits without limit. To limit its reads, set a timeout on
-//! the socket: `get_ref().set_read_timeout(..)` on a server, `get_ref().tcp().set_read_timeout(..)`
-//! on a client. When it expires, the method returns an error for which
+//! the stream: `websocket.get_ref().set_read_timeout(..)`. When it expires, the method returns an error for which
 //! [`is_would_block`](crate::Error::is_would_block) is `true`, and you can call it again. Each read
 //! starts the timeout anew, so pings and pieces of a message prolong the wait: to limit it as a
 //! whole, look at a clock after each [`receive`](WebSocket::receive). The opening handshake and the
 //! closing handshake have timeouts of their own.
 //!
-//! # Heartbeats
+//! # Keepalive
 //!
-//! A peer that disappears without a Close is noticed only if something is expected from it. Set a
-//! timeout for reads, send a ping when it expires, and give up if nothing arrives for some time:
+//! A peer that disappears without a Close is noticed only if something is expected from it. With
+//! [`Config::keepalive`](crate::Config::keepalive) the connection pings a silent peer while you
+//! receive, and ends with an error if the peer stays silent:
 //!
-//! ```
-//! use sansocket::{Error, Event, blocking::ServerWebSocket};
-//! use std::time::{Duration, Instant};
+//! ```no_run
+//! use sansocket::{Config, blocking::Connector, connection::Keepalive};
 //!
-//! fn echo(mut websocket: ServerWebSocket) -> Result<(), Error> {
-//!     websocket.get_ref().set_read_timeout(Some(Duration::from_secs(20)))?;
-//!     let mut heard = Instant::now();
-//!     loop {
-//!         match websocket.receive() {
-//!             None => return Ok(()),
-//!             Some(Ok((event, mut replies))) => {
-//!                 heard = Instant::now();
-//!                 if let Event::Text(text) = event {
-//!                     replies.send(text)?;
-//!                 }
-//!             }
-//!             Some(Err(error)) if !error.is_would_block() => return Err(error),
-//!             Some(Err(error)) if heard.elapsed() > Duration::from_secs(50) => return Err(error),
-//!             Some(Err(_)) => {
-//!                 let _ = websocket.try_ping("");
-//!                 let _ = websocket.flush();
-//!             }
-//!         }
-//!     }
+//! let config = Config::default().keepalive(Keepalive::default());
+//! let (websocket, _) = Connector::new().config(config).connect("wss://example.com/feed")?;
+//! for message in websocket {
+//!     // After 25 seconds of silence and another 20 behind a ping, this is an error for which
+//!     // `is_transient` is true.
+//!     println!("{:?}", message?);
 //! }
+//! # Ok::<(), sansocket::Error>(())
 //! ```
 //!
-//! An unfinished message is no event: give a peer enough time for the largest one, or receive in
-//! chunks. A split connection ignores timeouts of its transport. To end it from elsewhere, keep a
-//! second handle on the socket (`try_clone`), and shut that down.
+//! It is off by default, because not every program wants its peers to be woken. Servers on the
+//! internet do: proxies and routers drop connections without traffic after about a minute.
+//!
+//! With keepalive, each read sets a timeout on the socket and removes it again. A write that blocks
+//! is not ended by it: set a timeout for writes, too.
 //!
 //! # Two threads
 //!
@@ -99,6 +87,8 @@ mod shared;
 mod split;
 mod stream;
 mod timed;
+#[cfg(feature = "rustls")]
+mod tls;
 mod transport;
 mod websocket;
 
@@ -114,17 +104,16 @@ pub use websocket::{Replies, WebSocket};
 
 use crate::connection::{Client, Server};
 use crate::random::SystemMaskKeys;
-use std::net::TcpStream;
 
 /// A client's connection, by default one that [`connect`] opened.
 ///
 /// Its methods are those of [`WebSocket`].
 pub type ClientWebSocket<S = Stream> = WebSocket<S, Client<SystemMaskKeys>>;
 
-/// A server's connection, by default over TCP.
+/// A server's connection, by default one that came over TCP, with or without TLS.
 ///
 /// Its methods are those of [`WebSocket`].
-pub type ServerWebSocket<S = TcpStream> = WebSocket<S, Server>;
+pub type ServerWebSocket<S = Stream> = WebSocket<S, Server>;
 
 /// The sending half of a client's connection, by default of one that [`connect`] made.
 ///
@@ -136,15 +125,15 @@ pub type ClientSendHalf<S = Stream> = SendHalf<S, Client<SystemMaskKeys>>;
 /// Its methods are those of [`ReceiveHalf`].
 pub type ClientReceiveHalf<S = Stream> = ReceiveHalf<S, Client<SystemMaskKeys>>;
 
-/// The sending half of a server's connection, by default over TCP.
+/// The sending half of a server's connection, by default of one over TCP, with or without TLS.
 ///
 /// Its methods are those of [`SendHalf`].
-pub type ServerSendHalf<S = TcpStream> = SendHalf<S, Server>;
+pub type ServerSendHalf<S = Stream> = SendHalf<S, Server>;
 
-/// The receiving half of a server's connection, by default over TCP.
+/// The receiving half of a server's connection, by default of one over TCP, with or without TLS.
 ///
 /// Its methods are those of [`ReceiveHalf`].
-pub type ServerReceiveHalf<S = TcpStream> = ReceiveHalf<S, Server>;
+pub type ServerReceiveHalf<S = Stream> = ReceiveHalf<S, Server>;
 
 /// The shell for blocking streams: it works with any [`Transport`].
 #[derive(Debug)]

@@ -248,8 +248,8 @@ where
         stream: TcpStream,
         slot: HandshakeSlot,
     ) -> Result<(ServerWebSocket, Request), Error> {
-        stream.set_nodelay(true)?;
-        let accepting = self.acceptor.accepting().with_place(Box::new(slot));
+        let (stream, accepting) = self.acceptor.prepare(stream)?;
+        let accepting = accepting.with_place(Box::new(slot));
         Acceptor::accept_asked(accepting, stream, |request| self.options.decide(request))
     }
 }

@@ -4,6 +4,8 @@ use super::connecting::Connecting;
 use crate::buffer::WriteBuffer;
 use crate::connection::Config;
 use crate::handshake::{ClientRequest, HANDSHAKE_TIMEOUT, RequestError, Url};
+#[cfg(feature = "rustls")]
+use crate::tls::{ClientTls, Session, TlsError};
 use alloc::{string::String, vec::Vec};
 use core::{fmt, marker::PhantomData, time::Duration};
 
@@ -19,6 +21,8 @@ pub struct Connector<M = ()> {
     headers: Vec<(String, String)>,
     subprotocols: Vec<String>,
     pub(crate) handshake_timeout: Option<Duration>,
+    #[cfg(feature = "rustls")]
+    tls: Option<ClientTls>,
     shell: PhantomData<fn() -> M>,
 }
 
@@ -32,6 +36,8 @@ impl<M> Connector<M> {
             headers: Vec::new(),
             subprotocols: Vec::new(),
             handshake_timeout: Some(HANDSHAKE_TIMEOUT),
+            #[cfg(feature = "rustls")]
+            tls: None,
             shell: PhantomData,
         }
     }
@@ -64,6 +70,15 @@ impl<M> Connector<M> {
         self
     }
 
+    /// Sets how to connect to `wss://` URLs. By default the connector trusts what the system trusts:
+    /// see [`ClientTls::new`].
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn tls(mut self, tls: ClientTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// Sets how long connecting and the opening handshake may take together; `None` means without
     /// limit.
     #[must_use]
@@ -87,6 +102,15 @@ impl<M> Connector<M> {
     #[cfg(feature = "std")]
     pub(crate) fn check(&self, url: &Url) -> Result<(), RequestError> {
         self.request(url).check()
+    }
+
+    /// Begins the TLS connection to the host of a URL.
+    #[cfg(feature = "rustls")]
+    pub(crate) fn session(&self, url: &Url) -> Result<Session, TlsError> {
+        match &self.tls {
+            Some(tls) => Session::client(tls, url.host()),
+            None => Session::client(&ClientTls::new()?, url.host()),
+        }
     }
 
     fn request(&self, url: &Url) -> ClientRequest {
@@ -121,7 +145,13 @@ impl Connector {
 
 impl<M> Clone for Connector<M> {
     fn clone(&self) -> Self {
-        Self { headers: self.headers.clone(), subprotocols: self.subprotocols.clone(), ..*self }
+        Self {
+            headers: self.headers.clone(),
+            subprotocols: self.subprotocols.clone(),
+            #[cfg(feature = "rustls")]
+            tls: self.tls.clone(),
+            ..*self
+        }
     }
 }
 

@@ -1,9 +1,14 @@
 //! Accepting over TCP.
 
+use super::stream::Stream;
+#[cfg(feature = "rustls")]
+use super::timer::Timer;
 use super::{ServerWebSocket, Tokio};
+#[cfg(feature = "rustls")]
+use crate::asynchronous::{Timer as _, exchange::until};
 use crate::error::Error;
 use crate::handshake::{Accept, PlainResponse, Request};
-use crate::server;
+use crate::server::{self, Accepting};
 use ::tokio::net::TcpStream;
 use alloc::boxed::Box;
 
@@ -64,31 +69,70 @@ pub type Acceptor = server::Acceptor<Tokio>;
 pub type PendingRequest<S> = server::PendingRequest<S, Tokio>;
 
 impl server::Acceptor<Tokio> {
-    /// Accepts a connection over TCP, and turns on `TCP_NODELAY`.
+    /// Accepts a connection over TCP, with TLS if this acceptor uses it, and turns on `TCP_NODELAY`.
     ///
     /// Not cancel safe: if you drop the future, the connection is lost.
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`accept`](Self::accept).
+    /// Returns the errors of [`accept`](Self::accept), and with TLS `Error::Tls`.
     pub async fn accept_tcp(&self, stream: TcpStream) -> Result<ServerWebSocket, Error> {
-        stream.set_nodelay(true)?;
-        self.accept(stream).await
+        self.accept_tcp_with(stream, |_| Ok(Accept::new())).await
     }
 
-    /// Works like [`accept_with`](Self::accept_with) over TCP, and turns on `TCP_NODELAY`.
+    /// Works like [`accept_with`](Self::accept_with) over TCP, with TLS if this acceptor uses it,
+    /// and turns on `TCP_NODELAY`.
     ///
     /// Not cancel safe: if you drop the future, the connection is lost.
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`accept_with`](Self::accept_with).
+    /// Returns the errors of [`accept_with`](Self::accept_with), and with TLS `Error::Tls`.
     pub async fn accept_tcp_with(
         &self,
         stream: TcpStream,
         decide: impl FnOnce(&Request) -> Result<Accept, PlainResponse>,
     ) -> Result<ServerWebSocket, Error> {
+        // Boxed to keep the handshakes out of the task that continues with the connection.
+        let accepted = Box::pin(async move {
+            let (stream, accepting) = self.prepare(stream).await?;
+            Self::accept_asked(accepting, stream, decide).await
+        });
+        Ok(accepted.await?.0)
+    }
+
+    /// Works like [`receive_request`](Self::receive_request) over TCP, with TLS if this acceptor
+    /// uses it, and turns on `TCP_NODELAY`.
+    ///
+    /// Not cancel safe: if you drop the future, the connection is lost.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`accept_tcp`](Self::accept_tcp).
+    pub async fn receive_tcp_request(
+        &self,
+        stream: TcpStream,
+    ) -> Result<PendingRequest<Stream>, Error> {
+        Box::pin(async move {
+            let (stream, accepting) = self.prepare(stream).await?;
+            Self::receive(accepting, stream).await
+        })
+        .await
+    }
+
+    /// Prepares a TCP stream for the opening handshake, and begins that.
+    pub(super) async fn prepare(&self, stream: TcpStream) -> Result<(Stream, Accepting), Error> {
         stream.set_nodelay(true)?;
-        self.accept_with(stream, decide).await
+        let stream = Stream::from(stream);
+        #[cfg(feature = "rustls")]
+        if let Some(session) = self.session()? {
+            let mut timer = Timer::default();
+            let end = self.handshake_timeout.map(|timeout| timer.now().saturating_add(timeout));
+            let secured = until(&mut timer, end, stream.secured(session)).await;
+            let stream = secured.unwrap_or(Err(Error::HandshakeTimeout))?;
+            let left = end.map(|end| end.saturating_sub(timer.now()));
+            return Ok((stream, self.accepting_within(left)));
+        }
+        Ok((stream, self.accepting()))
     }
 }

@@ -5,6 +5,8 @@ use super::stream::Stream;
 use super::timer::Timer;
 use super::{ClientWebSocket, Tokio};
 use crate::asynchronous::Timer as _;
+#[cfg(feature = "rustls")]
+use crate::asynchronous::exchange::until;
 use crate::client;
 use crate::error::Error;
 use crate::handshake::{Response, Url};
@@ -73,22 +75,30 @@ impl client::Connector<Tokio> {
         url: impl AsRef<str>,
     ) -> Result<(ClientWebSocket, Response), Error> {
         let url = Url::parse(url.as_ref())?;
+        self.check(&url)?;
+        #[cfg(feature = "rustls")]
+        let session = url.is_secure().then(|| self.session(&url)).transpose()?;
+        #[cfg(not(feature = "rustls"))]
         if url.is_secure() {
             return Err(Error::TlsUnsupported);
         }
-        self.check(&url)?;
         Box::pin(async move {
             let mut timer = Timer::default();
             let now = timer.now();
             let end = self.handshake_timeout.map(|timeout| now.saturating_add(timeout));
             let stream = connect_tcp(&url, end, &mut timer).await?;
             stream.set_nodelay(true)?;
-            self.handshake(
-                Stream::from(stream),
-                &url,
-                end.map(|end| end.saturating_sub(timer.now())),
-            )
-            .await
+            let stream = Stream::from(stream);
+            #[cfg(feature = "rustls")]
+            let stream = match session {
+                None => stream,
+                Some(session) => {
+                    let secured = until(&mut timer, end, stream.secured(session)).await;
+                    secured.unwrap_or(Err(Error::HandshakeTimeout))?
+                }
+            };
+            let left = end.map(|end| end.saturating_sub(timer.now()));
+            self.handshake(stream, &url, left).await
         })
         .await
     }

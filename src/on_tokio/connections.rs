@@ -1,9 +1,10 @@
 //! The connections that a server runs: how many there are, and the shutdown of all of them.
 
 use super::Tokio;
+use super::stream::Stream;
 use crate::asynchronous::{OwningServer, linger};
 use crate::server::Admission;
-use ::tokio::{net::TcpStream, runtime::Handle, task::JoinSet};
+use ::tokio::{runtime::Handle, task::JoinSet};
 use alloc::{
     sync::{Arc, Weak},
     vec::Vec,
@@ -177,7 +178,7 @@ impl Drop for ServedConnection {
     }
 }
 
-impl OwningServer<TcpStream> for ServedConnection {
+impl OwningServer<Stream> for ServedConnection {
     fn is_shutting_down(&self) -> bool {
         self.connections.is_shutting_down.load(Ordering::SeqCst)
     }
@@ -195,10 +196,10 @@ impl OwningServer<TcpStream> for ServedConnection {
         self.connections.is_shutting_down.load(Ordering::SeqCst)
     }
 
-    fn linger(self: Arc<Self>, transport: TcpStream, unwritten: Vec<u8>) {
+    fn linger(self: Arc<Self>, transport: Stream, unwritten: Vec<u8>) {
         let connections = Arc::clone(&self.connections);
         connections.spawn(async move {
-            linger::<TcpStream, Tokio>(transport, unwritten).await;
+            linger::<Stream, Tokio>(transport, unwritten).await;
             drop(self);
         });
     }

@@ -40,45 +40,30 @@
 //! it. Queued messages leave in one write: with the next [`flush`](WebSocket::flush), or before the
 //! next wait for a message.
 //!
-//! # Heartbeats
+//! # Keepalive
 //!
-//! A peer that disappears without a Close is noticed only if something is expected from it. Send
-//! pings, and give up if nothing arrives for some time. A pong is an event like any other:
+//! A peer that disappears without a Close is noticed only if something is expected from it. With
+//! [`Config::keepalive`](crate::Config::keepalive) the connection pings a silent peer while you
+//! receive, and ends with an error if the peer stays silent:
 //!
-//! ```
-//! use sansocket::{CloseCode, Error, Event, on_tokio::ServerWebSocket};
-//! use std::time::Duration;
-//! use tokio::time::{Instant, interval};
+//! ```no_run
+//! use sansocket::{Config, Error, connection::Keepalive, on_tokio::Connector};
 //!
-//! async fn echo(mut websocket: ServerWebSocket) -> Result<(), Error> {
-//!     let mut ticks = interval(Duration::from_secs(20));
-//!     let mut heard = Instant::now();
-//!     loop {
-//!         tokio::select! {
-//!             received = websocket.receive() => {
-//!                 let Some(received) = received else { return Ok(()) };
-//!                 let (event, mut replies) = received?;
-//!                 heard = Instant::now();
-//!                 if let Event::Text(text) = event {
-//!                     replies.feed(text).await?;
-//!                 }
-//!             }
-//!             _ = ticks.tick() => {
-//!                 if heard.elapsed() > Duration::from_secs(50) {
-//!                     // Nobody may be there to read it, so don't wait. A client that only slept
-//!                     // may come back, so the code is not one that blames it, such as 1008.
-//!                     return websocket.try_close(CloseCode::GOING_AWAY, "no heartbeat");
-//!                 }
-//!                 // If the queue is full, the ping is of no use. Receiving reports a closed connection.
-//!                 let _ = websocket.try_ping("");
-//!             }
-//!         }
-//!     }
+//! # async fn listen() -> Result<(), Error> {
+//! let config = Config::default().keepalive(Keepalive::default());
+//! let (mut websocket, _) =
+//!     Connector::new().config(config).connect("wss://example.com/feed").await?;
+//! while let Some(message) = websocket.next().await {
+//!     // After 25 seconds of silence and another 20 behind a ping, this is an error for which
+//!     // `is_transient` is true.
+//!     println!("{:?}", message?);
 //! }
+//! # Ok(())
+//! # }
 //! ```
 //!
-//! An unfinished message is no event: give a peer enough time for the largest one, or receive in
-//! chunks. A connection that you drop without waiting has no [`closed`](WebSocket::closed) yet.
+//! It is off by default, because not every program wants its peers to be woken. Servers on the
+//! internet do: proxies and routers drop connections without traffic after about a minute.
 //!
 //! # Reconnecting
 //!
@@ -151,7 +136,6 @@ pub use timer::Timer;
 
 use crate::connection::{Client, Server};
 use crate::random::SystemMaskKeys;
-use ::tokio::net::TcpStream;
 
 /// A WebSocket connection over a tokio stream.
 ///
@@ -163,10 +147,10 @@ pub type WebSocket<S, R> = crate::asynchronous::WebSocket<S, R, Tokio>;
 /// Its methods are those of [`WebSocket`](crate::asynchronous::WebSocket).
 pub type ClientWebSocket<S = Stream> = WebSocket<S, Client<SystemMaskKeys>>;
 
-/// A server's connection, by default over TCP.
+/// A server's connection, by default one that came over TCP, with or without TLS.
 ///
 /// Its methods are those of [`WebSocket`](crate::asynchronous::WebSocket).
-pub type ServerWebSocket<S = TcpStream> = WebSocket<S, Server>;
+pub type ServerWebSocket<S = Stream> = WebSocket<S, Server>;
 
 /// The sending half of a client's connection, by default of one that [`connect`] made.
 ///
@@ -178,15 +162,15 @@ pub type ClientSendHalf<S = Stream> = SendHalf<S, Client<SystemMaskKeys>>;
 /// Its methods are those of [`ReceiveHalf`](crate::asynchronous::ReceiveHalf).
 pub type ClientReceiveHalf<S = Stream> = ReceiveHalf<S, Client<SystemMaskKeys>>;
 
-/// The sending half of a server's connection, by default over TCP.
+/// The sending half of a server's connection, by default of one over TCP, with or without TLS.
 ///
 /// Its methods are those of [`SendHalf`](crate::asynchronous::SendHalf).
-pub type ServerSendHalf<S = TcpStream> = SendHalf<S, Server>;
+pub type ServerSendHalf<S = Stream> = SendHalf<S, Server>;
 
-/// The receiving half of a server's connection, by default over TCP.
+/// The receiving half of a server's connection, by default of one over TCP, with or without TLS.
 ///
 /// Its methods are those of [`ReceiveHalf`](crate::asynchronous::ReceiveHalf).
-pub type ServerReceiveHalf<S = TcpStream> = ReceiveHalf<S, Server>;
+pub type ServerReceiveHalf<S = Stream> = ReceiveHalf<S, Server>;
 
 /// The receiving half of a connection: see
 /// [`WebSocket::split`](crate::asynchronous::WebSocket::split).

@@ -222,11 +222,14 @@ impl<H> Service<H> {
         stream: TcpStream,
         slot: HandshakeSlot,
     ) -> Result<(ServerWebSocket, Request), Error> {
-        stream.set_nodelay(true)?;
-        let accepting = self.acceptor.accepting().with_place(Box::new(slot));
-        // Boxed to keep the handshake out of the task that continues with the connection.
-        let decide = |request: &Request| self.options.decide(request);
-        Box::pin(Acceptor::accept_asked(accepting, stream, decide)).await
+        // Boxed to keep the handshakes out of the task that continues with the connection.
+        Box::pin(async move {
+            let (stream, accepting) = self.acceptor.prepare(stream).await?;
+            let accepting = accepting.with_place(Box::new(slot));
+            let decide = |request: &Request| self.options.decide(request);
+            Acceptor::accept_asked(accepting, stream, decide).await
+        })
+        .await
     }
 }
 

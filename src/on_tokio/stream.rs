@@ -1,38 +1,120 @@
-//! The stream of a client's connection.
+//! The stream of a connection, whatever it consists of.
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use ::tokio::net::TcpStream;
+use alloc::{boxed::Box, vec::Vec};
 use core::{
+    fmt,
+    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
 };
-use std::io::{self, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 
-/// The stream of a connection that a [`Connector`](super::Connector) opened.
+#[cfg(feature = "rustls")]
+use super::Tokio;
+#[cfg(feature = "rustls")]
+use crate::{asynchronous::TlsStream, error::Error, tls::Session};
+
+/// The stream of a connection that a [`Connector`](super::Connector) opened or a server accepted:
+/// TCP, TLS, or [a stream of your own](Self::boxed).
 ///
-/// It is TCP. Later versions may put TLS or a proxy in between without changing the type.
+/// ```no_run
+/// # async fn show() -> Result<(), sansocket::Error> {
+/// let websocket = sansocket::on_tokio::connect("wss://example.com/").await?;
+/// let stream = websocket.get_ref();
+/// println!("{} {}", stream.peer_addr()?, stream.is_secure());
+/// # Ok(())
+/// # }
+/// ```
 #[doc(alias = "MaybeTlsStream")]
-#[derive(Debug)]
 pub struct Stream(Kind);
 
-#[derive(Debug)]
 enum Kind {
     Tcp(TcpStream),
+    #[cfg(feature = "rustls")]
+    Tls(Box<TlsStream<Stream>>),
+    Boxed(Box<dyn AnyStream>),
 }
 
+trait AnyStream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> AnyStream for T {}
+
 impl Stream {
-    /// Returns the TCP stream, for example to get its addresses. Do not read from it or write to
-    /// it.
+    /// Wraps a stream of your own, for example one that a tunnel made.
     #[must_use]
-    pub const fn tcp(&self) -> &TcpStream {
-        let Kind::Tcp(stream) = &self.0;
-        stream
+    pub fn boxed(stream: impl AsyncRead + AsyncWrite + Send + Sync + Unpin + 'static) -> Self {
+        Self(Kind::Boxed(Box::new(stream)))
     }
 
-    fn inner(self: Pin<&mut Self>) -> Pin<&mut TcpStream> {
-        let Kind::Tcp(stream) = &mut self.get_mut().0;
-        Pin::new(stream)
+    /// Returns the TCP stream, which may be below TLS, for example to set its options. Do not read
+    /// from it or write to it. Returns `None` for a stream of your own.
+    #[must_use]
+    pub fn tcp(&self) -> Option<&TcpStream> {
+        match &self.0 {
+            Kind::Tcp(stream) => Some(stream),
+            #[cfg(feature = "rustls")]
+            Kind::Tls(stream) => stream.get_ref().tcp(),
+            Kind::Boxed(_) => None,
+        }
     }
+
+    /// Returns the address of the peer of the TCP stream. Behind a proxy that is the proxy's.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ErrorKind::Unsupported`] for a stream of your own. Otherwise returns the errors of
+    /// [`TcpStream::peer_addr`].
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp().ok_or_else(not_tcp)?.peer_addr()
+    }
+
+    /// Returns this endpoint's address of the TCP stream.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`peer_addr`](Self::peer_addr).
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp().ok_or_else(not_tcp)?.local_addr()
+    }
+
+    /// Returns `true` if the connection uses TLS that this crate provides. It says nothing of a
+    /// stream of your own, or of a proxy in front of a server.
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        match &self.0 {
+            #[cfg(feature = "rustls")]
+            Kind::Tls(_) => true,
+            Kind::Tcp(_) | Kind::Boxed(_) => false,
+        }
+    }
+
+    /// Returns the certificates that the peer presented for TLS, in DER, its own first. A client
+    /// presents one only to a server that requires it. Without TLS, and without the feature `rustls`,
+    /// there are none.
+    #[must_use]
+    pub fn peer_certificates(&self) -> Vec<Vec<u8>> {
+        match &self.0 {
+            #[cfg(feature = "rustls")]
+            Kind::Tls(stream) => stream.peer_certificates(),
+            Kind::Tcp(_) | Kind::Boxed(_) => Vec::new(),
+        }
+    }
+
+    /// Performs a TLS handshake over this stream.
+    #[cfg(feature = "rustls")]
+    pub(super) async fn secured(self, session: Session) -> Result<Self, Error> {
+        let stream = TlsStream::handshake::<Tokio>(self, session).await?;
+        Ok(Self(Kind::Tls(Box::new(stream))))
+    }
+}
+
+fn not_tcp() -> io::Error {
+    io::Error::new(
+        ErrorKind::Unsupported,
+        "this works only over TCP, and not for a stream of your own",
+    )
 }
 
 impl From<TcpStream> for Stream {
@@ -42,42 +124,90 @@ impl From<TcpStream> for Stream {
 }
 
 impl AsyncRead for Stream {
+    #[inline]
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.inner().poll_read(cx, into)
+        match &mut self.0 {
+            Kind::Tcp(stream) => Pin::new(stream).poll_read(cx, into),
+            #[cfg(feature = "rustls")]
+            Kind::Tls(stream) => {
+                let read = stream.poll_read::<Tokio>(cx, into.initialize_unfilled());
+                read.map_ok(|count| into.advance(count))
+            }
+            Kind::Boxed(stream) => Pin::new(stream).poll_read(cx, into),
+        }
     }
 }
 
 impl AsyncWrite for Stream {
+    #[inline]
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         from: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.inner().poll_write(cx, from)
+        match &mut self.0 {
+            Kind::Tcp(stream) => Pin::new(stream).poll_write(cx, from),
+            #[cfg(feature = "rustls")]
+            Kind::Tls(stream) => stream.poll_write::<Tokio>(cx, &[IoSlice::new(from)]),
+            Kind::Boxed(stream) => Pin::new(stream).poll_write(cx, from),
+        }
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         from: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.inner().poll_write_vectored(cx, from)
+        match &mut self.0 {
+            Kind::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, from),
+            #[cfg(feature = "rustls")]
+            Kind::Tls(stream) => stream.poll_write::<Tokio>(cx, from),
+            Kind::Boxed(stream) => Pin::new(stream).poll_write_vectored(cx, from),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.tcp().is_write_vectored()
+        match &self.0 {
+            Kind::Tcp(stream) => stream.is_write_vectored(),
+            #[cfg(feature = "rustls")]
+            Kind::Tls(_) => true,
+            Kind::Boxed(stream) => stream.is_write_vectored(),
+        }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner().poll_flush(cx)
+    #[inline]
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.0 {
+            Kind::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(feature = "rustls")]
+            Kind::Tls(stream) => stream.poll_flush::<Tokio>(cx),
+            Kind::Boxed(stream) => Pin::new(stream).poll_flush(cx),
+        }
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.inner().poll_shutdown(cx)
+    /// Ends the writing side. TLS sends its `close_notify` first.
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.0 {
+            Kind::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            #[cfg(feature = "rustls")]
+            Kind::Tls(stream) => stream.poll_shutdown::<Tokio>(cx),
+            Kind::Boxed(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Tcp(stream) => f.debug_tuple("Tcp").field(stream).finish(),
+            #[cfg(feature = "rustls")]
+            Kind::Tls(stream) => f.debug_tuple("Tls").field(stream.get_ref()).finish(),
+            Kind::Boxed(_) => f.debug_tuple("Boxed").finish(),
+        }
     }
 }
 

@@ -118,7 +118,7 @@ pub struct Accepting {
     config: Config,
     origin: OriginPolicy,
     plain: Option<PlainResponder>,
-    timeout: Option<Duration>,
+    answer_timeout: Option<Duration>,
     /// Dropped when a refusal or a plain response begins.
     #[cfg(feature = "std")]
     place: Option<Place>,
@@ -178,7 +178,8 @@ impl Accepting {
         config: Config,
         origin: OriginPolicy,
         plain: Option<PlainResponder>,
-        timeout: Option<Duration>,
+        request_timeout: Option<Duration>,
+        answer_timeout: Option<Duration>,
     ) -> Self {
         let handshake = match plain {
             Some(_) => ServerHandshake::showing_plain(&config.limits),
@@ -186,12 +187,12 @@ impl Accepting {
         };
         Self {
             handshake,
-            exchange: Exchange::new(timeout),
+            exchange: Exchange::new(request_timeout),
             stage: Stage::Receiving,
             config,
             origin,
             plain,
-            timeout,
+            answer_timeout,
             #[cfg(feature = "std")]
             place: None,
         }
@@ -274,7 +275,7 @@ impl Accepting {
         match answer::accept(request, answer, self.config, output) {
             Ok((negotiated, config)) => {
                 self.config = config;
-                self.exchange.restart(self.timeout);
+                self.exchange.restart(self.answer_timeout);
                 self.stage = Stage::Answering(Box::new(negotiated));
                 Ok(())
             }

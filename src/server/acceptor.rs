@@ -5,6 +5,8 @@ use super::origin::OriginPolicy;
 use super::plain::PlainResponder;
 use crate::connection::Config;
 use crate::handshake::{HANDSHAKE_TIMEOUT, PlainRequest, PlainResponse};
+#[cfg(feature = "rustls")]
+use crate::tls::{ServerTls, Session, TlsError};
 use core::{fmt, marker::PhantomData, time::Duration};
 
 /// The configuration with which a server accepts connections.
@@ -18,7 +20,9 @@ pub struct Acceptor<M = ()> {
     pub(crate) config: Config,
     origin: OriginPolicy,
     plain: Option<PlainResponder>,
-    handshake_timeout: Option<Duration>,
+    pub(crate) handshake_timeout: Option<Duration>,
+    #[cfg(feature = "rustls")]
+    tls: Option<ServerTls>,
     shell: PhantomData<fn() -> M>,
 }
 
@@ -32,6 +36,8 @@ impl<M> Acceptor<M> {
             origin: OriginPolicy::default(),
             plain: None,
             handshake_timeout: Some(HANDSHAKE_TIMEOUT),
+            #[cfg(feature = "rustls")]
+            tls: None,
             shell: PhantomData,
         }
     }
@@ -85,6 +91,16 @@ impl<M> Acceptor<M> {
         self
     }
 
+    /// Accepts TLS on TCP streams: in `serve`, and in the methods of the shells that take a TCP
+    /// stream. The TLS handshake counts towards the handshake timeout. Methods that take any stream
+    /// leave TLS to you.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// Sets how long the client may take to send its request, and then again to read the answer;
     /// `None` means without limit.
     #[must_use]
@@ -94,8 +110,19 @@ impl<M> Acceptor<M> {
     }
 
     pub(crate) fn accepting(&self) -> Accepting {
+        self.accepting_within(self.handshake_timeout)
+    }
+
+    /// Begins an opening handshake whose request has to come in the time that is left.
+    pub(crate) fn accepting_within(&self, left: Option<Duration>) -> Accepting {
         let (origin, plain) = (self.origin.clone(), self.plain.clone());
-        Accepting::new(self.config, origin, plain, self.handshake_timeout)
+        Accepting::new(self.config, origin, plain, left, self.handshake_timeout)
+    }
+
+    /// Begins a TLS connection, if the acceptor uses TLS.
+    #[cfg(feature = "rustls")]
+    pub(crate) fn session(&self) -> Result<Option<Session>, TlsError> {
+        self.tls.as_ref().map(Session::server).transpose()
     }
 }
 
@@ -109,7 +136,13 @@ impl Acceptor {
 
 impl<M> Clone for Acceptor<M> {
     fn clone(&self) -> Self {
-        Self { origin: self.origin.clone(), plain: self.plain.clone(), ..*self }
+        Self {
+            origin: self.origin.clone(),
+            plain: self.plain.clone(),
+            #[cfg(feature = "rustls")]
+            tls: self.tls.clone(),
+            ..*self
+        }
     }
 }
 

@@ -210,7 +210,7 @@ fn server_and_stream(limits: Limits) -> (blocking::ServerSocket, TcpStream) {
     client.write_all(head).unwrap();
     client.write_all(b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n").unwrap();
     let acceptor = Acceptor::new().config(compressing().limits(limits));
-    let server = acceptor.accept_tcp(server).unwrap();
+    let server = acceptor.accept(server).unwrap();
     let answer = String::from_utf8(read_head(&mut client)).unwrap();
     assert!(answer.contains("\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"), "{answer}");
     (server, client)

@@ -120,8 +120,14 @@ fn an_invalid_request_is_found_before_anything_is_connected() {
     let connector = Connector::new().header("Host", "example.com");
     let error = connector.connect("ws://127.0.0.1:1/").unwrap_err();
     assert!(matches!(error, Error::Request(_)), "{error}");
+}
+
+#[cfg(not(feature = "rustls"))]
+#[test]
+fn without_tls_a_secure_url_is_refused_before_anything_is_connected() {
     let error = Connector::new().connect("wss://127.0.0.1:1/").unwrap_err();
     assert!(matches!(error, Error::TlsUnsupported), "{error}");
+    assert!(error.to_string().contains("the feature `rustls`"), "{error}");
 }
 
 #[test]
@@ -176,8 +182,8 @@ fn connect_takes_owned_and_borrowed_urls() {
     });
     let url = format!("ws://{address}/");
     let mut client: ClientWebSocket = connect(&url).unwrap();
-    assert_eq!(client.get_ref().tcp().peer_addr().unwrap(), address);
-    assert!(client.get_mut().tcp().nodelay().unwrap());
+    assert_eq!(client.get_ref().peer_addr().unwrap(), address);
+    assert!(client.get_mut().tcp().unwrap().nodelay().unwrap());
     drop(connect(url).unwrap());
     server.join().unwrap();
 }

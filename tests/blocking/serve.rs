@@ -118,7 +118,7 @@ fn every_way_to_accept_tcp_sends_small_segments_at_once() {
     let (report, reported) = std::sync::mpsc::channel();
     let server = Running::start(
         move |websocket, _| {
-            report.send(websocket.get_ref().nodelay()?).unwrap();
+            report.send(websocket.get_ref().tcp().unwrap().nodelay()?).unwrap();
             Ok::<(), Error>(())
         },
         |serve| serve,
@@ -139,7 +139,7 @@ fn every_way_to_accept_tcp_sends_small_segments_at_once() {
         Acceptor::new().accept_tcp(stream()).unwrap(),
         Acceptor::new().accept_tcp_with(stream(), |_| Ok(Accept::new())).unwrap(),
     ];
-    assert!(accepted.iter().all(|server| server.get_ref().nodelay().unwrap()));
+    assert!(accepted.iter().all(|server| server.get_ref().tcp().unwrap().nodelay().unwrap()));
     drop(client.join().unwrap());
 }
 
@@ -474,7 +474,7 @@ fn a_read_timeout_of_the_handler_expires() {
             let timeout = Some(Duration::from_millis(timeout));
             websocket.get_mut().set_read_timeout(timeout)?;
             let error = websocket.next().unwrap().unwrap_err();
-            assert_eq!(websocket.get_ref().read_timeout()?, timeout);
+            assert_eq!(websocket.get_ref().tcp().unwrap().read_timeout()?, timeout);
             expired.send(error).unwrap();
             // Nothing is lost.
             while let Some(message) = websocket.next() {

@@ -230,7 +230,7 @@ fn both_endpoints_send_small_segments_at_once() {
         sansocket::blocking::accept(listener.accept().unwrap().0).unwrap().wait_closed().clean
     });
     let mut client = sansocket::blocking::connect(&url).unwrap();
-    assert!(client.get_ref().tcp().nodelay().unwrap());
+    assert!(client.get_ref().tcp().unwrap().nodelay().unwrap());
     assert_eq!(client.state(), State::Open);
     assert!(client.wait_closed().clean);
     assert!(server.join().unwrap());

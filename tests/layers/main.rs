@@ -60,6 +60,7 @@ const ORDER: &[(&str, Part)] = &[
     ("handshake", Core),
     ("connection", Core),
     ("pool", Shell),
+    ("tls", Shell),
     ("client", Core),
     ("server", Core),
     ("random", Shell),

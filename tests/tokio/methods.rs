@@ -242,8 +242,8 @@ fn connect_takes_owned_and_borrowed_urls() {
         });
         let url = format!("ws://{address}/");
         let mut client: ClientWebSocket = connect(&url).await.unwrap();
-        assert_eq!(client.get_ref().tcp().peer_addr().unwrap(), address);
-        assert!(client.get_mut().tcp().nodelay().unwrap());
+        assert_eq!(client.get_ref().peer_addr().unwrap(), address);
+        assert!(client.get_mut().tcp().unwrap().nodelay().unwrap());
         connect(url).await.unwrap();
         server.await.unwrap();
     });

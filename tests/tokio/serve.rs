@@ -119,7 +119,7 @@ fn every_way_to_accept_tcp_sends_small_segments_at_once() {
             move |websocket, _| {
                 let report = report.clone();
                 async move {
-                    report.send(websocket.get_ref().nodelay()?).unwrap();
+                    report.send(websocket.get_ref().tcp().unwrap().nodelay()?).unwrap();
                     Ok(())
                 }
             },
@@ -139,7 +139,7 @@ fn every_way_to_accept_tcp_sends_small_segments_at_once() {
             let accepted = async { accepting(stream().await).await };
             let (client, server) = tokio::join!(connect(url), accepted);
             client.unwrap();
-            assert!(server.unwrap().get_ref().nodelay().unwrap());
+            assert!(server.unwrap().get_ref().tcp().unwrap().nodelay().unwrap());
         };
         both(&mut |stream| Box::pin(sansocket::on_tokio::accept(stream))).await;
         both(&mut |stream| Box::pin(async { Acceptor::new().accept_tcp(stream).await })).await;

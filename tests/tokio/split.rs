@@ -45,7 +45,7 @@ async fn pair(small: bool, config: Config) -> (ClientSocket, ServerSocket) {
     };
     let accept = async {
         let (stream, _) = listener.accept().await.unwrap();
-        Acceptor::new().config(config).accept_tcp(stream).await.unwrap()
+        Acceptor::new().config(config).accept(stream).await.unwrap()
     };
     tokio::join!(connect, accept)
 }

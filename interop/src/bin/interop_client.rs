@@ -558,8 +558,8 @@ impl Connect for Blocking {
             connector = connector.header(*name, *value);
         }
         let (socket, response) = connector.connect(url)?;
-        socket.get_ref().tcp().set_read_timeout(Some(TIMEOUT))?;
-        socket.get_ref().tcp().set_write_timeout(Some(TIMEOUT))?;
+        socket.get_ref().set_read_timeout(Some(TIMEOUT))?;
+        socket.get_ref().set_write_timeout(Some(TIMEOUT))?;
         Ok((socket, response))
     }
 

@@ -3,11 +3,15 @@
 //! ```text
 //! interop_server --shell blocking|tokio
 //! ```
+//!
+//! If `INTEROP_TLS` names a directory, the server uses TLS with `chain.pem` and `key.pem` in there.
 
 use sansocket::{
     Closed, Error, blocking,
     handshake::{Accept, PlainResponse, Request},
     on_tokio as tokio_shell,
+    server::Acceptor,
+    tls::ServerTls,
 };
 use sansocket_interop::{
     CLOSE_CODE, CLOSE_REASON, COOKIE, DEFLATE_PATH, FORBIDDEN, FRAGMENTS, PING, Received, Shell,
@@ -16,6 +20,7 @@ use sansocket_interop::{
 use std::{
     collections::HashMap,
     net::TcpListener,
+    path::PathBuf,
     process::ExitCode,
     rc::Rc,
     sync::{Arc, Mutex, PoisonError},
@@ -43,17 +48,19 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn serve(shell: Shell) -> std::io::Result<std::convert::Infallible> {
+fn serve(shell: Shell) -> Result<std::convert::Infallible, Box<dyn std::error::Error>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    println!("listening on ws://{}", listener.local_addr()?);
+    let tls = tls()?;
+    let scheme = if tls.is_some() { "wss" } else { "ws" };
+    println!("listening on {scheme}://{}", listener.local_addr()?);
     let ends = Ends::default();
     match shell {
         Shell::Blocking => loop {
             let (stream, ends) = (listener.accept()?.0, ends.clone());
+            let acceptor = with_tls(blocking::Acceptor::new(), &tls);
             thread::spawn(move || {
                 let mut asked = Asked::default();
-                let acceptor = blocking::Acceptor::new();
-                match acceptor.accept_with(stream, |request| decide(request, &mut asked)) {
+                match acceptor.accept_tcp_with(stream, |request| decide(request, &mut asked)) {
                     Ok(socket) => block_on(talk(socket, asked, ends)),
                     Err(error) => eprintln!("refused: {error}"),
                 }
@@ -62,20 +69,35 @@ fn serve(shell: Shell) -> std::io::Result<std::convert::Infallible> {
         Shell::Tokio => block_on(task::LocalSet::new().run_until(async {
             listener.set_nonblocking(true)?;
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            let acceptor = Rc::new(tokio_shell::Acceptor::new());
+            let acceptor = Rc::new(with_tls(tokio_shell::Acceptor::new(), &tls));
             loop {
                 let (stream, ends) = (listener.accept().await?.0, ends.clone());
                 let acceptor = acceptor.clone();
                 task::spawn_local(async move {
                     let mut asked = Asked::default();
                     let decide = |request: &Request| decide(request, &mut asked);
-                    match acceptor.accept_with(stream, decide).await {
+                    match acceptor.accept_tcp_with(stream, decide).await {
                         Ok(socket) => talk(socket, asked, ends).await,
                         Err(error) => eprintln!("refused: {error}"),
                     }
                 });
             }
         })),
+    }
+}
+
+fn tls() -> Result<Option<ServerTls>, Box<dyn std::error::Error>> {
+    let Some(directory) = std::env::var_os("INTEROP_TLS").map(PathBuf::from) else {
+        return Ok(None);
+    };
+    let read = |name| std::fs::read(directory.join(name));
+    Ok(Some(ServerTls::new(read("chain.pem")?, read("key.pem")?)?))
+}
+
+fn with_tls<M>(acceptor: Acceptor<M>, tls: &Option<ServerTls>) -> Acceptor<M> {
+    match tls {
+        Some(tls) => acceptor.tls(tls.clone()),
+        None => acceptor,
     }
 }
 

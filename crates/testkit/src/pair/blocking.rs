@@ -29,7 +29,8 @@ pub fn streams() -> (TcpStream, TcpStream) {
 /// Returns two connected endpoints.
 pub fn pair_with(connector: Connector, acceptor: Acceptor) -> (ClientSocket, ServerSocket) {
     let (client, server) = streams();
-    let server = thread::spawn(move || acceptor.accept_tcp(server).unwrap());
+    server.set_nodelay(true).unwrap();
+    let server = thread::spawn(move || acceptor.accept(server).unwrap());
     let (client, _) = connector.connect_over("ws://localhost/", client).unwrap();
     (client, server.join().unwrap())
 }
@@ -53,7 +54,8 @@ pub fn client_and_stream(connector: Connector) -> (ClientSocket, TcpStream) {
 pub fn server_and_stream(acceptor: Acceptor) -> (ServerSocket, TcpStream) {
     let (mut client, server) = streams();
     client.write_all(REQUEST).unwrap();
-    let server = acceptor.accept_tcp(server).unwrap();
+    server.set_nodelay(true).unwrap();
+    let server = acceptor.accept(server).unwrap();
     read_head(&mut client);
     (server, client)
 }

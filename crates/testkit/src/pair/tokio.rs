@@ -31,10 +31,9 @@ pub async fn pair(
     acceptor: Acceptor,
 ) -> (ClientSocket<TcpStream>, ServerSocket<TcpStream>) {
     let (client, server) = streams().await;
-    let (client, server) = tokio::join!(
-        connector.connect_over("ws://localhost/", client),
-        acceptor.accept_tcp(server)
-    );
+    server.set_nodelay(true).unwrap();
+    let (client, server) =
+        tokio::join!(connector.connect_over("ws://localhost/", client), acceptor.accept(server));
     (client.unwrap().0, server.unwrap())
 }
 

@@ -1,0 +1,166 @@
+//! The blocking shell over TLS: two threads on one connection, slow peers, `serve`.
+
+use crate::authority::{client_tls, server_tls};
+use sansocket::{
+    CloseCode, Config, Error, Limits, Message,
+    blocking::{Acceptor, ClientWebSocket, Connector, ServerWebSocket, Stream, serve},
+};
+use std::{
+    net::TcpListener,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+fn large() -> Config {
+    Config::default().limits(Limits::default().message(64 << 20))
+}
+
+fn pair() -> (ClientWebSocket, ServerWebSocket) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("wss://localhost:{}/", listener.local_addr().unwrap().port());
+    let server = thread::spawn(move || {
+        let acceptor = Acceptor::new().config(large()).tls(server_tls());
+        acceptor.accept_tcp(listener.accept().unwrap().0).unwrap()
+    });
+    let connector = Connector::new().config(large()).tls(client_tls());
+    let (client, _) = connector.connect(url).unwrap();
+    (client, server.join().unwrap())
+}
+
+fn data(len: usize, seed: usize) -> Vec<u8> {
+    (0..len).map(|index| (index * 31 + seed) as u8).collect()
+}
+
+#[test]
+fn large_messages_pass_in_both_directions() {
+    let (mut client, mut server) = pair();
+    let echo = thread::spawn(move || {
+        while let Some(message) = server.next() {
+            server.send(message.unwrap()).unwrap();
+        }
+    });
+    for len in [0, 1, 125, 126, 16_383, 16_384, 16_385, 65_536, 1 << 20, 5 << 20] {
+        let sent = data(len, len);
+        client.send(&sent).unwrap();
+        assert_eq!(client.next().unwrap().unwrap().into_bytes(), sent);
+    }
+    client.close(CloseCode::NORMAL, "").unwrap();
+    assert!(client.wait_closed().clean);
+    echo.join().unwrap();
+}
+
+#[test]
+fn one_thread_reads_while_another_sends() {
+    const COUNT: usize = 40;
+    const LEN: usize = 300_000;
+    let (client, server) = pair();
+    let (mut client_sender, mut client_receiver) = client.split().unwrap();
+    let (mut server_sender, mut server_receiver) = server.split().unwrap();
+    // Neither end could finish if its sender waited for its receiver or the other way round: both
+    // send far more than the sockets hold.
+    let threads: [JoinHandle<()>; 4] = [
+        thread::spawn(move || {
+            for number in 0..COUNT {
+                client_sender.send(data(LEN, number)).unwrap();
+            }
+            client_sender.close(CloseCode::NORMAL, "").unwrap();
+        }),
+        thread::spawn(move || {
+            for number in 0..COUNT {
+                server_sender.send(data(LEN, number + 7)).unwrap();
+            }
+        }),
+        thread::spawn(move || {
+            for number in 0..COUNT {
+                let message = client_receiver.next().unwrap().unwrap();
+                assert_eq!(message.into_bytes(), data(LEN, number + 7));
+            }
+            assert!(client_receiver.wait_closed().clean);
+        }),
+        thread::spawn(move || {
+            for number in 0..COUNT {
+                let message = server_receiver.next().unwrap().unwrap();
+                assert_eq!(message.into_bytes(), data(LEN, number));
+            }
+            assert!(server_receiver.next().is_none());
+        }),
+    ];
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn a_read_timeout_of_the_user_holds_over_tls() {
+    let (client, mut server) = pair();
+    server.get_ref().set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+    for _ in 0..2 {
+        assert!(server.next().unwrap().unwrap_err().is_would_block());
+    }
+    drop(client);
+}
+
+#[test]
+fn receiving_goes_on_while_a_sender_is_stuck() {
+    let (client, mut server) = pair();
+    let (mut sender, mut receiver) = client.split().unwrap();
+    let sending = thread::spawn(move || sender.send(data(30 << 20, 0)));
+    // The server does not read, so the sender fills the sockets and stays in its write.
+    thread::sleep(Duration::from_millis(100));
+    server.send("hello").unwrap();
+    assert_eq!(receiver.next().unwrap().unwrap(), Message::from("hello"));
+    drop(receiver);
+    // The end of the receiving half ends the write of the other thread.
+    sending.join().unwrap().unwrap_err();
+    while let Some(Ok(_)) = server.next() {}
+}
+
+#[test]
+fn a_server_serves_tls_and_reports_who_does_not_speak_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (report, reports) = std::sync::mpsc::channel();
+    let server = serve(listener, |mut websocket, request| {
+        assert!(websocket.get_ref().is_secure());
+        assert_eq!(request.path(), "/chat");
+        while let Some(message) = websocket.next() {
+            websocket.send(message?)?;
+        }
+        Ok::<(), Error>(())
+    })
+    .acceptor(Acceptor::new().tls(server_tls()))
+    .on_error(move |error| report.send(error.to_string()).unwrap());
+    let shutdown = server.shutdown_handle();
+    let running = thread::spawn(move || server.run());
+    let connector = Connector::new().tls(client_tls());
+    let (mut client, _) = connector.connect(format!("wss://localhost:{port}/chat")).unwrap();
+    client.send("hello").unwrap();
+    assert_eq!(client.next().unwrap().unwrap(), Message::from("hello"));
+    connector.connect(format!("ws://localhost:{port}/chat")).unwrap_err();
+    let error = reports.recv().unwrap();
+    assert!(error.contains("does not speak TLS"), "{error}");
+    shutdown.shutdown();
+    assert!(client.next().is_none());
+    assert_eq!(client.closed().unwrap().code, CloseCode::GOING_AWAY);
+    running.join().unwrap();
+}
+
+#[test]
+fn tls_runs_over_a_transport_of_the_users_own() {
+    let (client, mut server) = pair();
+    // A tunnel: the WebSocket over TLS, as the user's own transport of a second one.
+    let inner = client.into_parts().transport;
+    assert!(inner.is_secure() && inner.peer_addr().is_ok());
+    let boxed = Stream::boxed(inner);
+    assert!(!boxed.is_secure() && boxed.tcp().is_none() && boxed.peer_addr().is_err());
+    let opening =
+        thread::spawn(move || Connector::new().connect_over("ws://localhost/", boxed).unwrap().0);
+    let outer = server.into_parts().transport;
+    server = Acceptor::new().accept(outer).unwrap();
+    let client = opening.join().unwrap();
+    let (mut sender, mut receiver) = client.split().unwrap();
+    sender.send("hello").unwrap();
+    assert_eq!(server.next().unwrap().unwrap(), Message::from("hello"));
+    server.send("back").unwrap();
+    assert_eq!(receiver.next().unwrap().unwrap(), Message::from("back"));
+}

@@ -1,0 +1,11 @@
+//! TLS in both shells and both roles: certificates, faults, endings, halves.
+#![cfg(feature = "rustls")]
+
+mod authority;
+mod blocking;
+mod certificates;
+mod hostile;
+mod raw;
+mod system;
+#[cfg(feature = "tokio")]
+mod tokio;
