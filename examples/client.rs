@@ -1,13 +1,14 @@
 //! A client for the terminal: sends the lines you type and prints what arrives.
 //!
 //! ```text
-//! cargo run --example client -- URL [--header 'Name: value']… [--subprotocol NAME]…
+//! cargo run --example client -- URL [--header 'Name: value']… [--subprotocol NAME]… [--authority FILE]
 //! ```
 
 use sansocket::{
     CloseCode, Config, DeflateConfig, Error, Message, State,
     blocking::{self, ClientWebSocket},
-    connection::SendError,
+    connection::{Keepalive, SendError},
+    tls::ClientTls,
 };
 use std::{
     io::{BufRead, IsTerminal, Write},
@@ -20,12 +21,20 @@ use std::{
 const HELP: &str = "\
 A WebSocket client: each line of standard input is sent as a text message, and what arrives is
 printed on standard output. At the end of input it closes with 1000 and waits for the answer.
-Messages are compressed if the server agrees.
+Messages are compressed if the server agrees. A server that is silent for 45 seconds, and answers
+no ping either, is given up.
 
-usage: client URL [--header 'Name: value']... [--subprotocol NAME]...
+usage: client URL [--header 'Name: value']... [--subprotocol NAME]... [--authority FILE]
 
+  URL                      ws://host:port/path, or wss:// for TLS
   --header 'Name: value'   adds a header field to the request
   --subprotocol NAME       offers a subprotocol, in order of preference
+  --authority FILE         trusts only the authorities in this PEM file, instead of those that the
+                           system trusts
+
+examples:
+  client wss://example.com/chat --header 'Authorization: Bearer 5ca1ab1e'
+  echo hello | client ws://127.0.0.1:9001
 
 The exit status is 0 after a clean close, 1 after anything else, 2 if the arguments are wrong.";
 
@@ -51,7 +60,7 @@ fn main() -> ExitCode {
 }
 
 fn arguments() -> Result<Option<(blocking::Connector, String)>, String> {
-    let config = Config::default().deflate(DeflateConfig::new());
+    let config = Config::default().deflate(DeflateConfig::new()).keepalive(Keepalive::default());
     let mut connector = blocking::Connector::new().config(config);
     let mut url = None;
     let mut arguments = std::env::args().skip(1);
@@ -68,6 +77,12 @@ fn arguments() -> Result<Option<(blocking::Connector, String)>, String> {
             "--subprotocol" => {
                 let name = arguments.next().ok_or("--subprotocol needs a name")?;
                 connector = connector.subprotocol(name);
+            }
+            "--authority" => {
+                let file = arguments.next().ok_or("--authority needs a file")?;
+                let pem = std::fs::read(&file).map_err(|error| format!("{file}: {error}"))?;
+                let tls = ClientTls::with_roots(pem).map_err(|error| format!("{file}: {error}"))?;
+                connector = connector.tls(tls);
             }
             option if option.starts_with('-') => return Err(format!("unknown option {option}")),
             _ if url.is_some() => return Err(format!("more than one URL: {argument}")),
