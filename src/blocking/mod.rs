@@ -64,7 +64,8 @@
 //! It is off by default, because not every program wants its peers to be woken. Servers on the
 //! internet do: proxies and routers drop connections without traffic after about a minute.
 //!
-//! With keepalive, each read sets a timeout on the socket and removes it again. A write that blocks
+//! With keepalive, each read sets a timeout on the socket and removes it again. A read timeout of your
+//! own starts anew with each pong, so give keepalive the longer interval. A write that blocks
 //! is not ended by it: set a timeout for writes, too.
 //!
 //! # Two threads
