@@ -81,7 +81,7 @@ pub struct Keepalive {
 }
 
 impl Keepalive {
-    /// Creates a configuration.
+    /// Creates a configuration. Times of less than a millisecond count as one.
     #[must_use]
     pub const fn new(interval: Duration, timeout: Duration) -> Self {
         Self { interval, timeout }

@@ -72,12 +72,16 @@ pub(super) struct Queue {
 /// other tasks, a runtime may report that there is nothing although there is something.
 const EMPTY_READS: u8 = 2;
 
+/// The shortest interval and timeout: without time between them, pings would be a busy loop.
+const LEAST: Duration = Duration::from_millis(1);
+
 /// More calls than there are for one message that arrives and is answered. A shell that only writes
 /// calls so often without a read, and has to learn that a deadline has passed.
 const MANY_CALLS: u8 = 5;
 
 impl Heartbeat {
-    pub(super) fn new(keepalive: Keepalive) -> Self {
+    pub(super) fn new(Keepalive { interval, timeout }: Keepalive) -> Self {
+        let keepalive = Keepalive::new(interval.max(LEAST), timeout.max(LEAST));
         Self {
             keepalive,
             phase: Phase::New,
@@ -170,8 +174,11 @@ impl Heartbeat {
         self.deadline = match &mut self.phase {
             Phase::New => None,
             Phase::Waiting(until) | Phase::Pinging(_, until) | Phase::Pinged(until) => Some(*until),
-            // If nobody reads, asking again would be a busy loop.
-            Phase::Overdue { is_asked } => (!core::mem::replace(is_asked, true)).then_some(now),
+            // If nobody reads, asking again at once would be a busy loop.
+            Phase::Overdue { is_asked } => Some(match core::mem::replace(is_asked, true) {
+                true => now.saturating_add(self.keepalive.timeout),
+                false => now,
+            }),
         };
     }
 
@@ -254,7 +261,7 @@ mod tests {
         heartbeat.next(seconds(10), IDLE);
         assert_eq!(deadline(&mut heartbeat, 14, IDLE), Some(14));
         for now in 14..100 {
-            assert_eq!(deadline(&mut heartbeat, now, IDLE), None);
+            assert_eq!(deadline(&mut heartbeat, now, IDLE), Some(now + 4));
         }
         heartbeat.did_read(Ok(2));
         assert_eq!(deadline(&mut heartbeat, 100, IDLE), Some(110));
