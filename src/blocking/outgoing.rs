@@ -200,7 +200,9 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
                 (wants, sending.check_written())
             });
             let step = A::IS_SHARED.then_some(STEP);
-            let timeout = earliest(transport.left(earliest(wants.deadline, until)), step);
+            // A deadline that has passed does not keep the rest from being tried.
+            let deadline = transport.left(wants.deadline).map(|left| left.max(LEAST));
+            let timeout = earliest(earliest(deadline, transport.left(until)), step);
             let acted = if wants.write {
                 self.write_once(message.as_deref_mut(), timeout)
             } else if wants.shut_down_write {

@@ -53,7 +53,10 @@ pub struct Config {
 /// - Time during which your code does not receive does not count: what the peer sent in the meantime
 ///   is read first.
 /// - Keepalive works only while you receive, or wait for the end. A connection that only sends does
-///   not notice.
+///   not notice. Nor does a blocking connection that is not split while it writes: set a timeout for
+///   its writes.
+/// - Once a ping is in the buffers of the system, its timeout runs, although a slow link may take long
+///   to deliver what is before it. So choose a timeout that is longer than that takes.
 /// - Pings and pongs are sent while the connection is open. Once a Close was sent or received, the
 ///   [close timeout](Config::close_timeout) takes their place.
 /// - A peer is pinged after one to two intervals of silence: traffic does not ask the clock.

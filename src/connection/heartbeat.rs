@@ -44,9 +44,14 @@ enum Phase {
     Pinging(u64, Duration),
     /// The ping is written. The peer has until this time to send anything.
     Pinged(Duration),
-    /// The time has passed. What has arrived in time may still be unread, so reads decide. Holds
-    /// whether a read was requested and not reported: perhaps nobody reads.
-    Overdue { is_asked: bool },
+    /// The time has passed. What has arrived in time may still be unread, so reads decide.
+    Overdue {
+        /// The position of a ping that was not written in time. If this endpoint was busy, it may
+        /// not have tried.
+        unwritten: Option<u64>,
+        /// Whether a read was requested and not reported: perhaps nobody reads.
+        is_asked: bool,
+    },
 }
 
 /// What a connection does for keepalive.
@@ -103,7 +108,7 @@ impl Heartbeat {
         } else {
             self.empty_reads = self.empty_reads.saturating_add(1);
         }
-        if let Phase::Overdue { is_asked } = &mut self.phase {
+        if let Phase::Overdue { is_asked, .. } = &mut self.phase {
             *is_asked = false;
         }
     }
@@ -132,7 +137,7 @@ impl Heartbeat {
     #[cfg(feature = "std")]
     #[inline]
     pub(super) fn is_pinging(&self) -> bool {
-        matches!(self.phase, Phase::Pinging(..))
+        matches!(self.phase, Phase::Pinging(..) | Phase::Overdue { unwritten: Some(_), .. })
     }
 
     /// Returns when to ask again.
@@ -151,18 +156,24 @@ impl Heartbeat {
             Phase::Waiting(_) => return Beat::Ping,
             // From here on, anything that was read shows that the peer is there.
             _ if self.has_read => self.enter(Phase::Waiting(wait)),
-            Phase::Pinging(end, until) => {
-                if queue.is_all_written || queue.written >= end {
-                    self.enter(Phase::Pinged(now.saturating_add(timeout)));
-                } else if queue.written != self.written {
-                    self.written = queue.written;
-                    self.phase = Phase::Pinging(end, now.saturating_add(timeout));
-                } else if until <= now {
-                    self.enter(Phase::Overdue { is_asked: false });
-                }
+            Phase::Pinging(end, _) | Phase::Overdue { unwritten: Some(end), .. }
+                if queue.is_all_written || queue.written >= end =>
+            {
+                self.enter(Phase::Pinged(now.saturating_add(timeout)));
             }
-            Phase::Pinged(until) if until <= now => self.enter(Phase::Overdue { is_asked: false }),
-            Phase::Pinged(_) => {}
+            Phase::Pinging(end, _) | Phase::Overdue { unwritten: Some(end), .. }
+                if queue.written != self.written =>
+            {
+                self.written = queue.written;
+                self.phase = Phase::Pinging(end, now.saturating_add(timeout));
+            }
+            Phase::Pinging(end, until) if until <= now => {
+                self.enter(Phase::Overdue { unwritten: Some(end), is_asked: false });
+            }
+            Phase::Pinged(until) if until <= now => {
+                self.enter(Phase::Overdue { unwritten: None, is_asked: false });
+            }
+            Phase::Pinging(..) | Phase::Pinged(_) => {}
             Phase::Overdue { .. } if self.empty_reads >= EMPTY_READS => return Beat::Silent,
             Phase::Overdue { .. } => {}
         }
@@ -175,7 +186,7 @@ impl Heartbeat {
             Phase::New => None,
             Phase::Waiting(until) | Phase::Pinging(_, until) | Phase::Pinged(until) => Some(*until),
             // If nobody reads, asking again at once would be a busy loop.
-            Phase::Overdue { is_asked } => Some(match core::mem::replace(is_asked, true) {
+            Phase::Overdue { is_asked, .. } => Some(match core::mem::replace(is_asked, true) {
                 true => now.saturating_add(self.keepalive.timeout),
                 false => now,
             }),

@@ -108,11 +108,13 @@ use core::time::Duration;
 /// | of a client for the server's end, before it reports a clean end | 1 s |
 /// | of a server that failed the connection, on a transport without a half-close | 1 s |
 /// | for input that arrived before a deadline, after it | 0.5 s |
+/// | for a silent peer, if it is on | [`Config::keepalive`] |
 ///
-/// There is no keepalive. If you send pings and nothing answers, call
-/// [`transport_ended`](Self::transport_ended) with [`TransportEnd::Timeout`]: a Close would wait
-/// for the peer again. Wait until the earlier of your own timer and the deadline of the set. While
-/// you skip reads you see no pongs, so count a successful write as a sign of the peer, too.
+/// With keepalive the connection sends the pings itself. If you send pings of your own instead, and
+/// nothing answers, call [`transport_ended`](Self::transport_ended) with
+/// [`TransportEnd::Timeout`]: a Close would wait for the peer again. Wait until the earlier of your
+/// own timer and the deadline of the set. While you skip reads you see no pongs, so count a
+/// successful write as a sign of the peer, too.
 ///
 /// # Example
 ///

@@ -7,12 +7,14 @@ use sansocket::{
 };
 use sansocket_testkit::{
     frames::masked,
-    pair::blocking::{client_and_stream, pair_with, server_and_stream},
+    pair::blocking::{ServerSocket, client_and_stream, pair_with, server_and_stream},
 };
 use std::{
     io::{Read, Write},
+    net::{Shutdown, TcpStream},
+    sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 fn keepalive() -> Config {
@@ -62,13 +64,63 @@ fn two_endpoints_keep_each_other() {
     assert!(serving.join().unwrap());
 }
 
+/// Returns a server whose first ping has arrived, with a timeout of 200 ms, and its peer.
+fn server_that_has_pinged() -> (ServerSocket, TcpStream) {
+    let config = Config::default()
+        .keepalive(Keepalive::new(Duration::from_millis(50), Duration::from_millis(200)));
+    let (mut server, mut peer) = server_and_stream(Acceptor::new().config(config));
+    server.get_ref().set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+    peer.set_nonblocking(true).unwrap();
+    while peer.read(&mut [0; 2]).is_err() {
+        assert!(server.next().unwrap().unwrap_err().is_would_block());
+    }
+    peer.set_nonblocking(false).unwrap();
+    server.get_ref().set_read_timeout(None).unwrap();
+    (server, peer)
+}
+
 #[test]
 fn what_arrived_while_this_endpoint_was_busy_counts() {
-    let (mut server, mut peer) = server_and_stream(Acceptor::new().config(keepalive()));
-    peer.write_all(&masked(0x81, b"first")).unwrap();
-    assert_eq!(server.next().unwrap().unwrap().as_text(), Some("first"));
-    peer.write_all(&masked(0x81, b"second")).unwrap();
-    thread::sleep(Duration::from_millis(300));
-    assert_eq!(server.next().unwrap().unwrap().as_text(), Some("second"));
+    let (mut server, mut peer) = server_that_has_pinged();
+    peer.write_all(&masked(0x81, b"in time")).unwrap();
+    thread::sleep(Duration::from_millis(400));
+    assert_eq!(server.next().unwrap().unwrap().as_text(), Some("in time"));
     assert_given_up(&server.next().unwrap().unwrap_err());
+}
+
+#[test]
+fn a_dead_peer_is_given_up_after_sends_that_nobody_answers() {
+    let (mut server, _peer) = server_that_has_pinged();
+    thread::sleep(Duration::from_millis(400));
+    for _ in 0..8 {
+        server.send("hello").unwrap();
+    }
+    assert_given_up(&server.next().unwrap().unwrap_err());
+}
+
+#[test]
+fn a_deadline_that_has_passed_does_not_keep_pongs_from_a_peer_that_floods() {
+    let interval = Duration::from_millis(100);
+    let config = Config::default().keepalive(Keepalive::new(interval, Duration::from_secs(20)));
+    let (server, mut peer) = server_and_stream(Acceptor::new().config(config));
+    let (_sender, mut receiver) = server.split().unwrap();
+    let receiving = thread::spawn(move || while let Some(Ok(_)) = receiver.next() {});
+    let mut reader = peer.try_clone().unwrap();
+    let (tell, told) = mpsc::channel();
+    let reading = thread::spawn(move || {
+        let mut received = [0; 4096];
+        while let Ok(1..) = reader.read(&mut received) {
+            let _ = tell.send(Instant::now());
+        }
+    });
+    let flood = [masked(0x82, &[1; 100]).repeat(200), masked(0x89, b"")].concat();
+    let began = Instant::now();
+    // The flood goes on until there are pongs long after the deadline.
+    while told.try_iter().all(|pong| pong < began + 5 * interval) {
+        assert!(began.elapsed() < Duration::from_secs(20), "no pongs after the deadline");
+        peer.write_all(&flood).unwrap();
+    }
+    peer.shutdown(Shutdown::Both).unwrap();
+    reading.join().unwrap();
+    receiving.join().unwrap();
 }

@@ -19,6 +19,9 @@ pub enum Next<'a> {
     Ended(&'a Closed),
 }
 
+/// How many bytes of waiting control frames leave room for a ping. Pongs have the rest to themselves.
+const MOST_BEFORE_PING: usize = 2048;
+
 impl<R: Role> Sender<R> {
     /// Returns what to do with the transport next. `output` is the queued output, to which this adds
     /// a ping if [keepalive](crate::Config::keepalive) needs one.
@@ -69,7 +72,10 @@ impl<R: Role> Sender<R> {
     /// Queues a ping that [is due](Self::ping_due).
     #[cold]
     pub(crate) fn queue_keepalive_ping(&mut self, output: &mut WriteBuffer, now: Duration) {
-        self.insert_ping(output);
+        // Behind a write that is stuck, one ping more is of no use.
+        if output.control_len() < MOST_BEFORE_PING {
+            self.insert_ping(output);
+        }
         let (end, queue) = (output.control_end(), self.queue_of(output));
         if let Some(heartbeat) = self.heartbeat_mut() {
             heartbeat.pinging(end, now, queue);
