@@ -5,13 +5,13 @@ use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::error::Error;
 use crate::io::some_written;
 use crate::pool::Leased;
-use crate::tls::Session;
+use crate::tls::{Session, ended_in_handshake};
 use alloc::vec::Vec;
 use core::{
     future::poll_fn,
     task::{Context, Poll, ready},
 };
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, IoSlice};
 
 /// A stream with TLS over another stream.
 ///
@@ -63,8 +63,7 @@ impl<S> TlsStream<S> {
                 return Poll::Ready(Ok(()));
             }
             if ready!(self.poll_input::<M>(cx))? == 0 {
-                let message = "the peer ended the connection during the TLS handshake";
-                return Poll::Ready(Err(io::Error::new(ErrorKind::UnexpectedEof, message).into()));
+                return Poll::Ready(Err(ended_in_handshake().into()));
             }
         }
     }

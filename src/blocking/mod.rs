@@ -36,11 +36,11 @@
 //! # Timeouts
 //!
 //! A connection that waits for a message waits without limit. To limit its reads, set a timeout on
-//! the stream: `websocket.get_ref().set_read_timeout(..)`. When it expires, the method returns an error for which
-//! [`is_would_block`](crate::Error::is_would_block) is `true`, and you can call it again. Each read
-//! starts the timeout anew, so pings and pieces of a message prolong the wait: to limit it as a
-//! whole, look at a clock after each [`receive`](WebSocket::receive). The opening handshake and the
-//! closing handshake have timeouts of their own.
+//! the stream: `websocket.get_ref().set_read_timeout(..)`. When it expires, the method returns an
+//! error for which [`is_would_block`](crate::Error::is_would_block) is `true`, and you can call it
+//! again. Each read starts the timeout anew, so pings and pieces of a message prolong the wait: to
+//! limit it as a whole, look at a clock after each [`receive`](WebSocket::receive). The opening
+//! handshake and the closing handshake have timeouts of their own.
 //!
 //! # Keepalive
 //!

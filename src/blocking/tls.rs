@@ -10,7 +10,7 @@ use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::error::Error;
 use crate::io::{is_timeout, some_written};
 use crate::pool::Leased;
-use crate::tls::Session;
+use crate::tls::{Session, ended_in_handshake};
 use alloc::{sync::Arc, vec::Vec};
 use core::time::Duration;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
@@ -45,7 +45,8 @@ impl<S: Transport> TlsStream<S> {
         end: Option<Instant>,
     ) -> Result<Self, Error> {
         let mut timed = Timed::new(transport);
-        let until = end.map(|end| timed.now() + end.saturating_duration_since(Instant::now()));
+        let until = end
+            .map(|end| timed.now().saturating_add(end.saturating_duration_since(Instant::now())));
         let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
         loop {
             let outcome = session.handshake(&mut input, &mut output);
@@ -62,10 +63,7 @@ impl<S: Transport> TlsStream<S> {
                 break;
             }
             match timed.read(input.spare(LEAST_READ), timed.left(until)) {
-                Ok(0) => {
-                    let message = "the peer ended the connection during the TLS handshake";
-                    return Err(io::Error::new(ErrorKind::UnexpectedEof, message).into());
-                }
+                Ok(0) => return Err(ended_in_handshake().into()),
                 Ok(count) => input.filled(count),
                 Err(stopped) => return Err(failed(stopped)),
             }

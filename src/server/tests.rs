@@ -173,6 +173,18 @@ fn timeouts_follow_the_configuration() {
 }
 
 #[test]
+fn time_that_tls_took_does_not_shorten_the_time_for_the_answer() {
+    let acceptor: Acceptor = Acceptor::new().handshake_timeout(10 * SECOND);
+    let mut server = Server::of(&acceptor);
+    server.accepting = acceptor.accepting_within(Some(SECOND));
+    assert_eq!(server.wants().deadline, Some(8 * SECOND));
+    server.receive(REQUEST);
+    let request = server.request();
+    server.accepting.accept(&request, &Accept::new(), &mut server.output).unwrap();
+    assert_eq!(server.wants().deadline, Some(17 * SECOND));
+}
+
+#[test]
 fn the_handshake_ends_if_the_answer_can_not_be_written() {
     let (mut server, request) = Server::asked();
     server.accepting.accept(&request, &Accept::new(), &mut server.output).unwrap();

@@ -152,7 +152,7 @@ impl ServerTls {
             .with_safe_default_protocol_versions()
             .map_err(TlsError::configuration)?
             .with_no_client_auth();
-        Ok(Self::ours(builder.with_cert_resolver(Arc::new(certified))))
+        Ok(Self::of(builder.with_cert_resolver(Arc::new(certified)), true))
     }
 
     /// Accepts only clients that present a certificate of one of the authorities in `pem`. The
@@ -176,12 +176,14 @@ impl ServerTls {
             .with_safe_default_protocol_versions()
             .map_err(TlsError::configuration)?
             .with_client_cert_verifier(verifier);
-        Ok(Self::ours(builder.with_cert_resolver(Arc::clone(&self.config.cert_resolver))))
+        let resolver = Arc::clone(&self.config.cert_resolver);
+        Ok(Self::of(builder.with_cert_resolver(resolver), true))
     }
 
-    fn ours(mut config: ServerConfig) -> Self {
+    fn of(mut config: ServerConfig, is_ours: bool) -> Self {
         config.alpn_protocols = alpn();
-        Self { config: Arc::new(config), is_ours: true }
+        config.max_early_data_size = 0;
+        Self { config: Arc::new(config), is_ours }
     }
 
     pub(super) fn config(&self) -> &Arc<ServerConfig> {
@@ -201,9 +203,8 @@ impl From<ClientConfig> for ClientTls {
 /// is accepted: it could be replayed.
 #[cfg(feature = "rustls-0_23")]
 impl From<ServerConfig> for ServerTls {
-    fn from(mut config: ServerConfig) -> Self {
-        config.max_early_data_size = 0;
-        Self { is_ours: false, ..Self::ours(config) }
+    fn from(config: ServerConfig) -> Self {
+        Self::of(config, false)
     }
 }
 

@@ -19,4 +19,4 @@ mod session;
 
 pub use config::{ClientTls, ServerTls};
 pub use error::{TlsError, TlsFault};
-pub(crate) use session::Session;
+pub(crate) use session::{Session, ended_in_handshake};

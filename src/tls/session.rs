@@ -9,6 +9,12 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, Connection, ServerConnection};
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 
+/// The error for a transport that ended before the handshake was finished.
+pub(crate) fn ended_in_handshake() -> io::Error {
+    let message = "the peer ended the connection during the TLS handshake";
+    io::Error::new(ErrorKind::UnexpectedEof, message)
+}
+
 /// A TLS connection. It takes ciphertext from an input buffer and appends ciphertext to an output
 /// buffer, both of which belong to the caller.
 pub(crate) struct Session {

@@ -117,3 +117,30 @@ fn a_configuration_is_checked_when_it_is_made() {
         assert_eq!(std::io::Error::from(error).kind(), std::io::ErrorKind::InvalidInput);
     }
 }
+
+#[cfg(feature = "webpki-roots")]
+#[test]
+fn mozillas_authorities_are_an_alternative() {
+    // What the authority of the tests issues is not theirs, and a failure to load them would differ.
+    let tls = ClientTls::with_webpki_roots().unwrap();
+    let (connected, _) = handshake(server_tls(), tls, "localhost");
+    let error = connected.unwrap_err();
+    assert!(matches!(&error, Error::Tls(tls) if tls.fault() == TlsFault::UnknownIssuer), "{error}");
+}
+
+#[cfg(feature = "rustls-0_23")]
+#[test]
+fn a_users_configuration_is_neither_discarded_nor_blamed_on_the_peer() {
+    use crate::raw::{client_config, server_config};
+
+    let error =
+        ServerTls::from(server_config(&[])).require_client_certificates(TRUSTED.pem()).unwrap_err();
+    assert_eq!(error.fault(), TlsFault::Configuration, "{error}");
+
+    let mut config = client_config(&[]);
+    config.max_fragment_size = Some(1);
+    // Nobody listens there: this is found before.
+    let error = Connector::new().tls(config.into()).connect("wss://localhost:1/").unwrap_err();
+    assert!(matches!(&error, Error::Tls(tls) if tls.fault() == TlsFault::Configuration), "{error}");
+    assert_eq!(std::io::Error::from(error).kind(), std::io::ErrorKind::InvalidInput);
+}

@@ -2,7 +2,7 @@
 
 use crate::{
     authority::server_tls,
-    raw::{client_config, raw_client, read_head, server, streams},
+    raw::{client_config, raw_client, server, streams},
 };
 use rustls::{
     ClientConnection, ConnectionTrafficSecrets, ContentType, ProtocolVersion, StreamOwned,
@@ -15,7 +15,7 @@ use sansocket::{
     connection::{Cause, TransportEnd},
     tls::TlsFault,
 };
-use sansocket_testkit::{frames::masked, opening::REQUEST};
+use sansocket_testkit::{frames::masked, opening::REQUEST, pair::blocking::read_head};
 use std::{
     io::Write,
     net::{Shutdown, TcpStream},

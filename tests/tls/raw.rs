@@ -16,6 +16,7 @@ use sansocket::{
 use sansocket_testkit::{
     frames::{CLOSE_NORMAL, masked},
     opening::{REQUEST, response_to},
+    pair::blocking::read_head,
 };
 use std::{
     io::{ErrorKind, Read, Write},
@@ -91,16 +92,6 @@ pub(crate) fn client() -> (ClientWebSocket, RawServer) {
     let head = read_head(&mut server);
     server.write_all(&response_to(&head)).unwrap();
     (client.join().unwrap(), server)
-}
-
-pub(crate) fn read_head(stream: &mut impl Read) -> Vec<u8> {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).unwrap();
-        head.push(byte[0]);
-    }
-    head
 }
 
 #[test]

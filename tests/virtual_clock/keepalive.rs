@@ -6,7 +6,12 @@ use super::{
     world::{Action, CLIENT, SERVER, World, play},
     *,
 };
-use sansocket::connection::Keepalive;
+use sansocket::{
+    buffer::WriteBuffer,
+    connection::{Connection, Keepalive, Next, Server},
+    handshake::Negotiated,
+    transport::IoFailure,
+};
 
 const INTERVAL: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(4);
@@ -134,4 +139,21 @@ fn an_endpoint_that_was_busy_reads_what_arrived_in_time() {
         assert_eq!(seen.parts(), GIVEN_UP);
         assert!(seen.times().0 >= 60 * SECOND + INTERVAL, "{:?}", seen.times());
     }
+}
+
+#[test]
+fn pings_behind_a_write_that_is_stuck_leave_room_for_pongs() {
+    let mut connection = Connection::new(Server::new(), &Negotiated::new(), keepalive());
+    let mut output = WriteBuffer::new();
+    connection.send_binary(&[0; 5000], &mut output).unwrap();
+    let message = output.len();
+    // Nothing is written, and the peer says something after each ping.
+    for second in 0..100_000 {
+        let now = Duration::from_secs(second);
+        assert!(matches!(connection.next(&mut output, || now), Next::Wants(_)), "{now:?}");
+        let outcome = if second % 13 == 0 { Ok(1) } else { Err(IoFailure::NotReady) };
+        connection.did_read(outcome);
+    }
+    let pings = output.len() - message;
+    assert!((2000..=2100).contains(&pings), "{pings} bytes of pings");
 }

@@ -61,7 +61,7 @@ pub fn server_and_stream(acceptor: Acceptor) -> (ServerSocket, TcpStream) {
 }
 
 /// Reads up to and including the empty line, and not a byte more.
-pub fn read_head(stream: &mut TcpStream) -> Vec<u8> {
+pub fn read_head(stream: &mut impl Read) -> Vec<u8> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
