@@ -1,5 +1,6 @@
 //! The error type of the shells.
 
+use crate::client::{ProxyError, Stage};
 use crate::connection::{Cause, Closed, Initiator, ProtocolError, ReceiveError, SendError};
 use crate::handshake::{
     AcceptError, HandshakeError, OpeningError, PlainResponseError, RequestError, UrlError,
@@ -67,10 +68,18 @@ pub enum Error {
     /// Nothing went wrong, but there is no connection.
     #[error("the client made a plain HTTP request, which was answered with status {0}")]
     Answered(u16),
-    /// The opening handshake did not finish in time: the peer or the network is too slow. For a
-    /// client, the time includes connecting, and trying again can help.
+    /// The opening handshake did not finish in time: the peer or the network is too slow. Trying
+    /// again can help.
     #[error("the opening handshake was not finished in time")]
     HandshakeTimeout,
+    /// The time was over before the opening handshake could begin, during this stage: the peer, the
+    /// proxy or the network is too slow. Trying again can help.
+    #[error("the time was over during {0}")]
+    ConnectTimeout(Stage),
+    /// The proxy opened no tunnel. [`ProxyError`] says whose fault that is, and
+    /// [`ProxyError::is_transient`] whether trying again can help.
+    #[error(transparent)]
+    Proxy(ProxyError),
     /// The transport failed. The fault may be the network's, the peer's or the system's.
     ///
     /// The kinds [`WouldBlock`](io::ErrorKind::WouldBlock) and
@@ -115,12 +124,12 @@ pub enum Error {
     #[cfg(feature = "rustls")]
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The URL begins with `wss://`, but the feature `rustls` of this crate is off. Trying again
-    /// does not help: switch the feature on, or make the TLS connection yourself and pass it to
-    /// `Connector::connect_over`.
+    /// The URL begins with `wss://`, or that of the proxy with `https://`, but the feature `rustls`
+    /// of this crate is off. Trying again does not help: switch the feature on, or make the TLS
+    /// connection yourself and pass it to `Connector::connect_over`.
     #[error(
-        "wss:// needs TLS: enable the feature `rustls` of sansocket, or pass a TLS stream to \
-        Connector::connect_over"
+        "wss:// and proxies with https:// need TLS: enable the feature `rustls` of sansocket, or \
+        pass a TLS stream to Connector::connect_over"
     )]
     TlsUnsupported,
 }
@@ -132,6 +141,40 @@ struct ConnectError {
     failed: String,
     #[source]
     cause: io::Error,
+}
+
+/// What a state machine that opens a connection ends with.
+pub(crate) trait OpeningFailure {
+    /// Returns the error of the shell. `failed` is the error of the transport, if it failed.
+    fn into_error(self, failed: Option<io::Error>) -> Error;
+}
+
+impl OpeningFailure for OpeningError {
+    fn into_error(self, failed: Option<io::Error>) -> Error {
+        match self {
+            Self::Handshake(error) => error.into(),
+            Self::Refused(status) => Error::Refused(status),
+            Self::Answered(status) => Error::Answered(status),
+            Self::TimedOut => Error::HandshakeTimeout,
+            Self::Transport(_) => Error::of_transport(failed),
+        }
+    }
+}
+
+impl OpeningFailure for ProxyError {
+    fn into_error(self, failed: Option<io::Error>) -> Error {
+        match self {
+            Self::TimedOut => Error::ConnectTimeout(Stage::Proxy),
+            Self::Transport(_) => Error::of_transport(failed),
+            error => Error::Proxy(error),
+        }
+    }
+}
+
+impl From<ProxyError> for Error {
+    fn from(error: ProxyError) -> Self {
+        error.into_error(None)
+    }
 }
 
 impl From<ReceiveError> for Error {
@@ -193,15 +236,11 @@ impl Error {
         }
     }
 
-    /// Returns why no WebSocket was opened. `failed` is the error of the transport, if it failed.
-    pub(crate) fn of_opening(error: OpeningError, failed: Option<io::Error>) -> Self {
-        match (error, failed) {
-            (OpeningError::Handshake(error), _) => error.into(),
-            (OpeningError::Refused(status), _) => Self::Refused(status),
-            (OpeningError::Answered(status), _) => Self::Answered(status),
-            (OpeningError::TimedOut, _) => Self::HandshakeTimeout,
-            (OpeningError::Transport(_), Some(error)) => Self::final_io(error),
-            (OpeningError::Transport(_), None) => io::Error::from(io::ErrorKind::BrokenPipe).into(),
+    /// Returns the error of a transport that failed during an opening handshake.
+    fn of_transport(failed: Option<io::Error>) -> Self {
+        match failed {
+            Some(error) => Self::final_io(error),
+            None => io::Error::from(io::ErrorKind::BrokenPipe).into(),
         }
     }
 
@@ -213,6 +252,11 @@ impl Error {
     /// Returns the error of a host whose addresses can't be found.
     pub(crate) fn of_lookup(host: &str, error: io::Error) -> Self {
         Self::of_connecting(format!("can't find the address of {host}"), error)
+    }
+
+    /// Returns the error of a proxy that can't be connected to.
+    pub(crate) fn of_proxy(host: &str, port: u16, error: io::Error) -> Self {
+        Self::of_connecting(format!("can't reach the proxy {host}, port {port}"), error)
     }
 
     /// Returns the error for a host without addresses.
@@ -276,7 +320,8 @@ impl Error {
         use io::ErrorKind::{InvalidData, InvalidInput, PermissionDenied, Unsupported};
         match self {
             Self::Handshake(error) => error.is_transient(),
-            Self::HandshakeTimeout => true,
+            Self::HandshakeTimeout | Self::ConnectTimeout(_) => true,
+            Self::Proxy(error) => error.is_transient(),
             // TLS libraries report an invalid certificate as InvalidData.
             Self::Io(error) => {
                 !matches!(error.kind(), InvalidData | InvalidInput | PermissionDenied | Unsupported)
@@ -317,7 +362,8 @@ impl From<Error> for io::Error {
             Error::Handshake(_) | Error::Protocol(_) => InvalidData,
             Error::Refused(_) => ConnectionRefused,
             Error::Answered(_) => Other,
-            Error::HandshakeTimeout => TimedOut,
+            Error::HandshakeTimeout | Error::ConnectTimeout(_) => TimedOut,
+            Error::Proxy(_) => ConnectionRefused,
             Error::Closed(_) => ConnectionAborted,
             Error::Random(_) => Other,
             // Has a conversion of its own.

@@ -189,6 +189,11 @@
 //! What `connect` and `serve` give you is the same with TLS and without. `websocket.get_ref()` is a `Stream`, which has
 //! `is_secure()`, `peer_addr()` and `peer_certificates()`.
 //!
+//! # Proxies
+//!
+//! `Connector::proxy` names a proxy: HTTP with `CONNECT`, also over TLS, or SOCKS 5.
+//! `Connector::proxy_from_environment` reads `HTTPS_PROXY`, `NO_PROXY` and the others.
+//!
 //! # A transport of your own
 //!
 //! On tokio, anything that is `AsyncRead` and `AsyncWrite` can be a transport: pass it to `Connector::connect_over` or
@@ -271,10 +276,11 @@
 //!
 //! | feature | brings | needs |
 //! |---|---|---|
-//! | `tokio` | [`on_tokio`], and [`asynchronous`] for other runtimes | `std`, tokio, futures-core, futures-sink |
+//! | `tokio` | [`on_tokio`], and [`asynchronous`] for other runtimes | `std`, `socket2`, tokio, futures-core, futures-sink |
 //! | `rustls` | [`tls`]: TLS for both shells and both roles | `std`, rustls, ring (a C compiler), rustls-platform-verifier |
 //! | `webpki-roots` | the certificates that Mozilla trusts, as an alternative | `rustls`, webpki-roots |
 //! | `rustls-0_23` | conversions from the configurations of rustls 0.23 | `rustls` |
+//! | `socket2` | the local address of a client, and TCP's keepalive; `tokio` brings it | `std`, socket2 |
 //! | `deflate` | compression, permessage-deflate (RFC 7692) | `alloc`, zlib-rs, a target with std |
 //! | `std` (default) | the [`blocking`] shell, mask keys seeded by the system | `alloc`, getrandom, chacha20 |
 //! | `alloc` | buffers, handshakes, connections; `no_std` | bytes, httparse, sha1, base64 |
@@ -416,11 +422,15 @@ pub mod pool;
 #[cfg(feature = "std")]
 pub mod random;
 #[cfg(feature = "std")]
+mod route;
+#[cfg(feature = "std")]
 mod sending;
 #[cfg(feature = "alloc")]
 pub mod server;
 #[cfg(feature = "std")]
 mod serving;
+#[cfg(feature = "socket2")]
+mod socket;
 #[cfg(feature = "deflate")]
 mod thread_cache;
 #[cfg(feature = "alloc")]

@@ -33,7 +33,7 @@ impl<M: Runtime> Connector<M> {
         M: Shell<S>,
     {
         let url = Url::parse(url.as_ref())?;
-        Box::pin(self.handshake(transport, &url, self.handshake_timeout)).await
+        Box::pin(self.handshake(transport, &url, self.handshake_time())).await
     }
 
     pub(crate) async fn handshake<S>(

@@ -2,7 +2,7 @@
 
 use super::shell::{Shell, Timer, failure};
 use crate::buffer::{ReadBuffer, WriteBuffer};
-use crate::error::Error;
+use crate::error::{Error, OpeningFailure};
 use crate::handshake::{self, HandshakeNext, Opens};
 use crate::io::some_written;
 use crate::transport::{IoFailure, Wants};
@@ -25,7 +25,7 @@ struct Exchange<'a, S, M: Shell<S>> {
 }
 
 /// Does the IO of a handshake until its next step is complete.
-pub(super) async fn drive<S, M: Shell<S>, H: Opens>(
+pub(crate) async fn drive<S, M: Shell<S>, H: Opens<Error: OpeningFailure>>(
     handshake: &mut H,
     transport: &mut S,
     input: &mut ReadBuffer,
@@ -37,7 +37,7 @@ pub(super) async fn drive<S, M: Shell<S>, H: Opens>(
 }
 
 impl<S, M: Shell<S>> Exchange<'_, S, M> {
-    fn poll_drive<H: Opens>(
+    fn poll_drive<H: Opens<Error: OpeningFailure>>(
         &mut self,
         handshake: &mut H,
         cx: &mut Context<'_>,
@@ -48,7 +48,7 @@ impl<S, M: Shell<S>> Exchange<'_, S, M> {
                 HandshakeNext::Wants(wants) => wants,
                 HandshakeNext::Ready(step) => return Poll::Ready(Ok(step)),
                 HandshakeNext::Ended(error) => {
-                    return Poll::Ready(Err(Error::of_opening(error, self.failed.take())));
+                    return Poll::Ready(Err(error.into_error(self.failed.take())));
                 }
             };
             if self.act(wants, handshake.exchange(), cx) {

@@ -92,7 +92,7 @@ impl server::Acceptor<Blocking> {
         if let Some(session) = self.session()? {
             let timeout = self.handshake_timeout;
             let end = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-            let stream = stream.secured(session, end)?;
+            let stream = stream.secured(session, end)?.ok_or(Error::HandshakeTimeout)?;
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
             return Ok((stream, self.accepting_within(left)));
         }

@@ -1,15 +1,16 @@
 //! Connecting over TCP or any blocking transport.
 
-use super::dial::connect_tcp;
+use super::dial::dial;
 use super::exchange::Exchange;
 use super::stream::Stream;
 use super::{Blocking, ClientWebSocket, Transport, WebSocket};
 use crate::buffer::{ReadBuffer, WriteBuffer};
-use crate::client;
+use crate::client::{self, Deadlines, Stage};
 use crate::connection::Client;
 use crate::error::Error;
 use crate::handshake::{Response, Url};
 use crate::random::{self, SystemMaskKeys};
+use crate::route::{Layer, Route};
 use core::time::Duration;
 use std::time::Instant;
 
@@ -48,7 +49,8 @@ pub fn connect(url: impl AsRef<str>) -> Result<ClientWebSocket, Error> {
 pub type Connector = client::Connector<Blocking>;
 
 impl client::Connector<Blocking> {
-    /// Connects to a `ws://` URL over TCP, with `TCP_NODELAY` on. The system looks up the host.
+    /// Connects to a `ws://` or `wss://` URL over TCP, with `TCP_NODELAY` on, through the
+    /// [proxy](Self::proxy) if there is one. The system looks up the host.
     ///
     /// If the host has several addresses, attempts to connect start 250 milliseconds apart and run
     /// side by side, with IPv6 and IPv4 in turn (RFC 8305); the first to succeed wins. Each attempt
@@ -59,29 +61,54 @@ impl client::Connector<Blocking> {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Url`], [`Error::TlsUnsupported`] or [`Error::Request`] before anything is
-    /// connected, [`Error::Random`], [`Error::Io`] if no address could be reached,
-    /// [`Error::HandshakeTimeout`], or [`Error::Handshake`] if the server did not accept.
+    /// Returns [`Error::Url`], [`Error::TlsUnsupported`], [`Error::Request`], or [`Error::Proxy`] for
+    /// a proxy that can't be asked for this host, before anything is connected. Then
+    /// [`Error::Random`], [`Error::Io`] if no address could be reached, [`Error::Proxy`] if the proxy
+    /// opened no tunnel, `Error::Tls`, [`Error::ConnectTimeout`], [`Error::HandshakeTimeout`], or
+    /// [`Error::Handshake`] if the server did not accept.
     pub fn connect(&self, url: impl AsRef<str>) -> Result<(ClientWebSocket, Response), Error> {
         let url = Url::parse(url.as_ref())?;
-        self.check(&url)?;
-        #[cfg(feature = "rustls")]
-        let session = url.is_secure().then(|| self.session(&url)).transpose()?;
-        #[cfg(not(feature = "rustls"))]
-        if url.is_secure() {
-            return Err(Error::TlsUnsupported);
-        }
-        let started = Instant::now();
-        let end = self.handshake_timeout.and_then(|timeout| started.checked_add(timeout));
-        let stream = connect_tcp(url.host(), url.port(), end)?;
-        stream.set_nodelay(true)?;
-        let stream = Stream::from(stream);
-        #[cfg(feature = "rustls")]
-        let stream = match session {
-            None => stream,
-            Some(session) => stream.secured(session, end)?,
+        let route = self.route(&url)?;
+        let clock = Clock::new();
+        let deadlines = self.deadlines(clock.now());
+        let stream = self.reach(route, &url, &deadlines, &clock)?;
+        self.handshake(stream, &url, deadlines.left(Stage::Handshake, clock.now()))
+    }
+
+    /// Returns a stream that leads to the server.
+    fn reach(
+        &self,
+        mut route: Route,
+        url: &Url,
+        deadlines: &Deadlines,
+        clock: &Clock,
+    ) -> Result<Stream, Error> {
+        let until = |stage| {
+            let until = deadlines.until(stage, clock.now())?;
+            clock.0.checked_add(until)
         };
-        self.handshake(stream, &url, self.left(started)?)
+        let layers = core::mem::take(&mut route.layers);
+        let (hooks, options) = (self.hooks(), self.socket_options);
+        let dialed = dial(&route.host, route.port, &hooks, options, until);
+        let mut stream = dialed.map_err(|error| route.explain(error))?;
+        for layer in layers {
+            match layer {
+                #[cfg(feature = "rustls")]
+                Layer::Tls(session) => {
+                    let secured = stream.secured(*session, until(Stage::Tls))?;
+                    stream = secured.ok_or(Error::ConnectTimeout(Stage::Tls))?;
+                }
+                Layer::Tunnel(proxy) => {
+                    let mut output = WriteBuffer::new();
+                    let left = deadlines.left(Stage::Proxy, clock.now());
+                    let mut tunneling = proxy.begin_within(left, url, &mut output)?;
+                    let mut exchange = Exchange::new(stream, ReadBuffer::new(), output);
+                    exchange.drive(&mut tunneling)?;
+                    stream = exchange.into_parts().0;
+                }
+            }
+        }
+        Ok(stream)
     }
 
     /// Performs the opening handshake over a transport that is already connected.
@@ -98,7 +125,7 @@ impl client::Connector<Blocking> {
         url: impl AsRef<str>,
         transport: S,
     ) -> Result<(ClientWebSocket<S>, Response), Error> {
-        self.handshake(transport, &Url::parse(url.as_ref())?, self.handshake_timeout)
+        self.handshake(transport, &Url::parse(url.as_ref())?, self.handshake_time())
     }
 
     fn handshake<S: Transport>(
@@ -117,12 +144,17 @@ impl client::Connector<Blocking> {
         let role = Client::new(keys);
         Ok((WebSocket::new(transport, role, negotiated, input, self.config), response))
     }
+}
 
-    fn left(&self, started: Instant) -> Result<Option<Duration>, Error> {
-        let Some(timeout) = self.handshake_timeout else { return Ok(None) };
-        match timeout.checked_sub(started.elapsed()) {
-            Some(left) if !left.is_zero() => Ok(Some(left)),
-            _ => Err(Error::HandshakeTimeout),
-        }
+/// The time since an attempt to connect began.
+struct Clock(Instant);
+
+impl Clock {
+    fn new() -> Self {
+        Self(Instant::now())
+    }
+
+    fn now(&self) -> Duration {
+        self.0.elapsed()
     }
 }

@@ -1,9 +1,13 @@
-//! Opening a TCP connection to a host.
+//! Opening the stream that a connection begins with.
 
-use crate::client::{Addresses, NextAddress};
+use super::hooks::Hooks;
+use super::stream::Stream;
+use crate::client::{Addresses, NextAddress, SocketOptions, Stage};
 use crate::error::Error;
+#[cfg(feature = "socket2")]
+use crate::socket;
 use crate::transport::earliest;
-use alloc::{string::ToString, vec::Vec};
+use alloc::{string::ToString, sync::Arc, vec::Vec};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use std::io::{self, ErrorKind};
@@ -12,45 +16,97 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Instant;
 
-/// Connects to one of the addresses of the host, until `end` at the latest.
+/// Connects to a host. `until` returns by when a stage that begins now must be over.
 ///
 /// With a deadline, the lookup runs in a thread of its own. So does each attempt if there are
 /// several addresses. The thread of an attempt that has lost ends when the system or the deadline
 /// ends the attempt, and drops its connection.
-pub(super) fn connect_tcp(host: &str, port: u16, end: Option<Instant>) -> Result<TcpStream, Error> {
-    match look_up(host, port, end)?.as_slice() {
-        [address] => attempt(*address, end).map_err(|error| of_attempt(*address, error, end)),
-        addresses => race(addresses, end, attempt),
+pub(super) fn dial(
+    host: &str,
+    port: u16,
+    hooks: &Hooks,
+    options: SocketOptions,
+    until: impl Fn(Stage) -> Option<Instant>,
+) -> Result<Stream, Error> {
+    if let Some(dial) = &hooks.dialer {
+        let (dial, host) = (Arc::clone(dial), host.to_string());
+        let dialed = bounded("sansocket connect", until(Stage::Connect), move || dial(host, port));
+        return dialed.map_err(Error::final_io)?.ok_or(Error::ConnectTimeout(Stage::Connect));
     }
-}
-
-/// Returns the addresses of the host, in the order of the system.
-fn look_up(host: &str, port: u16, end: Option<Instant>) -> Result<Vec<SocketAddr>, Error> {
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return Ok(Vec::from([SocketAddr::new(address, port)]));
-    }
-    let name = host.to_string();
-    let resolve = move || (name.as_str(), port).to_socket_addrs().map(Iterator::collect);
-    let found: io::Result<Vec<_>> = match end {
-        None => resolve(),
-        Some(end) => {
-            let (report, found) = mpsc::channel();
-            start("sansocket lookup", move || drop(report.send(resolve())))
-                .map_err(|error| Error::of_lookup(host, error))?;
-            match found.recv_timeout(left(end)) {
-                Ok(found) => found,
-                Err(_) => return Err(Error::HandshakeTimeout),
-            }
+    let found = look_up(host, port, hooks, until(Stage::Lookup));
+    let found = found.map_err(|error| Error::of_lookup(host, error))?;
+    let addresses = found.ok_or(Error::ConnectTimeout(Stage::Lookup))?;
+    let end = until(Stage::Connect);
+    let addresses: Vec<_> = addresses.into_iter().filter(|at| options.can_reach(at)).collect();
+    let stream = match addresses.as_slice() {
+        [address] => {
+            attempt(*address, options, end).map_err(|error| of_attempt(*address, error, end))
         }
-    };
-    found.map_err(|error| Error::of_lookup(host, error))
+        addresses => race(addresses, end, move |address, end| attempt(address, options, end)),
+    }?;
+    stream.set_nodelay(true)?;
+    Ok(stream.into())
 }
 
-fn attempt(address: SocketAddr, end: Option<Instant>) -> io::Result<TcpStream> {
-    match end.map(left) {
+/// Returns the addresses of a host, in the order of the resolver, or `None` if the time is over.
+fn look_up(
+    host: &str,
+    port: u16,
+    hooks: &Hooks,
+    end: Option<Instant>,
+) -> io::Result<Option<Vec<SocketAddr>>> {
+    let name = host.to_string();
+    if let Some(resolve) = &hooks.resolver {
+        let resolve = Arc::clone(resolve);
+        return bounded("sansocket lookup", end, move || resolve(name, port));
+    }
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(Some(Vec::from([SocketAddr::new(address, port)])));
+    }
+    let resolve = move || Ok((name.as_str(), port).to_socket_addrs()?.collect());
+    bounded("sansocket lookup", end, resolve)
+}
+
+/// Does work that may take longer than there is time. It then goes on in a thread of its own, and
+/// this returns `None`.
+fn bounded<T: Send + 'static>(
+    name: &str,
+    end: Option<Instant>,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<Option<T>> {
+    let Some(end) = end else { return work().map(Some) };
+    let (report, outcome) = mpsc::channel();
+    start(name, move || drop(report.send(work())))?;
+    match outcome.recv_timeout(left(end)) {
+        Ok(outcome) => outcome.map(Some),
+        Err(RecvTimeoutError::Timeout) => Ok(None),
+        Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("the hook has panicked")),
+    }
+}
+
+fn attempt(
+    address: SocketAddr,
+    options: SocketOptions,
+    end: Option<Instant>,
+) -> io::Result<TcpStream> {
+    let left = end.map(left);
+    // The system refuses a timeout of zero.
+    if left == Some(Duration::ZERO) {
+        return Err(ErrorKind::TimedOut.into());
+    }
+    #[cfg(feature = "socket2")]
+    if !options.is_default() {
+        let socket = socket::open(address, &options)?;
+        match left {
+            None => socket.connect(&address.into())?,
+            Some(left) => socket.connect_timeout(&address.into(), left)?,
+        }
+        return Ok(socket.into());
+    }
+    #[cfg(not(feature = "socket2"))]
+    let _ = options;
+    match left {
         None => TcpStream::connect(address),
-        // The system refuses a timeout of zero.
-        Some(Duration::ZERO) => Err(ErrorKind::TimedOut.into()),
         Some(left) => TcpStream::connect_timeout(&address, left),
     }
 }
@@ -64,7 +120,7 @@ fn of_attempt(address: SocketAddr, error: io::Error, end: Option<Instant>) -> Er
     // A system may count the time less precisely.
     let is_over = |end| left(end) <= Duration::from_millis(1);
     let is_ours = error.kind() == ErrorKind::TimedOut && end.is_some_and(is_over);
-    if is_ours { Error::HandshakeTimeout } else { Error::of_address(address, error) }
+    if is_ours { Error::ConnectTimeout(Stage::Connect) } else { Error::of_address(address, error) }
 }
 
 fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
@@ -75,7 +131,7 @@ fn start(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 fn race<T: Send + 'static>(
     addresses: &[SocketAddr],
     end: Option<Instant>,
-    attempt: fn(SocketAddr, Option<Instant>) -> io::Result<T>,
+    attempt: impl Fn(SocketAddr, Option<Instant>) -> io::Result<T> + Copy + Send + 'static,
 ) -> Result<T, Error> {
     let epoch = Instant::now();
     let mut addresses = Addresses::new(addresses.iter().copied());
@@ -113,7 +169,7 @@ fn race<T: Send + 'static>(
                 addresses.failed();
             }
             Err(_) if left.is_some_and(|left| left.is_zero()) => {
-                return Err(Error::HandshakeTimeout);
+                return Err(Error::ConnectTimeout(Stage::Connect));
             }
             // It is time for the next attempt.
             Err(_) => {}
@@ -155,14 +211,15 @@ mod tests {
     fn the_deadline_ends_all_attempts() {
         let end = Instant::now() + Duration::from_millis(20);
         let error = race(&addresses(&[20_000, 30_000]), Some(end), pretend).unwrap_err();
-        assert!(matches!(error, Error::HandshakeTimeout), "{error:?}");
+        assert!(matches!(error, Error::ConnectTimeout(Stage::Connect)), "{error:?}");
     }
 
     #[test]
     fn an_address_needs_no_lookup() {
         let passed = Some(Instant::now());
         for (host, address) in [("::1", "[::1]:80"), ("127.0.0.1", "127.0.0.1:80")] {
-            assert_eq!(look_up(host, 80, passed).unwrap(), [address.parse().unwrap()]);
+            let found = look_up(host, 80, &Hooks::default(), passed).unwrap();
+            assert_eq!(found.unwrap(), [address.parse().unwrap()]);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Transport;
 use super::timed::{LEAST, Stopped, Timed};
 use crate::buffer::{ReadBuffer, WriteBuffer};
-use crate::error::Error;
+use crate::error::{Error, OpeningFailure};
 use crate::handshake::{self, HandshakeNext, Opens};
 use crate::transport::{IoFailure, Wants};
 use std::io;
@@ -25,14 +25,17 @@ impl<S: Transport> Exchange<S> {
     }
 
     /// Does what `handshake` wants until it is ready with a step or has ended.
-    pub(super) fn drive<H: Opens>(&mut self, handshake: &mut H) -> Result<H::Step, Error> {
+    pub(super) fn drive<H: Opens<Error: OpeningFailure>>(
+        &mut self,
+        handshake: &mut H,
+    ) -> Result<H::Step, Error> {
         loop {
             let Self { transport, input, output, .. } = self;
             match handshake.next(input, output, || transport.now()) {
                 HandshakeNext::Wants(wants) => self.act(wants, handshake.exchange()),
                 HandshakeNext::Ready(step) => return Ok(step),
                 HandshakeNext::Ended(error) => {
-                    return Err(Error::of_opening(error, self.failed.take()));
+                    return Err(error.into_error(self.failed.take()));
                 }
             }
         }

@@ -79,6 +79,7 @@ mod connect;
 mod connections;
 mod dial;
 mod exchange;
+mod hooks;
 mod incoming;
 mod methods;
 mod outgoing;

@@ -124,11 +124,15 @@ impl Stream {
         }
     }
 
-    /// Performs a TLS handshake over this stream, until `end` at the latest.
+    /// Performs a TLS handshake over this stream. Returns `None` if it is not finished at `end`.
     #[cfg(feature = "rustls")]
-    pub(super) fn secured(self, session: Session, end: Option<Instant>) -> Result<Self, Error> {
+    pub(super) fn secured(
+        self,
+        session: Session,
+        end: Option<Instant>,
+    ) -> Result<Option<Self>, Error> {
         let stream = TlsStream::handshake(self, session, end)?;
-        Ok(Self(Kind::Tls(Box::new(stream))))
+        Ok(stream.map(|stream| Self(Kind::Tls(Box::new(stream)))))
     }
 
     fn transport(&self) -> &dyn Transport {

@@ -38,12 +38,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<S: Transport> TlsStream<S> {
-    /// Performs the TLS handshake, until `end` at the latest.
+    /// Performs the TLS handshake. Returns `None` if it is not finished at `end`.
     pub(super) fn handshake(
         transport: S,
         mut session: Session,
         end: Option<Instant>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Option<Self>, Error> {
         let mut timed = Timed::new(transport);
         let until = end
             .map(|end| timed.now().saturating_add(end.saturating_duration_since(Instant::now())));
@@ -56,7 +56,7 @@ impl<S: Transport> TlsStream<S> {
                     Ok(count) => output.consume(count),
                     // The failure of the handshake counts, rather than that of its alert.
                     Err(_) if outcome.is_err() => break,
-                    Err(stopped) => return Err(failed(stopped)),
+                    Err(stopped) => return failed(stopped),
                 }
             }
             if outcome? {
@@ -65,11 +65,12 @@ impl<S: Transport> TlsStream<S> {
             match timed.read(input.spare(LEAST_READ), timed.left(until)) {
                 Ok(0) => return Err(ended_in_handshake().into()),
                 Ok(count) => input.filled(count),
-                Err(stopped) => return Err(failed(stopped)),
+                Err(stopped) => return failed(stopped),
             }
         }
         let shared = Shared { session: Mutex::new(session), output: Mutex::default() };
-        Ok(Self { transport: timed.transport, shared: Arc::new(shared), input: input.into() })
+        let (transport, shared) = (timed.transport, Arc::new(shared));
+        Ok(Some(Self { transport, shared, input: input.into() }))
     }
 
     /// Returns the transport below TLS.
@@ -101,10 +102,10 @@ impl<S: Transport> TlsStream<S> {
 
 const LEAST_READ: usize = 4096;
 
-fn failed(stopped: Stopped) -> Error {
+fn failed<T>(stopped: Stopped) -> Result<Option<T>, Error> {
     match stopped {
-        Stopped::Over => Error::HandshakeTimeout,
-        Stopped::NotReady(error) | Stopped::Failed(error) => Error::final_io(error),
+        Stopped::Over => Ok(None),
+        Stopped::NotReady(error) | Stopped::Failed(error) => Err(Error::final_io(error)),
     }
 }
 

@@ -195,6 +195,7 @@ impl Connecting {
 #[cfg(feature = "std")]
 impl Opens for Connecting {
     type Step = Response;
+    type Error = OpeningError;
 
     fn next(
         &mut self,

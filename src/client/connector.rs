@@ -1,13 +1,23 @@
 //! The options with which a client connects.
 
 use super::connecting::Connecting;
+#[cfg(feature = "std")]
+use super::deadlines::Deadlines;
+use super::deadlines::{Stage, Timeouts};
+use super::proxy::Proxies;
+#[cfg(feature = "std")]
+use super::socket_options::SocketOptions;
+#[cfg(feature = "socket2")]
+use super::socket_options::TcpKeepalive;
 use crate::buffer::WriteBuffer;
 use crate::connection::Config;
 use crate::handshake::{ClientRequest, HANDSHAKE_TIMEOUT, RequestError, Url};
 #[cfg(feature = "rustls")]
 use crate::tls::{ClientTls, Session, TlsError};
-use alloc::{string::String, vec::Vec};
-use core::{fmt, marker::PhantomData, time::Duration};
+use alloc::{string::String, sync::Arc, vec::Vec};
+#[cfg(feature = "socket2")]
+use core::net::IpAddr;
+use core::{any::Any, fmt, marker::PhantomData, time::Duration};
 
 /// The configuration with which a client connects.
 ///
@@ -20,24 +30,33 @@ pub struct Connector<M = ()> {
     pub(crate) config: Config,
     headers: Vec<(String, String)>,
     subprotocols: Vec<String>,
-    pub(crate) handshake_timeout: Option<Duration>,
+    pub(crate) proxies: Proxies,
+    timeouts: Timeouts,
+    #[cfg(feature = "std")]
+    pub(crate) socket_options: SocketOptions,
     #[cfg(feature = "rustls")]
     tls: Option<ClientTls>,
+    /// What the shell `M` keeps here. Only that shell knows the type.
+    hooks: Option<Arc<dyn Any + Send + Sync>>,
     shell: PhantomData<fn() -> M>,
 }
 
 impl<M> Connector<M> {
     /// Creates a connector with the default [`Config`] and no extra headers or subprotocols.
-    /// Connecting and the opening handshake together time out after 10 seconds.
+    /// Connecting and the opening handshake together time out after 10 seconds. No proxy is used.
     #[must_use]
     pub fn new() -> Self {
         Self {
             config: Config::default(),
             headers: Vec::new(),
             subprotocols: Vec::new(),
-            handshake_timeout: Some(HANDSHAKE_TIMEOUT),
+            proxies: Proxies::default(),
+            timeouts: Timeouts::new(HANDSHAKE_TIMEOUT),
+            #[cfg(feature = "std")]
+            socket_options: SocketOptions::default(),
             #[cfg(feature = "rustls")]
             tls: None,
+            hooks: None,
             shell: PhantomData,
         }
     }
@@ -79,11 +98,65 @@ impl<M> Connector<M> {
         self
     }
 
-    /// Sets how long connecting and the opening handshake may take together; `None` means without
-    /// limit.
+    /// Sets the proxy to connect through, or [`Proxies`] for a choice by URL. There is none by
+    /// default, whatever the environment says: see `proxy_from_environment`.
+    ///
+    /// It has no effect if you pass in the transport.
+    #[must_use]
+    pub fn proxy(mut self, proxies: impl Into<Proxies>) -> Self {
+        self.proxies = proxies.into();
+        self
+    }
+
+    /// Sets how long connecting and the opening handshake may take together, 10 seconds by default;
+    /// `None` means without limit.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.handshake_timeout = timeout.into();
+        self.timeouts.whole = timeout.into();
+        self
+    }
+
+    /// Sets how long one stage may take; `None`, the default, means as long as the whole. A shell
+    /// then reports `Error::ConnectTimeout` with the stage, or `Error::HandshakeTimeout` for the
+    /// opening handshake.
+    ///
+    /// ```
+    /// use sansocket::client::{Connector, Stage};
+    /// use std::time::Duration;
+    ///
+    /// let connector: Connector = Connector::new()
+    ///     .handshake_timeout(Duration::from_secs(20))
+    ///     .stage_timeout(Stage::Connect, Duration::from_secs(3))
+    ///     .stage_timeout(Stage::Tls, Duration::from_secs(5));
+    /// ```
+    #[must_use]
+    pub fn stage_timeout(mut self, stage: Stage, timeout: impl Into<Option<Duration>>) -> Self {
+        self.timeouts.set(stage, timeout.into());
+        self
+    }
+
+    /// Sets the local address to connect from. Only addresses of the same family are tried then. It
+    /// has no effect with a `dialer`.
+    #[cfg(feature = "socket2")]
+    #[must_use]
+    pub fn local_address(mut self, address: IpAddr) -> Self {
+        self.socket_options.local = Some(address);
+        self
+    }
+
+    /// Turns on TCP's keepalive. It has no effect with a `dialer`.
+    ///
+    /// ```
+    /// use sansocket::client::{Connector, TcpKeepalive};
+    /// use std::time::Duration;
+    ///
+    /// let keepalive = TcpKeepalive::new(Duration::from_secs(60)).probes(3);
+    /// let connector: Connector = Connector::new().tcp_keepalive(keepalive);
+    /// ```
+    #[cfg(feature = "socket2")]
+    #[must_use]
+    pub fn tcp_keepalive(mut self, keepalive: TcpKeepalive) -> Self {
+        self.socket_options.keepalive = Some(keepalive);
         self
     }
 
@@ -104,13 +177,37 @@ impl<M> Connector<M> {
         self.request(url).check()
     }
 
-    /// Begins the TLS connection to the host of a URL.
+    /// Begins the TLS connection to a host.
     #[cfg(feature = "rustls")]
-    pub(crate) fn session(&self, url: &Url) -> Result<Session, TlsError> {
-        match &self.tls {
-            Some(tls) => Session::client(tls, url.host()),
-            None => Session::client(&ClientTls::new()?, url.host()),
+    pub(crate) fn session(&self, own: Option<&ClientTls>, host: &str) -> Result<Session, TlsError> {
+        match own.or(self.tls.as_ref()) {
+            Some(tls) => Session::client(tls, host),
+            None => Session::client(&ClientTls::new()?, host),
         }
+    }
+
+    /// Returns the deadlines of an attempt that begins now.
+    #[cfg(feature = "std")]
+    pub(crate) fn deadlines(&self, now: Duration) -> Deadlines {
+        self.timeouts.begin(now)
+    }
+
+    /// Returns the time for an opening handshake over a transport that is already connected.
+    #[cfg(feature = "std")]
+    pub(crate) fn handshake_time(&self) -> Option<Duration> {
+        self.timeouts.of(Stage::Handshake)
+    }
+
+    /// Returns what the shell keeps here.
+    #[cfg(feature = "std")]
+    pub(crate) fn hooks<H: Any + Clone + Default>(&self) -> H {
+        let hooks = self.hooks.as_deref().and_then(|hooks| hooks.downcast_ref::<H>());
+        hooks.cloned().unwrap_or_default()
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) fn set_hooks(&mut self, hooks: impl Any + Send + Sync) {
+        self.hooks = Some(Arc::new(hooks));
     }
 
     fn request(&self, url: &Url) -> ClientRequest {
@@ -139,7 +236,7 @@ impl Connector {
         nonce: [u8; 16],
         output: &mut WriteBuffer,
     ) -> Result<Connecting, RequestError> {
-        self.begin_within(self.handshake_timeout, url, nonce, output)
+        self.begin_within(self.timeouts.of(Stage::Handshake), url, nonce, output)
     }
 }
 
@@ -148,8 +245,10 @@ impl<M> Clone for Connector<M> {
         Self {
             headers: self.headers.clone(),
             subprotocols: self.subprotocols.clone(),
+            proxies: self.proxies.clone(),
             #[cfg(feature = "rustls")]
             tls: self.tls.clone(),
+            hooks: self.hooks.clone(),
             ..*self
         }
     }
@@ -169,7 +268,8 @@ impl<M> fmt::Debug for Connector<M> {
             .field("config", &self.config)
             .field("headers", &names)
             .field("subprotocols", &self.subprotocols)
-            .field("handshake_timeout", &self.handshake_timeout)
-            .finish()
+            .field("proxies", &self.proxies)
+            .field("handshake_timeout", &self.timeouts.whole)
+            .finish_non_exhaustive()
     }
 }

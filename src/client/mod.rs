@@ -7,6 +7,10 @@ mod addresses;
 mod backoff;
 mod connecting;
 mod connector;
+mod deadlines;
+mod proxy;
+#[cfg(feature = "std")]
+mod socket_options;
 #[cfg(test)]
 mod tests;
 
@@ -14,3 +18,11 @@ pub use addresses::{Addresses, NextAddress};
 pub use backoff::Backoff;
 pub use connecting::Connecting;
 pub use connector::Connector;
+#[cfg(feature = "std")]
+pub(crate) use deadlines::Deadlines;
+pub use deadlines::Stage;
+pub use proxy::{Proxies, Proxy, ProxyError, ProxyUrlError, SocksReply, Tunneling};
+#[cfg(feature = "std")]
+pub(crate) use socket_options::SocketOptions;
+#[cfg(feature = "socket2")]
+pub use socket_options::TcpKeepalive;

@@ -3,16 +3,10 @@
 use super::accept_key::{accept_key, key_of};
 use super::client_request::{ClientRequest, RequestError};
 use super::error::HandshakeError;
-use super::head::{Head, HeadScanner};
-use super::refusal::RefusalReader;
 use super::response::{Expected, Response};
-use super::start_line::StatusLine;
+use super::response_reader::ResponseReader;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::limits::Limits;
-use alloc::boxed::Box;
-
-/// The number of interim responses that a client skips before the final one.
-const MAX_INTERIM_RESPONSES: u32 = 8;
 
 /// A client's opening handshake, which sends the request and receives the response (RFC 6455 §4.1).
 ///
@@ -42,19 +36,7 @@ const MAX_INTERIM_RESPONSES: u32 = 8;
 #[derive(Debug)]
 pub struct ClientHandshake {
     expected: Expected,
-    scanner: HeadScanner<StatusLine>,
-    interim_responses: u32,
-    /// The limit for bytes of a refusal's body that are not data.
-    max_framing: usize,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Head,
-    /// The server refused, and the body of its refusal is still arriving.
-    Body(Box<RefusalReader>),
-    Over,
+    reader: ResponseReader,
 }
 
 impl ClientHandshake {
@@ -76,13 +58,8 @@ impl ClientHandshake {
     ) -> Result<Self, RequestError> {
         let key = key_of(nonce);
         request.write(&key, output)?;
-        Ok(Self {
-            expected: Expected::of(request, accept_key(key)),
-            scanner: HeadScanner::new(limits),
-            interim_responses: 0,
-            max_framing: limits.handshake_bytes,
-            state: State::Head,
-        })
+        let expected = Expected::of(request, accept_key(key));
+        Ok(Self { expected, reader: ResponseReader::new(|status| status == 101, limits) })
     }
 
     /// Takes the response out of `input`, or returns `None` if it is not complete yet.
@@ -98,11 +75,8 @@ impl ClientHandshake {
     /// - The response does not open the requested WebSocket.
     /// - The handshake has already ended.
     pub fn receive(&mut self, input: &mut ReadBuffer) -> Result<Option<Response>, HandshakeError> {
-        let received = self.read(input);
-        if !matches!(received, Ok(None)) {
-            self.state = State::Over;
-        }
-        received
+        let Some((line, fields)) = self.reader.receive(input)? else { return Ok(None) };
+        self.expected.check(line.version, fields).map(Some)
     }
 
     /// Reports that the transport ended cleanly while [`receive`](Self::receive) needed more.
@@ -111,7 +85,7 @@ impl ClientHandshake {
     /// arrived.
     #[must_use]
     pub fn receive_eof(&mut self, input: &mut ReadBuffer) -> HandshakeError {
-        self.end(input, true)
+        self.reader.end(input, true)
     }
 
     /// Reports that the transport failed, or that you stop waiting, while
@@ -121,59 +95,6 @@ impl ClientHandshake {
     /// length does not count as [complete](super::Refusal::is_complete).
     #[must_use]
     pub fn give_up(&mut self, input: &mut ReadBuffer) -> HandshakeError {
-        self.end(input, false)
-    }
-
-    fn end(&mut self, input: &mut ReadBuffer, in_order: bool) -> HandshakeError {
-        if let Err(error) = self.receive(input) {
-            return error;
-        }
-        match core::mem::replace(&mut self.state, State::Over) {
-            State::Body(reader) => HandshakeError::Refused(Box::new(reader.end(in_order))),
-            _ => HandshakeError::TransportEnded { received: self.scanner.total() },
-        }
-    }
-
-    fn read(&mut self, input: &mut ReadBuffer) -> Result<Option<Response>, HandshakeError> {
-        loop {
-            match &mut self.state {
-                State::Over => return Err(HandshakeError::Over),
-                State::Body(reader) => {
-                    let used = reader.read(input.unread());
-                    input.skip(used);
-                    return match reader.refusal() {
-                        Some(refusal) => Err(HandshakeError::Refused(Box::new(refusal))),
-                        None => Ok(None),
-                    };
-                }
-                State::Head => {
-                    let Some(head) = self.scanner.scan(input.unread())? else { return Ok(None) };
-                    let Head { line, fields, len } = head;
-                    input.skip(len);
-                    self.scanner.restart();
-                    if line.version.major != 1 {
-                        return Err(HandshakeError::HttpVersion(line.version));
-                    }
-                    match line.status {
-                        101 => return self.expected.check(line.version, fields).map(Some),
-                        100..=199 => self.pass_interim()?,
-                        status => {
-                            let reader = RefusalReader::new(status, fields, self.max_framing);
-                            self.state = State::Body(Box::new(reader));
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// Skips an interim response. A client must accept any number of them (RFC 9110 §15.2), but
-    /// this one has a limit.
-    fn pass_interim(&mut self) -> Result<(), HandshakeError> {
-        self.interim_responses += 1;
-        if self.interim_responses > MAX_INTERIM_RESPONSES {
-            return Err(HandshakeError::TooManyInterimResponses { limit: MAX_INTERIM_RESPONSES });
-        }
-        Ok(())
+        self.reader.end(input, false)
     }
 }

@@ -190,11 +190,7 @@ impl HandshakeError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Refused(refusal) => {
-                let status = refusal.status();
-                // An unknown status of this class counts as 500 (RFC 9110 §15).
-                matches!(status, 408 | 425 | 429 | 500..=599) && !matches!(status, 501 | 505 | 511)
-            }
+            Self::Refused(refusal) => refusal.is_transient(),
             Self::TransportEnded { .. } => true,
             _ => false,
         }

@@ -31,13 +31,13 @@ const UNSENT_LINGER: Duration = Duration::from_secs(1);
 /// The next step of an opening handshake.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a handshake continues, succeeds or ends")]
-pub enum HandshakeNext<T> {
+pub enum HandshakeNext<T, E = OpeningError> {
     /// Do this with the transport, report the outcome, and ask again.
     Wants(Wants),
     /// The handshake produced this.
     Ready(T),
-    /// No WebSocket was opened, for this reason. Drop the transport.
-    Ended(OpeningError),
+    /// No WebSocket or tunnel was opened, for this reason. Drop the transport.
+    Ended(E),
 }
 
 /// The reason why an opening handshake ended without a WebSocket.
@@ -67,13 +67,14 @@ pub enum OpeningError {
 #[cfg(feature = "std")]
 pub(crate) trait Opens {
     type Step;
+    type Error;
 
     fn next(
         &mut self,
         input: &mut ReadBuffer,
         output: &mut WriteBuffer,
         clock: impl FnOnce() -> Duration,
-    ) -> HandshakeNext<Self::Step>;
+    ) -> HandshakeNext<Self::Step, Self::Error>;
 
     fn exchange(&mut self) -> &mut Exchange;
 }

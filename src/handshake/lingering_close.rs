@@ -1,6 +1,6 @@
 //! The end of a connection that its user dropped.
 
-use super::exchange::{Exchange, HandshakeNext, Opens};
+use super::exchange::{Exchange, HandshakeNext, OpeningError, Opens};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use core::time::Duration;
 
@@ -20,6 +20,7 @@ impl LingeringClose {
 
 impl Opens for LingeringClose {
     type Step = ();
+    type Error = OpeningError;
 
     fn next(
         &mut self,

@@ -52,6 +52,15 @@ impl Refusal {
         self.complete
     }
 
+    /// Returns `true` if the same request may succeed later: the status is 408, 425, 429, or 5xx
+    /// except 501, 505 and 511.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        // An unknown status of this class counts as 500 (RFC 9110 §15).
+        matches!(self.status, 408 | 425 | 429 | 500..=599)
+            && !matches!(self.status, 501 | 505 | 511)
+    }
+
     /// Returns the target of a redirection (3xx): the `Location`, a URL that may be relative.
     ///
     /// If you follow it to another origin, do not send credentials there.

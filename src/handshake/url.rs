@@ -181,41 +181,40 @@ fn basic_authorization(userinfo: &str) -> Result<Option<String>, UrlError> {
     if userinfo.is_empty() {
         return Ok(None);
     }
-    // URL parsers disagree about the host if there is another @ or a backslash.
-    if !userinfo.bytes().all(|byte| is_name_byte(byte) || b":%".contains(&byte)) {
+    let (user, password) = url_userinfo(userinfo).ok_or(UrlError::InvalidUserinfo)?;
+    if user.contains(&b':') {
         return Err(UrlError::InvalidUserinfo);
     }
-    let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
-    let mut credentials = percent_decode(user)?;
-    if credentials.contains(&b':') {
-        return Err(UrlError::InvalidUserinfo);
-    }
-    credentials.push(b':');
-    credentials.extend(percent_decode(password)?);
+    let credentials = [user, password].join(&b':');
     if credentials.iter().any(u8::is_ascii_control) {
         return Err(UrlError::InvalidUserinfo);
     }
     Ok(Some(format!("Basic {}", STANDARD.encode(credentials))))
 }
 
-fn percent_decode(text: &str) -> Result<Vec<u8>, UrlError> {
+/// Decodes the user name and the password in a URL, or returns `None` if they are badly encoded.
+pub(crate) fn url_userinfo(userinfo: &str) -> Option<(Vec<u8>, Vec<u8>)> {
+    // URL parsers disagree about the host if there is another @ or a backslash.
+    if !userinfo.bytes().all(|byte| is_name_byte(byte) || b":%".contains(&byte)) {
+        return None;
+    }
+    let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+    Some((percent_decode(user)?, percent_decode(password)?))
+}
+
+fn percent_decode(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: Option<u8>| {
         char::from(byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
     };
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {
-        decoded.push(if byte == b'%' {
-            let (high, low) = (digit(bytes.next()), digit(bytes.next()));
-            let (Some(high), Some(low)) = (high, low) else {
-                return Err(UrlError::InvalidUserinfo);
-            };
-            high << 4 | low
-        } else {
-            byte
+        decoded.push(match byte {
+            b'%' => digit(bytes.next())? << 4 | digit(bytes.next())?,
+            _ => byte,
         });
     }
-    Ok(decoded)
+    Some(decoded)
 }
 
 impl FromStr for Url {

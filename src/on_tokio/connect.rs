@@ -1,15 +1,17 @@
 //! Connecting over TCP.
 
-use super::dial::connect_tcp;
+use super::dial::dial;
 use super::stream::Stream;
 use super::timer::Timer;
 use super::{ClientWebSocket, Tokio};
-use crate::asynchronous::Timer as _;
 #[cfg(feature = "rustls")]
 use crate::asynchronous::exchange::until;
-use crate::client;
+use crate::asynchronous::{Timer as _, exchange::drive};
+use crate::buffer::{ReadBuffer, WriteBuffer};
+use crate::client::{self, Deadlines, Stage};
 use crate::error::Error;
 use crate::handshake::{Response, Url};
+use crate::route::{Layer, Route};
 use alloc::boxed::Box;
 
 /// Connects to a `ws://` URL, with the default options of a [`Connector`]. To see the server's
@@ -55,7 +57,8 @@ pub async fn connect(url: impl AsRef<str>) -> Result<ClientWebSocket, Error> {
 pub type Connector = client::Connector<Tokio>;
 
 impl client::Connector<Tokio> {
-    /// Connects to a `ws://` URL over TCP, with `TCP_NODELAY` on.
+    /// Connects to a `ws://` or `wss://` URL over TCP, with `TCP_NODELAY` on, through the
+    /// [proxy](Self::proxy) if there is one.
     ///
     /// If the host has several addresses, attempts to connect start 250 milliseconds apart and run
     /// side by side, with IPv6 and IPv4 in turn (RFC 8305); the first to succeed wins.
@@ -67,39 +70,56 @@ impl client::Connector<Tokio> {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Url`], [`Error::TlsUnsupported`], or [`Error::Request`] before anything is
-    /// sent, [`Error::Random`], [`Error::Io`] if no address could be reached,
-    /// [`Error::HandshakeTimeout`], or [`Error::Handshake`] if the server did not accept.
+    /// Returns [`Error::Url`], [`Error::TlsUnsupported`], [`Error::Request`], or [`Error::Proxy`] for
+    /// a proxy that can't be asked for this host, before anything is connected. Then
+    /// [`Error::Random`], [`Error::Io`] if no address could be reached, [`Error::Proxy`] if the proxy
+    /// opened no tunnel, `Error::Tls`, [`Error::ConnectTimeout`], [`Error::HandshakeTimeout`], or
+    /// [`Error::Handshake`] if the server did not accept.
     pub async fn connect(
         &self,
         url: impl AsRef<str>,
     ) -> Result<(ClientWebSocket, Response), Error> {
         let url = Url::parse(url.as_ref())?;
-        self.check(&url)?;
-        #[cfg(feature = "rustls")]
-        let session = url.is_secure().then(|| self.session(&url)).transpose()?;
-        #[cfg(not(feature = "rustls"))]
-        if url.is_secure() {
-            return Err(Error::TlsUnsupported);
-        }
+        let route = self.route(&url)?;
         Box::pin(async move {
             let mut timer = Timer::default();
-            let now = timer.now();
-            let end = self.handshake_timeout.map(|timeout| now.saturating_add(timeout));
-            let stream = connect_tcp(&url, end, &mut timer).await?;
-            stream.set_nodelay(true)?;
-            let stream = Stream::from(stream);
-            #[cfg(feature = "rustls")]
-            let stream = match session {
-                None => stream,
-                Some(session) => {
-                    let secured = until(&mut timer, end, stream.secured(session)).await;
-                    secured.unwrap_or(Err(Error::HandshakeTimeout))?
-                }
-            };
-            let left = end.map(|end| end.saturating_sub(timer.now()));
+            let deadlines = self.deadlines(timer.now());
+            let stream = self.reach(route, &url, &deadlines, &mut timer).await?;
+            let left = deadlines.left(Stage::Handshake, timer.now());
             self.handshake(stream, &url, left).await
         })
         .await
+    }
+
+    /// Returns a stream that leads to the server.
+    async fn reach(
+        &self,
+        mut route: Route,
+        url: &Url,
+        deadlines: &Deadlines,
+        timer: &mut Timer,
+    ) -> Result<Stream, Error> {
+        let layers = core::mem::take(&mut route.layers);
+        let (hooks, options) = (self.hooks(), self.socket_options);
+        let dialed = dial(&route.host, route.port, &hooks, options, deadlines, timer).await;
+        let mut stream = dialed.map_err(|error| route.explain(error))?;
+        for layer in layers {
+            match layer {
+                #[cfg(feature = "rustls")]
+                Layer::Tls(session) => {
+                    let end = deadlines.until(Stage::Tls, timer.now());
+                    let secured = until(timer, end, stream.secured(*session)).await;
+                    stream = secured.unwrap_or(Err(Error::ConnectTimeout(Stage::Tls)))?;
+                }
+                Layer::Tunnel(proxy) => {
+                    let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+                    let left = deadlines.left(Stage::Proxy, timer.now());
+                    let mut tunneling = proxy.begin_within(left, url, &mut output)?;
+                    drive::<_, Tokio, _>(&mut tunneling, &mut stream, &mut input, &mut output)
+                        .await?;
+                }
+            }
+        }
+        Ok(stream)
     }
 }

@@ -1,34 +1,65 @@
-//! Opening a TCP connection to a host.
+//! Opening the stream that a connection begins with.
 
+use super::hooks::Hooks;
+use super::stream::Stream;
 use super::timer::Timer;
 use crate::asynchronous::{Timer as _, exchange::until};
-use crate::client::{Addresses, NextAddress};
+use crate::client::{Addresses, Deadlines, NextAddress, SocketOptions, Stage};
 use crate::error::Error;
-use crate::handshake::Url;
-use ::tokio::net::{TcpStream, lookup_host};
-use alloc::{boxed::Box, vec::Vec};
+use crate::socket;
+use ::tokio::net::{TcpSocket, TcpStream, lookup_host};
+use alloc::{borrow::ToOwned, boxed::Box, vec::Vec};
 use core::{
     future::{Future, poll_fn},
     net::SocketAddr,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 use std::io;
 
-/// Connects to one of the addresses of the host, until `end` at the latest.
-pub(super) async fn connect_tcp(
-    url: &Url,
-    end: Option<Duration>,
+/// Connects to a host, within the deadlines.
+pub(super) async fn dial(
+    host: &str,
+    port: u16,
+    hooks: &Hooks,
+    options: SocketOptions,
+    deadlines: &Deadlines,
     timer: &mut Timer,
-) -> Result<TcpStream, Error> {
-    let addresses = match until(timer, end, lookup_host((url.host(), url.port()))).await {
-        Some(found) => found.map_err(|error| Error::of_lookup(url.host(), error))?,
-        None => return Err(Error::HandshakeTimeout),
-    };
-    let mut attempts = Attempts::new(addresses, TcpStream::connect::<SocketAddr>);
+) -> Result<Stream, Error> {
+    if let Some(dial) = &hooks.dialer {
+        let end = deadlines.until(Stage::Connect, timer.now());
+        let dialed = until(timer, end, dial(host.to_owned(), port)).await;
+        return dialed.ok_or(Error::ConnectTimeout(Stage::Connect))?.map_err(Error::final_io);
+    }
+    let end = deadlines.until(Stage::Lookup, timer.now());
+    let found = until(timer, end, look_up(host, port, hooks)).await;
+    let addresses = found
+        .ok_or(Error::ConnectTimeout(Stage::Lookup))?
+        .map_err(|error| Error::of_lookup(host, error))?;
+    let end = deadlines.until(Stage::Connect, timer.now());
+    let addresses = addresses.into_iter().filter(|address| options.can_reach(address));
+    let mut attempts = Attempts::new(addresses, |address| attempt(address, options));
     let connected = until(timer, end, poll_fn(|cx| attempts.poll(cx))).await;
-    connected.unwrap_or(Err(Error::HandshakeTimeout))
+    let stream = connected.ok_or(Error::ConnectTimeout(Stage::Connect))??;
+    stream.set_nodelay(true)?;
+    Ok(stream.into())
+}
+
+/// Returns the addresses of a host, in the order of the resolver.
+async fn look_up(host: &str, port: u16, hooks: &Hooks) -> io::Result<Vec<SocketAddr>> {
+    match &hooks.resolver {
+        Some(resolve) => resolve(host.to_owned(), port).await,
+        None => Ok(lookup_host((host, port)).await?.collect()),
+    }
+}
+
+async fn attempt(address: SocketAddr, options: SocketOptions) -> io::Result<TcpStream> {
+    if options.is_default() {
+        return TcpStream::connect(address).await;
+    }
+    let socket = socket::open(address, &options)?;
+    socket.set_nonblocking(true)?;
+    TcpSocket::from_std_stream(socket.into()).connect(address).await
 }
 
 /// Attempts to connect, of which several can run side by side.
@@ -95,6 +126,7 @@ mod tests {
         time::{Instant, sleep},
     };
     use alloc::string::ToString;
+    use core::time::Duration;
     use std::io::ErrorKind;
 
     /// Connects to addresses whose port says what happens after how many milliseconds: even ports

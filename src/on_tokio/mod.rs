@@ -121,6 +121,7 @@ mod accept;
 mod connect;
 mod connections;
 mod dial;
+mod hooks;
 mod serve;
 mod shell;
 mod stream;

@@ -413,6 +413,7 @@ impl Accepting {
 #[cfg(feature = "std")]
 impl Opens for Accepting {
     type Step = Step;
+    type Error = OpeningError;
 
     fn next(
         &mut self,

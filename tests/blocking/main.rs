@@ -2,6 +2,7 @@
 //! each call.
 #![cfg(feature = "std")]
 
+mod connecting;
 #[cfg(feature = "deflate")]
 mod deflate;
 mod endings;

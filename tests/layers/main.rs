@@ -67,6 +67,8 @@ const ORDER: &[(&str, Part)] = &[
     // The shells' error asks this module which failures to ignore.
     ("io", Shell),
     ("error", Shell),
+    ("route", Shell),
+    ("socket", Shell),
     ("ends_on_drop", Shell),
     ("sending", Shell),
     ("serving", Shell),

@@ -8,6 +8,7 @@
 use sansocket::{
     Config, Error,
     blocking::{self, ServerWebSocket},
+    client::Stage,
     connection::{Cause, Keepalive, TransportEnd},
     on_tokio,
 };
@@ -155,7 +156,7 @@ fn both_shells_reach_the_live_address() {
     let (listener, port) = listen();
     let connector = blocking::Connector::new().handshake_timeout(patience);
     let error = connector.connect(format!("ws://[2001:db8::1]:{port}/")).unwrap_err();
-    assert!(matches!(error, Error::HandshakeTimeout), "{error}");
+    assert!(matches!(error, Error::ConnectTimeout(Stage::Connect)), "{error}");
 
     let url = format!("ws://two.test:{port}/");
     let server = serve_one(listener.try_clone().unwrap());

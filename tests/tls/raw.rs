@@ -10,6 +10,7 @@ use rustls::{
 use sansocket::{
     CloseCode, Error,
     blocking::{Acceptor, ClientWebSocket, Connector, ServerWebSocket},
+    client::Stage,
     connection::{Cause, TransportEnd},
     tls::TlsFault,
 };
@@ -291,7 +292,7 @@ fn the_handshake_timeout_covers_tls() {
     let url = format!("wss://localhost:{}/", listener.local_addr().unwrap().port());
     let connector = Connector::new().tls(client_tls()).handshake_timeout(timeout);
     let error = connector.connect(url).unwrap_err();
-    assert!(matches!(error, Error::HandshakeTimeout), "{error}");
+    assert!(matches!(error, Error::ConnectTimeout(Stage::Tls)), "{error}");
 
     // TLS is done in time, but the request does not come.
     let (client, server) = streams();

@@ -10,6 +10,7 @@ use ::tokio::{
 };
 use sansocket::{
     CloseCode, Config, Error, Limits, Message,
+    client::Stage,
     connection::{Cause, TransportEnd},
     on_tokio::{Acceptor, ClientWebSocket, Connector, ServerWebSocket, Stream, serve},
     tls::{ServerTls, TlsFault},
@@ -160,7 +161,7 @@ async fn the_handshake_timeout_covers_tls() {
 
     let connector = Connector::new().tls(client_tls()).handshake_timeout(timeout);
     let error = connector.connect(format!("wss://localhost:{}/", address.port())).await;
-    assert!(matches!(error, Err(Error::HandshakeTimeout)));
+    assert!(matches!(error, Err(Error::ConnectTimeout(Stage::Tls))));
 }
 
 #[::tokio::test]

@@ -4,6 +4,7 @@
 mod cancel_both;
 mod cancel_receive;
 mod cancel_send;
+mod connecting;
 mod control_frames;
 mod cuts;
 mod deadlines;

@@ -1,0 +1,192 @@
+//! Which connections use a proxy.
+
+use super::Proxy;
+use super::error::ProxyUrlError;
+use crate::handshake::{Url, authority::Authority};
+use alloc::{string::String, vec::Vec};
+use core::net::IpAddr;
+
+/// The proxies for `ws://` and `wss://` URLs, and the hosts that need none.
+///
+/// ```
+/// use sansocket::client::{Proxies, Proxy};
+/// use sansocket::handshake::Url;
+///
+/// let proxies = Proxies::from(Proxy::parse("http://proxy.example:3128")?)
+///     .except("localhost, .intranet.example, 10.0.0.0/8");
+/// let proxy = |url| proxies.proxy_for(&Url::parse(url).unwrap()).map(Proxy::host);
+/// assert_eq!(proxy("wss://example.com/"), Some("proxy.example"));
+/// assert_eq!(proxy("wss://chat.intranet.example/"), None);
+/// assert_eq!(proxy("ws://10.1.2.3:8080/"), None);
+/// # Ok::<(), sansocket::client::ProxyUrlError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Proxies {
+    secure: Option<Proxy>,
+    plain: Option<Proxy>,
+    exceptions: Vec<Exception>,
+}
+
+/// An entry of `NO_PROXY`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Exception {
+    hosts: Hosts,
+    /// The only port that this is for.
+    port: Option<u16>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Hosts {
+    All,
+    /// This name and all that end with a dot and it. In lower case, without a dot at either end.
+    Domain(String),
+    /// The addresses whose first bits are those of this one.
+    Network(IpAddr, u32),
+}
+
+impl Proxies {
+    /// Reads the variables of an environment that `variable` returns: `HTTPS_PROXY` for `wss://`
+    /// URLs, `HTTP_PROXY` for `ws://` URLs, `ALL_PROXY` for both unless they have their own, and
+    /// `NO_PROXY`, a list for [`except`](Self::except). Of each, the name in lower case comes first,
+    /// and a variable that is empty does not count.
+    ///
+    /// `HTTP_PROXY` in upper case does not count if there is a `REQUEST_METHOD`: in a CGI program, it
+    /// is a header field of the request, which anyone can send.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a variable is not the URL of a proxy, as
+    /// [`Proxy::parse`](Proxy::parse) reads it.
+    pub fn from_variables(
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ProxyUrlError> {
+        let value = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        let either = |lower: &str, upper: &str| value(lower).or_else(|| value(upper));
+        let is_cgi = value("REQUEST_METHOD").is_some();
+        let plain = if is_cgi { value("http_proxy") } else { either("http_proxy", "HTTP_PROXY") };
+        let secure = either("https_proxy", "HTTPS_PROXY");
+        let all = either("all_proxy", "ALL_PROXY");
+        let parse = |own: Option<String>| {
+            let text = own.as_ref().or(all.as_ref());
+            text.map(|text| Proxy::parse(text.trim())).transpose()
+        };
+        let proxies = Self { secure: parse(secure)?, plain: parse(plain)?, exceptions: Vec::new() };
+        Ok(proxies.except(&either("no_proxy", "NO_PROXY").unwrap_or_default()))
+    }
+
+    /// Adds hosts to connect to without a proxy: a list separated by commas or spaces, as in
+    /// `NO_PROXY`. An entry is
+    ///
+    /// - a name, for itself and all names below it. A dot or `*.` in front makes no difference;
+    /// - an address, or a network such as `10.0.0.0/8` or `2001:db8::/32`, for URLs that contain an
+    ///   address. Names are not looked up;
+    /// - one of these with `:` and a port, for this port only. An IPv6 address then needs brackets;
+    /// - `*`, for everything.
+    ///
+    /// An entry that is none of these has no effect.
+    #[must_use]
+    pub fn except(mut self, list: &str) -> Self {
+        let entries = list.split(|character: char| character == ',' || character.is_whitespace());
+        self.exceptions.extend(entries.filter_map(Exception::parse));
+        self
+    }
+
+    /// Returns the proxy for a URL, or `None` to connect to its host directly.
+    #[must_use]
+    pub fn proxy_for(&self, url: &Url) -> Option<&Proxy> {
+        let proxy = if url.is_secure() { &self.secure } else { &self.plain };
+        let host = host_of(url.host());
+        let is_exception = |exception: &Exception| exception.matches(url.host(), host, url.port());
+        proxy.as_ref().filter(|_| !self.exceptions.iter().any(is_exception))
+    }
+}
+
+/// Uses this proxy for every URL.
+impl From<Proxy> for Proxies {
+    fn from(proxy: Proxy) -> Self {
+        Self { secure: Some(proxy.clone()), plain: Some(proxy), exceptions: Vec::new() }
+    }
+}
+
+/// Uses this proxy for every URL, or none.
+impl From<Option<Proxy>> for Proxies {
+    fn from(proxy: Option<Proxy>) -> Self {
+        proxy.map_or_else(Self::default, Self::from)
+    }
+}
+
+impl Exception {
+    fn parse(entry: &str) -> Option<Self> {
+        if entry == "*" {
+            return Some(Self { hosts: Hosts::All, port: None });
+        }
+        if let Some(hosts) = network(entry) {
+            return Some(Self { hosts, port: None });
+        }
+        let Authority { host, port } = Authority::parse(entry).ok()?;
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let hosts = network(bare.unwrap_or(host)).or_else(|| domain(host));
+        Some(Self { hosts: hosts?, port })
+    }
+
+    fn matches(&self, name: &str, address: Option<IpAddr>, port: u16) -> bool {
+        let is_port = self.port.is_none_or(|only| only == port);
+        is_port
+            && match (&self.hosts, address) {
+                (Hosts::All, _) => true,
+                (Hosts::Domain(domain), None) => is_within(name, domain),
+                (Hosts::Network(network, bits), Some(address)) => {
+                    has_prefix(address, *network, *bits)
+                }
+                _ => false,
+            }
+    }
+}
+
+/// Returns the address in a URL, an IPv4 one as such even if it is written as IPv6.
+fn host_of(host: &str) -> Option<IpAddr> {
+    host.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
+fn network(entry: &str) -> Option<Hosts> {
+    let Some((address, bits)) = entry.split_once('/') else {
+        return host_of(entry).map(|address| Hosts::Network(address, width(address)));
+    };
+    let address = address.parse::<IpAddr>().ok()?;
+    let bits = bits.parse().ok().filter(|bits| *bits <= width(address))?;
+    Some(Hosts::Network(address, bits))
+}
+
+fn domain(entry: &str) -> Option<Hosts> {
+    let name = entry.strip_prefix('*').unwrap_or(entry);
+    let name = name.strip_prefix('.').unwrap_or(name);
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let is_name = !name.is_empty() && !name.contains('*');
+    is_name.then(|| Hosts::Domain(name.to_ascii_lowercase()))
+}
+
+fn is_within(name: &str, domain: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let Some(start) = name.len().checked_sub(domain.len()) else { return false };
+    name.is_char_boundary(start)
+        && name[start..].eq_ignore_ascii_case(domain)
+        && (start == 0 || name[..start].ends_with('.'))
+}
+
+const fn width(address: IpAddr) -> u32 {
+    match address {
+        IpAddr::V4(_) => 32,
+        IpAddr::V6(_) => 128,
+    }
+}
+
+/// Returns `true` if the first `bits` of both addresses are the same.
+fn has_prefix(address: IpAddr, network: IpAddr, bits: u32) -> bool {
+    let (left, right) = match (address, network) {
+        (IpAddr::V4(left), IpAddr::V4(right)) => (left.to_bits().into(), right.to_bits().into()),
+        (IpAddr::V6(left), IpAddr::V6(right)) => (left.to_bits(), right.to_bits()),
+        _ => return false,
+    };
+    let different: u128 = left ^ right;
+    different.checked_shr(width(network) - bits).unwrap_or(0) == 0
+}

@@ -1,0 +1,25 @@
+//! Sockets with options that must be set before they connect.
+
+use crate::client::SocketOptions;
+use core::net::SocketAddr;
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use std::io;
+
+/// Opens a socket to connect to an address of this family.
+pub(crate) fn open(address: SocketAddr, options: &SocketOptions) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if let Some(local) = options.local {
+        socket.bind(&SocketAddr::new(local, 0).into())?;
+    }
+    if let Some(keepalive) = options.keepalive {
+        let mut settings = TcpKeepalive::new().with_time(keepalive.idle);
+        if let Some(interval) = keepalive.interval {
+            settings = settings.with_interval(interval);
+        }
+        if let Some(probes) = keepalive.probes {
+            settings = settings.with_retries(probes);
+        }
+        socket.set_tcp_keepalive(&settings)?;
+    }
+    Ok(socket)
+}
