@@ -1,6 +1,6 @@
 //! The error type of the shells.
 
-use crate::client::{ProxyError, Stage};
+use crate::client::{ProxyError, RedirectError, Stage};
 use crate::connection::{Cause, Closed, Initiator, ProtocolError, ReceiveError, SendError};
 use crate::handshake::{
     AcceptError, HandshakeError, OpeningError, PlainResponseError, RequestError, UrlError,
@@ -76,6 +76,10 @@ pub enum Error {
     /// proxy or the network is too slow. Trying again can help.
     #[error("the time was over during {0}")]
     ConnectTimeout(Stage),
+    /// The server redirected the client, and the client does not follow: see
+    /// [`Connector::redirects`](crate::client::Connector::redirects). Trying again does not help.
+    #[error(transparent)]
+    Redirect(#[from] RedirectError),
     /// The proxy opened no tunnel. [`ProxyError`] says whose fault that is, and
     /// [`ProxyError::is_transient`] whether trying again can help.
     #[error(transparent)]
@@ -363,7 +367,7 @@ impl From<Error> for io::Error {
             Error::Refused(_) => ConnectionRefused,
             Error::Answered(_) => Other,
             Error::HandshakeTimeout | Error::ConnectTimeout(_) => TimedOut,
-            Error::Proxy(_) => ConnectionRefused,
+            Error::Proxy(_) | Error::Redirect(_) => ConnectionRefused,
             Error::Closed(_) => ConnectionAborted,
             Error::Random(_) => Other,
             // Has a conversion of its own.

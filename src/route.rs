@@ -1,8 +1,7 @@
 //! The way from a client to its server: what comes between TCP and the opening handshake.
 
-use crate::client::{Connector, Proxy};
+use crate::client::{Attempt, Connector, Proxies, Proxy, ProxyUrlError};
 use crate::error::Error;
-use crate::handshake::Url;
 #[cfg(feature = "rustls")]
 use crate::tls::Session;
 #[cfg(feature = "rustls")]
@@ -31,9 +30,10 @@ pub(crate) enum Layer {
 }
 
 impl<M> Connector<M> {
-    /// Returns the way to the host of a URL. Finds what can be refused without a connection.
-    pub(crate) fn route(&self, url: &Url) -> Result<Route, Error> {
-        self.check(url)?;
+    /// Returns the way to the host of the next request. Finds what can be refused without a connection.
+    pub(crate) fn route(&self, attempt: &Attempt) -> Result<Route, Error> {
+        attempt.request(self).check()?;
+        let url = attempt.url();
         let mut layers = Vec::new();
         let proxy = self.proxies.proxy_for(url);
         if let Some(proxy) = proxy {
@@ -74,11 +74,11 @@ impl<M> Connector<M> {
     /// # Errors
     ///
     /// Returns an error if a variable is not the URL of a proxy.
-    pub fn proxy_from_environment(self) -> Result<Self, crate::client::ProxyUrlError> {
+    pub fn proxy_from_environment(self) -> Result<Self, ProxyUrlError> {
         // A variable that is not Unicode is no URL either.
         let variable =
             |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-        Ok(self.proxy(crate::client::Proxies::from_variables(variable)?))
+        Ok(self.proxy(Proxies::from_variables(variable)?))
     }
 }
 

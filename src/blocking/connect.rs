@@ -5,10 +5,10 @@ use super::exchange::Exchange;
 use super::stream::Stream;
 use super::{Blocking, ClientWebSocket, Transport, WebSocket};
 use crate::buffer::{ReadBuffer, WriteBuffer};
-use crate::client::{self, Deadlines, Stage};
+use crate::client::{self, Attempt, Connecting, Deadlines, Stage};
 use crate::connection::Client;
 use crate::error::Error;
-use crate::handshake::{Response, Url};
+use crate::handshake::{HandshakeError, Response, Url};
 use crate::random::{self, SystemMaskKeys};
 use crate::route::{Layer, Route};
 use core::time::Duration;
@@ -64,15 +64,25 @@ impl client::Connector<Blocking> {
     /// Returns [`Error::Url`], [`Error::TlsUnsupported`], [`Error::Request`], or [`Error::Proxy`] for
     /// a proxy that can't be asked for this host, before anything is connected. Then
     /// [`Error::Random`], [`Error::Io`] if no address could be reached, [`Error::Proxy`] if the proxy
-    /// opened no tunnel, `Error::Tls`, [`Error::ConnectTimeout`], [`Error::HandshakeTimeout`], or
-    /// [`Error::Handshake`] if the server did not accept.
+    /// opened no tunnel, `Error::Tls`, [`Error::ConnectTimeout`], [`Error::HandshakeTimeout`],
+    /// [`Error::Redirect`], or [`Error::Handshake`] if the server did not accept.
     pub fn connect(&self, url: impl AsRef<str>) -> Result<(ClientWebSocket, Response), Error> {
-        let url = Url::parse(url.as_ref())?;
-        let route = self.route(&url)?;
+        let mut attempt = Attempt::new(Url::parse(url.as_ref())?);
+        let mut route = self.route(&attempt)?;
         let clock = Clock::new();
         let deadlines = self.deadlines(clock.now());
-        let stream = self.reach(route, &url, &deadlines, &clock)?;
-        self.handshake(stream, &url, deadlines.left(Stage::Handshake, clock.now()))
+        loop {
+            let stream = self.reach(route, attempt.url(), &deadlines, &clock)?;
+            let left = || deadlines.left(Stage::Handshake, clock.now());
+            match self.handshake(stream, &mut attempt, left) {
+                Err(Error::Handshake(HandshakeError::Refused(refusal)))
+                    if attempt.goes_on(&refusal, self)? =>
+                {
+                    route = self.route(&attempt)?;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Returns a stream that leads to the server.
@@ -125,24 +135,39 @@ impl client::Connector<Blocking> {
         url: impl AsRef<str>,
         transport: S,
     ) -> Result<(ClientWebSocket<S>, Response), Error> {
-        self.handshake(transport, &Url::parse(url.as_ref())?, self.handshake_time())
+        let mut attempt = Attempt::new(Url::parse(url.as_ref())?);
+        self.handshake(transport, &mut attempt, || self.handshake_time())
     }
 
+    /// Performs the opening handshake, and a second one after a challenge if the server keeps the
+    /// connection. `timeout` returns the time for one that begins now.
     fn handshake<S: Transport>(
         &self,
-        transport: S,
-        url: &Url,
-        timeout: Option<Duration>,
+        mut transport: S,
+        attempt: &mut Attempt,
+        timeout: impl Fn() -> Option<Duration>,
     ) -> Result<(ClientWebSocket<S>, Response), Error> {
-        let (nonce, keys) = (random::nonce()?, SystemMaskKeys::new()?);
-        let mut output = WriteBuffer::new();
-        let mut connecting = self.begin_within(timeout, url, nonce, &mut output)?;
-        let mut exchange = Exchange::new(transport, ReadBuffer::new(), output);
-        let response = exchange.drive(&mut connecting)?;
-        let (transport, input, _) = exchange.into_parts();
-        let negotiated = response.negotiated().clone();
-        let role = Client::new(keys);
-        Ok((WebSocket::new(transport, role, negotiated, input, self.config), response))
+        loop {
+            let (nonce, keys) = (random::nonce()?, SystemMaskKeys::new()?);
+            let mut output = WriteBuffer::new();
+            let (request, limits) = (attempt.request(self), &self.config.limits);
+            let mut connecting = Connecting::new(&request, nonce, &mut output, limits, timeout())?;
+            let mut exchange = Exchange::new(transport, ReadBuffer::new(), output);
+            let outcome = exchange.drive(&mut connecting);
+            let input;
+            (transport, input, _) = exchange.into_parts();
+            match outcome {
+                Ok(response) => {
+                    let negotiated = response.negotiated().clone();
+                    let role = Client::new(keys);
+                    let websocket = WebSocket::new(transport, role, negotiated, input, self.config);
+                    return Ok((websocket, response));
+                }
+                Err(Error::Handshake(HandshakeError::Refused(refusal)))
+                    if input.unread().is_empty() && attempt.answers(&refusal, self) => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 

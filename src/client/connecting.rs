@@ -84,7 +84,7 @@ enum Stage {
 }
 
 impl Connecting {
-    pub(super) fn new(
+    pub(crate) fn new(
         request: &ClientRequest,
         nonce: [u8; 16],
         output: &mut WriteBuffer,

@@ -11,7 +11,7 @@ use super::socket_options::SocketOptions;
 use super::socket_options::TcpKeepalive;
 use crate::buffer::WriteBuffer;
 use crate::connection::Config;
-use crate::handshake::{ClientRequest, HANDSHAKE_TIMEOUT, RequestError, Url};
+use crate::handshake::{ClientRequest, HANDSHAKE_TIMEOUT, Refusal, RequestError, Url};
 #[cfg(feature = "rustls")]
 use crate::tls::{ClientTls, Session, TlsError};
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -28,7 +28,7 @@ use core::{any::Any, fmt, marker::PhantomData, time::Duration};
 #[doc(alias = "IntoClientRequest")]
 pub struct Connector<M = ()> {
     pub(crate) config: Config,
-    headers: Vec<(String, String)>,
+    pub(super) headers: Vec<(String, String)>,
     subprotocols: Vec<String>,
     pub(crate) proxies: Proxies,
     timeouts: Timeouts,
@@ -36,10 +36,15 @@ pub struct Connector<M = ()> {
     pub(crate) socket_options: SocketOptions,
     #[cfg(feature = "rustls")]
     tls: Option<ClientTls>,
+    pub(super) redirects: u32,
+    pub(super) authenticate: Option<Arc<Authenticate>>,
     /// What the shell `M` keeps here. Only that shell knows the type.
     hooks: Option<Arc<dyn Any + Send + Sync>>,
     shell: PhantomData<fn() -> M>,
 }
+
+/// Returns the value of `Authorization` for a second request.
+type Authenticate = dyn Fn(&Refusal) -> Option<String> + Send + Sync;
 
 impl<M> Connector<M> {
     /// Creates a connector with the default [`Config`] and no extra headers or subprotocols.
@@ -56,6 +61,8 @@ impl<M> Connector<M> {
             socket_options: SocketOptions::default(),
             #[cfg(feature = "rustls")]
             tls: None,
+            redirects: 0,
+            authenticate: None,
             hooks: None,
             shell: PhantomData,
         }
@@ -105,6 +112,48 @@ impl<M> Connector<M> {
     #[must_use]
     pub fn proxy(mut self, proxies: impl Into<Proxies>) -> Self {
         self.proxies = proxies.into();
+        self
+    }
+
+    /// Follows up to this many redirections (301, 302, 303, 307 and 308); 0, the default, follows
+    /// none. They lead to `ws`, `wss`, `http` or `https` URLs, but never from `wss` to `ws`. A shell
+    /// reports those that it does not follow as `Error::Redirect`.
+    ///
+    /// Another origin, that is another scheme, host or port, gets neither the user name and password
+    /// of the URL nor the [header](Self::header) fields that you added, except `Origin` and
+    /// `User-Agent`: any other may be a secret. It does get the subprotocols, so if you hide a token
+    /// in one, don't follow redirections.
+    ///
+    /// Redirections are followed by `connect`. Without IO, see [`Url::join`].
+    #[must_use]
+    pub fn redirects(mut self, most: u32) -> Self {
+        self.redirects = most;
+        self
+    }
+
+    /// Sets the function that answers a challenge of the server (401). It returns the value of the
+    /// `Authorization` field for a second request, or `None` to give up with the refusal. It is called
+    /// once at most, and not for a server that a redirection to another origin led to.
+    ///
+    /// The second request follows on the same connection if the server keeps it.
+    ///
+    /// ```no_run
+    /// use sansocket::blocking::Connector;
+    ///
+    /// # fn refreshed_token() -> String { String::new() }
+    /// let connector = Connector::new().authenticate(|refusal| {
+    ///     let is_bearer = refusal.challenges().any(|challenge| challenge.starts_with("Bearer"));
+    ///     is_bearer.then(|| format!("Bearer {}", refreshed_token()))
+    /// });
+    /// let (websocket, _) = connector.connect("wss://example.com/")?;
+    /// # Ok::<(), sansocket::Error>(())
+    /// ```
+    #[must_use]
+    pub fn authenticate(
+        mut self,
+        answer: impl Fn(&Refusal) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.authenticate = Some(Arc::new(answer));
         self
     }
 
@@ -160,23 +209,6 @@ impl<M> Connector<M> {
         self
     }
 
-    /// Begins the opening handshake with the time that is left.
-    pub(crate) fn begin_within(
-        &self,
-        timeout: Option<Duration>,
-        url: &Url,
-        nonce: [u8; 16],
-        output: &mut WriteBuffer,
-    ) -> Result<Connecting, RequestError> {
-        Connecting::new(&self.request(url), nonce, output, &self.config.limits, timeout)
-    }
-
-    /// Checks the request before anything is connected for it.
-    #[cfg(feature = "std")]
-    pub(crate) fn check(&self, url: &Url) -> Result<(), RequestError> {
-        self.request(url).check()
-    }
-
     /// Begins the TLS connection to a host.
     #[cfg(feature = "rustls")]
     pub(crate) fn session(&self, own: Option<&ClientTls>, host: &str) -> Result<Session, TlsError> {
@@ -210,14 +242,14 @@ impl<M> Connector<M> {
         self.hooks = Some(Arc::new(hooks));
     }
 
-    fn request(&self, url: &Url) -> ClientRequest {
+    /// Returns the request for a URL, without the header fields of this connector.
+    pub(super) fn request(&self, url: &Url) -> ClientRequest {
         let request = ClientRequest::new(url).subprotocols(&self.subprotocols);
         #[cfg(feature = "deflate")]
-        let request = match self.config.deflate {
-            Some(config) => request.deflate(config),
-            None => request,
-        };
-        self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+        if let Some(config) = self.config.deflate {
+            return request.deflate(config);
+        }
+        request
     }
 }
 
@@ -236,7 +268,11 @@ impl Connector {
         nonce: [u8; 16],
         output: &mut WriteBuffer,
     ) -> Result<Connecting, RequestError> {
-        self.begin_within(self.timeouts.of(Stage::Handshake), url, nonce, output)
+        let headers = self.headers.iter();
+        let request =
+            headers.fold(self.request(url), |request, (name, value)| request.header(name, value));
+        let timeout = self.timeouts.of(Stage::Handshake);
+        Connecting::new(&request, nonce, output, &self.config.limits, timeout)
     }
 }
 
@@ -248,6 +284,7 @@ impl<M> Clone for Connector<M> {
             proxies: self.proxies.clone(),
             #[cfg(feature = "rustls")]
             tls: self.tls.clone(),
+            authenticate: self.authenticate.clone(),
             hooks: self.hooks.clone(),
             ..*self
         }

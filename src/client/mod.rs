@@ -4,6 +4,8 @@
 //! [`Connecting`].
 
 mod addresses;
+#[cfg(feature = "std")]
+mod attempt;
 mod backoff;
 mod connecting;
 mod connector;
@@ -15,6 +17,10 @@ mod socket_options;
 mod tests;
 
 pub use addresses::{Addresses, NextAddress};
+#[cfg(feature = "std")]
+pub(crate) use attempt::Attempt;
+#[cfg(feature = "std")]
+pub use attempt::RedirectError;
 pub use backoff::Backoff;
 pub use connecting::Connecting;
 pub use connector::Connector;

@@ -142,6 +142,13 @@ impl ClientRequest {
         self
     }
 
+    /// Replaces the value of `Authorization` that comes from the URL.
+    #[cfg(feature = "std")]
+    pub(crate) fn authorization(mut self, value: Option<String>) -> Self {
+        self.authorization = value;
+        self
+    }
+
     /// Returns the offered subprotocols.
     pub(super) fn offered(&self) -> &[String] {
         &self.subprotocols

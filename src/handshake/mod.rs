@@ -22,6 +22,7 @@ mod exchange;
 mod head;
 #[cfg(feature = "std")]
 mod lingering_close;
+mod location;
 mod offer;
 mod plain_request;
 mod plain_response;

@@ -1,7 +1,8 @@
 //! A server's refusal, as a client receives it.
 
 use super::body::Body;
-use crate::headers::{Fields, header_accessors};
+use super::version::HttpVersion;
+use crate::headers::{Fields, header_accessors, lists_token};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -25,6 +26,8 @@ pub struct Refusal {
     fields: Fields,
     body: Vec<u8>,
     complete: bool,
+    /// Whether the server keeps the connection once the body is complete.
+    persistent: bool,
 }
 
 /// The number of body bytes that are stored.
@@ -50,6 +53,13 @@ impl Refusal {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    /// Returns `true` if another request can follow on the same connection: the body is complete, and
+    /// the server has not announced the end of the connection (RFC 9112 §9.3).
+    #[must_use]
+    pub fn keeps_connection(&self) -> bool {
+        self.complete && self.persistent
     }
 
     /// Returns `true` if the same request may succeed later: the status is 408, 425, 429, or 5xx
@@ -130,9 +140,12 @@ pub(super) struct RefusalReader {
 
 impl RefusalReader {
     /// Creates a reader of at most [`MAX_BODY`] bytes of the body and `framing` bytes around it.
-    pub(super) fn new(status: u16, fields: Fields, framing: usize) -> Self {
+    pub(super) fn new(status: u16, version: HttpVersion, fields: Fields, framing: usize) -> Self {
         let rest = Body::of(status, &fields);
-        let refusal = Refusal { status, fields, body: Vec::new(), complete: false };
+        let persistent = version >= HttpVersion::HTTP_11
+            && !lists_token(fields.named("Connection"), "close")
+            && rest.is_some_and(|body| !body.ends_with_transport());
+        let refusal = Refusal { status, fields, body: Vec::new(), complete: false, persistent };
         let budget = MAX_BODY.saturating_add(framing);
         let rest_or_none = rest.unwrap_or(Body::Sized(0));
         let mut reader = Self { refusal, rest: rest_or_none, budget, done: false };
@@ -182,8 +195,13 @@ impl RefusalReader {
     }
 
     fn take(&mut self) -> Refusal {
-        let empty =
-            Refusal { status: 0, fields: Fields::default(), body: Vec::new(), complete: false };
+        let empty = Refusal {
+            status: 0,
+            fields: Fields::default(),
+            body: Vec::new(),
+            complete: false,
+            persistent: false,
+        };
         core::mem::replace(&mut self.refusal, empty)
     }
 }

@@ -103,7 +103,8 @@ impl ResponseReader {
                         // The response that switches protocols is a final one (RFC 9110 §15.2.2).
                         100 | 102..=199 => self.pass_interim()?,
                         status => {
-                            let reader = RefusalReader::new(status, fields, self.max_framing);
+                            let framing = self.max_framing;
+                            let reader = RefusalReader::new(status, line.version, fields, framing);
                             self.state = State::Body(Box::new(reader));
                         }
                     }

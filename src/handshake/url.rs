@@ -168,6 +168,15 @@ impl Url {
     }
 }
 
+impl Url {
+    /// Returns the URL without a user name and a password.
+    pub(super) fn without_userinfo(mut self) -> Self {
+        self.text = format!("{self}");
+        self.authorization = None;
+        self
+    }
+}
+
 /// Returns the resource name (RFC 6455 §3). An empty path becomes `/`, and an empty query is
 /// omitted.
 fn target(path_and_query: &str) -> String {

@@ -8,9 +8,9 @@ use super::{ClientWebSocket, Tokio};
 use crate::asynchronous::exchange::until;
 use crate::asynchronous::{Timer as _, exchange::drive};
 use crate::buffer::{ReadBuffer, WriteBuffer};
-use crate::client::{self, Deadlines, Stage};
+use crate::client::{self, Attempt, Deadlines, Stage};
 use crate::error::Error;
-use crate::handshake::{Response, Url};
+use crate::handshake::{HandshakeError, Response, Url};
 use crate::route::{Layer, Route};
 use alloc::boxed::Box;
 
@@ -73,20 +73,30 @@ impl client::Connector<Tokio> {
     /// Returns [`Error::Url`], [`Error::TlsUnsupported`], [`Error::Request`], or [`Error::Proxy`] for
     /// a proxy that can't be asked for this host, before anything is connected. Then
     /// [`Error::Random`], [`Error::Io`] if no address could be reached, [`Error::Proxy`] if the proxy
-    /// opened no tunnel, `Error::Tls`, [`Error::ConnectTimeout`], [`Error::HandshakeTimeout`], or
-    /// [`Error::Handshake`] if the server did not accept.
+    /// opened no tunnel, `Error::Tls`, [`Error::ConnectTimeout`], [`Error::HandshakeTimeout`],
+    /// [`Error::Redirect`], or [`Error::Handshake`] if the server did not accept.
     pub async fn connect(
         &self,
         url: impl AsRef<str>,
     ) -> Result<(ClientWebSocket, Response), Error> {
-        let url = Url::parse(url.as_ref())?;
-        let route = self.route(&url)?;
+        let mut attempt = Attempt::new(Url::parse(url.as_ref())?);
+        let mut route = self.route(&attempt)?;
         Box::pin(async move {
             let mut timer = Timer::default();
             let deadlines = self.deadlines(timer.now());
-            let stream = self.reach(route, &url, &deadlines, &mut timer).await?;
-            let left = deadlines.left(Stage::Handshake, timer.now());
-            self.handshake(stream, &url, left).await
+            loop {
+                let url = attempt.url();
+                let stream = self.reach(route, url, &deadlines, &mut timer).await?;
+                let left = || deadlines.left(Stage::Handshake, timer.now());
+                match self.handshake(stream, &mut attempt, left).await {
+                    Err(Error::Handshake(HandshakeError::Refused(refusal)))
+                        if attempt.goes_on(&refusal, self)? =>
+                    {
+                        route = self.route(&attempt)?;
+                    }
+                    outcome => return outcome,
+                }
+            }
         })
         .await
     }

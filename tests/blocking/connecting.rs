@@ -137,3 +137,36 @@ fn sockets_get_their_options() {
         assert!(matches!(&error, Error::Io(error) if error.kind() == ErrorKind::NotFound));
     }
 }
+
+#[test]
+fn redirections_and_challenges_lead_to_the_server() {
+    use sansocket_testkit::{opening::response_to, pair::blocking::read_head};
+
+    let port = peer(|mut stream| {
+        loop {
+            let head = read_head(&mut stream);
+            let text = String::from_utf8_lossy(&head);
+            let answer: &[u8] = if text.starts_with("GET /old ") {
+                b"HTTP/1.1 308 x\r\nLocation: new\r\nConnection: close\r\n\r\n"
+            } else if !text.contains("Authorization: token\r\n") {
+                b"HTTP/1.1 401 x\r\nContent-Length: 4\r\n\r\nwho?"
+            } else {
+                &response_to(&head)
+            };
+            stream.write_all(answer).unwrap();
+            if answer.starts_with(b"HTTP/1.1 101") {
+                return std::mem::forget(stream);
+            }
+            if answer.starts_with(b"HTTP/1.1 308") {
+                return;
+            }
+        }
+    });
+    let connector = Connector::new().redirects(1).authenticate(|refusal| {
+        assert_eq!((refusal.status(), refusal.body()), (401, &b"who?"[..]));
+        Some("token".into())
+    });
+    connector.connect(format!("ws://127.0.0.1:{port}/old")).unwrap();
+    let error = connector.redirects(0).connect(format!("ws://127.0.0.1:{port}/old")).unwrap_err();
+    assert!(matches!(error, Error::Handshake(_)), "{error}");
+}

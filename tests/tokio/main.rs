@@ -21,6 +21,7 @@ mod methods;
 mod no_timer;
 mod opening;
 mod prepared;
+mod redirects;
 mod serve;
 mod sockets;
 mod split;
