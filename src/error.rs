@@ -299,7 +299,8 @@ impl Error {
     /// 1009 or 1010). A host whose name is unknown counts as transient: the system does not say
     /// whether the name or the network is at fault.
     ///
-    /// A clean end is no error. Ask [`Closed::is_transient`] then.
+    /// A clean end is no error. Ask [`Closed::is_transient`] then. On tokio,
+    /// `on_tokio::ReconnectingWebSocket` asks both for you.
     ///
     /// ```no_run
     /// use sansocket::{Error, blocking::{ClientWebSocket, connect}, client::Backoff, random};

@@ -54,7 +54,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! On tokio it is the same with [`on_tokio::connect`] and `.await`.
+//! On tokio it is the same with [`on_tokio::connect`] and `.await`. [`ReconnectingWebSocket`] connects again when it has
+//! lost its connection.
 //!
 //! # One message to many clients
 //!
@@ -269,7 +270,8 @@
 //!
 //! # What it does not do
 //!
-//! - Reconnect by itself, or keep messages for later.
+//! - Reconnect by itself, unless you use [`ReconnectingWebSocket`] on tokio.
+//! - Send a message again that may have been lost.
 //! - HTTP beyond the opening handshake.
 //!
 //! # Features
@@ -291,6 +293,7 @@
     feature = "tokio",
     doc = "
 [`serve`]: on_tokio::serve
+[`ReconnectingWebSocket`]: on_tokio::ReconnectingWebSocket
 [`Replies::feed`]: asynchronous::Replies::feed
 [`on_tokio`]: on_tokio
 [`on_tokio::connect`]: on_tokio::connect
@@ -301,6 +304,7 @@
     not(feature = "tokio"),
     doc = "
 [`serve`]: #features
+[`ReconnectingWebSocket`]: #features
 [`Replies::feed`]: #features
 [`on_tokio`]: #features
 [`on_tokio::connect`]: #features

@@ -90,9 +90,19 @@ impl Backoff {
     /// Tells the backoff how long a connection has lasted, once it has ended. If it was stable, the
     /// next pause is as short as the first, and all attempts are left.
     pub fn lasted(&mut self, time: Duration) {
-        if time >= self.stable_after {
+        if self.is_stable(time) {
             self.attempts = 0;
         }
+    }
+
+    /// Returns `true` if a connection that lasted this long was stable.
+    pub(super) fn is_stable(&self, time: Duration) -> bool {
+        time >= self.stable_after
+    }
+
+    /// Returns the number of attempts since the last stable connection.
+    pub(super) const fn attempts_made(&self) -> u32 {
+        self.attempts
     }
 }
 

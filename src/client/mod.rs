@@ -2,6 +2,9 @@
 //!
 //! The `Connector` of each shell is the one of this module. To do the IO yourself, see
 //! [`Connecting`].
+//!
+//! [`Reconnecting`] decides when a client that has lost its connection connects again, and when it
+//! gives up.
 
 mod addresses;
 #[cfg(feature = "std")]
@@ -10,7 +13,10 @@ mod backoff;
 mod connecting;
 mod connector;
 mod deadlines;
+mod message_queue;
 mod proxy;
+mod reconnect_config;
+mod reconnecting;
 #[cfg(feature = "std")]
 mod socket_options;
 #[cfg(test)]
@@ -27,7 +33,10 @@ pub use connector::Connector;
 #[cfg(feature = "std")]
 pub(crate) use deadlines::Deadlines;
 pub use deadlines::Stage;
+pub use message_queue::EnqueueError;
 pub use proxy::{Proxies, Proxy, ProxyError, ProxyUrlError, SocksReply, Tunneling};
+pub use reconnect_config::ReconnectConfig;
+pub use reconnecting::{GiveUp, NextAttempt, ReconnectNext, Reconnecting, Retry};
 #[cfg(feature = "std")]
 pub(crate) use socket_options::SocketOptions;
 #[cfg(feature = "socket2")]

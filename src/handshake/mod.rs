@@ -30,6 +30,7 @@ mod refusal;
 mod request;
 mod response;
 mod response_reader;
+mod retry_after;
 mod server;
 mod start_line;
 mod target;

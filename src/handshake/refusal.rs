@@ -1,10 +1,11 @@
 //! A server's refusal, as a client receives it.
 
 use super::body::Body;
+use super::retry_after::{http_date, retry_after};
 use super::version::HttpVersion;
 use crate::headers::{Fields, header_accessors, lists_token};
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, time::Duration};
 
 /// A server's response that does not open a WebSocket (RFC 6455 §4.1, item 1 of the response).
 ///
@@ -77,6 +78,21 @@ impl Refusal {
     #[must_use]
     pub fn location(&self) -> Option<&str> {
         if (300..400).contains(&self.status) { self.fields.first_text("Location") } else { None }
+    }
+
+    /// Returns how long the server asks to be left alone: its `Retry-After`, in seconds or as a date
+    /// (RFC 9110 §10.2.3). A date in the past is no time.
+    ///
+    /// `now` is the time since the Unix epoch. It is used only for a date, and only if the response
+    /// has no `Date` of its own: two clocks that differ would make the difference part of the wait.
+    ///
+    /// The server may ask for any time, so bound it, as [`Reconnecting`] does.
+    ///
+    /// [`Reconnecting`]: crate::client::Reconnecting
+    #[must_use]
+    pub fn retry_after(&self, now: Duration) -> Option<Duration> {
+        let date = self.fields.first("Date").and_then(|date| http_date(date, now));
+        retry_after(self.fields.first("Retry-After")?, date.unwrap_or(now))
     }
 
     /// Returns the authentication challenge of the server (401) or a proxy (407): the first of the

@@ -67,50 +67,16 @@
 //!
 //! # Reconnecting
 //!
-//! [`Error::is_transient`](crate::Error::is_transient) and
+//! A [`ReconnectingWebSocket`] connects again when it has lost its connection. It reports what
+//! happens as a stream of events, pauses for random and growing times, authenticates and subscribes
+//! anew with a function of yours, and knows which close codes, statuses and errors another attempt
+//! can help with.
+//!
+//! For a loop of your own, [`Error::is_transient`](crate::Error::is_transient) and
 //! [`Closed::is_transient`](crate::Closed::is_transient) tell whether another attempt can help, and
 //! a [`Backoff`](crate::client::Backoff) tells when. If sending fails, receive until the end: only
 //! then it is known how the connection ended, and messages that have arrived are not lost.
-//!
-//! ```
-//! use sansocket::{Error, client::Backoff, on_tokio::{ClientWebSocket, connect}, random};
-//! use tokio::time::{Instant, sleep};
-//!
-//! async fn run(url: &str) -> Result<(), Error> {
-//!     let mut backoff = Backoff::new();
-//!     loop {
-//!         match connect(url).await {
-//!             Ok(mut websocket) => {
-//!                 let opened = Instant::now();
-//!                 session(&mut websocket).await?;
-//!                 backoff.lasted(opened.elapsed());
-//!             }
-//!             Err(error) if error.is_transient() => eprintln!("{error}"),
-//!             Err(error) => return Err(error),
-//!         }
-//!         match backoff.next(random::number()?) {
-//!             Some(pause) => sleep(pause).await,
-//!             None => return Ok(()),
-//!         }
-//!     }
-//! }
-//!
-//! /// Returns an error if another connection can't help.
-//! async fn session(websocket: &mut ClientWebSocket) -> Result<(), Error> {
-//!     let _ = websocket.send("subscribe").await; // If this fails, receiving tells why.
-//!     while let Some(message) = websocket.next().await {
-//!         match message {
-//!             Ok(message) => println!("{message:?}"),
-//!             Err(error) if error.is_transient() => return Ok(()),
-//!             Err(error) => return Err(error),
-//!         }
-//!     }
-//!     match websocket.closed() {
-//!         Some(closed) if !closed.is_transient() => Err(closed.clone().into()),
-//!         _ => Ok(()),
-//!     }
-//! }
-//! ```
+//! [`Reconnecting`](crate::client::Reconnecting) makes all these decisions without doing any IO.
 //!
 //! # Idle connections
 //!
@@ -122,6 +88,8 @@ mod connect;
 mod connections;
 mod dial;
 mod hooks;
+mod reconnect_error;
+mod reconnecting;
 mod serve;
 mod shell;
 mod stream;
@@ -130,6 +98,8 @@ mod timer;
 pub use crate::serving::ServeError;
 pub use accept::{Acceptor, PendingRequest, accept};
 pub use connect::{Connector, connect};
+pub use reconnect_error::{AttemptError, DisconnectReason, ReconnectSendError};
+pub use reconnecting::{ReconnectEvent, ReconnectingWebSocket};
 pub use serve::{Serve, serve};
 pub use shell::Tokio;
 pub use stream::Stream;

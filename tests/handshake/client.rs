@@ -10,6 +10,7 @@ use sansocket::{
     },
 };
 use sansocket_testkit::opening::{Header, head, head_with};
+use std::time::Duration;
 
 const HEADERS: [Header<'static>; 3] = [
     ("Upgrade", "websocket"),
@@ -243,6 +244,23 @@ fn a_refusal_is_reported_once_and_when_complete() {
     assert!(matches!(handshake.receive(&mut input), Err(HandshakeError::Refused(_))));
     assert_eq!(handshake.receive(&mut input), Err(HandshakeError::Over));
     assert_eq!(handshake.receive_eof(&mut input), HandshakeError::Over);
+}
+
+#[test]
+fn a_refusal_says_when_to_try_again() {
+    let with = |fields: &str| {
+        refusal(format!("HTTP/1.1 503 X\r\nContent-Length: 0\r\n{fields}\r\n").as_bytes())
+    };
+    let epoch = Duration::from_secs(1_000_000_000);
+    let wait = |fields: &str| with(fields).retry_after(epoch).map(|wait| wait.as_secs());
+    assert_eq!(wait(""), None);
+    assert_eq!(wait("Retry-After: 120\r\n"), Some(120));
+    assert_eq!(wait("Retry-After: later\r\n"), None);
+    assert_eq!(wait("Retry-After: Sun, 09 Sep 2001 01:47:40 GMT\r\n"), Some(60));
+    // The server's own clock goes before ours.
+    let dates = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+        Retry-After: Sun, 06 Nov 1994 08:50:37 GMT\r\n";
+    assert_eq!(wait(dates), Some(60));
 }
 
 #[test]

@@ -21,6 +21,8 @@ mod methods;
 mod no_timer;
 mod opening;
 mod prepared;
+mod reconnecting;
+mod reconnecting_sends;
 mod redirects;
 mod serve;
 mod sockets;
