@@ -1,7 +1,7 @@
-//! Networks that fail: a cable that is pulled, and a host of whose addresses one is dead.
+//! Networks that fail: a cable that is pulled, a host of whose addresses one is dead, and a slow link.
 //!
 //! Each test runs in a network of its own: this program starts itself again in new Linux namespaces,
-//! where it is root. That needs `unshare` (util-linux) and `ip` (iproute2); and either root, or a kernel
+//! where it is root. That needs `unshare` (util-linux) and `ip` and `tc` (iproute2); and either root, or a kernel
 //! that lets you create user namespaces.
 #![cfg(all(target_os = "linux", feature = "tokio"))]
 
@@ -129,6 +129,70 @@ fn tokio_notices_a_pulled_cable() {
         sending.await.unwrap();
         drop(answering);
     });
+}
+
+/// An upload that takes much longer than the interval and the timeout of keepalive.
+#[test]
+fn a_busy_upload_over_a_slow_link_is_not_given_up() {
+    let slow = "ip link set lo mtu 1500
+        tc qdisc add dev lo root tbf rate 16mbit burst 32kb latency 100ms";
+    run_apart("both_shells_upload_over_a_slow_link", slow);
+}
+
+#[test]
+#[ignore = "run in a network of its own by the test above"]
+fn both_shells_upload_over_a_slow_link() {
+    // Three seconds.
+    let data = vec![b'x'; 6 << 20];
+    let second = Duration::from_secs(1);
+    let config = Config::default().keepalive(Keepalive::new(second / 4, second));
+    let (listener, port) = listen();
+    let serve = |listener: &TcpListener| {
+        let server = serve_one(listener.try_clone().unwrap());
+        thread::spawn(move || {
+            let mut server = server.join().unwrap();
+            let len = server.next().unwrap().unwrap().as_bytes().len();
+            server.send(len.to_string()).unwrap();
+            server.next().map(Result::unwrap)
+        })
+    };
+    // What the system has taken is on its way for it. A ping behind too much of that would be late.
+    const SYSTEMS: usize = 64 << 10;
+    let url = format!("ws://127.0.0.1:{port}/");
+    let expected = data.len().to_string();
+
+    let began = Instant::now();
+    let server = serve(&listener);
+    let (client, _) = blocking::Connector::new().config(config).connect(&url).unwrap();
+    let socket = socket2::SockRef::from(client.get_ref().tcp().unwrap());
+    socket.set_send_buffer_size(SYSTEMS).unwrap();
+    // One thread receives meanwhile, and so answers for the connection.
+    let (mut sender, mut receiver) = client.split().unwrap();
+    let sending = thread::spawn({
+        let data = data.clone();
+        move || {
+            sender.send(&data).unwrap();
+            sender
+        }
+    });
+    assert_eq!(receiver.next().unwrap().unwrap().as_text(), Some(&*expected));
+    drop((receiver, sending.join().unwrap()));
+    assert_eq!(server.join().unwrap(), None);
+    assert!(began.elapsed() > 2 * second, "the link is not slow");
+
+    let server = serve(&listener);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let connector = on_tokio::Connector::new().config(config);
+        let (client, _) = connector.connect(&url).await.unwrap();
+        let socket = socket2::SockRef::from(client.get_ref().tcp().unwrap());
+        socket.set_send_buffer_size(SYSTEMS).unwrap();
+        let (mut sender, mut receiver) = client.split();
+        let sending = tokio::spawn(async move { sender.send(data).await.map(|()| sender) });
+        assert_eq!(receiver.next().await.unwrap().unwrap().as_text(), Some(&*expected));
+        sending.await.unwrap().unwrap();
+    });
+    drop(server);
 }
 
 #[test]
