@@ -74,9 +74,9 @@ pub enum Error {
     HandshakeTimeout,
     /// The time was over before the opening handshake could begin, during this stage: the peer, the
     /// proxy or the network is too slow. Trying again can help.
-    #[error("the time was over during {0}")]
+    #[error("time ran out during {0}")]
     ConnectTimeout(Stage),
-    /// The server redirected the client, and the client does not follow: see
+    /// The server redirected the client once too often, or to where it must not follow: see
     /// [`Connector::redirects`](crate::client::Connector::redirects). Trying again does not help.
     #[error(transparent)]
     Redirect(#[from] RedirectError),
@@ -263,6 +263,12 @@ impl Error {
         Self::of_connecting(format!("can't reach the proxy {host}, port {port}"), error)
     }
 
+    /// Returns the error for a host all of whose addresses are of another family than the local one.
+    pub(crate) fn of_other_family() -> Self {
+        let message = "no address of the host is of the same family as the local address";
+        io::Error::new(io::ErrorKind::InvalidInput, message).into()
+    }
+
     /// Returns the error for a host without addresses.
     pub(crate) fn of_no_address() -> Self {
         io::Error::new(io::ErrorKind::NotFound, "the host has no address").into()
@@ -368,7 +374,16 @@ impl From<Error> for io::Error {
             Error::Refused(_) => ConnectionRefused,
             Error::Answered(_) => Other,
             Error::HandshakeTimeout | Error::ConnectTimeout(_) => TimedOut,
-            Error::Proxy(_) | Error::Redirect(_) => ConnectionRefused,
+            Error::Proxy(error) => match error {
+                ProxyError::HostTooLong { .. }
+                | ProxyError::InvalidCredentials
+                | ProxyError::Header(_) => InvalidInput,
+                ProxyError::InvalidResponse(_)
+                | ProxyError::InvalidSocks { .. }
+                | ProxyError::UnexpectedData { .. } => InvalidData,
+                _ => ConnectionRefused,
+            },
+            Error::Redirect(_) => InvalidData,
             Error::Closed(_) => ConnectionAborted,
             Error::Random(_) => Other,
             // Has a conversion of its own.

@@ -406,6 +406,8 @@ pub mod deflate;
 #[cfg(feature = "std")]
 mod ends_on_drop;
 #[cfg(feature = "std")]
+mod environment;
+#[cfg(feature = "std")]
 mod error;
 pub mod frame;
 #[cfg(feature = "alloc")]

@@ -1,6 +1,6 @@
 //! Sockets with options that must be set before they connect.
 
-use crate::client::SocketOptions;
+use crate::client::{self, SocketOptions};
 use core::net::SocketAddr;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use std::io;
@@ -12,14 +12,29 @@ pub(crate) fn open(address: SocketAddr, options: &SocketOptions) -> io::Result<S
         socket.bind(&SocketAddr::new(local, 0).into())?;
     }
     if let Some(keepalive) = options.keepalive {
-        let mut settings = TcpKeepalive::new().with_time(keepalive.idle);
-        if let Some(interval) = keepalive.interval {
-            settings = settings.with_interval(interval);
-        }
-        if let Some(probes) = keepalive.probes {
-            settings = settings.with_retries(probes);
-        }
-        socket.set_tcp_keepalive(&settings)?;
+        socket.set_tcp_keepalive(&settings(keepalive)?)?;
     }
     Ok(socket)
+}
+
+#[cfg(any(target_os = "android", target_os = "linux", target_vendor = "apple", windows))]
+fn settings(keepalive: client::TcpKeepalive) -> io::Result<TcpKeepalive> {
+    let mut settings = TcpKeepalive::new().with_time(keepalive.idle);
+    if let Some(interval) = keepalive.interval {
+        settings = settings.with_interval(interval);
+    }
+    if let Some(probes) = keepalive.probes {
+        settings = settings.with_retries(probes);
+    }
+    Ok(settings)
+}
+
+/// Not every other system can set these.
+#[cfg(not(any(target_os = "android", target_os = "linux", target_vendor = "apple", windows)))]
+fn settings(keepalive: client::TcpKeepalive) -> io::Result<TcpKeepalive> {
+    if keepalive.interval.is_some() || keepalive.probes.is_some() {
+        let message = "the interval and the number of TCP's probes can't be set on this system";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, message));
+    }
+    Ok(TcpKeepalive::new().with_time(keepalive.idle))
 }

@@ -1,14 +1,15 @@
 //! Connecting over any async stream.
 
 use super::exchange::drive;
-use super::shell::{Runtime, Shell};
+use super::shell::{Runtime, Shell, Timer};
 use super::websocket::WebSocket;
 use crate::buffer::{ReadBuffer, WriteBuffer};
-use crate::client::{Attempt, Connecting, Connector};
+use crate::client::{Attempt, Connecting, Connector, Stage};
 use crate::connection::Client;
 use crate::error::Error;
-use crate::handshake::{HandshakeError, Response, Url};
+use crate::handshake::{Response, Url};
 use crate::random::{self, SystemMaskKeys};
+use crate::route::{Again, FailedRequest};
 use alloc::boxed::Box;
 use core::time::Duration;
 
@@ -33,35 +34,54 @@ impl<M: Runtime> Connector<M> {
         M: Shell<S>,
     {
         let mut attempt = Attempt::new(Url::parse(url.as_ref())?);
-        Box::pin(self.handshake(transport, &mut attempt, || self.handshake_time())).await
+        Box::pin(async move {
+            let timer = M::Timer::default();
+            let deadlines = self.deadlines(timer.now());
+            let mut transport = transport;
+            loop {
+                let left = deadlines.left(Stage::Handshake, timer.now());
+                let failed = match self.handshake(transport, &attempt, left).await {
+                    Ok(opened) => return Ok(opened),
+                    Err(failed) => failed,
+                };
+                match failed.next(&mut attempt, self)? {
+                    Again::Same(same) => transport = same,
+                    Again::New(error) => return Err(error),
+                }
+            }
+        })
+        .await
     }
 
-    /// Performs the opening handshake, and a second one after a challenge if the server keeps the
-    /// connection. `timeout` returns the time for one that begins now.
+    /// Performs one opening handshake.
     pub(crate) async fn handshake<S>(
         &self,
         mut transport: S,
-        attempt: &mut Attempt,
-        timeout: impl Fn() -> Option<Duration>,
-    ) -> Result<(WebSocket<S, Client<SystemMaskKeys>, M>, Response), Error>
+        attempt: &Attempt,
+        timeout: Option<Duration>,
+    ) -> Result<(WebSocket<S, Client<SystemMaskKeys>, M>, Response), FailedRequest<S>>
     where
         M: Shell<S>,
     {
-        loop {
+        let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+        let opened = async {
             let (nonce, keys) = (random::nonce()?, SystemMaskKeys::new()?);
-            let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
             let (request, limits) = (attempt.request(self), &self.config.limits);
-            let mut connecting = Connecting::new(&request, nonce, &mut output, limits, timeout())?;
-            match drive::<S, M, _>(&mut connecting, &mut transport, &mut input, &mut output).await {
-                Ok(response) => {
-                    let negotiated = response.negotiated().clone();
-                    let role = Client::new(keys);
-                    let websocket = WebSocket::new(transport, role, negotiated, input, self.config);
-                    return Ok((websocket, response));
-                }
-                Err(Error::Handshake(HandshakeError::Refused(refusal)))
-                    if input.unread().is_empty() && attempt.answers(&refusal, self) => {}
-                Err(error) => return Err(error),
+            let mut connecting = Connecting::new(&request, nonce, &mut output, limits, timeout)?;
+            let (transport, input) = (&mut transport, &mut input);
+            let response = drive::<S, M, _>(&mut connecting, transport, input, &mut output).await?;
+            Ok::<_, Error>((response, keys))
+        };
+        match opened.await {
+            Ok((response, keys)) => {
+                let negotiated = response.negotiated().clone();
+                let role = Client::new(keys);
+                let websocket = WebSocket::new(transport, role, negotiated, input, self.config);
+                Ok((websocket, response))
+            }
+            Err(error) => {
+                let unread = input.unread().len();
+                Err(FailedRequest { error, transport, unread })
             }
         }
     }

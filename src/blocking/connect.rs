@@ -8,10 +8,11 @@ use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::client::{self, Attempt, Connecting, Deadlines, Stage};
 use crate::connection::Client;
 use crate::error::Error;
-use crate::handshake::{HandshakeError, Response, Url};
+use crate::handshake::{Response, Url};
 use crate::random::{self, SystemMaskKeys};
-use crate::route::{Layer, Route};
-use core::time::Duration;
+use crate::route::{Again, FailedRequest, Layer, Route};
+use alloc::vec::Vec;
+use core::{mem::take, time::Duration};
 use std::time::Instant;
 
 /// Connects to a `ws://` URL, with the default options of a [`Connector`]. To see the server's
@@ -68,20 +69,22 @@ impl client::Connector<Blocking> {
     /// [`Error::Redirect`], or [`Error::Handshake`] if the server did not accept.
     pub fn connect(&self, url: impl AsRef<str>) -> Result<(ClientWebSocket, Response), Error> {
         let mut attempt = Attempt::new(Url::parse(url.as_ref())?);
-        let mut route = self.route(&attempt)?;
+        let route = self.route(&attempt)?;
         let clock = Clock::new();
         let deadlines = self.deadlines(clock.now());
+        let mut stream = self.reach(route, attempt.url(), &deadlines, &clock)?;
         loop {
-            let stream = self.reach(route, attempt.url(), &deadlines, &clock)?;
-            let left = || deadlines.left(Stage::Handshake, clock.now());
-            match self.handshake(stream, &mut attempt, left) {
-                Err(Error::Handshake(HandshakeError::Refused(refusal)))
-                    if attempt.goes_on(&refusal, self)? =>
-                {
-                    route = self.route(&attempt)?;
+            let left = deadlines.left(Stage::Handshake, clock.now());
+            let failed = match self.handshake(stream, &attempt, left) {
+                Ok(opened) => return Ok(opened),
+                Err(failed) => failed,
+            };
+            stream = match failed.next(&mut attempt, self)? {
+                Again::Same(stream) => stream,
+                Again::New(_) => {
+                    self.reach(self.route(&attempt)?, attempt.url(), &deadlines, &clock)?
                 }
-                outcome => return outcome,
-            }
+            };
         }
     }
 
@@ -93,32 +96,13 @@ impl client::Connector<Blocking> {
         deadlines: &Deadlines,
         clock: &Clock,
     ) -> Result<Stream, Error> {
-        let until = |stage| {
-            let until = deadlines.until(stage, clock.now())?;
-            clock.0.checked_add(until)
-        };
-        let layers = core::mem::take(&mut route.layers);
+        let until = |stage| clock.instant(deadlines.until(stage, clock.now())?);
         let (hooks, options) = (self.hooks(), self.socket_options);
-        let dialed = dial(&route.host, route.port, &hooks, options, until);
-        let mut stream = dialed.map_err(|error| route.explain(error))?;
-        for layer in layers {
-            match layer {
-                #[cfg(feature = "rustls")]
-                Layer::Tls(session) => {
-                    let secured = stream.secured(*session, until(Stage::Tls))?;
-                    stream = secured.ok_or(Error::ConnectTimeout(Stage::Tls))?;
-                }
-                Layer::Tunnel(proxy) => {
-                    let mut output = WriteBuffer::new();
-                    let left = deadlines.left(Stage::Proxy, clock.now());
-                    let mut tunneling = proxy.begin_within(left, url, &mut output)?;
-                    let mut exchange = Exchange::new(stream, ReadBuffer::new(), output);
-                    exchange.drive(&mut tunneling)?;
-                    stream = exchange.into_parts().0;
-                }
-            }
-        }
-        Ok(stream)
+        let (to_proxy, to_server) = (take(&mut route.to_proxy), take(&mut route.to_server));
+        let stream = dial(&route.host, route.port, &hooks, options, until)
+            .and_then(|stream| put_on(stream, to_proxy, url, deadlines, clock))
+            .map_err(|error| route.explain(error))?;
+        put_on(stream, to_server, url, deadlines, clock)
     }
 
     /// Performs the opening handshake over a transport that is already connected.
@@ -136,39 +120,81 @@ impl client::Connector<Blocking> {
         transport: S,
     ) -> Result<(ClientWebSocket<S>, Response), Error> {
         let mut attempt = Attempt::new(Url::parse(url.as_ref())?);
-        self.handshake(transport, &mut attempt, || self.handshake_time())
-    }
-
-    /// Performs the opening handshake, and a second one after a challenge if the server keeps the
-    /// connection. `timeout` returns the time for one that begins now.
-    fn handshake<S: Transport>(
-        &self,
-        mut transport: S,
-        attempt: &mut Attempt,
-        timeout: impl Fn() -> Option<Duration>,
-    ) -> Result<(ClientWebSocket<S>, Response), Error> {
+        let clock = Clock::new();
+        let deadlines = self.deadlines(clock.now());
+        let mut transport = transport;
         loop {
-            let (nonce, keys) = (random::nonce()?, SystemMaskKeys::new()?);
-            let mut output = WriteBuffer::new();
-            let (request, limits) = (attempt.request(self), &self.config.limits);
-            let mut connecting = Connecting::new(&request, nonce, &mut output, limits, timeout())?;
-            let mut exchange = Exchange::new(transport, ReadBuffer::new(), output);
-            let outcome = exchange.drive(&mut connecting);
-            let input;
-            (transport, input, _) = exchange.into_parts();
-            match outcome {
-                Ok(response) => {
-                    let negotiated = response.negotiated().clone();
-                    let role = Client::new(keys);
-                    let websocket = WebSocket::new(transport, role, negotiated, input, self.config);
-                    return Ok((websocket, response));
-                }
-                Err(Error::Handshake(HandshakeError::Refused(refusal)))
-                    if input.unread().is_empty() && attempt.answers(&refusal, self) => {}
-                Err(error) => return Err(error),
+            let left = deadlines.left(Stage::Handshake, clock.now());
+            let failed = match self.handshake(transport, &attempt, left) {
+                Ok(opened) => return Ok(opened),
+                Err(failed) => failed,
+            };
+            match failed.next(&mut attempt, self)? {
+                Again::Same(same) => transport = same,
+                Again::New(error) => return Err(error),
             }
         }
     }
+
+    /// Performs one opening handshake.
+    fn handshake<S: Transport>(
+        &self,
+        transport: S,
+        attempt: &Attempt,
+        timeout: Option<Duration>,
+    ) -> Result<(ClientWebSocket<S>, Response), FailedRequest<S>> {
+        let (request, limits) = (attempt.request(self), &self.config.limits);
+        let mut output = WriteBuffer::new();
+        let begun = (|| {
+            let (nonce, keys) = (random::nonce()?, SystemMaskKeys::new()?);
+            let connecting = Connecting::new(&request, nonce, &mut output, limits, timeout)?;
+            Ok::<_, Error>((connecting, keys))
+        })();
+        let (mut connecting, keys) = match begun {
+            Ok(begun) => begun,
+            Err(error) => return Err(FailedRequest { error, transport, unread: 0 }),
+        };
+        let mut exchange = Exchange::new(transport, ReadBuffer::new(), output);
+        let outcome = exchange.drive(&mut connecting);
+        let (transport, input, _) = exchange.into_parts();
+        let unread = input.unread().len();
+        let response = match outcome {
+            Ok(response) => response,
+            Err(error) => return Err(FailedRequest { error, transport, unread }),
+        };
+        let negotiated = response.negotiated().clone();
+        let role = Client::new(keys);
+        Ok((WebSocket::new(transport, role, negotiated, input, self.config), response))
+    }
+}
+
+/// Puts layers on a stream.
+fn put_on(
+    mut stream: Stream,
+    layers: Vec<Layer>,
+    url: &Url,
+    deadlines: &Deadlines,
+    clock: &Clock,
+) -> Result<Stream, Error> {
+    for layer in layers {
+        match layer {
+            #[cfg(feature = "rustls")]
+            Layer::Tls(session) => {
+                let end = deadlines.until(Stage::Tls, clock.now());
+                let secured = stream.secured(*session, end.and_then(|end| clock.instant(end)))?;
+                stream = secured.ok_or(Error::ConnectTimeout(Stage::Tls))?;
+            }
+            Layer::Tunnel(proxy, limits) => {
+                let mut output = WriteBuffer::new();
+                let left = deadlines.left(Stage::Proxy, clock.now());
+                let mut tunneling = proxy.begin_within(left, url, &limits, &mut output)?;
+                let mut exchange = Exchange::new(stream, ReadBuffer::new(), output);
+                exchange.drive(&mut tunneling)?;
+                stream = exchange.into_parts().0;
+            }
+        }
+    }
+    Ok(stream)
 }
 
 /// The time since an attempt to connect began.
@@ -181,5 +207,9 @@ impl Clock {
 
     fn now(&self) -> Duration {
         self.0.elapsed()
+    }
+
+    fn instant(&self, time: Duration) -> Option<Instant> {
+        self.0.checked_add(time)
     }
 }

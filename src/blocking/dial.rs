@@ -1,6 +1,7 @@
 //! Opening the stream that a connection begins with.
 
 use super::hooks::Hooks;
+use super::outcomes::Outcomes;
 use super::stream::Stream;
 use crate::client::{Addresses, NextAddress, SocketOptions, Stage};
 use crate::error::Error;
@@ -9,10 +10,11 @@ use crate::socket;
 use crate::transport::earliest;
 use alloc::{string::ToString, sync::Arc, vec::Vec};
 use core::net::{IpAddr, SocketAddr};
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 use std::io::{self, ErrorKind};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::panic::{catch_unwind, resume_unwind};
 use std::thread;
 use std::time::Instant;
 
@@ -31,13 +33,18 @@ pub(super) fn dial(
     if let Some(dial) = &hooks.dialer {
         let (dial, host) = (Arc::clone(dial), host.to_string());
         let dialed = bounded("sansocket connect", until(Stage::Connect), move || dial(host, port));
-        return dialed.map_err(Error::final_io)?.ok_or(Error::ConnectTimeout(Stage::Connect));
+        let stream = dialed.map_err(Error::final_io)?;
+        let stream = stream.ok_or(Error::ConnectTimeout(Stage::Connect))?;
+        if let Some(stream) = stream.tcp() {
+            stream.set_nodelay(true)?;
+        }
+        return Ok(stream);
     }
     let found = look_up(host, port, hooks, until(Stage::Lookup));
     let found = found.map_err(|error| Error::of_lookup(host, error))?;
     let addresses = found.ok_or(Error::ConnectTimeout(Stage::Lookup))?;
     let end = until(Stage::Connect);
-    let addresses: Vec<_> = addresses.into_iter().filter(|at| options.can_reach(at)).collect();
+    let addresses = options.reachable(addresses).ok_or_else(Error::of_other_family)?;
     let stream = match addresses.as_slice() {
         [address] => {
             attempt(*address, options, end).map_err(|error| of_attempt(*address, error, end))
@@ -55,33 +62,33 @@ fn look_up(
     hooks: &Hooks,
     end: Option<Instant>,
 ) -> io::Result<Option<Vec<SocketAddr>>> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(Some(Vec::from([SocketAddr::new(address, port)])));
+    }
     let name = host.to_string();
     if let Some(resolve) = &hooks.resolver {
         let resolve = Arc::clone(resolve);
         return bounded("sansocket lookup", end, move || resolve(name, port));
-    }
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return Ok(Some(Vec::from([SocketAddr::new(address, port)])));
     }
     let resolve = move || Ok((name.as_str(), port).to_socket_addrs()?.collect());
     bounded("sansocket lookup", end, resolve)
 }
 
 /// Does work that may take longer than there is time. It then goes on in a thread of its own, and
-/// this returns `None`.
+/// this returns `None`. A panic in that thread goes on here.
 fn bounded<T: Send + 'static>(
     name: &str,
     end: Option<Instant>,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<Option<T>> {
     let Some(end) = end else { return work().map(Some) };
-    let (report, outcome) = mpsc::channel();
-    start(name, move || drop(report.send(work())))?;
-    match outcome.recv_timeout(left(end)) {
-        Ok(outcome) => outcome.map(Some),
-        Err(RecvTimeoutError::Timeout) => Ok(None),
-        Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("the hook has panicked")),
-    }
+    let outcomes = Outcomes::new();
+    let report = outcomes.clone();
+    start(name, move || {
+        report.report(catch_unwind(AssertUnwindSafe(work)));
+    })?;
+    let outcome = outcomes.wait(Some(left(end)));
+    outcome.map(|outcome| outcome.unwrap_or_else(|panic| resume_unwind(panic))).transpose()
 }
 
 fn attempt(
@@ -135,13 +142,13 @@ fn race<T: Send + 'static>(
 ) -> Result<T, Error> {
     let epoch = Instant::now();
     let mut addresses = Addresses::new(addresses.iter().copied());
-    let (report, outcomes) = mpsc::channel();
+    let outcomes = Outcomes::new();
     let mut failed = None;
     loop {
         let wait = match addresses.next(epoch.elapsed()) {
             NextAddress::Connect(address) => {
-                let report = report.clone();
-                let run = move || drop(report.send((address, attempt(address, end))));
+                let report = outcomes.clone();
+                let run = move || report.report((address, attempt(address, end)));
                 if start("sansocket connect", run).is_err() {
                     // Without a thread, the attempt runs here.
                     match attempt(address, end) {
@@ -158,21 +165,17 @@ fn race<T: Send + 'static>(
             NextAddress::Failed => return Err(failed.unwrap_or_else(Error::of_no_address)),
         };
         let left = end.map(left);
-        let outcome = match earliest(wait, left) {
-            Some(time) => outcomes.recv_timeout(time),
-            None => outcomes.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
-        match outcome {
-            Ok((_, Ok(connected))) => return Ok(connected),
-            Ok((address, Err(error))) => {
+        match outcomes.wait(earliest(wait, left)) {
+            Some((_, Ok(connected))) => return Ok(connected),
+            Some((address, Err(error))) => {
                 failed = Some(of_attempt(address, error, end));
                 addresses.failed();
             }
-            Err(_) if left.is_some_and(|left| left.is_zero()) => {
+            None if left.is_some_and(|left| left.is_zero()) => {
                 return Err(Error::ConnectTimeout(Stage::Connect));
             }
             // It is time for the next attempt.
-            Err(_) => {}
+            None => {}
         }
     }
 }

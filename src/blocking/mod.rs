@@ -82,6 +82,7 @@ mod exchange;
 mod hooks;
 mod incoming;
 mod methods;
+mod outcomes;
 mod outgoing;
 mod reunite;
 mod serve;

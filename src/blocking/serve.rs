@@ -1,6 +1,7 @@
 //! A server that runs each connection in a thread.
 
 use super::connections::{Connections, HandshakeSlot, ServedConnection};
+use super::outcomes::Outcomes;
 use super::{Acceptor, ServerWebSocket};
 use crate::error::Error;
 use crate::handshake::{Accept, PlainResponse, Request};
@@ -9,7 +10,7 @@ use crate::serving::{Options, ServeError, accept_failure, serve_options};
 use alloc::{boxed::Box, string::ToString, sync::Arc};
 use core::{fmt, net::SocketAddr, time::Duration};
 use std::net::{TcpListener, TcpStream};
-use std::{io, sync::mpsc, thread};
+use std::{io, thread};
 
 /// Serves WebSocket connections: accepts them until the [shutdown](Serve::shutdown_handle), and runs
 /// `handler` for each open connection in its own thread. Set options, then call [`run`](Serve::run).
@@ -203,9 +204,10 @@ where
     ) -> Result<(), (io::Error, TcpStream)> {
         let service = Arc::clone(self);
         // The thread gets the stream once it exists: a thread that can't start drops what it has.
-        let (hand_over, handed_over) = mpsc::channel::<(TcpStream, _, _)>();
+        let given = Outcomes::<Option<(TcpStream, _, _)>>::new();
+        let taken = given.clone();
         let attends = move || {
-            if let Ok((stream, served, slot)) = handed_over.recv() {
+            if let Some(Some((stream, served, slot))) = taken.wait(None) {
                 service.attend(stream, peer, &served, slot);
             }
         };
@@ -213,11 +215,14 @@ where
         let begun = thread.spawn(attends).and_then(|_| connections.admit(&stream));
         match begun {
             Ok((served, slot)) => {
-                // This can't fail: the thread waits for it.
-                let _ = hand_over.send((stream, served, slot));
+                given.report(Some((stream, served, slot)));
                 Ok(())
             }
-            Err(error) => Err((error, stream)),
+            Err(error) => {
+                // The thread may wait.
+                given.report(None);
+                Err((error, stream))
+            }
         }
     }
 

@@ -1,8 +1,9 @@
 //! The requests of one attempt to connect: the first one, and those after a redirection or a
 //! challenge.
 
+use super::challenge::Challenge;
 use super::connector::Connector;
-use crate::handshake::{ClientRequest, Refusal, Url, UrlError};
+use crate::handshake::{ClientRequest, HandshakeError, Refusal, Url, UrlError};
 use alloc::{borrow::ToOwned, string::String};
 use thiserror::Error;
 
@@ -26,7 +27,6 @@ pub enum RedirectError {
 }
 
 /// One attempt to connect.
-#[derive(Debug)]
 pub(crate) struct Attempt {
     url: Url,
     /// Whether every request so far went to the same origin.
@@ -35,7 +35,17 @@ pub(crate) struct Attempt {
     authorization: Option<String>,
     /// Whether the hook was asked for an answer to a challenge.
     was_challenged: bool,
+    /// Whether the last request went over a connection on which the server had answered another.
+    is_reused: bool,
     redirects: u32,
+}
+
+/// What comes after a request that opened no WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NextRequest {
+    SameConnection,
+    NewConnection,
+    None,
 }
 
 impl Attempt {
@@ -45,8 +55,15 @@ impl Attempt {
             url,
             at_first_origin: true,
             was_challenged: false,
+            is_reused: false,
             redirects: 0,
         }
+    }
+
+    /// Returns `true` if the next request goes to the origin that the user has chosen.
+    #[cfg(feature = "rustls")]
+    pub(crate) fn is_at_first_origin(&self) -> bool {
+        self.at_first_origin
     }
 
     /// Returns the URL of the next request.
@@ -68,28 +85,47 @@ impl Attempt {
         request.authorization(self.authorization.clone())
     }
 
-    /// Returns `true` if the next request answers a challenge, and can be sent over the same
-    /// connection.
-    pub(crate) fn answers<M>(&mut self, refusal: &Refusal, connector: &Connector<M>) -> bool {
-        refusal.keeps_connection() && self.authenticates(refusal, connector)
+    /// Returns what comes after a request that has failed, with `None` if the transport has. `unread`
+    /// is the number of bytes that arrived behind the response.
+    pub(crate) fn after<M>(
+        &mut self,
+        error: Option<&HandshakeError>,
+        unread: usize,
+        connector: &Connector<M>,
+    ) -> Result<NextRequest, RedirectError> {
+        let was_reused = core::mem::take(&mut self.is_reused);
+        match error {
+            Some(HandshakeError::Refused(refusal)) => {
+                self.after_refusal(refusal, unread, connector)
+            }
+            // A server may end a connection that it has announced to keep (RFC 9112 §9.3.1).
+            Some(HandshakeError::TransportEnded { received: 0 }) | None if was_reused => {
+                Ok(NextRequest::NewConnection)
+            }
+            _ => Ok(NextRequest::None),
+        }
     }
 
-    /// Returns `true` if there is a next request over another connection.
-    pub(crate) fn goes_on<M>(
+    fn after_refusal<M>(
         &mut self,
         refusal: &Refusal,
+        unread: usize,
         connector: &Connector<M>,
-    ) -> Result<bool, RedirectError> {
+    ) -> Result<NextRequest, RedirectError> {
         if self.authenticates(refusal, connector) {
-            return Ok(true);
+            self.is_reused = refusal.keeps_connection() && unread == 0;
+            return Ok(match self.is_reused {
+                true => NextRequest::SameConnection,
+                false => NextRequest::NewConnection,
+            });
         }
         let is_redirection = matches!(refusal.status(), 301 | 302 | 303 | 307 | 308);
         match refusal.location() {
             Some(location) if is_redirection && connector.redirects > 0 => {
                 self.redirect(location, connector.redirects)?;
-                Ok(true)
+                Ok(NextRequest::NewConnection)
             }
-            _ => Ok(false),
+            _ => Ok(NextRequest::None),
         }
     }
 
@@ -100,7 +136,7 @@ impl Attempt {
             return false;
         }
         self.was_challenged = true;
-        let answer = authenticate(refusal);
+        let answer = authenticate(Challenge { url: &self.url, refusal });
         let is_answered = answer.is_some();
         self.authorization = answer.or(self.authorization.take());
         is_answered
@@ -128,7 +164,7 @@ impl Attempt {
 mod tests {
     use super::*;
     use crate::buffer::{ReadBuffer, WriteBuffer};
-    use crate::handshake::{ClientHandshake, HandshakeError};
+    use crate::handshake::ClientHandshake;
     use crate::limits::Limits;
     use alloc::{format, vec::Vec};
 
@@ -158,6 +194,19 @@ mod tests {
         Attempt::new(Url::parse(url).unwrap())
     }
 
+    const END: Result<NextRequest, RedirectError> = Ok(NextRequest::None);
+    const NEW: Result<NextRequest, RedirectError> = Ok(NextRequest::NewConnection);
+    const SAME: Result<NextRequest, RedirectError> = Ok(NextRequest::SameConnection);
+
+    fn after(
+        attempt: &mut Attempt,
+        refusal: &Refusal,
+        connector: &Connector,
+    ) -> Result<NextRequest, RedirectError> {
+        let refused = HandshakeError::Refused(refusal.clone().into());
+        attempt.after(Some(&refused), 0, connector)
+    }
+
     /// Returns the next request, line by line.
     fn lines(attempt: &Attempt, connector: &Connector) -> Vec<String> {
         let mut output = WriteBuffer::new();
@@ -184,7 +233,7 @@ mod tests {
     #[test]
     fn redirections_are_off_by_default() {
         let connector: Connector = Connector::new();
-        assert_eq!(attempt("ws://a/").goes_on(&to("/b"), &connector), Ok(false));
+        assert_eq!(after(&mut attempt("ws://a/"), &to("/b"), &connector), END);
     }
 
     #[test]
@@ -194,16 +243,16 @@ mod tests {
             let refused = refusal(&format!(
                 "HTTP/1.1 {status} x\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n"
             ));
-            assert_eq!(attempt("ws://a/").goes_on(&refused, &connector), Ok(false), "{status}");
+            assert_eq!(after(&mut attempt("ws://a/"), &refused, &connector), END, "{status}");
         }
         let nowhere = refusal("HTTP/1.1 302 x\r\nContent-Length: 0\r\n\r\n");
-        assert_eq!(attempt("ws://a/").goes_on(&nowhere, &connector), Ok(false));
+        assert_eq!(after(&mut attempt("ws://a/"), &nowhere, &connector), END);
         for status in [301, 302, 303, 307, 308] {
             let refused = refusal(&format!(
                 "HTTP/1.1 {status} x\r\nLocation: b\r\nContent-Length: 0\r\n\r\n"
             ));
             let mut attempt = attempt("ws://a/x/y");
-            assert_eq!(attempt.goes_on(&refused, &connector), Ok(true));
+            assert_eq!(after(&mut attempt, &refused, &connector), NEW);
             assert_eq!(attempt.url().as_ref(), "ws://a/x/b");
         }
     }
@@ -212,10 +261,10 @@ mod tests {
     fn the_limit_counts_redirections() {
         let connector: Connector = Connector::new().redirects(2);
         let mut attempt = attempt("ws://a/");
-        assert_eq!(attempt.goes_on(&to("/1"), &connector), Ok(true));
-        assert_eq!(attempt.goes_on(&to("/1"), &connector), Ok(true));
+        assert_eq!(after(&mut attempt, &to("/1"), &connector), NEW);
+        assert_eq!(after(&mut attempt, &to("/1"), &connector), NEW);
         let error = RedirectError::TooMany { limit: 2 };
-        assert_eq!(attempt.goes_on(&to("/2"), &connector), Err(error));
+        assert_eq!(after(&mut attempt, &to("/2"), &connector), Err(error));
     }
 
     #[test]
@@ -223,13 +272,17 @@ mod tests {
         let connector = secretive();
         for location in ["ws://a/", "http://a:443/", "ws://b/"] {
             let error = Err(RedirectError::Downgrade);
-            assert_eq!(attempt("wss://a/").goes_on(&to(location), &connector), error, "{location}");
+            assert_eq!(
+                after(&mut attempt("wss://a/"), &to(location), &connector),
+                error,
+                "{location}"
+            );
         }
         let mut attempt = attempt("ws://a/");
-        assert_eq!(attempt.goes_on(&to("https://a/"), &connector), Ok(true));
+        assert_eq!(after(&mut attempt, &to("https://a/"), &connector), NEW);
         assert_eq!(attempt.url().as_ref(), "wss://a/");
         assert!(!has(&lines(&attempt, &connector), "Cookie"), "another scheme is another origin");
-        let invalid = attempt.goes_on(&to("ftp://a/"), &connector);
+        let invalid = after(&mut attempt, &to("ftp://a/"), &connector);
         assert_eq!(invalid, Err(RedirectError::InvalidLocation(UrlError::OtherScheme)));
     }
 
@@ -238,13 +291,13 @@ mod tests {
         let connector = secretive();
         let mut attempt = attempt("ws://u:p@a/");
         for location in ["/b", "ws://A:80/c"] {
-            assert_eq!(attempt.goes_on(&to(location), &connector), Ok(true));
+            assert_eq!(after(&mut attempt, &to(location), &connector), NEW);
             let lines = lines(&attempt, &connector);
             for name in ["Cookie", "X-Api-Key", "origin", "User-Agent", "Authorization: Basic"] {
                 assert!(has(&lines, name), "{location} {name}");
             }
         }
-        assert_eq!(attempt.goes_on(&to("ws://x:y@b/"), &connector), Ok(true));
+        assert_eq!(after(&mut attempt, &to("ws://x:y@b/"), &connector), NEW);
         let other = lines(&attempt, &connector);
         for name in ["Cookie", "X-Api-Key", "Authorization"] {
             assert!(!has(&other, name), "{name}");
@@ -255,30 +308,29 @@ mod tests {
         // The other origin could lead back to a page of its choice.
         let mut back = attempt;
         back.redirects = 0;
-        assert_eq!(back.goes_on(&to("ws://a/"), &connector), Ok(true));
+        assert_eq!(after(&mut back, &to("ws://a/"), &connector), NEW);
         assert!(!has(&lines(&back, &connector), "Cookie"));
     }
 
     #[test]
     fn a_challenge_is_answered_once() {
-        let connector: Connector = Connector::new()
-            .header("authorization", "old")
-            .authenticate(|refusal| refusal.challenge().map(|name| format!("{name} new")));
+        let connector: Connector =
+            Connector::new().header("authorization", "old").authenticate(|challenge| {
+                challenge.refusal.challenge().map(|name| format!("{name} new"))
+            });
         let mut first = attempt("ws://u:p@a/");
         assert!(has(&lines(&first, &connector), "authorization: old"));
-        assert!(first.answers(&challenge(), &connector));
+        assert_eq!(after(&mut first, &challenge(), &connector), SAME);
         let second = lines(&first, &connector);
         assert!(has(&second, "Authorization: Bearer new") && !has(&second, "authorization"));
-        assert!(!first.answers(&challenge(), &connector));
-        assert_eq!(first.goes_on(&challenge(), &connector), Ok(false));
+        assert_eq!(after(&mut first, &challenge(), &connector), END);
         // A server that does not keep the connection gets the answer over another one.
         for response in [
             "HTTP/1.1 401 x\r\nWWW-Authenticate: Bearer\r\nConnection: a, Close\r\nContent-Length: 0\r\n\r\n",
             "HTTP/1.0 401 x\r\nWWW-Authenticate: Bearer\r\nContent-Length: 0\r\n\r\n",
         ] {
             let (mut attempt, challenge) = (attempt("ws://a/"), refusal(response));
-            assert!(!attempt.answers(&challenge, &connector));
-            assert_eq!(attempt.goes_on(&challenge, &connector), Ok(true));
+            assert_eq!(after(&mut attempt, &challenge, &connector), NEW);
             assert!(has(&lines(&attempt, &connector), "Authorization: Bearer new"));
         }
     }
@@ -287,8 +339,7 @@ mod tests {
     fn a_challenge_can_stay_without_an_answer() {
         let connector: Connector = Connector::new().authenticate(|_| None);
         let mut attempt = attempt("ws://u:p@a/");
-        assert!(!attempt.answers(&challenge(), &connector));
-        assert_eq!(attempt.goes_on(&challenge(), &connector), Ok(false));
+        assert_eq!(after(&mut attempt, &challenge(), &connector), END);
         assert!(has(&lines(&attempt, &connector), "Authorization: Basic"));
     }
 
@@ -297,13 +348,12 @@ mod tests {
         let connector: Connector =
             Connector::new().redirects(1).authenticate(|_| Some("secret".into()));
         let mut other = attempt("ws://a/");
-        assert_eq!(other.goes_on(&to("ws://b/"), &connector), Ok(true));
-        assert!(!other.answers(&challenge(), &connector));
-        assert_eq!(other.goes_on(&challenge(), &connector), Ok(false));
+        assert_eq!(after(&mut other, &to("ws://b/"), &connector), NEW);
+        assert_eq!(after(&mut other, &challenge(), &connector), END);
         // Nor does it go along to another one.
         let mut first = attempt("ws://a/");
-        assert!(first.answers(&challenge(), &connector));
-        assert_eq!(first.goes_on(&to("ws://b/"), &connector), Ok(true));
+        assert_eq!(after(&mut first, &challenge(), &connector), SAME);
+        assert_eq!(after(&mut first, &to("ws://b/"), &connector), NEW);
         assert!(!has(&lines(&first, &connector), "Authorization"));
     }
 }

@@ -163,6 +163,9 @@ impl Connecting {
         all_written: bool,
         now: Duration,
     ) -> HandshakeNext<Response> {
+        if self.handshake.is_refused() {
+            self.exchange.was_refused();
+        }
         let ended = match self.exchange.input_ended() {
             None => match self.exchange.wait(all_written, now) {
                 Some(wants) => {

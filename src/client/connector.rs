@@ -1,5 +1,6 @@
 //! The options with which a client connects.
 
+use super::challenge::Challenge;
 use super::connecting::Connecting;
 #[cfg(feature = "std")]
 use super::deadlines::Deadlines;
@@ -11,9 +12,9 @@ use super::socket_options::SocketOptions;
 use super::socket_options::TcpKeepalive;
 use crate::buffer::WriteBuffer;
 use crate::connection::Config;
-use crate::handshake::{ClientRequest, HANDSHAKE_TIMEOUT, Refusal, RequestError, Url};
+use crate::handshake::{ClientRequest, HANDSHAKE_TIMEOUT, RequestError, Url};
 #[cfg(feature = "rustls")]
-use crate::tls::{ClientTls, Session, TlsError};
+use crate::tls::{ClientTls, TlsError};
 use alloc::{string::String, sync::Arc, vec::Vec};
 #[cfg(feature = "socket2")]
 use core::net::IpAddr;
@@ -44,7 +45,7 @@ pub struct Connector<M = ()> {
 }
 
 /// Returns the value of `Authorization` for a second request.
-type Authenticate = dyn Fn(&Refusal) -> Option<String> + Send + Sync;
+type Authenticate = dyn Fn(Challenge<'_>) -> Option<String> + Send + Sync;
 
 impl<M> Connector<M> {
     /// Creates a connector with the default [`Config`] and no extra headers or subprotocols.
@@ -116,15 +117,22 @@ impl<M> Connector<M> {
     }
 
     /// Follows up to this many redirections (301, 302, 303, 307 and 308); 0, the default, follows
-    /// none. They lead to `ws`, `wss`, `http` or `https` URLs, but never from `wss` to `ws`. A shell
-    /// reports those that it does not follow as `Error::Redirect`.
+    /// none: a redirection is then a refusal like others. They lead to `ws`, `wss`, `http` or `https`
+    /// URLs, but never from `wss` to `ws`. One that may not be followed is `Error::Redirect`.
     ///
     /// Another origin, that is another scheme, host or port, gets neither the user name and password
-    /// of the URL nor the [header](Self::header) fields that you added, except `Origin` and
-    /// `User-Agent`: any other may be a secret. It does get the subprotocols, so if you hide a token
-    /// in one, don't follow redirections.
+    /// of the URL, nor the certificate of [`tls`](#method.tls), nor the [header](Self::header) fields
+    /// that you added, except `Origin` and `User-Agent`: any other may be a secret. It does get the
+    /// subprotocols, so if you hide a token in one, don't follow redirections.
     ///
-    /// Redirections are followed by `connect`. Without IO, see [`Url::join`].
+    /// Only `connect` follows redirections. To do so without IO, you need [`Url::join`] and
+    /// [`Url::is_same_origin`].
+    ///
+    /// ```
+    /// use sansocket::client::Connector;
+    ///
+    /// let connector: Connector = Connector::new().redirects(5);
+    /// ```
     #[must_use]
     pub fn redirects(mut self, most: u32) -> Self {
         self.redirects = most;
@@ -133,17 +141,20 @@ impl<M> Connector<M> {
 
     /// Sets the function that answers a challenge of the server (401). It returns the value of the
     /// `Authorization` field for a second request, or `None` to give up with the refusal. It is called
-    /// once at most, and not for a server that a redirection to another origin led to.
+    /// once at most, and not for a server that a redirection to another origin led to. It must not
+    /// block.
     ///
-    /// The second request follows on the same connection if the server keeps it.
+    /// The second request follows on the same connection if the server keeps it. Otherwise `connect`
+    /// makes another one, and `connect_over` fails with the refusal. It has no effect on
+    /// [`begin`](Connector::begin).
     ///
     /// ```no_run
     /// use sansocket::blocking::Connector;
     ///
     /// # fn refreshed_token() -> String { String::new() }
-    /// let connector = Connector::new().authenticate(|refusal| {
-    ///     let is_bearer = refusal.challenges().any(|challenge| challenge.starts_with("Bearer"));
-    ///     is_bearer.then(|| format!("Bearer {}", refreshed_token()))
+    /// let connector = Connector::new().authenticate(|challenge| {
+    ///     println!("{} wants {:?}", challenge.url, challenge.refusal.challenge());
+    ///     Some(format!("Bearer {}", refreshed_token()))
     /// });
     /// let (websocket, _) = connector.connect("wss://example.com/")?;
     /// # Ok::<(), sansocket::Error>(())
@@ -151,7 +162,7 @@ impl<M> Connector<M> {
     #[must_use]
     pub fn authenticate(
         mut self,
-        answer: impl Fn(&Refusal) -> Option<String> + Send + Sync + 'static,
+        answer: impl Fn(Challenge<'_>) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
         self.authenticate = Some(Arc::new(answer));
         self
@@ -209,25 +220,16 @@ impl<M> Connector<M> {
         self
     }
 
-    /// Begins the TLS connection to a host.
+    /// Returns how to make TLS connections.
     #[cfg(feature = "rustls")]
-    pub(crate) fn session(&self, own: Option<&ClientTls>, host: &str) -> Result<Session, TlsError> {
-        match own.or(self.tls.as_ref()) {
-            Some(tls) => Session::client(tls, host),
-            None => Session::client(&ClientTls::new()?, host),
-        }
+    pub(crate) fn client_tls(&self) -> Result<ClientTls, TlsError> {
+        self.tls.clone().map_or_else(ClientTls::new, Ok)
     }
 
     /// Returns the deadlines of an attempt that begins now.
     #[cfg(feature = "std")]
     pub(crate) fn deadlines(&self, now: Duration) -> Deadlines {
         self.timeouts.begin(now)
-    }
-
-    /// Returns the time for an opening handshake over a transport that is already connected.
-    #[cfg(feature = "std")]
-    pub(crate) fn handshake_time(&self) -> Option<Duration> {
-        self.timeouts.of(Stage::Handshake)
     }
 
     /// Returns what the shell keeps here.

@@ -10,6 +10,7 @@ mod addresses;
 #[cfg(feature = "std")]
 mod attempt;
 mod backoff;
+mod challenge;
 mod connecting;
 mod connector;
 mod deadlines;
@@ -24,17 +25,20 @@ mod tests;
 
 pub use addresses::{Addresses, NextAddress};
 #[cfg(feature = "std")]
-pub(crate) use attempt::Attempt;
-#[cfg(feature = "std")]
 pub use attempt::RedirectError;
+#[cfg(feature = "std")]
+pub(crate) use attempt::{Attempt, NextRequest};
 pub use backoff::Backoff;
+pub use challenge::Challenge;
 pub use connecting::Connecting;
 pub use connector::Connector;
 #[cfg(feature = "std")]
 pub(crate) use deadlines::Deadlines;
 pub use deadlines::Stage;
 pub use message_queue::EnqueueError;
-pub use proxy::{Proxies, Proxy, ProxyError, ProxyUrlError, SocksReply, Tunneling};
+pub use proxy::{
+    Proxies, Proxy, ProxyError, ProxyUrlError, ProxyVariableError, SocksReply, Tunneling,
+};
 pub use reconnect_config::ReconnectConfig;
 pub use reconnecting::{GiveUp, NextAttempt, ReconnectNext, Reconnecting, Retry};
 #[cfg(feature = "std")]

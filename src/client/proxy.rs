@@ -7,16 +7,16 @@ mod socks5;
 mod tests;
 mod tunneling;
 
-pub use error::{ProxyError, ProxyUrlError, SocksReply};
+pub use error::{ProxyError, ProxyUrlError, ProxyVariableError, SocksReply};
 pub use proxies::Proxies;
 pub use tunneling::Tunneling;
 
 use crate::buffer::WriteBuffer;
-use crate::handshake::authority::{Authority, AuthorityError};
-use crate::handshake::{HANDSHAKE_TIMEOUT, Url, url_userinfo};
+use crate::handshake::authority::{Authority, AuthorityError, without_brackets};
+use crate::handshake::{HANDSHAKE_TIMEOUT, Url, basic_credentials, url_userinfo};
 use crate::headers::{check_header, put_header};
+use crate::limits::Limits;
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
-use base64::{Engine, engine::general_purpose::STANDARD};
 use core::{fmt, str::FromStr, time::Duration};
 use socks5::Socks5;
 use tunneling::Protocol;
@@ -119,10 +119,9 @@ impl Proxy {
             (None, Scheme::Https) => 443,
             (None, Scheme::Socks5) => 1080,
         };
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         Ok(Self {
             scheme,
-            host: bare.unwrap_or(host).to_owned(),
+            host: without_brackets(host).to_owned(),
             port,
             credentials,
             headers: Vec::new(),
@@ -155,8 +154,8 @@ impl Proxy {
         self
     }
 
-    /// Sets how to connect to an `https` proxy. By default it is what the `Connector` uses for its
-    /// servers.
+    /// Sets how to connect to an `https` proxy. By default a client trusts for it whom the `Connector`
+    /// trusts for its servers, and presents no certificate.
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn tls(mut self, tls: ClientTls) -> Self {
@@ -183,25 +182,26 @@ impl Proxy {
     }
 
     /// Begins to open a tunnel to the host of a URL by queuing the first request. You do the IO,
-    /// over a connection to the proxy.
+    /// over a connection to the proxy. The proxy has 10 seconds.
     ///
     /// # Errors
     ///
     /// Returns an error if the request can't be sent. Nothing is queued then.
     pub fn begin(&self, url: &Url, output: &mut WriteBuffer) -> Result<Tunneling, ProxyError> {
-        self.begin_within(Some(HANDSHAKE_TIMEOUT), url, output)
+        self.begin_within(Some(HANDSHAKE_TIMEOUT), url, &Limits::default(), output)
     }
 
     pub(crate) fn begin_within(
         &self,
         timeout: Option<Duration>,
         url: &Url,
+        limits: &Limits,
         output: &mut WriteBuffer,
     ) -> Result<Tunneling, ProxyError> {
         let protocol = match self.scheme {
             Scheme::Http | Scheme::Https => {
                 self.request(url, output)?;
-                Protocol::http()
+                Protocol::http(limits)
             }
             Scheme::Socks5 => {
                 let credentials = self.credentials.as_ref();
@@ -233,7 +233,10 @@ impl Proxy {
         let is_authorization = |name: &str| name.eq_ignore_ascii_case("Proxy-Authorization");
         let is_given = self.headers.iter().any(|(name, _)| is_authorization(name));
         let basic = match &self.credentials {
-            Some(credentials) if !is_given => Some(credentials.basic()?),
+            Some(Credentials { user, password }) if !is_given => {
+                let basic = basic_credentials(user, password);
+                Some(basic.ok_or(ProxyError::InvalidCredentials)?)
+            }
             _ => None,
         };
         // The port is not optional here.
@@ -251,18 +254,6 @@ impl Proxy {
         }
         output.extend_from_slice(b"\r\n");
         Ok(())
-    }
-}
-
-impl Credentials {
-    /// Returns them as a header value (RFC 7617 §2).
-    fn basic(&self) -> Result<String, ProxyError> {
-        let Self { user, password } = self;
-        let has_control = user.iter().chain(password).any(u8::is_ascii_control);
-        if has_control || user.contains(&b':') {
-            return Err(ProxyError::InvalidCredentials);
-        }
-        Ok(format!("Basic {}", STANDARD.encode([user, &b":"[..], password].concat())))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a client sets on its sockets before it connects them.
 
+use alloc::vec::Vec;
 #[cfg(feature = "socket2")]
 use core::net::IpAddr;
 use core::net::SocketAddr;
@@ -8,6 +9,8 @@ use core::time::Duration;
 
 /// TCP's own keepalive: the system probes a silent peer and ends the connection if it does not
 /// answer.
+///
+/// Systems other than Linux, Android, Windows and Apple's refuse an interval and a number of probes.
 ///
 /// It sees only the next TCP endpoint, such as a proxy, and not a peer whose program is stuck. For
 /// those, use [`Config::keepalive`](crate::Config::keepalive).
@@ -63,15 +66,21 @@ impl SocketOptions {
         self.local.is_none() && self.keepalive.is_none()
     }
 
-    /// Returns `true` if a socket with these options can connect to an address.
-    pub(crate) fn can_reach(&self, address: &SocketAddr) -> bool {
-        self.local.is_none_or(|local| local.is_ipv6() == address.is_ipv6())
+    /// Returns the addresses that a socket with these options can connect to, or `None` if that is
+    /// none of them.
+    pub(crate) fn reachable(&self, mut addresses: Vec<SocketAddr>) -> Option<Vec<SocketAddr>> {
+        let were_none = addresses.is_empty();
+        if let Some(local) = self.local {
+            addresses.retain(|address| local.is_ipv6() == address.is_ipv6());
+        }
+        (were_none || !addresses.is_empty()).then_some(addresses)
     }
 }
 
 #[cfg(not(feature = "socket2"))]
 impl SocketOptions {
-    pub(crate) fn can_reach(&self, _: &SocketAddr) -> bool {
-        true
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    pub(crate) fn reachable(&self, addresses: Vec<SocketAddr>) -> Option<Vec<SocketAddr>> {
+        Some(addresses)
     }
 }

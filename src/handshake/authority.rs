@@ -51,6 +51,11 @@ impl<'a> Authority<'a> {
     }
 }
 
+/// Returns a host without the brackets of an IPv6 address.
+pub(crate) fn without_brackets(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
 /// Returns `true` for a registered name or an IPv4 address (RFC 3986 §3.2.2), without
 /// percent-encoding: no resolvable name needs it, and it would allow two spellings of one host.
 fn is_registered_name(name: &[u8]) -> bool {

@@ -79,6 +79,11 @@ impl ClientHandshake {
         self.expected.check(line.version, fields).map(Some)
     }
 
+    /// Returns `true` while the rest of a refusal is expected, whose head has arrived.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.reader.is_refused()
+    }
+
     /// Reports that the transport ended cleanly while [`receive`](Self::receive) needed more.
     ///
     /// If the server refused, the returned error is the [`Refusal`](super::Refusal) as far as it

@@ -63,10 +63,12 @@ pub enum RequestError {
 }
 
 /// The headers that the request sets itself or, because it has no body, must not contain.
-const RESERVED: [&str; 10] = [
+const RESERVED: [&str; 11] = [
     "Connection",
     "Content-Length",
     "Host",
+    // For a proxy, and not for whom it leads to.
+    "Proxy-Authorization",
     "Sec-WebSocket-Accept",
     "Sec-WebSocket-Extensions",
     "Sec-WebSocket-Key",
@@ -220,6 +222,9 @@ impl ClientRequest {
             if !seen.insert(name) {
                 return Err(RequestError::RepeatedSubprotocol(name.as_str().into()));
             }
+        }
+        if let Some(value) = self.own_authorization() {
+            check_header("Authorization", value, &[])?;
         }
         for text in &self.extensions {
             Extension::parse_nonempty_list(text.as_bytes())?;

@@ -24,9 +24,9 @@ const NO_HALF_CLOSE_LINGER: Duration = Duration::from_secs(1);
 /// resets the connection, and a reset can overtake the refusal in the client's receive queue.
 const MOST_DRAINED: usize = 1 << 20;
 
-/// How long a client waits for a response after it could not send its request. The response may be
-/// a refusal.
-const UNSENT_LINGER: Duration = Duration::from_secs(1);
+/// How long a client waits for a response after it could not send its request, because the response may
+/// be a refusal; and for the rest of a refusal, because its head says the most.
+const REFUSED_LINGER: Duration = Duration::from_secs(1);
 
 /// The next step of an opening handshake.
 #[derive(Debug)]
@@ -198,6 +198,11 @@ impl Exchange {
         self.fin = Fin::after(outcome);
     }
 
+    /// Gives the peer a moment for the rest of a refusal.
+    pub(crate) fn was_refused(&mut self) {
+        self.linger.set();
+    }
+
     /// Returns what to do to write the rest of this endpoint's part and to read the peer's part.
     /// Returns `None` once the time is over.
     ///
@@ -207,7 +212,7 @@ impl Exchange {
         if self.output_failed.is_some() {
             self.linger.set();
         }
-        if self.is_overdue(now, UNSENT_LINGER) {
+        if self.is_overdue(now, REFUSED_LINGER) {
             return self.read_late(now);
         }
         Some(Wants {

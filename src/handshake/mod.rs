@@ -59,6 +59,6 @@ pub use response::Response;
 pub(crate) use response_reader::ResponseReader;
 pub(crate) use server::Asked;
 pub use server::ServerHandshake;
-pub(crate) use url::url_userinfo;
 pub use url::{Url, UrlError};
+pub(crate) use url::{basic_credentials, url_userinfo};
 pub use version::HttpVersion;

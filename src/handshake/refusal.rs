@@ -158,9 +158,10 @@ impl RefusalReader {
     /// Creates a reader of at most [`MAX_BODY`] bytes of the body and `framing` bytes around it.
     pub(super) fn new(status: u16, version: HttpVersion, fields: Fields, framing: usize) -> Self {
         let rest = Body::of(status, &fields);
+        // A chunked body ends with trailers, which a refusal does not read.
         let persistent = version >= HttpVersion::HTTP_11
             && !lists_token(fields.named("Connection"), "close")
-            && rest.is_some_and(|body| !body.ends_with_transport());
+            && matches!(rest, Some(Body::Sized(_)));
         let refusal = Refusal { status, fields, body: Vec::new(), complete: false, persistent };
         let budget = MAX_BODY.saturating_add(framing);
         let rest_or_none = rest.unwrap_or(Body::Sized(0));

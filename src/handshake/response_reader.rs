@@ -64,6 +64,11 @@ impl ResponseReader {
         Ok(self.receive(input)?.map(|(line, _)| line.status))
     }
 
+    /// Returns `true` while the rest of a refusal is expected, whose head has arrived.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self.state, State::Body(_))
+    }
+
     /// Reports that nothing more arrives. `in_order` says whether the transport ended cleanly.
     pub(crate) fn end(&mut self, input: &mut ReadBuffer, in_order: bool) -> HandshakeError {
         if let Err(error) = self.receive(input) {

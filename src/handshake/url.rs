@@ -1,6 +1,6 @@
 //! WebSocket URLs (RFC 6455 §3).
 
-use super::authority::{Authority, AuthorityError, is_name_byte};
+use super::authority::{Authority, AuthorityError, is_name_byte, without_brackets};
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use core::{fmt, str::FromStr};
@@ -136,8 +136,7 @@ impl Url {
     /// Returns the host to resolve: a name, or an address without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
-        let host = &self.authority[..self.host_len];
-        host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+        without_brackets(&self.authority[..self.host_len])
     }
 
     /// Returns the port, or the default port of the scheme if the URL has none.
@@ -191,14 +190,15 @@ fn basic_authorization(userinfo: &str) -> Result<Option<String>, UrlError> {
         return Ok(None);
     }
     let (user, password) = url_userinfo(userinfo).ok_or(UrlError::InvalidUserinfo)?;
-    if user.contains(&b':') {
-        return Err(UrlError::InvalidUserinfo);
-    }
+    basic_credentials(&user, &password).map(Some).ok_or(UrlError::InvalidUserinfo)
+}
+
+/// Returns a user name and a password as a header value, or `None` if it can't carry them
+/// (RFC 7617 §2).
+pub(crate) fn basic_credentials(user: &[u8], password: &[u8]) -> Option<String> {
     let credentials = [user, password].join(&b':');
-    if credentials.iter().any(u8::is_ascii_control) {
-        return Err(UrlError::InvalidUserinfo);
-    }
-    Ok(Some(format!("Basic {}", STANDARD.encode(credentials))))
+    let is_valid = !user.contains(&b':') && !credentials.iter().any(u8::is_ascii_control);
+    is_valid.then(|| format!("Basic {}", STANDARD.encode(credentials)))
 }
 
 /// Decodes the user name and the password in a URL, or returns `None` if they are badly encoded.

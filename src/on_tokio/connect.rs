@@ -10,9 +10,10 @@ use crate::asynchronous::{Timer as _, exchange::drive};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::client::{self, Attempt, Deadlines, Stage};
 use crate::error::Error;
-use crate::handshake::{HandshakeError, Response, Url};
-use crate::route::{Layer, Route};
-use alloc::boxed::Box;
+use crate::handshake::{Response, Url};
+use crate::route::{Again, Layer, Route};
+use alloc::{boxed::Box, vec::Vec};
+use core::mem::take;
 
 /// Connects to a `ws://` URL, with the default options of a [`Connector`]. To see the server's
 /// response, use [`Connector::connect`](client::Connector::connect).
@@ -80,22 +81,24 @@ impl client::Connector<Tokio> {
         url: impl AsRef<str>,
     ) -> Result<(ClientWebSocket, Response), Error> {
         let mut attempt = Attempt::new(Url::parse(url.as_ref())?);
-        let mut route = self.route(&attempt)?;
+        let route = self.route(&attempt)?;
         Box::pin(async move {
             let mut timer = Timer::default();
             let deadlines = self.deadlines(timer.now());
+            let mut stream = self.reach(route, attempt.url(), &deadlines, &mut timer).await?;
             loop {
-                let url = attempt.url();
-                let stream = self.reach(route, url, &deadlines, &mut timer).await?;
-                let left = || deadlines.left(Stage::Handshake, timer.now());
-                match self.handshake(stream, &mut attempt, left).await {
-                    Err(Error::Handshake(HandshakeError::Refused(refusal)))
-                        if attempt.goes_on(&refusal, self)? =>
-                    {
-                        route = self.route(&attempt)?;
+                let left = deadlines.left(Stage::Handshake, timer.now());
+                let failed = match self.handshake(stream, &attempt, left).await {
+                    Ok(opened) => return Ok(opened),
+                    Err(failed) => failed,
+                };
+                stream = match failed.next(&mut attempt, self)? {
+                    Again::Same(stream) => stream,
+                    Again::New(_) => {
+                        let route = self.route(&attempt)?;
+                        self.reach(route, attempt.url(), &deadlines, &mut timer).await?
                     }
-                    outcome => return outcome,
-                }
+                };
             }
         })
         .await
@@ -109,27 +112,40 @@ impl client::Connector<Tokio> {
         deadlines: &Deadlines,
         timer: &mut Timer,
     ) -> Result<Stream, Error> {
-        let layers = core::mem::take(&mut route.layers);
         let (hooks, options) = (self.hooks(), self.socket_options);
-        let dialed = dial(&route.host, route.port, &hooks, options, deadlines, timer).await;
-        let mut stream = dialed.map_err(|error| route.explain(error))?;
-        for layer in layers {
-            match layer {
-                #[cfg(feature = "rustls")]
-                Layer::Tls(session) => {
-                    let end = deadlines.until(Stage::Tls, timer.now());
-                    let secured = until(timer, end, stream.secured(*session)).await;
-                    stream = secured.unwrap_or(Err(Error::ConnectTimeout(Stage::Tls)))?;
-                }
-                Layer::Tunnel(proxy) => {
-                    let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
-                    let left = deadlines.left(Stage::Proxy, timer.now());
-                    let mut tunneling = proxy.begin_within(left, url, &mut output)?;
-                    drive::<_, Tokio, _>(&mut tunneling, &mut stream, &mut input, &mut output)
-                        .await?;
-                }
+        let (to_proxy, to_server) = (take(&mut route.to_proxy), take(&mut route.to_server));
+        let connected = async {
+            let stream = dial(&route.host, route.port, &hooks, options, deadlines, timer).await?;
+            put_on(stream, to_proxy, url, deadlines, timer).await
+        };
+        let stream = connected.await.map_err(|error| route.explain(error))?;
+        put_on(stream, to_server, url, deadlines, timer).await
+    }
+}
+
+/// Puts layers on a stream.
+async fn put_on(
+    mut stream: Stream,
+    layers: Vec<Layer>,
+    url: &Url,
+    deadlines: &Deadlines,
+    timer: &mut Timer,
+) -> Result<Stream, Error> {
+    for layer in layers {
+        match layer {
+            #[cfg(feature = "rustls")]
+            Layer::Tls(session) => {
+                let end = deadlines.until(Stage::Tls, timer.now());
+                let secured = until(timer, end, stream.secured(*session)).await;
+                stream = secured.unwrap_or(Err(Error::ConnectTimeout(Stage::Tls)))?;
+            }
+            Layer::Tunnel(proxy, limits) => {
+                let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+                let left = deadlines.left(Stage::Proxy, timer.now());
+                let mut tunneling = proxy.begin_within(left, url, &limits, &mut output)?;
+                drive::<_, Tokio, _>(&mut tunneling, &mut stream, &mut input, &mut output).await?;
             }
         }
-        Ok(stream)
     }
+    Ok(stream)
 }

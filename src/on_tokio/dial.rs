@@ -11,7 +11,7 @@ use ::tokio::net::{TcpSocket, TcpStream, lookup_host};
 use alloc::{borrow::ToOwned, boxed::Box, vec::Vec};
 use core::{
     future::{Future, poll_fn},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -29,7 +29,12 @@ pub(super) async fn dial(
     if let Some(dial) = &hooks.dialer {
         let end = deadlines.until(Stage::Connect, timer.now());
         let dialed = until(timer, end, dial(host.to_owned(), port)).await;
-        return dialed.ok_or(Error::ConnectTimeout(Stage::Connect))?.map_err(Error::final_io);
+        let stream = dialed.ok_or(Error::ConnectTimeout(Stage::Connect))?;
+        let stream = stream.map_err(Error::final_io)?;
+        if let Some(stream) = stream.tcp() {
+            stream.set_nodelay(true)?;
+        }
+        return Ok(stream);
     }
     let end = deadlines.until(Stage::Lookup, timer.now());
     let found = until(timer, end, look_up(host, port, hooks)).await;
@@ -37,7 +42,7 @@ pub(super) async fn dial(
         .ok_or(Error::ConnectTimeout(Stage::Lookup))?
         .map_err(|error| Error::of_lookup(host, error))?;
     let end = deadlines.until(Stage::Connect, timer.now());
-    let addresses = addresses.into_iter().filter(|address| options.can_reach(address));
+    let addresses = options.reachable(addresses).ok_or_else(Error::of_other_family)?;
     let mut attempts = Attempts::new(addresses, |address| attempt(address, options));
     let connected = until(timer, end, poll_fn(|cx| attempts.poll(cx))).await;
     let stream = connected.ok_or(Error::ConnectTimeout(Stage::Connect))??;
@@ -47,6 +52,9 @@ pub(super) async fn dial(
 
 /// Returns the addresses of a host, in the order of the resolver.
 async fn look_up(host: &str, port: u16, hooks: &Hooks) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(Vec::from([SocketAddr::new(address, port)]));
+    }
     match &hooks.resolver {
         Some(resolve) => resolve(host.to_owned(), port).await,
         None => Ok(lookup_host((host, port)).await?.collect()),

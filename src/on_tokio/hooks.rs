@@ -19,7 +19,7 @@ pub(super) struct Hooks {
 
 impl client::Connector<Tokio> {
     /// Sets the function that finds the addresses of a host, given its name and port, instead of the
-    /// system. The addresses are tried in its order, except that IPv6 and IPv4 take turns
+    /// system. It is not asked for a host that is an address. The addresses are tried in its order, except that IPv6 and IPv4 take turns
     /// (RFC 8305). An IPv6 address may have a scope, which a URL can't express.
     ///
     /// With a proxy, the host is that of the proxy.
@@ -52,8 +52,7 @@ impl client::Connector<Tokio> {
     /// comes after that stays the same: with a proxy, the host is that of the proxy, and TLS is put
     /// on top for a `wss://` URL.
     ///
-    /// The function returns a [`Stream`], or a `TcpStream` that becomes one. Set its options there,
-    /// such as `TCP_NODELAY`.
+    /// The function returns a [`Stream`], or a `TcpStream` that becomes one, with `TCP_NODELAY` on.
     ///
     /// ```no_run
     /// use sansocket::on_tokio::{Connector, Stream};

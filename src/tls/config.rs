@@ -4,11 +4,12 @@ use super::error::TlsError;
 use alloc::{format, sync::Arc, vec::Vec};
 use core::fmt;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 use std::sync::OnceLock;
 
@@ -133,6 +134,17 @@ impl ClientTls {
         Self(Arc::new(config))
     }
 
+    /// Presents no certificate, for a server that the user has not chosen. A session that was begun
+    /// with a certificate is not resumed.
+    pub(crate) fn without_certificate(mut self) -> Self {
+        if self.0.client_auth_cert_resolver.has_certs() {
+            let config = Arc::make_mut(&mut self.0);
+            config.client_auth_cert_resolver = Arc::new(NoCertificate);
+            config.resumption = Resumption::disabled();
+        }
+        self
+    }
+
     pub(super) fn config(&self) -> &Arc<ClientConfig> {
         &self.0
     }
@@ -218,6 +230,19 @@ impl fmt::Debug for ServerTls {
     /// Does not show the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerTls").finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug)]
+struct NoCertificate;
+
+impl ResolvesClientCert for NoCertificate {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 

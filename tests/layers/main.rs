@@ -67,6 +67,7 @@ const ORDER: &[(&str, Part)] = &[
     // The shells' error asks this module which failures to ignore.
     ("io", Shell),
     ("error", Shell),
+    ("environment", Shell),
     ("route", Shell),
     ("socket", Shell),
     ("ends_on_drop", Shell),

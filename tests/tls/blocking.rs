@@ -1,11 +1,13 @@
 //! The blocking shell over TLS: two threads on one connection, slow peers, `serve`.
 
-use crate::authority::{client_tls, server_tls};
+use crate::authority::{TRUSTED, Validity, client_tls, server_tls};
 use sansocket::{
     CloseCode, Config, Error, Limits, Message,
     blocking::{Acceptor, ClientWebSocket, Connector, ServerWebSocket, Stream, serve},
 };
+use sansocket_testkit::pair::blocking::read_head;
 use std::{
+    io::Write,
     net::TcpListener,
     thread::{self, JoinHandle},
     time::Duration,
@@ -163,4 +165,34 @@ fn tls_runs_over_a_transport_of_the_users_own() {
     assert_eq!(server.next().unwrap().unwrap(), Message::from("hello"));
     server.send("back").unwrap();
     assert_eq!(receiver.next().unwrap().unwrap(), Message::from("back"));
+}
+
+/// Whoever answers a plain request would choose who sees the certificate.
+#[test]
+fn a_redirection_to_another_origin_shows_no_certificate() {
+    let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
+    let (first, other) = (listen(), listen());
+    let url = format!("ws://{}/", first.local_addr().unwrap());
+    let port = other.local_addr().unwrap().port();
+    let redirecting = thread::spawn(move || {
+        let (mut stream, _) = first.accept().unwrap();
+        read_head(&mut stream);
+        let location = format!("Location: https://localhost:{port}/");
+        let answer = format!("HTTP/1.1 302 x\r\n{location}\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    let server = thread::spawn(move || {
+        let tls = server_tls().require_client_certificates(TRUSTED.pem()).unwrap();
+        Acceptor::new().tls(tls).accept_tcp(other.accept().unwrap().0).map(drop)
+    });
+    let identity = TRUSTED.issue("client", Validity::Now);
+    let tls = client_tls().certificate(&identity.chain, &identity.key).unwrap();
+    let connector = Connector::new().tls(tls).redirects(1);
+    let connector = connector.resolver(|_, port| Ok(vec![([127, 0, 0, 1], port).into()]));
+    assert!(matches!(
+        connector.connect(url).map(|(mut client, _)| client.next()),
+        Err(Error::Tls(_)) | Ok(Some(Err(_)))
+    ));
+    assert!(matches!(server.join().unwrap(), Err(Error::Tls(_))));
+    redirecting.join().unwrap();
 }

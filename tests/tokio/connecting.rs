@@ -1,7 +1,7 @@
 //! The way to a server: hooks, the deadlines of its stages, and the options of the socket.
 
 use sansocket::{
-    Error,
+    Config, Error,
     client::{Proxy, ProxyError, Stage, TcpKeepalive},
     handshake::{HandshakeError, RequestError},
     on_tokio::{Acceptor, Connector, Stream},
@@ -19,7 +19,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     time::{Instant, sleep},
 };
 
@@ -71,7 +71,7 @@ fn each_stage_has_its_deadline() {
         let (error, took) = fail(stuck.stage_timeout(Stage::Lookup, 3 * SECOND)).await;
         assert!(matches!(error, Error::ConnectTimeout(Stage::Lookup)), "{error}");
         assert_eq!((took, error.is_transient()), (3 * SECOND, true));
-        assert_eq!(error.to_string(), "the time was over during the lookup of the host");
+        assert_eq!(error.to_string(), "time ran out during the lookup of the host");
 
         let stuck = Connector::new().dialer(|_, _| pending::<io::Result<Stream>>());
         let (error, took) = fail(stuck.stage_timeout(Stage::Connect, 3 * SECOND)).await;
@@ -153,6 +153,50 @@ fn hooks_get_the_host_to_connect_to() {
     });
 }
 
+#[test]
+fn the_resolver_is_not_asked_for_an_address() {
+    run(async {
+        let resolver = |_, _| ready(Err(io::Error::other("asked")));
+        let connector = Connector::new().resolver(resolver);
+        for url in ["ws://127.0.0.1:9/", "ws://[::1]:9/"] {
+            let error = connector.connect(url).await.map(drop).unwrap_err();
+            assert!(!error.to_string().contains("asked"), "{error}");
+        }
+    });
+}
+
+#[test]
+fn a_stream_of_a_dialer_has_nodelay() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let connector = Connector::new().dialer(move |_, _| TcpStream::connect(address));
+        let (connected, accepted) = tokio::join!(connector.connect("ws://h/"), async {
+            Acceptor::new().accept_tcp(listener.accept().await.unwrap().0).await
+        });
+        assert!(connected.unwrap().0.get_ref().tcp().unwrap().nodelay().unwrap());
+        drop(accepted);
+    });
+}
+
+#[test]
+fn a_connection_to_the_proxy_that_fails_names_the_proxy() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let resets = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 10]).await;
+            socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+        };
+        let proxy = Proxy::parse(&format!("http://127.0.0.1:{port}")).unwrap();
+        let connector = Connector::new().proxy(proxy);
+        let (error, ()) = tokio::join!(fail(connector), resets);
+        let error = error.0.to_string();
+        assert!(error.starts_with("can't reach the proxy 127.0.0.1, port"), "{error}");
+    });
+}
+
 /// A timeout that a hook reports is not one after which the same call can be made again.
 #[test]
 fn the_timeout_of_a_hook_is_final() {
@@ -187,6 +231,9 @@ fn what_can_be_refused_is_refused_before_anything_is_connected() {
         let error = connect(connector.clone().proxy(proxy), "ws://h/").await;
         assert!(matches!(error, Error::Proxy(ProxyError::Header(_))), "{error}");
         let error = connect(connector.clone().header("Host", "x"), "ws://h/").await;
+        assert!(matches!(error, Error::Request(RequestError::Header(_))), "{error}");
+        // It would go to the server.
+        let error = connect(connector.clone().header("Proxy-Authorization", "x"), "ws://h/").await;
         assert!(matches!(error, Error::Request(RequestError::Header(_))), "{error}");
         let error = connect(connector.clone(), "http://h/").await;
         assert!(matches!(error, Error::Url(_)), "{error}");
@@ -223,6 +270,11 @@ fn a_refusal_of_the_proxy_is_not_one_of_the_server() {
         };
         let (error, _) = fail(refusing("")).await;
         assert!(matches!(error, Error::Proxy(ProxyError::Ended { received: 0 })), "{error}");
+        let long = "HTTP/1.1 200 Yes\r\nX: a long value of a field that has no end\r\n\r\n";
+        let mut config = Config::default();
+        config.limits.handshake_bytes = 50;
+        let (error, _) = fail(refusing(long).config(config)).await;
+        assert!(matches!(error, Error::Proxy(ProxyError::InvalidResponse(_))), "{error}");
         let (error, _) = fail(refusing("SSH-2.0\r\n")).await;
         assert!(matches!(error, Error::Proxy(ProxyError::InvalidResponse(_))), "{error}");
     });
@@ -254,6 +306,7 @@ fn sockets_get_their_options() {
         // There is no address of the same family.
         let connector = Connector::new().local_address(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let error = connector.connect("ws://[::1]:9/").await.unwrap_err();
-        assert!(matches!(&error, Error::Io(error) if error.kind() == ErrorKind::NotFound));
+        assert!(matches!(&error, Error::Io(error) if error.kind() == ErrorKind::InvalidInput));
+        assert!(!error.is_transient());
     });
 }

@@ -9,12 +9,15 @@ use sansocket::{
 use sansocket_testkit::{clock::run_paused, opening::response_to, pair::tokio::read_head};
 use std::{
     future::{pending, ready},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
-    io::{AsyncWriteExt, duplex},
-    time::Instant,
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    time::{Instant, sleep},
 };
 
 /// The hosts and ports that were connected to, and the requests that were made there.
@@ -100,7 +103,7 @@ fn redirections_that_are_not_followed_are_errors() {
 fn all_requests_together_have_one_deadline() {
     run_paused(async {
         let dialed = |_, _| async {
-            tokio::time::sleep(Duration::from_secs(4)).await;
+            sleep(Duration::from_secs(4)).await;
             let (client, mut server) = duplex(4096);
             let answer = b"HTTP/1.1 302 x\r\nLocation: /\r\nContent-Length: 0\r\n\r\n";
             server.write_all(answer).await.unwrap();
@@ -118,9 +121,10 @@ fn all_requests_together_have_one_deadline() {
 }
 
 fn with_token(connector: Connector) -> Connector {
-    connector.authenticate(|refusal| {
-        assert_eq!(refusal.challenge(), Some("Bearer"));
-        assert_eq!(refusal.body(), b"who?");
+    connector.authenticate(|challenge| {
+        assert_eq!(challenge.url.as_ref(), "ws://a.test/");
+        assert_eq!(challenge.refusal.challenge(), Some("Bearer"));
+        assert_eq!(challenge.refusal.body(), b"who?");
         Some("Bearer new".into())
     })
 }
@@ -176,5 +180,120 @@ fn a_second_challenge_is_final() {
         let error = with_token(connector).connect("ws://a.test/").await.unwrap_err();
         assert!(matches!(error, Error::Handshake(HandshakeError::Refused(_))), "{error}");
         assert_eq!(log.lock().unwrap().len(), 3);
+    });
+}
+
+/// A connector of which each stream leads to a server of its own, given their number.
+fn scripted<R>(serve: impl Fn(usize, DuplexStream) -> R + Send + Sync + 'static) -> Connector
+where
+    R: Future<Output = ()> + Send + 'static,
+{
+    let count = AtomicUsize::new(0);
+    Connector::new().redirects(1).authenticate(|_| Some("Bearer new".into())).dialer(move |_, _| {
+        let (client, server) = duplex(1 << 16);
+        tokio::spawn(serve(count.fetch_add(1, Ordering::Relaxed), server));
+        ready(Ok(Stream::boxed(client)))
+    })
+}
+
+async fn accept(server: &mut DuplexStream, head: &[u8]) {
+    server.write_all(&response_to(head)).await.unwrap();
+    pending::<()>().await;
+}
+
+const CHALLENGE: &[u8] = b"HTTP/1.1 401 x\r\nWWW-Authenticate: Bearer\r\nContent-Length: 0\r\n\r\n";
+
+/// The trailers of a chunked body would be read as the next response.
+#[test]
+fn after_a_chunked_challenge_there_is_another_connection() {
+    run_paused(async {
+        let connector = scripted(|number, mut server| async move {
+            let head = read_head(&mut server).await;
+            if number == 1 {
+                return accept(&mut server, &head).await;
+            }
+            let answer = b"HTTP/1.1 401 x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nno!\r\n0\r\n";
+            server.write_all(answer).await.unwrap();
+            sleep(Duration::from_millis(10)).await;
+            let _ = server.write_all(b"\r\n").await;
+        });
+        connector.connect("ws://a.test/").await.unwrap();
+    });
+}
+
+/// A server may end a connection at any time, also one that it has announced to keep.
+#[test]
+fn a_kept_connection_that_ends_is_replaced_once() {
+    run_paused(async {
+        for ends in 1..=2 {
+            let connector = scripted(move |number, mut server| async move {
+                let head = read_head(&mut server).await;
+                match number {
+                    0 => server.write_all(CHALLENGE).await.unwrap(),
+                    _ if ends == 1 => accept(&mut server, &head).await,
+                    _ => {}
+                }
+            });
+            let outcome = connector.connect("ws://a.test/").await.map(drop);
+            assert_eq!(outcome.is_ok(), ends == 1, "{outcome:?}");
+        }
+    });
+}
+
+#[test]
+fn an_answer_with_a_line_break_is_not_sent() {
+    run_paused(async {
+        let connector = scripted(|_, mut server| async move {
+            read_head(&mut server).await;
+            server.write_all(CHALLENGE).await.unwrap();
+            assert_eq!(server.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+        });
+        let connector = connector.authenticate(|_| Some("Bearer a\r\nX-Injected: 1".into()));
+        let error = connector.connect("ws://a.test/").await.map(drop).unwrap_err();
+        assert!(matches!(error, Error::Request(_)), "{error}");
+    });
+}
+
+#[test]
+fn both_requests_over_one_transport_have_one_deadline() {
+    run_paused(async {
+        let (client, mut server) = duplex(1 << 16);
+        tokio::spawn(async move {
+            read_head(&mut server).await;
+            sleep(Duration::from_secs(9)).await;
+            server.write_all(CHALLENGE).await.unwrap();
+            let head = read_head(&mut server).await;
+            sleep(Duration::from_secs(9)).await;
+            accept(&mut server, &head).await;
+        });
+        let connector = Connector::new().authenticate(|_| Some("Bearer new".into()));
+        let error = connector.connect_over("ws://a.test/", client).await.map(drop).unwrap_err();
+        assert!(matches!(error, Error::HandshakeTimeout), "{error}");
+    });
+}
+
+/// Its head says what there is to do, and its body may trickle for as long as it wants.
+#[test]
+fn the_body_of_a_refusal_takes_a_moment_at_most() {
+    run_paused(async {
+        for head in [
+            "HTTP/1.1 302 x\r\nLocation: /b\r\n\r\n",
+            "HTTP/1.1 302 x\r\nLocation: /b\r\nContent-Length: 4000\r\n\r\n",
+            "HTTP/1.1 401 x\r\nContent-Length: 4000\r\n\r\n",
+        ] {
+            let connector = scripted(move |number, mut server| async move {
+                let request = read_head(&mut server).await;
+                if number == 1 {
+                    return accept(&mut server, &request).await;
+                }
+                server.write_all(head.as_bytes()).await.unwrap();
+                while server.write_all(b"x").await.is_ok() {
+                    sleep(Duration::from_millis(300)).await;
+                }
+            });
+            let began = Instant::now();
+            connector.connect("ws://a.test/").await.unwrap();
+            assert!(began.elapsed() < Duration::from_secs(2), "{head} {:?}", began.elapsed());
+        }
     });
 }

@@ -135,6 +135,18 @@ pub enum ProxyUrlError {
     Path,
 }
 
+/// The error for a variable of an environment that is not the URL of a proxy.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{name}: {error}")]
+#[non_exhaustive]
+pub struct ProxyVariableError {
+    /// The name of the variable.
+    pub name: &'static str,
+    /// What is wrong with its value.
+    #[source]
+    pub error: ProxyUrlError,
+}
+
 impl ProxyError {
     /// Returns `true` if the same request may succeed later: the proxy or the network failed in a
     /// way that may pass.

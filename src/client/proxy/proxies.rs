@@ -1,8 +1,9 @@
 //! Which connections use a proxy.
 
 use super::Proxy;
-use super::error::ProxyUrlError;
-use crate::handshake::{Url, authority::Authority};
+use super::error::ProxyVariableError;
+use crate::handshake::Url;
+use crate::handshake::authority::{Authority, without_brackets};
 use alloc::{string::String, vec::Vec};
 use core::net::IpAddr;
 
@@ -45,33 +46,52 @@ enum Hosts {
 }
 
 impl Proxies {
+    /// Uses this proxy for `wss://` URLs.
+    #[must_use]
+    pub fn secure(mut self, proxy: Proxy) -> Self {
+        self.secure = Some(proxy);
+        self
+    }
+
+    /// Uses this proxy for `ws://` URLs.
+    #[must_use]
+    pub fn plain(mut self, proxy: Proxy) -> Self {
+        self.plain = Some(proxy);
+        self
+    }
+
     /// Reads the variables of an environment that `variable` returns: `HTTPS_PROXY` for `wss://`
     /// URLs, `HTTP_PROXY` for `ws://` URLs, `ALL_PROXY` for both unless they have their own, and
     /// `NO_PROXY`, a list for [`except`](Self::except). Of each, the name in lower case comes first,
     /// and a variable that is empty does not count.
     ///
-    /// `HTTP_PROXY` in upper case does not count if there is a `REQUEST_METHOD`: in a CGI program, it
-    /// is a header field of the request, which anyone can send.
+    /// `HTTP_PROXY` and `http_proxy` do not count if there is a `REQUEST_METHOD`: in a CGI program,
+    /// they may be a header field of the request, which anyone can send.
     ///
     /// # Errors
     ///
-    /// Returns an error if a variable is not the URL of a proxy, as
+    /// Returns an error if a variable that is needed is not the URL of a proxy, as
     /// [`Proxy::parse`](Proxy::parse) reads it.
     pub fn from_variables(
         variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, ProxyUrlError> {
-        let value = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-        let either = |lower: &str, upper: &str| value(lower).or_else(|| value(upper));
+    ) -> Result<Self, ProxyVariableError> {
+        let value = |name: &'static str| {
+            let value = variable(name).filter(|value| !value.trim().is_empty());
+            value.map(|value| (name, value))
+        };
+        let either = |lower, upper| value(lower).or_else(|| value(upper));
         let is_cgi = value("REQUEST_METHOD").is_some();
-        let plain = if is_cgi { value("http_proxy") } else { either("http_proxy", "HTTP_PROXY") };
+        let plain = if is_cgi { None } else { either("http_proxy", "HTTP_PROXY") };
         let secure = either("https_proxy", "HTTPS_PROXY");
         let all = either("all_proxy", "ALL_PROXY");
-        let parse = |own: Option<String>| {
-            let text = own.as_ref().or(all.as_ref());
-            text.map(|text| Proxy::parse(text.trim())).transpose()
+        let parse = |own: Option<(&'static str, String)>| {
+            let Some((name, text)) = own.as_ref().or(all.as_ref()) else { return Ok(None) };
+            let parsed = Proxy::parse(text.trim());
+            parsed.map(Some).map_err(|error| ProxyVariableError { name, error })
         };
         let proxies = Self { secure: parse(secure)?, plain: parse(plain)?, exceptions: Vec::new() };
-        Ok(proxies.except(&either("no_proxy", "NO_PROXY").unwrap_or_default()))
+        let exceptions = either("no_proxy", "NO_PROXY").map(|(_, list)| list);
+        Ok(proxies.except(&exceptions.unwrap_or_default()))
     }
 
     /// Adds hosts to connect to without a proxy: a list separated by commas or spaces, as in
@@ -95,8 +115,9 @@ impl Proxies {
     #[must_use]
     pub fn proxy_for(&self, url: &Url) -> Option<&Proxy> {
         let proxy = if url.is_secure() { &self.secure } else { &self.plain };
-        let host = host_of(url.host());
-        let is_exception = |exception: &Exception| exception.matches(url.host(), host, url.port());
+        let address = address(url.host());
+        let is_exception =
+            |exception: &Exception| exception.matches(url.host(), address, url.port());
         proxy.as_ref().filter(|_| !self.exceptions.iter().any(is_exception))
     }
 }
@@ -124,8 +145,7 @@ impl Exception {
             return Some(Self { hosts, port: None });
         }
         let Authority { host, port } = Authority::parse(entry).ok()?;
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        let hosts = network(bare.unwrap_or(host)).or_else(|| domain(host));
+        let hosts = network(host).or_else(|| domain(host));
         Some(Self { hosts: hosts?, port })
     }
 
@@ -143,23 +163,30 @@ impl Exception {
     }
 }
 
-/// Returns the address in a URL, an IPv4 one as such even if it is written as IPv6.
-fn host_of(host: &str) -> Option<IpAddr> {
-    host.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+/// Returns the address that a host is, an IPv4 one as such even if it is written as IPv6.
+fn address(host: &str) -> Option<IpAddr> {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    without_brackets(host).parse::<IpAddr>().ok().map(|address| address.to_canonical())
 }
 
 fn network(entry: &str) -> Option<Hosts> {
-    let Some((address, bits)) = entry.split_once('/') else {
-        return host_of(entry).map(|address| Hosts::Network(address, width(address)));
+    let Some((network, bits)) = entry.split_once('/') else {
+        return address(entry).map(|address| Hosts::Network(address, width(address)));
     };
-    let address = address.parse::<IpAddr>().ok()?;
-    let bits = bits.parse().ok().filter(|bits| *bits <= width(address))?;
-    Some(Hosts::Network(address, bits))
+    let network = without_brackets(network).parse::<IpAddr>().ok()?;
+    let is_number = bits.bytes().all(|byte| byte.is_ascii_digit());
+    let bits = bits.parse().ok().filter(|bits| is_number && *bits <= width(network))?;
+    // IPv4 addresses written as IPv6 share their first 96 bits.
+    match (network, network.to_canonical()) {
+        (IpAddr::V6(_), canonical @ IpAddr::V4(_)) if bits >= 96 => {
+            Some(Hosts::Network(canonical, bits - 96))
+        }
+        _ => Some(Hosts::Network(network, bits)),
+    }
 }
 
 fn domain(entry: &str) -> Option<Hosts> {
-    let name = entry.strip_prefix('*').unwrap_or(entry);
-    let name = name.strip_prefix('.').unwrap_or(name);
+    let name = entry.strip_prefix("*.").or(entry.strip_prefix('.')).unwrap_or(entry);
     let name = name.strip_suffix('.').unwrap_or(name);
     let is_name = !name.is_empty() && !name.contains('*');
     is_name.then(|| Hosts::Domain(name.to_ascii_lowercase()))

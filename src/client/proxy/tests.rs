@@ -401,7 +401,7 @@ fn credentials_are_never_shown() {
     }
 }
 
-fn proxies(variables: &[(&str, &str)]) -> Result<Proxies, ProxyUrlError> {
+fn proxies(variables: &[(&str, &str)]) -> Result<Proxies, ProxyVariableError> {
     Proxies::from_variables(|name| {
         let found = variables.iter().find(|(variable, _)| *variable == name);
         found.map(|(_, value)| (*value).into())
@@ -436,10 +436,14 @@ fn the_environment_names_proxies_by_scheme() {
     // In CGI, anyone can set this one with a header field `Proxy`.
     let cgi = [("HTTP_PROXY", "evil"), ("REQUEST_METHOD", "GET")];
     assert_eq!(of_variables(&cgi), [None, None]);
-    let cgi = [("http_proxy", "a"), ("HTTP_PROXY", "evil"), ("REQUEST_METHOD", "GET")];
-    assert_eq!(of_variables(&cgi), [some("a"), None]);
-    let error = proxies(&[("HTTPS_PROXY", "ftp://a")]).unwrap_err();
-    assert_eq!(error, ProxyUrlError::UnknownScheme);
+    // On Windows, names of variables have no case.
+    let cgi = [("http_proxy", "evil"), ("REQUEST_METHOD", "GET")];
+    assert_eq!(of_variables(&cgi), [None, None]);
+    let error = proxies(&[("all_proxy", "ftp://a"), ("HTTPS_PROXY", "b")]).unwrap_err();
+    assert_eq!((error.name, error.error), ("all_proxy", ProxyUrlError::UnknownScheme));
+    assert!(
+        proxies(&[("all_proxy", "ftp://a"), ("HTTPS_PROXY", "b"), ("HTTP_PROXY", "b")]).is_ok()
+    );
 }
 
 #[test]
@@ -469,6 +473,14 @@ fn exceptions_by_name_address_network_and_port() {
         ("10.1.2.3/32", &["ws://10.1.2.3/"], &["ws://10.1.2.2/"]),
         ("2001:db8::/33", &["ws://[2001:db8:7fff::]/"], &["ws://[2001:db8:8000::]/"]),
         ("::/0", &["ws://[::1]/"], &["ws://127.0.0.1/"]),
+        (
+            "::ffff:10.0.0.0/104",
+            &["ws://10.1.2.3/", "ws://[::ffff:10.1.2.3]/"],
+            &["ws://11.0.0.0/"],
+        ),
+        ("[2001:db8::]/32", &["ws://[2001:db8::1]/"], &["ws://[2001:db9::]/"]),
+        ("127.0.0.1", &["ws://127.0.0.1./"], &[]),
+        ("*ample.com,10.0.0.0/+8", &[], &["ws://ample.com/", "ws://10.0.0.0/"]),
         // What means nothing has no effect.
         ("10.0.0.0/33,x/8,/,:,.,*.,h:x,[h]", &[], &["ws://10.0.0.0/", "ws://x/", "ws://h/"]),
     ] {

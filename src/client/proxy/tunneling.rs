@@ -120,6 +120,9 @@ impl Tunneling {
             Ok(false) => {}
             Err(error) => return HandshakeNext::Ended(error),
         }
+        if self.protocol.is_refused() {
+            self.exchange.was_refused();
+        }
         let all_written = self.exchange.is_all_written(output);
         let ended = match self.exchange.input_ended() {
             None => match self.exchange.wait(all_written, now) {
@@ -169,11 +172,11 @@ impl Tunneling {
 }
 
 impl Protocol {
-    pub(super) fn http() -> Self {
+    pub(super) fn http(limits: &Limits) -> Self {
         // Any 2xx opens the tunnel (RFC 9110 §9.3.6). Its response has no body, whatever the header
         // says.
         let is_granted = |status| matches!(status, 200..=299);
-        Self::Http(Box::new(ResponseReader::new(is_granted, &Limits::default())))
+        Self::Http(Box::new(ResponseReader::new(is_granted, limits)))
     }
 
     fn receive(
@@ -188,6 +191,11 @@ impl Protocol {
             },
             Self::Socks5(socks5) => socks5.receive(input, output),
         }
+    }
+
+    /// Returns `true` while the rest of a refusal is expected, whose head has arrived.
+    fn is_refused(&self) -> bool {
+        matches!(self, Self::Http(reader) if reader.is_refused())
     }
 
     /// Returns what the proxy has said before the transport ended, if that is known.
