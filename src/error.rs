@@ -6,6 +6,7 @@ use crate::handshake::{
     AcceptError, HandshakeError, OpeningError, PlainResponseError, RequestError, UrlError,
 };
 use crate::random::RandomError;
+use crate::server::ProxyHeaderError;
 #[cfg(feature = "rustls")]
 use crate::tls::TlsError;
 use crate::transport::IoFailure;
@@ -58,11 +59,19 @@ pub enum Error {
     /// [refused](HandshakeError::Refused) with status 503.
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
-    /// Your server refused the client with this status, as your code decided. With status 500 it
+    /// Your server refused the client with this status, as your code decided. With status 429 it
+    /// can also mean that [`PerAddress`](crate::server::PerAddress) limits of `serve` were exceeded:
+    /// the client was refused, or dropped without an answer. With status 500 it
     /// can also mean that your [`plain_response`](crate::server::Acceptor::plain_response) returned
     /// a response that can't be sent. There is nothing to try again: the client has its answer.
     #[error("the client was refused with status {0}")]
     Refused(u16),
+    /// A trusted proxy did not begin the connection with a valid header of the PROXY protocol. The
+    /// fault is the proxy's, or that of your
+    /// [`TrustedProxies`](crate::server::TrustedProxies); trying again does not help. The proxy got
+    /// no answer.
+    #[error(transparent)]
+    ProxyHeader(#[from] ProxyHeaderError),
     /// The client did not request a WebSocket, and your
     /// [`plain_response`](crate::server::Acceptor::plain_response) answered with this status.
     /// Nothing went wrong, but there is no connection.
@@ -99,8 +108,9 @@ pub enum Error {
     /// before everything is written.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The peer broke the protocol or exceeded a limit of your [`Config`](crate::Config). The
-    /// connection has failed. You can connect again, but the same data from the peer fails again.
+    /// The peer broke the protocol or exceeded a limit, of your [`Config`](crate::Config) or of its
+    /// address. The connection has failed. You can connect again, but the same data from the peer
+    /// fails again.
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
     /// You mixed methods that receive a message whole and in chunks. Nothing has changed: go on
@@ -370,7 +380,7 @@ impl From<Error> for io::Error {
             Error::Send(SendError::Closed { .. }) => BrokenPipe,
             Error::Send(SendError::QueueFull { .. }) => WouldBlock,
             Error::Send(_) => InvalidInput,
-            Error::Handshake(_) | Error::Protocol(_) => InvalidData,
+            Error::Handshake(_) | Error::Protocol(_) | Error::ProxyHeader(_) => InvalidData,
             Error::Refused(_) => ConnectionRefused,
             Error::Answered(_) => Other,
             Error::HandshakeTimeout | Error::ConnectTimeout(_) => TimedOut,

@@ -421,12 +421,16 @@ mod limits;
 pub mod mask;
 #[cfg(feature = "alloc")]
 mod negotiated;
+#[cfg(feature = "alloc")]
+mod network;
 #[cfg(feature = "tokio")]
 pub mod on_tokio;
 #[cfg(feature = "std")]
 pub mod pool;
 #[cfg(feature = "std")]
 pub mod random;
+#[cfg(feature = "alloc")]
+mod rate;
 #[cfg(feature = "std")]
 mod route;
 #[cfg(feature = "std")]

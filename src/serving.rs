@@ -1,13 +1,16 @@
 //! The parts of `serve` that both shells share: its options and its error reports.
 
+mod visitor;
+
 use crate::error::Error;
 use crate::handshake::{Accept, PlainResponse, Request};
-use crate::server::AcceptFailure;
+use crate::server::{AcceptFailure, PerAddress};
 use alloc::{boxed::Box, sync::Arc};
 use core::{fmt, net::SocketAddr, time::Duration};
 use std::io;
-
 use thiserror::Error;
+
+pub(crate) use visitor::{LimitedClient, LimitedClients, Visitor};
 
 /// A failure of a running server, as reported to `on_error` of each shell's `Serve`. The server
 /// keeps running.
@@ -21,7 +24,8 @@ pub enum ServeError {
     /// A client did not open a WebSocket: its handshake was invalid or too slow, or it was refused.
     #[error("the handshake with {peer} failed: {error}")]
     Handshake {
-        /// The address of the client.
+        /// The address of the client, or of a proxy that has not told it yet: see
+        /// [`TrustedProxies`](crate::server::TrustedProxies).
         peer: SocketAddr,
         /// The reason.
         error: Error,
@@ -45,6 +49,7 @@ pub(crate) struct Options {
     pub(crate) max_connections: usize,
     pub(crate) max_handshakes: usize,
     pub(crate) shutdown_timeout: Duration,
+    pub(crate) per_address: Option<PerAddress>,
     pub(crate) decide: Option<Arc<Decide>>,
     pub(crate) on_error: Option<Arc<OnError>>,
 }
@@ -55,6 +60,7 @@ impl Options {
             max_connections: usize::MAX,
             max_handshakes: 256,
             shutdown_timeout: Duration::from_secs(10),
+            per_address: None,
             decide: None,
             on_error: None,
         }
@@ -84,6 +90,7 @@ impl fmt::Debug for Options {
             .field("max_connections", &self.max_connections)
             .field("max_handshakes", &self.max_handshakes)
             .field("shutdown_timeout", &self.shutdown_timeout)
+            .field("per_address", &self.per_address)
             .finish_non_exhaustive()
     }
 }
@@ -161,6 +168,33 @@ macro_rules! serve_options {
         /// limit help against clients that do so on purpose.
         pub fn max_handshakes(mut self, most: usize) -> Self {
             self.options.max_handshakes = most;
+            self
+        }
+
+        /// Sets limits for what the clients of one IP address can do together: connections at a
+        /// time, and handshakes, messages and bytes over time. By default there are none.
+        ///
+        /// A client that exceeds the first two is refused with status 429, or dropped without an
+        /// answer if many of its address are refused already. The server reports that as
+        /// [`Error::Refused`](crate::Error::Refused). A client that exceeds the others is closed
+        /// with 1008, and its handler gets [`Error::Protocol`](crate::Error::Protocol) with
+        /// [`TooManyMessages`](crate::connection::ProtocolError::TooManyMessages) or
+        /// [`TooManyBytes`](crate::connection::ProtocolError::TooManyBytes).
+        ///
+        /// ```
+        /// use sansocket::server::{PerAddress, Rate};
+        ///
+        /// // For `serve(listener, handler).limits_per_address(limits())`.
+        /// fn limits() -> PerAddress {
+        ///     PerAddress::new()
+        ///         .connections(100)
+        ///         .handshakes(Rate::per_second(10).burst(50))
+        ///         .messages(Rate::per_second(100).burst(1000))
+        ///         .bytes(Rate::per_second(1 << 20).burst(16 << 20))
+        /// }
+        /// ```
+        pub fn limits_per_address(mut self, limits: PerAddress) -> Self {
+            self.options.per_address = Some(limits);
             self
         }
 

@@ -76,7 +76,7 @@ impl<S, M: Shell<S>> Exchange<'_, S, M> {
                 .map(|done| exchange.wrote_or_flushed(done, self.output))
                 .is_ready();
         let has_read = wants.read && {
-            let read = self.poll_read(cx);
+            let read = self.poll_read(exchange, cx);
             let done = if let Poll::Ready(done) = read { done } else { Err(IoFailure::NotReady) };
             exchange.did_read(done);
             read.is_ready()
@@ -88,8 +88,12 @@ impl<S, M: Shell<S>> Exchange<'_, S, M> {
         has_written || has_read || shuts_down
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize, IoFailure>> {
-        let outcome = ready!(M::poll_read(self.transport, cx, self.input.spare(1)));
+    fn poll_read(
+        &mut self,
+        exchange: &handshake::Exchange,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<usize, IoFailure>> {
+        let outcome = ready!(M::poll_read(self.transport, cx, exchange.room(self.input)));
         self.input.filled(*outcome.as_ref().unwrap_or(&0));
         Poll::Ready(outcome.map_err(|error| self.note(error)))
     }

@@ -4,7 +4,7 @@ use super::access::Access;
 use super::outgoing::{Driven, Outgoing};
 use super::shell::Shell;
 use crate::buffer::ReadBuffer;
-use crate::connection::{Chunk, Event, Message, Progress, ReceiveError, Receiver, Role};
+use crate::connection::{Chunk, Event, Message, Progress, ReceiveError, Receiver, Role, Traffic};
 use crate::error::{Error, Misuse};
 use crate::pool::{Leased, ThreadMemory};
 use alloc::vec::Vec;
@@ -63,6 +63,11 @@ impl<R: Role> Incoming<R> {
     /// Returns the bytes that were read but not used.
     pub(super) fn into_unread(self) -> Vec<u8> {
         self.input.unread().to_vec()
+    }
+
+    /// Counts from now on what is received, for the server that runs the connection.
+    pub(super) fn count_traffic(&mut self, counts_messages: bool) {
+        self.receiver.count_traffic(counts_messages);
     }
 
     /// Returns `true` if the end was reported to the user.
@@ -282,10 +287,14 @@ impl<R: Role> Incoming<R> {
         lingers: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Driven> {
+        if let Some(traffic) = self.receiver.take_traffic() {
+            self.count(traffic, outgoing);
+        }
         self.reply(outgoing);
         let driven = outgoing.poll_drive(&mut self.input, lingers, cx);
         match &driven {
             Poll::Ready(Driven::Read(count)) => {
+                self.receiver.did_read(*count);
                 self.turn = self.turn.saturating_sub(u32::try_from(*count).unwrap_or(u32::MAX));
             }
             Poll::Ready(Driven::Ended(_)) => {}
@@ -295,6 +304,14 @@ impl<R: Role> Incoming<R> {
             }
         }
         driven
+    }
+
+    /// Has the server count what was received. If that exceeds a limit, the connection fails.
+    #[inline(never)]
+    fn count<S, M: Shell<S>>(&mut self, traffic: Traffic, outgoing: &Outgoing<S, R, M>) {
+        if let Some(Err(error)) = outgoing.server.as_ref().map(|server| server.received(traffic)) {
+            self.receiver.refuse(error);
+        }
     }
 
     /// Releases the read buffer if it is empty.

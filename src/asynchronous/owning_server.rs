@@ -4,6 +4,7 @@
 use super::exchange::drive;
 use super::shell::Shell;
 use crate::buffer::{ReadBuffer, WriteBuffer};
+use crate::connection::{ProtocolError, Traffic};
 use crate::handshake::LingeringClose;
 use alloc::{sync::Arc, vec::Vec};
 use core::{fmt, task::Context};
@@ -16,6 +17,18 @@ pub(crate) trait OwningServer<S>: Send + Sync + fmt::Debug {
     /// Returns the same as [`is_shutting_down`](Self::is_shutting_down). If that is `false`, the
     /// task of `cx` is woken once the shutdown begins.
     fn is_shutting_down_or_wakes(&self, cx: &Context<'_>) -> bool;
+
+    /// Returns whether what the connection receives counts towards a limit and, if so, whether
+    /// messages are counted.
+    fn counts_traffic(&self) -> Option<bool> {
+        None
+    }
+
+    /// Counts what the connection has received. Returns an error if that exceeds a limit.
+    fn received(&self, traffic: Traffic) -> Result<(), ProtocolError> {
+        let _ = traffic;
+        Ok(())
+    }
 
     /// Takes over a transport that its user has dropped, and the bytes that were still to be
     /// written to it.

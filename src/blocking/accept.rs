@@ -7,11 +7,9 @@ use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::Server;
 use crate::error::Error;
 use crate::handshake::{Accept, PlainResponse, Request};
-use crate::server::{self, Accepting};
-use core::marker::PhantomData;
-use std::net::TcpStream;
-#[cfg(feature = "rustls")]
-use std::time::Instant;
+use crate::server::{self, Accepting, ReceivingProxyHeader};
+use core::{marker::PhantomData, net::SocketAddr};
+use std::{net::TcpStream, time::Instant};
 
 /// Accepts a WebSocket connection on a TCP stream, with the defaults of an [`Acceptor`].
 ///
@@ -85,18 +83,54 @@ impl server::Acceptor<Blocking> {
     }
 
     /// Prepares a TCP stream for the opening handshake, and begins that.
-    pub(super) fn prepare(&self, stream: TcpStream) -> Result<(Stream, Accepting), Error> {
+    fn prepare(&self, stream: TcpStream) -> Result<(Stream, Accepting), Error> {
+        let mut peer = stream.peer_addr()?;
+        let (stream, end) = self.begin_tcp(stream, &mut peer)?;
+        self.secure(stream, peer, end)
+    }
+
+    /// Receives the header of the PROXY protocol, if `peer` is a proxy that sends one: `peer` is then
+    /// the address that it names. Returns the end of the time for the opening handshake.
+    pub(super) fn begin_tcp(
+        &self,
+        stream: TcpStream,
+        peer: &mut SocketAddr,
+    ) -> Result<(Stream, HandshakeEnd), Error> {
         stream.set_nodelay(true)?;
         let stream = Stream::from(stream);
+        let Some(proxies) = &self.proxies else { return Ok((stream, None)) };
+        if !proxies.expects_proxy_header(peer.ip()) {
+            return Ok((stream, None));
+        }
+        let timeout = self.handshake_timeout;
+        let end = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut exchange = Exchange::new(stream, ReadBuffer::new(), WriteBuffer::new());
+        let received = exchange.drive(&mut ReceivingProxyHeader::new(timeout))?;
+        *peer = received?.unwrap_or(*peer);
+        let (stream, _, _) = exchange.into_parts();
+        Ok((stream, end))
+    }
+
+    /// Performs the TLS handshake, if this acceptor uses TLS, and begins the opening handshake.
+    pub(super) fn secure(
+        &self,
+        stream: Stream,
+        peer: SocketAddr,
+        end: HandshakeEnd,
+    ) -> Result<(Stream, Accepting), Error> {
         #[cfg(feature = "rustls")]
         if let Some(session) = self.session()? {
             let timeout = self.handshake_timeout;
-            let end = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+            let end = end.or_else(|| Instant::now().checked_add(timeout?));
             let stream = stream.secured(session, end)?.ok_or(Error::HandshakeTimeout)?;
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            return Ok((stream, self.accepting_within(left)));
+            return Ok((stream, self.accepting_within(left).peer(peer)));
         }
-        Ok((stream, self.accepting()))
+        let left = match end {
+            Some(end) => Some(end.saturating_duration_since(Instant::now())),
+            None => self.handshake_timeout,
+        };
+        Ok((stream, self.accepting_within(left).peer(peer)))
     }
 
     /// Accepts a connection over any blocking transport. This does not set options of the stream,
@@ -166,6 +200,9 @@ impl server::Acceptor<Blocking> {
         Ok(PendingRequest { transport, accepting, request, input, output, shell: PhantomData })
     }
 }
+
+/// When the time for the opening handshake is over, if that runs already.
+pub(super) type HandshakeEnd = Option<Instant>;
 
 /// A connection whose client has sent its part of the opening handshake and waits for the answer:
 /// see [`Acceptor::receive_request`](server::Acceptor::receive_request).

@@ -4,8 +4,10 @@ use super::Transport;
 use super::exchange::Exchange;
 use super::timed::PAUSE;
 use crate::buffer::{ReadBuffer, WriteBuffer};
+use crate::connection::{ProtocolError, Traffic};
 use crate::handshake::LingeringClose;
 use crate::server::Admission;
+use crate::serving::LimitedClient;
 use alloc::{sync::Arc, vec::Vec};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +15,7 @@ use core::time::Duration;
 use std::collections::HashMap;
 use std::io;
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 /// All connections of a server.
@@ -42,6 +44,8 @@ struct Registry {
 pub(super) struct ServedConnection {
     connections: Arc<Connections>,
     number: u64,
+    /// The place among the connections of its address, if they are limited.
+    client: OnceLock<LimitedClient>,
 }
 
 /// The sending side's reference to its [`ServedConnection`], next to the last handle on the
@@ -165,7 +169,11 @@ impl Connections {
         let number = registry.last_served;
         registry.served.insert(number, transport);
         Ok((
-            Arc::new(ServedConnection { connections: Arc::clone(self), number }),
+            Arc::new(ServedConnection {
+                connections: Arc::clone(self),
+                number,
+                client: OnceLock::new(),
+            }),
             HandshakeSlot(Arc::clone(self)),
         ))
     }
@@ -197,11 +205,28 @@ impl ServedConnection {
     pub(super) fn is_shutting_down(&self) -> bool {
         self.connections.is_shutting_down()
     }
+
+    /// Sets the place among the connections of the client's address.
+    pub(super) fn set_client(&self, client: LimitedClient) {
+        // This can't fail: the opening handshake calls it once.
+        let _ = self.client.set(client);
+    }
+
+    /// Returns whether what the connection receives counts towards a limit and, if so, whether
+    /// messages are counted.
+    pub(super) fn counts_traffic(&self) -> Option<bool> {
+        self.client.get()?.counts_traffic()
+    }
+
+    /// Counts what the connection has received. Returns an error if that exceeds a limit.
+    pub(super) fn received(&self, traffic: Traffic) -> Result<(), ProtocolError> {
+        self.client.get().map_or(Ok(()), |client| client.received(traffic))
+    }
 }
 
 impl Drop for ServerHandle {
     fn drop(&mut self) {
-        let ServedConnection { connections, number } = &*self.0;
+        let ServedConnection { connections, number, .. } = &*self.0;
         let transport = connections.registry().served.remove(number);
         drop(transport);
     }

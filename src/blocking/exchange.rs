@@ -58,7 +58,7 @@ impl<S: Transport> Exchange<S> {
             let outcome = self.transport.shut_down(timeout);
             exchange.did_shut_down(outcome.map_err(|stopped| self.note(stopped)));
         } else if wants.read {
-            let outcome = self.transport.read(self.input.spare(1), timeout);
+            let outcome = self.transport.read(exchange.room(&mut self.input), timeout);
             self.input.filled(*outcome.as_ref().unwrap_or(&0));
             exchange.did_read(outcome.map_err(|stopped| self.note(stopped)));
         }

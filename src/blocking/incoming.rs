@@ -5,7 +5,9 @@ use super::Transport;
 use super::access::{Access, Sending};
 use super::timed::{LEAST, PAUSE, Stopped, TICK, Timed};
 use crate::buffer::{READ_ROOM, RETAINED, ReadBuffer};
-use crate::connection::{Event, Message, Progress, ReceiveError, Receiver, Role};
+use crate::connection::{
+    Event, Message, Progress, ProtocolError, ReceiveError, Receiver, Role, Traffic,
+};
 use crate::error::{Error, Misuse};
 use crate::frame::CloseCode;
 use crate::io::DISCARD_SIZE;
@@ -35,6 +37,9 @@ pub(super) trait ReceiverIo {
 
     /// Returns `true` if the server is shutting down. The connection must then be told.
     fn is_shutting_down(&self) -> bool;
+
+    /// Has the server count what was received. Returns an error if that exceeds a limit.
+    fn received(&self, traffic: Traffic) -> Result<(), ProtocolError>;
 }
 
 #[derive(Debug)]
@@ -65,6 +70,11 @@ impl<R: Role> Incoming<R> {
     /// Returns the bytes that were read but not used.
     pub(super) fn into_unread(self) -> Vec<u8> {
         self.input.unread().to_vec()
+    }
+
+    /// Counts from now on what is received, for the server that runs the connection.
+    pub(super) fn count_traffic(&mut self, counts_messages: bool) {
+        self.receiver.count_traffic(counts_messages);
     }
 
     /// Waits until `advance` finds something and lends it, as extracted by `look`. Returns `None`
@@ -165,10 +175,14 @@ impl<R: Role> Incoming<R> {
         advance: Advance<R>,
     ) -> Result<Progress, ReceiveError> {
         let progress = advance(&mut self.receiver, &mut self.input);
+        self.reply(receiver_io);
+        progress
+    }
+
+    fn reply(&mut self, receiver_io: &mut impl ReceiverIo<Sending: Access<Role = R>>) {
         if let Some(reply) = self.receiver.reply(&self.input) {
             receiver_io.parts().0.with(|Sending { sender, queue, .. }| sender.reply(&reply, queue));
         }
-        progress
     }
 
     /// Does what the connection wants until some bytes have been read or the end can be reported.
@@ -176,7 +190,17 @@ impl<R: Role> Incoming<R> {
     /// the end is known. In the latter case, this still tries to write, but does not wait.
     ///
     /// Returns an error if the transport is not ready.
-    fn drive(&mut self, receiver_io: &mut impl ReceiverIo, lingers: bool) -> io::Result<Driven> {
+    fn drive(
+        &mut self,
+        receiver_io: &mut impl ReceiverIo<Sending: Access<Role = R>>,
+        lingers: bool,
+    ) -> io::Result<Driven> {
+        if let Some(traffic) = self.receiver.take_traffic() {
+            if let Err(error) = receiver_io.received(traffic) {
+                self.receiver.refuse(error);
+                self.reply(receiver_io);
+            }
+        }
         let mut failed = None;
         // When the reads began, and when the user's timeout for them expires. That timeout is
         // looked up only after a read has waited.
@@ -264,6 +288,7 @@ impl<R: Role> Incoming<R> {
         let outcome = transport.read(self.input.spare(1), earliest(left, max_read_time));
         if let Ok(count) = outcome {
             self.input.filled(count);
+            self.receiver.did_read(count);
         }
         let result = outcome.as_ref().copied().map_err(Stopped::failure);
         sending.with(|sending| sending.sender.did_read(result));

@@ -5,12 +5,12 @@ use super::outcomes::Outcomes;
 use super::{Acceptor, ServerWebSocket};
 use crate::error::Error;
 use crate::handshake::{Accept, PlainResponse, Request};
-use crate::server::{AcceptFailure, AcceptFailures, Admission};
-use crate::serving::{Options, ServeError, accept_failure, serve_options};
+use crate::server::{AcceptFailure, AcceptFailures, Admission, PerAddress};
+use crate::serving::{LimitedClients, Options, ServeError, Visitor, accept_failure, serve_options};
 use alloc::{boxed::Box, string::ToString, sync::Arc};
 use core::{fmt, net::SocketAddr, time::Duration};
 use std::net::{TcpListener, TcpStream};
-use std::{io, thread};
+use std::{io, thread, time::Instant};
 
 /// Serves WebSocket connections: accepts them until the [shutdown](Serve::shutdown_handle), and runs
 /// `handler` for each open connection in its own thread. Set options, then call [`run`](Serve::run).
@@ -23,7 +23,8 @@ use std::{io, thread};
 ///   reads and drops up to 1 MiB of what the peer still sends. This ends early when the peer ends
 ///   its side. The server sends no Close unless the handler did.
 /// - Each connection uses two of the process's file descriptors, a split one three.
-/// - The address of the client is `websocket.get_ref().peer_addr()`.
+/// - The address of the client is [`Request::client_address`]. Behind a proxy, name
+///   [trusted proxies](crate::server::TrustedProxies).
 /// - If `handler` is a closure that ends with `Ok(())`, name the type of its error:
 ///   `Ok::<(), Error>(())`.
 ///
@@ -125,7 +126,9 @@ where
         let Self { listener, handler, acceptor, options, connections } = self;
         let timeout = options.shutdown_timeout;
         connections.open(Admission::new(options.max_connections, options.max_handshakes));
-        let service = Arc::new(Service { handler, acceptor, options });
+        let began = Instant::now();
+        let clients = LimitedClients::new(&options, move || began.elapsed());
+        let service = Arc::new(Service { handler, acceptor, options, clients });
         service.accept(listener, &connections);
         if !connections.wait_empty(timeout) {
             connections.end();
@@ -152,6 +155,7 @@ struct Service<H> {
     handler: H,
     acceptor: Acceptor,
     options: Options,
+    clients: Option<Arc<LimitedClients>>,
 }
 
 impl<H, E> Service<H>
@@ -167,20 +171,27 @@ where
         // A client for which there was no file or thread. It is served after the pause.
         let mut waiting = None;
         while connections.wait_for_room() {
-            let accepted = waiting.take().map_or_else(|| listener.accept(), Ok);
+            let accepted = waiting.take().map_or_else(
+                || listener.accept().map(|(stream, peer)| (stream, peer, None)),
+                |(stream, peer, visitor)| Ok((stream, peer, Some(visitor))),
+            );
             connections.has_accepted();
             let begun = match accepted {
                 // The server is shutting down: drop the stream. It is the connection that woke this
                 // thread, or a client that was still waiting in the queue.
                 Ok(_) if connections.is_shutting_down() => Ok(()),
-                // Only the system's lack of files, threads or memory makes this fail. The kind of
-                // the error does not say so: a lack of threads is an error that would block.
-                Ok((stream, peer)) => {
-                    self.begin(stream, peer, connections).map_err(|(error, stream)| {
-                        waiting = Some((stream, peer));
-                        (AcceptFailure::OfThisEndpoint, error)
-                    })
-                }
+                Ok((stream, peer, visitor)) => match visitor.or_else(|| self.arrive(peer)) {
+                    // Only the system's lack of files, threads or memory makes this fail. The kind of
+                    // the error does not say so: a lack of threads is an error that would block.
+                    Some(visitor) => self.begin(stream, visitor, connections).map_err(
+                        |(error, stream, visitor)| {
+                            waiting = Some((stream, peer, visitor));
+                            (AcceptFailure::OfThisEndpoint, error)
+                        },
+                    ),
+                    // There are too many from this address: drop the stream.
+                    None => Ok(()),
+                },
                 Err(error) => Err((accept_failure(&error), error)),
             };
             match begun {
@@ -194,34 +205,40 @@ where
         }
     }
 
-    /// Starts the thread of a connection. Returns the stream if the system has no thread or file
-    /// left.
+    /// Returns the client of a new connection, or `None` if the connection is to be dropped.
+    fn arrive(&self, peer: SocketAddr) -> Option<Box<Visitor>> {
+        let Self { acceptor, options, clients, .. } = self;
+        Visitor::arrive(peer, clients.as_ref(), acceptor, options)
+    }
+
+    /// Starts the thread of a connection. Returns the stream and the client if the system has no
+    /// thread or file left.
     fn begin(
         self: &Arc<Self>,
         stream: TcpStream,
-        peer: SocketAddr,
+        visitor: Box<Visitor>,
         connections: &Arc<Connections>,
-    ) -> Result<(), (io::Error, TcpStream)> {
+    ) -> Result<(), (io::Error, TcpStream, Box<Visitor>)> {
         let service = Arc::clone(self);
         // The thread gets the stream once it exists: a thread that can't start drops what it has.
-        let given = Outcomes::<Option<(TcpStream, _, _)>>::new();
+        let given = Outcomes::<Option<(TcpStream, _, _, _)>>::new();
         let taken = given.clone();
         let attends = move || {
-            if let Some(Some((stream, served, slot))) = taken.wait(None) {
-                service.attend(stream, peer, &served, slot);
+            if let Some(Some((stream, visitor, served, slot))) = taken.wait(None) {
+                service.attend(stream, visitor, &served, slot);
             }
         };
         let thread = thread::Builder::new().name("sansocket serve".to_string());
         let begun = thread.spawn(attends).and_then(|_| connections.admit(&stream));
         match begun {
             Ok((served, slot)) => {
-                given.report(Some((stream, served, slot)));
+                given.report(Some((stream, visitor, served, slot)));
                 Ok(())
             }
             Err(error) => {
                 // The thread may wait.
                 given.report(None);
-                Err((error, stream))
+                Err((error, stream, visitor))
             }
         }
     }
@@ -230,19 +247,20 @@ where
     fn attend(
         &self,
         stream: TcpStream,
-        peer: SocketAddr,
+        mut visitor: Box<Visitor>,
         served: &Arc<ServedConnection>,
         slot: HandshakeSlot,
     ) {
-        let opened = self.open(stream, slot);
-        let handled = match opened {
-            Ok((websocket, request)) => {
-                // The connection counts as long as the handler runs, whatever the handler does with
-                // it.
-                (self.handler)(websocket.with_server(Arc::clone(served)), request)
-            }
-            Err(error) => return self.options.report_handshake(peer, error),
+        let (websocket, request) = match self.open(&mut visitor, stream, slot) {
+            Ok(opened) => opened,
+            Err(error) => return self.options.report_handshake(visitor.address, error),
         };
+        let peer = visitor.address;
+        if let Some(client) = visitor.into_limited() {
+            served.set_client(client);
+        }
+        // The connection counts as long as the handler runs, whatever the handler does with it.
+        let handled = (self.handler)(websocket.with_server(Arc::clone(served)), request);
         if let Err(error) = handled {
             self.options.report(ServeError::Handler { peer, error: error.into() });
         }
@@ -250,11 +268,18 @@ where
 
     fn open(
         &self,
+        visitor: &mut Visitor,
         stream: TcpStream,
         slot: HandshakeSlot,
     ) -> Result<(ServerWebSocket, Request), Error> {
-        let (stream, accepting) = self.acceptor.prepare(stream)?;
+        let (stream, end) = self.acceptor.begin_tcp(stream, &mut visitor.address)?;
+        // The header field of a proxy may still tell another address.
+        if !self.acceptor.reads_header_of(visitor.address.ip()) {
+            visitor.enter()?;
+        }
+        let (stream, accepting) = self.acceptor.secure(stream, visitor.address, end)?;
         let accepting = accepting.with_place(Box::new(slot));
-        Acceptor::accept_asked(accepting, stream, |request| self.options.decide(request))
+        let decide = |request: &Request| visitor.decide(request, &self.options);
+        Acceptor::accept_asked(accepting, stream, decide)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::initiator::Initiator;
 use crate::frame::{CloseCode, CloseFrameError, FrameError, Rsv};
+use crate::rate::Rate;
 use thiserror::Error;
 
 /// A violation of RFC 6455, or of a local limit, by the peer.
@@ -74,6 +75,22 @@ pub enum ProtocolError {
         /// The largest number of frames.
         limit: u32,
     },
+    /// More messages, over all connections of the peer's address, than a server's
+    /// [`PerAddress::messages`](crate::server::PerAddress::messages) allows. Fails the connection
+    /// with 1008.
+    #[error("the peer's address sends more messages than {rate}")]
+    TooManyMessages {
+        /// The limit.
+        rate: Rate,
+    },
+    /// More bytes, over all connections of the peer's address, than a server's
+    /// [`PerAddress::bytes`](crate::server::PerAddress::bytes) allows. Fails the connection with
+    /// 1008.
+    #[error("the peer's address sends more bytes than {rate}")]
+    TooManyBytes {
+        /// The limit, in bytes.
+        rate: Rate,
+    },
 }
 
 impl ProtocolError {
@@ -87,9 +104,10 @@ impl ProtocolError {
                 CloseCode::INVALID_PAYLOAD_DATA
             }
             Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
-            Self::TooManyFragments { .. } | Self::TooManyLastBlocks { .. } => {
-                CloseCode::POLICY_VIOLATION
-            }
+            Self::TooManyFragments { .. }
+            | Self::TooManyLastBlocks { .. }
+            | Self::TooManyMessages { .. }
+            | Self::TooManyBytes { .. } => CloseCode::POLICY_VIOLATION,
             _ => CloseCode::PROTOCOL_ERROR,
         }
     }

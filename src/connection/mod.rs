@@ -26,6 +26,8 @@ pub use message::{Chunk, Event, Message, MessageKind};
 pub(crate) use payload::Form;
 pub use payload::{AsPayload, Payload};
 pub use prepared::PreparedMessage;
+#[cfg(feature = "std")]
+pub(crate) use receiver::Traffic;
 pub use receiver::{Progress, Receiver};
 pub use reply::{ControlPayload, Reply};
 pub use role::{Client, Role, Server};

@@ -5,10 +5,14 @@ mod in_progress;
 #[cfg(feature = "deflate")]
 mod inflating;
 mod single_frame;
+mod traffic;
 
 use self::in_progress::{FrameInProgress, MessageInProgress};
 #[cfg(feature = "deflate")]
 use self::inflating::Inflating;
+use self::traffic::Rare;
+#[cfg(feature = "std")]
+pub(crate) use self::traffic::Traffic;
 use super::config::SharedConfig;
 use super::{Chunk, Event, Message, MessageKind, ProtocolError, ReceiveError, Reply, Role};
 use crate::buffer::ReadBuffer;
@@ -85,7 +89,8 @@ pub struct Receiver<R> {
     owes_reply: bool,
     /// Whether the peer's Close has arrived, or the connection has failed.
     ended: bool,
-    failure: Option<Box<ProtocolError>>,
+    /// Boxed, because most connections never have it.
+    rare: Option<Box<Rare>>,
     role: PhantomData<fn() -> R>,
 }
 
@@ -125,7 +130,7 @@ impl<R: Role> Receiver<R> {
             current: None,
             owes_reply: false,
             ended: false,
-            failure: None,
+            rare: None,
             role: PhantomData,
         }
     }
@@ -144,12 +149,10 @@ impl<R: Role> Receiver<R> {
     ///   changes.
     #[inline]
     pub fn advance(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
-        let Some(kind) = self.receive_plain(input) else { return self.step(input, false) };
-        if kind == MessageKind::Text && !input.validate_whole() {
-            return self.locate_fault(input);
-        }
-        self.current = Some(Current::Message(kind));
-        Ok(Progress::Event)
+        let Some(kind) = self.receive_plain(self.limit_of_plain, input) else {
+            return self.advance_general(input);
+        };
+        self.find_plain(kind, input)
     }
 
     /// Like [`advance`](Self::advance), but stops at the next piece of a message. Read the piece
@@ -256,13 +259,17 @@ impl<R: Role> Receiver<R> {
     /// Returns the reply that is owed for what the last `advance` found, once. Pass it to
     /// [`Sender::reply`](super::Sender::reply).
     pub fn reply(&mut self, input: &ReadBuffer) -> Option<Reply> {
-        if !self.owes_reply || self.buffer != input.id() {
+        if !self.owes_reply {
+            return None;
+        }
+        if let Some(error) = self.failure() {
+            self.owes_reply = false;
+            return Some(Reply::Failure(error));
+        }
+        if self.buffer != input.id() {
             return None;
         }
         self.owes_reply = false;
-        if let Some(error) = self.failure() {
-            return Some(Reply::Failure(error));
-        }
         match self.current_in(input)? {
             Current::Ping { len } => Some(Reply::Pong(input.unread().get(..len)?.into())),
             Current::Close(code) => {
@@ -285,7 +292,7 @@ impl<R: Role> Receiver<R> {
     }
 
     pub(super) fn failure(&self) -> Option<ProtocolError> {
-        self.failure.as_deref().copied()
+        self.rare.as_ref()?.failure
     }
 
     #[inline]
@@ -293,7 +300,28 @@ impl<R: Role> Receiver<R> {
         self.current.filter(|_| self.buffer == input.id())
     }
 
+    /// Works like [`advance`](Self::advance), for any input.
     // Out of line, like everything it calls, to keep the path of most messages short.
+    #[inline(never)]
+    fn advance_general(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
+        let Some(kind) = self.receive_counted_plain(input) else { return self.step(input, false) };
+        self.find_plain(kind, input)
+    }
+
+    /// Validates a plain message that was received.
+    #[inline(always)]
+    fn find_plain(
+        &mut self,
+        kind: MessageKind,
+        input: &mut ReadBuffer,
+    ) -> Result<Progress, ReceiveError> {
+        if kind == MessageKind::Text && !input.validate_whole() {
+            return self.locate_fault(input);
+        }
+        self.current = Some(Current::Message(kind));
+        Ok(Progress::Event)
+    }
+
     #[inline(never)]
     fn step(&mut self, input: &mut ReadBuffer, chunked: bool) -> Result<Progress, ReceiveError> {
         if !self.is_used_with(input) {
@@ -341,7 +369,7 @@ impl<R: Role> Receiver<R> {
 
     #[cold]
     fn fail(&mut self, error: ProtocolError) -> ReceiveError {
-        self.failure = Some(Box::new(error));
+        self.rare.get_or_insert_default().failure = Some(error);
         self.ended = true;
         self.owes_reply = true;
         // Nothing more is received, so free the decompressor.

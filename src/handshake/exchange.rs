@@ -96,6 +96,9 @@ pub(crate) struct Exchange {
     unflushed: bool,
     fin: Fin,
     drained: usize,
+    /// How many bytes to read at a time, at most.
+    #[cfg(feature = "std")]
+    most_read: usize,
 }
 
 impl Exchange {
@@ -116,7 +119,23 @@ impl Exchange {
             unflushed: false,
             fin: Fin::Unsent,
             drained: 0,
+            #[cfg(feature = "std")]
+            most_read: usize::MAX,
         }
+    }
+
+    /// Leaves everything beyond so many bytes in the transport.
+    #[cfg(feature = "std")]
+    pub(crate) fn read_at_most(&mut self, bytes: usize) {
+        self.most_read = bytes;
+    }
+
+    /// Returns where to read to.
+    #[cfg(feature = "std")]
+    pub(crate) fn room<'b>(&self, input: &'b mut ReadBuffer) -> &'b mut [u8] {
+        let spare = input.spare(1);
+        let len = spare.len().min(self.most_read);
+        &mut spare[..len]
     }
 
     /// Restarts the peer's time for the next step.

@@ -13,6 +13,7 @@ use base64::{
     Engine, alphabet,
     engine::{GeneralPurpose, GeneralPurposeConfig},
 };
+use core::net::SocketAddr;
 
 /// A client's request to open a WebSocket, valid according to RFC 6455 §4.2.1.
 ///
@@ -33,6 +34,7 @@ pub struct Request {
     host: Box<str>,
     key: [u8; KEY_LEN],
     fields: Fields,
+    client: Option<SocketAddr>,
 }
 
 /// Accepts keys whose last character has bits set beyond the 16 bytes, like the example of
@@ -133,6 +135,25 @@ impl Request {
 
     header_accessors!();
 
+    /// Returns the address of the client. It is the peer's, unless that is one of the
+    /// [trusted proxies](crate::server::TrustedProxies) that say whose connection they forward. If
+    /// they don't say the port, that is 0.
+    ///
+    /// Returns `None` if nobody told the address of the peer: for a
+    /// [request](Self::new) that was parsed elsewhere, or on a stream other than TCP. See
+    /// [`Accepting::peer`](crate::server::Accepting::peer).
+    #[doc(alias = "remote_addr")]
+    #[doc(alias = "peer_addr")]
+    #[must_use]
+    pub fn client_address(&self) -> Option<SocketAddr> {
+        self.client
+    }
+
+    /// Sets the [address of the client](Self::client_address).
+    pub(crate) fn set_client_address(&mut self, address: SocketAddr) {
+        self.client = Some(address);
+    }
+
     pub(super) fn key(&self) -> &[u8] {
         &self.key
     }
@@ -146,7 +167,7 @@ impl Request {
         upgrade(&fields)?;
         offer::check(&fields)?;
         let key = key(&fields)?;
-        Ok(Self { target, host, key, fields })
+        Ok(Self { target, host, key, fields, client: None })
     }
 }
 

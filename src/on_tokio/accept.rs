@@ -1,16 +1,18 @@
 //! Accepting over TCP.
 
 use super::stream::Stream;
-#[cfg(feature = "rustls")]
 use super::timer::Timer;
 use super::{ServerWebSocket, Tokio};
 #[cfg(feature = "rustls")]
-use crate::asynchronous::{Timer as _, exchange::until};
+use crate::asynchronous::exchange::until;
+use crate::asynchronous::{Timer as _, exchange::drive};
+use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::error::Error;
 use crate::handshake::{Accept, PlainResponse, Request};
-use crate::server::{self, Accepting};
+use crate::server::{self, Accepting, ReceivingProxyHeader};
 use ::tokio::net::TcpStream;
 use alloc::boxed::Box;
+use core::{net::SocketAddr, time::Duration};
 
 /// Accepts a WebSocket connection on a TCP stream, with the default options of an [`Acceptor`].
 ///
@@ -121,18 +123,58 @@ impl server::Acceptor<Tokio> {
     }
 
     /// Prepares a TCP stream for the opening handshake, and begins that.
-    pub(super) async fn prepare(&self, stream: TcpStream) -> Result<(Stream, Accepting), Error> {
+    async fn prepare(&self, stream: TcpStream) -> Result<(Stream, Accepting), Error> {
+        let mut peer = stream.peer_addr()?;
+        let (stream, end) = self.begin_tcp(stream, &mut peer).await?;
+        self.secure(stream, peer, end).await
+    }
+
+    /// Receives the header of the PROXY protocol, if `peer` is a proxy that sends one: `peer` is then
+    /// the address that it names. Returns the end of the time for the opening handshake.
+    pub(super) async fn begin_tcp(
+        &self,
+        stream: TcpStream,
+        peer: &mut SocketAddr,
+    ) -> Result<(Stream, HandshakeEnd), Error> {
         stream.set_nodelay(true)?;
-        let stream = Stream::from(stream);
+        let mut stream = Stream::from(stream);
+        let Some(proxies) = &self.proxies else { return Ok((stream, None)) };
+        if !proxies.expects_proxy_header(peer.ip()) {
+            return Ok((stream, None));
+        }
+        let timer = Timer::default();
+        let end = self.handshake_timeout.map(|timeout| timer.now().saturating_add(timeout));
+        let mut receiving = ReceivingProxyHeader::new(self.handshake_timeout);
+        let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+        let received =
+            drive::<Stream, Tokio, _>(&mut receiving, &mut stream, &mut input, &mut output).await?;
+        *peer = received?.unwrap_or(*peer);
+        Ok((stream, end.map(|end| (timer, end))))
+    }
+
+    /// Performs the TLS handshake, if this acceptor uses TLS, and begins the opening handshake.
+    pub(super) async fn secure(
+        &self,
+        stream: Stream,
+        peer: SocketAddr,
+        end: HandshakeEnd,
+    ) -> Result<(Stream, Accepting), Error> {
+        let left = |end: &HandshakeEnd| match end {
+            Some((timer, end)) => Some(end.saturating_sub(timer.now())),
+            None => self.handshake_timeout,
+        };
         #[cfg(feature = "rustls")]
         if let Some(session) = self.session()? {
             let mut timer = Timer::default();
-            let end = self.handshake_timeout.map(|timeout| timer.now().saturating_add(timeout));
+            let end = left(&end).map(|left| timer.now().saturating_add(left));
             let secured = until(&mut timer, end, stream.secured(session)).await;
             let stream = secured.unwrap_or(Err(Error::HandshakeTimeout))?;
             let left = end.map(|end| end.saturating_sub(timer.now()));
-            return Ok((stream, self.accepting_within(left)));
+            return Ok((stream, self.accepting_within(left).peer(peer)));
         }
-        Ok((stream, self.accepting()))
+        Ok((stream, self.accepting_within(left(&end)).peer(peer)))
     }
 }
+
+/// When the time for the opening handshake is over, if that runs already.
+pub(super) type HandshakeEnd = Option<(Timer, Duration)>;

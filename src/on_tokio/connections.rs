@@ -3,7 +3,9 @@
 use super::Tokio;
 use super::stream::Stream;
 use crate::asynchronous::{OwningServer, linger};
+use crate::connection::{ProtocolError, Traffic};
 use crate::server::Admission;
+use crate::serving::LimitedClient;
 use ::tokio::{runtime::Handle, task::JoinSet};
 use alloc::{
     sync::{Arc, Weak},
@@ -51,6 +53,13 @@ pub(super) struct ServedConnection {
     number: u64,
     /// The task to wake when the server shuts down.
     waiting: Mutex<Option<Waker>>,
+}
+
+/// A connection that also counts towards the limits of its address.
+#[derive(Debug)]
+struct LimitedConnection {
+    served: Arc<ServedConnection>,
+    client: LimitedClient,
 }
 
 /// A guard that exists while the opening handshake of a connection is in progress.
@@ -136,6 +145,14 @@ impl Connections {
         tasks.running.spawn_on(task, &self.runtime);
     }
 
+    /// Ends the transport of a dropped connection, which counts until that is done.
+    fn linger(&self, transport: Stream, unwritten: Vec<u8>, server: impl Send + 'static) {
+        self.spawn(async move {
+            linger::<Stream, Tokio>(transport, unwritten).await;
+            drop(server);
+        });
+    }
+
     /// Removes tasks that have ended, and waits until there are none.
     pub(super) fn poll_tasks(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut tasks = lock(&self.tasks);
@@ -178,6 +195,43 @@ impl Drop for ServedConnection {
     }
 }
 
+impl ServedConnection {
+    /// Returns the connection as the server that owns it, with the limits of its address, if it has
+    /// any.
+    pub(super) fn owned(
+        self: Arc<Self>,
+        client: Option<LimitedClient>,
+    ) -> Arc<dyn OwningServer<Stream>> {
+        match client {
+            Some(client) => Arc::new(LimitedConnection { served: self, client }),
+            None => self,
+        }
+    }
+}
+
+impl OwningServer<Stream> for LimitedConnection {
+    fn is_shutting_down(&self) -> bool {
+        self.served.is_shutting_down()
+    }
+
+    fn is_shutting_down_or_wakes(&self, cx: &Context<'_>) -> bool {
+        self.served.is_shutting_down_or_wakes(cx)
+    }
+
+    fn counts_traffic(&self) -> Option<bool> {
+        self.client.counts_traffic()
+    }
+
+    fn received(&self, traffic: Traffic) -> Result<(), ProtocolError> {
+        self.client.received(traffic)
+    }
+
+    fn linger(self: Arc<Self>, transport: Stream, unwritten: Vec<u8>) {
+        let connections = Arc::clone(&self.served.connections);
+        connections.linger(transport, unwritten, self);
+    }
+}
+
 impl OwningServer<Stream> for ServedConnection {
     fn is_shutting_down(&self) -> bool {
         self.connections.is_shutting_down.load(Ordering::SeqCst)
@@ -198,9 +252,6 @@ impl OwningServer<Stream> for ServedConnection {
 
     fn linger(self: Arc<Self>, transport: Stream, unwritten: Vec<u8>) {
         let connections = Arc::clone(&self.connections);
-        connections.spawn(async move {
-            linger::<Stream, Tokio>(transport, unwritten).await;
-            drop(self);
-        });
+        connections.linger(transport, unwritten, self);
     }
 }

@@ -6,8 +6,10 @@ use super::{Acceptor, ServerWebSocket};
 use crate::asynchronous::{Timer as _, exchange::until};
 use crate::error::Error;
 use crate::handshake::{Accept, PlainResponse, Request};
-use crate::server::{AcceptFailures, Admission};
-use crate::serving::{Options, ServeError, accept_failure, serve_options};
+use crate::server::{AcceptFailures, Admission, PerAddress};
+use crate::serving::{
+    LimitedClient, LimitedClients, Options, ServeError, Visitor, accept_failure, serve_options,
+};
 use ::tokio::{
     net::{TcpListener, TcpStream},
     runtime::Handle,
@@ -34,7 +36,8 @@ use std::io;
 ///   and reads and drops up to 1 MiB that the peer still sends. It sends no Close of its own.
 /// - Dropping the future drops the connections too, without a Close.
 /// - To run the server in a task, write `tokio::spawn(serve(..).into_future())`.
-/// - The address of the client is `websocket.get_ref().peer_addr()`.
+/// - The address of the client is [`Request::client_address`]. Behind a proxy, name
+///   [trusted proxies](crate::server::TrustedProxies).
 /// - If `handler` is a closure that ends with `Ok(())`, name the type of its error:
 ///   `Ok::<(), Error>(())`.
 ///
@@ -144,6 +147,7 @@ struct Service<H> {
     handler: H,
     acceptor: Acceptor,
     options: Options,
+    clients: Option<Arc<LimitedClients>>,
 }
 
 /// Aborts the tasks when the server is dropped.
@@ -166,7 +170,9 @@ where
     let timeout = options.shutdown_timeout;
     let running = Running(Connections::new(admission, Handle::current()));
     let connections = &running.0;
-    let service = Arc::new(Service { handler, acceptor, options });
+    let clock = Timer::default();
+    let clients = LimitedClients::new(&options, move || clock.now());
+    let service = Arc::new(Service { handler, acceptor, options, clients });
     let mut accepting = Accepting::new(listener);
     poll_fn(|cx| {
         if shutdown.as_mut().poll(cx).is_ready() {
@@ -175,8 +181,9 @@ where
         let _ = connections.poll_tasks(cx);
         loop {
             let (stream, peer) = ready!(accepting.poll(connections, &service.options, cx));
+            let Some(visitor) = service.arrive(peer) else { continue };
             let (served, slot) = connections.admit();
-            connections.spawn(attend(Arc::clone(&service), stream, peer, served, slot));
+            connections.spawn(attend(Arc::clone(&service), stream, visitor, served, slot));
         }
     })
     .await;
@@ -194,7 +201,7 @@ where
 async fn attend<H, F, E>(
     service: Arc<Service<H>>,
     stream: TcpStream,
-    peer: SocketAddr,
+    visitor: Box<Visitor>,
     served: Arc<ServedConnection>,
     slot: HandshakeSlot,
 ) where
@@ -202,35 +209,70 @@ async fn attend<H, F, E>(
     F: Future<Output = Result<(), E>> + Send + 'static,
     E: Into<Box<dyn core::error::Error + Send + Sync>> + 'static,
 {
-    let opened = service.open(stream, slot).await;
-    let handled = match opened {
-        Ok((websocket, request)) => {
-            // The connection counts as long as the handler, whatever the handler does with it.
-            let server = Arc::<ServedConnection>::clone(&served);
-            (service.handler)(websocket.with_server(server), request).await
-        }
-        Err(error) => return service.options.report_handshake(peer, error),
+    // Boxed to keep the handshakes out of the task that continues with the connection.
+    let opened = Box::pin(service.open(stream, visitor, slot)).await;
+    let Opened { peer, client, websocket, request } = match opened {
+        Ok(opened) => opened,
+        Err((peer, error)) => return service.options.report_handshake(peer, error),
     };
+    // The connection counts as long as the handler, whatever the handler does with it.
+    let server = served.owned(client);
+    let websocket = websocket.with_server(Arc::clone(&server));
+    let handled = (service.handler)(websocket, request).await;
     if let Err(error) = handled {
         service.options.report(ServeError::Handler { peer, error: error.into() });
     }
 }
 
 impl<H> Service<H> {
+    /// Returns the client of a new connection, or `None` if the connection is to be dropped.
+    fn arrive(&self, peer: SocketAddr) -> Option<Box<Visitor>> {
+        let Self { acceptor, options, clients, .. } = self;
+        Visitor::arrive(peer, clients.as_ref(), acceptor, options)
+    }
+
+    /// Performs the opening handshake. An error comes with the address of the client.
     async fn open(
         &self,
         stream: TcpStream,
+        mut visitor: Box<Visitor>,
+        slot: HandshakeSlot,
+    ) -> Result<Opened, (SocketAddr, Error)> {
+        match self.open_for(&mut visitor, stream, slot).await {
+            Ok((websocket, request)) => {
+                let (peer, client) = (visitor.address, visitor.into_limited());
+                Ok(Opened { peer, client, websocket, request })
+            }
+            Err(error) => Err((visitor.address, error)),
+        }
+    }
+
+    async fn open_for(
+        &self,
+        visitor: &mut Visitor,
+        stream: TcpStream,
         slot: HandshakeSlot,
     ) -> Result<(ServerWebSocket, Request), Error> {
-        // Boxed to keep the handshakes out of the task that continues with the connection.
-        Box::pin(async move {
-            let (stream, accepting) = self.acceptor.prepare(stream).await?;
-            let accepting = accepting.with_place(Box::new(slot));
-            let decide = |request: &Request| self.options.decide(request);
-            Acceptor::accept_asked(accepting, stream, decide).await
-        })
-        .await
+        let (stream, end) = self.acceptor.begin_tcp(stream, &mut visitor.address).await?;
+        // The header field of a proxy may still tell another address.
+        if !self.acceptor.reads_header_of(visitor.address.ip()) {
+            visitor.enter()?;
+        }
+        let (stream, accepting) = self.acceptor.secure(stream, visitor.address, end).await?;
+        let accepting = accepting.with_place(Box::new(slot));
+        let decide = |request: &Request| visitor.decide(request, &self.options);
+        Acceptor::accept_asked(accepting, stream, decide).await
     }
+}
+
+/// An open connection.
+struct Opened {
+    /// The address of the client.
+    peer: SocketAddr,
+    /// The place among the connections of that address, if they are limited.
+    client: Option<LimitedClient>,
+    websocket: ServerWebSocket,
+    request: Request,
 }
 
 /// A listener that continues after failures.

@@ -9,6 +9,7 @@
 use super::answer;
 use super::origin::OriginPolicy;
 use super::plain::{PlainResponder, unanswered};
+use super::proxies::TrustedProxies;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::Config;
 #[cfg(feature = "std")]
@@ -20,7 +21,7 @@ use crate::handshake::{
 use crate::negotiated::Negotiated;
 use crate::transport::{IoFailure, Wants};
 use alloc::boxed::Box;
-use core::time::Duration;
+use core::{net::SocketAddr, time::Duration};
 
 /// A server's opening handshake. You do the IO.
 ///
@@ -118,6 +119,8 @@ pub struct Accepting {
     config: Config,
     origin: OriginPolicy,
     plain: Option<PlainResponder>,
+    proxies: Option<TrustedProxies>,
+    peer: Option<SocketAddr>,
     answer_timeout: Option<Duration>,
     /// Dropped when a refusal or a plain response begins.
     #[cfg(feature = "std")]
@@ -178,6 +181,7 @@ impl Accepting {
         config: Config,
         origin: OriginPolicy,
         plain: Option<PlainResponder>,
+        proxies: Option<TrustedProxies>,
         request_timeout: Option<Duration>,
         answer_timeout: Option<Duration>,
     ) -> Self {
@@ -192,10 +196,21 @@ impl Accepting {
             config,
             origin,
             plain,
+            proxies,
+            peer: None,
             answer_timeout,
             #[cfg(feature = "std")]
             place: None,
         }
+    }
+
+    /// Sets the address of the peer: that of the other end of the transport or, if the transport
+    /// began with a [`ProxyHeader`](super::ProxyHeader), the one that it names. The request then has
+    /// a [client's address](Request::client_address).
+    #[must_use]
+    pub const fn peer(mut self, address: SocketAddr) -> Self {
+        self.peer = Some(address);
+        self
     }
 
     /// Holds `place` until the handshake succeeds, or a refusal or plain response begins. A client
@@ -335,9 +350,14 @@ impl Accepting {
     }
 
     fn receive(&mut self, input: &mut ReadBuffer) -> Result<Option<Asked>, HandshakeError> {
-        let asked = self.handshake.receive_any(input)?;
-        if let Some(Asked::WebSocket(request)) = &asked {
+        let mut asked = self.handshake.receive_any(input)?;
+        if let Some(Asked::WebSocket(request)) = &mut asked {
             self.origin.check(request)?;
+            if let Some(peer) = self.peer {
+                let of_proxy = |proxies: &TrustedProxies| proxies.client_address(peer, request);
+                let client = self.proxies.as_ref().map_or(peer, of_proxy);
+                request.set_client_address(client);
+            }
         }
         Ok(asked)
     }

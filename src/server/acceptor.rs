@@ -3,10 +3,13 @@
 use super::accepting::Accepting;
 use super::origin::OriginPolicy;
 use super::plain::PlainResponder;
+use super::proxies::TrustedProxies;
 use crate::connection::Config;
 use crate::handshake::{HANDSHAKE_TIMEOUT, PlainRequest, PlainResponse};
 #[cfg(feature = "rustls")]
 use crate::tls::{ServerTls, Session, TlsError};
+#[cfg(feature = "std")]
+use core::net::IpAddr;
 use core::{fmt, marker::PhantomData, time::Duration};
 
 /// The configuration with which a server accepts connections.
@@ -20,6 +23,7 @@ pub struct Acceptor<M = ()> {
     pub(crate) config: Config,
     origin: OriginPolicy,
     plain: Option<PlainResponder>,
+    pub(crate) proxies: Option<TrustedProxies>,
     pub(crate) handshake_timeout: Option<Duration>,
     #[cfg(feature = "rustls")]
     tls: Option<ServerTls>,
@@ -35,6 +39,7 @@ impl<M> Acceptor<M> {
             config: Config::default(),
             origin: OriginPolicy::default(),
             plain: None,
+            proxies: None,
             handshake_timeout: Some(HANDSHAKE_TIMEOUT),
             #[cfg(feature = "rustls")]
             tls: None,
@@ -91,6 +96,20 @@ impl<M> Acceptor<M> {
         self
     }
 
+    /// Sets the proxies to believe when they say whose connections they forward. By default there
+    /// are none.
+    ///
+    /// The address is that of [`Request::client_address`](crate::handshake::Request::client_address),
+    /// and that of the limits and errors of `serve`. This works in `serve`, and in the methods of the
+    /// shells that take a TCP stream. For other streams, use
+    /// [`TrustedProxies::client_address`]. Without IO, use [`ProxyHeader`](super::ProxyHeader), and
+    /// then [`Accepting::peer`].
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.proxies = Some(proxies);
+        self
+    }
+
     /// Accepts TLS on TCP streams: in `serve`, and in the methods of the shells that take a TCP
     /// stream. The TLS handshake counts towards the handshake timeout. Methods that take any stream
     /// leave TLS to you.
@@ -109,14 +128,27 @@ impl<M> Acceptor<M> {
         self
     }
 
+    /// Returns `true` if a proxy at this address may say who the client is.
+    #[cfg(feature = "std")]
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        self.proxies.as_ref().is_some_and(|proxies| proxies.contains(peer))
+    }
+
+    /// Returns `true` if the header field of requests from this address tells the client's.
+    #[cfg(feature = "std")]
+    pub(crate) fn reads_header_of(&self, peer: IpAddr) -> bool {
+        self.proxies.as_ref().is_some_and(|proxies| proxies.reads_header_of(peer))
+    }
+
     pub(crate) fn accepting(&self) -> Accepting {
         self.accepting_within(self.handshake_timeout)
     }
 
     /// Begins an opening handshake whose request has to come in the time that is left.
     pub(crate) fn accepting_within(&self, left: Option<Duration>) -> Accepting {
-        let (origin, plain) = (self.origin.clone(), self.plain.clone());
-        Accepting::new(self.config, origin, plain, left, self.handshake_timeout)
+        let Self { origin, plain, proxies, .. } = self;
+        let (origin, plain, proxies) = (origin.clone(), plain.clone(), proxies.clone());
+        Accepting::new(self.config, origin, plain, proxies, left, self.handshake_timeout)
     }
 
     /// Begins a TLS connection, if the acceptor uses TLS.
@@ -139,6 +171,7 @@ impl<M> Clone for Acceptor<M> {
         Self {
             origin: self.origin.clone(),
             plain: self.plain.clone(),
+            proxies: self.proxies.clone(),
             #[cfg(feature = "rustls")]
             tls: self.tls.clone(),
             ..*self
@@ -158,6 +191,7 @@ impl<M> fmt::Debug for Acceptor<M> {
             .field("config", &self.config)
             .field("origin", &self.origin)
             .field("plain_response", &self.plain)
+            .field("trusted_proxies", &self.proxies)
             .field("handshake_timeout", &self.handshake_timeout)
             .finish()
     }

@@ -413,3 +413,29 @@ fn a_request_can_be_answered_only_once() {
     let mut early = Acceptor::new().begin();
     assert_eq!(early.accept(&request, &Accept::new(), output), Err(AcceptError::Over));
 }
+
+#[test]
+fn a_request_has_the_address_of_its_client() {
+    let peer = "10.0.0.1:1".parse().unwrap();
+    let proxies = TrustedProxies::new(["10.0.0.0/8".parse().unwrap()]);
+    let proxies = proxies.header(ForwardingHeader::XForwardedFor);
+    let mut forwarded = REQUEST[..REQUEST.len() - 2].to_vec();
+    forwarded.extend_from_slice(b"X-Forwarded-For: 192.0.2.1\r\n\r\n");
+    for (acceptor, told, client) in [
+        (Acceptor::new(), None, None),
+        (Acceptor::new(), Some(peer), Some(peer)),
+        (Acceptor::new().trusted_proxies(proxies.clone()), None, None),
+        (
+            Acceptor::new().trusted_proxies(proxies),
+            Some(peer),
+            Some("192.0.2.1:0".parse().unwrap()),
+        ),
+    ] {
+        let mut server = Server::of(&acceptor);
+        if let Some(peer) = told {
+            server.accepting = server.accepting.peer(peer);
+        }
+        server.receive(&forwarded);
+        assert_eq!(server.request().client_address(), client);
+    }
+}

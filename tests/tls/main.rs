@@ -5,6 +5,7 @@ mod authority;
 mod blocking;
 mod certificates;
 mod hostile;
+mod proxies;
 mod raw;
 mod system;
 #[cfg(feature = "tokio")]

@@ -5,12 +5,14 @@
 //! ```
 //!
 //! If `INTEROP_TLS` names a directory, the server uses TLS with `chain.pem` and `key.pem` in there.
+//! If `INTEROP_PROXY` is `proxy-protocol` or `x-forwarded-for`, it believes proxies at 127.0.0.1, and
+//! answers with the address of the client in `X-Client`.
 
 use sansocket::{
     Closed, Error, blocking,
     handshake::{Accept, PlainResponse, Request},
     on_tokio as tokio_shell,
-    server::Acceptor,
+    server::{Acceptor, ForwardingHeader, TrustedProxies},
     tls::ServerTls,
 };
 use sansocket_interop::{
@@ -51,13 +53,14 @@ fn main() -> ExitCode {
 fn serve(shell: Shell) -> Result<std::convert::Infallible, Box<dyn std::error::Error>> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let tls = tls()?;
+    let proxies = proxies()?;
     let scheme = if tls.is_some() { "wss" } else { "ws" };
     println!("listening on {scheme}://{}", listener.local_addr()?);
     let ends = Ends::default();
     match shell {
         Shell::Blocking => loop {
             let (stream, ends) = (listener.accept()?.0, ends.clone());
-            let acceptor = with_tls(blocking::Acceptor::new(), &tls);
+            let acceptor = configured(blocking::Acceptor::new(), &tls, &proxies);
             thread::spawn(move || {
                 let mut asked = Asked::default();
                 match acceptor.accept_tcp_with(stream, |request| decide(request, &mut asked)) {
@@ -69,7 +72,7 @@ fn serve(shell: Shell) -> Result<std::convert::Infallible, Box<dyn std::error::E
         Shell::Tokio => block_on(task::LocalSet::new().run_until(async {
             listener.set_nonblocking(true)?;
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            let acceptor = Rc::new(with_tls(tokio_shell::Acceptor::new(), &tls));
+            let acceptor = Rc::new(configured(tokio_shell::Acceptor::new(), &tls, &proxies));
             loop {
                 let (stream, ends) = (listener.accept().await?.0, ends.clone());
                 let acceptor = acceptor.clone();
@@ -94,9 +97,27 @@ fn tls() -> Result<Option<ServerTls>, Box<dyn std::error::Error>> {
     Ok(Some(ServerTls::new(read("chain.pem")?, read("key.pem")?)?))
 }
 
-fn with_tls<M>(acceptor: Acceptor<M>, tls: &Option<ServerTls>) -> Acceptor<M> {
-    match tls {
+fn proxies() -> Result<Option<TrustedProxies>, Box<dyn std::error::Error>> {
+    let Some(how) = std::env::var_os("INTEROP_PROXY") else { return Ok(None) };
+    let proxies = TrustedProxies::new(["127.0.0.1".parse()?]);
+    Ok(Some(match how.to_str() {
+        Some("proxy-protocol") => proxies.proxy_protocol(),
+        Some("x-forwarded-for") => proxies.header(ForwardingHeader::XForwardedFor),
+        _ => return Err("INTEROP_PROXY is neither proxy-protocol nor x-forwarded-for".into()),
+    }))
+}
+
+fn configured<M>(
+    acceptor: Acceptor<M>,
+    tls: &Option<ServerTls>,
+    proxies: &Option<TrustedProxies>,
+) -> Acceptor<M> {
+    let acceptor = match tls {
         Some(tls) => acceptor.tls(tls.clone()),
+        None => acceptor,
+    };
+    match proxies {
+        Some(proxies) => acceptor.trusted_proxies(proxies.clone()),
         None => acceptor,
     }
 }
@@ -117,6 +138,12 @@ fn decide(request: &Request, asked: &mut Asked) -> Result<Accept, PlainResponse>
     *asked =
         Asked { target: request.target().into(), cookie: value("Cookie"), own: value("X-Interop") };
     let accept = Accept::new().header("Set-Cookie", COOKIE).header("X-Interop", "sansocket");
+    let accept = match request.client_address() {
+        Some(client) if std::env::var_os("INTEROP_PROXY").is_some() => {
+            accept.header("X-Client", client.ip().to_string())
+        }
+        _ => accept,
+    };
     let accept = match request.path() {
         DEFLATE_PATH => accept.deflate(deflate_config(request.raw_query().unwrap_or_default())),
         _ => accept,

@@ -4,7 +4,8 @@ use super::Proxy;
 use super::error::ProxyVariableError;
 use crate::handshake::Url;
 use crate::handshake::authority::{Authority, without_brackets};
-use alloc::{string::String, vec::Vec};
+use crate::network::Network;
+use alloc::{format, string::String, vec::Vec};
 use core::net::IpAddr;
 
 /// The proxies for `ws://` and `wss://` URLs, and the hosts that need none.
@@ -41,8 +42,7 @@ enum Hosts {
     All,
     /// This name and all that end with a dot and it. In lower case, without a dot at either end.
     Domain(String),
-    /// The addresses whose first bits are those of this one.
-    Network(IpAddr, u32),
+    Network(Network),
 }
 
 impl Proxies {
@@ -141,11 +141,11 @@ impl Exception {
         if entry == "*" {
             return Some(Self { hosts: Hosts::All, port: None });
         }
-        if let Some(hosts) = network(entry) {
-            return Some(Self { hosts, port: None });
+        if let Some(network) = network(entry) {
+            return Some(Self { hosts: Hosts::Network(network), port: None });
         }
         let Authority { host, port } = Authority::parse(entry).ok()?;
-        let hosts = network(host).or_else(|| domain(host));
+        let hosts = network(host).map(Hosts::Network).or_else(|| domain(host));
         Some(Self { hosts: hosts?, port })
     }
 
@@ -155,33 +155,22 @@ impl Exception {
             && match (&self.hosts, address) {
                 (Hosts::All, _) => true,
                 (Hosts::Domain(domain), None) => is_within(name, domain),
-                (Hosts::Network(network, bits), Some(address)) => {
-                    has_prefix(address, *network, *bits)
-                }
+                (Hosts::Network(network), Some(address)) => network.contains(address),
                 _ => false,
             }
     }
 }
 
-/// Returns the address that a host is, an IPv4 one as such even if it is written as IPv6.
+/// Returns the address that a host is.
 fn address(host: &str) -> Option<IpAddr> {
     let host = host.strip_suffix('.').unwrap_or(host);
-    without_brackets(host).parse::<IpAddr>().ok().map(|address| address.to_canonical())
+    without_brackets(host).parse().ok()
 }
 
-fn network(entry: &str) -> Option<Hosts> {
-    let Some((network, bits)) = entry.split_once('/') else {
-        return address(entry).map(|address| Hosts::Network(address, width(address)));
-    };
-    let network = without_brackets(network).parse::<IpAddr>().ok()?;
-    let is_number = bits.bytes().all(|byte| byte.is_ascii_digit());
-    let bits = bits.parse().ok().filter(|bits| is_number && *bits <= width(network))?;
-    // IPv4 addresses written as IPv6 share their first 96 bits.
-    match (network, network.to_canonical()) {
-        (IpAddr::V6(_), canonical @ IpAddr::V4(_)) if bits >= 96 => {
-            Some(Hosts::Network(canonical, bits - 96))
-        }
-        _ => Some(Hosts::Network(network, bits)),
+fn network(entry: &str) -> Option<Network> {
+    match entry.split_once('/') {
+        None => address(entry).map(Network::from),
+        Some((address, bits)) => format!("{}/{bits}", without_brackets(address)).parse().ok(),
     }
 }
 
@@ -198,22 +187,4 @@ fn is_within(name: &str, domain: &str) -> bool {
     name.is_char_boundary(start)
         && name[start..].eq_ignore_ascii_case(domain)
         && (start == 0 || name[..start].ends_with('.'))
-}
-
-const fn width(address: IpAddr) -> u32 {
-    match address {
-        IpAddr::V4(_) => 32,
-        IpAddr::V6(_) => 128,
-    }
-}
-
-/// Returns `true` if the first `bits` of both addresses are the same.
-fn has_prefix(address: IpAddr, network: IpAddr, bits: u32) -> bool {
-    let (left, right) = match (address, network) {
-        (IpAddr::V4(left), IpAddr::V4(right)) => (left.to_bits().into(), right.to_bits().into()),
-        (IpAddr::V6(left), IpAddr::V6(right)) => (left.to_bits(), right.to_bits()),
-        _ => return false,
-    };
-    let different: u128 = left ^ right;
-    different.checked_shr(width(network) - bits).unwrap_or(0) == 0
 }

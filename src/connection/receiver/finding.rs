@@ -81,7 +81,10 @@ impl<R: Role> Receiver<R> {
             (None, Some(message)) => message,
             (None, None) => return Err(ProtocolError::UnexpectedContinuation),
             (Some(_), Some(_)) => return Err(ProtocolError::ExpectedContinuation),
-            (Some(kind), None) => MessageInProgress::new(kind, header.rsv, chunked),
+            (Some(kind), None) => {
+                self.count_message();
+                MessageInProgress::new(kind, header.rsv, chunked)
+            }
         };
         message.announce(header.payload_len);
         if !chunked {
@@ -203,6 +206,7 @@ impl<R: Role> Receiver<R> {
         if input.unread_len() < header_len + len {
             return Ok(Progress::NeedsInput);
         }
+        self.count_message();
         input.skip(header_len);
         if let Some(key) = header.mask {
             apply_mask(input.unread_mut(len), key, 0);

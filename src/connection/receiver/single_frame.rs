@@ -10,11 +10,15 @@ use crate::limits::Limits;
 use crate::mask::{MaskKey, apply_mask};
 
 impl<R: Role> Receiver<R> {
-    /// Receives the next message if it is plain; otherwise changes nothing. The caller validates
-    /// text.
+    /// Receives the next message if it is plain, with a payload shorter than `limit`; otherwise
+    /// changes nothing. The caller validates text.
     // Always inlined, like the functions it calls, so that nothing passes through memory.
     #[inline(always)]
-    pub(super) fn receive_plain(&mut self, input: &mut ReadBuffer) -> Option<MessageKind> {
+    pub(super) fn receive_plain(
+        &mut self,
+        limit: u16,
+        input: &mut ReadBuffer,
+    ) -> Option<MessageKind> {
         // While a control frame is the current event, its payload is still at the front of the
         // unread input.
         let is_between_messages = self.is_used_with(input)
@@ -27,7 +31,7 @@ impl<R: Role> Receiver<R> {
         input.keep_behind(|unread| {
             let PlainFrame { kind, key, header_len, payload } =
                 PlainFrame::parse(unread, !R::MASKS)?;
-            if payload.len() >= usize::from(self.limit_of_plain) {
+            if payload.len() >= usize::from(limit) {
                 return None;
             }
             if let Some(key) = key {

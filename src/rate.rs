@@ -1,0 +1,268 @@
+//! Rates, and token buckets as pure functions of `now`.
+//!
+//! As with [deadlines](crate::timers), a caller with a clock passes the time as a [`Duration`] since
+//! any moment that stays the same for one bucket.
+
+use core::{fmt, time::Duration};
+
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+
+/// How often something may happen: so often in each second or minute on average, and at most so often
+/// at once.
+///
+/// A limit by rate is a *token bucket*. The bucket holds a [burst](Self::burst) of tokens at first,
+/// and gains tokens at the rate until it is full again. Everything that happens takes a token, so in
+/// any time `t` no more than `burst + rate × t` can happen.
+///
+/// ```
+/// use sansocket::server::Rate;
+///
+/// let rate = Rate::per_second(10).burst(50);
+/// assert_eq!(rate.to_string(), "10 per second, 50 at once");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    amount: u32,
+    burst: u32,
+    seconds: u32,
+}
+
+impl Rate {
+    /// Creates a rate of `amount` per second. As many can happen at once, unless you set the
+    /// [burst](Self::burst).
+    #[must_use]
+    pub const fn per_second(amount: u32) -> Self {
+        Self { amount, burst: amount, seconds: 1 }
+    }
+
+    /// Creates a rate of `amount` per minute. As many can happen at once, unless you set the
+    /// [burst](Self::burst).
+    #[must_use]
+    pub const fn per_minute(amount: u32) -> Self {
+        Self { amount, burst: amount, seconds: 60 }
+    }
+
+    /// Sets how much can happen at once after a pause. With 0, nothing can happen at all. At a rate
+    /// per minute, a burst counts as 307 million if it is larger.
+    #[must_use]
+    pub const fn burst(mut self, burst: u32) -> Self {
+        self.burst = burst;
+        self
+    }
+
+    /// Returns what one token is worth. A bucket counts in parts of a token, of which it gains
+    /// `amount` in each nanosecond: so it needs no fractions, and nothing is ever rounded.
+    const fn token(self) -> u64 {
+        self.seconds as u64 * NANOS_PER_SECOND
+    }
+
+    const fn capacity(self) -> u64 {
+        self.token().saturating_mul(self.burst as u64)
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { amount, burst, seconds } = self;
+        let unit = if *seconds == 1 { "second" } else { "minute" };
+        write!(f, "{amount} per {unit}, {burst} at once")
+    }
+}
+
+/// A token bucket, which is full at first. Its [`Rate`] is passed in, because many buckets have the
+/// same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bucket {
+    /// The parts of tokens that are missing from a full bucket.
+    missing: u64,
+    /// The time of the last call in nanoseconds.
+    at: u64,
+}
+
+impl Bucket {
+    /// Takes so many tokens. Takes none and returns `false` if there are fewer.
+    pub(crate) fn take(&mut self, count: u64, rate: Rate, now: Duration) -> bool {
+        self.refill(rate, now);
+        match self.missing_without(count, rate) {
+            Some(missing) if missing <= rate.capacity() => {
+                self.missing = missing;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes so many tokens, or all that are left if there are fewer: they stand for something that
+    /// has happened already. Returns `false` if there were fewer.
+    pub(crate) fn charge(&mut self, count: u64, rate: Rate, now: Duration) -> bool {
+        let is_covered = self.take(count, rate, now);
+        if !is_covered {
+            self.missing = rate.capacity();
+        }
+        is_covered
+    }
+
+    /// Returns how long it takes until there are so many tokens, or `None` if there never are.
+    pub(crate) fn time_until(&mut self, count: u64, rate: Rate, now: Duration) -> Option<Duration> {
+        self.refill(rate, now);
+        if count > u64::from(rate.burst) {
+            return None;
+        }
+        let over = self.missing_without(count, rate)?.saturating_sub(rate.capacity());
+        match (over, rate.amount) {
+            (0, _) => Some(Duration::ZERO),
+            (_, 0) => None,
+            (over, amount) => Some(Duration::from_nanos(over.div_ceil(u64::from(amount)))),
+        }
+    }
+
+    pub(crate) fn is_full(&mut self, rate: Rate, now: Duration) -> bool {
+        self.refill(rate, now);
+        self.missing == 0
+    }
+
+    /// Returns what is missing from a full bucket once so many tokens more are taken.
+    fn missing_without(&self, count: u64, rate: Rate) -> Option<u64> {
+        self.missing.checked_add(count.checked_mul(rate.token())?)
+    }
+
+    fn refill(&mut self, rate: Rate, now: Duration) {
+        // 584 years. A clock that goes back does not refill the bucket twice.
+        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX).max(self.at);
+        let gained = (now - self.at).saturating_mul(u64::from(rate.amount));
+        self.missing = self.missing.saturating_sub(gained);
+        self.at = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+    use proptest::prelude::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn available(bucket: &mut Bucket, rate: Rate, now: Duration) -> u32 {
+        let mut bucket = *bucket;
+        (0..).take_while(|_| bucket.take(1, rate, now)).count().try_into().unwrap()
+    }
+
+    #[test]
+    fn a_bucket_holds_a_burst_and_gains_the_rate() {
+        let rate = Rate::per_second(2).burst(5);
+        let mut bucket = Bucket::default();
+        assert!(!bucket.take(6, rate, SECOND) && bucket.take(5, rate, SECOND));
+        assert!(!bucket.take(1, rate, SECOND));
+        assert_eq!(bucket.time_until(1, rate, SECOND), Some(SECOND / 2));
+        assert!(!bucket.take(1, rate, SECOND * 3 / 2 - Duration::from_nanos(1)));
+        assert!(bucket.take(1, rate, SECOND * 3 / 2));
+        assert_eq!(available(&mut bucket, rate, 3 * SECOND), 3);
+        assert!(!bucket.is_full(rate, 4 * SECOND - Duration::from_nanos(1)));
+        assert!(bucket.is_full(rate, 4 * SECOND));
+        assert_eq!(available(&mut bucket, rate, 1000 * SECOND), 5);
+    }
+
+    #[test]
+    fn what_has_happened_empties_the_bucket() {
+        let rate = Rate::per_minute(60).burst(10);
+        let mut bucket = Bucket::default();
+        assert!(bucket.charge(7, rate, SECOND));
+        assert!(!bucket.charge(7, rate, SECOND));
+        assert_eq!(available(&mut bucket, rate, SECOND), 0);
+        assert_eq!(available(&mut bucket, rate, 2 * SECOND), 1);
+    }
+
+    #[test]
+    fn a_rate_that_divides_no_second_does_not_drift() {
+        let rate = Rate::per_minute(7).burst(1);
+        let mut bucket = Bucket::default();
+        let mut now = Duration::ZERO;
+        let taken = (0..600_000).filter(|_| {
+            now += Duration::from_millis(1);
+            bucket.take(1, rate, now)
+        });
+        // In 10 minutes: the burst, and 7 in each minute, the last of which is just complete.
+        let taken = taken.count();
+        assert!((69..=71).contains(&taken), "{taken}");
+    }
+
+    #[test]
+    fn extremes_are_no_overflow() {
+        for rate in [Rate::per_second(u32::MAX), Rate::per_minute(u32::MAX)] {
+            let mut bucket = Bucket::default();
+            assert!(!bucket.take(u64::MAX, rate, Duration::MAX));
+            assert!(bucket.take(1, rate, Duration::MAX));
+            assert!(!bucket.charge(u64::MAX, rate, Duration::ZERO));
+            assert_eq!(bucket.time_until(u64::MAX, rate, Duration::MAX), None);
+            assert!(!bucket.is_full(rate, Duration::MAX), "the clock can't go further");
+        }
+        for rate in [Rate::per_second(0), Rate::per_second(9).burst(0)] {
+            let mut bucket = Bucket::default();
+            assert!(!bucket.take(1, rate, Duration::MAX));
+            assert_eq!(bucket.time_until(1, rate, Duration::MAX), None);
+        }
+        let once = Rate::per_second(0).burst(1);
+        let mut bucket = Bucket::default();
+        assert!(bucket.take(1, once, SECOND) && !bucket.take(1, once, Duration::MAX));
+        assert_eq!(bucket.time_until(1, once, Duration::MAX), None);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_gains_nothing() {
+        let rate = Rate::per_second(1);
+        let mut bucket = Bucket::default();
+        assert!(bucket.take(1, rate, 9 * SECOND));
+        assert!(!bucket.take(1, rate, SECOND));
+        assert!(!bucket.take(1, rate, 9 * SECOND));
+        assert!(bucket.take(1, rate, 10 * SECOND));
+    }
+
+    #[test]
+    fn a_rate_can_be_read() {
+        let text = "10 per minute, 2 at once";
+        assert_eq!(Rate::per_minute(10).burst(2).to_string(), text);
+    }
+
+    proptest! {
+        /// In any stretch of time, no more passes than the burst and what the rate gives for it; and
+        /// a bucket that refuses says when it will not.
+        #[test]
+        fn a_bucket_lets_no_more_than_burst_and_rate_through(
+            amount in 0..1000_u32,
+            burst in 0..50_u32,
+            is_per_minute: bool,
+            steps in prop::collection::vec((0..2_000_000_000_u64, 0..20_u64), 1..100),
+        ) {
+            let rate = if is_per_minute { Rate::per_minute(amount) } else { Rate::per_second(amount) };
+            let rate = rate.burst(burst);
+            let mut bucket = Bucket::default();
+            let mut passed = alloc::vec::Vec::new();
+            let mut now = 0;
+            for (pause, count) in steps {
+                now += pause;
+                let time = Duration::from_nanos(now);
+                if bucket.take(count, rate, time) {
+                    passed.push((now, count));
+                } else if let Some(wait) = bucket.time_until(count, rate, time) {
+                    let mut early = bucket;
+                    prop_assert!(!early.take(count, rate, time + wait - Duration::from_nanos(1)));
+                    prop_assert!(bucket.take(count, rate, time + wait));
+                    now += wait.as_nanos() as u64;
+                    passed.push((now, count));
+                } else {
+                    prop_assert!(amount == 0 || count > u64::from(burst));
+                }
+            }
+            let period = u128::from(if is_per_minute { 60 * NANOS_PER_SECOND } else { NANOS_PER_SECOND });
+            for first in 0..passed.len() {
+                let mut sum = 0;
+                for (at, count) in &passed[first..] {
+                    sum += u128::from(*count);
+                    let gained = u128::from(at - passed[first].0) * u128::from(amount);
+                    prop_assert!(sum * period <= u128::from(burst) * period + gained);
+                }
+            }
+        }
+    }
+}
