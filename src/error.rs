@@ -311,7 +311,7 @@ impl Error {
     ///
     /// It is `false` for an invalid URL or request, for a refusal that another attempt would meet
     /// again (see [`HandshakeError::is_transient`]), for a peer that breaks the protocol or your
-    /// limits, and for a peer that closed because of what you sent (with 1002, 1003, 1007, 1008,
+    /// limits (except by being [too slow](ProtocolError::TooSlow)), and for a peer that closed because of what you sent (with 1002, 1003, 1007, 1008,
     /// 1009 or 1010). A host whose name is unknown counts as transient: the system does not say
     /// whether the name or the network is at fault.
     ///
@@ -347,6 +347,7 @@ impl Error {
             Self::Io(error) => {
                 !matches!(error.kind(), InvalidData | InvalidInput | PermissionDenied | Unsupported)
             }
+            Self::Protocol(error) => error.is_transient(),
             Self::Closed(closed) => closed.is_transient(),
             Self::Send(SendError::Closed { code, initiator }) => {
                 *initiator != Initiator::Local && !code.blames_recipient()
@@ -489,6 +490,10 @@ mod tests {
         assert!(Error::HandshakeTimeout.is_transient());
         assert!(!Error::TlsUnsupported.is_transient());
         assert!(!Error::from(ProtocolError::Masked).is_transient());
+        let too_slow = ProtocolError::TooSlow { received: 1, least: 2, millis: 3 };
+        assert!(Error::from(too_slow).is_transient());
+        let fault = Cause::Protocol(too_slow);
+        assert!(closed(1006, Initiator::Local, fault).is_transient());
         assert!(Error::from(SendError::QueueFull { queued: 2, limit: 1 }).is_transient());
         assert!(!Error::from(SendError::MessageInProgress).is_transient());
         assert!(Error::from(HandshakeError::TransportEnded { received: 0 }).is_transient());

@@ -42,14 +42,21 @@ impl<R: Role, Q: Borrow<WriteBuffer>> Sending<R, Q> {
     where
         Q: BorrowMut<WriteBuffer>,
     {
-        // Without a ping, no buffer is leased.
-        if let Some(now) = self.sender.ping_due(self.queue.borrow(), &mut clock) {
-            self.sender.queue_keepalive_ping(self.queue.borrow_mut(), now);
+        // Without something to queue, no buffer is leased.
+        if let Some(due) = self.sender.due(self.queue.borrow(), &mut clock) {
+            self.sender.queue_due(due, self.queue.borrow_mut());
         }
         match self.sender.next_of(self.queue.borrow(), clock) {
             Next::Wants(wants) => Some(wants),
             Next::Ended(_) => None,
         }
+    }
+
+    /// Takes the time of a ping that was just written or answered. Call this if [`next`](Self::next)
+    /// does not follow at once.
+    #[inline]
+    pub(crate) fn take_time(&mut self, clock: impl FnOnce() -> Duration) {
+        self.sender.take_time(self.queue.borrow(), clock);
     }
 
     /// Returns an error if the queue still holds bytes that will not be written any more.

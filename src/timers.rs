@@ -4,7 +4,34 @@
 //! moment that stays the same for one connection.
 
 use crate::transport::IoFailure;
-use core::time::Duration;
+use core::{num::NonZeroU64, time::Duration};
+
+/// A time or a length of time in whole nanoseconds, in half the memory of a [`Duration`]. What does not
+/// fit, from 584 years on, becomes the longest time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Nanoseconds {
+    /// The number plus one: so an `Option` takes no more memory.
+    plus_one: NonZeroU64,
+}
+
+impl Nanoseconds {
+    pub(crate) const fn saturating_add(self, length: Self) -> Self {
+        Self { plus_one: self.plus_one.saturating_add(length.plus_one.get() - 1) }
+    }
+}
+
+impl From<Duration> for Nanoseconds {
+    fn from(duration: Duration) -> Self {
+        let number = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self { plus_one: NonZeroU64::MIN.saturating_add(number) }
+    }
+}
+
+impl From<Nanoseconds> for Duration {
+    fn from(Nanoseconds { plus_one }: Nanoseconds) -> Self {
+        Self::from_nanos(plus_one.get() - 1)
+    }
+}
 
 /// A time by which something must have happened, a given timeout after the deadline was set.
 ///
@@ -106,6 +133,22 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn nanoseconds_are_exact_up_to_the_longest_time() {
+        let there_and_back = |duration| Duration::from(Nanoseconds::from(duration));
+        let longest = Duration::from_nanos(u64::MAX - 1);
+        for duration in [Duration::ZERO, Duration::from_nanos(1), SECOND, longest] {
+            assert_eq!(there_and_back(duration), duration);
+        }
+        assert_eq!(there_and_back(Duration::MAX), longest);
+        let sum = |one, other| {
+            Duration::from(Nanoseconds::from(one).saturating_add(Nanoseconds::from(other)))
+        };
+        assert_eq!(sum(SECOND, SECOND), 2 * SECOND);
+        assert_eq!(sum(longest, SECOND), longest);
+        assert_eq!(size_of::<Option<Nanoseconds>>(), 8);
+    }
 
     #[test]
     fn a_deadline_starts_to_run_at_the_first_check() {

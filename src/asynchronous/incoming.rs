@@ -339,6 +339,7 @@ impl<R: Role> Incoming<R> {
                 &self.input,
                 &mut outgoing.sending.queue,
             );
+            outgoing.take_time();
         }
     }
 

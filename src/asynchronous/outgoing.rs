@@ -250,7 +250,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         let Some(wants) = self.next() else { return Poll::Ready(self.sending.check()) };
         if wants.write {
             match self.poll_write_all(cx) {
-                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Ok(())) => self.take_time(),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.failed(error))),
                 Poll::Pending => {
                     self.wake_at(wants.deadline, cx);
@@ -323,6 +323,13 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     fn next(&mut self) -> Option<Wants> {
         let timer = &mut self.timer;
         self.sending.next(|| timer.get_or_insert_default().now())
+    }
+
+    /// Takes the time of a ping that was just written or answered.
+    #[inline]
+    pub(super) fn take_time(&mut self) {
+        let timer = &mut self.timer;
+        self.sending.take_time(|| timer.get_or_insert_default().now());
     }
 
     /// Has the task polled again once the deadline has passed.

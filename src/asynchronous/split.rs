@@ -7,7 +7,9 @@ use super::outgoing::Outgoing;
 use super::rare_state::RareState;
 use super::shell::Shell;
 use super::wakers::{Half, Mutex, lock};
-use crate::connection::{AsPayload, Chunk, Closed, Event, Message, Receiver, Role, State};
+use crate::connection::{
+    AsPayload, Chunk, Closed, Event, Message, Receiver, Role, RoundTripTime, State,
+};
 use crate::ends_on_drop::{End, EndsOnDrop};
 use crate::error::Error;
 use crate::frame::CloseCode;
@@ -153,6 +155,14 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
         lock(&self.shared.access).sending.sender.state()
     }
 
+    /// Returns how long the peer takes to answer pings, or `None` before the first answer to a ping of
+    /// [keepalive](crate::Config::keepalive).
+    #[doc(alias = "rtt")]
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<RoundTripTime> {
+        lock(&self.shared.access).sending.sender.round_trip_time()
+    }
+
     /// Returns the result of the opening handshake.
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
@@ -186,6 +196,14 @@ impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
     #[must_use]
     pub fn state(&self) -> State {
         lock(&self.shared.access).sending.sender.state()
+    }
+
+    /// Returns how long the peer takes to answer pings, or `None` before the first answer to a ping of
+    /// [keepalive](crate::Config::keepalive).
+    #[doc(alias = "rtt")]
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<RoundTripTime> {
+        lock(&self.shared.access).sending.sender.round_trip_time()
     }
 
     /// Returns the number of queued bytes that are not yet written.

@@ -10,7 +10,8 @@ use super::shell::Shell;
 use super::split::{ReceiveHalf, SendHalf, halves};
 use crate::buffer::ReadBuffer;
 use crate::connection::{
-    AsPayload, Chunk, Closed, Config, Connection, Event, Message, Receiver, Role, State,
+    AsPayload, Chunk, Closed, Config, Connection, Event, Message, Receiver, Role, RoundTripTime,
+    State,
 };
 use crate::error::Error;
 use crate::frame::CloseCode;
@@ -310,6 +311,14 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
         self.sides.rare.negotiated()
+    }
+
+    /// Returns how long the peer takes to answer pings, or `None` before the first answer to a ping of
+    /// [keepalive](crate::Config::keepalive).
+    #[doc(alias = "rtt")]
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<RoundTripTime> {
+        self.sides.outgoing.sending.sender.round_trip_time()
     }
 
     /// Returns the number of queued bytes that are not yet written.

@@ -181,7 +181,11 @@ impl<R: Role> Incoming<R> {
 
     fn reply(&mut self, receiver_io: &mut impl ReceiverIo<Sending: Access<Role = R>>) {
         if let Some(reply) = self.receiver.reply(&self.input) {
-            receiver_io.parts().0.with(|Sending { sender, queue, .. }| sender.reply(&reply, queue));
+            let (sending, transport) = receiver_io.parts();
+            sending.with(|sending| {
+                sending.sender.reply(&reply, &mut sending.queue);
+                sending.take_time(|| transport.now());
+            });
         }
     }
 

@@ -4,7 +4,9 @@ use super::Transport;
 use super::incoming::Incoming;
 use super::methods::{report, sending_methods};
 use super::shared::{Reading, Shared, Writer};
-use crate::connection::{AsPayload, Chunk, Closed, Event, Message, Receiver, Role, State};
+use crate::connection::{
+    AsPayload, Chunk, Closed, Event, Message, Receiver, Role, RoundTripTime, State,
+};
 use crate::ends_on_drop::EndsOnDrop;
 use crate::error::Error;
 use crate::frame::CloseCode;
@@ -97,6 +99,14 @@ impl<S: Transport, R: Role> ReceiveHalf<S, R> {
         self.reading.shared.sending().sender.state()
     }
 
+    /// Returns how long the peer takes to answer pings, or `None` before the first answer to a ping of
+    /// [keepalive](crate::Config::keepalive).
+    #[doc(alias = "rtt")]
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<RoundTripTime> {
+        self.reading.shared.sending().sender.round_trip_time()
+    }
+
     /// Returns what the opening handshake agreed on.
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
@@ -145,6 +155,14 @@ impl<S: Transport, R: Role> SendHalf<S, R> {
     #[must_use]
     pub fn state(&self) -> State {
         self.shared.sending().sender.state()
+    }
+
+    /// Returns how long the peer takes to answer pings, or `None` before the first answer to a ping of
+    /// [keepalive](crate::Config::keepalive).
+    #[doc(alias = "rtt")]
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<RoundTripTime> {
+        self.shared.sending().sender.round_trip_time()
     }
 
     /// Returns the number of bytes that are queued but not yet written.

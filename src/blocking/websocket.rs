@@ -11,7 +11,8 @@ use super::split::{ReceiveHalf, SendHalf};
 use super::timed::Timed;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::{
-    AsPayload, Chunk, Closed, Config, Connection, Event, Message, Receiver, Role, State,
+    AsPayload, Chunk, Closed, Config, Connection, Event, Message, Receiver, Role, RoundTripTime,
+    State,
 };
 use crate::ends_on_drop::{End, EndsOnDrop};
 use crate::error::Error;
@@ -299,6 +300,14 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
         &self.negotiated
+    }
+
+    /// Returns how long the peer takes to answer pings, or `None` before the first answer to a ping of
+    /// [keepalive](crate::Config::keepalive).
+    #[doc(alias = "rtt")]
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<RoundTripTime> {
+        self.outgoing.sending.sender.round_trip_time()
     }
 
     /// Returns the number of bytes that are queued but not yet written.

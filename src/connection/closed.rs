@@ -4,7 +4,7 @@ use super::error::ProtocolError;
 use super::initiator::Initiator;
 use crate::frame::CloseCode;
 use alloc::string::String;
-use core::fmt;
+use core::{fmt, time::Duration};
 
 /// The state of a connection (RFC 6455 §4.1, §7.1.3, §7.1.4).
 ///
@@ -70,6 +70,10 @@ pub enum Cause {
     Protocol(ProtocolError),
     /// The transport ended before the closing handshake completed.
     Transport(TransportEnd),
+    /// The peer sent nothing of a message for this long, the
+    /// [idle timeout](crate::Config::idle_timeout), so this endpoint closed. The end is clean if the
+    /// peer answered.
+    IdleTimeout(Duration),
 }
 
 /// How a connection ended.
@@ -112,13 +116,15 @@ pub struct Closed {
 
 impl Closed {
     /// Returns `true` if a new connection may last longer, although nothing else changes. It is
-    /// `false` if this endpoint failed the connection because of a fault of the peer, if this
-    /// endpoint closed and the peer answered, or if the peer's Close blames what this endpoint sent
+    /// `false` if this endpoint failed the connection because of a fault of the peer (unless the peer
+    /// was [too slow](ProtocolError::TooSlow)), if this
+    /// endpoint closed and the peer answered (unless it closed because of an idle timeout), or if the peer's Close blames what this endpoint sent
     /// (1002, 1003, 1007, 1008, 1009 or 1010).
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match (self.cause, self.initiator) {
-            (Cause::Protocol(_), _) | (Cause::ClosingHandshake, Initiator::Local) => false,
+            (Cause::Protocol(error), _) => error.is_transient(),
+            (Cause::ClosingHandshake, Initiator::Local) => false,
             _ => !self.code.blames_recipient(),
         }
     }
@@ -153,6 +159,15 @@ impl fmt::Display for Closed {
             }
             (Cause::Transport(how), Initiator::Transport) => {
                 write!(f, "ended without a Close: {how}")
+            }
+            (Cause::IdleTimeout(timeout), _) => {
+                write!(f, "closed by this endpoint with {}", self.sent_code)?;
+                write!(f, " because no message arrived for {timeout:?}")?;
+                if self.code == CloseCode::ABNORMAL {
+                    write!(f, ", but the peer's Close did not arrive")
+                } else {
+                    write!(f, ", by the peer with {}", PeersClose(self))
+                }
             }
         }
     }

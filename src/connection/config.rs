@@ -3,8 +3,7 @@
 #[cfg(feature = "deflate")]
 use crate::deflate::DeflateConfig;
 use crate::limits::Limits;
-use alloc::sync::Arc;
-use core::{ops::Deref, time::Duration};
+use core::time::Duration;
 
 /// The configuration of a connection.
 ///
@@ -34,6 +33,22 @@ pub struct Config {
     /// When to ping a silent peer, and when to give up on it. `None`, the default, does neither: a
     /// peer that disappears without a Close is then noticed only when something is sent.
     pub keepalive: Option<Keepalive>,
+    /// How long the peer may go without sending any of a message. Then the connection closes with
+    /// [`CloseCode::GOING_AWAY`](crate::CloseCode::GOING_AWAY), the code that other servers use for
+    /// this, and [`Closed::cause`](crate::Closed::cause) is
+    /// [`Cause::IdleTimeout`](super::Cause::IdleTimeout). `None`, the default, never does that: many
+    /// connections are meant to wait.
+    ///
+    /// Only text and binary messages count. Pings and pongs don't, nor does what you send. A message
+    /// counts while it arrives. Time during which your code does not receive does not count: what
+    /// the peer sent in the meantime is read first. The connection closes after the timeout, or up to
+    /// a quarter of it later. It does so only while you receive, like
+    /// [`keepalive`](Self::keepalive).
+    pub idle_timeout: Option<Duration>,
+    /// How fast the rest of a message has to arrive once its first byte is here. A peer that is slower
+    /// fails with 1008 and [`ProtocolError::TooSlow`](super::ProtocolError::TooSlow). `None`, the
+    /// default, waits for as long as it takes.
+    pub min_data_rate: Option<MinDataRate>,
     /// How to compress messages, if the peer agrees. `None`, the default, neither offers nor
     /// accepts compression.
     #[cfg(feature = "deflate")]
@@ -61,8 +76,9 @@ pub struct Config {
 ///   [close timeout](Config::close_timeout) takes their place.
 /// - A peer is pinged after one to two intervals of silence: traffic does not ask the clock.
 ///
-/// The pongs that answer these pings are events like others, and an owned message is never one. The
-/// defaults are an interval of 25 seconds and a timeout of 20 seconds.
+/// The pongs that answer these pings are events like others, and an owned message is never one. From
+/// them, the connection measures the [round-trip time](super::RoundTripTime). The defaults are an
+/// interval of 25 seconds and a timeout of 20 seconds.
 ///
 /// ```
 /// use sansocket::{Config, connection::Keepalive};
@@ -97,24 +113,67 @@ impl Default for Keepalive {
     }
 }
 
+/// How fast the rest of a message has to arrive.
+///
+/// A peer that begins a frame and never finishes it makes a server hold what has arrived. With a least
+/// data rate, that many bytes have to arrive in each period in which a frame or a message is
+/// unfinished, the pauses between its fragments included.
+///
+/// - It is off by default. Links of honest peers stall: on the road, for half a minute. And a peer may
+///   send a message in fragments as it creates them, with pauses of any length.
+/// - All bytes count, also those of pings and pongs, because a peer that sends control frames could as
+///   well send data.
+/// - Time during which your code does not receive does not count: what the peer sent in the meantime is
+///   read first. For that, [`bytes`](Self::bytes) must fit into the receive buffer of the system. Up to
+///   64 KiB do everywhere.
+/// - A peer is found to be too slow after one to two periods, while you receive, like a silent one with
+///   [keepalive](Config::keepalive).
+///
+/// The default is 4 KiB in 30 seconds.
+///
+/// ```
+/// use sansocket::{Config, connection::MinDataRate};
+/// use std::time::Duration;
+///
+/// let config = Config::default().min_data_rate(MinDataRate::default());
+/// let strict = MinDataRate::new(10_000, Duration::from_secs(10));
+/// assert_eq!(config.min_data_rate(strict).min_data_rate, Some(strict));
+/// ```
+#[doc(alias = "slowloris")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MinDataRate {
+    /// The least number of bytes that have to arrive in a period. 0 demands nothing.
+    pub bytes: u32,
+    /// The length of a period.
+    pub period: Duration,
+}
+
+impl MinDataRate {
+    /// Creates a configuration. A period of less than a millisecond counts as one.
+    #[must_use]
+    pub const fn new(bytes: u32, period: Duration) -> Self {
+        Self { bytes, period }
+    }
+}
+
+impl Default for MinDataRate {
+    fn default() -> Self {
+        Self::new(4 << 10, Duration::from_secs(30))
+    }
+}
+
 impl Config {
-    const DEFAULT: Self = Self {
+    pub(super) const DEFAULT: Self = Self {
         limits: Limits::DEFAULT,
         fragment_size: 64 << 10,
         close_timeout: Duration::from_secs(5),
         keepalive: None,
+        idle_timeout: None,
+        min_data_rate: None,
         #[cfg(feature = "deflate")]
         deflate: None,
     };
-
-    /// Returns the largest payload of an outgoing frame, in bytes.
-    #[inline]
-    pub(super) const fn largest_fragment(&self) -> usize {
-        match self.fragment_size {
-            0 => usize::MAX,
-            size => size,
-        }
-    }
 
     /// Sets the [`limits`](Self::limits).
     #[must_use]
@@ -144,6 +203,20 @@ impl Config {
         self
     }
 
+    /// Sets the [`idle_timeout`](Self::idle_timeout). Times of less than 4 milliseconds count as 4.
+    #[must_use]
+    pub const fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the [`min_data_rate`](Self::min_data_rate).
+    #[must_use]
+    pub const fn min_data_rate(mut self, least: MinDataRate) -> Self {
+        self.min_data_rate = Some(least);
+        self
+    }
+
     /// Sets [`deflate`](Self::deflate).
     #[cfg(feature = "deflate")]
     #[must_use]
@@ -156,28 +229,5 @@ impl Config {
 impl Default for Config {
     fn default() -> Self {
         Self::DEFAULT
-    }
-}
-
-/// The configuration as the halves of a connection share it. The default configuration, which most
-/// connections use, takes no memory of its own.
-#[derive(Clone, Debug)]
-pub(super) struct SharedConfig(Option<Arc<Config>>);
-
-impl From<Config> for SharedConfig {
-    fn from(config: Config) -> Self {
-        // `Heartbeat` and `Deflating` keep their own copies of what they need.
-        let config = Config { keepalive: None, ..config };
-        #[cfg(feature = "deflate")]
-        let config = Config { deflate: None, ..config };
-        Self((config != Config::DEFAULT).then(|| Arc::new(config)))
-    }
-}
-
-impl Deref for SharedConfig {
-    type Target = Config;
-
-    fn deref(&self) -> &Config {
-        self.0.as_deref().unwrap_or(&Config::DEFAULT)
     }
 }

@@ -43,6 +43,8 @@ pub(super) struct Ending {
     /// The code and reason of the peer's Close.
     received: Option<(CloseCode, String)>,
     failure: Option<ProtocolError>,
+    /// The idle timeout, if that made this endpoint close.
+    idle_timeout: Option<Duration>,
     /// By when the peer must have done its part.
     deadline: Deadline,
     linger: Deadline,
@@ -140,6 +142,11 @@ impl Ending {
 
     pub(super) fn failed(&mut self, error: ProtocolError) {
         self.failure = Some(error);
+    }
+
+    /// Notes that this endpoint closes because of its idle timeout.
+    pub(super) fn idle_timeout_passed(&mut self, timeout: Duration) {
+        self.idle_timeout = Some(timeout);
     }
 
     /// Returns `true` if this endpoint ignores everything else that the peer sends.
@@ -341,7 +348,16 @@ impl Ending {
     /// is its cause, unless a failed write tells more.
     fn note_end(&mut self, how: TransportEnd) -> &Closed {
         let initiator = self.initiator();
-        let Self { received, close_written, sent, failure, output_failed, closed, .. } = self;
+        let Self {
+            received,
+            close_written,
+            sent,
+            failure,
+            idle_timeout,
+            output_failed,
+            closed,
+            ..
+        } = self;
         closed.get_or_insert_with(|| {
             let clean = received.is_some() && *close_written;
             let (code, reason) = match received {
@@ -354,10 +370,11 @@ impl Ending {
                 reason,
                 sent_code: sent.map_or(CloseCode::ABNORMAL, |(_, code)| code),
                 clean,
-                cause: match failure {
-                    Some(error) => Cause::Protocol(*error),
-                    None if clean => Cause::ClosingHandshake,
-                    None => Cause::Transport(how_it_ended(how, *output_failed)),
+                cause: match (failure, idle_timeout) {
+                    (Some(error), _) => Cause::Protocol(*error),
+                    (None, Some(timeout)) => Cause::IdleTimeout(*timeout),
+                    (None, None) if clean => Cause::ClosingHandshake,
+                    (None, None) => Cause::Transport(how_it_ended(how, *output_failed)),
                 },
             }
         })

@@ -91,6 +91,16 @@ pub enum ProtocolError {
         /// The limit, in bytes.
         rate: Rate,
     },
+    /// A frame or a message whose rest arrives too slowly. Fails the connection with 1008.
+    #[error("an unfinished message brought {received} bytes in {millis} ms instead of {least}")]
+    TooSlow {
+        /// The bytes that have arrived in the period.
+        received: u32,
+        /// The bytes that [`Config::min_data_rate`](crate::Config::min_data_rate) requires.
+        least: u32,
+        /// The length of the period in milliseconds.
+        millis: u32,
+    },
 }
 
 impl ProtocolError {
@@ -107,9 +117,17 @@ impl ProtocolError {
             Self::TooManyFragments { .. }
             | Self::TooManyLastBlocks { .. }
             | Self::TooManyMessages { .. }
-            | Self::TooManyBytes { .. } => CloseCode::POLICY_VIOLATION,
+            | Self::TooManyBytes { .. }
+            | Self::TooSlow { .. } => CloseCode::POLICY_VIOLATION,
             _ => CloseCode::PROTOCOL_ERROR,
         }
+    }
+
+    /// Returns `true` if the peer may do better on a new connection, although nothing else changes:
+    /// for [`TooSlow`](Self::TooSlow), because a network may recover.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::TooSlow { .. })
     }
 }
 

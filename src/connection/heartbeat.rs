@@ -13,25 +13,27 @@
 //! is traffic.
 
 use super::config::Keepalive;
+use super::queue::Queue;
+use super::reads::Reads;
+use super::round_trip::RoundTrip;
+use crate::timers::Nanoseconds;
 use crate::transport::IoFailure;
 use core::time::Duration;
 
 /// The state of keepalive.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
-    keepalive: Keepalive,
+    interval: Nanoseconds,
+    timeout: Nanoseconds,
     phase: Phase,
-    /// Whether anything was read since the phase began.
-    has_read: bool,
-    /// The reads in a row that found nothing.
-    empty_reads: u8,
-    /// The calls of [`needs_clock`](Self::needs_clock) since anything was read.
-    calls: u8,
+    /// What was read since the phase began.
+    reads: Reads,
     /// The number of bytes ever written, when the deadline was last set. While a ping waits to be
     /// written, a peer that takes bytes is alive.
     written: u64,
-    /// When to ask again.
+    /// When to ask again. Not in nanoseconds, because it is looked at for every read and write.
     deadline: Option<Duration>,
+    pub(super) round_trip: RoundTrip,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,19 +41,15 @@ enum Phase {
     /// The time is not known yet.
     New,
     /// A ping is due at this time, if nothing is read before.
-    Waiting(Duration),
+    Waiting(Nanoseconds),
     /// A ping waits to be written up to this position, by this time.
-    Pinging(u64, Duration),
+    Pinging(u64, Nanoseconds),
     /// The ping is written. The peer has until this time to send anything.
-    Pinged(Duration),
-    /// The time has passed. What has arrived in time may still be unread, so reads decide.
-    Overdue {
-        /// The position of a ping that was not written in time. If this endpoint was busy, it may
-        /// not have tried.
-        unwritten: Option<u64>,
-        /// Whether a read was requested and not reported: perhaps nobody reads.
-        is_asked: bool,
-    },
+    Pinged(Nanoseconds),
+    /// The time has passed. What has arrived in time may still be unread, so reads decide. Has the
+    /// position of a ping that was not written in time: if this endpoint was busy, it may not have
+    /// tried.
+    Overdue { unwritten: Option<u64> },
 }
 
 /// What a connection does for keepalive.
@@ -65,72 +63,44 @@ pub(super) enum Beat {
     Silent,
 }
 
-/// What the queue contributes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Queue {
-    /// The number of bytes ever written from it.
-    pub(super) written: u64,
-    pub(super) is_all_written: bool,
-}
-
-/// The reads that must find nothing before a peer counts as gone. One is not enough: for fairness to
-/// other tasks, a runtime may report that there is nothing although there is something.
-const EMPTY_READS: u8 = 2;
-
 /// The shortest interval and timeout: without time between them, pings would be a busy loop.
 const LEAST: Duration = Duration::from_millis(1);
 
-/// More calls than there are for one message that arrives and is answered. A shell that only writes
-/// calls so often without a read, and has to learn that a deadline has passed.
-const MANY_CALLS: u8 = 5;
-
 impl Heartbeat {
     pub(super) fn new(Keepalive { interval, timeout }: Keepalive) -> Self {
-        let keepalive = Keepalive::new(interval.max(LEAST), timeout.max(LEAST));
         Self {
-            keepalive,
+            interval: interval.max(LEAST).into(),
+            timeout: timeout.max(LEAST).into(),
             phase: Phase::New,
-            has_read: false,
-            empty_reads: 0,
-            calls: 0,
+            reads: Reads::default(),
             written: 0,
             deadline: None,
+            round_trip: RoundTrip::default(),
         }
     }
 
     /// Notes the outcome of a read.
     #[inline]
     pub(super) fn did_read(&mut self, outcome: Result<usize, IoFailure>) {
-        if outcome.is_ok() {
-            self.has_read = true;
-            self.empty_reads = 0;
-            self.calls = 0;
-        } else {
-            self.empty_reads = self.empty_reads.saturating_add(1);
-        }
-        if let Phase::Overdue { is_asked, .. } = &mut self.phase {
-            *is_asked = false;
-        }
+        self.reads.did_read(outcome);
     }
 
     /// Notes that a ping was queued, and that it is written once the queue has reached `end`.
     pub(super) fn pinging(&mut self, end: u64, now: Duration, queue: Queue) {
         self.written = queue.written;
-        self.enter(Phase::Pinging(end, now.saturating_add(self.keepalive.timeout)));
+        let now = now.into();
+        self.enter(Phase::Pinging(end, self.timeout.saturating_add(now)));
         self.set_deadline(now);
     }
 
-    /// Returns `true` if [`next`](Self::next) has to be called. It need not be while there is
-    /// traffic: nothing can be due then, or was due so recently that a later call is early enough.
+    /// Returns `true` if [`next`](Self::next) has to be called.
     #[inline]
-    pub(super) fn needs_clock(&mut self) -> bool {
-        self.calls = self.calls.saturating_add(1);
-        match self.phase {
-            Phase::Waiting(_) | Phase::Pinged(_) => {
-                self.empty_reads >= EMPTY_READS || self.calls >= MANY_CALLS
-            }
+    pub(super) fn needs_clock(&mut self, queue: impl FnOnce() -> Queue) -> bool {
+        let is_needed = match self.phase {
+            Phase::Waiting(_) | Phase::Pinged(_) => self.reads.are_quiet(),
             Phase::New | Phase::Pinging(..) | Phase::Overdue { .. } => true,
-        }
+        };
+        is_needed || self.round_trip.needs_clock(queue)
     }
 
     /// Returns `true` while a ping waits to be written.
@@ -138,6 +108,7 @@ impl Heartbeat {
     #[inline]
     pub(super) fn is_pinging(&self) -> bool {
         matches!(self.phase, Phase::Pinging(..) | Phase::Overdue { unwritten: Some(_), .. })
+            || self.round_trip.is_queued()
     }
 
     /// Returns when to ask again.
@@ -147,17 +118,19 @@ impl Heartbeat {
     }
 
     pub(super) fn next(&mut self, now: Duration, queue: Queue) -> Beat {
-        let Keepalive { interval, timeout } = self.keepalive;
+        self.round_trip.next(now, queue);
+        let Self { interval, timeout, .. } = *self;
+        let now = Nanoseconds::from(now);
         let wait = now.saturating_add(interval);
         match self.phase {
             Phase::New => self.enter(Phase::Waiting(wait)),
             Phase::Waiting(until) if now < until => {}
-            Phase::Waiting(_) if self.has_read => self.enter(Phase::Waiting(wait)),
+            Phase::Waiting(_) if self.reads.have_read() => self.enter(Phase::Waiting(wait)),
             Phase::Waiting(_) => return Beat::Ping,
             // From here on, anything that was read shows that the peer is there.
-            _ if self.has_read => self.enter(Phase::Waiting(wait)),
+            _ if self.reads.have_read() => self.enter(Phase::Waiting(wait)),
             Phase::Pinging(end, _) | Phase::Overdue { unwritten: Some(end), .. }
-                if queue.is_all_written || queue.written >= end =>
+                if queue.has_written(end) =>
             {
                 self.enter(Phase::Pinged(now.saturating_add(timeout)));
             }
@@ -168,36 +141,32 @@ impl Heartbeat {
                 self.phase = Phase::Pinging(end, now.saturating_add(timeout));
             }
             Phase::Pinging(end, until) if until <= now => {
-                self.enter(Phase::Overdue { unwritten: Some(end), is_asked: false });
+                self.enter(Phase::Overdue { unwritten: Some(end) });
             }
             Phase::Pinged(until) if until <= now => {
-                self.enter(Phase::Overdue { unwritten: None, is_asked: false });
+                self.enter(Phase::Overdue { unwritten: None });
             }
             Phase::Pinging(..) | Phase::Pinged(_) => {}
-            Phase::Overdue { .. } if self.empty_reads >= EMPTY_READS => return Beat::Silent,
+            Phase::Overdue { .. } if self.reads.have_found_nothing() => return Beat::Silent,
             Phase::Overdue { .. } => {}
         }
         self.set_deadline(now);
         Beat::Wait
     }
 
-    fn set_deadline(&mut self, now: Duration) {
-        self.deadline = match &mut self.phase {
+    fn set_deadline(&mut self, now: Nanoseconds) {
+        self.deadline = match self.phase {
             Phase::New => None,
-            Phase::Waiting(until) | Phase::Pinging(_, until) | Phase::Pinged(until) => Some(*until),
-            // If nobody reads, asking again at once would be a busy loop.
-            Phase::Overdue { is_asked, .. } => Some(match core::mem::replace(is_asked, true) {
-                true => now.saturating_add(self.keepalive.timeout),
-                false => now,
-            }),
+            Phase::Waiting(until) | Phase::Pinging(_, until) => Some(until.into()),
+            // A peer that is there is pinged again after an interval, however long the timeout is.
+            Phase::Pinged(until) => Some(until.min(now.saturating_add(self.interval)).into()),
+            Phase::Overdue { .. } => Some(self.reads.ask(now.into(), self.timeout.into())),
         };
     }
 
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
-        self.has_read = false;
-        self.empty_reads = 0;
-        self.calls = 0;
+        self.reads = Reads::default();
     }
 }
 
@@ -228,7 +197,7 @@ mod tests {
     /// Pings after 10 seconds, and gives up after 4.
     fn begun_at(now: u64) -> Heartbeat {
         let mut heartbeat = Heartbeat::new(Keepalive::new(seconds(10), seconds(4)));
-        assert!(heartbeat.needs_clock());
+        assert!(heartbeat.needs_clock(|| IDLE));
         assert_eq!(deadline(&mut heartbeat, now, IDLE), Some(now + 10));
         heartbeat
     }
@@ -263,6 +232,22 @@ mod tests {
         heartbeat.did_read(Err(NotReady));
         heartbeat.did_read(Ok(2));
         assert_eq!(deadline(&mut heartbeat, 60, IDLE), Some(70));
+    }
+
+    #[test]
+    fn a_timeout_longer_than_the_interval_does_not_delay_the_next_ping() {
+        let mut heartbeat = Heartbeat::new(Keepalive::new(seconds(10), seconds(25)));
+        assert_eq!(deadline(&mut heartbeat, 0, IDLE), Some(10));
+        ping(&mut heartbeat, 10, 6, IDLE);
+        assert_eq!(deadline(&mut heartbeat, 10, IDLE), Some(20));
+        // Something arrives, but not the pong.
+        heartbeat.did_read(Ok(1));
+        assert_eq!(deadline(&mut heartbeat, 20, IDLE), Some(30));
+        ping(&mut heartbeat, 30, 12, IDLE);
+        assert_eq!(deadline(&mut heartbeat, 30, IDLE), Some(40));
+        assert_eq!(deadline(&mut heartbeat, 40, IDLE), Some(50));
+        assert_eq!(deadline(&mut heartbeat, 50, IDLE), Some(55));
+        assert_eq!(deadline(&mut heartbeat, 55, IDLE), Some(55));
     }
 
     #[test]
@@ -306,27 +291,5 @@ mod tests {
         heartbeat.did_read(Err(NotReady));
         heartbeat.did_read(Err(NotReady));
         assert_eq!(heartbeat.next(seconds(14), queue), Beat::Silent);
-    }
-
-    #[test]
-    fn traffic_does_not_ask_the_clock() {
-        let mut heartbeat = begun_at(0);
-        for _ in 0..1000 {
-            heartbeat.did_read(Ok(1));
-            assert!(!heartbeat.needs_clock());
-            heartbeat.did_read(Err(NotReady));
-            assert!(!heartbeat.needs_clock());
-        }
-        // The deadline wakes the connection, and the read finds nothing.
-        heartbeat.did_read(Err(NotReady));
-        assert!(heartbeat.needs_clock());
-    }
-
-    #[test]
-    fn a_shell_that_only_writes_learns_that_a_deadline_has_passed() {
-        let mut heartbeat = begun_at(0);
-        assert_eq!((0..10).filter(|_| heartbeat.needs_clock()).count(), 6);
-        heartbeat.did_read(Ok(1));
-        assert!(!heartbeat.needs_clock());
     }
 }

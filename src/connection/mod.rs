@@ -4,21 +4,28 @@
 
 mod closed;
 mod config;
+mod data_rate;
 mod ending;
 mod error;
 mod fragments;
 mod heartbeat;
+mod idle;
 mod initiator;
 mod message;
 pub(crate) mod payload;
+mod period;
 mod prepared;
+mod queue;
+mod reads;
 mod receiver;
 mod reply;
 mod role;
+mod round_trip;
 pub(crate) mod sender;
+mod shared_config;
 
 pub use closed::{Cause, Closed, State, TransportEnd};
-pub use config::{Config, Keepalive};
+pub use config::{Config, Keepalive, MinDataRate};
 pub use error::{ProtocolError, ReceiveError, SendError};
 pub use initiator::Initiator;
 pub use message::{Chunk, Event, Message, MessageKind};
@@ -29,18 +36,19 @@ pub use prepared::PreparedMessage;
 #[cfg(feature = "std")]
 pub(crate) use receiver::Traffic;
 pub use receiver::{Progress, Receiver};
-pub use reply::{ControlPayload, Reply};
+pub use reply::{ControlPayload, Received, Reply};
 pub use role::{Client, Role, Server};
+pub use round_trip::RoundTripTime;
 #[cfg(feature = "std")]
 pub(crate) use sender::{Compressing, LargeMessage, gather};
 pub use sender::{InPlace, Next, Sender};
 
-use self::config::SharedConfig;
+use self::shared_config::SharedConfig;
 use crate::buffer::{Memory, ReadBuffer, WriteBuffer};
 use crate::frame::CloseCode;
 use crate::negotiated::Negotiated;
 use crate::transport::IoFailure;
-use core::time::Duration;
+use core::{borrow::BorrowMut, time::Duration};
 
 /// One endpoint of a WebSocket connection, without its transport.
 ///
@@ -111,6 +119,8 @@ use core::time::Duration;
 /// | of a server that failed the connection, on a transport without a half-close | 1 s |
 /// | for input that arrived before a deadline, after it | 0.5 s |
 /// | for a silent peer, if it is on | [`Config::keepalive`] |
+/// | for a message, if it is on | [`Config::idle_timeout`] |
+/// | for the rest of a message, if it is on | [`Config::min_data_rate`] |
 ///
 /// With keepalive the connection sends the pings itself. If you send pings of your own instead, and
 /// nothing answers, call [`transport_ended`](Self::transport_ended) with
@@ -212,7 +222,7 @@ impl<R: Role> Connection<R> {
     /// accept no other extension.
     #[must_use]
     pub fn new(role: R, negotiated: &Negotiated, config: Config) -> Self {
-        let shared = SharedConfig::from(config);
+        let shared = SharedConfig::from(&config);
         Self {
             receiver: Receiver::new(shared.clone(), negotiated),
             sender: Sender::new(role, &config, shared, negotiated),
@@ -348,7 +358,7 @@ impl<R: Role> Receiver<R> {
         &mut self,
         sender: &mut Sender<R>,
         input: &ReadBuffer,
-        output: &mut WriteBuffer,
+        output: &mut impl BorrowMut<WriteBuffer>,
     ) {
         // Most input requires no reply.
         if self.owes_reply() {
@@ -363,10 +373,13 @@ impl<R: Role> Receiver<R> {
         &mut self,
         sender: &mut Sender<R>,
         input: &ReadBuffer,
-        output: &mut WriteBuffer,
+        output: &mut impl BorrowMut<WriteBuffer>,
     ) {
         if let Some(reply) = self.reply(input) {
-            sender.reply(&reply, output);
+            // Without something to send, no buffer is leased.
+            if !sender.note(&reply) {
+                sender.reply(&reply, output.borrow_mut());
+            }
         }
     }
 }
@@ -526,6 +539,12 @@ impl<R: Role> Connection<R> {
     #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
         self.sender.closed()
+    }
+
+    /// Returns how long the peer takes to answer pings: see [`Sender::round_trip_time`].
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<RoundTripTime> {
+        self.sender.round_trip_time()
     }
 
     /// Announces that you are about to drop the transport: see [`Sender::leave`].

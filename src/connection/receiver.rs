@@ -13,8 +13,10 @@ use self::inflating::Inflating;
 use self::traffic::Rare;
 #[cfg(feature = "std")]
 pub(crate) use self::traffic::Traffic;
-use super::config::SharedConfig;
-use super::{Chunk, Event, Message, MessageKind, ProtocolError, ReceiveError, Reply, Role};
+use super::shared_config::SharedConfig;
+use super::{
+    Chunk, Event, Message, MessageKind, ProtocolError, ReceiveError, Received, Reply, Role,
+};
 use crate::buffer::ReadBuffer;
 use crate::buffer::memory::{Heap, Memory, Source};
 use crate::frame::{CloseCode, CloseFrame, Rsv};
@@ -86,12 +88,32 @@ pub struct Receiver<R> {
     frame: Option<FrameInProgress>,
     message: Option<MessageInProgress>,
     current: Option<Current>,
-    owes_reply: bool,
-    /// Whether the peer's Close has arrived, or the connection has failed.
-    ended: bool,
+    owes: Owes,
+    heard: Heard,
     /// Boxed, because most connections never have it.
     rare: Option<Box<Rare>>,
     role: PhantomData<fn() -> R>,
+}
+
+/// What the sending half has to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owes {
+    Nothing,
+    /// What to reply to the current event, or to a failure.
+    Reply,
+    /// What has arrived of the peer's messages.
+    Received,
+}
+
+/// What the peer has sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    /// Nothing of a message since the sending half was told.
+    Nothing,
+    /// A message or a part of one.
+    Message,
+    /// The peer's Close, or a fault that has failed the connection.
+    End,
 }
 
 /// What the last `advance` found; the bytes are still in the read buffer.
@@ -128,8 +150,8 @@ impl<R: Role> Receiver<R> {
             frame: None,
             message: None,
             current: None,
-            owes_reply: false,
-            ended: false,
+            owes: Owes::Nothing,
+            heard: Heard::Nothing,
             rare: None,
             role: PhantomData,
         }
@@ -250,6 +272,7 @@ impl<R: Role> Receiver<R> {
     fn take_message_of(&mut self, input: &mut ReadBuffer, source: &impl Source) -> Option<Message> {
         let Some(Current::Message(kind)) = self.current_in(input) else { return None };
         self.current = None;
+        self.heard_message();
         Some(match kind {
             MessageKind::Text => Message::Text(input.take_kept_text(source)),
             MessageKind::Binary => Message::Binary(input.take_kept(source)),
@@ -259,36 +282,36 @@ impl<R: Role> Receiver<R> {
     /// Returns the reply that is owed for what the last `advance` found, once. Pass it to
     /// [`Sender::reply`](super::Sender::reply).
     pub fn reply(&mut self, input: &ReadBuffer) -> Option<Reply> {
-        if !self.owes_reply {
-            return None;
-        }
-        if let Some(error) = self.failure() {
-            self.owes_reply = false;
+        if let (Owes::Reply, Some(error)) = (self.owes, self.failure()) {
+            self.owes = Owes::Nothing;
             return Some(Reply::Failure(error));
         }
-        if self.buffer != input.id() {
+        if self.owes == Owes::Nothing || self.buffer != input.id() {
             return None;
         }
-        self.owes_reply = false;
+        if core::mem::replace(&mut self.owes, Owes::Nothing) == Owes::Received {
+            return Some(Reply::Received(self.take_received(input)));
+        }
         match self.current_in(input)? {
             Current::Ping { len } => Some(Reply::Pong(input.unread().get(..len)?.into())),
             Current::Close(code) => {
                 Some(Reply::Close { code, reason: input.kept_text(input.kept_len()).into() })
             }
-            Current::Message(_) | Current::Chunk { .. } | Current::Pong { .. } => None,
+            Current::Pong { len } => Some(Reply::PongReceived(input.unread().get(..len)?.into())),
+            Current::Message(_) | Current::Chunk { .. } => None,
         }
     }
 
     /// Returns `true` if a [`reply`](Self::reply) is owed.
     #[must_use]
     pub const fn owes_reply(&self) -> bool {
-        self.owes_reply
+        !matches!(self.owes, Owes::Nothing)
     }
 
     /// Returns `true` if the peer's Close has arrived or the connection has failed.
     #[must_use]
     pub const fn has_ended(&self) -> bool {
-        self.ended
+        matches!(self.heard, Heard::End)
     }
 
     pub(super) fn failure(&self) -> Option<ProtocolError> {
@@ -325,7 +348,7 @@ impl<R: Role> Receiver<R> {
     #[inline(never)]
     fn step(&mut self, input: &mut ReadBuffer, chunked: bool) -> Result<Progress, ReceiveError> {
         if !self.is_used_with(input) {
-            if self.ended {
+            if self.has_ended() {
                 return self.drop_after_end(input);
             }
             return Err(ReceiveError::ForeignBuffer);
@@ -335,10 +358,14 @@ impl<R: Role> Receiver<R> {
             return Err(ReceiveError::MixedModes);
         }
         self.release_current(input);
-        if self.ended {
+        if self.has_ended() {
             return self.drop_after_end(input);
         }
-        self.find_event(input, chunked).map_err(|error| self.fail(error))
+        let progress = self.find_event(input, chunked).map_err(|error| self.fail(error))?;
+        if progress == Progress::NeedsInput && self.config.watches_messages() {
+            self.owes = Owes::Received;
+        }
+        Ok(progress)
     }
 
     /// Returns `true` if `input` is the bound buffer. Binds it if the receiver is unbound.
@@ -370,8 +397,8 @@ impl<R: Role> Receiver<R> {
     #[cold]
     fn fail(&mut self, error: ProtocolError) -> ReceiveError {
         self.rare.get_or_insert_default().failure = Some(error);
-        self.ended = true;
-        self.owes_reply = true;
+        self.heard = Heard::End;
+        self.owes = Owes::Reply;
         // Nothing more is received, so free the decompressor.
         #[cfg(feature = "deflate")]
         {
@@ -421,6 +448,25 @@ impl<R: Role> Receiver<R> {
         0
     }
 
+    /// Notes that a message or a part of one arrived. For messages on the fast path this is called
+    /// before the next read, and not for each of them.
+    #[inline]
+    fn heard_message(&mut self) {
+        if self.heard == Heard::Nothing {
+            self.heard = Heard::Message;
+        }
+    }
+
+    /// Returns what has arrived since the last call.
+    fn take_received(&mut self, input: &ReadBuffer) -> Received {
+        let has_progressed = self.heard == Heard::Message;
+        if has_progressed {
+            self.heard = Heard::Nothing;
+        }
+        let is_unfinished = self.frame.is_some() || self.message.is_some() || !input.is_drained();
+        Received { has_progressed, is_unfinished }
+    }
+
     /// Releases the current event and drops all buffered input.
     pub(super) fn discard(&mut self, input: &mut ReadBuffer) {
         if self.is_used_with(input) {
@@ -446,8 +492,15 @@ impl<R: Role> Receiver<R> {
     fn release_current(&mut self, input: &mut ReadBuffer) {
         match self.current.take() {
             None => {}
-            Some(Current::Message(_) | Current::Close(_)) => input.release(),
-            Some(Current::Chunk { len, .. }) => input.release_front(len),
+            Some(Current::Message(_)) => {
+                input.release();
+                self.heard_message();
+            }
+            Some(Current::Close(_)) => input.release(),
+            Some(Current::Chunk { len, .. }) => {
+                input.release_front(len);
+                self.heard_message();
+            }
             Some(Current::Ping { len } | Current::Pong { len }) => input.skip(len),
         }
     }

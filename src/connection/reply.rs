@@ -5,8 +5,9 @@ use crate::frame::{CloseCode, MAX_CONTROL_PAYLOAD};
 use alloc::string::String;
 use core::{fmt, ops::Deref};
 
-/// A reply that the receiving half owes the peer and the sending half sends. It is passed between
-/// the halves by value, so that they can live in different tasks or threads.
+/// What the receiving half tells the sending half: a reply that it owes the peer, or something that it
+/// has found out. It is passed between the halves by value, so that they can live in different tasks or
+/// threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reply {
@@ -22,6 +23,22 @@ pub enum Reply {
     },
     /// The Close that fails the connection (RFC 6455 §7.1.7).
     Failure(ProtocolError),
+    /// A pong arrived, with this payload. Nothing is sent: if the pong answers a ping of
+    /// [keepalive](crate::Config::keepalive), the sending half takes its
+    /// [round-trip time](super::Sender::round_trip_time).
+    PongReceived(ControlPayload),
+    /// What has arrived of the peer's messages. Nothing is sent: the sending half needs this for
+    /// [timeouts](crate::Config::idle_timeout). Without any, the receiving half does not return this.
+    Received(Received),
+}
+
+/// What has arrived of the peer's messages since the last such note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Whether a message or a part of one has arrived.
+    pub(super) has_progressed: bool,
+    /// Whether more of a frame or of a message is still to come.
+    pub(super) is_unfinished: bool,
 }
 
 /// The payload of a control frame, at most 125 bytes.

@@ -9,6 +9,8 @@ mod in_place;
 mod large_message;
 pub(crate) mod messages;
 mod next;
+mod rare;
+mod timeouts;
 
 #[cfg(feature = "std")]
 pub(crate) use compressing::Compressing;
@@ -20,10 +22,9 @@ pub use next::Next;
 
 #[cfg(feature = "deflate")]
 use self::deflating::Deflating;
-use super::config::SharedConfig;
+use self::rare::Rare;
 use super::ending::Ending;
-use super::heartbeat::Heartbeat;
-use super::reply::ControlPayload;
+use super::shared_config::SharedConfig;
 use super::{Config, Initiator, MessageKind, Role, SendError};
 use crate::buffer::{MOST_UNBROKEN, WriteBuffer};
 use crate::frame::{CloseCode, FrameHeader, HEADER_ROOM, OpCode, Rsv};
@@ -118,15 +119,6 @@ pub struct Sender<R> {
     pub(crate) unflushed: bool,
 }
 
-/// What most connections do without.
-#[derive(Debug, Default)]
-struct Rare {
-    /// The state of keepalive, if it is configured.
-    heartbeat: Option<Heartbeat>,
-    /// A pong that has no room in the queue yet.
-    held_back: Option<Box<ControlPayload>>,
-}
-
 /// Which frames may still be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MaySend {
@@ -155,14 +147,12 @@ impl<R: Role> Sender<R> {
             #[cfg(feature = "deflate")]
             compressed: false,
             role,
+            short_queue: short_queue(&shared),
             config: shared,
             message: None,
             may_send: MaySend::Everything,
-            short_queue: short_queue(config),
             ending: None,
-            rare: config.keepalive.map(|keepalive| {
-                Box::new(Rare { heartbeat: Some(Heartbeat::new(keepalive)), held_back: None })
-            }),
+            rare: Rare::new(config).map(Box::new),
             unflushed: false,
         }
     }
@@ -256,7 +246,7 @@ impl<R: Role> Sender<R> {
     }
 }
 
-fn short_queue(config: &Config) -> u32 {
+fn short_queue(config: &SharedConfig) -> u32 {
     let most = config.limits.queued_output.min(config.largest_fragment());
     // Including its header, such a queue needs no boundary yet.
     u32::try_from(most).unwrap_or(u32::MAX).min(MOST_UNBROKEN - HEADER_ROOM as u32)

@@ -64,6 +64,13 @@
 //!
 //! It is off by default, because not every program wants its peers to be woken. Servers on the
 //! internet do: proxies and routers drop connections without traffic after about a minute.
+//! [`round_trip_time`](WebSocket::round_trip_time) tells how long the peer takes to answer.
+//!
+//! Keepalive keeps every peer that is there. [`Config::idle_timeout`](crate::Config::idle_timeout)
+//! closes connections whose peer sends no messages. [`Config::min_data_rate`] fails peers that begin a
+//! message and do not go on.
+//!
+//! [`Config::min_data_rate`]: crate::Config::min_data_rate
 //!
 //! # Reconnecting
 //!

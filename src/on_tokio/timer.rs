@@ -29,7 +29,8 @@ pub struct Timer {
 #[derive(Debug)]
 enum Alarm {
     Driver(Pin<Box<Sleep>>),
-    Thread(ThreadAlarm),
+    /// Boxed, because it is rare, and every waiting connection has room for an alarm.
+    Thread(Box<ThreadAlarm>),
 }
 
 /// A thread that sleeps until `moment` and then wakes the stored task.
@@ -59,7 +60,7 @@ impl asynchronous::Timer for Timer {
             }
             Alarm::Thread(alarm) => {
                 if alarm.moment != moment {
-                    *alarm = ThreadAlarm::new(moment);
+                    **alarm = ThreadAlarm::new(moment);
                 }
                 alarm.note(cx.waker());
                 Poll::Pending
@@ -80,7 +81,7 @@ impl Alarm {
         let sleep = Handle::try_current()
             .ok()
             .and_then(|_| catch_unwind(|| Box::pin(sleep_until(moment))).ok());
-        sleep.map_or_else(|| Self::Thread(ThreadAlarm::new(moment)), Self::Driver)
+        sleep.map_or_else(|| Self::Thread(Box::new(ThreadAlarm::new(moment))), Self::Driver)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Keepalive of the blocking shell.
 
 use sansocket::{
-    CloseCode, Config, Error,
+    CloseCode, Config, Error, Event,
     blocking::{Acceptor, Connector},
     connection::{Cause, Keepalive, TransportEnd},
 };
@@ -22,6 +22,11 @@ fn keepalive() -> Config {
     Config::default().keepalive(Keepalive::new(short, short))
 }
 
+/// Pings often, and gives up only after longer than a busy machine takes to schedule a thread.
+fn lenient() -> Config {
+    Config::default().keepalive(Keepalive::new(Duration::from_millis(20), Duration::from_secs(20)))
+}
+
 #[track_caller]
 fn assert_given_up(error: &Error) {
     let Error::Closed(closed) = error else { panic!("{error:?}") };
@@ -33,31 +38,30 @@ fn a_silent_peer_is_pinged_and_given_up() {
     let (mut server, mut peer) = server_and_stream(Acceptor::new().config(keepalive()));
     assert_given_up(&server.next().unwrap().unwrap_err());
     assert!(server.next().is_none());
-    let mut ping = [0; 2];
+    let mut ping = [0; 10];
     peer.read_exact(&mut ping).unwrap();
-    assert_eq!(ping, [0x89, 0]);
+    assert_eq!(ping[..2], [0x89, 8]);
 
     // Halves do so too.
     let (client, mut peer) = client_and_stream(Connector::new().config(keepalive()));
     let (mut sender, mut receiver) = client.split().unwrap();
     assert_given_up(&receiver.next().unwrap().unwrap_err());
     assert!(sender.send("late").unwrap_err().is_closed());
-    let mut ping = [0; 6];
+    let mut ping = [0; 14];
     peer.read_exact(&mut ping).unwrap();
-    assert_eq!(ping[..2], [0x89, 0x80]);
+    assert_eq!(ping[..2], [0x89, 0x88]);
 }
 
 #[test]
 fn two_endpoints_keep_each_other() {
-    let short = Duration::from_millis(20);
-    // Longer than a busy machine takes to schedule a thread.
-    let keepalive = Keepalive::new(short, Duration::from_secs(20));
-    let config = Config::default().keepalive(keepalive);
+    let config = lenient();
     let connector = Connector::new().config(config);
     let (mut client, mut server) = pair_with(connector, Acceptor::new().config(config));
     let serving = thread::spawn(move || server.next().is_none());
-    client.get_ref().set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-    assert!(client.next().unwrap().unwrap_err().is_would_block());
+    for _ in 0..10 {
+        let (event, _) = client.receive().unwrap().unwrap();
+        assert!(matches!(event, Event::Ping(_) | Event::Pong(_)), "{event:?}");
+    }
     client.close(CloseCode::NORMAL, "").unwrap();
     let closed = client.wait_closed();
     assert!(closed.clean, "{closed:?}");
@@ -71,7 +75,7 @@ fn server_that_has_pinged() -> (ServerSocket, TcpStream) {
     let (mut server, mut peer) = server_and_stream(Acceptor::new().config(config));
     server.get_ref().set_read_timeout(Some(Duration::from_millis(10))).unwrap();
     peer.set_nonblocking(true).unwrap();
-    while peer.read(&mut [0; 2]).is_err() {
+    while peer.read(&mut [0; 10]).is_err() {
         assert!(server.next().unwrap().unwrap_err().is_would_block());
     }
     peer.set_nonblocking(false).unwrap();
@@ -123,4 +127,37 @@ fn a_deadline_that_has_passed_does_not_keep_pongs_from_a_peer_that_floods() {
     peer.shutdown(Shutdown::Both).unwrap();
     reading.join().unwrap();
     receiving.join().unwrap();
+}
+
+#[test]
+fn the_round_trip_time_of_pings_is_measured() {
+    let (mut server, mut peer) = server_and_stream(Acceptor::new().config(lenient()));
+    let answering = thread::spawn(move || {
+        for _ in 0..2 {
+            let mut ping = [0; 10];
+            peer.read_exact(&mut ping).unwrap();
+            peer.write_all(&masked(0x8a, b"answers nothing")).unwrap();
+            thread::sleep(Duration::from_millis(20));
+            peer.write_all(&masked(0x8a, &ping[2..])).unwrap();
+        }
+        peer
+    });
+    assert_eq!(server.round_trip_time(), None);
+    for is_answer in [false, true] {
+        let (event, _) = server.receive().unwrap().unwrap();
+        assert!(matches!(event, Event::Pong(_)), "{event:?}");
+        assert_eq!(server.round_trip_time().is_some(), is_answer);
+    }
+    let first = server.round_trip_time().unwrap();
+    assert!(first.latest >= Duration::from_millis(20), "{first:?}");
+    assert_eq!(first.latest, first.smoothed);
+    // Halves measure too, and both know of it.
+    let (sender, mut receiver) = server.split().unwrap();
+    for _ in 0..2 {
+        receiver.receive().unwrap().unwrap();
+    }
+    let second = receiver.round_trip_time().unwrap();
+    assert_ne!(second, first);
+    assert_eq!(sender.round_trip_time(), Some(second));
+    answering.join().unwrap();
 }

@@ -3,9 +3,11 @@
 #![cfg(feature = "std")]
 
 mod connecting;
+mod data_rate;
 #[cfg(feature = "deflate")]
 mod deflate;
 mod endings;
+mod idle;
 mod interrupted;
 mod keepalive;
 mod leaving;

@@ -36,6 +36,8 @@ pub(crate) struct Seen {
     pub(crate) most_memory: usize,
     /// All bytes that a scripted peer read.
     pub(crate) received: Vec<u8>,
+    /// The round-trip time at the end, latest and smoothed.
+    pub(crate) round_trip: Option<(Duration, Duration)>,
     /// How reading ended.
     pub(crate) input_end: Option<(Duration, Result<(), IoFailure>)>,
 }
@@ -212,7 +214,8 @@ impl<R: Role> End for Driven<R> {
     }
 
     fn into_seen(self: Box<Self>) -> Seen {
-        self.seen
+        let time = self.connection.round_trip_time();
+        Seen { round_trip: time.map(|time| (time.latest, time.smoothed)), ..self.seen }
     }
 }
 

@@ -72,6 +72,23 @@ fn a_peer_that_answers_is_kept() {
 }
 
 #[test]
+fn the_round_trip_time_of_pings_is_measured() {
+    for who in [SERVER, CLIENT] {
+        let seen = play(|| {
+            let (of_server, of_client) =
+                if who == SERVER { (keepalive(), config()) } else { (config(), keepalive()) };
+            World::new(server(of_server), client(of_client), TCP).at(
+                100 * SECOND,
+                who,
+                Action::Close(1000, ""),
+            )
+        });
+        assert_eq!(seen[who].round_trip, Some((2 * LATENCY, 2 * LATENCY)));
+        assert_eq!(seen[1 - who].round_trip, None);
+    }
+}
+
+#[test]
 fn anything_that_a_peer_says_is_a_sign_of_life() {
     for who in [SERVER, CLIENT] {
         let frame = if who == SERVER { masked } else { plain };

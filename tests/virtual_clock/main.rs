@@ -5,8 +5,10 @@
 #![cfg(feature = "alloc")]
 
 mod clean;
+mod data_rate;
 mod ends;
 mod faults;
+mod idle;
 mod keepalive;
 mod lost;
 mod silent;

@@ -86,6 +86,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
                 }
             }
         }
+        self.take_time();
         Ok(true)
     }
 

@@ -2,7 +2,7 @@
 //! §5.5).
 
 use super::in_progress::{FrameInProgress, MessageInProgress, kind_begun_by};
-use super::{Current, MOST_WORK, Progress, Receiver, WORK_OF_FRAME};
+use super::{Current, Heard, MOST_WORK, Owes, Progress, Receiver, WORK_OF_FRAME};
 use crate::buffer::ReadBuffer;
 use crate::connection::{ProtocolError, Role};
 use crate::frame::{CloseFrame, CloseFrameError, FrameHeader, MAX_CONTROL_PAYLOAD, OpCode, Rsv};
@@ -20,6 +20,9 @@ impl<R: Role> Receiver<R> {
         let mut left = MOST_WORK;
         loop {
             if let Some(frame) = self.frame {
+                if input.unread_len() > 0 {
+                    self.heard_message();
+                }
                 if let Some(current) = self.receive_payload(frame, &mut left, input)? {
                     self.current = Some(current);
                     return Ok(Progress::Event);
@@ -216,8 +219,9 @@ impl<R: Role> Receiver<R> {
             OpCode::Ping => Current::Ping { len },
             _ => Current::Pong { len },
         });
-        // §5.5.1, §5.5.2: a Close answers a Close, and a Pong answers a Ping.
-        self.owes_reply = header.opcode != OpCode::Pong;
+        // §5.5.1, §5.5.2: a Close answers a Close, and a Pong answers a Ping. The sending half has to
+        // know of a Pong.
+        self.owes = Owes::Reply;
         Ok(Progress::Event)
     }
 
@@ -238,7 +242,7 @@ impl<R: Role> Receiver<R> {
         if valid < reason_len {
             return Err(CloseFrameError::not_utf8_from(valid).into());
         }
-        self.ended = true;
+        self.heard = Heard::End;
         Ok(Current::Close(code))
     }
 }

@@ -24,7 +24,7 @@ impl<R: Role> Receiver<R> {
         let is_between_messages = self.is_used_with(input)
             && self.message.is_none()
             && matches!(self.current, None | Some(Current::Message(_)))
-            && !self.ended;
+            && !self.has_ended();
         if !is_between_messages {
             return None;
         }

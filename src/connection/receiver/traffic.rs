@@ -54,7 +54,7 @@ impl<R: Role> Receiver<R> {
 
     /// Fails the connection because of a limit that is not its own.
     pub(crate) fn refuse(&mut self, error: ProtocolError) {
-        if !self.ended {
+        if !self.has_ended() {
             self.fail(error);
         }
     }

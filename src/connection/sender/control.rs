@@ -11,6 +11,7 @@ use crate::frame::{
     CloseCode, FrameHeader, HEADER_ROOM, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, OpCode, Rsv,
 };
 use alloc::{boxed::Box, string::ToString};
+use core::time::Duration;
 
 /// How many bytes of pong frames may be queued, in addition to what the application sends.
 ///
@@ -82,7 +83,8 @@ impl<R: Role> Sender<R> {
         Ok(())
     }
 
-    /// Queues a reply that the receiving half owes the peer.
+    /// Queues a reply that the receiving half owes the peer, or takes note of what that half has found
+    /// out.
     ///
     /// A pong waits for at most one queued frame. If the queue holds short messages, the pong waits
     /// for no more bytes of them than [`fragment_size`](crate::Config::fragment_size), clamped to
@@ -96,7 +98,20 @@ impl<R: Role> Sender<R> {
             Reply::Pong(payload) => self.answer_ping(payload, output),
             Reply::Close { code, reason } => self.answer_close(*code, reason, output),
             Reply::Failure(error) => self.fail(*error, output),
+            Reply::PongReceived(_) | Reply::Received(_) => {
+                self.note(reply);
+            }
         }
+    }
+
+    /// Takes a reply that sends nothing. Returns `false`, and does nothing, if it is another.
+    pub(in crate::connection) fn note(&mut self, reply: &Reply) -> bool {
+        match reply {
+            Reply::PongReceived(payload) => self.received_pong(payload),
+            Reply::Received(received) => self.received(*received),
+            Reply::Pong(_) | Reply::Close { .. } | Reply::Failure(_) => return false,
+        }
+        true
     }
 
     /// Queues the pong that was held back, if there is now room for it. Call this after writes.
@@ -171,9 +186,9 @@ impl<R: Role> Sender<R> {
         has_room
     }
 
-    /// Queues an empty ping, which waits for at most one frame.
-    pub(super) fn insert_ping(&mut self, output: &mut WriteBuffer) {
-        self.insert_control(OpCode::Ping, &[], output);
+    /// Queues a ping, which waits for at most one frame.
+    pub(super) fn insert_ping(&mut self, payload: &[u8], output: &mut WriteBuffer) {
+        self.insert_control(OpCode::Ping, payload, output);
     }
 
     fn insert_control(&mut self, opcode: OpCode, payload: &[u8], output: &mut WriteBuffer) {
@@ -197,7 +212,7 @@ impl<R: Role> Sender<R> {
     }
 
     /// Fails the connection with a Close, unless this endpoint has sent a Close already (§7.1.7).
-    fn fail(&mut self, error: ProtocolError, output: &mut WriteBuffer) {
+    pub(super) fn fail(&mut self, error: ProtocolError, output: &mut WriteBuffer) {
         self.take_held_back();
         self.ending().failed(error);
         if !self.ending().has_sent() {
@@ -225,6 +240,15 @@ impl<R: Role> Sender<R> {
         output.make_room(HEADER_ROOM + payload.len());
         self.append_frame(opcode, Rsv::NONE, true, payload, output);
         Ok(())
+    }
+
+    /// Closes because of the idle timeout.
+    pub(super) fn close_idle(&mut self, timeout: Duration, output: &mut WriteBuffer) {
+        self.ending().idle_timeout_passed(timeout);
+        // Other servers send this code too. 1008 would blame the peer, and 1000 says that the purpose
+        // of the connection is fulfilled (§7.4.1).
+        let code = Some(CloseCode::GOING_AWAY);
+        self.append_close(code, "idle timeout", SentClose::First, output);
     }
 
     fn append_close(

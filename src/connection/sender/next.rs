@@ -4,7 +4,6 @@ use super::{MaySend, Sender};
 use crate::buffer::WriteBuffer;
 use crate::connection::closed::{Closed, TransportEnd};
 use crate::connection::ending::{Ending, Situation};
-use crate::connection::heartbeat::{Beat, Heartbeat, Queue};
 use crate::connection::role::Role;
 use crate::transport::{IoFailure, Wants};
 use core::time::Duration;
@@ -19,12 +18,9 @@ pub enum Next<'a> {
     Ended(&'a Closed),
 }
 
-/// How many bytes of waiting control frames leave room for a ping. Pongs have the rest to themselves.
-const MOST_BEFORE_PING: usize = 2048;
-
 impl<R: Role> Sender<R> {
     /// Returns what to do with the transport next. `output` is the queued output, to which this adds
-    /// a ping if [keepalive](crate::Config::keepalive) needs one.
+    /// a ping if [keepalive](crate::Config::keepalive) needs one, and a Close if a timeout has passed.
     ///
     /// Call this once per read or write of the transport, not once per message. `clock` returns the
     /// time since a fixed moment that stays the same for this connection. It is called only while a
@@ -35,69 +31,14 @@ impl<R: Role> Sender<R> {
         output: &mut WriteBuffer,
         mut clock: impl FnMut() -> Duration,
     ) -> Next<'_> {
-        if let Some(now) = self.ping_due(output, &mut clock) {
-            self.queue_keepalive_ping(output, now);
+        if let Some(due) = self.due(output, &mut clock) {
+            self.queue_due(due, output);
         }
         self.next_of(output, clock)
     }
 
-    /// Returns the time if keepalive needs a ping now.
-    #[inline]
-    pub(crate) fn ping_due(
-        &mut self,
-        output: &WriteBuffer,
-        clock: impl FnOnce() -> Duration,
-    ) -> Option<Duration> {
-        // Usually keepalive is off, or there is traffic.
-        if self.rare.is_none() || self.ending.is_some() || !self.heartbeat_mut()?.needs_clock() {
-            return None;
-        }
-        self.beat(output, clock())
-    }
-
-    #[inline(never)]
-    fn beat(&mut self, output: &WriteBuffer, now: Duration) -> Option<Duration> {
-        let queue = self.queue_of(output);
-        match self.heartbeat_mut()?.next(now, queue) {
-            Beat::Wait => None,
-            Beat::Ping => Some(now),
-            Beat::Silent => {
-                self.may_send = MaySend::Nothing;
-                self.ending().end(TransportEnd::Timeout);
-                None
-            }
-        }
-    }
-
-    /// Queues a ping that [is due](Self::ping_due).
-    #[cold]
-    pub(crate) fn queue_keepalive_ping(&mut self, output: &mut WriteBuffer, now: Duration) {
-        // Behind a write that is stuck, one ping more is of no use.
-        if output.control_len() < MOST_BEFORE_PING {
-            self.insert_ping(output);
-        }
-        let (end, queue) = (output.control_end(), self.queue_of(output));
-        if let Some(heartbeat) = self.heartbeat_mut() {
-            heartbeat.pinging(end, now, queue);
-        }
-    }
-
-    #[inline]
-    fn heartbeat(&self) -> Option<&Heartbeat> {
-        self.rare.as_ref()?.heartbeat.as_ref()
-    }
-
-    #[inline]
-    fn heartbeat_mut(&mut self) -> Option<&mut Heartbeat> {
-        self.rare.as_mut()?.heartbeat.as_mut()
-    }
-
-    fn queue_of(&self, output: &WriteBuffer) -> Queue {
-        Queue { written: output.consumed(), is_all_written: self.is_all_written(output) }
-    }
-
-    /// Works like [`next`](Self::next), but queues no ping: first ask whether one is
-    /// [due](Self::ping_due).
+    /// Works like [`next`](Self::next), but queues nothing: first ask whether
+    /// something is [due](Self::due).
     #[inline]
     pub(crate) fn next_of(
         &mut self,
@@ -106,7 +47,7 @@ impl<R: Role> Sender<R> {
     ) -> Next<'_> {
         if self.ending.is_none() {
             let write = !self.is_all_written(output);
-            let deadline = self.heartbeat().and_then(|heartbeat| heartbeat.deadline());
+            let deadline = self.rare.as_ref().and_then(|rare| rare.deadline());
             return Next::Wants(Wants { write, read: true, deadline, ..Wants::default() });
         }
         self.next_near_end(output, clock())
@@ -129,8 +70,8 @@ impl<R: Role> Sender<R> {
     /// ([`filled`](crate::buffer::ReadBuffer::filled)); 0 bytes mean the end of the transport.
     #[inline]
     pub fn did_read(&mut self, outcome: Result<usize, IoFailure>) {
-        if let Some(heartbeat) = self.heartbeat_mut() {
-            heartbeat.did_read(outcome);
+        if let Some(rare) = &mut self.rare {
+            rare.did_read(outcome);
         }
         // Most reads return data, with no end in sight.
         if self.ending.is_none() && matches!(outcome, Ok(1..) | Err(IoFailure::NotReady)) {
@@ -267,7 +208,7 @@ impl<R: Role> Sender<R> {
     #[cfg(feature = "std")]
     #[inline]
     pub(crate) fn depends_on_writes(&self) -> bool {
-        self.is_near_end() || self.heartbeat().is_some_and(Heartbeat::is_pinging)
+        self.is_near_end() || self.is_pinging()
     }
 
     /// Returns `true` if nothing can be sent any more: a write has failed, or the connection has
