@@ -93,7 +93,8 @@ pub enum Error {
     /// [`ProxyError::is_transient`] whether trying again can help.
     #[error(transparent)]
     Proxy(ProxyError),
-    /// The transport failed. The fault may be the network's, the peer's or the system's.
+    /// The transport failed. The fault may be the network's, the peer's or the system's. If the
+    /// connection to a proxy failed, the text names the proxy.
     ///
     /// The kinds [`WouldBlock`](io::ErrorKind::WouldBlock) and
     /// [`TimedOut`](io::ErrorKind::TimedOut) come from a transport that has its own timeout or does

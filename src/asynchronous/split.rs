@@ -156,7 +156,8 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
     }
 
     /// Returns how long the peer takes to answer pings, or `None` before the first answer to a ping of
-    /// [keepalive](crate::Config::keepalive).
+    /// [keepalive](crate::Config::keepalive). There is no ping, and so no new time, while the peer
+    /// sends: [`RoundTripTime`] says how to measure then.
     #[doc(alias = "rtt")]
     #[must_use]
     pub fn round_trip_time(&self) -> Option<RoundTripTime> {
@@ -199,7 +200,8 @@ impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
     }
 
     /// Returns how long the peer takes to answer pings, or `None` before the first answer to a ping of
-    /// [keepalive](crate::Config::keepalive).
+    /// [keepalive](crate::Config::keepalive). There is no ping, and so no new time, while the peer
+    /// sends: [`RoundTripTime`] says how to measure then.
     #[doc(alias = "rtt")]
     #[must_use]
     pub fn round_trip_time(&self) -> Option<RoundTripTime> {

@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use core::{mem::take, time::Duration};
 use std::time::Instant;
 
-/// Connects to a `ws://` URL, with the default options of a [`Connector`]. To see the server's
+/// Connects to a `ws://` or `wss://` URL, with the default options of a [`Connector`]. To see the server's
 /// response, use [`Connector::connect`](client::Connector::connect).
 ///
 /// ```no_run

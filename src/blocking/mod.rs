@@ -54,7 +54,7 @@
 //! let config = Config::default().keepalive(Keepalive::default());
 //! let (websocket, _) = Connector::new().config(config).connect("wss://example.com/feed")?;
 //! for message in websocket {
-//!     // After 25 seconds of silence and another 20 behind a ping, this is an error for which
+//!     // At most 70 seconds after the last sign of life, this is an error for which
 //!     // `is_transient` is true.
 //!     println!("{:?}", message?);
 //! }
@@ -72,7 +72,8 @@
 //! [`Config::min_data_rate`]: crate::Config::min_data_rate
 //!
 //! With keepalive, each read sets a timeout on the socket and removes it again. A read timeout of your
-//! own starts anew with each pong, so give keepalive the longer interval. A write that blocks
+//! own starts anew with each pong: to learn that nothing but pongs arrives, make it shorter than the
+//! interval, or set [`Config::idle_timeout`](crate::Config::idle_timeout). A write that blocks
 //! is not ended by it: set a timeout for writes, too.
 //!
 //! # Two threads

@@ -100,7 +100,8 @@ impl<S: Transport, R: Role> ReceiveHalf<S, R> {
     }
 
     /// Returns how long the peer takes to answer pings, or `None` before the first answer to a ping of
-    /// [keepalive](crate::Config::keepalive).
+    /// [keepalive](crate::Config::keepalive). There is no ping, and so no new time, while the peer
+    /// sends: [`RoundTripTime`] says how to measure then.
     #[doc(alias = "rtt")]
     #[must_use]
     pub fn round_trip_time(&self) -> Option<RoundTripTime> {
@@ -158,7 +159,8 @@ impl<S: Transport, R: Role> SendHalf<S, R> {
     }
 
     /// Returns how long the peer takes to answer pings, or `None` before the first answer to a ping of
-    /// [keepalive](crate::Config::keepalive).
+    /// [keepalive](crate::Config::keepalive). There is no ping, and so no new time, while the peer
+    /// sends: [`RoundTripTime`] says how to measure then.
     #[doc(alias = "rtt")]
     #[must_use]
     pub fn round_trip_time(&self) -> Option<RoundTripTime> {

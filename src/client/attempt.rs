@@ -13,7 +13,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum RedirectError {
     /// There were more redirections than [`Connector::redirects`] allows.
-    #[error("there were more than {limit} redirections")]
+    #[error("the limit of redirections is exceeded: {limit}")]
     TooMany {
         /// The limit.
         limit: u32,

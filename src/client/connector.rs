@@ -168,8 +168,9 @@ impl<M> Connector<M> {
         self
     }
 
-    /// Sets how long connecting and the opening handshake may take together, 10 seconds by default;
-    /// `None` means without limit.
+    /// Sets how long everything together may take until the connection is open, 10 seconds by default:
+    /// the lookup, connecting, TLS, the opening handshake, and the requests that follow redirections
+    /// and a challenge. `None` means without limit.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.timeouts.whole = timeout.into();

@@ -74,7 +74,10 @@ impl ReconnectConfig {
 
     /// Sets how many messages, and how many bytes of payload in all, wait in the queue while there is
     /// no connection. With 0 messages, which is the default, a message that can't be sent now is
-    /// refused.
+    /// refused. `usize::MAX` means without limit.
+    ///
+    /// Only messages that no connection has taken are here. What was sent before the end of a
+    /// connection is noticed may be lost.
     #[must_use]
     pub const fn queue(mut self, messages: usize, bytes: usize) -> Self {
         self.queued_messages = messages;

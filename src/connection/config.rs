@@ -74,7 +74,9 @@ pub struct Config {
 ///   to deliver what is before it. So choose a timeout that is longer than that takes.
 /// - Pings and pongs are sent while the connection is open. Once a Close was sent or received, the
 ///   [close timeout](Config::close_timeout) takes their place.
-/// - A peer is pinged after one to two intervals of silence: traffic does not ask the clock.
+/// - A peer is pinged after one to two intervals of silence: traffic does not ask the clock. So a dead
+///   peer is noticed after at most two intervals and the timeout: 70 seconds by default. For 10 seconds,
+///   use an interval of 3 seconds and a timeout of 4.
 ///
 /// The pongs that answer these pings are events like others, and an owned message is never one. From
 /// them, the connection measures the [round-trip time](super::RoundTripTime). The defaults are an

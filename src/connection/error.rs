@@ -78,7 +78,7 @@ pub enum ProtocolError {
     /// More messages, over all connections of the peer's address, than a server's
     /// [`PerAddress::messages`](crate::server::PerAddress::messages) allows. Fails the connection
     /// with 1008.
-    #[error("the peer's address sends more messages than {rate}")]
+    #[error("more messages from this address than {rate}")]
     TooManyMessages {
         /// The limit.
         rate: Rate,
@@ -86,7 +86,7 @@ pub enum ProtocolError {
     /// More bytes, over all connections of the peer's address, than a server's
     /// [`PerAddress::bytes`](crate::server::PerAddress::bytes) allows. Fails the connection with
     /// 1008.
-    #[error("the peer's address sends more bytes than {rate}")]
+    #[error("more bytes from this address than {rate}")]
     TooManyBytes {
         /// The limit, in bytes.
         rate: Rate,

@@ -14,8 +14,11 @@ use core::time::Duration;
 /// to receive what arrived before the pong.
 ///
 /// Only the connection's own pings are measured: the payload of yours may repeat, and a peer may answer
-/// only the latest ping. A ping is sent after a time of silence, so while there is traffic no new time
-/// is measured. A peer can delay its answer at will, but hardly give it early: the payload of a ping is
+/// only the latest ping. A ping is sent after a time of silence, so while the peer sends, no new time is
+/// measured. To measure then, send a ping of your own with a number, and look for the
+/// [`Event::Pong`](super::Event::Pong) with that number, which the methods named `receive` return.
+///
+/// A peer can delay its answer at will, but hardly give it early: the payload of a ping is
 /// the time by your clock in nanoseconds.
 #[doc(alias = "rtt")]
 #[doc(alias = "latency")]

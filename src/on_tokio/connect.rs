@@ -15,7 +15,7 @@ use crate::route::{Again, Layer, Route};
 use alloc::{boxed::Box, vec::Vec};
 use core::mem::take;
 
-/// Connects to a `ws://` URL, with the default options of a [`Connector`]. To see the server's
+/// Connects to a `ws://` or `wss://` URL, with the default options of a [`Connector`]. To see the server's
 /// response, use [`Connector::connect`](client::Connector::connect).
 ///
 /// Not cancel safe: if you drop the future, the connection is lost.

@@ -54,7 +54,7 @@
 //! let (mut websocket, _) =
 //!     Connector::new().config(config).connect("wss://example.com/feed").await?;
 //! while let Some(message) = websocket.next().await {
-//!     // After 25 seconds of silence and another 20 behind a ping, this is an error for which
+//!     // At most 70 seconds after the last sign of life, this is an error for which
 //!     // `is_transient` is true.
 //!     println!("{:?}", message?);
 //! }

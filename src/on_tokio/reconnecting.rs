@@ -152,7 +152,8 @@ pub enum ReconnectEvent {
     Disconnected {
         /// The reason.
         why: DisconnectReason,
-        /// The next attempt, and the pause before it. The pause has begun.
+        /// The next attempt, and the pause before it. The pause has begun. Attempts are counted since
+        /// the last stable connection, by default one that lasted for 60 seconds.
         next: NextAttempt,
     },
     /// The connection has ended, or an attempt to connect has failed, and there will be no other

@@ -185,7 +185,7 @@ fn failures_come_with_advice() {
     );
     let url = refuse("HTTP/1.1 302 No\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n");
     assert_output(&run(&[&url], b""), 1, "", &["--redirects"]);
-    assert_output(&run(&[&url, "-L", "3"], b""), 1, "", &["more than 3 redirections"]);
+    assert_output(&run(&[&url, "-L", "3"], b""), 1, "", &["limit of redirections is exceeded: 3"]);
     assert_output(&run(&["ws://h/", "--header", "x"], b""), 2, "", &["'Name: value'"]);
     assert_output(&run(&["example.com"], b""), 1, "", &["ws:// or wss://"]);
     let proxy = refuse("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n").replace("ws", "http");

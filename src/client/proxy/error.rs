@@ -82,7 +82,8 @@ pub enum ProxyError {
     /// The tunnel was not open in time.
     #[error("the proxy opened no tunnel in time")]
     TimedOut,
-    /// The connection to the proxy failed.
+    /// The connection to the proxy failed. The shells report this as `Error::Io`, with the kind of the
+    /// system's error and a text that names the proxy; likewise if the proxy can't be reached at all.
     #[error("the connection to the proxy failed")]
     Transport(IoFailure),
     /// The state machine was used after it had ended, which is an error of the caller.

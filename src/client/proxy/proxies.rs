@@ -103,7 +103,7 @@ impl Proxies {
     /// - one of these with `:` and a port, for this port only. An IPv6 address then needs brackets;
     /// - `*`, for everything.
     ///
-    /// An entry that is none of these has no effect.
+    /// An entry that is none of these has no effect. Nothing is exempt by itself, not even `localhost`.
     #[must_use]
     pub fn except(mut self, list: &str) -> Self {
         let entries = list.split(|character: char| character == ',' || character.is_whitespace());
