@@ -148,16 +148,14 @@ impl<M> Connector<M> {
     /// makes another one, and `connect_over` fails with the refusal. It has no effect on
     /// [`begin`](Connector::begin).
     ///
-    /// ```no_run
-    /// use sansocket::blocking::Connector;
+    /// ```
+    /// use sansocket::client::Connector;
     ///
     /// # fn refreshed_token() -> String { String::new() }
-    /// let connector = Connector::new().authenticate(|challenge| {
+    /// let connector: Connector = Connector::new().authenticate(|challenge| {
     ///     println!("{} wants {:?}", challenge.url, challenge.refusal.challenge());
     ///     Some(format!("Bearer {}", refreshed_token()))
     /// });
-    /// let (websocket, _) = connector.connect("wss://example.com/")?;
-    /// # Ok::<(), sansocket::Error>(())
     /// ```
     #[must_use]
     pub fn authenticate(

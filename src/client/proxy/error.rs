@@ -10,10 +10,11 @@ use thiserror::Error;
 /// An error of a proxy, or of what you ask of it. It contains no credentials.
 ///
 /// ```
-/// use sansocket::{Error, client::ProxyError};
+/// use sansocket::client::ProxyError;
 ///
-/// fn explain(error: &Error) {
-///     if let Error::Proxy(ProxyError::Refused(refusal)) = error {
+/// // The shells return it in `Error::Proxy`.
+/// fn explain(error: &ProxyError) {
+///     if let ProxyError::Refused(refusal) = error {
 ///         let text = String::from_utf8_lossy(refusal.body());
 ///         println!("the proxy refused with {}: {text}", refusal.status());
 ///     }
