@@ -6,7 +6,7 @@ use crate::handshake::{
     AcceptError, HandshakeError, OpeningError, PlainResponseError, RequestError, UrlError,
 };
 use crate::random::RandomError;
-use crate::server::ProxyHeaderError;
+use crate::server::{AddressLimit, ProxyHeaderError};
 #[cfg(feature = "rustls")]
 use crate::tls::TlsError;
 use crate::transport::IoFailure;
@@ -59,13 +59,16 @@ pub enum Error {
     /// [refused](HandshakeError::Refused) with status 503.
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
-    /// Your server refused the client with this status, as your code decided. With status 429 it
-    /// can also mean that [`PerAddress`](crate::server::PerAddress) limits of `serve` were exceeded:
-    /// the client was refused, or dropped without an answer. With status 500 it
+    /// Your server refused the client with this status, as your code decided. With status 500 it
     /// can also mean that your [`plain_response`](crate::server::Acceptor::plain_response) returned
     /// a response that can't be sent. There is nothing to try again: the client has its answer.
     #[error("the client was refused with status {0}")]
     Refused(u16),
+    /// `serve` refused the client with status 429, because its address has exceeded this limit of
+    /// your [`PerAddress`](crate::server::PerAddress). There is nothing to try again: the client was
+    /// told when it can.
+    #[error("the client was refused: {0}")]
+    AddressLimit(AddressLimit),
     /// A trusted proxy did not begin the connection with a valid header of the PROXY protocol. The
     /// fault is the proxy's, or that of your
     /// [`TrustedProxies`](crate::server::TrustedProxies); trying again does not help. The proxy got
@@ -383,7 +386,7 @@ impl From<Error> for io::Error {
             Error::Send(SendError::QueueFull { .. }) => WouldBlock,
             Error::Send(_) => InvalidInput,
             Error::Handshake(_) | Error::Protocol(_) | Error::ProxyHeader(_) => InvalidData,
-            Error::Refused(_) => ConnectionRefused,
+            Error::Refused(_) | Error::AddressLimit(_) => ConnectionRefused,
             Error::Answered(_) => Other,
             Error::HandshakeTimeout | Error::ConnectTimeout(_) => TimedOut,
             Error::Proxy(error) => match error {

@@ -50,6 +50,24 @@ impl Rate {
         self
     }
 
+    /// Returns how often it may happen on average in each [period](Self::period).
+    #[must_use]
+    pub const fn amount(self) -> u32 {
+        self.amount
+    }
+
+    /// Returns the time to which the [amount](Self::amount) refers: a second or a minute.
+    #[must_use]
+    pub const fn period(self) -> Duration {
+        Duration::from_secs(self.seconds as u64)
+    }
+
+    /// Returns how much can happen at once: the [burst](Self::burst).
+    #[must_use]
+    pub const fn at_once(self) -> u32 {
+        self.burst
+    }
+
     /// Returns what one token is worth. A bucket counts in parts of a token, of which it gains
     /// `amount` in each nanosecond: so it needs no fractions, and nothing is ever rounded.
     const fn token(self) -> u64 {
@@ -116,9 +134,16 @@ impl Bucket {
         }
     }
 
-    pub(crate) fn is_full(&mut self, rate: Rate, now: Duration) -> bool {
-        self.refill(rate, now);
-        self.missing == 0
+    /// Returns when the bucket is full if nothing more is taken: [`Duration::MAX`] for never, and a
+    /// moment that has passed if it is full already.
+    pub(crate) fn full_at(&self, rate: Rate) -> Duration {
+        match (self.missing, rate.amount) {
+            (0, _) => Duration::ZERO,
+            (_, 0) => Duration::MAX,
+            (missing, amount) => {
+                Duration::from_nanos(self.at.saturating_add(missing.div_ceil(u64::from(amount))))
+            }
+        }
     }
 
     /// Returns what is missing from a full bucket once so many tokens more are taken.
@@ -158,8 +183,7 @@ mod tests {
         assert!(!bucket.take(1, rate, SECOND * 3 / 2 - Duration::from_nanos(1)));
         assert!(bucket.take(1, rate, SECOND * 3 / 2));
         assert_eq!(available(&mut bucket, rate, 3 * SECOND), 3);
-        assert!(!bucket.is_full(rate, 4 * SECOND - Duration::from_nanos(1)));
-        assert!(bucket.is_full(rate, 4 * SECOND));
+        assert_eq!(bucket.full_at(rate), 4 * SECOND);
         assert_eq!(available(&mut bucket, rate, 1000 * SECOND), 5);
     }
 
@@ -195,7 +219,11 @@ mod tests {
             assert!(bucket.take(1, rate, Duration::MAX));
             assert!(!bucket.charge(u64::MAX, rate, Duration::ZERO));
             assert_eq!(bucket.time_until(u64::MAX, rate, Duration::MAX), None);
-            assert!(!bucket.is_full(rate, Duration::MAX), "the clock can't go further");
+            assert_eq!(
+                bucket.full_at(rate),
+                Duration::from_nanos(u64::MAX),
+                "no clock goes further"
+            );
         }
         for rate in [Rate::per_second(0), Rate::per_second(9).burst(0)] {
             let mut bucket = Bucket::default();
@@ -206,6 +234,7 @@ mod tests {
         let mut bucket = Bucket::default();
         assert!(bucket.take(1, once, SECOND) && !bucket.take(1, once, Duration::MAX));
         assert_eq!(bucket.time_until(1, once, Duration::MAX), None);
+        assert_eq!(bucket.full_at(once), Duration::MAX);
     }
 
     #[test]
@@ -221,7 +250,10 @@ mod tests {
     #[test]
     fn a_rate_can_be_read() {
         let text = "10 per minute, 2 at once";
-        assert_eq!(Rate::per_minute(10).burst(2).to_string(), text);
+        let rate = Rate::per_minute(10).burst(2);
+        assert_eq!(rate.to_string(), text);
+        assert_eq!((rate.amount(), rate.period(), rate.at_once()), (10, 60 * SECOND, 2));
+        assert_eq!(Rate::per_second(3).period(), SECOND);
     }
 
     proptest! {
@@ -253,6 +285,13 @@ mod tests {
                 } else {
                     prop_assert!(amount == 0 || count > u64::from(burst));
                 }
+                // However often it is asked, a bucket is full at the same moment.
+                let full_at = bucket.full_at(rate);
+                let mut later = bucket;
+                later.time_until(0, rate, Duration::from_nanos(now) + full_at / 2);
+                prop_assert!(later.missing == 0 || later.full_at(rate) == full_at);
+                later.time_until(0, rate, full_at);
+                prop_assert!(later.missing == 0 || amount == 0);
             }
             let period = u128::from(if is_per_minute { 60 * NANOS_PER_SECOND } else { NANOS_PER_SECOND });
             for first in 0..passed.len() {

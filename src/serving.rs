@@ -174,12 +174,17 @@ macro_rules! serve_options {
         /// Sets limits for what the clients of one IP address can do together: connections at a
         /// time, and handshakes, messages and bytes over time. By default there are none.
         ///
-        /// A client that exceeds the first two is refused with status 429, or dropped without an
-        /// answer if many of its address are refused already. The server reports that as
-        /// [`Error::Refused`](crate::Error::Refused). A client that exceeds the others is closed
-        /// with 1008, and its handler gets [`Error::Protocol`](crate::Error::Protocol) with
+        /// A client that exceeds the first two is refused with status 429, which the server reports
+        /// as [`Error::AddressLimit`](crate::Error::AddressLimit). If many of its address are refused
+        /// already, it is dropped without an answer or a report. A client that exceeds the others is
+        /// closed with 1008, and its handler gets [`Error::Protocol`](crate::Error::Protocol) with
         /// [`TooManyMessages`](crate::connection::ProtocolError::TooManyMessages) or
-        /// [`TooManyBytes`](crate::connection::ProtocolError::TooManyBytes).
+        /// [`TooManyBytes`](crate::connection::ProtocolError::TooManyBytes). New connections of the
+        /// address are refused until it may send again.
+        ///
+        /// A [plain request](crate::server::Acceptor::plain_response) gets its answer although a limit
+        /// is exceeded, unless its connection is dropped. It counts like any other handshake, but not
+        /// if a header field of a proxy would have to tell its address.
         ///
         /// ```
         /// use sansocket::server::{PerAddress, Rate};

@@ -4,10 +4,12 @@ use super::access::Access;
 use super::outgoing::{Driven, Outgoing};
 use super::shell::Shell;
 use crate::buffer::ReadBuffer;
-use crate::connection::{Chunk, Event, Message, Progress, ReceiveError, Receiver, Role, Traffic};
+use crate::connection::{
+    Chunk, Event, Message, Progress, ReceiveError, Receiver, Role, TrafficLimit,
+};
 use crate::error::{Error, Misuse};
 use crate::pool::{Leased, ThreadMemory};
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use core::task::{Context, Poll, ready};
 use std::io;
 
@@ -66,8 +68,8 @@ impl<R: Role> Incoming<R> {
     }
 
     /// Counts from now on what is received, for the server that runs the connection.
-    pub(super) fn count_traffic(&mut self, counts_messages: bool) {
-        self.receiver.count_traffic(counts_messages);
+    pub(super) fn count_traffic(&mut self, limit: Arc<dyn TrafficLimit>) {
+        self.receiver.count_traffic(limit, &self.input);
     }
 
     /// Returns `true` if the end was reported to the user.
@@ -287,9 +289,7 @@ impl<R: Role> Incoming<R> {
         lingers: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Driven> {
-        if let Some(traffic) = self.receiver.take_traffic() {
-            self.count(traffic, outgoing);
-        }
+        self.receiver.report_traffic();
         self.reply(outgoing);
         let driven = outgoing.poll_drive(&mut self.input, lingers, cx);
         match &driven {
@@ -304,14 +304,6 @@ impl<R: Role> Incoming<R> {
             }
         }
         driven
-    }
-
-    /// Has the server count what was received. If that exceeds a limit, the connection fails.
-    #[inline(never)]
-    fn count<S, M: Shell<S>>(&mut self, traffic: Traffic, outgoing: &Outgoing<S, R, M>) {
-        if let Some(Err(error)) = outgoing.server.as_ref().map(|server| server.received(traffic)) {
-            self.receiver.refuse(error);
-        }
     }
 
     /// Releases the read buffer if it is empty.

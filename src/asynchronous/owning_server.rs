@@ -4,7 +4,7 @@
 use super::exchange::drive;
 use super::shell::Shell;
 use crate::buffer::{ReadBuffer, WriteBuffer};
-use crate::connection::{ProtocolError, Traffic};
+use crate::connection::TrafficLimit;
 use crate::handshake::LingeringClose;
 use alloc::{sync::Arc, vec::Vec};
 use core::{fmt, task::Context};
@@ -18,16 +18,9 @@ pub(crate) trait OwningServer<S>: Send + Sync + fmt::Debug {
     /// task of `cx` is woken once the shutdown begins.
     fn is_shutting_down_or_wakes(&self, cx: &Context<'_>) -> bool;
 
-    /// Returns whether what the connection receives counts towards a limit and, if so, whether
-    /// messages are counted.
-    fn counts_traffic(&self) -> Option<bool> {
+    /// Returns the limit of what the connection receives, if there is one.
+    fn traffic_limit(&self) -> Option<Arc<dyn TrafficLimit>> {
         None
-    }
-
-    /// Counts what the connection has received. Returns an error if that exceeds a limit.
-    fn received(&self, traffic: Traffic) -> Result<(), ProtocolError> {
-        let _ = traffic;
-        Ok(())
     }
 
     /// Takes over a transport that its user has dropped, and the bytes that were still to be

@@ -90,8 +90,8 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
 
     /// Sets the server that runs this connection.
     pub(crate) fn with_server(mut self, server: Arc<dyn OwningServer<S>>) -> Self {
-        if let Some(counts_messages) = server.counts_traffic() {
-            self.sides.incoming.count_traffic(counts_messages);
+        if let Some(limit) = server.traffic_limit() {
+            self.sides.incoming.count_traffic(limit);
         }
         self.sides.outgoing.server = Some(server);
         self

@@ -7,8 +7,8 @@ use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::Server;
 use crate::error::Error;
 use crate::handshake::{Accept, PlainResponse, Request};
-use crate::server::{self, Accepting, ReceivingProxyHeader};
-use core::{marker::PhantomData, net::SocketAddr};
+use crate::server::{self, Accepting, Peer, ReceivingProxyHeader};
+use core::marker::PhantomData;
 use std::{net::TcpStream, time::Instant};
 
 /// Accepts a WebSocket connection on a TCP stream, with the defaults of an [`Acceptor`].
@@ -84,7 +84,7 @@ impl server::Acceptor<Blocking> {
 
     /// Prepares a TCP stream for the opening handshake, and begins that.
     fn prepare(&self, stream: TcpStream) -> Result<(Stream, Accepting), Error> {
-        let mut peer = stream.peer_addr()?;
+        let mut peer = Peer::new(stream.peer_addr()?);
         let (stream, end) = self.begin_tcp(stream, &mut peer)?;
         self.secure(stream, peer, end)
     }
@@ -94,19 +94,19 @@ impl server::Acceptor<Blocking> {
     pub(super) fn begin_tcp(
         &self,
         stream: TcpStream,
-        peer: &mut SocketAddr,
+        peer: &mut Peer,
     ) -> Result<(Stream, HandshakeEnd), Error> {
         stream.set_nodelay(true)?;
         let stream = Stream::from(stream);
         let Some(proxies) = &self.proxies else { return Ok((stream, None)) };
-        if !proxies.expects_proxy_header(peer.ip()) {
+        if !proxies.expects_proxy_header(peer.address.ip()) {
             return Ok((stream, None));
         }
         let timeout = self.handshake_timeout;
         let end = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut exchange = Exchange::new(stream, ReadBuffer::new(), WriteBuffer::new());
         let received = exchange.drive(&mut ReceivingProxyHeader::new(timeout))?;
-        *peer = received?.unwrap_or(*peer);
+        *peer = peer.naming(received?);
         let (stream, _, _) = exchange.into_parts();
         Ok((stream, end))
     }
@@ -115,7 +115,7 @@ impl server::Acceptor<Blocking> {
     pub(super) fn secure(
         &self,
         stream: Stream,
-        peer: SocketAddr,
+        peer: Peer,
         end: HandshakeEnd,
     ) -> Result<(Stream, Accepting), Error> {
         #[cfg(feature = "rustls")]
@@ -124,13 +124,13 @@ impl server::Acceptor<Blocking> {
             let end = end.or_else(|| Instant::now().checked_add(timeout?));
             let stream = stream.secured(session, end)?.ok_or(Error::HandshakeTimeout)?;
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            return Ok((stream, self.accepting_within(left).peer(peer)));
+            return Ok((stream, self.accepting_within(left).of(peer)));
         }
         let left = match end {
             Some(end) => Some(end.saturating_duration_since(Instant::now())),
             None => self.handshake_timeout,
         };
-        Ok((stream, self.accepting_within(left).peer(peer)))
+        Ok((stream, self.accepting_within(left).of(peer)))
     }
 
     /// Accepts a connection over any blocking transport. This does not set options of the stream,

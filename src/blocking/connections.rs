@@ -4,7 +4,7 @@ use super::Transport;
 use super::exchange::Exchange;
 use super::timed::PAUSE;
 use crate::buffer::{ReadBuffer, WriteBuffer};
-use crate::connection::{ProtocolError, Traffic};
+use crate::connection::TrafficLimit;
 use crate::handshake::LingeringClose;
 use crate::server::Admission;
 use crate::serving::LimitedClient;
@@ -45,7 +45,7 @@ pub(super) struct ServedConnection {
     connections: Arc<Connections>,
     number: u64,
     /// The place among the connections of its address, if they are limited.
-    client: OnceLock<LimitedClient>,
+    client: OnceLock<Arc<LimitedClient>>,
 }
 
 /// The sending side's reference to its [`ServedConnection`], next to the last handle on the
@@ -207,20 +207,14 @@ impl ServedConnection {
     }
 
     /// Sets the place among the connections of the client's address.
-    pub(super) fn set_client(&self, client: LimitedClient) {
+    pub(super) fn set_client(&self, client: Arc<LimitedClient>) {
         // This can't fail: the opening handshake calls it once.
         let _ = self.client.set(client);
     }
 
-    /// Returns whether what the connection receives counts towards a limit and, if so, whether
-    /// messages are counted.
-    pub(super) fn counts_traffic(&self) -> Option<bool> {
-        self.client.get()?.counts_traffic()
-    }
-
-    /// Counts what the connection has received. Returns an error if that exceeds a limit.
-    pub(super) fn received(&self, traffic: Traffic) -> Result<(), ProtocolError> {
-        self.client.get().map_or(Ok(()), |client| client.received(traffic))
+    /// Returns the limit of what the connection receives, if there is one.
+    pub(super) fn traffic_limit(&self) -> Option<Arc<dyn TrafficLimit>> {
+        self.client.get().and_then(LimitedClient::traffic_limit)
     }
 }
 

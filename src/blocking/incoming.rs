@@ -5,14 +5,12 @@ use super::Transport;
 use super::access::{Access, Sending};
 use super::timed::{LEAST, PAUSE, Stopped, TICK, Timed};
 use crate::buffer::{READ_ROOM, RETAINED, ReadBuffer};
-use crate::connection::{
-    Event, Message, Progress, ProtocolError, ReceiveError, Receiver, Role, Traffic,
-};
+use crate::connection::{Event, Message, Progress, ReceiveError, Receiver, Role, TrafficLimit};
 use crate::error::{Error, Misuse};
 use crate::frame::CloseCode;
 use crate::io::DISCARD_SIZE;
 use crate::transport::{IoFailure, Wants, earliest};
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use core::time::Duration;
 use std::{
     io::{self, ErrorKind},
@@ -37,9 +35,6 @@ pub(super) trait ReceiverIo {
 
     /// Returns `true` if the server is shutting down. The connection must then be told.
     fn is_shutting_down(&self) -> bool;
-
-    /// Has the server count what was received. Returns an error if that exceeds a limit.
-    fn received(&self, traffic: Traffic) -> Result<(), ProtocolError>;
 }
 
 #[derive(Debug)]
@@ -73,8 +68,8 @@ impl<R: Role> Incoming<R> {
     }
 
     /// Counts from now on what is received, for the server that runs the connection.
-    pub(super) fn count_traffic(&mut self, counts_messages: bool) {
-        self.receiver.count_traffic(counts_messages);
+    pub(super) fn count_traffic(&mut self, limit: Arc<dyn TrafficLimit>) {
+        self.receiver.count_traffic(limit, &self.input);
     }
 
     /// Waits until `advance` finds something and lends it, as extracted by `look`. Returns `None`
@@ -199,12 +194,8 @@ impl<R: Role> Incoming<R> {
         receiver_io: &mut impl ReceiverIo<Sending: Access<Role = R>>,
         lingers: bool,
     ) -> io::Result<Driven> {
-        if let Some(traffic) = self.receiver.take_traffic() {
-            if let Err(error) = receiver_io.received(traffic) {
-                self.receiver.refuse(error);
-                self.reply(receiver_io);
-            }
-        }
+        self.receiver.report_traffic();
+        self.reply(receiver_io);
         let mut failed = None;
         // When the reads began, and when the user's timeout for them expires. That timeout is
         // looked up only after a read has waited.

@@ -7,9 +7,7 @@ use super::connections::ServerHandle;
 use super::incoming::ReceiverIo;
 use super::timed::{BRIEF, LEAST, Stopped, Timed};
 use crate::buffer::{LEAST_UNBROKEN, WriteBuffer};
-use crate::connection::{
-    Compressing, Form, LargeMessage, ProtocolError, Role, SendError, Sender, Traffic,
-};
+use crate::connection::{Compressing, Form, LargeMessage, Role, SendError, Sender};
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::sending::take_unwritten;
@@ -331,9 +329,5 @@ impl<S: Transport, R: Role> ReceiverIo for Outgoing<S, Sending<R>> {
 
     fn is_shutting_down(&self) -> bool {
         self.server.as_ref().is_some_and(|server| server.0.is_shutting_down())
-    }
-
-    fn received(&self, traffic: Traffic) -> Result<(), ProtocolError> {
-        self.server.as_ref().map_or(Ok(()), |server| server.0.received(traffic))
     }
 }

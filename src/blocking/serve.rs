@@ -207,8 +207,7 @@ where
 
     /// Returns the client of a new connection, or `None` if the connection is to be dropped.
     fn arrive(&self, peer: SocketAddr) -> Option<Box<Visitor>> {
-        let Self { acceptor, options, clients, .. } = self;
-        Visitor::arrive(peer, clients.as_ref(), acceptor, options)
+        Visitor::arrive(peer, self.clients.as_ref(), &self.acceptor)
     }
 
     /// Starts the thread of a connection. Returns the stream and the client if the system has no
@@ -253,9 +252,9 @@ where
     ) {
         let (websocket, request) = match self.open(&mut visitor, stream, slot) {
             Ok(opened) => opened,
-            Err(error) => return self.options.report_handshake(visitor.address, error),
+            Err(error) => return visitor.failed(error, &self.options),
         };
-        let peer = visitor.address;
+        let peer = visitor.address();
         if let Some(client) = visitor.into_limited() {
             served.set_client(client);
         }
@@ -272,12 +271,9 @@ where
         stream: TcpStream,
         slot: HandshakeSlot,
     ) -> Result<(ServerWebSocket, Request), Error> {
-        let (stream, end) = self.acceptor.begin_tcp(stream, &mut visitor.address)?;
-        // The header field of a proxy may still tell another address.
-        if !self.acceptor.reads_header_of(visitor.address.ip()) {
-            visitor.enter()?;
-        }
-        let (stream, accepting) = self.acceptor.secure(stream, visitor.address, end)?;
+        let (stream, end) = self.acceptor.begin_tcp(stream, &mut visitor.peer)?;
+        visitor.identified(&self.acceptor)?;
+        let (stream, accepting) = self.acceptor.secure(stream, visitor.peer, end)?;
         let accepting = accepting.with_place(Box::new(slot));
         let decide = |request: &Request| visitor.decide(request, &self.options);
         Acceptor::accept_asked(accepting, stream, decide)

@@ -13,7 +13,7 @@ use super::connections::{ServedConnection, linger};
 use super::incoming::{ReceiverIo, go_away, leave};
 use super::outgoing::Outgoing;
 use super::timed::{BRIEF, PAUSE, Stopped, Timed};
-use crate::connection::{ProtocolError, Role, Traffic};
+use crate::connection::Role;
 use crate::ends_on_drop::End;
 use crate::transport::Wants;
 use alloc::{sync::Arc, vec::Vec};
@@ -203,9 +203,5 @@ impl<S: Transport, R: Role> ReceiverIo for Reading<S, R> {
 
     fn is_shutting_down(&self) -> bool {
         self.server.as_ref().is_some_and(|server| server.is_shutting_down())
-    }
-
-    fn received(&self, traffic: Traffic) -> Result<(), ProtocolError> {
-        self.server.as_ref().map_or(Ok(()), |server| server.received(traffic))
     }
 }

@@ -88,8 +88,8 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
 
     /// Sets the server that runs the connection.
     pub(super) fn with_server(mut self, server: Arc<ServedConnection>) -> Self {
-        if let Some(counts_messages) = server.counts_traffic() {
-            self.incoming.count_traffic(counts_messages);
+        if let Some(limit) = server.traffic_limit() {
+            self.incoming.count_traffic(limit);
         }
         self.outgoing.server = Some(ServerHandle(server));
         self

@@ -33,9 +33,9 @@ pub use message::{Chunk, Event, Message, MessageKind};
 pub(crate) use payload::Form;
 pub use payload::{AsPayload, Payload};
 pub use prepared::PreparedMessage;
-#[cfg(feature = "std")]
-pub(crate) use receiver::Traffic;
 pub use receiver::{Progress, Receiver};
+#[cfg(feature = "std")]
+pub(crate) use receiver::{Traffic, TrafficLimit};
 pub use reply::{ControlPayload, Received, Reply};
 pub use role::{Client, Role, Server};
 pub use round_trip::RoundTripTime;

@@ -12,7 +12,7 @@ use self::in_progress::{FrameInProgress, MessageInProgress};
 use self::inflating::Inflating;
 use self::traffic::Rare;
 #[cfg(feature = "std")]
-pub(crate) use self::traffic::Traffic;
+pub(crate) use self::traffic::{Traffic, TrafficLimit};
 use super::shared_config::SharedConfig;
 use super::{
     Chunk, Event, Message, MessageKind, ProtocolError, ReceiveError, Received, Reply, Role,

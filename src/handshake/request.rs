@@ -137,7 +137,8 @@ impl Request {
 
     /// Returns the address of the client. It is the peer's, unless that is one of the
     /// [trusted proxies](crate::server::TrustedProxies) that say whose connection they forward. If
-    /// they don't say the port, that is 0.
+    /// they don't say the port, that is 0. An IPv4 address that is mapped to IPv6, as the peers of a
+    /// listener on both are, is returned as IPv4.
     ///
     /// Returns `None` if nobody told the address of the peer: for a
     /// [request](Self::new) that was parsed elsewhere, or on a stream other than TCP. See

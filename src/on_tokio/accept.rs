@@ -9,10 +9,10 @@ use crate::asynchronous::{Timer as _, exchange::drive};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::error::Error;
 use crate::handshake::{Accept, PlainResponse, Request};
-use crate::server::{self, Accepting, ReceivingProxyHeader};
+use crate::server::{self, Accepting, Peer, ReceivingProxyHeader};
 use ::tokio::net::TcpStream;
 use alloc::boxed::Box;
-use core::{net::SocketAddr, time::Duration};
+use core::time::Duration;
 
 /// Accepts a WebSocket connection on a TCP stream, with the default options of an [`Acceptor`].
 ///
@@ -124,7 +124,7 @@ impl server::Acceptor<Tokio> {
 
     /// Prepares a TCP stream for the opening handshake, and begins that.
     async fn prepare(&self, stream: TcpStream) -> Result<(Stream, Accepting), Error> {
-        let mut peer = stream.peer_addr()?;
+        let mut peer = Peer::new(stream.peer_addr()?);
         let (stream, end) = self.begin_tcp(stream, &mut peer).await?;
         self.secure(stream, peer, end).await
     }
@@ -134,12 +134,12 @@ impl server::Acceptor<Tokio> {
     pub(super) async fn begin_tcp(
         &self,
         stream: TcpStream,
-        peer: &mut SocketAddr,
+        peer: &mut Peer,
     ) -> Result<(Stream, HandshakeEnd), Error> {
         stream.set_nodelay(true)?;
         let mut stream = Stream::from(stream);
         let Some(proxies) = &self.proxies else { return Ok((stream, None)) };
-        if !proxies.expects_proxy_header(peer.ip()) {
+        if !proxies.expects_proxy_header(peer.address.ip()) {
             return Ok((stream, None));
         }
         let timer = Timer::default();
@@ -148,7 +148,7 @@ impl server::Acceptor<Tokio> {
         let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
         let received =
             drive::<Stream, Tokio, _>(&mut receiving, &mut stream, &mut input, &mut output).await?;
-        *peer = received?.unwrap_or(*peer);
+        *peer = peer.naming(received?);
         Ok((stream, end.map(|end| (timer, end))))
     }
 
@@ -156,7 +156,7 @@ impl server::Acceptor<Tokio> {
     pub(super) async fn secure(
         &self,
         stream: Stream,
-        peer: SocketAddr,
+        peer: Peer,
         end: HandshakeEnd,
     ) -> Result<(Stream, Accepting), Error> {
         let left = |end: &HandshakeEnd| match end {
@@ -170,9 +170,9 @@ impl server::Acceptor<Tokio> {
             let secured = until(&mut timer, end, stream.secured(session)).await;
             let stream = secured.unwrap_or(Err(Error::HandshakeTimeout))?;
             let left = end.map(|end| end.saturating_sub(timer.now()));
-            return Ok((stream, self.accepting_within(left).peer(peer)));
+            return Ok((stream, self.accepting_within(left).of(peer)));
         }
-        Ok((stream, self.accepting_within(left(&end)).peer(peer)))
+        Ok((stream, self.accepting_within(left(&end)).of(peer)))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Tokio;
 use super::stream::Stream;
 use crate::asynchronous::{OwningServer, linger};
-use crate::connection::{ProtocolError, Traffic};
+use crate::connection::TrafficLimit;
 use crate::server::Admission;
 use crate::serving::LimitedClient;
 use ::tokio::{runtime::Handle, task::JoinSet};
@@ -59,7 +59,7 @@ pub(super) struct ServedConnection {
 #[derive(Debug)]
 struct LimitedConnection {
     served: Arc<ServedConnection>,
-    client: LimitedClient,
+    client: Arc<LimitedClient>,
 }
 
 /// A guard that exists while the opening handshake of a connection is in progress.
@@ -200,7 +200,7 @@ impl ServedConnection {
     /// any.
     pub(super) fn owned(
         self: Arc<Self>,
-        client: Option<LimitedClient>,
+        client: Option<Arc<LimitedClient>>,
     ) -> Arc<dyn OwningServer<Stream>> {
         match client {
             Some(client) => Arc::new(LimitedConnection { served: self, client }),
@@ -218,12 +218,8 @@ impl OwningServer<Stream> for LimitedConnection {
         self.served.is_shutting_down_or_wakes(cx)
     }
 
-    fn counts_traffic(&self) -> Option<bool> {
-        self.client.counts_traffic()
-    }
-
-    fn received(&self, traffic: Traffic) -> Result<(), ProtocolError> {
-        self.client.received(traffic)
+    fn traffic_limit(&self) -> Option<Arc<dyn TrafficLimit>> {
+        LimitedClient::traffic_limit(&self.client)
     }
 
     fn linger(self: Arc<Self>, transport: Stream, unwritten: Vec<u8>) {

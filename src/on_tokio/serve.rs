@@ -213,7 +213,7 @@ async fn attend<H, F, E>(
     let opened = Box::pin(service.open(stream, visitor, slot)).await;
     let Opened { peer, client, websocket, request } = match opened {
         Ok(opened) => opened,
-        Err((peer, error)) => return service.options.report_handshake(peer, error),
+        Err((visitor, error)) => return visitor.failed(error, &service.options),
     };
     // The connection counts as long as the handler, whatever the handler does with it.
     let server = served.owned(client);
@@ -227,23 +227,22 @@ async fn attend<H, F, E>(
 impl<H> Service<H> {
     /// Returns the client of a new connection, or `None` if the connection is to be dropped.
     fn arrive(&self, peer: SocketAddr) -> Option<Box<Visitor>> {
-        let Self { acceptor, options, clients, .. } = self;
-        Visitor::arrive(peer, clients.as_ref(), acceptor, options)
+        Visitor::arrive(peer, self.clients.as_ref(), &self.acceptor)
     }
 
-    /// Performs the opening handshake. An error comes with the address of the client.
+    /// Performs the opening handshake. An error comes with the client.
     async fn open(
         &self,
         stream: TcpStream,
         mut visitor: Box<Visitor>,
         slot: HandshakeSlot,
-    ) -> Result<Opened, (SocketAddr, Error)> {
+    ) -> Result<Opened, (Box<Visitor>, Error)> {
         match self.open_for(&mut visitor, stream, slot).await {
             Ok((websocket, request)) => {
-                let (peer, client) = (visitor.address, visitor.into_limited());
+                let (peer, client) = (visitor.address(), visitor.into_limited());
                 Ok(Opened { peer, client, websocket, request })
             }
-            Err(error) => Err((visitor.address, error)),
+            Err(error) => Err((visitor, error)),
         }
     }
 
@@ -253,12 +252,9 @@ impl<H> Service<H> {
         stream: TcpStream,
         slot: HandshakeSlot,
     ) -> Result<(ServerWebSocket, Request), Error> {
-        let (stream, end) = self.acceptor.begin_tcp(stream, &mut visitor.address).await?;
-        // The header field of a proxy may still tell another address.
-        if !self.acceptor.reads_header_of(visitor.address.ip()) {
-            visitor.enter()?;
-        }
-        let (stream, accepting) = self.acceptor.secure(stream, visitor.address, end).await?;
+        let (stream, end) = self.acceptor.begin_tcp(stream, &mut visitor.peer).await?;
+        visitor.identified(&self.acceptor)?;
+        let (stream, accepting) = self.acceptor.secure(stream, visitor.peer, end).await?;
         let accepting = accepting.with_place(Box::new(slot));
         let decide = |request: &Request| visitor.decide(request, &self.options);
         Acceptor::accept_asked(accepting, stream, decide).await
@@ -270,7 +266,7 @@ struct Opened {
     /// The address of the client.
     peer: SocketAddr,
     /// The place among the connections of that address, if they are limited.
-    client: Option<LimitedClient>,
+    client: Option<Arc<LimitedClient>>,
     websocket: ServerWebSocket,
     request: Request,
 }

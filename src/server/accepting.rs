@@ -9,7 +9,7 @@
 use super::answer;
 use super::origin::OriginPolicy;
 use super::plain::{PlainResponder, unanswered};
-use super::proxies::TrustedProxies;
+use super::proxies::{Peer, TrustedProxies};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::Config;
 #[cfg(feature = "std")]
@@ -120,7 +120,7 @@ pub struct Accepting {
     origin: OriginPolicy,
     plain: Option<PlainResponder>,
     proxies: Option<TrustedProxies>,
-    peer: Option<SocketAddr>,
+    peer: Option<Peer>,
     answer_timeout: Option<Duration>,
     /// Dropped when a refusal or a plain response begins.
     #[cfg(feature = "std")]
@@ -209,7 +209,22 @@ impl Accepting {
     /// a [client's address](Request::client_address).
     #[must_use]
     pub const fn peer(mut self, address: SocketAddr) -> Self {
-        self.peer = Some(address);
+        self.peer = Some(Peer::new(address));
+        self
+    }
+
+    /// Sets the address of the client, whatever the request says: that of the other end of the
+    /// transport, if the transport began with a [`ProxyHeader`](super::ProxyHeader) that names no
+    /// client. Header fields of [trusted proxies](super::Acceptor::trusted_proxies) don't count then.
+    #[must_use]
+    pub const fn client(mut self, address: SocketAddr) -> Self {
+        self.peer = Some(Peer::client(address));
+        self
+    }
+
+    #[cfg(feature = "std")]
+    pub(crate) const fn of(mut self, peer: Peer) -> Self {
+        self.peer = Some(peer);
         self
     }
 
@@ -354,8 +369,7 @@ impl Accepting {
         if let Some(Asked::WebSocket(request)) = &mut asked {
             self.origin.check(request)?;
             if let Some(peer) = self.peer {
-                let of_proxy = |proxies: &TrustedProxies| proxies.client_address(peer, request);
-                let client = self.proxies.as_ref().map_or(peer, of_proxy);
+                let client = peer.client_address(self.proxies.as_ref(), request);
                 request.set_client_address(client);
             }
         }

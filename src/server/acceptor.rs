@@ -3,6 +3,8 @@
 use super::accepting::Accepting;
 use super::origin::OriginPolicy;
 use super::plain::PlainResponder;
+#[cfg(feature = "std")]
+use super::proxies::Peer;
 use super::proxies::TrustedProxies;
 use crate::connection::Config;
 use crate::handshake::{HANDSHAKE_TIMEOUT, PlainRequest, PlainResponse};
@@ -103,7 +105,7 @@ impl<M> Acceptor<M> {
     /// and that of the limits and errors of `serve`. This works in `serve`, and in the methods of the
     /// shells that take a TCP stream. For other streams, use
     /// [`TrustedProxies::client_address`]. Without IO, use [`ProxyHeader`](super::ProxyHeader), and
-    /// then [`Accepting::peer`].
+    /// then [`Accepting::peer`] or [`Accepting::client`].
     #[must_use]
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.proxies = Some(proxies);
@@ -134,9 +136,9 @@ impl<M> Acceptor<M> {
         self.proxies.as_ref().is_some_and(|proxies| proxies.contains(peer))
     }
 
-    /// Returns `true` if the header field of requests from this address tells the client's.
+    /// Returns `true` if the header field of requests from this peer tells the client's address.
     #[cfg(feature = "std")]
-    pub(crate) fn reads_header_of(&self, peer: IpAddr) -> bool {
+    pub(crate) fn reads_header_of(&self, peer: Peer) -> bool {
         self.proxies.as_ref().is_some_and(|proxies| proxies.reads_header_of(peer))
     }
 

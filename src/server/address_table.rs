@@ -1,18 +1,23 @@
 //! What the clients of each address have done lately, and what they may still do.
 
-use super::per_address::PerAddress;
+use super::per_address::{AddressLimit, PerAddress};
 use crate::connection::ProtocolError;
 use crate::handshake::PlainResponse;
 use crate::rate::{Bucket, Rate};
-use alloc::{collections::BTreeMap, string::ToString};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::ToString,
+};
 use core::{net::IpAddr, time::Duration};
 
 /// Counts what the clients of each address do, and says when that exceeds the limits of
 /// [`PerAddress`].
 ///
 /// `serve` of each shell does this for you. In an accept loop of your own, ask [`admit`](Self::admit)
-/// about each new connection, report each [end](Self::ended), and report what open connections
-/// [received](Self::received), for example once a read. `now` is the time since any moment that stays
+/// about each new connection, and report each [end](Self::ended). If you do the IO yourself, also
+/// report what open connections [received](Self::received), for example once a read. With the
+/// `WebSocket` of a shell you see messages, but neither control frames nor the bytes that were read:
+/// only `serve` enforces limits of these. `now` is the time since any moment that stays
 /// the same for the table.
 ///
 /// ```
@@ -25,9 +30,9 @@ use core::{net::IpAddr, time::Duration};
 ///
 /// // The second connection is refused: answer the request with this response, for example with
 /// // `Accepting::refuse`.
-/// let Verdict::Refuse(response) = table.admit(client, now) else { panic!() };
+/// let Verdict::Refuse { response, .. } = table.admit(client, now) else { panic!() };
 /// assert_eq!(response.status(), 429);
-/// table.ended(client, now);
+/// table.refusal_ended(client, now);
 ///
 /// // The first one may send 10 messages at once. Then close it, with the code of the error.
 /// assert!(table.received(client, 10, 1000, now).is_ok());
@@ -41,10 +46,8 @@ pub struct AddressTable {
     limits: PerAddress,
     /// A tree, so that no choice of addresses makes a lookup expensive.
     clients: BTreeMap<Key, Client>,
-    /// The addresses without a connection, in the order in which they lost their last one.
-    idle: BTreeMap<u64, Key>,
-    /// The number of the last entry of `idle`.
-    last_idle: u64,
+    /// The addresses without a connection, in the order in which they can be forgotten.
+    idle: BTreeSet<(Duration, Key)>,
 }
 
 /// What to do with a new connection.
@@ -53,12 +56,20 @@ pub struct AddressTable {
 pub enum Verdict {
     /// Begin the opening handshake. Report when the connection has [ended](AddressTable::ended).
     Accept,
-    /// Begin the opening handshake, but answer the request with this response, of status 429. Report
-    /// when the connection has [ended](AddressTable::ended).
-    Refuse(PlainResponse),
+    /// Begin the opening handshake, but answer the request with a refusal. Report when this [refusal
+    /// has ended](AddressTable::refusal_ended).
+    Refuse {
+        /// The limit that is exceeded.
+        limit: AddressLimit,
+        /// The answer, of status 429.
+        response: PlainResponse,
+    },
     /// Drop the connection without an answer: too many from this address are refused already. It
     /// does not count, so don't report its end.
-    Drop,
+    Drop {
+        /// The limit that is exceeded.
+        limit: AddressLimit,
+    },
 }
 
 /// The clients that count as one: an IPv4 address, or the /64 network of an IPv6 address.
@@ -68,20 +79,17 @@ struct Key(u128);
 /// What the clients of one address do.
 #[derive(Clone, Debug, Default)]
 struct Client {
-    /// All connections, and those of them that are refused.
+    /// Connections that were accepted, and those that are being refused.
     connections: u32,
+    refused: u32,
     handshakes: Bucket,
     /// Refused handshakes. As many may be refused as are allowed.
     refusals: Bucket,
     messages: Bucket,
     bytes: Bucket,
-    /// The entry in `idle`, or 0 for none.
-    idle: u64,
+    /// The time of the entry in `idle`, if there is one.
+    idle: Option<Duration>,
 }
-
-/// How many addresses without a connection to look at for each new connection. More than one, so
-/// that the table shrinks even if each connection comes from another address.
-const LOOKED_AT: usize = 2;
 
 impl Key {
     fn of(address: IpAddr) -> Self {
@@ -94,18 +102,68 @@ impl Key {
     }
 }
 
+/// Why a connection is not allowed.
+struct Exceeded {
+    limit: AddressLimit,
+    /// How long that lasts, or `None` if it never ends.
+    wait: Option<Duration>,
+}
+
 impl Client {
-    /// Returns `true` if forgetting this client would change nothing.
-    fn is_forgettable(&mut self, limits: &PerAddress, now: Duration) -> bool {
-        let Self { connections, handshakes, refusals, messages, bytes, .. } = self;
-        let is_full = |bucket: &mut Bucket, rate: Option<Rate>| {
-            rate.is_none_or(|rate| bucket.is_full(rate, now))
+    /// Returns when all buckets are full again, if nothing more is taken. Forgetting the client then
+    /// changes nothing, if it has no connection.
+    fn full_at(&self, limits: &PerAddress) -> Duration {
+        let Self { handshakes, refusals, messages, bytes, .. } = self;
+        let at = |bucket: &Bucket, rate: Option<Rate>| {
+            rate.map_or(Duration::ZERO, |rate| bucket.full_at(rate))
         };
-        *connections == 0
-            && is_full(handshakes, limits.handshakes)
-            && is_full(refusals, limits.handshakes)
-            && is_full(messages, limits.messages)
-            && is_full(bytes, limits.bytes)
+        at(handshakes, limits.handshakes)
+            .max(at(refusals, limits.handshakes))
+            .max(at(messages, limits.messages))
+            .max(at(bytes, limits.bytes))
+    }
+
+    /// Takes what a connection needs. If a limit does not allow one, takes nothing and returns the
+    /// limit, of several the one that lasts longest.
+    fn enter(&mut self, limits: &PerAddress, now: Duration) -> Result<(), Exceeded> {
+        let most = limits.most_connections();
+        if self.connections >= most {
+            // A connection can end at any time.
+            let wait = Some(Duration::ZERO);
+            return Err(Exceeded { limit: AddressLimit::Connections(most), wait });
+        }
+        let exceeded =
+            |bucket: &mut Bucket, rate: Option<Rate>, limit: fn(Rate) -> AddressLimit| {
+                let rate = rate?;
+                let wait = bucket.time_until(1, rate, now);
+                (wait != Some(Duration::ZERO)).then(|| Exceeded { limit: limit(rate), wait })
+            };
+        let exceeded = [
+            exceeded(&mut self.handshakes, limits.handshakes, AddressLimit::Handshakes),
+            // Each connection may read once before that counts. Whoever has used up these tokens
+            // could go on with another connection for each read.
+            exceeded(&mut self.messages, limits.messages, AddressLimit::Messages),
+            exceeded(&mut self.bytes, limits.bytes, AddressLimit::Bytes),
+        ];
+        let longest = |exceeded: &Exceeded| exceeded.wait.unwrap_or(Duration::MAX);
+        match exceeded.into_iter().flatten().max_by_key(longest) {
+            Some(exceeded) => Err(exceeded),
+            None => {
+                if let Some(rate) = limits.handshakes {
+                    self.handshakes.take(1, rate, now);
+                }
+                self.connections += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes what the refusal of a connection needs. Returns `false` if the limits do not allow it.
+    fn refuse(&mut self, limits: &PerAddress, now: Duration) -> bool {
+        let allows = self.refused < limits.most_connections()
+            && limits.handshakes.is_none_or(|rate| self.refusals.take(1, rate, now));
+        self.refused += u32::from(allows);
+        allows
     }
 }
 
@@ -113,42 +171,22 @@ impl AddressTable {
     /// Creates an empty table.
     #[must_use]
     pub const fn new(limits: PerAddress) -> Self {
-        Self { limits, clients: BTreeMap::new(), idle: BTreeMap::new(), last_idle: 0 }
+        Self { limits, clients: BTreeMap::new(), idle: BTreeSet::new() }
     }
 
     /// Decides on a new connection from this address, and counts it unless it is to be dropped.
     pub fn admit(&mut self, address: IpAddr, now: Duration) -> Verdict {
         self.forget_idle(now);
         let key = Key::of(address);
-        let limits = &self.limits;
         let client = self.clients.entry(key).or_default();
-        let most = limits.connections.unwrap_or(u32::MAX);
-        let has_room = client.connections < most;
-        let refused = if has_room {
-            let is_covered =
-                limits.handshakes.is_none_or(|rate| client.handshakes.take(1, rate, now));
-            (!is_covered).then(|| {
-                limits.handshakes.and_then(|rate| client.handshakes.time_until(1, rate, now))
-            })
-        } else {
-            // A connection can end at any time.
-            Some(Some(Duration::ZERO))
-        };
-        let verdict = match refused {
-            None => Verdict::Accept,
-            Some(retry_after) => {
-                let is_far_over = client.connections >= most.saturating_mul(2)
-                    || limits.handshakes.is_some_and(|rate| !client.refusals.take(1, rate, now));
-                if is_far_over { Verdict::Drop } else { Verdict::Refuse(refusal(retry_after)) }
+        let verdict = match client.enter(&self.limits, now) {
+            Ok(()) => Verdict::Accept,
+            Err(Exceeded { limit, wait }) if client.refuse(&self.limits, now) => {
+                Verdict::Refuse { limit, response: refusal(wait) }
             }
+            Err(Exceeded { limit, .. }) => Verdict::Drop { limit },
         };
-        if verdict == Verdict::Drop {
-            // An address that was not known is not far over, unless nothing is allowed.
-            self.rest(key, now);
-        } else {
-            client.connections += 1;
-            self.idle.remove(&core::mem::take(&mut client.idle));
-        }
+        self.rest(key, now);
         verdict
     }
 
@@ -167,12 +205,16 @@ impl AddressTable {
         bytes: usize,
         now: Duration,
     ) -> Result<(), ProtocolError> {
-        let Some(client) = self.clients.get_mut(&Key::of(address)) else { return Ok(()) };
+        let key = Key::of(address);
+        let Some(client) = self.clients.get_mut(&key) else { return Ok(()) };
         let charge = |bucket: &mut Bucket, count: u64, rate: Option<Rate>| {
             rate.filter(|&rate| !bucket.charge(count, rate, now))
         };
         let over_bytes = charge(&mut client.bytes, bytes as u64, self.limits.bytes);
         let over_messages = charge(&mut client.messages, u64::from(messages), self.limits.messages);
+        if client.idle.is_some() {
+            self.rest(key, now);
+        }
         match (over_messages, over_bytes) {
             (Some(rate), _) => Err(ProtocolError::TooManyMessages { rate }),
             (None, Some(rate)) => Err(ProtocolError::TooManyBytes { rate }),
@@ -180,7 +222,7 @@ impl AddressTable {
         }
     }
 
-    /// Counts the end of a connection that was accepted or refused.
+    /// Counts the end of a connection that was accepted.
     pub fn ended(&mut self, address: IpAddr, now: Duration) {
         let key = Key::of(address);
         if let Some(client) = self.clients.get_mut(&key) {
@@ -189,45 +231,39 @@ impl AddressTable {
         }
     }
 
-    /// Returns `true` if messages or bytes are limited, so that it matters what was received.
-    #[cfg(feature = "std")]
-    pub(crate) const fn limits_traffic(&self) -> bool {
-        self.limits.messages.is_some() || self.limits.bytes.is_some()
-    }
-
-    /// Returns `true` if messages are limited.
-    #[cfg(feature = "std")]
-    pub(crate) const fn limits_messages(&self) -> bool {
-        self.limits.messages.is_some()
+    /// Counts the end of a connection that was refused.
+    pub fn refusal_ended(&mut self, address: IpAddr, now: Duration) {
+        let key = Key::of(address);
+        if let Some(client) = self.clients.get_mut(&key) {
+            client.refused = client.refused.saturating_sub(1);
+            self.rest(key, now);
+        }
     }
 
     /// Remembers a client without a connection for as long as that matters.
     fn rest(&mut self, key: Key, now: Duration) {
         let Some(client) = self.clients.get_mut(&key) else { return };
-        if client.connections > 0 || client.idle > 0 {
+        if let Some(at) = client.idle.take() {
+            self.idle.remove(&(at, key));
+        }
+        if client.connections > 0 || client.refused > 0 {
             return;
         }
-        if client.is_forgettable(&self.limits, now) {
+        let at = client.full_at(&self.limits);
+        if at <= now {
             self.clients.remove(&key);
             return;
         }
-        self.last_idle += 1;
-        client.idle = self.last_idle;
-        self.idle.insert(self.last_idle, key);
+        client.idle = Some(at);
+        self.idle.insert((at, key));
         while self.idle.len() > self.limits.remembered {
             self.forget_first();
         }
     }
 
-    /// Forgets clients that could do everything again, beginning with the one that has had no
-    /// connection for the longest time.
+    /// Forgets clients that could do everything again.
     fn forget_idle(&mut self, now: Duration) {
-        for _ in 0..LOOKED_AT {
-            let Some((_, key)) = self.idle.first_key_value() else { return };
-            let client = self.clients.get_mut(key);
-            if client.is_some_and(|client| !client.is_forgettable(&self.limits, now)) {
-                return;
-            }
+        while self.idle.first().is_some_and(|(at, _)| *at <= now) {
             self.forget_first();
         }
     }
@@ -264,12 +300,12 @@ mod tests {
     }
 
     fn is_refused(verdict: &Verdict) -> bool {
-        matches!(verdict, Verdict::Refuse(response) if response.status() == 429)
+        matches!(verdict, Verdict::Refuse { response, .. } if response.status() == 429)
     }
 
     /// Returns the value of `Retry-After`.
     fn retry_after(verdict: &Verdict) -> Option<&str> {
-        let Verdict::Refuse(response) = verdict else { panic!("{verdict:?}") };
+        let Verdict::Refuse { response, .. } = verdict else { panic!("{verdict:?}") };
         response.headers().find(|(name, _)| *name == "Retry-After").map(|(_, value)| value)
     }
 
@@ -287,11 +323,56 @@ mod tests {
             assert_eq!(retry_after(&refused), Some("1"));
         }
         // Those that are refused count too, so that refusing them does not cost more and more.
-        assert_eq!(table.admit(client, SECOND), Verdict::Drop);
-        for _ in 0..3 {
+        let limit = AddressLimit::Connections(2);
+        assert_eq!(table.admit(client, SECOND), Verdict::Drop { limit });
+        // They do not take the places of the others, nor give them back.
+        table.refusal_ended(client, SECOND);
+        assert!(is_refused(&table.admit(client, SECOND)));
+        for _ in 0..2 {
             table.ended(client, SECOND);
         }
         assert_eq!(table.admit(client, SECOND), Verdict::Accept);
+    }
+
+    /// Connecting again does not get around a limit of what is received.
+    #[test]
+    fn an_address_without_tokens_for_traffic_is_refused() {
+        let rate = Rate::per_minute(6).burst(2);
+        let client = ip("192.0.2.1");
+        for (limits, exceeded) in [
+            (PerAddress::new().messages(rate), AddressLimit::Messages(rate)),
+            (PerAddress::new().bytes(rate), AddressLimit::Bytes(rate)),
+        ] {
+            let mut table = AddressTable::new(limits.handshakes(Rate::per_second(5)));
+            assert_eq!(table.admit(client, SECOND), Verdict::Accept);
+            assert_eq!(table.received(client, 1, 1, SECOND), Ok(()));
+            assert_eq!(table.admit(client, SECOND), Verdict::Accept);
+            assert!(table.received(client, 2, 2, SECOND).is_err());
+            for _ in 0..2 {
+                table.ended(client, SECOND);
+            }
+            let refused = table.admit(client, SECOND);
+            assert_eq!(retry_after(&refused), Some("10"));
+            assert!(matches!(refused, Verdict::Refuse { limit, .. } if limit == exceeded));
+            assert_eq!(table.admit(ip("192.0.2.2"), SECOND), Verdict::Accept);
+            assert_eq!(table.admit(client, 11 * SECOND), Verdict::Accept);
+        }
+    }
+
+    #[test]
+    fn retry_after_tells_the_longest_wait() {
+        let limits = PerAddress::new()
+            .handshakes(Rate::per_minute(6).burst(1))
+            .messages(Rate::per_minute(3).burst(1));
+        let mut table = AddressTable::new(limits);
+        let client = ip("192.0.2.1");
+        assert_eq!(table.admit(client, SECOND), Verdict::Accept);
+        assert_eq!(table.received(client, 1, 1, SECOND), Ok(()));
+        let refused = table.admit(client, SECOND);
+        assert_eq!(retry_after(&refused), Some("20"));
+        let rate = Rate::per_minute(3).burst(1);
+        let longest = AddressLimit::Messages(rate);
+        assert!(matches!(refused, Verdict::Refuse { limit, .. } if limit == longest));
     }
 
     #[test]
@@ -301,18 +382,21 @@ mod tests {
         let client = ip("192.0.2.1");
         let mut arrive = |now| {
             let verdict = table.admit(client, now);
-            if verdict != Verdict::Drop {
-                table.ended(client, now);
+            match verdict {
+                Verdict::Accept => table.ended(client, now),
+                Verdict::Refuse { .. } => table.refusal_ended(client, now),
+                Verdict::Drop { .. } => {}
             }
             verdict
         };
         assert_eq!([arrive(SECOND), arrive(SECOND)], [Verdict::Accept, Verdict::Accept]);
         assert_eq!(retry_after(&arrive(SECOND)), Some("10"));
         assert_eq!(retry_after(&arrive(SECOND * 5 / 2)), Some("9"), "8.5 seconds");
-        assert_eq!(arrive(3 * SECOND), Verdict::Drop);
+        let limit = AddressLimit::Handshakes(rate);
+        assert_eq!(arrive(3 * SECOND), Verdict::Drop { limit });
         assert_eq!(arrive(11 * SECOND), Verdict::Accept);
         assert!(is_refused(&arrive(11 * SECOND)));
-        assert_eq!(arrive(11 * SECOND), Verdict::Drop);
+        assert_eq!(arrive(11 * SECOND), Verdict::Drop { limit });
     }
 
     #[test]
@@ -371,10 +455,7 @@ mod tests {
             table.ended(client, SECOND);
         }
         assert_eq!((table.clients.len(), table.idle.len()), (100, 100));
-        // Each new connection looks at a few of the others.
-        for step in 0..60 {
-            table.admit(ip("::1"), (2 + step) * SECOND);
-        }
+        table.admit(ip("::1"), 2 * SECOND);
         assert_eq!((table.clients.len(), table.idle.len()), (1, 0));
         // Without a rate there is nothing to remember.
         let mut table = AddressTable::new(PerAddress::new().connections(1));
@@ -384,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn the_address_that_left_first_gives_way() {
+    fn the_address_that_could_do_everything_again_first_gives_way() {
         let limits = PerAddress::new().handshakes(Rate::per_minute(1)).remembered(2);
         let mut table = AddressTable::new(limits);
         let [stays, first, second, third] =
@@ -401,11 +482,35 @@ mod tests {
         assert_eq!(table.admit(first, SECOND), Verdict::Accept);
     }
 
+    /// What an address has used up is remembered, however many others come and go.
+    #[test]
+    fn harmless_addresses_do_not_push_out_one_over_its_limit() {
+        let limits = PerAddress::new()
+            .handshakes(Rate::per_second(10))
+            .messages(Rate::per_minute(1).burst(100))
+            .remembered(5);
+        let mut table = AddressTable::new(limits);
+        let client = ip("192.0.2.1");
+        assert_eq!(table.admit(client, SECOND), Verdict::Accept);
+        table.ended(client, SECOND);
+        // A late report counts as well.
+        assert!(table.received(client, 101, 0, SECOND).is_err());
+        for last in 0..20 {
+            let other = IpAddr::from([198, 51, 100, last]);
+            assert_eq!(table.admit(other, SECOND), Verdict::Accept);
+            table.ended(other, SECOND);
+        }
+        assert_eq!(table.clients.len(), 5);
+        // Nor do they stay because of it.
+        assert!(is_refused(&table.admit(client, 2 * SECOND)));
+        assert_eq!(table.clients.len(), 1);
+    }
+
     proptest! {
         /// Whatever happens, the lists agree, and no more is remembered than allowed.
         #[test]
         fn the_table_stays_consistent(
-            steps in prop::collection::vec((0..8_u8, 0..3_u8, 0..2_000_u64), 1..200),
+            steps in prop::collection::vec((0..8_u8, 0..4_u8, 0..2_000_u64), 1..200),
         ) {
             let limits = PerAddress::new()
                 .connections(2)
@@ -413,36 +518,43 @@ mod tests {
                 .messages(Rate::per_second(5))
                 .remembered(3);
             let mut table = AddressTable::new(limits);
-            let mut open = [0_u32; 8];
+            let (mut open, mut refused) = ([0_u32; 8], [0_u32; 8]);
             let mut now = Duration::ZERO;
             for (client, act, pause) in steps {
                 now += Duration::from_millis(pause);
                 let address = IpAddr::from([192, 0, 2, client]);
-                let open = &mut open[usize::from(client)];
+                let client = usize::from(client);
                 match act {
-                    0 => {
-                        let verdict = table.admit(address, now);
-                        prop_assert!(verdict != Verdict::Accept || *open < 2);
-                        *open += u32::from(verdict != Verdict::Drop);
-                        prop_assert!(*open <= 4);
-                    }
-                    1 if *open > 0 => {
-                        *open -= 1;
+                    0 => match table.admit(address, now) {
+                        Verdict::Accept => open[client] += 1,
+                        Verdict::Refuse { .. } => refused[client] += 1,
+                        Verdict::Drop { .. } => {}
+                    },
+                    1 if open[client] > 0 => {
+                        open[client] -= 1;
                         table.ended(address, now);
+                    }
+                    2 if refused[client] > 0 => {
+                        refused[client] -= 1;
+                        table.refusal_ended(address, now);
                     }
                     _ => drop(table.received(address, 3, 3, now)),
                 }
+                prop_assert!(open[client] <= 2 && refused[client] <= 2);
                 prop_assert!(table.idle.len() <= 3);
-                for (number, key) in &table.idle {
-                    prop_assert_eq!(table.clients[key].idle, *number);
-                    prop_assert_eq!(table.clients[key].connections, 0);
+                for (at, key) in &table.idle {
+                    let client = &table.clients[key];
+                    prop_assert_eq!(client.idle, Some(*at));
+                    prop_assert_eq!(client.full_at(&limits), *at);
+                    prop_assert_eq!((client.connections, client.refused), (0, 0));
                 }
-                let resting = table.clients.values().filter(|client| client.connections == 0);
+                let resting = table.clients.values().filter(|client| client.idle.is_some());
                 prop_assert_eq!(resting.count(), table.idle.len());
             }
-            for (client, open) in open.iter().enumerate() {
+            for client in 0..8 {
                 let key = Key::of(IpAddr::from([192, 0, 2, client as u8]));
-                prop_assert_eq!(table.clients.get(&key).map_or(0, |it| it.connections), *open);
+                let counted = table.clients.get(&key).map_or((0, 0), |it| (it.connections, it.refused));
+                prop_assert_eq!(counted, (open[client], refused[client]));
             }
         }
     }

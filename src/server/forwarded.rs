@@ -1,7 +1,7 @@
 //! The header fields in which proxies note whose requests they forward: `Forwarded` (RFC 7239) and
 //! `X-Forwarded-For`.
 
-use crate::headers::trim;
+use crate::headers::{is_token, trim};
 use alloc::{borrow::Cow, vec::Vec};
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -32,19 +32,28 @@ impl ForwardingHeader {
     pub(super) fn addresses<'a>(
         self,
         lines: impl Iterator<Item = &'a [u8]>,
-    ) -> Vec<Option<SocketAddr>> {
-        // Several lines are one list (RFC 9110 §5.3).
-        let mut addresses: Vec<_> = match self {
-            Self::XForwardedFor => lines
-                .flat_map(|line| line.split(|&byte| byte == b','))
-                .map(trim)
-                .filter(|element| !element.is_empty())
-                .map(node)
-                .collect(),
-            Self::Forwarded => lines.flat_map(elements).map(element_node).collect(),
-        };
-        addresses.reverse();
-        addresses
+    ) -> impl Iterator<Item = Option<SocketAddr>> {
+        // Several lines are one list (RFC 9110 §5.3), whose empty elements are skipped (§5.6.1.2).
+        let lines: Vec<_> = lines.collect();
+        lines
+            .into_iter()
+            .rev()
+            .flat_map(move |line| self.split(line).into_iter().rev())
+            .map(trim)
+            .filter(|element| !element.is_empty())
+            .map(move |element| match self {
+                Self::XForwardedFor => node(element),
+                Self::Forwarded => element_node(element),
+            })
+    }
+
+    /// Splits a line into the elements of its list.
+    fn split(self, line: &[u8]) -> Vec<&[u8]> {
+        match self {
+            Self::XForwardedFor => line.split(|&byte| byte == b',').collect(),
+            // Only the start of a line tells where its quoted strings are.
+            Self::Forwarded => split_unquoted(line, b',').collect(),
+        }
     }
 }
 
@@ -59,28 +68,35 @@ fn split_unquoted(text: &[u8], delimiter: u8) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Returns the elements of a `Forwarded` line. Skips empty ones (RFC 9110 §5.6.1.2).
-fn elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    split_unquoted(line, b',').map(trim).filter(|element| !element.is_empty())
-}
-
 /// Returns the node of the one `for` of an element (RFC 7239 §4).
+///
+/// An element with anything malformed in it has no node. Otherwise a client could open a quoted
+/// string in the last value that it sends: what its proxy adds would then be a part of that string,
+/// and the client's own `for` would count.
 fn element_node(element: &[u8]) -> Option<SocketAddr> {
-    let mut nodes = split_unquoted(element, b';').filter_map(|pair| {
+    let mut found = None;
+    for pair in split_unquoted(element, b';').map(trim).filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_at_checked(pair.iter().position(|&byte| byte == b'=')?)?;
-        trim(name).eq_ignore_ascii_case(b"for").then(|| trim(&value[1..]))
-    });
-    let value = nodes.next()?;
-    // Each parameter occurs once. If it does not, no one knows which of them counts.
-    if nodes.next().is_some() {
-        return None;
+        let (name, value) = (trim(name), unquoted(trim(&value[1..]))?);
+        if !is_token(name) {
+            return None;
+        }
+        // Each parameter occurs once. If it does not, no one knows which of them counts.
+        if name.eq_ignore_ascii_case(b"for") && found.replace(value).is_some() {
+            return None;
+        }
     }
-    node(&unquoted(value)?)
+    node(&found?)
 }
 
-/// Returns a token as it is, and a quoted string without its quotes (RFC 9110 §5.6.4).
+/// Returns a token as it is, and a quoted string without its quotes (RFC 9110 §5.6.4). Many proxies
+/// don't quote ports and IPv6 addresses, so this allows their delimiters in tokens.
 fn unquoted(value: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let Some(inside) = value.strip_prefix(b"\"") else { return Some(value.into()) };
+    let Some(inside) = value.strip_prefix(b"\"") else {
+        let mut parts = value.split(|byte| b":[]".contains(byte));
+        let is_token = parts.all(|part| part.is_empty() || is_token(part));
+        return is_token.then(|| value.into());
+    };
     let mut text = Vec::with_capacity(inside.len());
     let mut bytes = inside.iter().copied();
     loop {
@@ -128,7 +144,7 @@ mod tests {
     #[track_caller]
     fn check(header: ForwardingHeader, lines: &[&str], addresses: &[&str]) {
         let expected: Vec<_> = addresses.iter().map(|address| address.parse().ok()).collect();
-        let found = header.addresses(lines.iter().map(|line| line.as_bytes()));
+        let found: Vec<_> = header.addresses(lines.iter().map(|line| line.as_bytes())).collect();
         assert_eq!(found, expected, "{lines:?}");
     }
 
@@ -204,6 +220,11 @@ mod tests {
             "xfor=192.0.2.1",
             "192.0.2.1",
             "for:192.0.2.1",
+            "for=192.0.2.1;secure",
+            "for=192.0.2.1;=x",
+            "for=192.0.2.1;a b=c",
+            "for=192.0.2.1;a=b c",
+            "for=192.0.2.1;a=\"b\"\"c\"",
         ] {
             check(Forwarded, &["for=192.0.2.9", garbage], &["", "192.0.2.9:0"]);
         }
@@ -213,5 +234,29 @@ mod tests {
             &["for=\"192.0.2.1, for=192.0.2.2", "for=192.0.2.3"],
             &["192.0.2.3:0", ""],
         );
+    }
+
+    /// A proxy adds an element to a line in which the client left a quoted string open.
+    #[test]
+    fn an_open_quote_does_not_hide_what_the_proxy_adds() {
+        let of_client = [
+            r#"for=6.6.6.6;x=""#,
+            r#"for=6.6.6.6;x="y"#,
+            r#"for=6.6.6.6;x="\"#,
+            r#"for=6.6.6.6;x=y""#,
+            r#"for=6.6.6.6;x="y"""#,
+            r#"for=6.6.6.6;""#,
+            r#"for=6.6.6.6;"="#,
+            r#"for=6.6.6.6;x"=y"#,
+            r#"for=6.6.6.6;x="y";""#,
+        ];
+        for of_client in of_client {
+            for of_proxy in ["192.0.2.1", "\"192.0.2.1:80\"", "\"[2001:db8::1]\";proto=http"] {
+                let line = [of_client, ", for=", of_proxy].concat();
+                let nearest = Forwarded.addresses([line.as_bytes()].into_iter()).next();
+                let claimed = "6.6.6.6:0".parse().unwrap();
+                assert_ne!(nearest, Some(Some(claimed)), "{line}");
+            }
+        }
     }
 }

@@ -34,7 +34,9 @@ pub use forwarded::ForwardingHeader;
 pub use origin::{OriginPatternError, OriginPolicy};
 #[cfg(feature = "std")]
 pub use pending_request::PendingRequest;
-pub use per_address::PerAddress;
+pub use per_address::{AddressLimit, PerAddress};
+#[cfg(feature = "std")]
+pub(crate) use proxies::Peer;
 pub use proxies::TrustedProxies;
 pub use proxy_header::{ProxyHeader, ProxyHeaderError};
 #[cfg(feature = "std")]

@@ -1,18 +1,20 @@
 //! What the clients of one address may do.
 
 use crate::rate::Rate;
+use thiserror::Error;
 
 /// Limits for what the clients of one address may do together. At first there are none.
 ///
 /// All clients of an IPv4 address count as one, and so do all of the /64 network of an IPv6 address:
-/// a single machine usually has all of it. An IPv4 address that is mapped to IPv6 counts as IPv4.
+/// a single machine usually has all of it. An IPv4 address that is mapped to IPv6 counts as IPv4. All
+/// link-local addresses (`fe80::/64`) are one network, and so are all IPv4 clients behind a NAT64 prefix.
 /// Many people can share an address, for example those of one office or of one mobile network, so
 /// leave them room.
 ///
 /// | limit | a client that exceeds it |
 /// |---|---|
 /// | [`connections`](Self::connections), [`handshakes`](Self::handshakes) | is refused with status 429 (RFC 6585 §4), and `Retry-After` says when a handshake is possible again; if as many are refused as are allowed, the others are dropped without an answer |
-/// | [`messages`](Self::messages), [`bytes`](Self::bytes) | is closed with 1008 (RFC 6455 §7.4.1), and its handler gets an error |
+/// | [`messages`](Self::messages), [`bytes`](Self::bytes) | is closed with 1008 (RFC 6455 §7.4.1), and its handler gets an error; until some are allowed again, new connections are refused as above |
 ///
 /// Set them with `limits_per_address` of each shell's `Serve`. In an accept loop of your own, use an
 /// [`AddressTable`](super::AddressTable).
@@ -81,9 +83,8 @@ impl PerAddress {
     }
 
     /// Sets how many addresses without a connection to remember, 65,536 by default. Each takes about
-    /// 150 bytes. An address is forgotten once it could do everything again that the limits allow.
-    /// If there are more, the one that was without a connection for the longest time is forgotten
-    /// early.
+    /// 250 bytes. An address is forgotten once it could do everything again that the limits allow.
+    /// If there are more, the one for which that is soonest is forgotten early.
     ///
     /// An address with a connection is always remembered. To bound those, bound the connections:
     /// `max_connections` of each shell's `Serve`.
@@ -92,6 +93,41 @@ impl PerAddress {
         self.remembered = most;
         self
     }
+
+    pub(super) fn most_connections(&self) -> u32 {
+        self.connections.unwrap_or(u32::MAX)
+    }
+
+    /// Returns `true` if messages or bytes are limited, so that it matters what was received.
+    #[cfg(feature = "std")]
+    pub(crate) const fn limits_traffic(&self) -> bool {
+        self.messages.is_some() || self.bytes.is_some()
+    }
+
+    /// Returns `true` if messages are limited.
+    #[cfg(feature = "std")]
+    pub(crate) const fn limits_messages(&self) -> bool {
+        self.messages.is_some()
+    }
+}
+
+/// A limit of [`PerAddress`] that allows an address no further connection. The fault is that of the
+/// clients at the address. Trying again helps once the time of `Retry-After` has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AddressLimit {
+    /// The address has as many [connections](PerAddress::connections) as it may have at a time.
+    #[error("its address has {0} connections already")]
+    Connections(u32),
+    /// The address begins connections more often than [allowed](PerAddress::handshakes).
+    #[error("its address connects more often than {0}")]
+    Handshakes(Rate),
+    /// The address has sent as many [messages](PerAddress::messages) as it may, or more.
+    #[error("its address sends more messages than {0}")]
+    Messages(Rate),
+    /// The address has sent as many [bytes](PerAddress::bytes) as it may, or more.
+    #[error("its address sends more bytes than {0}")]
+    Bytes(Rate),
 }
 
 impl Default for PerAddress {

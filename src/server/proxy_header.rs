@@ -46,7 +46,7 @@ pub enum ProxyHeader {
     Complete {
         /// The address of the client. `None` means that the connection is the proxy's own, such as a
         /// health check, or that the proxy does not know the address: the peer of the connection
-        /// then counts as the client.
+        /// then counts as the client ([`Accepting::client`](super::Accepting::client)).
         client: Option<SocketAddr>,
         /// The length of the header in bytes.
         len: usize,

@@ -417,8 +417,8 @@ fn a_request_can_be_answered_only_once() {
 #[test]
 fn a_request_has_the_address_of_its_client() {
     let peer = "10.0.0.1:1".parse().unwrap();
-    let proxies = TrustedProxies::new(["10.0.0.0/8".parse().unwrap()]);
-    let proxies = proxies.header(ForwardingHeader::XForwardedFor);
+    let networks = ["10.0.0.0/8".parse().unwrap()];
+    let proxies = TrustedProxies::new().header(ForwardingHeader::XForwardedFor, networks);
     let mut forwarded = REQUEST[..REQUEST.len() - 2].to_vec();
     forwarded.extend_from_slice(b"X-Forwarded-For: 192.0.2.1\r\n\r\n");
     for (acceptor, told, client) in [

@@ -4,7 +4,9 @@ use crate::server::{Options, Running, ServeError, with_options};
 use sansocket::{
     Error,
     handshake::HandshakeError,
-    server::{ForwardingHeader, PerAddress, ProxyHeaderError, TrustedProxies},
+    server::{
+        AddressLimit, ForwardingHeader, Network, PerAddress, ProxyHeaderError, TrustedProxies,
+    },
 };
 use sansocket_testkit::{
     frames::masked,
@@ -21,16 +23,20 @@ const PROXY: &str = "127.0.0.2";
 const OTHER: &str = "127.0.0.3";
 const LINE: &[u8] = b"PROXY TCP4 192.0.2.1 198.51.100.1 40000 443\r\n";
 
-fn proxies() -> TrustedProxies {
-    TrustedProxies::new([PROXY.parse().unwrap()])
+fn proxy() -> [Network; 1] {
+    [PROXY.parse().unwrap()]
+}
+
+fn trusting(proxies: TrustedProxies) -> Options {
+    Options { proxies: Some(proxies), ..Options::default() }
 }
 
 fn expecting_header() -> Options {
-    Options { proxies: Some(proxies().proxy_protocol()), ..Options::default() }
+    trusting(TrustedProxies::new().proxy_protocol(proxy()))
 }
 
 fn reading(header: ForwardingHeader) -> Options {
-    Options { proxies: Some(proxies().header(header)), ..Options::default() }
+    trusting(TrustedProxies::new().header(header, proxy()))
 }
 
 /// Sends these bytes, and returns the stream and the head of the response.
@@ -94,6 +100,22 @@ fn a_proxy_header_tells_the_client() {
         }
         for header in [&b"PROXY UNKNOWN\r\n"[..], &v2(0x20, 0, &[]), &v2(0x21, 0, &[7; 9])] {
             let (stream, client) = open(server, PROXY, &[header, REQUEST].concat());
+            assert_eq!(client, stream.local_addr().unwrap().to_string());
+            close(stream);
+        }
+    });
+}
+
+/// The proxy forwards bytes of someone it does not know. That one may claim anything.
+#[test]
+fn a_proxy_header_without_a_client_lets_no_header_field_count() {
+    let proxies = TrustedProxies::new().proxy_protocol(proxy());
+    let proxies = proxies.header(ForwardingHeader::XForwardedFor, proxy());
+    with_options(trusting(proxies), |server| {
+        let unix = v2(0x21, 0x31, &[7; 216]);
+        for header in [&b"PROXY UNKNOWN\r\n"[..], &v2(0x20, 0, &[]), &v2(0x21, 0, &[]), &unix] {
+            let request = request("X-Forwarded-For: 192.0.2.1\r\n");
+            let (stream, client) = open(server, PROXY, &[header, &request].concat());
             assert_eq!(client, stream.local_addr().unwrap().to_string());
             close(stream);
         }
@@ -216,9 +238,10 @@ fn a_header_field_tells_the_client() {
 /// A balancer that forwards TCP, behind a proxy that forwards HTTP.
 #[test]
 fn a_proxy_header_can_name_a_proxy() {
-    let proxies = TrustedProxies::new([PROXY, "192.0.2.0/24"].map(|text| text.parse().unwrap()));
-    let proxies = proxies.proxy_protocol().header(ForwardingHeader::XForwardedFor);
-    with_options(Options { proxies: Some(proxies), ..Options::default() }, |server| {
+    let behind = ["192.0.2.0/24".parse().unwrap()];
+    let proxies = TrustedProxies::new().proxy_protocol(proxy());
+    let proxies = proxies.header(ForwardingHeader::XForwardedFor, behind);
+    with_options(trusting(proxies), |server| {
         let request = request("X-Forwarded-For: 203.0.113.1\r\n");
         let (stream, client) = open(server, PROXY, &[LINE, &request].concat());
         assert_eq!(client, "203.0.113.1:0");
@@ -228,19 +251,15 @@ fn a_proxy_header_can_name_a_proxy() {
 
 /// Checks that each client behind a proxy has limits of its own. `open` returns what a proxy sends
 /// for a client with this address.
-fn check_limits(proxies: TrustedProxies, opening: impl Fn(&str) -> Vec<u8>) {
-    let options = Options {
-        proxies: Some(proxies),
-        limits: Some(PerAddress::new().connections(1)),
-        ..Options::default()
-    };
-    with_options(options, |server| {
+fn check_limits(options: Options, opening: impl Fn(&str) -> Vec<u8>) {
+    let limits = Some(PerAddress::new().connections(1));
+    with_options(Options { limits, ..options }, |server| {
         let (first, _) = open(server, PROXY, &opening("192.0.2.1"));
         let (refused, head) = send(server, PROXY, &opening("192.0.2.1"));
         assert!(head.starts_with("HTTP/1.1 429 "), "{head}");
         drop(refused);
         let error = server.error();
-        let ServeError::Handshake { peer, error: Error::Refused(429) } = error else {
+        let ServeError::Handshake { peer, error: Error::AddressLimit(_) } = error else {
             panic!("{error}")
         };
         assert_eq!(peer.ip().to_string(), "192.0.2.1");
@@ -253,12 +272,34 @@ fn check_limits(proxies: TrustedProxies, opening: impl Fn(&str) -> Vec<u8>) {
     });
 }
 
+/// A client of a balancer is dropped when its address is known. Before a header field is known, the
+/// request is there: it gets an answer.
+#[test]
+fn nothing_allowed_behind_a_proxy() {
+    let limits = Some(PerAddress::new().connections(0));
+    with_options(Options { limits, ..expecting_header() }, |server| {
+        let mut stream = server.stream(PROXY);
+        stream.write_all(LINE).unwrap();
+        assert_eq!(read_to_end(&mut stream), b"");
+    });
+    with_options(Options { limits, ..reading(ForwardingHeader::XForwardedFor) }, |server| {
+        let (refused, head) = send(server, PROXY, &request("X-Forwarded-For: 192.0.2.1\r\n"));
+        assert!(head.starts_with("HTTP/1.1 429 "), "{head}");
+        drop(refused);
+        let error = server.error();
+        let ServeError::Handshake { error: Error::AddressLimit(limit), .. } = error else {
+            panic!("{error}")
+        };
+        assert_eq!(limit, AddressLimit::Connections(0));
+    });
+}
+
 #[test]
 fn each_client_behind_a_proxy_has_limits_of_its_own() {
-    check_limits(proxies().proxy_protocol(), |client| {
+    check_limits(expecting_header(), |client| {
         [format!("PROXY TCP4 {client} 198.51.100.1 1 2\r\n").as_bytes(), REQUEST].concat()
     });
-    check_limits(proxies().header(ForwardingHeader::XForwardedFor), |client| {
+    check_limits(reading(ForwardingHeader::XForwardedFor), |client| {
         request(&format!("X-Forwarded-For: {client}\r\n"))
     });
 }

@@ -48,6 +48,8 @@ pub(crate) struct Options {
     pub(crate) handshake_timeout: Option<Duration>,
     /// Whether handlers split their connections.
     pub(crate) splits: bool,
+    /// Whether handlers return after a message.
+    pub(crate) answers_once: bool,
 }
 
 impl Options {
@@ -78,7 +80,7 @@ impl Running {
     fn blocking(options: &Options) -> Self {
         let (listener, address, report, errors) = listen();
         let (tell, clients) = channel();
-        let splits = options.splits;
+        let Options { splits, answers_once, .. } = *options;
         let server = blocking::serve(listener, move |mut websocket, request: Request| {
             let _ = tell.send(request.client_address().unwrap());
             if splits {
@@ -90,6 +92,9 @@ impl Running {
             }
             while let Some(message) = websocket.next() {
                 websocket.send(message?)?;
+                if answers_once {
+                    break;
+                }
             }
             Ok::<(), Error>(())
         })
@@ -121,6 +126,9 @@ impl Running {
                     }
                     while let Some(message) = websocket.next().await {
                         websocket.send(message?).await?;
+                        if options.answers_once {
+                            break;
+                        }
                     }
                     Ok::<(), Error>(())
                 }

@@ -99,10 +99,10 @@ fn tls() -> Result<Option<ServerTls>, Box<dyn std::error::Error>> {
 
 fn proxies() -> Result<Option<TrustedProxies>, Box<dyn std::error::Error>> {
     let Some(how) = std::env::var_os("INTEROP_PROXY") else { return Ok(None) };
-    let proxies = TrustedProxies::new(["127.0.0.1".parse()?]);
+    let (proxies, networks) = (TrustedProxies::new(), ["127.0.0.1".parse()?]);
     Ok(Some(match how.to_str() {
-        Some("proxy-protocol") => proxies.proxy_protocol(),
-        Some("x-forwarded-for") => proxies.header(ForwardingHeader::XForwardedFor),
+        Some("proxy-protocol") => proxies.proxy_protocol(networks),
+        Some("x-forwarded-for") => proxies.header(ForwardingHeader::XForwardedFor, networks),
         _ => return Err("INTEROP_PROXY is neither proxy-protocol nor x-forwarded-for".into()),
     }))
 }

@@ -3,19 +3,63 @@
 use super::Receiver;
 use crate::buffer::ReadBuffer;
 use crate::connection::{MessageKind, ProtocolError, Role};
+#[cfg(feature = "std")]
+use alloc::sync::Arc;
+#[cfg(feature = "std")]
+use core::{fmt, panic::AssertUnwindSafe};
 
 /// What a receiver has once the connection has failed, or if a server limits its traffic.
 #[derive(Debug, Default)]
 pub(super) struct Rare {
     pub(super) failure: Option<ProtocolError>,
-    /// What was received since a server last asked, if it does.
-    traffic: Option<Traffic>,
+    #[cfg(feature = "std")]
+    counted: Option<Counted>,
     /// If messages are counted: the length of the shortest payload that has to be checked against
     /// the limits.
     limit_of_counted_plain: u16,
 }
 
+/// What a server limits of what its connections receive.
+#[cfg(feature = "std")]
+pub(crate) trait TrafficLimit: Send + Sync + fmt::Debug {
+    /// Returns `true` if messages are to be counted, and not only bytes.
+    fn counts_messages(&self) -> bool;
+
+    /// Counts what a connection has received. Returns an error if that exceeds a limit.
+    fn received(&self, traffic: Traffic) -> Result<(), ProtocolError>;
+}
+
+/// The traffic of a connection towards a limit. What was not reported yet is reported when this is
+/// dropped, so that a connection which ends early does not get around the limit.
+#[cfg(feature = "std")]
+#[derive(Debug)]
+struct Counted {
+    /// It holds no state that a panic could leave half-changed.
+    limit: AssertUnwindSafe<Arc<dyn TrafficLimit>>,
+    /// What was received since the last report.
+    traffic: Traffic,
+}
+
+#[cfg(feature = "std")]
+impl Counted {
+    fn report(&mut self) -> Result<(), ProtocolError> {
+        match core::mem::take(&mut self.traffic) {
+            Traffic { messages: 0, bytes: 0 } => Ok(()),
+            traffic => self.limit.received(traffic),
+        }
+    }
+}
+
+#[cfg(feature = "std")]
+impl Drop for Counted {
+    fn drop(&mut self) {
+        // There is no connection left that could fail.
+        let _ = self.report();
+    }
+}
+
 /// How much was received.
+#[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Traffic {
     /// Messages and control frames, if they are counted.
@@ -26,37 +70,47 @@ pub(crate) struct Traffic {
 
 #[cfg(feature = "std")]
 impl<R: Role> Receiver<R> {
-    /// Counts from now on what is received, for a server that limits it.
-    pub(crate) fn count_traffic(&mut self, counts_messages: bool) {
+    /// Counts from now on what is received, for a server that limits it. `input` holds what came
+    /// with the opening handshake, which counts too.
+    pub(crate) fn count_traffic(&mut self, limit: Arc<dyn TrafficLimit>, input: &ReadBuffer) {
         let rare = self.rare.get_or_insert_default();
-        rare.traffic = Some(Traffic::default());
-        if counts_messages {
+        if limit.counts_messages() {
             // The path of plain messages does not count, so that it stays as short as it is. No
             // message takes it from now on.
             rare.limit_of_counted_plain = core::mem::take(&mut self.limit_of_plain);
         }
+        let traffic = Traffic { messages: 0, bytes: input.unread_len() };
+        rare.counted = Some(Counted { limit: AssertUnwindSafe(limit), traffic });
     }
 
     /// Notes that bytes were read, if they count.
     #[inline]
     pub(crate) fn did_read(&mut self, bytes: usize) {
-        if let Some(traffic) = self.traffic_mut() {
-            traffic.bytes = traffic.bytes.saturating_add(bytes);
+        if let Some(counted) = self.counted_mut() {
+            counted.traffic.bytes = counted.traffic.bytes.saturating_add(bytes);
         }
     }
 
-    /// Returns what was received since the last call, if it counts and anything was.
+    /// Reports what was received since the last call, if it counts. If that exceeds a limit, the
+    /// connection fails.
     #[inline]
-    pub(crate) fn take_traffic(&mut self) -> Option<Traffic> {
-        let traffic = core::mem::take(self.traffic_mut()?);
-        (traffic != Traffic::default()).then_some(traffic)
+    pub(crate) fn report_traffic(&mut self) {
+        if let Some(Err(error)) = self.counted_mut().map(Counted::report) {
+            self.refuse(error);
+        }
     }
 
     /// Fails the connection because of a limit that is not its own.
-    pub(crate) fn refuse(&mut self, error: ProtocolError) {
+    #[cold]
+    fn refuse(&mut self, error: ProtocolError) {
         if !self.has_ended() {
             self.fail(error);
         }
+    }
+
+    #[inline]
+    fn counted_mut(&mut self) -> Option<&mut Counted> {
+        self.rare.as_mut()?.counted.as_mut()
     }
 }
 
@@ -73,14 +127,10 @@ impl<R: Role> Receiver<R> {
 
     /// Counts a message or a control frame, if they count.
     pub(super) fn count_message(&mut self) {
-        if let Some(traffic) = self.traffic_mut() {
-            traffic.messages = traffic.messages.saturating_add(1);
+        #[cfg(feature = "std")]
+        if let Some(counted) = self.counted_mut() {
+            counted.traffic.messages = counted.traffic.messages.saturating_add(1);
         }
-    }
-
-    #[inline]
-    fn traffic_mut(&mut self) -> Option<&mut Traffic> {
-        self.rare.as_mut()?.traffic.as_mut()
     }
 }
 
@@ -91,6 +141,36 @@ mod tests {
     use crate::limits::Limits;
     use crate::negotiated::Negotiated;
     use crate::rate::Rate;
+    use alloc::vec::Vec;
+    use std::sync::Mutex;
+
+    /// Keeps what is reported, and allows so many messages in all.
+    #[derive(Debug)]
+    struct Limit {
+        reports: Mutex<Vec<Traffic>>,
+        most: u32,
+    }
+
+    impl TrafficLimit for Limit {
+        fn counts_messages(&self) -> bool {
+            true
+        }
+
+        fn received(&self, traffic: Traffic) -> Result<(), ProtocolError> {
+            let mut reports = self.reports.lock().unwrap();
+            reports.push(traffic);
+            match reports.iter().map(|traffic| traffic.messages).sum::<u32>() <= self.most {
+                true => Ok(()),
+                false => Err(ERROR),
+            }
+        }
+    }
+
+    const ERROR: ProtocolError = ProtocolError::TooManyMessages { rate: Rate::per_second(1) };
+
+    fn limit(most: u32) -> Arc<Limit> {
+        Arc::new(Limit { reports: Mutex::default(), most })
+    }
 
     fn receiver() -> Receiver<Server> {
         Connection::new(Server::new(), &Negotiated::new(), Config::default()).split().1
@@ -98,9 +178,9 @@ mod tests {
 
     #[test]
     fn messages_and_control_frames_count_and_fragments_do_not() {
-        let mut receiver = receiver();
-        receiver.count_traffic(true);
+        let (mut receiver, limit) = (receiver(), limit(9));
         let mut input = ReadBuffer::new();
+        receiver.count_traffic(limit.clone(), &input);
         // A plain text, a binary message of three fragments with a ping between, and a pong.
         for first in [0x81, 0x02, 0x00, 0x89, 0x80, 0x8a] {
             input.extend_from_slice(&[first, 0x80, 0, 0, 0, 0]);
@@ -111,8 +191,23 @@ mod tests {
             events += 1;
         }
         assert_eq!(events, 4);
-        assert_eq!(receiver.take_traffic(), Some(Traffic { messages: 4, bytes: 36 }));
-        assert_eq!(receiver.take_traffic(), None);
+        receiver.report_traffic();
+        // There is nothing left to report.
+        receiver.report_traffic();
+        drop(receiver);
+        assert_eq!(*limit.reports.lock().unwrap(), [Traffic { messages: 4, bytes: 36 }]);
+    }
+
+    #[test]
+    fn what_comes_with_the_handshake_and_before_the_drop_counts() {
+        let (mut receiver, limit) = (receiver(), limit(9));
+        let mut input = ReadBuffer::new();
+        input.extend_from_slice(&[0x81, 0x80, 0, 0, 0, 0, 0x81, 0x80]);
+        receiver.count_traffic(limit.clone(), &input);
+        assert_eq!(receiver.advance(&mut input), Ok(Progress::Event));
+        assert_eq!(*limit.reports.lock().unwrap(), []);
+        drop(receiver);
+        assert_eq!(*limit.reports.lock().unwrap(), [Traffic { messages: 1, bytes: 8 }]);
     }
 
     /// They take a path of their own.
@@ -123,8 +218,8 @@ mod tests {
         let receive = |frame: &[u8]| {
             let connection = Connection::new(Server::new(), &Negotiated::new(), config);
             let (_, mut receiver) = connection.split();
-            receiver.count_traffic(true);
             let mut input = ReadBuffer::new();
+            receiver.count_traffic(limit(9), &input);
             input.extend_from_slice(frame);
             let progress = receiver.advance(&mut input)?;
             assert!(receiver.event(&input).is_some());
@@ -147,20 +242,23 @@ mod tests {
     fn nothing_counts_without_a_limit() {
         let mut receiver = receiver();
         receiver.did_read(36);
-        assert_eq!(receiver.take_traffic(), None);
+        receiver.report_traffic();
         assert!(receiver.rare.is_none());
     }
 
     #[test]
     fn a_refusal_is_a_failure_even_if_there_is_no_input() {
         let mut receiver = receiver();
-        let error = ProtocolError::TooManyMessages { rate: Rate::per_second(1) };
-        receiver.refuse(error);
-        receiver.refuse(ProtocolError::Unmasked);
         let mut input = ReadBuffer::new();
-        assert_eq!(receiver.reply(&input), Some(Reply::Failure(error)));
         input.extend_from_slice(&[0x81, 0x80, 0, 0, 0, 0]);
-        assert_eq!(receiver.advance(&mut input), Err(ReceiveError::Protocol(error)));
+        receiver.count_traffic(limit(0), &input);
+        assert_eq!(receiver.advance(&mut input), Ok(Progress::Event));
+        assert_eq!(receiver.advance(&mut input), Ok(Progress::NeedsInput));
+        receiver.report_traffic();
+        receiver.refuse(ProtocolError::Unmasked);
+        assert_eq!(receiver.reply(&input), Some(Reply::Failure(ERROR)));
+        input.extend_from_slice(&[0x81, 0x80, 0, 0, 0, 0]);
+        assert_eq!(receiver.advance(&mut input), Err(ReceiveError::Protocol(ERROR)));
         assert!(input.is_drained());
     }
 }
