@@ -11,7 +11,7 @@ use crate::server::{AddressLimit, ProxyHeaderError};
 use crate::tls::TlsError;
 use crate::transport::IoFailure;
 use alloc::{boxed::Box, format, string::String};
-use core::net::SocketAddr;
+use core::{net::SocketAddr, time::Duration};
 use std::io;
 use thiserror::Error;
 
@@ -358,6 +358,29 @@ impl Error {
             }
             Self::Send(SendError::QueueFull { .. }) => true,
             _ => false,
+        }
+    }
+
+    /// Returns how long the server or the proxy that refused the connection asks to be left alone: see
+    /// [`Refusal::retry_after`](crate::handshake::Refusal::retry_after), also for `now`, the time since
+    /// the Unix epoch. Returns `None` for every other error, and if the refusal does not say it.
+    ///
+    /// ```
+    /// use sansocket::{Error, client::Retry};
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// /// What to tell `client::Reconnecting`.
+    /// fn retry(error: &Error) -> Retry {
+    ///     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    ///     Retry::new(error.is_transient(), error.retry_after(now))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn retry_after(&self, now: Duration) -> Option<Duration> {
+        match self {
+            Self::Handshake(HandshakeError::Refused(refusal))
+            | Self::Proxy(ProxyError::Refused(refusal)) => refusal.retry_after(now),
+            _ => None,
         }
     }
 

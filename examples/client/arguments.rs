@@ -3,12 +3,13 @@
 use clap::{Parser, ValueEnum};
 use sansocket::{
     Config, DeflateConfig, Limits,
-    client::{Proxy, Stage},
+    client::{Proxies, Proxy, Stage},
     connection::Keepalive,
+    handshake::Url,
     on_tokio::Connector,
     tls::ClientTls,
 };
-use std::{fs, path::PathBuf, time::Duration};
+use std::{env, fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// A WebSocket client for the terminal: each line of standard input is sent as a text message, and
 /// what arrives is printed on standard output. Everything else goes to standard error.
@@ -68,10 +69,11 @@ pub(crate) struct Arguments {
     #[arg(help_heading = "Connection")]
     timeout: Duration,
     /// Connect again when the connection is lost, with growing pauses; at most so many times without a
-    /// stable connection, if you give a number.
+    /// stable connection, if you give a number. Lines that you enter meanwhile wait for the next
+    /// connection; one that was being sent may be lost.
     #[arg(short, long, value_name = "ATTEMPTS", num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "4294967295", help_heading = "Connection")]
-    reconnect: Option<u32>,
+    #[arg(help_heading = "Connection")]
+    reconnect: Option<Option<u32>>,
     /// Ping a server that is silent for so long, and give it up if it stays silent for as long again.
     #[arg(long, value_name = "SECONDS", default_value = "25", value_parser = seconds)]
     #[arg(help_heading = "Connection")]
@@ -80,7 +82,8 @@ pub(crate) struct Arguments {
     /// Send these messages instead of standard input. Can be repeated.
     #[arg(short, long, value_name = "TEXT", help_heading = "Messages")]
     pub(crate) message: Vec<String>,
-    /// Send standard input as binary messages, as it comes, and print what arrives without a change.
+    /// Send standard input as binary messages of up to 64 KiB, as it comes, and print what arrives
+    /// without a change.
     #[arg(short, long, conflicts_with = "message", help_heading = "Messages")]
     pub(crate) binary: bool,
     /// Do not read standard input: print what arrives until the server or Ctrl-C closes.
@@ -89,6 +92,11 @@ pub(crate) struct Arguments {
     /// Close after so many messages have arrived. Before that, the end of the input closes nothing.
     #[arg(short = 'n', long, value_name = "COUNT", help_heading = "Messages")]
     pub(crate) count: Option<u64>,
+    /// Stop if the messages of --count have not arrived this long after the start; the exit status is
+    /// then 1.
+    #[arg(long, value_name = "SECONDS", requires = "count", value_parser = seconds)]
+    #[arg(help_heading = "Messages")]
+    pub(crate) wait: Option<Duration>,
     /// The longest message to accept, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 64, help_heading = "Messages")]
     limit: u16,
@@ -125,12 +133,13 @@ Examples:
   client ws://127.0.0.1:9001 --listen --ping           how long does the way take?
   client wss://example.com/ -x http://proxy:3128       through a proxy
 
-The exit status is 0 after a clean close, 1 after anything else, 2 if the arguments are wrong.";
+The exit status is 0 after a clean close with 1000, 1001 or no code, and as many messages as --count
+asks for. It is 2 if the arguments are wrong, and 1 after anything else.";
 
 impl Arguments {
-    /// Returns how often to connect again without a stable connection.
-    pub(crate) fn attempts(&self) -> u32 {
-        self.reconnect.unwrap_or(0)
+    /// Returns how often to connect again without a stable connection; `None` means without limit.
+    pub(crate) fn attempts(&self) -> Option<u32> {
+        self.reconnect.unwrap_or(Some(0))
     }
 
     /// Returns what to connect with, or what is wrong with the arguments.
@@ -158,15 +167,45 @@ impl Arguments {
         if let Some(tls) = self.tls()? {
             connector = connector.tls(tls);
         }
-        match &self.proxy {
-            Some(url) => {
-                let proxy = Proxy::parse(url).map_err(|error| format!("--proxy: {error}"))?;
-                Ok(connector.proxy(proxy))
+        Ok(match self.proxies()? {
+            Some(proxies) => connector.proxy(proxies),
+            None => connector,
+        })
+    }
+
+    /// Returns the proxies to connect through, unless the user wants none.
+    fn proxies(&self) -> Result<Option<Proxies>, String> {
+        if self.no_proxy {
+            return Ok(None);
+        }
+        if let Some(url) = &self.proxy {
+            let proxy = Proxy::parse(url).map_err(|error| format!("--proxy: {error}"))?;
+            return Ok(Some(proxy.into()));
+        }
+        // A variable that is not Unicode is no URL either.
+        let variable =
+            |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        Proxies::from_variables(variable).map(Some).map_err(|error| {
+            format!(
+                "the environment names an invalid proxy: {error}; percent-encode its user name and \
+                password, or connect without it with --no-proxy"
+            )
+        })
+    }
+
+    /// Returns where the client is connected, given the address that it is connected to.
+    pub(crate) fn place(&self, address: SocketAddr) -> String {
+        let url = match Url::parse(&self.url) {
+            // A redirection may have led elsewhere.
+            Ok(url) if self.redirects == 0 => url,
+            _ => return address.to_string(),
+        };
+        let proxies = self.proxies().ok().flatten();
+        match proxies.as_ref().and_then(|proxies| proxies.proxy_for(&url)) {
+            Some(proxy) => {
+                format!("{} through the proxy {} ({address})", url.host(), proxy.host())
             }
-            None if self.no_proxy => Ok(connector),
-            None => connector.proxy_from_environment().map_err(|error| {
-                format!("the environment names an invalid proxy, try --no-proxy: {error}")
-            }),
+            None => format!("{} ({address})", url.host()),
         }
     }
 
@@ -199,7 +238,7 @@ fn basic(user: &str) -> Result<String, String> {
     let [name, password] =
         [name, password].map(|text| text.bytes().map(encode).collect::<String>());
     // A URL encodes its user name and password in the same way.
-    let url = format!("ws://{name}:{password}@h/").parse::<sansocket::handshake::Url>();
+    let url = format!("ws://{name}:{password}@h/").parse::<Url>();
     let url = url.map_err(|error| format!("--user: {error}"))?;
     url.authorization().map(str::to_owned).ok_or_else(|| "--user is empty".to_owned())
 }
@@ -229,9 +268,9 @@ mod tests {
 
     #[test]
     fn options_with_and_without_a_value() {
-        assert_eq!(parse("").attempts(), 0);
-        assert_eq!(parse("--reconnect").attempts(), u32::MAX);
-        assert_eq!(parse("-r=3").attempts(), 3);
+        assert_eq!(parse("").attempts(), Some(0));
+        assert_eq!(parse("--reconnect").attempts(), None);
+        assert_eq!(parse("-r=3").attempts(), Some(3));
         assert_eq!(parse("").ping, None);
         assert_eq!(parse("--ping").ping, Some(Duration::from_secs(1)));
         assert_eq!(parse("--ping=0.5").ping, Some(Duration::from_millis(500)));

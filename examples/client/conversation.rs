@@ -1,6 +1,6 @@
 //! What happens over one connection.
 
-use crate::{arguments::Arguments, input::Input, screen::Screen, summary::Summary};
+use crate::{arguments::Arguments, input::Input, screen::Screen, stop::Stop, summary::Summary};
 use sansocket::{
     CloseCode, Closed, Error, Event,
     on_tokio::{ClientReceiveHalf, ClientSendHalf, ClientWebSocket},
@@ -11,30 +11,30 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    pin, select, signal,
+    pin, select,
     time::{Instant, MissedTickBehavior, interval},
 };
 
 pub(crate) struct Conversation<'a> {
     pub(crate) arguments: &'a Arguments,
     pub(crate) screen: &'a Screen,
+    pub(crate) stop: &'a Stop,
     pub(crate) summary: &'a mut Summary,
 }
 
 /// How it ended.
-pub(crate) enum End {
-    /// The user has sent and received everything, and the close was clean.
-    Done,
-    /// The user stopped the program, and the close was not clean.
-    Interrupted,
-    /// The server, or something in between, has ended the connection.
-    Lost { closed: Closed },
+pub(crate) struct End {
+    pub(crate) closed: Closed,
+    /// Whether the user has sent and received everything, or has stopped the program. Otherwise the
+    /// server, or something in between, has ended the connection.
+    pub(crate) is_done: bool,
 }
 
 /// What sending and receiving share.
 struct Shared<'a> {
     arguments: &'a Arguments,
     screen: &'a Screen,
+    stop: &'a Stop,
     summary: RefCell<&'a mut Summary>,
     pings: RefCell<Pings>,
     is_sending: Cell<bool>,
@@ -54,6 +54,7 @@ impl Conversation<'_> {
         let shared = Shared {
             arguments: self.arguments,
             screen: self.screen,
+            stop: self.stop,
             summary: RefCell::new(self.summary),
             pings: RefCell::default(),
             is_sending: Cell::new(false),
@@ -90,12 +91,8 @@ impl Conversation<'_> {
         if shared.is_sending.get() {
             self.screen.note("the message that was being sent may be lost");
         }
-        shared.summary.into_inner().closed(&closed);
-        match was_closed_here {
-            true if closed.clean => End::Done,
-            true if received == Received::Interrupted => End::Interrupted,
-            _ => End::Lost { closed },
-        }
+        let is_done = was_closed_here && (closed.clean || received == Received::Interrupted);
+        End { closed, is_done }
     }
 }
 
@@ -106,7 +103,7 @@ enum Received {
     Everything,
     /// As many messages as the user wants have arrived.
     Enough,
-    /// The user stops the program.
+    /// The user stops the program, or does not wait any longer.
     Interrupted,
 }
 
@@ -120,7 +117,12 @@ impl Shared<'_> {
         loop {
             select! {
                 message = input.next(), if !has_ended => match message {
-                    Some(message) => {
+                    Some(Err(error)) => {
+                        self.screen.error(&format!("standard input: {error}"));
+                        self.summary.borrow_mut().input_failed();
+                        return sender.close(CloseCode::NORMAL, "").await;
+                    }
+                    Some(Ok(message)) => {
                         let len = message.as_bytes().len();
                         self.is_sending.set(true);
                         sender.send(message).await?;
@@ -145,7 +147,7 @@ impl Shared<'_> {
         loop {
             let event = select! {
                 event = receiver.receive() => event,
-                _ = signal::ctrl_c() => return Received::Interrupted,
+                () = self.stop.requested() => return Received::Interrupted,
             };
             let printed = match event {
                 None => return Received::Everything,

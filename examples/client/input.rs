@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 /// The messages to send, in order.
 pub(crate) enum Input {
     Given(VecDeque<Message>),
-    /// From standard input, which a thread reads.
-    Stdin(mpsc::Receiver<Message>),
+    /// From standard input, which a thread reads. An error is the last item.
+    Stdin(mpsc::Receiver<io::Result<Message>>),
     /// Nothing is sent, and there is no end.
     Nothing,
 }
@@ -38,32 +38,33 @@ impl Input {
         let read = if arguments.binary { pieces } else { lines };
         thread::spawn(move || {
             if let Err(error) = read(&sender) {
-                eprintln!("standard input: {error}");
+                // If nobody receives it, the client has ended.
+                let _ = sender.blocking_send(Err(error));
             }
         });
         Self::Stdin(receiver)
     }
 
     /// Returns the next message, or `None` at the end. Cancel safe.
-    pub(crate) async fn next(&mut self) -> Option<Message> {
+    pub(crate) async fn next(&mut self) -> Option<io::Result<Message>> {
         match self {
-            Self::Given(messages) => messages.pop_front(),
+            Self::Given(messages) => messages.pop_front().map(Ok),
             Self::Stdin(receiver) => receiver.recv().await,
             Self::Nothing => std::future::pending().await,
         }
     }
 }
 
-fn lines(sender: &mpsc::Sender<Message>) -> io::Result<()> {
+fn lines(sender: &mpsc::Sender<io::Result<Message>>) -> io::Result<()> {
     for line in io::stdin().lock().lines() {
-        if sender.blocking_send(line?.into()).is_err() {
+        if sender.blocking_send(Ok(line?.into())).is_err() {
             break;
         }
     }
     Ok(())
 }
 
-fn pieces(sender: &mpsc::Sender<Message>) -> io::Result<()> {
+fn pieces(sender: &mpsc::Sender<io::Result<Message>>) -> io::Result<()> {
     let mut piece = vec![0; PIECE];
     loop {
         let count = match io::stdin().lock().read(&mut piece) {
@@ -72,7 +73,7 @@ fn pieces(sender: &mpsc::Sender<Message>) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        if sender.blocking_send(piece[..count].to_vec().into()).is_err() {
+        if sender.blocking_send(Ok(piece[..count].to_vec().into())).is_err() {
             return Ok(());
         }
     }

@@ -8,6 +8,7 @@ mod arguments;
 mod conversation;
 mod input;
 mod screen;
+mod stop;
 mod summary;
 
 use arguments::Arguments;
@@ -17,18 +18,15 @@ use input::Input;
 use sansocket::{
     Error,
     client::{Backoff, ReconnectConfig, ReconnectNext, Reconnecting, Retry},
-    handshake::HandshakeError,
     on_tokio::Connector,
     random,
 };
 use screen::Screen;
-use std::{
-    process::ExitCode,
-    time::{Duration, SystemTime},
-};
-use summary::Summary;
+use std::{process::ExitCode, time::SystemTime};
+use stop::Stop;
+use summary::{Outcome, Summary};
 use tokio::{
-    select, signal,
+    select,
     time::{Instant, sleep_until},
 };
 
@@ -44,19 +42,23 @@ async fn main() -> ExitCode {
         }
     };
     let mut summary = Summary::new();
-    let succeeded = run(&arguments, &connector, &screen, &mut summary).await;
+    let outcome = run(&arguments, &connector, &screen, &mut summary).await;
+    if let Err(Some(reason)) = &outcome {
+        screen.error(reason);
+    }
     summary.print(&screen);
     // A thread may still wait for standard input, so the runtime can't shut down in order.
-    std::process::exit(if succeeded { 0 } else { 1 });
+    std::process::exit(if outcome.is_ok() { 0 } else { 1 });
 }
 
-/// Connects, and connects again if that is wanted. Returns `true` after a clean end.
+/// Connects, and connects again if that is wanted.
 async fn run(
     arguments: &Arguments,
     connector: &Connector,
     screen: &Screen,
     summary: &mut Summary,
-) -> bool {
+) -> Outcome {
+    let stop = Stop::new(arguments);
     let mut input = Input::new(arguments);
     let attempts = arguments.attempts();
     let config = ReconnectConfig::new().backoff(Backoff::new().attempts(attempts));
@@ -66,33 +68,37 @@ async fn run(
         if let ReconnectNext::Wait(Some(moment)) = client.next(epoch.elapsed()) {
             select! {
                 () = sleep_until(epoch + moment) => {}
-                _ = signal::ctrl_c() => return false,
+                () = stop.requested() => return summary.outcome(arguments, None).and(Err(None)),
             }
             continue;
         }
         let connected = select! {
             connected = connector.connect(&arguments.url) => connected,
-            _ = signal::ctrl_c() => return false,
+            () = stop.requested() => return summary.outcome(arguments, None).and(Err(None)),
         };
+        let mut lost = None;
         let retry = match connected {
             Ok((websocket, response)) => {
                 client.connected(epoch.elapsed());
                 summary.connected();
-                screen.connected(&websocket, &response);
-                let mut conversation = Conversation { arguments, screen, summary };
-                match conversation.hold(websocket, &mut input).await {
-                    End::Done => return true,
-                    End::Interrupted => return false,
-                    End::Lost { closed } if closed.clean && attempts == 0 => return true,
-                    End::Lost { closed } => {
+                screen.connected(arguments, &websocket, &response);
+                let mut conversation = Conversation { arguments, screen, stop: &stop, summary };
+                let End { closed, is_done } = conversation.hold(websocket, &mut input).await;
+                if is_done || attempts == Some(0) {
+                    let outcome = summary.outcome(arguments, Some(&closed));
+                    if outcome.is_ok() {
                         screen.note(&closed.to_string());
-                        if closed.is_transient() { Retry::Yes } else { Retry::No }
                     }
+                    return outcome;
                 }
+                screen.note(&closed.to_string());
+                let retry = Retry::new(closed.is_transient(), None);
+                lost = Some(closed);
+                retry
             }
             Err(error) => {
                 screen.failed(&error);
-                retry_after(&error)
+                retry(&error)
             }
         };
         match client.failed(epoch.elapsed(), retry, random::number().unwrap_or(u64::MAX)) {
@@ -100,24 +106,18 @@ async fn run(
                 let attempt = next.number;
                 screen.note(&format!("attempt {attempt} is in {:.1?}", next.pause));
             }
-            Err(_) if attempts == 0 => return false,
+            // The error of the attempt was printed.
+            Err(_) if attempts == Some(0) => return Err(None),
             Err(given_up) => {
-                screen.error(&given_up.to_string());
-                return false;
+                let lost = lost.map(|closed| format!("; {closed}")).unwrap_or_default();
+                return Err(Some(format!("{given_up}{lost}")));
             }
         }
     }
 }
 
 /// Returns whether another attempt can help after this one has failed.
-fn retry_after(error: &Error) -> Retry {
-    if !error.is_transient() {
-        return Retry::No;
-    }
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let asked = match error {
-        Error::Handshake(HandshakeError::Refused(refusal)) => refusal.retry_after(now),
-        _ => None,
-    };
-    asked.map_or(Retry::Yes, Retry::After)
+fn retry(error: &Error) -> Retry {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Retry::new(error.is_transient(), error.retry_after(now))
 }

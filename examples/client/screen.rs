@@ -72,11 +72,16 @@ impl Screen {
     }
 
     /// Tells what was agreed on.
-    pub(crate) fn connected(&self, websocket: &ClientWebSocket, response: &Response) {
+    pub(crate) fn connected(
+        &self,
+        arguments: &Arguments,
+        websocket: &ClientWebSocket,
+        response: &Response,
+    ) {
         let (stream, negotiated) = (websocket.get_ref(), websocket.negotiated());
         let mut text = "connected".to_owned();
         if let Ok(address) = stream.peer_addr() {
-            text += &format!(" to {address}");
+            text += &format!(" to {}", arguments.place(address));
         }
         if stream.is_secure() {
             text += ", TLS";
@@ -167,10 +172,12 @@ fn advice(error: &Error) -> Option<&'static str> {
             _ => return None,
         },
         Error::Proxy(ProxyError::Refused(refusal)) if refusal.status() == 407 => {
-            "log in to the proxy with --proxy http://name:password@host:port"
+            "the proxy wants a user name and a password, and these are missing or wrong: \
+            --proxy http://name:password@host:port"
         }
-        Error::Proxy(ProxyError::NoAcceptableMethod { .. }) => {
-            "log in to the proxy with --proxy socks5://name:password@host:port"
+        Error::Proxy(ProxyError::NoAcceptableMethod { .. } | ProxyError::CredentialsRefused) => {
+            "the proxy wants a user name and a password, and these are missing or wrong: \
+            --proxy socks5://name:password@host:port"
         }
         Error::Proxy(_) => "connect without a proxy with --no-proxy",
         Error::Tls(error) => match error.fault() {

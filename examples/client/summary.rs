@@ -1,13 +1,14 @@
 //! What happened in all.
 
+use crate::arguments::Arguments;
 use crate::screen::{Screen, milliseconds};
-use sansocket::Closed;
+use sansocket::{CloseCode, Closed};
 use std::time::{Duration, Instant};
 
 pub(crate) struct Summary {
     began: Instant,
     connections: u32,
-    closed: Option<Closed>,
+    input_failed: bool,
     sent: Count,
     received: Count,
     pings: u32,
@@ -20,6 +21,16 @@ struct Count {
     bytes: u64,
 }
 
+/// Whether the user got everything, or what went wrong, unless that was printed already.
+pub(crate) type Outcome = Result<(), Option<String>>;
+
+/// Returns `true` if the closing handshake was completed, and the server's code blames nobody. A
+/// server that gives no code (RFC 6455 §7.1.5) blames nobody either.
+fn is_success(closed: &Closed) -> bool {
+    let blames_nobody = [CloseCode::NORMAL, CloseCode::GOING_AWAY, CloseCode::NO_STATUS_RECEIVED];
+    closed.clean && blames_nobody.contains(&closed.code)
+}
+
 /// The most round trips that are remembered: those of a day, with a ping a second.
 const MOST_ROUND_TRIPS: usize = 86_400;
 
@@ -28,7 +39,7 @@ impl Summary {
         Self {
             began: Instant::now(),
             connections: 0,
-            closed: None,
+            input_failed: false,
             sent: Count::default(),
             received: Count::default(),
             pings: 0,
@@ -40,8 +51,27 @@ impl Summary {
         self.connections += 1;
     }
 
-    pub(crate) fn closed(&mut self, closed: &Closed) {
-        self.closed = Some(closed.clone());
+    /// Notes that standard input could not be read to its end, which the user has been told.
+    pub(crate) fn input_failed(&mut self) {
+        self.input_failed = true;
+    }
+
+    /// Returns whether the user got everything, given how the last connection ended, if it has.
+    pub(crate) fn outcome(&self, arguments: &Arguments, closed: Option<&Closed>) -> Outcome {
+        let missing = match arguments.count {
+            Some(count) if self.received.messages < count && !self.input_failed => {
+                Some(format!("{} of {count} messages arrived", self.received.messages))
+            }
+            _ => None,
+        };
+        let has_failed = closed.is_some_and(|closed| !is_success(closed));
+        match (missing, closed) {
+            (Some(missing), Some(closed)) => Err(Some(format!("{missing}; {closed}"))),
+            (Some(missing), None) => Err(Some(missing)),
+            (None, Some(closed)) if has_failed => Err(Some(closed.to_string())),
+            (None, _) if self.input_failed => Err(None),
+            (None, _) => Ok(()),
+        }
     }
 
     pub(crate) fn sent(&mut self, len: usize) {
@@ -70,9 +100,6 @@ impl Summary {
     pub(crate) fn print(&mut self, screen: &Screen) {
         if self.connections == 0 {
             return;
-        }
-        if let Some(closed) = &self.closed {
-            screen.note(&closed.to_string());
         }
         let again = match self.connections {
             1 => String::new(),

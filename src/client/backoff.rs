@@ -27,7 +27,7 @@ pub struct Backoff {
     base: Duration,
     cap: Duration,
     stable_after: Duration,
-    most_attempts: u32,
+    most_attempts: Option<u32>,
     attempts: u32,
 }
 
@@ -40,7 +40,7 @@ impl Backoff {
             base: Duration::from_millis(500),
             cap: Duration::from_secs(30),
             stable_after: Duration::from_secs(60),
-            most_attempts: u32::MAX,
+            most_attempts: None,
             attempts: 0,
         }
     }
@@ -59,10 +59,10 @@ impl Backoff {
         self
     }
 
-    /// Sets how many attempts there are before a connection is stable; `u32::MAX` means no limit.
+    /// Sets how many attempts there are before a connection is stable; `None` means without limit.
     #[must_use]
-    pub const fn attempts(mut self, most: u32) -> Self {
-        self.most_attempts = most;
+    pub fn attempts(mut self, most: impl Into<Option<u32>>) -> Self {
+        self.most_attempts = most.into();
         self
     }
 
@@ -78,7 +78,7 @@ impl Backoff {
     /// `random` is a random number, uniformly distributed over its whole range, such as that of
     /// `random::number`.
     pub fn next(&mut self, random: u64) -> Option<Duration> {
-        if self.attempts >= self.most_attempts && self.most_attempts != u32::MAX {
+        if self.most_attempts.is_some_and(|most| self.attempts >= most) {
             return None;
         }
         let times = 1_u32.checked_shl(self.attempts).unwrap_or(u32::MAX);
@@ -171,5 +171,7 @@ mod tests {
         backoff.lasted(60 * SECOND);
         assert!(backoff.next(0).is_some());
         assert_eq!(Backoff::new().attempts(0).next(0), None);
+        let mut unlimited = Backoff::new().attempts(2).attempts(None);
+        assert!((0..1000).all(|_| unlimited.next(0).is_some()));
     }
 }

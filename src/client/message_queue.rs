@@ -2,6 +2,7 @@
 
 use crate::connection::Message;
 use alloc::collections::VecDeque;
+use core::fmt;
 use thiserror::Error;
 
 /// Why a message of a client that reconnects was not queued. It has the message.
@@ -45,7 +46,6 @@ impl EnqueueError {
 }
 
 /// A queue of messages, bounded in their number and their bytes.
-#[derive(Debug)]
 pub(super) struct MessageQueue {
     messages: VecDeque<Message>,
     /// The bytes of their payloads.
@@ -102,6 +102,18 @@ impl MessageQueue {
     }
 }
 
+impl fmt::Debug for MessageQueue {
+    /// Shows no messages: there may be many, and payloads do not belong in logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageQueue")
+            .field("messages", &self.messages.len())
+            .field("most_messages", &self.most_messages)
+            .field("bytes", &self.bytes)
+            .field("most_bytes", &self.most_bytes)
+            .finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +142,16 @@ mod tests {
         assert_eq!(queue.push(Message::from("12345678")), Ok(()));
         assert!(core::iter::from_fn(|| queue.pop()).eq(["12", "", "12345678"].map(Message::from)));
         assert_eq!((queue.len(), queue.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn debug_shows_counts_and_no_payloads() {
+        let mut queue = MessageQueue::new(3, 10);
+        queue.push(Message::from("secret")).unwrap();
+        assert_eq!(
+            alloc::format!("{queue:?}"),
+            "MessageQueue { messages: 1, most_messages: 3, bytes: 6, most_bytes: 10 }"
+        );
     }
 
     #[test]

@@ -95,12 +95,27 @@ pub enum Retry {
     After(Duration),
 }
 
+impl Retry {
+    /// Returns whether another attempt can help, given whether the failure may pass, and how long the
+    /// server asks to be left alone, if it does. A failure that does not pass is not tried again,
+    /// whatever the server asks for.
+    #[must_use]
+    pub const fn new(is_transient: bool, retry_after: Option<Duration>) -> Self {
+        match retry_after {
+            _ if !is_transient => Self::No,
+            Some(time) => Self::After(time),
+            None => Self::Yes,
+        }
+    }
+}
+
 /// The next attempt to connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NextAttempt {
     /// Its number since the last stable connection. The first attempt after that is number 1. Before
-    /// the first stable connection, the attempt with which the client began does not count.
+    /// the first stable connection, the attempt with which the client began does not count. The
+    /// last is number [`Backoff::attempts`], if that is set.
     pub number: u32,
     /// How long the client pauses before it.
     pub pause: Duration,
@@ -481,6 +496,14 @@ mod tests {
 
         let mut run = Run::new(config().attempt_timeout(None));
         assert_eq!(run.next(), ReconnectNext::Wait(None));
+    }
+
+    #[test]
+    fn a_pause_does_not_make_a_failure_pass() {
+        assert_eq!(Retry::new(true, Some(SECOND)), Retry::After(SECOND));
+        assert_eq!(Retry::new(true, None), Retry::Yes);
+        assert_eq!(Retry::new(false, Some(SECOND)), Retry::No);
+        assert_eq!(Retry::new(false, None), Retry::No);
     }
 
     #[test]

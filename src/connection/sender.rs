@@ -2,7 +2,7 @@
 
 #[cfg(feature = "std")]
 mod compressing;
-mod control;
+pub(crate) mod control;
 #[cfg(feature = "deflate")]
 mod deflating;
 mod in_place;

@@ -73,7 +73,9 @@ impl DisconnectReason {
 }
 
 /// An error of your functions that connect, or set a connection up: see
-/// [`ReconnectingWebSocket`](super::ReconnectingWebSocket). `?` makes it of every error.
+/// [`ReconnectingWebSocket`](super::ReconnectingWebSocket). `?` makes it of every type that implements
+/// [`Error`](core::error::Error). `Box<dyn Error + Send + Sync>` and `anyhow::Error` do not: for them,
+/// write `.map_err(AttemptError::transient)?`, or [`permanent`](Self::permanent).
 ///
 /// An [`Error`] of this crate leads to another attempt if it [is
 /// transient](Error::is_transient). Every other error does so, too, unless you make it with
@@ -105,6 +107,21 @@ impl AttemptError {
     }
 
     /// Creates an error that may pass: the client tries again.
+    ///
+    /// ```
+    /// use sansocket::on_tokio::AttemptError;
+    ///
+    /// type BoxError = Box<dyn std::error::Error + Send + Sync>;
+    ///
+    /// fn read_token() -> Result<String, BoxError> {
+    ///     Ok(String::from_utf8(vec![b'5', b'c'])?)
+    /// }
+    ///
+    /// fn token() -> Result<String, AttemptError> {
+    ///     read_token().map_err(AttemptError::transient)
+    /// }
+    /// # assert!(token().is_ok());
+    /// ```
     #[must_use]
     pub fn transient(error: impl Into<Box<dyn core::error::Error + Send + Sync>>) -> Self {
         Self { error: error.into(), is_transient: true }
@@ -154,9 +171,10 @@ pub enum ReconnectSendError {
         #[source]
         error: SendError,
     },
-    /// The connection failed while it was written to. The message may have arrived or not; it is not
-    /// sent again.
-    #[error("the connection failed, and the message may be lost: {0}")]
+    /// The connection failed. The messages that it had taken since the last flush may have arrived or
+    /// not; they are not sent again. Messages that are still
+    /// [queued](super::ReconnectingWebSocket::queued_messages) are not among them.
+    #[error("the connection failed, and what it had taken may be lost: {0}")]
     Lost(#[source] Error),
 }
 

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod methods;
+mod queue;
 mod stream;
 
 use super::reconnect_error::{AttemptError, DisconnectReason};
@@ -10,8 +11,7 @@ use super::{ClientWebSocket, Connector};
 use crate::asynchronous::Timer as _;
 use crate::client::{GiveUp, NextAttempt, ReconnectConfig, Reconnecting, Retry};
 use crate::connection::{Closed, Message};
-use crate::error::Error;
-use crate::handshake::{HandshakeError, Response};
+use crate::handshake::Response;
 use crate::random;
 use alloc::{boxed::Box, string::String, sync::Arc};
 use attempt::Link;
@@ -20,10 +20,8 @@ use core::{
     future::Future,
     pin::Pin,
     task::{Context, Poll, Waker, ready},
-    time::Duration,
 };
 use futures_core::Stream as _;
-use futures_sink::Sink as _;
 use std::{io, time::SystemTime};
 
 /// A client that connects, and connects again when it has lost its connection.
@@ -93,6 +91,11 @@ use std::{io, time::SystemTime};
 /// to the future of [`next`](Self::next): if you drop that future in `select!`, the attempt goes on
 /// with the next call.
 ///
+/// In such a loop, send with [`try_feed`](Self::try_feed). [`send`](Self::send) waits until the
+/// message is written, and nothing is received meanwhile: if the peer is gone without a Close, that
+/// can be without end, because only receiving finds out, with a
+/// [keepalive](crate::connection::Keepalive).
+///
 /// ```no_run
 /// # use sansocket::on_tokio::{Connector, ReconnectEvent, ReconnectingWebSocket};
 /// # use tokio::{select, sync::mpsc};
@@ -106,7 +109,8 @@ use std::{io, time::SystemTime};
 ///             None => break,
 ///         },
 ///         Some(command) = commands.recv() => {
-///             if let Err(error) = websocket.send(command).await {
+///             // `next` writes it.
+///             if let Err(error) = websocket.try_feed(command) {
 ///                 println!("not sent: {error}");
 ///             }
 ///         }
@@ -126,6 +130,8 @@ pub struct ReconnectingWebSocket {
     retry_if: Option<RetryIf>,
     /// How the last connection ended.
     closed: Option<Box<Closed>>,
+    /// Whether the connection has taken messages since the last flush that succeeded.
+    has_unflushed: bool,
     /// The task that waits for an event while there is no connection. A connection has its own.
     receiver: Option<Waker>,
     /// The task that waits to send.
@@ -211,6 +217,7 @@ impl ReconnectingWebSocket {
             on_connect: None,
             retry_if: None,
             closed: None,
+            has_unflushed: false,
             receiver: None,
             sender: None,
         }
@@ -234,7 +241,9 @@ impl ReconnectingWebSocket {
     /// [`AttemptError`] decides whether there is another. If the connection ends meanwhile, return
     /// it all the same: then the end of the connection decides.
     ///
-    /// What it receives is not reported as an event.
+    /// What it receives is not reported as an event. It must not leave a
+    /// [fragmented message](crate::asynchronous::WebSocket::feed_fragment) unfinished: a message that
+    /// is queued can't be sent after that, so the connection is dropped, and the client gives up.
     #[must_use]
     pub fn on_connect<C, F>(mut self, mut on_connect: C) -> Self
     where
@@ -269,7 +278,7 @@ impl ReconnectingWebSocket {
 
     /// Returns the next event, or `None` if the end was reported.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<ReconnectEvent>> {
-        if !matches!(self.link, Link::Open(_)) && !self.client.is_over() {
+        if !matches!(self.link, Link::Open(_) | Link::Refused(_)) && !self.client.is_over() {
             self.receiver = Some(cx.waker().clone());
             let attempted = ready!(self.poll_attempt(cx));
             self.receiver = None;
@@ -277,15 +286,21 @@ impl ReconnectingWebSocket {
                 Ok((websocket, response)) => {
                     self.client.connected(self.timer.now());
                     self.link = Link::Open(websocket);
+                    self.has_unflushed = false;
                     ReconnectEvent::Connected(Box::new(response))
                 }
                 Err(why) => self.failed(why),
             }));
         }
+        // An error is not reported here: receiving tells how the connection has ended.
         if self.client.first_queued().is_some() && self.poll_queued(cx).is_ready() {
             self.wake_sender();
         }
-        let Link::Open(websocket) = &mut self.link else { return Poll::Ready(None) };
+        let websocket = match &mut self.link {
+            Link::Open(websocket) => websocket,
+            Link::Refused(_) => return Poll::Ready(self.refused()),
+            _ => return Poll::Ready(None),
+        };
         let error = match ready!(Pin::new(&mut *websocket).poll_next(cx)) {
             Some(Ok(message)) => return Poll::Ready(Some(ReconnectEvent::Message(message))),
             Some(Err(error)) => error,
@@ -303,22 +318,6 @@ impl ReconnectingWebSocket {
         Poll::Ready(Some(self.failed(DisconnectReason::Ended(error))))
     }
 
-    /// Hands queued messages to the connection, if there is one. Ready once none waits, or if the
-    /// connection takes no more.
-    fn poll_queued(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while let (Link::Open(websocket), Some(first)) =
-            (&mut self.link, self.client.first_queued())
-        {
-            // An error is not reported here: receiving tells how the connection has ended.
-            let flushed = ready!(Pin::new(&mut *websocket).poll_flush(cx));
-            if flushed.is_err() || websocket.try_feed(first).is_err() {
-                break;
-            }
-            self.client.dequeue();
-        }
-        Poll::Ready(())
-    }
-
     /// Drops the connection, and remembers how it ended.
     fn ended(&mut self) {
         if let Link::Open(websocket) = core::mem::replace(&mut self.link, Link::None) {
@@ -327,17 +326,24 @@ impl ReconnectingWebSocket {
         self.wake_sender();
     }
 
+    /// Returns the event for a connection that was dropped because it refused a queued message.
+    fn refused(&mut self) -> Option<ReconnectEvent> {
+        let Link::Refused(error) = core::mem::replace(&mut self.link, Link::None) else {
+            return None;
+        };
+        (!self.client.is_over()).then(|| self.failed(DisconnectReason::Ended(error)))
+    }
+
     /// Returns the event for an attempt that has failed, or a connection that has ended.
     fn failed(&mut self, why: DisconnectReason) -> ReconnectEvent {
-        let is_worth_it = match &mut self.retry_if {
+        let is_transient = match &mut self.retry_if {
             Some(retry_if) => retry_if(&why),
             None => why.is_transient(),
         };
-        let retry = match retry_after(&why) {
-            _ if !is_worth_it => Retry::No,
-            Some(time) => Retry::After(time),
-            None => Retry::Yes,
-        };
+        // A clock before the epoch counts as the epoch.
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let retry_after = why.error().and_then(|error| error.retry_after(now));
+        let retry = Retry::new(is_transient, retry_after);
         // Without random numbers the next attempt fails for good, because its handshake needs them.
         let random = random::number().unwrap_or(u64::MAX);
         match self.client.failed(self.timer.now(), retry, random) {
@@ -351,14 +357,6 @@ impl ReconnectingWebSocket {
             waker.wake();
         }
     }
-}
-
-/// Returns how long the server that refused an attempt asks to be left alone.
-fn retry_after(why: &DisconnectReason) -> Option<Duration> {
-    let Some(Error::Handshake(HandshakeError::Refused(refusal))) = why.error() else { return None };
-    // A clock before the epoch counts as the epoch.
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    refusal.retry_after(now)
 }
 
 impl fmt::Debug for ReconnectingWebSocket {

@@ -24,6 +24,7 @@ mod no_timer;
 mod opening;
 mod prepared;
 mod reconnecting;
+mod reconnecting_gone_peer;
 mod reconnecting_sends;
 mod redirects;
 mod serve;

@@ -5,7 +5,8 @@
 use futures_util::{StreamExt, stream::FusedStream};
 use sansocket::{
     CloseCode, Error, Message, Text,
-    client::{Backoff, GiveUp, NextAttempt, ReconnectConfig},
+    client::{Backoff, GiveUp, NextAttempt, Proxy, ProxyError, ReconnectConfig},
+    connection::SendError,
     handshake::Response,
     on_tokio::{
         Acceptor, AttemptError, ClientWebSocket, Connector, DisconnectReason, ReconnectEvent,
@@ -64,7 +65,7 @@ impl PipeServer {
         server.wait_closed().await;
     }
 
-    fn assert_no_client(&mut self) {
+    pub(crate) fn assert_no_client(&mut self) {
         assert!(self.0.try_recv().is_err(), "another attempt");
     }
 }
@@ -306,6 +307,27 @@ fn a_server_can_ask_for_a_pause() {
     });
 }
 
+/// Over sockets.
+#[test]
+fn a_proxy_can_ask_for_a_pause() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = Proxy::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let connector = Connector::new().proxy(proxy);
+        let mut client =
+            ReconnectingWebSocket::new(connector, "ws://example.test/").config(config());
+        let refuse = async {
+            let mut stream = listener.accept().await.unwrap().0;
+            read_head(&mut stream).await;
+            let head = b"HTTP/1.1 503 No\r\nRetry-After: 20\r\nContent-Length: 0\r\n\r\n";
+            stream.write_all(head).await.unwrap();
+        };
+        let ((why, next), ()) = join!(disconnected(&mut client), refuse);
+        assert!(matches!(why.error(), Some(Error::Proxy(ProxyError::Refused(_)))), "{why:?}");
+        assert!((20 * SECOND..=21 * SECOND).contains(&next.pause), "{:?}", next.pause);
+    });
+}
+
 #[test]
 fn attempts_and_time_are_limited() {
     run_paused(async {
@@ -523,6 +545,27 @@ fn your_own_close_is_the_end() {
         };
         let ((), mut server) = join!(ask, serve);
         server.assert_no_client();
+    });
+}
+
+#[test]
+fn a_code_that_may_not_be_sent_changes_nothing() {
+    run_paused(async {
+        for is_connected in [false, true] {
+            let (mut client, mut server) = client();
+            let mut peer = None;
+            if is_connected {
+                peer = Some(join!(connected(&mut client), server.accept()).1);
+            }
+            let error = client.close(CloseCode::new(1004), "").await.unwrap_err();
+            assert!(matches!(error, Error::Send(SendError::UnsendableCode(_))), "{error:?}");
+            if peer.is_none() {
+                peer = Some(join!(connected(&mut client), server.accept()).1);
+            }
+            assert!(client.is_connected());
+            peer.unwrap().send("hello").await.unwrap();
+            assert_eq!(text(&mut client).await, "hello");
+        }
     });
 }
 

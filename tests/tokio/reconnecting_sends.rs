@@ -3,7 +3,7 @@
 use crate::reconnecting::{client_over_pipes, config, connected, disconnected};
 use futures_util::{SinkExt, StreamExt};
 use sansocket::{
-    CloseCode, Config, Limits, Message,
+    CloseCode, Config, Error, Limits, Message,
     client::{Backoff, EnqueueError},
     connection::SendError,
     on_tokio::{
@@ -401,5 +401,59 @@ fn every_future_can_be_dropped_at_each_poll() {
         assert!(closed.clean && client.next().await.is_none());
         serve.await.unwrap();
         assert!(drops > 1000, "{drops}");
+    });
+}
+
+#[test]
+fn a_connection_that_refuses_what_is_queued_is_given_up() {
+    run_paused(async {
+        for by_flush in [false, true] {
+            let (client, mut server) = client_over_pipes(5000);
+            let mut client =
+                client.config(config().queue(10, 100)).on_connect(|mut websocket| async move {
+                    websocket.feed_fragment("begun", false).await?;
+                    Ok(websocket)
+                });
+            client.send("queued").await.unwrap();
+            let (_, _peer) = join!(connected(&mut client), server.accept());
+            if by_flush {
+                client.flush().await.unwrap();
+                client.feed("also queued").await.unwrap();
+            }
+            let event = timeout(DAY, client.next()).await.expect("waits without end");
+            let Some(ReconnectEvent::GivenUp { why, .. }) = event else { panic!("{event:?}") };
+            assert!(matches!(why.error(), Some(Error::Send(SendError::MessageInProgress))));
+            assert!(client.next().await.is_none());
+            assert_eq!(client.take_queued()[0], Message::from("queued"));
+        }
+    });
+}
+
+#[test]
+fn a_task_that_receives_learns_that_the_other_was_refused() {
+    run_paused(async {
+        let (client, mut server) = client_over_pipes(200);
+        let mut client =
+            client.config(config().queue(10, 1000)).on_connect(|mut websocket| async move {
+                websocket.feed_fragment("x".repeat(1000), false).await?;
+                Ok(websocket)
+            });
+        client.send("queued").await.unwrap();
+        let (_, mut peer) = join!(connected(&mut client), server.accept());
+        let (mut sink, mut stream) = client.split::<Message>();
+        let receiving = spawn(async move { stream.next().await });
+        // Both wait for the peer to read, the one that sends last.
+        sleep(SECOND).await;
+        let sending = spawn(async move {
+            let _ = sink.flush().await;
+            sleep(2 * DAY).await;
+            drop(sink);
+        });
+        sleep(SECOND).await;
+        // The connection is dropped without a Close.
+        assert!(peer.next().await.unwrap().is_err());
+        let event = timeout(DAY, receiving).await.expect("waits without end").unwrap();
+        assert!(matches!(event, Some(ReconnectEvent::GivenUp { .. })), "{event:?}");
+        sending.abort();
     });
 }

@@ -82,7 +82,8 @@ fn assert_output(output: &Output, status: i32, stdout: &str, errors: &[&str]) {
 #[test]
 fn lines_go_there_and_back() {
     let output = run(&[&echo_server()], "one\ntwo \u{e4}\n".as_bytes());
-    let expected = ["connected to 127.0.0.1:", "sent 2 messages (9 bytes), received 2 messages"];
+    let expected =
+        ["connected to 127.0.0.1 (127.0.0.1:", "sent 2 messages (9 bytes), received 2 messages"];
     assert_output(&output, 0, "one\ntwo \u{e4}\n", &expected);
 }
 
@@ -163,7 +164,93 @@ fn it_connects_again_if_asked_to() {
     assert_eq!(log.try_iter().collect::<Vec<_>>(), [0, 2, 3]);
     // Without the option, the end of the connection is the end.
     let output = run(&[&serve(server), "--listen"], b"");
-    assert_output(&output, 0, "from 0\n", &["1012"]);
+    assert_output(&output, 1, "from 0\n", &["1012"]);
+}
+
+/// Starts a server that sends a message and closes with this code.
+fn closing_server(code: CloseCode) -> String {
+    serve(move |stream, _| {
+        let mut websocket = accept(stream).unwrap();
+        websocket.send("one").unwrap();
+        let _ = websocket.close(code, "so it is");
+        websocket.wait_closed();
+    })
+}
+
+#[test]
+fn the_exit_status_says_whether_all_went_well() {
+    let (normal, violation) = (CloseCode::NORMAL, CloseCode::POLICY_VIOLATION);
+    for code in [normal, CloseCode::GOING_AWAY, CloseCode::NO_STATUS_RECEIVED] {
+        let output = run(&[&closing_server(code), "--listen", "-q"], b"");
+        assert_output(&output, 0, "one\n", &[]);
+        assert!(output.stderr.is_empty());
+    }
+    let output = run(&[&closing_server(violation), "--listen", "-q"], b"");
+    assert_output(&output, 1, "one\n", &["client: closed by the peer with 1008", "so it is"]);
+    for code in [normal, CloseCode::GOING_AWAY, violation] {
+        let output = run(&[&closing_server(code), "-n", "2", "-q"], b"");
+        let expected = ["client: 1 of 2 messages arrived; closed by the peer", "so it is"];
+        assert_output(&output, 1, "one\n", &expected);
+    }
+    let output = run(&[&closing_server(violation), "--listen", "-q", "--reconnect"], b"");
+    assert_output(&output, 1, "one\n", &["another attempt would not help; closed by the peer"]);
+    // The messages have arrived, whatever the server says then.
+    let output = run(&[&closing_server(normal), "-n", "1"], b"");
+    assert_output(&output, 0, "one\n", &[]);
+}
+
+#[test]
+fn the_messages_of_count_are_waited_for_as_long_as_the_user_says() {
+    let url = serve(|stream, _| {
+        let mut websocket = accept(stream).unwrap();
+        websocket.send("one").unwrap();
+        let _ = websocket.next();
+    });
+    let output = run(&[&url, "-n", "2", "--wait", "0.5", "-q"], b"");
+    assert_output(
+        &output,
+        1,
+        "one\n",
+        &["client: 1 of 2 messages arrived; closed by this endpoint"],
+    );
+    let output = run(&[&url, "-n", "1", "--wait", "50"], b"");
+    assert_output(&output, 0, "one\n", &[]);
+    // Also without a connection.
+    let silent = serve(|stream, _| {
+        thread::sleep(Duration::from_secs(5));
+        drop(stream);
+    });
+    let output = run(&[&silent, "-n", "1", "--wait", "0.1", "-q"], b"");
+    assert_output(&output, 1, "", &["client: 0 of 1 messages arrived"]);
+    assert_eq!(run(&[&url, "--wait", "1"], b"").status.code(), Some(2));
+}
+
+/// A proxy that answers the request and is then the server.
+#[test]
+fn the_host_of_the_url_is_shown_and_not_its_credentials() {
+    let proxy = serve(|mut stream, _| {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        drop(echo(accept(stream).unwrap()));
+    });
+    let proxy = proxy.replace("ws:", "http:");
+    let output = run(&["ws://user:secret@h.test/", "-x", &proxy, "-m", "a"], b"");
+    let expected = ["connected to h.test through the proxy 127.0.0.1 (127.0.0.1:"];
+    assert_output(&output, 0, "a\n", &expected);
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("secret"));
+}
+
+#[test]
+fn input_that_is_not_text_is_an_error() {
+    let output = run(&[&echo_server(), "-q"], b"one\n\xff\ntwo\n");
+    assert_output(&output, 1, "one\n", &["client: standard input: "]);
+    let output = run(&[&echo_server(), "-q", "-n", "2"], b"one\n\xff\ntwo\n");
+    assert_output(&output, 1, "one\n", &["client: standard input: "]);
 }
 
 #[test]
@@ -190,11 +277,16 @@ fn failures_come_with_advice() {
     assert_output(&run(&["example.com"], b""), 1, "", &["ws:// or wss://"]);
     let proxy = refuse("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n").replace("ws", "http");
     let output = run(&["wss://h.test/", "--proxy", &proxy], b"");
-    assert_output(&output, 1, "", &["status 407", "log in to the proxy"]);
+    assert_output(&output, 1, "", &["status 407", "wants a user name and a password"]);
     let output = client(&["wss://h.test/"]).env("HTTPS_PROXY", &proxy).output().unwrap();
     assert_output(&output, 1, "", &["status 407"]);
     let output = client(&["wss://h.test/"]).env("HTTPS_PROXY", "ftp://h").output().unwrap();
-    assert_output(&output, 2, "", &["--no-proxy"]);
+    assert_output(
+        &output,
+        2,
+        "",
+        &["user name and password, or connect without it with --no-proxy"],
+    );
 }
 
 #[test]
@@ -226,6 +318,8 @@ fn help_has_examples() {
     let output = run(&["--help"], b"");
     let help = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0));
-    assert!(help.contains("Examples:\n  client wss://"), "{help}");
+    for text in ["Examples:\n  client wss://", "64 KiB", "1000, 1001 or no code"] {
+        assert!(help.contains(text), "{text:?} is not in {help}");
+    }
     assert_eq!(run(&["--what"], b"").status.code(), Some(2));
 }

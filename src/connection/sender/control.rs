@@ -19,6 +19,17 @@ use core::time::Duration;
 /// endpoint to answer only the latest of several pings, which happens beyond this limit.
 const PONG_ROOM: usize = 4096;
 
+/// Returns the code that a Close carries on the wire for this one: see [`Sender::close`]. `None` is an
+/// empty Close.
+pub(crate) fn sent_code(code: CloseCode) -> Result<Option<CloseCode>, SendError> {
+    match code {
+        CloseCode::NO_STATUS_RECEIVED => Ok(None),
+        CloseCode::ABNORMAL | CloseCode::TLS_HANDSHAKE => Ok(Some(CloseCode::INTERNAL_ERROR)),
+        code if code.is_sendable() => Ok(Some(code)),
+        code => Err(SendError::UnsendableCode(code)),
+    }
+}
+
 impl<R: Role> Sender<R> {
     /// Queues a ping with at most 125 bytes of payload. The peer's answer is an
     /// [`Event::Pong`](crate::Event::Pong) with the same payload.
@@ -71,12 +82,7 @@ impl<R: Role> Sender<R> {
         reason: &str,
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
-        let code = match code {
-            CloseCode::NO_STATUS_RECEIVED => None,
-            CloseCode::ABNORMAL | CloseCode::TLS_HANDSHAKE => Some(CloseCode::INTERNAL_ERROR),
-            code if code.is_sendable() => Some(code),
-            code => return Err(SendError::UnsendableCode(code)),
-        };
+        let code = sent_code(code)?;
         if self.is_open() {
             self.append_close(code, reason, SentClose::First, output);
         }

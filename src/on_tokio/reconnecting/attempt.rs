@@ -3,6 +3,7 @@
 use super::{Attempt, Connected, ReconnectingWebSocket};
 use crate::asynchronous::Timer as _;
 use crate::client::ReconnectNext;
+use crate::error::Error;
 use crate::on_tokio::ClientWebSocket;
 use crate::on_tokio::reconnect_error::DisconnectReason;
 use alloc::boxed::Box;
@@ -21,6 +22,9 @@ pub(super) enum Link {
     SettingUp(Attempt),
     /// A connection, whether it is open or on its way to its end.
     Open(ClientWebSocket),
+    /// The error with which a connection refused a queued message. It was dropped for that, and this
+    /// is not reported yet.
+    Refused(Error),
 }
 
 impl ReconnectingWebSocket {
@@ -52,7 +56,7 @@ impl ReconnectingWebSocket {
             let (attempt, is_set_up) = match &mut self.link {
                 Link::Connecting(attempt) => (attempt, self.on_connect.is_none()),
                 Link::SettingUp(attempt) => (attempt, true),
-                Link::None | Link::Open(_) => return Poll::Pending,
+                Link::None | Link::Open(_) | Link::Refused(_) => return Poll::Pending,
             };
             let outcome = ready!(attempt.as_mut().poll(cx));
             self.link = Link::None;
@@ -76,6 +80,7 @@ impl fmt::Debug for Link {
             Self::Connecting(_) => f.write_str("Connecting"),
             Self::SettingUp(_) => f.write_str("SettingUp"),
             Self::Open(websocket) => f.debug_tuple("Open").field(websocket).finish(),
+            Self::Refused(error) => f.debug_tuple("Refused").field(error).finish(),
         }
     }
 }

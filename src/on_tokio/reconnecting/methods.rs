@@ -2,6 +2,7 @@
 
 use super::attempt::Link;
 use super::{ReconnectEvent, ReconnectingWebSocket};
+use crate::connection::sender::control::sent_code;
 use crate::connection::{Closed, Message, SendError, State};
 use crate::error::Error;
 use crate::frame::CloseCode;
@@ -24,6 +25,9 @@ impl ReconnectingWebSocket {
     /// connection, or if other messages wait for it, queues the message, if a
     /// [queue](crate::client::ReconnectConfig::queue) is set.
     ///
+    /// [`next`](Self::next) writes the message. So a loop that receives in one branch of `select!` can
+    /// send in another one with this method: a peer that does not read never keeps it from receiving.
+    ///
     /// # Errors
     ///
     /// Returns [`ReconnectSendError::NotQueued`] or [`ReconnectSendError::Refused`], with the
@@ -36,16 +40,20 @@ impl ReconnectingWebSocket {
     }
 
     /// Passes a message to the connection, as
-    /// [`WebSocket::feed`](crate::asynchronous::WebSocket::feed) does: first waits until queued
-    /// messages have left, and until the connection has room. If there is no connection, this does
-    /// not wait: it queues the message, if a [queue](crate::client::ReconnectConfig::queue) is set.
+    /// [`WebSocket::feed`](crate::asynchronous::WebSocket::feed) does: first waits until the
+    /// connection has room. If there is no connection, this does not wait: it queues the message, if
+    /// a [queue](crate::client::ReconnectConfig::queue) is set. If queued messages can't leave now,
+    /// the message joins them. Only if the queue has no room for it, this waits until they have left.
+    ///
+    /// Nothing is received while this waits, so a peer that is gone is not noticed: see
+    /// [`try_feed`](Self::try_feed).
     ///
     /// Cancel safe: if you drop the future, the message is not sent.
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`try_feed`](Self::try_feed), except for a full queue of the
-    /// connection: this waits instead.
+    /// Returns the errors of [`try_feed`](Self::try_feed), except while a connection is open: then this
+    /// waits for room instead.
     pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), ReconnectSendError> {
         self.feed_or_queue(message.into()).await.map(drop)
     }
@@ -60,17 +68,20 @@ impl ReconnectingWebSocket {
     ///
     /// # Errors
     ///
-    /// Returns [`ReconnectSendError::Lost`] if the connection failed. What it had taken may be lost.
-    /// [`next`](Self::next) then tells how it ended.
+    /// Returns [`ReconnectSendError::Lost`] if the connection failed, and had taken messages since
+    /// the last flush. These may be lost. It is returned once for a connection, and messages that
+    /// are still queued are not concerned. [`next`](Self::next) then tells how the connection ended.
     pub async fn flush(&mut self) -> Result<(), ReconnectSendError> {
-        poll_fn(|cx| self.poll_queued(cx)).await;
-        match &mut self.link {
-            Link::Open(websocket) => websocket.flush().await.map_err(ReconnectSendError::Lost),
-            _ => Ok(()),
+        let mut outcome = poll_fn(|cx| self.poll_queued(cx)).await;
+        if let Link::Open(websocket) = &mut self.link {
+            outcome = websocket.flush().await;
         }
+        self.flushed(outcome)
     }
 
     /// Sends a message: [`feed`](Self::feed), then [`flush`](Self::flush).
+    ///
+    /// If the message joins others that are queued, this does not wait for them to be written.
     ///
     /// Not cancel safe: if you drop the future, you can't tell whether the message is sent. If that
     /// matters, call [`feed`](Self::feed) and [`flush`](Self::flush) yourself: both are cancel safe.
@@ -167,6 +178,8 @@ impl ReconnectingWebSocket {
 
     /// Queues a Close if there is a connection, and ends the client.
     pub(super) fn start_close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
+        // A connection that has ended would not look at it, and without a connection nobody would.
+        sent_code(code)?;
         match &mut self.link {
             Link::Open(websocket) => websocket.try_close(code, reason)?,
             link => *link = Link::None,
@@ -188,7 +201,7 @@ impl ReconnectingWebSocket {
     }
 
     async fn feed_or_queue(&mut self, message: Message) -> Result<Fed, ReconnectSendError> {
-        poll_fn(|cx| self.poll_queued(cx)).await;
+        let Some(message) = self.join_queued(message).await? else { return Ok(Fed::Queued) };
         let Some(websocket) = self.open_for_new() else {
             self.client.enqueue(message)?;
             return Ok(Fed::Queued);
@@ -204,7 +217,10 @@ impl ReconnectingWebSocket {
         outcome: Result<(), Error>,
     ) -> Result<Fed, ReconnectSendError> {
         match outcome {
-            Ok(()) => Ok(Fed::Taken),
+            Ok(()) => {
+                self.has_unflushed = true;
+                Ok(Fed::Taken)
+            }
             Err(Error::Send(error)) if !matches!(error, SendError::Closed { .. }) => {
                 Err(ReconnectSendError::Refused { message, error })
             }

@@ -33,17 +33,24 @@ impl FusedStream for ReconnectingWebSocket {
 impl Sink<Message> for ReconnectingWebSocket {
     type Error = ReconnectSendError;
 
+    /// Waits until queued messages have left, and until the connection has room. Returns
+    /// [`ReconnectSendError::Lost`] if the connection has failed, for the messages that it had taken
+    /// since the last flush. The sink is ready again after that.
     fn poll_ready(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), ReconnectSendError>> {
         self.poll_sending(cx, |client, cx| {
-            ready!(client.poll_queued(cx));
+            let mut outcome = ready!(client.poll_queued(cx));
             if let Some(websocket) = client.open_for_new() {
-                // If this fails, `start_send` finds out what is to be done with the message.
-                let _ = ready!(Pin::new(websocket).poll_ready(cx));
+                outcome = ready!(Pin::new(websocket).poll_ready(cx));
             }
-            Poll::Ready(Ok(()))
+            // The loss of earlier messages is reported before this one is taken, so that nobody
+            // mistakes it for the loss of this one.
+            match outcome {
+                Ok(()) => Poll::Ready(Ok(())),
+                failed => Poll::Ready(client.flushed(failed)),
+            }
         })
     }
 
@@ -60,23 +67,30 @@ impl Sink<Message> for ReconnectingWebSocket {
         self.poll_sending(cx, Self::poll_written)
     }
 
-    /// Writes what is queued, then closes with 1000 for good. The peer's Close arrives through the
-    /// `Stream`.
+    /// Hands what is queued to the connection, as far as the connection has room, and closes with
+    /// 1000 for good. Then writes all that, within the
+    /// [close timeout](crate::Config::close_timeout). What is left in the queue stays there. The
+    /// peer's Close arrives through the `Stream`.
     fn poll_close(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), ReconnectSendError>> {
         self.poll_sending(cx, |client, cx| {
             if !client.client.is_over() {
-                ready!(client.poll_written(cx))?;
+                // Without a flush in between: the close timeout only begins with the Close, and a
+                // peer that does not read would be waited for without end.
+                while client.client.first_queued().is_some() && client.is_connected() {
+                    if client.feed_queued().is_err() {
+                        break;
+                    }
+                }
                 client.start_close(CloseCode::NORMAL, "").map_err(ReconnectSendError::Lost)?;
             }
-            match &mut client.link {
-                Link::Open(websocket) => {
-                    Pin::new(websocket).poll_close(cx).map_err(ReconnectSendError::Lost)
-                }
-                _ => Poll::Ready(Ok(())),
-            }
+            let outcome = match &mut client.link {
+                Link::Open(websocket) => ready!(Pin::new(websocket).poll_close(cx)),
+                _ => Ok(()),
+            };
+            Poll::Ready(client.flushed(outcome))
         })
     }
 }
@@ -95,12 +109,10 @@ impl ReconnectingWebSocket {
 
     /// Hands what is queued to the connection, and has the connection write it.
     fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ReconnectSendError>> {
-        ready!(self.poll_queued(cx));
-        match &mut self.link {
-            Link::Open(websocket) => {
-                Pin::new(websocket).poll_flush(cx).map_err(ReconnectSendError::Lost)
-            }
-            _ => Poll::Ready(Ok(())),
+        let mut outcome = ready!(self.poll_queued(cx));
+        if let Link::Open(websocket) = &mut self.link {
+            outcome = ready!(Pin::new(websocket).poll_flush(cx));
         }
+        Poll::Ready(self.flushed(outcome))
     }
 }
