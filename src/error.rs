@@ -1,7 +1,7 @@
 //! The error type of the shells.
 
 use crate::client::{ProxyError, RedirectError, Stage};
-use crate::connection::{Cause, Closed, Initiator, ProtocolError, ReceiveError, SendError};
+use crate::connection::{Cause, Closed, ProtocolError, ReceiveError, SendError};
 use crate::handshake::{
     AcceptError, HandshakeError, OpeningError, PlainResponseError, RequestError, UrlError,
 };
@@ -313,11 +313,16 @@ impl Error {
     /// nothing: the network or the peer failed in a way that may pass. Also look at
     /// [`is_would_block`](Self::is_would_block): if that is `true`, this connection still works.
     ///
-    /// It is `false` for an invalid URL or request, for a refusal that another attempt would meet
-    /// again (see [`HandshakeError::is_transient`]), for a peer that breaks the protocol or your
-    /// limits (except by being [too slow](ProtocolError::TooSlow)), and for a peer that closed because of what you sent (with 1002, 1003, 1007, 1008,
-    /// 1009 or 1010). A host whose name is unknown counts as transient: the system does not say
-    /// whether the name or the network is at fault.
+    /// It is `false` for
+    ///
+    /// - an invalid URL or request,
+    /// - a refusal that another attempt would meet again: see [`HandshakeError::is_transient`],
+    /// - a peer that breaks the protocol or your limits, except by being
+    ///   [too slow](ProtocolError::TooSlow),
+    /// - a peer that closed because of what you sent: with 1002, 1003, 1007, 1008, 1009 or 1010.
+    ///
+    /// A host whose name is unknown counts as transient: the system does not say whether the name or
+    /// the network is at fault.
     ///
     /// A clean end is no error. Ask [`Closed::is_transient`] then. On tokio,
     /// `on_tokio::ReconnectingWebSocket` asks both for you.
@@ -353,9 +358,7 @@ impl Error {
             }
             Self::Protocol(error) => error.is_transient(),
             Self::Closed(closed) => closed.is_transient(),
-            Self::Send(SendError::Closed { code, initiator }) => {
-                *initiator != Initiator::Local && !code.blames_recipient()
-            }
+            Self::Send(SendError::Closed { is_transient, .. }) => *is_transient,
             Self::Send(SendError::QueueFull { .. }) => true,
             _ => false,
         }
@@ -474,7 +477,7 @@ mod tests {
 
     #[test]
     fn what_can_pass_is_transient() {
-        use crate::connection::TransportEnd;
+        use crate::connection::{Initiator, TransportEnd};
         use crate::frame::CloseCode;
         use io::ErrorKind;
         let closed = |number, initiator, cause| {
@@ -488,17 +491,16 @@ mod tests {
             }))
         };
         let by_peer = |number| closed(number, Initiator::Peer, Cause::ClosingHandshake);
-        let too_late = |number, initiator| {
-            Error::from(SendError::Closed { code: CloseCode::new(number), initiator })
+        let too_late = |is_transient| {
+            let (code, initiator) = (CloseCode::GOING_AWAY, Initiator::Local);
+            Error::from(SendError::Closed { code, initiator, is_transient })
         };
+        assert!(too_late(true).is_transient() && !too_late(false).is_transient());
         for number in [1000, 1001, 1005, 1006, 1011, 1012, 1013, 1014, 3000, 4999] {
             assert!(by_peer(number).is_transient(), "{number}");
-            assert!(too_late(number, Initiator::Peer).is_transient(), "{number}");
-            assert!(!too_late(number, Initiator::Local).is_transient(), "{number}");
         }
         for number in [1002, 1003, 1007, 1008, 1009, 1010] {
             assert!(!by_peer(number).is_transient(), "{number}");
-            assert!(!too_late(number, Initiator::Peer).is_transient(), "{number}");
         }
         let reset = Cause::Transport(TransportEnd::Reset);
         assert!(closed(1006, Initiator::Transport, reset).is_transient());

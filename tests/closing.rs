@@ -8,8 +8,8 @@ use core::time::Duration;
 use sansocket::{
     CloseCode, Closed, Config, State,
     connection::{
-        Cause, Connection, Initiator, Next, Progress, ProtocolError, Role, SendError, Server,
-        TransportEnd,
+        Cause, Connection, Initiator, MinDataRate, Next, Progress, ProtocolError, Role, SendError,
+        Server, TransportEnd,
     },
     frame::FrameError,
     transport::{IoFailure, Wants},
@@ -170,27 +170,55 @@ fn the_first_report_of_the_transports_end_counts() {
 #[test]
 fn a_late_message_is_refused_with_the_code_that_matters() {
     let refused = |end: &mut Endpoint<Server>| end.connection.send_text("late", &mut end.output);
-    let closed =
-        |number, initiator| Err(SendError::Closed { code: CloseCode::new(number), initiator });
+    let closed = |number, initiator, is_transient| {
+        Err(SendError::Closed { code: CloseCode::new(number), initiator, is_transient })
+    };
 
     let mut end = server(Config::default());
     end.fill(&frame::<Server>(CLOSE, b"\x03\xf0banned"));
     assert_eq!(end.advance(), Ok(Progress::Event));
-    assert_eq!(refused(&mut end), closed(1008, Initiator::Peer));
+    assert_eq!(refused(&mut end), closed(1008, Initiator::Peer, false));
     end.transport_ended(TransportEnd::Eof);
-    assert_eq!(refused(&mut end), closed(1008, Initiator::Peer));
+    assert_eq!(refused(&mut end), closed(1008, Initiator::Peer, false));
 
     let mut end = server(Config::default());
     end.fill(&frame::<Server>(TEXT, b"\xff"));
     end.advance().unwrap_err();
-    assert_eq!(refused(&mut end), closed(1007, Initiator::Local));
+    assert_eq!(refused(&mut end), closed(1007, Initiator::Local, false));
 
     let mut end = server(Config::default());
     end.connection.close(CloseCode::new(4000), "", &mut end.output).unwrap();
-    assert_eq!(refused(&mut end), closed(4000, Initiator::Local));
+    assert_eq!(refused(&mut end), closed(4000, Initiator::Local, false));
     end.fill(&frame::<Server>(CLOSE, b"\x03\xe9"));
     assert_eq!(end.advance(), Ok(Progress::Event));
-    assert_eq!(refused(&mut end), closed(1001, Initiator::Local));
+    assert_eq!(refused(&mut end), closed(1001, Initiator::Local, false));
+
+    let mut end = server(Config::default());
+    end.fill(&frame::<Server>(CLOSE, b"\x03\xe9"));
+    assert_eq!(end.advance(), Ok(Progress::Event));
+    assert_eq!(refused(&mut end), closed(1001, Initiator::Peer, true));
+}
+
+/// A timeout is no reason not to come back, neither before the end nor after it.
+#[test]
+fn a_message_after_a_timeout_is_refused_with_a_transient_error() {
+    let idle = Config::default().idle_timeout(4 * SECOND);
+    let slow = Config::default().min_data_rate(MinDataRate::new(100, SECOND));
+    for (config, code) in [(idle, 1001), (slow, 1008)] {
+        let mut end = server(config);
+        end.fill(&frame::<Server>(TEXT, b"begun")[..3]);
+        for tenth in 0..100 {
+            assert!(end.advance().is_ok());
+            let _ = end.connection.next(&mut end.output, || tenth * SECOND / 10);
+            end.connection.did_read(Err(IoFailure::NotReady));
+        }
+        let (code, initiator) = (CloseCode::new(code), Initiator::Local);
+        let closed = Err(SendError::Closed { code, initiator, is_transient: true });
+        assert_eq!(end.connection.send_text("late", &mut end.output), closed);
+        end.transport_ended(TransportEnd::Reset);
+        assert_eq!(end.connection.send_text("late", &mut end.output), closed);
+        assert!(end.connection.closed().unwrap().is_transient());
+    }
 }
 
 /// Input that was not processed before the end is not received after it.
@@ -209,7 +237,8 @@ fn nothing_is_received_or_sent_after_the_transport_ended() {
     }
     let output = &mut end.output;
     let initiator = Initiator::Transport;
-    let closed = Err(SendError::Closed { code: CloseCode::ABNORMAL, initiator });
+    let closed =
+        Err(SendError::Closed { code: CloseCode::ABNORMAL, initiator, is_transient: true });
     assert_eq!(end.connection.send_text("late", output), closed);
     assert_eq!(end.connection.ping(b"", output), closed);
     end.connection.close(CloseCode::NORMAL, "", output).unwrap();

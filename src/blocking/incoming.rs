@@ -248,13 +248,11 @@ impl<R: Role> Incoming<R> {
                 Err(Stopped::Over) => {
                     // If a write timeout of the user expired, report that.
                     not_written.map_or(Ok(()), Err)?;
-                    if receiver_io.max_read_time().is_some() {
-                        let transport = receiver_io.parts().1;
-                        let timeout = transport.user_read_timeout()?;
-                        until = timeout.map(|timeout| began.saturating_add(timeout));
-                        if transport.left(until).is_some_and(|left| left <= TICK) {
-                            return Err(ErrorKind::WouldBlock.into());
-                        }
+                    let transport = receiver_io.parts().1;
+                    let timeout = transport.user_read_timeout()?;
+                    until = timeout.map(|timeout| began.saturating_add(timeout));
+                    if transport.left(until).is_some_and(|left| left <= TICK) {
+                        return Err(ErrorKind::WouldBlock.into());
                     }
                 }
                 Err(Stopped::NotReady(error)) => return Err(not_written.unwrap_or(error)),

@@ -71,10 +71,11 @@
 //!
 //! [`Config::min_data_rate`]: crate::Config::min_data_rate
 //!
-//! With keepalive, each read sets a timeout on the socket and removes it again. A read timeout of your
-//! own starts anew with each pong: to learn that nothing but pongs arrives, make it shorter than the
-//! interval, or set [`Config::idle_timeout`](crate::Config::idle_timeout). A write that blocks
-//! is not ended by it: set a timeout for writes, too.
+//! With any of these, each read sets a timeout on the socket and then restores yours. Your own read
+//! timeout still expires: neither the pings of the connection nor its checks prolong the wait. What
+//! arrives does, also a pong: to learn that nothing but pongs arrives, make your timeout shorter than
+//! the interval, or set [`Config::idle_timeout`](crate::Config::idle_timeout). A write that blocks is
+//! ended by none of them: set a timeout for writes, too.
 //!
 //! # Two threads
 //!

@@ -115,11 +115,14 @@ pub struct Closed {
 }
 
 impl Closed {
-    /// Returns `true` if a new connection may last longer, although nothing else changes. It is
-    /// `false` if this endpoint failed the connection because of a fault of the peer (unless the peer
-    /// was [too slow](ProtocolError::TooSlow)), if this
-    /// endpoint closed and the peer answered (unless it closed because of an idle timeout), or if the peer's Close blames what this endpoint sent
-    /// (1002, 1003, 1007, 1008, 1009 or 1010).
+    /// Returns `true` if a new connection may last longer, although nothing else changes. It is `false`
+    /// in three cases:
+    ///
+    /// - This endpoint failed the connection because of a fault of the peer. The exception is a peer
+    ///   that was [too slow](ProtocolError::TooSlow).
+    /// - This endpoint closed, and the peer answered. The exception is the
+    ///   [idle timeout](Cause::IdleTimeout).
+    /// - The peer's Close blames what this endpoint sent: with 1002, 1003, 1007, 1008, 1009 or 1010.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match (self.cause, self.initiator) {

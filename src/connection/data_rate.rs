@@ -10,12 +10,14 @@ use core::time::Duration;
 /// The state of the least data rate.
 ///
 /// A period begins with the first look at the clock after something unfinished was seen. It stops at
-/// its end if nothing is unfinished then. So traffic does not ask the clock, even if each read ends in
-/// the middle of a frame.
+/// its end if nothing is unfinished then. Quiet reads and, rarely, a number of calls make it ask the
+/// clock. So traffic does not ask once a read, even if each read ends in the middle of a frame.
 #[derive(Debug)]
 pub(super) struct DataRate {
     least: MinDataRate,
     period: Period,
+    /// The calls of [`needs_clock`](Self::needs_clock) since the clock was asked.
+    calls: u8,
     /// The bytes that were read in this period.
     received: u32,
     is_unfinished: bool,
@@ -26,11 +28,16 @@ pub(super) struct DataRate {
 /// The shortest period: without time between them, checks would be a busy loop.
 const LEAST: Duration = Duration::from_millis(1);
 
+/// After so many calls, the clock is asked although reads find something. Otherwise a peer whose every
+/// byte is read alone, as by a thread that waits for it, would never be too slow.
+const MOST_CALLS: u8 = 128;
+
 impl DataRate {
     pub(super) fn new(least: MinDataRate) -> Self {
         Self {
             least: MinDataRate { period: least.period.max(LEAST), ..least },
             period: Period::default(),
+            calls: 0,
             received: 0,
             is_unfinished: false,
             was_finished: false,
@@ -41,7 +48,7 @@ impl DataRate {
     pub(super) fn received(&mut self, received: Received) {
         self.period.was_told();
         self.is_unfinished = received.is_unfinished;
-        self.was_finished |= !received.is_unfinished;
+        self.was_finished |= received.was_finished;
     }
 
     /// Notes the outcome of a read.
@@ -55,14 +62,16 @@ impl DataRate {
     /// Returns `true` if [`next`](Self::next) has to be called.
     #[inline]
     pub(super) fn needs_clock(&mut self) -> bool {
-        match self.period.has_begun() {
-            true => self.period.needs_clock(),
-            false => self.is_unfinished,
+        if !self.period.has_begun() {
+            return self.is_unfinished;
         }
+        self.calls = self.calls.saturating_add(1);
+        self.period.needs_clock() || self.calls >= MOST_CALLS
     }
 
     /// Returns an error if too few bytes have arrived in the period.
     pub(super) fn next(&mut self, now: Duration) -> Option<ProtocolError> {
+        self.calls = 0;
         let elapsed = self.period.elapsed(now);
         if self.period.has_begun() && elapsed == Elapsed::Part {
             return None;
@@ -111,7 +120,8 @@ mod tests {
 
     fn read(rate: &mut DataRate, count: usize, is_unfinished: bool) {
         rate.did_read(Ok(count));
-        rate.received(Received { has_progressed: true, is_unfinished });
+        let was_finished = !is_unfinished;
+        rate.received(Received { has_progressed: true, was_finished, is_unfinished });
     }
 
     /// Two reads find nothing.
@@ -164,14 +174,46 @@ mod tests {
     }
 
     #[test]
-    fn traffic_asks_the_clock_once() {
+    fn a_peer_that_finishes_in_the_middle_of_a_read_has_finished() {
+        let mut rate = rate();
+        read(&mut rate, 1, true);
+        assert_eq!(rate.next(seconds(5)), None);
+        rate.did_read(Ok(1));
+        let received = Received { has_progressed: true, was_finished: true, is_unfinished: true };
+        rate.received(received);
+        assert_eq!((decide(&mut rate, 15), rate.deadline()), (None, Some(seconds(25))));
+        assert!(decide(&mut rate, 25).is_some());
+    }
+
+    #[test]
+    fn traffic_seldom_asks_the_clock() {
         let mut rate = rate();
         read(&mut rate, 1, true);
         assert!(rate.needs_clock());
         assert_eq!(rate.next(seconds(5)), None);
-        for number in 0..1000 {
+        let asked = (0..1000).filter(|number| {
             read(&mut rate, 1, number % 2 == 0);
-            assert!(!rate.needs_clock());
+            let is_needed = rate.needs_clock();
+            if is_needed {
+                assert_eq!(rate.next(seconds(6)), None);
+            }
+            is_needed
+        });
+        assert_eq!(asked.count(), 1000 / usize::from(MOST_CALLS));
+    }
+
+    #[test]
+    fn a_peer_is_too_slow_although_each_read_finds_a_byte() {
+        // However much it has sent before.
+        for before in [1, 1_000_000] {
+            let mut rate = DataRate::new(MinDataRate::new(20_000, seconds(10)));
+            read(&mut rate, before, true);
+            let failed = (1..).map(Duration::from_millis).find(|now| {
+                read(&mut rate, 1, true);
+                rate.needs_clock() && rate.next(*now).is_some()
+            });
+            // The first period may have had enough.
+            assert!(failed.is_some_and(|now| now < 2 * seconds(10) + seconds(2)), "{failed:?}");
         }
     }
 }

@@ -14,7 +14,7 @@
 //! server's end and never ends TCP first.
 
 use super::closed::{Cause, Closed, TransportEnd};
-use super::error::ProtocolError;
+use super::error::{ProtocolError, SendError};
 use super::initiator::Initiator;
 use crate::frame::CloseCode;
 use crate::timers::{Deadline, Late};
@@ -105,11 +105,18 @@ impl Ending {
         self.closed.as_ref()
     }
 
-    /// Returns the code that the connection closes with, and who began, as far as that is known.
-    pub(super) fn so_far(&self) -> (CloseCode, Initiator) {
+    /// Returns the error for a message that comes too late, with what is known of the end so far.
+    pub(super) fn refusal(&self) -> SendError {
+        let initiator = self.initiator();
         let received = self.received.as_ref().map(|(code, _)| *code);
         let code = received.or(self.sent.map(|(_, code)| code)).unwrap_or(CloseCode::ABNORMAL);
-        (code, self.initiator())
+        let is_transient = match (&self.closed, self.failure, self.idle_timeout) {
+            (Some(closed), ..) => closed.is_transient(),
+            (None, Some(error), _) => error.is_transient(),
+            (None, None, None) if initiator == Initiator::Local => false,
+            (None, None, _) => received.is_none_or(|code| !code.blames_recipient()),
+        };
+        SendError::Closed { code, initiator, is_transient }
     }
 
     fn initiator(&self) -> Initiator {

@@ -159,6 +159,10 @@ pub enum SendError {
         code: CloseCode,
         /// Who started to end the connection, as far as it is known.
         initiator: Initiator,
+        /// Whether a new connection may last longer, as
+        /// [`Closed::is_transient`](crate::Closed::is_transient) says of the end. Before the end, it is
+        /// `false` if your code has closed, and `true` if a timeout has.
+        is_transient: bool,
     },
     /// Too much output is queued already.
     #[error("the queue is full: {queued} bytes are queued, the limit is {limit}")]

@@ -160,7 +160,9 @@ impl Heartbeat {
             Phase::Waiting(until) | Phase::Pinging(_, until) => Some(until.into()),
             // A peer that is there is pinged again after an interval, however long the timeout is.
             Phase::Pinged(until) => Some(until.min(now.saturating_add(self.interval)).into()),
-            Phase::Overdue { .. } => Some(self.reads.ask(now.into(), self.timeout.into())),
+            Phase::Overdue { .. } => {
+                Some(self.reads.ask(now.into(), self.deadline, self.timeout.into()))
+            }
         };
     }
 
@@ -256,9 +258,13 @@ mod tests {
         ping(&mut heartbeat, 10, 6, IDLE);
         heartbeat.next(seconds(10), IDLE);
         assert_eq!(deadline(&mut heartbeat, 14, IDLE), Some(14));
-        for now in 14..100 {
-            assert_eq!(deadline(&mut heartbeat, now, IDLE), Some(now + 4));
+        let mut wakes = 0;
+        while let Some(now) = heartbeat.deadline().filter(|now| *now < seconds(100)) {
+            assert_eq!(heartbeat.next(now, IDLE), Beat::Wait);
+            wakes += 1;
         }
+        // Soon at first, in case that somebody reads now, and then every four seconds.
+        assert!((21..35).contains(&wakes), "{wakes}");
         heartbeat.did_read(Ok(2));
         assert_eq!(deadline(&mut heartbeat, 100, IDLE), Some(110));
     }

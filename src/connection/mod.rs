@@ -376,10 +376,7 @@ impl<R: Role> Receiver<R> {
         output: &mut impl BorrowMut<WriteBuffer>,
     ) {
         if let Some(reply) = self.reply(input) {
-            // Without something to send, no buffer is leased.
-            if !sender.note(&reply) {
-                sender.reply(&reply, output.borrow_mut());
-            }
+            sender.reply_in(&reply, output);
         }
     }
 }

@@ -14,9 +14,9 @@ pub(super) struct Period {
     phase: Phase,
     /// What was read since the phase began.
     reads: Reads,
-    /// Whether anything was read of which the receiving half has not told yet. The connection may be
-    /// used in such a way that it only reads for a while.
-    is_untold: bool,
+    /// The reads of which the receiving half has not told yet. The connection may be used in such a way
+    /// that it only reads for a while.
+    untold: u8,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,12 +61,15 @@ impl Period {
     #[inline]
     pub(super) fn did_read(&mut self, outcome: Result<usize, IoFailure>) {
         self.reads.did_read(outcome);
-        self.is_untold |= matches!(outcome, Ok(1..));
+        if matches!(outcome, Ok(1..)) {
+            self.untold = self.untold.saturating_add(1);
+        }
     }
 
-    /// Notes that the receiving half has told of everything that was read.
+    /// Notes that the receiving half has told of everything that was read. The outcome of the last
+    /// read may be noted afterwards.
     pub(super) fn was_told(&mut self) {
-        self.is_untold = false;
+        self.untold = 0;
     }
 
     /// Returns `true` if the period may be over.
@@ -83,19 +86,26 @@ impl Period {
         match self.phase {
             Phase::Stopped => Elapsed::Part,
             Phase::Until(end) if now < end => Elapsed::Part,
-            Phase::Over(_) if self.reads.have_found_all() && !self.is_untold => {
-                Elapsed::WholeAndRead
-            }
+            Phase::Over(_) if self.is_all_read_and_told() => Elapsed::WholeAndRead,
             Phase::Until(_) | Phase::Over(_) => Elapsed::Whole,
         }
     }
 
-    /// Asks for reads after the whole period. If nobody reads, asks again after a pause.
-    pub(super) fn wait_for_reads(&mut self, now: Duration, pause: Duration) {
+    /// Returns `true` if everything that had arrived by the end of the period is read and told.
+    fn is_all_read_and_told(&self) -> bool {
+        // An empty read comes after everything that was told of. A full one may be noted before or
+        // after that, and one more or less of many decides nothing.
+        let untold = if self.reads.have_found_nothing() { 0 } else { 1 };
+        self.reads.have_found_all() && self.untold <= untold
+    }
+
+    /// Asks for reads after the whole period. While nobody reads, asks again after pauses of at most
+    /// `longest`.
+    pub(super) fn wait_for_reads(&mut self, now: Duration, longest: Duration) {
         if !matches!(self.phase, Phase::Over(_)) {
             self.reads = Reads::default();
         }
-        self.phase = Phase::Over(self.reads.ask(now, pause));
+        self.phase = Phase::Over(self.reads.ask(now, self.deadline(), longest));
     }
 
     /// Returns when to look at the time next.
@@ -158,14 +168,48 @@ mod tests {
     }
 
     #[test]
+    fn reads_without_a_pause_decide_too_whether_they_are_told_of_before_or_after() {
+        for is_told_before in [false, true] {
+            let mut period = Period::default();
+            period.begin(seconds(10), seconds(5));
+            period.wait_for_reads(seconds(15), seconds(5));
+            let decides = (0..100_000).find(|_| {
+                if is_told_before {
+                    period.was_told();
+                }
+                period.did_read(Ok(1));
+                if !is_told_before {
+                    period.was_told();
+                }
+                period.elapsed(seconds(15)) == Elapsed::WholeAndRead
+            });
+            assert!(decides.is_some_and(|reads| reads > 1000), "{decides:?}");
+        }
+    }
+
+    #[test]
+    fn reads_without_a_pause_that_nobody_looks_at_decide_nothing() {
+        let mut period = Period::default();
+        period.begin(seconds(10), seconds(5));
+        period.wait_for_reads(seconds(15), seconds(5));
+        for _ in 0..100_000 {
+            period.did_read(Ok(1));
+            assert_eq!(period.elapsed(seconds(15)), Elapsed::Whole);
+        }
+    }
+
+    #[test]
     fn without_reads_nothing_is_decided_and_nothing_spins() {
         let mut period = Period::default();
         period.begin(seconds(10), seconds(5));
         period.wait_for_reads(seconds(15), seconds(5));
-        for now in 16..100 {
-            assert_eq!(period.elapsed(seconds(now)), Elapsed::Whole);
-            period.wait_for_reads(seconds(now), seconds(5));
-            assert_eq!(period.deadline(), Some(seconds(now + 5)));
+        let mut wakes = 0;
+        while let Some(now) = period.deadline().filter(|now| *now < seconds(100)) {
+            assert_eq!(period.elapsed(now), Elapsed::Whole);
+            period.wait_for_reads(now, seconds(5));
+            wakes += 1;
         }
+        // Soon after the end, in case that somebody reads now, and then every five seconds.
+        assert!((17..30).contains(&wakes), "{wakes}");
     }
 }

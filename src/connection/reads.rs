@@ -15,8 +15,8 @@ pub(super) struct Reads {
     empty: u8,
     /// The calls of [`are_quiet`](Self::are_quiet) since anything was read.
     calls: u8,
-    /// Whether a read was requested and not reported: perhaps nobody reads.
-    is_asked: bool,
+    /// The requests for reads since one was reported: perhaps nobody reads.
+    requests: u8,
 }
 
 /// The reads that must find nothing before it counts that nothing has arrived. One is not enough: for
@@ -27,6 +27,9 @@ const EMPTY: u8 = 2;
 /// hold off every decision.
 const MANY: u16 = 1024;
 
+/// How long to wait for a read after the first request for one was ignored.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+
 /// More calls than there are for one message that arrives and is answered. A shell that only writes
 /// calls so often without a read, and has to learn that a deadline has passed.
 pub(super) const MANY_CALLS: u8 = 5;
@@ -35,7 +38,7 @@ impl Reads {
     /// Notes the outcome of a read.
     #[inline]
     pub(super) fn did_read(&mut self, outcome: Result<usize, IoFailure>) {
-        self.is_asked = false;
+        self.requests = 0;
         if outcome.is_ok() {
             self.full = self.full.saturating_add(1);
             self.empty = 0;
@@ -70,10 +73,25 @@ impl Reads {
     }
 
     /// Asks for reads, which decide about a deadline that has passed. Returns when to look again: at
-    /// once or, if the last request was ignored, a pause later. Without that pause, a connection from
-    /// which nobody reads would be a busy loop.
-    pub(super) fn ask(&mut self, now: Duration, pause: Duration) -> Duration {
-        if core::mem::replace(&mut self.is_asked, true) { now.saturating_add(pause) } else { now }
+    /// first at once, then after a pause that doubles up to `longest` with each request that is
+    /// ignored. Without a pause, a connection from which nobody reads would be a busy loop. With a long
+    /// one from the beginning, a side that only writes could ask first, and the side that reads would
+    /// come back late.
+    ///
+    /// `last` is what the last call returned. Until then, another call changes nothing.
+    pub(super) fn ask(
+        &mut self,
+        now: Duration,
+        last: Option<Duration>,
+        longest: Duration,
+    ) -> Duration {
+        let pause = match (self.requests, last) {
+            (0, _) => Duration::ZERO,
+            (_, Some(last)) if now < last => return last,
+            (requests, _) => SHORTEST_PAUSE.saturating_mul(1 << (requests - 1).min(31)),
+        };
+        self.requests = self.requests.saturating_add(1);
+        now.saturating_add(pause.min(longest))
     }
 }
 
@@ -115,12 +133,21 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_is_ignored_is_repeated_after_a_pause() {
+    fn a_request_that_is_ignored_is_repeated_after_a_pause_that_doubles() {
         let mut reads = Reads::default();
-        let [now, pause] = [100, 4].map(Duration::from_secs);
-        assert_eq!(reads.ask(now, pause), now);
-        assert_eq!(reads.ask(now, pause), now + pause);
+        let (millis, longest) = (Duration::from_millis, Duration::from_millis(50));
+        let mut last = reads.ask(millis(1000), None, longest);
+        for (now, next) in [(1000, 1010), (1010, 1030), (1030, 1070), (1070, 1120), (1120, 1170)] {
+            // A side that only writes asks all the time.
+            for now in [millis(now), millis(now + 1), millis(next - 1)] {
+                last = reads.ask(now, Some(last), longest);
+                assert_eq!(last, millis(next));
+            }
+        }
         reads.did_read(Err(NotReady));
-        assert_eq!(reads.ask(now, pause), now);
+        assert_eq!(reads.ask(millis(1120), Some(last), longest), millis(1120));
+        for _ in 0..1000 {
+            last = reads.ask(last, Some(last), Duration::MAX);
+        }
     }
 }

@@ -105,14 +105,18 @@ enum Owes {
     Received,
 }
 
-/// What the peer has sent.
+/// What the peer has sent since the sending half was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Heard {
-    /// Nothing of a message since the sending half was told.
+    /// Nothing, or control frames inside a message.
     Nothing,
-    /// A message or a part of one.
+    /// A part of a message, but not its end.
+    Part,
+    /// A control frame between messages.
+    Control,
+    /// The end of a message, or a part of a message and a control frame between messages.
     Message,
-    /// The peer's Close, or a fault that has failed the connection.
+    /// The peer's Close, or a fault that has failed the connection. This stays.
     End,
 }
 
@@ -272,7 +276,7 @@ impl<R: Role> Receiver<R> {
     fn take_message_of(&mut self, input: &mut ReadBuffer, source: &impl Source) -> Option<Message> {
         let Some(Current::Message(kind)) = self.current_in(input) else { return None };
         self.current = None;
-        self.heard_message();
+        self.heard(Heard::Message);
         Some(match kind {
             MessageKind::Text => Message::Text(input.take_kept_text(source)),
             MessageKind::Binary => Message::Binary(input.take_kept(source)),
@@ -448,23 +452,27 @@ impl<R: Role> Receiver<R> {
         0
     }
 
-    /// Notes that a message or a part of one arrived. For messages on the fast path this is called
-    /// before the next read, and not for each of them.
+    /// Notes what arrived. For messages on the fast path this is called before the next read, and not
+    /// for each of them.
     #[inline]
-    fn heard_message(&mut self) {
-        if self.heard == Heard::Nothing {
-            self.heard = Heard::Message;
-        }
+    fn heard(&mut self, heard: Heard) {
+        self.heard = match self.heard {
+            Heard::Nothing => heard,
+            Heard::End => Heard::End,
+            before if before == heard => heard,
+            _ => Heard::Message,
+        };
     }
 
     /// Returns what has arrived since the last call.
     fn take_received(&mut self, input: &ReadBuffer) -> Received {
-        let has_progressed = self.heard == Heard::Message;
-        if has_progressed {
+        let is_unfinished = self.frame.is_some() || self.message.is_some() || !input.is_drained();
+        let has_progressed = matches!(self.heard, Heard::Part | Heard::Message);
+        let was_finished = !is_unfinished || matches!(self.heard, Heard::Control | Heard::Message);
+        if self.heard != Heard::End {
             self.heard = Heard::Nothing;
         }
-        let is_unfinished = self.frame.is_some() || self.message.is_some() || !input.is_drained();
-        Received { has_progressed, is_unfinished }
+        Received { has_progressed, was_finished, is_unfinished }
     }
 
     /// Releases the current event and drops all buffered input.
@@ -494,14 +502,19 @@ impl<R: Role> Receiver<R> {
             None => {}
             Some(Current::Message(_)) => {
                 input.release();
-                self.heard_message();
+                self.heard(Heard::Message);
             }
             Some(Current::Close(_)) => input.release(),
-            Some(Current::Chunk { len, .. }) => {
+            Some(Current::Chunk { len, last, .. }) => {
                 input.release_front(len);
-                self.heard_message();
+                self.heard(if last { Heard::Message } else { Heard::Part });
             }
-            Some(Current::Ping { len } | Current::Pong { len }) => input.skip(len),
+            Some(Current::Ping { len } | Current::Pong { len }) => {
+                input.skip(len);
+                if self.message.is_none() {
+                    self.heard(Heard::Control);
+                }
+            }
         }
     }
 }

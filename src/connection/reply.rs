@@ -37,6 +37,8 @@ pub enum Reply {
 pub struct Received {
     /// Whether a message or a part of one has arrived.
     pub(super) has_progressed: bool,
+    /// Whether there was a moment when no frame and no message was unfinished.
+    pub(super) was_finished: bool,
     /// Whether more of a frame or of a message is still to come.
     pub(super) is_unfinished: bool,
 }

@@ -13,6 +13,10 @@ use core::time::Duration;
 /// was read. So it includes how long the peer takes to get to the ping, and how long your code takes
 /// to receive what arrived before the pong.
 ///
+/// If you drive a [`Connection`](super::Connection) yourself, it learns both times in the next call of
+/// [`next`](super::Connection::next): what your code does before that call counts, too. Call it also
+/// after an [`Event::Pong`](super::Event::Pong), before work that takes long.
+///
 /// Only the connection's own pings are measured: the payload of yours may repeat, and a peer may answer
 /// only the latest ping. A ping is sent after a time of silence, so while the peer sends, no new time is
 /// measured. To measure then, send a ping of your own with a number, and look for the

@@ -25,9 +25,9 @@ use self::deflating::Deflating;
 use self::rare::Rare;
 use super::ending::Ending;
 use super::shared_config::SharedConfig;
-use super::{Config, Initiator, MessageKind, Role, SendError};
+use super::{Config, MessageKind, Role, SendError};
 use crate::buffer::{MOST_UNBROKEN, WriteBuffer};
-use crate::frame::{CloseCode, FrameHeader, HEADER_ROOM, OpCode, Rsv};
+use crate::frame::{FrameHeader, HEADER_ROOM, OpCode, Rsv};
 use crate::mask::MaskKey;
 use crate::negotiated::Negotiated;
 use alloc::boxed::Box;
@@ -41,9 +41,9 @@ use alloc::boxed::Box;
 ///    stays until a later call returns a set without it. Don't hold the lock while you read or write.
 /// 2. After each read, call [`advance`](super::Receiver::advance) as long as it goes on. After each
 ///    of these calls, even one that fails, take the [`reply`](super::Receiver::reply).
-/// 3. Pass the replies to [`Sender::reply`](Self::reply), then the outcome of the read to
-///    [`did_read`](Self::did_read), with no call of `next` in between. The other side may call
-///    `next` while you read.
+/// 3. Pass the replies to [`Sender::reply`](Self::reply) and the outcome of the read to
+///    [`did_read`](Self::did_read), in either order, with no call of `next` in between. The other side
+///    may call `next` while you read.
 /// 4. Then wake the side that writes, so that it calls `next` again: there may be output, a writing
 ///    side to end, or a new deadline. Without this, the connection ends seconds late, or never.
 /// 5. After each call of `next`, look at [`closed`](Self::closed): either side may find the end.
@@ -178,10 +178,7 @@ impl<R: Role> Sender<R> {
 
     #[cold]
     fn closed_error(&self) -> SendError {
-        let ending = self.ending.as_ref();
-        let (code, initiator) =
-            ending.map_or((CloseCode::ABNORMAL, Initiator::Transport), |ending| ending.so_far());
-        SendError::Closed { code, initiator }
+        self.ending.as_ref().map_or_else(|| Ending::default().refusal(), |ending| ending.refusal())
     }
 
     /// Returns `true` if a message can be queued in addition to `output`: that is, if `output` does

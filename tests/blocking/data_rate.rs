@@ -11,6 +11,7 @@ use sansocket_testkit::{
 };
 use std::{
     io::{Read, Write},
+    thread,
     time::Duration,
 };
 
@@ -40,4 +41,26 @@ fn a_peer_that_does_not_go_on_is_failed() {
         peer.read_exact(&mut received).unwrap();
         assert_eq!(received, close);
     }
+}
+
+#[test]
+fn a_peer_whose_every_byte_is_waited_for_is_failed() {
+    let least = MinDataRate::new(1_000_000, Duration::from_millis(100));
+    let config = Config::default().min_data_rate(least);
+    let (mut server, mut peer) = server_and_stream(Acceptor::new().config(config));
+    let trickling = thread::spawn(move || {
+        // The header of a message of a mebibyte.
+        peer.write_all(&[0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0]).unwrap();
+        // Each read finds a byte for many periods, and then the peer hangs up.
+        for _ in 0..20_000 {
+            if peer.write_all(&[7]).is_err() {
+                break;
+            }
+            thread::sleep(Duration::from_micros(300));
+        }
+    });
+    let error = server.next().unwrap().unwrap_err();
+    assert!(matches!(error, Error::Protocol(ProtocolError::TooSlow { .. })), "{error:?}");
+    drop(server);
+    trickling.join().unwrap();
 }

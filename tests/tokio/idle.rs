@@ -2,7 +2,7 @@
 
 use sansocket::{
     CloseCode, Closed, Config, Error, Event,
-    connection::{Cause, Initiator, Server},
+    connection::{Cause, Initiator, Keepalive, MinDataRate, Server},
     on_tokio::{Acceptor, WebSocket},
 };
 use sansocket_testkit::{clock::run_paused, frames::masked, pair::tokio::server_over};
@@ -177,4 +177,54 @@ fn a_peer_that_answers_ends_the_loop_without_an_error() {
         assert_eq!((closed.cause, closed.clean), (Cause::IdleTimeout(TIMEOUT), true));
         answering.await.unwrap();
     });
+}
+
+/// The side that writes asks the connection at the end of each timeout, too, often before the side that
+/// reads.
+#[test]
+fn a_half_that_sends_does_not_delay_timeouts() {
+    let config = Config::default().close_timeout(Duration::ZERO);
+    let silent = config.keepalive(Keepalive::new(10 * SECOND, 30 * SECOND));
+    let slow = config.min_data_rate(MinDataRate::new(100, TIMEOUT));
+    // A peer that sends pongs, one that says nothing, and one that begins a message.
+    let peers = [
+        (config.idle_timeout(TIMEOUT), masked(0x8a, b"").repeat(6)),
+        (silent, Vec::new()),
+        (slow, vec![0x82]),
+    ];
+    for (config, bytes) in peers {
+        for pause in [1, 10, 100, 1000, 5000].map(Duration::from_millis) {
+            run_paused(async {
+                let (mut peer, server) = duplex(1000);
+                let server = server_over(server, &mut peer, Acceptor::new().config(config)).await;
+                let (mut reader, mut writer) = tokio::io::split(peer);
+                spawn(
+                    async move { while reader.read(&mut [0; 1000]).await.is_ok_and(|n| n > 0) {} },
+                );
+                let bytes = bytes.clone();
+                spawn(async move {
+                    for byte in bytes {
+                        writer.write_all(&[byte]).await.unwrap();
+                        sleep(SECOND).await;
+                    }
+                    sleep(100 * SECOND).await;
+                    drop(writer);
+                });
+                let (mut sender, mut receiver) = server.split();
+                let sending = spawn(async move {
+                    while sender.send("busy").await.is_ok() {
+                        sleep(pause).await;
+                    }
+                });
+                let began = Instant::now();
+                assert!(receiver.next().await.unwrap().is_err());
+                let elapsed = began.elapsed();
+                assert!(
+                    elapsed >= TIMEOUT && elapsed <= TIMEOUT + SECOND / 10,
+                    "{elapsed:?} {pause:?}"
+                );
+                sending.await.unwrap();
+            });
+        }
+    }
 }

@@ -103,6 +103,34 @@ fn a_peer_that_has_finished_may_pause() {
     }
 }
 
+/// Less than the least rate, but each message and each ping is finished within seconds, by a read that
+/// brings the beginning of the next.
+#[test]
+fn a_peer_that_finishes_may_begin_anew_in_the_same_read() {
+    for who in [SERVER, CLIENT] {
+        let frame = if who == SERVER { masked } else { plain };
+        let (message, ping) = (frame(0x82, &[7; 20]), frame(0x89, &[7; 20]));
+        for frames in [[&message, &message], [&message, &ping], [&ping, &ping]] {
+            let stream = frames.map(|frame| frame.as_slice()).concat().repeat(18);
+            let seen = play_against_script(who, |world, peer| {
+                stream.chunks(9).zip(1..).fold(world, |world, (piece, number)| {
+                    world.at(number * SECOND, peer, Action::Say(piece.to_vec()))
+                })
+            });
+            let messages = frames.iter().filter(|frame| **frame == &message).count() * 18;
+            assert_eq!((seen.messages.len(), seen.told), (messages, None));
+        }
+        // A ping inside a message does not finish it.
+        let stream = [frame(0x02, &[7; 20]), ping.repeat(36)].concat();
+        let seen = play_against_script(who, |world, peer| {
+            stream.chunks(9).zip(1..).fold(world, |world, (piece, number)| {
+                world.at(number * SECOND, peer, Action::Say(piece.to_vec()))
+            })
+        });
+        assert_too_slow_after(SECOND, 90, &seen);
+    }
+}
+
 #[test]
 fn time_in_which_nobody_reads_does_not_count() {
     for who in [SERVER, CLIENT] {
@@ -161,4 +189,23 @@ fn what_was_read_and_not_looked_at_costs_no_live_peer() {
         assert!(ask(&mut connection, second), "{second}");
         connection.did_read(Err(IoFailure::NotReady));
     }
+}
+
+/// A thread that waits for input finds each byte alone, and never nothing.
+#[test]
+fn a_peer_whose_every_byte_is_waited_for_is_failed() {
+    let millisecond = Duration::from_millis(1);
+    let config = config().min_data_rate(MinDataRate::new(60_000, SECOND));
+    let mut connection = Connection::new(Server::new(), &Negotiated::new(), config);
+    let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+    input.extend_from_slice(&[0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0]);
+    connection.did_read(Ok(input.unread().len()));
+    let failed = (1..10_000).map(|number| number * millisecond).find(|now| {
+        let _ = connection.advance(&mut input, &mut output);
+        let _ = connection.next(&mut output, || *now);
+        input.extend_from_slice(&[7]);
+        connection.did_read(Ok(1));
+        !output.is_empty()
+    });
+    assert!(failed.is_some_and(|now| now > SECOND && now < 3 * SECOND), "{failed:?}");
 }

@@ -6,7 +6,11 @@ use super::{
     world::{Action, CLIENT, SERVER, World, play},
     *,
 };
-use sansocket::connection::Keepalive;
+use sansocket::{
+    buffer::{ReadBuffer, WriteBuffer},
+    connection::{Connection, Keepalive, Progress, Server},
+    handshake::Negotiated,
+};
 
 const TIMEOUT: Duration = Duration::from_secs(40);
 
@@ -132,5 +136,38 @@ fn messages_that_cross_the_close_are_received() {
         });
         assert_eq!(seen.messages, [4]);
         assert_eq!(seen.parts(), (1001, 1001, Initiator::Local, true, IDLE));
+    }
+}
+
+/// Halves may report a read before they pass on its replies, or afterwards.
+#[test]
+fn control_frames_without_a_pause_keep_no_halves() {
+    let pong = masked(0x8a, b"");
+    for replies_first in [false, true] {
+        let connection = Connection::new(Server::new(), &Negotiated::new(), idle());
+        let (mut sender, mut receiver) = connection.split();
+        let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
+        let closes = (0..).map(Duration::from_millis).find(|now| {
+            let _ = sender.next(&mut output, || *now);
+            input.extend_from_slice(&pong);
+            if !replies_first {
+                sender.did_read(Ok(pong.len()));
+            }
+            loop {
+                let progress = receiver.advance(&mut input);
+                if let Some(reply) = receiver.reply(&input) {
+                    sender.reply(&reply, &mut output);
+                }
+                if !progress.is_ok_and(Progress::goes_on) {
+                    break;
+                }
+            }
+            if replies_first {
+                sender.did_read(Ok(pong.len()));
+            }
+            !output.is_empty() || *now > 10 * TIMEOUT
+        });
+        let closes = closes.unwrap();
+        assert!(closes > TIMEOUT && closes < TIMEOUT + 2 * SECOND, "{replies_first}: {closes:?}");
     }
 }

@@ -21,7 +21,7 @@ impl<R: Role> Receiver<R> {
         loop {
             if let Some(frame) = self.frame {
                 if input.unread_len() > 0 {
-                    self.heard_message();
+                    self.heard(Heard::Part);
                 }
                 if let Some(current) = self.receive_payload(frame, &mut left, input)? {
                     self.current = Some(current);

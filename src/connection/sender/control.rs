@@ -11,7 +11,7 @@ use crate::frame::{
     CloseCode, FrameHeader, HEADER_ROOM, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, OpCode, Rsv,
 };
 use alloc::{boxed::Box, string::ToString};
-use core::time::Duration;
+use core::{borrow::BorrowMut, time::Duration};
 
 /// How many bytes of pong frames may be queued, in addition to what the application sends.
 ///
@@ -100,24 +100,7 @@ impl<R: Role> Sender<R> {
     /// The Close that reports a failure goes to the same place in the queue, and everything queued
     /// after it is dropped.
     pub fn reply(&mut self, reply: &Reply, output: &mut WriteBuffer) {
-        match reply {
-            Reply::Pong(payload) => self.answer_ping(payload, output),
-            Reply::Close { code, reason } => self.answer_close(*code, reason, output),
-            Reply::Failure(error) => self.fail(*error, output),
-            Reply::PongReceived(_) | Reply::Received(_) => {
-                self.note(reply);
-            }
-        }
-    }
-
-    /// Takes a reply that sends nothing. Returns `false`, and does nothing, if it is another.
-    pub(in crate::connection) fn note(&mut self, reply: &Reply) -> bool {
-        match reply {
-            Reply::PongReceived(payload) => self.received_pong(payload),
-            Reply::Received(received) => self.received(*received),
-            Reply::Pong(_) | Reply::Close { .. } | Reply::Failure(_) => return false,
-        }
-        true
+        self.reply_in(reply, output);
     }
 
     /// Queues the pong that was held back, if there is now room for it. Call this after writes.
@@ -152,6 +135,22 @@ impl<R: Role> Sender<R> {
 }
 
 impl<R: Role> Sender<R> {
+    /// Works like [`reply`](Self::reply), and borrows the output only to send something: borrowing may
+    /// lease a buffer.
+    pub(in crate::connection) fn reply_in(
+        &mut self,
+        reply: &Reply,
+        output: &mut impl BorrowMut<WriteBuffer>,
+    ) {
+        match reply {
+            Reply::Pong(payload) => self.answer_ping(payload, output.borrow_mut()),
+            Reply::Close { code, reason } => self.answer_close(*code, reason, output.borrow_mut()),
+            Reply::Failure(error) => self.fail(*error, output.borrow_mut()),
+            Reply::PongReceived(payload) => self.received_pong(payload),
+            Reply::Received(received) => self.received(*received),
+        }
+    }
+
     /// Answers a ping, unless the peer has closed (§5.5.2). This endpoint's own Close does not
     /// prevent it.
     fn answer_ping(&mut self, payload: &[u8], output: &mut WriteBuffer) {
