@@ -49,6 +49,10 @@ impl TrustedProxies {
     /// answer. The header comes before TLS, and counts towards the handshake timeout. Connections
     /// from other addresses can't have one.
     ///
+    /// In HAProxy this is `send-proxy` or `send-proxy-v2` for a server, and in the stream module of
+    /// nginx `proxy_protocol on`. A health check that connects and ends is a failed handshake with the
+    /// proxy, so the function set with `on_error` of `serve` gets to see it.
+    ///
     /// If the client that the header names is a proxy with a trusted [header field](Self::header),
     /// that counts. If the header names no client, the proxy is the client, and no field counts:
     /// whoever is behind it may have written that.
