@@ -10,6 +10,7 @@ use sansocket_testkit::{
     any_bytes::{
         handshake::{bytes_like, check_client, check_server},
         messages::check_bytes,
+        proxies::{check_forwarding_header, check_proxy_header, check_tunnel},
         scenario::Scenario,
     },
     vectors::{format::read_folder, handshake},
@@ -29,6 +30,9 @@ fn run(target: &str, data: &[u8]) {
         "receiver" => check_bytes(data),
         "server_handshake" => check_server(data),
         "client_handshake" => check_client(data),
+        "tunnel" => check_tunnel(data),
+        "proxy_header" => check_proxy_header(data),
+        "forwarding_header" => check_forwarding_header(data),
         #[cfg(feature = "deflate")]
         "deflate_receiver" => check_receiver(data),
         #[cfg(feature = "deflate")]
@@ -140,6 +144,44 @@ fn seeds_of_the_fuzzer_pass() {
         for target in ["server_handshake", "client_handshake"] {
             run(target, &bytes);
             keep(target, index, &bytes);
+        }
+    }
+}
+
+/// What honest proxies send, and what clients have tried.
+#[test]
+fn bytes_of_proxies_pass() {
+    let tunnels: [&[u8]; 7] = [
+        b"\0\x01HTTP/1.1 200 OK\r\n\r\n",
+        b"\x02\x02HTTP/1.1 407 No\r\nContent-Length: 3\r\n\r\nno!",
+        b"\0\x03HTTP/1.1 100 x\r\n\r\nHTTP/1.0 503 x\r\n\r\nbusy",
+        b"\x01\x01\x05\0\x05\0\0\x01\x7f\0\0\x01\0\x50",
+        b"\x03\x01\x05\x02\x01\0\x05\0\0\x03\x01p\0\x50",
+        b"\x03\x04\x05\x02\x01\x01",
+        b"\x01\x05\x05\0\x05\x05\0\x01",
+    ];
+    let headers: [&[u8]; 5] = [
+        b"PROXY TCP4 192.0.2.1 198.51.100.1 40000 443\r\nGET /",
+        b"PROXY UNKNOWN\r\n",
+        b"PROXY TCP6 2001:db8::1 ::1 1 65535\r\n",
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc6\x33\x64\x01\x9c\x40\x01\xbb",
+        b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0",
+    ];
+    let fields: [&[u8]; 7] = [
+        b"\x02192.0.2.9, 10.0.0.9",
+        b"\x0010.0.0.1\n10.0.0.2",
+        b"\x03for=6.6.6.6;x=\"",
+        b"\x03for=6.6.6.6;\"=",
+        b"\x03for=\"[2001:db8::1]:1\";host=\"a\\\"b\"",
+        b"\x03for=6.6.6.6, for=\"",
+        b"\x01for=unknown;by=_x, ,for=1",
+    ];
+    let targets: [(&str, &[&[u8]]); 3] =
+        [("tunnel", &tunnels), ("proxy_header", &headers), ("forwarding_header", &fields)];
+    for (target, inputs) in targets {
+        for (index, input) in inputs.iter().enumerate() {
+            run(target, input);
+            keep(target, index, input);
         }
     }
 }

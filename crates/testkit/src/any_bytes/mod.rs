@@ -9,5 +9,6 @@ pub mod handshake;
 pub mod messages;
 #[cfg(feature = "deflate")]
 pub mod negotiation;
+pub mod proxies;
 pub mod reference;
 pub mod scenario;
