@@ -7,8 +7,8 @@ use crate::handshake::{ClientRequest, HandshakeError, Refusal, Url, UrlError};
 use alloc::{borrow::ToOwned, string::String};
 use thiserror::Error;
 
-/// An error for a redirection that a client does not follow. The server, or whoever answers in its
-/// place, is at fault.
+/// An error for a redirection that a client does not follow. The server is at fault, or an attacker who
+/// answers in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RedirectError {

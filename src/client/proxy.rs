@@ -154,8 +154,8 @@ impl Proxy {
         self
     }
 
-    /// Sets how to connect to an `https` proxy. By default a client trusts for it whom the `Connector`
-    /// trusts for its servers, and presents no certificate.
+    /// Sets how to connect to an `https` proxy. By default the authorities that the `Connector` trusts
+    /// count for the proxy too, and the client presents no certificate.
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn tls(mut self, tls: ClientTls) -> Self {

@@ -67,7 +67,7 @@ const RESERVED: [&str; 11] = [
     "Connection",
     "Content-Length",
     "Host",
-    // For a proxy, and not for whom it leads to.
+    // It is meant for a proxy, and this request goes to the server.
     "Proxy-Authorization",
     "Sec-WebSocket-Accept",
     "Sec-WebSocket-Extensions",

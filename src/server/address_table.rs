@@ -140,7 +140,7 @@ impl Client {
             };
         let exceeded = [
             exceeded(&mut self.handshakes, limits.handshakes, AddressLimit::Handshakes),
-            // Each connection may read once before that counts. Whoever has used up these tokens
+            // Each connection may read once before that counts. An address without these tokens
             // could go on with another connection for each read.
             exceeded(&mut self.messages, limits.messages, AddressLimit::Messages),
             exceeded(&mut self.bytes, limits.bytes, AddressLimit::Bytes),

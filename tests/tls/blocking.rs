@@ -167,7 +167,7 @@ fn tls_runs_over_a_transport_of_the_users_own() {
     assert_eq!(receiver.next().unwrap().unwrap(), Message::from("back"));
 }
 
-/// Whoever answers a plain request would choose who sees the certificate.
+/// Otherwise an attacker who answers the plain request could have the certificate shown to any server.
 #[test]
 fn a_redirection_to_another_origin_shows_no_certificate() {
     let listen = || TcpListener::bind("127.0.0.1:0").unwrap();

@@ -141,7 +141,7 @@ impl Tunneling {
         output: &WriteBuffer,
         now: Duration,
     ) -> HandshakeNext<(), ProxyError> {
-        // Whoever speaks first in the tunnel is the client, with TLS or the request. Bytes before
+        // In the tunnel the client speaks first, with TLS or the request. Bytes before
         // that are not the server's.
         let count = input.unread().len();
         if count > 0 {
