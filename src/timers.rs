@@ -4,32 +4,43 @@
 //! moment that stays the same for one connection.
 
 use crate::transport::IoFailure;
-use core::{num::NonZeroU64, time::Duration};
+use core::{num::NonZeroU32, time::Duration};
 
-/// A time or a length of time in whole nanoseconds, in half the memory of a [`Duration`]. What does not
-/// fit, from 584 years on, becomes the longest time.
+/// A time or a length of time in half the memory of a [`Duration`]. What does not fit, from 136 years
+/// on, becomes the longest time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Nanoseconds {
-    /// The number plus one: so an `Option` takes no more memory.
-    plus_one: NonZeroU64,
+pub(crate) struct ShortDuration {
+    /// The whole seconds plus one: so an `Option` takes no more memory.
+    seconds_plus_one: NonZeroU32,
+    nanoseconds: u32,
 }
 
-impl Nanoseconds {
-    pub(crate) const fn saturating_add(self, length: Self) -> Self {
-        Self { plus_one: self.plus_one.saturating_add(length.plus_one.get() - 1) }
+impl ShortDuration {
+    pub(crate) const MAX: Self =
+        Self { seconds_plus_one: NonZeroU32::MAX, nanoseconds: 999_999_999 };
+
+    pub(crate) fn saturating_add(self, length: Self) -> Self {
+        Duration::from(self).saturating_add(length.into()).into()
     }
 }
 
-impl From<Duration> for Nanoseconds {
+impl From<Duration> for ShortDuration {
     fn from(duration: Duration) -> Self {
-        let number = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        Self { plus_one: NonZeroU64::MIN.saturating_add(number) }
+        let seconds =
+            u32::try_from(duration.as_secs()).ok().and_then(|seconds| seconds.checked_add(1));
+        match seconds.and_then(NonZeroU32::new) {
+            Some(seconds_plus_one) => {
+                Self { seconds_plus_one, nanoseconds: duration.subsec_nanos() }
+            }
+            None => Self::MAX,
+        }
     }
 }
 
-impl From<Nanoseconds> for Duration {
-    fn from(Nanoseconds { plus_one }: Nanoseconds) -> Self {
-        Self::from_nanos(plus_one.get() - 1)
+impl From<ShortDuration> for Duration {
+    #[inline]
+    fn from(ShortDuration { seconds_plus_one, nanoseconds }: ShortDuration) -> Self {
+        Self::new(u64::from(seconds_plus_one.get() - 1), nanoseconds)
     }
 }
 
@@ -135,19 +146,25 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn nanoseconds_are_exact_up_to_the_longest_time() {
-        let there_and_back = |duration| Duration::from(Nanoseconds::from(duration));
-        let longest = Duration::from_nanos(u64::MAX - 1);
+    fn a_short_duration_is_exact_up_to_the_longest() {
+        let there_and_back = |duration| Duration::from(ShortDuration::from(duration));
+        let longest = Duration::new(u64::from(u32::MAX) - 1, 999_999_999);
         for duration in [Duration::ZERO, Duration::from_nanos(1), SECOND, longest] {
             assert_eq!(there_and_back(duration), duration);
         }
-        assert_eq!(there_and_back(Duration::MAX), longest);
-        let sum = |one, other| {
-            Duration::from(Nanoseconds::from(one).saturating_add(Nanoseconds::from(other)))
+        for duration in [longest + Duration::from_nanos(1), Duration::MAX] {
+            assert_eq!(there_and_back(duration), longest);
+        }
+        let sum = |one: Duration, other: Duration| {
+            Duration::from(ShortDuration::from(one).saturating_add(other.into()))
         };
         assert_eq!(sum(SECOND, SECOND), 2 * SECOND);
         assert_eq!(sum(longest, SECOND), longest);
-        assert_eq!(size_of::<Option<Nanoseconds>>(), 8);
+        let orders =
+            |one: Duration, other: Duration| ShortDuration::from(one) < ShortDuration::from(other);
+        assert!(orders(SECOND, SECOND + Duration::from_nanos(1)));
+        assert!(orders(SECOND - Duration::from_nanos(1), SECOND));
+        assert_eq!(size_of::<Option<ShortDuration>>(), 8);
     }
 
     #[test]

@@ -16,23 +16,27 @@ use super::config::Keepalive;
 use super::queue::Queue;
 use super::reads::Reads;
 use super::round_trip::RoundTrip;
-use crate::timers::Nanoseconds;
+use crate::timers::ShortDuration;
 use crate::transport::IoFailure;
 use core::time::Duration;
 
 /// The state of keepalive.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
-    interval: Nanoseconds,
-    timeout: Nanoseconds,
-    phase: Phase,
-    /// What was read since the phase began.
-    reads: Reads,
+    interval: ShortDuration,
+    timeout: ShortDuration,
+    /// When the phase ends, if it ends by itself.
+    until: Option<ShortDuration>,
+    /// When to ask again.
+    deadline: Option<ShortDuration>,
+    /// The latest ping is written once the queue has reached this position.
+    end_of_ping: u64,
     /// The number of bytes ever written, when the deadline was last set. While a ping waits to be
     /// written, a peer that takes bytes is alive.
     written: u64,
-    /// When to ask again. Not in nanoseconds, because it is looked at for every read and write.
-    deadline: Option<Duration>,
+    phase: Phase,
+    /// What was read since the phase began.
+    reads: Reads,
     pub(super) round_trip: RoundTrip,
 }
 
@@ -40,16 +44,17 @@ pub(super) struct Heartbeat {
 enum Phase {
     /// The time is not known yet.
     New,
-    /// A ping is due at this time, if nothing is read before.
-    Waiting(Nanoseconds),
-    /// A ping waits to be written up to this position, by this time.
-    Pinging(u64, Nanoseconds),
-    /// The ping is written. The peer has until this time to send anything.
-    Pinged(Nanoseconds),
-    /// The time has passed. What has arrived in time may still be unread, so reads decide. Has the
-    /// position of a ping that was not written in time: if this endpoint was busy, it may not have
-    /// tried.
-    Overdue { unwritten: Option<u64> },
+    /// A ping is due at the end, if nothing is read before.
+    Waiting,
+    /// A ping waits to be written, by the end.
+    Pinging,
+    /// The ping is written. The peer has until the end to send anything.
+    Pinged,
+    /// The time for writing the ping has passed. This endpoint may have been busy, and may not have
+    /// tried. What has arrived in time may still be unread, so reads decide.
+    OverdueUnwritten,
+    /// The time for an answer has passed. Again, reads decide.
+    Overdue,
 }
 
 /// What a connection does for keepalive.
@@ -71,10 +76,12 @@ impl Heartbeat {
         Self {
             interval: interval.max(LEAST).into(),
             timeout: timeout.max(LEAST).into(),
+            until: None,
+            deadline: None,
+            end_of_ping: 0,
+            written: 0,
             phase: Phase::New,
             reads: Reads::default(),
-            written: 0,
-            deadline: None,
             round_trip: RoundTrip::default(),
         }
     }
@@ -85,11 +92,23 @@ impl Heartbeat {
         self.reads.did_read(outcome);
     }
 
-    /// Notes that a ping was queued, and that it is written once the queue has reached `end`.
-    pub(super) fn pinging(&mut self, end: u64, now: Duration, queue: Queue) {
+    /// Notes that a ping with this payload was queued, and that it is written once the queue has
+    /// reached `end`. Without a payload, what is queued up to there stands for a ping.
+    pub(super) fn pinging(
+        &mut self,
+        payload: Option<[u8; 8]>,
+        end: u64,
+        now: Duration,
+        queue: Queue,
+    ) {
+        match payload {
+            Some(payload) => self.round_trip.pinging(payload),
+            None => self.round_trip.forget(),
+        }
         self.written = queue.written;
+        self.end_of_ping = end;
         let now = now.into();
-        self.enter(Phase::Pinging(end, self.timeout.saturating_add(now)));
+        self.enter(Phase::Pinging, self.timeout.saturating_add(now));
         self.set_deadline(now);
     }
 
@@ -97,77 +116,79 @@ impl Heartbeat {
     #[inline]
     pub(super) fn needs_clock(&mut self, queue: impl FnOnce() -> Queue) -> bool {
         let is_needed = match self.phase {
-            Phase::Waiting(_) | Phase::Pinged(_) => self.reads.are_quiet(),
-            Phase::New | Phase::Pinging(..) | Phase::Overdue { .. } => true,
+            Phase::Waiting | Phase::Pinged => self.reads.are_quiet(),
+            Phase::New | Phase::Pinging | Phase::OverdueUnwritten | Phase::Overdue => true,
         };
-        is_needed || self.round_trip.needs_clock(queue)
+        is_needed || self.measures(queue)
+    }
+
+    /// Returns `true` if a round-trip time begins or ends now.
+    #[inline]
+    pub(super) fn measures(&self, queue: impl FnOnce() -> Queue) -> bool {
+        self.round_trip.needs_clock(|| queue().has_written(self.end_of_ping))
     }
 
     /// Returns `true` while a ping waits to be written.
     #[cfg(feature = "std")]
     #[inline]
     pub(super) fn is_pinging(&self) -> bool {
-        matches!(self.phase, Phase::Pinging(..) | Phase::Overdue { unwritten: Some(_), .. })
+        matches!(self.phase, Phase::Pinging | Phase::OverdueUnwritten)
             || self.round_trip.is_queued()
     }
 
     /// Returns when to ask again.
     #[inline]
     pub(super) fn deadline(&self) -> Option<Duration> {
-        self.deadline
+        self.deadline.map(Duration::from)
     }
 
     pub(super) fn next(&mut self, now: Duration, queue: Queue) -> Beat {
-        self.round_trip.next(now, queue);
-        let Self { interval, timeout, .. } = *self;
-        let now = Nanoseconds::from(now);
-        let wait = now.saturating_add(interval);
+        let is_written = queue.has_written(self.end_of_ping);
+        self.round_trip.next(now, is_written);
+        let now = ShortDuration::from(now);
+        let is_over = self.until.is_some_and(|until| until <= now);
+        let (wait, answer) = (now.saturating_add(self.interval), now.saturating_add(self.timeout));
         match self.phase {
-            Phase::New => self.enter(Phase::Waiting(wait)),
-            Phase::Waiting(until) if now < until => {}
-            Phase::Waiting(_) if self.reads.have_read() => self.enter(Phase::Waiting(wait)),
-            Phase::Waiting(_) => return Beat::Ping,
+            Phase::New => self.enter(Phase::Waiting, wait),
+            Phase::Waiting if !is_over => {}
+            Phase::Waiting if self.reads.have_read() => self.enter(Phase::Waiting, wait),
+            Phase::Waiting => return Beat::Ping,
             // From here on, anything that was read shows that the peer is there.
-            _ if self.reads.have_read() => self.enter(Phase::Waiting(wait)),
-            Phase::Pinging(end, _) | Phase::Overdue { unwritten: Some(end), .. }
-                if queue.has_written(end) =>
-            {
-                self.enter(Phase::Pinged(now.saturating_add(timeout)));
+            _ if self.reads.have_read() => self.enter(Phase::Waiting, wait),
+            Phase::Pinging | Phase::OverdueUnwritten if is_written => {
+                self.enter(Phase::Pinged, answer);
             }
-            Phase::Pinging(end, _) | Phase::Overdue { unwritten: Some(end), .. }
-                if queue.written != self.written =>
-            {
+            Phase::Pinging | Phase::OverdueUnwritten if queue.written != self.written => {
                 self.written = queue.written;
-                self.phase = Phase::Pinging(end, now.saturating_add(timeout));
+                (self.phase, self.until) = (Phase::Pinging, Some(answer));
             }
-            Phase::Pinging(end, until) if until <= now => {
-                self.enter(Phase::Overdue { unwritten: Some(end) });
+            Phase::Pinging if is_over => self.enter(Phase::OverdueUnwritten, None),
+            Phase::Pinged if is_over => self.enter(Phase::Overdue, None),
+            Phase::Pinging | Phase::Pinged => {}
+            Phase::OverdueUnwritten | Phase::Overdue if self.reads.have_found_nothing() => {
+                return Beat::Silent;
             }
-            Phase::Pinged(until) if until <= now => {
-                self.enter(Phase::Overdue { unwritten: None });
-            }
-            Phase::Pinging(..) | Phase::Pinged(_) => {}
-            Phase::Overdue { .. } if self.reads.have_found_nothing() => return Beat::Silent,
-            Phase::Overdue { .. } => {}
+            Phase::OverdueUnwritten | Phase::Overdue => {}
         }
         self.set_deadline(now);
         Beat::Wait
     }
 
-    fn set_deadline(&mut self, now: Nanoseconds) {
+    fn set_deadline(&mut self, now: ShortDuration) {
         self.deadline = match self.phase {
-            Phase::New => None,
-            Phase::Waiting(until) | Phase::Pinging(_, until) => Some(until.into()),
+            Phase::New | Phase::Waiting | Phase::Pinging => self.until,
             // A peer that is there is pinged again after an interval, however long the timeout is.
-            Phase::Pinged(until) => Some(until.min(now.saturating_add(self.interval)).into()),
-            Phase::Overdue { .. } => {
-                Some(self.reads.ask(now.into(), self.deadline, self.timeout.into()))
+            Phase::Pinged => self.until.map(|until| until.min(now.saturating_add(self.interval))),
+            Phase::OverdueUnwritten | Phase::Overdue => {
+                let last = self.deadline.map(Duration::from);
+                Some(self.reads.ask(now.into(), last, self.timeout.into()).into())
             }
         };
     }
 
-    fn enter(&mut self, phase: Phase) {
+    fn enter(&mut self, phase: Phase, until: impl Into<Option<ShortDuration>>) {
         self.phase = phase;
+        self.until = until.into();
         self.reads = Reads::default();
     }
 }
@@ -191,7 +212,7 @@ mod tests {
     #[track_caller]
     fn ping(heartbeat: &mut Heartbeat, now: u64, end: u64, queue: Queue) {
         assert_eq!(heartbeat.next(seconds(now), queue), Beat::Ping);
-        heartbeat.pinging(end, seconds(now), queue);
+        heartbeat.pinging(None, end, seconds(now), queue);
     }
 
     const IDLE: Queue = Queue { written: 0, is_all_written: true };

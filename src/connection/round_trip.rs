@@ -3,8 +3,7 @@
 //! A ping carries eight bytes. Only a pong with the same bytes counts, and only for the ping that was
 //! sent last: a peer may answer no other (RFC 6455 §5.5.3), and may send pongs that answer nothing.
 
-use super::queue::Queue;
-use crate::timers::Nanoseconds;
+use crate::timers::ShortDuration;
 use core::time::Duration;
 
 /// How long the peer takes to answer the pings of [keepalive](crate::Config::keepalive).
@@ -38,34 +37,28 @@ pub struct RoundTripTime {
 /// What is known about the latest ping, and the times of those before.
 #[derive(Debug, Default)]
 pub(super) struct RoundTrip {
-    outstanding: Option<Outstanding>,
-    time: Option<Time>,
-}
-
-/// A [`RoundTripTime`] in less memory.
-#[derive(Clone, Copy, Debug)]
-struct Time {
-    latest: Nanoseconds,
-    smoothed: Nanoseconds,
-}
-
-/// A ping without an answer.
-#[derive(Debug)]
-struct Outstanding {
-    payload: Payload,
     progress: Progress,
+    /// The payload of the latest ping.
+    payload: Payload,
+    /// When that ping was written.
+    written: Option<ShortDuration>,
+    latest: Option<ShortDuration>,
+    smoothed: Option<ShortDuration>,
 }
 
 type Payload = [u8; 8];
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Progress {
-    /// The ping waits to be written up to this position of the queue.
-    Queued(u64),
-    /// The ping was written at this time.
-    Written(Nanoseconds),
-    /// The pong for a ping of this time is here, but not the time of the pong.
-    Answered(Nanoseconds),
+    /// No ping waits for its answer.
+    #[default]
+    None,
+    /// The ping waits to be written.
+    Queued,
+    /// The ping was written.
+    Written,
+    /// The pong is here, but not the time of it.
+    Answered,
 }
 
 impl RoundTrip {
@@ -75,68 +68,76 @@ impl RoundTrip {
         (now.as_nanos() as u64).to_be_bytes()
     }
 
-    /// Notes that a ping is written once the queue has reached `end`.
-    pub(super) fn pinging(&mut self, payload: Payload, end: u64) {
-        self.outstanding = Some(Outstanding { payload, progress: Progress::Queued(end) });
+    /// Notes that a ping was queued.
+    pub(super) fn pinging(&mut self, payload: Payload) {
+        self.payload = payload;
+        self.progress = Progress::Queued;
+    }
+
+    /// Gives up the latest ping: when it is written will not be noticed.
+    pub(super) fn forget(&mut self) {
+        self.progress = Progress::None;
     }
 
     /// Notes that a pong arrived.
     pub(super) fn received_pong(&mut self, payload: &[u8]) {
-        let Some(outstanding) = &mut self.outstanding else { return };
-        if outstanding.payload != payload {
+        if self.payload != payload {
             return;
         }
-        match outstanding.progress {
-            Progress::Written(at) => outstanding.progress = Progress::Answered(at),
+        self.progress = match self.progress {
             // A lucky guess: the ping is not written yet.
-            Progress::Queued(_) => self.outstanding = None,
-            Progress::Answered(_) => {}
-        }
+            Progress::Queued | Progress::None => Progress::None,
+            Progress::Written | Progress::Answered => Progress::Answered,
+        };
     }
 
     /// Returns `true` if [`next`](Self::next) has to be called: the ping was written, or its pong is
     /// here.
     #[inline]
-    pub(super) fn needs_clock(&self, queue: impl FnOnce() -> Queue) -> bool {
-        // Usually no ping is outstanding.
-        self.outstanding.as_ref().is_some_and(|outstanding| match outstanding.progress {
-            Progress::Queued(end) => queue().has_written(end),
-            Progress::Written(_) => false,
-            Progress::Answered(_) => true,
-        })
+    pub(super) fn needs_clock(&self, is_written: impl FnOnce() -> bool) -> bool {
+        match self.progress {
+            // Usually.
+            Progress::None | Progress::Written => false,
+            Progress::Queued => is_written(),
+            Progress::Answered => true,
+        }
     }
 
     /// Returns `true` while a ping waits to be written.
     #[cfg(feature = "std")]
     #[inline]
     pub(super) fn is_queued(&self) -> bool {
-        matches!(&self.outstanding, Some(Outstanding { progress: Progress::Queued(_), .. }))
+        self.progress == Progress::Queued
     }
 
-    pub(super) fn next(&mut self, now: Duration, queue: Queue) {
-        let Some(outstanding) = &mut self.outstanding else { return };
-        match outstanding.progress {
-            Progress::Queued(end) if queue.has_written(end) => {
-                outstanding.progress = Progress::Written(now.into());
+    /// Takes the time. `is_written` tells whether the latest ping is written.
+    pub(super) fn next(&mut self, now: Duration, is_written: bool) {
+        match self.progress {
+            Progress::Queued if is_written => {
+                self.progress = Progress::Written;
+                self.written = Some(now.into());
             }
-            Progress::Queued(_) | Progress::Written(_) => {}
-            Progress::Answered(written) => {
-                self.outstanding = None;
-                self.measured(now.saturating_sub(written.into()));
+            Progress::None | Progress::Queued | Progress::Written => {}
+            Progress::Answered => {
+                self.progress = Progress::None;
+                if let Some(written) = self.written {
+                    self.measured(now.saturating_sub(written.into()));
+                }
             }
         }
     }
 
     pub(super) fn time(&self) -> Option<RoundTripTime> {
-        let Time { latest, smoothed } = self.time?;
-        Some(RoundTripTime { latest: latest.into(), smoothed: smoothed.into() })
+        let (latest, smoothed) = (self.latest?.into(), self.smoothed?.into());
+        Some(RoundTripTime { latest, smoothed })
     }
 
     fn measured(&mut self, latest: Duration) {
         // RFC 6298 §2: (1 - 1/8) * SRTT + 1/8 * R.
         let smoothed =
             self.time().map_or(latest, |time| time.smoothed - time.smoothed / 8 + latest / 8);
-        self.time = Some(Time { latest: latest.into(), smoothed: smoothed.into() });
+        self.latest = Some(latest.into());
+        self.smoothed = Some(smoothed.into());
     }
 }
 
@@ -148,15 +149,13 @@ mod tests {
         Duration::from_millis(millis)
     }
 
-    const EMPTY: Queue = Queue { written: 0, is_all_written: true };
-
     /// Sends a ping that is written at once, and returns its payload.
     fn ping(trip: &mut RoundTrip, now: Duration) -> Payload {
         let payload = RoundTrip::payload(now);
-        trip.pinging(payload, 10);
-        assert!(trip.needs_clock(|| EMPTY));
-        trip.next(now, EMPTY);
-        assert!(!trip.needs_clock(|| EMPTY));
+        trip.pinging(payload);
+        assert!(trip.needs_clock(|| true));
+        trip.next(now, true);
+        assert!(!trip.needs_clock(|| true));
         payload
     }
 
@@ -168,18 +167,17 @@ mod tests {
     fn the_time_of_a_ping_begins_when_it_is_written_and_ends_with_its_pong() {
         let mut trip = RoundTrip::default();
         let payload = RoundTrip::payload(millis(5));
-        trip.pinging(payload, 1000);
-        let queue = |written| Queue { written, is_all_written: false };
-        assert!(!trip.needs_clock(|| queue(999)));
-        trip.next(millis(10), queue(999));
-        assert!(trip.needs_clock(|| queue(1000)));
-        trip.next(millis(20), queue(1000));
+        trip.pinging(payload);
+        assert!(!trip.needs_clock(|| false));
+        trip.next(millis(10), false);
+        assert!(trip.needs_clock(|| true));
+        trip.next(millis(20), true);
         assert_eq!(time(&trip), None);
         trip.received_pong(&payload);
-        assert!(trip.needs_clock(|| queue(1000)));
-        trip.next(millis(23), queue(1000));
+        assert!(trip.needs_clock(|| true));
+        trip.next(millis(23), true);
         assert_eq!(time(&trip), Some((millis(3), millis(3))));
-        assert!(!trip.needs_clock(|| queue(1000)));
+        assert!(!trip.needs_clock(|| true));
     }
 
     #[test]
@@ -188,7 +186,7 @@ mod tests {
         for (latest, smoothed) in [(80, 80), (160, 90), (10, 80), (80, 80)] {
             let payload = ping(&mut trip, millis(1000));
             trip.received_pong(&payload);
-            trip.next(millis(1000 + latest), EMPTY);
+            trip.next(millis(1000 + latest), true);
             assert_eq!(time(&trip), Some((millis(latest), millis(smoothed))));
         }
     }
@@ -201,12 +199,12 @@ mod tests {
         let second = ping(&mut trip, millis(2000));
         for forged in [&first[..], b"", &[second, second].concat(), &second[..7]] {
             trip.received_pong(forged);
-            assert!(!trip.needs_clock(|| EMPTY), "{forged:x?}");
+            assert!(!trip.needs_clock(|| true), "{forged:x?}");
         }
         // The second of two pongs has nothing to answer.
         for _ in 0..2 {
             trip.received_pong(&second);
-            trip.next(millis(2004), EMPTY);
+            trip.next(millis(2004), true);
             assert_eq!(time(&trip), Some((millis(4), millis(4))));
         }
     }
@@ -215,10 +213,10 @@ mod tests {
     fn a_pong_before_its_ping_was_written_measures_nothing() {
         let mut trip = RoundTrip::default();
         let payload = RoundTrip::payload(millis(5));
-        trip.pinging(payload, 10);
+        trip.pinging(payload);
         trip.received_pong(&payload);
-        trip.next(millis(20), EMPTY);
-        assert_eq!((time(&trip), trip.needs_clock(|| EMPTY)), (None, false));
+        trip.next(millis(20), true);
+        assert_eq!((time(&trip), trip.needs_clock(|| true)), (None, false));
     }
 
     #[test]
@@ -226,7 +224,7 @@ mod tests {
         let mut trip = RoundTrip::default();
         let payload = ping(&mut trip, millis(100));
         trip.received_pong(&payload);
-        trip.next(millis(99), EMPTY);
+        trip.next(millis(99), true);
         assert_eq!(time(&trip), Some((Duration::ZERO, Duration::ZERO)));
     }
 }

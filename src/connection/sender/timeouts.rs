@@ -77,11 +77,9 @@ impl<R: Role> Sender<R> {
             self.insert_ping(&payload, output);
         }
         let (end, queue) = (output.control_end(), self.queue_of(output));
-        let Some(heartbeat) = self.heartbeat_mut() else { return };
-        if has_room {
-            heartbeat.round_trip.pinging(payload, end);
+        if let Some(heartbeat) = self.heartbeat_mut() {
+            heartbeat.pinging(has_room.then_some(payload), end, now, queue);
         }
-        heartbeat.pinging(end, now, queue);
     }
 
     /// Takes the time of a ping that was just written or answered. A shell calls this if its next call
@@ -99,7 +97,7 @@ impl<R: Role> Sender<R> {
     fn take_time_of_ping(&mut self, output: &WriteBuffer, clock: impl FnOnce() -> Duration) {
         let queue = self.queue_of(output);
         if let Some(heartbeat) = self.heartbeat_mut() {
-            if heartbeat.round_trip.needs_clock(|| queue) {
+            if heartbeat.measures(|| queue) {
                 // Whatever else is due stays so until `due` is called.
                 let _ = heartbeat.next(clock(), queue);
             }
