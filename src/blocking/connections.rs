@@ -2,6 +2,7 @@
 
 use super::Transport;
 use super::exchange::Exchange;
+use super::owning_server::OwningServer;
 use super::timed::PAUSE;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::TrafficLimit;
@@ -47,12 +48,6 @@ pub(super) struct ServedConnection {
     /// The place among the connections of its address, if they are limited.
     client: OnceLock<Arc<LimitedClient>>,
 }
-
-/// The sending side's reference to its [`ServedConnection`], next to the last handle on the
-/// transport. When both are dropped, or the user takes the transport, the server drops its own
-/// handle too.
-#[derive(Debug)]
-pub(super) struct ServerHandle(pub(super) Arc<ServedConnection>);
 
 /// A guard for a connection that is still in its opening handshake.
 #[derive(Debug)]
@@ -201,27 +196,24 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 impl ServedConnection {
-    /// Returns `true` if the server is shutting down, so that connections close with 1001.
-    pub(super) fn is_shutting_down(&self) -> bool {
-        self.connections.is_shutting_down()
-    }
-
     /// Sets the place among the connections of the client's address.
     pub(super) fn set_client(&self, client: Arc<LimitedClient>) {
         // This can't fail: the opening handshake calls it once.
         let _ = self.client.set(client);
     }
-
-    /// Returns the limit of what the connection receives, if there is one.
-    pub(super) fn traffic_limit(&self) -> Option<Arc<dyn TrafficLimit>> {
-        self.client.get().and_then(LimitedClient::traffic_limit)
-    }
 }
 
-impl Drop for ServerHandle {
-    fn drop(&mut self) {
-        let ServedConnection { connections, number, .. } = &*self.0;
-        let transport = connections.registry().served.remove(number);
+impl OwningServer for ServedConnection {
+    fn is_shutting_down(&self) -> bool {
+        self.connections.is_shutting_down()
+    }
+
+    fn traffic_limit(&self) -> Option<Arc<dyn TrafficLimit>> {
+        self.client.get().and_then(LimitedClient::traffic_limit)
+    }
+
+    fn drop_transport(&self) {
+        let transport = self.connections.registry().served.remove(&self.number);
         drop(transport);
     }
 }

@@ -93,6 +93,7 @@ mod incoming;
 mod methods;
 mod outcomes;
 mod outgoing;
+mod owning_server;
 mod reunite;
 mod serve;
 mod shared;

@@ -3,8 +3,8 @@
 
 use super::Transport;
 use super::access::{Access, Sending};
-use super::connections::ServerHandle;
 use super::incoming::ReceiverIo;
+use super::owning_server::ServerHandle;
 use super::timed::{BRIEF, LEAST, Stopped, Timed};
 use crate::buffer::{LEAST_UNBROKEN, WriteBuffer};
 use crate::connection::{Compressing, Form, LargeMessage, Role, SendError, Sender};

@@ -9,9 +9,10 @@
 
 use super::Transport;
 use super::access::{Access, Sending};
-use super::connections::{ServedConnection, linger};
+use super::connections::linger;
 use super::incoming::{ReceiverIo, go_away, leave};
 use super::outgoing::Outgoing;
+use super::owning_server::OwningServer;
 use super::timed::{BRIEF, PAUSE, Stopped, Timed};
 use crate::connection::Role;
 use crate::ends_on_drop::End;
@@ -82,7 +83,7 @@ pub(super) struct Reading<S, R> {
     /// When to retry a write that failed.
     retry_at: Duration,
     /// The server that runs the connection, if there is one.
-    server: Option<Arc<ServedConnection>>,
+    server: Option<Arc<dyn OwningServer>>,
 }
 
 impl<S: Transport, R: Role> Reading<S, R> {

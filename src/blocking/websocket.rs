@@ -2,10 +2,11 @@
 
 use super::Transport;
 use super::access::Sending;
-use super::connections::{ServedConnection, ServerHandle, linger};
+use super::connections::linger;
 use super::incoming::{Incoming, leave};
 use super::methods::{report, report_unless_closing, sending_methods};
 use super::outgoing::Outgoing;
+use super::owning_server::{OwningServer, ServerHandle};
 use super::shared::Reading;
 use super::split::{ReceiveHalf, SendHalf};
 use super::timed::Timed;
@@ -87,7 +88,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     }
 
     /// Sets the server that runs the connection.
-    pub(super) fn with_server(mut self, server: Arc<ServedConnection>) -> Self {
+    pub(super) fn with_server(mut self, server: Arc<impl OwningServer + 'static>) -> Self {
         if let Some(limit) = server.traffic_limit() {
             self.incoming.count_traffic(limit);
         }
