@@ -22,13 +22,16 @@ use std::time::Instant;
 pub(super) struct TlsStream<S> {
     transport: S,
     shared: Arc<Shared>,
-    input: Leased<ReadBuffer>,
 }
 
-/// What the handles on a connection share. If both locks are needed, that of the output comes first.
+/// What the handles on a connection share. If several locks are needed, they are taken in the order
+/// of input, output, session.
 #[derive(Debug)]
 struct Shared {
     session: Mutex<Session>,
+    /// Ciphertext that is not decrypted yet. Whoever reads from the transport holds this lock. After a
+    /// split or a reunion that can be another handle than before.
+    input: Mutex<Leased<ReadBuffer>>,
     /// Ciphertext that is not written yet. Whoever writes to the transport holds this lock.
     output: Mutex<Leased<WriteBuffer>>,
 }
@@ -68,9 +71,9 @@ impl<S: Transport> TlsStream<S> {
                 Err(stopped) => return failed(stopped),
             }
         }
-        let shared = Shared { session: Mutex::new(session), output: Mutex::default() };
-        let (transport, shared) = (timed.transport, Arc::new(shared));
-        Ok(Some(Self { transport, shared, input: input.into() }))
+        let (session, input) = (Mutex::new(session), Mutex::new(input.into()));
+        let shared = Shared { session, input, output: Mutex::default() };
+        Ok(Some(Self { transport: timed.transport, shared: Arc::new(shared) }))
     }
 
     /// Returns the transport below TLS.
@@ -85,17 +88,19 @@ impl<S: Transport> TlsStream<S> {
 
     pub(super) fn try_clone(&self) -> io::Result<Self> {
         let (transport, shared) = (self.transport.try_clone()?, Arc::clone(&self.shared));
-        Ok(Self { transport, shared, input: Leased::none() })
+        Ok(Self { transport, shared })
     }
+}
 
+impl Shared {
     /// Sends the alert for a failure, unless that would have to wait.
-    fn alert(&mut self) {
-        let Ok(mut output) = self.shared.output.try_lock() else { return };
-        lock(&self.shared.session).take_output(&mut output);
-        let Ok(timeout) = self.transport.write_timeout() else { return };
-        if self.transport.set_write_timeout(Some(BRIEF)).is_ok() {
-            let _ = write_output(&mut self.transport, &mut output);
-            let _ = self.transport.set_write_timeout(timeout);
+    fn alert(&self, transport: &mut impl Transport) {
+        let Ok(mut output) = self.output.try_lock() else { return };
+        lock(&self.session).take_output(&mut output);
+        let Ok(timeout) = transport.write_timeout() else { return };
+        if transport.set_write_timeout(Some(BRIEF)).is_ok() {
+            let _ = write_output(transport, &mut output);
+            let _ = transport.set_write_timeout(timeout);
         }
     }
 }
@@ -146,23 +151,25 @@ impl<S: Transport> Read for TlsStream<S> {
         }
         let began = Instant::now();
         let mut has_read = false;
+        let Self { transport, shared } = self;
+        let mut input = lock(&shared.input);
         loop {
-            let decrypted = lock(&self.shared.session).read(&mut self.input, into);
+            let decrypted = lock(&shared.session).read(&mut input, into);
             match decrypted {
                 Ok(Some(count)) => return Ok(count),
                 Ok(None) => {}
                 Err(error) => {
-                    self.alert();
+                    shared.alert(transport);
                     return Err(error);
                 }
             }
             if has_read {
-                check_timeout(began, self.transport.read_timeout()?)?;
+                check_timeout(began, transport.read_timeout()?)?;
             }
             has_read = true;
-            match self.transport.read(self.input.room())? {
-                0 => lock(&self.shared.session).end_input(),
-                count => self.input.filled(count),
+            match transport.read(input.room())? {
+                0 => lock(&shared.session).end_input(),
+                count => input.filled(count),
             }
         }
     }

@@ -92,6 +92,27 @@ fn one_thread_reads_while_another_sends() {
     }
 }
 
+/// A read brings more than one TLS record. What is not decrypted yet goes along to the thread that
+/// reads next.
+#[test]
+fn what_was_read_but_not_decrypted_survives_a_split_and_a_reunion() {
+    const COUNT: usize = 90;
+    let (mut client, mut server) = pair();
+    for number in 0..COUNT {
+        server.send(data(1000, number)).unwrap();
+    }
+    let mut numbers = 0..;
+    let mut check = |received: Option<Result<Message, Error>>| {
+        assert_eq!(received.unwrap().unwrap().into_bytes(), data(1000, numbers.next().unwrap()));
+    };
+    check(client.next());
+    let (sender, mut receiver) = client.split().unwrap();
+    // More than one read brings, and less than two.
+    (0..30).for_each(|_| check(receiver.next()));
+    let mut client = sender.reunite(receiver).unwrap();
+    (31..COUNT).for_each(|_| check(client.next()));
+}
+
 #[test]
 fn a_read_timeout_of_the_user_holds_over_tls() {
     let (client, mut server) = pair();
