@@ -25,6 +25,11 @@ pub(crate) struct TlsStream<S> {
     output: Leased<WriteBuffer>,
 }
 
+/// How many bytes of records without data one call reads. TLS allows a peer to send any number of
+/// them after the handshake, such as tickets and updates of keys. They must not occupy a thread of the
+/// executor, and each of them takes more work than as many bytes of data.
+const MOST_WITHOUT_DATA: usize = 64 * 1024;
+
 impl<S> TlsStream<S> {
     /// Performs the TLS handshake.
     pub(crate) async fn handshake<M: Shell<S>>(
@@ -74,6 +79,7 @@ impl<S> TlsStream<S> {
         cx: &mut Context<'_>,
         into: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        let mut without_data = 0;
         loop {
             match self.session.read(&mut self.input, into) {
                 Ok(Some(count)) => return Poll::Ready(Ok(count)),
@@ -84,8 +90,13 @@ impl<S> TlsStream<S> {
                     return Poll::Ready(Err(error));
                 }
             }
-            if ready!(self.poll_input::<M>(cx))? == 0 {
-                self.session.end_input();
+            if without_data >= MOST_WITHOUT_DATA {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            match ready!(self.poll_input::<M>(cx))? {
+                0 => self.session.end_input(),
+                count => without_data += count,
             }
         }
     }

@@ -4,6 +4,8 @@
 mod authority;
 mod blocking;
 mod certificates;
+#[cfg(feature = "tokio")]
+mod flood;
 mod hostile;
 mod proxies;
 mod raw;
