@@ -58,7 +58,7 @@ impl<S> TlsStream<S> {
                 Ok(is_done) => is_done,
                 Err(error) => {
                     // An alert goes out if that is possible at once.
-                    let _ = self.poll_output::<M>(cx);
+                    let _ = self.poll_flush::<M>(cx);
                     return Poll::Ready(Err(error.into()));
                 }
             };
@@ -86,7 +86,7 @@ impl<S> TlsStream<S> {
                 Ok(None) => {}
                 Err(error) => {
                     self.session.take_output(&mut self.output);
-                    let _ = self.poll_output::<M>(cx);
+                    let _ = self.poll_flush::<M>(cx);
                     return Poll::Ready(Err(error));
                 }
             }

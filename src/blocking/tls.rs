@@ -53,10 +53,15 @@ impl<S: Transport> TlsStream<S> {
         let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
         loop {
             let outcome = session.handshake(&mut input, &mut output);
-            let left = if outcome.is_ok() { timed.left(until) } else { Some(BRIEF) };
-            while !output.is_empty() {
+            let mut is_written = output.is_empty();
+            while !is_written {
+                let left = if outcome.is_ok() { timed.left(until) } else { Some(BRIEF) };
                 match timed.write(&output, None, left) {
-                    Ok(count) => output.consume(count),
+                    // Without output, this was a flush.
+                    Ok(count) => {
+                        is_written = output.is_empty();
+                        output.consume(count);
+                    }
                     // The failure of the handshake counts, rather than that of its alert.
                     Err(_) if outcome.is_err() => break,
                     Err(stopped) => return failed(stopped),
@@ -99,7 +104,7 @@ impl Shared {
         lock(&self.session).take_output(&mut output);
         let Ok(timeout) = transport.write_timeout() else { return };
         if transport.set_write_timeout(Some(BRIEF)).is_ok() {
-            let _ = write_output(transport, &mut output);
+            let _ = write_output(transport, &mut output).and_then(|()| transport.flush());
             let _ = transport.set_write_timeout(timeout);
         }
     }
@@ -227,6 +232,7 @@ impl<S: Transport> Transport for TlsStream<S> {
         };
         lock(&self.shared.session).close(&mut output);
         write_output(&mut self.transport, &mut output)?;
+        self.transport.flush()?;
         self.transport.shutdown_write()
     }
 

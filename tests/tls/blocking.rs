@@ -3,12 +3,19 @@
 use crate::authority::{TRUSTED, Validity, client_tls, server_tls};
 use sansocket::{
     CloseCode, Config, Error, Limits, Message,
-    blocking::{Acceptor, ClientWebSocket, Connector, ServerWebSocket, Stream, serve},
+    blocking::{Acceptor, ClientWebSocket, Connector, ServerWebSocket, Stream, Transport, serve},
+    client::Stage,
+    connection::{Cause, TransportEnd},
+    tls::TlsFault,
 };
 use sansocket_testkit::pair::blocking::read_head;
 use std::{
-    io::Write,
-    net::TcpListener,
+    io::{self, ErrorKind, Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -186,6 +193,141 @@ fn tls_runs_over_a_transport_of_the_users_own() {
     assert_eq!(server.next().unwrap().unwrap(), Message::from("hello"));
     server.send("back").unwrap();
     assert_eq!(receiver.next().unwrap().unwrap(), Message::from("back"));
+}
+
+/// A transport that keeps what is written until it is flushed.
+struct Buffering {
+    stream: TcpStream,
+    kept: Vec<u8>,
+}
+
+impl Read for Buffering {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(into)
+    }
+}
+
+impl Write for Buffering {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        self.kept.extend_from_slice(from);
+        Ok(from.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.write_all(&std::mem::take(&mut self.kept))
+    }
+}
+
+impl Transport for Buffering {
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.stream.set_read_timeout(timeout)
+    }
+
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.stream.set_write_timeout(timeout)
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write)
+    }
+}
+
+#[test]
+fn a_transport_that_buffers_is_flushed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let mut server =
+            Acceptor::new().tls(server_tls()).accept_tcp(listener.accept().unwrap().0)?;
+        let message = server.next().unwrap()?;
+        server.send(message)?;
+        Ok::<_, Error>(server.wait_closed())
+    });
+    let connector = Connector::new().tls(client_tls()).dialer(move |_, _| {
+        let stream = TcpStream::connect(address)?;
+        Ok(Stream::boxed(Buffering { stream, kept: Vec::new() }))
+    });
+    let (mut client, _) = connector.connect("wss://localhost/").unwrap();
+    client.send("hello").unwrap();
+    assert_eq!(client.next().unwrap().unwrap(), Message::from("hello"));
+    // This sends a `close_notify`.
+    drop(client);
+    let closed = server.join().unwrap().unwrap();
+    assert_eq!(closed.cause, Cause::Transport(TransportEnd::Eof));
+}
+
+#[test]
+fn an_alert_is_flushed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        Acceptor::new().tls(server_tls()).accept_tcp(listener.accept().unwrap().0).map(drop)
+    });
+    let connector = Connector::new().tls(client_tls()).dialer(move |_, _| {
+        let stream = TcpStream::connect(address)?;
+        Ok(Stream::boxed(Buffering { stream, kept: Vec::new() }))
+    });
+    connector.connect("wss://example.com/").unwrap_err();
+    assert_refused_by_peer(&server.join().unwrap().unwrap_err());
+}
+
+pub(crate) fn assert_refused_by_peer(error: &Error) {
+    assert!(
+        matches!(error, Error::Tls(error) if error.fault() == TlsFault::RefusedByPeer),
+        "{error:?}"
+    );
+}
+
+/// A transport of which each write takes a byte and a while.
+struct Slow {
+    written: Arc<AtomicUsize>,
+}
+
+impl Read for Slow {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+}
+
+impl Write for Slow {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        thread::sleep(Duration::from_millis(20));
+        self.written.fetch_add(1, Ordering::Relaxed);
+        Ok(from.len().min(1))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Transport for Slow {
+    fn set_read_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn set_write_timeout(&mut self, _: Option<Duration>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn all_writes_of_the_handshake_have_one_deadline() {
+    let written = Arc::new(AtomicUsize::new(0));
+    let of_transport = Arc::clone(&written);
+    let connector = Connector::new()
+        .tls(client_tls())
+        .stage_timeout(Stage::Tls, Duration::from_millis(50))
+        .dialer(move |_, _| Ok(Stream::boxed(Slow { written: Arc::clone(&of_transport) })));
+    let error = connector.connect("wss://localhost/").unwrap_err();
+    assert!(matches!(error, Error::ConnectTimeout(Stage::Tls)), "{error:?}");
+    // A ClientHello has more than 100 bytes.
+    let written = written.load(Ordering::Relaxed);
+    assert!((1..10).contains(&written), "{written} writes");
 }
 
 /// Otherwise an attacker who answers the plain request could have the certificate shown to any server.

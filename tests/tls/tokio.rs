@@ -1,8 +1,9 @@
 //! The tokio shell over TLS.
 
 use crate::authority::{Authority, TRUSTED, Validity, client_tls, server_tls};
+use crate::blocking::assert_refused_by_peer;
 use ::tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncWriteExt, BufStream},
     join,
     net::{TcpListener, TcpStream},
     sync::{mpsc, oneshot},
@@ -235,4 +236,20 @@ async fn a_stream_of_the_users_own_can_take_the_place() {
     assert_eq!(server.next().await.unwrap().unwrap().into_bytes(), data(500, 1));
     let mut transport = server.into_parts().transport;
     transport.shutdown().await.unwrap();
+}
+
+#[::tokio::test]
+async fn an_alert_is_flushed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let accept = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        Acceptor::new().tls(server_tls()).accept_tcp(stream).await.map(drop)
+    };
+    let connector = Connector::new().tls(client_tls()).dialer(move |_, _| async move {
+        Ok(Stream::boxed(BufStream::new(TcpStream::connect(address).await?)))
+    });
+    let connect = async { drop(connector.connect("wss://example.com/").await.unwrap_err()) };
+    let ((), accepted) = join!(connect, accept);
+    assert_refused_by_peer(&accepted.unwrap_err());
 }
