@@ -35,8 +35,16 @@ fn while_it_reads<T>(
         config,
     );
     let (mut send_half, receive_half) = server.split().unwrap();
+    let mut is_silent = true;
+    transport.change(|script| {
+        change(script);
+        is_silent = script.incoming.is_empty();
+    });
     let reader = thread::spawn(move || receive(receive_half));
-    transport.change(change);
+    if is_silent {
+        // Otherwise the reader could write what is queued, and then it would wait for itself.
+        transport.wait_for_reader();
+    }
     let outcome = act(&transport, &mut send_half);
     transport.change(|script| script.ends = true);
     reader.join().unwrap();

@@ -53,6 +53,11 @@ impl Interrupted {
         script
     }
 
+    /// Waits until the reading thread waits for more to read.
+    pub fn wait_for_reader(&self) {
+        drop(self.wait(|script| script.reader_waits));
+    }
+
     /// Waits until `len` bytes were written, and returns them.
     pub fn sent(&self, len: usize) -> Vec<u8> {
         self.wait(|script| script.sent.len() >= len).sent.clone()
@@ -98,7 +103,7 @@ impl Write for Interrupted {
             }
         });
         if is_interrupted {
-            drop(self.wait(|script| script.reader_waits));
+            self.wait_for_reader();
         }
         if count == 0 { Err(ErrorKind::WouldBlock.into()) } else { Ok(count) }
     }
