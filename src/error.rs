@@ -359,7 +359,7 @@ impl Error {
             Self::Protocol(error) => error.is_transient(),
             Self::Closed(closed) => closed.is_transient(),
             Self::Send(SendError::Closed { is_transient, .. }) => *is_transient,
-            Self::Send(SendError::QueueFull { .. }) => true,
+            Self::Send(error) => error.is_full(),
             _ => false,
         }
     }
@@ -387,6 +387,13 @@ impl Error {
         }
     }
 
+    /// Returns `true` if a message was refused because too much waits to be sent already: see
+    /// [`SendError::is_full`].
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Send(error) if error.is_full())
+    }
+
     /// Returns `true` if the transport was not ready and nothing else is wrong: see [`Error::Io`].
     #[must_use]
     pub fn is_would_block(&self) -> bool {
@@ -409,7 +416,7 @@ impl From<Error> for io::Error {
             }
             Error::Receive(_) => InvalidInput,
             Error::Send(SendError::Closed { .. }) => BrokenPipe,
-            Error::Send(SendError::QueueFull { .. }) => WouldBlock,
+            Error::Send(error) if error.is_full() => WouldBlock,
             Error::Send(_) => InvalidInput,
             Error::Handshake(_) | Error::Protocol(_) | Error::ProxyHeader(_) => InvalidData,
             Error::Refused(_) | Error::AddressLimit(_) => ConnectionRefused,

@@ -43,6 +43,9 @@ impl<R: Role, Q: Borrow<WriteBuffer>> Sending<R, Q> {
         Q: BorrowMut<WriteBuffer>,
     {
         // Without something to queue, no buffer is leased.
+        if self.sender.has_to_refill(self.queue.borrow()) {
+            self.sender.refill(self.queue.borrow_mut());
+        }
         if let Some(due) = self.sender.due(self.queue.borrow(), &mut clock) {
             self.sender.queue_due(due, self.queue.borrow_mut());
         }
@@ -50,6 +53,21 @@ impl<R: Role, Q: Borrow<WriteBuffer>> Sending<R, Q> {
             Next::Wants(wants) => Some(wants),
             Next::Ended(_) => None,
         }
+    }
+
+    /// Queues everything that waits in the outbox.
+    pub(crate) fn empty_outbox(&mut self)
+    where
+        Q: BorrowMut<WriteBuffer>,
+    {
+        if self.sender.waiting_messages() > 0 {
+            self.sender.empty_outbox(self.queue.borrow_mut());
+        }
+    }
+
+    /// Returns the number of bytes that wait to be written.
+    pub(crate) fn buffered_amount(&self) -> usize {
+        self.sender.buffered_amount(self.queue.borrow())
     }
 
     /// Takes the time of a ping that was just written or answered. Call this if [`next`](Self::next)

@@ -127,6 +127,124 @@ macro_rules! sending_methods {
                 }
             }
 
+            /// Pushes a message to a peer that may be slow to read, without waiting.
+            ///
+            /// What the transport accepts now is written at once. The rest waits: in the queue if
+            /// that is short, and otherwise in the [outbox](crate::Config::outbox), which decides
+            /// what happens when it is full. Every receiving method writes what waits, before and
+            /// while it waits itself. On a split connection, the task that waits in the receiving
+            /// half does so.
+            ///
+            /// Pushed messages keep their order. What you send or [`feed`](Self::feed) overtakes
+            /// pushed messages that wait in the outbox. A message is compressed in one go when it
+            /// leaves the outbox; [`Sender::push`](crate::connection::Sender::push) has the details.
+            ///
+            /// ```
+            /// use sansocket::{Config, PreparedMessage};
+            /// use sansocket::connection::{OutboxConfig, Pushed, WhenFull};
+            /// use sansocket::on_tokio::ServerSendHalf;
+            ///
+            /// /// The configuration of the server: a slow client misses the oldest messages.
+            /// fn config() -> Config {
+            ///     Config::default().outbox(OutboxConfig::new(WhenFull::DropOldest))
+            /// }
+            ///
+            /// fn tell(client: &mut ServerSendHalf, news: &PreparedMessage) -> Result<(), sansocket::Error> {
+            ///     if let Pushed::DroppedOldest(count) = client.push(news)? {
+            ///         println!("the client has missed {count} messages");
+            ///     }
+            ///     Ok(())
+            /// }
+            /// # let _ = (config, tell);
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// Returns [`Error::Send`] if the message can't be pushed; it is then not queued. This
+            /// includes [`SendError::QueueFull`](crate::connection::SendError::QueueFull) and
+            /// [`SendError::TooManyQueued`](crate::connection::SendError::TooManyQueued) for an
+            /// outbox that has to [wait](crate::connection::WhenFull::Wait), and
+            /// [`SendError::Closed`](crate::connection::SendError::Closed) while the connection is
+            /// closing. On [`Replies`](crate::asynchronous::Replies), a closing connection is not an
+            /// error: the method returns [`Pushed::DroppedNewest`]. Returns [`Error::Closed`] once
+            /// the connection has ended in any way, and [`Error::Io`] if the transport failed.
+            pub fn push(&mut self, payload: impl AsPayload) -> Result<Pushed, Error> {
+                self.push_with(payload, None)
+            }
+
+            /// Works like [`push`](Self::push). With
+            /// [`WhenFull::KeepLatest`](crate::connection::WhenFull::KeepLatest), the message takes
+            /// the place of the message with the same key, if that still waits in the outbox.
+            ///
+            /// ```
+            /// use sansocket::{Error, on_tokio::ServerSendHalf};
+            ///
+            /// fn tell(client: &mut ServerSendHalf, instrument: u64, price: &str) -> Result<(), Error> {
+            ///     let _ = client.push_keyed(instrument, price)?;
+            ///     Ok(())
+            /// }
+            /// # let _ = tell;
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// Returns the errors of [`push`](Self::push).
+            pub fn push_keyed(
+                &mut self,
+                key: u64,
+                payload: impl AsPayload,
+            ) -> Result<Pushed, Error> {
+                self.push_with(payload, Some(key))
+            }
+
+            fn push_with(
+                &mut self,
+                payload: impl AsPayload,
+                key: Option<u64>,
+            ) -> Result<Pushed, Error> {
+                let (pushed, has_to_be_written) =
+                    self.$($access).+.act(|outgoing| outgoing.push(payload.as_payload().0, key));
+                if has_to_be_written {
+                    self.$($access).+.notify_queued();
+                }
+                pushed.or_else(|error| $refused(error).map(|()| Pushed::DroppedNewest))
+            }
+
+            /// Waits until the [outbox](crate::Config::outbox) has room, and writes meanwhile. This
+            /// returns at once unless a message did not fit. After that, it waits until no more is
+            /// left than the [low-water mark](crate::connection::OutboxConfig::low_water).
+            ///
+            /// Nothing is received in the meantime, except by the other half of a
+            /// [split](crate::asynchronous::WebSocket::split) connection.
+            ///
+            /// Cancel safe: pushed messages stay in the outbox.
+            ///
+            /// ```no_run
+            /// use sansocket::{Error, Message, on_tokio::ServerSendHalf};
+            ///
+            /// /// Pushes all lines. The default outbox waits.
+            /// async fn tell(client: &mut ServerSendHalf, lines: Vec<Message>) -> Result<(), Error> {
+            ///     for line in &lines {
+            ///         while let Err(error) = client.push(line) {
+            ///             if !error.is_full() {
+            ///                 return Err(error);
+            ///             }
+            ///             client.wait_for_room().await?;
+            ///         }
+            ///     }
+            ///     Ok(())
+            /// }
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// Returns [`Error::Io`] or [`Error::Closed`] if the transport failed. Returns
+            /// [`MessageInProgress`](crate::connection::SendError::MessageInProgress) if only the
+            /// last [fragment](Self::feed_fragment) of a message can make room.
+            pub async fn wait_for_room(&mut self) -> Result<(), Error> {
+                self.$($access).+.wait(Outgoing::poll_outbox_room).await
+            }
+
             /// Writes everything that is queued.
             ///
             /// Nothing is received in the meantime, except by the other half of a

@@ -3,6 +3,7 @@
 //! through it.
 
 mod drive;
+mod push;
 mod write;
 
 use super::owning_server::OwningServer;
@@ -64,6 +65,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     }
 
     fn take_parts(&mut self) -> (S, Vec<u8>) {
+        self.sending.empty_outbox();
         let unwritten = match self.sending.queue.is_none() {
             true => Vec::new(),
             false => take_unwritten(&mut self.sending.queue),
@@ -282,9 +284,11 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     pub(super) fn watch<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> (T, bool) {
         let queued = self.sending.queue.len();
         let sender = &self.sending.sender;
+        let waiting = sender.waiting_messages();
         let (may_send, is_broken) = (sender.may_send(), sender.is_broken());
         let outcome = act(self);
         let has_progressed = self.sending.queue.len() < queued
+            || self.sending.sender.waiting_messages() < waiting
             || (self.sending.sender.may_send(), self.sending.sender.is_broken())
                 != (may_send, is_broken);
         (outcome, has_progressed)
@@ -307,10 +311,10 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
 
     /// Queues a frame. If the sender refuses it, the empty buffer is released.
     #[inline]
-    fn queue(
+    fn queue<T>(
         &mut self,
-        act: impl FnOnce(&mut Sender<R>, &mut WriteBuffer) -> Result<(), SendError>,
-    ) -> Result<(), Error> {
+        act: impl FnOnce(&mut Sender<R>, &mut WriteBuffer) -> Result<T, SendError>,
+    ) -> Result<T, Error> {
         let outcome = act(&mut self.sending.sender, &mut self.sending.queue);
         if outcome.is_err() {
             self.give_back_output();

@@ -8,7 +8,7 @@ use super::rare_state::RareState;
 use super::shell::Shell;
 use super::wakers::{Half, Mutex, lock};
 use crate::connection::{
-    AsPayload, Chunk, Closed, Event, Message, Receiver, Role, RoundTripTime, State,
+    AsPayload, Chunk, Closed, Dropped, Event, Message, Pushed, Receiver, Role, RoundTripTime, State,
 };
 use crate::ends_on_drop::{End, EndsOnDrop};
 use crate::error::Error;
@@ -164,6 +164,19 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
         lock(&self.shared.access).sending.sender.round_trip_time()
     }
 
+    /// Returns the number of bytes that wait to be written: those that are queued, and the payloads in
+    /// the [outbox](crate::Config::outbox).
+    #[must_use]
+    pub fn buffered_amount(&self) -> usize {
+        lock(&self.shared.access).sending.buffered_amount()
+    }
+
+    /// Returns what the [outbox](crate::Config::outbox) has dropped so far.
+    #[must_use]
+    pub fn dropped(&self) -> Dropped {
+        lock(&self.shared.access).sending.sender.dropped()
+    }
+
     /// Returns the result of the opening handshake.
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
@@ -208,10 +221,17 @@ impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
         lock(&self.shared.access).sending.sender.round_trip_time()
     }
 
-    /// Returns the number of queued bytes that are not yet written.
+    /// Returns the number of bytes that wait to be written: those that are queued, and the payloads in
+    /// the [outbox](crate::Config::outbox).
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
-        lock(&self.shared.access).sending.queue.len()
+        lock(&self.shared.access).sending.buffered_amount()
+    }
+
+    /// Returns what the [outbox](crate::Config::outbox) has dropped so far.
+    #[must_use]
+    pub fn dropped(&self) -> Dropped {
+        lock(&self.shared.access).sending.sender.dropped()
     }
 }
 

@@ -10,8 +10,8 @@ use super::shell::Shell;
 use super::split::{ReceiveHalf, SendHalf, halves};
 use crate::buffer::ReadBuffer;
 use crate::connection::{
-    AsPayload, Chunk, Closed, Config, Connection, Event, Message, Receiver, Role, RoundTripTime,
-    State,
+    AsPayload, Chunk, Closed, Config, Connection, Dropped, Event, Message, Pushed, Receiver, Role,
+    RoundTripTime, State,
 };
 use crate::error::Error;
 use crate::frame::CloseCode;
@@ -322,11 +322,18 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
         self.sides.outgoing.sending.sender.round_trip_time()
     }
 
-    /// Returns the number of queued bytes that are not yet written.
+    /// Returns the number of bytes that wait to be written: those that are queued, and the payloads in
+    /// the [outbox](crate::Config::outbox).
     #[doc(alias = "bufferedAmount")]
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
-        self.sides.outgoing.sending.queue.len()
+        self.sides.outgoing.sending.buffered_amount()
+    }
+
+    /// Returns what the [outbox](crate::Config::outbox) has dropped so far.
+    #[must_use]
+    pub fn dropped(&self) -> Dropped {
+        self.sides.outgoing.sending.sender.dropped()
     }
 
     /// Splits the connection into two halves for two tasks, which may run on different threads.
@@ -408,9 +415,16 @@ pub struct Replies<'a, S, R: Role, M: Shell<S>>(&'a mut Outgoing<S, R, M>);
 sending_methods!(Replies<'_, S, R, M>, 0, report_unless_closing);
 
 impl<S, R: Role, M: Shell<S>> Replies<'_, S, R, M> {
-    /// Returns the number of queued bytes that are not yet written.
+    /// Returns the number of bytes that wait to be written: those that are queued, and the payloads in
+    /// the [outbox](crate::Config::outbox).
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
-        self.0.sending.queue.len()
+        self.0.sending.buffered_amount()
+    }
+
+    /// Returns what the [outbox](crate::Config::outbox) has dropped so far.
+    #[must_use]
+    pub fn dropped(&self) -> Dropped {
+        self.0.sending.sender.dropped()
     }
 }

@@ -86,6 +86,108 @@ macro_rules! sending_methods {
             .or_else($refused)
         }
 
+        /// Pushes a message to a peer that may be slow to read. This neither writes nor waits for the
+        /// peer.
+        ///
+        /// The message goes into the queue if that is short, and otherwise into the
+        /// [outbox](crate::Config::outbox), which decides what happens when it is full.
+        /// [`flush`](Self::flush) writes all of it, and waits for the peer. So does waiting for a
+        /// message, before and during the wait. On a split connection, the receiving half looks five
+        /// times a second whether there is something to write, and never waits for the peer. So if
+        /// the sending thread must not block, let it push, and leave the writing to the receiving
+        /// thread.
+        ///
+        /// Pushed messages keep their order. What you send or [`feed`](Self::feed) overtakes pushed
+        /// messages that wait in the outbox. A message is compressed in one go when it leaves the
+        /// outbox; [`Sender::push`](crate::connection::Sender::push) has the details.
+        ///
+        /// ```
+        /// use sansocket::Config;
+        /// use sansocket::connection::{OutboxConfig, Pushed, WhenFull};
+        /// use sansocket::blocking::ServerSendHalf;
+        ///
+        /// /// The configuration of the server: a slow client misses the oldest messages.
+        /// fn config() -> Config {
+        ///     Config::default().outbox(OutboxConfig::new(WhenFull::DropOldest))
+        /// }
+        ///
+        /// fn tell(client: &mut ServerSendHalf, news: &str) -> Result<(), sansocket::Error> {
+        ///     if let Pushed::DroppedOldest(count) = client.push(news)? {
+        ///         println!("the client has missed {count} messages");
+        ///     }
+        ///     Ok(())
+        /// }
+        /// # let _ = (config, tell);
+        /// ```
+        ///
+        /// # Errors
+        ///
+        /// Returns [`Error::Send`] if the message can't be pushed; it is then not queued. This
+        /// includes [`SendError::QueueFull`](crate::connection::SendError::QueueFull) and
+        /// [`SendError::TooManyQueued`](crate::connection::SendError::TooManyQueued) for an outbox
+        /// that has to [wait](crate::connection::WhenFull::Wait), and
+        /// [`SendError::Closed`](crate::connection::SendError::Closed) while the connection is
+        /// closing. On [`Replies`](crate::blocking::Replies), a closing connection is not an error:
+        /// the method returns [`Pushed::DroppedNewest`]. Returns [`Error::Closed`] once the
+        /// connection has ended in any way.
+        pub fn push(&mut self, payload: impl AsPayload) -> Result<Pushed, Error> {
+            self.with_outgoing(|outgoing| outgoing.push(payload.as_payload().0, None))
+                .or_else(|error| $refused(error).map(|()| Pushed::DroppedNewest))
+        }
+
+        /// Works like [`push`](Self::push). With
+        /// [`WhenFull::KeepLatest`](crate::connection::WhenFull::KeepLatest), the message takes the
+        /// place of the message with the same key, if that still waits in the outbox.
+        ///
+        /// ```
+        /// use sansocket::{Error, blocking::ServerSendHalf};
+        ///
+        /// fn tell(client: &mut ServerSendHalf, instrument: u64, price: &str) -> Result<(), Error> {
+        ///     let _ = client.push_keyed(instrument, price)?;
+        ///     Ok(())
+        /// }
+        /// # let _ = tell;
+        /// ```
+        ///
+        /// # Errors
+        ///
+        /// Returns the errors of [`push`](Self::push).
+        pub fn push_keyed(&mut self, key: u64, payload: impl AsPayload) -> Result<Pushed, Error> {
+            self.with_outgoing(|outgoing| outgoing.push(payload.as_payload().0, Some(key)))
+                .or_else(|error| $refused(error).map(|()| Pushed::DroppedNewest))
+        }
+
+        /// Writes until the [outbox](crate::Config::outbox) has room. This returns at once unless a
+        /// message did not fit. After that, it writes until no more is left than the
+        /// [low-water mark](crate::connection::OutboxConfig::low_water), or up to 200 milliseconds
+        /// longer.
+        ///
+        /// ```no_run
+        /// use sansocket::{Error, Message, blocking::ServerSendHalf};
+        ///
+        /// /// Pushes all lines. The default outbox waits.
+        /// fn tell(client: &mut ServerSendHalf, lines: &[Message]) -> Result<(), Error> {
+        ///     for line in lines {
+        ///         while let Err(error) = client.push(line) {
+        ///             if !error.is_full() {
+        ///                 return Err(error);
+        ///             }
+        ///             client.wait_for_room()?;
+        ///         }
+        ///     }
+        ///     Ok(())
+        /// }
+        /// ```
+        ///
+        /// # Errors
+        ///
+        /// Returns [`Error::Io`] or [`Error::Closed`] if the transport failed. Returns
+        /// [`MessageInProgress`](crate::connection::SendError::MessageInProgress) if only the last
+        /// [fragment](Self::feed_fragment) of a message can make room.
+        pub fn wait_for_room(&mut self) -> Result<(), Error> {
+            self.with_outgoing(|outgoing| outgoing.wait_for_room())
+        }
+
         /// Writes everything that is queued.
         ///
         /// # Errors

@@ -7,7 +7,7 @@ use super::incoming::ReceiverIo;
 use super::owning_server::ServerHandle;
 use super::timed::{BRIEF, LEAST, Stopped, Timed};
 use crate::buffer::{LEAST_UNBROKEN, WriteBuffer};
-use crate::connection::{Compressing, Form, LargeMessage, Role, SendError, Sender};
+use crate::connection::{Compressing, Form, LargeMessage, Pushed, Role, SendError, Sender};
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::sending::take_unwritten;
@@ -52,6 +52,30 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
         act: impl FnOnce(&mut Sender<A::Role>, &mut WriteBuffer) -> Result<(), SendError>,
     ) -> Result<(), Error> {
         self.sending.queue(act)
+    }
+
+    /// Pushes a message without writing.
+    pub(super) fn push(&mut self, payload: Form<'_>, key: Option<u64>) -> Result<Pushed, Error> {
+        self.sending.queue(|sender, queue| sender.push_payload(payload, key, queue))
+    }
+
+    /// Writes until the outbox has room.
+    pub(super) fn wait_for_room(&mut self) -> Result<(), Error> {
+        loop {
+            self.sending.with(|sending| sending.check())?;
+            if self.sending.with(|sending| sending.sender.outbox_has_room()) {
+                return Ok(());
+            }
+            let until = self.transport.now().saturating_add(STEP);
+            match self.write(None, Some(until)) {
+                Err(Stopped::Over) => {}
+                Ok(()) if !self.sending.with(|sending| sending.sender.outbox_has_room()) => {
+                    // Only the last fragment of that message makes room.
+                    return Err(SendError::MessageInProgress.into());
+                }
+                outcome => return self.checked(outcome),
+            }
+        }
     }
 
     /// Queues a message.
@@ -275,6 +299,7 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
             // The queue still counts the bytes that it has lent, and those of a large message whose
             // write failed.
             sending.queue.forget_lent();
+            sending.empty_outbox();
             unwritten.extend_from_slice(&take_unwritten(&mut sending.queue));
         });
         unwritten

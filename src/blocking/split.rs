@@ -5,7 +5,7 @@ use super::incoming::Incoming;
 use super::methods::{report, sending_methods};
 use super::shared::{Reading, Shared, Writer};
 use crate::connection::{
-    AsPayload, Chunk, Closed, Event, Message, Receiver, Role, RoundTripTime, State,
+    AsPayload, Chunk, Closed, Dropped, Event, Message, Pushed, Receiver, Role, RoundTripTime, State,
 };
 use crate::ends_on_drop::EndsOnDrop;
 use crate::error::Error;
@@ -108,6 +108,19 @@ impl<S: Transport, R: Role> ReceiveHalf<S, R> {
         self.reading.shared.sending().sender.round_trip_time()
     }
 
+    /// Returns the number of bytes that wait to be written: those that are queued, and the payloads in
+    /// the [outbox](crate::Config::outbox).
+    #[must_use]
+    pub fn buffered_amount(&self) -> usize {
+        self.reading.shared.sending().buffered_amount()
+    }
+
+    /// Returns what the [outbox](crate::Config::outbox) has dropped so far.
+    #[must_use]
+    pub fn dropped(&self) -> Dropped {
+        self.reading.shared.sending().sender.dropped()
+    }
+
     /// Returns what the opening handshake agreed on.
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
@@ -167,9 +180,16 @@ impl<S: Transport, R: Role> SendHalf<S, R> {
         self.shared.sending().sender.round_trip_time()
     }
 
-    /// Returns the number of bytes that are queued but not yet written.
+    /// Returns the number of bytes that wait to be written: those that are queued, and the payloads in
+    /// the [outbox](crate::Config::outbox).
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
-        self.shared.sending().queue.len()
+        self.shared.sending().buffered_amount()
+    }
+
+    /// Returns what the [outbox](crate::Config::outbox) has dropped so far.
+    #[must_use]
+    pub fn dropped(&self) -> Dropped {
+        self.shared.sending().sender.dropped()
     }
 }

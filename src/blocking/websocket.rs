@@ -12,8 +12,8 @@ use super::split::{ReceiveHalf, SendHalf};
 use super::timed::Timed;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::{
-    AsPayload, Chunk, Closed, Config, Connection, Event, Message, Receiver, Role, RoundTripTime,
-    State,
+    AsPayload, Chunk, Closed, Config, Connection, Dropped, Event, Message, Pushed, Receiver, Role,
+    RoundTripTime, State,
 };
 use crate::ends_on_drop::{End, EndsOnDrop};
 use crate::error::Error;
@@ -312,11 +312,18 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         self.outgoing.sending.sender.round_trip_time()
     }
 
-    /// Returns the number of bytes that are queued but not yet written.
+    /// Returns the number of bytes that wait to be written: those that are queued, and the payloads in
+    /// the [outbox](crate::Config::outbox).
     #[doc(alias = "bufferedAmount")]
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
-        self.outgoing.sending.queue.len()
+        self.outgoing.sending.buffered_amount()
+    }
+
+    /// Returns what the [outbox](crate::Config::outbox) has dropped so far.
+    #[must_use]
+    pub fn dropped(&self) -> Dropped {
+        self.outgoing.sending.sender.dropped()
     }
 
     /// Takes the connection apart without sending a Close. You can continue to use the transport.
@@ -395,9 +402,16 @@ impl<S: Transport, R: Role> Replies<'_, S, R> {
         act(self.0)
     }
 
-    /// Returns the number of bytes that are queued but not yet written.
+    /// Returns the number of bytes that wait to be written: those that are queued, and the payloads in
+    /// the [outbox](crate::Config::outbox).
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
-        self.0.sending.queue.len()
+        self.0.sending.buffered_amount()
+    }
+
+    /// Returns what the [outbox](crate::Config::outbox) has dropped so far.
+    #[must_use]
+    pub fn dropped(&self) -> Dropped {
+        self.0.sending.sender.dropped()
     }
 }

@@ -74,6 +74,9 @@ pub enum Cause {
     /// [idle timeout](crate::Config::idle_timeout), so this endpoint closed. The end is clean if the
     /// peer answered.
     IdleTimeout(Duration),
+    /// The peer read too slowly, so the [outbox](crate::Config::outbox) was full and
+    /// [closed](super::WhenFull::Close) the connection. The end is clean if the peer answered.
+    OutboxFull,
 }
 
 /// How a connection ended.
@@ -120,8 +123,8 @@ impl Closed {
     ///
     /// - This endpoint failed the connection because of a fault of the peer. The exception is a peer
     ///   that was [too slow](ProtocolError::TooSlow).
-    /// - This endpoint closed, and the peer answered. The exception is the
-    ///   [idle timeout](Cause::IdleTimeout).
+    /// - This endpoint closed, and the peer answered. The exceptions are the
+    ///   [idle timeout](Cause::IdleTimeout) and a [full outbox](Cause::OutboxFull).
     /// - The peer's Close blames what this endpoint sent: with 1002, 1003, 1007, 1008, 1009 or 1010.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -163,9 +166,13 @@ impl fmt::Display for Closed {
             (Cause::Transport(how), Initiator::Transport) => {
                 write!(f, "ended without a Close: {how}")
             }
-            (Cause::IdleTimeout(timeout), _) => {
+            (Cause::IdleTimeout(_) | Cause::OutboxFull, _) => {
                 write!(f, "closed by this endpoint with {}", self.sent_code)?;
-                write!(f, " because no message arrived for {timeout:?}")?;
+                if let Cause::IdleTimeout(timeout) = self.cause {
+                    write!(f, " because no message arrived for {timeout:?}")?;
+                } else {
+                    write!(f, " because the peer read too slowly")?;
+                }
                 if self.code == CloseCode::ABNORMAL {
                     write!(f, ", but the peer's Close did not arrive")
                 } else {

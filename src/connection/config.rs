@@ -1,5 +1,6 @@
 //! The configuration of a connection.
 
+use super::outbox::OutboxConfig;
 #[cfg(feature = "deflate")]
 use crate::deflate::DeflateConfig;
 use crate::limits::Limits;
@@ -49,6 +50,9 @@ pub struct Config {
     /// fails with 1008 and [`ProtocolError::TooSlow`](super::ProtocolError::TooSlow). `None`, the
     /// default, waits for as long as it takes.
     pub min_data_rate: Option<MinDataRate>,
+    /// How many messages that you [push](super::Sender::push) may wait for a slow peer, and what
+    /// happens to more.
+    pub outbox: OutboxConfig,
     /// How to compress messages, if the peer agrees. `None`, the default, neither offers nor
     /// accepts compression.
     #[cfg(feature = "deflate")]
@@ -173,6 +177,7 @@ impl Config {
         keepalive: None,
         idle_timeout: None,
         min_data_rate: None,
+        outbox: OutboxConfig::DEFAULT,
         #[cfg(feature = "deflate")]
         deflate: None,
     };
@@ -216,6 +221,13 @@ impl Config {
     #[must_use]
     pub const fn min_data_rate(mut self, least: MinDataRate) -> Self {
         self.min_data_rate = Some(least);
+        self
+    }
+
+    /// Sets the [`outbox`](Self::outbox).
+    #[must_use]
+    pub const fn outbox(mut self, outbox: OutboxConfig) -> Self {
+        self.outbox = outbox;
         self
     }
 

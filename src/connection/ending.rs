@@ -45,6 +45,8 @@ pub(super) struct Ending {
     failure: Option<ProtocolError>,
     /// The idle timeout, if that made this endpoint close.
     idle_timeout: Option<Duration>,
+    /// Whether this endpoint closed because its outbox was full.
+    outbox_full: bool,
     /// By when the peer must have done its part.
     deadline: Deadline,
     linger: Deadline,
@@ -113,6 +115,7 @@ impl Ending {
         let is_transient = match (&self.closed, self.failure, self.idle_timeout) {
             (Some(closed), ..) => closed.is_transient(),
             (None, Some(error), _) => error.is_transient(),
+            (None, None, None) if initiator == Initiator::Local && self.outbox_full => true,
             (None, None, None) if initiator == Initiator::Local => false,
             (None, None, _) => received.is_none_or(|code| !code.blames_recipient()),
         };
@@ -154,6 +157,11 @@ impl Ending {
     /// Notes that this endpoint closes because of its idle timeout.
     pub(super) fn idle_timeout_passed(&mut self, timeout: Duration) {
         self.idle_timeout = Some(timeout);
+    }
+
+    /// Notes that this endpoint closes because its outbox is full.
+    pub(super) fn outbox_full(&mut self) {
+        self.outbox_full = true;
     }
 
     /// Returns `true` if this endpoint ignores everything else that the peer sends.
@@ -361,6 +369,7 @@ impl Ending {
             sent,
             failure,
             idle_timeout,
+            outbox_full,
             output_failed,
             closed,
             ..
@@ -380,6 +389,7 @@ impl Ending {
                 cause: match (failure, idle_timeout) {
                     (Some(error), _) => Cause::Protocol(*error),
                     (None, Some(timeout)) => Cause::IdleTimeout(*timeout),
+                    (None, None) if *outbox_full => Cause::OutboxFull,
                     (None, None) if clean => Cause::ClosingHandshake,
                     (None, None) => Cause::Transport(how_it_ended(how, *output_failed)),
                 },

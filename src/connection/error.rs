@@ -164,12 +164,21 @@ pub enum SendError {
         /// `false` if your code has closed, and `true` if a timeout has.
         is_transient: bool,
     },
-    /// Too much output is queued already.
+    /// Too much output is queued already, or too much of what you have pushed waits in the
+    /// [outbox](crate::Config::outbox).
     #[error("the queue is full: {queued} bytes are queued, the limit is {limit}")]
     QueueFull {
         /// The number of queued bytes.
         queued: usize,
         /// The limit in bytes.
+        limit: usize,
+    },
+    /// Too many messages wait in the [outbox](crate::Config::outbox).
+    #[error("the outbox is full: {messages} messages wait, the limit is {limit}")]
+    TooManyQueued {
+        /// The number of messages that wait.
+        messages: usize,
+        /// The limit.
         limit: usize,
     },
     /// A whole message between the fragments of another one, or a fragment of the other kind.
@@ -184,6 +193,15 @@ pub enum SendError {
     /// A close code that must not be sent (RFC 6455 §7.4).
     #[error("close code {} must not be sent", .0.number())]
     UnsendableCode(CloseCode),
+}
+
+impl SendError {
+    /// Returns `true` if too much waits to be sent already. There is room again once the peer has read
+    /// some of it.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        matches!(self, Self::QueueFull { .. } | Self::TooManyQueued { .. })
+    }
 }
 
 #[cfg(test)]

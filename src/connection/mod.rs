@@ -12,6 +12,7 @@ mod heartbeat;
 mod idle;
 mod initiator;
 mod message;
+mod outbox;
 pub(crate) mod payload;
 mod period;
 mod prepared;
@@ -29,6 +30,7 @@ pub use config::{Config, Keepalive, MinDataRate};
 pub use error::{ProtocolError, ReceiveError, SendError};
 pub use initiator::Initiator;
 pub use message::{Chunk, Event, Message, MessageKind};
+pub use outbox::{Amount, Dropped, OutboxConfig, Pushed, WhenFull};
 #[cfg(feature = "std")]
 pub(crate) use payload::Form;
 pub use payload::{AsPayload, Payload};
@@ -94,8 +96,7 @@ use core::{borrow::BorrowMut, time::Duration};
 /// answers is not lost: within the close timeout, `next` does not report the end while something
 /// waits to be written.
 ///
-/// You do not need [`queue_pending_pong`](Self::queue_pending_pong) in such a loop: `did_write`
-/// calls it.
+/// You do not need [`refill`](Self::refill) in such a loop: `did_write` and `next` call it.
 ///
 /// # Backpressure
 ///
@@ -109,6 +110,9 @@ use core::{borrow::BorrowMut, time::Duration};
 /// must keep reading: two such endpoints that both stop would wait for each other. A proxy that
 /// holds a message back because its other connection is full must not read either. Otherwise it
 /// reports the peer's end too early, and loses the message.
+///
+/// To push messages that nobody has asked for, use [`push`](Self::push): its
+/// [outbox](Config::outbox) can drop or replace messages while the peer is slow.
 ///
 /// # Time
 ///
@@ -496,6 +500,57 @@ impl<R: Role> Connection<R> {
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
         self.sender.close(code, reason, output)
+    }
+
+    /// Pushes a message to a peer that may be slow to read: see [`Sender::push`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Sender::push`].
+    pub fn push(
+        &mut self,
+        payload: impl AsPayload,
+        output: &mut WriteBuffer,
+    ) -> Result<Pushed, SendError> {
+        self.sender.push(payload, output)
+    }
+
+    /// Pushes a message that may replace an earlier one with the same key: see
+    /// [`Sender::push_keyed`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Sender::push`].
+    pub fn push_keyed(
+        &mut self,
+        key: u64,
+        payload: impl AsPayload,
+        output: &mut WriteBuffer,
+    ) -> Result<Pushed, SendError> {
+        self.sender.push_keyed(key, payload, output)
+    }
+
+    /// Returns `true` if the outbox is not too full: see [`Sender::outbox_has_room`].
+    #[must_use]
+    pub fn outbox_has_room(&self) -> bool {
+        self.sender.outbox_has_room()
+    }
+
+    /// Returns the number of bytes that wait to be written: see [`Sender::buffered_amount`].
+    #[must_use]
+    pub fn buffered_amount(&self, output: &WriteBuffer) -> usize {
+        self.sender.buffered_amount(output)
+    }
+
+    /// Returns what the outbox has dropped: see [`Sender::dropped`].
+    #[must_use]
+    pub fn dropped(&self) -> Dropped {
+        self.sender.dropped()
+    }
+
+    /// Queues what waits for the output to become short: see [`Sender::refill`].
+    pub fn refill(&mut self, output: &mut WriteBuffer) {
+        self.sender.refill(output);
     }
 
     /// Queues the pong that was held back, if there is now room for it: see

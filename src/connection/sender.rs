@@ -9,6 +9,7 @@ mod in_place;
 mod large_message;
 pub(crate) mod messages;
 mod next;
+mod pushing;
 mod rare;
 mod timeouts;
 
@@ -22,7 +23,7 @@ pub use next::Next;
 
 #[cfg(feature = "deflate")]
 use self::deflating::Deflating;
-use self::rare::Rare;
+use self::rare::{Backlog, Rare};
 use super::ending::Ending;
 use super::shared_config::SharedConfig;
 use super::{Config, MessageKind, Role, SendError};
@@ -202,6 +203,16 @@ impl<R: Role> Sender<R> {
         // Pongs have room of their own.
         let queued = output.len().saturating_sub(output.control_len());
         if queued > limit { Err(SendError::QueueFull { queued, limit }) } else { Ok(()) }
+    }
+
+    /// Returns what waits for the output to become short. Most connections have nothing that does.
+    #[inline]
+    fn backlog(&self) -> Option<&Backlog> {
+        self.rare.as_ref()?.backlog.as_deref()
+    }
+
+    fn backlog_mut(&mut self) -> Option<&mut Backlog> {
+        self.rare.as_mut()?.backlog.as_deref_mut()
     }
 
     // Always inlined, like `append_header`: the arguments then stay out of memory, and most of the

@@ -1,6 +1,7 @@
 //! The configuration as the halves of a connection share it.
 
 use super::config::Config;
+use super::outbox::OutboxConfig;
 use crate::limits::Limits;
 use alloc::sync::Arc;
 use core::{ops::Deref, time::Duration};
@@ -16,6 +17,7 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     fragment_size: usize,
     pub(super) close_timeout: Duration,
+    pub(super) outbox: OutboxConfig,
     watches_messages: bool,
 }
 
@@ -35,6 +37,7 @@ impl Shared {
             limits: config.limits,
             fragment_size: config.fragment_size,
             close_timeout: config.close_timeout,
+            outbox: config.outbox,
             watches_messages: config.idle_timeout.is_some() || config.min_data_rate.is_some(),
         }
     }

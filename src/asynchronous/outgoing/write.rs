@@ -50,7 +50,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         let count = some_written(ready!(written))?;
         sender.unflushed = true;
         output.consume(count);
-        sender.queue_pending_pong(output);
+        sender.refill(output);
         Poll::Ready(Ok(()))
     }
 

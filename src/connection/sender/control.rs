@@ -103,7 +103,8 @@ impl<R: Role> Sender<R> {
         self.reply_in(reply, output);
     }
 
-    /// Queues the pong that was held back, if there is now room for it. Call this after writes.
+    /// Queues the pong that was held back, if there is now room for it.
+    /// [`refill`](Self::refill) does this, and does the same for pushed messages.
     #[inline]
     pub fn queue_pending_pong(&mut self, output: &mut WriteBuffer) {
         if self.holds_back() {
@@ -159,25 +160,29 @@ impl<R: Role> Sender<R> {
         }
         self.queue_pending_pong(output);
         if self.holds_back() || !self.queue_pong(payload, output) {
-            self.rare.get_or_insert_default().held_back = Some(Box::new(payload.into()));
+            self.hold_back(Box::new(payload.into()));
         }
     }
 
     /// Returns `true` if a pong is held back, which is rare.
     #[inline]
     fn holds_back(&self) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.held_back.is_some())
+        self.backlog().is_some_and(|backlog| backlog.held_back.is_some())
+    }
+
+    fn hold_back(&mut self, payload: Box<ControlPayload>) {
+        self.rare.get_or_insert_default().backlog().held_back = Some(payload);
     }
 
     fn take_held_back(&mut self) -> Option<Box<ControlPayload>> {
-        self.rare.as_mut()?.held_back.take()
+        self.backlog_mut()?.held_back.take()
     }
 
     #[cold]
     fn queue_held_back(&mut self, output: &mut WriteBuffer) {
         if let Some(payload) = self.take_held_back() {
             if !self.queue_pong(&payload, output) {
-                self.rare.get_or_insert_default().held_back = Some(payload);
+                self.hold_back(payload);
             }
         }
     }
@@ -219,6 +224,7 @@ impl<R: Role> Sender<R> {
     /// Fails the connection with a Close, unless this endpoint has sent a Close already (§7.1.7).
     pub(super) fn fail(&mut self, error: ProtocolError, output: &mut WriteBuffer) {
         self.take_held_back();
+        self.discard_outbox();
         self.ending().failed(error);
         if !self.ending().has_sent() {
             // The queued messages are useless now, so the Close overtakes them.
@@ -256,13 +262,15 @@ impl<R: Role> Sender<R> {
         self.append_close(code, "idle timeout", SentClose::First, output);
     }
 
-    fn append_close(
+    pub(super) fn append_close(
         &mut self,
         code: Option<CloseCode>,
         reason: &str,
         sent: SentClose,
         output: &mut WriteBuffer,
     ) {
+        // §5.5.1: no data follows a Close.
+        self.empty_outbox(output);
         let mut payload = [0; MAX_CONTROL_PAYLOAD];
         let mut len = 0;
         if let Some(code) = code {

@@ -14,6 +14,8 @@ pub(super) struct Deflating {
     /// Whether the compressor's window holds a message that was not sent. The peer has not seen
     /// that message, so the next one must not refer to it.
     unsent: bool,
+    /// How many messages were begun. A message from the outbox may come between the steps of another.
+    begun: u64,
 }
 
 /// The progress of a message that is compressed in steps.
@@ -23,6 +25,8 @@ pub(super) struct Steps {
     done: usize,
     compressed: Vec<u8>,
     has_failed: bool,
+    /// The [`begun`](Deflating::begun) of this message.
+    number: u64,
 }
 
 /// How many bytes one step compresses.
@@ -41,6 +45,7 @@ impl Deflating {
             window_bits: bits,
             threshold: u32::try_from(config.threshold).unwrap_or(u32::MAX),
             unsent: false,
+            begun: 0,
         })
     }
 
@@ -62,6 +67,12 @@ impl Deflating {
         if steps.done == 0 {
             self.begin();
             self.unsent = true;
+            steps.number = self.begun;
+        }
+        if steps.number != self.begun {
+            // The window is that of another message by now.
+            steps.has_failed = true;
+            return true;
         }
         let rest = &payload[steps.done..];
         let is_last = rest.len() <= STEP;
@@ -78,7 +89,8 @@ impl Deflating {
     /// Ends the last step. The outcome is the same as for [`message`](Self::message); if it is
     /// `Some`, the caller must send it.
     pub(super) fn finish(&mut self, payload: &[u8], steps: Steps) -> Option<Vec<u8>> {
-        let is_whole = steps.done == payload.len() && !steps.has_failed;
+        let is_whole =
+            steps.done == payload.len() && !steps.has_failed && steps.number == self.begun;
         if is_whole && steps.compressed.len() < payload.len() {
             self.unsent = false;
             return Some(steps.compressed);
@@ -89,6 +101,7 @@ impl Deflating {
 
     /// Prepares for the next thing to compress.
     fn begin(&mut self) {
+        self.begun += 1;
         if core::mem::take(&mut self.unsent) {
             self.compressor.forget();
         }
@@ -101,6 +114,7 @@ impl Deflating {
     ) -> Option<&'a EncodedFrames> {
         let frames = message.compressed_frames(self.window_bits)?;
         // The peer gets this message into its window, but the compressor has not seen it.
+        self.begun += 1;
         self.unsent = false;
         self.compressor.forget();
         Some(frames)

@@ -17,6 +17,7 @@ const IN_PLACE_FROM: usize = 16 * 1024;
 /// were [started](Sender::start_frames).
 #[derive(Debug)]
 pub(crate) struct LargeMessage<'a> {
+    kind: MessageKind,
     payload: &'a [u8],
     fragments: Fragments,
     /// The headers, with their lengths, of the first frame, of every middle frame, and of the last
@@ -37,7 +38,16 @@ impl<'a> LargeMessage<'a> {
         let header = |number: usize| fragments.header(number).to_bytes();
         let last = fragments.count() - 1;
         let headers = [header(0), header(last.min(1)), header(last)];
-        Self { payload, fragments, headers, fragment_size, started: 0, current: 0, written: 0 }
+        Self {
+            kind,
+            payload,
+            fragments,
+            headers,
+            fragment_size,
+            started: 0,
+            current: 0,
+            written: 0,
+        }
     }
 
     /// Returns `true` if all frames are written.
@@ -149,6 +159,8 @@ impl<R: Role> Sender<R> {
         self.check_open()?;
         let first = message.started;
         message.started = message.fragments.count().min(first.saturating_add(most));
+        // §5.4: until the last frame is started, no other message may be queued.
+        self.message = (message.started < message.fragments.count()).then_some(message.kind);
         if R::MASKS && first < message.started {
             let bytes = message.fragments.range(first).start
                 ..message.fragments.range(message.started - 1).end;

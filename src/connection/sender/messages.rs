@@ -63,19 +63,7 @@ impl<R: Role> Sender<R> {
             return self.send(message.message(), output);
         }
         self.check_message(output)?;
-        let frames = message.frames();
-        #[cfg(feature = "deflate")]
-        let frames = match &mut self.deflating {
-            Some(deflating) => deflating.prepared(message).unwrap_or(frames),
-            None => frames,
-        };
-        let bytes = frames.bytes();
-        output.begin_frame(bytes.len(), self.fragment_size());
-        if bytes.len() < LINK_FROM {
-            output.extend_from_slice(bytes);
-        } else {
-            frames.link_to(output);
-        }
+        self.append_prepared(message, output);
         Ok(())
     }
 
@@ -117,18 +105,38 @@ impl<R: Role> Sender<R> {
                 self.append_message(MessageKind::Binary, Rsv::NONE, data, output);
                 Ok(())
             }
-            Form::Message(message)
-                if !R::MASKS
-                    && message.as_bytes().len() >= LINK_FROM
-                    && !self.compresses(message.as_bytes().len()) =>
-            {
-                self.send_linked(message, output)
+            Form::Message(message) if self.links(message) => {
+                self.check_message(output)?;
+                self.append_linked(message, output);
+                Ok(())
             }
             Form::Message(message) => {
                 self.send_borrowed(message.kind(), message.as_bytes(), output)
             }
             Form::Prepared(message) => self.send_prepared(message, output),
         }
+    }
+
+    /// Appends a message, although nothing was checked.
+    pub(super) fn append_payload(&mut self, payload: Form<'_>, output: &mut WriteBuffer) {
+        match payload {
+            Form::Prepared(message) if !R::MASKS => self.append_prepared(message, output),
+            Form::Message(message) if self.links(message) => self.append_linked(message, output),
+            _ => {
+                let (kind, data, may_compress) = payload.parts();
+                if may_compress {
+                    self.append_compressed(kind, data, output);
+                } else {
+                    self.append_message(kind, Rsv::NONE, data, output);
+                }
+            }
+        }
+    }
+
+    /// Returns `true` if the payload of this message is linked into the output.
+    fn links(&self, message: &Message) -> bool {
+        let len = message.as_bytes().len();
+        !R::MASKS && len >= LINK_FROM && !self.compresses(len)
     }
 
     #[inline]
@@ -164,13 +172,25 @@ impl<R: Role> Sender<R> {
         !R::MASKS && !self.compresses(usize::MAX)
     }
 
+    /// Appends an encoded message, unmasked.
+    fn append_prepared(&mut self, message: &PreparedMessage, output: &mut WriteBuffer) {
+        let frames = message.frames();
+        #[cfg(feature = "deflate")]
+        let frames = match &mut self.deflating {
+            Some(deflating) => deflating.prepared(message).unwrap_or(frames),
+            None => frames,
+        };
+        let bytes = frames.bytes();
+        output.begin_frame(bytes.len(), self.fragment_size());
+        if bytes.len() < LINK_FROM {
+            output.extend_from_slice(bytes);
+        } else {
+            frames.link_to(output);
+        }
+    }
+
     /// Links a shared message into the output, unmasked.
-    fn send_linked(
-        &mut self,
-        message: &Message,
-        output: &mut WriteBuffer,
-    ) -> Result<(), SendError> {
-        self.check_message(output)?;
+    fn append_linked(&mut self, message: &Message, output: &mut WriteBuffer) {
         let payload = message.clone().into_bytes();
         let fragments = self.fragments(message.kind().opcode(), Rsv::NONE, true, payload.len());
         for number in 0..fragments.count() {
@@ -180,7 +200,6 @@ impl<R: Role> Sender<R> {
             self.append_header(opcode, rsv, fin, payload_len, output);
             output.link(payload.slice(range));
         }
-        Ok(())
     }
 
     #[inline]
@@ -206,13 +225,18 @@ impl<R: Role> Sender<R> {
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
         self.check_message(output)?;
+        self.append_compressed(kind, payload, output);
+        Ok(())
+    }
+
+    /// Appends a message, compressed if the connection compresses.
+    fn append_compressed(&mut self, kind: MessageKind, payload: &[u8], output: &mut WriteBuffer) {
         #[cfg(feature = "deflate")]
         if let Some(compressed) = self.compress(payload) {
             self.append_message(kind, Rsv::RSV1, &compressed, output);
-            return Ok(());
+            return;
         }
         self.append_message(kind, Rsv::NONE, payload, output);
-        Ok(())
     }
 
     #[cfg(feature = "deflate")]

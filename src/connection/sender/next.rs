@@ -20,7 +20,8 @@ pub enum Next<'a> {
 
 impl<R: Role> Sender<R> {
     /// Returns what to do with the transport next. `output` is the queued output, to which this adds
-    /// a ping if [keepalive](crate::Config::keepalive) needs one, and a Close if a timeout has passed.
+    /// a ping if [keepalive](crate::Config::keepalive) needs one, a Close if a timeout has passed, and
+    /// messages that were [pushed](Self::push) while it was too long.
     ///
     /// Call this once per read or write of the transport, not once per message. `clock` returns the
     /// time since a fixed moment that stays the same for this connection. It is called only while a
@@ -31,6 +32,7 @@ impl<R: Role> Sender<R> {
         output: &mut WriteBuffer,
         mut clock: impl FnMut() -> Duration,
     ) -> Next<'_> {
+        self.refill(output);
         if let Some(due) = self.due(output, &mut clock) {
             self.queue_due(due, output);
         }
@@ -63,6 +65,7 @@ impl<R: Role> Sender<R> {
             return Next::Wants(wants);
         }
         self.may_send = MaySend::Nothing;
+        self.discard_outbox();
         Next::Ended(self.ending().end(TransportEnd::Dropped))
     }
 
@@ -104,7 +107,7 @@ impl<R: Role> Sender<R> {
             Ok(count) => {
                 self.unflushed = false;
                 output.consume(count);
-                self.queue_pending_pong(output);
+                self.refill(output);
             }
             Err(failure) => {
                 self.unflushed |= failure == IoFailure::NotReady && output.is_empty();
@@ -124,6 +127,7 @@ impl<R: Role> Sender<R> {
         if failure != IoFailure::NotReady {
             // Anything queued from now on would never be sent.
             self.may_send = MaySend::Nothing;
+            self.discard_outbox();
         }
     }
 
@@ -179,6 +183,7 @@ impl<R: Role> Sender<R> {
     pub fn transport_ended(&mut self, how: TransportEnd, output: &WriteBuffer) -> &Closed {
         self.look_whether_close_is_written(output);
         self.may_send = MaySend::Nothing;
+        self.discard_outbox();
         self.ending().end(how)
     }
 

@@ -5,6 +5,7 @@ use crate::connection::data_rate::DataRate;
 use crate::connection::error::ProtocolError;
 use crate::connection::heartbeat::Heartbeat;
 use crate::connection::idle::Idle;
+use crate::connection::outbox::Outbox;
 use crate::connection::queue::Queue;
 use crate::connection::reply::{ControlPayload, Received};
 use crate::transport::{IoFailure, earliest};
@@ -19,8 +20,17 @@ pub(super) struct Rare {
     pub(super) heartbeat: Option<Heartbeat>,
     /// The state of the other timeouts, if one is configured.
     pub(super) messages: Option<Box<MessageTimeouts>>,
+    /// What waits for the output to become short, once something does.
+    pub(super) backlog: Option<Box<Backlog>>,
+}
+
+/// What waits for the output to become short.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
     /// A pong that has no room in the queue yet.
     pub(super) held_back: Option<Box<ControlPayload>>,
+    /// Messages for a slow peer, and what has become of them.
+    pub(super) outbox: Outbox,
 }
 
 /// The timeouts that depend on what arrives of the peer's messages.
@@ -44,7 +54,12 @@ impl Rare {
         let heartbeat = config.keepalive.map(Heartbeat::new);
         let messages = MessageTimeouts::new(config).map(Box::new);
         let is_something = heartbeat.is_some() || messages.is_some();
-        is_something.then_some(Self { heartbeat, messages, held_back: None })
+        is_something.then_some(Self { heartbeat, messages, backlog: None })
+    }
+
+    /// Returns what waits, to which something will be added.
+    pub(super) fn backlog(&mut self) -> &mut Backlog {
+        self.backlog.get_or_insert_default()
     }
 
     /// Notes the outcome of a read.
