@@ -128,7 +128,7 @@ fn pushed_messages_keep_their_order_whatever_is_written_at_a_time() {
     fn push_any<R: Role>(end: &mut Endpoint<R>, message: impl sansocket::AsPayload) -> Pushed {
         end.connection.push(message, &mut end.output).unwrap()
     }
-    let large = OutboxConfig::default().high_water(usize::MAX).messages(usize::MAX);
+    let large = OutboxConfig::default().high_water(u32::MAX).messages(u32::MAX);
     for step in [1000, 4999, 20_000] {
         check(server(config(large)), step);
         check(client(config(large)), step);

@@ -38,13 +38,13 @@ use crate::frame::CloseCode;
 #[non_exhaustive]
 pub struct OutboxConfig {
     /// The most bytes of payload that wait. The default is 1 MiB.
-    pub high_water: usize,
+    pub high_water: u32,
     /// After a message did not fit, the outbox [has room](super::Sender::outbox_has_room) again once
     /// no more bytes wait than this, and half of the [`messages`](Self::messages). The default is 256
     /// KiB. It does not limit what can be pushed: any message that fits is accepted.
-    pub low_water: usize,
+    pub low_water: u32,
     /// The most messages that wait. The default is 1024, and 0 counts as 1.
-    pub messages: usize,
+    pub messages: u32,
     /// What happens to a message that does not fit. The default is [`WhenFull::Wait`].
     pub when_full: WhenFull,
 }
@@ -138,21 +138,21 @@ impl OutboxConfig {
 
     /// Sets the [`high_water`](Self::high_water) mark, in bytes.
     #[must_use]
-    pub const fn high_water(mut self, bytes: usize) -> Self {
+    pub const fn high_water(mut self, bytes: u32) -> Self {
         self.high_water = bytes;
         self
     }
 
     /// Sets the [`low_water`](Self::low_water) mark, in bytes.
     #[must_use]
-    pub const fn low_water(mut self, bytes: usize) -> Self {
+    pub const fn low_water(mut self, bytes: u32) -> Self {
         self.low_water = bytes;
         self
     }
 
     /// Sets the limit of [`messages`](Self::messages).
     #[must_use]
-    pub const fn messages(mut self, count: usize) -> Self {
+    pub const fn messages(mut self, count: u32) -> Self {
         self.messages = count;
         self
     }

@@ -23,6 +23,7 @@ mod methods;
 mod no_timer;
 mod opening;
 mod prepared;
+mod pushing;
 mod reconnecting;
 mod reconnecting_gone_peer;
 mod reconnecting_sends;

@@ -96,9 +96,9 @@ impl Outbox {
     /// mark.
     pub(in crate::connection) fn has_room(&self, config: &OutboxConfig) -> bool {
         self.is_empty()
-            || self
-                .room_at
-                .is_none_or(|most| self.bytes <= most && self.messages.len() <= config.messages / 2)
+            || self.room_at.is_none_or(|most| {
+                self.bytes <= most && self.messages.len() <= config.messages as usize / 2
+            })
     }
 
     /// Adds a message, as far as the configuration allows it. Shared payloads are not copied. Only
@@ -225,27 +225,31 @@ impl Outbox {
     /// Returns `true` if a message of this length fits. The first message always does.
     fn fits(&self, len: usize, config: &OutboxConfig) -> bool {
         self.is_empty()
-            || self.messages.len() < config.messages
-                && len <= config.high_water.saturating_sub(self.bytes)
+            || self.messages.len() < config.messages as usize
+                && len <= (config.high_water as usize).saturating_sub(self.bytes)
     }
 
     /// Returns `true` if a message of this length fits in the place of another.
     fn fits_in_place(&self, len: usize, index: usize, config: &OutboxConfig) -> bool {
         let others = self.bytes - self.messages[index].len();
-        self.messages.len() == 1 || len <= config.high_water.saturating_sub(others)
+        self.messages.len() == 1 || len <= (config.high_water as usize).saturating_sub(others)
     }
 
     fn note_full(&mut self, len: usize, config: &OutboxConfig) {
         // At the low-water mark, a large message may still not fit.
-        let most = config.low_water.min(config.high_water.saturating_sub(len));
+        let most =
+            (config.low_water as usize).min((config.high_water as usize).saturating_sub(len));
         self.room_at = Some(self.room_at.map_or(most, |earlier| earlier.min(most)));
     }
 
     fn refusal(&self, config: &OutboxConfig) -> SendError {
-        if self.messages.len() >= config.messages {
-            SendError::TooManyQueued { messages: self.messages.len(), limit: config.messages }
+        if self.messages.len() >= config.messages as usize {
+            SendError::TooManyQueued {
+                messages: self.messages.len(),
+                limit: config.messages as usize,
+            }
         } else {
-            SendError::QueueFull { queued: self.bytes, limit: config.high_water }
+            SendError::QueueFull { queued: self.bytes, limit: config.high_water as usize }
         }
     }
 }
