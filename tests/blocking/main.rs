@@ -14,6 +14,7 @@ mod leaving;
 mod methods;
 mod opening;
 mod plain;
+mod pushing;
 mod reluctant;
 mod serve;
 mod sockets;
