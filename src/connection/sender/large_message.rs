@@ -304,6 +304,21 @@ mod tests {
     }
 
     #[test]
+    fn no_other_message_comes_between_two_frames() {
+        let mut output = WriteBuffer::new();
+        let mut sender = sender(Server::new());
+        let mut message = start(&sender, &output);
+        sender.start_frames(&mut message, 1, &mut output).unwrap();
+        assert!(sender.push("pushed", &mut output).unwrap().is_queued());
+        sender.refill(&mut output);
+        assert!(output.is_empty());
+        sender.start_frames(&mut message, usize::MAX, &mut output).unwrap();
+        message.copy_to(&mut output);
+        sender.refill(&mut output);
+        assert!(output.front().ends_with(b"\x80\x02gh\x81\x06pushed"));
+    }
+
+    #[test]
     fn a_client_masks_each_frame_into_the_output() {
         let mut output = WriteBuffer::new();
         let mut sender = sender(Client::new(Key(0)));
