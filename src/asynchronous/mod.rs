@@ -9,6 +9,7 @@ mod accept;
 mod access;
 mod connect;
 pub(crate) mod exchange;
+mod group;
 mod incoming;
 mod methods;
 mod outgoing;
@@ -23,6 +24,7 @@ mod tls;
 mod wakers;
 mod websocket;
 
+pub use group::{Group, MemberId, Membership, Sent};
 pub(crate) use owning_server::{OwningServer, linger};
 pub use reunite::ReuniteError;
 pub use shell::{Runtime, Shell, Timer};

@@ -20,6 +20,15 @@ use std::io::{self, IoSlice};
 pub trait Runtime: Sized + 'static {
     /// The clock that waits for deadlines.
     type Timer: Timer;
+
+    /// Calls `act`, which polls many streams, one after another. If your runtime limits how many
+    /// operations a task may do before it gives others a turn, exempt `act` from that: it would see
+    /// streams as not ready that are. A [`Group`](super::Group) writes to its members in this way.
+    ///
+    /// The default just calls `act`.
+    fn exempt<T>(act: impl FnOnce() -> T) -> T {
+        act()
+    }
 }
 
 /// The way a runtime uses streams of type `S`.

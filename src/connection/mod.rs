@@ -34,7 +34,7 @@ pub use outbox::{Amount, Dropped, OutboxConfig, Pushed, WhenFull};
 #[cfg(feature = "std")]
 pub(crate) use payload::Form;
 pub use payload::{AsPayload, Payload};
-pub use prepared::PreparedMessage;
+pub use prepared::{PreparedMessage, SharedBytes};
 pub use receiver::{Progress, Receiver};
 #[cfg(feature = "std")]
 pub(crate) use receiver::{Traffic, TrafficLimit};
@@ -540,6 +540,13 @@ impl<R: Role> Connection<R> {
     #[must_use]
     pub fn buffered_amount(&self, output: &WriteBuffer) -> usize {
         self.sender.buffered_amount(output)
+    }
+
+    /// Returns the bytes that wait in the outbox, and counts shared ones once: see
+    /// [`Sender::waiting_bytes`].
+    #[must_use]
+    pub fn waiting_bytes(&self, shared: &mut SharedBytes) -> usize {
+        self.sender.waiting_bytes(shared)
     }
 
     /// Returns what the outbox has dropped: see [`Sender::dropped`].

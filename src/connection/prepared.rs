@@ -6,7 +6,7 @@ use crate::buffer::WriteBuffer;
 #[cfg(feature = "deflate")]
 use crate::deflate::{Compressor, DeflateConfig};
 use crate::frame::Rsv;
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 use bytes::Bytes;
 
 /// A message that is encoded once, so that a server can send it on many connections.
@@ -110,6 +110,22 @@ impl PreparedMessage {
     pub(super) fn compressed_frames(&self, window_bits: u8) -> Option<&EncodedFrames> {
         let mut fitting = self.0.compressed.iter().rev().filter(|(bits, _)| *bits <= window_bits);
         fitting.next().map(|(_, frames)| frames)
+    }
+}
+
+/// Adds up what waits in the outboxes of many connections, and counts each [`PreparedMessage`] once,
+/// because its payload is shared: see [`Sender::waiting_bytes`](super::Sender::waiting_bytes).
+#[derive(Debug, Default)]
+pub struct SharedBytes {
+    /// The addresses of the messages that were counted.
+    counted: BTreeSet<usize>,
+}
+
+impl SharedBytes {
+    /// Returns the bytes of the payload, or 0 if they were counted before.
+    pub(super) fn count(&mut self, message: &PreparedMessage) -> usize {
+        let is_new = self.counted.insert(Arc::as_ptr(&message.0).addr());
+        if is_new { message.message().len() } else { 0 }
     }
 }
 

@@ -102,6 +102,7 @@ mod shell;
 mod stream;
 mod timer;
 
+pub use crate::asynchronous::{MemberId, Sent};
 pub use crate::serving::ServeError;
 pub use accept::{Acceptor, PendingRequest, accept};
 pub use connect::{Connector, connect};
@@ -129,6 +130,16 @@ pub type ClientWebSocket<S = Stream> = WebSocket<S, Client<SystemMaskKeys>>;
 ///
 /// Its methods are those of [`WebSocket`](crate::asynchronous::WebSocket).
 pub type ServerWebSocket<S = Stream> = WebSocket<S, Server>;
+
+/// Connections to which you send the same messages, by default a server's.
+///
+/// Its methods are those of [`asynchronous::Group`](crate::asynchronous::Group).
+pub type Group<S = Stream, R = Server> = crate::asynchronous::Group<S, R, Tokio>;
+
+/// A place in a [`Group`].
+///
+/// Its methods are those of [`asynchronous::Membership`](crate::asynchronous::Membership).
+pub type Membership<S = Stream, R = Server> = crate::asynchronous::Membership<S, R, Tokio>;
 
 /// The sending half of a client's connection, by default of one that [`connect`] made.
 ///

@@ -4,7 +4,7 @@ use super::{Dropped, OutboxConfig, Pushed, WhenFull};
 use crate::connection::error::SendError;
 use crate::connection::message::Message;
 use crate::connection::payload::Form;
-use crate::connection::prepared::PreparedMessage;
+use crate::connection::prepared::{PreparedMessage, SharedBytes};
 use crate::frame::CloseCode;
 use alloc::collections::{BTreeMap, VecDeque};
 use core::fmt;
@@ -86,6 +86,15 @@ impl Outbox {
     /// Returns the bytes of their payloads.
     pub(in crate::connection) const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Returns the same, except that each shared payload counts only once.
+    pub(in crate::connection) fn bytes_with(&self, shared: &mut SharedBytes) -> usize {
+        let lens = self.messages.iter().map(|message| match &message.payload {
+            Stored::Prepared(message) => shared.count(message),
+            Stored::Message(message) | Stored::Uncompressed(message) => message.len(),
+        });
+        lens.sum()
     }
 
     pub(in crate::connection) const fn dropped(&self) -> &Dropped {

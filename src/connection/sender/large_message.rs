@@ -315,7 +315,7 @@ mod tests {
         sender.start_frames(&mut message, usize::MAX, &mut output).unwrap();
         message.copy_to(&mut output);
         sender.refill(&mut output);
-        assert!(output.front().ends_with(b"\x80\x02gh\x81\x06pushed"));
+        assert!(output.front().ends_with(b"\x80\x02gh\x01\x03pus\x80\x03hed"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::buffer::WriteBuffer;
 use crate::connection::ending::SentClose;
 use crate::connection::outbox::{Dropped, Outbox, Outcome, Pushed};
 use crate::connection::payload::Form;
+use crate::connection::prepared::SharedBytes;
 use crate::connection::{AsPayload, Role, SendError};
 use crate::frame::CloseCode;
 
@@ -122,6 +123,35 @@ impl<R: Role> Sender<R> {
     #[must_use]
     pub fn buffered_amount(&self, output: &WriteBuffer) -> usize {
         output.len() + self.outbox().map_or(0, Outbox::bytes)
+    }
+
+    /// Returns the bytes of the payloads in the [outbox](crate::Config::outbox), without those of
+    /// prepared messages that `shared` has counted before.
+    ///
+    /// ```
+    /// use sansocket::buffer::WriteBuffer;
+    /// use sansocket::connection::{Connection, Server, SharedBytes};
+    /// use sansocket::{Config, PreparedMessage, handshake::Negotiated};
+    ///
+    /// # let negotiated = Negotiated::new();
+    /// let message = PreparedMessage::new("six to");
+    /// let mut connections = Vec::new();
+    /// for _ in 0..3 {
+    ///     let mut connection = Connection::new(Server::new(), &negotiated, Config::default());
+    ///     let mut output = WriteBuffer::new();
+    ///     // The peers do not read.
+    ///     let _ = connection.push(vec![0; 20_000], &mut output)?;
+    ///     let _ = connection.push(&message, &mut output)?;
+    ///     connections.push((connection, output));
+    /// }
+    /// let mut shared = SharedBytes::default();
+    /// let bytes = connections.iter().map(|(connection, _)| connection.waiting_bytes(&mut shared));
+    /// assert_eq!(bytes.sum::<usize>(), 6);
+    /// # Ok::<(), sansocket::connection::SendError>(())
+    /// ```
+    #[must_use]
+    pub fn waiting_bytes(&self, shared: &mut SharedBytes) -> usize {
+        self.outbox().map_or(0, |outbox| outbox.bytes_with(shared))
     }
 
     /// Returns what the [outbox](crate::Config::outbox) has dropped so far.
