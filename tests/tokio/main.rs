@@ -12,6 +12,7 @@ mod deadlines;
 mod deflate;
 mod endings;
 mod faults;
+mod group;
 mod half_close;
 mod halves;
 mod handshake;
