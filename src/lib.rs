@@ -60,67 +60,21 @@
 //! # One message to many clients
 //!
 //! A [`PreparedMessage`] is encoded once, and compressed once if you want that. Each connection of a server then sends
-//! the same bytes. This is a chat: `serve(listener, move |websocket, _| chat(room.clone(), websocket))` runs it.
+//! the same bytes. A [`Group`] sends it to all its members, without waiting for a slow one. This is a chat:
+//! `serve(listener, move |websocket, _| chat(room.clone(), websocket))` runs it.
 //!
 //! ```
 //! # #[cfg(feature = "tokio")] {
-//! use sansocket::{
-//!     CloseCode, Error, Event, PreparedMessage,
-//!     connection::SendError,
-//!     on_tokio::{ServerReceiveHalf, ServerSendHalf, ServerWebSocket},
-//! };
-//! use std::{collections::HashMap, sync::{Arc, Mutex}};
+//! use sansocket::{Error, Event, PreparedMessage, on_tokio::{Group, ServerWebSocket}};
 //!
-//! #[derive(Default)]
-//! struct Room {
-//!     last: u64,
-//!     members: HashMap<u64, ServerSendHalf>,
-//! }
-//!
-//! impl Room {
-//!     fn broadcast(&mut self, text: &str) {
-//!         let message = PreparedMessage::new(text);
-//!         // This does not wait, so a slow client does not hold up the others or the lock.
-//!         self.members.retain(|_, member| match member.try_feed(&message) {
-//!             Ok(()) => true,
-//!             Err(Error::Send(SendError::QueueFull { .. })) => {
-//!                 // A full queue still takes a Close. The client may come back.
-//!                 let _ = member.try_close(CloseCode::TRY_AGAIN_LATER, "too slow");
-//!                 false
-//!             }
-//!             // This client is leaving.
-//!             Err(_) => false,
-//!         });
-//!     }
-//! }
-//!
-//! async fn chat(room: Arc<Mutex<Room>>, websocket: ServerWebSocket) -> Result<(), Error> {
+//! async fn chat(room: Group, websocket: ServerWebSocket) -> Result<(), Error> {
 //!     let (sender, mut receiver) = websocket.split();
-//!     let number = {
-//!         let mut room = room.lock().unwrap();
-//!         room.last += 1;
-//!         let number = room.last;
-//!         room.members.insert(number, sender);
-//!         number
-//!     };
-//!     let ended = receive(&room, number, &mut receiver).await;
-//!     room.lock().unwrap().members.remove(&number);
-//!     ended
-//! }
-//!
-//! /// While this waits, it also writes what the room has queued for its member.
-//! async fn receive(
-//!     room: &Mutex<Room>,
-//!     number: u64,
-//!     receiver: &mut ServerReceiveHalf,
-//! ) -> Result<(), Error> {
+//!     // Dropping the membership leaves the room.
+//!     let member = room.join(sender);
+//!     // While this waits, it also writes what the room has left for a member that reads slowly.
 //!     while let Some(event) = receiver.receive().await {
 //!         if let Event::Text(text) = event? {
-//!             let mut room = room.lock().unwrap();
-//!             // After a Close, messages still arrive until the peer answers it.
-//!             if room.members.contains_key(&number) {
-//!                 room.broadcast(text);
-//!             }
+//!             room.send_except(member.id(), &PreparedMessage::new(text));
 //!         }
 //!     }
 //!     Ok(())
@@ -128,6 +82,8 @@
 //! # let _ = chat;
 //! # }
 //! ```
+//!
+//! [`slow_peers`] shows what happens to messages for a slow client, and how to choose it.
 //!
 //! # Compression
 //!
@@ -296,6 +252,8 @@
 [`ReconnectingWebSocket`]: on_tokio::ReconnectingWebSocket
 [`Replies::feed`]: asynchronous::Replies::feed
 [`on_tokio`]: on_tokio
+[`Group`]: on_tokio::Group
+[`slow_peers`]: slow_peers
 [`on_tokio::connect`]: on_tokio::connect
 [`asynchronous`]: asynchronous
 "
@@ -307,6 +265,8 @@
 [`ReconnectingWebSocket`]: #features
 [`Replies::feed`]: #features
 [`on_tokio`]: #features
+[`Group`]: #features
+[`slow_peers`]: #features
 [`on_tokio::connect`]: #features
 [`asynchronous`]: #features
 "
@@ -468,6 +428,11 @@ pub use {
 #[cfg(all(any(doc, doctest), feature = "tokio", feature = "deflate"))]
 #[doc = include_str!("../docs/migrating.md")]
 pub mod migrating {}
+
+/// Where messages for a slow peer wait, and what happens to them.
+#[cfg(all(any(doc, doctest), feature = "tokio"))]
+#[doc = include_str!("../docs/slow-peers.md")]
+pub mod slow_peers {}
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "rustls", feature = "tokio"))]

@@ -4,8 +4,8 @@
 use sansocket::{
     CloseCode, Config, Limits, Message, Payload, PreparedMessage,
     connection::{
-        Amount, Cause, Client, Connection, Initiator, Next, OutboxConfig, Pushed, Role, SendError,
-        Server, TransportEnd, WhenFull,
+        Amount, Cause, Client, Initiator, Next, OutboxConfig, Pushed, Role, SendError, Server,
+        TransportEnd, WhenFull,
     },
     mask::MaskKey,
     transport::IoFailure,

@@ -13,8 +13,9 @@ use bytes::Bytes;
 ///
 /// Clones share the encoded frames.
 ///
-/// To broadcast, queue it with `try_feed`, which does not wait for a slow client: see [the
-/// example](crate#one-message-to-many-clients).
+/// To broadcast, push it, which does not wait for a slow client: see [the
+/// example](crate#one-message-to-many-clients). Control frames need no such form: they have at most
+/// 125 bytes, so encoding one is as cheap as copying it.
 ///
 /// ```
 /// use sansocket::connection::{Connection, Server};

@@ -155,7 +155,7 @@ fn no_pushed_message_comes_between_the_frames_of_another() {
     {
         let large = vec![9; 300_000];
         let reads = thread::spawn(move || read_all(peer));
-        let mut push_some = |push: &mut dyn FnMut(Message) -> Pushed| {
+        let push_some = |push: &mut dyn FnMut(Message) -> Pushed| {
             assert!(push(Message::binary(vec![1; 17_000])).is_queued());
             for _ in 0..10 {
                 assert!(push(Message::text("small")).is_queued());
