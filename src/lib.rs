@@ -356,6 +356,8 @@ pub mod asynchronous;
 #[cfg(feature = "std")]
 pub mod blocking;
 #[cfg(feature = "alloc")]
+mod budget;
+#[cfg(feature = "alloc")]
 pub mod buffer;
 #[cfg(feature = "alloc")]
 pub mod client;
@@ -419,6 +421,7 @@ pub use error::Error;
 pub use frame::CloseCode;
 #[cfg(feature = "alloc")]
 pub use {
+    budget::Budget,
     connection::{AsPayload, Closed, Config, Event, Message, Payload, PreparedMessage, State},
     limits::Limits,
     utf8::Text,

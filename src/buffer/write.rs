@@ -70,6 +70,12 @@ impl WriteBuffer {
         self.len
     }
 
+    /// Returns the number of bytes that wait and that no budget counts for all connections together.
+    pub(crate) fn own_len(&self) -> usize {
+        let shared: usize = self.links.iter().map(|link| link.shared_len()).sum();
+        self.len.saturating_sub(shared)
+    }
+
     /// Returns `true` if no bytes wait to be written.
     #[inline]
     #[must_use]
@@ -190,17 +196,24 @@ impl WriteBuffer {
 
     /// Appends `bytes` without a copy.
     pub fn link(&mut self, bytes: Bytes) {
-        self.link_frames(bytes, usize::MAX, usize::MAX);
+        self.link_frames(bytes, usize::MAX, usize::MAX, false);
     }
 
     /// Appends frames without a copy. The first frame ends after `to_boundary` bytes, and each of
-    /// the others after another `frame_len`.
-    pub(crate) fn link_frames(&mut self, bytes: Bytes, to_boundary: usize, frame_len: usize) {
+    /// the others after another `frame_len`. `is_shared` tells whether they count
+    /// [elsewhere](Self::own_len).
+    pub(crate) fn link_frames(
+        &mut self,
+        bytes: Bytes,
+        to_boundary: usize,
+        frame_len: usize,
+        is_shared: bool,
+    ) {
         if bytes.is_empty() {
             return;
         }
         self.len += bytes.len();
-        let linked = Linked::Bytes { bytes, to_boundary, frame_len };
+        let linked = Linked::Bytes { bytes, to_boundary, frame_len, is_shared };
         self.links.push_back(Link { before: self.run.len(), linked });
     }
 

@@ -121,8 +121,9 @@ impl Closed {
     /// Returns `true` if a new connection may last longer, although nothing else changes. It is `false`
     /// in three cases:
     ///
-    /// - This endpoint failed the connection because of a fault of the peer. The exception is a peer
-    ///   that was [too slow](ProtocolError::TooSlow).
+    /// - This endpoint failed the connection because of a fault of the peer. The exceptions are a peer
+    ///   that was [too slow](ProtocolError::TooSlow), and one that exceeded its share of a
+    ///   [budget](ProtocolError::OverBudget).
     /// - This endpoint closed, and the peer answered. The exceptions are the
     ///   [idle timeout](Cause::IdleTimeout) and a [full outbox](Cause::OutboxFull).
     /// - The peer's Close blames what this endpoint sent: with 1002, 1003, 1007, 1008, 1009 or 1010.

@@ -1,6 +1,7 @@
 //! The configuration of a connection.
 
 use super::outbox::OutboxConfig;
+use crate::budget::Budget;
 #[cfg(feature = "deflate")]
 use crate::deflate::DeflateConfig;
 use crate::limits::Limits;
@@ -53,6 +54,8 @@ pub struct Config {
     /// How many messages that you [push](super::Sender::push) may wait for a slow peer, and what
     /// happens to more.
     pub outbox: OutboxConfig,
+    /// A bound on what all connections of the process buffer together. `None`, the default, sets none.
+    pub budget: Option<&'static Budget>,
     /// How to compress messages, if the peer agrees. `None`, the default, neither offers nor
     /// accepts compression.
     #[cfg(feature = "deflate")]
@@ -178,6 +181,7 @@ impl Config {
         idle_timeout: None,
         min_data_rate: None,
         outbox: OutboxConfig::DEFAULT,
+        budget: None,
         #[cfg(feature = "deflate")]
         deflate: None,
     };
@@ -228,6 +232,13 @@ impl Config {
     #[must_use]
     pub const fn outbox(mut self, outbox: OutboxConfig) -> Self {
         self.outbox = outbox;
+        self
+    }
+
+    /// Sets the [`budget`](Self::budget).
+    #[must_use]
+    pub const fn budget(mut self, budget: &'static Budget) -> Self {
+        self.budget = Some(budget);
         self
     }
 

@@ -91,6 +91,17 @@ pub enum ProtocolError {
         /// The limit, in bytes.
         rate: Rate,
     },
+    /// The peer made this endpoint hold more than its share of the [`Budget`](crate::Budget), while
+    /// that is used up. Fails the connection with 1013.
+    #[error(
+        "{held} bytes are held for the peer, and {share} are its share of a budget that is used up"
+    )]
+    OverBudget {
+        /// The bytes of unfinished input.
+        held: u64,
+        /// The [fair share](crate::Budget::fair_share) in bytes.
+        share: u64,
+    },
     /// A frame or a message whose rest arrives too slowly. Fails the connection with 1008.
     #[error("an unfinished message brought {received} bytes in {millis} ms instead of {least}")]
     TooSlow {
@@ -114,6 +125,7 @@ impl ProtocolError {
                 CloseCode::INVALID_PAYLOAD_DATA
             }
             Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
+            Self::OverBudget { .. } => CloseCode::TRY_AGAIN_LATER,
             Self::TooManyFragments { .. }
             | Self::TooManyLastBlocks { .. }
             | Self::TooManyMessages { .. }
@@ -124,10 +136,11 @@ impl ProtocolError {
     }
 
     /// Returns `true` if the peer may do better on a new connection, although nothing else changes:
-    /// for [`TooSlow`](Self::TooSlow), because a network may recover.
+    /// for [`TooSlow`](Self::TooSlow), because a network may recover, and for
+    /// [`OverBudget`](Self::OverBudget), because others may need less.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::TooSlow { .. })
+        matches!(self, Self::TooSlow { .. } | Self::OverBudget { .. })
     }
 }
 

@@ -228,7 +228,7 @@ impl<R: Role> Connection<R> {
     pub fn new(role: R, negotiated: &Negotiated, config: Config) -> Self {
         let shared = SharedConfig::from(&config);
         Self {
-            receiver: Receiver::new(shared.clone(), negotiated),
+            receiver: Receiver::new(shared.clone(), config.budget, negotiated),
             sender: Sender::new(role, &config, shared, negotiated),
         }
     }

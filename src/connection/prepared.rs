@@ -2,6 +2,7 @@
 
 use super::Message;
 use super::fragments::Fragments;
+use crate::budget::{Budget, CountedOnce};
 use crate::buffer::WriteBuffer;
 #[cfg(feature = "deflate")]
 use crate::deflate::{Compressor, DeflateConfig};
@@ -37,6 +38,8 @@ pub struct PreparedMessage(Arc<Encoded>);
 struct Encoded {
     message: Message,
     frames: EncodedFrames,
+    /// What a budget counts for this message.
+    counted: Option<CountedOnce>,
     /// The compressed forms, each with log2 of the window size that it requires.
     #[cfg(feature = "deflate")]
     compressed: Vec<(u8, EncodedFrames)>,
@@ -63,9 +66,36 @@ impl PreparedMessage {
         Self(Arc::new(Encoded {
             message,
             frames,
+            counted: None,
             #[cfg(feature = "deflate")]
             compressed: Vec::new(),
         }))
+    }
+
+    /// Counts the payload once in a [`Budget`], for as long as a clone of this message exists. It then
+    /// counts for none of the connections on which it waits. Without this, it counts for each of them.
+    ///
+    /// ```
+    /// use sansocket::{Budget, PreparedMessage};
+    ///
+    /// static BUDGET: Budget = Budget::new(64 << 20);
+    ///
+    /// let message = PreparedMessage::new(vec![0; 1000]).budget(&BUDGET);
+    /// let clones = [message.clone(), message];
+    /// assert_eq!(BUDGET.used(), 1000);
+    /// drop(clones);
+    /// assert_eq!(BUDGET.used(), 0);
+    /// ```
+    #[must_use]
+    pub fn budget(self, budget: &'static Budget) -> Self {
+        let mut encoded = Arc::unwrap_or_clone(self.0);
+        encoded.counted = Some(CountedOnce::new(budget, encoded.message.len()));
+        Self(Arc::new(encoded))
+    }
+
+    /// Returns `true` if a budget counts the payload.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.0.counted.is_some()
     }
 
     /// Adds a compressed form, for connections that compress with a window of
@@ -159,9 +189,10 @@ impl EncodedFrames {
         self.frame_len == usize::MAX
     }
 
-    /// Appends the frames to `output` without copying them.
-    pub(crate) fn link_to(&self, output: &mut WriteBuffer) {
-        output.link_frames(self.bytes.clone(), self.frame_len, self.frame_len);
+    /// Appends the frames to `output` without copying them. `is_counted` tells whether a budget counts
+    /// them for all connections together.
+    pub(crate) fn link_to(&self, is_counted: bool, output: &mut WriteBuffer) {
+        output.link_frames(self.bytes.clone(), self.frame_len, self.frame_len, is_counted);
     }
 }
 

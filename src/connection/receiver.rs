@@ -17,6 +17,7 @@ use super::shared_config::SharedConfig;
 use super::{
     Chunk, Event, Message, MessageKind, ProtocolError, ReceiveError, Received, Reply, Role,
 };
+use crate::budget::Budget;
 use crate::buffer::ReadBuffer;
 use crate::buffer::memory::{Heap, Memory, Source};
 use crate::frame::{CloseCode, CloseFrame, Rsv};
@@ -142,7 +143,11 @@ enum Current {
 
 impl<R: Role> Receiver<R> {
     #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "used by deflate"))]
-    pub(super) fn new(config: SharedConfig, negotiated: &Negotiated) -> Self {
+    pub(super) fn new(
+        config: SharedConfig,
+        budget: Option<&'static Budget>,
+        negotiated: &Negotiated,
+    ) -> Self {
         #[cfg(feature = "deflate")]
         let inflating = negotiated.deflate.map(|agreed| Box::new(Inflating::new::<R>(&agreed)));
         Self {
@@ -156,7 +161,7 @@ impl<R: Role> Receiver<R> {
             current: None,
             owes: Owes::Nothing,
             heard: Heard::Nothing,
-            rare: None,
+            rare: budget.map(|budget| Box::new(Rare::sharing(budget))),
             role: PhantomData,
         }
     }
@@ -366,6 +371,9 @@ impl<R: Role> Receiver<R> {
             return self.drop_after_end(input);
         }
         let progress = self.find_event(input, chunked).map_err(|error| self.fail(error))?;
+        if self.rare.is_some() {
+            self.count_held(progress, input)?;
+        }
         if progress == Progress::NeedsInput && self.config.watches_messages() {
             self.owes = Owes::Received;
         }
@@ -403,6 +411,8 @@ impl<R: Role> Receiver<R> {
         self.rare.get_or_insert_default().failure = Some(error);
         self.heard = Heard::End;
         self.owes = Owes::Reply;
+        // What is buffered is useless now, and its owner drops it.
+        self.hold_nothing();
         // Nothing more is received, so free the decompressor.
         #[cfg(feature = "deflate")]
         {
@@ -480,13 +490,15 @@ impl<R: Role> Receiver<R> {
         if self.is_used_with(input) {
             self.release_current(input);
             Self::drop_all(input);
+            self.hold_nothing();
         }
     }
 
     /// Drops input that arrives after the end, in whichever buffer, because nothing will look at
     /// it.
-    fn drop_after_end(&self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
+    fn drop_after_end(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
         Self::drop_all(input);
+        self.hold_nothing();
         self.failure().map_or(Ok(Progress::Ended), |error| Err(error.into()))
     }
 

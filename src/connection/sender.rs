@@ -27,6 +27,7 @@ use self::rare::{Backlog, Rare};
 use super::ending::Ending;
 use super::shared_config::SharedConfig;
 use super::{Config, MessageKind, Role, SendError};
+use crate::budget::Share;
 use crate::buffer::{MOST_UNBROKEN, WriteBuffer};
 use crate::frame::{FrameHeader, HEADER_ROOM, OpCode, Rsv};
 use crate::mask::MaskKey;
@@ -195,14 +196,51 @@ impl<R: Role> Sender<R> {
     #[inline]
     pub(crate) fn check_queue(&self, output: &WriteBuffer) -> Result<(), SendError> {
         let limit = self.config.limits.queued_output;
-        if output.len() <= limit { Ok(()) } else { self.check_long_queue(output, limit) }
+        if output.len() <= limit && self.share().is_none() {
+            return Ok(());
+        }
+        self.check_long_queue(output, limit)
     }
 
     #[cold]
     fn check_long_queue(&self, output: &WriteBuffer, limit: usize) -> Result<(), SendError> {
         // Pongs have room of their own.
         let queued = output.len().saturating_sub(output.control_len());
-        if queued > limit { Err(SendError::QueueFull { queued, limit }) } else { Ok(()) }
+        if queued > limit {
+            return Err(SendError::QueueFull { queued, limit });
+        }
+        match self.exceeded_share(output) {
+            Some((queued, limit)) => Err(SendError::QueueFull { queued, limit }),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes what this half holds of a budget, if there is one.
+    #[inline]
+    fn count_held(&mut self, output: &WriteBuffer) {
+        if self.share().is_some() {
+            let held = self.held(output);
+            if let Some(share) = self.rare.as_mut().and_then(|rare| rare.share.as_mut()) {
+                share.hold(held);
+            }
+        }
+    }
+
+    /// If this half holds more than its share of a budget that is used up, returns how much it holds,
+    /// and its share.
+    fn exceeded_share(&self, output: &WriteBuffer) -> Option<(usize, usize)> {
+        let (share, held) = (self.share()?, self.held(output));
+        Some((held, share.exceeded_by(held)?))
+    }
+
+    /// Returns how many bytes wait that count for this connection.
+    fn held(&self, output: &WriteBuffer) -> usize {
+        output.own_len() + self.backlog().map_or(0, |backlog| backlog.outbox.own_bytes())
+    }
+
+    #[inline]
+    fn share(&self) -> Option<&Share> {
+        self.rare.as_ref()?.share.as_deref()
     }
 
     /// Returns what waits for the output to become short. Most connections have nothing that does.

@@ -2,6 +2,7 @@
 //! each call.
 #![cfg(feature = "std")]
 
+mod budget;
 mod connecting;
 mod data_rate;
 #[cfg(feature = "deflate")]

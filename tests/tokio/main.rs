@@ -1,6 +1,7 @@
 //! The tokio shell: conversations, endings, cancel safety, halves, and minimal transports.
 #![cfg(feature = "tokio")]
 
+mod budget;
 mod cancel_both;
 mod cancel_receive;
 mod cancel_send;

@@ -128,7 +128,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         let count = some_written(written).map_err(|error| self.failed(error))?;
         self.sending.sender.unflushed = true;
         if count < bytes.len() {
-            frames.link_to(&mut self.sending.queue);
+            frames.link_to(message.is_counted(), &mut self.sending.queue);
             self.sending.queue.consume(count);
         }
         Ok(())

@@ -17,6 +17,12 @@ impl ReadBuffer {
         self.unread.len()
     }
 
+    /// Returns the number of bytes that wait here: unread, or kept as part of a message, decompressed
+    /// ones too.
+    pub(crate) fn held(&self) -> usize {
+        self.unread.len() + self.kept_len()
+    }
+
     /// Returns the first `count` unread bytes.
     #[inline]
     pub(crate) fn unread_mut(&mut self, count: usize) -> &mut [u8] {

@@ -222,7 +222,7 @@ mod tests {
         for consumed in 0..34 {
             let mut buffer = WriteBuffer::new();
             buffer.extend_from_slice(b"ab");
-            buffer.link_frames(Bytes::from(linked.clone()), 10, 10);
+            buffer.link_frames(Bytes::from(linked.clone()), 10, 10, false);
             buffer.extend_from_slice(b"cd");
             buffer.consume(2 + consumed);
             for _ in 0..2 {
@@ -261,8 +261,8 @@ mod tests {
         }
         for consumed in 0..50 {
             let mut buffer = WriteBuffer::new();
-            buffer.link_frames(Bytes::from_static(&[7; 34]), 10, 10);
-            buffer.link_frames(Bytes::from_static(&[8; 16]), 10, 10);
+            buffer.link_frames(Bytes::from_static(&[7; 34]), 10, 10, false);
+            buffer.link_frames(Bytes::from_static(&[8; 16]), 10, 10, false);
             check(buffer, consumed);
         }
     }
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn a_lent_part_ends_at_a_boundary() {
         let mut buffer = frames(3);
-        buffer.link_frames(Bytes::from(alloc::vec![9; 25]), 10, 10);
+        buffer.link_frames(Bytes::from(alloc::vec![9; 25]), 10, 10, false);
         buffer.consume(1);
         let whole = contents(&buffer);
         let (mut lent, mut written, mut steps) = (WriteBuffer::new(), Vec::new(), Vec::new());

@@ -13,7 +13,8 @@ pub(super) struct Link {
 pub(super) enum Linked {
     /// Bytes in shared memory. A frame ends after `to_boundary` of them, which may be 0, and then
     /// after every `frame_len`; control frames may be inserted there. `usize::MAX` means never.
-    Bytes { bytes: Bytes, to_boundary: usize, frame_len: usize },
+    /// `is_shared` is set if a budget counts them for all connections together.
+    Bytes { bytes: Bytes, to_boundary: usize, frame_len: usize, is_shared: bool },
     /// No bytes. A frame ends here, and control frames may replace this link.
     Boundary,
     /// The waiting control frames.
@@ -41,10 +42,18 @@ impl Link {
         self.bytes(control).len()
     }
 
+    /// Returns the number of bytes that a budget counts for all connections together.
+    pub(super) fn shared_len(&self) -> usize {
+        match &self.linked {
+            Linked::Bytes { bytes, is_shared: true, .. } => bytes.len(),
+            _ => 0,
+        }
+    }
+
     /// Consumes `count` bytes, which the link must have. Returns `true` if none are left.
     pub(super) fn consume(&mut self, count: usize, control: &mut Control) -> bool {
         match &mut self.linked {
-            Linked::Bytes { bytes, to_boundary, frame_len } => {
+            Linked::Bytes { bytes, to_boundary, frame_len, .. } => {
                 bytes.advance(count);
                 *to_boundary = boundary_after(*to_boundary, *frame_len, count);
                 bytes.is_empty()
@@ -57,7 +66,7 @@ impl Link {
     /// Returns the position of the first known frame end after at least `least` bytes of this link.
     pub(super) fn boundary(&self, least: usize) -> Option<usize> {
         match self.linked {
-            Linked::Bytes { ref bytes, to_boundary, frame_len } => {
+            Linked::Bytes { ref bytes, to_boundary, frame_len, .. } => {
                 let at = if to_boundary >= least { to_boundary } else { frame_len };
                 (at < bytes.len()).then_some(at)
             }
@@ -75,9 +84,11 @@ impl Link {
     /// Keeps the bytes before `at`, which must be a [`boundary`](Self::boundary), and returns the
     /// rest.
     pub(super) fn split(&mut self, at: usize) -> Option<Self> {
-        let Linked::Bytes { bytes, frame_len, .. } = &mut self.linked else { return None };
-        let rest = bytes.split_off(at);
-        let linked = Linked::Bytes { bytes: rest, to_boundary: *frame_len, frame_len: *frame_len };
+        let Linked::Bytes { bytes, frame_len, is_shared, .. } = &mut self.linked else {
+            return None;
+        };
+        let (rest, frame_len, is_shared) = (bytes.split_off(at), *frame_len, *is_shared);
+        let linked = Linked::Bytes { bytes: rest, to_boundary: frame_len, frame_len, is_shared };
         Some(Self { before: self.before, linked })
     }
 }

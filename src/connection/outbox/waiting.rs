@@ -15,6 +15,8 @@ pub(in crate::connection) struct Outbox {
     messages: VecDeque<Waiting>,
     /// The bytes of their payloads.
     bytes: usize,
+    /// How many of these bytes a [`Budget`](crate::Budget) counts for all connections together.
+    shared: usize,
     /// How many messages have ever left at the front. The first message has this number.
     removed: u64,
     /// The numbers of the messages that have keys, under their keys.
@@ -71,6 +73,14 @@ impl Waiting {
     fn len(&self) -> usize {
         self.payload().parts().1.len()
     }
+
+    /// Returns the length if a budget counts the payload for all connections together.
+    fn shared_len(&self) -> usize {
+        match &self.payload {
+            Stored::Prepared(message) if message.is_counted() => self.len(),
+            _ => 0,
+        }
+    }
 }
 
 impl Outbox {
@@ -95,6 +105,11 @@ impl Outbox {
             Stored::Message(message) | Stored::Uncompressed(message) => message.len(),
         });
         lens.sum()
+    }
+
+    /// Returns the bytes of those payloads that count for this connection in its budget.
+    pub(in crate::connection) const fn own_bytes(&self) -> usize {
+        self.bytes - self.shared
     }
 
     pub(in crate::connection) const fn dropped(&self) -> &Dropped {
@@ -180,8 +195,9 @@ impl Outbox {
             match key.and_then(|key| self.index_of(key)) {
                 Some(index) if self.fits_in_place(len, index, config) => {
                     let message = Waiting::new(payload, key);
+                    self.count(&message);
                     let replaced = core::mem::replace(&mut self.messages[index], message);
-                    self.bytes = self.bytes - replaced.len() + len;
+                    self.uncount(&replaced);
                     self.dropped.replaced.add(replaced.len());
                     outcome = Pushed::Replaced;
                     break;
@@ -212,13 +228,23 @@ impl Outbox {
         if let Some(key) = message.key {
             self.keys.insert(key, self.removed + self.messages.len() as u64);
         }
-        self.bytes += message.len();
+        self.count(&message);
         self.messages.push_back(message);
+    }
+
+    fn count(&mut self, message: &Waiting) {
+        self.bytes += message.len();
+        self.shared += message.shared_len();
+    }
+
+    fn uncount(&mut self, message: &Waiting) {
+        self.bytes -= message.len();
+        self.shared -= message.shared_len();
     }
 
     fn remove_first(&mut self) -> Option<Waiting> {
         let message = self.messages.pop_front()?;
-        self.bytes -= message.len();
+        self.uncount(&message);
         if let Some(key) = message.key {
             self.keys.remove(&key);
         }

@@ -1,22 +1,32 @@
-//! What a connection receives, counted for a server that limits it.
+//! What a connection receives and holds, counted for a server that limits it and for a budget.
 
-use super::Receiver;
+use super::{Progress, Receiver};
+use crate::budget::{Budget, Share};
 use crate::buffer::ReadBuffer;
-use crate::connection::{MessageKind, ProtocolError, Role};
+use crate::connection::{MessageKind, ProtocolError, ReceiveError, Role};
 #[cfg(feature = "std")]
 use alloc::sync::Arc;
 #[cfg(feature = "std")]
 use core::{fmt, panic::AssertUnwindSafe};
 
-/// What a receiver has once the connection has failed, or if a server limits its traffic.
+/// What a receiver has once the connection has failed, or if a server limits its traffic or a budget
+/// what it holds.
 #[derive(Debug, Default)]
 pub(super) struct Rare {
     pub(super) failure: Option<ProtocolError>,
+    /// What the receiver holds of a budget.
+    share: Option<Share>,
     #[cfg(feature = "std")]
     counted: Option<Counted>,
     /// If messages are counted: the length of the shortest payload that has to be checked against
     /// the limits.
     limit_of_counted_plain: u16,
+}
+
+impl Rare {
+    pub(super) fn sharing(budget: &'static Budget) -> Self {
+        Self { share: Some(Share::new(budget)), ..Self::default() }
+    }
 }
 
 /// What a server limits of what its connections receive.
@@ -115,6 +125,33 @@ impl<R: Role> Receiver<R> {
 }
 
 impl<R: Role> Receiver<R> {
+    /// Counts what is held, if there is a budget. If that is too much and no event is there to be
+    /// looked at, the connection fails.
+    #[cold]
+    pub(super) fn count_held(
+        &mut self,
+        progress: Progress,
+        input: &ReadBuffer,
+    ) -> Result<(), ReceiveError> {
+        let share = self.rare.as_mut().and_then(|rare| rare.share.as_mut());
+        let Some(share) = share else { return Ok(()) };
+        let held = input.held();
+        share.hold(held);
+        match share.exceeded_by(held) {
+            Some(share) if progress != Progress::Event => {
+                Err(self.fail(ProtocolError::OverBudget { held: held as u64, share: share as u64 }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes that all input was dropped.
+    pub(super) fn hold_nothing(&mut self) {
+        if let Some(share) = self.rare.as_mut().and_then(|rare| rare.share.as_mut()) {
+            share.hold(0);
+        }
+    }
+
     /// Receives and counts the next message, if messages are counted and it is plain; otherwise
     /// changes nothing. The caller validates text.
     #[inline]

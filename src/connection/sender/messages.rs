@@ -185,7 +185,7 @@ impl<R: Role> Sender<R> {
         if bytes.len() < LINK_FROM {
             output.extend_from_slice(bytes);
         } else {
-            frames.link_to(output);
+            frames.link_to(message.is_counted(), output);
         }
     }
 

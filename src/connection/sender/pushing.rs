@@ -163,7 +163,8 @@ impl<R: Role> Sender<R> {
     /// Queues what waits for the output to become short: a pong that was
     /// [held back](Self::queue_pending_pong), and messages in the [outbox](crate::Config::outbox).
     ///
-    /// [`did_write`](Self::did_write) does this. Call it if you consume the output yourself.
+    /// [`did_write`](Self::did_write) does this. Call it if you consume the output yourself. It also
+    /// notes for the [budget](crate::Config::budget) what still waits.
     #[inline]
     pub fn refill(&mut self, output: &mut WriteBuffer) {
         if self.backlog().is_some() {
@@ -172,6 +173,7 @@ impl<R: Role> Sender<R> {
                 self.queue_from_outbox(self.short(), output);
             }
         }
+        self.count_held(output);
     }
 }
 
@@ -188,10 +190,21 @@ impl<R: Role> Sender<R> {
             self.append_payload(payload, output);
             return Ok(Pushed::Queued);
         }
+        let exceeded = self.exceeded_share(output);
+        let config = match exceeded {
+            None => self.config.outbox,
+            // Like a full outbox, it takes at most one message.
+            Some(_) => self.config.outbox.high_water(0),
+        };
         let outbox = &mut self.rare.get_or_insert_default().backlog().outbox;
-        match outbox.push(payload, key, &self.config.outbox) {
+        let outcome = outbox.push(payload, key, &config);
+        self.count_held(output);
+        match outcome {
             Outcome::Pushed(pushed) => Ok(pushed),
-            Outcome::Refused(error) => Err(error),
+            Outcome::Refused(error) => Err(match exceeded {
+                None => error,
+                Some((queued, limit)) => SendError::QueueFull { queued, limit },
+            }),
             Outcome::Closes(code) => {
                 let len = payload.parts().1.len();
                 self.close_full(code, len, output)?;

@@ -1,5 +1,6 @@
 //! What most connections do without.
 
+use crate::budget::Share;
 use crate::connection::config::Config;
 use crate::connection::data_rate::DataRate;
 use crate::connection::error::ProtocolError;
@@ -22,6 +23,8 @@ pub(super) struct Rare {
     pub(super) messages: Option<Box<MessageTimeouts>>,
     /// What waits for the output to become short, once something does.
     pub(super) backlog: Option<Box<Backlog>>,
+    /// What the sender holds of a budget, if there is one.
+    pub(super) share: Option<Box<Share>>,
 }
 
 /// What waits for the output to become short.
@@ -53,8 +56,9 @@ impl Rare {
     pub(super) fn new(config: &Config) -> Option<Self> {
         let heartbeat = config.keepalive.map(Heartbeat::new);
         let messages = MessageTimeouts::new(config).map(Box::new);
-        let is_something = heartbeat.is_some() || messages.is_some();
-        is_something.then_some(Self { heartbeat, messages, backlog: None })
+        let share = config.budget.map(|budget| Box::new(Share::new(budget)));
+        let is_something = heartbeat.is_some() || messages.is_some() || share.is_some();
+        is_something.then_some(Self { heartbeat, messages, backlog: None, share })
     }
 
     /// Returns what waits, to which something will be added.

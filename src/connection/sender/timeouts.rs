@@ -32,7 +32,9 @@ impl<R: Role> Sender<R> {
         clock: impl FnOnce() -> Duration,
     ) -> Option<Due> {
         // Usually there is no timeout, or there is traffic.
-        if self.rare.is_none() || self.ending.is_some() {
+        self.rare.as_ref()?;
+        self.count_held(output);
+        if self.ending.is_some() {
             return None;
         }
         let unflushed = self.unflushed;
