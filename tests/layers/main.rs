@@ -49,6 +49,7 @@ const ORDER: &[(&str, Part)] = &[
     ("mask", Core),
     ("utf8", Core),
     ("limits", Core),
+    ("budget", Core),
     ("network", Core),
     ("thread_cache", Core),
     ("buffer", Core),
