@@ -8,6 +8,7 @@
 /// | [`message`](Self::message) | 16 MiB | fails with 1009 |
 /// | [`fragments`](Self::fragments) | 131,072 | fails with 1008 |
 /// | [`queued_output`](Self::queued_output) | 1 MiB | sending waits, or is refused |
+/// | [`OutboxConfig`](crate::connection::OutboxConfig) | 1 MiB, 1024 messages | as its `when_full` says |
 /// | [`handshake_line`](Self::handshake_line) | 8 KiB | handshake fails (server: 414) |
 /// | [`handshake_bytes`](Self::handshake_bytes) | 16 KiB | handshake fails (server: 431) |
 /// | [`handshake_headers`](Self::handshake_headers) | 100 | handshake fails (server: 431) |

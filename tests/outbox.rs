@@ -534,3 +534,16 @@ fn connections_can_broadcast_without_a_shell() {
     let seen: Vec<_> = ends.iter_mut().map(texts).collect();
     assert_eq!(seen, [vec!["one", "two"], vec!["two"], vec!["one", "two"]]);
 }
+
+/// What is dropped makes room as well.
+#[test]
+fn a_message_that_fits_does_not_make_a_full_outbox_of_one_that_was() {
+    let (mut end, _) = stuck(OutboxConfig::new(WhenFull::DropOldest).high_water(100).low_water(20));
+    assert_eq!(push(&mut end, &"a".repeat(90)), Ok(Pushed::Queued));
+    assert_eq!(push(&mut end, &"b".repeat(15)), Ok(Pushed::DroppedOldest(1)));
+    assert!(end.connection.outbox_has_room());
+    assert_eq!(push(&mut end, &"c".repeat(50)), Ok(Pushed::Queued));
+    assert!(end.connection.outbox_has_room());
+    assert_eq!(push(&mut end, &"d".repeat(50)), Ok(Pushed::DroppedOldest(1)));
+    assert!(!end.connection.outbox_has_room());
+}

@@ -15,7 +15,10 @@ use loom::{
     thread,
 };
 use sansocket::{
-    Config, Error, Message, buffer::ReadBuffer, connection::Server, handshake::Negotiated,
+    Config, Error, Limits, Message,
+    buffer::ReadBuffer,
+    connection::{OutboxConfig, Server},
+    handshake::Negotiated,
     on_tokio::WebSocket,
 };
 use std::{
@@ -51,8 +54,12 @@ impl Wire {
     }
 
     fn websocket(&self) -> WebSocket<Self, Server> {
+        self.websocket_with(Config::default())
+    }
+
+    fn websocket_with(&self, config: Config) -> WebSocket<Self, Server> {
         // No deadline, since the model has no clock.
-        let config = Config::default().close_timeout(Duration::MAX);
+        let config = config.close_timeout(Duration::MAX);
         WebSocket::new(self.clone(), Server::new(), Negotiated::new(), ReadBuffer::new(), config)
     }
 
@@ -255,5 +262,59 @@ fn a_sender_is_woken_although_the_receiver_polled_last_and_no_longer_waits() {
         assert_eq!(wire.wait_for(3), TEXT);
         let (receiver, sender) = (reading.join().unwrap(), writing.join().unwrap());
         drop((receiver, sender));
+    });
+}
+
+/// Nobody flushes: what the transport does not take at once is written by the half that waits.
+#[test]
+fn a_waiting_receiver_writes_what_was_pushed() {
+    check(|| {
+        let wire = Wire::new(&[], 1);
+        let (mut sender, mut receiver) = wire.websocket().split();
+        let reading = thread::spawn(move || {
+            let end = block_on(receiver.next());
+            assert!(matches!(end, Some(Err(Error::Closed(_)))), "{end:?}");
+        });
+        let writing = thread::spawn(move || {
+            for _ in 0..2 {
+                assert!(sender.push("x").unwrap().is_queued());
+            }
+            sender
+        });
+        wire.give_room(5);
+        assert_eq!(wire.wait_for(6), [TEXT, TEXT].concat());
+        let sender = writing.join().unwrap();
+        wire.end(&[]);
+        reading.join().unwrap();
+        drop(sender);
+    });
+}
+
+#[test]
+fn a_sender_that_waits_for_room_is_woken_whichever_half_writes() {
+    check(|| {
+        let wire = Wire::new(&[], 0);
+        // A message goes to the queue if that is empty, and otherwise waits.
+        let limits = Limits::default().queued_output(0);
+        let outbox = OutboxConfig::default().messages(1);
+        let config = Config::default().limits(limits).outbox(outbox);
+        let (mut sender, mut receiver) = wire.websocket_with(config).split();
+        for _ in 0..2 {
+            assert!(sender.push("x").unwrap().is_queued());
+        }
+        assert!(sender.push("x").unwrap_err().is_full());
+        let reading = thread::spawn(move || {
+            let end = block_on(receiver.next());
+            assert!(matches!(end, Some(Err(Error::Closed(_)))), "{end:?}");
+        });
+        let writing = thread::spawn(move || {
+            block_on(sender.wait_for_room()).unwrap();
+            sender
+        });
+        wire.give_room(3);
+        let sender = writing.join().unwrap();
+        wire.end(&[]);
+        reading.join().unwrap();
+        drop(sender);
     });
 }

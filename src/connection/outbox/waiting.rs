@@ -134,6 +134,9 @@ impl Outbox {
         config: &OutboxConfig,
     ) -> Outcome {
         let len = payload.parts().1.len();
+        if self.has_room(config) {
+            self.room_at = None;
+        }
         let key = match config.when_full {
             WhenFull::KeepLatest => key,
             WhenFull::DropOldest => None,

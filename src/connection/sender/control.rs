@@ -62,8 +62,9 @@ impl<R: Role> Sender<R> {
     /// Queues a Close. You can send nothing after it, and the peer is expected to answer within the
     /// [close timeout](crate::Config::close_timeout) (RFC 6455 §7.1.2).
     ///
-    /// If the connection is already closing or closed, this does nothing. In the middle of a
-    /// fragmented message, the rest of that message is never sent.
+    /// If the connection is already closing or closed, this does nothing. Everything that you have
+    /// [pushed](Self::push) goes before the Close. In the middle of a fragmented message, the rest of
+    /// that message is never sent, and neither is what waits for it.
     ///
     /// A reason of more than 123 bytes does not fit into a Close (RFC 6455 §5.5.1) and is truncated
     /// between characters. Three codes describe how a connection ended and never appear in a frame

@@ -24,6 +24,17 @@ pub trait Broadcast: Library {
     fn prepare(payload: Bytes) -> Self::Prepared;
     /// Sends and flushes a message.
     fn send(writer: &mut Self::Writer, message: &Self::Prepared) -> impl Future<Output = ()>;
+    /// Sends and flushes a message on all connections.
+    fn send_to_all(
+        writers: &mut [Self::Writer],
+        message: &Self::Prepared,
+    ) -> impl Future<Output = ()> {
+        async move {
+            for writer in writers {
+                Self::send(writer, message).await;
+            }
+        }
+    }
 }
 
 struct Command {
@@ -44,9 +55,7 @@ pub(crate) async fn serve<B: Broadcast>(options: Options, connections: usize) ->
     while let Some(Command { size, count }) = commands.recv().await {
         for number in 0..count {
             let message = B::prepare(payload(size, number));
-            for writer in &mut writers {
-                B::send(writer, &message).await;
-            }
+            B::send_to_all(&mut writers, &message).await;
         }
         println!("sent");
     }

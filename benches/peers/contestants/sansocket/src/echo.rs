@@ -1,12 +1,13 @@
 //! `default` awaits each event and borrows it, as in the documentation's first example. `visiting`
-//! handles events in a closure, inside the poll. `owned` receives owned messages.
+//! handles events in a closure, inside the poll. `owned` receives owned messages. `group` broadcasts
+//! with a group, whose members also have a task each that receives.
 
 #[cfg(feature = "deflate")]
 use sansocket::DeflateConfig;
 use sansocket::{
     Config, Event, Message, PreparedMessage,
     connection::Server,
-    on_tokio::{Acceptor, WebSocket},
+    on_tokio::{Acceptor, Group, Membership, WebSocket},
     server::OriginPolicy,
 };
 #[cfg(feature = "deflate")]
@@ -90,19 +91,49 @@ fn config(_: Options) -> Config {
     Config::default()
 }
 
+enum Writer {
+    Alone(Box<WebSocket<TcpStream, Server>>),
+    Member { group: Group<TcpStream>, _membership: Membership<TcpStream> },
+}
+
+thread_local! {
+    static GROUP: Group<TcpStream> = Group::new();
+}
+
 impl Broadcast for Sansocket {
-    type Writer = WebSocket<TcpStream, Server>;
+    const BROADCAST_VARIANTS: &'static [&'static str] = &["default", "group"];
+    type Writer = Writer;
     type Prepared = PreparedMessage;
 
-    async fn accept(stream: TcpStream, options: Options) -> Self::Writer {
-        acceptor(options).accept(stream).await.expect("the load generator's handshake is valid")
+    async fn accept(stream: TcpStream, options: Options) -> Writer {
+        let accepted = acceptor(options).accept(stream).await;
+        let websocket = accepted.expect("the load generator's handshake is valid");
+        if options.variant != "group" {
+            return Writer::Alone(Box::new(websocket));
+        }
+        let (sender, mut receiver) = websocket.split();
+        tokio::spawn(async move { while receiver.next().await.is_some() {} });
+        let group = GROUP.with(Group::clone);
+        Writer::Member { _membership: group.join(sender), group }
     }
 
     fn prepare(payload: bytes::Bytes) -> PreparedMessage {
         PreparedMessage::new(Message::Binary(payload))
     }
 
-    async fn send(writer: &mut Self::Writer, message: &PreparedMessage) {
-        writer.send(message).await.expect("the load generator keeps reading");
+    async fn send(writer: &mut Writer, message: &PreparedMessage) {
+        let Writer::Alone(websocket) = writer else { unreachable!("a group sends to all") };
+        websocket.send(message).await.expect("the load generator keeps reading");
+    }
+
+    async fn send_to_all(writers: &mut [Writer], message: &PreparedMessage) {
+        if let Some(Writer::Member { group, .. }) = writers.first() {
+            let sent = group.send(message);
+            assert_eq!(sent.queued, writers.len(), "{sent:?}");
+            return;
+        }
+        for writer in writers {
+            Self::send(writer, message).await;
+        }
     }
 }

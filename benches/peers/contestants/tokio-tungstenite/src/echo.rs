@@ -1,13 +1,19 @@
 //! `default` forwards the stream of a split connection to its sink, as the library's example does.
 //! `tuned` doesn't split, flushes when nothing is left to read, and has a smaller read buffer.
 //! `small` has the buffer size that the documentation recommends for many connections. `frame`
-//! broadcasts a frame that the library encoded once.
+//! broadcasts a frame that the library encoded once. `tasks` broadcasts through a channel for each
+//! connection to a task that sends, as chat servers do.
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt, TryStreamExt, future};
 use serving::{Broadcast, Library, Options, run_with_broadcast};
 use std::process::ExitCode;
-use tokio::{io::AsyncWriteExt, net::TcpStream, task::unconstrained};
+use tokio::{
+    io::AsyncWriteExt,
+    net::TcpStream,
+    sync::mpsc::{UnboundedSender, unbounded_channel},
+    task::unconstrained,
+};
 use tokio_tungstenite::{
     WebSocketStream, accept_async_with_config,
     tungstenite::{
@@ -82,10 +88,24 @@ async fn feed(mut websocket: WebSocket) -> Result<(), Error> {
 enum Writer {
     Library(Box<WebSocket>),
     Socket(TcpStream),
+    Task(UnboundedSender<Message>),
+}
+
+/// Sends what comes through a channel.
+fn spawn_sender(mut websocket: WebSocket) -> UnboundedSender<Message> {
+    let (sender, mut messages) = unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(message) = messages.recv().await {
+            if websocket.send(message).await.is_err() {
+                return;
+            }
+        }
+    });
+    sender
 }
 
 impl Broadcast for TokioTungstenite {
-    const BROADCAST_VARIANTS: &'static [&'static str] = &["default", "frame"];
+    const BROADCAST_VARIANTS: &'static [&'static str] = &["default", "frame", "tasks"];
 
     type Writer = Writer;
     /// A message and its frame. A server's frame is the same on every connection.
@@ -96,6 +116,7 @@ impl Broadcast for TokioTungstenite {
         let websocket = accepted.expect("the load generator's handshake is valid");
         match options.variant {
             "frame" => Writer::Socket(websocket.into_inner()),
+            "tasks" => Writer::Task(spawn_sender(websocket)),
             _ => Writer::Library(websocket.into()),
         }
     }
@@ -112,6 +133,9 @@ impl Broadcast for TokioTungstenite {
         let sent = match writer {
             Writer::Library(websocket) => websocket.send(message.clone()).await,
             Writer::Socket(stream) => stream.write_all(frame).await.map_err(Error::from),
+            Writer::Task(sender) => {
+                sender.send(message.clone()).map_err(|_| Error::ConnectionClosed)
+            }
         };
         sent.expect("the load generator keeps reading");
     }
