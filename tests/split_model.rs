@@ -313,6 +313,8 @@ fn a_sender_that_waits_for_room_is_woken_whichever_half_writes() {
         });
         wire.give_room(3);
         let sender = writing.join().unwrap();
+        wire.give_room(3);
+        assert_eq!(wire.wait_for(6), [TEXT, TEXT].concat());
         wire.end(&[]);
         reading.join().unwrap();
         drop(sender);
