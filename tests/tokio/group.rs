@@ -441,3 +441,46 @@ async fn one_call_writes_to_more_members_than_a_task_has_turns() {
     assert_eq!(group.buffered_amount(), 0);
     drop(members);
 }
+
+/// Each connection gets the form that fits what it has agreed on, also after the message has waited.
+#[cfg(feature = "deflate")]
+#[test]
+fn members_get_the_compressed_form_that_fits_them() {
+    use sansocket::{DeflateConfig, deflate::DeflateParameters};
+    use sansocket_testkit::endpoint::Endpoint;
+    let group = Group::new();
+    let text = "a sentence that is worth compressing, ".repeat(1000);
+    let block = PreparedMessage::new(vec![0; 20_000]);
+    let news = PreparedMessage::new(text.as_str()).deflate(&DeflateConfig::new());
+    let mut members = Vec::new();
+    for deflate in [None, Some(9), Some(15)] {
+        let mut negotiated = Negotiated::new();
+        negotiated.deflate = deflate.map(|bits| {
+            let mut parameters = DeflateParameters::default();
+            parameters.server_max_window_bits = bits;
+            parameters
+        });
+        let wire = Wire::new();
+        wire.set_room(SERVER, 0);
+        let config = Config::default().deflate(DeflateConfig::new());
+        let (end, input) = (wire.end(SERVER, EAGER), ReadBuffer::new());
+        let websocket = WebSocket::new(end, Server::new(), negotiated.clone(), input, config);
+        let (sender, receiver) = websocket.split();
+        members.push((wire, negotiated, receiver, group.join(sender)));
+    }
+    assert_eq!((group.send(&block).queued, group.send(&news).queued), (3, 3));
+    let lens = members.iter_mut().map(|(wire, negotiated, receiver, _)| {
+        wire.set_room(SERVER, usize::MAX);
+        let receives = async { while receiver.next().await.is_some() {} };
+        advance(wire, &mut [pin!(receives)]);
+        let bytes = wire.take(SERVER);
+        let mut peer = Endpoint::agreed(client_role(), negotiated, Config::default());
+        peer.fill(&bytes);
+        let messages = peer.messages().unwrap();
+        assert_eq!(messages[1], Message::text(text.as_str()));
+        bytes.len() - 20_000
+    });
+    let lens: Vec<_> = lens.collect();
+    // No form fits the small window.
+    assert!(lens[0] > text.len() && lens[1] > text.len() && lens[2] < 2000, "{lens:?}");
+}
