@@ -100,6 +100,9 @@
 //! # }
 //! ```
 //!
+//! A server with many connections should limit the memory that compression takes: [`compression`] has figures, and says
+//! how.
+//!
 //! # Sending and receiving at the same time
 //!
 //! `split` gives a sending and a receiving half, for two tasks or two threads:
@@ -211,7 +214,7 @@
 //!
 //! [`Connection`] describes the whole contract, with a loop over a socket.
 //! [`server::Accepting`] and [`client::Connecting`] are the opening handshakes in the same form, and
-//! [`handshake`] has their parts. [`frame`] reads and writes single frames without a heap.
+//! [`handshake`] has their parts. [`relay`] passes frames on from one connection to another, for a reverse proxy. [`frame`] reads and writes single frames without a heap.
 //!
 //! # What it guarantees
 //!
@@ -298,6 +301,7 @@
 [`server::Accepting`]: server::Accepting
 [`client::Connecting`]: client::Connecting
 [`handshake`]: handshake
+[`relay`]: relay
 [`Limits`]: Limits
 [`Closed`]: Closed
 "
@@ -313,6 +317,7 @@
 [`server::Accepting`]: #features
 [`client::Connecting`]: #features
 [`handshake`]: #features
+[`relay`]: #features
 [`Limits`]: #features
 [`Closed`]: #features
 "
@@ -327,6 +332,18 @@
     not(feature = "deflate"),
     doc = "
 [`Config::deflate`]: #features
+"
+)]
+#![cfg_attr(
+    all(feature = "deflate", feature = "tokio"),
+    doc = "
+[`compression`]: compression
+"
+)]
+#![cfg_attr(
+    not(all(feature = "deflate", feature = "tokio")),
+    doc = "
+[`compression`]: #features
 "
 )]
 #![cfg_attr(
@@ -393,6 +410,8 @@ pub mod pool;
 pub mod random;
 #[cfg(feature = "alloc")]
 mod rate;
+#[cfg(feature = "alloc")]
+pub mod relay;
 #[cfg(feature = "std")]
 mod route;
 #[cfg(feature = "std")]
@@ -436,6 +455,11 @@ pub mod migrating {}
 #[cfg(all(any(doc, doctest), feature = "tokio"))]
 #[doc = include_str!("../docs/slow-peers.md")]
 pub mod slow_peers {}
+
+/// What compression costs a server, and how to choose.
+#[cfg(all(any(doc, doctest), feature = "tokio", feature = "deflate"))]
+#[doc = include_str!("../docs/compression.md")]
+pub mod compression {}
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "rustls", feature = "tokio"))]

@@ -1,7 +1,7 @@
 //! The result of an opening handshake, from which a connection starts.
 
 #[cfg(feature = "deflate")]
-use crate::deflate::DeflateParameters;
+use crate::deflate::{DeflateParameters, Reservation};
 use crate::headers::{Extension, ExtensionError};
 use alloc::{string::String, vec::Vec};
 
@@ -23,6 +23,9 @@ pub struct Negotiated {
     /// How messages are compressed; `None` if they are not (RFC 7692).
     #[cfg(feature = "deflate")]
     pub deflate: Option<DeflateParameters>,
+    /// What the contexts have reserved of a server's budget.
+    #[cfg(feature = "deflate")]
+    pub(crate) reservation: Reservation,
 }
 
 impl Negotiated {
@@ -34,6 +37,8 @@ impl Negotiated {
             extensions: Vec::new(),
             #[cfg(feature = "deflate")]
             deflate: None,
+            #[cfg(feature = "deflate")]
+            reservation: Reservation::NONE,
         }
     }
 

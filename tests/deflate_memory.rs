@@ -8,8 +8,8 @@ use sansocket::{
     Config, DeflateConfig, Event, Limits, Message, PreparedMessage,
     buffer::{ReadBuffer, WriteBuffer},
     connection::{Client, Connection, Progress, ProtocolError, Role, Server},
-    deflate::DeflateParameters,
-    handshake::Negotiated,
+    deflate::{ContextBudget, DeflateParameters},
+    handshake::{Accept, HttpVersion, Negotiated, Request},
 };
 use sansocket_testkit::{
     allocator::{self, Counting, live},
@@ -231,6 +231,43 @@ fn contexts_are_kept_after_a_message_as_agreed() {
         // repetitions.
         assert!(both > received && both - received <= 384 << 10, "{} bytes", both - received);
         assert!(kept <= both + SPARE, "{kept} bytes");
+    }
+}
+
+/// What a [`ContextBudget`] reserves is at least what the contexts take, and not much more.
+#[test]
+fn a_budget_counts_what_contexts_take() {
+    let fields: [(&str, &[u8]); 5] = [
+        ("Host", b"h"),
+        ("Upgrade", b"websocket"),
+        ("Connection", b"Upgrade"),
+        ("Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+        ("Sec-WebSocket-Version", b"13"),
+    ];
+    for offer in [
+        "permessage-deflate",
+        "permessage-deflate; server_no_context_takeover",
+        "permessage-deflate; client_no_context_takeover",
+        "permessage-deflate; server_max_window_bits=12",
+        "permessage-deflate; server_max_window_bits=8; client_no_context_takeover",
+    ] {
+        let offered = [("Sec-WebSocket-Extensions", offer.as_bytes())];
+        let fields = fields.into_iter().chain(offered);
+        let request = Request::new("GET", "/", HttpVersion::HTTP_11, fields).unwrap();
+        let (reserved, held) = std::thread::spawn(move || {
+            let budget = ContextBudget::new(1 << 20);
+            let accept = Accept::new().deflate(DeflateConfig::new()).context_budget(&budget);
+            let acceptance = request.acceptance(&accept).unwrap();
+            let (reserved, agreed) = (budget.reserved(), acceptance.negotiated.deflate.unwrap());
+            drop(acceptance);
+            // What the thread keeps for the next connection is there after the first.
+            held_after_messages(agreed, LIMIT);
+            (reserved as isize, held_after_messages(agreed, LIMIT))
+        })
+        .join()
+        .unwrap();
+        println!("{offer}: {reserved} reserved, {held} held");
+        assert!(held <= reserved + STATE && reserved <= held + (16 << 10), "{reserved}, {held}");
     }
 }
 

@@ -11,6 +11,7 @@ use sansocket_testkit::{
         handshake::{bytes_like, check_client, check_server},
         messages::check_bytes,
         proxies::{check_forwarding_header, check_proxy_header, check_tunnel},
+        relay::check_relay,
         scenario::Scenario,
     },
     vectors::{format::read_folder, handshake},
@@ -30,6 +31,7 @@ fn run(target: &str, data: &[u8]) {
         "receiver" => check_bytes(data),
         "server_handshake" => check_server(data),
         "client_handshake" => check_client(data),
+        "relay" => check_relay(data),
         "tunnel" => check_tunnel(data),
         "proxy_header" => check_proxy_header(data),
         "forwarding_header" => check_forwarding_header(data),
@@ -122,8 +124,10 @@ fn seeds_of_the_fuzzer_pass() {
             continue;
         }
         println!("{}", vector.title);
-        run("receiver", &bytes);
-        keep("receiver", index, &bytes);
+        for target in ["receiver", "relay"] {
+            run(target, &bytes);
+            keep(target, index, &bytes);
+        }
         #[cfg(feature = "deflate")]
         if vector.deflate.is_some() {
             // The payloads include their headers, which are garbage to these targets.

@@ -11,7 +11,8 @@ use crate::error::Error;
 use crate::handshake::{Response, Url};
 use crate::random::{self, SystemMaskKeys};
 use crate::route::{Again, FailedRequest, Layer, Route};
-use alloc::vec::Vec;
+use crate::transport::Parts;
+use alloc::{string::String, vec::Vec};
 use core::{mem::take, time::Duration};
 use std::time::Instant;
 
@@ -86,6 +87,26 @@ impl client::Connector<Blocking> {
                 }
             };
         }
+    }
+
+    /// Connects like [`connect`](Self::connect), and leaves the frames to you: for a relay, or for
+    /// extensions that you implement yourself.
+    ///
+    /// Each of `extensions` is one offer, `name; parameter; parameter=value`, or a list of them. No other
+    /// extension is offered, whatever the configuration says of compression. What the server has agreed
+    /// to is in the [`Response`]. [`Parts::unread`] holds what it has sent already.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`connect`](Self::connect). An offer with invalid syntax is an
+    /// [`Error::Request`].
+    pub fn connect_parts(
+        &self,
+        url: impl AsRef<str>,
+        extensions: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<(Parts<Stream>, Response), Error> {
+        let (websocket, response) = self.offering(extensions).connect(url)?;
+        Ok((websocket.into_parts(), response))
     }
 
     /// Returns a stream that leads to the server.

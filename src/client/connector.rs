@@ -31,6 +31,8 @@ pub struct Connector<M = ()> {
     pub(crate) config: Config,
     pub(super) headers: Vec<(String, String)>,
     subprotocols: Vec<String>,
+    /// Offers of extensions that the caller of a shell implements.
+    extensions: Vec<String>,
     pub(crate) proxies: Proxies,
     timeouts: Timeouts,
     #[cfg(feature = "std")]
@@ -56,6 +58,7 @@ impl<M> Connector<M> {
             config: Config::default(),
             headers: Vec::new(),
             subprotocols: Vec::new(),
+            extensions: Vec::new(),
             proxies: Proxies::default(),
             timeouts: Timeouts::new(HANDSHAKE_TIMEOUT),
             #[cfg(feature = "std")]
@@ -243,9 +246,22 @@ impl<M> Connector<M> {
         self.hooks = Some(Arc::new(hooks));
     }
 
+    /// Returns a connector that offers these extensions and no others.
+    #[cfg(feature = "std")]
+    pub(crate) fn offering(&self, extensions: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let mut connector = self.clone();
+        connector.extensions = extensions.into_iter().map(Into::into).collect();
+        #[cfg(feature = "deflate")]
+        {
+            connector.config.deflate = None;
+        }
+        connector
+    }
+
     /// Returns the request for a URL, without the header fields of this connector.
     pub(super) fn request(&self, url: &Url) -> ClientRequest {
         let request = ClientRequest::new(url).subprotocols(&self.subprotocols);
+        let request = self.extensions.iter().fold(request, ClientRequest::extension);
         #[cfg(feature = "deflate")]
         if let Some(config) = self.config.deflate {
             return request.deflate(config);
@@ -282,6 +298,7 @@ impl<M> Clone for Connector<M> {
         Self {
             headers: self.headers.clone(),
             subprotocols: self.subprotocols.clone(),
+            extensions: self.extensions.clone(),
             proxies: self.proxies.clone(),
             #[cfg(feature = "rustls")]
             tls: self.tls.clone(),

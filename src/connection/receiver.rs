@@ -149,7 +149,9 @@ impl<R: Role> Receiver<R> {
         negotiated: &Negotiated,
     ) -> Self {
         #[cfg(feature = "deflate")]
-        let inflating = negotiated.deflate.map(|agreed| Box::new(Inflating::new::<R>(&agreed)));
+        let inflating = negotiated
+            .deflate
+            .map(|agreed| Box::new(Inflating::new::<R>(&agreed, negotiated.reservation.clone())));
         Self {
             limit_of_plain: Self::limit_of_plain(&config.limits),
             config,

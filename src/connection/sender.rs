@@ -141,7 +141,10 @@ impl<R: Role> Sender<R> {
         #[cfg(feature = "deflate")]
         let deflating = negotiated
             .deflate
-            .and_then(|agreed| Deflating::new::<R>(&agreed, &config.deflate.unwrap_or_default()))
+            .and_then(|agreed| {
+                let (config, reservation) = (config.deflate, negotiated.reservation.clone());
+                Deflating::new::<R>(&agreed, &config.unwrap_or_default(), reservation)
+            })
             .map(Box::new);
         Self {
             #[cfg(feature = "deflate")]

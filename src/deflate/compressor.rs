@@ -51,6 +51,11 @@ impl Compressor {
         })
     }
 
+    /// Returns the memory of a context, in bytes.
+    pub(crate) fn context_bytes(window_bits: u8, config: &DeflateConfig) -> usize {
+        Size::largest(window_bits, config.memory).map_or(0, Size::bytes)
+    }
+
     /// Compresses `payload` and appends it to `output`; `fin` ends the message (§7.2.1). Returns
     /// `false` on failure: the caller must then discard `output` and send the message uncompressed.
     pub(crate) fn compress(&mut self, payload: &[u8], fin: bool, output: &mut Vec<u8>) -> bool {

@@ -62,6 +62,9 @@ thread_cache! {
 }
 
 impl Decompressor {
+    /// The most memory of a context, in bytes: the library's state and window, and the history.
+    pub(crate) const CONTEXT_BYTES: usize = 80 << 10;
+
     pub(crate) fn new(no_context_takeover: bool) -> Self {
         Self { keeps_context: !no_context_takeover, context: None, restarts: Restarts::default() }
     }

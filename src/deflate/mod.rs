@@ -1,12 +1,16 @@
 //! Settings and negotiated parameters of permessage-deflate (RFC 7692).
 //!
-//! Set a [`DeflateConfig`] with [`Config::deflate`](crate::Config::deflate) to enable it.
+//! Set a [`DeflateConfig`] with [`Config::deflate`](crate::Config::deflate) to enable it. A [`ContextBudget`]
+//! limits the memory that all connections of a server keep for it.
 
+mod budget;
 mod compressor;
 mod config;
 mod decompressor;
 mod parameters;
 
+pub use budget::ContextBudget;
+pub(crate) use budget::Reservation;
 pub(crate) use compressor::Compressor;
 pub use config::DeflateConfig;
 pub(crate) use decompressor::{Decompressor, Fault};

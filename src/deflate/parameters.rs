@@ -1,6 +1,6 @@
 //! Negotiation of permessage-deflate (RFC 7692 §5, §7.1).
 
-use super::{DeflateConfig, NAME};
+use super::{Compressor, Decompressor, DeflateConfig, NAME};
 use crate::headers::Extension;
 use alloc::string::String;
 use core::fmt::{self, Write};
@@ -129,6 +129,17 @@ impl DeflateParameters {
         let mut offers = offers.filter(|offer| offer.name == NAME);
         let text = offers.find_map(|offer| Some(respond(&Parsed::new(&offer).ok()?, &config)))?;
         Extension::list(text.as_bytes()).next()?.ok()
+    }
+
+    /// Returns the memory of the contexts that a server keeps between messages, in bytes.
+    pub(crate) fn server_context_bytes(&self, config: &DeflateConfig) -> usize {
+        let compressor = match self.server_no_context_takeover {
+            true => 0,
+            false => Compressor::context_bytes(self.server_max_window_bits, config),
+        };
+        let decompressor =
+            if self.client_no_context_takeover { 0 } else { Decompressor::CONTEXT_BYTES };
+        compressor + decompressor
     }
 
     /// Checks a response against the offer (§7.1).

@@ -192,6 +192,16 @@ impl CloseFrameError {
     }
 }
 
+/// Truncates a reason to what fits into a Close (§5.5.1), without splitting a character.
+#[cfg(feature = "alloc")]
+pub(crate) fn cut_reason(reason: &str) -> &str {
+    let mut end = reason.len().min(MAX_CLOSE_REASON);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    &reason[..end]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,8 @@ mod close;
 mod header;
 mod opcode;
 
+#[cfg(feature = "alloc")]
+pub(crate) use close::cut_reason;
 pub use close::{CloseCode, CloseFrame, CloseFrameError, MAX_CLOSE_REASON};
 #[cfg(feature = "alloc")]
 pub(crate) use header::HEADER_ROOM;

@@ -4,7 +4,7 @@ use super::accept_key::accept_key;
 use super::request::Request;
 use crate::buffer::WriteBuffer;
 #[cfg(feature = "deflate")]
-use crate::deflate::{self, DeflateConfig, DeflateParameters};
+use crate::deflate::{self, ContextBudget, DeflateConfig, DeflateParameters};
 use crate::headers::{Extension, ExtensionError, HeaderError, check_header, put_header};
 use crate::negotiated::Negotiated;
 use alloc::{
@@ -37,6 +37,8 @@ pub struct Accept {
     /// `None` leaves the choice to the configuration; `Some(None)` disables compression.
     #[cfg(feature = "deflate")]
     pub(crate) deflate: Option<Option<DeflateConfig>>,
+    #[cfg(feature = "deflate")]
+    pub(crate) context_budget: Option<ContextBudget>,
     headers: Vec<(String, String)>,
 }
 
@@ -139,6 +141,17 @@ impl Accept {
         self
     }
 
+    /// Keeps compression contexts only as far as this budget allows: see [`ContextBudget`].
+    ///
+    /// Unless you call this method, the shells use that of their
+    /// [`Acceptor`](crate::server::Acceptor::context_budget), if it has one.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn context_budget(mut self, budget: &ContextBudget) -> Self {
+        self.context_budget = Some(budget.clone());
+        self
+    }
+
     fn acceptance(&self, request: &Request) -> Result<Acceptance, AcceptError> {
         let negotiated = self.negotiate(request)?;
         let key = accept_key(request.key());
@@ -187,11 +200,26 @@ impl Accept {
         if negotiated.extensions.iter().any(|extension| extension.name == deflate::NAME) {
             return;
         }
-        let Some(response) = DeflateParameters::choose(request.extensions(), config) else {
-            return;
+        let agree = |config| {
+            let response = DeflateParameters::choose(request.extensions(), config)?;
+            let parameters = DeflateParameters::from_response(&response).ok()?;
+            Some((response, parameters))
         };
-        let parameters = DeflateParameters::from_response(&response);
-        negotiated.deflate = parameters.ok();
+        let Some(mut agreed) = agree(config) else { return };
+        if let Some(budget) = &self.context_budget {
+            match budget.reserve(agreed.1.server_context_bytes(config)) {
+                Some(reservation) => negotiated.reservation = reservation,
+                None => {
+                    // §7.1.1: a server may ask for both, whatever the client has offered.
+                    let config =
+                        config.server_no_context_takeover(true).client_no_context_takeover(true);
+                    let Some(without) = agree(&config) else { return };
+                    agreed = without;
+                }
+            }
+        }
+        let (response, parameters) = agreed;
+        negotiated.deflate = Some(parameters);
         negotiated.extensions.push(response);
     }
 

@@ -12,7 +12,8 @@ use crate::client::{self, Attempt, Deadlines, Stage};
 use crate::error::Error;
 use crate::handshake::{Response, Url};
 use crate::route::{Again, Layer, Route};
-use alloc::{boxed::Box, vec::Vec};
+use crate::transport::Parts;
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::mem::take;
 
 /// Connects to a `ws://` or `wss://` URL, with the default options of a [`Connector`]. To see the server's
@@ -102,6 +103,43 @@ impl client::Connector<Tokio> {
             }
         })
         .await
+    }
+
+    /// Connects like [`connect`](Self::connect), and leaves the frames to you: for a relay, or for
+    /// extensions that you implement yourself.
+    ///
+    /// Each of `extensions` is one offer, `name; parameter; parameter=value`, or a list of them. No other
+    /// extension is offered, whatever the configuration says of compression. What the server has agreed
+    /// to is in the [`Response`]. [`Parts::unread`] holds what it has sent already.
+    ///
+    /// Not cancel safe: if you drop the future, the connection is lost.
+    ///
+    /// ```no_run
+    /// use sansocket::{buffer::ReadBuffer, on_tokio::Connector};
+    ///
+    /// # async fn offer() -> Result<(), sansocket::Error> {
+    /// let offers = ["permessage-deflate; client_max_window_bits"];
+    /// let (parts, response) =
+    ///     Connector::new().connect_parts("ws://127.0.0.1:9001/", offers).await?;
+    /// println!("{:?}", response.negotiated().extensions);
+    /// let (stream, input) = (parts.transport, ReadBuffer::from(parts.unread));
+    /// # let _ = (stream, input);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`connect`](Self::connect). An offer with invalid syntax is an
+    /// [`Error::Request`].
+    pub async fn connect_parts(
+        &self,
+        url: impl AsRef<str>,
+        extensions: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<(Parts<Stream>, Response), Error> {
+        let connector = self.offering(extensions);
+        let (websocket, response) = connector.connect(url).await?;
+        Ok((websocket.into_parts(), response))
     }
 
     /// Returns a stream that leads to the server.

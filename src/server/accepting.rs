@@ -12,6 +12,8 @@ use super::plain::{PlainResponder, unanswered};
 use super::proxies::{Peer, TrustedProxies};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::Config;
+#[cfg(feature = "deflate")]
+use crate::deflate::ContextBudget;
 #[cfg(feature = "std")]
 use crate::handshake::Opens;
 use crate::handshake::{
@@ -122,6 +124,8 @@ pub struct Accepting {
     proxies: Option<TrustedProxies>,
     peer: Option<Peer>,
     answer_timeout: Option<Duration>,
+    #[cfg(feature = "deflate")]
+    context_budget: Option<ContextBudget>,
     /// Dropped when a refusal or a plain response begins.
     #[cfg(feature = "std")]
     place: Option<Place>,
@@ -199,9 +203,17 @@ impl Accepting {
             proxies,
             peer: None,
             answer_timeout,
+            #[cfg(feature = "deflate")]
+            context_budget: None,
             #[cfg(feature = "std")]
             place: None,
         }
+    }
+
+    #[cfg(feature = "deflate")]
+    pub(super) fn with_context_budget(mut self, budget: Option<ContextBudget>) -> Self {
+        self.context_budget = budget;
+        self
     }
 
     /// Sets the address of the peer: that of the other end of the transport or, if the transport
@@ -302,6 +314,8 @@ impl Accepting {
         if !matches!(self.stage, Stage::Asked) {
             return Err(AcceptError::Over);
         }
+        #[cfg(feature = "deflate")]
+        let answer = &*answer::within(answer, self.context_budget.as_ref());
         match answer::accept(request, answer, self.config, output) {
             Ok((negotiated, config)) => {
                 self.config = config;

@@ -7,6 +7,8 @@ use super::plain::PlainResponder;
 use super::proxies::Peer;
 use super::proxies::TrustedProxies;
 use crate::connection::Config;
+#[cfg(feature = "deflate")]
+use crate::deflate::ContextBudget;
 use crate::handshake::{HANDSHAKE_TIMEOUT, PlainRequest, PlainResponse};
 #[cfg(feature = "rustls")]
 use crate::tls::{ServerTls, Session, TlsError};
@@ -29,6 +31,8 @@ pub struct Acceptor<M = ()> {
     pub(crate) handshake_timeout: Option<Duration>,
     #[cfg(feature = "rustls")]
     tls: Option<ServerTls>,
+    #[cfg(feature = "deflate")]
+    context_budget: Option<ContextBudget>,
     shell: PhantomData<fn() -> M>,
 }
 
@@ -45,6 +49,8 @@ impl<M> Acceptor<M> {
             handshake_timeout: Some(HANDSHAKE_TIMEOUT),
             #[cfg(feature = "rustls")]
             tls: None,
+            #[cfg(feature = "deflate")]
+            context_budget: None,
             shell: PhantomData,
         }
     }
@@ -53,6 +59,15 @@ impl<M> Acceptor<M> {
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Limits the memory that the compression contexts of all connections together keep: see
+    /// [`ContextBudget`]. There is no limit by default.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn context_budget(mut self, budget: &ContextBudget) -> Self {
+        self.context_budget = Some(budget.clone());
         self
     }
 
@@ -150,7 +165,11 @@ impl<M> Acceptor<M> {
     pub(crate) fn accepting_within(&self, left: Option<Duration>) -> Accepting {
         let Self { origin, plain, proxies, .. } = self;
         let (origin, plain, proxies) = (origin.clone(), plain.clone(), proxies.clone());
-        Accepting::new(self.config, origin, plain, proxies, left, self.handshake_timeout)
+        let accepting =
+            Accepting::new(self.config, origin, plain, proxies, left, self.handshake_timeout);
+        #[cfg(feature = "deflate")]
+        let accepting = accepting.with_context_budget(self.context_budget.clone());
+        accepting
     }
 
     /// Begins a TLS connection, if the acceptor uses TLS.
@@ -176,6 +195,8 @@ impl<M> Clone for Acceptor<M> {
             proxies: self.proxies.clone(),
             #[cfg(feature = "rustls")]
             tls: self.tls.clone(),
+            #[cfg(feature = "deflate")]
+            context_budget: self.context_budget.clone(),
             ..*self
         }
     }

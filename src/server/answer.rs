@@ -2,6 +2,8 @@
 
 use crate::buffer::WriteBuffer;
 use crate::connection::Config;
+#[cfg(feature = "deflate")]
+use crate::deflate::ContextBudget;
 use crate::handshake::{Accept, AcceptError, Request};
 use crate::negotiated::Negotiated;
 use alloc::borrow::Cow;
@@ -20,6 +22,15 @@ pub(super) fn accept(
     }
     let negotiated = request.accept(&with_config(answer, &config), output)?;
     Ok((negotiated, configured(config, answer)))
+}
+
+/// Returns the answer with the budget of the acceptor, unless it has one of its own.
+#[cfg(feature = "deflate")]
+pub(super) fn within<'a>(answer: &'a Accept, budget: Option<&ContextBudget>) -> Cow<'a, Accept> {
+    match (&answer.context_budget, budget) {
+        (None, Some(budget)) => Cow::Owned(answer.clone().context_budget(budget)),
+        _ => Cow::Borrowed(answer),
+    }
 }
 
 /// Returns the answer with what the configuration adds to it.

@@ -2,6 +2,7 @@
 #![cfg(feature = "deflate")]
 
 mod bounds;
+mod budget;
 mod contexts;
 mod distances;
 mod negotiation;

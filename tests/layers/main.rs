@@ -62,6 +62,7 @@ const ORDER: &[(&str, Part)] = &[
     ("rate", Core),
     ("handshake", Core),
     ("connection", Core),
+    ("relay", Core),
     ("pool", Shell),
     ("tls", Shell),
     ("client", Core),

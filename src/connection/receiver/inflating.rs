@@ -3,7 +3,7 @@
 use super::in_progress::{FrameInProgress, MessageInProgress};
 use crate::buffer::ReadBuffer;
 use crate::connection::{ProtocolError, Role};
-use crate::deflate::{Decompressor, DeflateParameters, Fault};
+use crate::deflate::{Decompressor, DeflateParameters, Fault, Reservation};
 use crate::mask::apply_mask;
 
 /// The decompression state of a receiving half.
@@ -16,6 +16,8 @@ pub(super) struct Inflating {
     is_full: bool,
     /// Work that was done and not yet [taken](Self::take_work).
     work: u32,
+    /// Held as long as the context may exist.
+    _reservation: Reservation,
 }
 
 /// How many bytes to decompress at a time. The output is counted after each step.
@@ -28,13 +30,19 @@ const WORK_OF_RESTART: usize = 1024;
 const CHUNK: usize = 16 * 1024;
 
 impl Inflating {
-    pub(super) fn new<R: Role>(agreed: &DeflateParameters) -> Self {
+    pub(super) fn new<R: Role>(agreed: &DeflateParameters, reservation: Reservation) -> Self {
         let peer_resets = if R::MASKS {
             agreed.server_no_context_takeover
         } else {
             agreed.client_no_context_takeover
         };
-        Self { decompressor: Decompressor::new(peer_resets), unmasked: 0, is_full: false, work: 0 }
+        Self {
+            decompressor: Decompressor::new(peer_resets),
+            unmasked: 0,
+            is_full: false,
+            work: 0,
+            _reservation: reservation,
+        }
     }
 
     /// Decompresses the received part of a frame's payload, with at most `left` work; `limit` is

@@ -8,7 +8,7 @@ use crate::connection::ending::SentClose;
 use crate::connection::reply::ControlPayload;
 use crate::connection::{ProtocolError, Reply, Role, SendError};
 use crate::frame::{
-    CloseCode, FrameHeader, HEADER_ROOM, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, OpCode, Rsv,
+    CloseCode, FrameHeader, HEADER_ROOM, MAX_CONTROL_PAYLOAD, OpCode, Rsv, cut_reason,
 };
 use alloc::{boxed::Box, string::ToString};
 use core::{borrow::BorrowMut, time::Duration};
@@ -275,7 +275,7 @@ impl<R: Role> Sender<R> {
         let mut payload = [0; MAX_CONTROL_PAYLOAD];
         let mut len = 0;
         if let Some(code) = code {
-            let reason = cut(reason);
+            let reason = cut_reason(reason);
             len = 2 + reason.len();
             payload[..2].copy_from_slice(&code.number().to_be_bytes());
             payload[2..len].copy_from_slice(reason.as_bytes());
@@ -286,15 +286,6 @@ impl<R: Role> Sender<R> {
             self.may_send = MaySend::Pongs;
         }
     }
-}
-
-/// Truncates a reason to what fits into a Close (§5.5.1), without splitting a character.
-fn cut(reason: &str) -> &str {
-    let mut end = reason.len().min(MAX_CLOSE_REASON);
-    while !reason.is_char_boundary(end) {
-        end -= 1;
-    }
-    &reason[..end]
 }
 
 fn control_frame_len<R: Role>(payload_len: usize) -> usize {

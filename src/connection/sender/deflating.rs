@@ -2,7 +2,7 @@
 
 use crate::connection::prepared::{EncodedFrames, PreparedMessage};
 use crate::connection::role::Role;
-use crate::deflate::{Compressor, DeflateConfig, DeflateParameters, TAIL};
+use crate::deflate::{Compressor, DeflateConfig, DeflateParameters, Reservation, TAIL};
 use alloc::vec::Vec;
 
 /// The compression state of a sending half.
@@ -16,6 +16,8 @@ pub(super) struct Deflating {
     unsent: bool,
     /// How many messages were begun. A message from the outbox may come between the steps of another.
     begun: u64,
+    /// Held as long as the context may exist.
+    _reservation: Reservation,
 }
 
 /// The progress of a message that is compressed in steps.
@@ -34,7 +36,11 @@ pub(super) const STEP: usize = 64 << 10;
 
 impl Deflating {
     /// Returns `None` if there is not enough memory; everything is then sent uncompressed.
-    pub(super) fn new<R: Role>(agreed: &DeflateParameters, config: &DeflateConfig) -> Option<Self> {
+    pub(super) fn new<R: Role>(
+        agreed: &DeflateParameters,
+        config: &DeflateConfig,
+        reservation: Reservation,
+    ) -> Option<Self> {
         let (bits, resets) = if R::MASKS {
             (agreed.client_max_window_bits, agreed.client_no_context_takeover)
         } else {
@@ -46,6 +52,7 @@ impl Deflating {
             threshold: u32::try_from(config.threshold).unwrap_or(u32::MAX),
             unsent: false,
             begun: 0,
+            _reservation: reservation,
         })
     }
 
@@ -170,7 +177,8 @@ mod tests {
     #[test]
     fn the_peer_can_decompress_what_follows_a_compressor_error() {
         let agreed = DeflateParameters::default();
-        let mut end = Deflating::new::<Server>(&agreed, &DeflateConfig::new()).unwrap();
+        let mut end =
+            Deflating::new::<Server>(&agreed, &DeflateConfig::new(), Reservation::NONE).unwrap();
         let mut zlib = Decompress::new(false);
         let mut check = |message: &[u8], expected: &[u8]| {
             assert!(inflate(&mut zlib, message) == expected);
@@ -206,7 +214,8 @@ mod tests {
     #[test]
     fn compression_in_steps_is_as_good_as_at_once() {
         let agreed = DeflateParameters::default();
-        let mut end = Deflating::new::<Server>(&agreed, &DeflateConfig::new()).unwrap();
+        let mut end =
+            Deflating::new::<Server>(&agreed, &DeflateConfig::new(), Reservation::NONE).unwrap();
         let mut peer = Decompressor::new(false);
         for len in [1000, STEP, STEP + 1, 2 * STEP, 5 * STEP + 1] {
             let payload: Vec<u8> =
@@ -236,7 +245,9 @@ mod tests {
         let large = TEXT.repeat(10_000);
         for taken in 1..5 {
             for next in 0..3 {
-                let mut end = Deflating::new::<Server>(&agreed, &DeflateConfig::new()).unwrap();
+                let mut end =
+                    Deflating::new::<Server>(&agreed, &DeflateConfig::new(), Reservation::NONE)
+                        .unwrap();
                 let mut zlib = Decompress::new(false);
                 let mut steps = Steps::default();
                 for _ in 0..taken {

@@ -11,4 +11,5 @@ pub mod messages;
 pub mod negotiation;
 pub mod proxies;
 pub mod reference;
+pub mod relay;
 pub mod scenario;

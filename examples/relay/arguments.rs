@@ -1,0 +1,142 @@
+//! The command line.
+
+use crate::headers::Forwarding;
+use crate::opening::Upstream;
+use clap::Parser;
+use sansocket::{
+    client::Stage,
+    handshake::Url,
+    on_tokio::{Acceptor, Connector},
+    server::OriginPolicy,
+    tls::{ClientTls, ServerTls},
+};
+use std::{fs, path::PathBuf, time::Duration};
+
+/// A reverse proxy for WebSocket: passes each connection on to a server.
+///
+/// Frames are passed on as their bytes arrive, whatever their size, and are not changed: messages keep
+/// their fragments, and compressed ones are not decompressed. Pings, pongs and Closes go from end to end.
+/// So the relay itself pings nobody, and a silent connection stays: the ends have their own timeouts.
+#[derive(Debug, Parser)]
+#[command(name = "relay", after_help = NOTES)]
+pub(crate) struct Arguments {
+    /// The server: ws://HOST or wss://HOST, with a port if it has an unusual one. A path is put before
+    /// the path that the client asks for.
+    #[arg(value_name = "URL")]
+    server: String,
+
+    /// The address to listen on; port 0 takes a free one.
+    #[arg(short, long, value_name = "ADDRESS", default_value = "127.0.0.1:9002")]
+    pub(crate) listen: String,
+    /// The most connections at a time. Further clients wait until one ends.
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 10_000)]
+    #[arg(value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
+    pub(crate) connections: usize,
+    /// How many threads serve all connections.
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    #[arg(value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    pub(crate) threads: usize,
+    /// How long each opening handshake may take: of the client, and then of the server.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    timeout: Duration,
+    /// How long both ends may take to close.
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    close_timeout: Duration,
+
+    /// Tell the server who the client is, in these header fields: X-Forwarded-For, -Host and -Proto, or
+    /// Forwarded of RFC 7239. What the client sends in them stays before it.
+    #[arg(short, long, value_enum, value_name = "FIELDS")]
+    forward: Option<Forwarding>,
+    /// Refuse frames with a payload of more bytes than this. There is no limit by default: the relay
+    /// holds no frames, and the ends have limits of their own.
+    #[arg(long, value_name = "BYTES")]
+    frame_limit: Option<u64>,
+    /// Print how each connection ends.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+
+    /// Speak TLS with the clients, with the certificates in this PEM file.
+    #[arg(long, value_name = "FILE", requires = "key", help_heading = "TLS")]
+    certificate: Option<PathBuf>,
+    /// The private key of the certificate, in PEM.
+    #[arg(long, value_name = "FILE", requires = "certificate", help_heading = "TLS")]
+    key: Option<PathBuf>,
+    /// Trust only the authorities in this PEM file for the server, instead of those that the system
+    /// trusts.
+    #[arg(long, value_name = "FILE", help_heading = "TLS")]
+    authority: Option<PathBuf>,
+}
+
+const NOTES: &str = "\
+Headers and subprotocols go from end to end, except for those of one connection (RFC 9110, section 7.6.1)
+and those of the handshake itself. The server sees its own name in Host. If it refuses, the client gets
+its status, header and body (at most 4 KiB of it); if it can't be reached, 502, or 504 after a timeout.
+Requests that are not for a WebSocket are refused by the relay.
+
+If the server is lost, the client gets a Close with 1014. If the client is lost, the server sees the end
+of the connection.
+
+Examples:
+  relay ws://127.0.0.1:9001
+  relay wss://chat.internal/v2 -l 0.0.0.0:443 --certificate site.pem --key site.key -f x-forwarded";
+
+impl Arguments {
+    pub(crate) fn is_secure(&self) -> bool {
+        self.certificate.is_some()
+    }
+
+    /// Returns what to accept clients with.
+    pub(crate) fn acceptor(&self) -> Result<Acceptor, String> {
+        // The server knows from which pages it wants to be reached.
+        let acceptor = Acceptor::new().origin(OriginPolicy::any()).handshake_timeout(self.timeout);
+        let (Some(chain), Some(key)) = (&self.certificate, &self.key) else { return Ok(acceptor) };
+        let tls = ServerTls::new(read(chain)?, read(key)?)
+            .map_err(|error| format!("{}: {error}", chain.display()))?;
+        Ok(acceptor.tls(tls))
+    }
+
+    /// Returns where the server is and how to reach it.
+    pub(crate) fn upstream(&self) -> Result<Upstream, String> {
+        let url = Url::parse(&self.server).map_err(|error| format!("{}: {error}", self.server))?;
+        let mut connector = Connector::new()
+            .handshake_timeout(self.timeout)
+            .stage_timeout(Stage::Connect, self.timeout);
+        if let Some(path) = &self.authority {
+            let tls = ClientTls::with_roots(read(path)?)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+            connector = connector.tls(tls);
+        }
+        Ok(Upstream {
+            url,
+            connector,
+            forwarding: self.forward,
+            is_secure: self.is_secure(),
+            frame_limit: self.frame_limit,
+            timeout: self.timeout,
+            close_timeout: self.close_timeout,
+        })
+    }
+}
+
+fn read(path: &PathBuf) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(time) if time >= Duration::from_millis(1) => Ok(time),
+        _ => Err("must be at least 0.001 seconds".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+}
