@@ -422,6 +422,8 @@ pub mod server;
 mod serving;
 #[cfg(feature = "socket2")]
 mod socket;
+#[cfg(feature = "std")]
+mod streaming;
 #[cfg(feature = "deflate")]
 mod thread_cache;
 #[cfg(feature = "alloc")]

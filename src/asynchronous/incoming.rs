@@ -259,6 +259,20 @@ impl<R: Role> Incoming<R> {
         self.receiver.chunk(&self.input).unwrap_or_else(whole)
     }
 
+    /// Returns the chunk or the whole message that was found last, if there is one.
+    pub(super) fn current_chunk(&self) -> Option<Chunk<'_>> {
+        let whole = || {
+            let event = self.receiver.event(&self.input)?;
+            Some(Chunk { event, first: true, last: true })
+        };
+        self.receiver.chunk(&self.input).or_else(whole)
+    }
+
+    /// Skips the rest of the message of which a chunk was found.
+    pub(super) fn skip_message(&mut self) {
+        self.receiver.skip_message();
+    }
+
     /// Keeps the found event for the next call.
     pub(super) fn hold(&mut self) {
         self.held = true;

@@ -7,10 +7,14 @@
 
 mod accept;
 mod access;
+mod borrowed;
+mod byte_stream;
 mod connect;
 pub(crate) mod exchange;
 mod group;
 mod incoming;
+mod message_reader;
+mod message_writer;
 mod methods;
 mod outgoing;
 mod owning_server;
@@ -24,7 +28,10 @@ mod tls;
 mod wakers;
 mod websocket;
 
+pub use byte_stream::{ByteReader, ByteStream, ByteWriter};
 pub use group::{Group, MemberId, Membership, Sent};
+pub use message_reader::MessageReader;
+pub use message_writer::MessageWriter;
 pub(crate) use owning_server::{OwningServer, linger};
 pub use reunite::ReuniteError;
 pub use shell::{Runtime, Shell, Timer};

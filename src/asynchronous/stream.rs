@@ -21,7 +21,10 @@ use futures_sink::Sink;
 
 impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// Returns the receiving side, and access to the sending side for one of two tasks.
-    fn shared(&mut self, half: Half) -> (&mut Incoming<R>, Shared<&mut Outgoing<S, R, M>>) {
+    pub(super) fn shared(
+        &mut self,
+        half: Half,
+    ) -> (&mut Incoming<R>, Shared<&mut Outgoing<S, R, M>>) {
         let Sides { incoming, outgoing, rare } = &mut *self.sides;
         (incoming, Shared { half, access: outgoing, wakers: rare.wakers() })
     }

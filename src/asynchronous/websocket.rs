@@ -415,6 +415,10 @@ pub struct Replies<'a, S, R: Role, M: Shell<S>>(&'a mut Outgoing<S, R, M>);
 sending_methods!(Replies<'_, S, R, M>, 0, report_unless_closing);
 
 impl<S, R: Role, M: Shell<S>> Replies<'_, S, R, M> {
+    pub(super) fn outgoing(&mut self) -> &mut Outgoing<S, R, M> {
+        self.0
+    }
+
     /// Returns the number of bytes that wait to be written: those that are queued, and the payloads in
     /// the [outbox](crate::Config::outbox).
     #[must_use]

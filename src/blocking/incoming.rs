@@ -5,7 +5,9 @@ use super::Transport;
 use super::access::{Access, Sending};
 use super::timed::{LEAST, PAUSE, Stopped, TICK, Timed};
 use crate::buffer::{READ_ROOM, RETAINED, ReadBuffer};
-use crate::connection::{Event, Message, Progress, ReceiveError, Receiver, Role, TrafficLimit};
+use crate::connection::{
+    Chunk, Event, Message, Progress, ReceiveError, Receiver, Role, TrafficLimit,
+};
 use crate::error::{Error, Misuse};
 use crate::frame::CloseCode;
 use crate::io::DISCARD_SIZE;
@@ -104,7 +106,18 @@ impl<R: Role> Incoming<R> {
         None
     }
 
-    fn wait(
+    /// Returns the chunk that was found last, if there is one.
+    pub(super) fn current_chunk(&self) -> Option<Chunk<'_>> {
+        self.receiver.chunk(&self.input)
+    }
+
+    /// Skips the rest of the message of which a chunk was found.
+    pub(super) fn skip_message(&mut self) {
+        self.receiver.skip_message();
+    }
+
+    /// Waits until `advance` finds something. Returns `None` once the end was reported.
+    pub(super) fn wait(
         &mut self,
         receiver_io: &mut impl ReceiverIo<Sending: Access<Role = R>>,
         advance: Advance<R>,

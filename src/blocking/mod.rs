@@ -33,6 +33,14 @@
 //! it. Queued messages leave in one write: with the next [`flush`](WebSocket::flush), or before the
 //! next wait for a message.
 //!
+//! # Streams
+//!
+//! [`next_reader`](WebSocket::next_reader) and [`message_writer`](WebSocket::message_writer) are for
+//! messages that are too long to hold in memory, or whose length is not known: they are a
+//! [`Read`](std::io::Read) and a [`Write`](std::io::Write).
+//! [`into_byte_stream`](WebSocket::into_byte_stream) makes a stream of bytes of the whole connection,
+//! to run another protocol through it.
+//!
 //! # Timeouts
 //!
 //! A connection that waits for a message waits without limit. To limit its reads, set a timeout on
@@ -84,12 +92,15 @@
 
 mod accept;
 mod access;
+mod byte_stream;
 mod connect;
 mod connections;
 mod dial;
 mod exchange;
 mod hooks;
 mod incoming;
+mod message_reader;
+mod message_writer;
 mod methods;
 mod outcomes;
 mod outgoing;
@@ -107,7 +118,10 @@ mod websocket;
 
 pub use crate::serving::ServeError;
 pub use accept::{Acceptor, PendingRequest, accept};
+pub use byte_stream::{ByteReader, ByteStream, ByteWriter};
 pub use connect::{Connector, connect};
+pub use message_reader::MessageReader;
+pub use message_writer::MessageWriter;
 pub use reunite::ReuniteError;
 pub use serve::{Serve, ShutdownHandle, serve};
 pub use split::{ReceiveHalf, SendHalf};

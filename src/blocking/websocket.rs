@@ -47,8 +47,8 @@ use alloc::{boxed::Box, sync::Arc};
 /// [`serve`](super::serve) it takes up to 2 seconds for that, so that the peer can read all of it.
 #[derive(Debug)]
 pub struct WebSocket<S: Transport, R: Role> {
-    incoming: Incoming<R>,
-    outgoing: EndsOnDrop<Outgoing<S, Sending<R>>>,
+    pub(super) incoming: Incoming<R>,
+    pub(super) outgoing: EndsOnDrop<Outgoing<S, Sending<R>>>,
     negotiated: Box<Negotiated>,
 }
 
@@ -400,6 +400,10 @@ impl<S: Transport, R: Role> Replies<'_, S, R> {
 
     fn with_outgoing<T>(&mut self, act: impl FnOnce(&mut Outgoing<S, Sending<R>>) -> T) -> T {
         act(self.0)
+    }
+
+    pub(super) fn outgoing(&mut self) -> &mut Outgoing<S, Sending<R>> {
+        self.0
     }
 
     /// Returns the number of bytes that wait to be written: those that are queued, and the payloads in

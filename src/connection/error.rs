@@ -155,7 +155,8 @@ pub enum ReceiveError {
     #[error("the read buffer belongs to another connection")]
     ForeignBuffer,
     /// Misuse: you asked for chunks while a message is being received whole, or the other way
-    /// round. Nothing has changed; continue in the mode in which the message began.
+    /// round. Nothing has changed; continue in the mode in which the message began, or
+    /// [skip](super::Receiver::skip_message) the rest of a message whose first chunk you have.
     #[error("a message can't be received both whole and in chunks")]
     MixedModes,
 }

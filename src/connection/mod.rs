@@ -7,6 +7,7 @@ mod config;
 mod data_rate;
 mod ending;
 mod error;
+pub(crate) mod fragment_buffer;
 mod fragments;
 mod heartbeat;
 mod idle;
@@ -28,6 +29,7 @@ mod shared_config;
 pub use closed::{Cause, Closed, State, TransportEnd};
 pub use config::{Config, Keepalive, MinDataRate};
 pub use error::{ProtocolError, ReceiveError, SendError};
+pub use fragment_buffer::{FragmentBuffer, GatherError};
 pub use initiator::Initiator;
 pub use message::{Chunk, Event, Message, MessageKind};
 pub use outbox::{Amount, Dropped, OutboxConfig, Pushed, WhenFull};
@@ -43,7 +45,7 @@ pub use role::{Client, Role, Server};
 pub use round_trip::RoundTripTime;
 #[cfg(feature = "std")]
 pub(crate) use sender::{Compressing, LargeMessage, gather};
-pub use sender::{InPlace, Next, Sender};
+pub use sender::{FinishError, InPlace, Next, Sender};
 
 use self::shared_config::SharedConfig;
 use crate::buffer::{Memory, ReadBuffer, WriteBuffer};
@@ -312,6 +314,11 @@ impl<R: Role> Connection<R> {
         self.receiver.chunk(input)
     }
 
+    /// Skips the rest of the message of which a chunk was found: see [`Receiver::skip_message`].
+    pub fn skip_message(&mut self) {
+        self.receiver.skip_message();
+    }
+
     /// Unbinds the read buffer if it is empty, so that you can use another buffer next: see
     /// [`Receiver::unbind`].
     pub fn unbind(&mut self, input: &ReadBuffer) -> bool {
@@ -446,6 +453,32 @@ impl<R: Role> Connection<R> {
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
         self.sender.send_fragment(piece, fin, output)
+    }
+
+    /// Queues what was gathered of a message: see [`Sender::send_gathered`].
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`], [`SendError::QueueFull`] or [`SendError::MessageInProgress`].
+    pub fn send_gathered(
+        &mut self,
+        gathered: &mut FragmentBuffer,
+        output: &mut WriteBuffer,
+    ) -> Result<(), SendError> {
+        self.sender.send_gathered(gathered, output)
+    }
+
+    /// Queues the last fragment of a gathered message: see [`Sender::finish_gathered`].
+    ///
+    /// # Errors
+    ///
+    /// [`FinishError::Gather`] or [`FinishError::Send`].
+    pub fn finish_gathered(
+        &mut self,
+        gathered: &mut FragmentBuffer,
+        output: &mut WriteBuffer,
+    ) -> Result<(), FinishError> {
+        self.sender.finish_gathered(gathered, output)
     }
 
     /// Queues a message and lets you write its payload from where it is: see

@@ -189,7 +189,8 @@ impl<R: Role> Receiver<R> {
     }
 
     /// Like [`advance`](Self::advance), but stops at the next piece of a message. Read the piece
-    /// with [`chunk`](Self::chunk).
+    /// with [`chunk`](Self::chunk). If you do not need the rest of a message,
+    /// [skip](Self::skip_message) it.
     ///
     /// The limits on frames, messages and fragments do not apply here, because they do not bound
     /// memory.
@@ -203,6 +204,38 @@ impl<R: Role> Receiver<R> {
     ///   changes.
     pub fn advance_chunk(&mut self, input: &mut ReadBuffer) -> Result<Progress, ReceiveError> {
         self.step(input, true)
+    }
+
+    /// Skips the rest of the message of which [`advance_chunk`](Self::advance_chunk) has found a
+    /// chunk. The next call of either method then goes on behind that message, so that you can change
+    /// from chunks to whole messages.
+    ///
+    /// The rest still has to arrive, and must be valid: it is checked and, if it is compressed,
+    /// decompressed, because later messages can refer to it (RFC 7692 §7.2.3.2). It takes no memory.
+    ///
+    /// Does nothing if there is no such message: between messages, or if all chunks were found, or
+    /// none.
+    ///
+    /// ```
+    /// use sansocket::connection::{Connection, Progress, Server};
+    /// use sansocket::{Config, Event, buffer::ReadBuffer, handshake::Negotiated};
+    ///
+    /// let connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
+    /// let (_, mut receiver) = connection.split();
+    /// let mut input = ReadBuffer::new();
+    /// // The first fragment of a binary message, the rest of it, and a text.
+    /// input.extend_from_slice(&[0x02, 0x81, 0, 0, 0, 0, 7]);
+    /// assert_eq!(receiver.advance_chunk(&mut input)?, Progress::Event);
+    /// receiver.skip_message();
+    /// input.extend_from_slice(&[0x80, 0x82, 0, 0, 0, 0, 8, 9, 0x81, 0x82, 0, 0, 0, 0, b'h', b'i']);
+    /// assert_eq!(receiver.advance(&mut input)?, Progress::Event);
+    /// assert_eq!(receiver.event(&input), Some(Event::Text("hi")));
+    /// # Ok::<(), sansocket::connection::ReceiveError>(())
+    /// ```
+    pub fn skip_message(&mut self) {
+        if let Some(message) = &mut self.message {
+            message.skip();
+        }
     }
 
     /// Like [`advance_chunk`](Self::advance_chunk), for a caller that discards what it receives: in
@@ -364,7 +397,7 @@ impl<R: Role> Receiver<R> {
             }
             return Err(ReceiveError::ForeignBuffer);
         }
-        let is_mixed = self.message.is_some_and(|message| message.chunked != chunked);
+        let is_mixed = self.message.is_some_and(|message| !message.fits(chunked));
         if is_mixed && !self.has_ended() {
             return Err(ReceiveError::MixedModes);
         }

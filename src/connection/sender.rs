@@ -5,6 +5,7 @@ mod compressing;
 pub(crate) mod control;
 #[cfg(feature = "deflate")]
 mod deflating;
+mod gathered;
 mod in_place;
 mod large_message;
 pub(crate) mod messages;
@@ -15,6 +16,7 @@ mod timeouts;
 
 #[cfg(feature = "std")]
 pub(crate) use compressing::Compressing;
+pub use gathered::FinishError;
 pub use in_place::InPlace;
 #[cfg(feature = "std")]
 pub(crate) use in_place::gather;

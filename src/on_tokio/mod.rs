@@ -40,6 +40,13 @@
 //! it. Queued messages leave in one write: with the next [`flush`](WebSocket::flush), or before the
 //! next wait for a message.
 //!
+//! # Streams
+//!
+//! [`next_reader`](WebSocket::next_reader) and [`message_writer`](WebSocket::message_writer) are for
+//! messages that are too long to hold in memory, or whose length is not known: they are an `AsyncRead`
+//! and an `AsyncWrite`. [`into_byte_stream`](WebSocket::into_byte_stream) makes a stream of bytes of
+//! the whole connection, to run another protocol through it.
+//!
 //! # Keepalive
 //!
 //! A peer that disappears without a Close is noticed only if something is expected from it. With
@@ -95,6 +102,7 @@ mod connect;
 mod connections;
 mod dial;
 mod hooks;
+mod io_traits;
 mod reconnect_error;
 mod reconnecting;
 mod serve;
@@ -176,6 +184,41 @@ pub type SendHalf<S, R> = crate::asynchronous::SendHalf<S, R, Tokio>;
 /// The error for two halves of different connections: see
 /// [`SendHalf::reunite`](crate::asynchronous::SendHalf::reunite).
 pub type ReuniteError<S, R> = crate::asynchronous::ReuniteError<S, R, Tokio>;
+
+/// A message that you read as it arrives: see
+/// [`WebSocket::next_reader`](crate::asynchronous::WebSocket::next_reader).
+///
+/// Its methods are those of [`asynchronous::MessageReader`](crate::asynchronous::MessageReader), and of
+/// tokio's `AsyncRead`.
+pub type MessageReader<'a, S, R> = crate::asynchronous::MessageReader<'a, S, R, Tokio>;
+
+/// A message that you write piece by piece: see
+/// [`WebSocket::message_writer`](crate::asynchronous::WebSocket::message_writer).
+///
+/// Its methods are those of [`asynchronous::MessageWriter`](crate::asynchronous::MessageWriter), and of
+/// tokio's `AsyncWrite`.
+pub type MessageWriter<'a, S, R> = crate::asynchronous::MessageWriter<'a, S, R, Tokio>;
+
+/// A connection as a stream of bytes: see
+/// [`WebSocket::into_byte_stream`](crate::asynchronous::WebSocket::into_byte_stream).
+///
+/// Its methods are those of [`asynchronous::ByteStream`](crate::asynchronous::ByteStream), and of
+/// tokio's `AsyncRead` and `AsyncWrite`.
+pub type ByteStream<S, R> = crate::asynchronous::ByteStream<S, R, Tokio>;
+
+/// The reading side of a stream of bytes: see
+/// [`ReceiveHalf::into_byte_reader`](crate::asynchronous::ReceiveHalf::into_byte_reader).
+///
+/// Its methods are those of [`asynchronous::ByteReader`](crate::asynchronous::ByteReader), and of
+/// tokio's `AsyncRead`.
+pub type ByteReader<S, R> = crate::asynchronous::ByteReader<S, R, Tokio>;
+
+/// The writing side of a stream of bytes: see
+/// [`SendHalf::into_byte_writer`](crate::asynchronous::SendHalf::into_byte_writer).
+///
+/// Its methods are those of [`asynchronous::ByteWriter`](crate::asynchronous::ByteWriter), and of
+/// tokio's `AsyncWrite`.
+pub type ByteWriter<S, R> = crate::asynchronous::ByteWriter<S, R, Tokio>;
 
 /// A handle to answer a received event: see
 /// [`WebSocket::receive`](crate::asynchronous::WebSocket::receive).

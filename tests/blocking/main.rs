@@ -3,6 +3,7 @@
 #![cfg(feature = "std")]
 
 mod budget;
+mod byte_stream;
 mod connecting;
 mod data_rate;
 #[cfg(feature = "deflate")]
@@ -12,6 +13,8 @@ mod idle;
 mod interrupted;
 mod keepalive;
 mod leaving;
+mod message_reader;
+mod message_writer;
 mod methods;
 mod opening;
 mod plain;

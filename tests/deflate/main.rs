@@ -9,6 +9,7 @@ mod negotiation;
 mod oracle;
 mod receiving;
 mod sending;
+mod skipping;
 
 use sansocket::{
     Config, DeflateConfig,

@@ -76,6 +76,7 @@ const ORDER: &[(&str, Part)] = &[
     ("socket", Shell),
     ("ends_on_drop", Shell),
     ("sending", Shell),
+    ("streaming", Shell),
     ("serving", Shell),
     ("blocking", Shell),
     ("asynchronous", Shell),

@@ -3,6 +3,7 @@
 
 mod authority;
 mod blocking;
+mod byte_stream;
 mod certificates;
 #[cfg(feature = "tokio")]
 mod flood;

@@ -2,6 +2,7 @@
 #![cfg(feature = "tokio")]
 
 mod budget;
+mod byte_stream;
 mod cancel_both;
 mod cancel_receive;
 mod cancel_send;
@@ -21,6 +22,8 @@ mod idle;
 mod keepalive;
 mod leaving;
 mod losses;
+mod message_reader;
+mod message_writer;
 mod methods;
 mod no_timer;
 mod opening;

@@ -90,7 +90,7 @@ impl<R: Role> Receiver<R> {
             }
         };
         message.announce(header.payload_len);
-        if !chunked {
+        if !message.is_chunked() {
             self.check_limits(header, &message)?;
         }
         self.message = Some(message);
@@ -138,12 +138,8 @@ impl<R: Role> Receiver<R> {
         input: &mut ReadBuffer,
     ) -> Result<Option<Current>, ProtocolError> {
         #[cfg(feature = "deflate")]
-        if let (Some(inflating), Some(message)) = (&mut self.inflating, &self.message) {
-            if message.compressed {
-                let limit = self.config.limits.message;
-                let all_is_there = inflating.receive(&mut frame, message, limit, left, input)?;
-                return self.found(frame, all_is_there, input);
-            }
+        if self.message.is_some_and(|message| message.compressed) {
+            return self.receive_compressed(frame, left, input);
         }
         let missing = frame.payload_len - frame.received;
         let missing = usize::try_from(missing).unwrap_or(usize::MAX);
@@ -156,6 +152,28 @@ impl<R: Role> Receiver<R> {
         input.keep(count);
         frame.received += count as u64;
         self.found(frame, true, input)
+    }
+
+    /// Works like [`receive_payload`](Self::receive_payload), for a compressed message.
+    #[cfg(feature = "deflate")]
+    fn receive_compressed(
+        &mut self,
+        mut frame: FrameInProgress,
+        left: &mut usize,
+        input: &mut ReadBuffer,
+    ) -> Result<Option<Current>, ProtocolError> {
+        loop {
+            let (Some(inflating), Some(message)) = (&mut self.inflating, &self.message) else {
+                return Ok(None);
+            };
+            let (limit, is_skipped) = (self.config.limits.message, message.is_skipped());
+            let all_is_there = inflating.receive(&mut frame, message, limit, left, input)?;
+            let current = self.found(frame, all_is_there, input)?;
+            // What is skipped makes room for more.
+            if all_is_there || !is_skipped || *left == 0 {
+                return Ok(current);
+            }
+        }
     }
 
     /// Returns the event that the payload so far amounts to, if any. `all_is_there` is `false` if
@@ -186,14 +204,22 @@ impl<R: Role> Receiver<R> {
             message.check_end(len, input)?;
         }
         let kind = message.kind;
-        let current = if message.chunked && (message_ends || len > 0) {
+        let is_skipped = message.is_skipped();
+        let current = if is_skipped {
+            message.release(len);
+            input.release_front(len);
+            None
+        } else if message.is_chunked() && (message_ends || len > 0) {
             let first = message.release(len);
             Some(Current::Chunk { kind, len, first, last: message_ends })
         } else {
-            (!message.chunked && message_ends).then_some(Current::Message(kind))
+            (!message.is_chunked() && message_ends).then_some(Current::Message(kind))
         };
         if message_ends {
             self.message = None;
+            if is_skipped {
+                self.heard(Heard::Message);
+            }
         }
         Ok(current)
     }

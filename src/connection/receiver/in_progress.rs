@@ -15,19 +15,32 @@ pub(super) struct FrameInProgress {
     pub(super) payload_len: u64,
 }
 
+/// How a message is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Delivery {
+    /// Whole, once it is complete.
+    Whole,
+    /// In chunks, none of which was handed out yet.
+    Chunks,
+    /// In chunks, after the first one.
+    MoreChunks,
+    /// Not at all: the caller does not want the rest.
+    Skipped,
+}
+
 /// The message in progress.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MessageInProgress {
     pub(super) kind: MessageKind,
-    pub(super) chunked: bool,
+    delivery: Delivery,
     /// Whether the payload is compressed (RFC 7692 §6).
     #[cfg(feature = "deflate")]
     pub(super) compressed: bool,
     /// Bytes of payload: those that the frame headers announced or, in chunks, those that were
-    /// handed out. One field serves both uses, because every idle connection pays for its size.
+    /// handed out or skipped. One field serves both uses, because every idle connection pays for its
+    /// size.
     bytes: u64,
     pub(super) fragments: u32,
-    started: bool,
 }
 
 impl MessageInProgress {
@@ -36,18 +49,42 @@ impl MessageInProgress {
     pub(super) fn new(kind: MessageKind, rsv: Rsv, chunked: bool) -> Self {
         Self {
             kind,
-            chunked,
+            delivery: if chunked { Delivery::Chunks } else { Delivery::Whole },
             #[cfg(feature = "deflate")]
             compressed: !rsv.is_none(),
             bytes: 0,
             fragments: 0,
-            started: false,
+        }
+    }
+
+    /// Returns `true` if the message is not received whole, so that nothing of it has to be kept.
+    #[inline]
+    pub(super) fn is_chunked(&self) -> bool {
+        self.delivery != Delivery::Whole
+    }
+
+    #[inline]
+    pub(super) fn is_skipped(&self) -> bool {
+        self.delivery == Delivery::Skipped
+    }
+
+    /// Returns `true` if the message can be continued by a call that asks for chunks, or by one that
+    /// asks for whole messages.
+    #[inline]
+    pub(super) fn fits(&self, chunked: bool) -> bool {
+        self.is_skipped() || self.is_chunked() == chunked
+    }
+
+    /// Skips the rest of the message, if one of its chunks was handed out.
+    pub(super) fn skip(&mut self) {
+        if self.delivery == Delivery::MoreChunks {
+            self.delivery = Delivery::Skipped;
         }
     }
 
     /// Counts a frame of the message.
     pub(super) fn announce(&mut self, payload_len: u64) {
-        if !self.chunked {
+        if !self.is_chunked() {
             self.bytes = self.bytes.saturating_add(payload_len);
         }
         self.fragments = self.fragments.saturating_add(1);
@@ -57,19 +94,23 @@ impl MessageInProgress {
     /// whole.
     #[inline]
     pub(super) fn announced(&self) -> u64 {
-        if self.chunked { 0 } else { self.bytes }
+        if self.is_chunked() { 0 } else { self.bytes }
     }
 
-    /// Returns how many bytes of payload were handed out in chunks.
+    /// Returns how many bytes of payload were handed out in chunks, or skipped.
     #[inline]
     pub(super) fn released(&self) -> u64 {
-        if self.chunked { self.bytes } else { 0 }
+        if self.is_chunked() { self.bytes } else { 0 }
     }
 
-    /// Counts a chunk as handed out. Returns `true` if it is the first one.
+    /// Counts a chunk as handed out or skipped. Returns `true` if it is the first one.
     pub(super) fn release(&mut self, len: usize) -> bool {
         self.bytes += len as u64;
-        !core::mem::replace(&mut self.started, true)
+        let is_first = self.delivery == Delivery::Chunks;
+        if is_first {
+            self.delivery = Delivery::MoreChunks;
+        }
+        is_first
     }
 
     /// Validates the kept bytes of a text message. RFC 6455 §8.1: bytes that can't be UTF-8 fail

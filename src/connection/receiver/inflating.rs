@@ -71,12 +71,12 @@ impl Inflating {
         }
         loop {
             let made = input.kept_len();
-            let most = if message.chunked {
+            let most = if message.is_chunked() {
                 CHUNK.saturating_sub(made)
             } else {
                 usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(made)
             };
-            if most == 0 && message.chunked || *left == 0 {
+            if most == 0 && message.is_chunked() || *left == 0 {
                 return Ok(false);
             }
             let (decompressor, frames) = (&mut self.decompressor, message.fragments);

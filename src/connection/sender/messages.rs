@@ -246,7 +246,7 @@ impl<R: Role> Sender<R> {
     }
 
     #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "used by deflate"))]
-    fn send_piece(
+    pub(super) fn send_piece(
         &mut self,
         (kind, payload, compressible): (MessageKind, &[u8], bool),
         fin: bool,
