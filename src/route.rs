@@ -43,8 +43,9 @@ pub(crate) struct FailedRequest<S> {
 /// Where the request after a failed one goes.
 #[derive(Debug)]
 pub(crate) enum Again<S> {
-    /// Over the same connection.
-    Same(S),
+    /// Over the same connection. The error is that of the request before, for those who can't make
+    /// another connection if the server ends this one.
+    Same(S, Error),
     /// Over a new connection. The error is for those who can't make one.
     New(Error),
 }
@@ -118,6 +119,15 @@ impl Route {
     }
 }
 
+/// Returns what a client that has only one connection fails with, given the error of its last request
+/// and that of the one before: if there was no response, the server has ended the connection.
+pub(crate) fn final_error(last: Error, before: Option<Error>) -> Error {
+    match (last, before) {
+        (Error::Io(_), Some(before)) => before,
+        (last, _) => last,
+    }
+}
+
 impl<S> FailedRequest<S> {
     /// Returns where the next request of an attempt goes, or the error that it ends with.
     pub(crate) fn next<M>(
@@ -131,7 +141,7 @@ impl<S> FailedRequest<S> {
             _ => return Err(self.error),
         };
         match attempt.after(failed, self.unread, connector)? {
-            NextRequest::SameConnection => Ok(Again::Same(self.transport)),
+            NextRequest::SameConnection => Ok(Again::Same(self.transport, self.error)),
             NextRequest::NewConnection => Ok(Again::New(self.error)),
             NextRequest::None => Err(self.error),
         }

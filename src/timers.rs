@@ -4,20 +4,20 @@
 //! moment that stays the same for one connection.
 
 use crate::transport::IoFailure;
-use core::{num::NonZeroU32, time::Duration};
+use core::{num::NonZeroU64, time::Duration};
 
-/// A time or a length of time in half the memory of a [`Duration`]. What does not fit, from 136 years
+/// A time or a length of time in half the memory of a [`Duration`]. What does not fit, from 544 years
 /// on, becomes the longest time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ShortDuration {
-    /// The whole seconds plus one: so an `Option` takes no more memory.
-    seconds_plus_one: NonZeroU32,
-    nanoseconds: u32,
+    /// The whole seconds in the upper 34 bits, and the nanoseconds in the lower 30. All of it plus one,
+    /// so an `Option` takes no more memory.
+    plus_one: NonZeroU64,
 }
 
 impl ShortDuration {
-    pub(crate) const MAX: Self =
-        Self { seconds_plus_one: NonZeroU32::MAX, nanoseconds: 999_999_999 };
+    const NANOSECOND_BITS: u32 = 30;
+    const MAX_SECONDS: u64 = (1 << 34) - 1;
 
     pub(crate) fn saturating_add(self, length: Self) -> Self {
         Duration::from(self).saturating_add(length.into()).into()
@@ -26,21 +26,20 @@ impl ShortDuration {
 
 impl From<Duration> for ShortDuration {
     fn from(duration: Duration) -> Self {
-        let seconds =
-            u32::try_from(duration.as_secs()).ok().and_then(|seconds| seconds.checked_add(1));
-        match seconds.and_then(NonZeroU32::new) {
-            Some(seconds_plus_one) => {
-                Self { seconds_plus_one, nanoseconds: duration.subsec_nanos() }
-            }
-            None => Self::MAX,
-        }
+        let longest = Duration::new(Self::MAX_SECONDS, 999_999_999);
+        let duration = duration.min(longest);
+        let nanoseconds = u64::from(duration.subsec_nanos());
+        let packed = duration.as_secs() << Self::NANOSECOND_BITS | nanoseconds;
+        Self { plus_one: NonZeroU64::MIN.saturating_add(packed) }
     }
 }
 
 impl From<ShortDuration> for Duration {
     #[inline]
-    fn from(ShortDuration { seconds_plus_one, nanoseconds }: ShortDuration) -> Self {
-        Self::new(u64::from(seconds_plus_one.get() - 1), nanoseconds)
+    fn from(ShortDuration { plus_one }: ShortDuration) -> Self {
+        let packed = plus_one.get() - 1;
+        let nanoseconds = packed & ((1 << ShortDuration::NANOSECOND_BITS) - 1);
+        Self::new(packed >> ShortDuration::NANOSECOND_BITS, nanoseconds as u32)
     }
 }
 
@@ -148,7 +147,7 @@ mod tests {
     #[test]
     fn a_short_duration_is_exact_up_to_the_longest() {
         let there_and_back = |duration| Duration::from(ShortDuration::from(duration));
-        let longest = Duration::new(u64::from(u32::MAX) - 1, 999_999_999);
+        let longest = Duration::new(ShortDuration::MAX_SECONDS, 999_999_999);
         for duration in [Duration::ZERO, Duration::from_nanos(1), SECOND, longest] {
             assert_eq!(there_and_back(duration), duration);
         }

@@ -152,7 +152,8 @@ impl Arguments {
         for field in &self.header {
             let (name, value) = field
                 .split_once(':')
-                .ok_or(format!("--header {field:?} is not of the form 'Name: value'"))?;
+                // It may be a secret, so the error does not show it.
+                .ok_or("a --header is not of the form 'Name: value'")?;
             connector = connector.header(name.trim(), value.trim());
         }
         if let Some(origin) = &self.origin {

@@ -9,7 +9,7 @@ use crate::connection::Client;
 use crate::error::Error;
 use crate::handshake::{Response, Url};
 use crate::random::{self, SystemMaskKeys};
-use crate::route::{Again, FailedRequest};
+use crate::route::{Again, FailedRequest, final_error};
 use alloc::boxed::Box;
 use core::time::Duration;
 
@@ -37,7 +37,7 @@ impl<M: Runtime> Connector<M> {
         Box::pin(async move {
             let timer = M::Timer::default();
             let deadlines = self.deadlines(timer.now());
-            let mut transport = transport;
+            let (mut transport, mut refusal) = (transport, None);
             loop {
                 let left = deadlines.left(Stage::Handshake, timer.now());
                 let failed = match self.handshake(transport, &attempt, left).await {
@@ -45,8 +45,8 @@ impl<M: Runtime> Connector<M> {
                     Err(failed) => failed,
                 };
                 match failed.next(&mut attempt, self)? {
-                    Again::Same(same) => transport = same,
-                    Again::New(error) => return Err(error),
+                    Again::Same(same, error) => (transport, refusal) = (same, Some(error)),
+                    Again::New(error) => return Err(final_error(error, refusal)),
                 }
             }
         })

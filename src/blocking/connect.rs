@@ -10,7 +10,7 @@ use crate::connection::Client;
 use crate::error::Error;
 use crate::handshake::{Response, Url};
 use crate::random::{self, SystemMaskKeys};
-use crate::route::{Again, FailedRequest, Layer, Route};
+use crate::route::{Again, FailedRequest, Layer, Route, final_error};
 use crate::transport::Parts;
 use alloc::{string::String, vec::Vec};
 use core::{mem::take, time::Duration};
@@ -81,7 +81,7 @@ impl client::Connector<Blocking> {
                 Err(failed) => failed,
             };
             stream = match failed.next(&mut attempt, self)? {
-                Again::Same(stream) => stream,
+                Again::Same(stream, _) => stream,
                 Again::New(_) => {
                     self.reach(self.route(&attempt)?, attempt.url(), &deadlines, &clock)?
                 }
@@ -143,7 +143,7 @@ impl client::Connector<Blocking> {
         let mut attempt = Attempt::new(Url::parse(url.as_ref())?);
         let clock = Clock::new();
         let deadlines = self.deadlines(clock.now());
-        let mut transport = transport;
+        let (mut transport, mut refusal) = (transport, None);
         loop {
             let left = deadlines.left(Stage::Handshake, clock.now());
             let failed = match self.handshake(transport, &attempt, left) {
@@ -151,8 +151,8 @@ impl client::Connector<Blocking> {
                 Err(failed) => failed,
             };
             match failed.next(&mut attempt, self)? {
-                Again::Same(same) => transport = same,
-                Again::New(error) => return Err(error),
+                Again::Same(same, error) => (transport, refusal) = (same, Some(error)),
+                Again::New(error) => return Err(final_error(error, refusal)),
             }
         }
     }

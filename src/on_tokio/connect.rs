@@ -94,7 +94,7 @@ impl client::Connector<Tokio> {
                     Err(failed) => failed,
                 };
                 stream = match failed.next(&mut attempt, self)? {
-                    Again::Same(stream) => stream,
+                    Again::Same(stream, _) => stream,
                     Again::New(_) => {
                         let route = self.route(&attempt)?;
                         self.reach(route, attempt.url(), &deadlines, &mut timer).await?
