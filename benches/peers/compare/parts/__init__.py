@@ -1,6 +1,6 @@
 """The parts that can be measured, by name, in the order of the report."""
 
-from . import broadcast, build, codec, deflate, echo, idle, instructions, kernels
+from . import broadcast, build, codec, deflate, echo, idle, instructions, kernels, latency
 
 PARTS = {
     "codec": codec,
@@ -10,6 +10,7 @@ PARTS = {
     "idle": idle,
     "deflate": deflate,
     "broadcast": broadcast,
+    "latency": latency,
     "build": build,
 }
 

@@ -24,33 +24,15 @@ def measure(run):
         label: (path, variant)
         for label, path, variant in broadcasters() if not label.startswith("raw TCP (tokio) (")
     }
-    pairs = {}
-    for row, (path, variant) in rows.items():
-        try:
-            pairs[row] = connect(path, variant, is_raw(row))
-        except Failed as failure:
-            for column in SIZES:
-                table.fail(row, column, failure)
+    with Pairs(rows, CONNECTIONS) as pairs:
+        def one(size, row):
+            return pairs.measure(row, partial(send, size))
 
-    def one(size, row):
-        if row not in pairs:
-            raise Failed("it failed in an earlier round")
-        try:
-            return send(*pairs[row], size)
-        except Failed:
-            # Its late output would be taken for the answer to the next question.
-            for program in reversed(pairs.pop(row)):
-                program.end()
-            raise
-
-    run.measure([Cell(table, column, rows, partial(one, size)) for column, size in SIZES.items()])
-    for server, generator in pairs.values():
-        generator.end()
-        server.end()
+        run.measure([Cell(table, column, rows, partial(one, size)) for column, size in SIZES.items()])
     return [table]
 
 
-def send(server, generator, size):
+def send(size, server, generator):
     before = server.cpu()
     generator.say(f"expect {size} {COUNT}")
     if server.ask(f"send {size} {COUNT}") != "sent":
@@ -59,10 +41,38 @@ def send(server, generator, size):
     return (server.cpu() - before) / 1000 / COUNT / CONNECTIONS
 
 
-def connect(path, variant, raw):
-    server = Server([path, "--variant", variant, "--broadcast", CONNECTIONS])
+class Pairs:
+    """Broadcasting servers, each with a load generator that receives on all connections. Both are
+    started when they are first measured."""
+
+    def __init__(self, rows, connections):
+        self.rows = rows
+        self.connections = connections
+        self.running = {}
+
+    def measure(self, row, measure):
+        if row not in self.running:
+            path, variant = self.rows[row]
+            self.running[row] = connect(path, variant, is_raw(row), self.connections)
+        try:
+            return measure(*self.running[row])
+        except Failed:
+            # Late output would be taken for the answer to the next question.
+            end(*self.running.pop(row))
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for pair in self.running.values():
+            end(*pair)
+
+
+def connect(path, variant, raw, connections):
+    server = Server([path, "--variant", variant, "--broadcast", connections])
     command = [
-        release() / "load", "--receive", "--port", server.port, "--connections", CONNECTIONS,
+        release() / "load", "--receive", "--port", server.port, "--connections", connections,
         *(["--raw"] if raw else []),
     ]
     generator = Program(command, MEASURING_CORE)
@@ -70,7 +80,11 @@ def connect(path, variant, raw):
         if generator.line() != "connected" or server.line() != "ready":
             raise Failed("the connections were not opened")
     except Failed:
-        generator.end()
-        server.end()
+        end(server, generator)
         raise
     return server, generator
+
+
+def end(server, generator):
+    generator.end()
+    server.end()

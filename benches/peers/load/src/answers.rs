@@ -37,6 +37,16 @@ pub(crate) struct Received {
 }
 
 #[derive(Serialize)]
+pub(crate) struct Timed {
+    pub(crate) ok: bool,
+    pub(crate) messages: u64,
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+    pub(crate) last_us: f64,
+    pub(crate) generator_cpu_us: f64,
+}
+
+#[derive(Serialize)]
 struct Failed<'a> {
     ok: bool,
     error: &'a str,

@@ -5,9 +5,10 @@ use crate::{
     answers::{self, Received},
     arguments::Arguments,
     connection::{Connection, Tools},
+    expected::Expected,
     frames::Kind,
     incoming::{Incoming, Receiver},
-    opening,
+    latency, opening,
     reactor::Reactor,
 };
 use mio::{Events, Token};
@@ -23,6 +24,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for line in stdin().lines() {
         let line = line.map_err(|error| format!("can't read standard input: {error}"))?;
         let expected = Expected::parse(&line, arguments.raw)?;
+        if expected.is_timed {
+            answers::print(&latency::measure(
+                &expected,
+                &mut connections,
+                &mut reactor,
+                &mut events,
+                &mut tools,
+            )?);
+            continue;
+        }
         let start = Instant::now();
         expect(&expected, &mut connections, &mut reactor, &mut events, &mut tools)?;
         answers::print(&Received {
@@ -33,39 +44,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     connections.into_iter().for_each(|connection| connection.close(&mut tools));
     Ok(())
-}
-
-/// The messages that one command announces.
-struct Expected {
-    size: usize,
-    count: u64,
-    /// The byte at a position is `31 * position` modulo 256, which repeats after 256 bytes.
-    bytes: Vec<u8>,
-}
-
-impl Expected {
-    fn parse(line: &str, is_raw: bool) -> Result<Self> {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let (size, count) = match words[..] {
-            ["expect", size, count] => size.parse().ok().zip(count.parse().ok()),
-            _ => None,
-        }
-        .ok_or_else(|| format!("invalid command {line:?}; use 'expect BYTES COUNT'"))?;
-        if is_raw && size == 0 {
-            return Err("--raw messages can't be empty".into());
-        }
-        let bytes =
-            (0..size + 256).map(|position: usize| position.wrapping_mul(31) as u8).collect();
-        Ok(Self { size, count, bytes })
-    }
-
-    /// Returns the payload of the message with this number.
-    fn payload(&self, number: u64) -> &[u8] {
-        // 223 is the inverse of 31 modulo 256: 31 * (position + 223 * number) is
-        // 31 * position + number.
-        let start = (number % 256) as usize * 223 % 256;
-        &self.bytes[start..][..self.size]
-    }
 }
 
 fn expect(
@@ -163,30 +141,5 @@ impl Receiver for Messages<'_> {
         *received += 1;
         *matched = 0;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn payloads_match_those_of_the_servers() {
-        let expected = Expected::parse("expect 1000 2", false).expect("the command is valid");
-        assert_eq!((expected.size, expected.count), (1000, 2));
-        for number in 0..600 {
-            let payload: Vec<u8> = (0..1000_usize)
-                .map(|position| (position.wrapping_mul(31) + number) as u8)
-                .collect();
-            assert_eq!(expected.payload(number as u64), payload);
-        }
-    }
-
-    #[test]
-    fn invalid_commands_are_refused() {
-        for line in ["", "expect 1", "expect 1 2 3", "send 1 2", "expect -1 2"] {
-            assert!(Expected::parse(line, false).is_err(), "{line}");
-        }
-        assert!(Expected::parse("expect 0 1", true).is_err());
     }
 }

@@ -6,6 +6,7 @@ use std::{
     future::Future,
     io::{self, stdin},
     thread,
+    time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::{net::TcpStream, sync::mpsc};
 
@@ -37,9 +38,9 @@ pub trait Broadcast: Library {
     }
 }
 
-struct Command {
-    size: usize,
-    count: usize,
+enum Command {
+    Send { size: usize, count: usize },
+    SendTimed { size: usize },
 }
 
 pub(crate) async fn serve<B: Broadcast>(options: Options, connections: usize) -> io::Result<()> {
@@ -52,10 +53,18 @@ pub(crate) async fn serve<B: Broadcast>(options: Options, connections: usize) ->
         writers.push(B::accept(stream, options).await);
     }
     println!("ready");
-    while let Some(Command { size, count }) = commands.recv().await {
-        for number in 0..count {
-            let message = B::prepare(payload(size, number));
-            B::send_to_all(&mut writers, &message).await;
+    while let Some(command) = commands.recv().await {
+        match command {
+            Command::Send { size, count } => {
+                for number in 0..count {
+                    let message = B::prepare(payload(size, number).into());
+                    B::send_to_all(&mut writers, &message).await;
+                }
+            }
+            Command::SendTimed { size } => {
+                let message = B::prepare(timed_payload(size).into());
+                B::send_to_all(&mut writers, &message).await;
+            }
         }
         println!("sent");
     }
@@ -63,8 +72,17 @@ pub(crate) async fn serve<B: Broadcast>(options: Options, connections: usize) ->
 }
 
 /// Returns the payload that the load generator expects. Its bytes differ from message to message.
-fn payload(size: usize, number: usize) -> Bytes {
-    (0..size).map(|position| (position.wrapping_mul(31) + number) as u8).collect::<Vec<_>>().into()
+fn payload(size: usize, number: usize) -> Vec<u8> {
+    (0..size).map(|position| (position.wrapping_mul(31) + number) as u8).collect()
+}
+
+/// Returns a payload that begins with the time, in nanoseconds since 1970.
+fn timed_payload(size: usize) -> Vec<u8> {
+    let mut payload = payload(size, 0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let nanoseconds = now.map_or(0, |now| now.as_nanos() as u64).to_le_bytes();
+    payload[..nanoseconds.len()].copy_from_slice(&nanoseconds);
+    payload
 }
 
 fn commands() -> mpsc::UnboundedReceiver<Command> {
@@ -74,12 +92,17 @@ fn commands() -> mpsc::UnboundedReceiver<Command> {
             let Ok(line) = line else { break };
             let words: Vec<&str> = line.split(' ').collect();
             let command = match words[..] {
-                ["send", size, count] => {
-                    size.parse().and_then(|size| count.parse().map(|count| Command { size, count }))
+                ["send", size, count] => size
+                    .parse()
+                    .and_then(|size| count.parse().map(|count| Command::Send { size, count }))
+                    .ok(),
+                ["send-timed", size] => {
+                    let size = size.parse().ok().filter(|size| *size >= size_of::<u64>());
+                    size.map(|size| Command::SendTimed { size })
                 }
                 _ => continue,
             };
-            let Ok(command) = command else { break };
+            let Some(command) = command else { break };
             if sender.send(command).is_err() {
                 break;
             }

@@ -7,6 +7,8 @@
 //! ```text
 //! > send 1024 50        payload bytes, number of messages
 //! < sent
+//! > send-timed 125      payload bytes: one message that begins with the time
+//! < sent
 //! ```
 
 mod broadcast;

@@ -105,7 +105,7 @@ fn help<L: Library>(can_broadcast: bool) -> String {
     }
     if can_broadcast {
         help += "  --broadcast N     accept N connections, then send to all of them:\n\
-                 \x20                   'send BYTES COUNT' on standard input\n";
+                 \x20                   'send BYTES COUNT' or 'send-timed BYTES' on standard input\n";
     }
     help + "  --list            print what this server can do"
 }
