@@ -17,7 +17,10 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 /// waits. Messages that you have received and keep do not count.
 ///
 /// While the budget is used up, those give way that hold more than their *fair share*: the budget
-/// divided by the number of connection halves that hold anything.
+/// divided by the number of connection halves that hold 4 KiB or more. So much is always allowed, and
+/// those who hold less take nothing from the shares of others. The more the budget is exceeded, the
+/// smaller the shares are. Shared messages that wait for a connection count towards what it holds,
+/// when that is compared with its share.
 ///
 /// | what would make them hold more | what happens |
 /// |---|---|
@@ -27,7 +30,10 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 ///
 /// So a few connections that hold much can't take the budget from many that hold little. Those with
 /// less than their share go on, and may exceed the budget while others give way: by its size at most, plus
-/// one read and 64 KiB of output for each connection.
+/// one read and the last two messages to send for each connection.
+///
+/// A sender that waits goes on once its own peer has read, and not when others give back what they
+/// hold.
 ///
 /// ```
 /// use sansocket::{Budget, Config};
@@ -40,7 +46,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 pub struct Budget {
     limit: usize,
     used: AtomicUsize,
-    /// How many [shares](Share) hold anything.
+    /// How many [shares](Share) hold [`LEAST_SHARE`] or more.
     holders: AtomicUsize,
 }
 
@@ -63,10 +69,19 @@ impl Budget {
         self.used.load(Relaxed)
     }
 
-    /// Returns how many bytes each half of a connection may hold while the budget is used up.
+    /// Returns how many bytes each half of a connection may hold while the budget is used up: at least
+    /// 4 KiB.
     #[must_use]
     pub fn fair_share(&self) -> usize {
-        self.limit / self.holders.load(Relaxed).max(1)
+        // Those who stop just below their share don't give way. If their shares stayed the same, each
+        // newcomer could add its own, without a bound.
+        let exceeded_by = self.used().saturating_sub(self.limit);
+        let shared_out = self.limit.saturating_sub(exceeded_by);
+        (shared_out / self.holders.load(Relaxed).max(1)).max(LEAST_SHARE)
+    }
+
+    fn is_used_up(&self) -> bool {
+        self.used() > self.limit
     }
 }
 
@@ -89,26 +104,36 @@ impl fmt::Debug for Budget {
 #[derive(Debug)]
 pub(crate) struct Share {
     budget: &'static Budget,
+    /// What counts for this half.
     held: usize,
+    /// Whether it holds [`LEAST_SHARE`] or more, shared bytes included.
+    is_holder: bool,
 }
 
 /// A change of fewer bytes than this is not worth the exchange between processors.
 const STEP: usize = 1024;
 
+/// What each half may always hold, so that small messages get through whatever the others do.
+const LEAST_SHARE: usize = 4096;
+
 impl Share {
     pub(crate) const fn new(budget: &'static Budget) -> Self {
-        Self { budget, held: 0 }
+        Self { budget, held: 0, is_holder: false }
     }
 
-    /// Notes how many bytes are held now.
-    pub(crate) fn hold(&mut self, bytes: usize) {
+    /// Notes how many bytes are held now, and how many more that are counted once for all who share
+    /// them.
+    pub(crate) fn hold(&mut self, bytes: usize, shared: usize) {
+        let is_holder = bytes.saturating_add(shared) >= LEAST_SHARE;
+        if is_holder != self.is_holder {
+            self.is_holder = is_holder;
+            match is_holder {
+                true => self.budget.holders.fetch_add(1, Relaxed),
+                false => self.budget.holders.fetch_sub(1, Relaxed),
+            };
+        }
         if bytes.abs_diff(self.held) < STEP && (bytes == 0) == (self.held == 0) {
             return;
-        }
-        match (self.held == 0, bytes == 0) {
-            (true, false) => drop(self.budget.holders.fetch_add(1, Relaxed)),
-            (false, true) => drop(self.budget.holders.fetch_sub(1, Relaxed)),
-            _ => {}
         }
         if bytes >= self.held {
             self.budget.used.fetch_add(bytes - self.held, Relaxed);
@@ -118,10 +143,10 @@ impl Share {
         self.held = bytes;
     }
 
-    /// Returns the fair share if the budget is used up and `bytes` are more than that: then no more
-    /// may be held.
+    /// Returns the fair share if the budget is used up and `bytes`, shared or not, are more than that:
+    /// then no more may be held.
     pub(crate) fn exceeded_by(&self, bytes: usize) -> Option<usize> {
-        if self.budget.used() <= self.budget.limit {
+        if !self.budget.is_used_up() {
             return None;
         }
         Some(self.budget.fair_share()).filter(|share| bytes > *share)
@@ -130,7 +155,7 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.hold(0);
+        self.hold(0, 0);
     }
 }
 
@@ -168,18 +193,52 @@ mod tests {
     fn only_those_above_their_fair_share_give_way() {
         static BUDGET: Budget = Budget::new(100_000);
         let mut shares: [Share; 4] = core::array::from_fn(|_| Share::new(&BUDGET));
-        shares[0].hold(90_000);
+        shares[0].hold(90_000, 0);
         assert_eq!(shares[0].exceeded_by(90_000), None, "the budget is not used up");
-        shares[1].hold(10_000);
-        shares[2].hold(10_000);
-        assert_eq!((BUDGET.used(), BUDGET.fair_share()), (110_000, 33_333));
-        assert_eq!(shares[0].exceeded_by(90_000), Some(33_333));
-        assert_eq!(shares[1].exceeded_by(33_333), None);
+        shares[1].hold(10_000, 0);
+        shares[2].hold(10_000, 0);
+        assert_eq!((BUDGET.used(), BUDGET.fair_share()), (110_000, 30_000));
+        assert_eq!(shares[0].exceeded_by(90_000), Some(30_000));
+        assert_eq!(shares[1].exceeded_by(30_000), None);
         assert_eq!(shares[3].exceeded_by(20_000), None, "it holds nothing yet");
-        shares[0].hold(0);
+        shares[0].hold(0, 0);
         assert_eq!((BUDGET.used(), BUDGET.fair_share()), (20_000, 50_000));
         drop(shares);
         assert_eq!((BUDGET.used(), BUDGET.fair_share()), (0, 100_000));
+    }
+
+    #[test]
+    fn shares_shrink_to_a_least_size_and_shared_bytes_make_a_holder() {
+        static BUDGET: Budget = Budget::new(100_000);
+        let mut shares: [Share; 2] = core::array::from_fn(|_| Share::new(&BUDGET));
+        shares[0].hold(0, 5000);
+        shares[1].hold(10, 0);
+        assert_eq!((BUDGET.used(), BUDGET.fair_share()), (10, 100_000));
+        for (held, share) in [(150_000, 25_000), (199_000, 4096), (usize::MAX, 4096)] {
+            shares[1].hold(held, 0);
+            assert_eq!(BUDGET.fair_share(), share, "{held}");
+        }
+        shares[0].hold(0, 0);
+        shares[1].hold(0, 0);
+        assert_eq!((BUDGET.used(), BUDGET.fair_share()), (0, 100_000));
+    }
+
+    #[test]
+    fn those_who_hold_little_take_nothing_from_the_shares_of_others() {
+        static BUDGET: Budget = Budget::new(100_000);
+        let mut shares: [Share; 12] = core::array::from_fn(|_| Share::new(&BUDGET));
+        for share in &mut shares[..10] {
+            share.hold(4000, 0);
+        }
+        shares[10].hold(5000, 0);
+        assert_eq!((BUDGET.used(), BUDGET.fair_share()), (45_000, 100_000));
+        shares[11].hold(4096, 0);
+        assert_eq!(BUDGET.fair_share(), 50_000);
+        shares[11].hold(4095, 0);
+        assert_eq!(BUDGET.fair_share(), 100_000);
+        shares[10].hold(150_000, 0);
+        assert_eq!(shares[10].exceeded_by(150_000), Some(BUDGET.fair_share()));
+        assert_eq!(shares[0].exceeded_by(4096), None);
     }
 
     #[test]
@@ -187,18 +246,18 @@ mod tests {
         static BUDGET: Budget = Budget::new(100_000);
         let mut share = Share::new(&BUDGET);
         for (held, used) in [(10, 10), (1000, 10), (1034, 1034), (20, 1034), (0, 0), (0, 0)] {
-            share.hold(held);
+            share.hold(held, 0);
             assert_eq!(BUDGET.used(), used, "{held}");
         }
     }
 
     #[test]
     fn shared_bytes_count_as_long_as_they_are_there() {
-        static BUDGET: Budget = Budget::new(100);
+        static BUDGET: Budget = Budget::new(10_000);
         let shared = CountedOnce::new(&BUDGET, 70);
         assert_eq!(BUDGET.used(), 70);
         drop(shared.clone());
-        assert_eq!((BUDGET.used(), BUDGET.fair_share()), (70, 100));
+        assert_eq!((BUDGET.used(), BUDGET.fair_share()), (70, 10_000));
         drop(shared);
         assert_eq!(BUDGET.used(), 0);
     }

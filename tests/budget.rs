@@ -7,6 +7,7 @@ use sansocket::{
         OutboxConfig, Progress, ProtocolError, Pushed, ReceiveError, Role, SendError, Server,
         TransportEnd, WhenFull,
     },
+    transport::IoFailure,
 };
 use sansocket_testkit::{endpoint::*, frames::*};
 
@@ -55,13 +56,14 @@ fn the_peer_that_makes_us_hold_most_gives_way() {
             assert_eq!(receive_part(end, 10_000), Ok(Progress::NeedsInput));
         }
         assert!((115_000..=120_000).contains(&budget.used()), "{budget:?}");
-        assert_eq!(budget.fair_share(), 25_000);
+        // It is exceeded by a sixth, so the shares are smaller by that.
+        assert!((20_000..=21_250).contains(&budget.fair_share()), "{budget:?}");
         // Those with less than their share go on.
-        assert_eq!(receive_more(&mut ends[1], 10_000), Ok(Progress::NeedsInput));
+        assert_eq!(receive_more(&mut ends[1], 5000), Ok(Progress::NeedsInput));
         let error = receive_more(&mut ends[0], 1000).unwrap_err();
         let ReceiveError::Protocol(error) = error else { panic!("{error}") };
         let ProtocolError::OverBudget { held, share } = error else { panic!("{error}") };
-        assert!((90_000..=91_000).contains(&held) && share == 25_000, "{error}");
+        assert!((90_000..=91_000).contains(&held) && share < 21_250, "{error}");
         assert!(error.is_transient());
         // The Close says why.
         assert!(budget.used() <= 40_000, "{budget:?}");
@@ -133,7 +135,7 @@ fn sending_is_refused_above_the_share_until_something_is_written() {
     ask(&mut ends[1]);
     assert!(budget.used() > 105_000);
     let refused = send(&mut ends[0], 70_000);
-    let Err(SendError::QueueFull { queued, limit: 50_000 }) = refused else {
+    let Err(SendError::QueueFull { queued, limit: 47_000..48_000 }) = refused else {
         panic!("{refused:?}")
     };
     assert!((60_000..60_020).contains(&queued));
@@ -155,19 +157,19 @@ fn an_outbox_counts_as_full_above_the_share() {
         let budget = budget(100_000);
         let config = config(budget).outbox(OutboxConfig::new(when_full));
         let mut ends: Vec<_> = (0..2).map(|_| server(config)).collect();
-        for (end, messages) in ends.iter_mut().zip([4, 3]) {
+        for (end, messages) in ends.iter_mut().zip([4, 2]) {
             for _ in 0..messages {
                 assert_eq!(push(end, 20_000), Ok(Pushed::Queued));
             }
         }
-        assert!(budget.used() >= 140_000, "{budget:?}");
+        assert!(budget.used() >= 120_000, "{budget:?}");
         let pushed = push(&mut ends[0], 20_000);
         assert!(expected(pushed), "{pushed:?}");
         drop(ends);
         assert_eq!(budget.used(), 0);
     };
     pushes(WhenFull::Wait, &|pushed| {
-        matches!(pushed, Err(SendError::QueueFull { queued: 80_000.., limit: 50_000 }))
+        matches!(pushed, Err(SendError::QueueFull { queued: 80_000.., limit: 39_000..40_000 }))
     });
     pushes(WhenFull::DropNewest, &|pushed| pushed == Ok(Pushed::DroppedNewest));
     pushes(WhenFull::DropOldest, &|pushed| pushed == Ok(Pushed::DroppedOldest(3)));
@@ -220,4 +222,120 @@ fn halves_release_what_they_hold() {
     // What the application has taken is its own.
     while receiver.advance(&mut end.input).is_ok_and(Progress::goes_on) {}
     assert_eq!(budget.used(), 0);
+}
+
+/// Each peer stops just below its share, so none of them ever gives way.
+#[test]
+fn peers_that_stop_at_their_share_one_after_another_stay_bounded() {
+    const LIMIT: usize = 1 << 20;
+    const PEERS: usize = 100;
+    let budget = budget(LIMIT);
+    let mut ends = Vec::new();
+    let message = frame::<Server>(BINARY, &vec![7; 2 * LIMIT]);
+    for _ in 0..PEERS {
+        let mut end = server(config(budget));
+        for (number, bytes) in message.chunks(2000).enumerate() {
+            end.fill(bytes);
+            assert_eq!(end.advance(), Ok(Progress::NeedsInput));
+            // Would the next read make it hold too much?
+            let next = 2000 * (number + 2);
+            if budget.used() + 2000 > LIMIT && next + 2000 > budget.fair_share() {
+                break;
+            }
+        }
+        ends.push(end);
+    }
+    assert!(budget.used() > LIMIT, "{budget:?}");
+    // 4 KiB are always allowed.
+    assert!(budget.used() <= 2 * LIMIT + PEERS * 4096, "{budget:?}");
+}
+
+/// Each message counts once, but there are many of them, and nobody holds any other bytes.
+#[test]
+fn who_holds_much_of_what_is_shared_gives_way_too() {
+    let budget = budget(1 << 20);
+    let config = config(budget);
+    let mut rooms: Vec<[_; 2]> = (0..10).map(|_| [server(config), server(config)]).collect();
+    let mut refused = 0;
+    for _ in 0..50 {
+        for room in &mut rooms {
+            let message = PreparedMessage::new(vec![7; 20_000]).budget(budget);
+            for end in room {
+                refused += usize::from(end.connection.push(&message, &mut end.output).is_err());
+                ask(end);
+            }
+        }
+    }
+    assert!(refused > 0, "{budget:?}");
+    // What exceeds the limit is below the limit, and there may be two messages more for each.
+    assert!(budget.used() <= (2 << 20) + 10 * 2 * 20_000, "{budget:?}");
+    drop(rooms);
+    assert_eq!((budget.used(), budget.fair_share()), (0, 1 << 20));
+}
+
+#[test]
+fn an_outbox_above_the_share_drops_only_what_is_above_it() {
+    let budget = budget(100_000);
+    let outbox = OutboxConfig::new(WhenFull::KeepLatest);
+    let mut slow = server(config(budget).outbox(outbox));
+    assert_eq!(push(&mut slow, 17_000), Ok(Pushed::Queued));
+    for key in 0..8 {
+        let pushed = slow.connection.push_keyed(key, vec![7; 5000], &mut slow.output);
+        assert_eq!(pushed, Ok(Pushed::Queued));
+    }
+    // 57,000 bytes wait. Then two others use up the budget.
+    let mut others: [_; 2] = core::array::from_fn(|_| server(config(budget)));
+    receive_part(&mut others[0], 40_000).unwrap();
+    receive_part(&mut others[1], 6000).unwrap();
+    assert!(budget.used() > 100_000 && budget.fair_share() < 34_000, "{budget:?}");
+    let pushed = slow.connection.push_keyed(8, vec![7; 5000], &mut slow.output);
+    let Ok(Pushed::DroppedOldest(dropped)) = pushed else { panic!("{pushed:?}") };
+    assert!((4..=7).contains(&dropped), "{dropped}");
+    // The state of a key that waits is replaced in its place.
+    let pushed = slow.connection.push_keyed(8, vec![8; 5000], &mut slow.output);
+    assert_eq!(pushed, Ok(Pushed::Replaced));
+}
+
+/// Only the last fragment can make room, so it must not be refused for want of room.
+#[test]
+fn the_last_fragment_is_sent_although_what_waits_for_it_exceeds_the_share() {
+    let budget = budget(100_000);
+    let mut end = server(config(budget));
+    end.connection.send_fragment("a", false, &mut end.output).unwrap();
+    for _ in 0..4 {
+        assert_eq!(push(&mut end, 20_000), Ok(Pushed::Queued));
+    }
+    let mut others = [server(config(budget)), server(config(budget))];
+    for other in &mut others {
+        receive_part(other, 12_000).unwrap();
+    }
+    assert!(budget.used() > 100_000, "{budget:?}");
+    end.written();
+    assert!(end.connection.has_room(&end.output));
+    assert_eq!(end.connection.send_fragment("b", true, &mut end.output), Ok(()));
+    // Then the outbox empties.
+    end.written();
+    end.written();
+    assert!(end.connection.outbox_has_room());
+}
+
+#[test]
+fn a_connection_that_has_ended_holds_no_outbox() {
+    let budget = budget(1 << 20);
+    let stuck = || {
+        let mut end = server(config(budget));
+        for _ in 0..5 {
+            assert_eq!(push(&mut end, 20_000), Ok(Pushed::Queued));
+        }
+        end
+    };
+    let mut end = stuck();
+    assert!(budget.used() >= 100_000, "{budget:?}");
+    end.transport_ended(TransportEnd::Reset);
+    assert!(budget.used() < 21_000, "{budget:?}");
+    drop(end);
+    let mut end = stuck();
+    end.connection.did_write(Err(IoFailure::Reset), &mut end.output);
+    ask(&mut end);
+    assert!(budget.used() < 21_000, "{budget:?}");
 }

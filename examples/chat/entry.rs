@@ -51,7 +51,8 @@ impl Entry {
 }
 
 fn checked(what: &str, name: &str) -> Result<String, PlainResponse> {
-    let name = name.trim();
+    // Two names that differ only in their spaces look the same.
+    let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
     if name.chars().count() > LONGEST_NAME {
         let text = format!("The {what} has more than {LONGEST_NAME} characters.");
         return Err(refusal(400, &text));
@@ -59,14 +60,23 @@ fn checked(what: &str, name: &str) -> Result<String, PlainResponse> {
     if name.chars().any(is_invisible) {
         return Err(refusal(400, &format!("The {what} has a character that nobody can see.")));
     }
-    Ok(name.to_owned())
+    Ok(name)
 }
 
 /// Returns `true` for characters with which a name could look like another, or turn the text around
-/// it.
+/// it. This does not find letters that look alike, such as those of two alphabets.
 fn is_invisible(character: char) -> bool {
+    // Format characters, fillers, and what chooses or joins the signs before it.
     character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{feff}'
+        )
+        || matches!(character, '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}')
+        || matches!(character, '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}')
+        || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(character, '\u{fe00}'..='\u{fe0f}' | '\u{fff0}'..='\u{fffb}')
+        || matches!(character, '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 impl Door {

@@ -1,7 +1,7 @@
 //! One guest, from entering a room to leaving it.
 
 use crate::entry::Entry;
-use crate::room::Rooms;
+use crate::room::{Refused, Rooms};
 use sansocket::{
     CloseCode, Error, Message,
     handshake::Request,
@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 const AT_ONCE: u32 = 20;
 
 /// The code with which a guest is sent away whose name is taken, for the page.
-const NAME_TAKEN: u16 = 4009;
+const NAME_TAKEN: CloseCode = CloseCode::new(4009);
 
 pub(crate) async fn attend(
     mut websocket: ServerWebSocket,
@@ -29,9 +29,13 @@ pub(crate) async fn attend(
     let (sender, mut receiver) = websocket.split();
     let stay = match rooms.enter(entry, sender) {
         Ok(stay) => stay,
-        // Somebody took it between the check and now.
-        Err(sender) => {
-            return send_away(sender, receiver, NAME_TAKEN.into(), "the name is taken").await;
+        // Others were faster between the check and now.
+        Err((refused, sender)) => {
+            let (code, reason) = match refused {
+                Refused::NameTaken => (NAME_TAKEN, "the name is taken"),
+                Refused::TooManyRooms => (CloseCode::TRY_AGAIN_LATER, "there are too many rooms"),
+            };
+            return send_away(sender, receiver, code, reason).await;
         }
     };
     let mut pace = Pace::new();

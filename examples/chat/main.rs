@@ -19,7 +19,7 @@ use clap::Parser;
 use entry::Door;
 use room::Rooms;
 use sansocket::{
-    Config, DeflateConfig, Limits,
+    Budget, Config, DeflateConfig, Limits,
     connection::{Keepalive, OutboxConfig, WhenFull},
     on_tokio::{Acceptor, serve},
     server::{PerAddress, Rate},
@@ -54,6 +54,9 @@ way can read the passphrase.";
 /// The longest message, in bytes. The page knows it too.
 const LONGEST: u64 = 4096;
 
+/// What all guests together may make the server hold, if they stop to read or send parts of messages.
+static BUDGET: Budget = Budget::new(256 << 20);
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -78,7 +81,8 @@ async fn run(arguments: &Arguments) -> std::io::Result<()> {
         .limits(Limits::default().message(LONGEST))
         .deflate(DeflateConfig::new())
         .keepalive(Keepalive::new(Duration::from_secs(25), Duration::from_secs(20)))
-        .outbox(outbox);
+        .outbox(outbox)
+        .budget(&BUDGET);
     let at_the_door = Arc::clone(&door);
     let acceptor = Acceptor::new()
         .config(config)

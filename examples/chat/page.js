@@ -31,8 +31,8 @@ $("name").value = parameters.get("name") ?? "";
 $("enter").addEventListener("submit", async (event) => {
   event.preventDefault();
   const refusal = await enter({
-    name: $("name").value.trim(),
-    room: $("room").value.trim(),
+    name: named($("name")),
+    room: named($("room")),
     passphrase: $("passphrase").value,
   });
   $("refusal").textContent = refusal ?? "";
@@ -60,6 +60,8 @@ async function enter(candidate) {
   $("text").focus();
 }
 
+// As the server reads it.
+const named = ({ value }) => value.trim().replace(/\s+/g, " ");
 const query = ({ room, name }) => new URLSearchParams({ room, name });
 const encoded = (passphrase) =>
   btoa(String.fromCharCode(...new TextEncoder().encode(passphrase)))

@@ -1,5 +1,6 @@
 //! Rooms: their members, and the messages that they keep.
 
+use crate::BUDGET;
 use crate::entry::Entry;
 use sansocket::{
     DeflateConfig, PreparedMessage,
@@ -8,7 +9,7 @@ use sansocket::{
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -21,7 +22,7 @@ pub(crate) struct Rooms {
     history: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Room {
     group: Group,
     state: Mutex<State>,
@@ -32,7 +33,17 @@ struct State {
     last_id: u64,
     /// The last messages: their numbers, and how they are sent.
     history: VecDeque<(u64, Box<RawValue>)>,
-    members: BTreeSet<String>,
+    /// The length of the messages in `history`.
+    history_len: usize,
+    /// The names of the members, under how they are compared.
+    members: BTreeMap<String, String>,
+}
+
+/// Why a guest can't enter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    NameTaken,
+    TooManyRooms,
 }
 
 /// A guest in a room. Dropping this leaves the room.
@@ -54,7 +65,7 @@ enum Event<'a> {
     Welcome {
         history: Vec<&'a RawValue>,
         missed: u64,
-        members: &'a BTreeSet<String>,
+        members: Vec<&'a str>,
     },
     /// Numbers have no gaps. A member who is too slow notices what it has missed.
     Message {
@@ -73,6 +84,9 @@ enum Event<'a> {
 
 /// The most rooms that are kept, with and without members.
 const MOST_ROOMS: usize = 100;
+
+/// The most bytes of messages that a room keeps. In JSON, a message can be six times as long.
+const MOST_KEPT: usize = 256 << 10;
 
 impl Rooms {
     pub(crate) fn new(history: usize) -> Self {
@@ -96,30 +110,45 @@ impl Rooms {
 
     /// Returns `true` if somebody in this room has this name.
     pub(crate) fn is_taken(&self, room: &str, name: &str) -> bool {
-        lock(&self.rooms).get(room).is_some_and(|room| lock(&room.state).members.contains(name))
+        let rooms = lock(&self.rooms);
+        rooms.get(room).is_some_and(|room| lock(&room.state).members.contains_key(&compared(name)))
     }
 
     /// Lets a guest into a room: sends it what the room keeps, and tells the others. Returns the
-    /// sending half if somebody in the room has the name.
+    /// sending half if that is refused.
     pub(crate) fn enter(
         &self,
         entry: Entry,
         sender: ServerSendHalf,
-    ) -> Result<Stay, ServerSendHalf> {
-        let room = self.room(&entry.room);
-        room.enter(entry.name, entry.since, self.history, sender)
+    ) -> Result<Stay, (Refused, ServerSendHalf)> {
+        match self.reserve(&entry.room, &entry.name) {
+            Ok(room) => Ok(room.enter(entry.name, entry.since, self.history, sender)),
+            Err(refused) => Err((refused, sender)),
+        }
     }
 
-    fn room(&self, name: &str) -> Arc<Room> {
+    /// Takes a name in a room, which may be a new one.
+    fn reserve(&self, room: &str, name: &str) -> Result<Arc<Room>, Refused> {
         let mut rooms = lock(&self.rooms);
-        if rooms.len() >= MOST_ROOMS && !rooms.contains_key(name) {
-            if let Some(empty) = empty_room(&rooms) {
-                rooms.remove(&empty);
-            }
+        if rooms.len() >= MOST_ROOMS && !rooms.contains_key(room) {
+            let empty = empty_room(&rooms).ok_or(Refused::TooManyRooms)?;
+            rooms.remove(&empty);
         }
-        let new = || Arc::new(Room { group: Group::new(), state: Mutex::default() });
-        Arc::clone(rooms.entry(name.to_owned()).or_insert_with(new))
+        let room = Arc::clone(rooms.entry(room.to_owned()).or_default());
+        // Under both locks: a room without members may be removed by the next guest.
+        let mut state = lock(&room.state);
+        if state.members.contains_key(&compared(name)) {
+            return Err(Refused::NameTaken);
+        }
+        state.members.insert(compared(name), name.to_owned());
+        drop(state);
+        Ok(room)
     }
+}
+
+/// Returns how a name is compared with others, so that Ada is not taken for ada.
+fn compared(name: &str) -> String {
+    name.to_lowercase()
 }
 
 /// Returns the name of a room without members.
@@ -129,17 +158,15 @@ fn empty_room(rooms: &HashMap<String, Arc<Room>>) -> Option<String> {
 }
 
 impl Room {
+    /// Lets in a guest who has taken a name.
     fn enter(
         self: Arc<Self>,
         name: String,
         since: u64,
         history: usize,
         mut sender: ServerSendHalf,
-    ) -> Result<Stay, ServerSendHalf> {
-        let mut state = lock(&self.state);
-        if !state.members.insert(name.clone()) {
-            return Err(sender);
-        }
+    ) -> Stay {
+        let state = lock(&self.state);
         // Everything below happens under the lock, so no message comes twice or is left out. None of it
         // waits.
         self.group.send(&prepared(&Event::Joined { name: &name }));
@@ -147,7 +174,7 @@ impl Room {
         let _ = sender.push(state.welcome(since));
         let membership = self.group.join(sender);
         drop(state);
-        Ok(Stay { room: self, name, history, membership: Some(membership) })
+        Stay { room: self, name, history, membership: Some(membership) }
     }
 }
 
@@ -160,8 +187,18 @@ impl State {
         prepared(&Event::Welcome {
             history: newer.map(|(_, event)| &**event).collect(),
             missed: first.saturating_sub(since + 1),
-            members: &self.members,
+            members: self.members.values().map(String::as_str).collect(),
         })
+    }
+
+    /// Keeps a message, and at most so many in all.
+    fn keep(&mut self, event: Box<RawValue>, most: usize) {
+        self.history_len += event.get().len();
+        self.history.push_back((self.last_id, event));
+        while self.history.len() > most || self.history_len > MOST_KEPT {
+            let Some((_, oldest)) = self.history.pop_front() else { break };
+            self.history_len -= oldest.get().len();
+        }
     }
 }
 
@@ -173,11 +210,7 @@ impl Stay {
         let event = Event::Message { id: state.last_id, from: &self.name, text, at: now() };
         let event = to_raw_value(&event).expect(ALWAYS_JSON);
         self.room.group.send(&compressed(event.get()));
-        let id = state.last_id;
-        state.history.push_back((id, event));
-        while state.history.len() > self.history {
-            state.history.pop_front();
-        }
+        state.keep(event, self.history);
     }
 
     /// Leaves the room. Returns the sending half, unless the connection has ended.
@@ -190,7 +223,7 @@ impl Drop for Stay {
     fn drop(&mut self) {
         let mut state = lock(&self.room.state);
         drop(self.membership.take());
-        state.members.remove(&self.name);
+        state.members.remove(&compared(&self.name));
         self.room.group.send(&prepared(&Event::Left { name: &self.name }));
     }
 }
@@ -204,7 +237,7 @@ fn prepared(event: &Event<'_>) -> PreparedMessage {
 
 /// Compresses once for all members whose browsers have agreed to it.
 fn compressed(event: &str) -> PreparedMessage {
-    PreparedMessage::new(event).deflate(&DeflateConfig::new())
+    PreparedMessage::new(event).deflate(&DeflateConfig::new()).budget(&BUDGET)
 }
 
 /// Returns the milliseconds since 1970.
@@ -216,4 +249,26 @@ fn now() -> u64 {
 /// A panic leaves no state here half-changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_that_somebody_enters_is_not_removed_and_there_are_no_more_than_can_be() {
+        let rooms = Rooms::new(10);
+        let first = rooms.reserve("0", "Ada").unwrap();
+        for number in 1..MOST_ROOMS {
+            rooms.reserve(&number.to_string(), "Ada").unwrap();
+        }
+        assert_eq!(rooms.reserve("one more", "Ada").unwrap_err(), Refused::TooManyRooms);
+        assert_eq!(rooms.reserve("0", "ADA").unwrap_err(), Refused::NameTaken);
+        assert!(Arc::ptr_eq(&first, &rooms.reserve("0", "Bob").unwrap()));
+        // A room that everybody has left makes room.
+        lock(&rooms.rooms)["7"].state.lock().unwrap().members.clear();
+        rooms.reserve("one more", "Ada").unwrap();
+        assert!(!lock(&rooms.rooms).contains_key("7"));
+        assert_eq!(lock(&rooms.rooms).len(), MOST_ROOMS);
+    }
 }

@@ -8,7 +8,7 @@ use super::shell::Shell;
 use super::split::SendHalf;
 use super::wakers::{Half, Mutex, Wakers, lock};
 use crate::connection::sender::control::sent_code;
-use crate::connection::{Form, PreparedMessage, Pushed, Role, SendError, SharedBytes};
+use crate::connection::{Form, PreparedMessage, Pushed, Role, SendError, SharedBytes, State};
 use crate::error::Error;
 use crate::frame::{CloseCode, MAX_CONTROL_PAYLOAD};
 use alloc::{sync::Arc, vec::Vec};
@@ -193,7 +193,7 @@ impl<S, R: Role, M: Shell<S>> Group<S, R, M> {
     }
 
     /// Sends a Close to all members, which leave the group. Returns how many connections this has
-    /// closed. The Close of each follows what it has queued, within its
+    /// closed. A connection that joins during this call or later is not closed. The Close of each follows what it has queued, within its
     /// [close timeout](crate::Config::close_timeout); its receiving half writes it.
     ///
     /// ```
@@ -214,8 +214,8 @@ impl<S, R: Role, M: Shell<S>> Group<S, R, M> {
         let mut closed = 0;
         for member in &*list {
             let Some(mut half) = member.take() else { continue };
-            // An error says that the connection has ended already.
-            closed += usize::from(!half.is_closed() && half.try_close(code, reason).is_ok());
+            let is_open = half.state() == State::Open;
+            closed += usize::from(half.try_close(code, reason).is_ok() && is_open);
         }
         Ok(closed)
     }

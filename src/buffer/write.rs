@@ -38,6 +38,8 @@ pub struct WriteBuffer {
     /// The number of bytes at the front, included in `len`, that [`lend`](Self::lend) moved to
     /// another buffer.
     lent: usize,
+    /// How many of them, at most, a budget counts for all connections together.
+    lent_shared: usize,
     /// The number of bytes ever consumed.
     consumed: u64,
     /// The position of the last [boundary](Linked::Boundary), counted like `consumed`.
@@ -58,6 +60,7 @@ impl WriteBuffer {
             control: Control::new(),
             len: 0,
             lent: 0,
+            lent_shared: 0,
             consumed: 0,
             last_boundary: 0,
         }
@@ -72,8 +75,12 @@ impl WriteBuffer {
 
     /// Returns the number of bytes that wait and that no budget counts for all connections together.
     pub(crate) fn own_len(&self) -> usize {
-        let shared: usize = self.links.iter().map(|link| link.shared_len()).sum();
-        self.len.saturating_sub(shared)
+        self.len.saturating_sub(self.shared_len() + self.lent_shared.min(self.lent))
+    }
+
+    /// Returns how many of the bytes that are not lent a budget counts for all connections together.
+    fn shared_len(&self) -> usize {
+        self.links.iter().map(Link::shared_len).sum()
     }
 
     /// Returns `true` if no bytes wait to be written.
@@ -342,6 +349,31 @@ mod tests {
         buffer.consume(2);
         assert_eq!(buffer.take_memory().map(|storage| storage.capacity()), Some(100));
         assert_eq!(buffer.capacity(), 0);
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn shared_bytes_count_elsewhere_also_while_another_buffer_has_them() {
+        for all in [false, true] {
+            let (mut buffer, mut lent) = (WriteBuffer::new(), WriteBuffer::new());
+            buffer.extend_from_slice(b"abc");
+            buffer.link_frames(Bytes::from_static(&[7; 1000]), 400, 400, true);
+            buffer.extend_from_slice(b"de");
+            assert_eq!((buffer.len(), buffer.own_len()), (1005, 5));
+            if all {
+                buffer.lend_all(&mut lent, 0);
+            } else {
+                buffer.lend(&mut lent);
+            }
+            assert_eq!((buffer.len(), buffer.own_len()), (1005, 5));
+            let count = lent.len();
+            assert!(count > 400, "{count}");
+            buffer.consume(count);
+            lent.consume(count);
+            assert_eq!(buffer.own_len(), buffer.len().min(2));
+            buffer.extend_from_slice(b"f");
+            assert_eq!(buffer.own_len(), buffer.len().min(3));
+        }
     }
 
     #[cfg(feature = "std")]

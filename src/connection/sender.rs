@@ -215,8 +215,12 @@ impl<R: Role> Sender<R> {
             return Err(SendError::QueueFull { queued, limit });
         }
         match self.exceeded_share(output) {
-            Some((queued, limit)) => Err(SendError::QueueFull { queued, limit }),
-            None => Ok(()),
+            // If everything is written, there is nothing to wait for. In the middle of a message, what
+            // is in the outbox even waits for this one.
+            Some((queued, limit)) if !output.is_empty() => {
+                Err(SendError::QueueFull { queued, limit })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -224,9 +228,11 @@ impl<R: Role> Sender<R> {
     #[inline]
     fn count_held(&mut self, output: &WriteBuffer) {
         if self.share().is_some() {
-            let held = self.held(output);
+            let all = self.buffered_amount(output);
+            let own =
+                output.own_len() + self.backlog().map_or(0, |backlog| backlog.outbox.own_bytes());
             if let Some(share) = self.rare.as_mut().and_then(|rare| rare.share.as_mut()) {
-                share.hold(held);
+                share.hold(own, all - own);
             }
         }
     }
@@ -234,13 +240,9 @@ impl<R: Role> Sender<R> {
     /// If this half holds more than its share of a budget that is used up, returns how much it holds,
     /// and its share.
     fn exceeded_share(&self, output: &WriteBuffer) -> Option<(usize, usize)> {
-        let (share, held) = (self.share()?, self.held(output));
-        Some((held, share.exceeded_by(held)?))
-    }
-
-    /// Returns how many bytes wait that count for this connection.
-    fn held(&self, output: &WriteBuffer) -> usize {
-        output.own_len() + self.backlog().map_or(0, |backlog| backlog.outbox.own_bytes())
+        // Shared bytes included: otherwise nobody would give way to many that are shared by few.
+        let held = self.buffered_amount(output);
+        Some((held, self.share()?.exceeded_by(held)?))
     }
 
     #[inline]

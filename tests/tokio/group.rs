@@ -290,6 +290,56 @@ fn control_frames_go_to_all() {
     }
 }
 
+#[test]
+fn a_member_that_is_closing_already_is_not_closed_again() {
+    let group = Group::new();
+    let _members = servers(&group, 1, OutboxConfig::default());
+    let wire = Wire::new();
+    let websocket = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());
+    let (mut sender, _receiver) = websocket.split();
+    sender.try_close(CloseCode::NORMAL, "").unwrap();
+    let _closing = group.join(sender);
+    assert_eq!(group.close_all(CloseCode::GOING_AWAY, "bye").unwrap(), 1);
+    assert!(group.is_empty());
+}
+
+/// Each member gets the messages that came before its Close, in order, and nothing after it.
+#[test]
+fn what_is_sent_while_all_are_closed_comes_before_the_close_or_not_at_all() {
+    const MESSAGES: usize = 30;
+    for round in 0..50 {
+        let group = Group::new();
+        let outbox = OutboxConfig::new(WhenFull::KeepLatest);
+        let mut members = servers(&group, 4, outbox);
+        members[1].stop_reading();
+        members[2].wire.set_room(SERVER, 30);
+        let sent: usize = std::thread::scope(|scope| {
+            let sends = scope.spawn(|| {
+                let numbers = (0..MESSAGES).map(|number| prepared(&number.to_string()));
+                numbers.map(|message| group.send(&message).queued).sum()
+            });
+            for _ in 0..round {
+                std::hint::spin_loop();
+            }
+            assert_eq!(group.close_all(CloseCode::GOING_AWAY, "bye").unwrap(), 4);
+            sends.join().unwrap()
+        });
+        let mut got = 0;
+        for member in &mut members {
+            member.wire.set_room(SERVER, usize::MAX);
+            let receives = async { while member.receiver.next().await.is_some() {} };
+            advance(&member.wire, &mut [pin!(receives)]);
+            let seen = decode_as_peer_of::<Server>(&member.wire.take(SERVER));
+            let numbers: Vec<_> =
+                (0..seen.messages.len()).map(|number| number.to_string()).collect();
+            assert_eq!(texts(&seen.messages), numbers);
+            assert_eq!(seen.closes, 1);
+            got += numbers.len();
+        }
+        assert_eq!(got, sent);
+    }
+}
+
 /// A transport whose writes panic.
 #[derive(Debug)]
 struct Panics;

@@ -161,6 +161,10 @@ fn guests_are_checked_before_the_upgrade() {
         "?name=b",
         "?room=a&name=",
         "?room=a&name=%E2%80%AEb",
+        "?room=a&name=b%C2%AD",
+        "?room=a&name=%E3%85%A4",
+        "?room=a&name=b%EF%B8%8F",
+        "?room=a&name=%20",
         "?room=a&name=b&since=x",
     ] {
         assert_refused(connect(right, &format!("/enter{bad}")), 400);
@@ -171,6 +175,10 @@ fn guests_are_checked_before_the_upgrade() {
     // The welcome comes once the name is taken.
     inside.next().unwrap().unwrap();
     assert_refused(connect(right, target), 409);
+    // These look the same, or nearly so.
+    for same in ["?room=a&name=B", "?room=a&name=%20b%C2%A0", "?room=%20a&name=b"] {
+        assert_refused(connect(right, &format!("/enter{same}")), 409);
+    }
     drop(inside);
     // A page of another origin can't use the browser of a guest.
     let foreign = Connector::new().header("Origin", "http://example.com").connect(chat.url("c"));
@@ -248,6 +256,24 @@ fn a_guest_who_does_not_read_misses_messages_and_nobody_else_does() {
     let welcome = slow.event();
     let newest = welcome["history"].as_array().unwrap().last().unwrap()["id"].as_u64().unwrap();
     assert!(newest < last + 500, "{newest} after {last}");
+}
+
+/// A control character takes six bytes in JSON.
+#[test]
+fn what_a_room_keeps_is_limited_in_bytes() {
+    let chat = Chat::start(&[]);
+    let mut loud = chat.enter("loud");
+    for _ in 0..20 {
+        loud.0.send("\u{1}".repeat(4096)).unwrap();
+        loud.next("message");
+    }
+    let mut late = chat.enter("late");
+    let welcome = late.0.next().unwrap().unwrap();
+    assert!((200_000..=270_000).contains(&welcome.len()), "{}", welcome.len());
+    let welcome: Value = serde_json::from_str(welcome.as_text().unwrap()).unwrap();
+    let kept = welcome["history"].as_array().unwrap();
+    assert_eq!(kept.last().unwrap()["id"], json!(20));
+    assert_eq!(welcome["missed"], json!(20 - kept.len()));
 }
 
 /// Enters the room by the form.

@@ -27,6 +27,7 @@ impl WriteBuffer {
         }
         to.len = to.pieces().map(<[u8]>::len).sum();
         self.lent = to.len;
+        self.lent_shared = to.shared_len();
     }
 
     /// Moves all waiting bytes to `to`, as [`lend`](Self::lend) does. Also counts `more` bytes,
@@ -40,6 +41,7 @@ impl WriteBuffer {
         to.len = self.len;
         self.len += more;
         self.lent = self.len;
+        self.lent_shared = to.shared_len();
     }
 
     /// Stops counting bytes that were lent, because they are never written.

@@ -136,7 +136,7 @@ impl<R: Role> Receiver<R> {
         let share = self.rare.as_mut().and_then(|rare| rare.share.as_mut());
         let Some(share) = share else { return Ok(()) };
         let held = input.held();
-        share.hold(held);
+        share.hold(held, 0);
         match share.exceeded_by(held) {
             Some(share) if progress != Progress::Event => {
                 Err(self.fail(ProtocolError::OverBudget { held: held as u64, share: share as u64 }))
@@ -148,7 +148,7 @@ impl<R: Role> Receiver<R> {
     /// Notes that all input was dropped.
     pub(super) fn hold_nothing(&mut self) {
         if let Some(share) = self.rare.as_mut().and_then(|rare| rare.share.as_mut()) {
-            share.hold(0);
+            share.hold(0, 0);
         }
     }
 

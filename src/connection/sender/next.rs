@@ -66,6 +66,7 @@ impl<R: Role> Sender<R> {
         }
         self.may_send = MaySend::Nothing;
         self.discard_outbox();
+        self.count_held(output);
         Next::Ended(self.ending().end(TransportEnd::Dropped))
     }
 
@@ -184,6 +185,7 @@ impl<R: Role> Sender<R> {
         self.look_whether_close_is_written(output);
         self.may_send = MaySend::Nothing;
         self.discard_outbox();
+        self.count_held(output);
         self.ending().end(how)
     }
 

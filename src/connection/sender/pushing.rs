@@ -193,8 +193,11 @@ impl<R: Role> Sender<R> {
         let exceeded = self.exceeded_share(output);
         let config = match exceeded {
             None => self.config.outbox,
-            // Like a full outbox, it takes at most one message.
-            Some(_) => self.config.outbox.high_water(0),
+            // As full as if this were its size: it takes a message only in place of others.
+            Some((_, share)) => {
+                let room = share.saturating_sub(output.len()).try_into().unwrap_or(u32::MAX);
+                self.config.outbox.high_water(self.config.outbox.high_water.min(room))
+            }
         };
         let outbox = &mut self.rare.get_or_insert_default().backlog().outbox;
         let outcome = outbox.push(payload, key, &config);
