@@ -65,10 +65,9 @@ async fn relay(
 /// Passes on messages and then the end. A side that reads slowly slows the other one down.
 async fn pass<F: Role, T: Role>(from: &mut ReceiveHalf<Stream, F>, to: &mut SendHalf<Stream, T>) {
     while let Some(Ok(message)) = from.next().await {
-        // If this side is gone, its own direction says so to the other one.
-        if to.send(message).await.is_err() {
-            return;
-        }
+        // If this side is gone, its own direction says so to the other one, which still has to be read
+        // up to its Close: a reset would take ours from it.
+        let _ = to.send(message).await;
     }
     if let Some(end) = from.closed() {
         // For a peer that was lost, this sends 1011.

@@ -67,6 +67,9 @@ fn a_blocking_client_offers_what_it_is_told() {
     let (parts, response) = connector.connect_parts(&url, OFFERS).unwrap();
     let Parts { mut transport, unread, .. } = parts;
     check(&response, &unread);
+    // The deadline of the handshake does not limit what comes after it.
+    let tcp = transport.tcp().unwrap();
+    assert_eq!((tcp.read_timeout().unwrap(), tcp.write_timeout().unwrap()), (None, None));
     let mut rest = vec![0; plain(TEXT, b"private").len() - unread.len()];
     transport.read_exact(&mut rest).unwrap();
     transport.write_all(b"mine").unwrap();

@@ -21,7 +21,7 @@ use std::{fs, path::PathBuf, time::Duration};
 #[command(name = "relay", after_help = NOTES)]
 pub(crate) struct Arguments {
     /// The server: ws://HOST or wss://HOST, with a port if it has an unusual one. A path is put before
-    /// the path that the client asks for.
+    /// the path that the client asks for, which may lead out of it again by "..".
     #[arg(value_name = "URL")]
     server: String,
 
@@ -42,9 +42,13 @@ pub(crate) struct Arguments {
     /// How long both ends may take to close.
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     close_timeout: Duration,
+    /// How long an end may take none of what waits for it, before it counts as lost.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    write_timeout: Duration,
 
     /// Tell the server who the client is, in these header fields: X-Forwarded-For, -Host and -Proto, or
-    /// Forwarded of RFC 7239. What the client sends in them stays before it.
+    /// Forwarded of RFC 7239. The client's address comes last in X-Forwarded-For and Forwarded: what is
+    /// before it is what the client says. The other two are replaced.
     #[arg(short, long, value_enum, value_name = "FIELDS")]
     forward: Option<Forwarding>,
     /// Refuse frames with a payload of more bytes than this. There is no limit by default: the relay
@@ -74,7 +78,7 @@ its status, header and body (at most 4 KiB of it); if it can't be reached, 502, 
 Requests that are not for a WebSocket are refused by the relay.
 
 If the server is lost, the client gets a Close with 1014. If the client is lost, the server sees the end
-of the connection.
+of the connection. An end that reads nothing is lost after the write timeout.
 
 Examples:
   relay ws://127.0.0.1:9001
@@ -98,6 +102,9 @@ impl Arguments {
     /// Returns where the server is and how to reach it.
     pub(crate) fn upstream(&self) -> Result<Upstream, String> {
         let url = Url::parse(&self.server).map_err(|error| format!("{}: {error}", self.server))?;
+        if url.authorization().is_some() || url.target().contains('?') {
+            return Err(format!("{url}: no user name and no query can be passed on"));
+        }
         let mut connector = Connector::new()
             .handshake_timeout(self.timeout)
             .stage_timeout(Stage::Connect, self.timeout);
@@ -114,9 +121,13 @@ impl Arguments {
             frame_limit: self.frame_limit,
             timeout: self.timeout,
             close_timeout: self.close_timeout,
+            write_timeout: self.write_timeout,
         })
     }
 }
+
+/// Further in the future, the clocks of some systems overflow.
+const MOST_TIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 fn read(path: &PathBuf) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
@@ -125,8 +136,8 @@ fn read(path: &PathBuf) -> Result<Vec<u8>, String> {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     match Duration::try_from_secs_f64(seconds) {
-        Ok(time) if time >= Duration::from_millis(1) => Ok(time),
-        _ => Err("must be at least 0.001 seconds".to_owned()),
+        Ok(time) if time >= Duration::from_millis(1) && time <= MOST_TIME => Ok(time),
+        _ => Err("must be from 0.001 seconds to 30 days".to_owned()),
     }
 }
 
@@ -138,5 +149,23 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_limits() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["0", "-1", "nan", "inf", "1e19", "soon"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_of_the_url_would_be_lost_is_refused() {
+        let upstream = |url: &str| Arguments::parse_from(["relay", url]).upstream();
+        assert!(upstream("ws://h:81/base").is_ok());
+        for url in ["ws://user:secret@h/", "ws://h/?a=b", "http://h/", "h"] {
+            let error = upstream(url).err().unwrap();
+            assert!(!error.contains("secret"), "{error}");
+        }
     }
 }

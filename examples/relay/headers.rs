@@ -14,10 +14,12 @@ pub(crate) enum Forwarding {
 }
 
 /// The fields that concern one connection alone (RFC 9110 §7.6.1), or its framing.
-const HOP_BY_HOP: [&str; 9] = [
+const HOP_BY_HOP: [&str; 11] = [
     "Connection",
     "Content-Length",
     "Keep-Alive",
+    "Proxy-Authenticate",
+    "Proxy-Authentication-Info",
     "Proxy-Authorization",
     "Proxy-Connection",
     "TE",
@@ -25,6 +27,8 @@ const HOP_BY_HOP: [&str; 9] = [
     "Transfer-Encoding",
     "Upgrade",
 ];
+
+const X_FORWARDED: [&str; 3] = ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"];
 
 /// Returns the fields of a request or response that are meant for the other end. `None` stands for a
 /// value that is not UTF-8, which can't be passed on.
@@ -52,21 +56,30 @@ fn starts_with(name: &str, start: &str) -> bool {
     name.get(..start.len()).is_some_and(|front| front.eq_ignore_ascii_case(start))
 }
 
-/// Returns the fields that tell the server who the client is.
+/// Returns the fields that tell the server who the client is. Takes those out of `fields` that they
+/// replace: otherwise a server that looks at the first of them would believe the client.
 pub(crate) fn forwarding(
-    fields: Forwarding,
+    forward: Forwarding,
     request: &Request,
     client: Option<SocketAddr>,
     is_secure: bool,
+    fields: &mut Vec<(&str, &str)>,
 ) -> Vec<(&'static str, String)> {
     let (host, proto) = (request.host(), if is_secure { "https" } else { "http" });
     let client = client.map(|address| address.ip().to_canonical());
-    match fields {
+    match forward {
         Forwarding::XForwarded => {
-            let address = client.map(|address| ("X-Forwarded-For", address.to_string()));
-            let others =
-                [("X-Forwarded-Host", host.to_owned()), ("X-Forwarded-Proto", proto.to_owned())];
-            address.into_iter().chain(others).collect()
+            let is_list = |name: &str| name.eq_ignore_ascii_case(X_FORWARDED[0]);
+            // Each proxy adds its client at the end of the list.
+            let list: Vec<_> = fields
+                .iter()
+                .filter(|(name, _)| is_list(name))
+                .map(|(_, value)| (*value).to_owned())
+                .chain(client.map(|address| address.to_string()))
+                .collect();
+            fields.retain(|(name, _)| !X_FORWARDED.iter().any(|x| name.eq_ignore_ascii_case(x)));
+            let values = [list.join(", "), host.to_owned(), proto.to_owned()];
+            X_FORWARDED.into_iter().zip(values).filter(|(_, value)| !value.is_empty()).collect()
         }
         Forwarding::Forwarded => {
             // RFC 7239 §6: an IPv6 address stands in brackets, and what is no token in quotes.
@@ -121,14 +134,26 @@ mod tests {
             (None, "unknown"),
         ] {
             let value = format!("for={node};host=\"example.com:81\";proto=http");
-            assert_eq!(forwarding(standard, &request, client, false), [("Forwarded", value)]);
+            let mut fields = vec![("Forwarded", "for=192.0.2.9")];
+            let added = forwarding(standard, &request, client, false, &mut fields);
+            assert_eq!((added, fields.len()), (vec![("Forwarded", value)], 1));
         }
-        let fields = forwarding(Forwarding::XForwarded, &request, address("192.0.2.1:5"), true);
+        // What the client says of itself is at most in front of what the relay knows.
+        let mut fields = vec![
+            ("x-forwarded-for", "192.0.2.8, 192.0.2.9"),
+            ("X-FORWARDED-PROTO", "gopher"),
+            ("X-Forwarded-For", "localhost"),
+            ("X-Forwarded-Host", "bank.test"),
+            ("Cookie", "a=b"),
+        ];
+        let client = address("192.0.2.1:5");
+        let added = forwarding(Forwarding::XForwarded, &request, client, true, &mut fields);
+        assert_eq!(fields, [("Cookie", "a=b")]);
         let expected = [
-            ("X-Forwarded-For", "192.0.2.1".to_owned()),
+            ("X-Forwarded-For", "192.0.2.8, 192.0.2.9, localhost, 192.0.2.1".to_owned()),
             ("X-Forwarded-Host", "example.com:81".to_owned()),
             ("X-Forwarded-Proto", "https".to_owned()),
         ];
-        assert_eq!(fields, expected);
+        assert_eq!(added, expected);
     }
 }

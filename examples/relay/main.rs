@@ -64,8 +64,10 @@ async fn serve(
             (place, listener.accept().await)
         };
         let (place, accepted) = select! {
-            accepted = accepted => accepted,
+            // The first poll installs the handler: no connection may come before that.
+            biased;
             _ = &mut interrupted => break,
+            accepted = accepted => accepted,
         };
         let stream = match accepted {
             Ok((stream, _)) => stream,

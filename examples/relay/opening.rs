@@ -5,14 +5,19 @@ use crate::headers::{Forwarding, end_to_end, forwarding};
 use sansocket::{
     Error,
     buffer::{ReadBuffer, WriteBuffer},
-    handshake::{
-        Accept, AcceptError, HandshakeError, Negotiated, PlainResponse, Request, Response, Url,
-    },
+    handshake::{Accept, HandshakeError, Negotiated, PlainResponse, Request, Response, Url},
     on_tokio::{Acceptor, Connector, Stream},
     transport::Parts,
 };
-use std::{fmt, io, time::Duration};
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
+use std::{fmt, future, io, time::Duration};
+use tokio::{
+    io::{AsyncWriteExt, Interest},
+    net::TcpStream,
+    select,
+    time::{sleep, timeout},
+};
+
+const NOT_UTF8: &str = "a header field is not UTF-8";
 
 /// Where the server is and how to reach it.
 pub(crate) struct Upstream {
@@ -24,6 +29,7 @@ pub(crate) struct Upstream {
     pub(crate) frame_limit: Option<u64>,
     pub(crate) timeout: Duration,
     pub(crate) close_timeout: Duration,
+    pub(crate) write_timeout: Duration,
 }
 
 /// Two connections that have agreed on the same.
@@ -33,12 +39,15 @@ pub(crate) struct Opened {
     pub(crate) negotiated: Negotiated,
     pub(crate) frame_limit: Option<u64>,
     pub(crate) close_timeout: Duration,
+    pub(crate) write_timeout: Duration,
 }
 
 /// Why there is nothing to pass on.
 pub(crate) enum NotOpened {
     /// The client asked for no WebSocket, or left.
     Client(Error),
+    /// The client left while the server was asked.
+    Left,
     /// The client's answer could not be sent.
     Answer(io::Error),
     /// The client was refused with this status, for this reason.
@@ -49,6 +58,7 @@ impl fmt::Display for NotOpened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Client(error) => write!(f, "client: {error}"),
+            Self::Left => f.write_str("client: it left before the server answered"),
             Self::Answer(error) => write!(f, "client: {error}"),
             Self::Refused(status, reason) => write!(f, "refused with {status}: {reason}"),
         }
@@ -63,10 +73,14 @@ pub(crate) async fn open(
 ) -> Result<Opened, NotOpened> {
     let pending = acceptor.receive_tcp_request(stream).await.map_err(NotOpened::Client)?;
     let mut output = WriteBuffer::new();
-    let asked = upstream.ask(pending.request()).await.and_then(|(parts, response)| {
+    let asked = select! {
+        asked = upstream.ask(pending.request()) => asked,
+        () = left(pending.get_ref()) => return Err(NotOpened::Left),
+    };
+    let asked = asked.and_then(|(parts, response)| {
         match answer(pending.request(), &response, &mut output) {
             Ok(()) => Ok((parts, response)),
-            Err(error) => Err((PlainResponse::new(502), error.to_string())),
+            Err(reason) => Err((PlainResponse::new(502), reason)),
         }
     });
     let (parts, response) = match asked {
@@ -93,7 +107,20 @@ pub(crate) async fn open(
         negotiated: response.negotiated().clone(),
         frame_limit: upstream.frame_limit,
         close_timeout: upstream.close_timeout,
+        write_timeout: upstream.write_timeout,
     })
+}
+
+/// Waits until the client has ended its side, so that nobody waits for the server's answer any more.
+async fn left(client: &Stream) {
+    let Some(tcp) = client.tcp() else { return future::pending().await };
+    loop {
+        match tcp.ready(Interest::READABLE).await {
+            // It has sent something already, which is read later.
+            Ok(ready) if !ready.is_read_closed() => sleep(Duration::from_millis(100)).await,
+            Ok(_) | Err(_) => return,
+        }
+    }
 }
 
 impl Upstream {
@@ -103,18 +130,19 @@ impl Upstream {
         &self,
         request: &Request,
     ) -> Result<(Parts<Stream>, Response), (PlainResponse, String)> {
-        let Some(fields) = end_to_end(request.headers().collect::<Vec<_>>().into_iter()) else {
-            return Err((PlainResponse::new(400), "a header is not UTF-8".to_owned()));
+        let Some(mut fields) = end_to_end(request.headers().collect::<Vec<_>>().into_iter()) else {
+            return Err((PlainResponse::new(400), NOT_UTF8.to_owned()));
         };
+        let client = request.client_address();
+        let added = self
+            .forwarding
+            .map(|forward| forwarding(forward, request, client, self.is_secure, &mut fields));
         let mut connector = self.connector.clone();
         for (name, value) in fields {
             connector = connector.header(name, value);
         }
-        if let Some(named) = self.forwarding {
-            let client = request.client_address();
-            for (name, value) in forwarding(named, request, client, self.is_secure) {
-                connector = connector.header(name, value);
-            }
+        for (name, value) in added.into_iter().flatten() {
+            connector = connector.header(name, value);
         }
         for name in request.subprotocols() {
             connector = connector.subprotocol(name);
@@ -129,8 +157,10 @@ impl Upstream {
 
     fn url_for(&self, request: &Request) -> String {
         let scheme = if self.url.is_secure() { "wss" } else { "ws" };
-        let path = self.url.target().trim_end_matches('/');
-        format!("{scheme}://{}{path}{}", self.url.authority(), request.target())
+        let (authority, before) = (self.url.authority(), self.url.target().trim_end_matches('/'));
+        // RFC 9112 §3.2.2: the target may be an absolute URI, whose host must not come into this one.
+        let (path, query) = (request.path(), request.raw_query().unwrap_or_default());
+        format!("{scheme}://{authority}{before}{path}?{query}")
     }
 }
 
@@ -139,10 +169,13 @@ fn refusal(error: Error) -> PlainResponse {
     match error {
         Error::Handshake(HandshakeError::Refused(refusal)) => {
             let fields = end_to_end(refusal.headers().collect::<Vec<_>>().into_iter());
-            let response = PlainResponse::new(refusal.status()).body_bytes(refusal.body());
+            let (Some(fields), status @ 200..=599) = (fields, refusal.status()) else {
+                // This can't be passed on.
+                return PlainResponse::new(502);
+            };
+            let response = PlainResponse::new(status).body_bytes(refusal.body());
             fields
                 .into_iter()
-                .flatten()
                 .fold(response, |response, (name, value)| response.header(name, value))
         }
         Error::ConnectTimeout(_) | Error::HandshakeTimeout => PlainResponse::new(504),
@@ -150,12 +183,9 @@ fn refusal(error: Error) -> PlainResponse {
     }
 }
 
-/// Queues the client's answer: what the server has agreed to, and its header.
-fn answer(
-    request: &Request,
-    response: &Response,
-    output: &mut WriteBuffer,
-) -> Result<(), AcceptError> {
+/// Queues the client's answer: what the server has agreed to, and its header. Returns the reason if it
+/// can't be passed on.
+fn answer(request: &Request, response: &Response, output: &mut WriteBuffer) -> Result<(), String> {
     let negotiated = response.negotiated();
     let mut accept = Accept::new();
     if let Some(name) = &negotiated.subprotocol {
@@ -164,9 +194,9 @@ fn answer(
     for extension in &negotiated.extensions {
         accept = accept.extension(extension.to_string());
     }
-    let fields = end_to_end(response.headers().collect::<Vec<_>>().into_iter());
-    for (name, value) in fields.into_iter().flatten() {
+    let fields = end_to_end(response.headers().collect::<Vec<_>>().into_iter()).ok_or(NOT_UTF8)?;
+    for (name, value) in fields {
         accept = accept.header(name, value);
     }
-    request.accept(&accept, output).map(|_| ())
+    request.accept(&accept, output).map(|_| ()).map_err(|error| error.to_string())
 }

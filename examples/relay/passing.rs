@@ -25,6 +25,9 @@ use tokio::{
 /// How much to read at a time.
 const ROOM: usize = 64 << 10;
 
+/// The most bytes that wait in memory of their own: more than a header or a control frame has.
+const FEW: usize = 256;
+
 pub(crate) struct Passing {
     relay: Relay<SystemMaskKeys>,
     client: Peer,
@@ -36,7 +39,7 @@ pub(crate) struct Passing {
 struct Peer {
     side: Side,
     stream: Stream,
-    /// Holds memory only while something is in it.
+    /// Holds memory only while something is in it, and little for few bytes.
     input: Leased<ReadBuffer>,
     /// TLS may hold written bytes back.
     is_flushed: bool,
@@ -45,7 +48,8 @@ struct Peer {
 impl Passing {
     pub(crate) fn new(opened: Opened) -> Result<Self, RandomError> {
         let mut relay = Relay::new(&opened.negotiated, SystemMaskKeys::new()?)
-            .close_timeout(opened.close_timeout);
+            .close_timeout(opened.close_timeout)
+            .write_timeout(opened.write_timeout);
         if let Some(bytes) = opened.frame_limit {
             relay = relay.frame_limit(bytes);
         }
@@ -91,9 +95,8 @@ impl Passing {
             if has_acted {
                 continue;
             }
-            // What is idle holds no memory.
-            client.input.give_back();
-            server.input.give_back();
+            client.release();
+            server.release();
             let Some(moment) = to_client.deadline else { return Poll::Pending };
             let end = *epoch + moment;
             let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
@@ -104,6 +107,15 @@ impl Passing {
 }
 
 impl Peer {
+    /// Gives back the memory that is not needed while nothing happens.
+    fn release(&mut self) {
+        let is_large = self.input.capacity() > 2 * FEW;
+        if !self.input.give_back() && is_large && self.input.unread().len() <= FEW {
+            // The start of a header can wait for its rest as long as the peer likes. It fits.
+            let _ = self.input.exchange_memory(vec![0; 2 * FEW]);
+        }
+    }
+
     /// Does what is wanted, as far as possible without waiting. Returns `true` if anything was done.
     fn act(
         &mut self,

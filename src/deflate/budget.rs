@@ -33,8 +33,14 @@ use core::{
 /// assert_eq!((budget.reserved(), budget.limit()), (0, 256 << 20));
 /// ```
 ///
-/// Connections past the budget still need a context while they compress or decompress a message. Each
-/// thread keeps one of each kind for them.
+/// # What it does not count
+///
+/// Connections without takeover need a context, too, while a message is in progress. Each thread keeps
+/// one of each kind for them. A client that never sends the end of a message keeps such a context for as
+/// long as [`Config::min_data_rate`](crate::connection::Config::min_data_rate) allows, and one that never
+/// reads a large message for as long as you wait for it. If you can't accept that, compress nothing for
+/// connections past the budget: compare [`reserved`](Self::reserved) with the limit, and answer with
+/// `Accept::new().deflate(None)`.
 #[derive(Clone)]
 pub struct ContextBudget {
     shared: Arc<Shared>,

@@ -7,8 +7,10 @@ use crate::frame::{
     CloseCode, FrameHeader, MAX_CONTROL_PAYLOAD, MAX_FRAME_HEADER, OpCode, Rsv, cut_reason,
 };
 use crate::mask::{MaskKey, apply_mask};
+use crate::timers::Deadline;
 use crate::transport::Fin;
 use alloc::{string::String, vec::Vec};
+use core::time::Duration;
 
 /// How many bytes may wait to be written before the relay stops to read.
 const MOST_WAITING: usize = 64 << 10;
@@ -23,6 +25,8 @@ pub(super) struct Direction {
     pub(super) fin: Fin,
     /// The rest of a Close of the relay itself, which follows the bytes that are passed on.
     own: Vec<u8>,
+    /// When the target must have taken some of what waits, if that has a timeout.
+    stall: Deadline,
 }
 
 /// What comes from the peer that sends.
@@ -69,6 +73,7 @@ impl Direction {
             target: Target::Open,
             fin: Fin::Unsent,
             own: Vec::new(),
+            stall: Deadline::Unset,
         }
     }
 
@@ -174,6 +179,7 @@ impl Direction {
         input.skip(self.checked);
         self.checked = 0;
         self.own = Vec::new();
+        self.stall = Deadline::Unset;
     }
 
     /// Returns the bytes to write next.
@@ -190,6 +196,20 @@ impl Direction {
         input.skip(passed);
         self.checked -= passed;
         self.own.drain(..(count - passed).min(self.own.len()));
+        self.stall = Deadline::Unset;
+    }
+
+    /// Returns `true` if something waits, and nothing was written for so long.
+    pub(super) fn has_stalled(&mut self, now: Duration, timeout: Duration) -> bool {
+        if self.wants_write() {
+            self.stall.set();
+        }
+        self.stall.passed(now, timeout)
+    }
+
+    /// Returns when to ask whether it [has stalled](Self::has_stalled).
+    pub(super) fn stall_deadline(&self) -> Option<Duration> {
+        self.stall.next()
     }
 
     pub(super) fn wants_read(&self) -> bool {

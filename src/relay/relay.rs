@@ -9,7 +9,7 @@ use crate::frame::CloseCode;
 use crate::mask::{MaskKey, MaskKeys};
 use crate::negotiated::Negotiated;
 use crate::timers::Deadline;
-use crate::transport::{Fin, IoFailure, Wants};
+use crate::transport::{Fin, IoFailure, Wants, earliest};
 use alloc::{format, string::ToString};
 use core::{fmt, time::Duration};
 
@@ -25,8 +25,9 @@ use core::{fmt, time::Duration};
 /// # Backpressure
 ///
 /// At most 64 KiB, and the rest of a read, wait for a side that does not read. Until they are written,
-/// nothing is read from the other side, whose transport then fills up. The relay has no timeout for
-/// that, nor for silence: pings and their timeouts are the peers' own.
+/// nothing is read from the other side, whose transport then fills up. The relay does not notice then
+/// that the other side has left, so give this a limit with [`write_timeout`](Self::write_timeout): there
+/// is none by default. There is none for silence either: pings and their timeouts are the peers' own.
 ///
 /// # How it ends
 ///
@@ -38,6 +39,7 @@ use core::{fmt, time::Duration};
 /// | the server violates the protocol | a Close with the code for it | a Close with 1014 |
 /// | the client violates the protocol | a Close with the code for it | a Close with 1001 |
 /// | [`close`](Self::close) | | a Close with that code to both |
+/// | a side takes nothing for the [write timeout](Self::write_timeout) | | as if it was lost |
 ///
 /// The relay sends its own Close after the frame that is being passed on. If the rest of that frame does
 /// not arrive, the transport ends without a Close, which the peer sees as 1006. Once the end has begun,
@@ -78,6 +80,7 @@ pub struct Relay<K> {
     cause: Option<RelayCause>,
     deadline: Deadline,
     close_timeout: Duration,
+    write_timeout: Option<Duration>,
 }
 
 /// What to do with the two transports next.
@@ -113,6 +116,7 @@ impl<K: MaskKeys> Relay<K> {
             cause: None,
             deadline: Deadline::default(),
             close_timeout: CLOSE_TIMEOUT,
+            write_timeout: None,
         }
     }
 
@@ -141,23 +145,27 @@ impl<K: MaskKeys> Relay<K> {
         self
     }
 
+    /// Sets how long a side may take none of the bytes that wait for it, before it counts as lost. By
+    /// default there is no limit: a side that never reads then keeps both connections, even when the
+    /// other side has left.
+    #[must_use]
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = Some(timeout);
+        self
+    }
+
     /// Returns what to do with the transports next.
     ///
     /// `clock` returns the time as a duration since any fixed moment. It is called only while the
-    /// relay is ending.
+    /// relay is ending, and while bytes wait that have a timeout.
     pub fn next(&mut self, clock: impl FnOnce() -> Duration) -> RelayNext {
-        if let Some(cause) = self.cause {
-            let is_over = self.deadline_passed(clock());
-            if is_over || Side::BOTH.into_iter().all(|side| self.is_done(side)) {
-                let code = |direction: &Direction| {
-                    let code = direction.received_close()?;
-                    Some(code.unwrap_or(CloseCode::NO_STATUS_RECEIVED))
-                };
-                return RelayNext::Ended(RelayEnd {
-                    cause,
-                    client_code: code(&self.to_server),
-                    server_code: code(&self.to_client),
-                });
+        let is_waiting = |side| self.direction_to(side).wants_write();
+        let has_timeout = self.write_timeout.is_some() && Side::BOTH.into_iter().any(is_waiting);
+        if self.cause.is_some() || has_timeout {
+            let now = clock();
+            self.check_writes(now);
+            if let Some(end) = self.end(now) {
+                return RelayNext::Ended(end);
             }
         }
         RelayNext::Wants { client: self.wants(Side::Client), server: self.wants(Side::Server) }
@@ -308,8 +316,38 @@ impl<K: MaskKeys> Relay<K> {
         self.advance(from, input);
     }
 
-    fn deadline_passed(&mut self, now: Duration) -> bool {
-        self.deadline.passed(now, self.close_timeout)
+    /// Begins the end if a side has taken nothing for too long.
+    fn check_writes(&mut self, now: Duration) {
+        let (None, Some(timeout)) = (self.cause, self.write_timeout) else { return };
+        if self.to_client.has_stalled(now, timeout) {
+            self.to_server.cut();
+            self.begin_end(RelayCause::Lost(Side::Client));
+        } else if self.to_server.has_stalled(now, timeout) {
+            let reason = "the server behind the relay does not read";
+            self.close_to(Side::Client, CloseCode::BAD_GATEWAY, reason);
+            self.begin_end(RelayCause::Lost(Side::Server));
+        }
+    }
+
+    fn end(&mut self, now: Duration) -> Option<RelayEnd> {
+        let cause = self.cause?;
+        let is_over = self.deadline.passed(now, self.close_timeout);
+        if !is_over && !Side::BOTH.into_iter().all(|side| self.is_done(side)) {
+            return None;
+        }
+        let code = |direction: &Direction| {
+            let code = direction.received_close()?;
+            Some(code.unwrap_or(CloseCode::NO_STATUS_RECEIVED))
+        };
+        let (client_code, server_code) = (code(&self.to_server), code(&self.to_client));
+        Some(RelayEnd { cause, client_code, server_code })
+    }
+
+    fn next_deadline(&self) -> Option<Duration> {
+        match self.cause {
+            Some(_) => self.deadline.next(),
+            None => earliest(self.to_client.stall_deadline(), self.to_server.stall_deadline()),
+        }
     }
 
     fn wants(&self, side: Side) -> Wants {
@@ -326,7 +364,7 @@ impl<K: MaskKeys> Relay<K> {
                 && to.is_all_written()
                 && to.fin.is_open()
                 && !to.target_has_failed(),
-            deadline: self.deadline.next(),
+            deadline: self.next_deadline(),
         }
     }
 

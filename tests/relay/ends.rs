@@ -5,7 +5,7 @@ use sansocket::{
     CloseCode,
     connection::ProtocolError,
     frame::{FrameError, OpCode},
-    relay::{RelayCause, RelayEnd, Side},
+    relay::{RelayCause, RelayEnd, RelayNext, Side},
 };
 use sansocket_testkit::frames::*;
 use std::time::Duration;
@@ -235,6 +235,81 @@ fn a_close_of_the_relay_waits_for_the_end_of_the_frame() {
     world.run();
     let close = plain_close(1002, &ProtocolError::Unmasked.to_string());
     assert_eq!(world.client.received, [frame, close].concat());
+}
+
+/// A side that does not read hides that the other one has left.
+#[test]
+fn a_side_that_takes_nothing_for_too_long_is_lost() {
+    let timeout = Duration::from_secs(60);
+    let mut world = World::with(|relay| relay.write_timeout(timeout));
+    world.client.takes = Some(100);
+    world.server.sends(plain(BINARY, &[1; 1 << 20]));
+    world.server.ends();
+    let before = world.now;
+    assert_eq!(world.run(), None);
+    world.now += timeout - Duration::from_secs(1);
+    assert_eq!(world.run(), None);
+    // Anything that it takes begins the time anew.
+    world.client.takes = Some(1);
+    assert_eq!(world.run(), None);
+    world.now += timeout - Duration::from_secs(1);
+    assert_eq!(world.run(), None);
+    assert!(!world.server.has_fin);
+    world.now += Duration::from_secs(1);
+    assert_eq!(world.run(), None);
+    assert!(world.server.has_fin);
+    let end = world.wait();
+    assert_eq!(codes(end), (RelayCause::Lost(Side::Client), None, None));
+    assert_eq!(world.now - before, 2 * timeout - Duration::from_secs(1) + Duration::from_secs(5));
+
+    let mut world = World::with(|relay| relay.write_timeout(timeout));
+    world.server.takes = Some(0);
+    world.client.sends(masked(TEXT, b"hello"));
+    assert_eq!(world.run(), None);
+    world.now += timeout;
+    assert_eq!(world.run(), None);
+    assert_eq!(
+        world.client.received,
+        plain_close(1014, "the server behind the relay does not read")
+    );
+    world.client.sends(masked_close(1014, ""));
+    let end = world.wait();
+    assert_eq!(codes(end), (RelayCause::Lost(Side::Server), Some(1014), None));
+}
+
+#[test]
+fn a_side_that_has_nothing_to_take_has_all_the_time() {
+    let mut world = World::with(|relay| relay.write_timeout(Duration::from_secs(60)));
+    world.client.sends(masked(TEXT, b"hello"));
+    assert_eq!(world.run(), None);
+    world.now += Duration::from_secs(1000);
+    world.server.sends(plain(TEXT, b"you?"));
+    assert_eq!(world.run(), None);
+    assert_eq!(world.client.received, plain(TEXT, b"you?"));
+    // No timer is needed, and without a timeout the time is not asked for.
+    let RelayNext::Wants { client, .. } = world.relay.next(|| unreachable!()) else { panic!() };
+    assert_eq!(client.deadline, None);
+}
+
+/// Its Close comes in the same read as the frame that the relay's Close waits for, and nothing follows
+/// it, because the client waits for the end of the transport.
+#[test]
+fn the_close_of_a_side_behind_a_close_of_the_relay_is_seen() {
+    let mut world = World::new();
+    let frame = masked(BINARY, &[1; 100]);
+    world.client.sends(&frame[..50]);
+    world.run();
+    world.relay.close(CloseCode::GOING_AWAY, "");
+    world
+        .client
+        .sends([&frame[50..], &masked(TEXT, b"not this"), &masked_close(1001, "")].concat());
+    assert_eq!(world.run(), None);
+    assert_eq!(world.server.received, [frame, masked_close(1001, "")].concat());
+    assert!(world.client.has_fin);
+    world.client.ends();
+    world.server.sends(plain_close(1001, ""));
+    world.server.ends();
+    assert_eq!(codes(world.run().unwrap()), (RelayCause::Relay, Some(1001), Some(1001)));
 }
 
 #[test]

@@ -4,7 +4,13 @@ use crate::peers::{Bare, acceptor, bare_server, connector, serve};
 use crate::process::Relay;
 use sansocket::{CloseCode, Closed, connection::Initiator, handshake::Accept};
 use sansocket_testkit::frames::*;
-use std::{net::Shutdown, sync::mpsc, thread, time::Duration};
+use std::{
+    io::{ErrorKind, Write},
+    net::Shutdown,
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
 
 /// Returns the payload of a Close from the relay to the client, whose frame is at the front.
 fn closed_with(bytes: &[u8]) -> (u16, String) {
@@ -78,6 +84,22 @@ fn a_lost_client_is_an_end_without_a_close() {
     client.sends(masked(TEXT, b"bye"));
     drop(client);
     assert_eq!(server.rest(), masked(TEXT, b"bye"));
+}
+
+/// It does not read, so the relay can't see that the server leaves, or the server that it does.
+#[test]
+fn a_client_that_never_reads_is_lost() {
+    let (url, servers) = bare_server(Accept::new());
+    let relay = Relay::start(&url, &["--write-timeout", "0.2", "--close-timeout", "0.2"]);
+    let _client = Bare::connect(relay.address());
+    let (mut server, _) = servers.recv().unwrap();
+    server.sends(header_with(BINARY, 1 << 40, None));
+    let error = loop {
+        if let Err(error) = server.stream.write_all(&[1; 64 << 10]) {
+            break error.kind();
+        }
+    };
+    assert!(matches!(error, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error}");
 }
 
 #[test]

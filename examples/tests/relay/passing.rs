@@ -128,6 +128,30 @@ fn a_slow_side_stops_the_other_and_takes_no_memory() {
     sending.join().unwrap();
 }
 
+/// The start of a header takes no more memory than that, however many clients send one.
+#[cfg(target_os = "linux")]
+#[test]
+fn clients_that_stop_amid_a_header_take_little_memory() {
+    const CLIENTS: usize = 400;
+    let (url, servers) = bare_server(Accept::new());
+    let relay = Relay::start(&url, &[]);
+    let mut pairs: Vec<_> =
+        (0..CLIENTS).map(|_| (Bare::connect(relay.address()), servers.recv().unwrap().0)).collect();
+    let before = relay.memory();
+    let ping = masked(PING, b"");
+    for (client, server) in &mut pairs {
+        client.sends([&ping, &[TEXT][..]].concat());
+        server.expects(&ping);
+    }
+    let each = relay.memory().saturating_sub(before) / CLIENTS;
+    assert!(each < 8 << 10, "{each} bytes for each client");
+    // Nothing is lost.
+    for (client, server) in &mut pairs {
+        client.sends(&masked(TEXT, b"the rest")[1..]);
+        server.expects(masked(TEXT, b"the rest"));
+    }
+}
+
 #[test]
 fn many_connections_pass_at_once() {
     let relay = Relay::start(&echo_server(), &["--threads", "2"]);

@@ -81,7 +81,7 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(MOST)).unwrap();
         stream.set_write_timeout(Some(MOST)).unwrap();
         Self { stream }
@@ -94,18 +94,32 @@ impl Bare {
 
     /// Adds these header lines to the request. Returns the response as well.
     pub(crate) fn connect_with(address: &str, fields: &str) -> (Self, String) {
+        Self::ask(address, "/path?query", fields)
+    }
+
+    /// Asks for this target. Returns the response as well, which may be a refusal.
+    pub(crate) fn ask(address: &str, target: &str, fields: &str) -> (Self, String) {
         let mut bare = Self::new(TcpStream::connect(address).unwrap());
-        let request = format!(
-            "GET /path?query HTTP/1.1\r\nHost: relay.test\r\nUpgrade: websocket\r\n\
+        bare.sends(Self::request(target, fields));
+        let response = bare.head();
+        (bare, response)
+    }
+
+    pub(crate) fn request(target: &str, fields: &str) -> String {
+        format!(
+            "GET {target} HTTP/1.1\r\nHost: relay.test\r\nUpgrade: websocket\r\n\
              Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
              Sec-WebSocket-Version: 13\r\n{fields}\r\n"
-        );
-        bare.sends(request);
-        let mut response = Vec::new();
-        while !response.ends_with(b"\r\n\r\n") {
-            response.extend(bare.takes(1));
+        )
+    }
+
+    /// Reads up to the end of a request's or response's header.
+    pub(crate) fn head(&mut self) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.extend(self.takes(1));
         }
-        (bare, String::from_utf8(response).unwrap())
+        String::from_utf8(head).unwrap()
     }
 
     #[track_caller]
