@@ -19,8 +19,8 @@ pub(crate) struct Sending<R, Q> {
     pub(crate) queue: Q,
 }
 
-/// Takes all bytes that wait to be written.
-pub(crate) fn take_unwritten(queue: &mut WriteBuffer) -> Vec<u8> {
+/// Copies all bytes that wait to be written.
+pub(crate) fn to_bytes(mut queue: WriteBuffer) -> Vec<u8> {
     let mut unwritten = Vec::with_capacity(queue.len());
     while !queue.is_empty() {
         let front = queue.front();

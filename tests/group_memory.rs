@@ -6,10 +6,11 @@ use sansocket::{
     buffer::ReadBuffer,
     connection::{OutboxConfig, Server, WhenFull},
     handshake::Negotiated,
-    on_tokio::{Group, Membership, ReceiveHalf, WebSocket},
+    on_tokio::{Group, Membership, ReceiveHalf, WebSocket, connect, serve},
 };
 use sansocket_testkit::allocator::{Counting, live, measure};
 use std::{
+    future::IntoFuture,
     io,
     pin::Pin,
     sync::{
@@ -139,4 +140,41 @@ fn members_that_all_stop_to_read_share_the_payloads() {
     assert!(each < 2000, "{each} bytes for each member");
     drop(members);
     assert!(live() - before < 100_000, "{} bytes are still held", live() - before);
+}
+
+/// A server delivers for a while what a handler has left. A payload that many connections share is
+/// still not copied.
+#[test]
+fn what_is_delivered_after_the_handler_is_not_copied() {
+    const CLIENTS: usize = 6;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}/", listener.local_addr().unwrap());
+        // The system takes some megabytes of it.
+        let message = PreparedMessage::new(vec![7; 32 * LARGE]);
+        let (ended, mut has_ended) = tokio::sync::mpsc::unbounded_channel();
+        let server = serve(listener, move |mut websocket, _| {
+            let (message, ended) = (message.clone(), ended.clone());
+            async move {
+                assert!(websocket.push(&message)?.is_queued());
+                let left = websocket.buffered_amount();
+                drop(websocket);
+                ended.send(left).unwrap();
+                Ok::<_, sansocket::Error>(())
+            }
+        });
+        let server = tokio::spawn(server.into_future());
+        let mut clients = Vec::new();
+        let before = live();
+        for _ in 0..CLIENTS {
+            // It never reads.
+            clients.push(connect(&url).await.unwrap());
+            let left = has_ended.recv().await.unwrap();
+            assert!(left > 16 * LARGE, "the system has taken all but {left} bytes");
+        }
+        let each = (live() - before) / CLIENTS as isize;
+        assert!(each < LARGE as isize, "{each} bytes for each client");
+        server.abort();
+    });
 }

@@ -14,10 +14,11 @@ use crate::connection::{Compressing, Form, Message, Role, SendError, Sender};
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::pool::Leased;
-use crate::sending::{Sending, take_unwritten};
+use crate::sending::{Sending, to_bytes};
 use crate::transport::Wants;
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{
+    mem,
     ops::{Deref, DerefMut},
     task::{Context, Poll, Waker, ready},
     time::Duration,
@@ -61,14 +62,16 @@ impl<S> DerefMut for Held<S> {
 impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// Returns the transport and the bytes that wait to be written.
     pub(super) fn into_parts(mut self) -> (S, Vec<u8>) {
-        self.take_parts()
+        let (transport, unwritten) = self.take_parts();
+        (transport, to_bytes(unwritten))
     }
 
-    fn take_parts(&mut self) -> (S, Vec<u8>) {
+    // The buffer, and not its bytes: a shared payload may wait on many connections.
+    fn take_parts(&mut self) -> (S, WriteBuffer) {
         self.sending.empty_outbox();
         let unwritten = match self.sending.queue.is_none() {
-            true => Vec::new(),
-            false => take_unwritten(&mut self.sending.queue),
+            true => WriteBuffer::new(),
+            false => mem::take(&mut *self.sending.queue),
         };
         (self.transport.0.take().expect(TAKEN), unwritten)
     }

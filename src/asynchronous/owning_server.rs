@@ -6,7 +6,7 @@ use super::shell::Shell;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::TrafficLimit;
 use crate::handshake::LingeringClose;
-use alloc::{sync::Arc, vec::Vec};
+use alloc::sync::Arc;
 use core::{fmt, task::Context};
 
 /// The server that runs a connection.
@@ -25,14 +25,12 @@ pub(crate) trait OwningServer<S>: Send + Sync + fmt::Debug {
 
     /// Takes over a transport that its user has dropped, and the bytes that were still to be
     /// written to it.
-    fn linger(self: Arc<Self>, transport: S, unwritten: Vec<u8>);
+    fn linger(self: Arc<Self>, transport: S, unwritten: WriteBuffer);
 }
 
 /// Writes the remaining bytes, and then ends the transport in such a way that they arrive.
-pub(crate) async fn linger<S, M: Shell<S>>(mut transport: S, unwritten: Vec<u8>) {
-    let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
-    output.extend_from_slice(&unwritten);
-    drop(unwritten);
+pub(crate) async fn linger<S, M: Shell<S>>(mut transport: S, mut output: WriteBuffer) {
+    let mut input = ReadBuffer::new();
     // Whatever the outcome, there is nothing left to do.
     let _ =
         drive::<S, M, _>(&mut LingeringClose::new(), &mut transport, &mut input, &mut output).await;
@@ -74,7 +72,7 @@ mod tests {
 
     /// A client that always has one more message to send, and accepts every write.
     #[derive(Debug, Default)]
-    struct Endless(Vec<u8>);
+    struct Endless(alloc::vec::Vec<u8>);
 
     impl Shell<Endless> for Still {
         fn poll_read(
@@ -129,7 +127,7 @@ mod tests {
             panic!("the connection must not wait")
         }
 
-        fn linger(self: Arc<Self>, _: Endless, _: Vec<u8>) {}
+        fn linger(self: Arc<Self>, _: Endless, _: WriteBuffer) {}
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::connection::TrafficLimit;
 use crate::handshake::LingeringClose;
 use crate::server::Admission;
 use crate::serving::LimitedClient;
-use alloc::{sync::Arc, vec::Vec};
+use alloc::sync::Arc;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
@@ -235,16 +235,14 @@ impl Drop for HandshakeSlot {
 
 /// Writes what is left to a transport that the user has dropped, and then ends it so that the peer
 /// receives everything.
-pub(super) fn linger(mut transport: impl Transport, unwritten: Vec<u8>) {
+pub(super) fn linger(mut transport: impl Transport, unwritten: WriteBuffer) {
     // A timeout of the handler, or one that a split connection left on the socket, would end this
     // too early. A transport that fails here fails again when it is next used.
     let _ = transport.set_read_timeout(None);
     let _ = transport.set_write_timeout(None);
-    let mut output = WriteBuffer::new();
-    output.extend_from_slice(&unwritten);
-    drop(unwritten);
     // There is nothing left to do, whatever the outcome.
-    let _ = Exchange::new(transport, ReadBuffer::new(), output).drive(&mut LingeringClose::new());
+    let _ =
+        Exchange::new(transport, ReadBuffer::new(), unwritten).drive(&mut LingeringClose::new());
 }
 
 #[cfg(test)]

@@ -10,10 +10,10 @@ use crate::buffer::{LEAST_UNBROKEN, WriteBuffer};
 use crate::connection::{Compressing, Form, LargeMessage, Pushed, Role, SendError, Sender};
 use crate::error::Error;
 use crate::frame::CloseCode;
-use crate::sending::take_unwritten;
+use crate::sending::to_bytes;
 use crate::transport::{IoFailure, Wants, earliest};
 use alloc::vec::Vec;
-use core::time::Duration;
+use core::{mem, time::Duration};
 use std::io::ErrorKind;
 
 /// The transport, and the bytes that are being written to it.
@@ -293,14 +293,14 @@ impl<S: Transport, A: Access> Outgoing<S, A> {
     }
 
     /// Takes the bytes that have not been written.
-    pub(super) fn take_unwritten(&mut self) -> Vec<u8> {
-        let mut unwritten = take_unwritten(&mut self.lent);
+    pub(super) fn take_unwritten(&mut self) -> WriteBuffer {
+        let mut unwritten = mem::take(&mut self.lent);
         self.sending.with(|sending| {
             // The queue still counts the bytes that it has lent, and those of a large message whose
             // write failed.
             sending.queue.forget_lent();
             sending.empty_outbox();
-            unwritten.extend_from_slice(&take_unwritten(&mut sending.queue));
+            unwritten.append(mem::take(&mut sending.queue));
         });
         unwritten
     }
@@ -326,7 +326,7 @@ impl<S: Transport, R: Role> Outgoing<S, Sending<R>> {
 
     /// Returns the transport and the bytes that have not been written.
     pub(super) fn into_parts(mut self) -> (S, Vec<u8>) {
-        let unwritten = self.take_unwritten();
+        let unwritten = to_bytes(self.take_unwritten());
         (self.transport.transport, unwritten)
     }
 }

@@ -14,10 +14,11 @@ use super::incoming::{ReceiverIo, go_away, leave};
 use super::outgoing::Outgoing;
 use super::owning_server::OwningServer;
 use super::timed::{BRIEF, PAUSE, Stopped, Timed};
+use crate::buffer::WriteBuffer;
 use crate::connection::Role;
 use crate::ends_on_drop::End;
 use crate::transport::Wants;
-use alloc::{sync::Arc, vec::Vec};
+use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -123,7 +124,7 @@ impl<S: Transport, R: Role> Reading<S, R> {
     /// Ends the connection and takes the bytes that have not been written. Returns `None` if there
     /// is nothing worth delivering, if no server runs the connection, or if the other half is in a
     /// write.
-    fn end_for_server(&mut self) -> Option<Vec<u8>> {
+    fn end_for_server(&mut self) -> Option<WriteBuffer> {
         self.server.as_ref()?;
         let mut writer = self.shared.try_writer()?;
         go_away(&mut self.sending);

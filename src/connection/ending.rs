@@ -224,10 +224,18 @@ impl Ending {
     pub(super) fn needs_lingering(&self, all_written: bool) -> bool {
         match self.input_ended {
             _ if self.output_failed.is_some() => false,
-            None => true,
+            None => !self.gave_up(),
             Some(TransportEnd::Eof) => !all_written,
             Some(_) => false,
         }
+    }
+
+    /// Returns `true` if the time has passed in which the peer had to do something.
+    fn gave_up(&self) -> bool {
+        // After a fault of the peer, the end is known before the peer has read why.
+        self.closed
+            .as_ref()
+            .is_some_and(|closed| !closed.clean && !matches!(closed.cause, Cause::Protocol(_)))
     }
 
     /// Returns what to do next, or `None` once the connection is over.
@@ -410,5 +418,32 @@ fn how_it_ended(how: TransportEnd, output_failed: Option<IoFailure>) -> Transpor
         (Eof, Some(IoFailure::Ended)) => Eof,
         (Eof | Timeout, Some(_)) => Reset,
         _ => how,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buffer::WriteBuffer;
+    use crate::connection::sender::Next;
+    use crate::connection::{Config, Connection, Server};
+    use crate::negotiated::Negotiated;
+
+    /// Its peer had the close timeout to read, so waiting for it once more is of no use.
+    #[test]
+    fn a_peer_that_was_given_up_gets_no_more_time() {
+        let config = Config::default().close_timeout(Duration::from_secs(5));
+        let connection = Connection::new(Server::new(), &Negotiated::new(), config);
+        let (mut sender, _receiver) = connection.split();
+        let mut output = WriteBuffer::new();
+        sender.send_text("a message", &mut output).unwrap();
+        sender.close(CloseCode::NORMAL, "", &mut output).unwrap();
+        for (seconds, waits) in [(0, true), (4, true), (6, false), (7, false)] {
+            let _: Next<'_> = sender.next(&mut output, || Duration::from_secs(seconds));
+            sender.did_read(Err(IoFailure::NotReady));
+            sender.did_read(Err(IoFailure::NotReady));
+            let _: Next<'_> = sender.next(&mut output, || Duration::from_secs(seconds));
+            assert_eq!(sender.needs_lingering(&output), waits, "{seconds}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::Tokio;
 use super::stream::Stream;
 use crate::asynchronous::{OwningServer, linger};
+use crate::buffer::WriteBuffer;
 use crate::connection::TrafficLimit;
 use crate::server::Admission;
 use crate::serving::LimitedClient;
@@ -146,7 +147,7 @@ impl Connections {
     }
 
     /// Ends the transport of a dropped connection, which counts until that is done.
-    fn linger(&self, transport: Stream, unwritten: Vec<u8>, server: impl Send + 'static) {
+    fn linger(&self, transport: Stream, unwritten: WriteBuffer, server: impl Send + 'static) {
         self.spawn(async move {
             linger::<Stream, Tokio>(transport, unwritten).await;
             drop(server);
@@ -222,7 +223,7 @@ impl OwningServer<Stream> for LimitedConnection {
         LimitedClient::traffic_limit(&self.client)
     }
 
-    fn linger(self: Arc<Self>, transport: Stream, unwritten: Vec<u8>) {
+    fn linger(self: Arc<Self>, transport: Stream, unwritten: WriteBuffer) {
         let connections = Arc::clone(&self.served.connections);
         connections.linger(transport, unwritten, self);
     }
@@ -246,7 +247,7 @@ impl OwningServer<Stream> for ServedConnection {
         self.connections.is_shutting_down.load(Ordering::SeqCst)
     }
 
-    fn linger(self: Arc<Self>, transport: Stream, unwritten: Vec<u8>) {
+    fn linger(self: Arc<Self>, transport: Stream, unwritten: WriteBuffer) {
         let connections = Arc::clone(&self.connections);
         connections.linger(transport, unwritten, self);
     }

@@ -1,6 +1,7 @@
 //! Moving waiting bytes to a second buffer, to write them from there while more are appended.
 
 use super::WriteBuffer;
+use super::link::{Link, Linked};
 use alloc::vec::Vec;
 use core::mem;
 
@@ -42,6 +43,27 @@ impl WriteBuffer {
         self.len += more;
         self.lent = self.len;
         self.lent_shared = to.shared_len();
+    }
+
+    /// Appends the waiting bytes of another buffer. What is linked there is not copied.
+    pub(crate) fn append(&mut self, other: Self) {
+        debug_assert!(other.lent == 0, "the lent bytes are elsewhere");
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
+        let Self { run, head, links, control, .. } = other;
+        let mut from = head;
+        for Link { before, linked } in links {
+            self.extend_from_slice(&run[from..before]);
+            from = before;
+            match linked {
+                Linked::Bytes { bytes, .. } => self.link(bytes),
+                Linked::Boundary => {}
+                Linked::Control => self.extend_from_slice(control.bytes()),
+            }
+        }
+        self.extend_from_slice(&run[from..]);
     }
 
     /// Stops counting bytes that were lent, because they are never written.
