@@ -58,12 +58,15 @@ impl MessageProgress {
 
     /// Reads from the current chunk.
     pub(crate) fn step(&mut self, current: Option<Chunk<'_>>, into: &mut [u8]) -> Step {
+        if into.is_empty() {
+            return Step::Return(0);
+        }
         let Position::InChunk(read) = self.position else {
             let at_end = matches!(self.position, Position::AtEnd);
             return if at_end { Step::Return(0) } else { Step::Advance };
         };
         let count = current.as_ref().map_or(0, |chunk| copy(chunk, read, into));
-        if count > 0 || into.is_empty() {
+        if count > 0 {
             self.position = Position::InChunk(read + count);
             return Step::Return(count);
         }
@@ -139,17 +142,24 @@ pub(crate) fn end_inside_message(reported: Option<Error>, closed: Option<Closed>
 }
 
 /// Returns what the end of a connection is to the reader of a stream of bytes: 0 bytes if the peer has
-/// said that the stream is complete. `reported` is as for [`end_inside_message`].
+/// said that the stream is complete. `reported` is as for [`end_inside_message`], and `is_inside` says
+/// whether the peer has left a message unfinished.
 ///
 /// Any code but 1000 says that something is missing or went wrong. Browsers and others close without a
-/// code if they are not given one.
-pub(crate) fn end_of_stream(reported: Option<Error>, closed: Option<Closed>) -> io::Result<usize> {
+/// code if they are not given one. RFC 6455 §5.5.1 allows a Close inside a message, but the rest of
+/// that message is missing.
+pub(crate) fn end_of_stream(
+    reported: Option<Error>,
+    closed: Option<Closed>,
+    is_inside: bool,
+) -> io::Result<usize> {
     if let Some(error) = reported {
         return Err(error.into());
     }
     match closed {
         Some(closed)
             if closed.clean
+                && !is_inside
                 && matches!(closed.code, CloseCode::NORMAL | CloseCode::NO_STATUS_RECEIVED) =>
         {
             Ok(0)

@@ -84,9 +84,13 @@ pub(crate) struct Common {
     /// The most connections at a time. Others wait until one ends.
     #[arg(long, value_name = "COUNT", default_value = "1000", value_parser = count)]
     pub(crate) connections: usize,
-    /// Ping a peer that is silent for so long, and give it up if it stays silent for as long again.
+    /// Ping a peer that is silent for so long. This also keeps proxies from dropping the connection.
     #[arg(long, value_name = "SECONDS", default_value = "25", value_parser = seconds)]
     keepalive: Duration,
+    /// Give up a peer that does not answer a ping or a Close for so long. Both wait behind the bytes
+    /// before them, so a peer whose TCP side does not read does not answer.
+    #[arg(long, value_name = "SECONDS", default_value = "900", value_parser = seconds)]
+    give_up: Duration,
 }
 
 const EXAMPLES: &str = "\
@@ -130,7 +134,10 @@ impl Serve {
 
 impl Common {
     fn config(&self) -> Config {
-        Config::default().keepalive(Keepalive::new(self.keepalive, self.keepalive))
+        Config::default()
+            .keepalive(Keepalive::new(self.keepalive, self.give_up))
+            // A Close, too, waits behind the bytes before it.
+            .close_timeout(self.give_up)
     }
 }
 
@@ -171,6 +178,7 @@ mod tests {
             "serve 127.0.0.1:0",
             "serve 127.0.0.1:0 127.0.0.1:1 --connections 0",
             "serve 127.0.0.1:0 127.0.0.1:1 --keepalive 0",
+            "serve 127.0.0.1:0 127.0.0.1:1 --give-up 0",
             "serve 127.0.0.1:0 127.0.0.1:1 --certificate chain.pem",
             "listen 127.0.0.1:0 ws://h/ --connect-timeout x",
         ] {

@@ -139,8 +139,8 @@ async fn forward(
         Ok(stream) => return relay(stream, websocket).await,
         Err(error) => error,
     };
+    // `serve` waits a moment for the answer.
     let _ = websocket.close(CloseCode::BAD_GATEWAY, "the target is not reachable").await;
-    websocket.wait_closed().await;
     Err(format!("can't connect to {target}: {error}"))
 }
 

@@ -268,6 +268,11 @@ impl<R: Role> Incoming<R> {
         self.receiver.chunk(&self.input).or_else(whole)
     }
 
+    /// Returns `true` if a message has begun whose end was not found.
+    pub(super) fn is_inside_message(&self) -> bool {
+        !self.receiver.is_between_messages()
+    }
+
     /// Skips the rest of the message of which a chunk was found.
     pub(super) fn skip_message(&mut self) {
         self.receiver.skip_message();
@@ -309,7 +314,10 @@ impl<R: Role> Incoming<R> {
         match &driven {
             Poll::Ready(Driven::Read(count)) => {
                 self.receiver.did_read(*count);
-                self.turn = self.turn.saturating_sub(u32::try_from(*count).unwrap_or(u32::MAX));
+                // Decompressing what was read before counts, even if it made no event.
+                let work = u32::try_from(*count).unwrap_or(u32::MAX);
+                let work = work.saturating_add(self.receiver.take_inflating_work());
+                self.turn = self.turn.saturating_sub(work);
             }
             Poll::Ready(Driven::Ended(_)) => {}
             Poll::Pending => {

@@ -29,6 +29,10 @@ use std::io::{self, Read, Write};
 /// read and write in two threads, split the connection: see [`ReceiveHalf::into_byte_reader`] and
 /// [`SendHalf::into_byte_writer`].
 ///
+/// Pings and the Close wait behind the bytes before them. While you do not read, the peer gets no
+/// answer to them: for pauses that are long, the peer needs a long timeout of its
+/// [keepalive](crate::connection::Keepalive), and a long [close timeout](crate::Config::close_timeout).
+///
 /// Compression is used if it was agreed on. For data that is encrypted or compressed already, turn it
 /// off.
 ///
@@ -41,8 +45,8 @@ use std::io::{self, Read, Write};
 /// over TCP do, is lost: its writes fail. Shut down only when you expect nothing more that depends on it.
 ///
 /// A read returns 0 bytes, the end of the stream, only after the peer has closed cleanly with 1000 or
-/// without a code. After any other end it fails, as often as you try: a stream that was cut short is not
-/// taken for a whole one. To let the closing handshake finish after a shutdown, read until the end, or
+/// without a code, and not inside a message. After any other end it fails, as often as you try: a stream
+/// that was cut short is not taken for a whole one. To let the closing handshake finish after a shutdown, read until the end, or
 /// call [`wait_closed`](Self::wait_closed).
 ///
 /// # Errors
@@ -51,6 +55,8 @@ use std::io::{self, Read, Write};
 ///   closes the connection with 1003, and if the peer breaks the protocol. It fails with
 ///   [`ConnectionAborted`](io::ErrorKind::ConnectionAborted) if the connection ends in any other way
 ///   than described above. The source is an [`Error`].
+/// - Reading fails with [`InvalidInput`](io::ErrorKind::InvalidInput) if a method that receives whole
+///   messages has already received part of a message before the connection became a stream.
 /// - Writing fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe) once either endpoint has closed.
 /// - If the transport fails, the errors are those of the transport. After
 ///   [`WouldBlock`](io::ErrorKind::WouldBlock) or [`TimedOut`](io::ErrorKind::TimedOut), which a timeout
@@ -264,7 +270,7 @@ impl<R: Role> Incoming<R> {
                     let reported = ended.and_then(Result::err);
                     let closed =
                         receiver_io.parts().0.with(|sending| sending.sender.closed().cloned());
-                    return end_of_stream(reported, closed);
+                    return end_of_stream(reported, closed, self.is_inside_message());
                 }
             }
         }

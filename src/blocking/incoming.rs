@@ -111,6 +111,11 @@ impl<R: Role> Incoming<R> {
         self.receiver.chunk(&self.input)
     }
 
+    /// Returns `true` if a message has begun whose end was not found.
+    pub(super) fn is_inside_message(&self) -> bool {
+        !self.receiver.is_between_messages()
+    }
+
     /// Skips the rest of the message of which a chunk was found.
     pub(super) fn skip_message(&mut self) {
         self.receiver.skip_message();

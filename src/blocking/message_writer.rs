@@ -21,6 +21,10 @@ use std::io::{self, Write};
 /// waits. The connection's pings and pongs go between the fragments. If the connection compresses, the
 /// message is compressed.
 ///
+/// The writer itself does not read. To receive, and to answer pings, while you write a long message,
+/// [split](WebSocket::split) the connection. Otherwise two endpoints that both write a lot can block each
+/// other.
+///
 /// You may cut text anywhere. The beginning of a character waits for the rest of it. Bytes that can't
 /// be text are an error, and not sent.
 ///

@@ -165,6 +165,11 @@ fn a_stream_that_is_cut_short_is_an_error() {
             (vec![], Some(ErrorKind::ConnectionAborted)),
             (header::<R>(BINARY, 5), Some(ErrorKind::ConnectionAborted)),
             (frame::<R>(BINARY_START, b""), Some(ErrorKind::ConnectionAborted)),
+            // The peer has closed before the end of a message.
+            (
+                [frame::<R>(BINARY_START, b""), close(1000)].concat(),
+                Some(ErrorKind::ConnectionAborted),
+            ),
             (close(1001), Some(ErrorKind::ConnectionAborted)),
             (close(1011), Some(ErrorKind::ConnectionAborted)),
             (frame::<R>(0x83, b""), Some(ErrorKind::InvalidData)),
@@ -232,6 +237,7 @@ fn a_timeout_loses_nothing() {
     let error = stream.read(&mut [0; 4]).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{error}");
     client.write_all(&frame[3..]).unwrap();
+    stream.set_read_timeout(None).unwrap();
     let mut data = [0; 4];
     stream.read_exact(&mut data).unwrap();
     assert_eq!(&data, b"data");

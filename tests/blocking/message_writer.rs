@@ -1,7 +1,7 @@
 //! Messages that are written piece by piece: `message_writer`.
 
 use sansocket::{
-    CloseCode, Config, Error, Limits, Message,
+    CloseCode, Config, Error, Event, Limits, Message,
     blocking::{Acceptor, Connector, MessageWriter, Transport, WebSocket},
     connection::{MessageKind, Role, SendError},
     frame::OpCode,
@@ -152,7 +152,14 @@ fn pongs_go_between_the_fragments_of_a_half() {
     );
     let (mut sender, mut receiver) = server.split().unwrap();
     let data = noise(16 << 20, 1);
-    let receives = thread::spawn(move || assert!(receiver.next().is_none()));
+    let (seen, is_seen) = std::sync::mpsc::channel();
+    let receives = thread::spawn(move || {
+        while let Some(event) = receiver.receive() {
+            if let Event::Ping(_) = event.unwrap() {
+                seen.send(()).unwrap();
+            }
+        }
+    });
     let sends = thread::spawn(move || {
         let mut writer = sender.message_writer(MessageKind::Binary);
         writer.write_all(&noise(16 << 20, 1)).unwrap();
@@ -161,7 +168,8 @@ fn pongs_go_between_the_fragments_of_a_half() {
     // The writer is blocked by now, or soon.
     thread::sleep(Duration::from_millis(50));
     client.write_all(&masked(PING, b"waiting")).unwrap();
-    thread::sleep(Duration::from_millis(50));
+    // The pong is queued by then, and the message is longer than all buffers.
+    is_seen.recv_timeout(Duration::from_secs(30)).unwrap();
     let mut bytes = vec![0; data.len()];
     client.read_exact(&mut bytes).unwrap();
     client.write_all(&masked(CLOSE, b"")).unwrap();

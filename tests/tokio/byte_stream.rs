@@ -259,6 +259,12 @@ fn a_stream_that_is_cut_short_is_an_error() {
             // Inside a frame, and inside a message.
             (header::<R>(BINARY, 5), ErrorKind::ConnectionAborted),
             ([frame::<R>(BINARY_START, b""), vec![]].concat(), ErrorKind::ConnectionAborted),
+            // The peer has closed before the end of a message.
+            ([frame::<R>(BINARY_START, b""), close(1000)].concat(), ErrorKind::ConnectionAborted),
+            (
+                [frame::<R>(BINARY_START, b""), frame::<R>(CLOSE, b"")].concat(),
+                ErrorKind::ConnectionAborted,
+            ),
             // Clean, but not a normal end.
             (close(1001), ErrorKind::ConnectionAborted),
             (close(1011), ErrorKind::ConnectionAborted),
@@ -327,6 +333,21 @@ fn a_text_message_is_an_error_and_closes_with_1003() {
     }
     check(SERVER, Server::new);
     check(CLIENT, client_role);
+}
+
+/// The bytes of that message would be missing.
+#[test]
+fn a_message_that_is_being_received_whole_is_no_part_of_a_stream() {
+    let wire = Wire::new();
+    wire.put(CLIENT, &masked(BINARY_START, b"who"));
+    let mut server = websocket(wire.end(SERVER, EAGER), Server::new(), Config::default());
+    assert!(poll_once(server.next()).is_pending());
+    let mut stream = server.into_byte_stream();
+    wire.put(CLIENT, &masked(LAST, b"le"));
+    for _ in 0..2 {
+        let Poll::Ready(Err(error)) = poll_once(stream.read(&mut [0])) else { panic!() };
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
 }
 
 #[test]

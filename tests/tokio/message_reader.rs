@@ -156,6 +156,8 @@ fn a_reader_works_inside_a_frame_and_pings_are_answered() {
             }
             assert_eq!(pong, plain(PONG, b"still there?"));
         }
+        // Reading nothing does not wait.
+        assert!(matches!(poll_once(reader.read(&mut [])), Poll::Ready(Ok(0))));
         client.write_all(&masked(LAST, b"!")).await.unwrap();
         let mut rest = String::new();
         assert_eq!(reader.read_to_string(&mut rest).await.unwrap(), 1);
@@ -393,14 +395,15 @@ mod deflate {
     use sansocket::{
         DeflateConfig, buffer::ReadBuffer, deflate::DeflateParameters, handshake::Negotiated,
     };
-    use sansocket_testkit::endpoint::Endpoint;
+    use sansocket_testkit::{endpoint::Endpoint, transports::wire::Manner};
     use std::task::Context;
 
     fn agreed() -> Negotiated {
         Negotiated::new().deflate(DeflateParameters::default())
     }
 
-    /// Everything has arrived, so only the end of a turn makes a reader wait.
+    /// Everything has arrived, so only the end of a turn makes a reader wait, however few bytes a read
+    /// returns.
     #[test]
     fn a_bomb_is_read_or_skipped_in_turns() {
         const LEN: usize = 64 << 20;
@@ -411,10 +414,10 @@ mod deflate {
         sender.connection.send_text("next", &mut sender.output).unwrap();
         let bytes = sender.written();
         assert!(bytes.len() < LEN / 500);
-        for skips in [false, true] {
+        for (skips, most) in [(false, usize::MAX), (true, usize::MAX), (false, 100), (true, 100)] {
             let wire = Wire::new();
             wire.put(SERVER, &bytes);
-            let end = wire.end(CLIENT, EAGER);
+            let end = wire.end(CLIENT, Manner { most, ..EAGER });
             let mut client =
                 WebSocket::new(end, client_role(), agreed(), ReadBuffer::new(), config);
             let (mut len, mut turns) = (0, 0);

@@ -245,3 +245,43 @@ fn a_reset_of_the_client_is_a_reset_at_the_server() {
     let read = has_ended.recv_timeout(Duration::from_secs(30)).unwrap();
     assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
 }
+
+/// TCP lets a program pause for as long as it likes. The tunnel answers neither pings nor a Close
+/// meanwhile, since they are behind bytes that nobody takes.
+#[test]
+fn a_client_that_pauses_is_not_cut() {
+    // The system buffers some MB for the client, and about as many before the listening end. The Close
+    // after the bytes is delayed if they are more than the first and less than both.
+    let clients = [6, 8, 9, 10, 11, 24].map(|megabytes| {
+        let len = megabytes * 1_000_000;
+        thread::spawn(move || {
+            let sent = data(len, 1);
+            let target = tcp_server({
+                let sent = sent.clone();
+                move |mut stream| stream.write_all(&sent).unwrap()
+            });
+            let (listen, _serve) = both(&target, &["--keepalive", "0.1"]);
+            let mut client = connect(&listen);
+            // Many intervals, and longer than a connection waits for a Close by default.
+            thread::sleep(Duration::from_secs(8));
+            let mut bytes = Vec::new();
+            client.read_to_end(&mut bytes).unwrap();
+            assert!(bytes == sent);
+        })
+    });
+    for client in clients {
+        client.join().unwrap();
+    }
+}
+
+#[test]
+fn a_peer_that_stays_silent_is_given_up() {
+    let options = ["--keepalive", "0.1", "--give-up", "0.1"];
+    let serve =
+        Running::start(&[&["serve", "127.0.0.1:0", &tcp_server(echo)], &options[..]].concat());
+    let (client, _) = Connector::new().connect(serve.address()).unwrap();
+    // Not through the WebSocket, which would answer the ping.
+    let mut stream = client.into_parts().transport;
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+}
