@@ -59,9 +59,9 @@
 //!
 //! # One message to many clients
 //!
-//! A [`PreparedMessage`] is encoded once, and compressed once if you want that. Each connection of a server then sends
-//! the same bytes. A [`Group`] sends it to all its members, without waiting for a slow one. This is a chat:
-//! `serve(listener, move |websocket, _| chat(room.clone(), websocket))` runs it.
+//! A [`PreparedMessage`] is encoded once, and compressed once if you want that (`PreparedMessage::deflate`). Each
+//! connection of a server then sends the same bytes. A [`Group`] sends it to all its members, without waiting for a slow
+//! one. This is a chat: `serve(listener, move |websocket, _| chat(room.clone(), websocket))` runs it.
 //!
 //! ```
 //! # #[cfg(feature = "tokio")] {
@@ -84,6 +84,41 @@
 //! ```
 //!
 //! [`slow_peers`] shows what happens to messages for a slow client, and how to choose it.
+//!
+//! # Long messages, and streams of bytes
+//!
+//! A message can be longer than memory: `next_reader` reads one as it arrives, and `message_writer` writes one piece by
+//! piece. This client sends a file as one message, and this server stores it. Both take the same memory for a file of
+//! any size:
+//!
+//! ```no_run
+//! # #[cfg(feature = "tokio")] {
+//! use sansocket::{blocking, connection::MessageKind, on_tokio::ServerWebSocket};
+//! use std::{fs::File, io};
+//! use tokio::io::AsyncWrite;
+//!
+//! fn upload(path: &str) -> Result<(), Box<dyn std::error::Error>> {
+//!     let mut websocket = blocking::connect("ws://127.0.0.1:9001/")?;
+//!     let mut writer = websocket.message_writer(MessageKind::Binary);
+//!     io::copy(&mut File::open(path)?, &mut writer)?;
+//!     // If an error returns before this, the server does not take the part for the whole.
+//!     writer.finish()?;
+//!     println!("{}", websocket.wait_closed());
+//!     Ok(())
+//! }
+//!
+//! async fn store(mut websocket: ServerWebSocket, mut file: impl AsyncWrite + Unpin) -> io::Result<()> {
+//!     while let Some(reader) = websocket.next_reader().await {
+//!         let len = tokio::io::copy(&mut reader?, &mut file).await?;
+//!         println!("{len} bytes");
+//!     }
+//!     Ok(())
+//! }
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `into_byte_stream` makes one stream of bytes of the whole connection, to run another protocol through it.
 //!
 //! # Compression
 //!
@@ -214,7 +249,8 @@
 //!
 //! [`Connection`] describes the whole contract, with a loop over a socket.
 //! [`server::Accepting`] and [`client::Connecting`] are the opening handshakes in the same form, and
-//! [`handshake`] has their parts. [`relay`] passes frames on from one connection to another, for a reverse proxy. [`frame`] reads and writes single frames without a heap.
+//! [`handshake`] has their parts. [`relay`] passes frames on from one connection to another, for a reverse
+//! proxy. [`frame`] reads and writes single frames without a heap.
 //!
 //! # What it guarantees
 //!

@@ -205,8 +205,10 @@ macro_rules! serve_options {
 
         /// Sets the function that receives errors, for example to log them. By default errors are
         /// dropped. A refused request is reported, a [plain
-        /// response](crate::server::Acceptor::plain_response) is not. A handler that returns the
-        /// error of its connection also reports each client that vanishes. To leave those out:
+        /// response](crate::server::Acceptor::plain_response) is not. A browser may open a connection
+        /// in advance and send nothing on it. This is reported as a handshake whose transport ended
+        /// after 0 bytes. A handler that returns the error of its connection also reports each client
+        /// that vanishes. To leave those out:
         ///
         /// ```
         /// use sansocket::blocking::ServeError; // `on_tokio::ServeError` is the same type.

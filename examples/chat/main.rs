@@ -44,12 +44,16 @@ struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  chat                              for this machine only
-  chat 0.0.0.0:9001 -p 'open sesame'  for those who know the passphrase
-  client 'ws://127.0.0.1:9001/enter?room=lobby&name=Terminal'  join from a terminal
+  chat                                 for this machine only
+  chat 0.0.0.0:9001 -p 'open sesame'   for those who know the passphrase
+  client 'ws://127.0.0.1:9001/enter?room=lobby&name=Terminal'   join from a terminal
 
-Put a server with TLS in front of it before you use it on the internet: without TLS, everybody on the
-way can read the passphrase.";
+In the terminal, each line is a message. What arrives is JSON.
+
+Put a server with TLS in front of it before you use it on the internet: without TLS, everybody on \
+the way can read the passphrase.
+
+Ctrl-C closes all connections with 1001, and ends the server.";
 
 /// The longest message, in bytes. The page knows it too.
 const LONGEST: u64 = 4096;

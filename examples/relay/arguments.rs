@@ -72,13 +72,16 @@ pub(crate) struct Arguments {
 }
 
 const NOTES: &str = "\
-Headers and subprotocols go from end to end, except for those of one connection (RFC 9110, section 7.6.1)
-and those of the handshake itself. The server sees its own name in Host. If it refuses, the client gets
-its status, header and body (at most 4 KiB of it); if it can't be reached, 502, or 504 after a timeout.
-Requests that are not for a WebSocket are refused by the relay.
+Headers and subprotocols go from end to end, except for those of one connection (RFC 9110, section \
+7.6.1) and those of the handshake itself. The server sees its own name in Host. If it refuses, the \
+client gets its status, header and body (at most 4 KiB of it); if it can't be reached, 502, or 504 \
+after a timeout. Requests that are not for a WebSocket are refused by the relay.
 
-If the server is lost, the client gets a Close with 1014. If the client is lost, the server sees the end
-of the connection. An end that reads nothing is lost after the write timeout.
+If the server is lost, the client gets a Close with 1014. A server that stops in good order sends a \
+Close of its own, such as 1001, and the client gets that. If the client is lost, the server sees the \
+end of the connection. An end that reads nothing is lost after the write timeout.
+
+Ctrl-C closes all connections with 1001 at both ends, and ends the relay.
 
 Examples:
   relay ws://127.0.0.1:9001

@@ -17,8 +17,9 @@ use std::{fs, path::PathBuf, time::Duration};
 ///
 /// When one side of a TCP connection ends, WebSocket can only end both directions, since it has no
 /// half-close: what the other side has sent by then still arrives, and what it sends later is lost.
-/// Protocols that answer only after the end of a request do not work. A connection that is cut is reset
-/// at the other end.
+/// The side that has ended first sees an ordinary end, whether anything was lost or not. So a program
+/// that ends its side as soon as it has sent its request, as 'nc -N' does, may miss the answer, or the
+/// rest of it. A connection that is cut is reset at the other end.
 ///
 /// Ctrl-C ends the tunnel with all connections.
 #[derive(Debug, Parser)]

@@ -40,7 +40,8 @@ use std::io;
 /// soon as it reads it, and neither endpoint sends anything after its Close (RFC 6455 §5.5.1). So
 /// shutting down ends *both* directions. What the peer has sent before its own Close can still be read,
 /// up to the end of the stream, but what it sends in answer to the end, as some protocols over TCP do,
-/// is lost: its writes fail. Shut down only when you expect nothing more that depends on it.
+/// is lost: its writes fail. Your reads do not tell: they end as usual. Shut down only when you expect
+/// nothing more that depends on it.
 ///
 /// A read returns 0 bytes, the end of the stream, only after the peer has closed cleanly with 1000 or
 /// without a code, and not inside a message. After any other end it fails, as often as you try: a stream

@@ -241,7 +241,9 @@ impl<S, R: Role, M: Shell<S>> Group<S, R, M> {
     }
 
     /// Returns the number of bytes that wait to be written. A [`PreparedMessage`] that waits in several
-    /// outboxes counts once. What has left the outbox of a member counts for that member.
+    /// outboxes counts once. What has left the outbox of a member counts for that member, even if its
+    /// memory is still shared: so this can be much more than the memory that the group takes. For the
+    /// memory, ask a [`Budget`](crate::Budget).
     ///
     /// This looks at every message that waits.
     #[must_use]

@@ -35,7 +35,9 @@ use std::io::{self, Write};
 ///
 /// - If nothing of the message has left the writer, nothing is sent, and the connection goes on.
 /// - Otherwise the connection is closed with [`CloseCode::INTERNAL_ERROR`], because no other message
-///   can follow before this one ends. The Close is only queued: flush, or receive until the end.
+///   can follow before this one ends. The Close is only queued: flush, or receive until the end. The
+///   peer gets what was sent, and then the Close. Its [`MessageReader`](super::MessageReader) fails with
+///   [`UnexpectedEof`](io::ErrorKind::UnexpectedEof), and the source of that error has the code.
 ///
 /// # Errors
 ///

@@ -42,7 +42,8 @@ pub enum TransportEnd {
     Reset,
     /// TLS ended without its closing message, so the received data may be truncated.
     TlsTruncated,
-    /// The peer missed a deadline, and this endpoint gave up.
+    /// The peer missed a deadline, and this endpoint gave up: it did not answer the ping of
+    /// [keepalive](super::Config::keepalive) or the Close, or did not end its side.
     Timeout,
     /// This endpoint dropped the transport.
     Dropped,
@@ -54,7 +55,7 @@ impl fmt::Display for TransportEnd {
             Self::Eof => "the peer ended the transport",
             Self::Reset => "the transport was reset",
             Self::TlsTruncated => "TLS ended without its closing message",
-            Self::Timeout => "the peer did not finish in time",
+            Self::Timeout => "the peer did not answer in time",
             Self::Dropped => "this endpoint dropped the transport",
         })
     }

@@ -58,7 +58,10 @@ pub(crate) struct EncodedFrames {
 const FRAGMENT_SIZE: usize = 64 << 10;
 
 impl PreparedMessage {
-    /// Encodes a message into frames with at most 64 KiB of payload each.
+    /// Encodes a message into frames with at most 64 KiB of payload each. Takes what
+    /// [`Message::from`] takes, so bytes make a binary message, and text a text message. A
+    /// [`Payload`](super::Payload) is not accepted. The message is sent uncompressed unless you add a
+    /// compressed form with `deflate`.
     #[must_use]
     pub fn new(message: impl Into<Message>) -> Self {
         let message = message.into();
@@ -75,6 +78,9 @@ impl PreparedMessage {
     /// Counts the payload once in a [`Budget`], for as long as a clone of this message exists. Without
     /// this, it counts for each connection on which it waits. With it, these connections still compare
     /// all that waits for them with their fair share.
+    ///
+    /// So no connection gives way because this message waits there. What bounds the messages that wait is
+    /// the [high-water mark](super::OutboxConfig::high_water) of each outbox.
     ///
     /// ```
     /// use sansocket::{Budget, PreparedMessage};

@@ -34,7 +34,10 @@ use std::io;
 ///   [`on_error`](Serve::on_error). Panics are not reported there, but the panic hook sees them.
 /// - When a handler drops a WebSocket, the server still writes its queue, for at most 2 seconds,
 ///   and reads and drops up to 1 MiB that the peer still sends. It sends no Close of its own.
-/// - Dropping the future drops the connections too, without a Close.
+///   Dropping a [`ReceiveHalf`](super::ReceiveHalf) sends one with 1001.
+/// - Dropping the future drops the connections too. Those that are not split send no Close. The same
+///   happens if `main` returns while the server runs in a task. To close all connections, use
+///   [`shutdown`](Serve::shutdown), and wait for the server.
 /// - To run the server in a task, write `tokio::spawn(serve(..).into_future())`.
 /// - The address of the client is [`Request::client_address`]. Behind a proxy, name
 ///   [trusted proxies](crate::server::TrustedProxies).
