@@ -14,14 +14,13 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 /// with decompressed data; output that is not written yet; and messages in the
 /// [outbox](crate::Config::outbox). A [`PreparedMessage`](crate::PreparedMessage) that
 /// [names the budget](crate::PreparedMessage::budget) counts once, on however many connections it
-/// waits, and is in nobody's share: only outboxes bound such messages. Messages that you have received
-/// and keep do not count.
+/// waits. Messages that you have received and keep do not count.
 ///
 /// While the budget is used up, those give way that hold more than their *fair share*: the budget
 /// divided by the number of connection halves that hold 4 KiB or more. So much is always allowed, and
 /// those who hold less take nothing from the shares of others. The more the budget is exceeded, the
-/// smaller the shares are. Shared messages that wait for a connection count towards what it holds,
-/// when that is compared with its share.
+/// smaller the shares are. A message that counts once is still compared with the share of each connection
+/// on which it waits.
 ///
 /// | what would make them hold more | what happens |
 /// |---|---|
@@ -36,11 +35,10 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 /// A sender that waits goes on once its own peer has read, and not when others give back what they
 /// hold.
 ///
-/// Messages of more than 64 KiB exceed it further. A connection that holds less than its share takes a
-/// message of any length, and an outbox that counts as full takes one as long as it is empty. So each
-/// connection whose peer does not read can hold one message that is sent, or two that are pushed: one that
-/// is being written, and one in the outbox. With large messages, also limit the number of connections with
-/// `max_connections` of `serve`, or send them in pieces with `message_writer`, which waits.
+/// The last two messages can be large: a connection that holds less than its share takes a message of any
+/// length, and an outbox that counts as full takes one as long as it is empty. With large messages, also
+/// limit the number of connections with `max_connections` of `serve`, or send them in pieces with
+/// `message_writer`, which waits.
 ///
 /// ```
 /// use sansocket::{Budget, Config};

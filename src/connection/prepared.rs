@@ -79,9 +79,6 @@ impl PreparedMessage {
     /// this, it counts for each connection on which it waits. With it, these connections still compare
     /// all that waits for them with their fair share.
     ///
-    /// So no connection gives way because this message waits there. What bounds the messages that wait is
-    /// the [high-water mark](super::OutboxConfig::high_water) of each outbox.
-    ///
     /// ```
     /// use sansocket::{Budget, PreparedMessage};
     ///
