@@ -193,8 +193,9 @@ impl<S, R: Role, M: Shell<S>> Group<S, R, M> {
     }
 
     /// Sends a Close to all members, which leave the group. Returns how many connections this has
-    /// closed. A connection that joins during this call or later is not closed. The Close of each follows what it has queued, within its
-    /// [close timeout](crate::Config::close_timeout); its receiving half writes it.
+    /// closed. A connection that joins during this call or later is not closed. The Close of each
+    /// follows what it has queued, within its [close timeout](crate::Config::close_timeout); its
+    /// receiving half writes it.
     ///
     /// ```
     /// use sansocket::{CloseCode, on_tokio::Group};
