@@ -231,6 +231,7 @@ impl Ending {
     }
 
     /// Returns `true` if the time has passed in which the peer had to do something.
+    #[cfg(feature = "std")]
     fn gave_up(&self) -> bool {
         // After a fault of the peer, the end is known before the peer has read why.
         self.closed
@@ -421,7 +422,7 @@ fn how_it_ended(how: TransportEnd, output_failed: Option<IoFailure>) -> Transpor
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "std"))]
 mod tests {
     use super::*;
     use crate::buffer::WriteBuffer;
