@@ -2,6 +2,7 @@
 
 use crate::client::{Attempt, Connector, NextRequest, Proxy};
 use crate::error::Error;
+use crate::handshake::HandshakeError;
 use crate::limits::Limits;
 #[cfg(feature = "rustls")]
 use crate::tls::{ClientTls, Session};
@@ -122,10 +123,11 @@ impl Route {
 /// Returns what a client that has only one connection fails with, given the error of its last request
 /// and that of the one before: if there was no response, the server has ended the connection.
 pub(crate) fn final_error(last: Error, before: Option<Error>) -> Error {
-    match (last, before) {
-        (Error::Io(_), Some(before)) => before,
-        (last, _) => last,
-    }
+    let is_no_response = matches!(
+        last,
+        Error::Io(_) | Error::Handshake(HandshakeError::TransportEnded { received: 0 })
+    );
+    before.filter(|_| is_no_response).unwrap_or(last)
 }
 
 impl<S> FailedRequest<S> {

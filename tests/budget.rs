@@ -339,3 +339,35 @@ fn a_connection_that_has_ended_holds_no_outbox() {
     ask(&mut end);
     assert!(budget.used() < 21_000, "{budget:?}");
 }
+
+/// The bytes that wait are still there when the message is gone.
+#[test]
+fn a_shared_payload_counts_until_it_is_written() {
+    let budget = budget(1 << 20);
+    let mut end = server(config(budget));
+    let message = PreparedMessage::new(vec![7; 50_000]).budget(budget);
+    assert_eq!(end.connection.push(&message, &mut end.output), Ok(Pushed::Queued));
+    drop(message);
+    ask(&mut end);
+    assert_eq!(budget.used(), 50_000);
+    let written = end.output.len();
+    end.connection.did_write(Ok(written), &mut end.output);
+    assert_eq!(budget.used(), 0);
+}
+
+/// Many small messages are a long queue too.
+#[test]
+fn small_messages_do_not_pass_the_share() {
+    let budget = budget(100_000);
+    let mut ends: Vec<_> = (0..30).map(|_| server(config(budget))).collect();
+    for end in &mut ends {
+        for _ in 0..1000 {
+            if send(end, 100).is_err() {
+                break;
+            }
+            ask(end);
+        }
+    }
+    // Twice the budget, and 4 KiB each that are always allowed.
+    assert!(budget.used() < 200_000 + 30 * 4200, "{budget:?}");
+}

@@ -132,8 +132,9 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         }
         match outcome {
             Poll::Ready(outcome) => outcome,
-            // This check returns `QueueFull`, with the size of the queue and its limit.
-            Poll::Pending => Ok(self.sending.sender.check_message(&self.sending.queue)?),
+            // This returns `QueueFull`, with the size of the queue and its limit. If another thread has
+            // given back a part of a budget in the meantime, there is room after all.
+            Poll::Pending => self.queue(|sender, output| sender.send_payload(payload, output)),
         }
     }
 

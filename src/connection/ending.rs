@@ -47,6 +47,8 @@ pub(super) struct Ending {
     idle_timeout: Option<Duration>,
     /// Whether this endpoint closed because its outbox was full.
     outbox_full: bool,
+    /// Whether the time has passed in which the peer had to do something.
+    timed_out: bool,
     /// By when the peer must have done its part.
     deadline: Deadline,
     linger: Deadline,
@@ -224,19 +226,10 @@ impl Ending {
     pub(super) fn needs_lingering(&self, all_written: bool) -> bool {
         match self.input_ended {
             _ if self.output_failed.is_some() => false,
-            None => !self.gave_up(),
+            None => !self.timed_out,
             Some(TransportEnd::Eof) => !all_written,
             Some(_) => false,
         }
-    }
-
-    /// Returns `true` if the time has passed in which the peer had to do something.
-    #[cfg(feature = "std")]
-    fn gave_up(&self) -> bool {
-        // After a fault of the peer, the end is known before the peer has read why.
-        self.closed
-            .as_ref()
-            .is_some_and(|closed| !closed.clean && !matches!(closed.cause, Cause::Protocol(_)))
     }
 
     /// Returns what to do next, or `None` once the connection is over.
@@ -268,6 +261,7 @@ impl Ending {
     /// Ends the connection because its transport ended in this way or is dropped.
     pub(super) fn end(&mut self, how: TransportEnd) -> &Closed {
         self.over = true;
+        self.timed_out |= how == TransportEnd::Timeout;
         self.note_end(how)
     }
 

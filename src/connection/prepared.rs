@@ -39,7 +39,7 @@ struct Encoded {
     message: Message,
     frames: EncodedFrames,
     /// What a budget counts for this message.
-    counted: Option<CountedOnce>,
+    counted: Option<Arc<CountedOnce>>,
     /// The compressed forms, each with log2 of the window size that it requires.
     #[cfg(feature = "deflate")]
     compressed: Vec<(u8, EncodedFrames)>,
@@ -93,7 +93,13 @@ impl PreparedMessage {
     #[must_use]
     pub fn budget(self, budget: &'static Budget) -> Self {
         let mut encoded = Arc::unwrap_or_clone(self.0);
-        encoded.counted = Some(CountedOnce::new(budget, encoded.message.len()));
+        let counted = Arc::new(CountedOnce::new(budget, encoded.message.len()));
+        encoded.frames.count(&counted);
+        #[cfg(feature = "deflate")]
+        for (_, frames) in &mut encoded.compressed {
+            frames.count(&counted);
+        }
+        encoded.counted = Some(counted);
         Self(Arc::new(encoded))
     }
 
@@ -123,7 +129,10 @@ impl PreparedMessage {
             return self;
         }
         let mut encoded = Arc::unwrap_or_clone(self.0);
-        let frames = EncodedFrames::of(&encoded.message, Rsv::RSV1, &compressed);
+        let mut frames = EncodedFrames::of(&encoded.message, Rsv::RSV1, &compressed);
+        if let Some(counted) = &encoded.counted {
+            frames.count(counted);
+        }
         encoded.compressed.retain(|(other, _)| *other != bits);
         encoded.compressed.push((bits, frames));
         encoded.compressed.sort_unstable_by_key(|(bits, _)| *bits);
@@ -164,6 +173,18 @@ impl SharedBytes {
     }
 }
 
+/// Bytes that a budget counts.
+struct CountedBytes {
+    bytes: Bytes,
+    _counted: Arc<CountedOnce>,
+}
+
+impl AsRef<[u8]> for CountedBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 impl EncodedFrames {
     fn of(message: &Message, rsv: Rsv, payload: &[u8]) -> Self {
         let opcode = message.kind().opcode();
@@ -185,6 +206,13 @@ impl EncodedFrames {
 
     pub(crate) const fn bytes(&self) -> &Bytes {
         &self.bytes
+    }
+
+    /// Keeps the count of a budget for as long as the bytes exist: they may wait to be written when the
+    /// message is gone.
+    fn count(&mut self, counted: &Arc<CountedOnce>) {
+        let bytes = core::mem::take(&mut self.bytes);
+        self.bytes = Bytes::from_owner(CountedBytes { bytes, _counted: Arc::clone(counted) });
     }
 
     /// Returns `true` if there is only one frame.

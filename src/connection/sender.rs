@@ -29,7 +29,7 @@ use self::rare::{Backlog, Rare};
 use super::ending::Ending;
 use super::shared_config::SharedConfig;
 use super::{Config, MessageKind, Role, SendError};
-use crate::budget::Share;
+use crate::budget::{LEAST_SHARE, Share};
 use crate::buffer::{MOST_UNBROKEN, WriteBuffer};
 use crate::frame::{FrameHeader, HEADER_ROOM, OpCode, Rsv};
 use crate::mask::MaskKey;
@@ -154,7 +154,7 @@ impl<R: Role> Sender<R> {
             #[cfg(feature = "deflate")]
             compressed: false,
             role,
-            short_queue: short_queue(&shared),
+            short_queue: short_queue(&shared, config),
             config: shared,
             message: None,
             may_send: MaySend::Everything,
@@ -217,9 +217,7 @@ impl<R: Role> Sender<R> {
         match self.exceeded_share(output) {
             // If everything is written, there is nothing to wait for. In the middle of a message, what
             // is in the outbox even waits for this one.
-            Some((queued, limit)) if !output.is_empty() => {
-                Err(SendError::QueueFull { queued, limit })
-            }
+            Some((held, limit)) if queued > 0 => Err(SendError::QueueFull { queued: held, limit }),
             _ => Ok(()),
         }
     }
@@ -299,8 +297,12 @@ impl<R: Role> Sender<R> {
     }
 }
 
-fn short_queue(config: &SharedConfig) -> u32 {
-    let most = config.limits.queued_output.min(config.largest_fragment());
+fn short_queue(shared: &SharedConfig, config: &Config) -> u32 {
+    let mut most = shared.limits.queued_output.min(shared.largest_fragment());
+    if config.budget.is_some() {
+        // A longer queue may exceed the share.
+        most = most.min(LEAST_SHARE);
+    }
     // Including its header, such a queue needs no boundary yet.
     u32::try_from(most).unwrap_or(u32::MAX).min(MOST_UNBROKEN - HEADER_ROOM as u32)
 }

@@ -276,15 +276,22 @@ fn both_requests_over_one_transport_have_one_deadline() {
 #[test]
 fn a_server_that_ends_the_only_connection_after_a_challenge_has_refused() {
     run_paused(async {
-        let (client, mut server) = duplex(1 << 16);
-        tokio::spawn(async move {
-            read_head(&mut server).await;
-            server.write_all(CHALLENGE).await.unwrap();
-        });
-        let connector = Connector::new().authenticate(|_| Some("Bearer new".into()));
-        let error = connector.connect_over("ws://a.test/", client).await.map(drop).unwrap_err();
-        let Error::Handshake(HandshakeError::Refused(refusal)) = error else { panic!("{error}") };
-        assert_eq!(refusal.status(), 401);
+        for reads_the_second in [false, true] {
+            let (client, mut server) = duplex(1 << 16);
+            tokio::spawn(async move {
+                read_head(&mut server).await;
+                server.write_all(CHALLENGE).await.unwrap();
+                if reads_the_second {
+                    read_head(&mut server).await;
+                }
+            });
+            let connector = Connector::new().authenticate(|_| Some("Bearer new".into()));
+            let error = connector.connect_over("ws://a.test/", client).await.map(drop).unwrap_err();
+            let Error::Handshake(HandshakeError::Refused(refusal)) = error else {
+                panic!("{error}")
+            };
+            assert_eq!(refusal.status(), 401);
+        }
     });
 }
 
