@@ -14,7 +14,8 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 /// with decompressed data; output that is not written yet; and messages in the
 /// [outbox](crate::Config::outbox). A [`PreparedMessage`](crate::PreparedMessage) that
 /// [names the budget](crate::PreparedMessage::budget) counts once, on however many connections it
-/// waits. Messages that you have received and keep do not count.
+/// waits. Messages that you have received and keep do not count. Neither does what `serve` still delivers
+/// for a connection that its handler has dropped.
 ///
 /// While the budget is used up, those give way that hold more than their *fair share*: the budget
 /// divided by the number of connection halves that hold 4 KiB or more. So much is always allowed, and
@@ -30,7 +31,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 ///
 /// So a few connections that hold much can't take the budget from many that hold little. Those with
 /// less than their share go on, and may exceed the budget while others give way: by its size at most, plus
-/// one read and the last two messages to send for each connection.
+/// one read, 16 KiB, and the last two messages to send for each connection.
 ///
 /// A sender that waits goes on once its own peer has read, and not when others give back what they
 /// hold.

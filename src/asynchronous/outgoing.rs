@@ -59,6 +59,17 @@ impl<S> DerefMut for Held<S> {
     }
 }
 
+/// Has the task try again if there is no room after all: another thread may have used up a budget.
+fn unless_full(outcome: Result<(), Error>, cx: &Context<'_>) -> Poll<Result<(), Error>> {
+    match outcome {
+        Err(error) if error.is_full() => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+        outcome => Poll::Ready(outcome),
+    }
+}
+
 impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// Returns the transport and the bytes that wait to be written.
     pub(super) fn into_parts(mut self) -> (S, Vec<u8>) {
@@ -184,21 +195,30 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
+        unless_full(self.feed_now(payload, compressing, cx), cx)
+    }
+
+    fn feed_now<'p>(
+        &mut self,
+        payload: Form<'p>,
+        compressing: Option<&mut Option<Box<Compressing<'p>>>>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Error> {
         if let Some(compressing) = compressing {
             let queue = &self.sending.queue;
             *compressing = self.sending.sender.start_compressing(payload, queue)?.map(Box::new);
             if compressing.is_some() {
-                return Poll::Ready(Ok(()));
+                return Ok(());
             }
         }
         if let Some((_, data, _)) = payload.borrowed() {
             if self.write_in_place(payload, cx)? {
-                return Poll::Ready(Ok(()));
+                return Ok(());
             }
             let room = self.sending.sender.room_of_message(data.len());
             self.sending.queue.reserve(room);
         }
-        Poll::Ready(self.queue(|sender, output| sender.send_payload(payload, output)))
+        self.queue(|sender, output| sender.send_payload(payload, output))
     }
 
     /// Works like [`poll_feed`](Self::poll_feed), for a message that is flushed next. An encoded
@@ -224,7 +244,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         act: impl FnOnce(&mut Sender<R>, &mut WriteBuffer) -> Result<(), SendError>,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_room(cx))?;
-        Poll::Ready(self.queue(act))
+        unless_full(self.queue(act), cx)
     }
 
     /// Waits until the queue is not full. A connection on which nothing can be sent never counts as
