@@ -6,9 +6,9 @@
 //!
 //! Then open <http://127.0.0.1:9001/> in two tabs.
 //!
-//! What a real program takes from here: requests are checked before the upgrade ([`entry`]), a message
-//! is encoded once and goes to all members of a room without a task or a channel for each
-//! ([`room`]), and a member who reads too slowly misses the oldest messages, and is told so.
+//! The server checks requests before the upgrade ([`entry`]). It encodes a message once, and sends it to
+//! all members of a room without a task or a channel for each ([`room`]). If a member reads too slowly,
+//! the server drops the oldest messages for that member, and the page says how many are missing.
 
 mod entry;
 mod guest;
@@ -79,7 +79,7 @@ async fn run(arguments: &Arguments) -> std::io::Result<()> {
     let rooms = Arc::new(Rooms::new(arguments.history));
     let door = Arc::new(Door::new(arguments.passphrase.clone(), Arc::clone(&rooms)));
 
-    // A member who reads too slowly misses the oldest of the messages that wait.
+    // If a member reads too slowly, the oldest messages that wait for it are dropped.
     let outbox = OutboxConfig::new(WhenFull::DropOldest).high_water(256 << 10).messages(500);
     let config = Config::default()
         .limits(Limits::default().message(LONGEST))

@@ -21,7 +21,7 @@ pub(crate) fn respond(request: &PlainRequest, door: &Door) -> Option<PlainRespon
         "/page.css" => ("text/css; charset=utf-8", include_str!("page.css").into()),
         "/page.js" => ("text/javascript; charset=utf-8", include_str!("page.js").into()),
         "/about" => {
-            // Who has to know a passphrase does not learn the rooms without it.
+            // This request carries no passphrase, so a chat with a passphrase does not list its rooms.
             let passphrase = door.asks_for_passphrase();
             let rooms = if passphrase { Vec::new() } else { door.rooms().open() };
             let about = serde_json::to_string(&About { passphrase, rooms });

@@ -158,7 +158,7 @@ fn empty_room(rooms: &HashMap<String, Arc<Room>>) -> Option<String> {
 }
 
 impl Room {
-    /// Lets in a guest who has taken a name.
+    /// Adds a guest whose name is already reserved.
     fn enter(
         self: Arc<Self>,
         name: String,

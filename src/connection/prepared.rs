@@ -75,9 +75,9 @@ impl PreparedMessage {
         }))
     }
 
-    /// Counts the payload once in a [`Budget`], for as long as a clone of this message exists. Without
-    /// this, it counts for each connection on which it waits. With it, these connections still compare
-    /// all that waits for them with their fair share.
+    /// Counts the payload once in a [`Budget`], for as long as a clone of this message exists or waits to
+    /// be written. Without this, it counts for each connection on which it waits. With it, these
+    /// connections still compare all that waits for them with their fair share.
     ///
     /// ```
     /// use sansocket::{Budget, PreparedMessage};

@@ -1,4 +1,4 @@
-//! A TCP relay between a browser and the chat, which can be cut and mended.
+//! A TCP relay between a browser and the chat. A test can cut its connections, and later allow new ones.
 
 use std::{
     io::copy,

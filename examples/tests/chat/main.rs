@@ -216,8 +216,8 @@ fn messages_that_do_not_belong_here_end_the_visit() {
     }
 }
 
-/// A guest that does not read misses the oldest messages, notices it by their numbers, and holds up
-/// nobody. Guests that flood the room are slowed down.
+/// The server drops the oldest messages for a guest that does not read. The guest sees that by the
+/// numbers, and holds up nobody. Guests that flood the room are slowed down.
 #[test]
 fn a_guest_who_does_not_read_misses_messages_and_nobody_else_does() {
     let chat = Chat::start(&[]);
