@@ -347,7 +347,7 @@ fn a_shared_payload_counts_until_it_is_written() {
     let mut end = server(config(budget));
     let message = PreparedMessage::new(vec![7; 50_000]).budget(budget);
     assert_eq!(end.connection.push(&message, &mut end.output), Ok(Pushed::Queued));
-    drop(message);
+    drop(message.budget(budget));
     ask(&mut end);
     assert_eq!(budget.used(), 50_000);
     let written = end.output.len();

@@ -136,6 +136,16 @@ impl Closed {
             _ => !self.code.blames_recipient(),
         }
     }
+
+    /// Writes that this endpoint closed by itself, and why.
+    fn fmt_own_close(&self, f: &mut fmt::Formatter<'_>, why: fmt::Arguments<'_>) -> fmt::Result {
+        write!(f, "closed by this endpoint with {} because {why}", self.sent_code)?;
+        if self.code == CloseCode::ABNORMAL {
+            write!(f, ", but the peer's Close did not arrive")
+        } else {
+            write!(f, ", by the peer with {}", PeersClose(self))
+        }
+    }
 }
 
 impl fmt::Display for Closed {
@@ -168,18 +178,11 @@ impl fmt::Display for Closed {
             (Cause::Transport(how), Initiator::Transport) => {
                 write!(f, "ended without a Close: {how}")
             }
-            (Cause::IdleTimeout(_) | Cause::OutboxFull, _) => {
-                write!(f, "closed by this endpoint with {}", self.sent_code)?;
-                if let Cause::IdleTimeout(timeout) = self.cause {
-                    write!(f, " because no message arrived for {timeout:?}")?;
-                } else {
-                    write!(f, " because the peer read too slowly")?;
-                }
-                if self.code == CloseCode::ABNORMAL {
-                    write!(f, ", but the peer's Close did not arrive")
-                } else {
-                    write!(f, ", by the peer with {}", PeersClose(self))
-                }
+            (Cause::IdleTimeout(timeout), _) => {
+                self.fmt_own_close(f, format_args!("no message arrived for {timeout:?}"))
+            }
+            (Cause::OutboxFull, _) => {
+                self.fmt_own_close(f, format_args!("the peer read too slowly"))
             }
         }
     }

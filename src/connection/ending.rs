@@ -42,11 +42,8 @@ pub(super) struct Ending {
     close_written: bool,
     /// The code and reason of the peer's Close.
     received: Option<(CloseCode, String)>,
-    failure: Option<ProtocolError>,
-    /// The idle timeout, if that made this endpoint close.
-    idle_timeout: Option<Duration>,
-    /// Whether this endpoint closed because its outbox was full.
-    outbox_full: bool,
+    /// What made this endpoint close, unless the application asked for it.
+    own_cause: Option<Cause>,
     /// Whether the time has passed in which the peer had to do something.
     timed_out: bool,
     /// By when the peer must have done its part.
@@ -114,12 +111,11 @@ impl Ending {
         let initiator = self.initiator();
         let received = self.received.as_ref().map(|(code, _)| *code);
         let code = received.or(self.sent.map(|(_, code)| code)).unwrap_or(CloseCode::ABNORMAL);
-        let is_transient = match (&self.closed, self.failure, self.idle_timeout) {
-            (Some(closed), ..) => closed.is_transient(),
-            (None, Some(error), _) => error.is_transient(),
-            (None, None, None) if initiator == Initiator::Local && self.outbox_full => true,
-            (None, None, None) if initiator == Initiator::Local => false,
-            (None, None, _) => received.is_none_or(|code| !code.blames_recipient()),
+        let is_transient = match (&self.closed, self.own_cause) {
+            (Some(closed), _) => closed.is_transient(),
+            (None, Some(Cause::Protocol(error))) => error.is_transient(),
+            (None, None) if initiator == Initiator::Local => false,
+            (None, _) => received.is_none_or(|code| !code.blames_recipient()),
         };
         SendError::Closed { code, initiator, is_transient }
     }
@@ -152,23 +148,28 @@ impl Ending {
         self.received = Some((code, reason.into()));
     }
 
+    /// Notes a fault of the peer, which counts more than what made this endpoint close before.
     pub(super) fn failed(&mut self, error: ProtocolError) {
-        self.failure = Some(error);
+        self.own_cause = Some(Cause::Protocol(error));
     }
 
     /// Notes that this endpoint closes because of its idle timeout.
     pub(super) fn idle_timeout_passed(&mut self, timeout: Duration) {
-        self.idle_timeout = Some(timeout);
+        self.own_cause.get_or_insert(Cause::IdleTimeout(timeout));
     }
 
     /// Notes that this endpoint closes because its outbox is full.
     pub(super) fn outbox_full(&mut self) {
-        self.outbox_full = true;
+        self.own_cause.get_or_insert(Cause::OutboxFull);
+    }
+
+    const fn has_failed(&self) -> bool {
+        matches!(self.own_cause, Some(Cause::Protocol(_)))
     }
 
     /// Returns `true` if this endpoint ignores everything else that the peer sends.
     pub(super) const fn is_finishing(&self) -> bool {
-        self.received.is_some() || self.failure.is_some()
+        self.received.is_some() || self.has_failed()
     }
 
     pub(super) fn did_read(&mut self, outcome: Result<usize, IoFailure>) {
@@ -305,7 +306,7 @@ impl Ending {
     fn finish(&mut self, overdue: bool, situation: Situation) {
         let Situation { is_server, all_written, now, .. } = situation;
         // The fault is the cause of the end, whatever follows.
-        if self.failure.is_some() {
+        if self.has_failed() {
             self.note_end(TransportEnd::Dropped);
         }
         if overdue {
@@ -366,17 +367,7 @@ impl Ending {
     /// is its cause, unless a failed write tells more.
     fn note_end(&mut self, how: TransportEnd) -> &Closed {
         let initiator = self.initiator();
-        let Self {
-            received,
-            close_written,
-            sent,
-            failure,
-            idle_timeout,
-            outbox_full,
-            output_failed,
-            closed,
-            ..
-        } = self;
+        let Self { received, close_written, sent, own_cause, output_failed, closed, .. } = self;
         closed.get_or_insert_with(|| {
             let clean = received.is_some() && *close_written;
             let (code, reason) = match received {
@@ -389,12 +380,10 @@ impl Ending {
                 reason,
                 sent_code: sent.map_or(CloseCode::ABNORMAL, |(_, code)| code),
                 clean,
-                cause: match (failure, idle_timeout) {
-                    (Some(error), _) => Cause::Protocol(*error),
-                    (None, Some(timeout)) => Cause::IdleTimeout(*timeout),
-                    (None, None) if *outbox_full => Cause::OutboxFull,
-                    (None, None) if clean => Cause::ClosingHandshake,
-                    (None, None) => Cause::Transport(how_it_ended(how, *output_failed)),
+                cause: match own_cause {
+                    Some(cause) => *cause,
+                    None if clean => Cause::ClosingHandshake,
+                    None => Cause::Transport(how_it_ended(how, *output_failed)),
                 },
             }
         })

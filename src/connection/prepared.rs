@@ -77,7 +77,8 @@ impl PreparedMessage {
 
     /// Counts the payload once in a [`Budget`], for as long as a clone of this message exists or waits to
     /// be written. Without this, it counts for each connection on which it waits. With it, these
-    /// connections still compare all that waits for them with their fair share.
+    /// connections still compare all that waits for them with their fair share. A message that already
+    /// counts in a budget stays there.
     ///
     /// ```
     /// use sansocket::{Budget, PreparedMessage};
@@ -92,6 +93,9 @@ impl PreparedMessage {
     /// ```
     #[must_use]
     pub fn budget(self, budget: &'static Budget) -> Self {
+        if self.is_counted() {
+            return self;
+        }
         let mut encoded = Arc::unwrap_or_clone(self.0);
         let counted = Arc::new(CountedOnce::new(budget, encoded.message.len()));
         encoded.frames.count(&counted);

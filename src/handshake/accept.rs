@@ -47,7 +47,8 @@ pub struct Accept {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Acceptance {
-    /// The status of the response: 101.
+    /// The status of the response: 101 for an upgrade of HTTP/1.1, and 200 for an extended CONNECT
+    /// (RFC 8441 §5.1).
     pub status: u16,
     /// The header fields of the response, each with its name and value.
     pub headers: Vec<(String, String)>,
@@ -78,6 +79,9 @@ pub enum AcceptError {
     /// A header field can't be sent.
     #[error(transparent)]
     Header(#[from] HeaderError),
+    /// The request is an extended CONNECT, so the response can't be written as HTTP/1.1.
+    #[error("the request is not one of HTTP/1.1")]
+    NotHttp1,
     /// No request waits for an answer: none has arrived, or it was already answered.
     #[error("no request waits for an answer")]
     Over,
@@ -154,15 +158,20 @@ impl Accept {
 
     fn acceptance(&self, request: &Request) -> Result<Acceptance, AcceptError> {
         let negotiated = self.negotiate(request)?;
-        let key = accept_key(request.key());
-        let fixed = [
-            ("Upgrade", "websocket"),
-            ("Connection", "Upgrade"),
-            ("Sec-WebSocket-Accept", key.as_str()),
-        ];
-        let fixed = fixed.into_iter().map(|(name, value)| (name.into(), value.into()));
-        let headers = fixed.chain(self.fields(&negotiated)).collect();
-        Ok(Acceptance { status: 101, headers, negotiated })
+        let mut headers = Vec::new();
+        // RFC 8441 §5: these fields do not exist in an extended CONNECT.
+        if let Some(key) = request.key() {
+            let key = accept_key(key);
+            let upgrade = [
+                ("Upgrade", "websocket"),
+                ("Connection", "Upgrade"),
+                ("Sec-WebSocket-Accept", key.as_str()),
+            ];
+            headers.extend(upgrade.map(|(name, value)| (name.into(), value.into())));
+        }
+        headers.extend(self.fields(&negotiated));
+        let status = if request.is_extended_connect() { 200 } else { 101 };
+        Ok(Acceptance { status, headers, negotiated })
     }
 
     /// Returns the parameters that this response agrees on.
@@ -240,13 +249,16 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// Returns an error if the response is not valid for this request. In that case, nothing is
-    /// appended.
+    /// Returns an error if the response is not valid for this request, or if the request is not one of
+    /// HTTP/1.1. In that case, nothing is appended.
     pub fn accept(
         &self,
         accept: &Accept,
         output: &mut WriteBuffer,
     ) -> Result<Negotiated, AcceptError> {
+        if self.is_extended_connect() {
+            return Err(AcceptError::NotHttp1);
+        }
         let Acceptance { headers, negotiated, .. } = accept.acceptance(self)?;
         output.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
         for (name, value) in &headers {
@@ -258,6 +270,9 @@ impl Request {
 
     /// Returns the response that opens the WebSocket, to be written by an HTTP library. Once the
     /// response is written, create the connection with [`Acceptance::negotiated`].
+    ///
+    /// The [`Acceptor`](crate::server::Acceptor::acceptance) adds the compression of its configuration
+    /// to the answer, as the shells do. This method sends what `accept` says.
     ///
     /// ```
     /// use sansocket::handshake::{Accept, HttpVersion, Request};

@@ -3,7 +3,8 @@
 use super::accept_key::{accept_key, key_of};
 use super::client_request::{ClientRequest, RequestError};
 use super::error::HandshakeError;
-use super::response::{Expected, Response};
+use super::expected_response::ExpectedResponse;
+use super::response::Response;
 use super::response_reader::ResponseReader;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::limits::Limits;
@@ -35,7 +36,7 @@ use crate::limits::Limits;
 /// ```
 #[derive(Debug)]
 pub struct ClientHandshake {
-    expected: Expected,
+    expected: ExpectedResponse,
     reader: ResponseReader,
 }
 
@@ -58,7 +59,7 @@ impl ClientHandshake {
     ) -> Result<Self, RequestError> {
         let key = key_of(nonce);
         request.write(&key, output)?;
-        let expected = Expected::of(request, accept_key(key));
+        let expected = ExpectedResponse::of(request, Some(accept_key(key)));
         Ok(Self { expected, reader: ResponseReader::new(|status| status == 101, limits) })
     }
 
@@ -76,7 +77,7 @@ impl ClientHandshake {
     /// - The handshake has already ended.
     pub fn receive(&mut self, input: &mut ReadBuffer) -> Result<Option<Response>, HandshakeError> {
         let Some((line, fields)) = self.reader.receive(input)? else { return Ok(None) };
-        self.expected.check(line.version, fields).map(Some)
+        self.expected.check_fields(line.status, line.version, fields).map(Some)
     }
 
     /// Returns `true` while the rest of a refusal is expected, whose head has arrived.

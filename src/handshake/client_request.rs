@@ -181,28 +181,53 @@ impl ClientRequest {
         output.extend_from_slice(b"GET ");
         output.extend_from_slice(self.target.as_bytes());
         output.extend_from_slice(b" HTTP/1.1\r\n");
-        put_header(output, "Host", self.authority.as_bytes());
-        put_header(output, "Upgrade", b"websocket");
-        put_header(output, "Connection", b"Upgrade");
-        put_header(output, "Sec-WebSocket-Key", key);
-        put_header(output, "Sec-WebSocket-Version", b"13");
-        if !self.subprotocols.is_empty() {
-            let list = self.subprotocols.join(", ");
-            put_header(output, "Sec-WebSocket-Protocol", list.as_bytes());
-        }
-        let offers = self.offered_extensions();
-        if !offers.is_empty() {
-            let list = offers.join(", ");
-            put_header(output, "Sec-WebSocket-Extensions", list.as_bytes());
-        }
-        if let Some(value) = self.own_authorization() {
-            put_header(output, "Authorization", value.as_bytes());
-        }
-        for (name, value) in &self.headers {
+        for (name, value) in self.upgrade_headers(key).chain(self.headers()) {
             put_header(output, name, value.as_bytes());
         }
         output.extend_from_slice(b"\r\n");
         Ok(())
+    }
+
+    pub(super) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    pub(super) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Returns the header fields that exist only in HTTP/1.1.
+    pub(super) fn upgrade_headers<'a>(
+        &'a self,
+        key: &'a [u8; KEY_LEN],
+    ) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
+        // Base64 is ASCII, so this never fails.
+        let key = core::str::from_utf8(key).unwrap_or_default();
+        let fields = [
+            ("Host", &*self.authority),
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Key", key),
+        ];
+        fields.into_iter().map(|(name, value)| (name, Cow::Borrowed(value)))
+    }
+
+    /// Returns the header fields that a request has in every version of HTTP.
+    pub(super) fn headers(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        let list = |items: &[Cow<'_, str>]| (!items.is_empty()).then(|| items.join(", "));
+        let subprotocols: Vec<_> =
+            self.subprotocols.iter().map(|name| Cow::Borrowed(name.as_str())).collect();
+        let lists = [
+            ("Sec-WebSocket-Protocol", list(&subprotocols)),
+            ("Sec-WebSocket-Extensions", list(&self.offered_extensions())),
+        ];
+        let lists = lists.into_iter().filter_map(|(name, value)| Some((name, Cow::Owned(value?))));
+        let authorization = self.own_authorization().map(|value| ("Authorization", value));
+        let added = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let others = authorization.into_iter().chain(added);
+        core::iter::once(("Sec-WebSocket-Version", Cow::Borrowed("13")))
+            .chain(lists)
+            .chain(others.map(|(name, value)| (name, Cow::Borrowed(value))))
     }
 
     pub(crate) fn check(&self) -> Result<(), RequestError> {

@@ -71,9 +71,18 @@ pub enum HandshakeError {
         /// How often it occurs.
         count: u32,
     },
-    /// The `Host` header is not a host with an optional port (RFC 9110 §7.2).
+    /// The `Host` header is not a host with an optional port (RFC 9110 §7.2). Or it is an `:authority`
+    /// that is not, or another host than the `:authority` (RFC 9113 §8.3.1).
     #[error("invalid Host")]
     InvalidHost,
+    /// The `:protocol` of an extended CONNECT is not `websocket` (RFC 8441 §5). Holds only the start of
+    /// a long one.
+    #[error("the :protocol is \"{0}\" instead of websocket")]
+    Protocol(Box<str>),
+    /// A message of HTTP/2 or HTTP/3 has a header that describes a connection of HTTP/1.1 (RFC 9113
+    /// §8.2.2).
+    #[error("{0} exists only in HTTP/1.1")]
+    ConnectionHeader(&'static str),
     /// The `Upgrade` header is missing or does not name `websocket`.
     #[error("Upgrade does not name websocket")]
     NoUpgrade,
@@ -99,7 +108,7 @@ pub enum HandshakeError {
     /// Holds only the start of a long one.
     #[error("this server does not allow the origin \"{0}\"")]
     OriginNotAllowed(Box<str>),
-    /// The server refused with a status other than 101.
+    /// The server refused with a status other than 101, or other than 2xx for an extended CONNECT.
     #[error(transparent)]
     Refused(Box<Refusal>),
     /// The server sent more interim responses than a client accepts.
@@ -179,6 +188,8 @@ impl HandshakeError {
             // HTTP/1.0 has no Upgrade. A later minor version of HTTP/1 is never an error.
             Self::HttpVersion(version) if version.major == 1 => 426,
             Self::HttpVersion(_) => 505,
+            // RFC 9220 §3.
+            Self::Protocol(_) => 501,
             Self::NoUpgrade | Self::NoConnectionUpgrade | Self::WebSocketVersion(_) => 426,
             _ => 400,
         }
@@ -197,7 +208,8 @@ impl HandshakeError {
     }
 
     /// Returns the server's response to this error: the [`status`](Self::status), the headers that
-    /// the status requires, and the error message as the body.
+    /// the status requires, and the error message as the body. For HTTP/2 and HTTP/3, see
+    /// [`PlainResponse::for_stream`].
     #[must_use]
     pub fn response(&self) -> PlainResponse {
         let response = match self {
@@ -267,7 +279,8 @@ mod tests {
     #[cfg(feature = "std")]
     variants!(ERRORS: HandshakeError =
         Malformed RequestLineTooLong HeadTooLong TooManyHeaders HttpVersion Method InvalidTarget
-        Body InvalidContentLength TransferEncoding MissingHeader RepeatedHeader InvalidHost
+        Body InvalidContentLength TransferEncoding MissingHeader RepeatedHeader InvalidHost Protocol
+        ConnectionHeader
         NoUpgrade NoConnectionUpgrade WebSocketVersion InvalidKey InvalidSubprotocols
         InvalidExtensions OriginNotAllowed Refused TooManyInterimResponses WrongAccept
         SubprotocolNotOffered ExtensionNotOffered RepeatedExtension TransportEnded Over;

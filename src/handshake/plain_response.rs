@@ -60,6 +60,9 @@ pub enum PlainResponseError {
 /// The headers that the response sets itself.
 const RESERVED: [&str; 3] = ["Connection", "Content-Length", "Transfer-Encoding"];
 
+/// The headers that a stream of HTTP/2 or HTTP/3 does not have.
+const OF_CONNECTIONS: [&str; 3] = ["Keep-Alive", "Proxy-Connection", "Upgrade"];
+
 impl PlainResponse {
     /// Creates a response with this status and no body.
     #[must_use]
@@ -107,6 +110,20 @@ impl PlainResponse {
         let connection = self.has("Upgrade").then_some(("Connection", "Upgrade"));
         let added = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         content_type.into_iter().chain(connection).chain(added)
+    }
+
+    /// Returns the response for a stream of HTTP/2 or HTTP/3: without the fields that describe a
+    /// connection of HTTP/1.1 (RFC 9113 §8.2.2), and with status 400 instead of 426, which asks for an
+    /// upgrade that these versions don't have.
+    #[must_use]
+    pub fn for_stream(mut self) -> Self {
+        self.headers.retain(|(name, _)| {
+            !OF_CONNECTIONS.iter().any(|other| other.eq_ignore_ascii_case(name))
+        });
+        if self.status == 426 {
+            self.status = 400;
+        }
+        self
     }
 
     /// Returns the body. It is empty if there is none.

@@ -35,6 +35,21 @@ pub struct Refusal {
 const MAX_BODY: usize = 4096;
 
 impl Refusal {
+    /// Creates the refusal of a response whose body was not read.
+    pub(super) fn new(status: u16, fields: Fields) -> Self {
+        Self { status, fields, body: Vec::new(), complete: false, persistent: false }
+    }
+
+    /// Adds the body that an HTTP library has received, or its beginning. At most its first 4 KiB are
+    /// kept.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<Vec<u8>>, is_complete: bool) -> Self {
+        self.body = body.into();
+        self.complete = is_complete && self.body.len() <= MAX_BODY;
+        self.body.truncate(MAX_BODY);
+        self
+    }
+
     /// Returns the status code. It is 2xx if the server took the request for an ordinary one.
     #[must_use]
     pub fn status(&self) -> u16 {

@@ -32,7 +32,8 @@ use core::net::SocketAddr;
 pub struct Request {
     target: Target,
     host: Box<str>,
-    key: [u8; KEY_LEN],
+    /// `None` for an extended CONNECT (RFC 8441 §5).
+    key: Option<[u8; KEY_LEN]>,
     fields: Fields,
     client: Option<SocketAddr>,
 }
@@ -47,17 +48,17 @@ const KEY_ENCODING: GeneralPurpose = GeneralPurpose::new(
 impl Request {
     /// Checks a request that was parsed elsewhere, such as by an HTTP library.
     ///
-    /// This checks neither the origin nor the limits of the head. Check the origin yourself with an
-    /// [`OriginPolicy`](crate::server::OriginPolicy): without it, any web page can connect with the
-    /// cookies of its visitor.
+    /// This checks neither the origin nor the limits of the head. Let an
+    /// [`Acceptor`](crate::server::Acceptor::check) check the origin: without it, any web page can
+    /// connect with the cookies of its visitor. For HTTP/2 and HTTP/3, see
+    /// [`extended_connect`](Self::extended_connect).
     ///
     /// ```
     /// use sansocket::{
-    ///     Config,
     ///     buffer::ReadBuffer,
     ///     connection::{Connection, Server},
     ///     handshake::{Accept, Acceptance, HttpVersion, PlainResponse, Request},
-    ///     server::OriginPolicy,
+    ///     server::Acceptor,
     /// };
     ///
     /// /// What an HTTP library has parsed. `unread` is what arrived after the head.
@@ -67,14 +68,15 @@ impl Request {
     ///     headers: &[(&str, &[u8])],
     ///     unread: &[u8],
     /// ) -> Result<(Acceptance, Connection<Server>, ReadBuffer), PlainResponse> {
+    ///     // A server has one acceptor.
+    ///     let acceptor: Acceptor = Acceptor::new();
     ///     let headers = headers.iter().copied();
-    ///     let request = Request::new(method, target, HttpVersion::HTTP_11, headers)
+    ///     let mut request = Request::new(method, target, HttpVersion::HTTP_11, headers)
     ///         .map_err(|error| error.response())?;
-    ///     OriginPolicy::same_origin().check(&request).map_err(|error| error.response())?;
-    ///     // To compress, call `Accept::deflate` with `Config::deflate`.
-    ///     let acceptance = request.acceptance(&Accept::new())
+    ///     acceptor.check(&mut request, None).map_err(|error| error.response())?;
+    ///     let (acceptance, config) = acceptor.acceptance(&request, &Accept::new())
     ///         .map_err(|error| PlainResponse::new(500).body(error.to_string()))?;
-    ///     let connection = Connection::new(Server::new(), &acceptance.negotiated, Config::default());
+    ///     let connection = Connection::new(Server::new(), &acceptance.negotiated, config);
     ///     let mut input = ReadBuffer::new();
     ///     input.extend_from_slice(unread); // Advance through this before the first read.
     ///     Ok((acceptance, connection, input))
@@ -101,7 +103,7 @@ impl Request {
     target_accessors!();
 
     /// Returns the requested host with its optional port. It comes from the target if that is an
-    /// absolute URI, otherwise from `Host` (RFC 9112 §3.2.2).
+    /// absolute URI, otherwise from `Host` (RFC 9112 §3.2.2) or `:authority` (RFC 8441 §5).
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
@@ -155,8 +157,24 @@ impl Request {
         self.client = Some(address);
     }
 
-    pub(super) fn key(&self) -> &[u8] {
-        &self.key
+    /// Returns `true` if this is an extended CONNECT of HTTP/2 or HTTP/3 (RFC 8441), and `false` if it
+    /// is an upgrade of HTTP/1.1.
+    #[must_use]
+    pub fn is_extended_connect(&self) -> bool {
+        self.key.is_none()
+    }
+
+    pub(super) fn key(&self) -> Option<&[u8; KEY_LEN]> {
+        self.key.as_ref()
+    }
+
+    pub(super) fn from_parts(
+        target: Target,
+        host: Box<str>,
+        key: Option<[u8; KEY_LEN]>,
+        fields: Fields,
+    ) -> Self {
+        Self { target, host, key, fields, client: None }
     }
 
     /// Performs the checks of RFC 6455 §4.2.1 that are specific to HTTP/1.1, then those of the
@@ -168,7 +186,7 @@ impl Request {
         upgrade(&fields)?;
         offer::check(&fields)?;
         let key = key(&fields)?;
-        Ok(Self { target, host, key, fields, client: None })
+        Ok(Self::from_parts(target, host, Some(key), fields))
     }
 }
 

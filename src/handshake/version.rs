@@ -15,6 +15,10 @@ pub struct HttpVersion {
 impl HttpVersion {
     /// HTTP/1.1, the version of the opening handshake.
     pub const HTTP_11: Self = Self { major: 1, minor: 1 };
+    /// HTTP/2.
+    pub const HTTP_2: Self = Self { major: 2, minor: 0 };
+    /// HTTP/3.
+    pub const HTTP_3: Self = Self { major: 3, minor: 0 };
 
     /// Parses a version such as `HTTP/1.1`. Both numbers have one digit (RFC 9112 §2.3).
     pub(super) fn parse(text: &[u8]) -> Option<Self> {

@@ -1,19 +1,22 @@
 //! The options with which a server accepts connections.
 
 use super::accepting::Accepting;
+use super::answer;
 use super::origin::OriginPolicy;
 use super::plain::PlainResponder;
-#[cfg(feature = "std")]
-use super::proxies::Peer;
-use super::proxies::TrustedProxies;
+use super::proxies::{Peer, TrustedProxies};
 use crate::connection::Config;
 #[cfg(feature = "deflate")]
 use crate::deflate::ContextBudget;
-use crate::handshake::{HANDSHAKE_TIMEOUT, PlainRequest, PlainResponse};
+use crate::handshake::{
+    Accept, AcceptError, Acceptance, HANDSHAKE_TIMEOUT, HandshakeError, PlainRequest,
+    PlainResponse, Request,
+};
 #[cfg(feature = "rustls")]
 use crate::tls::{ServerTls, Session, TlsError};
 #[cfg(feature = "std")]
 use core::net::IpAddr;
+use core::net::SocketAddr;
 use core::{fmt, marker::PhantomData, time::Duration};
 
 /// The configuration with which a server accepts connections.
@@ -155,6 +158,44 @@ impl<M> Acceptor<M> {
     #[cfg(feature = "std")]
     pub(crate) fn reads_header_of(&self, peer: Peer) -> bool {
         self.proxies.as_ref().is_some_and(|proxies| proxies.reads_header_of(peer))
+    }
+
+    /// Checks a request that an HTTP library has received: whether its
+    /// [origin](Self::origin) is allowed. If the library knows the address of the `peer`, the request
+    /// then has a [client's address](Request::client_address), which
+    /// [trusted proxies](Self::trusted_proxies) may tell.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`HandshakeError::OriginNotAllowed`].
+    pub fn check(
+        &self,
+        request: &mut Request,
+        peer: Option<SocketAddr>,
+    ) -> Result<(), HandshakeError> {
+        self.origin.check(request)?;
+        if let Some(peer) = peer {
+            let client = Peer::new(peer).client_address(self.proxies.as_ref(), request);
+            request.set_client_address(client);
+        }
+        Ok(())
+    }
+
+    /// Returns the response that opens the WebSocket, to be written by an HTTP library, and the
+    /// configuration of the connection. Messages are compressed as the configuration says, unless the
+    /// answer says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the answer is not valid for this request.
+    pub fn acceptance(
+        &self,
+        request: &Request,
+        answer: &Accept,
+    ) -> Result<(Acceptance, Config), AcceptError> {
+        #[cfg(feature = "deflate")]
+        let answer = &*answer::within(answer, self.context_budget.as_ref());
+        answer::acceptance(request, answer, self.config)
     }
 
     pub(crate) fn accepting(&self) -> Accepting {

@@ -4,7 +4,7 @@ use crate::buffer::WriteBuffer;
 use crate::connection::Config;
 #[cfg(feature = "deflate")]
 use crate::deflate::ContextBudget;
-use crate::handshake::{Accept, AcceptError, Request};
+use crate::handshake::{Accept, AcceptError, Acceptance, Request};
 use crate::negotiated::Negotiated;
 use alloc::borrow::Cow;
 
@@ -16,12 +16,28 @@ pub(super) fn accept(
     config: Config,
     output: &mut WriteBuffer,
 ) -> Result<(Negotiated, Config), AcceptError> {
-    // The connection would silently ignore an extension that it does not implement.
-    if let Some(text) = answer.extensions.first() {
-        return Err(AcceptError::ExtensionNotImplemented(text.as_str().into()));
-    }
+    check(answer)?;
     let negotiated = request.accept(&with_config(answer, &config), output)?;
     Ok((negotiated, configured(config, answer)))
+}
+
+/// Like [`accept`], but returns the answer as data.
+pub(super) fn acceptance(
+    request: &Request,
+    answer: &Accept,
+    config: Config,
+) -> Result<(Acceptance, Config), AcceptError> {
+    check(answer)?;
+    let acceptance = request.acceptance(&with_config(answer, &config))?;
+    Ok((acceptance, configured(config, answer)))
+}
+
+/// The connection would silently ignore an extension that it does not implement.
+fn check(answer: &Accept) -> Result<(), AcceptError> {
+    match answer.extensions.first() {
+        Some(text) => Err(AcceptError::ExtensionNotImplemented(text.as_str().into())),
+        None => Ok(()),
+    }
 }
 
 /// Returns the answer with the budget of the acceptor, unless it has one of its own.

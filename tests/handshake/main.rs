@@ -2,6 +2,7 @@
 //! place.
 #![cfg(feature = "alloc")]
 
+mod by_library;
 mod client;
 mod docs;
 mod hostile;

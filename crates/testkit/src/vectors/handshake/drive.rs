@@ -6,7 +6,8 @@ use sansocket::{
     Limits,
     buffer::{ReadBuffer, WriteBuffer},
     handshake::{
-        ClientHandshake, ClientRequest, HandshakeError, Request, Response, ServerHandshake,
+        ClientHandshake, ClientRequest, ExtendedConnect, HandshakeError, HttpVersion, Request,
+        Response, ServerHandshake,
     },
 };
 
@@ -33,6 +34,48 @@ pub fn ask<'a>(
     let handshake =
         ClientHandshake::start(request, NONCE, &mut output, limits).expect("the request is valid");
     feed(handshake, pieces, eof)
+}
+
+/// Has a server check an extended CONNECT. Pseudo-header fields that are missing are empty.
+pub fn serve_stream(fields: &[(&str, &[u8])]) -> Result<Request, HandshakeError> {
+    let pseudo = |name| {
+        let value = fields.iter().find(|field| field.0 == name).map_or(&b""[..], |field| field.1);
+        std::str::from_utf8(value).expect("pseudo-header fields are text")
+    };
+    let connect = ExtendedConnect {
+        protocol: pseudo(":protocol"),
+        scheme: pseudo(":scheme"),
+        authority: pseudo(":authority"),
+        path: pseudo(":path"),
+    };
+    let headers = fields.iter().filter(|(name, _)| !name.starts_with(':')).copied();
+    Request::extended_connect(connect, headers)
+}
+
+/// Has a client check the response to its extended CONNECT.
+pub fn ask_stream(
+    request: &ClientRequest,
+    fields: &[(&str, &[u8])],
+) -> Result<Response, HandshakeError> {
+    let (_, expected) = request.extended_connect().expect("the request is valid");
+    let status = fields.iter().find(|field| field.0 == ":status").expect("a status").1;
+    let status = std::str::from_utf8(status).expect("text").parse().expect("a number");
+    let headers = fields.iter().filter(|(name, _)| !name.starts_with(':')).copied();
+    expected.check(status, HttpVersion::HTTP_2, headers)
+}
+
+/// Splits lines into the names and values of fields. The names of pseudo-header fields begin with a
+/// colon.
+pub fn fields(lines: &[u8]) -> Vec<(&str, &[u8])> {
+    let lines =
+        lines.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    lines
+        .filter(|line| !line.is_empty())
+        .map(|line| {
+            let len = 1 + line[1..].iter().position(|byte| *byte == b':').expect("a colon");
+            (std::str::from_utf8(&line[..len]).expect("a name"), line[len + 1..].trim_ascii())
+        })
+        .collect()
 }
 
 /// Either endpoint of a handshake, waiting for a head.
@@ -112,7 +155,12 @@ pub fn outcome(vector: &Vector, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outc
     let (end, error, left) = if vector.is_client {
         let request = ClientRequest::from_parts("h", "/").subprotocols(&vector.subprotocols);
         let request = vector.extensions.iter().fold(request, ClientRequest::extension);
-        let (outcome, left) = ask(&request, pieces, &vector.limits, vector.eof);
+        let (outcome, left) = if vector.is_stream {
+            let lines: Vec<u8> = pieces.flatten().copied().collect();
+            (ask_stream(&request, &fields(&lines)).map(Some), Vec::new())
+        } else {
+            ask(&request, pieces, &vector.limits, vector.eof)
+        };
         match outcome {
             Ok(None) => ("more".into(), None, Vec::new()),
             Ok(Some(response)) => {
@@ -135,7 +183,12 @@ pub fn outcome(vector: &Vector, pieces: &mut dyn Iterator<Item = &[u8]>) -> Outc
             Err(error) => (format!("failed {}", name_of(&error)), Some(error), left),
         }
     } else {
-        let (outcome, left) = serve(pieces, &vector.limits, vector.eof);
+        let (outcome, left) = if vector.is_stream {
+            let lines: Vec<u8> = pieces.flatten().copied().collect();
+            (serve_stream(&fields(&lines)).map(Some), Vec::new())
+        } else {
+            serve(pieces, &vector.limits, vector.eof)
+        };
         let outcome = match outcome {
             Ok(Some(request)) => vector.origin.check(&request).map(|()| Some(request)),
             other => other,

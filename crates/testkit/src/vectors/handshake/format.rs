@@ -20,6 +20,14 @@ const RESPONSE_HEADERS: [&str; 3] = [
     "Connection: Upgrade",
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
 ];
+const CONNECT_FIELDS: [&str; 5] = [
+    ":protocol: websocket",
+    ":scheme: https",
+    ":authority: h",
+    ":path: /",
+    "sec-websocket-version: 13",
+];
+const CONNECT_RESPONSE_FIELDS: [&str; 1] = [":status: 200"];
 
 /// One endpoint of a handshake, what arrives, and the expected outcome.
 #[derive(Clone, Debug)]
@@ -28,6 +36,9 @@ pub struct Vector {
     pub title: String,
     /// Whether the endpoint under test is a client.
     pub is_client: bool,
+    /// Whether the handshake is an extended CONNECT. The input then has a line for each field, in
+    /// place of the fields of HTTP/2.
+    pub is_stream: bool,
     /// The limits of what it receives.
     pub limits: Limits,
     /// The origins that a server allows.
@@ -95,6 +106,7 @@ fn empty(title: String) -> Vector {
     Vector {
         title,
         is_client: false,
+        is_stream: false,
         limits: Limits::default(),
         origin: OriginPolicy::default(),
         subprotocols: Vec::new(),
@@ -124,6 +136,7 @@ impl Vector {
                     other => panic!("{place}: unknown role {other}"),
                 };
             }
+            "stream" => self.is_stream = true,
             "limit" => match words.word() {
                 "line" => self.limits.handshake_line = words.number(),
                 "bytes" => self.limits.handshake_bytes = words.number(),
@@ -147,11 +160,15 @@ impl Vector {
             "in" => self.input.extend(words.bytes()),
             "line" => self.line(words.rest),
             "headers" => {
-                let all: &[&str] =
-                    if self.is_client { &RESPONSE_HEADERS } else { &REQUEST_HEADERS };
+                let all: &[&str] = match (self.is_stream, self.is_client) {
+                    (false, false) => &REQUEST_HEADERS,
+                    (false, true) => &RESPONSE_HEADERS,
+                    (true, false) => &CONNECT_FIELDS,
+                    (true, true) => &CONNECT_RESPONSE_FIELDS,
+                };
                 let except = words.rest.strip_prefix("except ").unwrap_or_default();
                 for header in all {
-                    let name = header.split(':').next().expect("a name");
+                    let name = header.split(": ").next().expect("a name");
                     if !except.split(' ').any(|except| except == name) {
                         self.line(header);
                     }

@@ -1,0 +1,93 @@
+//! The opening handshake in HTTP/2 and HTTP/3: an extended CONNECT (RFC 8441 §4, RFC 9220 §3).
+//!
+//! An HTTP library reads and writes the fields. This module checks what a server receives, and says
+//! what a client sends. Everything after the upgrade itself is as in HTTP/1.1.
+
+use super::authority::{Authority, default_port};
+use super::error::{HandshakeError, excerpt};
+use super::offer::{self, single};
+use super::request::Request;
+use super::target::Target;
+use crate::headers::Fields;
+
+/// The pseudo-header fields of an extended CONNECT (RFC 8441 §4).
+///
+/// ```
+/// use sansocket::handshake::{Accept, ExtendedConnect, Request};
+///
+/// let connect = ExtendedConnect {
+///     protocol: "websocket",
+///     scheme: "https",
+///     authority: "example.com",
+///     path: "/chat",
+/// };
+/// let fields: [(&str, &[u8]); 2] =
+///     [("sec-websocket-version", b"13"), ("sec-websocket-protocol", b"v2.chat")];
+/// let request = Request::extended_connect(connect, fields)?;
+/// assert_eq!((request.host(), request.path()), ("example.com", "/chat"));
+///
+/// let acceptance = request.acceptance(&Accept::new().subprotocol("v2.chat"))?;
+/// assert_eq!(acceptance.status, 200);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "these are the fields of the request")]
+pub struct ExtendedConnect<'a> {
+    /// `:protocol`, which is `websocket`.
+    pub protocol: &'a str,
+    /// `:scheme`, which is `http` for `ws` and `https` for `wss`.
+    pub scheme: &'a str,
+    /// `:authority`: the host with its optional port.
+    pub authority: &'a str,
+    /// `:path`: the path with its optional query.
+    pub path: &'a str,
+}
+
+/// The fields that mean something for a connection of HTTP/1.1, but not for a stream (RFC 9113
+/// §8.2.2). `Transfer-Encoding` is one too; the check for a body finds it.
+const OF_CONNECTIONS: [&str; 4] = ["Connection", "Keep-Alive", "Proxy-Connection", "Upgrade"];
+
+impl Request {
+    /// Checks an extended CONNECT that an HTTP/2 or HTTP/3 library has received (RFC 8441 §5).
+    ///
+    /// The library has advertised `SETTINGS_ENABLE_CONNECT_PROTOCOL`. Like [`new`](Self::new), this
+    /// checks neither the origin nor the limits of the fields. The
+    /// [`Acceptor`](crate::server::Acceptor::check) checks the origin.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the request does not open a WebSocket.
+    pub fn extended_connect<'a>(
+        connect: ExtendedConnect<'_>,
+        headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> Result<Self, HandshakeError> {
+        let ExtendedConnect { protocol, scheme, authority, path } = connect;
+        // The names of protocols are those of `Upgrade`, whose case is of no importance (RFC 9110
+        // §7.8).
+        if !protocol.eq_ignore_ascii_case("websocket") {
+            return Err(HandshakeError::Protocol(excerpt(protocol.as_bytes())));
+        }
+        if default_port(scheme).is_none() || !path.starts_with('/') {
+            return Err(HandshakeError::InvalidTarget);
+        }
+        Authority::parse(authority).map_err(|_| HandshakeError::InvalidHost)?;
+        let fields: Fields = headers.into_iter().collect();
+        check_fields(&fields, authority)?;
+        Ok(Self::from_parts(Target::new(path.into())?, authority.into(), None, fields))
+    }
+}
+
+fn check_fields(fields: &Fields, authority: &str) -> Result<(), HandshakeError> {
+    for name in OF_CONNECTIONS {
+        if fields.first(name).is_some() {
+            return Err(HandshakeError::ConnectionHeader(name));
+        }
+    }
+    // RFC 9113 §8.3.1: a `Host` that differs from the authority makes the request malformed.
+    if fields.first("Host").is_some()
+        && !single(fields, "Host")?.eq_ignore_ascii_case(authority.as_bytes())
+    {
+        return Err(HandshakeError::InvalidHost);
+    }
+    offer::check(fields)
+}
