@@ -73,7 +73,7 @@ impl Attempt {
 
     /// Returns the next request.
     pub(crate) fn request<M>(&self, connector: &Connector<M>) -> ClientRequest {
-        let request = connector.request(&self.url);
+        let request = connector.offer(&self.url);
         let headers = connector.headers.iter().filter(|(name, _)| {
             let is = |other: &str| name.eq_ignore_ascii_case(other);
             // Any other field may be a secret that is meant for the first origin.

@@ -259,7 +259,28 @@ impl<M> Connector<M> {
     }
 
     /// Returns the request for a URL, without the header fields of this connector.
-    pub(super) fn request(&self, url: &Url) -> ClientRequest {
+    /// Returns the request for a URL: what this connector offers, and its header fields. An HTTP library
+    /// can send it: see [`ClientRequest::upgrade`] and [`ClientRequest::extended_connect`].
+    #[must_use]
+    pub fn request(&self, url: &Url) -> ClientRequest {
+        let headers = self.headers.iter();
+        headers.fold(self.offer(url), |request, (name, value)| request.header(name, value))
+    }
+
+    /// Returns how the connections behave, as set with [`config`](Self::config).
+    #[must_use]
+    pub const fn get_config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Returns the time limit set with [`handshake_timeout`](Self::handshake_timeout).
+    #[must_use]
+    pub const fn get_handshake_timeout(&self) -> Option<Duration> {
+        self.timeouts.whole
+    }
+
+    /// Returns the request without the header fields that were added.
+    pub(super) fn offer(&self, url: &Url) -> ClientRequest {
         let request = ClientRequest::new(url).subprotocols(&self.subprotocols);
         let request = self.extensions.iter().fold(request, ClientRequest::extension);
         #[cfg(feature = "deflate")]
@@ -285,9 +306,7 @@ impl Connector {
         nonce: [u8; 16],
         output: &mut WriteBuffer,
     ) -> Result<Connecting, RequestError> {
-        let headers = self.headers.iter();
-        let request =
-            headers.fold(self.request(url), |request, (name, value)| request.header(name, value));
+        let request = self.request(url);
         let timeout = self.timeouts.of(Stage::Handshake);
         Connecting::new(&request, nonce, output, &self.config.limits, timeout)
     }

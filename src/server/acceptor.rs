@@ -160,6 +160,19 @@ impl<M> Acceptor<M> {
         self.proxies.as_ref().is_some_and(|proxies| proxies.reads_header_of(peer))
     }
 
+    /// Returns how the connections behave, as set with [`config`](Self::config). An
+    /// [`Accept`] can still change their compression.
+    #[must_use]
+    pub const fn get_config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Returns the time limit set with [`handshake_timeout`](Self::handshake_timeout).
+    #[must_use]
+    pub const fn get_handshake_timeout(&self) -> Option<Duration> {
+        self.handshake_timeout
+    }
+
     /// Checks a request that an HTTP library has received: whether its
     /// [origin](Self::origin) is allowed. If the library knows the address of the `peer`, the request
     /// then has a [client's address](Request::client_address), which

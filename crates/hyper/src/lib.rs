@@ -1,0 +1,46 @@
+//! WebSockets for [hyper](https://docs.rs/hyper): upgrades of HTTP/1.1 and streams of HTTP/2, in servers
+//! and clients.
+//!
+//! hyper does the HTTP. [`sansocket`] checks and answers the requests, as it does in its own servers: the
+//! same limits, origins, compression and keepalive apply. The connection is a
+//! [`sansocket::on_tokio::WebSocket`], with all of its methods.
+//!
+//! - A server calls [`upgrade`], or [`UpgradeRequest`] with an [`Acceptor`](sansocket::server::Acceptor).
+//! - A client calls [`connect`] with a connection or a client of hyper.
+//!
+//! The calls are the same for HTTP/1.1 and HTTP/2 (RFC 8441). A server of HTTP/2 has to enable extended
+//! CONNECT: call `enable_connect_protocol` of hyper's builder.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `server` (default) | [`upgrade`] and [`UpgradeRequest`] |
+//! | `client` (default) | [`connect`] |
+//! | `http2` (default) | HTTP/2, for both roles |
+//! | `client-legacy` | [`connect`] over the pooled client of hyper-util |
+//! | `deflate` | permessage-deflate (RFC 7692) |
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "client")]
+mod connect;
+mod error;
+mod fields;
+#[cfg(all(feature = "client", feature = "http2"))]
+mod http2;
+#[cfg(feature = "client")]
+mod send_request;
+#[cfg(feature = "server")]
+mod upgrade;
+mod upgraded;
+
+#[cfg(feature = "client")]
+pub use connect::connect;
+pub use error::Error;
+#[cfg(all(feature = "client", feature = "http2"))]
+pub use http2::Http2;
+#[cfg(feature = "client")]
+pub use send_request::SendRequest;
+#[cfg(feature = "server")]
+pub use upgrade::{Upgrade, UpgradeRequest, upgrade};
+pub use upgraded::Upgraded;

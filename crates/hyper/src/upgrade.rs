@@ -1,0 +1,268 @@
+//! The server's part of an upgrade (RFC 6455 §4.2, RFC 8441 §5).
+
+use crate::{
+    error::Error,
+    fields::{append, borrowed, fields, version},
+    upgraded::Upgraded,
+};
+use http::{Method, Response, StatusCode, Version, request};
+use hyper::upgrade::OnUpgrade;
+use sansocket::{
+    Config,
+    buffer::ReadBuffer,
+    connection::Server,
+    handshake::{Accept, ExtendedConnect, Negotiated, Request},
+    on_tokio::{self, ServerWebSocket},
+    server::Acceptor,
+};
+use std::{
+    fmt,
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::time::{Sleep, sleep};
+
+/// Answers a request that opens a WebSocket, with the default [`Acceptor`]: pages of other hosts may not
+/// connect, and nothing is compressed.
+///
+/// Returns the response, which you return from your service, and a future of the WebSocket, which you
+/// spawn: hyper upgrades the connection only after it has written the response.
+///
+/// `Acceptor` has limits, origins, compression, keepalive and more: see [`UpgradeRequest`].
+///
+/// # Errors
+///
+/// Returns an error if the request opens no WebSocket. [`Error::response`] is the response to send then.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Full;
+/// use hyper::{Request, Response, body::Incoming};
+///
+/// async fn service(mut request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+///     let version = request.version();
+///     let (response, websocket) = match sansocket_hyper::upgrade(&mut request) {
+///         Ok(upgrade) => upgrade,
+///         Err(error) => return Ok(error.response(version)),
+///     };
+///     tokio::spawn(async move {
+///         let mut websocket = websocket.await?;
+///         while let Some(message) = websocket.next().await {
+///             websocket.send(message?).await?;
+///         }
+///         Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+///     });
+///     Ok(response)
+/// }
+/// ```
+pub fn upgrade<B, R: Default>(
+    request: &mut http::Request<B>,
+) -> Result<(Response<R>, Upgrade), Error> {
+    UpgradeRequest::new(&Acceptor::new(), request, None)?.accept(&Accept::new())
+}
+
+/// A request that opens a WebSocket, and waits for your answer.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Full;
+/// use hyper::{Request, Response, body::Incoming};
+/// use sansocket::{handshake::Accept, server::Acceptor};
+/// use sansocket_hyper::{Error, UpgradeRequest};
+///
+/// /// Chooses a subprotocol. A server makes one acceptor, and keeps it.
+/// fn answer(
+///     acceptor: &Acceptor,
+///     request: &mut Request<Incoming>,
+/// ) -> Result<Response<Full<Bytes>>, Error> {
+///     let request = UpgradeRequest::new(acceptor, request, None)?;
+///     let answer = match request.request().subprotocols().find(|name| *name == "chat") {
+///         Some(name) => Accept::new().subprotocol(name),
+///         None => Accept::new(),
+///     };
+///     let (response, websocket) = request.accept(&answer)?;
+///     tokio::spawn(async move {
+///         let mut websocket = websocket.await?;
+///         websocket.send("hello").await?;
+///         Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+///     });
+///     Ok(response)
+/// }
+/// ```
+pub struct UpgradeRequest {
+    request: Request,
+    acceptor: Acceptor,
+    on_upgrade: OnUpgrade,
+}
+
+/// A future of the WebSocket, which is ready once hyper has written the response.
+///
+/// Dropping it ends the connection.
+#[must_use = "spawn this, or the connection ends"]
+pub struct Upgrade {
+    on_upgrade: OnUpgrade,
+    is_stream: bool,
+    negotiated: Negotiated,
+    config: Config,
+    timeout: Option<(Duration, Pin<Box<Sleep>>)>,
+}
+
+impl UpgradeRequest {
+    /// Checks a request: that it opens a WebSocket in HTTP/1.1 or HTTP/2, and that its origin may. `peer`
+    /// is the address of the connection's other end, if you know it. The request then has a
+    /// [client's address](Request::client_address).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Handshake`] if the request opens no WebSocket or its origin is not allowed, and
+    /// [`Error::NotUpgradable`] if hyper can't upgrade the connection. [`Error::response`] is the
+    /// response to send then.
+    pub fn new<B>(
+        acceptor: &Acceptor,
+        request: &mut http::Request<B>,
+        peer: Option<SocketAddr>,
+    ) -> Result<Self, Error> {
+        let checked = check(request);
+        let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
+        Self::checked(acceptor, checked?, on_upgrade, peer)
+    }
+
+    /// Works like [`new`](Self::new), for a framework that has taken the request apart.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`new`](Self::new).
+    pub fn from_parts(
+        acceptor: &Acceptor,
+        parts: &mut request::Parts,
+        peer: Option<SocketAddr>,
+    ) -> Result<Self, Error> {
+        let mut request = http::Request::from_parts(std::mem::replace(parts, empty_parts()), ());
+        let outcome = Self::new(acceptor, &mut request, peer);
+        *parts = request.into_parts().0;
+        outcome
+    }
+
+    fn checked(
+        acceptor: &Acceptor,
+        mut request: Request,
+        on_upgrade: Option<OnUpgrade>,
+        peer: Option<SocketAddr>,
+    ) -> Result<Self, Error> {
+        acceptor.check(&mut request, peer)?;
+        let on_upgrade = on_upgrade.ok_or(Error::NotUpgradable)?;
+        Ok(Self { request, acceptor: acceptor.clone(), on_upgrade })
+    }
+
+    /// Returns the client's request.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Accepts the client. Returns the response, which you return from your service, and a future of the
+    /// WebSocket, which you spawn.
+    ///
+    /// To refuse the client, drop this and return a response of your own.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Error::Accept`] if the answer is not valid for this request.
+    pub fn accept<B: Default>(self, answer: &Accept) -> Result<(Response<B>, Upgrade), Error> {
+        let (acceptance, config) = self.acceptor.acceptance(&self.request, answer)?;
+        let mut response = Response::new(B::default());
+        *response.status_mut() =
+            StatusCode::from_u16(acceptance.status).map_err(http::Error::from)?;
+        append(response.headers_mut(), borrowed(&acceptance.headers))?;
+        let timeout = self.acceptor.get_handshake_timeout();
+        let upgrade = Upgrade {
+            on_upgrade: self.on_upgrade,
+            is_stream: self.request.is_extended_connect(),
+            negotiated: acceptance.negotiated,
+            config,
+            timeout: timeout.map(|timeout| (timeout, Box::pin(sleep(timeout)))),
+        };
+        Ok((response, upgrade))
+    }
+}
+
+impl Future for Upgrade {
+    type Output = Result<ServerWebSocket<Upgraded>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match Pin::new(&mut self.on_upgrade).poll(cx) {
+            Poll::Ready(Ok(io)) => {
+                let transport = Upgraded::new(io, self.is_stream);
+                let negotiated = std::mem::take(&mut self.negotiated);
+                // hyper has read the bytes that came after the request, and returns them first.
+                let input = ReadBuffer::new();
+                Poll::Ready(Ok(on_tokio::WebSocket::new(
+                    transport,
+                    Server::new(),
+                    negotiated,
+                    input,
+                    self.config,
+                )))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(Error::Hyper(error))),
+            Poll::Pending => match &mut self.timeout {
+                Some((timeout, sleep)) => {
+                    sleep.as_mut().poll(cx).map(|()| Err(Error::Timeout(*timeout)))
+                }
+                None => Poll::Pending,
+            },
+        }
+    }
+}
+
+/// Performs the checks that do not depend on the acceptor.
+fn check<B>(request: &http::Request<B>) -> Result<Request, Error> {
+    let uri = request.uri();
+    let target = uri.path_and_query().map_or("", |target| target.as_str());
+    if request.version() >= Version::HTTP_2 {
+        if request.method() != Method::CONNECT {
+            return Err(Error::NotConnect(request.method().clone()));
+        }
+        let connect = ExtendedConnect {
+            protocol: protocol(request),
+            scheme: uri.scheme_str().unwrap_or_default(),
+            authority: uri.authority().map_or("", |authority| authority.as_str()),
+            path: target,
+        };
+        return Ok(Request::extended_connect(connect, fields(request.headers()))?);
+    }
+    let absolute = uri.scheme().is_some().then(|| uri.to_string());
+    let target = absolute.as_deref().unwrap_or(target);
+    let method = request.method().as_str();
+    Ok(Request::new(method, target, version(request.version()), fields(request.headers()))?)
+}
+
+#[cfg(feature = "http2")]
+fn protocol<B>(request: &http::Request<B>) -> &str {
+    let protocol = request.extensions().get::<hyper::ext::Protocol>();
+    protocol.map_or("", |protocol| protocol.as_str())
+}
+
+#[cfg(not(feature = "http2"))]
+fn protocol<B>(_: &http::Request<B>) -> &str {
+    ""
+}
+
+fn empty_parts() -> request::Parts {
+    http::Request::new(()).into_parts().0
+}
+
+impl fmt::Debug for UpgradeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpgradeRequest").field("request", &self.request).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Upgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upgrade").field("negotiated", &self.negotiated).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,90 @@
+//! The transport of a WebSocket that was opened by hyper.
+
+use hyper_util::rt::TokioIo;
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What hyper hands over when it upgrades: the rest of an HTTP/1.1 connection, or a stream of an HTTP/2
+/// connection.
+///
+/// On a stream, the end is as RFC 8441 §5 says: END_STREAM is the end of one direction, as FIN is that of
+/// TCP, and RST_STREAM with CANCEL is a reset.
+#[derive(Debug)]
+pub struct Upgraded {
+    io: TokioIo<hyper::upgrade::Upgraded>,
+    is_stream: bool,
+}
+
+impl Upgraded {
+    pub(crate) fn new(io: hyper::upgrade::Upgraded, is_stream: bool) -> Self {
+        Self { io: TokioIo::new(io), is_stream }
+    }
+
+    /// Returns `true` if this is a stream of HTTP/2.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        self.is_stream
+    }
+
+    /// Returns what hyper handed over, for example to downcast it to the type of your connection.
+    #[must_use]
+    pub fn into_inner(self) -> hyper::upgrade::Upgraded {
+        self.io.into_inner()
+    }
+
+    /// Tells a reset from an orderly end. hyper reports both as the end when they are read, but only a
+    /// reset as an error when they are written to.
+    fn end(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        match Pin::new(&mut self.io).poll_flush(cx) {
+            Poll::Ready(Err(error)) => Err(io::Error::new(io::ErrorKind::ConnectionReset, error)),
+            Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
+        }
+    }
+}
+
+impl AsyncRead for Upgraded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let filled = into.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, into))?;
+        let has_ended = into.filled().len() == filled && into.remaining() > 0;
+        Poll::Ready(if has_ended && self.is_stream { self.end(cx) } else { Ok(()) })
+    }
+}
+
+impl AsyncWrite for Upgraded {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, from)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, from)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
