@@ -17,7 +17,8 @@ use sansocket::{
     on_tokio::{self, ClientWebSocket},
     random::{self, SystemMaskKeys},
 };
-use tokio::time::timeout;
+use std::{future::Future, time::Duration};
+use tokio::time::{Instant, timeout_at};
 
 /// How much of a refusal's body is read.
 const MOST_OF_BODY: usize = 4096;
@@ -67,29 +68,18 @@ pub async fn connect<S: SendRequest>(
     url: impl AsRef<str>,
 ) -> Result<(ClientWebSocket<Upgraded>, Response), Error> {
     let url = Url::parse(url.as_ref())?;
-    let opening = open(connector, sender, &url);
-    match connector.get_handshake_timeout() {
-        Some(limit) => timeout(limit, opening).await.map_err(|_| Error::Timeout(limit))?,
-        None => opening.await,
-    }
-}
-
-async fn open<S: SendRequest>(
-    connector: &Connector,
-    sender: &mut S,
-    url: &Url,
-) -> Result<(ClientWebSocket<Upgraded>, Response), Error> {
+    let limit = Limit::new(connector.get_handshake_timeout());
     let keys = SystemMaskKeys::new()?;
-    let request = connector.request(url);
+    let request = connector.request(&url);
     let is_stream = S::IS_STREAM;
     let (parts, expected) =
         if is_stream { request.extended_connect()? } else { request.upgrade(random::nonce()?)? };
-    let request = to_http::<S>(&parts, url)?;
-    let mut response = sender.send_request(request).await?;
-    let opened = check(&expected, &mut response).await?;
-    let io = hyper::upgrade::on(response).await.map_err(Error::Hyper)?;
+    let request = to_http::<S>(&parts, &url)?;
+    let mut response = limit.apply(sender.send_request(request)).await??;
+    let opened = check(&expected, &mut response, limit).await?;
+    let upgraded = limit.apply(hyper::upgrade::on(response)).await?;
     let websocket = on_tokio::WebSocket::new(
-        Upgraded::new(io, is_stream),
+        Upgraded::new(upgraded.map_err(Error::Hyper)?, is_stream),
         Client::new(keys),
         opened.negotiated().clone(),
         ReadBuffer::new(),
@@ -98,38 +88,57 @@ async fn open<S: SendRequest>(
     Ok((websocket, opened))
 }
 
+/// The time limit of the handshake, and when it is reached.
+#[derive(Clone, Copy)]
+struct Limit(Option<(Duration, Instant)>);
+
+impl Limit {
+    fn new(limit: Option<Duration>) -> Self {
+        // A moment too far away to be represented is no limit.
+        Self(limit.and_then(|limit| Some((limit, Instant::now().checked_add(limit)?))))
+    }
+
+    async fn apply<T>(self, step: impl Future<Output = T>) -> Result<T, Error> {
+        match self.0 {
+            Some((limit, end)) => timeout_at(end, step).await.map_err(|_| Error::Timeout(limit)),
+            None => Ok(step.await),
+        }
+    }
+}
+
 /// Checks the response. The error of a refusal has the beginning of its body.
 async fn check(
     expected: &ExpectedResponse,
     response: &mut http::Response<Incoming>,
+    limit: Limit,
 ) -> Result<Response, Error> {
     let status = response.status().as_u16();
     let version = version(response.version());
     match expected.check(status, version, fields(response.headers())) {
         Err(HandshakeError::Refused(refusal)) => {
-            let (body, is_complete) = beginning(response.body_mut()).await;
-            let refusal = refusal.with_body(body, is_complete);
+            let mut beginning = Vec::new();
+            // The status says more than a body that does not arrive.
+            let read = limit.apply(read_beginning(response.body_mut(), &mut beginning)).await;
+            let refusal = refusal.with_body(beginning, read.unwrap_or(false));
             Err(HandshakeError::Refused(Box::new(refusal)).into())
         }
         outcome => Ok(outcome?),
     }
 }
 
-/// Returns the beginning of a body, and whether that is all of it.
-async fn beginning(body: &mut Incoming) -> (Vec<u8>, bool) {
-    let mut bytes = Vec::new();
-    while bytes.len() <= MOST_OF_BODY {
+/// Reads the beginning of a body. Returns whether that is all of it.
+async fn read_beginning(body: &mut Incoming, beginning: &mut Vec<u8>) -> bool {
+    while beginning.len() <= MOST_OF_BODY {
         match body.frame().await {
             Some(Ok(frame)) => {
                 let data = frame.data_ref();
-                bytes.extend_from_slice(data.map_or(&[], |data| &data[..]));
+                beginning.extend_from_slice(data.map_or(&[], |data| &data[..]));
             }
-            // The status says more than a body that does not arrive.
-            Some(Err(_)) => return (bytes, false),
-            None => return (bytes, true),
+            Some(Err(_)) => return false,
+            None => return true,
         }
     }
-    (bytes, false)
+    false
 }
 
 fn to_http<S: SendRequest>(parts: &RequestParts, url: &Url) -> Result<Request<S::Body>, Error> {

@@ -21,6 +21,8 @@
 //! | `client-legacy` | [`connect`] over the pooled client of hyper-util |
 //! | `deflate` | permessage-deflate (RFC 7692) |
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Without a role, there is nothing.
+#![cfg(any(feature = "client", feature = "server"))]
 
 #[cfg(feature = "client")]
 mod connect;
@@ -33,6 +35,11 @@ mod send_request;
 #[cfg(feature = "server")]
 mod upgrade;
 mod upgraded;
+
+/// The examples of the README, which have to compile.
+#[cfg(all(doctest, feature = "server"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 #[cfg(feature = "client")]
 pub use connect::connect;

@@ -8,11 +8,16 @@ use std::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// The largest number of bytes that a stream is given at once. hyper copies them, however many there
+/// are, so this is what bounds the memory of a stream whose peer is slow.
+const MOST_AT_ONCE: usize = 64 << 10;
+
 /// What hyper hands over when it upgrades: the rest of an HTTP/1.1 connection, or a stream of an HTTP/2
 /// connection.
 ///
 /// On a stream, the end is as RFC 8441 §5 says: END_STREAM is the end of one direction, as FIN is that of
-/// TCP, and RST_STREAM with CANCEL is a reset.
+/// TCP, and RST_STREAM with CANCEL is a reset. hyper reports such a reset to its writing side alone. If
+/// reads learn of it first, on another thread, it looks like an orderly end.
 #[derive(Debug)]
 pub struct Upgraded {
     io: TokioIo<hyper::upgrade::Upgraded>,
@@ -65,6 +70,8 @@ impl AsyncWrite for Upgraded {
         cx: &mut Context<'_>,
         from: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let most = if self.is_stream { MOST_AT_ONCE } else { from.len() };
+        let from = &from[..from.len().min(most)];
         Pin::new(&mut self.io).poll_write(cx, from)
     }
 
@@ -73,11 +80,15 @@ impl AsyncWrite for Upgraded {
         cx: &mut Context<'_>,
         from: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.is_stream {
+            let first = from.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |first| first);
+            return self.poll_write(cx, first);
+        }
         Pin::new(&mut self.io).poll_write_vectored(cx, from)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        !self.is_stream && self.io.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

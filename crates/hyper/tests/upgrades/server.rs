@@ -78,7 +78,12 @@ impl Server {
 
     /// Serves a new connection, and returns its other end.
     pub(crate) fn connection(self: &Arc<Self>) -> (DuplexStream, JoinHandle<()>) {
-        let (near, far) = duplex(1 << 16);
+        self.connection_of(1 << 16)
+    }
+
+    /// Serves a new connection with so many bytes on the way in each direction.
+    pub(crate) fn connection_of(self: &Arc<Self>, room: usize) -> (DuplexStream, JoinHandle<()>) {
+        let (near, far) = duplex(room);
         let server = Arc::clone(self);
         let service = service_fn(move |mut request| {
             let response = server.respond(&mut request);
