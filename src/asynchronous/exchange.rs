@@ -1,5 +1,6 @@
 //! IO of the opening handshake.
 
+use super::queue_writes::poll_write_queue;
 use super::shell::{Shell, Timer, failure};
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::error::{Error, OpeningFailure};
@@ -103,7 +104,7 @@ impl<S, M: Shell<S>> Exchange<'_, S, M> {
         let outcome = if self.output.is_empty() {
             ready!(M::poll_flush(self.transport, cx)).map(|()| 0)
         } else {
-            some_written(ready!(M::poll_write(self.transport, cx, self.output.front())))
+            some_written(ready!(poll_write_queue::<S, M>(self.transport, self.output, cx)))
         };
         Poll::Ready(outcome.map_err(|error| self.note(error)))
     }

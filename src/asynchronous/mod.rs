@@ -18,6 +18,7 @@ mod message_writer;
 mod methods;
 mod outgoing;
 mod owning_server;
+mod queue_writes;
 mod rare_state;
 mod reunite;
 mod shell;

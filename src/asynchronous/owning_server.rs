@@ -40,8 +40,9 @@ pub(crate) async fn linger<S, M: Shell<S>>(mut transport: S, mut output: WriteBu
 mod tests {
     use super::*;
     use crate::asynchronous::{Runtime, Timer, WebSocket};
-    use crate::connection::{Config, Server};
+    use crate::connection::{Config, Connection, Message, Server};
     use crate::negotiated::Negotiated;
+    use alloc::vec::Vec;
     use core::{
         future::Future,
         pin::pin,
@@ -49,6 +50,7 @@ mod tests {
         time::Duration,
     };
     use std::io::{self, IoSlice};
+    use std::sync::Mutex;
 
     /// A runtime whose clock stands still.
     enum Still {}
@@ -72,7 +74,7 @@ mod tests {
 
     /// A client that always has one more message to send, and accepts every write.
     #[derive(Debug, Default)]
-    struct Endless(alloc::vec::Vec<u8>);
+    struct Endless(Vec<u8>);
 
     impl Shell<Endless> for Still {
         fn poll_read(
@@ -113,6 +115,62 @@ mod tests {
         fn poll_shutdown(_: &mut Endless, _: &mut Context<'_>) -> Poll<io::Result<()>> {
             Poll::Ready(Ok(()))
         }
+    }
+
+    /// A client that has left, and accepts every write.
+    #[derive(Debug, Default)]
+    struct Left(Arc<Mutex<Vec<Vec<u8>>>>);
+
+    impl Shell<Left> for Still {
+        fn poll_read(_: &mut Left, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(0))
+        }
+
+        fn poll_write(
+            stream: &mut Left,
+            _: &mut Context<'_>,
+            from: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            stream.0.lock().unwrap().push(from.to_vec());
+            Poll::Ready(Ok(from.len()))
+        }
+
+        fn poll_write_vectored(
+            stream: &mut Left,
+            cx: &mut Context<'_>,
+            from: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            let all: Vec<u8> = from.iter().flat_map(|slice| slice.iter().copied()).collect();
+            Self::poll_write(stream, cx, &all)
+        }
+
+        fn is_write_vectored(_: &Left) -> bool {
+            true
+        }
+
+        fn poll_flush(_: &mut Left, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(_: &mut Left, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// The payload is linked and not copied, and its header still does not leave alone.
+    #[test]
+    fn what_is_delivered_at_the_end_leaves_in_one_write() {
+        let connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
+        let (mut sender, _) = connection.split();
+        let mut output = WriteBuffer::new();
+        sender.send(&Message::from(alloc::vec![7; 50_000]), &mut output).unwrap();
+        assert!(output.front().len() < output.len(), "the payload is linked");
+        let client = Left::default();
+        let writes = Arc::clone(&client.0);
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert!(pin!(linger::<_, Still>(client, output)).poll(cx).is_ready());
+        let lengths: Vec<_> = writes.lock().unwrap().iter().map(Vec::len).collect();
+        assert_eq!(lengths, [50_004]);
     }
 
     #[derive(Debug)]

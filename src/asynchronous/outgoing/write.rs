@@ -1,22 +1,15 @@
 //! Writing the queue, and messages in place, in as few writes as the transport allows.
 
 use super::Outgoing;
+use crate::asynchronous::queue_writes::{poll_write_pieces, poll_write_queue};
 use crate::asynchronous::shell::Shell;
-use crate::buffer::WriteBuffer;
-use crate::connection::{Form, LargeMessage, PreparedMessage, Role, gather};
+use crate::connection::{Form, LargeMessage, PreparedMessage, Role};
 use crate::error::Error;
-use crate::io::{SLICES, some_written};
+use crate::io::some_written;
 use crate::sending::Sending;
 use alloc::boxed::Box;
 use core::task::{Context, Poll, ready};
-use std::io::{self, IoSlice};
-
-/// How many bytes are copied together for a transport that writes one slice at a time.
-const GATHERED: usize = 4096;
-
-/// The number of slices for one large message after a few small ones. Initializing many more takes
-/// noticeable time.
-const FEW_SLICES: usize = 4;
+use std::io;
 
 impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// Writes everything that is queued, then flushes the transport.
@@ -41,13 +34,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     #[inline]
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { sending: Sending { sender, queue: output }, transport, .. } = self;
-        let front = output.front();
-        let written = if front.len() == output.len() {
-            M::poll_write(transport, cx, front)
-        } else {
-            poll_write_pieces::<S, M>(transport, output, None, cx)
-        };
-        let count = some_written(ready!(written))?;
+        let count = some_written(ready!(poll_write_queue::<S, M>(transport, output, cx)))?;
         sender.unflushed = true;
         output.consume(count);
         sender.refill(output);
@@ -149,58 +136,4 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         }
         Poll::Pending
     }
-}
-
-/// A separate function, because its slices take room on the stack.
-#[inline(never)]
-fn poll_write_pieces<S, M: Shell<S>>(
-    transport: &mut S,
-    output: &WriteBuffer,
-    behind: Option<&LargeMessage<'_>>,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    if !M::is_write_vectored(transport) {
-        return poll_write_gathered::<S, M>(transport, output, cx);
-    }
-    let pieces_behind = behind.map_or(0, LargeMessage::most_pieces);
-    if output.most_pieces() + pieces_behind <= FEW_SLICES {
-        poll_write_slices::<S, M, FEW_SLICES>(transport, output, behind, cx)
-    } else {
-        poll_write_slices::<S, M, SLICES>(transport, output, behind, cx)
-    }
-}
-
-fn poll_write_slices<S, M: Shell<S>, const PLACES: usize>(
-    transport: &mut S,
-    output: &WriteBuffer,
-    behind: Option<&LargeMessage<'_>>,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    let mut slices = [&[][..]; PLACES];
-    let used = gather(output, behind, &mut slices);
-    let vectors = slices.map(IoSlice::new);
-    M::poll_write_vectored(transport, cx, &vectors[..used])
-}
-
-/// Copies the pieces together first, so that a header does not leave in a write of its own.
-fn poll_write_gathered<S, M: Shell<S>>(
-    transport: &mut S,
-    output: &WriteBuffer,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    let front = output.front();
-    if front.len() >= GATHERED {
-        return M::poll_write(transport, cx, front);
-    }
-    let mut slices = [&[][..]; SLICES];
-    let used = output.slices(&mut slices);
-    let most = output.unbroken_len().min(GATHERED);
-    let mut gathered = [0; GATHERED];
-    let mut len = 0;
-    for slice in &slices[..used] {
-        let count = slice.len().min(most - len);
-        gathered[len..len + count].copy_from_slice(&slice[..count]);
-        len += count;
-    }
-    M::poll_write(transport, cx, &gathered[..len])
 }
