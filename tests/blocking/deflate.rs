@@ -4,7 +4,7 @@ use sansocket::{
     CloseCode, Config, DeflateConfig, Error, Limits, Message, Payload, PreparedMessage,
     blocking::{Acceptor, Connector, WebSocket},
     buffer::WriteBuffer,
-    connection::{Client, Connection, ProtocolError, Role, Server},
+    connection::{Client, Connection, MessageKind, ProtocolError, Role, Server},
     deflate::DeflateParameters,
     handshake::{Accept, Negotiated},
     mask::MaskKey,
@@ -19,7 +19,7 @@ use sansocket_testkit::{
     transports::tapped::Tapped,
 };
 use std::{
-    io::Write,
+    io::{Read, Write},
     net::{Shutdown, TcpStream},
     thread,
 };
@@ -258,4 +258,40 @@ fn inflating_stops_at_the_limit() {
         assert_eq!(error.close_code().number(), 1009);
         assert_eq!(read_to_end(&mut client), failure_close(error));
     }
+}
+
+/// A message of unknown length and a stream of bytes are compressed as messages are.
+#[test]
+fn streams_are_compressed() {
+    let (client, mut server) = pair(compressing());
+    let text = text().repeat(100);
+    let client = thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            let mut client = client;
+            let message = client.next().unwrap().unwrap();
+            (client, message)
+        });
+        let mut writer = server.message_writer(MessageKind::Text);
+        for piece in text.as_bytes().chunks(999) {
+            writer.write_all(piece).unwrap();
+        }
+        writer.finish().unwrap();
+        let (client, message) = reader.join().unwrap();
+        assert_eq!(message, Message::from(&*text));
+        client
+    });
+    let sent = server.get_ref().messages();
+    assert!(sent[0].compressed && sent.iter().map(|sent| sent.payload.len()).sum::<usize>() < 2000);
+
+    client.get_ref().clear();
+    let mut server = server.into_byte_stream();
+    let mut stream = client.into_byte_stream();
+    stream.write_all(text.as_bytes()).unwrap();
+    stream.flush().unwrap();
+    let mut read = vec![0; text.len()];
+    server.read_exact(&mut read).unwrap();
+    assert_eq!(read, text.as_bytes());
+    let sent = stream.get_ref().get_ref().messages();
+    assert!(sent.iter().all(|sent| sent.compressed));
+    assert!(sent.iter().map(|sent| sent.payload.len()).sum::<usize>() < 2000);
 }
