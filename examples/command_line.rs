@@ -1,4 +1,4 @@
-//! The command line shared by `echo_blocking` and `echo_mio`.
+//! The command line shared by the echo servers except `echo_tokio`.
 
 use sansocket::{Config, DeflateConfig, Limits};
 use std::{fmt::Display, net::TcpListener, process::ExitCode};

@@ -7,19 +7,14 @@
 //! ```
 
 mod command_line;
+mod sans_io_echo;
 
 use mio::{Events, Interest, Poll, Token, Waker, net::TcpListener, net::TcpStream};
-use sansocket::pool::Leased;
-use sansocket::server::{Accepting, Acceptor, OriginPolicy, Step};
+use sans_io_echo::Echo;
 use sansocket::{
-    CloseCode, Config, Event,
-    connection::{Connection, Next},
-    handshake::{Accept, HandshakeNext},
+    Config,
+    server::{Acceptor, OriginPolicy},
     transport::IoFailure,
-};
-use sansocket::{
-    buffer::{ReadBuffer, WriteBuffer},
-    connection::{Progress, Server},
 };
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, ErrorKind, Read, Write};
@@ -59,7 +54,7 @@ fn serve(listener: net::TcpListener, config: Config) -> io::Result<()> {
         for (_, token) in std::mem::replace(&mut turns, later) {
             if token == STOP {
                 stopping = true;
-                peers.retain(|_, peer| peer.close());
+                peers.retain(|_, peer| peer.echo.close());
                 turns.extend(peers.keys().map(|token| (now, *token)));
             } else if token == LISTENER && !stopping {
                 match listener.accept() {
@@ -69,9 +64,8 @@ fn serve(listener: net::TcpListener, config: Config) -> io::Result<()> {
                         registry.register(&mut socket, token, both)?;
                         // If this fails the peer is gone, which reading will tell.
                         let _ = socket.set_nodelay(true);
-                        let (input, output) = (Leased::none(), Leased::none());
-                        let stage = Stage::Opening(Box::new(acceptor.begin()));
-                        peers.insert(token, Peer { socket, stage, input, output });
+                        let echo = Echo::new(acceptor.begin());
+                        peers.insert(token, Peer { socket, echo });
                         turns.extend([(now, token), (now, LISTENER)]);
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -91,104 +85,33 @@ fn serve(listener: net::TcpListener, config: Config) -> io::Result<()> {
 
 struct Peer {
     socket: TcpStream,
-    stage: Stage,
-    input: Leased<ReadBuffer>,
-    output: Leased<WriteBuffer>,
-}
-
-enum Stage {
-    Opening(Box<Accepting>),
-    Open(Connection<Server>),
-}
-
-/// Both stages have methods of the same names to learn the outcome of a socket operation.
-macro_rules! tell {
-    ($stage:ident, $($words:tt)*) => {
-        match $stage {
-            Stage::Opening(accepting) => accepting.$($words)*,
-            Stage::Open(connection) => connection.$($words)*,
-        }
-    };
+    echo: Echo,
 }
 
 impl Peer {
     /// Does what is wanted, as far as possible without waiting. Returns `None` if the socket is to
     /// be dropped; otherwise when the next turn is, if that does not only depend on the socket.
     fn turn(&mut self, now: Duration) -> Option<Option<Duration>> {
-        let is_all_echoed = self.echo();
-        let Self { socket, stage, input, output } = self;
-        let wants = loop {
-            match stage {
-                Stage::Opening(accepting) => match accepting.next(input, output, || now) {
-                    HandshakeNext::Wants(wants) => break wants,
-                    HandshakeNext::Ready(Step::Request(request)) => {
-                        // A response that can't be sent becomes one with status 500.
-                        let _ = accepting.accept(&request, &Accept::new(), output);
-                    }
-                    HandshakeNext::Ready(Step::Open(negotiated, config)) => {
-                        *stage = Stage::Open(Connection::new(Server::new(), &negotiated, config));
-                        return Some(Some(now));
-                    }
-                    HandshakeNext::Ended(_) => return None,
-                },
-                Stage::Open(connection) => match connection.next(output, || now) {
-                    Next::Wants(wants) => break wants,
-                    Next::Ended(_) => return None,
-                },
-            }
-        };
+        let Self { socket, echo } = self;
+        let wants = echo.next(now)?;
         let mut next = wants.deadline;
         if wants.write {
-            let written = socket.write(output.front()).map_err(|error| (&error).into());
+            let written = socket.write(echo.output.front()).map_err(|error| (&error).into());
             next = if written == Err(IoFailure::NotReady) { next } else { Some(now) };
-            tell!(stage, did_write(written, output));
+            echo.did_write(written);
         }
         if wants.shut_down_write {
             let ended = socket.shutdown(Shutdown::Write).map_err(|error| (&error).into());
-            tell!(stage, did_shut_down(ended));
+            echo.did_shut_down(ended);
             next = Some(now);
         }
-        if wants.read && is_all_echoed {
-            let read = socket.read(input.room()).map_err(|error| (&error).into());
+        if wants.read {
+            let read = socket.read(echo.input.room()).map_err(|error| (&error).into());
             next = if read == Err(IoFailure::NotReady) { next } else { Some(now) };
-            input.filled(read.unwrap_or(0));
-            tell!(stage, did_read(read));
+            echo.input.filled(read.unwrap_or(0));
+            echo.did_read(read);
         }
-        // A waiting connection holds no buffers.
-        let has_let_go = match stage {
-            Stage::Opening(_) => true,
-            Stage::Open(connection) => connection.unbind(input),
-        };
-        if has_let_go {
-            input.give_back();
-        }
-        output.give_back();
+        echo.give_back();
         Some(next)
-    }
-
-    /// Sends back what was received. Returns `false` if messages have to wait because too many
-    /// bytes are queued.
-    fn echo(&mut self) -> bool {
-        let Self { stage: Stage::Open(connection), input, output, .. } = self else { return true };
-        // A closing connection has room, and nothing more is sent back.
-        while connection.has_room(output) {
-            // `next` handles errors of the peer.
-            if !connection.advance(input, output).is_ok_and(Progress::goes_on) {
-                return true;
-            }
-            let _ = match connection.event(input) {
-                Some(Event::Text(text)) => connection.send_text(text, output),
-                Some(Event::Binary(data)) => connection.send_binary(data, output),
-                _ => Ok(()),
-            };
-        }
-        false
-    }
-
-    /// Tells the peer that the server stops. Returns `false` if there is nobody to tell.
-    fn close(&mut self) -> bool {
-        let Stage::Open(connection) = &mut self.stage else { return false };
-        let _ = connection.close(CloseCode::GOING_AWAY, "the server stops", &mut self.output);
-        true
     }
 }

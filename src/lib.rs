@@ -1,5 +1,5 @@
 //! WebSocket (RFC 6455) and its compression (RFC 7692) as a *sans-IO* protocol: state machines over bytes that do
-//! no IO of their own, with thin shells that put them on tokio and on `std::net`.
+//! no IO of their own, with thin shells that put them on tokio, on smol and other executors, and on `std::net`.
 //!
 //! This page shows the most common tasks, then lists what the crate guarantees, what it leaves to you, and its
 //! features. A *Close* is a Close frame.
@@ -54,7 +54,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! On tokio it is the same with [`on_tokio::connect`] and `.await`. [`ReconnectingWebSocket`] connects again when it has
+//! On tokio it is the same with [`on_tokio::connect`] and `.await`, and on smol with [`on_futures_io::connect`].
+//! [`ReconnectingWebSocket`] connects again when it has
 //! lost its connection.
 //!
 //! # One message to many clients
@@ -192,7 +193,7 @@
 //! # A transport of your own
 //!
 //! On tokio, anything that is `AsyncRead` and `AsyncWrite` can be a transport: pass it to `Connector::connect_over` or
-//! to `Acceptor::accept`. This is also how you use a TLS library other than rustls. On threads, anything that is `Read`
+//! to `Acceptor::accept`. In [`on_futures_io`] the same is true of the traits of `futures-io`. This is also how you use a TLS library other than rustls. On threads, anything that is `Read`
 //! and `Write` can be one: see [`blocking::Transport`].
 //!
 //! ```no_run
@@ -274,16 +275,43 @@
 //! | feature | brings | needs |
 //! |---|---|---|
 //! | `tokio` | [`on_tokio`], and [`asynchronous`] for other runtimes | `std`, `socket2`, tokio, futures-core, futures-sink |
-//! | `rustls` | [`tls`]: TLS for both shells and both roles | `std`, rustls, ring (a C compiler), rustls-platform-verifier |
+//! | `futures-io` | [`on_futures_io`], for smol and other executors | `std`, `socket2`, async-io, blocking, rustix, futures-core, futures-io, futures-sink |
+//! | `rustls` | [`tls`]: TLS for all shells and both roles | `std`, rustls, ring (a C compiler), rustls-platform-verifier |
 //! | `webpki-roots` | the certificates that Mozilla trusts, as an alternative | `rustls`, webpki-roots |
 //! | `rustls-0_23` | conversions from the configurations of rustls 0.23 | `rustls` |
-//! | `socket2` | the local address of a client, and TCP's keepalive; `tokio` brings it | `std`, socket2 |
+//! | `socket2` | the local address of a client, and TCP's keepalive; `tokio` and `futures-io` bring it | `std`, socket2 |
 //! | `deflate` | compression, permessage-deflate (RFC 7692) | `alloc`, zlib-rs, a target with std |
 //! | `std` (default) | the [`blocking`] shell, mask keys seeded by the system | `alloc`, getrandom, chacha20 |
 //! | `alloc` | buffers, handshakes, connections; `no_std` | bytes, httparse, sha1, base64 |
 //! | (none) | frames, masks, UTF-8; no heap | simdutf8, thiserror |
 //!
 // A link to an item that is not there without a feature leads to the table of features instead.
+#![cfg_attr(
+    any(feature = "futures-io", feature = "tokio"),
+    doc = "
+[`asynchronous`]: asynchronous
+"
+)]
+#![cfg_attr(
+    not(any(feature = "futures-io", feature = "tokio")),
+    doc = "
+[`asynchronous`]: #features
+"
+)]
+#![cfg_attr(
+    feature = "futures-io",
+    doc = "
+[`on_futures_io`]: on_futures_io
+[`on_futures_io::connect`]: on_futures_io::connect
+"
+)]
+#![cfg_attr(
+    not(feature = "futures-io"),
+    doc = "
+[`on_futures_io`]: #features
+[`on_futures_io::connect`]: #features
+"
+)]
 #![cfg_attr(
     feature = "tokio",
     doc = "
@@ -294,7 +322,6 @@
 [`Group`]: on_tokio::Group
 [`slow_peers`]: slow_peers
 [`on_tokio::connect`]: on_tokio::connect
-[`asynchronous`]: asynchronous
 "
 )]
 #![cfg_attr(
@@ -307,7 +334,6 @@
 [`Group`]: #features
 [`slow_peers`]: #features
 [`on_tokio::connect`]: #features
-[`asynchronous`]: #features
 "
 )]
 #![cfg_attr(
@@ -404,7 +430,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
 pub mod asynchronous;
 #[cfg(feature = "std")]
 pub mod blocking;
@@ -438,6 +464,8 @@ pub mod mask;
 mod negotiated;
 #[cfg(feature = "alloc")]
 mod network;
+#[cfg(feature = "futures-io")]
+pub mod on_futures_io;
 #[cfg(feature = "tokio")]
 pub mod on_tokio;
 #[cfg(feature = "std")]

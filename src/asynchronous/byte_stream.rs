@@ -17,7 +17,7 @@ use std::io;
 /// A connection as a stream of bytes, to run another protocol through it: TLS, SSH, HTTP/2, a
 /// multiplexer, or what a TCP socket sends. See [`WebSocket::into_byte_stream`].
 ///
-/// With tokio, this is an `AsyncRead` and an `AsyncWrite`. The bytes travel in binary messages whose
+/// This is an `AsyncRead` and an `AsyncWrite` of its runtime. The bytes travel in binary messages whose
 /// borders mean nothing:
 ///
 /// - Each write sends a message of up to [`fragment_size`](crate::Config::fragment_size), but no more
@@ -50,9 +50,9 @@ use std::io;
 ///
 /// # Cancel safety
 ///
-/// All of it is cancel safe, as far as the methods of tokio are that you use: a poll that is pending
-/// has taken nothing and loses nothing. Reads and writes can be in two tasks, for example with tokio's
-/// `split`.
+/// All of it is cancel safe, as far as the methods of your runtime are that you use: a poll that is
+/// pending has taken nothing and loses nothing. Reads and writes can be in two tasks, for example with the
+/// `split` of tokio or of `futures`.
 ///
 /// # Errors
 ///
@@ -94,6 +94,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// example by a subprotocol.
     ///
     /// ```no_run
+    /// # #[cfg(feature = "tokio")] {
     /// use sansocket::on_tokio::ServerWebSocket;
     /// use tokio::{io::copy_bidirectional, net::TcpStream};
     ///
@@ -104,6 +105,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     ///     copy_bidirectional(&mut client, &mut server).await?;
     ///     Ok(())
     /// }
+    /// # }
     /// ```
     #[must_use]
     pub fn into_byte_stream(self) -> ByteStream<S, R, M> {
@@ -144,7 +146,7 @@ impl<S, R: Role, M: Shell<S>> ByteStream<S, R, M> {
 
     /// Reads bytes into `into`. Returns how many, which is 0 at the end of the stream.
     ///
-    /// This is for runtimes other than tokio, like the other methods for polling.
+    /// This is for runtimes whose traits this crate does not know, like the other methods for polling.
     ///
     /// # Errors
     ///

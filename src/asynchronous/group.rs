@@ -33,6 +33,7 @@ use core::{fmt, mem};
 /// get the messages of two calls in different orders.
 ///
 /// ```
+/// # #[cfg(feature = "tokio")] {
 /// use sansocket::{Error, Event, PreparedMessage, on_tokio::{Group, ServerWebSocket}};
 ///
 /// /// `serve(listener, move |websocket, _| chat(room.clone(), websocket))` runs this.
@@ -48,6 +49,7 @@ use core::{fmt, mem};
 ///     Ok(())
 /// }
 /// # let _ = chat;
+/// # }
 /// ```
 #[doc(alias = "broadcast")]
 #[doc(alias = "room")]
@@ -135,11 +137,13 @@ impl<S, R: Role, M: Shell<S>> Group<S, R, M> {
     /// Sends a message to all members, without waiting for any of them.
     ///
     /// ```
+    /// # #[cfg(feature = "tokio")] {
     /// use sansocket::{PreparedMessage, on_tokio::Group};
     ///
     /// let group: Group = Group::new();
     /// let sent = group.send(&PreparedMessage::new("news"));
     /// assert_eq!((sent.queued, sent.gone), (0, 0));
+    /// # }
     /// ```
     pub fn send(&self, message: &PreparedMessage) -> Sent {
         self.send_if(message, |_| true)
@@ -198,11 +202,13 @@ impl<S, R: Role, M: Shell<S>> Group<S, R, M> {
     /// receiving half writes it.
     ///
     /// ```
+    /// # #[cfg(feature = "tokio")] {
     /// use sansocket::{CloseCode, on_tokio::Group};
     ///
     /// # fn shut_down(group: &Group) -> Result<(), sansocket::connection::SendError> {
     /// group.close_all(CloseCode::GOING_AWAY, "maintenance")?;
     /// # Ok(())
+    /// # }
     /// # }
     /// ```
     ///
@@ -225,12 +231,14 @@ impl<S, R: Role, M: Shell<S>> Group<S, R, M> {
     /// under the lock of that member, so do not use the group or the member's other half inside it.
     ///
     /// ```
+    /// # #[cfg(feature = "tokio")] {
     /// # fn report(group: &sansocket::on_tokio::Group) {
     /// group.for_each(|id, member| {
     ///     if member.buffered_amount() > 1 << 20 {
     ///         println!("{id:?} is slow, and has missed {:?}", member.dropped().total());
     ///     }
     /// });
+    /// # }
     /// # }
     /// ```
     pub fn for_each(&self, mut look: impl FnMut(MemberId, &SendHalf<S, R, M>)) {

@@ -68,6 +68,10 @@ impl<R: Role> Incoming<R> {
     }
 
     /// Counts from now on what is received, for the server that runs the connection.
+    #[cfg_attr(
+        not(feature = "tokio"),
+        allow(dead_code, reason = "only the shell over tokio serves")
+    )]
     pub(super) fn count_traffic(&mut self, limit: Arc<dyn TrafficLimit>) {
         self.receiver.count_traffic(limit, &self.input);
     }

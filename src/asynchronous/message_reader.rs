@@ -17,7 +17,7 @@ use std::io;
 
 /// A message that you read as it arrives, whatever its length: see [`WebSocket::next_reader`].
 ///
-/// With tokio, this is an `AsyncRead`, which reads 0 bytes at the end of the message. Text is checked
+/// This is an `AsyncRead` of its runtime, which reads 0 bytes at the end of the message. Text is checked
 /// as it arrives, and compressed messages are decompressed. The limits on frames and messages do not
 /// apply: a reader takes no more memory for a long message than for a short one.
 ///
@@ -48,6 +48,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// Cancel safe. Reading from the reader is cancel safe too.
     ///
     /// ```no_run
+    /// # #[cfg(feature = "tokio")] {
     /// use sansocket::on_tokio::ServerWebSocket;
     /// use tokio::io::{AsyncWrite, copy};
     ///
@@ -63,6 +64,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     ///     }
     ///     Ok(())
     /// }
+    /// # }
     /// ```
     ///
     /// # Errors
@@ -121,7 +123,8 @@ impl<'a, S, R: Role, M: Shell<S>> MessageReader<'a, S, R, M> {
 
     /// Reads bytes of the message into `into`. Returns how many, which is 0 at the end of the message.
     ///
-    /// This is for runtimes other than tokio. A reader of tokio is an `AsyncRead`.
+    /// This is for runtimes whose traits this crate does not know. On tokio and on `futures-io` a
+    /// reader is an `AsyncRead`.
     ///
     /// # Errors
     ///

@@ -17,7 +17,7 @@ use std::io;
 
 /// A message of any length that you write piece by piece: see [`WebSocket::message_writer`].
 ///
-/// With tokio, this is an `AsyncWrite`. It gathers what you write into fragments (RFC 6455 §5.4) of up
+/// This is an `AsyncWrite` of its runtime. It gathers what you write into fragments (RFC 6455 §5.4) of up
 /// to [`fragment_size`](crate::Config::fragment_size), but no more than 64 KiB, and offers each full
 /// fragment to the transport. A flush sends what is gathered so far as a fragment. While the queue is
 /// full because the peer does not read, a write waits. The connection's pings and pongs go between the
@@ -32,7 +32,8 @@ use std::io;
 ///
 /// # The end of the message
 ///
-/// [`finish`](Self::finish) ends the message, and so does `shutdown` of `AsyncWrite`. If you drop the
+/// [`finish`](Self::finish) ends the message, and so does `shutdown` of tokio's `AsyncWrite`, which is
+/// `close` on `futures-io`. If you drop the
 /// writer without that, for example because of an error, the peer must not take the part for the whole:
 ///
 /// - If nothing of the message has left the writer, nothing is sent, and the connection goes on.
@@ -61,6 +62,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// Writing and flushing are cancel safe; [`finish`](MessageWriter::finish) is not.
     ///
     /// ```no_run
+    /// # #[cfg(feature = "tokio")] {
     /// use sansocket::{connection::MessageKind, on_tokio::ServerWebSocket};
     /// use tokio::io::{AsyncRead, copy};
     ///
@@ -73,6 +75,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     ///     copy(&mut file, &mut writer).await?;
     ///     writer.finish().await
     /// }
+    /// # }
     /// ```
     pub fn message_writer(&mut self, kind: MessageKind) -> MessageWriter<'_, S, R, M> {
         MessageWriter::new(Borrowed::Whole(&mut self.sides.outgoing), kind)
@@ -110,8 +113,8 @@ impl<'a, S, R: Role, M: Shell<S>> MessageWriter<'a, S, R, M> {
     /// Takes bytes of the message from the front of `from`, and returns how many. Waits while the queue
     /// is full.
     ///
-    /// This is for runtimes other than tokio, like the other methods for polling. A writer of tokio is
-    /// an `AsyncWrite`.
+    /// This is for runtimes whose traits this crate does not know, like the other methods for polling.
+    /// On tokio and on `futures-io` a writer is an `AsyncWrite`.
     ///
     /// # Errors
     ///
@@ -166,7 +169,7 @@ impl<'a, S, R: Role, M: Shell<S>> MessageWriter<'a, S, R, M> {
     ///
     /// Not cancel safe: if you drop the future, the message is either complete and will be written, or
     /// it is given up as if you had dropped the writer. If that matters, call `shutdown` of tokio's
-    /// `AsyncWriteExt` instead, or [`poll_finish`](Self::poll_finish).
+    /// `AsyncWriteExt` instead, `close` on `futures-io`, or [`poll_finish`](Self::poll_finish).
     ///
     /// # Errors
     ///

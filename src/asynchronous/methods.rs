@@ -94,6 +94,7 @@ macro_rules! sending_methods {
             /// Cancel safe: if you drop the future, the piece is not queued.
             ///
             /// ```no_run
+            /// # #[cfg(feature = "tokio")] {
             /// # async fn lines(mut websocket: sansocket::on_tokio::ServerWebSocket) -> Result<(), sansocket::Error> {
             /// for line in ["one\n", "two\n"] {
             ///     websocket.feed_fragment(line, false).await?;
@@ -102,6 +103,7 @@ macro_rules! sending_methods {
             /// websocket.feed_fragment("", true).await?;
             /// websocket.flush().await?;
             /// # Ok(())
+            /// # }
             /// # }
             /// ```
             ///
@@ -140,6 +142,7 @@ macro_rules! sending_methods {
             /// leaves the outbox; [`Sender::push`](crate::connection::Sender::push) has the details.
             ///
             /// ```
+            /// # #[cfg(feature = "tokio")] {
             /// use sansocket::{Config, PreparedMessage};
             /// use sansocket::connection::{OutboxConfig, Pushed, WhenFull};
             /// use sansocket::on_tokio::ServerSendHalf;
@@ -156,6 +159,7 @@ macro_rules! sending_methods {
             ///     Ok(())
             /// }
             /// # let _ = (config, tell);
+            /// # }
             /// ```
             ///
             /// # Errors
@@ -177,6 +181,7 @@ macro_rules! sending_methods {
             /// the place of the message with the same key, if that still waits in the outbox.
             ///
             /// ```
+            /// # #[cfg(feature = "tokio")] {
             /// use sansocket::{Error, on_tokio::ServerSendHalf};
             ///
             /// fn tell(client: &mut ServerSendHalf, instrument: u64, price: &str) -> Result<(), Error> {
@@ -184,6 +189,7 @@ macro_rules! sending_methods {
             ///     Ok(())
             /// }
             /// # let _ = tell;
+            /// # }
             /// ```
             ///
             /// # Errors
@@ -220,6 +226,7 @@ macro_rules! sending_methods {
             /// Cancel safe: pushed messages stay in the outbox.
             ///
             /// ```no_run
+            /// # #[cfg(feature = "tokio")] {
             /// use sansocket::{Error, Message, on_tokio::ServerSendHalf};
             ///
             /// /// Pushes all lines. The default outbox waits.
@@ -234,6 +241,7 @@ macro_rules! sending_methods {
             ///     }
             ///     Ok(())
             /// }
+            /// # }
             /// ```
             ///
             /// # Errors

@@ -19,6 +19,10 @@ pub(crate) trait OwningServer<S>: Send + Sync + fmt::Debug {
     fn is_shutting_down_or_wakes(&self, cx: &Context<'_>) -> bool;
 
     /// Returns the limit of what the connection receives, if there is one.
+    #[cfg_attr(
+        not(feature = "tokio"),
+        allow(dead_code, reason = "only the shell over tokio serves")
+    )]
     fn traffic_limit(&self) -> Option<Arc<dyn TrafficLimit>> {
         None
     }
@@ -29,6 +33,7 @@ pub(crate) trait OwningServer<S>: Send + Sync + fmt::Debug {
 }
 
 /// Writes the remaining bytes, and then ends the transport in such a way that they arrive.
+#[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "only the shell over tokio serves"))]
 pub(crate) async fn linger<S, M: Shell<S>>(mut transport: S, mut output: WriteBuffer) {
     let mut input = ReadBuffer::new();
     // Whatever the outcome, there is nothing left to do.

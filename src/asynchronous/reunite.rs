@@ -19,9 +19,11 @@ impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
     /// Joins the two halves of a connection again.
     ///
     /// ```no_run
+    /// # #[cfg(feature = "tokio")] {
     /// # async fn rejoin(websocket: sansocket::on_tokio::ServerWebSocket) {
     /// let (sender, receiver) = websocket.split();
     /// let websocket = sender.reunite(receiver).expect("the halves belong together");
+    /// # }
     /// # }
     /// ```
     ///

@@ -11,12 +11,13 @@ use std::io::{self, IoSlice};
 
 /// An async runtime, represented by a type without values.
 ///
-/// To use the connections of this module on a runtime other than tokio, implement this trait for
-/// such a type, and [`Shell`] for the streams of the runtime. Then
+/// To use the connections of this module on a runtime whose streams have traits of their own,
+/// implement this trait for such a type, and [`Shell`] for the streams of the runtime. Then
 /// [`Connector`](crate::client::Connector) and [`Acceptor`](crate::server::Acceptor) have their
 /// async methods for your runtime too, once you name it:
 /// `let connector: Connector<MyRuntime> = Connector::new()`, and
-/// `connector.connect_over(url, stream)`.
+/// `connector.connect_over(url, stream)`. With [`Sockets`](super::Sockets), they also connect and accept
+/// over TCP.
 pub trait Runtime: Sized + 'static {
     /// The clock that waits for deadlines.
     type Timer: Timer;
@@ -34,7 +35,7 @@ pub trait Runtime: Sized + 'static {
 /// The way a runtime uses streams of type `S`.
 ///
 /// `sansocket::on_tokio` implements this for every stream that is tokio's `AsyncRead` and
-/// `AsyncWrite`. Return the errors of the stream as they are. If the stream is not ready, return
+/// `AsyncWrite`, and `sansocket::on_futures_io` for every stream with the traits of `futures-io`. Return the errors of the stream as they are. If the stream is not ready, return
 /// `Pending`, not an error.
 pub trait Shell<S>: Runtime {
     /// Reads once into the front of `into`. Returns 0 at the end of the stream.

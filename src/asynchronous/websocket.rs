@@ -89,6 +89,10 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     }
 
     /// Sets the server that runs this connection.
+    #[cfg_attr(
+        not(feature = "tokio"),
+        allow(dead_code, reason = "only the shell over tokio serves")
+    )]
     pub(crate) fn with_server(mut self, server: Arc<dyn OwningServer<S>>) -> Self {
         if let Some(limit) = server.traffic_limit() {
             self.sides.incoming.count_traffic(limit);
@@ -118,6 +122,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// Cancel safe.
     ///
     /// ```no_run
+    /// # #[cfg(feature = "tokio")] {
     /// use sansocket::{Event, on_tokio::accept};
     ///
     /// # async fn echo(stream: tokio::net::TcpStream) -> Result<(), sansocket::Error> {
@@ -130,6 +135,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     ///     }
     /// }
     /// # Ok(())
+    /// # }
     /// # }
     /// ```
     ///
@@ -154,6 +160,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// ended: only [`receive`](Self::receive) reports that.
     ///
     /// ```no_run
+    /// # #[cfg(feature = "tokio")] {
     /// # use sansocket::{Error, Event, on_tokio::WebSocket, connection::Role};
     /// # use tokio::io::{AsyncRead, AsyncWrite};
     /// # async fn echo<S, R>(mut websocket: WebSocket<S, R>) -> Result<(), Error>
@@ -168,6 +175,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     ///     }
     /// }
     /// # Ok(())
+    /// # }
     /// # }
     /// ```
     pub fn receive_buffered(&mut self) -> Option<(Event<'_>, Replies<'_, S, R, M>)> {
@@ -187,6 +195,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// Cancel safe: an event that has been visited is not visited again.
     ///
     /// ```no_run
+    /// # #[cfg(feature = "tokio")] {
     /// use sansocket::{Error, Event, on_tokio::accept};
     ///
     /// # async fn echo(stream: tokio::net::TcpStream) -> Result<(), Error> {
@@ -199,6 +208,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     ///     })
     ///     .await?;
     /// # Ok(())
+    /// # }
     /// # }
     /// ```
     ///
@@ -240,6 +250,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// Cancel safe.
     ///
     /// ```no_run
+    /// # #[cfg(feature = "tokio")] {
     /// use sansocket::{Error, Event, on_tokio::ServerWebSocket};
     ///
     /// /// Measures each binary message without holding it in memory.
@@ -256,6 +267,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     ///     }
     ///     Ok(())
     /// }
+    /// # }
     /// ```
     ///
     /// # Errors
@@ -344,6 +356,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// is dropped at once, as in `let (sender, _) = websocket.split()`.
     ///
     /// ```no_run
+    /// # #[cfg(feature = "tokio")] {
     /// # async fn chat(stream: tokio::net::TcpStream) -> Result<(), sansocket::Error> {
     /// let (mut sender, mut receiver) = sansocket::on_tokio::accept(stream).await?.split();
     /// tokio::spawn(async move {
@@ -353,6 +366,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// });
     /// sender.send("hello").await?;
     /// # Ok(())
+    /// # }
     /// # }
     /// ```
     pub fn split(self) -> (SendHalf<S, R, M>, ReceiveHalf<S, R, M>) {
@@ -368,6 +382,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// in the queue, receive the message that it held back before you call this.
     ///
     /// ```no_run
+    /// # #[cfg(feature = "tokio")] {
     /// # use sansocket::on_tokio::ServerWebSocket;
     /// # async fn hand_over(websocket: ServerWebSocket) -> std::io::Result<()> {
     /// use tokio::io::AsyncWriteExt;
@@ -377,6 +392,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     /// parts.transport.write_all(&parts.unwritten).await?;
     /// println!("{} bytes were read but not received", parts.unread.len());
     /// # Ok(())
+    /// # }
     /// # }
     /// ```
     #[doc(alias = "into_inner")]

@@ -1,7 +1,7 @@
 //! The connections that a server runs: how many there are, and the shutdown of all of them.
 
 use super::Tokio;
-use super::stream::Stream;
+use super::sockets::Stream;
 use crate::asynchronous::{OwningServer, linger};
 use crate::buffer::WriteBuffer;
 use crate::connection::TrafficLimit;

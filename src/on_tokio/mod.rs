@@ -100,14 +100,12 @@
 mod accept;
 mod connect;
 mod connections;
-mod dial;
-mod hooks;
 mod io_traits;
 mod reconnect_error;
 mod reconnecting;
 mod serve;
 mod shell;
-mod stream;
+mod sockets;
 mod timer;
 
 pub use crate::asynchronous::{MemberId, Sent};
@@ -118,7 +116,7 @@ pub use reconnect_error::{AttemptError, DisconnectReason, ReconnectSendError};
 pub use reconnecting::{ReconnectEvent, ReconnectingWebSocket};
 pub use serve::{Serve, serve};
 pub use shell::Tokio;
-pub use stream::Stream;
+pub use sockets::Stream;
 pub use timer::Timer;
 
 use crate::connection::{Client, Server};

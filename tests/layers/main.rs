@@ -80,11 +80,17 @@ const ORDER: &[(&str, Part)] = &[
     ("serving", Shell),
     ("blocking", Shell),
     ("asynchronous", Shell),
+    ("on_futures_io", Shell),
     ("on_tokio", Shell),
 ];
 
 /// Groups whose members do not import from each other, whatever their order.
-const APART: &[&[&str]] = &[&["blocking", "asynchronous"], &["blocking", "on_tokio"]];
+const APART: &[&[&str]] = &[
+    &["blocking", "asynchronous"],
+    &["blocking", "on_tokio"],
+    &["blocking", "on_futures_io"],
+    &["on_futures_io", "on_tokio"],
+];
 
 /// The uses of `std` that the core is allowed: where, what, and why.
 const STD_IN_CORE: &[(&str, &str, &str)] = &[

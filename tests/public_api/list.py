@@ -272,7 +272,10 @@ def type_(node):
         traits = [path_(each["trait"]) for each in body["traits"]]
         return f"dyn {' + '.join(traits + ([body['lifetime']] if body['lifetime'] else []))}"
     if kind == "qualified_path":
-        trait = f" as {path_(body['trait'])}" if body.get("trait") else ""
+        # A type of a trait that a parameter implements, as in `M::Tcp`, has a trait without a name.
+        if not body.get("trait") or not body["trait"].get("path"):
+            return f"{type_(body['self_type'])}::{body['name']}{arguments(body['args'])}"
+        trait = f" as {path_(body['trait'])}"
         return f"<{type_(body['self_type'])}{trait}>::{body['name']}{arguments(body['args'])}"
     if kind == "function_pointer":
         signature = body["sig"]

@@ -7,6 +7,8 @@ mod byte_stream;
 mod certificates;
 #[cfg(feature = "tokio")]
 mod flood;
+#[cfg(feature = "futures-io")]
+mod futures_io;
 mod hostile;
 mod proxies;
 mod raw;

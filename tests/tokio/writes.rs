@@ -4,12 +4,11 @@
 use sansocket::{
     Config, Error, Limits, Message, Payload, PreparedMessage,
     connection::{Role, SendError, Server},
-    frame::FrameHeader,
 };
 use sansocket_testkit::{
     endpoint::client_role,
     polling::{poll_once, run},
-    traffic::{decode, decode_as_peer_of, encode},
+    traffic::{assert_no_header_alone, decode, decode_as_peer_of, encode},
     transports::wire::{CLIENT, EAGER, Manner, SERVER, Vectored, Wire, websocket},
 };
 use std::{io::ErrorKind, pin::pin, task::Poll};
@@ -53,25 +52,6 @@ fn send_all<R: Role>(manner: Manner, role: R) -> (Vec<Message>, Vec<u8>, Vec<usi
     sent.extend(messages(largest));
     sent.extend([Message::text(text), prepared.message().clone(), Message::text("the end")]);
     (sent, wire.take(side), wire.writes(side))
-}
-
-/// Asserts that no write consists only of a header, or a part of one, if a payload follows.
-fn assert_no_header_alone(bytes: &[u8], writes: &[usize]) {
-    let mut ends = writes.iter().scan(0, |end, len| {
-        *end += len;
-        Some(*end)
-    });
-    let (mut frame, mut start) = (0, 0);
-    while frame < bytes.len() {
-        let (header, len) = FrameHeader::parse(&bytes[frame..]).unwrap().unwrap();
-        let next = frame + len + header.payload_len as usize;
-        while start < frame + len {
-            let end = ends.next().unwrap();
-            assert!(start < frame || end > frame + len || header.payload_len == 0, "at {frame}");
-            start = end;
-        }
-        frame = next;
-    }
 }
 
 #[test]

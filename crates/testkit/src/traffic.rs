@@ -66,3 +66,24 @@ pub fn frames(bytes: &[u8]) -> Vec<(usize, OpCode)> {
     assert_eq!(at, bytes.len(), "a frame is incomplete");
     frames
 }
+
+/// Asserts that no write consists only of a header, or a part of one, if a payload follows.
+/// `writes` holds the length of each write.
+#[track_caller]
+pub fn assert_no_header_alone(bytes: &[u8], writes: &[usize]) {
+    let mut ends = writes.iter().scan(0, |end, len| {
+        *end += len;
+        Some(*end)
+    });
+    let (mut frame, mut start) = (0, 0);
+    while frame < bytes.len() {
+        let (header, len) = FrameHeader::parse(&bytes[frame..]).unwrap().unwrap();
+        let next = frame + len + header.payload_len as usize;
+        while start < frame + len {
+            let end = ends.next().unwrap();
+            assert!(start < frame || end > frame + len || header.payload_len == 0, "at {frame}");
+            start = end;
+        }
+        frame = next;
+    }
+}

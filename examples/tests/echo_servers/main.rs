@@ -25,7 +25,7 @@ macro_rules! each_server {
     };
 }
 
-each_server!(blocking tokio mio => {
+each_server!(blocking tokio mio smol io_uring => {
     endings:
         a_close_is_answered_and_the_server_ends_tcp_at_once
         a_client_that_ends_its_side_still_receives_every_echo
@@ -49,3 +49,14 @@ each_server!(blocking tokio mio => {
         many_connections_are_served_at_once
         #[cfg(target_os = "linux")] a_server_without_files_goes_on_later;
 });
+
+/// Which driver runs depends on the system: io_uring may be missing or forbidden.
+#[cfg(target_os = "linux")]
+#[test]
+fn io_uring_tells_which_driver_runs() {
+    let (server, driver) = server::Server::start_and_read_error("echo_io_uring");
+    let mut client = client::Client::open(&server);
+    client.echo("hello");
+    println!("{driver}");
+    assert!(["driver: IoUring", "driver: Poll"].contains(&&*driver), "{driver:?}");
+}

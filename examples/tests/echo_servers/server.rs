@@ -27,11 +27,24 @@ impl Server {
         Self::run(shell)
     }
 
-    fn run(mut command: Command) -> Self {
+    /// Starts the example of that name, and returns the first line of what it reports as well.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn start_and_read_error(name: &str) -> (Self, String) {
+        let mut server = Self::run_with(Command::new(program(name)), Stdio::piped());
+        let mut line = String::new();
+        BufReader::new(server.process.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        (server, line.trim().to_owned())
+    }
+
+    fn run(command: Command) -> Self {
+        Self::run_with(command, Stdio::null())
+    }
+
+    fn run_with(mut command: Command, errors: Stdio) -> Self {
         let mut process = command
             .arg("127.0.0.1:0")
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(errors)
             .spawn()
             .expect("the server can be started");
         let mut line = String::new();

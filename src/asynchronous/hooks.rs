@@ -1,23 +1,33 @@
 //! How a connector finds addresses and opens streams, if not in the usual way.
 
-use super::Tokio;
-use super::stream::Stream;
-use crate::client;
+use super::stream::{Stream, sockets::Sockets};
+use crate::client::Connector;
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::{future::Future, net::SocketAddr, pin::Pin};
 use std::io;
 
 type Pending<T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send>>;
 type Resolve = dyn Fn(String, u16) -> Pending<Vec<SocketAddr>> + Send + Sync;
-type Dial = dyn Fn(String, u16) -> Pending<Stream> + Send + Sync;
+type Dial<M> = dyn Fn(String, u16) -> Pending<Stream<M>> + Send + Sync;
 
-#[derive(Clone, Default)]
-pub(super) struct Hooks {
+pub(super) struct Hooks<M: Sockets> {
     pub(super) resolver: Option<Arc<Resolve>>,
-    pub(super) dialer: Option<Arc<Dial>>,
+    pub(super) dialer: Option<Arc<Dial<M>>>,
 }
 
-impl client::Connector<Tokio> {
+impl<M: Sockets> Clone for Hooks<M> {
+    fn clone(&self) -> Self {
+        Self { resolver: self.resolver.clone(), dialer: self.dialer.clone() }
+    }
+}
+
+impl<M: Sockets> Default for Hooks<M> {
+    fn default() -> Self {
+        Self { resolver: None, dialer: None }
+    }
+}
+
+impl<M: Sockets> Connector<M> {
     /// Sets the function that finds the addresses of a host, given its name and port, instead of the
     /// system. It is not asked for a host that is an address. The addresses are tried in its order, except that IPv6 and IPv4 take turns
     /// (RFC 8305). An IPv6 address may have a scope, which a URL can't express.
@@ -25,6 +35,7 @@ impl client::Connector<Tokio> {
     /// With a proxy, the host is that of the proxy.
     ///
     /// ```
+    /// # #[cfg(feature = "tokio")] {
     /// use sansocket::on_tokio::Connector;
     /// use std::net::SocketAddr;
     ///
@@ -34,6 +45,7 @@ impl client::Connector<Tokio> {
     ///         _ => Ok(tokio::net::lookup_host((host, port)).await?.collect()),
     ///     }
     /// });
+    /// # }
     /// ```
     #[must_use]
     pub fn resolver<F, R>(mut self, resolver: F) -> Self
@@ -42,7 +54,7 @@ impl client::Connector<Tokio> {
         R: Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static,
     {
         let resolve = move |host, port| -> Pending<_> { Box::pin(resolver(host, port)) };
-        let hooks = Hooks { resolver: Some(Arc::new(resolve)), ..self.hooks() };
+        let hooks = Hooks::<M> { resolver: Some(Arc::new(resolve)), ..self.hooks() };
         self.set_hooks(hooks);
         self
     }
@@ -52,9 +64,11 @@ impl client::Connector<Tokio> {
     /// comes after that stays the same: with a proxy, the host is that of the proxy, and TLS is put
     /// on top for a `wss://` URL.
     ///
-    /// The function returns a [`Stream`], or a `TcpStream` that becomes one, with `TCP_NODELAY` on.
+    /// The function returns a [`Stream`], or a TCP stream of the runtime that becomes one, with
+    /// `TCP_NODELAY` on.
     ///
     /// ```no_run
+    /// # #[cfg(feature = "tokio")] {
     /// use sansocket::on_tokio::{Connector, Stream};
     ///
     /// # #[cfg(unix)]
@@ -67,19 +81,20 @@ impl client::Connector<Tokio> {
     /// let (websocket, _) = connector.connect("ws://localhost/").await?;
     /// # Ok(())
     /// # }
+    /// # }
     /// ```
     #[must_use]
     pub fn dialer<F, R, S>(mut self, dialer: F) -> Self
     where
         F: Fn(String, u16) -> R + Send + Sync + 'static,
         R: Future<Output = io::Result<S>> + Send + 'static,
-        S: Into<Stream>,
+        S: Into<Stream<M>>,
     {
-        let dial = move |host, port| -> Pending<Stream> {
+        let dial = move |host, port| -> Pending<Stream<M>> {
             let dialed = dialer(host, port);
             Box::pin(async move { Ok(dialed.await?.into()) })
         };
-        let hooks = Hooks { dialer: Some(Arc::new(dial)), ..self.hooks() };
+        let hooks = Hooks::<M> { dialer: Some(Arc::new(dial)), ..self.hooks() };
         self.set_hooks(hooks);
         self
     }
