@@ -279,6 +279,7 @@
 //! | `rustls` | [`tls`]: TLS for all shells and both roles | `std`, rustls, ring (a C compiler), rustls-platform-verifier |
 //! | `webpki-roots` | the certificates that Mozilla trusts, as an alternative | `rustls`, webpki-roots |
 //! | `rustls-0_23` | conversions from the configurations of rustls 0.23 | `rustls` |
+//! | `tracing` | a span for each connection, and events for how it opens and ends: [`instrumentation`] | `std`, tracing |
 //! | `socket2` | the local address of a client, and TCP's keepalive; `tokio` and `futures-io` bring it | `std`, socket2 |
 //! | `deflate` | compression, permessage-deflate (RFC 7692) | `alloc`, zlib-rs, a target with std |
 //! | `std` (default) | the [`blocking`] shell, mask keys seeded by the system | `alloc`, getrandom, chacha20 |
@@ -409,6 +410,18 @@
 "
 )]
 #![cfg_attr(
+    feature = "tracing",
+    doc = "
+[`instrumentation`]: instrumentation
+"
+)]
+#![cfg_attr(
+    not(feature = "tracing"),
+    doc = "
+[`instrumentation`]: #features
+"
+)]
+#![cfg_attr(
     feature = "rustls",
     doc = "
 [`tls`]: tls
@@ -494,6 +507,8 @@ mod thread_cache;
 mod timers;
 #[cfg(feature = "rustls")]
 pub mod tls;
+#[cfg(feature = "std")]
+mod trace;
 #[cfg(feature = "alloc")]
 pub mod transport;
 #[allow(unsafe_code, reason = "turns validated bytes into `str`")]
@@ -526,6 +541,11 @@ pub mod slow_peers {}
 #[cfg(all(any(doc, doctest), feature = "tokio", feature = "deflate"))]
 #[doc = include_str!("../docs/compression.md")]
 pub mod compression {}
+
+/// What the feature `tracing` tells of connections.
+#[cfg(all(any(doc, doctest), feature = "tracing"))]
+#[doc = include_str!("../docs/instrumentation.md")]
+pub mod instrumentation {}
 
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "rustls", feature = "tokio"))]

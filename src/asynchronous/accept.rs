@@ -8,6 +8,7 @@ use crate::connection::Server;
 use crate::error::Error;
 use crate::handshake::{Accept, PlainResponse, Request};
 use crate::server::{Accepting, Acceptor, PendingRequest};
+use crate::trace::{Trace, accept_failed, refused};
 use alloc::boxed::Box;
 use core::marker::PhantomData;
 
@@ -101,9 +102,10 @@ impl<M: Runtime> Acceptor<M> {
     {
         let (mut accepting, mut transport) = (accepting, transport);
         let (mut input, mut output) = (ReadBuffer::new(), WriteBuffer::new());
-        let request = drive::<S, M, _>(&mut accepting, &mut transport, &mut input, &mut output)
-            .await?
-            .request()?;
+        let step = drive::<S, M, _>(&mut accepting, &mut transport, &mut input, &mut output).await;
+        let request = step
+            .and_then(|step| Ok(step.request()?))
+            .inspect_err(|error| accept_failed(accepting.peer_address(), error))?;
         Ok(PendingRequest { transport, accepting, request, input, output, shell: PhantomData })
     }
 }
@@ -125,11 +127,17 @@ impl<S, M: Shell<S>> PendingRequest<S, M> {
 
     async fn open(self, answer: &Accept) -> Result<(WebSocket<S, Server, M>, Request), Error> {
         let Self { mut transport, mut accepting, request, mut input, mut output, .. } = self;
-        let accepted = accepting.accept(&request, answer, &mut output);
+        let accepted = accepting
+            .accept(&request, answer, &mut output)
+            .map_err(Error::from)
+            .inspect_err(|error| refused(&request, error));
         let step = drive::<S, M, _>(&mut accepting, &mut transport, &mut input, &mut output).await;
         accepted?;
-        let (negotiated, config) = step?.open()?;
-        Ok((WebSocket::new(transport, Server::new(), negotiated, input, config), request))
+        let (negotiated, config) =
+            step.and_then(|step| Ok(step.open()?)).inspect_err(|error| refused(&request, error))?;
+        let trace = Trace::of_request(&request, &negotiated);
+        let role = Server::new();
+        Ok((WebSocket::traced(transport, role, negotiated, input, config, trace), request))
     }
 
     /// Sends a refusal, and then ends the transport in such a way that the refusal arrives: this
@@ -143,11 +151,15 @@ impl<S, M: Shell<S>> PendingRequest<S, M> {
     /// Returns [`Error::PlainResponse`] if the refusal is not a valid response; the client then
     /// gets status 500.
     pub async fn refuse(self, refusal: &PlainResponse) -> Result<(), Error> {
-        let Self { mut transport, mut accepting, mut input, mut output, .. } = self;
-        let refused = accepting.refuse(refusal, &mut output);
+        let Self { mut transport, mut accepting, request, mut input, mut output, .. } = self;
+        let outcome = accepting.refuse(refusal, &mut output).map_err(Error::from);
+        match &outcome {
+            Ok(()) => refused(&request, &Error::Refused(refusal.status())),
+            Err(error) => refused(&request, error),
+        }
         let refusing = drive::<S, M, _>(&mut accepting, &mut transport, &mut input, &mut output);
         // A refused handshake always ends with an error, which says that the client was refused.
         let _ = Box::pin(refusing).await;
-        Ok(refused?)
+        outcome
     }
 }

@@ -11,6 +11,7 @@ use crate::connection::Server;
 use crate::error::Error;
 use crate::handshake::{Accept, PlainResponse, Request};
 use crate::server::{Accepting, Acceptor, Peer, PendingRequest, ReceivingProxyHeader};
+use crate::trace::accept_failed;
 use alloc::boxed::Box;
 use core::time::Duration;
 
@@ -72,8 +73,12 @@ impl<M: Sockets> Acceptor<M> {
     /// Prepares a TCP stream for the opening handshake, and begins that.
     async fn prepare(&self, stream: M::Tcp) -> Result<(Stream<M>, Accepting), Error> {
         let mut peer = Peer::new(M::peer_addr(&stream)?);
-        let (stream, end) = self.begin_tcp(stream, &mut peer).await?;
-        self.secure(stream, peer, end).await
+        let prepared = async {
+            let (stream, end) = self.begin_tcp(stream, &mut peer).await?;
+            self.secure(stream, peer, end).await
+        };
+        let prepared = prepared.await;
+        prepared.inspect_err(|error| accept_failed(Some(peer.address), error))
     }
 
     /// Receives the header of the PROXY protocol, if `peer` is a proxy that sends one: `peer` is then

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::handshake::{Response, Url};
 use crate::random::{self, SystemMaskKeys};
 use crate::route::{Again, FailedRequest, final_error};
+use crate::trace::{Trace, connect_failed};
 use alloc::boxed::Box;
 use core::time::Duration;
 
@@ -37,18 +38,22 @@ impl<M: Runtime> Connector<M> {
         Box::pin(async move {
             let timer = M::Timer::default();
             let deadlines = self.deadlines(timer.now());
-            let (mut transport, mut refusal) = (transport, None);
-            loop {
-                let left = deadlines.left(Stage::Handshake, timer.now());
-                let failed = match self.handshake(transport, &attempt, left).await {
-                    Ok(opened) => return Ok(opened),
-                    Err(failed) => failed,
-                };
-                match failed.next(&mut attempt, self)? {
-                    Again::Same(same, error) => (transport, refusal) = (same, Some(error)),
-                    Again::New(error) => return Err(final_error(error, refusal)),
+            let opened = async {
+                let (mut transport, mut refusal) = (transport, None);
+                loop {
+                    let left = deadlines.left(Stage::Handshake, timer.now());
+                    let failed = match self.handshake(transport, &attempt, left).await {
+                        Ok(opened) => return Ok(opened),
+                        Err(failed) => failed,
+                    };
+                    match failed.next(&mut attempt, self)? {
+                        Again::Same(same, error) => (transport, refusal) = (same, Some(error)),
+                        Again::New(error) => return Err(final_error(error, refusal)),
+                    }
                 }
-            }
+            };
+            let opened = opened.await;
+            opened.inspect_err(|error| connect_failed(attempt.url(), error))
         })
         .await
     }
@@ -76,7 +81,10 @@ impl<M: Runtime> Connector<M> {
             Ok((response, keys)) => {
                 let negotiated = response.negotiated().clone();
                 let role = Client::new(keys);
-                let websocket = WebSocket::new(transport, role, negotiated, input, self.config);
+                let trace = Trace::of_url(attempt.url(), &negotiated);
+                let config = self.config;
+                let websocket =
+                    WebSocket::traced(transport, role, negotiated, input, config, trace);
                 Ok((websocket, response))
             }
             Err(error) => {

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::handshake::{Response, Url};
 use crate::random::SystemMaskKeys;
 use crate::route::{Again, Layer, Route};
+use crate::trace::connect_failed;
 use crate::transport::Parts;
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::mem::take;
@@ -47,21 +48,25 @@ impl<M: Sockets> Connector<M> {
         Box::pin(async move {
             let mut timer = M::Timer::default();
             let deadlines = self.deadlines(timer.now());
-            let mut stream = self.reach(route, attempt.url(), &deadlines, &mut timer).await?;
-            loop {
-                let left = deadlines.left(Stage::Handshake, timer.now());
-                let failed = match self.handshake(stream, &attempt, left).await {
-                    Ok(opened) => return Ok(opened),
-                    Err(failed) => failed,
-                };
-                stream = match failed.next(&mut attempt, self)? {
-                    Again::Same(stream, _) => stream,
-                    Again::New(_) => {
-                        let route = self.route(&attempt)?;
-                        self.reach(route, attempt.url(), &deadlines, &mut timer).await?
-                    }
-                };
-            }
+            let opened = async {
+                let mut stream = self.reach(route, attempt.url(), &deadlines, &mut timer).await?;
+                loop {
+                    let left = deadlines.left(Stage::Handshake, timer.now());
+                    let failed = match self.handshake(stream, &attempt, left).await {
+                        Ok(opened) => return Ok(opened),
+                        Err(failed) => failed,
+                    };
+                    stream = match failed.next(&mut attempt, self)? {
+                        Again::Same(stream, _) => stream,
+                        Again::New(_) => {
+                            let route = self.route(&attempt)?;
+                            self.reach(route, attempt.url(), &deadlines, &mut timer).await?
+                        }
+                    };
+                }
+            };
+            let opened = opened.await;
+            opened.inspect_err(|error| connect_failed(attempt.url(), error))
         })
         .await
     }

@@ -5,7 +5,8 @@ use super::outgoing::{Driven, Outgoing};
 use super::shell::Shell;
 use crate::buffer::ReadBuffer;
 use crate::connection::{
-    Chunk, Event, Message, Progress, ReceiveError, Receiver, Role, TrafficLimit,
+    Chunk, Counters, Event, Message, Progress, ReceiveError, Receiver, Role, Sender, TrafficLimit,
+    counters_of,
 };
 use crate::error::{Error, Misuse};
 use crate::pool::{Leased, ThreadMemory};
@@ -65,6 +66,11 @@ impl<R: Role> Incoming<R> {
     /// Returns the bytes that were read but not used.
     pub(super) fn into_unread(self) -> Vec<u8> {
         self.input.unread().to_vec()
+    }
+
+    /// Returns the counters of both sides.
+    pub(super) fn counters(&self, sender: &Sender<R>) -> Option<Counters> {
+        counters_of(sender, &self.receiver)
     }
 
     /// Counts from now on what is received, for the server that runs the connection.
@@ -134,7 +140,7 @@ impl<R: Role> Incoming<R> {
             match outgoing.poll(cx, |outgoing, cx| self.poll_drive(outgoing, false, cx)) {
                 Poll::Ready(Driven::Read(_)) => {}
                 Poll::Ready(Driven::Ended(failed)) => {
-                    return Poll::Ready(outgoing.act(|outgoing| self.report(failed, outgoing)));
+                    return Poll::Ready(self.report(failed, outgoing));
                 }
                 Poll::Pending => return Poll::Pending,
             }
@@ -217,7 +223,7 @@ impl<R: Role> Incoming<R> {
             }
             let driven = outgoing.poll(cx, |outgoing, cx| self.poll_drive(outgoing, true, cx));
             if let Driven::Ended(_) = ready!(driven) {
-                outgoing.act(|outgoing| self.report(None, outgoing));
+                self.report(None, outgoing);
                 return Poll::Ready(());
             }
         }
@@ -313,6 +319,9 @@ impl<R: Role> Incoming<R> {
         cx: &mut Context<'_>,
     ) -> Poll<Driven> {
         self.receiver.report_traffic();
+        if let Some(counters) = self.receiver.counters() {
+            outgoing.sending.sender.note_received(counters);
+        }
         self.reply(outgoing);
         let driven = outgoing.poll_drive(&mut self.input, lingers, cx);
         match &driven {
@@ -365,14 +374,21 @@ impl<R: Role> Incoming<R> {
     fn report<S, M: Shell<S>>(
         &mut self,
         failed: Option<io::Error>,
-        outgoing: &mut Outgoing<S, R, M>,
+        outgoing: &mut impl Access<S, R, M>,
     ) -> Option<Result<Found, Error>> {
         self.reported = true;
         self.turn = 0;
         if !self.input.give_back() {
             self.input = Leased::none();
         }
-        outgoing.give_back_output();
-        outgoing.sending.sender.closed().and_then(|closed| Error::of_end(closed, failed)).map(Err)
+        let (error, end) = outgoing.act(|outgoing| {
+            outgoing.give_back_output();
+            let closed = outgoing.sending.sender.closed();
+            (closed.and_then(|closed| Error::of_end(closed, failed)), outgoing.take_traced_end())
+        });
+        if let Some((trace, closed)) = end {
+            trace.ended(&closed);
+        }
+        error.map(Err)
     }
 }

@@ -4,17 +4,20 @@
 
 mod drive;
 mod push;
+mod rare;
 mod write;
 
+use self::rare::Rare;
 use super::owning_server::OwningServer;
 use super::shell::{Shell, Timer, failure};
 use crate::buffer::{RETAINED, WriteBuffer};
 use crate::connection::payload::LINK_FROM;
-use crate::connection::{Compressing, Form, Message, Role, SendError, Sender};
+use crate::connection::{Closed, Compressing, Form, Message, Role, SendError, Sender};
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::pool::Leased;
 use crate::sending::{Sending, to_bytes};
+use crate::trace::Trace;
 use crate::transport::Wants;
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{
@@ -33,8 +36,8 @@ pub(super) struct Outgoing<S, R: Role, M: Shell<S>> {
     pub(super) transport: Held<S>,
     /// Created when the first deadline starts.
     timer: Option<Box<M::Timer>>,
-    /// The task that waits until the transport accepts more bytes.
-    pub(super) writer: Option<Box<Waker>>,
+    /// What waits for the transport, and what is to be told of the connection.
+    pub(super) rare: Rare,
     /// The server that runs the connection, if there is one.
     pub(super) server: Option<Arc<dyn OwningServer<S>>>,
 }
@@ -73,6 +76,7 @@ fn unless_full(outcome: Result<(), Error>, cx: &Context<'_>) -> Poll<Result<(), 
 impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// Returns the transport and the bytes that wait to be written.
     pub(super) fn into_parts(mut self) -> (S, Vec<u8>) {
+        self.rare.take_trace().taken_apart();
         let (transport, unwritten) = self.take_parts();
         (transport, to_bytes(unwritten))
     }
@@ -92,10 +96,10 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         self.transport.0.is_some()
     }
 
-    pub(super) fn new(transport: S, sender: Sender<R>) -> Self {
+    pub(super) fn new(transport: S, sender: Sender<R>, trace: Trace) -> Self {
         let sending = Sending::new(sender, Leased::none());
         let transport = Held(Some(transport));
-        Self { sending, transport, timer: None, writer: None, server: None }
+        Self { sending, transport, timer: None, rare: Rare::new(trace), server: None }
     }
 
     /// Queues a Close, unless the connection is closing or closed. Returns whether it did.
@@ -135,12 +139,10 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
 
     #[inline(never)]
     fn try_feed_any(&mut self, payload: Form<'_>) -> Result<(), Error> {
-        let writer = self.writer.take();
-        let waker = writer.as_deref().unwrap_or(Waker::noop());
+        let writer = self.rare.take_writer();
+        let waker = writer.as_ref().unwrap_or(Waker::noop());
         let outcome = self.poll_feed(payload, None, &mut Context::from_waker(waker));
-        if self.writer.is_none() {
-            self.writer = writer;
-        }
+        self.rare.restore_writer(writer);
         match outcome {
             Poll::Ready(outcome) => outcome,
             // This returns `QueueFull`, with the size of the queue and its limit. If another thread has
@@ -316,6 +318,16 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
             || (self.sending.sender.may_send(), self.sending.sender.is_broken())
                 != (may_send, is_broken);
         (outcome, has_progressed)
+    }
+
+    /// Takes what is to be told of the connection, with its end, once that is known. Tell it once no
+    /// lock is held.
+    pub(super) fn take_traced_end(&mut self) -> Option<(Trace, Closed)> {
+        if !self.rare.is_traced() {
+            return None;
+        }
+        let closed = self.sending.sender.closed()?.clone();
+        Some((self.rare.take_trace(), closed))
     }
 
     /// Releases the write buffer if it is empty.

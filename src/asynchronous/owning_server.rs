@@ -168,7 +168,7 @@ mod tests {
         let connection = Connection::new(Server::new(), &Negotiated::new(), Config::default());
         let (mut sender, _) = connection.split();
         let mut output = WriteBuffer::new();
-        sender.send(&Message::from(alloc::vec![7; 50_000]), &mut output).unwrap();
+        sender.send(Message::from(alloc::vec![7; 50_000]), &mut output).unwrap();
         assert!(output.front().len() < output.len(), "the payload is linked");
         let client = Left::default();
         let writes = Arc::clone(&client.0);

@@ -8,7 +8,8 @@ use super::rare_state::RareState;
 use super::shell::Shell;
 use super::wakers::{Half, Mutex, lock};
 use crate::connection::{
-    AsPayload, Chunk, Closed, Dropped, Event, Message, Pushed, Receiver, Role, RoundTripTime, State,
+    AsPayload, Chunk, Closed, Counters, Dropped, Event, Message, Pushed, Receiver, Role,
+    RoundTripTime, State,
 };
 use crate::ends_on_drop::{End, EndsOnDrop};
 use crate::error::Error;
@@ -50,7 +51,13 @@ pub(super) type Sharing<S, R, M> = Shared<Arc<Mutex<Outgoing<S, R, M>>>>;
 /// Dropping the receiving half ends the connection.
 impl<S, R: Role, M: Shell<S>> End for Sharing<S, R, M> {
     fn end(&mut self) {
-        self.act(Outgoing::abandon);
+        let end = self.act(|outgoing| {
+            outgoing.abandon();
+            outgoing.take_traced_end()
+        });
+        if let Some((trace, closed)) = end {
+            trace.ended(&closed);
+        }
     }
 }
 
@@ -61,7 +68,7 @@ pub(super) fn halves<S, R: Role, M: Shell<S>>(
     mut rare: RareState,
 ) -> (SendHalf<S, R, M>, ReceiveHalf<S, R, M>) {
     // Dropping this waker can drop a half, which must not happen while the lock is held.
-    outgoing.writer = None;
+    drop(outgoing.rare.take_writer());
     let (outgoing, wakers) = (Arc::new(Mutex::new(outgoing)), rare.take_wakers());
     let access = Arc::clone(&outgoing);
     let sending = Shared { half: Half::Send, access, wakers: Arc::clone(&wakers) };
@@ -155,6 +162,13 @@ impl<S, R: Role, M: Shell<S>> ReceiveHalf<S, R, M> {
         lock(&self.shared.access).sending.sender.state()
     }
 
+    /// Returns what was received and sent so far, or `None` if
+    /// [`Config::counters`](crate::Config::counters) is off.
+    #[must_use]
+    pub fn counters(&self) -> Option<Counters> {
+        self.incoming.counters(&lock(&self.shared.access).sending.sender)
+    }
+
     /// Returns how long the peer takes to answer pings, or `None` before the first answer to a ping of
     /// [keepalive](crate::Config::keepalive). There is no ping, and so no new time, while the peer
     /// sends: [`RoundTripTime`] says how to measure then.
@@ -210,6 +224,14 @@ impl<S, R: Role, M: Shell<S>> SendHalf<S, R, M> {
     #[must_use]
     pub fn state(&self) -> State {
         lock(&self.shared.access).sending.sender.state()
+    }
+
+    /// Returns what was received and sent so far, or `None` if
+    /// [`Config::counters`](crate::Config::counters) is off. This half knows of received messages and
+    /// frames what the other half had received when it last read.
+    #[must_use]
+    pub fn counters(&self) -> Option<Counters> {
+        lock(&self.shared.access).sending.sender.counters()
     }
 
     /// Returns how long the peer takes to answer pings, or `None` before the first answer to a ping of

@@ -10,12 +10,13 @@ use super::shell::Shell;
 use super::split::{ReceiveHalf, SendHalf, halves};
 use crate::buffer::ReadBuffer;
 use crate::connection::{
-    AsPayload, Chunk, Closed, Config, Connection, Dropped, Event, Message, Pushed, Receiver, Role,
-    RoundTripTime, State,
+    AsPayload, Chunk, Closed, Config, Connection, Counters, Dropped, Event, Message, Pushed,
+    Receiver, Role, RoundTripTime, State,
 };
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::negotiated::Negotiated;
+use crate::trace::Trace;
 use crate::transport::Parts;
 use alloc::{boxed::Box, sync::Arc};
 use core::{
@@ -78,11 +79,25 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
         input: ReadBuffer,
         config: Config,
     ) -> Self {
-        let (sender, receiver) = Connection::new(role, &negotiated, config).split();
+        let trace = Trace::of::<R>(&negotiated);
+        Self::traced(transport, role, negotiated, input, config, trace)
+    }
+
+    /// Works like [`new`](Self::new), for a connection of which more can be told.
+    pub(super) fn traced(
+        transport: S,
+        role: R,
+        negotiated: Negotiated,
+        input: ReadBuffer,
+        config: Config,
+        trace: Trace,
+    ) -> Self {
+        let (mut sender, receiver) = Connection::new(role, &negotiated, config).split();
+        sender.count_early_bytes(input.unread_len());
         Self {
             sides: Box::new(Sides {
                 incoming: Incoming::new(receiver, input),
-                outgoing: Outgoing::new(transport, sender),
+                outgoing: Outgoing::new(transport, sender, trace),
                 rare: RareState::new(negotiated),
             }),
         }
@@ -323,6 +338,14 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
         self.sides.rare.negotiated()
+    }
+
+    /// Returns what was received and sent so far, or `None` if
+    /// [`Config::counters`](crate::Config::counters) is off.
+    #[must_use]
+    pub fn counters(&self) -> Option<Counters> {
+        let Sides { incoming, outgoing, .. } = &*self.sides;
+        incoming.counters(&outgoing.sending.sender)
     }
 
     /// Returns how long the peer takes to answer pings, or `None` before the first answer to a ping of

@@ -8,6 +8,7 @@ use crate::connection::Server;
 use crate::error::Error;
 use crate::handshake::{Accept, PlainResponse, Request};
 use crate::server::{self, Accepting, Peer, ReceivingProxyHeader};
+use crate::trace::{Trace, accept_failed, refused};
 use core::marker::PhantomData;
 use std::{net::TcpStream, time::Instant};
 
@@ -85,8 +86,9 @@ impl server::Acceptor<Blocking> {
     /// Prepares a TCP stream for the opening handshake, and begins that.
     fn prepare(&self, stream: TcpStream) -> Result<(Stream, Accepting), Error> {
         let mut peer = Peer::new(stream.peer_addr()?);
-        let (stream, end) = self.begin_tcp(stream, &mut peer)?;
-        self.secure(stream, peer, end)
+        self.begin_tcp(stream, &mut peer)
+            .and_then(|(stream, end)| self.secure(stream, peer, end))
+            .inspect_err(|error| accept_failed(Some(peer.address), error))
     }
 
     /// Receives the header of the PROXY protocol, if `peer` is a proxy that sends one: `peer` is then
@@ -195,7 +197,10 @@ impl server::Acceptor<Blocking> {
         transport: S,
     ) -> Result<PendingRequest<S>, Error> {
         let mut exchange = Exchange::new(transport, ReadBuffer::new(), WriteBuffer::new());
-        let request = exchange.drive(&mut accepting)?.request()?;
+        let request = exchange
+            .drive(&mut accepting)
+            .and_then(|step| Ok(step.request()?))
+            .inspect_err(|error| accept_failed(accepting.peer_address(), error))?;
         let (transport, input, output) = exchange.into_parts();
         Ok(PendingRequest { transport, accepting, request, input, output, shell: PhantomData })
     }
@@ -237,13 +242,19 @@ impl<S: Transport> server::PendingRequest<S, Blocking> {
 
     fn open(self, answer: &Accept) -> Result<(ServerWebSocket<S>, Request), Error> {
         let Self { transport, mut accepting, request, input, mut output, .. } = self;
-        let accepted = accepting.accept(&request, answer, &mut output);
+        let accepted = accepting
+            .accept(&request, answer, &mut output)
+            .map_err(Error::from)
+            .inspect_err(|error| refused(&request, error));
         let mut exchange = Exchange::new(transport, input, output);
         let step = exchange.drive(&mut accepting);
         accepted?;
-        let (negotiated, config) = step?.open()?;
+        let (negotiated, config) =
+            step.and_then(|step| Ok(step.open()?)).inspect_err(|error| refused(&request, error))?;
         let (transport, input, _) = exchange.into_parts();
-        Ok((WebSocket::new(transport, Server::new(), negotiated, input, config), request))
+        let trace = Trace::of_request(&request, &negotiated);
+        let role = Server::new();
+        Ok((WebSocket::traced(transport, role, negotiated, input, config, trace), request))
     }
 
     /// Sends a refusal, and ends the transport in such a way that the refusal arrives: anything
@@ -256,10 +267,14 @@ impl<S: Transport> server::PendingRequest<S, Blocking> {
     /// Returns [`Error::PlainResponse`] if the refusal can't be sent; the client then gets status
     /// 500.
     pub fn refuse(self, refusal: &PlainResponse) -> Result<(), Error> {
-        let Self { transport, mut accepting, input, mut output, .. } = self;
-        let refused = accepting.refuse(refusal, &mut output);
+        let Self { transport, mut accepting, request, input, mut output, .. } = self;
+        let outcome = accepting.refuse(refusal, &mut output).map_err(Error::from);
+        match &outcome {
+            Ok(()) => refused(&request, &Error::Refused(refusal.status())),
+            Err(error) => refused(&request, error),
+        }
         // This always returns an error, which says that the client was refused.
         let _ = Exchange::new(transport, input, output).drive(&mut accepting);
-        Ok(refused?)
+        outcome
     }
 }

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::handshake::{Response, Url};
 use crate::random::{self, SystemMaskKeys};
 use crate::route::{Again, FailedRequest, Layer, Route, final_error};
+use crate::trace::{Trace, connect_failed};
 use crate::transport::Parts;
 use alloc::{string::String, vec::Vec};
 use core::{mem::take, time::Duration};
@@ -73,20 +74,23 @@ impl client::Connector<Blocking> {
         let route = self.route(&attempt)?;
         let clock = Clock::new();
         let deadlines = self.deadlines(clock.now());
-        let mut stream = self.reach(route, attempt.url(), &deadlines, &clock)?;
-        loop {
-            let left = deadlines.left(Stage::Handshake, clock.now());
-            let failed = match self.handshake(stream, &attempt, left) {
-                Ok(opened) => return Ok(opened),
-                Err(failed) => failed,
-            };
-            stream = match failed.next(&mut attempt, self)? {
-                Again::Same(stream, _) => stream,
-                Again::New(_) => {
-                    self.reach(self.route(&attempt)?, attempt.url(), &deadlines, &clock)?
-                }
-            };
-        }
+        let open = || {
+            let mut stream = self.reach(route, attempt.url(), &deadlines, &clock)?;
+            loop {
+                let left = deadlines.left(Stage::Handshake, clock.now());
+                let failed = match self.handshake(stream, &attempt, left) {
+                    Ok(opened) => return Ok(opened),
+                    Err(failed) => failed,
+                };
+                stream = match failed.next(&mut attempt, self)? {
+                    Again::Same(stream, _) => stream,
+                    Again::New(_) => {
+                        self.reach(self.route(&attempt)?, attempt.url(), &deadlines, &clock)?
+                    }
+                };
+            }
+        };
+        open().inspect_err(|error| connect_failed(attempt.url(), error))
     }
 
     /// Connects like [`connect`](Self::connect), and leaves the frames to you: for a relay, or for
@@ -143,18 +147,21 @@ impl client::Connector<Blocking> {
         let mut attempt = Attempt::new(Url::parse(url.as_ref())?);
         let clock = Clock::new();
         let deadlines = self.deadlines(clock.now());
-        let (mut transport, mut refusal) = (transport, None);
-        loop {
-            let left = deadlines.left(Stage::Handshake, clock.now());
-            let failed = match self.handshake(transport, &attempt, left) {
-                Ok(opened) => return Ok(opened),
-                Err(failed) => failed,
-            };
-            match failed.next(&mut attempt, self)? {
-                Again::Same(same, error) => (transport, refusal) = (same, Some(error)),
-                Again::New(error) => return Err(final_error(error, refusal)),
+        let open = || {
+            let (mut transport, mut refusal) = (transport, None);
+            loop {
+                let left = deadlines.left(Stage::Handshake, clock.now());
+                let failed = match self.handshake(transport, &attempt, left) {
+                    Ok(opened) => return Ok(opened),
+                    Err(failed) => failed,
+                };
+                match failed.next(&mut attempt, self)? {
+                    Again::Same(same, error) => (transport, refusal) = (same, Some(error)),
+                    Again::New(error) => return Err(final_error(error, refusal)),
+                }
             }
-        }
+        };
+        open().inspect_err(|error| connect_failed(attempt.url(), error))
     }
 
     /// Performs one opening handshake.
@@ -185,7 +192,9 @@ impl client::Connector<Blocking> {
         };
         let negotiated = response.negotiated().clone();
         let role = Client::new(keys);
-        Ok((WebSocket::new(transport, role, negotiated, input, self.config), response))
+        let trace = Trace::of_url(attempt.url(), &negotiated);
+        let websocket = WebSocket::traced(transport, role, negotiated, input, self.config, trace);
+        Ok((websocket, response))
     }
 }
 

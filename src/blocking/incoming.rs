@@ -6,14 +6,16 @@ use super::access::{Access, Sending};
 use super::timed::{LEAST, PAUSE, Stopped, TICK, Timed};
 use crate::buffer::{READ_ROOM, RETAINED, ReadBuffer};
 use crate::connection::{
-    Chunk, Event, Message, Progress, ReceiveError, Receiver, Role, TrafficLimit,
+    Chunk, Counters, Event, Message, Progress, ReceiveError, Receiver, Role, Sender, TrafficLimit,
+    counters_of,
 };
 use crate::error::{Error, Misuse};
 use crate::frame::CloseCode;
 use crate::io::DISCARD_SIZE;
+use crate::trace::Trace;
 use crate::transport::{IoFailure, Wants, earliest};
 use alloc::{sync::Arc, vec::Vec};
-use core::time::Duration;
+use core::{mem, time::Duration};
 use std::{
     io::{self, ErrorKind},
     thread,
@@ -26,6 +28,9 @@ pub(super) trait ReceiverIo {
 
     /// Returns the sending half and the transport to read from.
     fn parts(&mut self) -> (&mut Self::Sending, &mut Timed<Self::Transport>);
+
+    /// Returns what is to be told of the connection.
+    fn trace(&mut self) -> &mut Trace;
 
     /// Writes what is queued and ends the writing side, as far as the connection wants that. If
     /// `waits` is false, this does only as much as the transport takes without a wait. It asks the
@@ -67,6 +72,11 @@ impl<R: Role> Incoming<R> {
     /// Returns the bytes that were read but not used.
     pub(super) fn into_unread(self) -> Vec<u8> {
         self.input.unread().to_vec()
+    }
+
+    /// Returns the counters of both sides.
+    pub(super) fn counters(&self, sender: &Sender<R>) -> Option<Counters> {
+        counters_of(sender, &self.receiver)
     }
 
     /// Counts from now on what is received, for the server that runs the connection.
@@ -213,6 +223,9 @@ impl<R: Role> Incoming<R> {
         lingers: bool,
     ) -> io::Result<Driven> {
         self.receiver.report_traffic();
+        if let Some(counters) = self.receiver.counters() {
+            receiver_io.parts().0.with(|sending| sending.sender.note_received(counters));
+        }
         self.reply(receiver_io);
         let mut failed = None;
         // When the reads began, and when the user's timeout for them expires. That timeout is
@@ -314,8 +327,21 @@ impl<R: Role> Incoming<R> {
     ) -> Option<Error> {
         self.reported = true;
         self.input = ReadBuffer::new();
+        tell_end(receiver_io);
         let (sending, _) = receiver_io.parts();
         sending.with(|sending| Error::of_end(sending.sender.closed()?, failed))
+    }
+}
+
+/// Tells how the connection ended, once that is known and unless it was told before.
+pub(super) fn tell_end(receiver_io: &mut impl ReceiverIo) {
+    if receiver_io.trace().is_none() {
+        return;
+    }
+    // Cloned, because the lock of a split connection is not held while a subscriber runs.
+    let closed = receiver_io.parts().0.with(|sending| sending.sender.closed().cloned());
+    if let Some(closed) = closed {
+        mem::take(receiver_io.trace()).ended(&closed);
     }
 }
 

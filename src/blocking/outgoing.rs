@@ -11,6 +11,7 @@ use crate::connection::{Compressing, Form, LargeMessage, Pushed, Role, SendError
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::sending::to_bytes;
+use crate::trace::Trace;
 use crate::transport::{IoFailure, Wants, earliest};
 use alloc::vec::Vec;
 use core::{mem, time::Duration};
@@ -26,6 +27,8 @@ pub(super) struct Outgoing<S, A> {
     lent: WriteBuffer,
     /// The server that runs the connection, if there is one.
     pub(super) server: Option<ServerHandle>,
+    /// What is to be told of the connection. If it is split, the receiving half has this.
+    pub(super) trace: Trace,
 }
 
 /// How long a read lasts before a connection that a server runs checks whether the server is
@@ -36,14 +39,14 @@ const SHUTDOWN_CHECK_INTERVAL: Duration = Duration::from_millis(200);
 const STEP: Duration = Duration::from_millis(200);
 
 impl<S: Transport, A: Access> Outgoing<S, A> {
-    pub(super) fn new(transport: Timed<S>, sending: A) -> Self {
-        Self { sending, transport, lent: WriteBuffer::new(), server: None }
+    pub(super) fn new(transport: Timed<S>, sending: A, trace: Trace) -> Self {
+        Self { sending, transport, lent: WriteBuffer::new(), server: None, trace }
     }
 
     /// Moves the sending half to another place.
     pub(super) fn place<B>(self, place: impl FnOnce(A) -> B) -> Outgoing<S, B> {
-        let Self { sending, transport, lent, server } = self;
-        Outgoing { sending: place(sending), transport, lent, server }
+        let Self { sending, transport, lent, server, trace } = self;
+        Outgoing { sending: place(sending), transport, lent, server, trace }
     }
 
     /// Queues something without writing.
@@ -326,6 +329,7 @@ impl<S: Transport, R: Role> Outgoing<S, Sending<R>> {
 
     /// Returns the transport and the bytes that have not been written.
     pub(super) fn into_parts(mut self) -> (S, Vec<u8>) {
+        mem::take(&mut self.trace).taken_apart();
         let unwritten = to_bytes(self.take_unwritten());
         (self.transport.transport, unwritten)
     }
@@ -338,6 +342,10 @@ impl<S: Transport, R: Role> ReceiverIo for Outgoing<S, Sending<R>> {
 
     fn parts(&mut self) -> (&mut Sending<R>, &mut Timed<S>) {
         (&mut self.sending, &mut self.transport)
+    }
+
+    fn trace(&mut self) -> &mut Trace {
+        &mut self.trace
     }
 
     fn write(&mut self, wants: &Wants, waits: bool) -> Result<(), Stopped> {

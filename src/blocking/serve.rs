@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::handshake::{Accept, PlainResponse, Request};
 use crate::server::{AcceptFailure, AcceptFailures, Admission, PerAddress};
 use crate::serving::{LimitedClients, Options, ServeError, Visitor, accept_failure, serve_options};
+use crate::trace::accept_failed;
 use alloc::{boxed::Box, string::ToString, sync::Arc};
 use core::{fmt, net::SocketAddr, time::Duration};
 use std::net::{TcpListener, TcpStream};
@@ -271,9 +272,13 @@ where
         stream: TcpStream,
         slot: HandshakeSlot,
     ) -> Result<(ServerWebSocket, Request), Error> {
-        let (stream, end) = self.acceptor.begin_tcp(stream, &mut visitor.peer)?;
+        let begun = self.acceptor.begin_tcp(stream, &mut visitor.peer);
+        let (stream, end) =
+            begun.inspect_err(|error| accept_failed(Some(visitor.address()), error))?;
         visitor.identified(&self.acceptor)?;
-        let (stream, accepting) = self.acceptor.secure(stream, visitor.peer, end)?;
+        let secured = self.acceptor.secure(stream, visitor.peer, end);
+        let (stream, accepting) =
+            secured.inspect_err(|error| accept_failed(Some(visitor.address()), error))?;
         let accepting = accepting.with_place(Box::new(slot));
         let decide = |request: &Request| visitor.decide(request, &self.options);
         Acceptor::accept_asked(accepting, stream, decide)

@@ -10,17 +10,18 @@
 use super::Transport;
 use super::access::{Access, Sending};
 use super::connections::linger;
-use super::incoming::{ReceiverIo, go_away, leave};
+use super::incoming::{ReceiverIo, go_away, leave, tell_end};
 use super::outgoing::Outgoing;
 use super::owning_server::OwningServer;
 use super::timed::{BRIEF, PAUSE, Stopped, Timed};
 use crate::buffer::WriteBuffer;
 use crate::connection::Role;
 use crate::ends_on_drop::End;
+use crate::trace::Trace;
 use crate::transport::Wants;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering};
-use core::time::Duration;
+use core::{mem, time::Duration};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 type SharedSending<R> = Arc<Mutex<Sending<R>>>;
@@ -85,11 +86,14 @@ pub(super) struct Reading<S, R> {
     retry_at: Duration,
     /// The server that runs the connection, if there is one.
     server: Option<Arc<dyn OwningServer>>,
+    /// What is to be told of the connection.
+    trace: Trace,
 }
 
 impl<S: Transport, R: Role> Reading<S, R> {
     /// Creates the reading side. `transport` is a second handle on the transport of `outgoing`.
-    pub(super) fn new(transport: Timed<S>, outgoing: Outgoing<S, Sending<R>>) -> Self {
+    pub(super) fn new(transport: Timed<S>, mut outgoing: Outgoing<S, Sending<R>>) -> Self {
+        let trace = mem::take(&mut outgoing.trace);
         let outgoing = outgoing.place(|sending| Arc::new(Mutex::new(sending)));
         let sending = Arc::clone(&outgoing.sending);
         let server = outgoing.server.as_ref().map(|server| Arc::clone(&server.0));
@@ -99,13 +103,13 @@ impl<S: Transport, R: Role> Reading<S, R> {
             missed: AtomicBool::new(false),
         };
         let shared = Arc::new(shared);
-        Self { transport, sending, shared, retry_at: Duration::ZERO, server }
+        Self { transport, sending, shared, retry_at: Duration::ZERO, server, trace }
     }
 
     /// Returns the sending side. The other half must be gone.
     pub(super) fn into_outgoing(self) -> Outgoing<S, Sending<R>> {
         const ALONE: &str = "the other half is gone, and it had the only other handle";
-        let Self { sending, shared, .. } = self;
+        let Self { sending, shared, trace, .. } = self;
         let Shared { writer, sending: of_shared, .. } = Arc::into_inner(shared).expect(ALONE);
         drop((sending, of_shared));
         let outgoing = writer.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -113,7 +117,9 @@ impl<S: Transport, R: Role> Reading<S, R> {
             let sending = Arc::into_inner(sending).expect(ALONE);
             sending.into_inner().unwrap_or_else(PoisonError::into_inner)
         });
-        outgoing.with_one_handle()
+        let mut outgoing = outgoing.with_one_handle();
+        outgoing.trace = trace;
+        outgoing
     }
 
     /// Returns the handle to read from.
@@ -157,11 +163,12 @@ impl<S: Transport, R: Role> End for Reading<S, R> {
     fn end(&mut self) {
         if let Some(unwritten) = self.end_for_server() {
             linger(&mut self.transport.transport, unwritten);
-            return;
+        } else {
+            self.sending.with(|Sending { sender, queue, .. }| sender.abandon(queue));
+            self.retry_at = Duration::ZERO;
+            leave(self);
         }
-        self.sending.with(|Sending { sender, queue, .. }| sender.abandon(queue));
-        self.retry_at = Duration::ZERO;
-        leave(self);
+        tell_end(self);
     }
 }
 
@@ -171,6 +178,10 @@ impl<S: Transport, R: Role> ReceiverIo for Reading<S, R> {
 
     fn parts(&mut self) -> (&mut SharedSending<R>, &mut Timed<S>) {
         (&mut self.sending, &mut self.transport)
+    }
+
+    fn trace(&mut self) -> &mut Trace {
+        &mut self.trace
     }
 
     /// Never waits: two readers that answer each other's pings while all buffers are full would

@@ -5,7 +5,8 @@ use super::incoming::Incoming;
 use super::methods::{report, sending_methods};
 use super::shared::{Reading, Shared, Writer};
 use crate::connection::{
-    AsPayload, Chunk, Closed, Dropped, Event, Message, Pushed, Receiver, Role, RoundTripTime, State,
+    AsPayload, Chunk, Closed, Counters, Dropped, Event, Message, Pushed, Receiver, Role,
+    RoundTripTime, State,
 };
 use crate::ends_on_drop::EndsOnDrop;
 use crate::error::Error;
@@ -99,6 +100,13 @@ impl<S: Transport, R: Role> ReceiveHalf<S, R> {
         self.reading.shared.sending().sender.state()
     }
 
+    /// Returns what was received and sent so far, or `None` if
+    /// [`Config::counters`](crate::Config::counters) is off.
+    #[must_use]
+    pub fn counters(&self) -> Option<Counters> {
+        self.incoming.counters(&self.reading.shared.sending().sender)
+    }
+
     /// Returns how long the peer takes to answer pings, or `None` before the first answer to a ping of
     /// [keepalive](crate::Config::keepalive). There is no ping, and so no new time, while the peer
     /// sends: [`RoundTripTime`] says how to measure then.
@@ -169,6 +177,14 @@ impl<S: Transport, R: Role> SendHalf<S, R> {
     #[must_use]
     pub fn state(&self) -> State {
         self.shared.sending().sender.state()
+    }
+
+    /// Returns what was received and sent so far, or `None` if
+    /// [`Config::counters`](crate::Config::counters) is off. This half knows of received messages and
+    /// frames what the other half had received when it last read.
+    #[must_use]
+    pub fn counters(&self) -> Option<Counters> {
+        self.shared.sending().sender.counters()
     }
 
     /// Returns how long the peer takes to answer pings, or `None` before the first answer to a ping of

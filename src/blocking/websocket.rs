@@ -3,7 +3,7 @@
 use super::Transport;
 use super::access::Sending;
 use super::connections::linger;
-use super::incoming::{Incoming, leave};
+use super::incoming::{Incoming, leave, tell_end};
 use super::methods::{report, report_unless_closing, sending_methods};
 use super::outgoing::Outgoing;
 use super::owning_server::{OwningServer, ServerHandle};
@@ -12,13 +12,14 @@ use super::split::{ReceiveHalf, SendHalf};
 use super::timed::Timed;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::{
-    AsPayload, Chunk, Closed, Config, Connection, Dropped, Event, Message, Pushed, Receiver, Role,
-    RoundTripTime, State,
+    AsPayload, Chunk, Closed, Config, Connection, Counters, Dropped, Event, Message, Pushed,
+    Receiver, Role, RoundTripTime, State,
 };
 use crate::ends_on_drop::{End, EndsOnDrop};
 use crate::error::Error;
 use crate::frame::CloseCode;
 use crate::negotiated::Negotiated;
+use crate::trace::Trace;
 use crate::transport::Parts;
 use alloc::{boxed::Box, sync::Arc};
 
@@ -58,10 +59,15 @@ impl<S: Transport, R: Role> End for Outgoing<S, Sending<R>> {
         let Sending { sender, queue } = &self.sending;
         if self.server.is_some() && sender.needs_lingering(queue) {
             let unwritten = self.take_unwritten();
+            if !self.trace.is_none() {
+                // Nobody learns more of the end than this.
+                self.sending.end();
+            }
             linger(&mut self.transport.transport, unwritten);
         } else {
             leave(self);
         }
+        tell_end(self);
     }
 }
 
@@ -77,9 +83,23 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
         input: ReadBuffer,
         config: Config,
     ) -> Self {
-        let (sender, receiver) = Connection::new(role, &negotiated, config).split();
+        let trace = Trace::of::<R>(&negotiated);
+        Self::traced(transport, role, negotiated, input, config, trace)
+    }
+
+    /// Works like [`new`](Self::new), for a connection of which more can be told.
+    pub(super) fn traced(
+        transport: S,
+        role: R,
+        negotiated: Negotiated,
+        input: ReadBuffer,
+        config: Config,
+        trace: Trace,
+    ) -> Self {
+        let (mut sender, receiver) = Connection::new(role, &negotiated, config).split();
+        sender.count_early_bytes(input.unread_len());
         let outgoing =
-            Outgoing::new(Timed::new(transport), Sending::new(sender, WriteBuffer::new()));
+            Outgoing::new(Timed::new(transport), Sending::new(sender, WriteBuffer::new()), trace);
         Self {
             incoming: Incoming::new(receiver, input),
             outgoing: EndsOnDrop::new(outgoing),
@@ -301,6 +321,13 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
         &self.negotiated
+    }
+
+    /// Returns what was received and sent so far, or `None` if
+    /// [`Config::counters`](crate::Config::counters) is off.
+    #[must_use]
+    pub fn counters(&self) -> Option<Counters> {
+        self.incoming.counters(&self.outgoing.sending.sender)
     }
 
     /// Returns how long the peer takes to answer pings, or `None` before the first answer to a ping of

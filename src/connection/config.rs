@@ -56,6 +56,9 @@ pub struct Config {
     pub outbox: OutboxConfig,
     /// A bound on what all connections of the process buffer together. `None`, the default, sets none.
     pub budget: Option<&'static Budget>,
+    /// Whether to count what is received and sent, for [`counters`](super::Connection::counters). This
+    /// is off by default: while it is on, a short message costs some 10 nanoseconds more.
+    pub counters: bool,
     /// How to compress messages, if the peer agrees. `None`, the default, neither offers nor
     /// accepts compression.
     #[cfg(feature = "deflate")]
@@ -182,6 +185,7 @@ impl Config {
         min_data_rate: None,
         outbox: OutboxConfig::DEFAULT,
         budget: None,
+        counters: false,
         #[cfg(feature = "deflate")]
         deflate: None,
     };
@@ -239,6 +243,13 @@ impl Config {
     #[must_use]
     pub const fn budget(mut self, budget: &'static Budget) -> Self {
         self.budget = Some(budget);
+        self
+    }
+
+    /// Sets whether to count what is received and sent: see [`counters`](Self::counters).
+    #[must_use]
+    pub const fn counters(mut self, is_on: bool) -> Self {
+        self.counters = is_on;
         self
     }
 

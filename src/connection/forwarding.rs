@@ -1,8 +1,9 @@
 //! The methods of a connection that forward to its sending half.
 
 use super::{
-    AsPayload, Closed, Connection, Dropped, FinishError, FragmentBuffer, InPlace, Next,
-    PreparedMessage, Pushed, Role, RoundTripTime, SendError, SharedBytes, TransportEnd,
+    AsPayload, Closed, Connection, Counters, Dropped, FinishError, FragmentBuffer, InPlace, Next,
+    PreparedMessage, Pushed, Receiver, Role, RoundTripTime, SendError, Sender, SharedBytes,
+    TransportEnd,
 };
 use crate::buffer::WriteBuffer;
 use crate::frame::CloseCode;
@@ -211,6 +212,15 @@ impl<R: Role> Connection<R> {
         self.sender.dropped()
     }
 
+    /// Returns what was received and sent so far, or `None` if
+    /// [`Config::counters`](super::Config::counters) is off. The received bytes are those that you have
+    /// [reported](Self::did_read), and the sent ones those that you have
+    /// [written](Self::did_write).
+    #[must_use]
+    pub fn counters(&self) -> Option<Counters> {
+        counters_of(&self.sender, &self.receiver)
+    }
+
     /// Queues what waits for the output to become short: see
     /// [`Sender::refill`](super::Sender::refill).
     pub fn refill(&mut self, output: &mut WriteBuffer) {
@@ -278,4 +288,11 @@ impl<R: Role> Connection<R> {
     pub fn transport_ended(&mut self, how: TransportEnd, output: &WriteBuffer) -> &Closed {
         self.sender.transport_ended(how, output)
     }
+}
+
+/// Returns the counters of both halves, or `None` if they don't count.
+pub(crate) fn counters_of<R: Role>(sender: &Sender<R>, receiver: &Receiver<R>) -> Option<Counters> {
+    let mut counters = sender.counters()?;
+    counters.received.set_frames(receiver.counters()?);
+    Some(counters)
 }

@@ -4,6 +4,7 @@
 
 mod closed;
 mod config;
+mod counters;
 mod data_rate;
 mod ending;
 mod error;
@@ -29,7 +30,10 @@ mod shared_config;
 
 pub use closed::{Cause, Closed, State, TransportEnd};
 pub use config::{Config, Keepalive, MinDataRate};
+pub use counters::{Counters, DirectionCounters};
 pub use error::{ProtocolError, ReceiveError, SendError};
+#[cfg(feature = "std")]
+pub(crate) use forwarding::counters_of;
 pub use fragment_buffer::{FragmentBuffer, GatherError};
 pub use initiator::Initiator;
 pub use message::{Chunk, Event, Message, MessageKind};
@@ -229,7 +233,7 @@ impl<R: Role> Connection<R> {
     pub fn new(role: R, negotiated: &Negotiated, config: Config) -> Self {
         let shared = SharedConfig::from(&config);
         Self {
-            receiver: Receiver::new(shared.clone(), config.budget, negotiated),
+            receiver: Receiver::new(shared.clone(), &config, negotiated),
             sender: Sender::new(role, &config, shared, negotiated),
         }
     }

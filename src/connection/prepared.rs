@@ -220,9 +220,14 @@ impl EncodedFrames {
     }
 
     /// Returns `true` if there is only one frame.
-    #[allow(dead_code, reason = "used by shells that write it without copying")]
     pub(crate) const fn is_one(&self) -> bool {
         self.frame_len == usize::MAX
+    }
+
+    /// Returns the number of frames.
+    pub(crate) fn frame_count(&self) -> usize {
+        // All but the last have the same length.
+        if self.is_one() { 1 } else { self.bytes.len().div_ceil(self.frame_len) }
     }
 
     /// Appends the frames to `output` without copying them. `is_counted` tells whether a budget counts

@@ -17,9 +17,8 @@ use self::traffic::Rare;
 pub(crate) use self::traffic::{Traffic, TrafficLimit};
 use super::shared_config::SharedConfig;
 use super::{
-    Chunk, Event, Message, MessageKind, ProtocolError, ReceiveError, Received, Reply, Role,
+    Chunk, Config, Event, Message, MessageKind, ProtocolError, ReceiveError, Received, Reply, Role,
 };
-use crate::budget::Budget;
 use crate::buffer::ReadBuffer;
 use crate::buffer::memory::{Heap, Memory, Source};
 use crate::frame::{CloseCode, CloseFrame, Rsv};
@@ -104,17 +103,16 @@ enum Current {
 
 impl<R: Role> Receiver<R> {
     #[cfg_attr(not(feature = "deflate"), expect(unused_variables, reason = "used by deflate"))]
-    pub(super) fn new(
-        config: SharedConfig,
-        budget: Option<&'static Budget>,
-        negotiated: &Negotiated,
-    ) -> Self {
+    pub(super) fn new(config: SharedConfig, settings: &Config, negotiated: &Negotiated) -> Self {
         #[cfg(feature = "deflate")]
         let inflating = negotiated
             .deflate
             .map(|agreed| Box::new(Inflating::new::<R>(&agreed, negotiated.reservation.clone())));
+        let limit_of_plain = Self::limit_of_plain(&config.limits);
         Self {
-            limit_of_plain: Self::limit_of_plain(&config.limits),
+            // The path of plain messages does not count, so that it stays as short as it is. With
+            // counters, no message takes it.
+            limit_of_plain: if settings.counters { 0 } else { limit_of_plain },
             config,
             #[cfg(feature = "deflate")]
             inflating,
@@ -124,7 +122,7 @@ impl<R: Role> Receiver<R> {
             current: None,
             owes: Owes::Nothing,
             heard: Heard::Nothing,
-            rare: budget.map(|budget| Box::new(Rare::sharing(budget))),
+            rare: Rare::new(settings, limit_of_plain).map(Box::new),
             role: PhantomData,
         }
     }

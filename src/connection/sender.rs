@@ -3,6 +3,7 @@
 #[cfg(feature = "std")]
 mod compressing;
 pub(crate) mod control;
+mod counting;
 #[cfg(feature = "deflate")]
 mod deflating;
 mod gathered;
@@ -112,8 +113,8 @@ pub struct Sender<R> {
     #[cfg(feature = "deflate")]
     compressed: bool,
     may_send: MaySend,
-    /// If the queue with a new message has at most this many bytes, it is not full, and no control
-    /// frame needs a place before that message.
+    /// If the queue with a new message has fewer bytes than this, it is not full, no control frame needs
+    /// a place before that message, and the message is not counted.
     short_queue: u32,
     /// What is known about the end of the connection, once the end approaches in any way.
     ending: Option<Box<Ending>>,
@@ -148,18 +149,20 @@ impl<R: Role> Sender<R> {
                 Deflating::new::<R>(&agreed, &config.unwrap_or_default(), reservation)
             })
             .map(Box::new);
+        let short_queue = short_queue(&shared, config);
         Self {
             #[cfg(feature = "deflate")]
             deflating,
             #[cfg(feature = "deflate")]
             compressed: false,
             role,
-            short_queue: short_queue(&shared, config),
+            // With counters, no message takes the path that does not count.
+            short_queue: if config.counters { 0 } else { short_queue },
             config: shared,
             message: None,
             may_send: MaySend::Everything,
             ending: None,
-            rare: Rare::new(config).map(Box::new),
+            rare: Rare::new(config, short_queue).map(Box::new),
             unflushed: false,
         }
     }
@@ -169,11 +172,16 @@ impl<R: Role> Sender<R> {
     /// refuses; that check is slower, because it finds the reason.
     #[inline]
     fn sends_plainly(&self, len: usize, output: &WriteBuffer) -> bool {
+        self.is_plain(len, self.short_queue, output)
+    }
+
+    #[inline(always)]
+    fn is_plain(&self, len: usize, short_queue: u32, output: &WriteBuffer) -> bool {
         #[cfg(feature = "deflate")]
         if self.deflating.is_some() {
             return false;
         }
-        self.is_open() && self.message.is_none() && output.len() + len <= self.short_queue as usize
+        self.is_open() && self.message.is_none() && output.len() + len < short_queue as usize
     }
 
     #[inline]
@@ -304,5 +312,6 @@ fn short_queue(shared: &SharedConfig, config: &Config) -> u32 {
         most = most.min(LEAST_SHARE);
     }
     // Including its header, such a queue needs no boundary yet.
-    u32::try_from(most).unwrap_or(u32::MAX).min(MOST_UNBROKEN - HEADER_ROOM as u32)
+    let most = u32::try_from(most).unwrap_or(u32::MAX).min(MOST_UNBROKEN - HEADER_ROOM as u32);
+    most + 1
 }

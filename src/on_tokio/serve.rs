@@ -10,6 +10,7 @@ use crate::server::{AcceptFailures, Admission, PerAddress};
 use crate::serving::{
     LimitedClient, LimitedClients, Options, ServeError, Visitor, accept_failure, serve_options,
 };
+use crate::trace::accept_failed;
 use ::tokio::{
     net::{TcpListener, TcpStream},
     runtime::Handle,
@@ -255,9 +256,13 @@ impl<H> Service<H> {
         stream: TcpStream,
         slot: HandshakeSlot,
     ) -> Result<(ServerWebSocket, Request), Error> {
-        let (stream, end) = self.acceptor.begin_tcp(stream, &mut visitor.peer).await?;
+        let begun = self.acceptor.begin_tcp(stream, &mut visitor.peer).await;
+        let (stream, end) =
+            begun.inspect_err(|error| accept_failed(Some(visitor.address()), error))?;
         visitor.identified(&self.acceptor)?;
-        let (stream, accepting) = self.acceptor.secure(stream, visitor.peer, end).await?;
+        let secured = self.acceptor.secure(stream, visitor.peer, end).await;
+        let (stream, accepting) =
+            secured.inspect_err(|error| accept_failed(Some(visitor.address()), error))?;
         let accepting = accepting.with_place(Box::new(slot));
         let decide = |request: &Request| visitor.decide(request, &self.options);
         Acceptor::accept_asked(accepting, stream, decide).await

@@ -240,6 +240,12 @@ impl Accepting {
         self
     }
 
+    /// Returns the address of the client, or of a proxy that has not told it yet.
+    #[cfg(feature = "std")]
+    pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
+        self.peer.map(|peer| peer.address)
+    }
+
     /// Holds `place` until the handshake succeeds, or a refusal or plain response begins. A client
     /// can take its time to read a response, and must not keep others waiting.
     #[cfg(feature = "std")]

@@ -75,6 +75,7 @@ const ORDER: &[(&str, Part)] = &[
     ("route", Shell),
     ("socket", Shell),
     ("ends_on_drop", Shell),
+    ("trace", Shell),
     ("sending", Shell),
     ("streaming", Shell),
     ("serving", Shell),

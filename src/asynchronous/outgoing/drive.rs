@@ -181,10 +181,18 @@ impl<S, R: Role, M: Shell<S>> Drop for Outgoing<S, R, M> {
         let needs_lingering = self.sending.sender.needs_lingering(&self.sending.queue);
         match self.server.take() {
             Some(server) if needs_lingering => {
+                if self.rare.is_traced() {
+                    // Nobody learns more of the end than this. What waits goes to the server.
+                    self.sending.empty_outbox();
+                    self.sending.end();
+                }
                 let (transport, unwritten) = self.take_parts();
                 server.linger(transport, unwritten);
             }
             _ => self.leave(),
+        }
+        if let Some((trace, closed)) = self.take_traced_end() {
+            trace.ended(&closed);
         }
     }
 }

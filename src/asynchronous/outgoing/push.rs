@@ -18,12 +18,10 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         key: Option<u64>,
     ) -> (Result<Pushed, Error>, bool) {
         let was_written = self.is_all_written();
-        let writer = self.writer.take();
-        let waker = writer.as_deref().unwrap_or(Waker::noop());
+        let writer = self.rare.take_writer();
+        let waker = writer.as_ref().unwrap_or(Waker::noop());
         let pushed = self.push_and_write(payload, key, &mut Context::from_waker(waker));
-        if self.writer.is_none() {
-            self.writer = writer;
-        }
+        self.rare.restore_writer(writer);
         let is_closing = matches!(pushed, Ok(Pushed::Closed));
         let is_new = is_closing || was_written && !self.is_all_written();
         (pushed, is_new)

@@ -7,7 +7,6 @@ use crate::connection::{Form, LargeMessage, PreparedMessage, Role};
 use crate::error::Error;
 use crate::io::some_written;
 use crate::sending::Sending;
-use alloc::boxed::Box;
 use core::task::{Context, Poll, ready};
 use std::io;
 
@@ -36,6 +35,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         let Self { sending: Sending { sender, queue: output }, transport, .. } = self;
         let count = some_written(ready!(poll_write_queue::<S, M>(transport, output, cx)))?;
         sender.unflushed = true;
+        sender.count_written(count);
         output.consume(count);
         sender.refill(output);
         Poll::Ready(Ok(()))
@@ -79,6 +79,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
 
     fn did_write_with(&mut self, message: &mut LargeMessage<'_>, count: usize) {
         self.sending.sender.unflushed = true;
+        self.sending.sender.count_written(count);
         let of_queue = count.min(self.sending.queue.len());
         if of_queue > 0 {
             self.sending.queue.consume(of_queue);
@@ -114,6 +115,8 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         };
         let count = some_written(written).map_err(|error| self.failed(error))?;
         self.sending.sender.unflushed = true;
+        self.sending.sender.count_encoded(frames);
+        self.sending.sender.count_written(count);
         if count < bytes.len() {
             frames.link_to(message.is_counted(), &mut self.sending.queue);
             self.sending.queue.consume(count);
@@ -130,10 +133,7 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
         if !self.sending.queue.is_none() {
             self.sending.queue.was_offered();
         }
-        match &mut self.writer {
-            Some(waker) => (**waker).clone_from(cx.waker()),
-            empty => *empty = Some(Box::new(cx.waker().clone())),
-        }
+        self.rare.set_writer(cx.waker());
         Poll::Pending
     }
 }

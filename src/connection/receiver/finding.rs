@@ -215,6 +215,9 @@ impl<R: Role> Receiver<R> {
         } else {
             (!message.is_chunked() && message_ends).then_some(Current::Message(kind))
         };
+        if frame_ends {
+            self.count_frame(OpCode::Continuation, frame.fin);
+        }
         if message_ends {
             self.message = None;
             if is_skipped {
@@ -245,6 +248,7 @@ impl<R: Role> Receiver<R> {
             OpCode::Ping => Current::Ping { len },
             _ => Current::Pong { len },
         });
+        self.count_frame(header.opcode, true);
         // §5.5.1, §5.5.2: a Close answers a Close, and a Pong answers a Ping. The sending half has to
         // know of a Pong.
         self.owes = Owes::Reply;

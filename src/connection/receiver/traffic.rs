@@ -1,9 +1,13 @@
 //! What a connection receives and holds, counted for a server that limits it and for a budget.
 
 use super::{Progress, Receiver};
-use crate::budget::{Budget, Share};
+use crate::budget::Share;
 use crate::buffer::ReadBuffer;
-use crate::connection::{MessageKind, ProtocolError, ReceiveError, Role};
+use crate::connection::{
+    Config, DirectionCounters, MessageKind, ProtocolError, ReceiveError, Role,
+};
+use crate::frame::OpCode;
+use alloc::boxed::Box;
 #[cfg(feature = "std")]
 use alloc::sync::Arc;
 #[cfg(feature = "std")]
@@ -18,14 +22,24 @@ pub(super) struct Rare {
     share: Option<Share>,
     #[cfg(feature = "std")]
     counted: Option<Counted>,
+    /// What was received so far, if that is [counted](Config::counters).
+    counters: Option<Box<DirectionCounters>>,
     /// If messages are counted: the length of the shortest payload that has to be checked against
     /// the limits.
     limit_of_counted_plain: u16,
 }
 
 impl Rare {
-    pub(super) fn sharing(budget: &'static Budget) -> Self {
-        Self { share: Some(Share::new(budget)), ..Self::default() }
+    /// Returns what a receiver with this configuration has from the beginning. `limit_of_plain` is the
+    /// length of the shortest payload that has to be checked against the limits.
+    pub(super) fn new(config: &Config, limit_of_plain: u16) -> Option<Self> {
+        let share = config.budget.map(Share::new);
+        let (counters, limit_of_counted_plain) = match config.counters {
+            true => (Some(Box::default()), limit_of_plain),
+            false => (None, 0),
+        };
+        let is_something = share.is_some() || counters.is_some();
+        is_something.then(|| Self { share, counters, limit_of_counted_plain, ..Self::default() })
     }
 }
 
@@ -84,9 +98,8 @@ impl<R: Role> Receiver<R> {
     /// with the opening handshake, which counts too.
     pub(crate) fn count_traffic(&mut self, limit: Arc<dyn TrafficLimit>, input: &ReadBuffer) {
         let rare = self.rare.get_or_insert_default();
-        if limit.counts_messages() {
-            // The path of plain messages does not count, so that it stays as short as it is. No
-            // message takes it from now on.
+        if limit.counts_messages() && rare.counters.is_none() {
+            // As with counters, no message takes the path of plain messages from now on.
             rare.limit_of_counted_plain = core::mem::take(&mut self.limit_of_plain);
         }
         let traffic = Traffic { messages: 0, bytes: input.unread_len() };
@@ -159,7 +172,25 @@ impl<R: Role> Receiver<R> {
         let limit = self.rare.as_ref()?.limit_of_counted_plain;
         let kind = self.receive_plain(limit, input)?;
         self.count_message();
+        self.count_frame(OpCode::Binary, true);
         Some(kind)
+    }
+
+    /// Returns what this half has received so far, without the bytes, or `None` if
+    /// [`Config::counters`] is off. If the halves are apart,
+    /// [tell](crate::connection::Sender::note_received) the sending half.
+    #[must_use]
+    pub fn counters(&self) -> Option<DirectionCounters> {
+        self.rare.as_ref()?.counters.as_deref().copied()
+    }
+
+    /// Counts a complete frame, if frames are counted. `fin` tells whether it ends its message.
+    #[inline]
+    pub(super) fn count_frame(&mut self, opcode: OpCode, fin: bool) {
+        let rare = self.rare.as_mut();
+        if let Some(counters) = rare.and_then(|rare| rare.counters.as_mut()) {
+            counters.count_frame(opcode, fin);
+        }
     }
 
     /// Counts a message or a control frame, if they count.

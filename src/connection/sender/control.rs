@@ -208,6 +208,7 @@ impl<R: Role> Sender<R> {
         let header = FrameHeader { fin: true, rsv: Rsv::NONE, opcode, mask, payload_len };
         let (header, len) = header.to_bytes();
         output.insert_control(&header[..len], payload, mask);
+        self.count_frame(opcode, true);
     }
 
     /// Answers a Close with the same code, unless this endpoint has sent a Close already (§5.5.1).
@@ -251,6 +252,7 @@ impl<R: Role> Sender<R> {
         output.begin_frame(payload.len(), self.fragment_size());
         output.make_room(HEADER_ROOM + payload.len());
         self.append_frame(opcode, Rsv::NONE, true, payload, output);
+        self.count_frame(opcode, true);
         Ok(())
     }
 
@@ -281,6 +283,7 @@ impl<R: Role> Sender<R> {
             payload[2..len].copy_from_slice(reason.as_bytes());
         }
         self.append_frame(OpCode::Close, Rsv::NONE, true, &payload[..len], output);
+        self.count_frame(OpCode::Close, true);
         self.ending().sent(sent, code.unwrap_or(CloseCode::NO_STATUS_RECEIVED));
         if self.may_send == MaySend::Everything {
             self.may_send = MaySend::Pongs;

@@ -8,7 +8,7 @@ use crate::connection::fragments::Fragments;
 use crate::connection::message::MessageKind;
 use crate::connection::payload::Form;
 use crate::connection::role::Role;
-use crate::frame::Rsv;
+use crate::frame::{FrameHeader, Rsv};
 
 /// A borrowed payload of at least this many bytes is written directly from where it is.
 const IN_PLACE_FROM: usize = 16 * 1024;
@@ -170,6 +170,11 @@ impl<R: Role> Sender<R> {
                 self.append_fragment(&message.fragments, number, payload, output);
             }
             message.skip_started();
+        } else if let Some(counted) = self.counted_mut() {
+            for number in first..message.started {
+                let FrameHeader { opcode, fin, .. } = message.fragments.header(number);
+                counted.sent.count_frame(opcode, fin);
+            }
         }
         Ok(())
     }

@@ -180,6 +180,7 @@ impl<R: Role> Sender<R> {
             Some(deflating) => deflating.prepared(message).unwrap_or(frames),
             None => frames,
         };
+        self.count_encoded(frames);
         let bytes = frames.bytes();
         output.begin_frame(bytes.len(), self.fragment_size());
         if bytes.len() < LINK_FROM {
@@ -198,6 +199,7 @@ impl<R: Role> Sender<R> {
             let range = fragments.range(number);
             output.begin_frame(range.len(), self.fragment_size());
             self.append_header(opcode, rsv, fin, payload_len, output);
+            self.count_frame(opcode, fin);
             output.link(payload.slice(range));
         }
     }
@@ -216,7 +218,7 @@ impl<R: Role> Sender<R> {
         self.send_otherwise(kind, payload, output)
     }
 
-    /// Sends a message in fragments or compressed, or refuses it.
+    /// Sends a message in fragments, compressed or counted, or refuses it.
     #[inline(never)]
     fn send_otherwise(
         &mut self,
@@ -224,6 +226,9 @@ impl<R: Role> Sender<R> {
         payload: &[u8],
         output: &mut WriteBuffer,
     ) -> Result<(), SendError> {
+        if self.send_counted_plainly(kind, payload, output) {
+            return Ok(());
+        }
         self.check_message(output)?;
         self.append_compressed(kind, payload, output);
         Ok(())
@@ -337,6 +342,7 @@ impl<R: Role> Sender<R> {
         output.begin_frame(payload.len(), self.fragment_size());
         let FrameHeader { fin, rsv, opcode, .. } = fragments.header(number);
         self.append_frame(opcode, rsv, fin, payload, output);
+        self.count_frame(opcode, fin);
     }
 
     /// Returns how much memory a message of `len` bytes takes in the queue if it is copied.

@@ -107,6 +107,7 @@ impl<R: Role> Sender<R> {
             Ok(0) if !output.is_empty() => self.failed_to_write(IoFailure::Ended),
             Ok(count) => {
                 self.unflushed = false;
+                self.count_written(count);
                 output.consume(count);
                 self.refill(output);
             }

@@ -1,5 +1,6 @@
 //! What most connections do without.
 
+use super::counting::Counted;
 use crate::budget::Share;
 use crate::connection::config::Config;
 use crate::connection::data_rate::DataRate;
@@ -25,6 +26,8 @@ pub(super) struct Rare {
     pub(super) backlog: Option<Box<Backlog>>,
     /// What the sender holds of a budget, if there is one.
     pub(super) share: Option<Box<Share>>,
+    /// What was received and sent, if that is counted.
+    pub(super) counters: Option<Box<Counted>>,
 }
 
 /// What waits for the output to become short.
@@ -52,13 +55,16 @@ pub(crate) enum Passed {
 }
 
 impl Rare {
-    /// Returns what a connection with this configuration has from the beginning.
-    pub(super) fn new(config: &Config) -> Option<Self> {
+    /// Returns what a connection with this configuration has from the beginning. A queue of fewer bytes
+    /// than `short_queue` is short.
+    pub(super) fn new(config: &Config, short_queue: u32) -> Option<Self> {
         let heartbeat = config.keepalive.map(Heartbeat::new);
         let messages = MessageTimeouts::new(config).map(Box::new);
         let share = config.budget.map(|budget| Box::new(Share::new(budget)));
-        let is_something = heartbeat.is_some() || messages.is_some() || share.is_some();
-        is_something.then_some(Self { heartbeat, messages, backlog: None, share })
+        let counters = config.counters.then(|| Box::new(Counted::new(short_queue)));
+        let is_something =
+            heartbeat.is_some() || messages.is_some() || share.is_some() || counters.is_some();
+        is_something.then_some(Self { heartbeat, messages, backlog: None, share, counters })
     }
 
     /// Returns what waits, to which something will be added.
@@ -74,6 +80,9 @@ impl Rare {
         }
         if let Some(messages) = &mut self.messages {
             messages.did_read(outcome);
+        }
+        if let (Some(counted), Ok(count)) = (&mut self.counters, outcome) {
+            counted.received.count_bytes(count);
         }
     }
 

@@ -1,0 +1,69 @@
+//! Errors and ends as text without what only the two endpoints should know: no header value, no query
+//! and no reason of a Close.
+
+use crate::client::ProxyError;
+use crate::connection::Cause;
+use crate::error::Error;
+use crate::handshake::HandshakeError;
+use core::fmt;
+
+/// An error, without what it quotes of the peer or of the configuration.
+pub(super) struct Described<'a>(pub(super) &'a Error);
+
+impl fmt::Display for Described<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Error::Handshake(error) => DescribedHandshake(error).fmt(f),
+            Error::Proxy(ProxyError::InvalidResponse(error)) => {
+                write!(f, "invalid response from the proxy: {}", DescribedHandshake(error))
+            }
+            // These quote what the application has set.
+            Error::Request(_) => f.write_str("the request to connect with is invalid"),
+            Error::Accept(_) => {
+                f.write_str("the answer does not match the request or can't be sent")
+            }
+            error => error.fmt(f),
+        }
+    }
+}
+
+struct DescribedHandshake<'a>(&'a HandshakeError);
+
+impl fmt::Display for DescribedHandshake<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            HandshakeError::OriginNotAllowed(_) => {
+                f.write_str("this server does not allow the origin of the request")
+            }
+            // Its text has the location and the challenge.
+            HandshakeError::Refused(refusal) => {
+                write!(f, "the server answered with status {}", refusal.status())
+            }
+            HandshakeError::SubprotocolNotOffered(_) => {
+                f.write_str("the server chose a subprotocol that was not offered")
+            }
+            HandshakeError::ExtensionNotOffered(_) => {
+                f.write_str("the server chose an extension that was not offered")
+            }
+            HandshakeError::RepeatedExtension(_) => {
+                f.write_str("the server chose an extension twice")
+            }
+            error => error.fmt(f),
+        }
+    }
+}
+
+/// What ended a connection.
+pub(super) struct DescribedCause(pub(super) Cause);
+
+impl fmt::Display for DescribedCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Cause::ClosingHandshake => f.write_str("the closing handshake completed"),
+            Cause::Protocol(error) => error.fmt(f),
+            Cause::Transport(how) => how.fmt(f),
+            Cause::IdleTimeout(timeout) => write!(f, "no message arrived for {timeout:?}"),
+            Cause::OutboxFull => f.write_str("the peer read too slowly"),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What the feature `tracing` tells: a span for each connection, events for how it opens and ends, and
+//! nothing that only the two endpoints should know.
+#![cfg(all(feature = "tracing", feature = "tokio"))]
+
+mod blocking;
+mod ends;
+mod opening;
+mod recorder;
+#[cfg(feature = "rustls")]
+mod tls;
