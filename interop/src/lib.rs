@@ -1,10 +1,13 @@
-//! Code shared by the two programs of the interop tests: both shells behind one trait, so that
-//! every scenario is written once.
+//! Code shared by the programs of the interop tests: both shells, and sansocket-axum, behind one trait, so
+//! that every scenario is written once.
+
+pub mod answers;
 
 use sansocket::{
     AsPayload, CloseCode, Closed, DeflateConfig, Error, Event, blocking as blocking_shell,
     connection::Role, deflate::DeflateParameters, on_tokio as tokio_shell,
 };
+use sansocket_axum::Upgraded;
 use std::{fmt, future::Future};
 
 /// The code with which a server closes when asked to.
@@ -158,7 +161,7 @@ impl fmt::Debug for Received {
 }
 
 /// A connection of either shell.
-#[expect(async_fn_in_trait, reason = "all runs on one thread")]
+#[expect(async_fn_in_trait, reason = "each program knows its types")]
 pub trait Socket {
     /// Queues a message.
     async fn feed(&mut self, payload: impl AsPayload) -> Result<(), Error>;
@@ -193,8 +196,8 @@ pub trait Socket {
 
 /// Implements the trait for either shell: they have the same methods, and differ only in `.await`.
 macro_rules! socket {
-    ($shell:ident $(, $wait:tt $await:tt)?) => {
-        impl<R: Role> Socket for $shell::WebSocket<$shell::Stream, R> {
+    ($shell:ident, $stream:ty $(, $wait:tt $await:tt)?) => {
+        impl<R: Role> Socket for $shell::WebSocket<$stream, R> {
             async fn feed(&mut self, payload: impl AsPayload) -> Result<(), Error> {
                 self.feed(payload) $($wait $await)?
             }
@@ -244,5 +247,6 @@ macro_rules! socket {
     };
 }
 
-socket!(blocking_shell);
-socket!(tokio_shell, .await);
+socket!(blocking_shell, blocking_shell::Stream);
+socket!(tokio_shell, tokio_shell::Stream, .await);
+socket!(tokio_shell, Upgraded, .await);

@@ -180,18 +180,17 @@ impl<M> Acceptor<M> {
     ///
     /// # Errors
     ///
-    /// Returns [`HandshakeError::OriginNotAllowed`].
+    /// Returns [`HandshakeError::OriginNotAllowed`]. The request has the client's address even then.
     pub fn check(
         &self,
         request: &mut Request,
         peer: Option<SocketAddr>,
     ) -> Result<(), HandshakeError> {
-        self.origin.check(request)?;
         if let Some(peer) = peer {
             let client = Peer::new(peer).client_address(self.proxies.as_ref(), request);
             request.set_client_address(client);
         }
-        Ok(())
+        self.origin.check(request)
     }
 
     /// Returns the response that opens the WebSocket, to be written by an HTTP library, and the

@@ -100,6 +100,10 @@ fn an_acceptor_tells_the_address_of_the_client() {
         let acceptor = acceptor.trusted_proxies(proxies);
         let client = SocketAddr::from(([203, 0, 113, 9], 0));
         assert_eq!(address(&acceptor, Some(peer)), Some(client));
+
+        let mut refused = request(&[("Origin", "https://other")]);
+        acceptor.check(&mut refused, Some(peer)).unwrap_err();
+        assert_eq!(refused.client_address(), Some(peer));
     });
 }
 

@@ -11,7 +11,7 @@ use sansocket::{
     Config,
     buffer::ReadBuffer,
     connection::Server,
-    handshake::{Accept, ExtendedConnect, Negotiated, Request},
+    handshake::{Accept, ExtendedConnect, HandshakeError, Negotiated, Request},
     on_tokio::{self, ServerWebSocket},
     server::Acceptor,
 };
@@ -94,7 +94,10 @@ pub fn upgrade<B, R: Default>(
 /// ```
 pub struct UpgradeRequest {
     request: Request,
+    peer: Option<SocketAddr>,
     acceptor: Acceptor,
+    /// What the acceptor says of the request.
+    checked: Result<(), HandshakeError>,
     on_upgrade: OnUpgrade,
 }
 
@@ -154,7 +157,17 @@ impl UpgradeRequest {
     ) -> Result<Self, Error> {
         acceptor.check(&mut request, peer)?;
         let on_upgrade = on_upgrade.ok_or(Error::NotUpgradable)?;
-        Ok(Self { request, acceptor: acceptor.clone(), on_upgrade })
+        Ok(Self { request, peer, acceptor: acceptor.clone(), checked: Ok(()), on_upgrade })
+    }
+
+    /// Lets another acceptor decide on the request instead of the one that it was created with. In some
+    /// frameworks, a handler chooses the acceptor after the framework has checked the request.
+    ///
+    /// If this acceptor does not allow the origin of the request, [`accept`](Self::accept) returns that
+    /// error.
+    pub fn set_acceptor(&mut self, acceptor: &Acceptor) {
+        self.checked = acceptor.check(&mut self.request, self.peer);
+        self.acceptor = acceptor.clone();
     }
 
     /// Returns the client's request.
@@ -170,8 +183,10 @@ impl UpgradeRequest {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Accept`] if the answer is not valid for this request.
+    /// Returns [`Error::Accept`] if the answer is not valid for this request, and [`Error::Handshake`] if
+    /// an acceptor that was [set](Self::set_acceptor) does not allow its origin.
     pub fn accept<B: Default>(self, answer: &Accept) -> Result<(Response<B>, Upgrade), Error> {
+        self.checked?;
         let (acceptance, config) = self.acceptor.acceptance(&self.request, answer)?;
         let mut response = Response::new(B::default());
         *response.status_mut() =

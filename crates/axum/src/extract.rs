@@ -1,0 +1,58 @@
+//! How a handler gets a [`WebSocketUpgrade`].
+
+use crate::{Acceptor, WebSocketUpgrade, WebSocketUpgradeRejection};
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use http::{Method, Version, header, request::Parts};
+use sansocket::{handshake::HandshakeError, server::OriginPolicy};
+use sansocket_hyper::{Error, UpgradeRequest};
+use std::net::SocketAddr;
+
+impl<S: Send + Sync> FromRequestParts<S> for WebSocketUpgrade {
+    type Rejection = WebSocketUpgradeRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        extract(parts).map_err(|error| WebSocketUpgradeRejection::new(error, parts.version))
+    }
+}
+
+/// `None` is a request that does not ask for a WebSocket. One that asks for it in the wrong way is
+/// rejected.
+impl<S: Send + Sync> OptionalFromRequestParts<S> for WebSocketUpgrade {
+    type Rejection = WebSocketUpgradeRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
+        match extract(parts) {
+            Ok(upgrade) => Ok(Some(upgrade)),
+            Err(error) if asks_for_something_else(parts, &error) => Ok(None),
+            Err(error) => Err(WebSocketUpgradeRejection::new(error, parts.version)),
+        }
+    }
+}
+
+/// Performs all checks but that of the origin: the handler has yet to say which it allows.
+fn extract(parts: &mut Parts) -> Result<WebSocketUpgrade, Error> {
+    let peer = peer(parts);
+    let of_any_origin = Acceptor::new().origin(OriginPolicy::any());
+    let request = UpgradeRequest::from_parts(&of_any_origin, parts, peer)?;
+    let acceptor = parts.extensions.get::<Acceptor>().cloned().unwrap_or_default();
+    Ok(WebSocketUpgrade::new(request, acceptor, parts.version))
+}
+
+fn asks_for_something_else(parts: &Parts, error: &Error) -> bool {
+    if parts.version >= Version::HTTP_2 {
+        return parts.method != Method::CONNECT;
+    }
+    let is_other_upgrade = matches!(error, Error::Handshake(HandshakeError::NoUpgrade));
+    is_other_upgrade || !parts.headers.contains_key(header::UPGRADE)
+}
+
+#[cfg(feature = "connect-info")]
+fn peer(parts: &Parts) -> Option<SocketAddr> {
+    let info = parts.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>();
+    info.map(|info| info.0)
+}
+
+#[cfg(not(feature = "connect-info"))]
+fn peer(_: &Parts) -> Option<SocketAddr> {
+    None
+}
