@@ -547,6 +547,11 @@ pub mod compression {}
 #[doc = include_str!("../docs/instrumentation.md")]
 pub mod instrumentation {}
 
+/// A server behind proxies: timeouts, addresses, health checks, limits, memory, and deploys.
+#[cfg(all(any(doc, doctest), feature = "tokio", feature = "deflate"))]
+#[doc = include_str!("../docs/deploying.md")]
+pub mod deploying {}
+
 /// Compiles the examples of the README.
 #[cfg(all(doctest, feature = "rustls", feature = "tokio"))]
 #[doc = include_str!("../README.md")]

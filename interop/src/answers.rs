@@ -1,13 +1,11 @@
 //! What our servers answer: see README.md.
 
 use crate::{CLOSE_CODE, CLOSE_REASON, FRAGMENTS, PING, Received, Socket, describe};
-use sansocket::{
-    Closed, Error,
-    handshake::Request,
-    server::{ForwardingHeader, TrustedProxies},
-};
+use sansocket::{CloseCode, Closed, Error, handshake::Request};
 use std::{
     collections::HashMap,
+    future::Future,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -37,14 +35,25 @@ impl Asked {
 }
 
 /// Answers what the client sends, until the end.
-pub async fn talk(mut socket: impl Socket, asked: Asked, ends: Ends) {
+pub async fn talk(
+    mut socket: impl Socket,
+    asked: Asked,
+    ends: Ends,
+    shutdown: impl Future<Output = ()>,
+) {
     if asked.target == "/hello" {
         // For a client that can't speak WebSocket: a message, then the end of the transport without
         // a Close.
         let _ = socket.send("hello").await;
         return;
     }
-    let answered = answer(&mut socket, &asked, &ends).await;
+    let mut shutdown = pin!(shutdown);
+    let mut answered = until(&mut shutdown, answer(&mut socket, &asked, &ends)).await;
+    if answered.is_none() {
+        // A close that fails is told by what is received.
+        let _ = socket.close(CloseCode::GOING_AWAY, "").await;
+        answered = Some(answer(&mut socket, &asked, &ends).await);
+    }
     match (socket.closed(), answered) {
         (Some(closed), _) => {
             eprintln!("{}: {closed}", asked.target);
@@ -53,6 +62,15 @@ pub async fn talk(mut socket: impl Socket, asked: Asked, ends: Ends) {
             socket.wait_closed().await;
         }
         (None, outcome) => eprintln!("{}: not ended, {outcome:?}", asked.target),
+    }
+}
+
+/// Returns `None` if the server shuts down first. Receiving is cancel safe, and an answer of these tests fits
+/// into the buffers of the system.
+async fn until<T>(shutdown: impl Future<Output = ()>, step: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        outcome = step => Some(outcome),
+        () = shutdown => None,
     }
 }
 
@@ -78,11 +96,12 @@ async fn answer(socket: &mut impl Socket, asked: &Asked, ends: &Ends) -> Result<
                 _ => socket.send(&text).await?,
             },
             Received::Binary(data) => socket.send(&data).await?,
-            Received::Pong(payload) => {
+            // Those that answer keepalive's pings have payloads of its own.
+            Received::Pong(payload) if payload == PING => {
                 let payload = String::from_utf8_lossy(&payload);
                 socket.send(&format!("pong: {payload}")).await?;
             }
-            Received::Ping(_) | Received::Close(_) => {}
+            Received::Ping(_) | Received::Pong(_) | Received::Close(_) => {}
         }
     }
     Ok(())
@@ -111,19 +130,4 @@ impl Ends {
         }
         "not closed".into()
     }
-}
-
-/// Returns the proxies that `INTEROP_PROXY` says to trust.
-///
-/// # Errors
-///
-/// Returns an error if the variable has another value than `proxy-protocol` or `x-forwarded-for`.
-pub fn proxies() -> Result<Option<TrustedProxies>, Box<dyn std::error::Error>> {
-    let Some(how) = std::env::var_os("INTEROP_PROXY") else { return Ok(None) };
-    let (proxies, networks) = (TrustedProxies::new(), ["127.0.0.1".parse()?]);
-    Ok(Some(match how.to_str() {
-        Some("proxy-protocol") => proxies.proxy_protocol(networks),
-        Some("x-forwarded-for") => proxies.header(ForwardingHeader::XForwardedFor, networks),
-        _ => return Err("INTEROP_PROXY is neither proxy-protocol nor x-forwarded-for".into()),
-    }))
 }

@@ -2,6 +2,7 @@
 //! that every scenario is written once.
 
 pub mod answers;
+pub mod settings;
 
 use sansocket::{
     AsPayload, CloseCode, Closed, DeflateConfig, Error, Event, blocking as blocking_shell,
@@ -20,6 +21,8 @@ pub const PING: &[u8] = b"are you there?";
 pub const FRAGMENTS: [&str; 3] = ["one ", "zwölf ", "три"];
 /// The body of the response to a request for `/forbidden`.
 pub const FORBIDDEN: &str = "not for you\n";
+/// The page that our server has for browsers. What it does comes from outside.
+pub const PAGE: &str = "<!DOCTYPE html><title>interop</title>\n";
 /// The cookie that a server sets.
 pub const COOKIE: &str = "interop=1; Path=/; HttpOnly";
 

@@ -1,19 +1,19 @@
 //! The example chat as a process: its page in a browser, and guests that misbehave.
 
-mod browser;
 mod link;
 
-use browser::{Browser, Tab, is_wanted, wait_for};
 use link::Link;
 use sansocket::{
     CloseCode, Error, Message,
     blocking::{ClientWebSocket, Connector},
     handshake::HandshakeError,
 };
+use sansocket_browser::{Browser, Tab, is_wanted, wait_for};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -277,6 +277,12 @@ fn what_a_room_keeps_is_limited_in_bytes() {
 }
 
 /// Enters the room by the form.
+/// Saves what a tab shows, for those who want to look at it.
+fn screenshot(browser: &mut Browser, tab: &Tab, name: &str) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("chat");
+    browser.screenshot(tab, &folder.join(format!("{name}.png")));
+}
+
 fn enter(browser: &mut Browser, tab: &Tab, name: &str, passphrase: &str) {
     browser.wait(tab, "typeof session !== 'undefined'");
     let fill = format!(
@@ -309,12 +315,12 @@ fn two_tabs_talk_to_each_other_and_survive_a_cut_connection() {
     let wide = browser.open(&format!("http://{}/", chat.address), 1100, 700, false);
     let narrow = browser.open(&format!("http://{}/", link.address()), 390, 780, true);
     browser.wait(&narrow, "!$('passphrase-label').hidden");
-    browser.screenshot(&narrow, "entrance-narrow");
+    screenshot(&mut browser, &narrow, "entrance-narrow");
 
     // Who is refused learns why, without a connection.
     enter(&mut browser, &wide, "Ada", "open says me");
     browser.wait(&wide, "$('refusal').textContent === 'The passphrase is wrong.'");
-    browser.screenshot(&wide, "refused-wide");
+    screenshot(&mut browser, &wide, "refused-wide");
     enter(&mut browser, &wide, "Ada", "open sesame");
     browser.wait(&wide, "$('status-text').textContent === 'Connected'");
     enter(&mut browser, &narrow, "Ada", "open sesame");
@@ -338,14 +344,14 @@ fn two_tabs_talk_to_each_other_and_survive_a_cut_connection() {
         );
         assert_eq!(browser.evaluate(tab, "members"), json!(["Ada", "Bob"]));
     }
-    browser.screenshot(&wide, "talk-wide");
-    browser.screenshot(&narrow, "talk-narrow");
+    screenshot(&mut browser, &wide, "talk-wide");
+    screenshot(&mut browser, &narrow, "talk-narrow");
 
     // The connection of one is cut. It says so, comes back, and has missed nothing.
     link.cut();
     browser
         .wait(&narrow, "$('status-text').textContent === 'Not connected' && !$('banner').hidden");
-    browser.screenshot(&narrow, "cut-narrow");
+    screenshot(&mut browser, &narrow, "cut-narrow");
     browser.wait(&wide, "members.length === 1");
     say(&mut browser, &wide, "Are you there?");
     say(&mut browser, &wide, "Bob?");
@@ -387,7 +393,7 @@ fn a_tab_survives_a_flood() {
     assert_eq!(shown, json!(500));
     say(&mut browser, &tab, "That was a lot.");
     browser.wait(&tab, &format!("{TEXTS}.at(-1) === 'That was a lot.'"));
-    browser.screenshot(&tab, "flood-wide");
+    screenshot(&mut browser, &tab, "flood-wide");
     wait_for("the end of the flood", || {
         (browser.evaluate(&tab, "members.length") == json!(1)).then_some(())
     });

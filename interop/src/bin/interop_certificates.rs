@@ -5,7 +5,7 @@
 //! ```
 //!
 //! `authority.pem` is for the clients; `chain.pem` and `key.pem` are for the servers, which listen on
-//! 127.0.0.1.
+//! 127.0.0.1 and are called localhost too.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let authority = params.self_signed(&authority_key)?;
 
     let key = KeyPair::generate()?;
-    let mut params = CertificateParams::new(["127.0.0.1".to_owned()])?;
+    let mut params = CertificateParams::new(["127.0.0.1".to_owned(), "localhost".to_owned()])?;
     params.distinguished_name.push(DnType::CommonName, "interop server");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     // Python 3.13 and later refuse certificates that do not name their issuer's key.

@@ -5,28 +5,29 @@
 //! ```
 //!
 //! If `INTEROP_TLS` names a directory, the server uses TLS with `chain.pem` and `key.pem` in there, and
-//! negotiates `h2` or `http/1.1`. Without TLS, a client chooses HTTP/2 by prior knowledge. If
-//! `INTEROP_PROXY` is `x-forwarded-for`, it believes proxies at 127.0.0.1, and answers with the address of
-//! the client in `X-Client`.
+//! negotiates `h2` or `http/1.1`. Without TLS, a client chooses HTTP/2 by prior knowledge. The other
+//! variables are those of `interop_server`, but there is no PROXY protocol.
 
 use axum::{
     Router,
     extract::State,
     http::StatusCode,
-    response::{IntoResponse, Response},
+    response::{Html, IntoResponse, Response},
+    routing::get,
     serve::{Listener, ListenerExt},
 };
 use sansocket::server::Acceptor;
 use sansocket_axum::WebSocketUpgrade;
 use sansocket_interop::{
-    COOKIE, DEFLATE_PATH, FORBIDDEN,
-    answers::{Asked, Ends, SUBPROTOCOLS, proxies, talk},
+    COOKIE, DEFLATE_PATH, FORBIDDEN, PAGE,
+    answers::{Asked, Ends, SUBPROTOCOLS, talk},
     block_on, deflate_config,
+    settings::{self, terminated},
 };
 use std::{error::Error, io, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::mpsc,
+    sync::{mpsc, watch},
 };
 use tokio_rustls::{
     TlsAcceptor,
@@ -62,34 +63,50 @@ fn main() -> ExitCode {
 struct App {
     acceptor: Acceptor,
     ends: Ends,
+    /// Closes when the server shuts down.
+    shutdown: watch::Receiver<()>,
+    /// Each connection has a clone, so that the server can wait for all.
+    connected: mpsc::Sender<()>,
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    let acceptor = match proxies()? {
-        Some(proxies) => Acceptor::new().trusted_proxies(proxies),
-        None => Acceptor::new(),
-    };
-    let app = Router::new().fallback(handler).with_state(App { acceptor, ends: Ends::default() });
+    let (shut_down, shutdown) = watch::channel(());
+    let (connected, mut all_connected) = mpsc::channel(1);
+    let acceptor = settings::acceptor()?;
+    let app = App { acceptor, ends: Ends::default(), shutdown, connected };
+    let app = Router::new()
+        .route("/health", get("fine\n"))
+        .route("/page", get(Html(PAGE)))
+        .fallback(handler)
+        .with_state(app);
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let listener = TcpListener::bind(settings::address()).await?;
+    let terminated = async move {
+        terminated().await;
+        drop(shut_down);
+    };
     let address = listener.local_addr()?;
     match tls()? {
         Some(tls) => {
             let listener = TlsListener::new(listener, tls)?;
             println!("listening on wss://{address}");
-            axum::serve(listener.tap_io(|_| {}), app).await?;
+            let server = axum::serve(listener.tap_io(|_| {}), app);
+            server.with_graceful_shutdown(terminated).await?;
         }
         None => {
             println!("listening on ws://{address}");
-            axum::serve(listener, app).await?;
+            axum::serve(listener, app).with_graceful_shutdown(terminated).await?;
         }
     }
+    // Ready once nothing is connected any more.
+    all_connected.recv().await;
     Ok(())
 }
 
 async fn handler(ws: WebSocketUpgrade, State(app): State<App>) -> Response {
+    let App { acceptor, ends, mut shutdown, connected } = app;
     // The acceptor says which proxies to believe.
-    let mut ws = ws.acceptor(app.acceptor);
+    let mut ws = ws.acceptor(acceptor);
     if ws.request().path() == "/forbidden" {
         let headers = [("X-Interop", "forbidden")];
         return (StatusCode::FORBIDDEN, headers, FORBIDDEN).into_response();
@@ -104,8 +121,11 @@ async fn handler(ws: WebSocketUpgrade, State(app): State<App>) -> Response {
         ws = ws.deflate(config);
     }
     let asked = Asked::new(ws.request());
-    ws.on_failed_upgrade(|error| eprintln!("refused: {error}"))
-        .on_upgrade(move |socket| talk(socket, asked, app.ends))
+    ws.on_failed_upgrade(|error| eprintln!("refused: {error}")).on_upgrade(async move |socket| {
+        let shutdown = async { while shutdown.changed().await.is_ok() {} };
+        talk(socket, asked, ends, shutdown).await;
+        drop(connected);
+    })
 }
 
 fn tls() -> Result<Option<TlsAcceptor>, Box<dyn Error>> {

@@ -16,33 +16,48 @@ use std::{
 /// How long something on a page may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(crate) struct Browser {
+/// A browser with a profile of its own. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Browser {
     process: Child,
     profile: PathBuf,
     devtools: ClientWebSocket,
     last_id: u64,
+    events: Vec<Value>,
 }
 
-/// A tab. Its methods take the browser.
+/// A tab. The methods for it are those of [`Browser`].
 #[derive(Clone, Debug)]
-pub(crate) struct Tab {
+pub struct Tab {
     session: String,
 }
 
 /// Returns `false` if the tests in a browser are to be left out.
-pub(crate) fn is_wanted() -> bool {
+#[must_use]
+pub fn is_wanted() -> bool {
     !env::var("SANSOCKET_WITHOUT").is_ok_and(|names| names.split(',').any(|name| name == "browser"))
 }
 
+/// Every method panics if the browser does not do what it is told.
 impl Browser {
-    pub(crate) fn start(name: &str) -> Self {
-        let profile = env::temp_dir().join(format!("sansocket-chat-{}-{name}", std::process::id()));
+    /// Starts a browser. The name tells it from others of this process.
+    #[must_use]
+    pub fn start(name: &str) -> Self {
+        Self::start_with(name, |_| {})
+    }
+
+    /// Starts a browser, once `prepare` has seen the directory that is its home and its profile.
+    pub fn start_with(name: &str, prepare: impl FnOnce(&Path)) -> Self {
+        let profile = env::temp_dir().join(format!("sansocket-{}-{name}", std::process::id()));
         fs::create_dir_all(&profile).unwrap();
+        prepare(&profile);
         let process = Command::new("chromium")
             // Root, as in containers, has no sandbox.
             .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"])
             .args(["--disable-dev-shm-usage", "--remote-debugging-port=0", "about:blank"])
             .arg(format!("--user-data-dir={}", profile.display()))
+            // It looks there for the authorities that its user trusts.
+            .env("HOME", &profile)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -55,11 +70,11 @@ impl Browser {
         });
         let config = Config::default().limits(Limits::default().message(64 << 20));
         let (devtools, _) = Connector::new().config(config).connect(address).unwrap();
-        Self { process, profile, devtools, last_id: 0 }
+        Self { process, profile, devtools, last_id: 0, events: Vec::new() }
     }
 
     /// Opens a page in a new tab of this size.
-    pub(crate) fn open(&mut self, url: &str, width: u32, height: u32, is_dark: bool) -> Tab {
+    pub fn open(&mut self, url: &str, width: u32, height: u32, is_dark: bool) -> Tab {
         let target = self.call(None, "Target.createTarget", &json!({ "url": "about:blank" }));
         let parameters = json!({ "targetId": target["targetId"], "flatten": true });
         let attached = self.call(None, "Target.attachToTarget", &parameters);
@@ -78,7 +93,7 @@ impl Browser {
 
     /// Returns the value of an expression in a page.
     #[track_caller]
-    pub(crate) fn evaluate(&mut self, tab: &Tab, expression: &str) -> Value {
+    pub fn evaluate(&mut self, tab: &Tab, expression: &str) -> Value {
         let parameters = json!({
             "expression": expression, "awaitPromise": true, "returnByValue": true,
         });
@@ -89,7 +104,7 @@ impl Browser {
 
     /// Waits until an expression in a page is true.
     #[track_caller]
-    pub(crate) fn wait(&mut self, tab: &Tab, expression: &str) {
+    pub fn wait(&mut self, tab: &Tab, expression: &str) {
         let until = Instant::now() + PATIENCE;
         while self.evaluate(tab, expression) != json!(true) {
             let text = "document.body.innerText";
@@ -98,18 +113,31 @@ impl Browser {
         }
     }
 
-    /// Saves what the tab shows, for those who want to look at it.
-    pub(crate) fn screenshot(&mut self, tab: &Tab, name: &str) {
+    /// Saves what the tab shows as a PNG, for those who want to look at it.
+    pub fn screenshot(&mut self, tab: &Tab, file: &Path) {
         use base64::{Engine, prelude::BASE64_STANDARD};
         let shot = self.call(Some(tab), "Page.captureScreenshot", &json!({ "format": "png" }));
         let png = BASE64_STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("chat");
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join(format!("{name}.png")), png).unwrap();
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, png).unwrap();
     }
 
+    /// Has the browser tell of what happens on the tab's network.
+    pub fn watch_network(&mut self, tab: &Tab) {
+        self.call(Some(tab), "Network.enable", &json!({}));
+    }
+
+    /// Returns the events with this name that have come since the last call.
+    pub fn take_events(&mut self, method: &str) -> Vec<Value> {
+        let (taken, kept) =
+            std::mem::take(&mut self.events).into_iter().partition(|it| it["method"] == method);
+        self.events = kept;
+        taken
+    }
+
+    /// Calls a method of the DevTools protocol.
     #[track_caller]
-    fn call(&mut self, tab: Option<&Tab>, method: &str, parameters: &Value) -> Value {
+    pub fn call(&mut self, tab: Option<&Tab>, method: &str, parameters: &Value) -> Value {
         self.last_id += 1;
         let mut command = json!({ "id": self.last_id, "method": method, "params": parameters });
         if let Some(tab) = tab {
@@ -121,10 +149,12 @@ impl Browser {
                 panic!("the browser is gone")
             };
             let mut answer: Value = serde_json::from_str(&text).unwrap();
-            // What else arrives are events that nobody asked for.
             if answer["id"] == json!(self.last_id) {
                 assert!(answer.get("error").is_none(), "{method}: {answer}");
                 return answer["result"].take();
+            }
+            if answer.get("method").is_some_and(|it| it.as_str().is_some_and(is_of_websockets)) {
+                self.events.push(answer);
             }
         }
     }
@@ -139,7 +169,13 @@ impl Drop for Browser {
     }
 }
 
-pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+/// The other events are those that nobody asked for.
+fn is_of_websockets(method: &str) -> bool {
+    method.starts_with("Network.webSocket")
+}
+
+/// Looks until there is something, and panics if there is nothing for half a minute.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look() {
