@@ -258,7 +258,6 @@ impl<M> Connector<M> {
         connector
     }
 
-    /// Returns the request for a URL, without the header fields of this connector.
     /// Returns the request for a URL: what this connector offers, and its header fields. An HTTP library
     /// can send it: see [`ClientRequest::upgrade`] and [`ClientRequest::extended_connect`].
     #[must_use]

@@ -52,7 +52,7 @@ impl Request {
     ///
     /// The library has advertised `SETTINGS_ENABLE_CONNECT_PROTOCOL`. Like [`new`](Self::new), this
     /// checks neither the origin nor the limits of the fields. The
-    /// [`Acceptor`](crate::server::Acceptor::check) checks the origin.
+    /// [`Acceptor`](crate::server::Acceptor::check) checks both.
     ///
     /// # Errors
     ///

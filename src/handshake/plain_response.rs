@@ -30,6 +30,8 @@ pub struct PlainResponse {
     /// `true` for the response to HEAD, which omits the length of the body that GET would get: the
     /// length may be left out, but must not be wrong (RFC 9110 §8.6, §9.3.2).
     to_head: bool,
+    /// `true` for a response on a stream, whose end does not end the connection.
+    on_stream: bool,
 }
 
 /// The reason why a [`PlainResponse`] can't be sent.
@@ -67,7 +69,7 @@ impl PlainResponse {
     /// Creates a response with this status and no body.
     #[must_use]
     pub const fn new(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new(), to_head: false }
+        Self { status, headers: Vec::new(), body: Vec::new(), to_head: false, on_stream: false }
     }
 
     /// Like [`new`](Self::new), for the response to HEAD.
@@ -103,11 +105,11 @@ impl PlainResponse {
     }
 
     /// Returns the header fields for an HTTP library that sends the response: those that you added,
-    /// the `Content-Type` of a text body, and `Connection: Upgrade` beside an `Upgrade`. The library
-    /// adds the fields for the end of the connection and the length of the body.
+    /// the `Content-Type` of a text body, and the `Connection` that ends the connection. The library
+    /// adds the length of the body.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         let content_type = self.default_content_type().map(|value| ("Content-Type", value));
-        let connection = self.has("Upgrade").then_some(("Connection", "Upgrade"));
+        let connection = (!self.on_stream).then(|| ("Connection", self.connection()));
         let added = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         content_type.into_iter().chain(connection).chain(added)
     }
@@ -123,6 +125,7 @@ impl PlainResponse {
         if self.status == 426 {
             self.status = 400;
         }
+        self.on_stream = true;
         self
     }
 
@@ -165,9 +168,7 @@ impl PlainResponse {
         output.extend_from_slice(b" ");
         output.extend_from_slice(reason(status).as_bytes());
         output.extend_from_slice(b"\r\n");
-        // Connection must list Upgrade if that is present (RFC 9110 §7.8).
-        let upgrade = self.has("Upgrade");
-        put_header(output, "Connection", if upgrade { b"Upgrade, close" } else { b"close" });
+        put_header(output, "Connection", self.connection().as_bytes());
         if !bodiless && !self.to_head {
             put_header(output, "Content-Length", self.body.len().to_string().as_bytes());
             if let Some(value) = self.default_content_type() {
@@ -179,6 +180,13 @@ impl PlainResponse {
         }
         output.extend_from_slice(b"\r\n");
         Ok(())
+    }
+
+    /// Returns the options of the connection, which ends: the peer may have sent frames already, and an
+    /// intermediary may pass on everything as if the upgrade had succeeded. Nothing of that is another
+    /// request. An `Upgrade` must be listed (RFC 9110 §7.8).
+    fn connection(&self) -> &'static str {
+        if self.has("Upgrade") { "Upgrade, close" } else { "close" }
     }
 
     /// Returns the content type if the body is text and you have not declared another one.
@@ -281,14 +289,16 @@ mod tests {
         let response = PlainResponse::new(429).header("Retry-After", "5").body("later\n");
         assert_eq!((response.status(), response.as_bytes()), (429, &b"later\n"[..]));
         let text = ("Content-Type", "text/plain; charset=utf-8");
-        assert_eq!(fields(&response), [text, ("Retry-After", "5")]);
+        let close = ("Connection", "close");
+        assert_eq!(fields(&response), [text, close, ("Retry-After", "5")]);
         let html = PlainResponse::new(200).header("content-type", "text/html").body("<p>");
-        assert_eq!(fields(&html), [("content-type", "text/html")]);
-        assert_eq!(fields(&PlainResponse::new(403).body_bytes(&b"\xff"[..])), []);
-        assert_eq!(fields(&PlainResponse::new(204)), []);
-        assert_eq!(fields(&PlainResponse::to_head(405)), []);
+        assert_eq!(fields(&html), [close, ("content-type", "text/html")]);
+        assert_eq!(fields(&PlainResponse::new(403).body_bytes(&b"\xff"[..])), [close]);
+        assert_eq!(fields(&PlainResponse::new(204)), [close]);
+        assert_eq!(fields(&PlainResponse::to_head(405)), [close]);
+        assert_eq!(fields(&PlainResponse::to_head(405).for_stream()), []);
         let upgrade = PlainResponse::to_head(426).header("Upgrade", "websocket");
-        assert_eq!(fields(&upgrade), [("Connection", "Upgrade"), ("Upgrade", "websocket")]);
+        assert_eq!(fields(&upgrade), [("Connection", "Upgrade, close"), ("Upgrade", "websocket")]);
     }
 
     #[test]

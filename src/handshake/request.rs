@@ -8,6 +8,7 @@ use super::start_line::RequestLine;
 use super::target::{Target, target_accessors};
 use super::version::HttpVersion;
 use crate::headers::{Extension, Fields, elements, header_accessors, lists_token};
+use crate::limits::Limits;
 use alloc::boxed::Box;
 use base64::{
     Engine, alphabet,
@@ -49,8 +50,7 @@ impl Request {
     /// Checks a request that was parsed elsewhere, such as by an HTTP library.
     ///
     /// This checks neither the origin nor the limits of the head. Let an
-    /// [`Acceptor`](crate::server::Acceptor::check) check the origin: without it, any web page can
-    /// connect with the cookies of its visitor. For HTTP/2 and HTTP/3, see
+    /// [`Acceptor`](crate::server::Acceptor::check) check both: without it, any web page can connect with the cookies of its visitor. For HTTP/2 and HTTP/3, see
     /// [`extended_connect`](Self::extended_connect).
     ///
     /// ```
@@ -162,6 +162,25 @@ impl Request {
     #[must_use]
     pub fn is_extended_connect(&self) -> bool {
         self.key.is_none()
+    }
+
+    /// Checks the limits of the head for a request that was parsed elsewhere. The bytes are those that it
+    /// has, or would have, in HTTP/1.1.
+    pub(crate) fn check_limits(&self, limits: &Limits) -> Result<(), HandshakeError> {
+        let limit = limits.handshake_line.min(limits.handshake_bytes);
+        let line = "GET  HTTP/1.1\r\n".len() + self.target.as_str().len();
+        if line > limit {
+            return Err(HandshakeError::RequestLineTooLong { limit });
+        }
+        if self.fields.iter().count() > limits.handshake_headers {
+            return Err(HandshakeError::TooManyHeaders { limit: limits.handshake_headers });
+        }
+        let fields =
+            self.fields.iter().map(|(name, value)| name.len() + value.len() + ": \r\n".len());
+        if line + fields.sum::<usize>() + "\r\n".len() > limits.handshake_bytes {
+            return Err(HandshakeError::HeadTooLong { limit: limits.handshake_bytes });
+        }
+        Ok(())
     }
 
     pub(super) fn key(&self) -> Option<&[u8; KEY_LEN]> {

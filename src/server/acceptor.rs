@@ -173,14 +173,16 @@ impl<M> Acceptor<M> {
         self.handshake_timeout
     }
 
-    /// Checks a request that an HTTP library has received: whether its
-    /// [origin](Self::origin) is allowed. If the library knows the address of the `peer`, the request
-    /// then has a [client's address](Request::client_address), which
-    /// [trusted proxies](Self::trusted_proxies) may tell.
+    /// Checks a request that an HTTP library has received: whether its [origin](Self::origin) is allowed,
+    /// and whether its head is within the [`Limits`](crate::Limits) of the [configuration](Self::config),
+    /// counted as in HTTP/1.1. What the library buffers before that is limited by the library. If the library
+    /// knows the address of the `peer`, the request then has a
+    /// [client's address](Request::client_address), which [trusted proxies](Self::trusted_proxies) may tell.
     ///
     /// # Errors
     ///
-    /// Returns [`HandshakeError::OriginNotAllowed`]. The request has the client's address even then.
+    /// Returns [`HandshakeError::OriginNotAllowed`], or that a limit is exceeded. The request has the
+    /// client's address even then.
     pub fn check(
         &self,
         request: &mut Request,
@@ -190,6 +192,7 @@ impl<M> Acceptor<M> {
             let client = Peer::new(peer).client_address(self.proxies.as_ref(), request);
             request.set_client_address(client);
         }
+        request.check_limits(&self.config.limits)?;
         self.origin.check(request)
     }
 

@@ -1,11 +1,11 @@
 //! Handshakes whose HTTP is done by a library: on HTTP/1.1 and on streams of HTTP/2.
 
 use sansocket::{
-    Limits,
-    buffer::WriteBuffer,
+    Config, Limits,
+    buffer::{ReadBuffer, WriteBuffer},
     handshake::{
         Accept, AcceptError, ClientHandshake, ClientRequest, ExtendedConnect, HandshakeError,
-        HttpVersion, PlainResponse, Request, Url,
+        HttpVersion, PlainResponse, Request, ServerHandshake, Url,
     },
     server::{Acceptor, ForwardingHeader, OriginPolicy, TrustedProxies},
 };
@@ -37,6 +37,45 @@ fn connect<'a>(fields: &[(&'a str, &'a str)]) -> Request {
 fn both(test: impl Fn(&dyn Fn(&[(&'static str, &'static str)]) -> Request)) {
     test(&|fields| upgrade(fields));
     test(&|fields| connect(fields));
+}
+
+/// The same bytes are within the limits, or not, whoever reads them.
+#[test]
+fn the_limits_of_the_head_apply_to_requests_of_libraries() {
+    let whole = "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    let check = |limits| {
+        let acceptor: Acceptor = Acceptor::new().config(Config::default().limits(limits));
+        let by_library = acceptor.check(&mut upgrade(&[]), None);
+        let mut input = ReadBuffer::new();
+        input.extend_from_slice(whole.as_bytes());
+        let read = ServerHandshake::new(&limits)
+            .receive(&mut input)
+            .map(|request| assert!(request.is_some()));
+        assert_eq!(by_library, read, "{limits:?}");
+        by_library
+    };
+    let limits = Limits::default();
+    let (line, bytes, fields) = ("GET / HTTP/1.1\r\n".len(), whole.len(), 5);
+    let exact = limits.handshake_line(line).handshake_bytes(bytes).handshake_headers(fields);
+    assert_eq!(check(exact), Ok(()));
+    let limit = line - 1;
+    assert_eq!(
+        check(exact.handshake_line(limit)),
+        Err(HandshakeError::RequestLineTooLong { limit })
+    );
+    let limit = bytes - 1;
+    assert_eq!(check(exact.handshake_bytes(limit)), Err(HandshakeError::HeadTooLong { limit }));
+    let limit = fields - 1;
+    assert_eq!(
+        check(exact.handshake_headers(limit)),
+        Err(HandshakeError::TooManyHeaders { limit })
+    );
+    let acceptor: Acceptor = Acceptor::new().config(Config::default().limits(exact));
+    let long = connect(&[("x", Box::leak("y".repeat(bytes).into_boxed_str()))]);
+    let limit = bytes;
+    let refused = acceptor.check(&mut long.clone(), None);
+    assert_eq!(refused, Err(HandshakeError::HeadTooLong { limit }));
 }
 
 fn names(headers: &[(String, String)]) -> Vec<&str> {

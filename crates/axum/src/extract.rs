@@ -32,9 +32,9 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for WebSocketUpgrade {
 /// Performs all checks but that of the origin: the handler has yet to say which it allows.
 fn extract(parts: &mut Parts) -> Result<WebSocketUpgrade, Error> {
     let peer = peer(parts);
-    let of_any_origin = Acceptor::new().origin(OriginPolicy::any());
-    let request = UpgradeRequest::from_parts(&of_any_origin, parts, peer)?;
     let acceptor = parts.extensions.get::<Acceptor>().cloned().unwrap_or_default();
+    let of_any_origin = acceptor.clone().origin(OriginPolicy::any());
+    let request = UpgradeRequest::from_parts(&of_any_origin, parts, peer)?;
     Ok(WebSocketUpgrade::new(request, acceptor, parts.version))
 }
 

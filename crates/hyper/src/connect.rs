@@ -79,7 +79,7 @@ pub async fn connect<S: SendRequest>(
     let opened = check(&expected, &mut response, limit).await?;
     let upgraded = limit.apply(hyper::upgrade::on(response)).await?;
     let websocket = on_tokio::WebSocket::new(
-        Upgraded::new(upgraded.map_err(Error::Hyper)?, is_stream),
+        Upgraded::new(upgraded.map_err(Error::of_upgrade)?, is_stream),
         Client::new(keys),
         opened.negotiated().clone(),
         ReadBuffer::new(),

@@ -29,8 +29,9 @@ pub enum Error {
     /// Nothing was sent.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// The connection can't be upgraded: the server does not call `with_upgrades`, or another handler
-    /// has already taken the upgrade. Correct your program.
+    /// hyper does not upgrade the connection: your program does not call `with_upgrades`, another handler
+    /// has already taken the upgrade, or a server of HTTP/2 accepts with another status than 200, which
+    /// hyper's client can't use. Trying again does not help.
     #[error("the connection can't be upgraded: call with_upgrades")]
     NotUpgradable,
     /// hyper failed: the connection ended, or its peer broke the rules of HTTP. Trying again can help.
@@ -61,16 +62,25 @@ pub enum Error {
 impl Error {
     /// Returns the response with which a server refuses the client, for a connection of this version
     /// of HTTP. It has the status and the fields that the error requires, and says what is wrong in its
-    /// body.
+    /// body. A connection of HTTP/1.1 ends after it, because the client may have sent frames already, which
+    /// are no requests.
     pub fn response<B: From<Bytes>>(&self, version: http::Version) -> Response<B> {
         let response = match self {
             Self::Handshake(error) => error.response(),
-            Self::NotConnect(_) => {
-                PlainResponse::new(405).header("Allow", "CONNECT").body(format!("{self}\n"))
+            Self::NotConnect(method) => {
+                let response = PlainResponse::new(405).header("Allow", "CONNECT");
+                // hyper sends the body of a response to HEAD in HTTP/2, which must not have one (RFC 9110
+                // §9.3.2).
+                if method == Method::HEAD { response } else { response.body(format!("{self}\n")) }
             }
             _ => PlainResponse::new(500).body("internal server error\n"),
         };
         plain(response, version)
+    }
+
+    /// Converts the error of an upgrade. hyper reports a call that is missing as one of the user.
+    pub(crate) fn of_upgrade(error: hyper::Error) -> Self {
+        if error.is_user() { Self::NotUpgradable } else { Self::Hyper(error) }
     }
 
     /// Returns `true` if the same attempt may succeed later.

@@ -7,17 +7,15 @@ use hyper::{
     client::conn::http2::{Connection, SendRequest as Sender},
     rt::{Read, Write, bounds::Http2ClientConnExec},
 };
-use std::{
-    fmt,
-    future::{Future, poll_fn},
-    pin::Pin,
-    task::Poll,
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 use tokio::time::timeout;
 
 /// How long the settings of a server may take.
 const SETTINGS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The pauses after which the settings are looked at again: they begin with the first, and double up to
+/// the second.
+const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(50)];
 
 /// The sender of an HTTP/2 connection whose server has enabled extended CONNECT (RFC 8441 §3).
 ///
@@ -72,19 +70,18 @@ impl<B> Http2<B> {
             + 'static,
         E: Http2ClientConnExec<B, T> + Unpin,
     {
-        let enabled = poll_fn(|cx| {
-            if connection.is_extended_connect_protocol_enabled() {
-                return Poll::Ready(Ok(()));
-            }
-            match Pin::new(&mut *connection).poll(cx) {
-                Poll::Ready(Ok(())) => Poll::Ready(Err(Error::ConnectionEnded)),
-                Poll::Ready(Err(error)) => Poll::Ready(Err(Error::Hyper(error))),
-                Poll::Pending if connection.is_extended_connect_protocol_enabled() => {
-                    Poll::Ready(Ok(()))
+        // hyper reads the settings in a task of its own and wakes nobody when they come, so ask again.
+        let enabled = async {
+            let [mut pause, longest] = PAUSES;
+            while !connection.is_extended_connect_protocol_enabled() {
+                match timeout(pause, &mut *connection).await {
+                    Ok(Ok(())) => return Err(Error::ConnectionEnded),
+                    Ok(Err(error)) => return Err(Error::Hyper(error)),
+                    Err(_) => pause = longest.min(2 * pause),
                 }
-                Poll::Pending => Poll::Pending,
             }
-        });
+            Ok(())
+        };
         timeout(SETTINGS_TIMEOUT, enabled)
             .await
             .map_err(|_| Error::ExtendedConnectDisabled(SETTINGS_TIMEOUT))??;

@@ -11,6 +11,21 @@
 //! The calls are the same for HTTP/1.1 and HTTP/2 (RFC 8441). A server of HTTP/2 has to enable extended
 //! CONNECT: call `enable_connect_protocol` of hyper's builder.
 //!
+//! # What is up to hyper
+//!
+//! On a connection of HTTP/2, hyper decides some limits, which you set on its builder, and some ends:
+//!
+//! - The streams of a connection share one window. By default a server gives all streams together what it
+//!   gives one, 1 MiB, so a WebSocket whose messages you do not receive stops the others. To prevent that,
+//!   let `initial_connection_window_size` be a multiple of `initial_stream_window_size`. A peer can make
+//!   hyper hold as much as the first.
+//! - `max_concurrent_streams`, by default 200, limits the WebSockets of a connection.
+//! - hyper's client resets a stream whose WebSocket you drop, and discards what it has not written, even a
+//!   Close. Call `close` and `wait_closed` of a client's WebSocket before you drop it.
+//! - hyper's server can't reset an upgraded stream. When you drop a WebSocket whose peer takes nothing, hyper keeps
+//!   up to 128 KiB of what was written, until the peer takes them or the connection ends. hyper's
+//!   `keep_alive_interval` finds peers that are gone.
+//!
 //! # Features
 //!
 //! | feature | what it adds |

@@ -118,6 +118,8 @@ impl UpgradeRequest {
     /// is the address of the connection's other end, if you know it. The request then has a
     /// [client's address](Request::client_address).
     ///
+    /// A request that fails is left as it was, for another handler.
+    ///
     /// # Errors
     ///
     /// Returns [`Error::Handshake`] if the request opens no WebSocket or its origin is not allowed, and
@@ -128,9 +130,13 @@ impl UpgradeRequest {
         request: &mut http::Request<B>,
         peer: Option<SocketAddr>,
     ) -> Result<Self, Error> {
-        let checked = check(request);
+        let mut received = check(request)?;
+        acceptor.check(&mut received, peer)?;
+        // A request that is refused keeps its upgrade, which another protocol may need.
         let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
-        Self::checked(acceptor, checked?, on_upgrade, peer)
+        let on_upgrade = on_upgrade.ok_or(Error::NotUpgradable)?;
+        let acceptor = acceptor.clone();
+        Ok(Self { request: received, peer, acceptor, checked: Ok(()), on_upgrade })
     }
 
     /// Works like [`new`](Self::new), for a framework that has taken the request apart.
@@ -147,17 +153,6 @@ impl UpgradeRequest {
         let outcome = Self::new(acceptor, &mut request, peer);
         *parts = request.into_parts().0;
         outcome
-    }
-
-    fn checked(
-        acceptor: &Acceptor,
-        mut request: Request,
-        on_upgrade: Option<OnUpgrade>,
-        peer: Option<SocketAddr>,
-    ) -> Result<Self, Error> {
-        acceptor.check(&mut request, peer)?;
-        let on_upgrade = on_upgrade.ok_or(Error::NotUpgradable)?;
-        Ok(Self { request, peer, acceptor: acceptor.clone(), checked: Ok(()), on_upgrade })
     }
 
     /// Lets another acceptor decide on the request instead of the one that it was created with. In some
@@ -185,6 +180,10 @@ impl UpgradeRequest {
     ///
     /// Returns [`Error::Accept`] if the answer is not valid for this request, and [`Error::Handshake`] if
     /// an acceptor that was [set](Self::set_acceptor) does not allow its origin.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a tokio runtime if the acceptor has a handshake timeout.
     pub fn accept<B: Default>(self, answer: &Accept) -> Result<(Response<B>, Upgrade), Error> {
         self.checked?;
         let (acceptance, config) = self.acceptor.acceptance(&self.request, answer)?;
@@ -222,7 +221,7 @@ impl Future for Upgrade {
                     self.config,
                 )))
             }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(Error::Hyper(error))),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(Error::of_upgrade(error))),
             Poll::Pending => match &mut self.timeout {
                 Some((timeout, sleep)) => {
                     sleep.as_mut().poll(cx).map(|()| Err(Error::Timeout(*timeout)))

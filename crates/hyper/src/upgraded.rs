@@ -9,8 +9,9 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The largest number of bytes that a stream is given at once. hyper copies them, however many there
-/// are, so this is what bounds the memory of a stream whose peer is slow.
-const MOST_AT_ONCE: usize = 64 << 10;
+/// are, so this is what bounds the memory of a stream whose peer is slow. A fragment of 64 KiB leaves at
+/// once, with its header.
+const MOST_AT_ONCE: usize = (64 << 10) + 14;
 
 /// What hyper hands over when it upgrades: the rest of an HTTP/1.1 connection, or a stream of an HTTP/2
 /// connection.
@@ -22,11 +23,13 @@ const MOST_AT_ONCE: usize = 64 << 10;
 pub struct Upgraded {
     io: TokioIo<hyper::upgrade::Upgraded>,
     is_stream: bool,
+    /// Whether hyper has reported a reset. It does so once.
+    is_reset: bool,
 }
 
 impl Upgraded {
     pub(crate) fn new(io: hyper::upgrade::Upgraded, is_stream: bool) -> Self {
-        Self { io: TokioIo::new(io), is_stream }
+        Self { io: TokioIo::new(io), is_stream, is_reset: false }
     }
 
     /// Returns `true` if this is a stream of HTTP/2.
@@ -44,10 +47,14 @@ impl Upgraded {
     /// Tells a reset from an orderly end. hyper reports both as the end when they are read, but only a
     /// reset as an error when they are written to.
     fn end(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        match Pin::new(&mut self.io).poll_flush(cx) {
-            Poll::Ready(Err(error)) => Err(io::Error::new(io::ErrorKind::ConnectionReset, error)),
-            Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
-        }
+        let _ = self.poll_flush_stream(cx);
+        if self.is_reset { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+    }
+
+    /// Flushes. A reset is left to the reads: what the peer sent before it, such as its Close, is still to
+    /// be read (RFC 9113 §8.1), as after FIN and RST of TCP.
+    fn poll_flush_stream(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.io).poll_flush(cx).map(|flushed| self.is_reset |= flushed.is_err())
     }
 }
 
@@ -92,6 +99,9 @@ impl AsyncWrite for Upgraded {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_stream {
+            return self.poll_flush_stream(cx).map(Ok);
+        }
         Pin::new(&mut self.io).poll_flush(cx)
     }
 

@@ -136,8 +136,8 @@ fn decide(request: &Request) -> Result<Accept, PlainResponse> {
         _ => accept,
     };
     // The server prefers the later version, whatever the client prefers.
-    let spoken = ["chat.v2", "chat.v1"];
-    let chosen = spoken.into_iter().find(|name| request.subprotocols().any(|other| other == *name));
+    let is_offered = |name: &&str| request.subprotocols().any(|other| other == *name);
+    let chosen = SUBPROTOCOLS.into_iter().find(is_offered);
     Ok(match chosen {
         Some(name) => accept.subprotocol(name),
         None => accept,

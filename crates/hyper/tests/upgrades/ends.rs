@@ -1,17 +1,23 @@
 //! How connections end: with the closing handshake, with the end of a stream, and with a reset.
 
-use crate::server::{BOTH, Server, Version, on_both, run};
+use crate::server::{BOTH, Body, Server, Version, on_both, run};
 use bytes::Bytes;
 use h2::{Reason, RecvStream, SendStream};
+use hyper::{body::Incoming, server::conn, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use sansocket::{
-    CloseCode, Closed, Message,
+    CloseCode, Closed, Config, Message,
     client::Connector,
-    connection::{Cause, Initiator, Role, TransportEnd},
+    connection::{Cause, Initiator, Keepalive, Role, TransportEnd},
     on_tokio::{self, ServerWebSocket},
     server::Acceptor,
 };
 use sansocket_hyper::{Upgraded, connect};
-use std::sync::Arc;
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 #[test]
 fn codes_and_reasons_arrive_whoever_closes() {
@@ -59,6 +65,37 @@ fn a_dropped_websocket_is_an_end_without_a_close() {
     });
 }
 
+/// A client of HTTP/2 has to close: hyper resets its stream when it is dropped, and discards what waits.
+#[test]
+fn what_was_sent_before_a_drop_arrives() {
+    on_both(|version| async move {
+        let server = Server::new(Acceptor::new());
+        let message = Message::from(vec![7; 50_000]);
+        let (mut client, mut peer) = server.open(version, &Connector::new()).await.unwrap();
+        peer.send(&message).await.unwrap();
+        drop(peer);
+        assert_eq!(client.next().await.unwrap().unwrap(), message);
+        assert!(client.next().await.unwrap().is_err());
+
+        let (mut client, mut peer) = server.open(version, &Connector::new()).await.unwrap();
+        client.send(&message).await.unwrap();
+        if version == Version::Http2 {
+            let receiving = tokio::spawn(async move {
+                let received = peer.next().await.unwrap().unwrap();
+                assert!(peer.next().await.is_none());
+                received
+            });
+            client.close(CloseCode::NORMAL, "").await.unwrap();
+            assert!(client.wait_closed().await.clean);
+            drop(client);
+            assert_eq!(receiving.await.unwrap(), message);
+        } else {
+            drop(client);
+            assert_eq!(peer.next().await.unwrap().unwrap(), message);
+        }
+    });
+}
+
 /// What was sent before is read first.
 #[test]
 fn a_broken_connection_ends_its_websockets() {
@@ -95,7 +132,11 @@ struct Raw {
 
 impl Raw {
     async fn open(server: &Arc<Server>) -> Self {
-        let (requests, connection) = h2::client::handshake(server.connection().0).await.unwrap();
+        // Large enough for every write to be one frame of HTTP/2.
+        let mut client = h2::client::Builder::new();
+        client.initial_window_size(1 << 19).initial_connection_window_size(1 << 19);
+        client.max_frame_size(1 << 18);
+        let (requests, connection) = client.handshake(server.connection().0).await.unwrap();
         tokio::spawn(connection);
         let mut requests = requests.ready().await.unwrap();
         while !requests.is_extended_connect_protocol_enabled() {
@@ -132,6 +173,21 @@ impl Raw {
         }
         (bytes, None)
     }
+}
+
+/// Each write costs a wakeup and a frame of HTTP/2, so it should not be for a few bytes.
+#[test]
+fn a_fragment_leaves_in_one_write_with_its_header() {
+    run(async {
+        let Raw { mut websocket, mut receive, send: _send, _requests } =
+            Raw::open(&Server::new(Acceptor::new())).await;
+        websocket.send(vec![0; 200_000]).await.unwrap();
+        let mut sizes = Vec::new();
+        while sizes.iter().sum::<usize>() < 200_000 {
+            sizes.push(receive.data().await.unwrap().unwrap().len());
+        }
+        assert_eq!(sizes, [65_546, 65_546, 65_546, 3396]);
+    });
 }
 
 /// RFC 8441 §5: END_STREAM is what FIN is for TCP. The server ends first (RFC 6455 §7.1.1).
@@ -185,6 +241,119 @@ fn a_reset_stream_is_a_reset_transport() {
             assert_eq!(closed.cause, Cause::Transport(TransportEnd::Reset), "{reason}");
         });
     }
+}
+
+/// The task that writes learns of the reset too.
+#[test]
+fn a_reset_ends_a_send_that_waits() {
+    for reason in [Reason::CANCEL, Reason::INTERNAL_ERROR] {
+        run(async move {
+            let Raw { mut websocket, mut send, receive: _unread, _requests } =
+                Raw::open(&Server::new(Acceptor::new())).await;
+            let sending = tokio::spawn(async move {
+                let outcome = websocket.send(vec![0; 4_000_000]).await;
+                (outcome, websocket.wait_closed().await)
+            });
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            assert!(!sending.is_finished());
+            send.send_reset(reason);
+            let (outcome, closed) = sending.await.unwrap();
+            assert!(outcome.is_err());
+            assert_eq!(closed.cause, Cause::Transport(TransportEnd::Reset), "{reason}");
+        });
+    }
+}
+
+/// A stream has the time limits of any connection, although its peer can stop it with its window.
+#[test]
+fn time_limits_apply_to_a_stream_whose_peer_takes_nothing() {
+    run(async {
+        let Raw { mut websocket, send: _send, mut receive, _requests } =
+            Raw::open(&Server::new(Acceptor::new())).await;
+        let second = Duration::from_secs(1);
+        assert!(timeout(second, websocket.send(vec![0; 4_000_000])).await.is_err());
+        assert!(websocket.close(CloseCode::NORMAL, "").await.is_err());
+        let closed = websocket.wait_closed().await;
+        assert_eq!(closed.cause, Cause::Transport(TransportEnd::Timeout));
+        drop(websocket);
+        // hyper ends the stream once the peer takes what was written to it.
+        while let Some(data) = receive.data().await {
+            receive.flow_control().release_capacity(data.unwrap().len()).unwrap();
+        }
+    });
+}
+
+#[test]
+fn keepalive_ends_a_stream_whose_peer_does_not_answer() {
+    run(async {
+        let keepalive = Keepalive::new(Duration::from_secs(20), Duration::from_secs(5));
+        let config = Config::default().keepalive(keepalive);
+        let mut raw = Raw::open(&Server::new(Acceptor::new().config(config))).await;
+        assert!(raw.websocket.next().await.unwrap().is_err());
+        let closed = raw.websocket.wait_closed().await;
+        assert_eq!(closed.cause, Cause::Transport(TransportEnd::Timeout));
+        drop(raw.websocket);
+        let ping = raw.receive.data().await.unwrap().unwrap();
+        assert_eq!(ping[0], 0x89);
+    });
+}
+
+#[test]
+fn a_dropped_upgrade_ends_the_connection() {
+    on_both(|version| async move {
+        let server = Server::new(Acceptor::new());
+        let (stream, _) = server.connection();
+        let client = crate::server::client(version, stream, &Connector::new(), "ws://h/").await;
+        let mut client = client.unwrap();
+        drop(server.upgrade());
+        assert!(client.next().await.unwrap().is_err());
+        assert_eq!(client.wait_closed().await.code, CloseCode::ABNORMAL);
+    });
+}
+
+/// GOAWAY (RFC 9113 §6.8) refuses new streams alone.
+#[test]
+fn a_graceful_shutdown_of_http2_waits_for_its_websockets() {
+    run(async {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let (upgrades, mut upgrade) = mpsc::unbounded_channel();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = tokio::spawn(async move {
+            let service = service_fn(move |mut request| {
+                let (response, upgrade) =
+                    sansocket_hyper::upgrade::<Incoming, Body>(&mut request).unwrap();
+                upgrades.send(upgrade).unwrap();
+                async { Ok::<_, Infallible>(response) }
+            });
+            let mut builder = conn::http2::Builder::new(TokioExecutor::new());
+            let connection =
+                builder.enable_connect_protocol().serve_connection(TokioIo::new(far), service);
+            let mut connection = pin!(connection);
+            tokio::select! {
+                outcome = connection.as_mut() => return outcome,
+                _ = stopped => connection.as_mut().graceful_shutdown(),
+            }
+            connection.await
+        });
+        let mut http2 = crate::server::http2(near).await;
+        let connector = Connector::new();
+        let (mut client, _) = connect(&connector, &mut http2, "ws://h/").await.unwrap();
+        let mut peer = upgrade.recv().await.unwrap().await.unwrap();
+        stop.send(()).unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert!(connect(&connector, &mut http2, "ws://h/").await.unwrap_err().is_transient());
+        client.send("still open").await.unwrap();
+        assert_eq!(peer.next().await.unwrap().unwrap(), Message::from("still open"));
+        assert!(!serving.is_finished());
+        peer.close(CloseCode::GOING_AWAY, "").await.unwrap();
+        let (at_client, at_server) =
+            tokio::join!(until_closed(&mut client), until_closed(&mut peer));
+        assert!(at_client.clean && at_server.clean);
+        drop((client, peer));
+        serving.await.unwrap().unwrap();
+    });
 }
 
 /// A peer that violates the protocol gets its Close and the end of the stream, as on TCP.

@@ -3,7 +3,7 @@
 use crate::server::{Server, Version, client, http1, http2, on_both, run};
 use bytes::Bytes;
 use http_body_util::Empty;
-use hyper::client::conn;
+use hyper::{body::Incoming, client::conn, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use sansocket::{
     client::Connector,
@@ -11,7 +11,7 @@ use sansocket::{
     server::{Acceptor, OriginPolicy},
 };
 use sansocket_hyper::{Error, Http2, connect};
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 #[test]
@@ -131,6 +131,58 @@ fn a_server_that_does_not_answer_is_given_up() {
     });
 }
 
+/// This is a fault of the program, so trying again does not help.
+#[test]
+fn a_program_that_does_not_call_with_upgrades_is_told() {
+    run(async {
+        let server = Server::new(Acceptor::new());
+        let stream = TokioIo::new(server.connection().0);
+        let (mut sender, connection) =
+            conn::http1::handshake::<_, Empty<Bytes>>(stream).await.unwrap();
+        tokio::spawn(connection);
+        let error = connect(&Connector::new(), &mut sender, "ws://h/").await.unwrap_err();
+        assert!(matches!(error, Error::NotUpgradable), "{error}");
+        assert!(!error.is_transient());
+
+        let (near, far) = duplex(1 << 16);
+        let (upgrades, mut upgrade) = tokio::sync::mpsc::unbounded_channel();
+        let service = service_fn(move |mut request| {
+            let (response, upgrade) =
+                sansocket_hyper::upgrade::<Incoming, Empty<Bytes>>(&mut request).unwrap();
+            upgrades.send(upgrade).unwrap();
+            async { Ok::<_, Infallible>(response) }
+        });
+        let server = hyper::server::conn::http1::Builder::new();
+        tokio::spawn(server.serve_connection(TokioIo::new(far), service));
+        let connector = Connector::new();
+        let client = client(Version::Http1, near, &connector, "ws://h/");
+        let (_, upgrade) = tokio::join!(client, async { upgrade.recv().await.unwrap().await });
+        let error = upgrade.unwrap_err();
+        assert!(matches!(error, Error::NotUpgradable), "{error}");
+    });
+}
+
+/// Any 2xx opens a stream (RFC 9110 §9.3.6), but hyper's client upgrades after 200 alone.
+#[test]
+fn another_success_than_200_is_no_upgrade_of_hyper() {
+    run(async {
+        let (near, far) = duplex(1 << 16);
+        tokio::spawn(async move {
+            let mut builder = h2::server::Builder::new();
+            builder.enable_connect_protocol();
+            let mut connection = builder.handshake::<_, Bytes>(far).await.unwrap();
+            let mut streams = Vec::new();
+            while let Some(Ok((_, mut respond))) = connection.accept().await {
+                let response = http::Response::builder().status(204).body(()).unwrap();
+                streams.push(respond.send_response(response, false).unwrap());
+            }
+        });
+        let mut sender = http2(near).await;
+        let error = connect(&Connector::new(), &mut sender, "ws://h/").await.unwrap_err();
+        assert!(matches!(error, Error::NotUpgradable), "{error}");
+    });
+}
+
 /// RFC 8441 §3: a client must not send an extended CONNECT before that.
 #[test]
 fn a_server_has_to_enable_extended_connect() {
@@ -147,6 +199,17 @@ fn a_server_has_to_enable_extended_connect() {
                 .unwrap();
         let error = Http2::enabled(sender, &mut connection).await.unwrap_err();
         assert!(matches!(error, Error::ExtendedConnectDisabled(_)), "{error}");
+    });
+}
+
+/// hyper wakes nobody when the settings come. The time is virtual, so it is that of the pauses alone.
+#[test]
+fn settings_are_seen_soon_after_they_come() {
+    run(async {
+        let server = Server::new(Acceptor::new());
+        let begin = tokio::time::Instant::now();
+        http2(server.connection().0).await;
+        assert!(begin.elapsed() < Duration::from_millis(5), "{:?}", begin.elapsed());
     });
 }
 
@@ -203,7 +266,7 @@ fn a_dropped_attempt_resets_its_stream_alone() {
 #[cfg(feature = "client-legacy")]
 #[tokio::test]
 async fn a_pooled_client_opens_websockets() {
-    use hyper::{Request, body::Incoming, service::service_fn};
+    use hyper::Request;
     use hyper_util::client::legacy::{Client, connect::HttpConnector};
     use hyper_util::server::conn::auto;
     use sansocket::Message;
@@ -240,6 +303,37 @@ async fn a_pooled_client_opens_websockets() {
     let closed = TcpClosed::address().await;
     let error = connect(&connector, &mut client, format!("ws://{closed}/")).await.unwrap_err();
     assert!(matches!(error, Error::Client(_)), "{error}");
+}
+
+/// The pool follows no redirect.
+#[cfg(feature = "client-legacy")]
+#[tokio::test]
+async fn a_pooled_client_reports_refusals() {
+    use hyper_util::client::legacy::{Client, connect::HttpConnector};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        for response in [
+            "HTTP/1.1 302 Found\r\nLocation: /other\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhi",
+        ] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(stream.read_u8().await.unwrap());
+            }
+            stream.write_all(response.as_bytes()).await.unwrap();
+        }
+    });
+    let mut client: Client<HttpConnector, Empty<Bytes>> =
+        Client::builder(TokioExecutor::new()).build_http();
+    for (status, location, body) in [(302, Some("/other"), &b""[..]), (200, None, b"hi")] {
+        let error = connect(&Connector::new(), &mut client, &url).await.unwrap_err();
+        let Error::Handshake(HandshakeError::Refused(refusal)) = error else { panic!("{error}") };
+        assert_eq!((refusal.status(), refusal.location()), (status, location));
+        assert_eq!((refusal.body(), refusal.is_complete()), (body, true));
+    }
 }
 
 /// An address at which nobody listens.

@@ -4,12 +4,17 @@ use crate::server::{Body, Server, http1, http2, run};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, request::Builder};
 use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
+use hyper::{body::Incoming, server::conn, service::service_fn};
+use hyper_util::rt::TokioIo;
 use sansocket::{
     handshake::{Accept, HandshakeError},
     server::Acceptor,
 };
 use sansocket_hyper::{Error, UpgradeRequest};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, duplex},
+    sync::mpsc,
+};
 
 type Change = fn(Builder) -> Builder;
 
@@ -112,6 +117,79 @@ fn a_plain_request_is_told_what_is_missing() {
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
         assert_eq!(response.headers()["allow"], "CONNECT");
         assert_eq!(body, "the method is GET, but only CONNECT opens a WebSocket on HTTP/2\n");
+    });
+}
+
+/// A client may have sent frames behind its request, or an intermediary may pass on everything as if the
+/// upgrade had succeeded. hyper must not read requests from that.
+#[test]
+fn a_connection_of_http1_ends_after_a_refusal() {
+    const UPGRADE: &str = "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+    let with = |fields: &str| format!("{UPGRADE}{fields}\r\n");
+    let requests = [
+        (with("Origin: http://other\r\n"), "403 Forbidden"),
+        (with("Origin: \u{e4}\r\n"), "403 Forbidden"),
+        (with("Host: h\r\n"), "400 Bad Request"),
+        (with("Sec-WebSocket-Version: 13\r\n"), "400 Bad Request"),
+        (with("Transfer-Encoding: chunked\r\n"), "400 Bad Request"),
+        (with("Content-Length: 5\r\nExpect: 100-continue\r\n"), "413 Payload Too Large"),
+        (UPGRADE.replacen("/ ", "http://u@h/ ", 1) + "\r\n", "400 Bad Request"),
+        (UPGRADE.replacen("/ ", "* ", 1) + "\r\n", "400 Bad Request"),
+        ("GET / HTTP/1.1\r\nHost: h\r\n\r\n".into(), "426 Upgrade Required"),
+        ("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n".into(), "405 Method Not Allowed"),
+        ("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n".into(), "405 Method Not Allowed"),
+        ("CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n".into(), "405 Method Not Allowed"),
+        ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n".into(), "426 Upgrade Required"),
+    ];
+    for (request, status) in requests {
+        run(async move {
+            let server = Server::new(Acceptor::new());
+            let mut stream = server.connection().0;
+            stream.write_all(request.as_bytes()).await.unwrap();
+            stream.write_all(b"GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+            let mut response = Vec::new();
+            stream.read_to_end(&mut response).await.unwrap();
+            let response = String::from_utf8(response).unwrap();
+            assert_eq!(response[9..].split("\r\n").next(), Some(status), "{request}");
+            assert_eq!(response.matches("\r\ndate: ").count(), 1, "{request}: {response}");
+            assert!(response.contains("close"), "{request}: {response}");
+        });
+    }
+}
+
+/// RFC 9110 §9.3.2. A client of HTTP/2 takes a body as a violation of the protocol.
+#[test]
+fn a_response_to_head_has_no_body() {
+    run(async {
+        let (response, body) = over_http2(Request::head("http://h/")).await;
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(response.headers()["allow"], "CONNECT");
+        assert_eq!(body, "");
+    });
+}
+
+/// It may be for another protocol.
+#[test]
+fn a_refused_request_keeps_its_upgrade() {
+    run(async {
+        let (mut near, far) = duplex(1 << 16);
+        let (upgrades, mut upgraded) = mpsc::unbounded_channel();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            UpgradeRequest::new(&Acceptor::new(), &mut request, None).unwrap_err();
+            upgrades.send(hyper::upgrade::on(request)).unwrap();
+            let response = Response::builder()
+                .status(StatusCode::SWITCHING_PROTOCOLS)
+                .header("Upgrade", "other")
+                .header("Connection", "upgrade")
+                .body(Body::default());
+            async { response }
+        });
+        let server = conn::http1::Builder::new().serve_connection(TokioIo::new(far), service);
+        tokio::spawn(server.with_upgrades());
+        let request = b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: other\r\nConnection: upgrade\r\n\r\n";
+        near.write_all(request).await.unwrap();
+        assert!(upgraded.recv().await.unwrap().await.is_ok());
     });
 }
 

@@ -83,6 +83,25 @@ impl Server {
 
     /// Serves a new connection with so many bytes on the way in each direction.
     pub(crate) fn connection_of(self: &Arc<Self>, room: usize) -> (DuplexStream, JoinHandle<()>) {
+        self.serve(room, auto::Builder::new(TokioExecutor::new()))
+    }
+
+    /// Serves a new connection of HTTP/2 whose window is that of so many streams.
+    pub(crate) fn connection_with_windows(
+        self: &Arc<Self>,
+        count: u32,
+    ) -> (DuplexStream, JoinHandle<()>) {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder.http2().initial_stream_window_size(1 << 20);
+        builder.http2().initial_connection_window_size(count << 20);
+        self.serve(1 << 16, builder)
+    }
+
+    fn serve(
+        self: &Arc<Self>,
+        room: usize,
+        mut builder: auto::Builder<TokioExecutor>,
+    ) -> (DuplexStream, JoinHandle<()>) {
         let (near, far) = duplex(room);
         let server = Arc::clone(self);
         let service = service_fn(move |mut request| {
@@ -90,7 +109,6 @@ impl Server {
             async { Ok::<_, Infallible>(response) }
         });
         let serving = tokio::spawn(async move {
-            let mut builder = auto::Builder::new(TokioExecutor::new());
             builder.http2().enable_connect_protocol();
             // How an HTTP connection ends is nothing that a test looks at.
             let _ = builder.serve_connection_with_upgrades(TokioIo::new(far), service).await;

@@ -1,8 +1,9 @@
 //! Messages over upgraded connections.
 
-use crate::server::{Server, Version, client, http2, on_both, run};
+use crate::server::{Server, Version, http2, on_both, run};
 use sansocket::{CloseCode, Config, Message, client::Connector, server::Acceptor};
 use sansocket_hyper::connect;
+use std::time::Duration;
 
 #[test]
 fn messages_pass_in_both_directions() {
@@ -75,6 +76,63 @@ fn many_websockets_share_a_connection() {
     });
 }
 
+/// The streams of a connection share its window, which has to be larger than that of one stream.
+#[test]
+fn a_stream_that_is_not_read_leaves_the_others_a_larger_window() {
+    for (windows, is_enough) in [(1, false), (2, true)] {
+        run(async move {
+            let server = Server::new(Acceptor::new());
+            let mut http2 = http2(server.connection_with_windows(windows).0).await;
+            let connector = Connector::new();
+            let (mut client, _) = connect(&connector, &mut http2, "ws://h/").await.unwrap();
+            let _unread = server.websocket().await;
+            let sending = tokio::spawn(async move { client.send(vec![0; 4_000_000]).await });
+            let (mut client, _) = connect(&connector, &mut http2, "ws://h/").await.unwrap();
+            let mut peer = server.websocket().await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert!(!sending.is_finished());
+            client.send("through").await.unwrap();
+            let received = tokio::time::timeout(Duration::from_secs(1), peer.next()).await;
+            assert_eq!(received.is_ok(), is_enough);
+        });
+    }
+}
+
+/// Halves of many WebSockets in tasks of their own, on several threads and one connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_wakeup_is_lost_between_threads() {
+    let server = Server::new(Acceptor::new());
+    let mut http2 = http2(server.connection().0).await;
+    let connector = Connector::new();
+    let mut clients = tokio::task::JoinSet::new();
+    for index in 0..8_usize {
+        let (client, _) = connect(&connector, &mut http2, "ws://h/").await.unwrap();
+        let mut peer = server.websocket().await;
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = peer.next().await {
+                peer.send(message).await.unwrap();
+            }
+            peer.wait_closed().await
+        });
+        let (mut sender, mut receiver) = client.split();
+        let sizes = move || (0..20).map(move |turn| (turn * 7919 + index * 104_729) % 150_000);
+        clients.spawn(async move {
+            for size in sizes() {
+                sender.send(vec![1; size]).await.unwrap();
+            }
+            sender.close(CloseCode::NORMAL, "").await.unwrap();
+        });
+        clients.spawn(async move {
+            for size in sizes() {
+                assert_eq!(receiver.next().await.unwrap().unwrap(), Message::from(vec![1; size]));
+            }
+            assert!(receiver.next().await.is_none());
+        });
+    }
+    let outcome = tokio::time::timeout(Duration::from_secs(60), clients.join_all()).await;
+    assert!(outcome.is_ok(), "a task waits for ever");
+}
+
 /// The bytes that a client sends together with its request belong to the WebSocket.
 #[test]
 fn what_comes_with_the_request_is_not_lost() {
@@ -113,7 +171,8 @@ fn compression_is_agreed_on_and_used() {
         assert_eq!(peer.next().await.unwrap().unwrap(), Message::from(&*text));
 
         let (stream, _) = server.connection();
-        let client = self::client(version, stream, &Connector::new(), "ws://h/").await.unwrap();
+        let connector = Connector::new();
+        let client = crate::server::client(version, stream, &connector, "ws://h/").await.unwrap();
         assert!(client.negotiated().extensions.is_empty());
     });
 }
