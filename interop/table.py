@@ -45,10 +45,10 @@ ROWS = [
 INTRODUCTION = """\
 # Interoperability
 
-`interop/run` made this page. Each mark stands for scenarios that both shells passed, with TLS and without. What they
-do, and what the servers answer, is described in [interop/README.md](../interop/README.md). Conformance is tested
-apart from that: see [autobahn/README.md](../autobahn/README.md) for the Autobahn test suite, all of whose cases both shells
-pass in both roles.
+`interop/run` made this page. Each mark stands for scenarios that passed with TLS and without: with both shells and,
+where ours is the server, also with a server of axum over `sansocket-axum`. What they do, and what the servers answer, is
+described in [interop/README.md](../interop/README.md). Conformance is tested apart from that: see
+[autobahn/README.md](../autobahn/README.md) for the Autobahn test suite, all of whose cases both shells pass in both roles.
 
 """
 
