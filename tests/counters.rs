@@ -192,6 +192,67 @@ fn compressed_messages_count_their_compressed_bytes() {
     assert_agree(&client, &server);
 }
 
+/// The two ends count by themselves, so that they agree only if each frame counts once.
+#[cfg(feature = "deflate")]
+#[test]
+fn every_way_to_send_compressed_counts_once_in_both_roles() {
+    use sansocket::deflate::DeflateParameters;
+    fn send_all<R: Role, P: Role>(from: &mut End<R>, to: &mut End<P>) {
+        let noise: Vec<u8> = (0..200_000_u32).map(|at| (at.wrapping_mul(at) >> 7) as u8).collect();
+        let prepared = PreparedMessage::new(noise.clone());
+        let End { connection, output, .. } = from;
+        connection.send_text("short", output).unwrap();
+        connection.ping("", output).unwrap();
+        connection.send_binary(&noise, output).unwrap();
+        connection.send(Message::binary(noise.clone()), output).unwrap();
+        connection.send(Payload::binary(&noise).uncompressed(), output).unwrap();
+        drop(connection.send_in_place(&noise, output).unwrap());
+        connection.send_prepared(&prepared, output).unwrap();
+        assert!(connection.push(&noise, output).unwrap().is_queued());
+        connection.send_fragment("again again", false, output).unwrap();
+        connection.send_fragment("", true, output).unwrap();
+        from.send_to(to);
+        to.send_to(from);
+        assert_eq!(from.counters().sent.messages, 8);
+        assert_eq!(from.counters().sent.pings, 1);
+        assert_agree(from, to);
+        assert_agree(to, from);
+    }
+    let mut without_context = DeflateParameters::default();
+    without_context.server_no_context_takeover = true;
+    without_context.client_no_context_takeover = true;
+    for parameters in [DeflateParameters::default(), without_context] {
+        let (mut client, mut server) = ends(&Negotiated::new().deflate(parameters));
+        send_all(&mut client, &mut server);
+        let (mut client, mut server) = ends(&Negotiated::new().deflate(parameters));
+        send_all(&mut server, &mut client);
+    }
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn a_skipped_message_counts() {
+    use sansocket::deflate::DeflateParameters;
+    for negotiated in [Negotiated::new(), Negotiated::new().deflate(DeflateParameters::default())] {
+        let (mut client, mut server) = ends(&negotiated);
+        let noise: Vec<u8> = (0..5000_u32).map(|at| (at.wrapping_mul(at) >> 7) as u8).collect();
+        client.connection.send_binary(&noise, &mut client.output).unwrap();
+        client.connection.send_text("next", &mut client.output).unwrap();
+        while !client.output.is_empty() {
+            let count = client.output.front().len();
+            server.input.extend_from_slice(client.output.front());
+            client.connection.did_write(Ok(count), &mut client.output);
+            server.connection.did_read(Ok(count));
+        }
+        let End { connection, input, output } = &mut server;
+        assert!(connection.advance_chunk(input, output).unwrap().goes_on());
+        connection.skip_message();
+        while connection.advance(input, output).unwrap().goes_on() {}
+        assert_eq!(numbers(server.counters().received)[1], 2);
+        assert_agree(&client, &server);
+    }
+}
+
 #[test]
 fn a_connection_on_tokio_and_its_halves_have_counters() {
     run(async {

@@ -8,7 +8,7 @@ use crate::connection::Server;
 use crate::error::Error;
 use crate::handshake::{Accept, PlainResponse, Request};
 use crate::server::{Accepting, Acceptor, PendingRequest};
-use crate::trace::{Trace, accept_failed, refused};
+use crate::trace::{accept_failed, refused};
 use alloc::boxed::Box;
 use core::marker::PhantomData;
 
@@ -135,9 +135,8 @@ impl<S, M: Shell<S>> PendingRequest<S, M> {
         accepted?;
         let (negotiated, config) =
             step.and_then(|step| Ok(step.open()?)).inspect_err(|error| refused(&request, error))?;
-        let trace = Trace::of_request(&request, &negotiated);
-        let role = Server::new();
-        Ok((WebSocket::traced(transport, role, negotiated, input, config, trace), request))
+        let websocket = WebSocket::for_request(transport, &request, negotiated, input, config);
+        Ok((websocket, request))
     }
 
     /// Sends a refusal, and then ends the transport in such a way that the refusal arrives: this

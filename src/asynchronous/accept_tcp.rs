@@ -72,7 +72,8 @@ impl<M: Sockets> Acceptor<M> {
 
     /// Prepares a TCP stream for the opening handshake, and begins that.
     async fn prepare(&self, stream: M::Tcp) -> Result<(Stream<M>, Accepting), Error> {
-        let mut peer = Peer::new(M::peer_addr(&stream)?);
+        let address = M::peer_addr(&stream).map_err(Error::from);
+        let mut peer = Peer::new(address.inspect_err(|error| accept_failed(None, error))?);
         let prepared = async {
             let (stream, end) = self.begin_tcp(stream, &mut peer).await?;
             self.secure(stream, peer, end).await

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::handshake::{Response, Url};
 use crate::random::{self, SystemMaskKeys};
 use crate::route::{Again, FailedRequest, final_error};
-use crate::trace::{Trace, connect_failed};
+use crate::trace::connect_failed;
 use alloc::boxed::Box;
 use core::time::Duration;
 
@@ -80,11 +80,8 @@ impl<M: Runtime> Connector<M> {
         match opened.await {
             Ok((response, keys)) => {
                 let negotiated = response.negotiated().clone();
-                let role = Client::new(keys);
-                let trace = Trace::of_url(attempt.url(), &negotiated);
-                let config = self.config;
-                let websocket =
-                    WebSocket::traced(transport, role, negotiated, input, config, trace);
+                let (role, url, config) = (Client::new(keys), attempt.url(), self.config);
+                let websocket = WebSocket::for_url(transport, role, url, negotiated, input, config);
                 Ok((websocket, response))
             }
             Err(error) => {

@@ -10,11 +10,13 @@ use super::shell::Shell;
 use super::split::{ReceiveHalf, SendHalf, halves};
 use crate::buffer::ReadBuffer;
 use crate::connection::{
-    AsPayload, Chunk, Closed, Config, Connection, Counters, Dropped, Event, Message, Pushed,
-    Receiver, Role, RoundTripTime, State,
+    AsPayload, Chunk, Client, Closed, Config, Connection, Counters, Dropped, Event, Message,
+    Pushed, Receiver, Role, RoundTripTime, Server, State,
 };
 use crate::error::Error;
 use crate::frame::CloseCode;
+use crate::handshake::{Request, Url};
+use crate::mask::MaskKeys;
 use crate::negotiated::Negotiated;
 use crate::trace::Trace;
 use crate::transport::Parts;
@@ -84,7 +86,7 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
     }
 
     /// Works like [`new`](Self::new), for a connection of which more can be told.
-    pub(super) fn traced(
+    fn traced(
         transport: S,
         role: R,
         negotiated: Negotiated,
@@ -443,6 +445,37 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
 }
 
 sending_methods!(WebSocket<S, R, M>, sides.outgoing, report);
+
+impl<S, M: Shell<S>> WebSocket<S, Server, M> {
+    /// Works like [`new`](Self::new), for a client whose request is known. With the feature `tracing`, the
+    /// span of the connection then has the path and the [client's address](Request::client_address).
+    pub fn for_request(
+        transport: S,
+        request: &Request,
+        negotiated: Negotiated,
+        input: ReadBuffer,
+        config: Config,
+    ) -> Self {
+        let trace = Trace::of_request(request, &negotiated);
+        Self::traced(transport, Server::new(), negotiated, input, config, trace)
+    }
+}
+
+impl<S, K: MaskKeys, M: Shell<S>> WebSocket<S, Client<K>, M> {
+    /// Works like [`new`](Self::new), for a server whose URL is known. With the feature `tracing`, the span
+    /// of the connection then has the path, and the host and port of the server.
+    pub fn for_url(
+        transport: S,
+        role: Client<K>,
+        url: &Url,
+        negotiated: Negotiated,
+        input: ReadBuffer,
+        config: Config,
+    ) -> Self {
+        let trace = Trace::of_url(url, &negotiated);
+        Self::traced(transport, role, negotiated, input, config, trace)
+    }
+}
 
 /// A handle to answer a received event: see [`WebSocket::receive`].
 ///

@@ -4,11 +4,10 @@ use super::exchange::Exchange;
 use super::stream::Stream;
 use super::{Blocking, ServerWebSocket, Transport, WebSocket};
 use crate::buffer::{ReadBuffer, WriteBuffer};
-use crate::connection::Server;
 use crate::error::Error;
 use crate::handshake::{Accept, PlainResponse, Request};
 use crate::server::{self, Accepting, Peer, ReceivingProxyHeader};
-use crate::trace::{Trace, accept_failed, refused};
+use crate::trace::{accept_failed, refused};
 use core::marker::PhantomData;
 use std::{net::TcpStream, time::Instant};
 
@@ -85,7 +84,8 @@ impl server::Acceptor<Blocking> {
 
     /// Prepares a TCP stream for the opening handshake, and begins that.
     fn prepare(&self, stream: TcpStream) -> Result<(Stream, Accepting), Error> {
-        let mut peer = Peer::new(stream.peer_addr()?);
+        let address = stream.peer_addr().map_err(Error::from);
+        let mut peer = Peer::new(address.inspect_err(|error| accept_failed(None, error))?);
         self.begin_tcp(stream, &mut peer)
             .and_then(|(stream, end)| self.secure(stream, peer, end))
             .inspect_err(|error| accept_failed(Some(peer.address), error))
@@ -252,9 +252,8 @@ impl<S: Transport> server::PendingRequest<S, Blocking> {
         let (negotiated, config) =
             step.and_then(|step| Ok(step.open()?)).inspect_err(|error| refused(&request, error))?;
         let (transport, input, _) = exchange.into_parts();
-        let trace = Trace::of_request(&request, &negotiated);
-        let role = Server::new();
-        Ok((WebSocket::traced(transport, role, negotiated, input, config, trace), request))
+        let websocket = WebSocket::for_request(transport, &request, negotiated, input, config);
+        Ok((websocket, request))
     }
 
     /// Sends a refusal, and ends the transport in such a way that the refusal arrives: anything

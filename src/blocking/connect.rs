@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::handshake::{Response, Url};
 use crate::random::{self, SystemMaskKeys};
 use crate::route::{Again, FailedRequest, Layer, Route, final_error};
-use crate::trace::{Trace, connect_failed};
+use crate::trace::connect_failed;
 use crate::transport::Parts;
 use alloc::{string::String, vec::Vec};
 use core::{mem::take, time::Duration};
@@ -192,8 +192,8 @@ impl client::Connector<Blocking> {
         };
         let negotiated = response.negotiated().clone();
         let role = Client::new(keys);
-        let trace = Trace::of_url(attempt.url(), &negotiated);
-        let websocket = WebSocket::traced(transport, role, negotiated, input, self.config, trace);
+        let url = attempt.url();
+        let websocket = WebSocket::for_url(transport, role, url, negotiated, input, self.config);
         Ok((websocket, response))
     }
 }

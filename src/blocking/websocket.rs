@@ -12,12 +12,14 @@ use super::split::{ReceiveHalf, SendHalf};
 use super::timed::Timed;
 use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::connection::{
-    AsPayload, Chunk, Closed, Config, Connection, Counters, Dropped, Event, Message, Pushed,
-    Receiver, Role, RoundTripTime, State,
+    AsPayload, Chunk, Client, Closed, Config, Connection, Counters, Dropped, Event, Message,
+    Pushed, Receiver, Role, RoundTripTime, Server, State,
 };
 use crate::ends_on_drop::{End, EndsOnDrop};
 use crate::error::Error;
 use crate::frame::CloseCode;
+use crate::handshake::{Request, Url};
+use crate::mask::MaskKeys;
 use crate::negotiated::Negotiated;
 use crate::trace::Trace;
 use crate::transport::Parts;
@@ -88,7 +90,7 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     }
 
     /// Works like [`new`](Self::new), for a connection of which more can be told.
-    pub(super) fn traced(
+    fn traced(
         transport: S,
         role: R,
         negotiated: Negotiated,
@@ -402,6 +404,37 @@ impl<S: Transport, R: Role> WebSocket<S, R> {
     #[must_use]
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.outgoing.transport.transport
+    }
+}
+
+impl<S: Transport> WebSocket<S, Server> {
+    /// Works like [`new`](Self::new), for a client whose request is known. With the feature `tracing`, the
+    /// span of the connection then has the path and the [client's address](Request::client_address).
+    pub fn for_request(
+        transport: S,
+        request: &Request,
+        negotiated: Negotiated,
+        input: ReadBuffer,
+        config: Config,
+    ) -> Self {
+        let trace = Trace::of_request(request, &negotiated);
+        Self::traced(transport, Server::new(), negotiated, input, config, trace)
+    }
+}
+
+impl<S: Transport, K: MaskKeys> WebSocket<S, Client<K>> {
+    /// Works like [`new`](Self::new), for a server whose URL is known. With the feature `tracing`, the span
+    /// of the connection then has the path, and the host and port of the server.
+    pub fn for_url(
+        transport: S,
+        role: Client<K>,
+        url: &Url,
+        negotiated: Negotiated,
+        input: ReadBuffer,
+        config: Config,
+    ) -> Self {
+        let trace = Trace::of_url(url, &negotiated);
+        Self::traced(transport, role, negotiated, input, config, trace)
     }
 }
 

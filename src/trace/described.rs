@@ -22,6 +22,7 @@ impl fmt::Display for Described<'_> {
             Error::Accept(_) => {
                 f.write_str("the answer does not match the request or can't be sent")
             }
+            Error::PlainResponse(_) => f.write_str("the refusal is not a valid response"),
             error => error.fmt(f),
         }
     }

@@ -8,7 +8,7 @@ use sansocket::{
     CloseCode, Config,
     blocking::{Acceptor, Connector, WebSocket},
     buffer::ReadBuffer,
-    connection::Server,
+    connection::{Server, State},
     handshake::{Accept, Negotiated, PlainResponse, Request},
     server::OriginPolicy,
 };
@@ -16,7 +16,7 @@ use sansocket_testkit::{
     frames::{CLOSE_NORMAL, masked},
     pair::blocking::{pair_with, server_and_stream, streams},
 };
-use std::{io::Write, net::TcpListener, thread};
+use std::{io::Write, net::TcpListener, sync::Arc, thread, time::Duration};
 
 const OPENED: &str = "DEBUG server connection opened";
 
@@ -223,6 +223,40 @@ fn messages_are_not_told() {
     });
     assert_eq!(recorder.events().len(), before);
     recorder.assert_never_told(SECRET);
+}
+
+#[test]
+fn a_subscriber_can_use_the_connection() {
+    for is_received in [true, false] {
+        let recorder = Recorder::default();
+        let (server, mut client) = recorder.record(|| server_and_stream(Acceptor::new()));
+        let (sender, mut receiver) = server.split().unwrap();
+        let sender = Arc::new(sender);
+        let used = Arc::clone(&sender);
+        recorder.at_each_event(move || {
+            assert_eq!((used.state(), used.buffered_amount()), (State::Closed, 0));
+        });
+        client.write_all(&masked(0x88, &CLOSE_NORMAL[2..])).unwrap();
+        recorder.record(|| {
+            if is_received {
+                assert!(receiver.next().is_none());
+            }
+            drop(receiver);
+        });
+        assert_eq!(recorder.events_of("server").len(), 2);
+    }
+}
+
+#[test]
+fn a_client_that_is_gone_is_told() {
+    let recorder = Recorder::default();
+    let (client, server) = streams();
+    socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(client);
+    let _ = recorder.record(|| Acceptor::new().accept_tcp(server).unwrap_err());
+    let events = recorder.events();
+    let [event] = &*events else { panic!("{events:?}") };
+    assert!(event.starts_with("INFO none opening handshake failed"), "{event}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::{opening::SECRET, recorder::Recorder};
 use sansocket::{
     CloseCode, Config, PreparedMessage,
-    connection::Keepalive,
+    connection::{Keepalive, State},
     on_tokio::{Acceptor, Connector, Group},
 };
 use sansocket_testkit::{
@@ -11,7 +11,7 @@ use sansocket_testkit::{
     frames::{CLOSE_NORMAL, masked},
     pair::tokio::{pair, reset, server_and_stream, server_over},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncWriteExt, duplex},
     join,
@@ -230,6 +230,30 @@ fn halves_that_receive_and_reunite_tell_the_end_once() {
     let end = "DEBUG server connection closed code=1000 sent_code=1000 initiator=peer clean=true \
         cause=the closing handshake completed";
     assert_server_tells(&recorder, end);
+}
+
+#[test]
+fn a_subscriber_can_use_the_connection() {
+    for is_received in [true, false] {
+        let recorder = Recorder::default();
+        recorder.record(|| {
+            run(async {
+                let (server, mut client) = server_and_stream(Acceptor::new()).await;
+                let (sender, mut receiver) = server.split();
+                let sender = Arc::new(sender);
+                let used = Arc::clone(&sender);
+                recorder.at_each_event(move || {
+                    assert_eq!((used.state(), used.buffered_amount()), (State::Closed, 0));
+                });
+                client.write_all(&masked(0x88, &CLOSE_NORMAL[2..])).await.unwrap();
+                if is_received {
+                    assert!(receiver.next().await.is_none());
+                }
+                drop(receiver);
+                assert_eq!(recorder.events_of("server").len(), 2);
+            });
+        });
+    }
 }
 
 #[test]

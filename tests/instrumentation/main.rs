@@ -4,6 +4,8 @@
 
 mod blocking;
 mod ends;
+#[cfg(feature = "futures-io")]
+mod futures_io;
 mod opening;
 mod recorder;
 #[cfg(feature = "rustls")]

@@ -6,7 +6,7 @@ use sansocket::{
     buffer::ReadBuffer,
     client::{Backoff, ReconnectConfig},
     connection::Server,
-    handshake::{Accept, Negotiated, PlainResponse},
+    handshake::{Accept, HttpVersion, Negotiated, PlainResponse, Request, Url},
     on_tokio::{
         Acceptor, ClientWebSocket, Connector, ReconnectEvent, ReconnectingWebSocket,
         ServerWebSocket, WebSocket, serve,
@@ -15,6 +15,7 @@ use sansocket::{
 };
 use sansocket_testkit::{
     clock::run,
+    endpoint::client_role,
     opening::REQUEST,
     pair::tokio::{pair, read_head, reset, streams},
 };
@@ -115,6 +116,42 @@ fn a_connection_after_another_handshake_has_a_span_too() {
     assert_eq!(recorder.events(), events);
 }
 
+/// A framework that has performed the handshake knows as much of the connection.
+#[test]
+fn a_connection_after_another_handshake_tells_what_is_known() {
+    let recorder = Recorder::default();
+    let negotiated = Negotiated::new().subprotocol("chat");
+    recorder.record(|| {
+        let target = format!("/room/1?token={SECRET}");
+        let fields: [(_, &[u8]); 5] = [
+            ("Host", b"a"),
+            ("Upgrade", b"websocket"),
+            ("Connection", b"Upgrade"),
+            ("Sec-WebSocket-Version", b"13"),
+            ("Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+        ];
+        let mut request = Request::new("GET", &target, HttpVersion::HTTP_11, fields).unwrap();
+        Acceptor::new().check(&mut request, Some(([192, 0, 2, 1], 4711).into())).unwrap();
+        let (input, config) = (ReadBuffer::new(), Config::default());
+        let io = tokio::io::empty();
+        drop(WebSocket::for_request(io, &request, negotiated.clone(), input, config));
+        let url = Url::parse(&format!("ws://user:{SECRET}@example.com/room/1?{SECRET}")).unwrap();
+        let (io, input) = (tokio::io::empty(), ReadBuffer::new());
+        drop(WebSocket::for_url(io, client_role(), &url, negotiated, input, config));
+    });
+    let (server, client) = (recorder.span("server"), recorder.span("client"));
+    assert_eq!(server.field("client.address"), Some("192.0.2.1"));
+    assert_eq!(server.field("client.port"), Some("4711"));
+    assert_eq!(client.field("server.address"), Some("example.com"));
+    assert_eq!(client.field("server.port"), Some("80"));
+    for span in [server, client] {
+        assert_eq!(span.field("url.path"), Some("/room/1"));
+        assert_eq!(span.field("websocket.subprotocol"), Some("chat"));
+        assert!(span.has_ended());
+    }
+    recorder.assert_never_told(SECRET);
+}
+
 #[test]
 fn a_refusal_tells_the_status_and_no_origin() {
     let recorder = Recorder::default();
@@ -168,6 +205,18 @@ fn an_answer_that_can_not_be_sent_is_the_applications_fault() {
 }
 
 #[test]
+fn a_refusal_that_can_not_be_sent_is_the_applications_fault() {
+    let recorder = Recorder::default();
+    let acceptor = Acceptor::new().origin(OriginPolicy::any());
+    let decide = || Err(PlainResponse::new(400).header(format!("Set-Cookie: id={SECRET}"), ""));
+    let (_, server, _) = recorder.record(|| run(connect_with(acceptor, decide)));
+    assert!(matches!(server, Err(Error::PlainResponse(_))), "{server:?}");
+    let event = &recorder.events()[0];
+    assert!(event.starts_with("WARN none invalid answer "), "{event}");
+    recorder.assert_never_told(SECRET);
+}
+
+#[test]
 fn a_plain_response_is_no_refusal() {
     let recorder = Recorder::default();
     let acceptor = Acceptor::new().plain_response(|_| Some(PlainResponse::new(200).body("ok")));
@@ -197,6 +246,22 @@ fn a_client_that_sends_nothing_is_not_worth_much() {
     let events = recorder.events();
     let [event] = &*events else { panic!("{events:?}") };
     assert!(event.starts_with("DEBUG none opening handshake failed client.address=127.0.0.1"));
+}
+
+/// On Linux its address is not known any more.
+#[test]
+fn a_client_that_is_gone_is_told() {
+    let recorder = Recorder::default();
+    recorder.record(|| {
+        run(async {
+            let (client, server) = streams().await;
+            reset(client);
+            let _ = Acceptor::new().accept_tcp(server).await.unwrap_err();
+        });
+    });
+    let events = recorder.events();
+    let [event] = &*events else { panic!("{events:?}") };
+    assert!(event.starts_with("INFO none opening handshake failed"), "{event}");
 }
 
 #[test]

@@ -3,12 +3,13 @@
 use std::{
     collections::BTreeMap,
     fmt::{self, Write},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock},
 };
 use tracing::{
     Dispatch, Event, Id, Level, Metadata, Subscriber, dispatcher,
     field::{Field, Visit},
     span::{Attributes, Record},
+    subscriber::NoSubscriber,
 };
 
 type Fields = BTreeMap<&'static str, String>;
@@ -18,6 +19,7 @@ pub(crate) struct Recorder {
     told: Arc<Mutex<Told>>,
     /// The most verbose level that this asks for, or all.
     most: Option<Level>,
+    at_event: Arc<OnceLock<Box<dyn Fn() + Send + Sync>>>,
 }
 
 #[derive(Default)]
@@ -49,8 +51,17 @@ impl Recorder {
         Self { most: Some(level), ..Self::default() }
     }
 
+    /// Calls `act` at each event from now on.
+    pub(crate) fn at_each_event(&self, act: impl Fn() + Send + Sync + 'static) {
+        assert!(self.at_event.set(Box::new(act)).is_ok());
+    }
+
     /// Calls `act` with this as the subscriber of the thread.
     pub(crate) fn record<T>(&self, act: impl FnOnce() -> T) -> T {
+        // With a single subscriber, `tracing` takes the default of whichever thread first comes to a span
+        // or an event, and disables that for all if the thread has none, like those of other tests.
+        static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+        LazyLock::force(&SECOND);
         dispatcher::with_default(&Dispatch::new(self.clone()), act)
     }
 
@@ -130,6 +141,9 @@ impl Subscriber for Recorder {
     fn event(&self, event: &Event<'_>) {
         let mut fields = Collect(Vec::new());
         event.record(&mut fields);
+        if let Some(act) = self.at_event.get() {
+            act();
+        }
         let mut told = self.told();
         let kind = event.parent().map_or("none", |id| {
             told.spans[id.into_u64() as usize - 1].field("otel.kind").unwrap()

@@ -107,6 +107,7 @@
 //! | `connect-info` (default) | the client's address from axum's `ConnectInfo` |
 //! | `http2` (default) | HTTP/2; enable `http2` of axum as well |
 //! | `deflate` | permessage-deflate (RFC 7692) |
+//! | `tracing` | a span for each connection, and events for its begin and its end |
 //!
 //! [`receive`]: sansocket::asynchronous::WebSocket::receive
 //! [`closed`]: sansocket::asynchronous::WebSocket::closed

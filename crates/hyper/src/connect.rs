@@ -78,9 +78,10 @@ pub async fn connect<S: SendRequest>(
     let mut response = limit.apply(sender.send_request(request)).await??;
     let opened = check(&expected, &mut response, limit).await?;
     let upgraded = limit.apply(hyper::upgrade::on(response)).await?;
-    let websocket = on_tokio::WebSocket::new(
+    let websocket = on_tokio::WebSocket::for_url(
         Upgraded::new(upgraded.map_err(Error::of_upgrade)?, is_stream),
         Client::new(keys),
+        &url,
         opened.negotiated().clone(),
         ReadBuffer::new(),
         *connector.get_config(),

@@ -35,6 +35,7 @@
 //! | `http2` (default) | HTTP/2, for both roles |
 //! | `client-legacy` | [`connect`] over the pooled client of hyper-util |
 //! | `deflate` | permessage-deflate (RFC 7692) |
+//! | `tracing` | a span for each connection, and events for its begin and its end |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Without a role, there is nothing.
 #![cfg(any(feature = "client", feature = "server"))]

@@ -10,7 +10,6 @@ use hyper::upgrade::OnUpgrade;
 use sansocket::{
     Config,
     buffer::ReadBuffer,
-    connection::Server,
     handshake::{Accept, ExtendedConnect, HandshakeError, Negotiated, Request},
     on_tokio::{self, ServerWebSocket},
     server::Acceptor,
@@ -107,7 +106,8 @@ pub struct UpgradeRequest {
 #[must_use = "spawn this, or the connection ends"]
 pub struct Upgrade {
     on_upgrade: OnUpgrade,
-    is_stream: bool,
+    /// Boxed, because the task of the connection may keep the room for this future.
+    request: Box<Request>,
     negotiated: Negotiated,
     config: Config,
     timeout: Option<(Duration, Pin<Box<Sleep>>)>,
@@ -194,7 +194,7 @@ impl UpgradeRequest {
         let timeout = self.acceptor.get_handshake_timeout();
         let upgrade = Upgrade {
             on_upgrade: self.on_upgrade,
-            is_stream: self.request.is_extended_connect(),
+            request: Box::new(self.request),
             negotiated: acceptance.negotiated,
             config,
             timeout: timeout.map(|timeout| (timeout, Box::pin(sleep(timeout)))),
@@ -209,13 +209,13 @@ impl Future for Upgrade {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match Pin::new(&mut self.on_upgrade).poll(cx) {
             Poll::Ready(Ok(io)) => {
-                let transport = Upgraded::new(io, self.is_stream);
+                let transport = Upgraded::new(io, self.request.is_extended_connect());
                 let negotiated = std::mem::take(&mut self.negotiated);
                 // hyper has read the bytes that came after the request, and returns them first.
                 let input = ReadBuffer::new();
-                Poll::Ready(Ok(on_tokio::WebSocket::new(
+                Poll::Ready(Ok(on_tokio::WebSocket::for_request(
                     transport,
-                    Server::new(),
+                    &self.request,
                     negotiated,
                     input,
                     self.config,

@@ -17,6 +17,7 @@ use sansocket_hyper::{Error, Http2, Upgrade, UpgradeRequest, Upgraded, connect};
 use std::{
     convert::Infallible,
     future::Future,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex},
 };
 use tokio::{
@@ -35,6 +36,9 @@ pub(crate) enum Version {
 }
 
 pub(crate) const BOTH: [Version; 2] = [Version::Http1, Version::Http2];
+
+/// The address that each client has.
+pub(crate) const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 4711);
 
 /// A server that hands over each of its WebSockets.
 pub(crate) struct Server {
@@ -55,7 +59,7 @@ impl Server {
     }
 
     fn respond(&self, request: &mut Request<Incoming>) -> Response<Body> {
-        let answered = UpgradeRequest::new(&self.acceptor, request, None)
+        let answered = UpgradeRequest::new(&self.acceptor, request, Some(PEER))
             .and_then(|request| request.accept(&self.answer));
         match answered {
             Ok((response, upgrade)) => {
