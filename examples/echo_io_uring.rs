@@ -30,12 +30,11 @@ async fn serve(tcp: net::TcpListener, config: Config) -> io::Result<()> {
     let acceptor = Acceptor::new().config(config).origin(OriginPolicy::any());
     let accept = async {
         loop {
-            let Ok((stream, _)) = listener.accept().await else {
-                // The cause, such as too many open files, may go away.
-                sleep(Duration::from_millis(100)).await;
-                continue;
-            };
-            spawn(attend(stream, Echo::new(acceptor.begin()), ends.clone())).detach();
+            let echo = Echo::new(acceptor.begin());
+            match listener.accept().await {
+                Ok((stream, _)) => spawn(attend(stream, echo, ends.clone())).detach(),
+                Err(_) => sleep(Duration::from_millis(100)).await, // Too many open files, perhaps.
+            }
         }
     };
     or(accept, async { _ = stopped.recv().await }).await;
@@ -47,16 +46,17 @@ async fn serve(tcp: net::TcpListener, config: Config) -> io::Result<()> {
 type InFlight<'a> = Option<Pin<Box<dyn Future<Output = BufResult<usize, Vec<u8>>> + 'a>>>;
 
 /// Waits for the operation in flight, if there is one. Returns the outcome and the buffer.
-async fn finish(operation: &mut InFlight<'_>) -> BufResult<usize, Vec<u8>> {
+async fn finish(operation: &mut InFlight<'_>) -> (Result<usize, IoFailure>, Vec<u8>) {
     let Some(running) = operation else { return pending().await };
-    let finished = running.await;
+    let BufResult(outcome, bytes) = running.await;
     *operation = None;
-    finished
+    (outcome.map_err(|error| (&error).into()), bytes)
 }
 
 async fn attend(stream: TcpStream, mut echo: Echo, ends: (Receiver<()>, Sender<()>)) {
     let (started, stream, stopped) = (Instant::now(), &stream, &ends.0);
     let (mut reading, mut writing): (InFlight<'_>, InFlight<'_>) = (None, None);
+    _ = stream.set_nodelay(true); // If this fails the peer is gone, which reading will tell.
     loop {
         let is_stopping = stopped.is_closed();
         // A client that is still in its handshake is dropped.
@@ -67,7 +67,8 @@ async fn attend(stream: TcpStream, mut echo: Echo, ends: (Receiver<()>, Sender<(
             continue;
         }
         if wants.write && writing.is_none() {
-            let bytes = echo.output.front().to_vec();
+            // For a slow peer, copying everything for each write would be in vain.
+            let bytes = echo.output.front().chunks(64 << 10).next().unwrap_or_default().to_vec();
             // From now on the core puts nothing before these bytes.
             echo.did_write(Err(IoFailure::NotReady));
             writing = Some(Box::pin(async move { { stream }.write(bytes).await }));
@@ -87,13 +88,12 @@ async fn attend(stream: TcpStream, mut echo: Echo, ends: (Receiver<()>, Sender<(
         let read = async { Some((true, finish(&mut reading).await)) };
         let write = async { Some((false, finish(&mut writing).await)) };
         match or(or(read, write), or(deadline, stop)).await {
-            Some((true, BufResult(read, bytes))) => {
+            Some((true, (read, bytes))) => {
                 echo.input.extend_from_slice(&bytes);
-                echo.did_read(read.map_err(|error| (&error).into()));
+                echo.did_read(read);
             }
-            Some((false, BufResult(written, _))) => {
-                echo.did_write(written.map_err(|error| (&error).into()));
-            }
+            Some((false, (written, _))) => echo.did_write(written),
+            None if reading.is_some() => echo.did_read(Err(IoFailure::NotReady)), // by the deadline
             None => {}
         }
     }

@@ -29,8 +29,9 @@ impl<M: Sockets> Default for Hooks<M> {
 
 impl<M: Sockets> Connector<M> {
     /// Sets the function that finds the addresses of a host, given its name and port, instead of the
-    /// system. It is not asked for a host that is an address. The addresses are tried in its order, except that IPv6 and IPv4 take turns
-    /// (RFC 8305). An IPv6 address may have a scope, which a URL can't express.
+    /// system. It is not asked for a host that is an address. The addresses are tried in its order,
+    /// except that IPv6 and IPv4 take turns (RFC 8305). An IPv6 address may have a scope, which a URL
+    /// can't express.
     ///
     /// With a proxy, the host is that of the proxy.
     ///

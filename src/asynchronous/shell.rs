@@ -35,8 +35,10 @@ pub trait Runtime: Sized + 'static {
 /// The way a runtime uses streams of type `S`.
 ///
 /// `sansocket::on_tokio` implements this for every stream that is tokio's `AsyncRead` and
-/// `AsyncWrite`, and `sansocket::on_futures_io` for every stream with the traits of `futures-io`. Return the errors of the stream as they are. If the stream is not ready, return
-/// `Pending`, not an error.
+/// `AsyncWrite`, and `sansocket::on_futures_io` for every stream with the traits of `futures-io`.
+///
+/// Return the errors of the stream as they are. If the stream is not ready, return `Pending`, not an
+/// error.
 pub trait Shell<S>: Runtime {
     /// Reads once into the front of `into`. Returns 0 at the end of the stream.
     fn poll_read(stream: &mut S, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>>;

@@ -71,6 +71,16 @@ impl<M: Sockets> Stream<M> {
         }
     }
 
+    /// Returns the TCP stream if nothing is on top of it.
+    #[cfg(feature = "tokio")]
+    #[inline]
+    pub(crate) fn plain_tcp(&mut self) -> Option<&mut M::Tcp> {
+        match &mut self.0 {
+            Kind::Tcp(stream) => Some(stream),
+            _ => None,
+        }
+    }
+
     /// Returns the address of the peer of the TCP stream. Behind a proxy that is the proxy's.
     ///
     /// # Errors

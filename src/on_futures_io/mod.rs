@@ -5,7 +5,7 @@
 //! [`Connection`](crate::connection::Connection), which implements the protocol, and tells the
 //! connection the time.
 //!
-//! No executor is needed to be of a certain kind: the futures run on smol, on `async-executor`, or in
+//! Any executor will do: the futures run on smol, on `async-executor`, or in
 //! `futures::executor::block_on`. Sockets and deadlines are those of `async-io`, which smol uses too:
 //! one thread for the whole process waits for them. It starts with the first socket or deadline.
 //!
@@ -56,21 +56,50 @@
 //! # }
 //! ```
 //!
-//! # What is like on tokio, and what is not
+//! # Three ways to receive
 //!
-//! The methods are those of [`asynchronous::WebSocket`](crate::asynchronous::WebSocket), which the
-//! shell over tokio has too: three ways to receive, two ways to send, halves, groups, readers and
-//! writers of long messages, and streams of bytes. A connection is also a `Stream` of messages and a
-//! `Sink` for them.
+//! - [`next`](crate::asynchronous::WebSocket::next) returns an owned message. The `Stream`
+//!   implementation does the same.
+//! - [`receive`](crate::asynchronous::WebSocket::receive) lends you the message, together with a
+//!   handle to answer it. [`receive_buffered`](crate::asynchronous::WebSocket::receive_buffered) lends
+//!   you messages that have already arrived, without waiting.
+//! - [`receive_with`](crate::asynchronous::WebSocket::receive_with) calls a closure for each message.
+//!   This is the fastest way.
 //!
-//! The shell over tokio also has `serve`, which limits and shuts down the connections of a server, and
-//! `ReconnectingWebSocket`. Here you accept connections in a loop of your own. For reconnecting,
-//! [`Reconnecting`](crate::client::Reconnecting) makes the decisions without doing any IO.
+//! # Two ways to send
+//!
+//! [`send`](crate::asynchronous::WebSocket::send) queues a message and writes it.
+//! [`feed`](crate::asynchronous::WebSocket::feed) only queues it. Queued messages leave in one write:
+//! with the next [`flush`](crate::asynchronous::WebSocket::flush), or before the next wait for a
+//! message.
+//!
+//! # Long messages and streams of bytes
+//!
+//! [`next_reader`](crate::asynchronous::WebSocket::next_reader) and
+//! [`message_writer`](crate::asynchronous::WebSocket::message_writer) are for messages that are too
+//! long to hold in memory, or whose length is not known: they are an `AsyncRead` and an `AsyncWrite`.
+//! [`into_byte_stream`](crate::asynchronous::WebSocket::into_byte_stream) makes a stream of bytes of
+//! the whole connection, to run another protocol through it.
+//!
+//! # Keepalive
+//!
+//! A peer that disappears without a Close is noticed only if something is expected from it. With
+//! [`Config::keepalive`](crate::Config::keepalive) the connection pings a silent peer while you
+//! receive, and ends with an error if the peer stays silent. It is off by default. The time of a
+//! deadline comes from the [`Timer`].
+//!
+//! # What only the shell over tokio has
+//!
+//! - `serve` limits the connections of a server and shuts them down. Here you accept connections in a
+//!   loop of your own. The example `echo_smol` also closes them when the server stops.
+//! - `ReconnectingWebSocket` connects again. Here [`Reconnecting`](crate::client::Reconnecting) makes
+//!   the same decisions without doing any IO, and
+//!   [`Error::is_transient`](crate::Error::is_transient) shows a loop that connects again, on threads.
 //!
 //! # Streams of your own
 //!
 //! [`Connector::connect_over`](crate::client::Connector::connect_over) and
-//! [`Acceptor::accept`](crate::server::Acceptor::accept) take any stream. Two things are to know about it:
+//! [`Acceptor::accept`](crate::server::Acceptor::accept) take any stream. You should know two things about it:
 //!
 //! - **Its `poll_close` should half-close.** After that the peer must see the end, and this endpoint
 //!   must still be able to read. The sockets of `smol::net` do that, and so does a [`Stream`]. An
@@ -81,7 +110,7 @@
 //!   [`ErrorKind::Unsupported`](std::io::ErrorKind::Unsupported) a stream says that it has no
 //!   half-close: a server then drops it once both endpoints have sent their Close.
 //! - **It is written to with one slice at a time.** The traits do not tell whether a stream writes several
-//!   slices at once. So what is small is copied together, and a header leaves in one write with what
+//!   slices at once. So small pieces are copied together, and a header leaves in one write with what
 //!   follows it.
 //!
 //! # Fairness
@@ -190,7 +219,7 @@ pub type MessageWriter<'a, S, R> = crate::asynchronous::MessageWriter<'a, S, R, 
 /// [`WebSocket::into_byte_stream`](crate::asynchronous::WebSocket::into_byte_stream).
 ///
 /// Its methods are those of [`asynchronous::ByteStream`](crate::asynchronous::ByteStream), and of
-/// the `AsyncRead` of `futures-io` and `AsyncWrite`.
+/// `AsyncRead` and `AsyncWrite` of `futures-io`.
 pub type ByteStream<S, R> = crate::asynchronous::ByteStream<S, R, FuturesIo>;
 
 /// The reading side of a stream of bytes: see

@@ -55,7 +55,12 @@ impl AsyncRead for asynchronous::Stream<Tokio> {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = Self::poll_read(self.get_mut(), cx, into.initialize_unfilled());
+        let stream = self.get_mut();
+        // Directly, because TCP leaves the rest of `into` as it is, initialized or not.
+        if let Some(tcp) = stream.plain_tcp() {
+            return Pin::new(tcp).poll_read(cx, into);
+        }
+        let read = Self::poll_read(stream, cx, into.initialize_unfilled());
         read.map_ok(|count| into.advance(count))
     }
 }
@@ -104,7 +109,7 @@ mod tests {
         time::{Instant, sleep},
     };
     use alloc::string::ToString;
-    use core::{fmt::Debug, future::poll_fn, time::Duration};
+    use core::{fmt::Debug, future::poll_fn, mem::MaybeUninit, time::Duration};
     use std::io::ErrorKind;
 
     /// Connects to addresses whose port says what happens after how many milliseconds: even ports
@@ -155,6 +160,23 @@ mod tests {
         assert_eq!(took, Duration::from_millis(13));
         let (failed, _) = connect(&[]);
         assert!(matches!(failed, Err(Error::Io(io)) if io.kind() == ErrorKind::NotFound));
+    }
+
+    /// Zeroing a large buffer for each read would cost more than what arrives.
+    #[test]
+    fn reading_tcp_does_not_initialize_what_it_leaves() {
+        let runtime = Builder::new_current_thread().enable_io().build().unwrap();
+        runtime.block_on(async {
+            let listener = ::tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let mut stream = Stream::from(TcpStream::connect(address).await.unwrap());
+            let (peer, _) = listener.accept().await.unwrap();
+            assert_eq!(peer.try_write(b"hello").unwrap(), 5);
+            let mut memory = [MaybeUninit::uninit(); 1024];
+            let mut into = ReadBuf::uninit(&mut memory);
+            poll_fn(|cx| Pin::new(&mut stream).poll_read(cx, &mut into)).await.unwrap();
+            assert_eq!((into.filled(), into.initialized().len()), (&b"hello"[..], 5));
+        });
     }
 
     /// The traits that later versions must keep.

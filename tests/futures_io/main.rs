@@ -12,4 +12,5 @@ mod streams;
 mod tasks;
 mod turns;
 mod virtual_clock;
+mod waiting;
 mod writes;

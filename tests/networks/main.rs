@@ -3,18 +3,18 @@
 //! Each test runs in a network of its own: this program starts itself again in new Linux namespaces,
 //! where it is root. That needs `unshare` (util-linux) and `ip` and `tc` (iproute2); and either root, or a kernel
 //! that lets you create user namespaces.
-#![cfg(all(target_os = "linux", feature = "tokio"))]
+#![cfg(all(target_os = "linux", feature = "futures-io", feature = "tokio"))]
 
 use sansocket::{
     Config, Error,
     blocking::{self, ServerWebSocket},
     client::Stage,
     connection::{Cause, Keepalive, TransportEnd},
-    on_tokio,
+    on_futures_io, on_tokio,
 };
 use std::{
     env, fs,
-    net::{IpAddr, Ipv4Addr, TcpListener},
+    net::{IpAddr, Ipv4Addr, SocketAddrV6, TcpListener},
     process::{self, Command},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -208,13 +208,13 @@ fn a_dead_address_does_not_keep_a_client_from_the_live_one() {
         mount --bind {} /etc/hosts",
         hosts.display(),
     );
-    run_apart("both_shells_reach_the_live_address", &commands);
+    run_apart("every_shell_reaches_the_live_address", &commands);
     fs::remove_file(hosts).unwrap();
 }
 
 #[test]
 #[ignore = "run in a network of its own by the test above"]
-fn both_shells_reach_the_live_address() {
+fn every_shell_reaches_the_live_address() {
     // The dead address alone is found to be dead after the system's three seconds, or not in time.
     let patience = Duration::from_secs(2);
     let (listener, port) = listen();
@@ -228,10 +228,62 @@ fn both_shells_reach_the_live_address() {
     assert_eq!(client.get_ref().peer_addr().unwrap().ip(), IpAddr::V4(Ipv4Addr::LOCALHOST));
     drop((client, server.join().unwrap()));
 
-    let server = serve_one(listener);
+    let server = serve_one(listener.try_clone().unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let connector = on_tokio::Connector::new().handshake_timeout(patience);
     let (client, _) = runtime.block_on(connector.connect(&url)).unwrap();
     assert_eq!(client.get_ref().peer_addr().unwrap().ip(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+    drop((client, server.join().unwrap()));
+
+    let connector = on_futures_io::Connector::new().handshake_timeout(patience);
+    // Another one, since the system has already found the first to be dead.
+    let dead = connector.connect(format!("ws://[2001:db8::3]:{port}/"));
+    let error = async_io::block_on(dead).unwrap_err();
+    assert!(matches!(error, Error::ConnectTimeout(Stage::Connect)), "{error}");
+    let server = serve_one(listener);
+    let (client, _) = async_io::block_on(connector.connect(&url)).unwrap();
+    assert_eq!(client.get_ref().peer_addr().unwrap().ip(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+    drop((client, server.join().unwrap()));
+}
+
+#[test]
+fn an_address_is_reached_on_the_link_that_it_names() {
+    let commands = "ip link add one0 type veth peer name one1
+        ip link set one0 up
+        ip link set one1 up
+        ip -6 addr add fe80::5/64 dev one0 nodad";
+    run_apart("every_shell_reaches_an_address_with_a_scope", commands);
+}
+
+#[test]
+#[ignore = "run in a network of its own by the test above"]
+fn every_shell_reaches_an_address_with_a_scope() {
+    let listener = TcpListener::bind("[::]:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let addresses = fs::read_to_string("/proc/net/if_inet6").unwrap();
+    let of_link = addresses.lines().find(|line| line.ends_with(" one0")).unwrap();
+    let scope = u32::from_str_radix(of_link.split(' ').nth(1).unwrap(), 16).unwrap();
+    let address = SocketAddrV6::new("fe80::5".parse().unwrap(), port, 0, scope);
+    let listed = move || Ok(vec![address.into()]);
+    let serve = || serve_one(listener.try_clone().unwrap());
+    let url = "ws://one.test/";
+
+    let server = serve();
+    let connector = blocking::Connector::new().resolver(move |_, _| listed());
+    let (client, _) = connector.connect(url).unwrap();
+    assert_eq!(client.get_ref().peer_addr().unwrap(), address.into());
+    drop((client, server.join().unwrap()));
+
+    let server = serve();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let connector = on_tokio::Connector::new().resolver(move |_, _| async move { listed() });
+    let (client, _) = runtime.block_on(connector.connect(url)).unwrap();
+    assert_eq!(client.get_ref().peer_addr().unwrap(), address.into());
+    drop((client, server.join().unwrap()));
+
+    let server = serve();
+    let connector = on_futures_io::Connector::new().resolver(move |_, _| async move { listed() });
+    let (client, _) = async_io::block_on(connector.connect(url)).unwrap();
+    assert_eq!(client.get_ref().peer_addr().unwrap(), address.into());
     drop((client, server.join().unwrap()));
 }
