@@ -118,6 +118,12 @@ impl<S, R: Role, M: Shell<S>> WebSocket<S, R, M> {
         self
     }
 
+    /// Returns `true` if a server runs this connection.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn has_server(&self) -> bool {
+        self.sides.outgoing.server.is_some()
+    }
+
     /// Waits for the next message, and returns it as an owned value. This method handles control
     /// frames itself and does not return them. To see them, use [`receive`](Self::receive).
     ///

@@ -8,7 +8,8 @@ use super::error::{HandshakeError, excerpt};
 use super::offer::{self, single};
 use super::request::Request;
 use super::target::Target;
-use crate::headers::Fields;
+use crate::headers::{Fields, trim};
+use alloc::vec::Vec;
 
 /// The pseudo-header fields of an extended CONNECT (RFC 8441 §4).
 ///
@@ -54,6 +55,9 @@ impl Request {
     /// checks neither the origin nor the limits of the fields. The
     /// [`Acceptor`](crate::server::Acceptor::check) checks both.
     ///
+    /// The request has one `Cookie`, even if the client has split it into several fields (RFC 9113
+    /// §8.2.3).
+    ///
     /// # Errors
     ///
     /// Returns an error if the request does not open a WebSocket.
@@ -71,10 +75,21 @@ impl Request {
             return Err(HandshakeError::InvalidTarget);
         }
         Authority::parse(authority).map_err(|_| HandshakeError::InvalidHost)?;
-        let fields: Fields = headers.into_iter().collect();
+        let fields = joining_cookies(headers);
         check_fields(&fields, authority)?;
         Ok(Self::from_parts(Target::new(path.into())?, authority.into(), None, fields))
     }
+}
+
+/// Puts the pieces together into which a client may split its cookie. RFC 9113 §8.2.3 asks for that before
+/// anything sees the fields that does not know HTTP/2.
+fn joining_cookies<'a>(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Fields {
+    let (pieces, others): (Vec<_>, Vec<_>) =
+        headers.into_iter().partition(|(name, _)| name.eq_ignore_ascii_case("Cookie"));
+    let values: Vec<_> = pieces.iter().map(|(_, piece)| trim(piece)).collect();
+    let cookie = values.join(&b"; "[..]);
+    let cookie = pieces.first().map(|(name, _)| (*name, &*cookie));
+    others.into_iter().chain(cookie).collect()
 }
 
 fn check_fields(fields: &Fields, authority: &str) -> Result<(), HandshakeError> {

@@ -101,6 +101,7 @@ mod accept;
 mod connect;
 mod connections;
 mod io_traits;
+mod linger_on_drop;
 mod reconnect_error;
 mod reconnecting;
 mod serve;

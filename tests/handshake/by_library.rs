@@ -254,3 +254,22 @@ fn a_refusal_gets_the_beginning_of_its_body() {
     let long = refusal.with_body(vec![b'x'; 5000], true);
     assert_eq!((long.body().len(), long.is_complete()), (4096, false));
 }
+
+/// RFC 9113 §8.2.3: what reads the request as one of HTTP/1.1 sees one field.
+#[test]
+fn the_pieces_of_a_cookie_are_put_together_on_http2() {
+    let pieces = [("cookie", "a=1"), ("x", "y"), ("Cookie", " b=2 "), ("cookie", "c=3")];
+    let request = connect(&pieces);
+    assert_eq!(request.header_text("Cookie"), Some("a=1; b=2; c=3"));
+    assert_eq!(request.headers_named("cookie").count(), 1);
+    assert_eq!(request.header_text("x"), Some("y"));
+    assert_eq!(connect(&[("cookie", "a=1; b=2")]).header_text("cookie"), Some("a=1; b=2"));
+    assert_eq!(connect(&[]).header("cookie"), None);
+    // HTTP/1.1 has no such rule: the fields are what the client sent.
+    assert_eq!(upgrade(&pieces).header_text("cookie"), Some("a=1"));
+
+    // So a browser with many cookies is within the limits of the head on both versions.
+    let acceptor: Acceptor = Acceptor::new();
+    let mut many = connect(&[("cookie", "a=1"); 500]);
+    assert_eq!(acceptor.check(&mut many, None), Ok(()));
+}

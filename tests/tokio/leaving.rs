@@ -101,3 +101,51 @@ fn a_half_whose_transport_panics_does_not_use_it_again() {
         assert!(matches!(sender.send("hello").await, Err(Error::Closed(_))));
     });
 }
+
+/// A connection that no server runs, and that a task is to end when it is dropped.
+fn dropping() -> (DuplexStream, WebSocket<DuplexStream, Server>) {
+    let (near, pipe) = duplex(4096);
+    let (negotiated, input) = (Negotiated::new(), ReadBuffer::new());
+    let server = WebSocket::new(pipe, Server::new(), negotiated, input, Config::default());
+    (near, server.linger_on_drop())
+}
+
+#[test]
+fn a_task_delivers_what_was_queued_when_the_connection_is_dropped() {
+    run_paused(async {
+        for reads in [true, false] {
+            let (mut peer, mut server) = dropping();
+            server.feed(vec![7; 50_000]).await.unwrap();
+            drop(server);
+            if !reads {
+                // It gets no more time than a client of `serve`.
+                tokio::time::sleep(Duration::from_secs(3)).await;
+            }
+            let mut read = Vec::new();
+            timeout(DAY, peer.read_to_end(&mut read)).await.expect("it hangs").unwrap();
+            let expected = plain(0x82, &[7; 50_000]);
+            let len = if reads { expected.len() } else { 4096 };
+            assert!(read == expected[..len], "{} bytes", read.len());
+        }
+    });
+}
+
+/// RFC 6455 §7.1.1: the server ends the connection. The client may still send for a while.
+#[test]
+fn a_task_that_delivers_reads_what_the_peer_still_sends() {
+    run_paused(async {
+        let (mut peer, server) = dropping();
+        drop(server);
+        peer.write_all(&[0; 100_000]).await.unwrap();
+        assert_eq!(peer.read(&mut [0]).await.unwrap(), 0);
+    });
+}
+
+#[test]
+fn without_a_runtime_there_is_no_task_to_deliver() {
+    let (_peer, mut server) = dropping();
+    let cx = &mut Context::from_waker(Waker::noop());
+    let feeding = std::pin::pin!(server.feed("a")).poll(cx);
+    assert!(feeding.is_ready());
+    drop(server);
+}

@@ -174,6 +174,20 @@ fn a_shutdown_closes_every_connection() {
 }
 
 #[test]
+fn a_handler_that_asks_for_lingering_keeps_its_server() {
+    run(async {
+        let handler =
+            |websocket: ServerWebSocket, request| echo(websocket.linger_on_drop(), request);
+        let mut server = Running::start(handler, |serve| serve).await;
+        let mut client = server.connect().await;
+        check_echo(&mut client).await;
+        server.stop();
+        check_closed_as_away(client).await;
+        server.check_end().await;
+    });
+}
+
+#[test]
 fn a_shutdown_without_connections_is_immediate() {
     run(async {
         let mut server = Running::start(echo, |serve| serve.shutdown_timeout(Duration::MAX)).await;

@@ -15,7 +15,7 @@ impl<S: Send + Sync> FromRequestParts<S> for WebSocketUpgrade {
     }
 }
 
-/// `None` is a request that does not ask for a WebSocket. One that asks for it in the wrong way is
+/// `None` is a request that does not ask for a WebSocket, but for a page or another protocol. One that asks for it in the wrong way is
 /// rejected.
 impl<S: Send + Sync> OptionalFromRequestParts<S> for WebSocketUpgrade {
     type Rejection = WebSocketUpgradeRejection;
@@ -40,10 +40,14 @@ fn extract(parts: &mut Parts) -> Result<WebSocketUpgrade, Error> {
 
 fn asks_for_something_else(parts: &Parts, error: &Error) -> bool {
     if parts.version >= Version::HTTP_2 {
-        return parts.method != Method::CONNECT;
+        // Other protocols begin with a CONNECT, too (RFC 8441 §4).
+        return parts.method != Method::CONNECT
+            || matches!(error, Error::Handshake(HandshakeError::Protocol(_)));
     }
-    let is_other_upgrade = matches!(error, Error::Handshake(HandshakeError::NoUpgrade));
-    is_other_upgrade || !parts.headers.contains_key(header::UPGRADE)
+    // Not the error: a request to upgrade to another protocol may have any method.
+    let upgrades = parts.headers.get_all(header::UPGRADE).iter();
+    let mut protocols = upgrades.flat_map(|list| list.as_bytes().split(|byte| *byte == b','));
+    !protocols.any(|name| name.trim_ascii().eq_ignore_ascii_case(b"websocket"))
 }
 
 #[cfg(feature = "connect-info")]

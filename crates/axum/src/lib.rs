@@ -93,8 +93,9 @@
 //!
 //! # Ending
 //!
-//! - A handler that returns drops its WebSocket, and the client sees 1006. For an orderly end, call
-//!   [`close`] and then [`wait_closed`]. After an error, [`wait_closed`] lets the client read why.
+//! - A handler that returns drops its WebSocket. What it has queued is still written, for at most 2
+//!   seconds, so that a client at fault learns why. No Close is added: without one, the client sees 1006.
+//!   For an orderly end, call [`close`] and then [`wait_closed`].
 //! - `axum::serve(..).with_graceful_shutdown(..)` knows nothing of WebSockets. On HTTP/1.1, it returns
 //!   although they are open; on HTTP/2, it waits for their end. So close them when the signal comes, for
 //!   example with [`Group::close_all`](sansocket::asynchronous::Group::close_all) and 1001, and wait for

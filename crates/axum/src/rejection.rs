@@ -5,7 +5,8 @@ use axum_core::response::{IntoResponse, Response};
 use http::{StatusCode, Version};
 use std::{error::Error, fmt};
 
-/// Why [`WebSocketUpgrade`](crate::WebSocketUpgrade) could not be extracted.
+/// Why [`WebSocketUpgrade`](crate::WebSocketUpgrade) could not be extracted, or its
+/// [`accept`](crate::WebSocketUpgrade::accept) failed.
 ///
 /// As a response, it has the status, the fields and the body with which a server of
 /// [`sansocket`] refuses the same request:
@@ -17,6 +18,8 @@ use std::{error::Error, fmt};
 /// | has another `Sec-WebSocket-Version` than 13 | 426 | 400 |
 /// | has no valid `Sec-WebSocket-Key`, `Host` or list of subprotocols | 400 | 400 |
 /// | is one of HTTP/1.0 | 426 | |
+/// | comes from a page whose origin is not allowed | 403 | 403 |
+/// | does not match your answer, such as its subprotocol | 500 | 500 |
 /// | came over a connection that can't be upgraded, or whose upgrade another extractor has taken | 500 | 500 |
 ///
 /// Match on [`error`](Self::error) to answer otherwise:

@@ -1,6 +1,9 @@
 //! The extractor: a request for a WebSocket, and how to answer it.
 
-use crate::{Acceptor, DefaultOnFailedUpgrade, OnFailedUpgrade, UpgradeError, WebSocket};
+use crate::{
+    Acceptor, DefaultOnFailedUpgrade, OnFailedUpgrade, UpgradeError, WebSocket,
+    WebSocketUpgradeRejection,
+};
 use axum_core::response::Response;
 use http::Version;
 #[cfg(feature = "deflate")]
@@ -329,16 +332,34 @@ impl<F> WebSocketUpgrade<F> {
     /// Opens the WebSocket without a callback. Return the response from your handler, and await the
     /// WebSocket in a task that you spawn, for example in a `JoinSet`.
     ///
+    /// ```
+    /// use axum::response::Response;
+    /// use sansocket_axum::{WebSocketUpgrade, WebSocketUpgradeRejection};
+    ///
+    /// async fn handler(ws: WebSocketUpgrade) -> Result<Response, WebSocketUpgradeRejection> {
+    ///     let (response, upgrade) = ws.accept()?;
+    ///     tokio::spawn(async move {
+    ///         match upgrade.await {
+    ///             Ok(websocket) => println!("{:?}", websocket.negotiated()),
+    ///             Err(error) => eprintln!("no WebSocket: {error}"),
+    ///         }
+    ///     });
+    ///     Ok(response)
+    /// }
+    /// # let _: axum::Router = axum::Router::new().route("/", axum::routing::any(handler));
+    /// ```
+    ///
     /// # Errors
     ///
-    /// Returns an error if the origin is not allowed, or if the answer is not valid for the request.
-    /// [`UpgradeError::response`] is the response to send then.
+    /// Returns an error if the origin is not allowed, or if the answer is not valid for the request. It is
+    /// also the response to send then. [`on_failed_upgrade`](Self::on_failed_upgrade) is not called.
     ///
     /// # Panics
     ///
     /// Panics outside of a tokio runtime with a time driver.
-    pub fn accept(self) -> Result<(Response, Upgrade), UpgradeError> {
-        self.into_answer().0
+    pub fn accept(self) -> Result<(Response, Upgrade), WebSocketUpgradeRejection> {
+        let version = self.version;
+        self.into_answer().0.map_err(|error| WebSocketUpgradeRejection::new(error, version))
     }
 
     fn into_answer(self) -> (Result<(Response, Upgrade), UpgradeError>, F) {

@@ -102,7 +102,8 @@ pub struct UpgradeRequest {
 
 /// A future of the WebSocket, which is ready once hyper has written the response.
 ///
-/// Dropping it ends the connection.
+/// Dropping it ends the connection. Dropping the WebSocket leaves the end to a task of the runtime: see
+/// [`linger_on_drop`](on_tokio::WebSocket::linger_on_drop).
 #[must_use = "spawn this, or the connection ends"]
 pub struct Upgrade {
     on_upgrade: OnUpgrade,
@@ -213,13 +214,15 @@ impl Future for Upgrade {
                 let negotiated = std::mem::take(&mut self.negotiated);
                 // hyper has read the bytes that came after the request, and returns them first.
                 let input = ReadBuffer::new();
-                Poll::Ready(Ok(on_tokio::WebSocket::for_request(
+                let websocket = on_tokio::WebSocket::for_request(
                     transport,
                     &self.request,
                     negotiated,
                     input,
                     self.config,
-                )))
+                );
+                // hyper has no task for a connection that was handed over.
+                Poll::Ready(Ok(websocket.linger_on_drop()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(Error::of_upgrade(error))),
             Poll::Pending => match &mut self.timeout {

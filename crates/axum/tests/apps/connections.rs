@@ -188,3 +188,51 @@ fn websockets_share_a_connection_of_http2() {
         }
     });
 }
+
+/// More than fits into the pipe and, on HTTP/2, into a window.
+#[test]
+fn what_a_dropped_websocket_has_queued_is_delivered() {
+    on_both(|version| async move {
+        let handler = async |ws: WebSocketUpgrade| {
+            ws.on_upgrade(async |mut websocket| {
+                for number in 0..200_u8 {
+                    websocket.feed([number; 50_000]).await.unwrap();
+                }
+            })
+        };
+        let mut client = Server::new(Router::new().route("/", any(handler))).open(version).await;
+        for number in 0..200_u8 {
+            let message = client.next().await.unwrap().expect("it was queued before the drop");
+            assert_eq!(message, Message::from(vec![number; 50_000]));
+        }
+        // Nobody has closed the connection.
+        assert!(client.next().await.unwrap().is_err());
+        assert_eq!(client.closed().unwrap().code, CloseCode::ABNORMAL);
+    });
+}
+
+/// The Close with the reason has to wait, because the client does not read what was sent before.
+#[test]
+fn a_client_learns_why_its_connection_failed_though_the_handler_returns() {
+    on_both(|version| async move {
+        let (returns, mut returned) = mpsc::unbounded_channel();
+        let handler = async move |ws: WebSocketUpgrade| {
+            ws.max_message_size(10).on_upgrade(async move |mut websocket| {
+                let mut refused = 0;
+                while refused < 100 {
+                    refused =
+                        if websocket.try_feed([0; 10_000]).is_err() { refused + 1 } else { 0 };
+                    tokio::task::yield_now().await;
+                }
+                assert!(websocket.next().await.unwrap().is_err());
+                drop(websocket);
+                returns.send(()).unwrap();
+            })
+        };
+        let mut client = Server::new(Router::new().route("/", any(handler))).open(version).await;
+        client.send([0; 11]).await.unwrap();
+        returned.recv().await.unwrap();
+        while let Some(Ok(_)) = client.next().await {}
+        assert_eq!(client.closed().unwrap().code, CloseCode::MESSAGE_TOO_BIG);
+    });
+}

@@ -183,7 +183,12 @@ fn one_route_has_a_page_and_a_websocket() {
             axum::http::Request::get("/"),
             axum::http::Request::post("/"),
             axum::http::Request::get("/").header("Upgrade", "h2c").header("Connection", "upgrade"),
+            axum::http::Request::post("/").header("Upgrade", "h2c").header("Connection", "upgrade"),
             axum::http::Request::get("/").version(axum::http::Version::HTTP_2),
+            axum::http::Request::connect("/").version(axum::http::Version::HTTP_2),
+            axum::http::Request::connect("/")
+                .version(axum::http::Version::HTTP_2)
+                .extension(hyper::ext::Protocol::from_static("connect-udp")),
         ] {
             let request = request.header("Host", "h").body(axum::body::Body::empty()).unwrap();
             let response = tower::ServiceExt::oneshot(app.clone(), request).await.unwrap();

@@ -1,6 +1,6 @@
 //! Which web pages may connect (RFC 6455 §10.2).
 
-use crate::server::{Server, on_both};
+use crate::server::{Server, Version, on_both};
 use axum::{Extension, Router, extract::State, response::Response, routing::any};
 use sansocket::{client::Connector, handshake::HandshakeError, server::OriginPolicy};
 use sansocket_axum::{Acceptor, UpgradeError, WebSocketUpgrade};
@@ -91,15 +91,17 @@ fn a_handler_overrides_both() {
     });
 }
 
-/// Without a callback, the error is returned.
+/// Without a callback, the error is returned. It is the response, too.
 #[test]
 fn accept_refuses_other_origins() {
     on_both(|version| async move {
-        let handler = async |ws: WebSocketUpgrade| {
-            let error = ws.accept().unwrap_err();
-            error.response::<axum::body::Body>(axum::http::Version::HTTP_2)
-        };
+        let handler = async |ws: WebSocketUpgrade| ws.accept().map(|(response, _)| response);
         let server = Server::new(Router::new().route("/", any(handler)));
-        assert_eq!(server.refusal(version, &browser()).await.status(), 403);
+        let refusal = server.refusal(version, &browser()).await;
+        assert_eq!(refusal.status(), 403);
+        // RFC 9113 §8.2.2: a stream has no such field.
+        let connection =
+            refusal.headers().find(|(name, _)| name.eq_ignore_ascii_case("connection"));
+        assert_eq!(connection.is_some(), version == Version::Http1);
     });
 }
