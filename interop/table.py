@@ -45,10 +45,11 @@ ROWS = [
 INTRODUCTION = """\
 # Interoperability
 
-`interop/run` made this page. Each mark stands for scenarios that passed with TLS and without: with both shells and,
-where ours is the server, also with a server of axum over `sansocket-axum`. What they do, and what the servers answer, is
-described in [interop/README.md](../interop/README.md). Conformance is tested apart from that: see
-[autobahn/README.md](../autobahn/README.md) for the Autobahn test suite, all of whose cases both shells pass in both roles.
+The command `interop/run --write` runs everything on this page and writes the page. Each ✓ stands for scenarios that
+passed with TLS and without: with the shells on tokio and on threads and, where ours is the server, also with a server of
+axum over `sansocket-axum`. [interop/README.md](../interop/README.md) describes what the scenarios do, what the servers
+answer, and what you need to run them. Conformance is tested with the Autobahn test suite, all of whose cases pass: see
+[autobahn/README.md](../autobahn/README.md).
 
 """
 
@@ -101,8 +102,8 @@ def peers_table(logs):
     for row in rows:
         line = [cell(row, column, skipped, notes) for column, skipped in cells]
         text += f"| {row} | " + " | ".join(line) + " |\n"
-    text += "\n– The peer can't do this, or its interface can't express it. An empty cell: its programs "
-    text += "here don't try.\n\n"
+    text += "\nA dash means that the peer can't do this, or that its interface can't express it; the notes say why. An\n"
+    text += "empty cell means that the peer's programs in `interop/` don't try it.\n\n"
     for number, note in enumerate(notes, 1):
         note = re.sub("^(the|once)", lambda word: word[0].capitalize(), note)
         text += f"{number}. {note}.\n"
@@ -141,13 +142,13 @@ def proxies_table(logs):
         text += f"| {row} | " + " | ".join(marks) + " |\n"
     passed, _ = read(logs, "haproxy", "server")
     addresses = [name for name in passed if re.match("PROXY|X-Forwarded-For|without a proxy", name)]
-    addresses = "The server also sees the address of curl itself with: " + "; ".join(addresses) + "."
+    addresses = "The server also sees the address of curl itself in these cases: " + "; ".join(addresses) + "."
     return text + "\n" + textwrap.fill(addresses, 118) + "\n"
 
 
 def requests_list(logs):
     passed, _ = read(logs, "curl", "server")
-    requests = "The response is the expected one, byte by byte: " + "; ".join(passed) + "."
+    requests = "In each of these cases, the server's response is the expected one, byte by byte: " + "; ".join(passed) + "."
     return "## Requests of curl\n\n" + textwrap.fill(requests, 118) + "\n"
 
 

@@ -99,7 +99,7 @@
 //! # Streams of your own
 //!
 //! [`Connector::connect_over`](crate::client::Connector::connect_over) and
-//! [`Acceptor::accept`](crate::server::Acceptor::accept) take any stream. You should know two things about it:
+//! [`Acceptor::accept`](crate::server::Acceptor::accept) take any stream. Two things matter:
 //!
 //! - **Its `poll_close` should half-close.** After that the peer must see the end, and this endpoint
 //!   must still be able to read. The sockets of `smol::net` do that, and so does a [`Stream`]. An

@@ -37,10 +37,11 @@ use core::{net::SocketAddr, time::Duration};
 /// While a request waits for your answer, no deadline runs: limit the time that you take yourself.
 /// If the client leaves in the meantime, you notice when you answer.
 ///
-/// ```no_run
+#[cfg_attr(feature = "std", doc = "```no_run")]
+#[cfg_attr(not(feature = "std"), doc = "```ignore")]
 /// use sansocket::server::{Accepting, Step};
 /// use sansocket::{buffer::{ReadBuffer, WriteBuffer}, connection::{Connection, Server}, handshake::{Accept, HandshakeNext, PlainResponse}, transport::IoFailure};
-/// use std::io::{self, ErrorKind, Read, Write};
+/// use std::io::{Read, Write};
 /// use std::net::{Shutdown, TcpStream};
 /// use std::time::Duration;
 ///
@@ -80,34 +81,24 @@ use core::{net::SocketAddr, time::Duration};
 ///             };
 ///             let mut waits = wants.deadline.is_none_or(|deadline| now < deadline);
 ///             if wants.write {
-///                 let outcome = socket.write(output.front()).map_err(failure);
+///                 let outcome = socket.write(output.front()).map_err(IoFailure::from);
 ///                 waits &= outcome == Err(IoFailure::NotReady);
 ///                 accepting.did_write(outcome, output);
 ///             }
 ///             if wants.read {
-///                 let outcome = socket.read(input.spare(1)).map_err(failure);
+///                 let outcome = socket.read(input.spare(1)).map_err(IoFailure::from);
 ///                 waits &= outcome == Err(IoFailure::NotReady);
 ///                 input.filled(outcome.unwrap_or(0));
 ///                 accepting.did_read(outcome);
 ///             }
 ///             if wants.shut_down_write {
 ///                 waits = false;
-///                 accepting.did_shut_down(socket.shutdown(Shutdown::Write).map_err(failure));
+///                 accepting.did_shut_down(socket.shutdown(Shutdown::Write).map_err(IoFailure::from));
 ///             }
 ///             if waits {
 ///                 return Progress::Waits(wants.deadline);
 ///             }
 ///         }
-///     }
-/// }
-///
-/// fn failure(error: io::Error) -> IoFailure {
-///     match error.kind() {
-///         ErrorKind::WouldBlock | ErrorKind::Interrupted => IoFailure::NotReady,
-///         ErrorKind::TimedOut => IoFailure::TimedOut,
-///         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => IoFailure::Reset,
-///         ErrorKind::BrokenPipe => IoFailure::Ended,
-///         _ => IoFailure::Other,
 ///     }
 /// }
 /// ```
@@ -387,11 +378,13 @@ impl Accepting {
     fn receive(&mut self, input: &mut ReadBuffer) -> Result<Option<Asked>, HandshakeError> {
         let mut asked = self.handshake.receive_any(input)?;
         if let Some(Asked::WebSocket(request)) = &mut asked {
-            self.origin.check(request)?;
-            if let Some(peer) = self.peer {
+            if let Some(peer) = &mut self.peer {
                 let client = peer.client_address(self.proxies.as_ref(), request);
                 request.set_client_address(client);
+                // What is told of a refusal has the client's address too.
+                *peer = Peer::client(client);
             }
+            self.origin.check(request)?;
         }
         Ok(asked)
     }

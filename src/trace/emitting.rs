@@ -65,7 +65,7 @@ impl Trace {
             "websocket",
             otel.kind = if is_client { "client" } else { "server" },
             client.address = client.map(|address| field::display(address.ip())),
-            client.port = client.map(|address| address.port()),
+            client.port = client.and_then(port),
             server.address = server.map(Url::host),
             server.port = server.map(Url::port),
             url.path = path,
@@ -137,6 +137,11 @@ pub(crate) fn accept_failed(client: Option<SocketAddr>, error: &Error) {
     not_accepted(client, None, error);
 }
 
+/// Returns the port of a client, unless a proxy told the address alone.
+fn port(client: SocketAddr) -> Option<u16> {
+    Some(client.port()).filter(|port| *port != 0)
+}
+
 /// Tells that a client got no connection for this request.
 pub(crate) fn refused(request: &Request, error: &Error) {
     not_accepted(request.client_address(), Some(request.path()), error);
@@ -151,7 +156,7 @@ fn not_accepted(client: Option<SocketAddr>, path: Option<&str>, error: &Error) {
         level,
         [],
         client.address = client.map(|address| field::display(address.ip())),
-        client.port = client.map(|address| address.port()),
+        client.port = client.and_then(port),
         url.path = path,
         http.response.status_code = status,
         error = %Described(error),

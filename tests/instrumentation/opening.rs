@@ -11,7 +11,7 @@ use sansocket::{
         Acceptor, ClientWebSocket, Connector, ReconnectEvent, ReconnectingWebSocket,
         ServerWebSocket, WebSocket, serve,
     },
-    server::OriginPolicy,
+    server::{ForwardingHeader, OriginPolicy, TrustedProxies},
 };
 use sansocket_testkit::{
     clock::run,
@@ -83,6 +83,38 @@ fn a_span_says_who_is_connected_and_what_was_agreed() {
     recorder.assert_never_told(SECRET);
     recorder.record(|| drop((client, server)));
     assert!(recorder.spans().iter().all(|span| span.has_ended()));
+}
+
+#[test]
+fn a_port_that_the_proxy_does_not_tell_is_left_out() {
+    let recorder = Recorder::default();
+    let local = "127.0.0.1".parse().unwrap();
+    let trusted = TrustedProxies::new().header(ForwardingHeader::XForwardedFor, [local]);
+    let open = |origin: Option<&str>| {
+        let mut connector = Connector::new().header("X-Forwarded-For", "192.0.2.7");
+        if let Some(origin) = origin {
+            connector = connector.header("Origin", origin);
+        }
+        let acceptor = Acceptor::new().trusted_proxies(trusted.clone());
+        run(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let url = format!("ws://localhost:{port}/");
+            join!(connector.connect(url), async {
+                acceptor.accept_tcp(listener.accept().await.unwrap().0).await
+            })
+        })
+    };
+    let (_client, server) = recorder.record(|| open(None));
+    let of_server = recorder.span("server");
+    assert_eq!(of_server.field("client.address"), Some("192.0.2.7"));
+    assert_eq!(of_server.field("client.port"), None);
+    recorder.record(|| drop(server));
+    assert!(recorder.record(|| open(Some("http://other.example"))).1.is_err());
+    let events = recorder.events();
+    let refused = events.iter().find(|event| event.contains("request refused")).unwrap();
+    assert!(refused.contains("client.address=192.0.2.7"), "{refused}");
+    assert!(!refused.contains("client.port"), "{refused}");
 }
 
 #[cfg(feature = "deflate")]

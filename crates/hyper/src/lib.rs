@@ -53,7 +53,7 @@ mod upgrade;
 mod upgraded;
 
 /// The examples of the README, which have to compile.
-#[cfg(all(doctest, feature = "server"))]
+#[cfg(all(doctest, feature = "server", feature = "client", feature = "http2"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
 
