@@ -39,7 +39,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> ServerWebSocket<S> {
     /// once, and a TCP connection with unread bytes is reset, which may destroy what the client has not read
     /// yet. The other shells do not have this method, because they know no runtime to run the task.
     ///
-    /// Outside of a tokio runtime, this does nothing. A runtime that shuts down drops such tasks.
+    /// Outside of a tokio runtime, this does nothing. A runtime that shuts down drops such tasks; what the
+    /// transport takes at once is written before. The tasks count towards no limit of yours: each holds its
+    /// transport and its queue until it ends.
     ///
     /// ```no_run
     /// use sansocket::on_tokio::accept;

@@ -14,12 +14,14 @@ use sansocket_testkit::{
     transports::faulty::{Faults, Faulty},
 };
 use std::{
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
-    task::{Context, Waker},
+    pin::Pin,
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
     time::{Instant, timeout},
 };
 
@@ -138,6 +140,76 @@ fn a_task_that_delivers_reads_what_the_peer_still_sends() {
         drop(server);
         peer.write_all(&[0; 100_000]).await.unwrap();
         assert_eq!(peer.read(&mut [0]).await.unwrap(), 0);
+    });
+}
+
+/// A program may end with the connection: then no task runs any more.
+#[test]
+fn what_the_transport_takes_at_once_is_written_although_the_runtime_ends() {
+    use std::io::Read;
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_nonblocking(true).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let stream = tokio::net::TcpStream::from_std(stream).unwrap();
+        let (negotiated, input) = (Negotiated::new(), ReadBuffer::new());
+        let server = WebSocket::new(stream, Server::new(), negotiated, input, Config::default());
+        let mut server = server.linger_on_drop();
+        // Until the transport is known to be ready, it takes nothing.
+        server.get_mut().writable().await.unwrap();
+        server.feed("bye").await.unwrap();
+    });
+    drop(runtime);
+    let mut read = Vec::new();
+    peer.read_to_end(&mut read).unwrap();
+    assert_eq!(read, plain(0x81, b"bye"));
+}
+
+/// Panics at whatever is asked of it.
+struct Panicking;
+
+impl AsyncRead for Panicking {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        panic!("a read")
+    }
+}
+
+impl AsyncWrite for Panicking {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        panic!("a write")
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        panic!("a flush")
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        panic!("a shutdown")
+    }
+}
+
+/// A second panic while the first unwinds would abort the process.
+#[test]
+fn a_transport_that_has_panicked_is_not_written_to_for_a_task_either() {
+    run_paused(async {
+        let (negotiated, input) = (Negotiated::new(), ReadBuffer::new());
+        let server = WebSocket::new(Panicking, Server::new(), negotiated, input, Config::default());
+        let (sender, receiver) = server.linger_on_drop().split();
+        let panicked = catch_unwind(AssertUnwindSafe(move || {
+            let mut receiver = receiver;
+            let mut next = Box::pin(receiver.next());
+            let _ = next.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        }));
+        assert!(panicked.is_err());
+        // Dropping the other half would use the transport once more, which panics here.
+        std::mem::forget(sender);
     });
 }
 

@@ -3,7 +3,7 @@
 use crate::{Acceptor, WebSocketUpgrade, WebSocketUpgradeRejection};
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::{Method, Version, header, request::Parts};
-use sansocket::{handshake::HandshakeError, server::OriginPolicy};
+use sansocket::{Config, Limits, handshake::HandshakeError, server::OriginPolicy};
 use sansocket_hyper::{Error, UpgradeRequest};
 use std::net::SocketAddr;
 
@@ -29,12 +29,15 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for WebSocketUpgrade {
     }
 }
 
-/// Performs all checks but that of the origin: the handler has yet to say which it allows.
+/// Performs all checks but those of the origin and of the limits: the handler has yet to say what it allows.
 fn extract(parts: &mut Parts) -> Result<WebSocketUpgrade, Error> {
     let peer = peer(parts);
     let acceptor = parts.extensions.get::<Acceptor>().cloned().unwrap_or_default();
-    let of_any_origin = acceptor.clone().origin(OriginPolicy::any());
-    let request = UpgradeRequest::from_parts(&of_any_origin, parts, peer)?;
+    let any = usize::MAX;
+    let limits = Limits::default().handshake_line(any).handshake_bytes(any).handshake_headers(any);
+    let lenient: Acceptor =
+        Acceptor::new().origin(OriginPolicy::any()).config(Config::default().limits(limits));
+    let request = UpgradeRequest::from_parts(&lenient, parts, peer)?;
     Ok(WebSocketUpgrade::new(request, acceptor, parts.version))
 }
 

@@ -70,8 +70,9 @@ use std::{borrow::Cow, fmt, future::Future};
 /// # Ok::<(), sansocket_axum::sansocket::server::OriginPatternError>(())
 /// ```
 ///
-/// The origin is checked when the handler calls [`on_upgrade`](Self::on_upgrade). So do not act on behalf
-/// of the user, such as with a cookie of the request, before that.
+/// The origin and the size of the head are checked when the handler calls
+/// [`on_upgrade`](Self::on_upgrade). So do not act on behalf of the user, such as with a cookie of the
+/// request, before that.
 ///
 /// # The address of the client
 ///
@@ -263,9 +264,9 @@ impl<F> WebSocketUpgrade<F> {
         self.protocol.as_deref()
     }
 
-    /// Sets what to do if the WebSocket is not opened: the origin is not allowed, your answer is not valid
-    /// for the request, or the connection ends before the response is written. By default, the error is
-    /// ignored.
+    /// Sets what to do if the WebSocket is not opened: the origin is not allowed, the head exceeds a limit,
+    /// your answer is not valid for the request, or the connection ends before the response is written. By
+    /// default, the error is ignored.
     ///
     /// ```
     /// use axum::response::Response;
@@ -292,9 +293,9 @@ impl<F> WebSocketUpgrade<F> {
     /// Opens the WebSocket. Return the response from your handler: the callback runs in a task of its own
     /// once the response is written.
     ///
-    /// If the origin is not allowed, the response is 403 instead. If the answer is not valid for the
-    /// request, it is 500. Either way, [`on_failed_upgrade`](Self::on_failed_upgrade) gets the error and
-    /// the callback is not called.
+    /// If the origin is not allowed, the response is 403 instead. If the head exceeds a limit, it is 414 or
+    /// 431, and if the answer is not valid for the request, 500. In each case,
+    /// [`on_failed_upgrade`](Self::on_failed_upgrade) gets the error and the callback is not called.
     ///
     /// Refuse a client before you call this, in the handler or in an extractor: on HTTP/1.1, hyper hands
     /// the connection over even if a layer replaces the response.
@@ -351,8 +352,8 @@ impl<F> WebSocketUpgrade<F> {
     ///
     /// # Errors
     ///
-    /// Returns an error if the origin is not allowed, or if the answer is not valid for the request. It is
-    /// also the response to send then. [`on_failed_upgrade`](Self::on_failed_upgrade) is not called.
+    /// Returns an error if the origin is not allowed, if the head exceeds a limit, or if the answer is not
+    /// valid for the request. It is also the response to send then. [`on_failed_upgrade`](Self::on_failed_upgrade) is not called.
     ///
     /// # Panics
     ///

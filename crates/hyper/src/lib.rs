@@ -23,7 +23,7 @@
 //! - hyper's client resets a stream whose WebSocket you drop, and discards what it has not written, even a
 //!   Close. Call `close` and `wait_closed` of a client's WebSocket before you drop it.
 //! - hyper's server can't reset an upgraded stream. When you drop a WebSocket whose peer takes nothing, hyper keeps
-//!   up to 128 KiB of what was written, until the peer takes them or the connection ends. hyper's
+//!   up to 256 KiB of what was written, until the peer takes them or the connection ends. hyper's
 //!   `keep_alive_interval` finds peers that are gone.
 //!
 //! # Features

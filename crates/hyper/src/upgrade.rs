@@ -115,16 +115,16 @@ pub struct Upgrade {
 }
 
 impl UpgradeRequest {
-    /// Checks a request: that it opens a WebSocket in HTTP/1.1 or HTTP/2, and that its origin may. `peer`
-    /// is the address of the connection's other end, if you know it. The request then has a
-    /// [client's address](Request::client_address).
+    /// Checks a request: that it opens a WebSocket in HTTP/1.1 or HTTP/2, that its head is within the limits
+    /// of the acceptor, and that its origin is allowed. `peer` is the address of the connection's other end, if
+    /// you know it. The request then has a [client's address](Request::client_address).
     ///
     /// A request that fails is left as it was, for another handler.
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Handshake`] if the request opens no WebSocket or its origin is not allowed, and
-    /// [`Error::NotUpgradable`] if hyper can't upgrade the connection. [`Error::response`] is the
+    /// Returns [`Error::Handshake`] if the request opens no WebSocket, if its head exceeds a limit, or if its
+    /// origin is not allowed, and [`Error::NotUpgradable`] if hyper can't upgrade the connection. [`Error::response`] is the
     /// response to send then.
     pub fn new<B>(
         acceptor: &Acceptor,
@@ -159,8 +159,8 @@ impl UpgradeRequest {
     /// Lets another acceptor decide on the request instead of the one that it was created with. In some
     /// frameworks, a handler chooses the acceptor after the framework has checked the request.
     ///
-    /// If this acceptor does not allow the origin of the request, [`accept`](Self::accept) returns that
-    /// error.
+    /// If this acceptor does not allow the origin or the size of the request, [`accept`](Self::accept) returns
+    /// that error.
     pub fn set_acceptor(&mut self, acceptor: &Acceptor) {
         self.checked = acceptor.check(&mut self.request, self.peer);
         self.acceptor = acceptor.clone();
@@ -180,7 +180,7 @@ impl UpgradeRequest {
     /// # Errors
     ///
     /// Returns [`Error::Accept`] if the answer is not valid for this request, and [`Error::Handshake`] if
-    /// an acceptor that was [set](Self::set_acceptor) does not allow its origin.
+    /// an acceptor that was [set](Self::set_acceptor) does not allow the request.
     ///
     /// # Panics
     ///

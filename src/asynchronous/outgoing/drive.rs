@@ -148,7 +148,14 @@ impl<S, R: Role, M: Shell<S>> Outgoing<S, R, M> {
     /// Writes as much as possible now, with a Close. Returns `true` if everything was written.
     fn writes_last(&mut self) -> bool {
         self.go_away();
-        self.poll_write_all(&mut Context::from_waker(Waker::noop())).is_ready()
+        self.writes_at_once()
+    }
+
+    /// Writes as much as possible now. Returns `true` if everything was written.
+    fn writes_at_once(&mut self) -> bool {
+        // A transport that has panicked is not used again, as in `leave`.
+        !std::thread::panicking()
+            && self.poll_write_all(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
     /// Does the last IO of a transport that is being dropped, without waiting.
@@ -181,9 +188,11 @@ impl<S, R: Role, M: Shell<S>> Drop for Outgoing<S, R, M> {
         let needs_lingering = self.sending.sender.needs_lingering(&self.sending.queue);
         match self.server.take() {
             Some(server) if needs_lingering => {
+                // The runtime may shut down before its task for the rest has begun.
+                self.sending.empty_outbox();
+                self.writes_at_once();
                 if self.rare.is_traced() {
-                    // Nobody learns more of the end than this. What waits goes to the server.
-                    self.sending.empty_outbox();
+                    // Nobody learns more of the end than this.
                     self.sending.end();
                 }
                 let (transport, unwritten) = self.take_parts();

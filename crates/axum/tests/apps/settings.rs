@@ -116,3 +116,23 @@ fn messages_are_compressed_if_both_want_it() {
         assert!(client.negotiated().deflate.is_none(), "it is off by default");
     });
 }
+
+/// Extraction leaves the limits to the policy that holds in the end.
+#[test]
+fn a_handler_may_allow_a_longer_head() {
+    on_both(|version| async move {
+        let config = Config::default().limits(Limits::default().handshake_line(12 << 10));
+        let acceptor: Acceptor = Acceptor::new().config(config);
+        let path = format!("/?{}", "x".repeat(9000));
+        let by_layer = app(|ws| ws.on_upgrade(drain)).layer(Extension(acceptor.clone()));
+        let by_acceptor = app(move |ws| ws.acceptor(acceptor.clone()).on_upgrade(drain));
+        let by_config = app(move |ws| ws.config(config).on_upgrade(drain));
+        for app in [by_layer, by_acceptor, by_config] {
+            let opened = Server::new(app).connect(version, &Connector::new(), &path).await;
+            assert!(opened.is_ok());
+        }
+        let by_default = Server::new(app(|ws| ws.on_upgrade(drain)));
+        let error = by_default.connect(version, &Connector::new(), &path).await.unwrap_err();
+        assert!(error.to_string().contains("414"), "{error}");
+    });
+}
