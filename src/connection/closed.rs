@@ -80,6 +80,18 @@ pub enum Cause {
     OutboxFull,
 }
 
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClosingHandshake => f.write_str("the closing handshake completed"),
+            Self::Protocol(error) => error.fmt(f),
+            Self::Transport(how) => how.fmt(f),
+            Self::IdleTimeout(timeout) => write!(f, "no message arrived for {timeout:?}"),
+            Self::OutboxFull => f.write_str("the peer read too slowly"),
+        }
+    }
+}
+
 /// How a connection ended.
 ///
 /// This does not describe what happens to the transport afterwards.
@@ -136,16 +148,6 @@ impl Closed {
             _ => !self.code.blames_recipient(),
         }
     }
-
-    /// Writes that this endpoint closed by itself, and why.
-    fn fmt_own_close(&self, f: &mut fmt::Formatter<'_>, why: fmt::Arguments<'_>) -> fmt::Result {
-        write!(f, "closed by this endpoint with {} because {why}", self.sent_code)?;
-        if self.code == CloseCode::ABNORMAL {
-            write!(f, ", but the peer's Close did not arrive")
-        } else {
-            write!(f, ", by the peer with {}", PeersClose(self))
-        }
-    }
 }
 
 impl fmt::Display for Closed {
@@ -178,11 +180,13 @@ impl fmt::Display for Closed {
             (Cause::Transport(how), Initiator::Transport) => {
                 write!(f, "ended without a Close: {how}")
             }
-            (Cause::IdleTimeout(timeout), _) => {
-                self.fmt_own_close(f, format_args!("no message arrived for {timeout:?}"))
-            }
-            (Cause::OutboxFull, _) => {
-                self.fmt_own_close(f, format_args!("the peer read too slowly"))
+            (why @ (Cause::IdleTimeout(_) | Cause::OutboxFull), _) => {
+                write!(f, "closed by this endpoint with {} because {why}", self.sent_code)?;
+                if self.code == CloseCode::ABNORMAL {
+                    write!(f, ", but the peer's Close did not arrive")
+                } else {
+                    write!(f, ", by the peer with {}", PeersClose(self))
+                }
             }
         }
     }

@@ -8,6 +8,7 @@ use super::error::{HandshakeError, excerpt};
 use super::offer::{self, single};
 use super::request::Request;
 use super::target::Target;
+use super::version::OF_CONNECTIONS;
 use crate::headers::{Fields, trim};
 use alloc::vec::Vec;
 
@@ -43,10 +44,6 @@ pub struct ExtendedConnect<'a> {
     /// `:path`: the path with its optional query.
     pub path: &'a str,
 }
-
-/// The fields that mean something for a connection of HTTP/1.1, but not for a stream (RFC 9113
-/// §8.2.2). `Transfer-Encoding` is one too; the check for a body finds it.
-const OF_CONNECTIONS: [&str; 4] = ["Connection", "Keep-Alive", "Proxy-Connection", "Upgrade"];
 
 impl Request {
     /// Checks an extended CONNECT that an HTTP/2 or HTTP/3 library has received (RFC 8441 §5).
@@ -93,6 +90,7 @@ fn joining_cookies<'a>(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>) -
 }
 
 fn check_fields(fields: &Fields, authority: &str) -> Result<(), HandshakeError> {
+    // The check for a body finds a `Transfer-Encoding`.
     for name in OF_CONNECTIONS {
         if fields.first(name).is_some() {
             return Err(HandshakeError::ConnectionHeader(name));

@@ -1,5 +1,6 @@
 //! Responses that do not open a WebSocket.
 
+use super::version::OF_CONNECTIONS;
 use crate::buffer::WriteBuffer;
 use crate::headers::{HeaderError, check_header, put_header};
 use alloc::{
@@ -61,9 +62,6 @@ pub enum PlainResponseError {
 
 /// The headers that the response sets itself.
 const RESERVED: [&str; 3] = ["Connection", "Content-Length", "Transfer-Encoding"];
-
-/// The headers that a stream of HTTP/2 or HTTP/3 does not have.
-const OF_CONNECTIONS: [&str; 3] = ["Keep-Alive", "Proxy-Connection", "Upgrade"];
 
 impl PlainResponse {
     /// Creates a response with this status and no body.

@@ -50,7 +50,8 @@ impl Request {
     /// Checks a request that was parsed elsewhere, such as by an HTTP library.
     ///
     /// This checks neither the origin nor the limits of the head. Let an
-    /// [`Acceptor`](crate::server::Acceptor::check) check both: without it, any web page can connect with the cookies of its visitor. For HTTP/2 and HTTP/3, see
+    /// [`Acceptor`](crate::server::Acceptor::check) check both: without it, any web page can connect with
+    /// the cookies of its visitor. For HTTP/2 and HTTP/3, see
     /// [`extended_connect`](Self::extended_connect).
     ///
     /// ```

@@ -2,6 +2,11 @@
 
 use core::fmt;
 
+/// The fields that mean something for a connection of HTTP/1.1, but not for a stream of later versions
+/// (RFC 9113 §8.2.2). `Transfer-Encoding` is one too, and concerns the body.
+pub(super) const OF_CONNECTIONS: [&str; 4] =
+    ["Connection", "Keep-Alive", "Proxy-Connection", "Upgrade"];
+
 /// A version of HTTP (RFC 9110 §2.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_structs, reason = "a version has these two numbers")]

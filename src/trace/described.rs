@@ -1,8 +1,6 @@
-//! Errors and ends as text without what only the two endpoints should know: no header value, no query
-//! and no reason of a Close.
+//! Errors as text without what only the two endpoints should know: no header value and no query.
 
 use crate::client::ProxyError;
-use crate::connection::Cause;
 use crate::error::Error;
 use crate::handshake::HandshakeError;
 use core::fmt;
@@ -50,21 +48,6 @@ impl fmt::Display for DescribedHandshake<'_> {
                 f.write_str("the server chose an extension twice")
             }
             error => error.fmt(f),
-        }
-    }
-}
-
-/// What ended a connection.
-pub(super) struct DescribedCause(pub(super) Cause);
-
-impl fmt::Display for DescribedCause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Cause::ClosingHandshake => f.write_str("the closing handshake completed"),
-            Cause::Protocol(error) => error.fmt(f),
-            Cause::Transport(how) => how.fmt(f),
-            Cause::IdleTimeout(timeout) => write!(f, "no message arrived for {timeout:?}"),
-            Cause::OutboxFull => f.write_str("the peer read too slowly"),
         }
     }
 }

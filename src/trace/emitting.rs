@@ -1,6 +1,6 @@
 //! Spans and events of the crate `tracing`.
 
-use super::described::{Described, DescribedCause};
+use super::described::Described;
 use crate::connection::{Cause, Closed, Initiator, Role};
 use crate::error::Error;
 use crate::handshake::{HandshakeError, Request, Url};
@@ -96,7 +96,7 @@ impl Trace {
                 Initiator::Transport => "transport",
             },
             clean = closed.clean,
-            cause = %DescribedCause(closed.cause),
+            cause = %closed.cause,
             "{}",
             match closed.cause {
                 Cause::Protocol(_) => "connection failed",

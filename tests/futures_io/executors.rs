@@ -9,35 +9,14 @@ use sansocket::{
     connection::{Cause, TransportEnd},
     on_futures_io::{Acceptor, ClientWebSocket, Connector, ServerWebSocket, Timer},
 };
+use sansocket_testkit::polling::block_on;
 use std::{
     future::{Future, poll_fn},
     net::TcpListener,
     pin::pin,
-    sync::Arc,
-    task::{Context, Poll, Wake, Waker},
-    thread::{self, Thread},
+    task::{Context, Waker},
     time::Duration,
 };
-
-struct Unparks(Thread);
-
-impl Wake for Unparks {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// Runs a future as a program without an executor does.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unparks(thread::current())));
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(outcome) => return outcome,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
 
 /// Returns two connected endpoints over TCP.
 pub(crate) async fn pair(config: Config) -> (ClientWebSocket, ServerWebSocket) {

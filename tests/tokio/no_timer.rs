@@ -8,36 +8,12 @@ use sansocket::{
     handshake::Negotiated,
     on_tokio::{Acceptor, Connector, Timer, WebSocket},
 };
-use sansocket_testkit::frames::{BINARY, masked};
-use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    sync::Arc,
-    task::{Context, Poll, Wake, Waker},
-    thread::{self, Thread},
-    time::Duration,
+use sansocket_testkit::{
+    frames::{BINARY, masked},
+    polling::block_on,
 };
+use std::{future::poll_fn, time::Duration};
 use tokio::io::{AsyncWriteExt, duplex};
-
-struct Unparks(Thread);
-
-impl Wake for Unparks {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-/// Runs a future as a program without a runtime does.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    let waker = Waker::from(Arc::new(Unparks(thread::current())));
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(outcome) => return outcome,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
 
 /// A peer that never answers a Close is abandoned at the deadline.
 async fn close_timeout_passes() {

@@ -3,7 +3,7 @@
 use crate::{Acceptor, WebSocketUpgrade, WebSocketUpgradeRejection};
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::{Method, Version, header, request::Parts};
-use sansocket::{Config, Limits, handshake::HandshakeError, server::OriginPolicy};
+use sansocket::handshake::HandshakeError;
 use sansocket_hyper::{Error, UpgradeRequest};
 use std::net::SocketAddr;
 
@@ -33,11 +33,7 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for WebSocketUpgrade {
 fn extract(parts: &mut Parts) -> Result<WebSocketUpgrade, Error> {
     let peer = peer(parts);
     let acceptor = parts.extensions.get::<Acceptor>().cloned().unwrap_or_default();
-    let any = usize::MAX;
-    let limits = Limits::default().handshake_line(any).handshake_bytes(any).handshake_headers(any);
-    let lenient: Acceptor =
-        Acceptor::new().origin(OriginPolicy::any()).config(Config::default().limits(limits));
-    let request = UpgradeRequest::from_parts(&lenient, parts, peer)?;
+    let request = UpgradeRequest::from_parts(&acceptor, parts, peer)?;
     Ok(WebSocketUpgrade::new(request, acceptor, parts.version))
 }
 

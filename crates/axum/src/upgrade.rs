@@ -94,8 +94,7 @@ pub struct WebSocketUpgrade<F = DefaultOnFailedUpgrade> {
 }
 
 impl WebSocketUpgrade {
-    pub(crate) fn new(mut request: UpgradeRequest, acceptor: Acceptor, version: Version) -> Self {
-        request.set_acceptor(&acceptor);
+    pub(crate) fn new(request: UpgradeRequest, acceptor: Acceptor, version: Version) -> Self {
         let config = *acceptor.get_config();
         let answer = Accept::new();
         let on_failed_upgrade = DefaultOnFailedUpgrade;

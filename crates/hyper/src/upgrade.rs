@@ -2,10 +2,10 @@
 
 use crate::{
     error::Error,
-    fields::{append, borrowed, fields, version},
+    fields::{append, borrowed, fields, version as to_numbers},
     upgraded::Upgraded,
 };
-use http::{Method, Response, StatusCode, Version, request};
+use http::{Extensions, HeaderMap, Method, Response, StatusCode, Uri, Version, request};
 use hyper::upgrade::OnUpgrade;
 use sansocket::{
     Config,
@@ -131,29 +131,33 @@ impl UpgradeRequest {
         request: &mut http::Request<B>,
         peer: Option<SocketAddr>,
     ) -> Result<Self, Error> {
-        let mut received = check(request)?;
+        let (method, uri, version) = (request.method(), request.uri(), request.version());
+        let mut received = check(method, uri, version, request.headers(), request.extensions())?;
         acceptor.check(&mut received, peer)?;
         // A request that is refused keeps its upgrade, which another protocol may need.
-        let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
-        let on_upgrade = on_upgrade.ok_or(Error::NotUpgradable)?;
+        let on_upgrade = take_upgrade(request.extensions_mut())?;
         let acceptor = acceptor.clone();
         Ok(Self { request: received, peer, acceptor, checked: Ok(()), on_upgrade })
     }
 
-    /// Works like [`new`](Self::new), for a framework that has taken the request apart.
+    /// Works like [`new`](Self::new), for a framework that has taken the request apart, and whose handlers
+    /// may [choose](Self::set_acceptor) another acceptor. If the acceptor does not allow the request,
+    /// [`accept`](Self::accept) says so.
     ///
     /// # Errors
     ///
-    /// Returns the errors of [`new`](Self::new).
+    /// Returns [`Error::Handshake`] if the request opens no WebSocket, and [`Error::NotUpgradable`] if hyper
+    /// can't upgrade the connection.
     pub fn from_parts(
         acceptor: &Acceptor,
         parts: &mut request::Parts,
         peer: Option<SocketAddr>,
     ) -> Result<Self, Error> {
-        let mut request = http::Request::from_parts(std::mem::replace(parts, empty_parts()), ());
-        let outcome = Self::new(acceptor, &mut request, peer);
-        *parts = request.into_parts().0;
-        outcome
+        let request::Parts { method, uri, version, headers, extensions, .. } = parts;
+        let mut received = check(method, uri, *version, headers, extensions)?;
+        let checked = acceptor.check(&mut received, peer);
+        let on_upgrade = take_upgrade(extensions)?;
+        Ok(Self { request: received, peer, acceptor: acceptor.clone(), checked, on_upgrade })
     }
 
     /// Lets another acceptor decide on the request instead of the one that it was created with. In some
@@ -236,40 +240,43 @@ impl Future for Upgrade {
 }
 
 /// Performs the checks that do not depend on the acceptor.
-fn check<B>(request: &http::Request<B>) -> Result<Request, Error> {
-    let uri = request.uri();
+fn check(
+    method: &Method,
+    uri: &Uri,
+    version: Version,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Result<Request, Error> {
     let target = uri.path_and_query().map_or("", |target| target.as_str());
-    if request.version() >= Version::HTTP_2 {
-        if request.method() != Method::CONNECT {
-            return Err(Error::NotConnect(request.method().clone()));
+    if version >= Version::HTTP_2 {
+        if method != Method::CONNECT {
+            return Err(Error::NotConnect(method.clone()));
         }
         let connect = ExtendedConnect {
-            protocol: protocol(request),
+            protocol: protocol(extensions),
             scheme: uri.scheme_str().unwrap_or_default(),
             authority: uri.authority().map_or("", |authority| authority.as_str()),
             path: target,
         };
-        return Ok(Request::extended_connect(connect, fields(request.headers()))?);
+        return Ok(Request::extended_connect(connect, fields(headers))?);
     }
     let absolute = uri.scheme().is_some().then(|| uri.to_string());
     let target = absolute.as_deref().unwrap_or(target);
-    let method = request.method().as_str();
-    Ok(Request::new(method, target, version(request.version()), fields(request.headers()))?)
+    Ok(Request::new(method.as_str(), target, to_numbers(version), fields(headers))?)
+}
+
+fn take_upgrade(extensions: &mut Extensions) -> Result<OnUpgrade, Error> {
+    extensions.remove::<OnUpgrade>().ok_or(Error::NotUpgradable)
 }
 
 #[cfg(feature = "http2")]
-fn protocol<B>(request: &http::Request<B>) -> &str {
-    let protocol = request.extensions().get::<hyper::ext::Protocol>();
-    protocol.map_or("", |protocol| protocol.as_str())
+fn protocol(extensions: &Extensions) -> &str {
+    extensions.get::<hyper::ext::Protocol>().map_or("", |protocol| protocol.as_str())
 }
 
 #[cfg(not(feature = "http2"))]
-fn protocol<B>(_: &http::Request<B>) -> &str {
+fn protocol(_: &Extensions) -> &str {
     ""
-}
-
-fn empty_parts() -> request::Parts {
-    http::Request::new(()).into_parts().0
 }
 
 impl fmt::Debug for UpgradeRequest {

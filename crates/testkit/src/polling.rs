@@ -3,12 +3,13 @@
 use crate::transports::wire::Wire;
 use std::{
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -80,4 +81,24 @@ fn stopped_clock() -> &'static Runtime {
 pub fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
     let _entered = stopped_clock().enter();
     std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Runs a future as a program without a runtime does.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unparks(thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(outcome) => return outcome,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+struct Unparks(Thread);
+
+impl Wake for Unparks {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
 }

@@ -130,7 +130,7 @@ async fn no_wakeup_is_lost_between_threads() {
         });
     }
     let outcome = tokio::time::timeout(Duration::from_secs(60), clients.join_all()).await;
-    assert!(outcome.is_ok(), "a task waits for ever");
+    assert!(outcome.is_ok(), "the tasks did not end in time");
 }
 
 /// The bytes that a client sends together with its request belong to the WebSocket.
