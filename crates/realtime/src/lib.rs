@@ -1,0 +1,13 @@
+//! Topics, queues and replay over WebSocket, Server-Sent Events and polling: the real-time layer on
+//! top of [`sansocket`].
+//!
+//! Everything in this crate is a state machine over bytes and time, without sockets, without a clock
+//! and without threads. `now` is a [`Duration`](core::time::Duration) since any moment that stays the
+//! same for all calls.
+
+mod cursor;
+pub mod sockjs;
+pub mod sse;
+pub mod stomp;
+
+pub use cursor::{Cursor, Epoch, InvalidCursor};
