@@ -5,9 +5,17 @@
 //! and without threads. `now` is a [`Duration`](core::time::Duration) since any moment that stays the
 //! same for all calls.
 
+extern crate alloc;
+
+pub mod bridge;
 mod cursor;
+mod destination;
+pub mod hub;
+mod message;
 pub mod sockjs;
 pub mod sse;
 pub mod stomp;
 
 pub use cursor::{Cursor, Epoch, InvalidCursor};
+pub use destination::{InvalidPattern, Pattern};
+pub use message::{Encoded, Form, Message, Published};

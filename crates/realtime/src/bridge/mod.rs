@@ -1,0 +1,135 @@
+//! Many hubs as one: what a hub tells a broker, and what it hears from it.
+//!
+//! A bridge carries [`Command`]s out and [`Event`]s in. So the connection to a broker that exists
+//! is a thin pump, and hubs can be tested together on virtual time.
+//!
+//! # What a bridge has to do
+//!
+//! - It gives each message that is published a position in **one sequence for all destinations**, which
+//!   grows and never repeats within an [`Epoch`].
+//! - It publishes each [`PublishId`] once: if it gets the same again, it answers with the position
+//!   that it gave before. Of each node, ids come in order, so the last one of each node is enough to
+//!   know.
+//! - It tells the messages of followed destinations in the order of their positions. It may tell a
+//!   message twice. It tells [`Down`](Event::Down) before it leaves any out, and takes no
+//!   notice of what was followed before the next [`Up`](Event::Up): the hub follows everything again.
+//! - It answers each [`Follow`](Command::Follow) and [`History`](Command::History) with one
+//!   [`History`](Event::History), unless it goes down first. After that of a `Follow`, every further
+//!   message is told.
+//! - When the broker has lost its sequence, it begins another epoch.
+
+use crate::{Epoch, Message};
+use alloc::{string::String, sync::Arc, vec::Vec};
+
+/// Names a message that a node publishes, so that it is published once even if it has to be sent
+/// twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PublishId {
+    /// The hub: its own epoch.
+    pub node: Epoch,
+    /// Grows by one with each message of the node.
+    pub sequence: u64,
+}
+
+/// What a hub tells the bridge.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Command {
+    /// Publish a message. Answered by [`Event::Published`] or [`Event::Rejected`].
+    Publish {
+        /// Names the message.
+        id: PublishId,
+        /// A topic, without wildcards.
+        destination: Arc<str>,
+        /// The message.
+        message: Message,
+    },
+    /// The hub has its first subscriber of a destination, so it wants the messages. Answered by
+    /// [`Event::History`].
+    Follow {
+        /// A topic or a pattern.
+        destination: Arc<str>,
+        /// The history that is wanted: all messages after this position. `None` wants none.
+        after: Option<u64>,
+    },
+    /// The hub has no subscriber of a destination any more.
+    Unfollow {
+        /// A topic or a pattern that is followed.
+        destination: Arc<str>,
+    },
+    /// The hub needs messages of a followed destination that it does not have. Answered by
+    /// [`Event::History`].
+    History {
+        /// A topic or a pattern that is followed.
+        destination: Arc<str>,
+        /// All messages after this position are wanted.
+        after: u64,
+    },
+}
+
+/// What a hub hears from the bridge.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The bridge works. Nothing is followed yet. What was published without an answer has to be
+    /// published again.
+    Up {
+        /// The sequence to which positions belong from now on.
+        epoch: Epoch,
+        /// The last position that was given to a message.
+        head: u64,
+    },
+    /// The bridge does not work. Until the next [`Up`](Self::Up), messages are missed.
+    Down,
+    /// The broker has lost its sequence, and begins another. It is as if the bridge had gone down and
+    /// up again.
+    EpochChanged {
+        /// The sequence to which positions belong from now on.
+        epoch: Epoch,
+        /// The last position that was given to a message.
+        head: u64,
+    },
+    /// A message has its place in the sequence.
+    Published {
+        /// Which message.
+        id: PublishId,
+        /// Its place.
+        position: u64,
+    },
+    /// The broker refuses a message. It has not been published.
+    Rejected {
+        /// Which message.
+        id: PublishId,
+        /// Why, for the publisher.
+        reason: String,
+    },
+    /// A message of a followed destination.
+    Message(Entry),
+    /// What the broker has of a destination.
+    History {
+        /// As in the command that is answered.
+        destination: Arc<str>,
+        /// The messages after the wanted position, or as many of the newest as the broker still has,
+        /// in the order of their positions.
+        entries: Vec<Entry>,
+        /// Nothing is missing after this position. If it is behind the wanted position, there is a
+        /// gap between the two.
+        complete_after: u64,
+        /// The last position in the sequence when this was read.
+        head: u64,
+    },
+}
+
+/// A message in the sequence of a broker.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The topic.
+    pub destination: Arc<str>,
+    /// The place in the sequence.
+    pub position: u64,
+    /// The position of the message before this one in the same topic, if the broker knows it. With
+    /// it the hub sees at once if it has missed a message.
+    pub previous: Option<u64>,
+    /// The message.
+    pub message: Message,
+}

@@ -1,0 +1,268 @@
+//! Names of destinations, and patterns of them.
+
+use alloc::{borrow::Cow, boxed::Box, string::String};
+use core::{fmt, str::FromStr};
+
+/// A destination that a client or the application names, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Destination<'a> {
+    /// `/topic/…`, or `/presence/topic/…`, without wildcards.
+    Topic(&'a str),
+    /// `/topic/…` with wildcards.
+    Pattern(&'a str),
+    /// `/queue/…`.
+    Queue(&'a str),
+    /// `/user/queue/…`: the queue of the user who names it, from `/queue` on.
+    OwnQueue(&'a str),
+    /// `/user/{name}/queue/…`: the queue of another user, whole.
+    UserQueue(&'a str),
+    /// `/app/…`.
+    Application(&'a str),
+}
+
+impl<'a> Destination<'a> {
+    /// Takes a destination apart. Returns what is wrong with it as the rest of a sentence.
+    pub(crate) fn parse(text: &'a str) -> Result<Self, &'static str> {
+        let rest = text.strip_prefix('/').ok_or("does not begin with \"/\"")?;
+        let (kind, below) = rest.split_once('/').ok_or("has nothing below its first part")?;
+        let wildcards = check_segments(rest)?;
+        if wildcards && kind != "topic" {
+            return Err("can't have wildcards: only topics can");
+        }
+        match kind {
+            "topic" if wildcards => Ok(Self::Pattern(text)),
+            "topic" => Ok(Self::Topic(text)),
+            "presence" if below.starts_with("topic/") => Ok(Self::Topic(text)),
+            "queue" => Ok(Self::Queue(text)),
+            "user" if below.starts_with("queue/") => Ok(Self::OwnQueue(&text["/user".len()..])),
+            "user" => match below.split_once('/') {
+                Some((_, queue)) if queue.starts_with("queue/") => Ok(Self::UserQueue(text)),
+                _ => {
+                    Err("is not the queue of a user: that is /user/queue/… or /user/{name}/queue/…")
+                }
+            },
+            "app" => Ok(Self::Application(text)),
+            _ => Err("is not below /topic, /queue, /user, /app or /presence"),
+        }
+    }
+}
+
+/// Checks the segments of a destination, and returns whether some are wildcards.
+fn check_segments(rest: &str) -> Result<bool, &'static str> {
+    let mut wildcards = false;
+    let mut segments = rest.split('/').peekable();
+    while let Some(segment) = segments.next() {
+        match segment {
+            "" => return Err("has an empty part"),
+            "*" => wildcards = true,
+            "**" | ">" if segments.peek().is_none() => wildcards = true,
+            "**" | ">" => return Err("has \"**\" or \">\" before its last part"),
+            _ if segment.contains(['*', '>']) => {
+                return Err("has a wildcard that is not a whole part");
+            }
+            _ if segment.chars().any(char::is_control) => {
+                return Err("contains a control character");
+            }
+            _ => {}
+        }
+    }
+    Ok(wildcards)
+}
+
+/// Returns the queue of a user: `queue` below `/user/{name}`, with the name made one segment.
+pub(crate) fn of_user(name: &str, queue: &str) -> String {
+    let mut destination = String::with_capacity("/user/".len() + name.len() + queue.len());
+    destination.push_str("/user/");
+    for character in name.chars() {
+        match character {
+            '/' | '%' | '*' | '>' => escape(character, &mut destination),
+            _ if character.is_control() => escape(character, &mut destination),
+            _ => destination.push(character),
+        }
+    }
+    destination.push_str(queue);
+    destination
+}
+
+/// Returns the queue of a connection without a user. No name of a user leads to it, because a `%` in
+/// names is always followed by two digits.
+pub(crate) fn of_connection(connection: u64, queue: &str) -> String {
+    alloc::format!("/user/%-{connection}{queue}")
+}
+
+/// Returns what subscribers know as the destination of a topic: the queue of a user is
+/// `/user/queue/…` to the user.
+pub(crate) fn as_subscribers_know_it(topic: &str) -> Cow<'_, str> {
+    let below_user =
+        topic.strip_prefix("/user/").and_then(|rest| rest.find('/').map(|at| &rest[at..]));
+    below_user.map_or(Cow::Borrowed(topic), |queue| Cow::Owned(alloc::format!("/user{queue}")))
+}
+
+fn escape(character: char, out: &mut String) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    for &byte in character.encode_utf8(&mut [0; 4]).as_bytes() {
+        out.push('%');
+        out.push(DIGITS[usize::from(byte >> 4)].into());
+        out.push(DIGITS[usize::from(byte & 15)].into());
+    }
+}
+
+/// A pattern of topics: `/topic/…`, in which `*` stands for one part, and `**` or `>` at the end for
+/// any number of parts, also for none.
+///
+/// ```
+/// use sansocket_realtime::Pattern;
+///
+/// let pattern: Pattern = "/topic/orders/*/status".parse()?;
+/// assert!(pattern.matches("/topic/orders/42/status"));
+/// assert!(!pattern.matches("/topic/orders/42/lines/status"));
+///
+/// let below: Pattern = "/topic/orders/**".parse()?;
+/// assert!(below.matches("/topic/orders/42/lines") && below.matches("/topic/orders"));
+/// # Ok::<(), sansocket_realtime::InvalidPattern>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Pattern(Box<str>);
+
+impl Pattern {
+    /// Returns whether a topic matches.
+    #[must_use]
+    pub fn matches(&self, topic: &str) -> bool {
+        let mut segments = topic.split('/');
+        for expected in self.0.split('/') {
+            if is_rest(expected) {
+                return true;
+            }
+            match segments.next() {
+                Some(segment) if expected == "*" || expected == segment => {}
+                _ => return false,
+            }
+        }
+        segments.next().is_none()
+    }
+
+    /// Returns the text of the pattern.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Returns whether a segment of a pattern stands for any number of segments.
+pub(crate) fn is_rest(segment: &str) -> bool {
+    matches!(segment, "**" | ">")
+}
+
+impl FromStr for Pattern {
+    type Err = InvalidPattern;
+
+    /// Parses a topic, with or without wildcards, or the queues of users: `/user/*/queue/…`.
+    fn from_str(text: &str) -> Result<Self, InvalidPattern> {
+        let problem = |problem| InvalidPattern { pattern: text.into(), problem };
+        let rest = text.strip_prefix('/').ok_or(problem("does not begin with \"/\""))?;
+        check_segments(rest).map_err(problem)?;
+        match rest.split_once('/') {
+            Some(("topic" | "user" | "presence", _)) => Ok(Self(text.into())),
+            _ => Err(problem("is not below /topic, /user or /presence")),
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A text is not a [`Pattern`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("pattern {pattern:?} {problem}")]
+pub struct InvalidPattern {
+    pattern: String,
+    problem: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn destinations_have_a_kind() {
+        use Destination::{Application, OwnQueue, Pattern, Queue, Topic, UserQueue};
+        for (text, expected) in [
+            ("/topic/a", Topic("/topic/a")),
+            ("/topic/a.b/c", Topic("/topic/a.b/c")),
+            ("/presence/topic/a", Topic("/presence/topic/a")),
+            ("/topic/*", Pattern("/topic/*")),
+            ("/topic/*/b/**", Pattern("/topic/*/b/**")),
+            ("/topic/a/>", Pattern("/topic/a/>")),
+            ("/queue/a/b", Queue("/queue/a/b")),
+            ("/user/queue/a", OwnQueue("/queue/a")),
+            ("/user/joe/queue/a", UserQueue("/user/joe/queue/a")),
+            ("/app/a", Application("/app/a")),
+        ] {
+            assert_eq!(Destination::parse(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_destinations_are_refused() {
+        for text in [
+            "",
+            "/",
+            "a",
+            "topic/a",
+            "/topic",
+            "/topic/",
+            "/topic//a",
+            "/topic/a/",
+            "//topic/a",
+            "/Topic/a",
+            "/queue/*",
+            "/app/**",
+            "/topic/**/a",
+            "/topic/>/a",
+            "/topic/a*",
+            "/topic/a>b",
+            "/topic/a\nb",
+            "/topic/a\0",
+            "/topic/\u{85}",
+            "/user/a",
+            "/user/a/b",
+            "/user/a/topic/b",
+            "/user/queue",
+            "/user/a/queue",
+            "/user//queue/a",
+            "/presence/queue/a",
+            "/other/a",
+            "/user/*/queue/a",
+            "/presence/topic/*",
+        ] {
+            assert!(Destination::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_users_are_one_segment() {
+        assert_eq!(of_user("joe", "/queue/a"), "/user/joe/queue/a");
+        assert_eq!(of_user("a/b%c*d>e\n", "/queue/a"), "/user/a%2Fb%25c%2Ad%3Ee%0A/queue/a");
+        assert_eq!(of_user("\u{85}", "/queue/a"), "/user/%C2%85/queue/a");
+        assert_eq!(as_subscribers_know_it("/user/a%2Fb/queue/a/b"), "/user/queue/a/b");
+        assert_eq!(as_subscribers_know_it(&of_connection(7, "/queue/a")), "/user/queue/a");
+        assert_eq!(as_subscribers_know_it("/topic/a"), "/topic/a");
+    }
+
+    #[test]
+    fn patterns_match_whole_segments() {
+        let matches = |pattern: &str, topic| pattern.parse::<Pattern>().unwrap().matches(topic);
+        assert!(matches("/topic/a", "/topic/a") && !matches("/topic/a", "/topic/ab"));
+        assert!(matches("/topic/*", "/topic/a") && !matches("/topic/*", "/topic/a/b"));
+        assert!(matches("/topic/*/c", "/topic/b/c") && !matches("/topic/*/c", "/topic/b/d"));
+        assert!(matches("/topic/a/**", "/topic/a") && matches("/topic/a/>", "/topic/a/b/c"));
+        assert!(!matches("/topic/a/**", "/topic/ab") && !matches("/topic/a/b", "/topic/a"));
+        assert!(matches("/user/*/queue/**", "/user/joe/queue/a"));
+        for wrong in ["", "/queue/a", "/topic/**/a", "/topic", "/topic//"] {
+            assert!(wrong.parse::<Pattern>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! What the hub is told.
+
+use crate::{Cursor, Message, bridge};
+use alloc::{string::String, sync::Arc, vec::Vec};
+use core::num::NonZeroU32;
+
+/// Names a connection: a WebSocket, an event stream, or a request that waits for events. You choose
+/// the number. No two connections have the same at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// Names a subscription among those of its connection. The session of the connection chooses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubscriptionId(pub u32);
+
+/// Names a command in its answer. The session of the connection chooses it, and gets it back in
+/// [`Effect::Processed`](super::Effect::Processed) or [`Effect::Refused`](super::Effect::Refused).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// Names a message that was delivered on a subscription and is to be acknowledged. The numbers of a
+/// subscription grow, and are not used again: a message that is delivered again has a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryId(pub u64);
+
+/// The name of a user, as it was authenticated. A user can have many connections.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Principal(Arc<str>);
+
+impl Principal {
+    /// Creates a principal.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+
+    /// Returns the name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What [`Hub::handle`](super::Hub::handle) is told.
+///
+/// A command with a `request` is answered by exactly one
+/// [`Processed`](super::Effect::Processed), [`Subscribed`](super::Effect::Subscribed) or
+/// [`Refused`](super::Effect::Refused) that names it, unless its connection goes before. A command
+/// without one is only answered if it is refused.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Command {
+    /// A client has connected, and is this user if it was authenticated. A connection that exists
+    /// already is disconnected first.
+    Connect {
+        /// The new connection.
+        connection: ConnectionId,
+        /// The user of the connection.
+        principal: Option<Principal>,
+    },
+    /// A connection has ended. Its subscriptions end, and what it has not acknowledged of queues goes
+    /// to other consumers. Unknown connections are ignored.
+    Disconnect {
+        /// The connection that has ended.
+        connection: ConnectionId,
+    },
+    /// A client subscribes to a destination.
+    Subscribe {
+        /// Who subscribes.
+        connection: ConnectionId,
+        /// The name of the new subscription. It must not exist in this connection.
+        subscription: SubscriptionId,
+        /// One destination, or several topics whose messages come in one order: `/topic/…`, which may be
+        /// a pattern, `/user/queue/…`, `/presence/topic/…`; or one `/queue/…`, or one `/app/…`.
+        destinations: Vec<String>,
+        /// Where to begin, and how messages are acknowledged.
+        options: SubscribeOptions,
+        /// Names the answer.
+        request: Option<RequestId>,
+    },
+    /// A client ends a subscription. What it has not acknowledged of a queue goes to other consumers.
+    Unsubscribe {
+        /// Whose subscription it is.
+        connection: ConnectionId,
+        /// Which subscription ends.
+        subscription: SubscriptionId,
+        /// Names the answer.
+        request: Option<RequestId>,
+    },
+    /// A client sends or acknowledges a message.
+    Perform {
+        /// Who does it.
+        connection: ConnectionId,
+        /// What is done.
+        operation: Operation,
+        /// Names the answer.
+        request: Option<RequestId>,
+    },
+    /// A client commits a transaction: all of its operations are done, or, if one of them is refused,
+    /// none is.
+    Commit {
+        /// Whose transaction it is.
+        connection: ConnectionId,
+        /// The operations in their order.
+        operations: Vec<Operation>,
+        /// Names the answer.
+        request: Option<RequestId>,
+    },
+    /// A connection can't take more messages now. Until [`Resume`](Self::Resume), its subscriptions
+    /// stay where they are, and then they continue from what topics keep.
+    Pause {
+        /// The connection that is full.
+        connection: ConnectionId,
+    },
+    /// A connection that was paused can take messages again.
+    Resume {
+        /// The connection that has room again.
+        connection: ConnectionId,
+    },
+    /// The application publishes a message: to `/topic/…`, `/queue/…`, or, with the name of a user in
+    /// it, `/user/{name}/queue/…` (see [`Command::send_to_user`]). Nobody is asked whether it may.
+    Publish {
+        /// Where it is published.
+        destination: String,
+        /// What is published.
+        message: Message,
+        /// Names the answer. These numbers are apart from those of connections.
+        request: Option<RequestId>,
+    },
+    /// The application replies to one connection, and not to other connections of the same user. The
+    /// reply goes to the connection's subscription of the destination. It is not kept: who is not
+    /// subscribed or is paused does not get it.
+    Reply {
+        /// Who gets the reply.
+        connection: ConnectionId,
+        /// `/user/queue/…`, or the `/app/…` whose subscription was a [call](super::Call).
+        destination: String,
+        /// The reply.
+        message: Message,
+    },
+    /// The application has finished a [call](super::Call), so the command that made it is answered.
+    /// See [`Call::finished`](super::Call::finished) and [`Call::refused`](super::Call::refused).
+    Finish {
+        /// Who made the call.
+        connection: ConnectionId,
+        /// The command that made the call.
+        request: Option<RequestId>,
+        /// Why the application refuses the call, if it does.
+        refused: Option<String>,
+    },
+    /// The bridge to the other hubs tells something.
+    Bridge(bridge::Event),
+    /// The [deadline](super::Hub::next_deadline) of the hub has passed.
+    TimePassed,
+}
+
+impl Command {
+    /// Returns the command that publishes a message to the queue of a user, which each connection of
+    /// the user gets that is subscribed to it. `queue` is the part of the destination that is the same
+    /// for all users, such as `/queue/order-updates`.
+    ///
+    /// ```
+    /// use sansocket_realtime::{Message, hub::{Command, Principal}};
+    ///
+    /// let user = Principal::new("a/b");
+    /// let command = Command::send_to_user(&user, "/queue/order-updates", Message::new("shipped"));
+    /// assert!(matches!(
+    ///     command,
+    ///     Command::Publish { destination, .. } if destination == "/user/a%2Fb/queue/order-updates"
+    /// ));
+    /// ```
+    #[doc(alias = "convertAndSendToUser")]
+    #[must_use]
+    pub fn send_to_user(user: &Principal, queue: &str, message: Message) -> Self {
+        let destination = crate::destination::of_user(user.name(), queue);
+        Self::Publish { destination, message, request: None }
+    }
+}
+
+/// What a client does outside or inside a transaction.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Sends a message to a destination. It is processed once it has its place in the sequence of its
+    /// topic, is in its queue, or its [call](super::Call) is finished.
+    Send {
+        /// `/topic/…`, `/queue/…`, `/app/…` or `/user/{name}/queue/…`.
+        destination: String,
+        /// What is sent.
+        message: Message,
+    },
+    /// Acknowledges a message, and in a [cumulative](Acknowledgement::Cumulative) subscription all
+    /// that were delivered before it.
+    Ack(DeliveryOf),
+    /// Says that a message was not consumed. In a queue it goes to another consumer, up to a limit.
+    /// On a topic it counts as acknowledged, since every subscriber has a copy of its own.
+    Nack(DeliveryOf),
+}
+
+/// Which delivery is acknowledged. The versions of STOMP name it differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeliveryOf {
+    /// The delivery by its number on its subscription (STOMP 1.2).
+    Delivery(SubscriptionId, DeliveryId),
+    /// The message by its cursor, on a subscription (STOMP 1.1), or on any of the connection's
+    /// (STOMP 1.0).
+    Message(Option<SubscriptionId>, Cursor),
+}
+
+/// Where a subscription begins, and how its messages are acknowledged.
+///
+/// ```
+/// use sansocket_realtime::hub::{Acknowledgement, Start, SubscribeOptions};
+///
+/// let options = SubscribeOptions::default().start(Start::After("5f3a-1042".parse()?)).gaps(true);
+/// assert_eq!(options.acknowledgement, Acknowledgement::Automatic);
+/// # Ok::<(), sansocket_realtime::InvalidCursor>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SubscribeOptions {
+    /// Where the subscription of a topic begins. By default it begins now. A queue begins with what
+    /// nobody has consumed, whatever this says.
+    pub start: Start,
+    /// Whether messages have to be acknowledged. By default they need not be.
+    pub acknowledgement: Acknowledgement,
+    /// How many messages can be unacknowledged at a time. By default, the
+    /// [configuration](super::Config::window) says it. More than that says are not given.
+    pub window: Option<NonZeroU32>,
+    /// Whether the client understands [`Effect::Gap`](super::Effect::Gap). If it does not, a
+    /// subscription that has missed messages is refused instead. By default it does not, unless it
+    /// starts after a cursor.
+    pub gaps: bool,
+}
+
+impl SubscribeOptions {
+    /// Sets [`start`](Self::start).
+    #[must_use]
+    pub fn start(mut self, start: Start) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// Sets [`acknowledgement`](Self::acknowledgement).
+    #[must_use]
+    pub fn acknowledgement(mut self, acknowledgement: Acknowledgement) -> Self {
+        self.acknowledgement = acknowledgement;
+        self
+    }
+
+    /// Sets [`window`](Self::window).
+    #[must_use]
+    pub fn window(mut self, window: Option<NonZeroU32>) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// Sets [`gaps`](Self::gaps).
+    #[must_use]
+    pub fn gaps(mut self, gaps: bool) -> Self {
+        self.gaps = gaps;
+        self
+    }
+}
+
+/// Where the subscription of a topic begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Start {
+    /// With the next message.
+    #[default]
+    Now,
+    /// With the last message of each topic, if the topic [retains](super::TopicConfig::retain) it.
+    Last,
+    /// With everything that topics keep.
+    Beginning,
+    /// With the first message after this cursor.
+    After(Cursor),
+}
+
+/// Whether messages have to be acknowledged, and what an acknowledgement covers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Acknowledgement {
+    /// A message counts as acknowledged once it is delivered: `auto` in STOMP.
+    #[default]
+    Automatic,
+    /// An acknowledgement covers a message and all before it: `client` in STOMP.
+    Cumulative,
+    /// An acknowledgement covers one message: `client-individual` in STOMP.
+    Individual,
+}

@@ -1,0 +1,188 @@
+//! The options of a hub, with all of its limits.
+
+use crate::destination::Pattern;
+use alloc::{string::String, vec::Vec};
+use core::{num::NonZeroU32, time::Duration};
+
+/// Options of a [`Hub`](super::Hub). They bound what clients can make it keep.
+///
+/// | option | default | when it is exceeded |
+/// |---|---|---|
+/// | [`message`](Self::message) | 1 MiB | the message is refused |
+/// | [`destination`](Self::destination) | 255 bytes | the command is refused |
+/// | [`destinations`](Self::destinations) | 1,000,000 | the command is refused |
+/// | [`subscriptions`](Self::subscriptions) | 1,000 a connection | the subscription is refused |
+/// | [`window`](Self::window) | 256 messages | deliveries wait for acknowledgements |
+/// | [`replay`](Self::replay) | 256 MiB | the oldest messages of all topics are dropped |
+/// | [`outbox`](Self::outbox) | 10,000 messages, 64 MiB | the message is refused |
+/// | [`TopicConfig`] | 100 messages, 1 MiB, 5 minutes | the oldest messages of the topic are dropped |
+/// | [`QueueConfig`] | 10,000 messages, 64 MiB | the message is refused |
+///
+/// Sizes are those of [`Message::size`](crate::Message::size).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The largest message in bytes.
+    pub message: usize,
+    /// The longest destination in bytes.
+    pub destination: usize,
+    /// How many topics and queues the hub can have at a time. A topic exists while it has subscribers
+    /// or keeps messages; a queue, while it has consumers or messages.
+    pub destinations: usize,
+    /// How many subscriptions a connection can have.
+    pub subscriptions: usize,
+    /// How many messages of a subscription can be unacknowledged at a time, unless the subscription
+    /// asks for fewer.
+    #[doc(alias = "prefetch")]
+    pub window: NonZeroU32,
+    /// How many bytes all topics together keep for replays.
+    pub replay: usize,
+    /// How many messages can wait for a broker that is away or has not answered.
+    pub outbox: OutboxConfig,
+    /// What topics keep. The first pattern that matches a topic counts.
+    pub topics: Vec<(Pattern, TopicConfig)>,
+    /// What topics keep that no pattern of [`topics`](Self::topics) matches.
+    pub other_topics: TopicConfig,
+    /// What queues keep, and how often they deliver.
+    pub queues: QueueConfig,
+    /// Topics that stay in this hub even if it has a bridge.
+    pub local: Vec<Pattern>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        const WINDOW: NonZeroU32 = NonZeroU32::new(256).unwrap();
+        Self {
+            message: 1 << 20,
+            destination: 255,
+            destinations: 1_000_000,
+            subscriptions: 1_000,
+            window: WINDOW,
+            replay: 256 << 20,
+            outbox: OutboxConfig::default(),
+            topics: Vec::new(),
+            other_topics: TopicConfig::default(),
+            queues: QueueConfig::default(),
+            local: Vec::new(),
+        }
+    }
+}
+
+macro_rules! setters {
+    ($($name:ident: $type:ty),* $(,)?) => {$(
+        #[doc = concat!("Sets [`", stringify!($name), "`](Self::", stringify!($name), ").")]
+        #[must_use]
+        pub fn $name(mut self, $name: $type) -> Self {
+            self.$name = $name;
+            self
+        }
+    )*};
+}
+
+impl Config {
+    setters! {
+        message: usize,
+        destination: usize,
+        destinations: usize,
+        subscriptions: usize,
+        window: NonZeroU32,
+        replay: usize,
+        outbox: OutboxConfig,
+        other_topics: TopicConfig,
+        queues: QueueConfig,
+    }
+
+    /// Adds a pattern to [`topics`](Self::topics). It counts if none of those before it matches.
+    #[must_use]
+    pub fn topic(mut self, pattern: Pattern, topic: TopicConfig) -> Self {
+        self.topics.push((pattern, topic));
+        self
+    }
+
+    /// Adds a pattern to [`local`](Self::local).
+    #[must_use]
+    pub fn local(mut self, pattern: Pattern) -> Self {
+        self.local.push(pattern);
+        self
+    }
+
+    pub(super) fn of_topic(&self, topic: &str) -> &TopicConfig {
+        let matching = self.topics.iter().find(|(pattern, _)| pattern.matches(topic));
+        matching.map_or(&self.other_topics, |(_, config)| config)
+    }
+}
+
+/// What a topic keeps for subscribers that resume after a cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TopicConfig {
+    /// How many messages the topic keeps. By default 100.
+    pub messages: usize,
+    /// How many bytes of messages the topic keeps. By default 1 MiB.
+    pub bytes: usize,
+    /// How long the topic keeps a message. By default 5 minutes.
+    pub age: Duration,
+    /// Whether the topic keeps its last message for [`Start::Last`](super::Start::Last), however old it
+    /// is. By default it does not.
+    pub retain: bool,
+    /// Whether clients can see who is subscribed to the topic. By default they can't.
+    pub presence: bool,
+}
+
+impl Default for TopicConfig {
+    fn default() -> Self {
+        let age = Duration::from_secs(300);
+        Self { messages: 100, bytes: 1 << 20, age, retain: false, presence: false }
+    }
+}
+
+impl TopicConfig {
+    setters! { messages: usize, bytes: usize, age: Duration, retain: bool, presence: bool }
+}
+
+/// What queues keep, and how often they deliver a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueConfig {
+    /// How many messages a queue keeps, those included that are delivered and not acknowledged. By
+    /// default 10,000.
+    pub messages: usize,
+    /// How many bytes of messages a queue keeps. By default 64 MiB.
+    pub bytes: usize,
+    /// How often a message is delivered at most: once, and then again each time that a consumer rejects
+    /// it or goes without having acknowledged it. By default 5.
+    pub deliveries: u32,
+    /// The queue or topic for messages that were delivered so often. By default there is none, and such
+    /// a message is [discarded](super::Effect::Discarded).
+    pub dead_letters: Option<String>,
+}
+
+impl Default for QueueConfig {
+    fn default() -> Self {
+        Self { messages: 10_000, bytes: 64 << 20, deliveries: 5, dead_letters: None }
+    }
+}
+
+impl QueueConfig {
+    setters! { messages: usize, bytes: usize, deliveries: u32, dead_letters: Option<String> }
+}
+
+/// What can wait for a broker that is away or has not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutboxConfig {
+    /// How many messages can wait. By default 10,000.
+    pub messages: usize,
+    /// How many bytes of messages can wait. By default 64 MiB.
+    pub bytes: usize,
+}
+
+impl Default for OutboxConfig {
+    fn default() -> Self {
+        Self { messages: 10_000, bytes: 64 << 20 }
+    }
+}
+
+impl OutboxConfig {
+    setters! { messages: usize, bytes: usize }
+}

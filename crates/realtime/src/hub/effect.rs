@@ -1,0 +1,89 @@
+//! What the hub wants done.
+
+use super::{Call, ConnectionId, DeliveryId, Refusal, RequestId, SubscriptionId};
+use crate::{Cursor, Published, bridge};
+use alloc::sync::Arc;
+
+/// What [`Hub::handle`](super::Hub::handle) wants done. The order counts: perform the effects in the
+/// order in which you get them.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Effect {
+    /// A subscription gets a message.
+    Deliver {
+        /// Whose subscription it is.
+        connection: ConnectionId,
+        /// Which subscription gets the message.
+        subscription: SubscriptionId,
+        /// Names the delivery in its acknowledgement, if the subscription has asked for those.
+        delivery: Option<DeliveryId>,
+        /// Whether the message was delivered before, to this or to another consumer of a queue.
+        is_redelivered: bool,
+        /// The message.
+        message: Arc<Published>,
+    },
+    /// A subscription has missed messages, and can't get them any more. It continues after the gap.
+    Gap {
+        /// Whose subscription it is.
+        connection: ConnectionId,
+        /// Which subscription has missed messages.
+        subscription: SubscriptionId,
+        /// What was missed.
+        gap: Gap,
+    },
+    /// A subscription has begun.
+    Subscribed {
+        /// Whose subscription it is.
+        connection: ConnectionId,
+        /// Which subscription has begun.
+        subscription: SubscriptionId,
+        /// The command that is answered.
+        request: Option<RequestId>,
+        /// Where the subscription begins: messages up to here are not delivered. The replay that
+        /// follows can start there. A queue has no cursor.
+        cursor: Option<Cursor>,
+    },
+    /// A command has been processed.
+    Processed {
+        /// Whose command it was. The application's own has none.
+        connection: Option<ConnectionId>,
+        /// The command that is answered.
+        request: RequestId,
+        /// The place of the message in its sequence, if the command published one.
+        cursor: Option<Cursor>,
+    },
+    /// A command is refused, or, without a `request`, something else that the connection had. In
+    /// STOMP the connection gets an ERROR and ends. If it is of a subscription, that has ended, or has
+    /// not begun.
+    Refused {
+        /// Whose command it was. The application's own has none.
+        connection: Option<ConnectionId>,
+        /// The command that is answered.
+        request: Option<RequestId>,
+        /// The subscription that is refused or has ended.
+        subscription: Option<SubscriptionId>,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A message for a handler of the application.
+    Call(Call),
+    /// A message was given up: there was no consumer that took it, and no queue for such messages. It
+    /// is gone once you drop it.
+    Discarded {
+        /// The message.
+        message: Arc<Published>,
+        /// How often it was delivered.
+        deliveries: u32,
+    },
+    /// The bridge to the other hubs has something to do.
+    Bridge(bridge::Command),
+}
+
+/// What a subscription has missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The last message that the subscription is known to have got. It can be of another epoch.
+    pub from: Cursor,
+    /// Where the subscription continues: it gets what comes after this.
+    pub to: Cursor,
+}
