@@ -128,17 +128,7 @@ impl Pattern {
     /// Returns whether a topic matches.
     #[must_use]
     pub fn matches(&self, topic: &str) -> bool {
-        let mut segments = topic.split('/');
-        for expected in self.0.split('/') {
-            if is_rest(expected) {
-                return true;
-            }
-            match segments.next() {
-                Some(segment) if expected == "*" || expected == segment => {}
-                _ => return false,
-            }
-        }
-        segments.next().is_none()
+        matches(&self.0, topic)
     }
 
     /// Returns the text of the pattern.
@@ -146,6 +136,21 @@ impl Pattern {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Returns whether a pattern matches a topic.
+pub(crate) fn matches(pattern: &str, topic: &str) -> bool {
+    let mut segments = topic.split('/');
+    for expected in pattern.split('/') {
+        if is_rest(expected) {
+            return true;
+        }
+        match segments.next() {
+            Some(segment) if expected == "*" || expected == segment => {}
+            _ => return false,
+        }
+    }
+    segments.next().is_none()
 }
 
 /// Returns whether a segment of a pattern stands for any number of segments.

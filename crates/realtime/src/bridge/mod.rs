@@ -14,8 +14,8 @@
 //!   message twice. It tells [`Down`](Event::Down) before it leaves any out, and takes no
 //!   notice of what was followed before the next [`Up`](Event::Up): the hub follows everything again.
 //! - It answers each [`Follow`](Command::Follow) and [`History`](Command::History) with one
-//!   [`History`](Event::History), unless it goes down first. After that of a `Follow`, every further
-//!   message is told.
+//!   [`History`](Event::History), unless it goes down first. From the time at which it reads the answer
+//!   to a `Follow`, it tells every further message: so it first subscribes, and then reads.
 //! - When the broker has lost its sequence, it begins another epoch.
 
 use crate::{Epoch, Message};
@@ -30,6 +30,10 @@ pub struct PublishId {
     /// Grows by one with each message of the node.
     pub sequence: u64,
 }
+
+/// Names a question of the hub to the bridge, in its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QuestionId(pub u32);
 
 /// What a hub tells the bridge.
 #[derive(Clone, Debug)]
@@ -47,6 +51,8 @@ pub enum Command {
     /// The hub has its first subscriber of a destination, so it wants the messages. Answered by
     /// [`Event::History`].
     Follow {
+        /// Names the question in its answer.
+        question: QuestionId,
         /// A topic or a pattern.
         destination: Arc<str>,
         /// The history that is wanted: all messages after this position. `None` wants none.
@@ -60,6 +66,8 @@ pub enum Command {
     /// The hub needs messages of a followed destination that it does not have. Answered by
     /// [`Event::History`].
     History {
+        /// Names the question in its answer.
+        question: QuestionId,
         /// A topic or a pattern that is followed.
         destination: Arc<str>,
         /// All messages after this position are wanted.
@@ -107,7 +115,9 @@ pub enum Event {
     Message(Entry),
     /// What the broker has of a destination.
     History {
-        /// As in the command that is answered.
+        /// The question that is answered.
+        question: QuestionId,
+        /// As in the question.
         destination: Arc<str>,
         /// The messages after the wanted position, or as many of the newest as the broker still has,
         /// in the order of their positions.
@@ -127,9 +137,6 @@ pub struct Entry {
     pub destination: Arc<str>,
     /// The place in the sequence.
     pub position: u64,
-    /// The position of the message before this one in the same topic, if the broker knows it. With
-    /// it the hub sees at once if it has missed a message.
-    pub previous: Option<u64>,
     /// The message.
     pub message: Message,
 }

@@ -1,8 +1,11 @@
 //! Messages to `/app/…`: the handlers of the application.
 
-use super::{Command, ConnectionId, Principal, RequestId, SubscriptionId};
+use super::{
+    Command, ConnectionId, Hub, Principal, Refusal, RequestId, SubscriptionId, patterns::Patterns,
+    refusal::cut,
+};
 use crate::Message;
-use alloc::{boxed::Box, string::String, sync::Arc};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 /// A pattern of `/app/…` destinations that the application handles, as [`Hub::route`](super::Hub::route)
 /// has named it.
@@ -55,14 +58,159 @@ impl Call {
     /// gets it then.
     #[must_use]
     pub fn finished(&self) -> Command {
-        Command::Finish { connection: self.connection, request: self.request, refused: None }
+        self.finish(None)
     }
 
     /// Returns the command that says that the application refuses the call. In STOMP, the client gets an
     /// ERROR and is disconnected. To go on, reply with an error of your own instead.
     #[must_use]
     pub fn refused(&self, reason: impl Into<String>) -> Command {
-        let refused = Some(reason.into());
-        Command::Finish { connection: self.connection, request: self.request, refused }
+        self.finish(Some(reason.into()))
     }
+
+    fn finish(&self, refused: Option<String>) -> Command {
+        let &Self { connection, request, subscription, .. } = self;
+        Command::Finish { connection, request, subscription, refused }
+    }
+}
+
+/// Whether a call comes of a message or of a subscription.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum CallOf {
+    Message,
+    Subscription(SubscriptionId),
+}
+
+/// The patterns of `/app/…` destinations that the application handles.
+#[derive(Debug)]
+pub(super) struct Routes {
+    tree: Patterns<RouteId>,
+    /// The names in place of the segments that are variables.
+    variables: Vec<Box<[Option<Arc<str>>]>>,
+}
+
+impl Default for Routes {
+    fn default() -> Self {
+        Self { tree: Patterns::new(), variables: Vec::new() }
+    }
+}
+
+/// A text is not a pattern of `/app/…` destinations.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("route {route:?} {problem}")]
+pub struct InvalidRoute {
+    route: String,
+    problem: &'static str,
+}
+
+impl<A> Hub<A> {
+    /// Handles the `/app/…` destinations that a pattern matches, by [`Effect::Call`](super::Effect::Call).
+    /// In the pattern, `{name}` stands for one part of the destination. If two patterns match, the one
+    /// that has a literal part first counts.
+    ///
+    /// # Errors
+    ///
+    /// If the pattern is not below `/app`, has an empty part, or one that is partly a variable, or if
+    /// another pattern matches exactly the same destinations.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use sansocket_realtime::{Epoch, Message, hub::{Command, ConnectionId, Effect, Hub, Operation}};
+    ///
+    /// let mut hub = Hub::new(Epoch(1));
+    /// let subscribe_to_order = hub.route("/app/orders/{id}/subscribe")?;
+    ///
+    /// let connection = ConnectionId(1);
+    /// hub.handle(Command::Connect { connection, principal: None }, Duration::ZERO);
+    /// let operation = Operation::Send {
+    ///     destination: "/app/orders/42/subscribe".into(),
+    ///     message: Message::default(),
+    /// };
+    /// let send = Command::Perform { connection, operation, request: None };
+    /// for effect in hub.handle(send, Duration::ZERO) {
+    ///     let Effect::Call(call) = effect else { panic!("{effect:?}") };
+    ///     assert_eq!(call.route, subscribe_to_order);
+    ///     assert_eq!(call.variable("id"), Some("42"));
+    /// }
+    /// # Ok::<(), sansocket_realtime::hub::InvalidRoute>(())
+    /// ```
+    #[doc(alias = "MessageMapping")]
+    pub fn route(&mut self, pattern: &str) -> Result<RouteId, InvalidRoute> {
+        let problem = |problem| InvalidRoute { route: pattern.into(), problem };
+        if !pattern.starts_with("/app/") {
+            return Err(problem("is not below /app"));
+        }
+        let variables: Box<[_]> =
+            pattern.split('/').map(|segment| variable(segment).map(Arc::from)).collect();
+        let with_wildcards = pattern.split('/').map(|segment| match variable(segment) {
+            Some(_) => "*",
+            None => segment,
+        });
+        let with_wildcards = with_wildcards.collect::<Vec<_>>().join("/");
+        for segment in with_wildcards.split('/').skip(1) {
+            match segment {
+                "" => return Err(problem("has an empty part")),
+                "*" => {}
+                _ if segment.contains(['*', '>', '{', '}']) => {
+                    return Err(problem("has a part that is neither a literal nor a variable"));
+                }
+                _ => {}
+            }
+        }
+        if self.routes.tree.get(&with_wildcards).is_some() {
+            return Err(problem("matches the same as another"));
+        }
+        let route =
+            u32::try_from(self.routes.variables.len()).map_err(|_| problem("is one too many"))?;
+        if !self.routes.tree.insert(&with_wildcards, RouteId(route)) {
+            return Err(problem("is one too many"));
+        }
+        self.routes.variables.push(variables);
+        Ok(RouteId(route))
+    }
+
+    pub(super) fn check_route(&self, destination: &str) -> Result<(), Refusal> {
+        self.find_route(destination).map(|_| ())
+    }
+
+    pub(super) fn call(
+        &self,
+        connection: ConnectionId,
+        destination: &str,
+        message: Message,
+        of: CallOf,
+        request: Option<RequestId>,
+    ) -> Result<Call, Refusal> {
+        let route = self.find_route(destination)?;
+        let names = self.routes.variables.get(route.0 as usize).into_iter().flatten();
+        let variables = names.zip(destination.split('/'));
+        Ok(Call {
+            route,
+            connection,
+            principal: self.connections.get(&connection).and_then(|it| it.principal.clone()),
+            destination: destination.into(),
+            message,
+            subscription: match of {
+                CallOf::Message => None,
+                CallOf::Subscription(subscription) => Some(subscription),
+            },
+            variables: variables
+                .filter_map(|(name, value)| Some((name.clone()?, value.into())))
+                .collect(),
+            request,
+        })
+    }
+
+    fn find_route(&self, destination: &str) -> Result<RouteId, Refusal> {
+        let mut found = None;
+        self.routes.tree.matching(destination, &mut |route| {
+            found.get_or_insert(route);
+        });
+        found.ok_or_else(|| Refusal::NoHandler { destination: cut(destination) })
+    }
+}
+
+/// Returns the name in `{name}`.
+fn variable(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}').filter(|name| !name.is_empty())
 }

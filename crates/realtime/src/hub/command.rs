@@ -128,8 +128,8 @@ pub enum Command {
         request: Option<RequestId>,
     },
     /// The application replies to one connection, and not to other connections of the same user. The
-    /// reply goes to the connection's subscription of the destination. It is not kept: who is not
-    /// subscribed or is paused does not get it.
+    /// reply goes to the connection's subscription of the destination, even if that is paused or has no
+    /// room in its window. It is not kept: without a subscription, it goes nowhere.
     Reply {
         /// Who gets the reply.
         connection: ConnectionId,
@@ -145,6 +145,8 @@ pub enum Command {
         connection: ConnectionId,
         /// The command that made the call.
         request: Option<RequestId>,
+        /// The subscription that made the call, if one did. It ends if the call is refused.
+        subscription: Option<SubscriptionId>,
         /// Why the application refuses the call, if it does.
         refused: Option<String>,
     },

@@ -106,9 +106,18 @@ impl Config {
         self
     }
 
-    pub(super) fn of_topic(&self, topic: &str) -> &TopicConfig {
-        let matching = self.topics.iter().find(|(pattern, _)| pattern.matches(topic));
-        matching.map_or(&self.other_topics, |(_, config)| config)
+    /// Returns which configuration counts for a topic, for [`topic_at`](Self::topic_at).
+    pub(super) fn index_of_topic(&self, topic: &str) -> u32 {
+        let matching = self.topics.iter().position(|(pattern, _)| pattern.matches(topic));
+        matching.and_then(|index| index.try_into().ok()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn topic_at(&self, index: u32) -> &TopicConfig {
+        self.topics.get(index as usize).map_or(&self.other_topics, |(_, config)| config)
+    }
+
+    pub(super) fn is_local(&self, topic: &str) -> bool {
+        self.local.iter().any(|pattern| pattern.matches(topic))
     }
 }
 

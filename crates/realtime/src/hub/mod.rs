@@ -4,28 +4,32 @@ mod authorization;
 mod call;
 mod command;
 mod config;
+mod connection;
+mod delivering;
 mod effect;
+mod flow;
+mod following;
+#[allow(clippy::module_inception)]
+mod hub;
+mod outbox;
+mod patterns;
+mod queue;
 mod refusal;
+mod ring;
+mod sending;
+mod sequence;
+mod slab;
+mod subscribing;
+mod subscription;
+mod topic;
 
 pub use authorization::{Authorization, Open};
-pub use call::{Call, RouteId};
+pub use call::{Call, InvalidRoute, RouteId};
 pub use command::{
     Acknowledgement, Command, ConnectionId, DeliveryId, DeliveryOf, Operation, Principal,
     RequestId, Start, SubscribeOptions, SubscriptionId,
 };
 pub use config::{Config, OutboxConfig, QueueConfig, TopicConfig};
 pub use effect::{Effect, Gap};
+pub use hub::Hub;
 pub use refusal::{Action, Refusal};
-
-/// The hub.
-#[derive(Debug)]
-pub struct Hub;
-
-impl Hub {
-    /// Handles a command.
-    pub fn handle(&mut self) {}
-    /// Routes.
-    pub fn route(&mut self) {}
-    /// The next deadline.
-    pub fn next_deadline(&self) {}
-}

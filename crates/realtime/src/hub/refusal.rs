@@ -44,6 +44,13 @@ pub enum Refusal {
     /// client's fault.
     #[error("there is no such delivery to acknowledge")]
     UnknownDelivery,
+    /// The destinations of one subscription have different sequences, so that no cursor can resume them
+    /// together: some topics stay in this hub, others go through its bridge. It is the client's fault.
+    #[error("{destination:?} can't be in one subscription with the destinations before it")]
+    DifferentSequences {
+        /// The first destination that does not fit, cut to 100 bytes.
+        destination: String,
+    },
     /// The connection has as many subscriptions as it may have.
     #[error("a connection may have {limit} subscriptions at most")]
     TooManySubscriptions {

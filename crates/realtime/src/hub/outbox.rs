@@ -1,0 +1,137 @@
+//! Messages that have no place in the broker's sequence yet.
+
+use super::{Authorization, Effect, Hub, OutboxConfig, Refusal, connection::Requester};
+use crate::{
+    Message,
+    bridge::{self, PublishId},
+};
+use alloc::{collections::VecDeque, string::String, sync::Arc};
+
+/// What was given to the bridge, or waits for it, in its order. Nothing of it is delivered here or
+/// elsewhere before the broker has given it its place.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    waiting: VecDeque<Waiting>,
+    bytes: usize,
+    /// The number of the last message.
+    last: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    sequence: u64,
+    destination: Arc<str>,
+    message: Message,
+    requester: Requester,
+    is_answered: bool,
+}
+
+impl Outbox {
+    /// Returns why so many messages more can't wait.
+    pub(super) fn refusal(
+        &self,
+        messages: usize,
+        bytes: usize,
+        config: OutboxConfig,
+    ) -> Option<Refusal> {
+        let is_full = self.waiting.len().saturating_add(messages) > config.messages
+            || self.bytes.saturating_add(bytes) > config.bytes;
+        is_full.then_some(Refusal::OutboxFull { messages: self.waiting.len(), bytes: self.bytes })
+    }
+
+    fn push(&mut self, destination: Arc<str>, message: Message, requester: Requester) -> u64 {
+        self.last += 1;
+        self.bytes += message.size();
+        self.waiting.push_back(Waiting {
+            sequence: self.last,
+            destination,
+            message,
+            requester,
+            is_answered: false,
+        });
+        self.last
+    }
+
+    /// Takes a message out that the bridge has answered. The broker can answer in any order.
+    fn take(&mut self, sequence: u64) -> Option<Requester> {
+        let first = self.waiting.front()?.sequence;
+        let index = usize::try_from(sequence.checked_sub(first)?).ok()?;
+        let answered = self.waiting.get_mut(index).filter(|waiting| !waiting.is_answered)?;
+        answered.is_answered = true;
+        self.bytes -= answered.message.size();
+        answered.message = Message::default();
+        let requester = answered.requester;
+        while self.waiting.front().is_some_and(|waiting| waiting.is_answered) {
+            self.waiting.pop_front();
+        }
+        Some(requester)
+    }
+}
+
+impl<A: Authorization> Hub<A> {
+    /// Returns how many messages wait for the broker's answer, and their bytes.
+    #[must_use]
+    pub fn outbox(&self) -> (usize, usize) {
+        let outbox = self.bridge.as_ref().map(|bridge| &bridge.outbox);
+        outbox.map_or((0, 0), |outbox| (outbox.waiting.len(), outbox.bytes))
+    }
+
+    /// Returns whether the hub has a bridge that is down.
+    #[must_use]
+    pub fn is_degraded(&self) -> bool {
+        self.bridge.as_ref().is_some_and(|bridge| !bridge.is_up)
+    }
+
+    /// Publishes a message through the bridge. It has to have room for it.
+    pub(super) fn publish_through_bridge(
+        &mut self,
+        destination: &str,
+        message: Message,
+        requester: Requester,
+    ) {
+        let node = self.sequence.epoch();
+        let Some(bridge) = &mut self.bridge else { return };
+        let destination: Arc<str> = destination.into();
+        let sequence = bridge.outbox.push(destination.clone(), message.clone(), requester);
+        if bridge.is_up {
+            let id = PublishId { node, sequence };
+            self.effects.push(Effect::Bridge(bridge::Command::Publish {
+                id,
+                destination,
+                message,
+            }));
+        }
+    }
+
+    /// Gives the bridge again what it has not answered before it went down.
+    pub(super) fn send_outbox_again(&mut self) {
+        let node = self.sequence.epoch();
+        let Some(bridge) = &self.bridge else { return };
+        for waiting in bridge.outbox.waiting.iter().filter(|waiting| !waiting.is_answered) {
+            let id = PublishId { node, sequence: waiting.sequence };
+            let (destination, message) = (waiting.destination.clone(), waiting.message.clone());
+            self.effects.push(Effect::Bridge(bridge::Command::Publish {
+                id,
+                destination,
+                message,
+            }));
+        }
+    }
+
+    pub(super) fn is_published(&mut self, id: PublishId, position: u64) {
+        let Some(requester) = self.answered(id) else { return };
+        let cursor = self.sequence_of(true).map(|sequence| sequence.cursor(position));
+        self.processed(requester, cursor);
+    }
+
+    pub(super) fn is_rejected(&mut self, id: PublishId, reason: String) {
+        if let Some(requester) = self.answered(id) {
+            self.refused(requester, Refusal::Broker(reason));
+        }
+    }
+
+    fn answered(&mut self, id: PublishId) -> Option<Requester> {
+        let is_own = id.node == self.sequence.epoch();
+        self.bridge.as_mut().filter(|_| is_own)?.outbox.take(id.sequence)
+    }
+}

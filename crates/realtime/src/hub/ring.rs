@@ -1,0 +1,107 @@
+//! What a topic keeps for subscribers that resume after a cursor.
+
+use super::TopicConfig;
+use crate::Published;
+use alloc::{collections::VecDeque, sync::Arc};
+use core::time::Duration;
+
+/// The newest messages of a topic, in the order of their positions.
+///
+/// Nothing is missing after `complete_after`: every message of the topic with a higher position is
+/// here. Whoever has got less has missed messages.
+#[derive(Debug, Default)]
+pub(super) struct Ring {
+    kept: VecDeque<Kept>,
+    bytes: usize,
+    complete_after: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    message: Arc<Published>,
+    position: u64,
+    expires: Duration,
+}
+
+impl Ring {
+    /// Creates a ring of a topic of which nothing is known up to this position.
+    pub(super) const fn new(complete_after: u64) -> Self {
+        Self { kept: VecDeque::new(), bytes: 0, complete_after }
+    }
+
+    pub(super) fn complete_after(&self) -> u64 {
+        self.complete_after
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Returns the position of the newest message, or the one from which on nothing is missing.
+    pub(super) fn last(&self) -> u64 {
+        self.kept.back().map_or(self.complete_after, |kept| kept.position)
+    }
+
+    /// Returns when the oldest message expires.
+    pub(super) fn expires(&self) -> Option<Duration> {
+        self.kept.front().map(|kept| kept.expires)
+    }
+
+    /// Returns the messages after a position.
+    pub(super) fn after(&self, position: u64) -> impl Iterator<Item = (u64, &Arc<Published>)> {
+        let begin = self.kept.partition_point(|kept| kept.position <= position);
+        self.kept.range(begin..).map(|kept| (kept.position, &kept.message))
+    }
+
+    /// Adds a message behind all others, and drops what is too much.
+    pub(super) fn push(
+        &mut self,
+        message: &Arc<Published>,
+        position: u64,
+        config: &TopicConfig,
+        now: Duration,
+    ) {
+        self.bytes += message.message().size();
+        let expires = now.saturating_add(config.age);
+        self.kept.push_back(Kept { message: message.clone(), position, expires });
+        while self.kept.len() > config.messages || self.bytes > config.bytes {
+            self.drop_oldest();
+        }
+    }
+
+    /// Adds older messages, which the topic's broker has, in front of all others. They may be more than
+    /// the topic keeps, until the next message comes.
+    pub(super) fn extend_front(
+        &mut self,
+        messages: impl DoubleEndedIterator<Item = (u64, Arc<Published>)>,
+        complete_after: u64,
+        expires: Duration,
+    ) {
+        for (position, message) in messages.rev() {
+            self.bytes += message.message().size();
+            self.kept.push_front(Kept { message, position, expires });
+        }
+        self.complete_after = complete_after;
+    }
+
+    /// Drops the oldest message, and returns its size in bytes.
+    pub(super) fn drop_oldest(&mut self) -> usize {
+        let Some(oldest) = self.kept.pop_front() else { return 0 };
+        let size = oldest.message.message().size();
+        self.bytes -= size;
+        self.complete_after = oldest.position;
+        if self.kept.is_empty() {
+            self.kept = VecDeque::new();
+        }
+        size
+    }
+
+    /// Drops everything, since messages are missing up to this position.
+    pub(super) fn restart(&mut self, complete_after: u64) {
+        *self = Self::new(complete_after);
+    }
+}

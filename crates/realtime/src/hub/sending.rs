@@ -1,0 +1,306 @@
+//! What clients and the application send, and what clients acknowledge.
+
+use super::{
+    Action, Authorization, ConnectionId, DeliveryOf, Effect, Hub, Operation, Refusal, RequestId,
+    call::CallOf,
+    connection::{Done, Requester},
+    flow::Delivery,
+    slab::Key,
+    subscription::{Source, Subscription},
+};
+use crate::{
+    Message, Published,
+    destination::{self, Destination},
+};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+
+impl<A: Authorization> Hub<A> {
+    pub(super) fn perform_operation(
+        &mut self,
+        connection: ConnectionId,
+        operation: Operation,
+        request: Option<RequestId>,
+    ) {
+        let requester = Requester { connection: Some(connection), request };
+        if let Err(refusal) = self.check(connection, core::slice::from_ref(&operation)) {
+            return self.refused(requester, refusal);
+        }
+        self.apply(connection, operation, requester);
+    }
+
+    pub(super) fn commit(
+        &mut self,
+        connection: ConnectionId,
+        operations: Vec<Operation>,
+        request: Option<RequestId>,
+    ) {
+        let requester = Requester { connection: Some(connection), request };
+        if let Err(refusal) = self.check(connection, &operations) {
+            return self.refused(requester, refusal);
+        }
+        if operations.is_empty() {
+            return self.processed(requester, None);
+        }
+        if let (Some(request), Some(owner)) = (request, self.connections.get_mut(&connection)) {
+            owner.wait_for_parts(request, operations.len());
+        }
+        for operation in operations {
+            self.apply(connection, operation, requester);
+        }
+    }
+
+    pub(super) fn publish_for_application(
+        &mut self,
+        destination: &str,
+        message: Message,
+        request: Option<RequestId>,
+    ) {
+        let requester = Requester { connection: None, request };
+        match self.send_unasked(destination, message, requester) {
+            Ok(Done::Now(cursor)) => self.processed(requester, cursor),
+            Ok(Done::Later) => {}
+            Err(refusal) => self.refused(requester, refusal),
+        }
+    }
+
+    /// Sends what nobody is asked about. Returns whether it is done.
+    pub(super) fn send_unasked(
+        &mut self,
+        destination: &str,
+        message: Message,
+        requester: Requester,
+    ) -> Result<Done, Refusal> {
+        match self.parse(destination)? {
+            Destination::Topic(name) | Destination::UserQueue(name) => {
+                let outbox =
+                    self.bridge.as_ref().filter(|_| self.is_bridged(name)).map(|it| &it.outbox);
+                let refusal =
+                    outbox.and_then(|it| it.refusal(1, message.size(), self.config.outbox));
+                refusal.map_or(Ok(()), Err)?;
+            }
+            Destination::Queue(name) => {
+                let refusal = self.queues.refusal(name, 1, message.size(), &self.config.queues);
+                refusal.map_or(Ok(()), Err)?;
+            }
+            _ => return Err(Refusal::destination(destination, "can't be published to")),
+        }
+        self.send(destination, message, requester)
+    }
+
+    /// Delivers a message on the connection's own subscription of a destination.
+    pub(super) fn reply(&mut self, connection: ConnectionId, destination: &str, message: Message) {
+        let Some(receiver) = self.connections.get(&connection) else { return };
+        let wanted = match Destination::parse(destination) {
+            Ok(Destination::OwnQueue(queue)) => {
+                let name = match &receiver.principal {
+                    Some(user) => destination::of_user(user.name(), queue),
+                    None => destination::of_connection(connection.0, queue),
+                };
+                let Some(topic) = self.topics.find(&name) else { return };
+                Some(topic)
+            }
+            Ok(Destination::Application(_)) => None,
+            _ => return,
+        };
+        let is_wanted = |source| match (source, wanted) {
+            (Source::Topic(topic), Some(wanted)) => topic == wanted,
+            (Source::Application(application), None) => {
+                self.applications.get(application).is_some_and(|it| it == destination)
+            }
+            _ => false,
+        };
+        let has_wanted = |key: &Key<Subscription>| {
+            let subscription = self.subscriptions.get(*key);
+            subscription.is_some_and(|it| it.sources.iter().any(|link| is_wanted(link.source)))
+        };
+        let found = receiver.subscriptions().find(has_wanted);
+        if let Some(key) = found {
+            let message = Arc::new(Published::new(None, destination.into(), message));
+            self.deliver(key, &message, 1);
+        }
+    }
+
+    /// Checks whether all of these operations can be done.
+    fn check(&self, connection: ConnectionId, operations: &[Operation]) -> Result<(), Refusal> {
+        if !self.connections.contains_key(&connection) {
+            return Err(Refusal::NotConnected);
+        }
+        let mut planned = Planned::default();
+        for operation in operations {
+            match operation {
+                Operation::Send { destination, message } => {
+                    self.check_send(connection, destination, message, &mut planned)?;
+                }
+                Operation::Ack(delivery) | Operation::Nack(delivery) => {
+                    self.find_delivery(connection, *delivery)?;
+                }
+            }
+        }
+        let (messages, bytes) = planned.through_bridge;
+        let outbox = self.bridge.as_ref().filter(|_| messages > 0).map(|bridge| &bridge.outbox);
+        outbox.and_then(|it| it.refusal(messages, bytes, self.config.outbox)).map_or(Ok(()), Err)
+    }
+
+    fn check_send<'a>(
+        &self,
+        connection: ConnectionId,
+        text: &'a str,
+        message: &Message,
+        planned: &mut Planned<'a>,
+    ) -> Result<(), Refusal> {
+        let (size, limit) = (message.size(), self.config.message);
+        if size > limit {
+            return Err(Refusal::MessageTooLarge { size, limit });
+        }
+        let destination = self.parse(text)?;
+        let problem = match &destination {
+            Destination::Pattern(_) => Some("can't be sent to, because it has wildcards"),
+            Destination::OwnQueue(_) => Some("can't be sent to, because it names no user"),
+            Destination::Topic(name) if name.starts_with("/presence/") => Some("can't be sent to"),
+            _ => None,
+        };
+        if let Some(problem) = problem {
+            return Err(Refusal::destination(text, problem));
+        }
+        let principal = self.connections.get(&connection).and_then(|it| it.principal.as_ref());
+        if !self.authorization.may_send(principal, text) {
+            return Err(Refusal::not_allowed(Action::Send, text));
+        }
+        match destination {
+            Destination::Topic(name) | Destination::UserQueue(name) if self.is_bridged(name) => {
+                planned.through_bridge.0 += 1;
+                planned.through_bridge.1 += size;
+            }
+            Destination::Topic(name) | Destination::UserQueue(name) => {
+                if self.topics.find(name).is_none() {
+                    self.check_destinations()?;
+                }
+            }
+            Destination::Queue(name) => {
+                let (messages, bytes) = planned.in_queues.entry(name).or_default();
+                *messages += 1;
+                *bytes += size;
+                let refusal = self.queues.refusal(name, *messages, *bytes, &self.config.queues);
+                refusal.map_or(Ok(()), Err)?;
+                if self.queues.find(name).is_none() {
+                    self.check_destinations()?;
+                }
+            }
+            Destination::Application(_) => self.check_route(text)?,
+            Destination::Pattern(_) | Destination::OwnQueue(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Does what was checked.
+    fn apply(&mut self, connection: ConnectionId, operation: Operation, requester: Requester) {
+        let done = match operation {
+            Operation::Send { destination, message } if destination.starts_with("/app/") => {
+                let call = self.call(
+                    connection,
+                    &destination,
+                    message,
+                    CallOf::Message,
+                    requester.request,
+                );
+                call.map(|call| {
+                    self.effects.push(Effect::Call(call));
+                    Done::Later
+                })
+            }
+            Operation::Send { destination, message } => self.send(&destination, message, requester),
+            Operation::Ack(delivery) => self.settle(connection, delivery, true),
+            Operation::Nack(delivery) => self.settle(connection, delivery, false),
+        };
+        match done {
+            Ok(Done::Now(cursor)) => self.processed(requester, cursor),
+            Ok(Done::Later) => {}
+            Err(refusal) => self.refused(requester, refusal),
+        }
+    }
+
+    fn send(
+        &mut self,
+        destination: &str,
+        message: Message,
+        requester: Requester,
+    ) -> Result<Done, Refusal> {
+        if destination.starts_with("/queue/") {
+            self.enqueue(destination, message)?;
+            return Ok(Done::Now(None));
+        }
+        if self.is_bridged(destination) {
+            self.publish_through_bridge(destination, message, requester);
+            return Ok(Done::Later);
+        }
+        self.publish_here(destination, message).map(|cursor| Done::Now(Some(cursor)))
+    }
+
+    /// Finds what an acknowledgement means. What was delivered on a subscription that has ended since is
+    /// in other hands, so its acknowledgement means nothing.
+    fn find_delivery(
+        &self,
+        connection: ConnectionId,
+        delivery: DeliveryOf,
+    ) -> Result<Option<Key<Subscription>>, Refusal> {
+        let owner = self.connections.get(&connection).ok_or(Refusal::NotConnected)?;
+        let has = |key: Key<Subscription>, is_wanted: &dyn Fn(&super::flow::Flow) -> bool| {
+            self.subscriptions.get(key).and_then(|it| it.flow.as_deref()).is_some_and(is_wanted)
+        };
+        let (key, found) = match delivery {
+            DeliveryOf::Delivery(subscription, id) => {
+                let Some(key) = owner.subscription(subscription) else { return Ok(None) };
+                (key, has(key, &|flow| flow.has(id)))
+            }
+            DeliveryOf::Message(Some(subscription), cursor) => {
+                let Some(key) = owner.subscription(subscription) else { return Ok(None) };
+                (key, has(key, &|flow| flow.has_message(cursor)))
+            }
+            DeliveryOf::Message(None, cursor) => {
+                let mut keys = owner.subscriptions();
+                let found = keys.find(|&key| has(key, &|flow| flow.has_message(cursor)));
+                return found.map(Some).ok_or(Refusal::UnknownDelivery);
+            }
+        };
+        if found { Ok(Some(key)) } else { Err(Refusal::UnknownDelivery) }
+    }
+
+    fn settle(
+        &mut self,
+        connection: ConnectionId,
+        delivery: DeliveryOf,
+        is_consumed: bool,
+    ) -> Result<Done, Refusal> {
+        // In a transaction, an acknowledgement before this one can have covered it.
+        let found = self.find_delivery(connection, delivery).ok().flatten();
+        let Some((key, subscription)) =
+            found.and_then(|key| Some((key, self.subscriptions.get_mut(key)?)))
+        else {
+            return Ok(Done::Now(None));
+        };
+        let Some(flow) = &mut subscription.flow else { return Ok(Done::Now(None)) };
+        let settled: Vec<Delivery> = match delivery {
+            DeliveryOf::Delivery(_, id) => flow.settle(id),
+            DeliveryOf::Message(_, cursor) => flow.settle_message(cursor),
+        };
+        if let Some(queue) = subscription.queue() {
+            if is_consumed {
+                self.consumed(queue, &settled);
+            } else {
+                self.give_back(queue, settled);
+            }
+            self.go_on(key);
+            self.dispatch(queue);
+        } else {
+            self.go_on(key);
+        }
+        Ok(Done::Now(None))
+    }
+}
+
+/// What a transaction needs room for.
+#[derive(Debug, Default)]
+struct Planned<'a> {
+    through_bridge: (usize, usize),
+    in_queues: BTreeMap<&'a str, (usize, usize)>,
+}

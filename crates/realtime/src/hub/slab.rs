@@ -1,0 +1,132 @@
+//! Values with small keys that stay the same while the value exists.
+
+use alloc::vec::Vec;
+use core::{fmt, marker::PhantomData, mem};
+
+/// Where a value is in its [`Slab`]. A key is used again once its value was removed.
+pub(super) struct Key<T>(u32, PhantomData<fn() -> T>);
+
+impl<T> Clone for Key<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Key<T> {}
+
+impl<T> PartialEq for Key<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<T> Eq for Key<T> {}
+
+impl<T> PartialOrd for Key<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Key<T> {
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+impl<T> fmt::Debug for Key<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Slab<T> {
+    entries: Vec<Entry<T>>,
+    /// The first vacant entry, or `u32::MAX`.
+    vacant: u32,
+    len: usize,
+}
+
+#[derive(Debug)]
+enum Entry<T> {
+    Occupied(T),
+    Vacant { next: u32 },
+}
+
+impl<T> Slab<T> {
+    pub(super) const fn new() -> Self {
+        Self { entries: Vec::new(), vacant: u32::MAX, len: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Returns `None` if there are 2³² − 1 values already.
+    pub(super) fn insert(&mut self, value: T) -> Option<Key<T>> {
+        let index = if let Some(&Entry::Vacant { next }) = self.entries.get(self.vacant as usize) {
+            let index = mem::replace(&mut self.vacant, next);
+            self.entries[index as usize] = Entry::Occupied(value);
+            index
+        } else {
+            let index =
+                u32::try_from(self.entries.len()).ok().filter(|&index| index != u32::MAX)?;
+            self.entries.push(Entry::Occupied(value));
+            index
+        };
+        self.len += 1;
+        Some(Key(index, PhantomData))
+    }
+
+    pub(super) fn remove(&mut self, key: Key<T>) -> Option<T> {
+        let entry = self.entries.get_mut(key.0 as usize)?;
+        if matches!(entry, Entry::Vacant { .. }) {
+            return None;
+        }
+        let removed = mem::replace(entry, Entry::Vacant { next: self.vacant });
+        self.vacant = key.0;
+        self.len -= 1;
+        match removed {
+            Entry::Occupied(value) => Some(value),
+            Entry::Vacant { .. } => None,
+        }
+    }
+
+    pub(super) fn get(&self, key: Key<T>) -> Option<&T> {
+        match self.entries.get(key.0 as usize) {
+            Some(Entry::Occupied(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, key: Key<T>) -> Option<&mut T> {
+        match self.entries.get_mut(key.0 as usize) {
+            Some(Entry::Occupied(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Key<T>, &T)> {
+        self.entries.iter().zip(0..).filter_map(|(entry, index)| match entry {
+            Entry::Occupied(value) => Some((Key(index, PhantomData), value)),
+            Entry::Vacant { .. } => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_used_again() {
+        let mut slab = Slab::new();
+        let [a, b] = ["a", "b"].map(|value| slab.insert(value).unwrap());
+        assert_eq!((slab.remove(a), slab.remove(a), slab.len()), (Some("a"), None, 1));
+        assert_eq!((slab.get(a), slab.get(b)), (None, Some(&"b")));
+        let c = slab.insert("c").unwrap();
+        assert!(c == a && slab.insert("d").unwrap() != b);
+        assert_eq!(slab.iter().map(|(_, value)| *value).collect::<Vec<_>>(), ["c", "b", "d"]);
+    }
+}

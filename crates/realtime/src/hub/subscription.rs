@@ -1,0 +1,122 @@
+//! A subscription, and what it subscribes to.
+
+use super::{
+    ConnectionId, RequestId, Start, SubscriptionId,
+    flow::Flow,
+    queue::Queue,
+    slab::Key,
+    topic::{PatternOfTopics, Topic},
+};
+use crate::{Cursor, bridge::QuestionId};
+use alloc::{boxed::Box, string::String};
+
+#[derive(Debug)]
+pub(super) struct Subscription {
+    pub(super) connection: ConnectionId,
+    pub(super) id: SubscriptionId,
+    pub(super) state: State,
+    /// Whether the client understands gaps.
+    pub(super) gaps: bool,
+    /// Whether the positions are those of the bridge's sequence.
+    pub(super) is_bridged: bool,
+    pub(super) sources: Sources,
+    /// Everything up to this position was delivered. While the subscription is live, it has also got
+    /// everything that was published since.
+    pub(super) through: u64,
+    pub(super) flow: Option<Box<Flow>>,
+    pub(super) unusual: Option<Box<Unusual>>,
+}
+
+/// Who determines what the subscription gets next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// It gets messages as they are published. A consumer of a queue is in the queue's list of those
+    /// that can take messages.
+    Live,
+    /// It has no room, or its connection is paused. It continues from what topics keep.
+    Behind,
+    /// The bridge has to tell first what was missed.
+    Waiting,
+}
+
+/// What few subscriptions have, and those only for a short time.
+#[derive(Debug, Default)]
+pub(super) struct Unusual {
+    /// The subscription has not begun yet.
+    pub(super) beginning: Option<Beginning>,
+    /// The subscription has got messages up to here, and what came after can't be told any more, since
+    /// the sequence is another now.
+    pub(super) missed: Option<Cursor>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beginning {
+    pub(super) start: Start,
+    pub(super) request: Option<RequestId>,
+}
+
+#[derive(Debug)]
+pub(super) enum Sources {
+    One(Link),
+    Many(Box<[Link]>),
+}
+
+/// Connects a subscription with one of its sources.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link {
+    pub(super) source: Source,
+    /// Where the subscription is in the source's list of subscribers.
+    pub(super) slot: u32,
+    /// The question to the bridge whose answer the subscription needs.
+    pub(super) needs: QuestionId,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Topic(Key<Topic>),
+    Pattern(Key<PatternOfTopics>),
+    Queue(Key<Queue>),
+    /// An `/app/…` destination: it only gets replies.
+    Application(Key<String>),
+}
+
+impl Sources {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Link> {
+        match self {
+            Self::One(link) => core::slice::from_ref(link),
+            Self::Many(links) => links,
+        }
+        .iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Link> {
+        match self {
+            Self::One(link) => core::slice::from_mut(link),
+            Self::Many(links) => links,
+        }
+        .iter_mut()
+    }
+}
+
+impl Subscription {
+    pub(super) fn has_begun(&self) -> bool {
+        self.unusual.as_ref().is_none_or(|unusual| unusual.beginning.is_none())
+    }
+
+    pub(super) fn missed(&self) -> Option<Cursor> {
+        self.unusual.as_ref().and_then(|unusual| unusual.missed)
+    }
+
+    /// Returns the queue that the subscription consumes.
+    pub(super) fn queue(&self) -> Option<Key<Queue>> {
+        match &self.sources {
+            Sources::One(Link { source: Source::Queue(queue), .. }) => Some(*queue),
+            _ => None,
+        }
+    }
+
+    /// Returns how many messages it can take now.
+    pub(super) fn room(&self) -> usize {
+        self.flow.as_ref().map_or(usize::MAX, |flow| flow.room())
+    }
+}

@@ -1,0 +1,265 @@
+//! Topics, patterns of topics, and who subscribes to them.
+
+use super::{
+    Config, TopicConfig,
+    patterns::Patterns,
+    ring::Ring,
+    slab::{Key, Slab},
+    subscription::Subscription,
+};
+use crate::{
+    Published,
+    bridge::{Entry, QuestionId},
+    destination,
+};
+use alloc::{borrow::Cow, boxed::Box, sync::Arc, vec::Vec};
+use core::time::Duration;
+use std::collections::HashMap;
+
+#[derive(Debug)]
+pub(super) struct Topic {
+    pub(super) name: Arc<str>,
+    /// The name as subscribers know it.
+    pub(super) shown: Arc<str>,
+    pub(super) audience: Audience,
+    pub(super) ring: Ring,
+    pub(super) retained: Option<Arc<Published>>,
+    /// When the topic is to be looked at, because its oldest message expires.
+    pub(super) expires: Option<Duration>,
+    /// What came before the bridge has told what was missed.
+    pub(super) held: Option<Box<Held>>,
+    pub(super) is_bridged: bool,
+    /// Which configuration counts, or `u32::MAX` for that of other topics.
+    config: u32,
+    /// The patterns that match, as of this state of all patterns.
+    matching: Box<[Key<PatternOfTopics>]>,
+    matching_as_of: u32,
+}
+
+/// Messages that came before the history of their topic.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub(super) entries: Vec<Entry>,
+    /// Entries up to this position had no room.
+    pub(super) complete_after: u64,
+}
+
+/// A pattern with subscribers.
+#[derive(Debug)]
+pub(super) struct PatternOfTopics {
+    pub(super) text: Arc<str>,
+    pub(super) audience: Audience,
+    /// Whether the pattern is one of topics of the bridge. Then it matches no others.
+    pub(super) is_bridged: bool,
+    /// With a bridge: of the topics that match, nothing is missing after this position.
+    pub(super) complete_after: u64,
+}
+
+/// Who subscribes to a topic or a pattern, and what the bridge was asked for them.
+#[derive(Debug)]
+pub(super) struct Audience {
+    pub(super) subscribers: Vec<Key<Subscription>>,
+    /// The question by which the bridge follows the topic or pattern.
+    pub(super) followed: QuestionId,
+    /// The last question that the bridge was asked.
+    pub(super) asked: QuestionId,
+    /// The last question that the bridge has answered.
+    pub(super) answered: QuestionId,
+    pub(super) sync: Sync,
+}
+
+/// How much of what is published in a topic or pattern is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sync {
+    /// Nothing is known yet.
+    Unknown,
+    /// Everything up to this position is here. After it, the bridge was down.
+    Stale { through: u64 },
+    /// Everything is here, and the bridge tells what comes.
+    Current,
+}
+
+impl Audience {
+    /// Creates an audience without subscribers.
+    const fn new(sync: Sync) -> Self {
+        let none = QuestionId(0);
+        Self { subscribers: Vec::new(), followed: none, asked: none, answered: none, sync }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Topics {
+    topics: Slab<Topic>,
+    names: HashMap<Arc<str>, Key<Topic>>,
+    patterns: Slab<PatternOfTopics>,
+    tree: Patterns<Key<PatternOfTopics>>,
+    /// Changes with each pattern that is added or removed.
+    state: u32,
+}
+
+impl Topics {
+    pub(super) fn new() -> Self {
+        let (topics, patterns, tree) = (Slab::new(), Slab::new(), Patterns::new());
+        Self { topics, names: HashMap::new(), patterns, tree, state: 1 }
+    }
+
+    /// Returns how many topics and patterns there are.
+    pub(super) fn len(&self) -> usize {
+        self.topics.len() + self.patterns.len()
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<Key<Topic>> {
+        self.names.get(name).copied()
+    }
+
+    pub(super) fn find_pattern(&self, text: &str) -> Option<Key<PatternOfTopics>> {
+        self.tree.get(text)
+    }
+
+    pub(super) fn get(&self, key: Key<Topic>) -> Option<&Topic> {
+        self.topics.get(key)
+    }
+
+    pub(super) fn get_mut(&mut self, key: Key<Topic>) -> Option<&mut Topic> {
+        self.topics.get_mut(key)
+    }
+
+    pub(super) fn pattern(&self, key: Key<PatternOfTopics>) -> Option<&PatternOfTopics> {
+        self.patterns.get(key)
+    }
+
+    pub(super) fn pattern_mut(
+        &mut self,
+        key: Key<PatternOfTopics>,
+    ) -> Option<&mut PatternOfTopics> {
+        self.patterns.get_mut(key)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Key<Topic>, &Topic)> {
+        self.topics.iter()
+    }
+
+    pub(super) fn patterns(
+        &self,
+    ) -> impl Iterator<Item = (Key<PatternOfTopics>, &PatternOfTopics)> {
+        self.patterns.iter()
+    }
+
+    /// Returns the topics that a pattern matches.
+    pub(super) fn matched_by(&self, pattern: Key<PatternOfTopics>) -> Vec<Key<Topic>> {
+        let Some(pattern) = self.patterns.get(pattern) else { return Vec::new() };
+        let matches = |topic: &Topic| {
+            topic.is_bridged == pattern.is_bridged
+                && destination::matches(&pattern.text, &topic.name)
+        };
+        self.topics.iter().filter(|(_, topic)| matches(topic)).map(|(key, _)| key).collect()
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        name: &str,
+        complete_after: u64,
+        is_bridged: bool,
+        config: &Config,
+    ) -> Option<Key<Topic>> {
+        let shared: Arc<str> = name.into();
+        let shown = match destination::as_subscribers_know_it(name) {
+            Cow::Borrowed(_) => shared.clone(),
+            Cow::Owned(shown) => shown.into(),
+        };
+        let key = self.topics.insert(Topic {
+            name: shared.clone(),
+            shown,
+            audience: Audience::new(if is_bridged { Sync::Unknown } else { Sync::Current }),
+            ring: Ring::new(complete_after),
+            retained: None,
+            expires: None,
+            held: None,
+            is_bridged,
+            config: config.index_of_topic(name),
+            matching: Box::default(),
+            matching_as_of: 0,
+        })?;
+        self.names.insert(shared, key);
+        Some(key)
+    }
+
+    pub(super) fn insert_pattern(
+        &mut self,
+        text: &str,
+        is_bridged: bool,
+    ) -> Option<Key<PatternOfTopics>> {
+        let pattern = PatternOfTopics {
+            text: text.into(),
+            audience: Audience::new(if is_bridged { Sync::Unknown } else { Sync::Current }),
+            is_bridged,
+            complete_after: u64::MAX,
+        };
+        let key = self.patterns.insert(pattern)?;
+        self.state = self.state.wrapping_add(1);
+        if !self.tree.insert(text, key) {
+            self.patterns.remove(key);
+            return None;
+        }
+        Some(key)
+    }
+
+    pub(super) fn remove(&mut self, key: Key<Topic>) {
+        if let Some(topic) = self.topics.remove(key) {
+            self.names.remove(&topic.name);
+        }
+    }
+
+    pub(super) fn remove_pattern(&mut self, key: Key<PatternOfTopics>) {
+        if let Some(pattern) = self.patterns.remove(key) {
+            self.tree.remove(&pattern.text);
+            self.state = self.state.wrapping_add(1);
+        }
+    }
+
+    /// Returns the patterns that match a topic. They are looked up again only if patterns have changed.
+    pub(super) fn patterns_of(&mut self, key: Key<Topic>) -> &[Key<PatternOfTopics>] {
+        let Some(topic) = self.topics.get_mut(key) else { return &[] };
+        if topic.matching_as_of != self.state {
+            let mut matching = Vec::new();
+            self.tree.matching(&topic.name, &mut |key| {
+                let pattern = self.patterns.get(key);
+                if pattern.is_some_and(|pattern| pattern.is_bridged == topic.is_bridged) {
+                    matching.push(key);
+                }
+            });
+            topic.matching = matching.into();
+            topic.matching_as_of = self.state;
+        }
+        &topic.matching
+    }
+
+    /// Returns whether a topic that need not exist matches a pattern.
+    pub(super) fn has_pattern_for(&self, name: &str, is_bridged: bool) -> bool {
+        let mut found = false;
+        self.tree.matching(name, &mut |key| {
+            let pattern = self.patterns.get(key);
+            found |= pattern.is_some_and(|pattern| pattern.is_bridged == is_bridged);
+        });
+        found
+    }
+
+    /// Returns whether everything that is published in a topic of the bridge is here.
+    pub(super) fn is_current(&mut self, key: Key<Topic>) -> bool {
+        let own = self.topics.get(key).is_some_and(|topic| topic.audience.sync == Sync::Current);
+        own || self.patterns_of(key).to_vec().into_iter().any(|pattern| {
+            self.patterns.get(pattern).is_some_and(|pattern| pattern.audience.sync == Sync::Current)
+        })
+    }
+}
+
+impl Topic {
+    /// Returns how many bytes of messages the topic keeps.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.ring.bytes() + self.retained.as_ref().map_or(0, |retained| retained.message().size())
+    }
+
+    pub(super) fn config<'a>(&self, config: &'a Config) -> &'a TopicConfig {
+        config.topic_at(self.config)
+    }
+}
