@@ -11,6 +11,7 @@ pub mod bridge;
 mod cursor;
 mod destination;
 pub mod hub;
+mod json;
 mod message;
 pub mod sockjs;
 pub mod sse;

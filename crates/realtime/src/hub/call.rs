@@ -85,7 +85,7 @@ pub(super) enum CallOf {
 #[derive(Debug)]
 pub(super) struct Routes {
     tree: Patterns<RouteId>,
-    /// The names in place of the segments that are variables.
+    /// The names in place of the segments that are variables, without the empty one in front.
     variables: Vec<Box<[Option<Arc<str>>]>>,
 }
 
@@ -140,22 +140,19 @@ impl<A> Hub<A> {
         if !pattern.starts_with("/app/") {
             return Err(problem("is not below /app"));
         }
-        let variables: Box<[_]> =
-            pattern.split('/').map(|segment| variable(segment).map(Arc::from)).collect();
-        let with_wildcards = pattern.split('/').map(|segment| match variable(segment) {
-            Some(_) => "*",
-            None => segment,
-        });
-        let with_wildcards = with_wildcards.collect::<Vec<_>>().join("/");
-        for segment in with_wildcards.split('/').skip(1) {
-            match segment {
-                "" => return Err(problem("has an empty part")),
-                "*" => {}
-                _ if segment.contains(['*', '>', '{', '}']) => {
-                    return Err(problem("has a part that is neither a literal nor a variable"));
-                }
-                _ => {}
+        let mut variables = Vec::new();
+        let mut with_wildcards = String::new();
+        for segment in pattern.split('/').skip(1) {
+            let variable = variable(segment);
+            if segment.is_empty() {
+                return Err(problem("has an empty part"));
             }
+            if variable.is_none() && segment.contains(['*', '>', '{', '}']) {
+                return Err(problem("has a part that is neither a literal nor a variable"));
+            }
+            with_wildcards.push('/');
+            with_wildcards.push_str(if variable.is_some() { "*" } else { segment });
+            variables.push(variable.map(Arc::from));
         }
         if self.routes.tree.get(&with_wildcards).is_some() {
             return Err(problem("matches the same as another"));
@@ -165,7 +162,7 @@ impl<A> Hub<A> {
         if !self.routes.tree.insert(&with_wildcards, RouteId(route)) {
             return Err(problem("is one too many"));
         }
-        self.routes.variables.push(variables);
+        self.routes.variables.push(variables.into());
         Ok(RouteId(route))
     }
 
@@ -183,7 +180,7 @@ impl<A> Hub<A> {
     ) -> Result<Call, Refusal> {
         let route = self.find_route(destination)?;
         let names = self.routes.variables.get(route.0 as usize).into_iter().flatten();
-        let variables = names.zip(destination.split('/'));
+        let variables = names.zip(destination.split('/').skip(1));
         Ok(Call {
             route,
             connection,
@@ -212,5 +209,8 @@ impl<A> Hub<A> {
 
 /// Returns the name in `{name}`.
 fn variable(segment: &str) -> Option<&str> {
-    segment.strip_prefix('{')?.strip_suffix('}').filter(|name| !name.is_empty())
+    segment
+        .strip_prefix('{')?
+        .strip_suffix('}')
+        .filter(|name| !name.is_empty() && !name.contains(['{', '}']))
 }

@@ -134,7 +134,12 @@ pub struct TopicConfig {
     /// Whether the topic keeps its last message for [`Start::Last`](super::Start::Last), however old it
     /// is. By default it does not.
     pub retain: bool,
-    /// Whether clients can see who is subscribed to the topic. By default they can't.
+    /// Whether the hub tells who is subscribed to the topic, by [`Hub::presence`](super::Hub::presence)
+    /// and by messages in `/presence/topic/…`: `{"event":"join","user":"joe","node":"5f3a"}` when a user
+    /// comes, with `leave` when the last subscription of the user in this hub goes. The `node` is the
+    /// epoch of the hub. The user of a connection without one is `null`. A new subscription of the
+    /// presence first gets `{"event":"members","users":["joe",null]}`: who is subscribed in this hub. By
+    /// default the hub does not tell.
     pub presence: bool,
 }
 

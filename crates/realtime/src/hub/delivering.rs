@@ -223,9 +223,11 @@ impl<A: Authorization> Hub<A> {
                 subscription.unusual.get_or_insert_default().missed = missed;
             }
         }
+        self.deliver_members(key, beginning.start);
         if beginning.start == Start::Last {
             self.deliver_retained(key);
         }
+        self.join_members(key);
         self.go_on(key);
     }
 

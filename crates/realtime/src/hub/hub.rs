@@ -221,7 +221,13 @@ impl<A: Authorization> Hub<A> {
     /// Tells that a command, or a part of one, is refused.
     pub(super) fn refused(&mut self, requester: Requester, refusal: Refusal) {
         let Requester { connection, request } = requester;
-        if request.is_none_or(|request| self.is_to_be_told(connection, request, true)) {
+        let is_told = match request {
+            Some(request) if refusal != Refusal::NotConnected => {
+                self.is_to_be_told(connection, request, true)
+            }
+            _ => true,
+        };
+        if is_told {
             self.effects.push(Effect::Refused { connection, request, subscription: None, refusal });
         }
     }

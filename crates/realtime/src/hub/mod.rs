@@ -9,10 +9,12 @@ mod delivering;
 mod effect;
 mod flow;
 mod following;
+mod handlers;
 #[allow(clippy::module_inception)]
 mod hub;
 mod outbox;
 mod patterns;
+mod presence;
 mod queue;
 mod refusal;
 mod ring;
@@ -31,5 +33,6 @@ pub use command::{
 };
 pub use config::{Config, OutboxConfig, QueueConfig, TopicConfig};
 pub use effect::{Effect, Gap};
+pub use handlers::{Answer, Handlers};
 pub use hub::Hub;
 pub use refusal::{Action, Refusal};

@@ -28,10 +28,13 @@ enum Target {
 
 impl<A: Authorization> Hub<A> {
     pub(super) fn disconnect(&mut self, connection: ConnectionId) {
-        let Some(gone) = self.connections.remove(&connection) else { return };
-        for key in gone.subscriptions() {
+        // What one of its subscriptions gives back is not for another of them.
+        self.pause(connection);
+        let Some(gone) = self.connections.get(&connection) else { return };
+        for key in gone.subscriptions().collect::<Vec<_>>() {
             self.end(key);
         }
+        self.connections.remove(&connection);
     }
 
     pub(super) fn subscribe(
@@ -131,6 +134,9 @@ impl<A: Authorization> Hub<A> {
 
     /// Ends a subscription that its connection does not list any more.
     fn end(&mut self, key: Key<Subscription>) {
+        if self.subscriptions.get(key).is_some_and(Subscription::has_begun) {
+            self.leave_members(key);
+        }
         let Some(subscription) = self.subscriptions.remove(key) else { return };
         for link in subscription.sources.iter() {
             match link.source {
@@ -157,6 +163,9 @@ impl<A: Authorization> Hub<A> {
         let mut targets = Vec::with_capacity(destinations.len());
         for text in destinations {
             let parsed = self.parse(text)?;
+            if !self.tells_presence(text) {
+                return Err(Refusal::destination(text, "does not tell who is subscribed"));
+            }
             let is_allowed = match parsed {
                 Destination::Pattern(_) => {
                     self.authorization.may_subscribe_pattern(principal, text)

@@ -3,6 +3,7 @@
 use super::{
     Config, TopicConfig,
     patterns::Patterns,
+    presence::Members,
     ring::Ring,
     slab::{Key, Slab},
     subscription::Subscription,
@@ -28,6 +29,8 @@ pub(super) struct Topic {
     pub(super) expires: Option<Duration>,
     /// What came before the bridge has told what was missed.
     pub(super) held: Option<Box<Held>>,
+    /// Who is subscribed, if that is told.
+    pub(super) members: Option<Box<Members>>,
     pub(super) is_bridged: bool,
     /// Which configuration counts, or `u32::MAX` for that of other topics.
     config: u32,
@@ -175,6 +178,7 @@ impl Topics {
             retained: None,
             expires: None,
             held: None,
+            members: None,
             is_bridged,
             config: config.index_of_topic(name),
             matching: Box::default(),

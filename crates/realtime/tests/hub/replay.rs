@@ -1,0 +1,235 @@
+//! What topics keep, cursors, gaps, and subscribers that can't keep up.
+
+use super::*;
+use sansocket_realtime::hub::TopicConfig;
+
+fn keeping(messages: usize) -> World {
+    World::with_config(Config::default().other_topics(TopicConfig::default().messages(messages)))
+}
+
+#[test]
+fn a_subscription_resumes_after_its_cursor() {
+    let mut world = World::new();
+    world.connect(1);
+    for body in ["a", "b", "c"] {
+        world.publish("/topic/t", body);
+    }
+    assert_eq!(world.resume(1, 0, "/topic/t", 1), ["1/0 begins from e-1", "1/0 b@2", "1/0 c@3"]);
+    assert_eq!(world.resume(1, 1, "/topic/t", 3), ["1/1 begins from e-3"]);
+    assert_eq!(world.publish("/topic/t", "d"), ["1/0 d@4", "1/1 d@4"]);
+    let everything = SubscribeOptions::default().start(Start::Beginning);
+    let effects = world.subscribe_with(1, 2, &["/topic/t"], everything);
+    assert_eq!(effects, ["1/2 begins from e-0", "1/2 a@1", "1/2 b@2", "1/2 c@3", "1/2 d@4"]);
+}
+
+#[test]
+fn several_topics_resume_in_one_order() {
+    let mut world = World::new();
+    world.connect(1);
+    for (topic, body) in [("a", "1"), ("b", "2"), ("c", "3"), ("b", "4"), ("a", "5")] {
+        world.publish(&format!("/topic/{topic}"), body);
+    }
+    let effects = world.subscribe_with(1, 0, &["/topic/a", "/topic/b"], after(1));
+    assert_eq!(effects, ["1/0 begins from e-1", "1/0 2@2", "1/0 4@4", "1/0 5@5"]);
+    assert_eq!(
+        world.resume(1, 1, "/topic/*", 2),
+        ["1/1 begins from e-2", "1/1 3@3", "1/1 4@4", "1/1 5@5"]
+    );
+}
+
+#[test]
+fn what_is_not_kept_any_more_is_a_gap() {
+    let mut world = keeping(2);
+    world.connect(1);
+    for body in ["a", "b", "c", "d"] {
+        world.publish("/topic/t", body);
+    }
+    assert_eq!(
+        world.resume(1, 0, "/topic/t", 1),
+        ["1/0 begins from e-1", "1/0 gap e-1 to e-2", "1/0 c@3", "1/0 d@4"]
+    );
+    assert_eq!(world.resume(1, 1, "/topic/t", 2), ["1/1 begins from e-2", "1/1 c@3", "1/1 d@4"]);
+    let beginning = SubscribeOptions::default().start(Start::Beginning);
+    let effects = world.subscribe_with(1, 2, &["/topic/t"], beginning);
+    assert_eq!(effects, ["1/2 begins from e-2", "1/2 c@3", "1/2 d@4"]);
+}
+
+#[test]
+fn a_gap_comes_between_what_is_before_and_behind_it() {
+    let mut world = keeping(2);
+    world.connect(1);
+    for (topic, body) in [("b", "1"), ("a", "2"), ("a", "3"), ("a", "4"), ("b", "5")] {
+        world.publish(&format!("/topic/{topic}"), body);
+    }
+    let effects = world.subscribe_with(1, 0, &["/topic/a", "/topic/b"], after(0));
+    let expected =
+        ["1/0 begins from e-0", "1/0 1@1", "1/0 gap e-0 to e-2", "1/0 3@3", "1/0 4@4", "1/0 5@5"];
+    assert_eq!(effects, expected);
+}
+
+#[test]
+fn a_cursor_of_another_epoch_or_of_the_future_is_a_gap() {
+    let mut world = World::new();
+    world.connect(1);
+    world.publish("/topic/t", "a");
+    for (subscription, cursor) in [(0, "abc-1"), (1, "e-2")] {
+        let start = SubscribeOptions::default().start(Start::After(cursor.parse().unwrap()));
+        let effects = world.subscribe_with(1, subscription, &["/topic/t"], start);
+        let begins = format!("1/{subscription} begins from {cursor}");
+        let gap = format!("1/{subscription} gap {cursor} to e-0");
+        assert_eq!(effects, [begins, gap, format!("1/{subscription} a@1")]);
+    }
+    assert_eq!(world.publish("/topic/t", "b"), ["1/0 b@2", "1/1 b@2"]);
+}
+
+#[test]
+fn messages_expire() {
+    let mut world = World::new();
+    world.connect(1);
+    world.publish("/topic/t", "a");
+    world.after(Duration::from_secs(200));
+    world.publish("/topic/t", "b");
+    assert_eq!(world.hub.next_deadline(), Some(Duration::from_secs(300)));
+    world.after(Duration::from_secs(100));
+    assert_eq!(world.hub.next_deadline(), Some(Duration::from_secs(500)));
+    assert_eq!(
+        world.resume(1, 0, "/topic/t", 0),
+        ["1/0 begins from e-0", "1/0 gap e-0 to e-1", "1/0 b@2"]
+    );
+    world.unsubscribe(1, 0);
+    world.after(Duration::from_secs(200));
+    assert_eq!((world.hub.destinations(), world.hub.next_deadline()), (0, None));
+    // The topic is forgotten, and yet the gap is told, also to a pattern.
+    assert_eq!(world.resume(1, 0, "/topic/t", 1), ["1/0 begins from e-1", "1/0 gap e-1 to e-2"]);
+    assert_eq!(world.resume(1, 1, "/topic/*", 1), ["1/1 begins from e-1", "1/1 gap e-1 to e-2"]);
+    assert_eq!(world.resume(1, 2, "/topic/t", 2), ["1/2 begins from e-2"]);
+}
+
+#[test]
+fn bytes_are_bounded_for_each_topic_and_for_all() {
+    let topic = TopicConfig::default().bytes(4);
+    let mut world = World::with_config(Config::default().other_topics(topic).replay(6));
+    world.connect(1);
+    world.publish("/topic/a", "aa");
+    world.publish("/topic/a", "bb");
+    world.publish("/topic/a", "cc");
+    assert_eq!(world.resume(1, 0, "/topic/a", 1), ["1/0 begins from e-1", "1/0 bb@2", "1/0 cc@3"]);
+    // The oldest messages of all topics make room.
+    world.publish("/topic/b", "dddd");
+    assert_eq!(
+        world.resume(1, 1, "/topic/a", 1),
+        ["1/1 begins from e-1", "1/1 gap e-1 to e-2", "1/1 cc@3"]
+    );
+    // A message that is larger than all the room is delivered, and not kept.
+    assert_eq!(world.publish("/topic/a", "eeeee"), ["1/0 eeeee@5", "1/1 eeeee@5"]);
+    assert_eq!(world.resume(1, 2, "/topic/a", 4), ["1/2 begins from e-4", "1/2 gap e-4 to e-5"]);
+}
+
+#[test]
+fn the_last_message_is_retained_if_asked() {
+    let topic = TopicConfig::default().retain(true);
+    let config = Config::default().topic("/topic/state/**".parse().unwrap(), topic);
+    let mut world = World::with_config(config);
+    world.connect(1);
+    world.publish("/topic/state/b", "old");
+    world.publish("/topic/state/b", "b");
+    world.publish("/topic/state/a", "a");
+    world.publish("/topic/other", "c");
+    world.after(Duration::from_secs(1000));
+    let last = SubscribeOptions::default().start(Start::Last);
+    let effects = world.subscribe_with(1, 0, &["/topic/**"], last);
+    assert_eq!(effects, ["1/0 begins from e-4", "1/0 b@2", "1/0 a@3"]);
+    assert_eq!(world.subscribe(1, 1, "/topic/state/a"), ["1/1 begins from e-4"]);
+    assert_eq!(world.publish("/topic/state/a", "d"), ["1/1 d@5", "1/0 d@5"]);
+}
+
+#[test]
+fn a_paused_connection_continues_where_it_was() {
+    let mut world = World::new();
+    world.connect(1);
+    world.subscribe(1, 0, "/topic/t");
+    world.publish("/topic/t", "a");
+    world.pause(1);
+    assert_eq!(world.publish("/topic/t", "b"), [""; 0]);
+    assert_eq!(world.publish("/topic/t", "c"), [""; 0]);
+    assert_eq!(world.subscribe(1, 1, "/topic/t"), ["1/1 begins from e-3"]);
+    assert_eq!(world.go_on(1), ["1/0 b@2", "1/0 c@3"]);
+    assert_eq!(world.publish("/topic/t", "d"), ["1/0 d@4", "1/1 d@4"]);
+    assert_eq!(world.go_on(1), [""; 0]);
+}
+
+#[test]
+fn a_subscriber_that_is_too_slow_is_told_the_gap_or_is_refused() {
+    let mut world = keeping(1);
+    world.connect(1);
+    world.subscribe(1, 0, "/topic/t");
+    world.subscribe_with(1, 1, &["/topic/t"], SubscribeOptions::default().gaps(true));
+    world.pause(1);
+    for body in ["a", "b"] {
+        world.publish("/topic/t", body);
+    }
+    let missed = "1/0 refused: you were too slow: messages of \"/topic/t\" were lost";
+    assert_eq!(world.go_on(1), [missed, "1/1 gap e-0 to e-1", "1/1 b@2"]);
+    assert_eq!(world.publish("/topic/t", "c"), ["1/1 c@3"]);
+}
+
+#[test]
+fn messages_of_other_topics_do_not_make_a_gap() {
+    let mut world = keeping(1);
+    world.connect(1);
+    world.subscribe(1, 0, "/topic/quiet");
+    for _ in 0..3 {
+        world.publish("/topic/loud", "x");
+        world.after(Duration::from_secs(400));
+    }
+    world.pause(1);
+    assert_eq!(world.go_on(1), [""; 0]);
+    assert_eq!(world.hub.cursor(ConnectionId(1), SubscriptionId(0)).unwrap().to_string(), "e-3");
+}
+
+#[test]
+fn a_window_of_acknowledgements_holds_messages_back() {
+    let mut world = World::new();
+    world.connect(1);
+    world.subscribe_with(1, 0, &["/topic/t"], with_acks(Acknowledgement::Individual, 2));
+    world.subscribe_with(1, 1, &["/topic/t"], with_acks(Acknowledgement::Cumulative, 3));
+    assert_eq!(world.publish("/topic/t", "a"), ["1/0 a@1 #1", "1/1 a@1 #1"]);
+    assert_eq!(world.publish("/topic/t", "b"), ["1/0 b@2 #2", "1/1 b@2 #2"]);
+    assert_eq!(world.publish("/topic/t", "c"), ["1/1 c@3 #3"]);
+    assert_eq!(world.publish("/topic/t", "d"), [""; 0]);
+    assert_eq!(world.ack(1, 0, 2), ["1/0 c@3 #3", "1?7 done"]);
+    // On a topic, what is rejected is not delivered again.
+    assert_eq!(world.nack(1, 0, 1), ["1/0 d@4 #4", "1?7 done"]);
+    assert_eq!(world.ack(1, 1, 3), ["1/1 d@4 #4", "1?7 done"]);
+    assert_eq!(world.publish("/topic/t", "e"), ["1/1 e@5 #5"]);
+}
+
+#[test]
+fn an_acknowledgement_names_a_delivery() {
+    let mut world = World::new();
+    world.connect(1);
+    world.subscribe_with(1, 0, &["/topic/t"], with_acks(Acknowledgement::Individual, 9));
+    world.subscribe(1, 1, "/topic/t");
+    for body in ["a", "b", "c"] {
+        world.publish("/topic/t", body);
+    }
+    let unknown = "1?7 refused: there is no such delivery to acknowledge";
+    assert_eq!(world.ack(1, 0, 4), [unknown]);
+    assert_eq!(world.ack(1, 1, 1), [unknown]);
+    assert_eq!(world.ack(1, 0, 1), ["1?7 done"]);
+    assert_eq!(world.ack(1, 0, 1), [unknown]);
+    let by_cursor = |subscription: Option<u32>, position| {
+        Operation::Ack(DeliveryOf::Message(
+            subscription.map(SubscriptionId),
+            Cursor::new(EPOCH, position),
+        ))
+    };
+    assert_eq!(world.perform(1, by_cursor(Some(0), 2)), ["1?7 done"]);
+    assert_eq!(world.perform(1, by_cursor(None, 3)), ["1?7 done"]);
+    assert_eq!(world.perform(1, by_cursor(None, 3)), [unknown]);
+    assert_eq!(world.perform(1, by_cursor(Some(1), 3)), [unknown]);
+    // The acknowledgement can have been on its way when the subscription ended.
+    world.publish("/topic/t", "d");
+    world.unsubscribe(1, 0);
+    assert_eq!(world.ack(1, 0, 4), ["1?7 done"]);
+}
