@@ -381,6 +381,10 @@ mod tests {
             (r#"["\ud800\u0041"]"#, "\u{fffd}A"),
             (r#"["\ud800\n"]"#, "\u{fffd}\n"),
             (r#"["\udc00\ud800"]"#, "\u{fffd}\u{fffd}"),
+            (r#"["\udc00\udc00"]"#, "\u{fffd}\u{fffd}"),
+            (r#"["\ud800\ue000"]"#, "\u{fffd}\u{e000}"),
+            // Whole pairs, at the ends of the range.
+            (r#"["\ud800\udc00\udbff\udfff"]"#, "\u{10000}\u{10ffff}"),
         ];
         for (json, text) in cases {
             assert_eq!(parsed(json), Ok(vec![text.to_owned()]), "{json}");

@@ -11,6 +11,7 @@ pub mod bridge;
 mod cursor;
 mod destination;
 pub mod hub;
+#[allow(dead_code, reason = "SockJS and polling use it")]
 mod json;
 mod message;
 pub mod sockjs;
