@@ -2,7 +2,7 @@
 
 use super::{Principal, RequestId, SubscriptionId, slab::Key, subscription::Subscription};
 use crate::Cursor;
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -10,7 +10,8 @@ pub(super) struct Connection {
     pub(super) is_paused: bool,
     subscriptions: Vec<(SubscriptionId, Key<Subscription>)>,
     /// Transactions of which parts are not processed yet.
-    commits: Vec<Commit>,
+    #[expect(clippy::box_collection, reason = "few connections have any")]
+    commits: Option<Box<Vec<Commit>>>,
 }
 
 /// A transaction that waits for its parts.
@@ -23,7 +24,7 @@ struct Commit {
 
 impl Connection {
     pub(super) const fn new(principal: Option<Principal>) -> Self {
-        Self { principal, is_paused: false, subscriptions: Vec::new(), commits: Vec::new() }
+        Self { principal, is_paused: false, subscriptions: Vec::new(), commits: None }
     }
 
     pub(super) fn subscriptions(&self) -> impl ExactSizeIterator<Item = Key<Subscription>> {
@@ -44,22 +45,25 @@ impl Connection {
 
     /// Waits until so many parts of a transaction are processed.
     pub(super) fn wait_for_parts(&mut self, request: RequestId, parts: usize) {
-        self.commits.push(Commit { request, parts, is_refused: false });
+        let commits = self.commits.get_or_insert_default();
+        commits.push(Commit { request, parts, is_refused: false });
     }
 
     /// Notes that a part of a request was processed or refused. Returns whether to tell it: a
     /// transaction is told once.
     pub(super) fn part_is_done(&mut self, request: RequestId, is_refused: bool) -> bool {
-        let Some(index) = self.commits.iter().position(|commit| commit.request == request) else {
+        let Some(commits) = &mut self.commits else { return true };
+        let Some(index) = commits.iter().position(|commit| commit.request == request) else {
             return true;
         };
-        let commit = &mut self.commits[index];
+        let commit = &mut commits[index];
         commit.parts -= 1;
         let is_told = commit.is_refused;
         commit.is_refused |= is_refused;
         let is_last = commit.parts == 0;
         if is_last {
-            self.commits.swap_remove(index);
+            commits.swap_remove(index);
+            self.commits = self.commits.take().filter(|commits| !commits.is_empty());
         }
         !is_told && (is_refused || is_last)
     }

@@ -2,7 +2,7 @@
 
 use super::{Call, ConnectionId, DeliveryId, Refusal, RequestId, SubscriptionId};
 use crate::{Cursor, Published, bridge};
-use alloc::sync::Arc;
+use alloc::{boxed::Box, sync::Arc};
 
 /// What [`Hub::handle`](super::Hub::handle) wants done. The order counts: perform the effects in the
 /// order in which you get them.
@@ -63,10 +63,10 @@ pub enum Effect {
         /// The subscription that is refused or has ended.
         subscription: Option<SubscriptionId>,
         /// Why.
-        refusal: Refusal,
+        refusal: Box<Refusal>,
     },
     /// A message for a handler of the application.
-    Call(Call),
+    Call(Box<Call>),
     /// A message was given up: there was no consumer that took it, and no queue for such messages. It
     /// is gone once you drop it.
     Discarded {
@@ -76,7 +76,7 @@ pub enum Effect {
         deliveries: u32,
     },
     /// The bridge to the other hubs has something to do.
-    Bridge(bridge::Command),
+    Bridge(Box<bridge::Command>),
 }
 
 /// What a subscription has missed.
@@ -86,4 +86,15 @@ pub struct Gap {
     pub from: Cursor,
     /// Where the subscription continues: it gets what comes after this.
     pub to: Cursor,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_effect_is_small() {
+        // A message for 100,000 subscribers is as many effects.
+        assert!(size_of::<Effect>() <= 56, "{}", size_of::<Effect>());
+    }
 }

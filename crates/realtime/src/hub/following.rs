@@ -115,7 +115,7 @@ impl<A: Authorization> Hub<A> {
         *audience =
             Audience { subscribers: Vec::new(), followed: none, asked: none, answered: none, sync };
         if was_followed && self.bridge.as_ref().is_some_and(|bridge| bridge.is_up) {
-            self.effects.push(Effect::Bridge(bridge::Command::Unfollow { destination }));
+            self.effects.push(Effect::Bridge(Box::new(bridge::Command::Unfollow { destination })));
         }
         match source {
             Source::Topic(topic) => self.forget_unless_current(topic),
@@ -143,7 +143,7 @@ impl<A: Authorization> Hub<A> {
         let question = bridge.next_question();
         if bridge.is_up {
             let follow = bridge::Command::Follow { question, destination, after };
-            self.effects.push(Effect::Bridge(follow));
+            self.effects.push(Effect::Bridge(Box::new(follow)));
         }
         if let Some(audience) = self.audience_mut(source) {
             audience.followed = question;
@@ -160,7 +160,7 @@ impl<A: Authorization> Hub<A> {
         let question = bridge.next_question();
         if bridge.is_up {
             let history = bridge::Command::History { question, destination, after };
-            self.effects.push(Effect::Bridge(history));
+            self.effects.push(Effect::Bridge(Box::new(history)));
         }
         if let Some(audience) = self.audience_mut(source) {
             audience.asked = question;

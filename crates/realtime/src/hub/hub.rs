@@ -12,7 +12,7 @@ use super::{
     topic::{Topic, Topics},
 };
 use crate::{Cursor, Epoch};
-use alloc::{collections::BinaryHeap, string::String, vec, vec::Vec};
+use alloc::{boxed::Box, collections::BinaryHeap, string::String, vec, vec::Vec};
 use core::{cmp::Reverse, time::Duration};
 use std::collections::HashMap;
 
@@ -70,6 +70,8 @@ pub struct Hub<A = Open> {
     /// The time of the command that is handled.
     pub(super) now: Duration,
     pub(super) effects: Vec<Effect>,
+    /// How many effects there were lately: half as many count with each command.
+    most_effects: usize,
 }
 
 impl Hub {
@@ -100,6 +102,7 @@ impl<A: Authorization> Hub<A> {
             kept_bytes: 0,
             now: Duration::ZERO,
             effects: Vec::new(),
+            most_effects: 0,
         }
     }
 
@@ -116,8 +119,13 @@ impl<A: Authorization> Hub<A> {
     /// the iterator.
     pub fn handle(&mut self, command: Command, now: Duration) -> vec::Drain<'_, Effect> {
         self.effects.clear();
+        // After a message for many, the memory returns while there are few.
+        if self.effects.capacity() > 64 && self.most_effects < self.effects.capacity() / 4 {
+            self.effects.shrink_to(self.effects.capacity() / 2);
+        }
         self.now = self.now.max(now);
         self.perform(command);
+        self.most_effects = self.effects.len().max(self.most_effects / 2);
         self.effects.drain(..)
     }
 
@@ -170,6 +178,7 @@ impl<A: Authorization> Hub<A> {
                 let subscribed =
                     self.subscribe(connection, subscription, &destinations, options, request);
                 if let Err(refusal) = subscribed {
+                    let refusal = Box::new(refusal);
                     let connection = Some(connection);
                     let subscription = Some(subscription);
                     self.effects.push(Effect::Refused {
@@ -228,6 +237,7 @@ impl<A: Authorization> Hub<A> {
             _ => true,
         };
         if is_told {
+            let refusal = Box::new(refusal);
             self.effects.push(Effect::Refused { connection, request, subscription: None, refusal });
         }
     }

@@ -5,7 +5,7 @@ use crate::{
     Message,
     bridge::{self, PublishId},
 };
-use alloc::{collections::VecDeque, string::String, sync::Arc};
+use alloc::{boxed::Box, collections::VecDeque, string::String, sync::Arc};
 
 /// What was given to the bridge, or waits for it, in its order. Nothing of it is delivered here or
 /// elsewhere before the broker has given it its place.
@@ -95,11 +95,8 @@ impl<A: Authorization> Hub<A> {
         let sequence = bridge.outbox.push(destination.clone(), message.clone(), requester);
         if bridge.is_up {
             let id = PublishId { node, sequence };
-            self.effects.push(Effect::Bridge(bridge::Command::Publish {
-                id,
-                destination,
-                message,
-            }));
+            let publish = bridge::Command::Publish { id, destination, message };
+            self.effects.push(Effect::Bridge(Box::new(publish)));
         }
     }
 
@@ -110,11 +107,8 @@ impl<A: Authorization> Hub<A> {
         for waiting in bridge.outbox.waiting.iter().filter(|waiting| !waiting.is_answered) {
             let id = PublishId { node, sequence: waiting.sequence };
             let (destination, message) = (waiting.destination.clone(), waiting.message.clone());
-            self.effects.push(Effect::Bridge(bridge::Command::Publish {
-                id,
-                destination,
-                message,
-            }));
+            let publish = bridge::Command::Publish { id, destination, message };
+            self.effects.push(Effect::Bridge(Box::new(publish)));
         }
     }
 

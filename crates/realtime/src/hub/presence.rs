@@ -11,7 +11,7 @@ use crate::{
     Message, Published,
     json::{Escape, write_string},
 };
-use alloc::{collections::BTreeMap, format, string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, format, string::String, sync::Arc, vec::Vec};
 
 /// Where the presence of a topic is told: below this.
 const PREFIX: &str = "/presence";
@@ -154,6 +154,7 @@ impl<A: Authorization> Hub<A> {
         let destination = format!("{PREFIX}{topic}");
         if let Err(refusal) = self.send_unasked(&destination, message, Requester::NOBODY) {
             let (connection, request, subscription) = (None, None, None);
+            let refusal = Box::new(refusal);
             self.effects.push(Effect::Refused { connection, request, subscription, refusal });
         }
     }

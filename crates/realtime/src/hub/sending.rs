@@ -12,7 +12,7 @@ use crate::{
     Message, Published,
     destination::{self, Destination},
 };
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 
 impl<A: Authorization> Hub<A> {
     pub(super) fn perform_operation(
@@ -204,7 +204,7 @@ impl<A: Authorization> Hub<A> {
                     requester.request,
                 );
                 call.map(|call| {
-                    self.effects.push(Effect::Call(call));
+                    self.effects.push(Effect::Call(Box::new(call)));
                     Done::Later
                 })
             }

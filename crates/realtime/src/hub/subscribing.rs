@@ -128,7 +128,7 @@ impl<A: Authorization> Hub<A> {
             connection: Some(connection),
             request: beginning.and_then(|beginning| beginning.request),
             subscription: Some(id),
-            refusal,
+            refusal: Box::new(refusal),
         });
     }
 
@@ -369,7 +369,7 @@ impl<A: Authorization> Hub<A> {
             request: None,
             cursor: None,
         });
-        self.effects.push(Effect::Call(call));
+        self.effects.push(Effect::Call(Box::new(call)));
         Ok(())
     }
 

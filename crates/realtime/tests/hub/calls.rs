@@ -6,7 +6,7 @@ use sansocket_realtime::hub::{Answer, Call, Handlers};
 fn calls(world: &mut World, command: Command) -> Vec<Call> {
     let effects = world.hub.handle(command, Duration::ZERO);
     effects
-        .filter_map(|effect| if let Effect::Call(call) = effect { Some(call) } else { None })
+        .filter_map(|effect| if let Effect::Call(call) = effect { Some(*call) } else { None })
         .collect()
 }
 
