@@ -87,19 +87,39 @@ impl fmt::Display for Rate {
     }
 }
 
-/// A token bucket, which is full at first. Its [`Rate`] is passed in, because many buckets have the
-/// same.
+/// A token bucket, which is full at first. You pass its [`Rate`] to each call, because many buckets
+/// have the same.
+///
+/// `now` is the time since any moment that stays the same for the bucket. A clock that goes back gains
+/// nothing. A bucket takes 16 bytes, and nothing is ever rounded.
+///
+/// ```
+/// use core::time::Duration;
+/// use sansocket::server::{Rate, TokenBucket};
+///
+/// let rate = Rate::per_second(2).burst(5);
+/// let (mut bucket, now) = (TokenBucket::new(), Duration::ZERO);
+/// assert!(bucket.take(5, rate, now));
+/// assert!(!bucket.take(1, rate, now));
+/// assert_eq!(bucket.time_until(1, rate, now), Some(Duration::from_millis(500)));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Bucket {
+pub struct TokenBucket {
     /// The parts of tokens that are missing from a full bucket.
     missing: u64,
     /// The time of the last call in nanoseconds.
     at: u64,
 }
 
-impl Bucket {
+impl TokenBucket {
+    /// Creates a full bucket.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { missing: 0, at: 0 }
+    }
+
     /// Takes so many tokens. Takes none and returns `false` if there are fewer.
-    pub(crate) fn take(&mut self, count: u64, rate: Rate, now: Duration) -> bool {
+    pub fn take(&mut self, count: u64, rate: Rate, now: Duration) -> bool {
         self.refill(rate, now);
         match self.missing_without(count, rate) {
             Some(missing) if missing <= rate.capacity() => {
@@ -112,7 +132,7 @@ impl Bucket {
 
     /// Takes so many tokens, or all that are left if there are fewer: they stand for something that
     /// has happened already. Returns `false` if there were fewer.
-    pub(crate) fn charge(&mut self, count: u64, rate: Rate, now: Duration) -> bool {
+    pub fn charge(&mut self, count: u64, rate: Rate, now: Duration) -> bool {
         let is_covered = self.take(count, rate, now);
         if !is_covered {
             self.missing = rate.capacity();
@@ -120,8 +140,10 @@ impl Bucket {
         is_covered
     }
 
-    /// Returns how long it takes until there are so many tokens, or `None` if there never are.
-    pub(crate) fn time_until(&mut self, count: u64, rate: Rate, now: Duration) -> Option<Duration> {
+    /// Returns how long it takes until there are so many tokens, or `None` if there never are: the rate
+    /// is 0, or its [burst](Rate::burst) is smaller. This changes nothing that later calls could tell.
+    #[must_use]
+    pub fn time_until(&mut self, count: u64, rate: Rate, now: Duration) -> Option<Duration> {
         self.refill(rate, now);
         if count > u64::from(rate.burst) {
             return None;
@@ -136,7 +158,8 @@ impl Bucket {
 
     /// Returns when the bucket is full if nothing more is taken: [`Duration::MAX`] for never, and a
     /// moment that has passed if it is full already.
-    pub(crate) fn full_at(&self, rate: Rate) -> Duration {
+    #[must_use]
+    pub fn full_at(&self, rate: Rate) -> Duration {
         match (self.missing, rate.amount) {
             (0, _) => Duration::ZERO,
             (_, 0) => Duration::MAX,
@@ -168,7 +191,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn available(bucket: &mut Bucket, rate: Rate, now: Duration) -> u32 {
+    fn available(bucket: &mut TokenBucket, rate: Rate, now: Duration) -> u32 {
         let mut bucket = *bucket;
         (0..).take_while(|_| bucket.take(1, rate, now)).count().try_into().unwrap()
     }
@@ -176,7 +199,7 @@ mod tests {
     #[test]
     fn a_bucket_holds_a_burst_and_gains_the_rate() {
         let rate = Rate::per_second(2).burst(5);
-        let mut bucket = Bucket::default();
+        let mut bucket = TokenBucket::new();
         assert!(!bucket.take(6, rate, SECOND) && bucket.take(5, rate, SECOND));
         assert!(!bucket.take(1, rate, SECOND));
         assert_eq!(bucket.time_until(1, rate, SECOND), Some(SECOND / 2));
@@ -190,7 +213,7 @@ mod tests {
     #[test]
     fn what_has_happened_empties_the_bucket() {
         let rate = Rate::per_minute(60).burst(10);
-        let mut bucket = Bucket::default();
+        let mut bucket = TokenBucket::new();
         assert!(bucket.charge(7, rate, SECOND));
         assert!(!bucket.charge(7, rate, SECOND));
         assert_eq!(available(&mut bucket, rate, SECOND), 0);
@@ -200,7 +223,7 @@ mod tests {
     #[test]
     fn a_rate_that_divides_no_second_does_not_drift() {
         let rate = Rate::per_minute(7).burst(1);
-        let mut bucket = Bucket::default();
+        let mut bucket = TokenBucket::new();
         let mut now = Duration::ZERO;
         let taken = (0..600_000).filter(|_| {
             now += Duration::from_millis(1);
@@ -214,7 +237,7 @@ mod tests {
     #[test]
     fn extremes_are_no_overflow() {
         for rate in [Rate::per_second(u32::MAX), Rate::per_minute(u32::MAX)] {
-            let mut bucket = Bucket::default();
+            let mut bucket = TokenBucket::new();
             assert!(!bucket.take(u64::MAX, rate, Duration::MAX));
             assert!(bucket.take(1, rate, Duration::MAX));
             assert!(!bucket.charge(u64::MAX, rate, Duration::ZERO));
@@ -226,12 +249,12 @@ mod tests {
             );
         }
         for rate in [Rate::per_second(0), Rate::per_second(9).burst(0)] {
-            let mut bucket = Bucket::default();
+            let mut bucket = TokenBucket::new();
             assert!(!bucket.take(1, rate, Duration::MAX));
             assert_eq!(bucket.time_until(1, rate, Duration::MAX), None);
         }
         let once = Rate::per_second(0).burst(1);
-        let mut bucket = Bucket::default();
+        let mut bucket = TokenBucket::new();
         assert!(bucket.take(1, once, SECOND) && !bucket.take(1, once, Duration::MAX));
         assert_eq!(bucket.time_until(1, once, Duration::MAX), None);
         assert_eq!(bucket.full_at(once), Duration::MAX);
@@ -240,7 +263,7 @@ mod tests {
     #[test]
     fn a_clock_that_goes_back_gains_nothing() {
         let rate = Rate::per_second(1);
-        let mut bucket = Bucket::default();
+        let mut bucket = TokenBucket::new();
         assert!(bucket.take(1, rate, 9 * SECOND));
         assert!(!bucket.take(1, rate, SECOND));
         assert!(!bucket.take(1, rate, 9 * SECOND));
@@ -268,7 +291,7 @@ mod tests {
         ) {
             let rate = if is_per_minute { Rate::per_minute(amount) } else { Rate::per_second(amount) };
             let rate = rate.burst(burst);
-            let mut bucket = Bucket::default();
+            let mut bucket = TokenBucket::new();
             let mut passed = alloc::vec::Vec::new();
             let mut now = 0;
             for (pause, count) in steps {

@@ -1,9 +1,10 @@
 //! What the clients of each address have done lately, and what they may still do.
 
+use super::address_key::AddressKey;
 use super::per_address::{AddressLimit, PerAddress};
 use crate::connection::ProtocolError;
 use crate::handshake::PlainResponse;
-use crate::rate::{Bucket, Rate};
+use crate::rate::{Rate, TokenBucket};
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     string::ToString,
@@ -45,9 +46,9 @@ use core::{net::IpAddr, time::Duration};
 pub struct AddressTable {
     limits: PerAddress,
     /// A tree, so that no choice of addresses makes a lookup expensive.
-    clients: BTreeMap<Key, Client>,
+    clients: BTreeMap<AddressKey, Client>,
     /// The addresses without a connection, in the order in which they can be forgotten.
-    idle: BTreeSet<(Duration, Key)>,
+    idle: BTreeSet<(Duration, AddressKey)>,
 }
 
 /// What to do with a new connection.
@@ -72,34 +73,19 @@ pub enum Verdict {
     },
 }
 
-/// The clients that count as one: an IPv4 address, or the /64 network of an IPv6 address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key(u128);
-
 /// What the clients of one address do.
 #[derive(Clone, Debug, Default)]
 struct Client {
     /// Connections that were accepted, and those that are being refused.
     connections: u32,
     refused: u32,
-    handshakes: Bucket,
+    handshakes: TokenBucket,
     /// Refused handshakes. As many may be refused as are allowed.
-    refusals: Bucket,
-    messages: Bucket,
-    bytes: Bucket,
+    refusals: TokenBucket,
+    messages: TokenBucket,
+    bytes: TokenBucket,
     /// The time of the entry in `idle`, if there is one.
     idle: Option<Duration>,
-}
-
-impl Key {
-    fn of(address: IpAddr) -> Self {
-        const NETWORK: u128 = !(u64::MAX as u128);
-        match address.to_canonical() {
-            // As ::ffff:0:0/96, which is no /64 network.
-            IpAddr::V4(address) => Self(address.to_ipv6_mapped().to_bits()),
-            IpAddr::V6(address) => Self(address.to_bits() & NETWORK),
-        }
-    }
 }
 
 /// Why a connection is not allowed.
@@ -114,7 +100,7 @@ impl Client {
     /// changes nothing, if it has no connection.
     fn full_at(&self, limits: &PerAddress) -> Duration {
         let Self { handshakes, refusals, messages, bytes, .. } = self;
-        let at = |bucket: &Bucket, rate: Option<Rate>| {
+        let at = |bucket: &TokenBucket, rate: Option<Rate>| {
             rate.map_or(Duration::ZERO, |rate| bucket.full_at(rate))
         };
         at(handshakes, limits.handshakes)
@@ -133,7 +119,7 @@ impl Client {
             return Err(Exceeded { limit: AddressLimit::Connections(most), wait });
         }
         let exceeded =
-            |bucket: &mut Bucket, rate: Option<Rate>, limit: fn(Rate) -> AddressLimit| {
+            |bucket: &mut TokenBucket, rate: Option<Rate>, limit: fn(Rate) -> AddressLimit| {
                 let rate = rate?;
                 let wait = bucket.time_until(1, rate, now);
                 (wait != Some(Duration::ZERO)).then(|| Exceeded { limit: limit(rate), wait })
@@ -177,7 +163,7 @@ impl AddressTable {
     /// Decides on a new connection from this address, and counts it unless it is to be dropped.
     pub fn admit(&mut self, address: IpAddr, now: Duration) -> Verdict {
         self.forget_idle(now);
-        let key = Key::of(address);
+        let key = AddressKey::from(address);
         let client = self.clients.entry(key).or_default();
         let verdict = match client.enter(&self.limits, now) {
             Ok(()) => Verdict::Accept,
@@ -205,9 +191,9 @@ impl AddressTable {
         bytes: usize,
         now: Duration,
     ) -> Result<(), ProtocolError> {
-        let key = Key::of(address);
+        let key = AddressKey::from(address);
         let Some(client) = self.clients.get_mut(&key) else { return Ok(()) };
-        let charge = |bucket: &mut Bucket, count: u64, rate: Option<Rate>| {
+        let charge = |bucket: &mut TokenBucket, count: u64, rate: Option<Rate>| {
             rate.filter(|&rate| !bucket.charge(count, rate, now))
         };
         let over_bytes = charge(&mut client.bytes, bytes as u64, self.limits.bytes);
@@ -224,7 +210,7 @@ impl AddressTable {
 
     /// Counts the end of a connection that was accepted.
     pub fn ended(&mut self, address: IpAddr, now: Duration) {
-        let key = Key::of(address);
+        let key = AddressKey::from(address);
         if let Some(client) = self.clients.get_mut(&key) {
             client.connections = client.connections.saturating_sub(1);
             self.rest(key, now);
@@ -233,7 +219,7 @@ impl AddressTable {
 
     /// Counts the end of a connection that was refused.
     pub fn refusal_ended(&mut self, address: IpAddr, now: Duration) {
-        let key = Key::of(address);
+        let key = AddressKey::from(address);
         if let Some(client) = self.clients.get_mut(&key) {
             client.refused = client.refused.saturating_sub(1);
             self.rest(key, now);
@@ -241,7 +227,7 @@ impl AddressTable {
     }
 
     /// Remembers a client without a connection for as long as that matters.
-    fn rest(&mut self, key: Key, now: Duration) {
+    fn rest(&mut self, key: AddressKey, now: Duration) {
         let Some(client) = self.clients.get_mut(&key) else { return };
         if let Some(at) = client.idle.take() {
             self.idle.remove(&(at, key));
@@ -552,7 +538,7 @@ mod tests {
                 prop_assert_eq!(resting.count(), table.idle.len());
             }
             for client in 0..8 {
-                let key = Key::of(IpAddr::from([192, 0, 2, client as u8]));
+                let key = AddressKey::from(IpAddr::from([192, 0, 2, client as u8]));
                 let counted = table.clients.get(&key).map_or((0, 0), |it| (it.connections, it.refused));
                 prop_assert_eq!(counted, (open[client], refused[client]));
             }

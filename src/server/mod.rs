@@ -8,6 +8,7 @@
 mod accept_loop;
 mod accepting;
 mod acceptor;
+mod address_key;
 mod address_table;
 mod answer;
 mod forwarded;
@@ -24,11 +25,12 @@ mod receiving_proxy_header;
 mod tests;
 
 pub use crate::network::{Network, NetworkError};
-pub use crate::rate::Rate;
+pub use crate::rate::{Rate, TokenBucket};
 #[cfg(feature = "std")]
 pub(crate) use accept_loop::{AcceptFailure, AcceptFailures, Admission};
 pub use accepting::{Accepting, Step};
 pub use acceptor::Acceptor;
+pub use address_key::AddressKey;
 pub use address_table::{AddressTable, Verdict};
 pub use forwarded::ForwardingHeader;
 pub use origin::{OriginPatternError, OriginPolicy};

@@ -141,21 +141,47 @@ impl OriginPolicy {
     ///
     /// Returns an error if the origin is not allowed. Refuse such a request with status 403.
     pub fn check(&self, request: &Request) -> Result<(), HandshakeError> {
-        let mut values = request.headers_named("Origin");
+        self.check_origin(request.host(), request.headers_named("Origin"))
+    }
+
+    /// Checks a request that does not ask for a WebSocket: one that changes something or answers with
+    /// data, and whose client is known by a cookie. `host` is the value of its `Host` or `:authority`,
+    /// `origins` are the values of all of its `Origin` fields.
+    ///
+    /// Browsers send an `Origin` with every POST, and with each GET of a script that may read the
+    /// response on another site. A GET without one is of this site, or its response can't be read.
+    ///
+    /// ```
+    /// use sansocket::server::OriginPolicy;
+    ///
+    /// let policy = OriginPolicy::same_origin();
+    /// assert!(policy.check_origin("example.com", [b"https://example.com".as_slice()]).is_ok());
+    /// assert!(policy.check_origin("example.com", [b"https://example.org".as_slice()]).is_err());
+    /// assert!(policy.check_origin("example.com", []).is_ok());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the origin is not allowed. Refuse such a request with status 403.
+    pub fn check_origin<'a>(
+        &self,
+        host: &str,
+        origins: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<(), HandshakeError> {
+        let mut values = origins.into_iter();
         let Some(value) = values.next() else { return Ok(()) };
         // A request with two origins is treated like one from an unknown origin.
         let is_one = values.next().is_none();
-        if self.any || is_one && Origin::parse(value).is_some_and(|it| self.allows(it, request)) {
+        if self.any || is_one && Origin::parse(value).is_some_and(|it| self.allows(it, host)) {
             Ok(())
         } else {
             Err(HandshakeError::OriginNotAllowed(excerpt(value)))
         }
     }
 
-    fn allows(&self, origin: Origin<'_>, request: &Request) -> bool {
+    fn allows(&self, origin: Origin<'_>, host: &str) -> bool {
         let mut patterns = self.allowed.iter().flat_map(|list| list.iter());
-        patterns.any(|pattern| pattern.matches(origin))
-            || self.same_origin && origin.is_of(request.host())
+        patterns.any(|pattern| pattern.matches(origin)) || self.same_origin && origin.is_of(host)
     }
 }
 

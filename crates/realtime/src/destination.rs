@@ -131,6 +131,23 @@ impl Pattern {
         matches(&self.0, topic)
     }
 
+    /// Parses a pattern of destinations of any kind: unlike a pattern that clients subscribe to, it can
+    /// also be below `/queue` and `/app`.
+    pub(crate) fn of_any_destination(text: &str) -> Result<Self, InvalidPattern> {
+        let kinds = ["topic", "queue", "app", "user", "presence"];
+        Self::below(text, &kinds, "is not below /topic, /queue, /app, /user or /presence")
+    }
+
+    fn below(text: &str, kinds: &[&str], otherwise: &'static str) -> Result<Self, InvalidPattern> {
+        let problem = |problem| InvalidPattern { pattern: text.into(), problem };
+        let rest = text.strip_prefix('/').ok_or(problem("does not begin with \"/\""))?;
+        check_segments(rest).map_err(problem)?;
+        match rest.split_once('/') {
+            Some((kind, _)) if kinds.contains(&kind) => Ok(Self(text.into())),
+            _ => Err(problem(otherwise)),
+        }
+    }
+
     /// Returns the text of the pattern.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -163,13 +180,8 @@ impl FromStr for Pattern {
 
     /// Parses a topic, with or without wildcards, or the queues of users: `/user/*/queue/…`.
     fn from_str(text: &str) -> Result<Self, InvalidPattern> {
-        let problem = |problem| InvalidPattern { pattern: text.into(), problem };
-        let rest = text.strip_prefix('/').ok_or(problem("does not begin with \"/\""))?;
-        check_segments(rest).map_err(problem)?;
-        match rest.split_once('/') {
-            Some(("topic" | "user" | "presence", _)) => Ok(Self(text.into())),
-            _ => Err(problem("is not below /topic, /user or /presence")),
-        }
+        let kinds = ["topic", "user", "presence"];
+        Self::below(text, &kinds, "is not below /topic, /user or /presence")
     }
 }
 
@@ -268,6 +280,12 @@ mod tests {
         assert!(matches("/user/*/queue/**", "/user/joe/queue/a"));
         for wrong in ["", "/queue/a", "/topic/**/a", "/topic", "/topic//"] {
             assert!(wrong.parse::<Pattern>().is_err(), "{wrong}");
+        }
+        for other in ["/queue/*", "/app/**", "/topic/*/a", "/user/*/queue/a"] {
+            assert!(Pattern::of_any_destination(other).is_ok(), "{other}");
+        }
+        for wrong in ["", "/**", "/other/a", "/app", "/app/**/a", "app/a"] {
+            assert!(Pattern::of_any_destination(wrong).is_err(), "{wrong}");
         }
     }
 }

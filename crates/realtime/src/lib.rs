@@ -7,9 +7,13 @@
 
 extern crate alloc;
 
+#[macro_use]
+mod setters;
+
 pub mod bridge;
 mod cursor;
 mod destination;
+pub mod guard;
 pub mod hub;
 #[allow(dead_code, reason = "SockJS and polling use it")]
 mod json;

@@ -1,0 +1,174 @@
+//! What a client proves its identity with, and where it was found.
+
+use alloc::{borrow::Cow, sync::Arc};
+use core::fmt;
+
+/// What a client proves its identity with: a token, or a user with a password.
+///
+/// [`Sources`](super::Sources) finds them in a request or in a CONNECT of STOMP, and an
+/// [`Authenticate`](super::Authenticate) says whose they are. `Debug` shows neither tokens nor
+/// passwords.
+///
+/// ```
+/// use sansocket_realtime::guard::{Credentials, Source};
+///
+/// let credentials = Credentials::password(Source::Login, "joe", "secret");
+/// assert_eq!(credentials.as_password(), Some(("joe", "secret")));
+/// assert!(!format!("{credentials:?}").contains("secret"));
+/// ```
+#[derive(Clone)]
+pub struct Credentials<'a> {
+    source: Source,
+    proof: Proof<'a>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Proof<'a> {
+    Token(Cow<'a, str>),
+    Password { user: Cow<'a, str>, password: Cow<'a, str> },
+}
+
+impl<'a> Credentials<'a> {
+    /// Creates credentials that are a token.
+    #[must_use]
+    pub fn token(source: Source, token: impl Into<Cow<'a, str>>) -> Self {
+        Self { source, proof: Proof::Token(token.into()) }
+    }
+
+    /// Creates credentials that are a user and a password.
+    #[must_use]
+    pub fn password(
+        source: Source,
+        user: impl Into<Cow<'a, str>>,
+        password: impl Into<Cow<'a, str>>,
+    ) -> Self {
+        let proof = Proof::Password { user: user.into(), password: password.into() };
+        Self { source, proof }
+    }
+
+    /// Returns where the credentials were found.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Returns the token, if they are one.
+    #[must_use]
+    pub fn as_token(&self) -> Option<&str> {
+        match &self.proof {
+            Proof::Token(token) => Some(token),
+            Proof::Password { .. } => None,
+        }
+    }
+
+    /// Returns the user and the password, if they are these.
+    #[must_use]
+    pub fn as_password(&self) -> Option<(&str, &str)> {
+        match &self.proof {
+            Proof::Token(_) => None,
+            Proof::Password { user, password } => Some((user, password)),
+        }
+    }
+
+    /// Returns credentials that borrow nothing, to check them elsewhere while the machine that found
+    /// them waits.
+    #[must_use]
+    pub fn into_owned(self) -> Credentials<'static> {
+        let owned = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
+        let proof = match self.proof {
+            Proof::Token(token) => Proof::Token(owned(token)),
+            Proof::Password { user, password } => {
+                Proof::Password { user: owned(user), password: owned(password) }
+            }
+        };
+        Credentials { source: self.source, proof }
+    }
+
+    /// Returns whether both prove the same, wherever they were found. The client has sent both, so this
+    /// need not take the same time for all.
+    pub(super) fn is_same_proof(&self, other: &Self) -> bool {
+        self.proof == other.proof
+    }
+}
+
+impl fmt::Debug for Credentials<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Credentials");
+        debug.field("source", &self.source);
+        if let Some((user, _)) = self.as_password() {
+            debug.field("user", &user);
+        }
+        debug.finish_non_exhaustive()
+    }
+}
+
+/// A place where credentials can be found.
+///
+/// | source | in a request of HTTP | in CONNECT |
+/// |---|---|---|
+/// | [`Bearer`](Self::Bearer), [`Basic`](Self::Basic) | `Authorization`, which must not be repeated | `Authorization` |
+/// | [`Cookie`](Self::Cookie) | `Cookie`, in which the name must not be repeated | – |
+/// | [`Query`](Self::Query) | the target, in which the name must not be repeated | – |
+/// | [`Header`](Self::Header) | the field, which must not be repeated | the header |
+/// | [`Login`](Self::Login) | – | `login` and `passcode` |
+///
+/// Of a header that CONNECT repeats, the first counts, as STOMP demands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Source {
+    /// `Authorization: Bearer`, with a token (RFC 6750 §2.1).
+    Bearer,
+    /// `Authorization: Basic`, with a user and a password in Base64 (RFC 7617). This is what `curl -u`
+    /// sends.
+    Basic,
+    /// The cookie with this name. Its value is the token, without quotes if it has some.
+    ///
+    /// A browser sends cookies for the pages of every site, so [check the
+    /// origin](super#requests-of-other-sites) too.
+    Cookie(Arc<str>),
+    /// The parameter with this name in the query of the target. Its value is the token. Escapes with
+    /// `%` are decoded, and `+` stands for itself, because a token has no spaces.
+    ///
+    /// It is for `EventSource` and `WebSocket` in browsers, which can't set fields. Targets end up in the
+    /// logs of servers and proxies: let such tokens expire within minutes, and keep them out of logs of
+    /// your own.
+    Query(Arc<str>),
+    /// The field of HTTP, or the header of CONNECT, with this name. Its value is the token.
+    Header(Arc<str>),
+    /// The `login` and `passcode` of CONNECT. If both are empty, a client has none.
+    Login,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bearer => f.write_str("the Bearer token in Authorization"),
+            Self::Basic => f.write_str("the Basic credentials in Authorization"),
+            Self::Cookie(name) => write!(f, "the cookie {name:?}"),
+            Self::Query(name) => write!(f, "the query parameter {name:?}"),
+            Self::Header(name) => write!(f, "the header {name:?}"),
+            Self::Login => f.write_str("the login and passcode"),
+        }
+    }
+}
+
+/// Why no credentials could be read from a request or a CONNECT. It is the client's fault, and the same
+/// request fails again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialsError {
+    /// Something stands more than once, so it is not clear which counts.
+    #[error("{0} must not be repeated")]
+    Repeated(Source),
+    /// Something is not what it should be.
+    #[error("{place} {problem}")]
+    Malformed {
+        /// What is malformed.
+        place: Source,
+        /// What is wrong with it, as the rest of a sentence. It contains no secret.
+        problem: &'static str,
+    },
+    /// Credentials stand in two places, and they are not the same.
+    #[error("{0} and {1} are not the same")]
+    Differ(Source, Source),
+}

@@ -1,0 +1,129 @@
+//! The guard: what protects a server from its clients, before a command reaches the hub.
+//!
+//! | question | answered by |
+//! |---|---|
+//! | Does the request come from a page of another site? | [`OriginPolicy`] of the core: [see below](#requests-of-other-sites) |
+//! | Who is the client? | [`Sources`] finds its [`Credentials`], and [`Authenticate`] says whose they are |
+//! | Does it connect, send or subscribe too much? | [`Guard`], with [`Limits`] for each principal, address and destination |
+//! | Does it take what it gets? | [`SlowConsumer`], with [`SlowConsumerConfig`] |
+//! | Which destinations may it use? | [`Authorization`](crate::hub::Authorization) of the hub |
+//! | What does it get if not? | [`Answer`]: the ERROR, the close code, the status |
+//!
+//! Each of these can be used without the others. None does IO or has a clock.
+//!
+//! # A client from its request to its end
+//!
+//! Before an upgrade, or for an event stream, a poll, or a message that is published over HTTP:
+//!
+//! ```
+//! use core::{net::IpAddr, time::Duration};
+//! use sansocket::handshake::PlainResponse;
+//! use sansocket_realtime::guard::{
+//!     Answer, Authenticate, AuthenticationError, Client, Guard, Limits, Source, Sources, TokenTable,
+//! };
+//! use sansocket_realtime::hub::Principal;
+//!
+//! struct Server {
+//!     guard: Guard,
+//!     sources: Sources,
+//!     users: TokenTable,
+//! }
+//!
+//! impl Server {
+//!     /// Lets a client in, or returns the response to its request.
+//!     fn admit<'a>(
+//!         &mut self,
+//!         address: IpAddr,
+//!         fields: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+//!         raw_query: Option<&'a str>,
+//!         now: Duration,
+//!     ) -> Result<(Client, Principal), PlainResponse> {
+//!         let refuse = |answer: Answer| answer.response(&self.sources);
+//!         // This comes first, so that it bounds how often somebody can try to log in.
+//!         let mut client =
+//!             self.guard.connect(Some(address), now).map_err(|breach| refuse((&breach).into()))?;
+//!         let found = self.sources.in_request(fields, raw_query).map_err(Into::into);
+//!         let user = found
+//!             .and_then(|found| found.ok_or(AuthenticationError::Missing))
+//!             .and_then(|credentials| self.users.authenticate(&credentials));
+//!         let answer = match user {
+//!             Ok(user) => match self.guard.authenticated(&mut client, &user, now) {
+//!                 Ok(()) => return Ok((client, user)),
+//!                 Err(breach) => Answer::from(&breach),
+//!             },
+//!             Err(error) => Answer::from(&error),
+//!         };
+//!         self.guard.disconnect(client, now);
+//!         Err(refuse(answer))
+//!     }
+//! }
+//!
+//! let users = TokenTable::new().token("abc", Principal::new("joe"));
+//! let sources = Sources::new([Source::Bearer, Source::Cookie("session".into())]);
+//! let mut server = Server { guard: Guard::new(Limits::default()), sources, users };
+//! let address = IpAddr::from([192, 0, 2, 1]);
+//!
+//! let fields = [("Authorization", b"Bearer abc".as_slice())];
+//! let (client, user) = server.admit(address, fields, None, Duration::ZERO).unwrap();
+//! assert_eq!(user.name(), "joe");
+//! server.guard.message(&client, "/app/orders", 1024, Duration::ZERO).unwrap();
+//! server.guard.disconnect(client, Duration::ZERO);
+//!
+//! let response = server.admit(address, [], None, Duration::ZERO).unwrap_err();
+//! assert_eq!(response.status(), 401);
+//! ```
+//!
+//! # Authentication
+//!
+//! A client proves who it is before the upgrade, or, in STOMP, with CONNECT
+//! ([`Sources::in_connect`]). A client that was authenticated before the upgrade needs no credentials
+//! in CONNECT. If it has some, they have to be those of the same principal.
+//!
+//! | client | can use |
+//! |---|---|
+//! | `WebSocket` in browsers | [a cookie](Source::Cookie), [the query](Source::Query), or CONNECT |
+//! | `EventSource` in browsers | [a cookie](Source::Cookie), or [the query](Source::Query) |
+//! | `fetch`, other programs | [`Bearer`](Source::Bearer), [a field of your own](Source::Header) |
+//! | curl | [`Basic`](Source::Basic) with `-u`, and all others |
+//!
+//! `Debug` of credentials shows no secrets, and no error contains one. A target with a token in its query
+//! does: don't log it.
+//!
+//! If it takes time to find out who the client is, the machines wait for the answer: see
+//! [`Authenticate`].
+//!
+//! # Requests of other sites
+//!
+//! A browser sends its cookies with requests of every site's pages. Where a cookie authenticates, check
+//! the `Origin` too, and refuse with status 403:
+//!
+//! - For a WebSocket, an [`Acceptor`](sansocket::server::Acceptor) of the core does so by default.
+//! - For an event stream, a poll or a message that is published, use
+//!   [`OriginPolicy::check_origin`].
+//!
+//! Tokens that a script has to add itself, in a field or in the query, are not sent for other sites.
+//! Nevertheless, an attribute `SameSite=Lax` or `Strict` on the cookie is a good second lock.
+//!
+//! [`OriginPolicy`]: sansocket::server::OriginPolicy
+//! [`OriginPolicy::check_origin`]: sansocket::server::OriginPolicy::check_origin
+
+mod admission;
+mod answer;
+mod authentication;
+mod breach;
+mod credentials;
+mod limits;
+mod query;
+mod slow_consumer;
+mod sources;
+mod syntax;
+mod table;
+
+pub use admission::{Client, Guard};
+pub use answer::{Answer, EventStreamAnswer};
+pub use authentication::{Authenticate, AuthenticationError, TokenTable};
+pub use breach::{Breach, Scope};
+pub use credentials::{Credentials, CredentialsError, Source};
+pub use limits::{ClientLimits, DestinationLimits, Limits};
+pub use slow_consumer::{Reaction, SlowConsumer, SlowConsumerConfig, TooSlow};
+pub use sources::Sources;

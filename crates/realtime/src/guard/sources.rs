@@ -1,0 +1,531 @@
+//! Where a server looks for credentials.
+
+use super::credentials::{Credentials, CredentialsError, Source};
+use super::{query, syntax};
+use alloc::{borrow::Cow, string::String, vec::Vec};
+
+/// Where a server looks for credentials, in requests of HTTP and in CONNECT of STOMP.
+///
+/// The first source in your order counts for which credentials were found; all that are found must be
+/// the same, so that nobody can be taken for another user by what one of two readers ignores. Other
+/// places are not looked at. By default, these are [`Bearer`](Source::Bearer) and
+/// [`Login`](Source::Login).
+///
+/// ```
+/// use sansocket_realtime::guard::{CredentialsError, Source, Sources};
+///
+/// let sources = Sources::new([Source::Bearer, Source::Query("token".into())]);
+/// let fields = [("Host", "example.com"), ("authorization", "bearer abc")];
+/// let fields = fields.map(|(name, value)| (name, value.as_bytes()));
+/// let found = sources.in_request(fields, Some("topic=a"))?;
+/// assert_eq!(found.and_then(|it| it.as_token().map(String::from)).as_deref(), Some("abc"));
+///
+/// let differ = sources.in_request(fields, Some("token=def"));
+/// assert!(matches!(differ, Err(CredentialsError::Differ(..))));
+/// # Ok::<(), CredentialsError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sources {
+    sources: Vec<Source>,
+    realm: String,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self::new([Source::Bearer, Source::Login])
+    }
+}
+
+impl Sources {
+    /// Creates a list of sources. Without any, every client is anonymous.
+    #[must_use]
+    pub fn new(sources: impl IntoIterator<Item = Source>) -> Self {
+        Self { sources: sources.into_iter().collect(), realm: "realtime".into() }
+    }
+
+    /// Sets the realm that a [challenge](Self::challenge) for Basic names, `realtime` by default. A
+    /// browser shows it when it asks for a password. What is not visible ASCII or a space is left out.
+    #[must_use]
+    pub fn realm(mut self, realm: &str) -> Self {
+        self.realm = realm.chars().filter(|c| matches!(c, ' '..='~')).collect();
+        self
+    }
+
+    /// Finds the credentials in a request of HTTP: before an upgrade, for an event stream, a poll, or a
+    /// message that is published. `fields` are its header fields, `raw_query` is the query of its
+    /// target without the question mark, as [`Request`](sansocket::handshake::Request) of the core
+    /// returns both. `None` means that the client is anonymous.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if credentials are malformed, or if it is not clear which count.
+    pub fn in_request<'a>(
+        &self,
+        fields: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+        raw_query: Option<&'a str>,
+    ) -> Result<Option<Credentials<'a>>, CredentialsError> {
+        let mut found = Found::new(&self.sources);
+        for (name, value) in fields {
+            found.field(name, value)?;
+        }
+        found.query(raw_query.unwrap_or_default())?;
+        found.first_if_same()
+    }
+
+    /// Finds the credentials in the headers of CONNECT or STOMP. `None` means that the client is
+    /// anonymous, or was authenticated before the upgrade.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if credentials are malformed, or if two places name different ones.
+    pub fn in_connect<'a>(
+        &self,
+        headers: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Option<Credentials<'a>>, CredentialsError> {
+        let mut found = Found::new(&self.sources);
+        let (mut login, mut passcode, mut authorization) = (None, None, None);
+        for (name, value) in headers {
+            match name {
+                "login" => login = login.or(Some(value)),
+                "passcode" => passcode = passcode.or(Some(value)),
+                _ if name.eq_ignore_ascii_case("authorization") => {
+                    authorization = authorization.or(Some(value));
+                }
+                _ => {}
+            }
+            found.header(name, value)?;
+        }
+        if let Some(value) = authorization {
+            found.authorization(value.as_bytes())?;
+        }
+        found.login(login, passcode)?;
+        found.first_if_same()
+    }
+
+    /// Returns the value of `WWW-Authenticate`, which a response of status 401 must have (RFC 9110
+    /// §15.5.2). It names the schemes among the sources. Tokens elsewhere than in `Authorization` have
+    /// no scheme of their own, so for these it names Bearer.
+    ///
+    /// ```
+    /// use sansocket_realtime::guard::{Source, Sources};
+    ///
+    /// assert_eq!(Sources::default().challenge(), "Bearer");
+    /// let sources = Sources::new([Source::Basic]).realm("orders");
+    /// assert_eq!(sources.challenge(), r#"Basic realm="orders", charset="UTF-8""#);
+    /// ```
+    #[must_use]
+    pub fn challenge(&self) -> String {
+        let mut challenge = String::new();
+        let has_basic = self.sources.contains(&Source::Basic);
+        if !has_basic || self.sources.contains(&Source::Bearer) {
+            challenge.push_str("Bearer");
+        }
+        if has_basic {
+            challenge.push_str(if challenge.is_empty() { "Basic" } else { ", Basic" });
+            // A quoted string (RFC 9110 §5.6.4).
+            let realm = self.realm.replace('\\', "\\\\").replace('"', "\\\"");
+            challenge.push_str(&alloc::format!(" realm=\"{realm}\", charset=\"UTF-8\""));
+        }
+        challenge
+    }
+}
+
+/// What was found so far in each source.
+struct Found<'s, 'a> {
+    sources: &'s [Source],
+    credentials: Vec<Option<Credentials<'a>>>,
+    has_authorization: bool,
+}
+
+impl<'s, 'a> Found<'s, 'a> {
+    fn new(sources: &'s [Source]) -> Self {
+        let credentials = sources.iter().map(|_| None).collect();
+        Self { sources, credentials, has_authorization: false }
+    }
+
+    /// Looks at a header field of HTTP.
+    fn field(&mut self, name: &str, value: &'a [u8]) -> Result<(), CredentialsError> {
+        if name.eq_ignore_ascii_case("authorization") {
+            let of_scheme = |source: &&Source| matches!(source, Source::Bearer | Source::Basic);
+            // The field is a single value (RFC 9110 §5.3, §11.6.2).
+            match self.sources.iter().find(of_scheme) {
+                Some(source) if self.has_authorization => {
+                    return Err(CredentialsError::Repeated(source.clone()));
+                }
+                _ => self.has_authorization = true,
+            }
+            self.authorization(value)?;
+        }
+        for (index, source) in self.sources.iter().enumerate() {
+            match source {
+                // HTTP/2 may send each cookie in a field of its own (RFC 9113 §8.2.3).
+                Source::Cookie(cookie) if name.eq_ignore_ascii_case("cookie") => {
+                    let is_named = |(name, _): &(&[u8], &[u8])| *name == cookie.as_bytes();
+                    for (_, value) in syntax::cookies(value).filter(is_named) {
+                        self.add_token(index, syntax::cookie_value(value).map(Cow::Borrowed))?;
+                    }
+                }
+                Source::Header(header) if name.eq_ignore_ascii_case(header) => {
+                    let token = syntax::token(value.trim_ascii());
+                    self.add_token(index, token.map(Cow::Borrowed))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the query of a target.
+    fn query(&mut self, query: &'a str) -> Result<(), CredentialsError> {
+        for (index, source) in self.sources.iter().enumerate() {
+            let Source::Query(name) = source else { continue };
+            for value in query::parameters(query, name) {
+                let token = query::decode(value).and_then(|token| {
+                    syntax::token(token.as_bytes())?;
+                    Ok(token)
+                });
+                self.add_token(index, token)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at a header of CONNECT. Of headers that are repeated, the first counts.
+    fn header(&mut self, name: &str, value: &'a str) -> Result<(), CredentialsError> {
+        for (index, source) in self.sources.iter().enumerate() {
+            let is_named = matches!(source, Source::Header(header) if **header == *name);
+            if is_named && self.credentials[index].is_none() {
+                self.add_token(index, syntax::token(value.as_bytes()).map(Cow::Borrowed))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the login and passcode of CONNECT.
+    fn login(
+        &mut self,
+        login: Option<&'a str>,
+        passcode: Option<&'a str>,
+    ) -> Result<(), CredentialsError> {
+        // Some clients always send both headers, and leave them empty for nobody.
+        if login.unwrap_or_default().is_empty() && passcode.unwrap_or_default().is_empty() {
+            return Ok(());
+        }
+        for (index, source) in self.sources.iter().enumerate() {
+            if *source == Source::Login {
+                let pair = login.zip(passcode).ok_or("are only sent together");
+                let pair = pair.map_err(|problem| malformed(source, problem))?;
+                self.add(index, Credentials::password(source.clone(), pair.0, pair.1))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the value of `Authorization`. Schemes are compared without case (RFC 9110 §11.1).
+    fn authorization(&mut self, value: &'a [u8]) -> Result<(), CredentialsError> {
+        let (scheme, rest) = syntax::scheme(value);
+        for (index, source) in self.sources.iter().enumerate() {
+            match source {
+                Source::Bearer if scheme.eq_ignore_ascii_case(b"bearer") => {
+                    self.add_token(index, syntax::bearer(rest).map(Cow::Borrowed))?;
+                }
+                Source::Basic if scheme.eq_ignore_ascii_case(b"basic") => {
+                    let (user, password) =
+                        syntax::basic(rest).map_err(|problem| malformed(source, problem))?;
+                    self.add(index, Credentials::password(source.clone(), user, password))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn add_token(
+        &mut self,
+        index: usize,
+        token: Result<Cow<'a, str>, &'static str>,
+    ) -> Result<(), CredentialsError> {
+        let source = &self.sources[index];
+        let token = token.map_err(|problem| malformed(source, problem))?;
+        self.add(index, Credentials::token(source.clone(), token))
+    }
+
+    fn add(&mut self, index: usize, credentials: Credentials<'a>) -> Result<(), CredentialsError> {
+        match self.credentials[index].replace(credentials) {
+            Some(first) => Err(CredentialsError::Repeated(first.source().clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the credentials of the first source that has some, if the others have the same.
+    fn first_if_same(self) -> Result<Option<Credentials<'a>>, CredentialsError> {
+        let mut found = self.credentials.into_iter().flatten();
+        let Some(first) = found.next() else { return Ok(None) };
+        match found.find(|other| !other.is_same_proof(&first)) {
+            Some(other) => {
+                Err(CredentialsError::Differ(first.source().clone(), other.source().clone()))
+            }
+            None => Ok(Some(first)),
+        }
+    }
+}
+
+fn malformed(place: &Source, problem: &'static str) -> CredentialsError {
+    CredentialsError::Malformed { place: place.clone(), problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cookie(name: &str) -> Source {
+        Source::Cookie(name.into())
+    }
+
+    fn query(name: &str) -> Source {
+        Source::Query(name.into())
+    }
+
+    fn header(name: &str) -> Source {
+        Source::Header(name.into())
+    }
+
+    /// What was found: a token, or a user and a password.
+    type Proof = Option<(String, Option<String>)>;
+
+    fn proof(found: Option<Credentials<'_>>) -> Proof {
+        let found = found?;
+        match found.as_password() {
+            Some((user, password)) => Some((user.into(), Some(password.into()))),
+            None => Some((found.as_token()?.into(), None)),
+        }
+    }
+
+    fn token(text: &str) -> Result<Proof, CredentialsError> {
+        Ok(Some((text.into(), None)))
+    }
+
+    fn password(user: &str, password: &str) -> Result<Proof, CredentialsError> {
+        Ok(Some((user.into(), Some(password.into()))))
+    }
+
+    fn request(
+        sources: impl IntoIterator<Item = Source>,
+        fields: &[(&str, &str)],
+        query: &str,
+    ) -> Result<Proof, CredentialsError> {
+        let fields = fields.iter().map(|(name, value)| (*name, value.as_bytes()));
+        Sources::new(sources).in_request(fields, Some(query)).map(proof)
+    }
+
+    fn connect(
+        sources: impl IntoIterator<Item = Source>,
+        headers: &[(&str, &str)],
+    ) -> Result<Proof, CredentialsError> {
+        Sources::new(sources).in_connect(headers.iter().copied()).map(proof)
+    }
+
+    #[test]
+    fn a_bearer_token_is_found_without_case() {
+        use Source::Bearer;
+        for value in ["Bearer abc", "bearer abc", "BEARER   abc", " Bearer abc "] {
+            assert_eq!(request([Bearer], &[("AUTHORIZATION", value)], ""), token("abc"));
+            assert_eq!(connect([Bearer], &[("authorization", value)]), token("abc"));
+        }
+        for value in ["", "Bearerabc", "Basic YTpi", "Digest a=b", "abc"] {
+            assert_eq!(request([Bearer], &[("Authorization", value)], ""), Ok(None), "{value}");
+        }
+        for value in ["Bearer", "Bearer ", "Bearer a b", "Bearer \"a\"", "Bearer a,b"] {
+            let result = request([Bearer], &[("Authorization", value)], "");
+            let is_malformed = matches!(result, Err(CredentialsError::Malformed { .. }));
+            assert!(is_malformed, "{value}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn authorization_is_not_repeated() {
+        let twice = [("Authorization", "Bearer a"), ("authorization", "Bearer a")];
+        let repeated = Err(CredentialsError::Repeated(Source::Bearer));
+        assert_eq!(request([Source::Bearer], &twice, ""), repeated);
+        let schemes = [("Authorization", "Digest a=b"), ("Authorization", "Bearer a")];
+        assert_eq!(request([Source::Bearer], &schemes, ""), repeated);
+        // Of headers that are repeated in STOMP, the first counts.
+        assert_eq!(connect([Source::Bearer], &twice), token("a"));
+        // Who accepts neither scheme does not look.
+        assert_eq!(request([cookie("a")], &twice, ""), Ok(None));
+    }
+
+    #[test]
+    fn basic_credentials_are_found() {
+        let fields = [("Authorization", "basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")];
+        assert_eq!(request([Source::Basic], &fields, ""), password("Aladdin", "open sesame"));
+        assert_eq!(connect([Source::Basic], &fields), password("Aladdin", "open sesame"));
+        assert_eq!(request([Source::Bearer], &fields, ""), Ok(None));
+        assert!(request([Source::Basic], &[("Authorization", "Basic QWxh")], "").is_err());
+    }
+
+    #[test]
+    fn a_cookie_is_found_by_its_name() {
+        let found = |value| request([cookie("id")], &[("Cookie", value)], "");
+        assert_eq!(found("a=1; id=abc; b=2"), token("abc"));
+        assert_eq!(found("id=\"a=bc\""), token("a=bc"));
+        assert_eq!(found("ID=abc; xid=1; id2=2"), Ok(None));
+        assert_eq!(found("garbage; id=abc; =; \u{1}"), token("abc"));
+        for repeated in ["id=a; id=b", "id=a; id=a"] {
+            assert_eq!(found(repeated), Err(CredentialsError::Repeated(cookie("id"))));
+        }
+        let fields = [("cookie", "id=a"), ("Cookie", "b=1"), ("COOKIE", "id=a")];
+        let repeated = Err(CredentialsError::Repeated(cookie("id")));
+        assert_eq!(request([cookie("id")], &fields, ""), repeated);
+        assert_eq!(request([cookie("id")], &fields[1..], ""), token("a"));
+        for malformed in ["id=", "id=a b", "id=\u{e9}", "id=a\"b"] {
+            assert!(found(malformed).is_err(), "{malformed:?}");
+        }
+        assert_eq!(connect([cookie("id")], &[("Cookie", "id=a")]), Ok(None));
+    }
+
+    #[test]
+    fn a_query_parameter_is_found_once() {
+        let found = |text| request([query("token")], &[], text);
+        assert_eq!(found("topic=/topic/a&token=a%2Bb"), token("a+b"));
+        assert_eq!(found("token=a+b"), token("a+b"));
+        assert_eq!(found("topic=token"), Ok(None));
+        for repeated in ["token=a&token=a", "token=a&t%6Fken=b"] {
+            assert_eq!(found(repeated), Err(CredentialsError::Repeated(query("token"))));
+        }
+        for malformed in ["token", "token=", "token=%", "token=a%20b", "token=%ff", "token=%00"] {
+            assert!(found(malformed).is_err(), "{malformed}");
+        }
+        assert_eq!(request([Source::Bearer], &[], "token=%"), Ok(None));
+    }
+
+    #[test]
+    fn a_header_of_your_own_is_found() {
+        let fields = [("x-api-key", "abc")];
+        assert_eq!(request([header("X-API-Key")], &fields, ""), token("abc"));
+        let twice = [fields[0], fields[0]];
+        assert!(request([header("X-API-Key")], &twice, "").is_err());
+        // The names of headers in STOMP have a case.
+        assert_eq!(connect([header("X-API-Key")], &fields), Ok(None));
+        let twice = [("token", "a"), ("token", "b")];
+        assert_eq!(connect([header("token")], &twice), token("a"));
+        assert!(connect([header("token")], &[("token", "a b")]).is_err());
+    }
+
+    #[test]
+    fn login_and_passcode_come_together() {
+        use Source::Login;
+        let found = |headers: &[(&str, &str)]| connect([Login], headers);
+        let headers = [("login", "joe"), ("passcode", "a:b"), ("login", "ann"), ("passcode", "")];
+        assert_eq!(found(&headers), password("joe", "a:b"));
+        assert_eq!(found(&[("login", ""), ("passcode", "")]), Ok(None));
+        assert_eq!(found(&[("login", "")]), Ok(None));
+        assert_eq!(found(&[("login", "joe"), ("passcode", "")]), password("joe", ""));
+        assert!(found(&[("login", "joe")]).is_err() && found(&[("passcode", "a")]).is_err());
+        assert_eq!(connect([], &headers), Ok(None));
+    }
+
+    #[test]
+    fn credentials_that_differ_are_refused() {
+        let sources = || [query("token"), cookie("id"), Source::Bearer];
+        let (bearer, id) = (("Authorization", "Bearer a"), ("Cookie", "id=a"));
+        assert_eq!(request(sources(), &[bearer, id], "token=a"), token("a"));
+        let differ = Err(CredentialsError::Differ(cookie("id"), Source::Bearer));
+        assert_eq!(request(sources(), &[("Authorization", "Bearer b"), id], ""), differ);
+        let differ = Err(CredentialsError::Differ(query("token"), cookie("id")));
+        assert_eq!(request(sources(), &[bearer, id], "token=b"), differ);
+        let both = [("Authorization", "Bearer a"), ("login", "a"), ("passcode", "a")];
+        let sources = [Source::Login, Source::Bearer];
+        assert!(matches!(connect(sources, &both), Err(CredentialsError::Differ(..))));
+    }
+
+    #[test]
+    fn a_request_of_the_core_has_them() {
+        use sansocket::handshake::{HttpVersion, Request};
+        let headers: [(&str, &[u8]); 6] = [
+            ("Host", b"example.com"),
+            ("Upgrade", b"websocket"),
+            ("Connection", b"Upgrade"),
+            ("Sec-WebSocket-Version", b"13"),
+            ("Sec-WebSocket-Key", b"dGhlIHNhbXBsZSBub25jZQ=="),
+            ("Authorization", b"Bearer a"),
+        ];
+        let target = "/stomp?token=a";
+        let request = Request::new("GET", target, HttpVersion::HTTP_11, headers).unwrap();
+        let sources = Sources::new([Source::Bearer, query("token")]);
+        let found = sources.in_request(request.headers(), request.raw_query());
+        assert_eq!(found.map(proof), token("a"));
+    }
+
+    #[test]
+    fn the_first_source_is_named() {
+        let sources = Sources::new([query("token"), Source::Bearer]);
+        let fields = [("Authorization", b"Bearer a".as_slice())];
+        let found = sources.in_request(fields, Some("token=a")).unwrap().unwrap();
+        assert_eq!(found.source(), &query("token"));
+        let sources = Sources::new([Source::Bearer, query("token")]);
+        let found = sources.in_request(fields, Some("token=a")).unwrap().unwrap();
+        assert_eq!(found.source(), &Source::Bearer);
+    }
+
+    #[test]
+    fn debug_and_errors_contain_no_secret() {
+        let secret = "s3cr3t";
+        let fields = [("Authorization", secret.as_bytes()), ("Cookie", b"id=s3cr3t s3cr3t")];
+        let error = Sources::new([cookie("id")]).in_request(fields, None).unwrap_err();
+        assert!(!alloc::format!("{error} {error:?}").contains(secret));
+        let token = Credentials::token(Source::Bearer, secret).into_owned();
+        let password = Credentials::password(Source::Login, "joe", secret).into_owned();
+        let text = alloc::format!("{token:?} {password:?}");
+        assert!(!text.contains(secret) && text.contains("joe"), "{text}");
+    }
+
+    #[test]
+    fn a_challenge_names_what_is_accepted() {
+        let challenge = |sources: &[Source]| Sources::new(sources.iter().cloned()).challenge();
+        assert_eq!(challenge(&[]), "Bearer");
+        assert_eq!(challenge(&[cookie("id")]), "Bearer");
+        let both = "Bearer, Basic realm=\"realtime\", charset=\"UTF-8\"";
+        assert_eq!(challenge(&[Source::Basic, Source::Bearer]), both);
+        let sources = Sources::new([Source::Basic]).realm("a\"\\\r\nb\u{e9}");
+        assert_eq!(sources.challenge(), "Basic realm=\"a\\\"\\\\b\", charset=\"UTF-8\"");
+    }
+
+    fn all_sources() -> Sources {
+        let (bearer, basic, login) = (Source::Bearer, Source::Basic, Source::Login);
+        Sources::new([bearer, basic, cookie("id"), query("token"), header("token"), login])
+    }
+
+    /// Text that is often nearly right.
+    const NEARLY: &str =
+        "((Bearer|basic|id|token|%74oken|QTpi|[ =;&\"%,é\0]|[a-zA-Z0-9+/]{1,3})){0,12}";
+
+    proptest! {
+        /// Whatever a client sends, what is found is a token without spaces, or a user and a password.
+        #[test]
+        fn nothing_that_a_client_sends_panics(
+            fields in prop::collection::vec(
+                ("(Authorization|Cookie|token|login|passcode)", NEARLY),
+                0..4,
+            ),
+            bytes in prop::collection::vec(any::<u8>(), 0..20),
+            text in NEARLY,
+        ) {
+            let check = |found: Result<Option<Credentials<'_>>, CredentialsError>| {
+                let Ok(Some(found)) = found else { return };
+                let is_token = |it: &str| !it.is_empty() && it.bytes().all(|b| b.is_ascii_graphic());
+                assert!(found.as_token().is_none_or(is_token), "{:?}", found.as_token());
+                assert_ne!(found.as_token().is_some(), found.as_password().is_some());
+            };
+            let of_http = fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+            check(all_sources().in_request(of_http.clone(), Some(&text)));
+            for name in ["authorization", "cookie", "token"] {
+                let with_bytes = of_http.clone().chain([(name, bytes.as_slice())]);
+                check(all_sources().in_request(with_bytes, None));
+            }
+            let of_stomp = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            check(all_sources().in_connect(of_stomp));
+        }
+    }
+}
