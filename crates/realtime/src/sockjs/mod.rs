@@ -1,1 +1,128 @@
-//! Sessions of SockJS.
+//! Sessions of SockJS 0.3.3, for servers.
+//!
+//! A client of SockJS uses a WebSocket if it can, and requests of HTTP if something in between does
+//! not let WebSockets pass. With HTTP, one request after another *receives*, and others *send*. The
+//! session joins them:
+//!
+//! ```text
+//!  client                        server                          application
+//!    │  GET /info                  │                                  │
+//!    ├────────────────────────────▶│ Request::action → Respond        │
+//!    │  POST /000/k3y/xhr          │                                  │
+//!    ├────────────────────────────▶│ Sessions::attach ──── Opened ───▶│
+//!    │◀─ o ────────────────────────┤ next_chunk                       │
+//!    │  POST /000/k3y/xhr          │                                  │
+//!    ├────────────────────────────▶│ attach: a receiver that waits    │
+//!    │  POST …/xhr_send  ["hi"]    │                                  │
+//!    ├────────────────────────────▶│ Sessions::received ─ Messages ──▶│
+//!    │◀─ 204 ──────────────────────┤                                  │
+//!    │                             │◀────────────────── send ─────────┤
+//!    │◀─ a["hi"] ──────────────────┤ Ready → next_chunk               │
+//! ```
+//!
+//! 1. [`Request::action`] says what a request is, and has the head of its response.
+//! 2. [`Sessions`] has the sessions of HTTP by their ids. A WebSocket has a [`Session`] of its own.
+//! 3. [`Effect`]s tell what happened. Chunks are *taken* by a receiver whose connection is ready for
+//!    more, so what a slow client does not take waits in the session, within the limits of
+//!    [`Options`].
+//! 4. Call [`Sessions::handle_timeout`] at [`Sessions::next_deadline`]: it makes heartbeats, and ends
+//!    sessions whose client is gone.
+//!
+//! An idle session takes about 400 bytes.
+//!
+//! The transports are `websocket`, `xhr`, `xhr_streaming`, `eventsource` and `xhr_send`, and `/websocket`
+//! without SockJS. Those for browsers without CORS (`iframe`, `htmlfile`, `jsonp`) are not found.
+//!
+//! # What arrives
+//!
+//! Messages arrive in order and at most once. If all responses are written to their end, and the
+//! client does not stay away for [`Options::disconnect_delay`], all of them arrive. If a response is
+//! not, and you say so by [`Sessions::aborted`], the session closes and the client learns it: no
+//! message follows a lost one.
+//!
+//! What a network swallows after you have written it is lost without a trace, because SockJS confirms
+//! nothing to the server. To continue behind a lost connection, let the client resume at a
+//! [`Cursor`](crate::Cursor).
+//!
+//! # What your server does
+//!
+//! The machines have no connections, so these are its own:
+//!
+//! - Decide which origins may use the service ([`Cors`]), also for WebSockets.
+//! - Read the body of `xhr_send` only up to [`Options::payload_bytes`].
+//! - Call [`Sessions::written`] when the last chunk of a response is written.
+//! - Notice that a client has left, and call [`Sessions::aborted`]. The session gives up a receiver by
+//!   itself only if it takes nothing for a whole [`Options::heartbeat_delay`] after a heartbeat was due.
+//!
+//! # Example
+//!
+//! A client opens a session by `xhr`, sends by `xhr_send`, and gets an answer.
+//!
+//! ```
+//! use core::time::Duration;
+//! use sansocket_realtime::sockjs::{Action, Cors, Effect, Message, Options, Request, Sessions};
+//!
+//! let options = std::sync::Arc::new(Options::default());
+//! let mut sessions = Sessions::new(options.clone());
+//! let (owner, now) = (b"", Duration::ZERO);
+//!
+//! // The first request to receive opens the session.
+//! let request = Request::new("POST", "/000/k3y/xhr").cors(Cors::SameOrigin);
+//! let Action::Receive { session: id, transport, head } = request.action(&options, 0) else { panic!() };
+//! let (session, receiver) = sessions.attach(id, owner, transport, now)?;
+//! assert_eq!(sessions.next_effect(), Some(Effect::Opened { session }));
+//! assert_eq!(sessions.next_effect(), Some(Effect::Ready { session, receiver }));
+//!
+//! // The response is its head and the chunks. This one ends behind the first.
+//! assert_eq!(head.status, 200);
+//! let chunk = sessions.next_chunk(session, receiver, now).unwrap();
+//! assert_eq!((chunk.text.as_str(), chunk.last), ("o\n", true));
+//! sessions.written(session, receiver, now);
+//!
+//! // The client sends a message.
+//! let request = Request::new("POST", "/000/k3y/xhr_send").cors(Cors::SameOrigin);
+//! let Action::Send { session: id, head } = request.action(&options, 0) else { panic!() };
+//! let response = match sessions.received(id, owner, br#"["hello"]"#) {
+//!     Ok(()) => head.accepted(),
+//!     Err(error) => error.response(head),
+//! };
+//! assert_eq!(response.status, 204);
+//!
+//! // The application answers each message.
+//! while let Some(effect) = sessions.next_effect() {
+//!     if let Effect::Messages { session, messages } = effect {
+//!         for text in messages {
+//!             sessions.send(session, &Message::new(&format!("{text} to you")), now)?;
+//!         }
+//!     }
+//! }
+//!
+//! // The next request gets what waits.
+//! let request = Request::new("POST", "/000/k3y/xhr").cors(Cors::SameOrigin);
+//! let Action::Receive { session: id, transport, .. } = request.action(&options, 0) else { panic!() };
+//! let (session, receiver) = sessions.attach(id, owner, transport, now)?;
+//! let chunk = sessions.next_chunk(session, receiver, now).unwrap();
+//! assert_eq!((chunk.text.as_str(), chunk.last), ("a[\"hello to you\"]\n", true));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod frame;
+mod info;
+mod options;
+mod queue;
+mod receiver;
+mod response;
+mod route;
+mod session;
+mod sessions;
+mod transport;
+
+pub use frame::{Message, PayloadError};
+pub use options::Options;
+pub use queue::SendError;
+pub use receiver::{Chunk, Receiver, Refused};
+pub use response::{Cors, Response};
+pub use route::{Action, Request, Route};
+pub use session::{Cause, Session};
+pub use sessions::{AttachError, Effect, ReceiveError, SessionKey, Sessions};
+pub use transport::Transport;

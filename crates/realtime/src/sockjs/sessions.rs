@@ -1,0 +1,416 @@
+//! The sessions of a service, which last from request to request.
+
+use super::{
+    frame::{Message, PayloadError},
+    options::Options,
+    queue::SendError,
+    receiver::{Chunk, Receiver, Refused},
+    response::Response,
+    session::{Cause, Session},
+    transport::Transport,
+};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeSet, VecDeque},
+    string::String,
+    sync::Arc,
+    vec::Vec,
+};
+use core::time::Duration;
+use std::collections::HashMap;
+
+/// How many deadlines are met in one call.
+const DUE_AT_ONCE: usize = 1024;
+
+/// All sessions of a service that use HTTP, by the ids that clients chose.
+///
+/// After each call, take the effects with [`next_effect`](Self::next_effect) until there is none, and
+/// ask for the [`next_deadline`](Self::next_deadline) again. The [module](super) has an example.
+///
+/// Whoever knows the id of a session can read and send in it. Pass an `owner` to make guessing
+/// pointless: whatever tells you who the client is, such as the name of its user. It has to be the same
+/// with each request of a session. Without users, pass an empty one.
+#[derive(Debug)]
+pub struct Sessions {
+    options: Arc<Options>,
+    by_id: HashMap<Arc<str>, SessionKey>,
+    entries: HashMap<SessionKey, Entry>,
+    /// The deadlines of all sessions, in order.
+    deadlines: BTreeSet<(Duration, SessionKey)>,
+    effects: VecDeque<Effect>,
+    latest: SessionKey,
+}
+
+/// Names a session to the application. No other session of the same [`Sessions`] ever has the same key,
+/// even if a client uses the id again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionKey(u64);
+
+/// What a server has to do, or its application has to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Effect {
+    /// A client opened a session.
+    Opened {
+        /// The new session.
+        session: SessionKey,
+    },
+    /// The client sent messages.
+    Messages {
+        /// Its session.
+        session: SessionKey,
+        /// The messages in order. There is at least one.
+        messages: Vec<String>,
+    },
+    /// Take chunks with [`Sessions::next_chunk`], until there is none or the connection is not ready
+    /// for more.
+    Ready {
+        /// The session.
+        session: SessionKey,
+        /// The receiver that has something to take.
+        receiver: Receiver,
+    },
+    /// End the connection of this receiver at once: see [`Session::handle_timeout`].
+    Abort {
+        /// The session.
+        session: SessionKey,
+        /// The receiver, which is not attached any more.
+        receiver: Receiver,
+    },
+    /// A session closed. There are no more messages from its client. What the application sent before
+    /// it closed the session is still delivered.
+    Closed {
+        /// The session.
+        session: SessionKey,
+        /// Why.
+        cause: Cause,
+    },
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: Arc<str>,
+    owner: Box<[u8]>,
+    session: Session,
+    /// The session's deadline as it stands in the order.
+    deadline: Option<Duration>,
+}
+
+impl Sessions {
+    /// Creates an empty table.
+    #[must_use]
+    pub fn new(options: Arc<Options>) -> Self {
+        Self {
+            options,
+            by_id: HashMap::new(),
+            entries: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            effects: VecDeque::new(),
+            latest: SessionKey(0),
+        }
+    }
+
+    /// Returns how many sessions there are, those that closed and have not expired yet included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no session.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Attaches a receiver to the session of that id, which is created if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Pass the error to [`AttachError::response`].
+    pub fn attach(
+        &mut self,
+        id: &str,
+        owner: &[u8],
+        transport: Transport,
+        now: Duration,
+    ) -> Result<(SessionKey, Receiver), AttachError> {
+        let session = match self.by_id.get(id) {
+            Some(_) => self.owned(id, owner).ok_or(AttachError::NotFound)?,
+            None => self.create(id, owner, now)?,
+        };
+        let receiver = self
+            .update(session, |session| session.attach(transport, now))
+            .ok_or(AttachError::NotFound)??;
+        Ok((session, receiver))
+    }
+
+    /// Takes the next chunk for a receiver: see [`Session::next_chunk`].
+    pub fn next_chunk(
+        &mut self,
+        session: SessionKey,
+        receiver: Receiver,
+        now: Duration,
+    ) -> Option<Chunk> {
+        self.update(session, |session| session.next_chunk(receiver, now))?
+    }
+
+    /// Tells that the last chunk of a receiver is written: see [`Session::written`].
+    pub fn written(&mut self, session: SessionKey, receiver: Receiver, now: Duration) {
+        self.update(session, |session| session.written(receiver, now));
+    }
+
+    /// Tells that a receiver ended before all that it took was written: see [`Session::aborted`].
+    pub fn aborted(&mut self, session: SessionKey, receiver: Receiver, now: Duration) {
+        self.update(session, |session| session.aborted(receiver, now));
+    }
+
+    /// Receives the body of an `xhr_send`. On success, answer with [`Response::accepted`].
+    ///
+    /// # Errors
+    ///
+    /// Pass the error to [`ReceiveError::response`].
+    pub fn received(&mut self, id: &str, owner: &[u8], body: &[u8]) -> Result<(), ReceiveError> {
+        let session = self.owned(id, owner).ok_or(ReceiveError::NotFound)?;
+        let entry = self.entries.get(&session).ok_or(ReceiveError::NotFound)?;
+        let messages = entry.session.received_body(body)?;
+        if !messages.is_empty() {
+            self.effects.push_back(Effect::Messages { session, messages });
+        }
+        Ok(())
+    }
+
+    /// Queues a message for a client.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::send`], and [`SendError::Closed`] if the session is over.
+    pub fn send(
+        &mut self,
+        session: SessionKey,
+        message: &Message,
+        now: Duration,
+    ) -> Result<(), SendError> {
+        self.update(session, |session| session.send(message, now)).unwrap_or(Err(SendError::Closed))
+    }
+
+    /// Closes a session: see [`Session::close`].
+    pub fn close(&mut self, session: SessionKey, code: u16, reason: &str, now: Duration) {
+        self.update(session, |session| session.close(code, reason, now));
+    }
+
+    /// Returns the next effect.
+    pub fn next_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout). It costs little, whatever the
+    /// number of sessions.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Does what is due.
+    ///
+    /// A call does so for at most 1,024 sessions, to leave time for other work. If more are due, the
+    /// next deadline has passed already: call again.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        for _ in 0..DUE_AT_ONCE {
+            let Some(&(due, session)) = self.deadlines.first() else { return };
+            if due > now {
+                return;
+            }
+            let given_up = self.update(session, |session| session.handle_timeout(now)).flatten();
+            if let Some(receiver) = given_up {
+                self.effects.push_back(Effect::Abort { session, receiver });
+            }
+        }
+    }
+
+    /// Finds a session by its id, if the owner is its own.
+    fn owned(&self, id: &str, owner: &[u8]) -> Option<SessionKey> {
+        let session = *self.by_id.get(id)?;
+        (*self.entries.get(&session)?.owner == *owner).then_some(session)
+    }
+
+    fn create(&mut self, id: &str, owner: &[u8], now: Duration) -> Result<SessionKey, AttachError> {
+        if id.len() > self.options.session_id_bytes {
+            return Err(AttachError::NotFound);
+        }
+        let limit = self.options.sessions;
+        if self.entries.len() >= limit {
+            return Err(AttachError::Full { limit });
+        }
+        // One key a request: 64 bits do not overflow.
+        self.latest = SessionKey(self.latest.0.wrapping_add(1));
+        let id: Arc<str> = id.into();
+        let session = Session::new(Arc::clone(&self.options), now);
+        self.by_id.insert(Arc::clone(&id), self.latest);
+        self.entries
+            .insert(self.latest, Entry { id, owner: owner.into(), session, deadline: None });
+        self.effects.push_back(Effect::Opened { session: self.latest });
+        Ok(self.latest)
+    }
+
+    /// Calls a session, and then looks at what has changed.
+    fn update<T>(&mut self, key: SessionKey, call: impl FnOnce(&mut Session) -> T) -> Option<T> {
+        let Entry { session, deadline, .. } = self.entries.get_mut(&key)?;
+        let (was_ready, was_closed) = (session.ready(), session.closed());
+        let result = call(session);
+        if let Some(receiver) = session.ready().filter(|_| session.ready() != was_ready) {
+            self.effects.push_back(Effect::Ready { session: key, receiver });
+        }
+        if let Some(cause) = session.closed().filter(|_| was_closed.is_none()) {
+            self.effects.push_back(Effect::Closed { session: key, cause });
+        }
+        let next = session.next_deadline();
+        let old = core::mem::replace(deadline, next);
+        if old != next {
+            if let Some(old) = old {
+                self.deadlines.remove(&(old, key));
+            }
+            if let Some(next) = next {
+                self.deadlines.insert((next, key));
+            }
+        }
+        if session.is_expired() {
+            if let Some(entry) = self.entries.remove(&key) {
+                self.by_id.remove(&entry.id);
+            }
+        }
+        Some(result)
+    }
+}
+
+/// Why a receiver is not attached.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttachError {
+    /// The session has another receiver, or is closed. The client learns it from the response.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The session has another owner, or its id is too long. It is the client's fault.
+    #[error("there is no such session")]
+    NotFound,
+    /// There are [`Options::sessions`]. The client can try again later.
+    #[error("there are {limit} sessions already, as many as are allowed")]
+    Full {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl AttachError {
+    /// Returns the response, with the fields of the head that
+    /// [`Action::Receive`](super::Action::Receive) has.
+    #[must_use]
+    pub fn response(self, head: Response) -> Response {
+        match self {
+            Self::Refused(refused) => head.with_body(refused.into_text().into_bytes()),
+            Self::NotFound => head.answered(404, "Not found\n"),
+            Self::Full { .. } => head.answered(503, "Too many sessions\n"),
+        }
+    }
+}
+
+/// Why the messages of a client are not received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReceiveError {
+    /// There is no such session, or it has another owner. It is the client's fault, or it came too late.
+    #[error("there is no such session")]
+    NotFound,
+    /// The body holds no messages. It is the client's fault.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+}
+
+impl ReceiveError {
+    /// Returns the response, with the fields of the head that [`Action::Send`](super::Action::Send) has.
+    #[must_use]
+    pub fn response(self, head: Response) -> Response {
+        match self {
+            Self::NotFound => head.answered(404, "Not found\n"),
+            Self::Payload(PayloadError::Empty) => head.answered(500, "Payload expected.\n"),
+            Self::Payload(PayloadError::BrokenJson) => {
+                head.answered(500, "Broken JSON encoding.\n")
+            }
+            Self::Payload(PayloadError::TooLong { .. } | PayloadError::TooManyMessages { .. }) => {
+                head.answered(413, "Payload too large.\n")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::ZERO;
+
+    #[test]
+    fn a_receiver_is_told_once_that_there_is_something() {
+        let mut sessions = Sessions::new(Options::default().into());
+        let (session, receiver) = sessions.attach("s", b"", Transport::EventSource, NOW).unwrap();
+        assert_eq!(sessions.next_effect(), Some(Effect::Opened { session }));
+        assert_eq!(sessions.next_effect(), Some(Effect::Ready { session, receiver }));
+        sessions.send(session, &"1".into(), NOW).unwrap();
+        assert_eq!(sessions.next_effect(), None);
+        while sessions.next_chunk(session, receiver, NOW).is_some() {}
+        assert_eq!(sessions.next_effect(), None);
+        sessions.send(session, &"2".into(), NOW).unwrap();
+        sessions.send(session, &"3".into(), NOW).unwrap();
+        assert_eq!(sessions.next_effect(), Some(Effect::Ready { session, receiver }));
+        assert_eq!(sessions.next_effect(), None);
+    }
+
+    #[test]
+    fn deadlines_come_in_order_and_only_those_that_are_due() {
+        let mut sessions = Sessions::new(Options::default().into());
+        let second = Duration::from_secs(1);
+        for index in 0..1000_u32 {
+            let (id, now) = (index.to_string(), NOW + second * index);
+            let (session, receiver) = sessions.attach(&id, b"", Transport::Xhr, now).unwrap();
+            sessions.next_chunk(session, receiver, now).unwrap();
+            sessions.written(session, receiver, now);
+        }
+        let delay = Options::default().disconnect_delay;
+        for index in 0..1000_u32 {
+            assert_eq!(sessions.next_deadline(), Some(NOW + second * index + delay));
+            sessions.handle_timeout(NOW + second * index + delay);
+            assert_eq!(sessions.len(), 999 - index as usize);
+        }
+        assert_eq!(sessions.next_deadline(), None);
+        assert!(sessions.by_id.is_empty() && sessions.deadlines.is_empty());
+    }
+
+    #[test]
+    fn a_call_meets_a_bounded_number_of_deadlines() {
+        let mut sessions = Sessions::new(Options::default().into());
+        for index in 0..2000_u32 {
+            sessions.attach(&index.to_string(), b"", Transport::Xhr, NOW).unwrap();
+        }
+        let heartbeat = sessions.next_deadline().unwrap();
+        sessions.handle_timeout(heartbeat);
+        assert_eq!(sessions.next_deadline(), Some(heartbeat));
+        sessions.handle_timeout(heartbeat);
+        assert!(sessions.next_deadline().unwrap() > heartbeat);
+    }
+
+    #[test]
+    fn what_is_over_is_unknown() {
+        let mut sessions = Sessions::new(Options::default().into());
+        let (session, receiver) = sessions.attach("s", b"", Transport::Xhr, NOW).unwrap();
+        sessions.aborted(session, receiver, NOW);
+        let later = sessions.next_deadline().unwrap();
+        sessions.handle_timeout(later);
+        let (next, _) = sessions.attach("s", b"other", Transport::Xhr, later).unwrap();
+        assert_ne!(next, session);
+        assert_eq!(sessions.send(session, &"x".into(), later), Err(SendError::Closed));
+        assert_eq!(sessions.next_chunk(session, receiver, later), None);
+        sessions.close(session, 3000, "", later);
+        sessions.aborted(session, receiver, later);
+        assert_eq!(sessions.received("s", b"", b"[]"), Err(ReceiveError::NotFound));
+        assert_eq!(sessions.received("s", b"other", b"[]"), Ok(()));
+    }
+}

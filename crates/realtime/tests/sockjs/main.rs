@@ -1,0 +1,23 @@
+//! The vectors of SockJS, and what holds for any sequence of requests.
+
+mod properties;
+mod script;
+
+use std::{fs, path::Path};
+
+/// The number of vectors. Update it when you add some; a vector that is not read is noticed this way.
+const VECTORS: usize = 93;
+
+#[test]
+fn vectors() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/sockjs");
+    let mut count = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "txt") {
+            let name = path.file_name().unwrap().to_string_lossy();
+            count += script::run_file(&name, &fs::read_to_string(&path).unwrap());
+        }
+    }
+    assert_eq!(count, VECTORS);
+}
