@@ -1,9 +1,54 @@
 //! Topics, queues and replay over WebSocket, Server-Sent Events and polling: the real-time layer on
 //! top of [`sansocket`].
 //!
-//! Everything in this crate is a state machine over bytes and time, without sockets, without a clock
-//! and without threads. `now` is a [`Duration`](core::time::Duration) since any moment that stays the
-//! same for all calls.
+//! WebSocket carries bytes. Applications want topics that many subscribe to, queues for one user,
+//! messages that a client missed while it was away, clients that can't use WebSocket, and more than one
+//! server. This crate has all of that as state machines over bytes and time: it has no sockets, no clock
+//! and no threads, and it brings no dependency but the core. Put it under any server and any runtime, or
+//! test your whole application in one thread on a clock of your own.
+//!
+//! ```text
+//!             what clients say                                     what clients get
+//!
+//!  WebSocket ──▶ stomp::server::Session ─┐                     ┌─▶ MESSAGE, RECEIPT, ERROR
+//!  SockJS ─────▶ sockjs::Session ──▶ STOMP┤    hub::Command     │
+//!  GET /events ─▶ sse::EventStream ──────┼──▶ ┌─────┐  Effect  ├─▶ event: …  id: 5f3a-1042
+//!  GET /poll ───▶ poll::Polls ───────────┤    │ Hub │ ─────────┤
+//!  POST ────────▶ Command::Publish ──────┘    └─────┘          └─▶ {"events":[…],"cursor":"5f3a-1042"}
+//!                                               ▲ │
+//!                                bridge::Event  │ ▼  bridge::Command
+//!                                             a broker: other hubs
+//! ```
+//!
+//! - [`hub`]: topics and patterns of topics, queues, queues of users, handlers of the application,
+//!   replay, presence, and who may do what.
+//! - [`stomp`]: STOMP 1.0, 1.1 and 1.2: the codec, the server's session, the client.
+//! - [`sse`]: Server-Sent Events: the encoder, the server's stream, the parser and the client.
+//! - `poll`: long and short polling with cursors.
+//! - [`sockjs`]: sessions of SockJS, for clients that have its library.
+//! - [`guard`]: who a client is, how much it may do, and what it gets if it does more.
+//! - [`bridge`]: many hubs as one, over a broker.
+//!
+//! # One cursor
+//!
+//! Each message has a place in the sequence of its hub: a [`Cursor`], such as `5f3a-1042`. It is the
+//! `id` of an event in SSE, the `message-id` in STOMP, and the `cursor` of a poll. All topics share the
+//! sequence, so one cursor resumes any number of topics, and a client can change its transport and go on
+//! where it was. What the hub does not have any more is told as a gap. Nothing is skipped in silence.
+//!
+//! # Which transport for what
+//!
+//! | You have | Take | Because |
+//! |---|---|---|
+//! | notifications, dashboards, progress, anything that only the server tells | SSE | it is plain HTTP, browsers reconnect by themselves and say where they were, and proxies know it |
+//! | chat, editing together, anything in both directions | STOMP over WebSocket | one connection for both directions, acknowledgements and receipts, a few bytes for each message |
+//! | games | WebSocket alone, or STOMP over it | the least delay that TCP has; where a lost message is better than a late one, use UDP |
+//! | tracking an order | SSE to look, STOMP over WebSocket if the page also acts | both can follow the same topic with the same cursor |
+//! | clients behind proxies that hold responses back or cut connections | long polling | each answer is a whole response, and a cursor makes it lossless |
+//! | scripts that ask now and then | short polling: `wait=0` | one request, no state |
+//! | pages that use the client of SockJS, as those of Spring do | SockJS | it finds the transport that works, and carries STOMP |
+//! | devices that speak MQTT | MQTT over WebSocket, passed on to an MQTT broker | the protocol is made for them; the core can tunnel it |
+//! | cacheable answers, single requests | plain HTTP | a connection that stays open has nothing to offer |
 
 extern crate alloc;
 
