@@ -24,7 +24,8 @@
 //!   replay, presence, and who may do what.
 //! - [`stomp`]: STOMP 1.0, 1.1 and 1.2: the codec, the server's session, the client.
 //! - [`sse`]: Server-Sent Events: the encoder, the server's stream, the parser and the client.
-//! - `poll`: long and short polling with cursors.
+//! - [`poll`]: long and short polling with cursors.
+//! - [`http`]: what polls and event streams share.
 //! - [`sockjs`]: sessions of SockJS, for clients that have its library.
 //! - [`guard`]: who a client is, how much it may do, and what it gets if it does more.
 //! - [`bridge`]: many hubs as one, over a broker.
@@ -59,10 +60,12 @@ pub mod bridge;
 mod cursor;
 mod destination;
 pub mod guard;
+pub mod http;
 pub mod hub;
 #[allow(dead_code, reason = "SockJS and polling use it")]
 mod json;
 mod message;
+pub mod poll;
 pub mod sockjs;
 pub mod sse;
 pub mod stomp;

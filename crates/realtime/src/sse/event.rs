@@ -1,7 +1,7 @@
 //! Writing an event stream.
 
 use super::lines::lines;
-use crate::{Cursor, json};
+use crate::{Cursor, http::event::write_gap, hub::Gap};
 use alloc::{format, string::String};
 use bytes::Bytes;
 use core::{fmt::Write, time::Duration};
@@ -195,29 +195,25 @@ pub fn encode_cursor(cursor: Cursor) -> Bytes {
 /// The type of the event that tells of lost messages.
 pub const GAP: &str = "gap";
 
-/// Encodes the event [`GAP`]: messages to `topic` were lost for this client, because they are not
-/// kept any more. Its data is `{"topic":"/topic/prices"}`.
-///
-/// With a `cursor` the client resumes after it from then on, and is not told of the gap again. Give
-/// one only if messages of other topics before that cursor have been sent already.
+/// Encodes the event [`GAP`]: messages after one cursor and up to another may have been lost for this
+/// client, because they are not kept any more. The client resumes after the gap from then on, and is not
+/// told of it again.
 ///
 /// ```
-/// use sansocket_realtime::sse;
+/// use sansocket_realtime::{hub::Gap, sse};
 ///
-/// let block = sse::encode_gap("/topic/prices", None);
-/// assert_eq!(block, "event: gap\ndata: {\"topic\":\"/topic/prices\"}\n\n");
+/// let gap = Gap { from: "5f3a-7".parse()?, to: "5f3a-9".parse()? };
+/// assert_eq!(
+///     sse::encode_gap(&gap),
+///     "event: gap\nid: 5f3a-9\ndata: {\"from\":\"5f3a-7\",\"to\":\"5f3a-9\"}\n\n",
+/// );
+/// # Ok::<(), sansocket_realtime::InvalidCursor>(())
 /// ```
 #[must_use]
-pub fn encode_gap(topic: &str, cursor: Option<Cursor>) -> Bytes {
-    let mut out = format!("event: {GAP}\n");
-    if let Some(cursor) = cursor {
-        // Writing to a `String` can't fail.
-        let _ = writeln!(out, "id: {cursor}");
-    }
-    out.push_str("data: {\"topic\":");
-    // A JSON string has no line breaks: they are escaped.
-    json::write_string(topic, json::Escape::Required, &mut out);
-    out.push_str("}\n\n");
+pub fn encode_gap(gap: &Gap) -> Bytes {
+    let mut out = format!("event: {GAP}\nid: {}\ndata: ", gap.to);
+    write_gap(gap, &mut out);
+    out.push_str("\n\n");
     Bytes::from(out)
 }
 
@@ -230,6 +226,11 @@ pub fn encode_gap(topic: &str, cursor: Option<Cursor>) -> Bytes {
 #[must_use]
 pub const fn heart_beat() -> Bytes {
     Bytes::from_static(b":\n\n")
+}
+
+/// Encodes a block of a reconnection time alone.
+pub(super) fn encode_retry(time: Duration) -> Bytes {
+    Bytes::from(format!("retry: {}\n\n", whole_milliseconds(time)))
 }
 
 fn write_line(start: &str, text: &str, out: &mut String) {
@@ -286,12 +287,6 @@ mod tests {
         assert_eq!(id, Err(InvalidEvent::Null { field: "id", at: 0 }));
         let message = encode_message(Cursor::new(Epoch(1), 2), "a\rb", "");
         assert_eq!(message, Err(InvalidEvent::LineBreak { field: "event", at: 1 }));
-    }
-
-    #[test]
-    fn a_gap_can_move_the_cursor_and_name_any_topic() {
-        let gap = encode_gap("/topic/\"\n\r", Some(Cursor::new(Epoch(10), 3)));
-        assert_eq!(gap, "event: gap\nid: a-3\ndata: {\"topic\":\"/topic/\\\"\\n\\r\"}\n\n",);
     }
 
     #[test]

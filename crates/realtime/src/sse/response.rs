@@ -47,9 +47,9 @@ pub const RESPONSE_FIELDS: [(&str, &str); 3] = [
 /// # Errors
 ///
 /// Returns an error if the value is not a [`Cursor`]. It is the client's fault, or that of an earlier
-/// server at the same address. The stream can begin nevertheless, but say first that messages were
-/// lost, by [`encode_gap`](super::encode_gap): the client believes that it resumes. A client that
-/// sends [`Empty`](InvalidLastEventId::Empty) has no ID, so it loses nothing.
+/// server at the same address. Begin the stream nevertheless, but have it tell a gap, as
+/// [`EventStreamRequest::parse`](super::EventStreamRequest::parse) does: the client believes that it resumes. A
+/// client that sends [`Empty`](InvalidLastEventId::Empty) has no ID, so it loses nothing.
 ///
 /// ```
 /// use sansocket_realtime::{Cursor, Epoch, sse};

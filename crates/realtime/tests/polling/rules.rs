@@ -1,0 +1,337 @@
+//! When polls are answered, and with what.
+
+use crate::{
+    json::Json,
+    server::{SECOND, Server, answer},
+};
+use sansocket_realtime::{
+    Message,
+    hub::{self, Command, ConnectionId, TopicConfig},
+    poll::Config,
+};
+use std::{num::NonZeroU32, time::Duration};
+
+fn events(limit: u32) -> Config {
+    Config::default().events(NonZeroU32::new(limit).unwrap())
+}
+
+#[test]
+fn a_poll_waits_for_the_next_message_and_resumes_after_it() {
+    let mut server = Server::new();
+    server.publish("/topic/a", "before");
+    let first = server.poll("topic=/topic/a");
+    assert!(server.is_waiting(first));
+    server.publish("/topic/b", "of another topic");
+    assert!(server.is_waiting(first));
+    server.publish("/topic/a", "1");
+    server.publish("/topic/a", "2");
+    assert_eq!(server.take(first), answer(["1"], "a-3"));
+    assert_eq!(server.answer("topic=/topic/a&since=a-3"), answer(["2"], "a-4"));
+    assert!((server.polls.is_empty(), server.hub.subscriptions()) == (true, 0));
+}
+
+#[test]
+fn the_topics_of_a_poll_have_one_order_and_one_cursor() {
+    let mut server = Server::new();
+    for (topic, body) in [("/topic/a", "1"), ("/topic/b/c", "2"), ("/topic/x", "3")] {
+        server.publish(topic, body);
+    }
+    server.publish("/topic/a", "4");
+    let query = "topic=/topic/b/*&topic=/topic/a&topic=/topic/a&since=";
+    assert_eq!(server.answer(&format!("{query}a-0")), answer(["1", "2", "4"], "a-4"));
+    assert_eq!(server.answer(&format!("{query}a-1")), answer(["2", "4"], "a-4"));
+    assert_eq!(server.answer(&format!("{query}beginning")), answer(["1", "2", "4"], "a-4"));
+}
+
+#[test]
+fn what_one_command_publishes_is_one_answer() {
+    let mut server = Server::new();
+    let poll = server.poll("topic=/topic/*");
+    server.commit(&[("/topic/a", "1"), ("/topic/b", "2"), ("/topic/a", "3")]);
+    assert_eq!(server.take(poll), answer(["1", "2", "3"], "a-3"));
+}
+
+#[test]
+fn a_poll_whose_time_is_over_moves_its_cursor() {
+    let mut server = Server::new();
+    let default = server.poll("topic=/topic/a");
+    let short = server.poll("topic=/topic/a&wait=10");
+    let capped = server.poll("topic=/topic/a&wait=99999999999999999999999&since=a-0");
+    server.publish("/topic/b", "");
+    assert_eq!(server.polls.next_deadline(), Some(server.now + 10 * SECOND));
+    server.pass(10 * SECOND - Duration::from_nanos(1));
+    assert!(server.is_waiting(short));
+    server.pass(Duration::from_nanos(1));
+    assert_eq!(server.take(short), answer([], "a-1"));
+    server.publish("/topic/b", "");
+    assert_eq!(server.polls.next_deadline(), Some(server.now + 15 * SECOND));
+    server.pass(15 * SECOND);
+    assert_eq!(server.take(default), answer([], "a-2"));
+    assert_eq!(server.polls.next_deadline(), Some(server.now + 30 * SECOND));
+    server.pass(30 * SECOND);
+    assert_eq!(server.take(capped), answer([], "a-2"));
+    assert_eq!(server.polls.next_deadline(), None);
+}
+
+#[test]
+fn a_short_poll_is_answered_at_once() {
+    let mut server = Server::new();
+    assert_eq!(server.answer("topic=/topic/a&wait=0"), answer([], "a-0"));
+    server.publish("/topic/a", "1");
+    server.publish("/topic/b", "2");
+    assert_eq!(server.answer("topic=/topic/a&wait=0"), answer([], "a-2"));
+    assert_eq!(server.answer("topic=/topic/a&wait=0&since=a-0"), answer(["1"], "a-2"));
+    assert_eq!(server.answer("topic=/topic/a&wait=0&since=now"), answer([], "a-2"));
+}
+
+#[test]
+fn an_answer_has_so_many_events() {
+    let mut server = Server::with(events(3), hub::Config::default());
+    for body in ["1", "2", "3", "4", "5", "6", "7"] {
+        server.publish("/topic/a", body);
+    }
+    server.publish("/topic/b", "8");
+    let query = "topic=/topic/a&wait=0&since=";
+    assert_eq!(server.answer(&format!("{query}a-0")), answer(["1", "2", "3"], "a-3"));
+    assert_eq!(server.answer(&format!("{query}a-3")), answer(["4", "5", "6"], "a-6"));
+    assert_eq!(server.answer(&format!("{query}a-6")), answer(["7"], "a-8"));
+    // Live messages of one command count too.
+    let poll = server.poll("topic=/topic/*");
+    server.commit(&[("/topic/a", "9"), ("/topic/b", "10"), ("/topic/c", "11"), ("/topic/d", "12")]);
+    assert_eq!(server.take(poll), answer(["9", "10", "11"], "a-11"));
+    assert_eq!(server.answer("topic=/topic/*&since=a-11"), answer(["12"], "a-12"));
+}
+
+#[test]
+fn an_answer_has_so_many_bytes() {
+    let mut server = Server::with(Config::default().bytes(500), hub::Config::default());
+    let large = "l".repeat(1000);
+    let middle = "m".repeat(200);
+    for body in ["1", &large, "2", &middle, &middle, "3"] {
+        server.publish("/topic/a", body);
+    }
+    let query = "topic=/topic/a&since=";
+    assert_eq!(server.answer(&format!("{query}a-0")), answer(["1"], "a-1"));
+    assert_eq!(server.answer(&format!("{query}a-1")), answer([&large], "a-2"));
+    // What is behind an event without room has none either, so that the order is kept.
+    assert_eq!(server.answer(&format!("{query}a-2")), answer(["2", &middle], "a-4"));
+    assert_eq!(server.answer(&format!("{query}a-4")), answer([&middle, "3"], "a-6"));
+}
+
+#[test]
+fn the_hub_does_not_deliver_more_than_an_answer_can_have() {
+    let topics = TopicConfig::default().messages(5000);
+    let mut server = Server::with(events(10), hub::Config::default().other_topics(topics));
+    for number in 0..5000 {
+        server.publish("/topic/a", &number.to_string());
+    }
+    let first = server.answer("topic=/topic/a&since=a-0");
+    assert_eq!((first.events.len(), first.cursor.as_str()), (10, "a-10"));
+    assert_eq!(server.deliveries, 10);
+}
+
+#[test]
+fn lost_messages_are_a_gap() {
+    let hub = hub::Config::default().other_topics(TopicConfig::default().messages(2));
+    let mut server = Server::with(Config::default(), hub);
+    for body in ["1", "2", "3", "4"] {
+        server.publish("/topic/a", body);
+    }
+    let query = "topic=/topic/a&wait=0&since=";
+    assert_eq!(server.answer(&format!("{query}a-1")), answer(["a-1..a-2", "3", "4"], "a-4"));
+    assert_eq!(server.answer(&format!("{query}a-2")), answer(["3", "4"], "a-4"));
+    // A cursor of another run of the hub, and one of the future: that is another run too.
+    assert_eq!(server.answer(&format!("{query}b-3")), answer(["b-3..a-2", "3", "4"], "a-4"));
+    assert_eq!(server.answer(&format!("{query}a-5")), answer(["a-5..a-2", "3", "4"], "a-4"));
+    // Without messages, the gap alone is an answer.
+    assert_eq!(server.answer("topic=/topic/b&since=b-3"), answer(["b-3..a-0"], "a-4"));
+}
+
+#[test]
+fn an_answer_cut_before_a_gap_goes_on_with_it() {
+    let kept = TopicConfig::default().messages(100);
+    let hub = hub::Config::default()
+        .topic("/topic/a".parse().unwrap(), kept)
+        .other_topics(TopicConfig::default().messages(1));
+    let mut server = Server::with(events(2), hub);
+    for (topic, body) in [("/topic/a", "1"), ("/topic/a", "2"), ("/topic/a", "3")] {
+        server.publish(topic, body);
+    }
+    for (topic, body) in [("/topic/b", "4"), ("/topic/b", "5"), ("/topic/a", "6")] {
+        server.publish(topic, body);
+    }
+    let query = "topic=/topic/a&topic=/topic/b&wait=0&since=";
+    // The cursor never goes back to the old epoch, and the gap is told after what is before it.
+    assert_eq!(server.answer(&format!("{query}b-9")), answer(["1", "2"], "a-2"));
+    assert_eq!(server.answer(&format!("{query}a-2")), answer(["3", "a-2..a-4"], "a-4"));
+    assert_eq!(server.answer(&format!("{query}a-4")), answer(["5", "6"], "a-6"));
+    assert_eq!(server.answer(&format!("{query}a-6")), answer([], "a-6"));
+}
+
+#[test]
+fn what_was_retained_does_not_lead_the_cursor_back() {
+    let retained = TopicConfig::default().retain(true);
+    let hub = hub::Config::default().topic("/topic/r/*".parse().unwrap(), retained);
+    let mut server = Server::with(events(2), hub);
+    for (topic, body) in [("/topic/r/1", "1"), ("/topic/r/2", "2"), ("/topic/other", "3")] {
+        server.publish(topic, body);
+    }
+    let query = "topic=/topic/r/*&topic=/topic/other";
+    assert_eq!(server.answer(&format!("{query}&since=last")), answer(["1", "2"], "a-3"));
+    // Of what has no room, the next poll gets what the topics keep.
+    server.publish("/topic/r/3", "4");
+    assert_eq!(server.answer(&format!("{query}&since=last")), answer(["1", "2"], "a-2"));
+    assert_eq!(server.answer(&format!("{query}&since=a-2")), answer(["3", "4"], "a-4"));
+}
+
+#[test]
+fn a_lost_answer_loses_nothing() {
+    let mut server = Server::new();
+    let first = server.poll("topic=/topic/a&since=a-0");
+    server.publish("/topic/a", "1");
+    // The connection breaks while the answer is written. The client knows only its old cursor.
+    drop(server.take_response(first));
+    server.publish("/topic/a", "2");
+    assert_eq!(server.answer("topic=/topic/a&since=a-0"), answer(["1", "2"], "a-2"));
+}
+
+#[test]
+fn replies_to_a_poll_have_no_cursor_and_always_have_room() {
+    let mut server = Server::with(events(1), hub::Config::default());
+    let poll = server.poll_of(Some("joe"), "topic=/user/queue/replies&topic=/topic/a");
+    server.publish("/topic/b", "");
+    let reply = |body: &'static str| Command::Reply {
+        connection: ConnectionId(poll),
+        destination: "/user/queue/replies".into(),
+        message: Message::new(body),
+    };
+    server.handle([reply("1")]);
+    let response = server.take_response(poll);
+    let expected = "{\"events\":[{\"topic\":\"/user/queue/replies\",\"data\":\"1\"}],\
+                    \"cursor\":\"a-1\"}";
+    assert_eq!(response.body, expected);
+
+    // A server that asks for answers later than after each command loses no reply either.
+    let poll = server.poll_of(Some("joe"), "topic=/user/queue/replies&topic=/topic/a");
+    let now = server.now;
+    let connection = ConnectionId(poll);
+    let publish = |body: &'static str| Command::Publish {
+        destination: "/topic/a".into(),
+        message: Message::new(body),
+        request: None,
+    };
+    let destination = "/user/queue/replies".into();
+    let reply = Command::Reply { connection, destination, message: Message::new("3") };
+    for command in [publish("2"), publish("not in the answer"), reply] {
+        for effect in server.hub.handle(command, now) {
+            server.polls.effect(&effect, now);
+        }
+    }
+    server.handle([]);
+    assert_eq!(server.take(poll), answer(["2", "3"], "a-2"));
+}
+
+#[test]
+fn users_get_what_is_for_them() {
+    let mut server = Server::new();
+    let joe = server.poll_of(Some("joe"), "topic=/user/queue/orders");
+    let ann = server.poll_of(Some("ann"), "topic=/user/queue/orders");
+    let user = hub::Principal::new("joe");
+    server.handle([Command::send_to_user(&user, "/queue/orders", Message::new("shipped"))]);
+    let event = Json::parse(&server.take_response(joe).body);
+    let event = &event.get("events").unwrap().items()[0];
+    assert_eq!(event.text_of("topic"), "/user/queue/orders");
+    assert!(server.is_waiting(ann));
+}
+
+#[test]
+fn a_shutdown_answers_what_waits_and_what_comes_then() {
+    let mut server = Server::new();
+    let waiting = [server.poll("topic=/topic/a"), server.poll("topic=/topic/b&since=a-0&wait=3")];
+    server.publish("/topic/c", "");
+    server.polls.shut_down();
+    server.handle([]);
+    for poll in waiting {
+        assert_eq!(server.take(poll), answer([], "a-1"));
+    }
+    server.publish("/topic/a", "1");
+    assert_eq!(server.answer("topic=/topic/a&since=a-1"), answer(["1"], "a-2"));
+    assert_eq!(server.answer("topic=/topic/a&since=a-2&wait=20"), answer([], "a-2"));
+    assert!(server.polls.is_empty());
+    assert_eq!((server.polls.next_deadline(), server.hub.subscriptions()), (None, 0));
+}
+
+#[test]
+fn a_client_that_has_gone_is_forgotten() {
+    let mut server = Server::new();
+    let poll = server.poll("topic=/topic/a");
+    let command = server.polls.abort(ConnectionId(poll)).expect("it waits");
+    server.handle([command]);
+    assert!(server.polls.abort(ConnectionId(poll)).is_none());
+    assert_eq!((server.hub.subscriptions(), server.polls.next_deadline()), (0, None));
+    server.publish("/topic/a", "1");
+    assert!(server.is_waiting(poll));
+    // Also if its answer is due already: then nobody else is answered in its place.
+    let poll = server.poll("topic=/topic/a");
+    server.polls.shut_down();
+    assert!(server.polls.abort(ConnectionId(poll)).is_some());
+    assert!(server.polls.next_answer(&server.hub).is_none());
+}
+
+#[test]
+fn effects_of_others_are_none_of_polls() {
+    let mut server = Server::new();
+    let connection = ConnectionId(1_000);
+    let subscribe = Command::Subscribe {
+        connection,
+        subscription: hub::SubscriptionId(0),
+        destinations: vec!["/topic/a".into()],
+        options: hub::SubscribeOptions::default(),
+        request: None,
+    };
+    server.handle([Command::Connect { connection, principal: None }, subscribe]);
+    server.publish("/topic/a", "1");
+    assert_eq!((server.deliveries, server.answers.len()), (0, 0));
+}
+
+#[test]
+fn a_message_is_put_into_one_answer_for_all() {
+    let mut server = Server::new();
+    let polls: Vec<_> = (0..100).map(|_| server.poll("topic=/topic/a")).collect();
+    let other = server.poll("topic=/topic/*&since=beginning");
+    server.publish("/topic/a", "1");
+    let bodies: Vec<_> = polls.iter().map(|poll| server.take_response(*poll).body).collect();
+    assert!(bodies.iter().all(|body| body.as_ptr() == bodies[0].as_ptr()));
+    assert_eq!(server.take_response(other).body.as_ptr(), bodies[0].as_ptr());
+}
+
+#[test]
+fn thousands_of_deadlines_pass_each_in_its_turn() {
+    let mut server = Server::new();
+    let polls: Vec<_> = (0..10_000_u64)
+        .map(|number| number * 7919 % 50 + 1)
+        .map(|wait| (server.poll(&format!("topic=/topic/a&wait={wait}")), wait))
+        .collect();
+    for second in 1..=50 {
+        assert_eq!(server.polls.next_deadline(), Some(server.now + SECOND));
+        server.pass(SECOND);
+        for (poll, wait) in &polls {
+            assert_eq!(server.answers.remove(poll).is_some(), *wait == second, "{wait}");
+        }
+    }
+    assert_eq!(server.polls.len(), 0);
+}
+
+#[test]
+fn who_is_present_is_told_without_a_cursor_of_its_own() {
+    let topic = TopicConfig::default().presence(true);
+    let hub = hub::Config::default().topic("/topic/chat".parse().unwrap(), topic);
+    let mut server = Server::with(Config::default(), hub);
+    let members = r#"{"event":"members","users":[]}"#;
+    assert_eq!(server.answer("topic=/presence/topic/chat"), answer([members], "a-0"));
+    let waiting = server.poll("topic=/presence/topic/chat&since=a-0");
+    let joe = server.poll_of(Some("joe"), "topic=/topic/chat");
+    let joined = r#"{"event":"join","user":"joe","node":"a"}"#;
+    assert_eq!(server.take(waiting), answer([joined], "a-1"));
+    assert!(server.is_waiting(joe));
+}
