@@ -8,7 +8,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sansocket_realtime::sockjs::{
-    Action, Cors, Message, Options, PayloadError, Request, Response, Session, Transport,
+    Action, Config, Cors, PayloadError, PreparedMessage, Request, Response, Session, Transport,
 };
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fuzz_target!(|data: &[u8]| {
 /// Checks that both ways of sending agree, that the messages are no longer than their payload, and that
 /// a client gets back what it sent on each transport.
 fn check_payload(payload: &[u8]) {
-    let mut websocket = Session::new(Options::default().into(), NOW);
+    let mut websocket = Session::new(Config::default().into(), NOW);
     let body = websocket.received_body(payload);
     if let Ok(text) = std::str::from_utf8(payload) {
         let messages = websocket.received_text(text, NOW);
@@ -41,11 +41,11 @@ fn check_payload(payload: &[u8]) {
 }
 
 fn check_echo(messages: &[String], transport: Transport) {
-    let options = Options::default().queued_messages(usize::MAX).queued_bytes(usize::MAX);
-    let mut session = Session::new(options.into(), NOW);
+    let config = Config::default().queued_messages(usize::MAX).queued_bytes(usize::MAX);
+    let mut session = Session::new(config.into(), NOW);
     let mut receiver = session.attach(transport, NOW).unwrap();
     for text in messages {
-        session.send(&Message::new(text), NOW).unwrap();
+        session.send(&PreparedMessage::new(text), NOW).unwrap();
     }
     let mut echoed = Vec::new();
     while session.ready().is_some() {
@@ -77,7 +77,7 @@ fn check_request(data: &[u8]) {
         })
         .requested_fields(Some(next()))
         .cookie(Some(next()));
-    match request.action(&Options::default().cookie_needed(true), 7) {
+    match request.action(&Config::default().cookie_needed(true), 7) {
         Action::Respond(response) => check_response(&response),
         Action::Receive { session, head, .. } | Action::Send { session, head } => {
             assert!(!session.is_empty() && !session.contains(['.', '/', '?']));

@@ -62,7 +62,6 @@ mod destination;
 pub mod guard;
 pub mod http;
 pub mod hub;
-#[allow(dead_code, reason = "SockJS and polling use it")]
 mod json;
 mod message;
 pub mod poll;

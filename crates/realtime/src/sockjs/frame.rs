@@ -1,15 +1,15 @@
-//! Frames, as each transport writes them, and what clients send.
+//! Frames, as each transport writes them.
 
-use super::{options::Options, transport::Transport};
-use crate::json::{self, Escape, InvalidStrings, StringLimits};
-use alloc::{string::String, vec::Vec};
+use super::transport::Transport;
+use crate::json::{self, Escape};
+use alloc::string::String;
 use sansocket::Text;
 
 /// A message for clients, encoded once. Clones share it, so that many sessions can send it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message(Text);
+pub struct PreparedMessage(Text);
 
-impl Message {
+impl PreparedMessage {
     /// Encodes a text.
     #[must_use]
     pub fn new(text: &str) -> Self {
@@ -26,7 +26,7 @@ impl Message {
     }
 }
 
-impl From<&str> for Message {
+impl From<&str> for PreparedMessage {
     fn from(text: &str) -> Self {
         Self::new(text)
     }
@@ -40,7 +40,7 @@ pub(super) enum Frame<'a> {
     /// Nothing happened, and the connection still works.
     Heartbeat,
     /// Messages.
-    Messages(&'a [Message]),
+    Messages(&'a [PreparedMessage]),
     /// The session is closed.
     Close(u16, &'a str),
 }
@@ -80,7 +80,7 @@ impl Frame<'_> {
                 out.push(']');
             }
             Self::Close(code, reason) => {
-                let reason = Message::new(reason);
+                let reason = PreparedMessage::new(reason);
                 out.push_str(&alloc::format!("c[{code},"));
                 push(out, &reason.0);
                 out.push(']');
@@ -104,71 +104,6 @@ pub(super) fn prelude(transport: Transport) -> Option<Text> {
     }
 }
 
-/// Parses the body of `xhr_send`: an array of strings.
-pub(super) fn parse_body(body: &[u8], options: &Options) -> Result<Vec<String>, PayloadError> {
-    if body.is_empty() {
-        return Err(PayloadError::Empty);
-    }
-    check_length(body, options)?;
-    json::parse_strings(body, limits(options)).map_err(|error| PayloadError::from_json(&error))
-}
-
-/// Parses a message of a WebSocket: an array of strings, or one string. An empty one has no messages.
-pub(super) fn parse_text(text: &str, options: &Options) -> Result<Vec<String>, PayloadError> {
-    if text.is_empty() {
-        return Ok(Vec::new());
-    }
-    check_length(text.as_bytes(), options)?;
-    json::parse_strings_or_string(text.as_bytes(), limits(options))
-        .map_err(|error| PayloadError::from_json(&error))
-}
-
-/// Why a payload of a client holds no messages. It is the client's fault, and the same payload fails
-/// again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PayloadError {
-    /// The body is empty. Even no messages are an array.
-    #[error("the client sent an empty body")]
-    Empty,
-    /// The payload is not a JSON array of strings.
-    #[error("the client sent no JSON array of strings")]
-    BrokenJson,
-    /// The payload is longer than [`Options::payload_bytes`].
-    #[error("the client sent {bytes} bytes, more than the {limit} that are allowed")]
-    TooLong {
-        /// The length of the payload in bytes.
-        bytes: usize,
-        /// The limit in bytes.
-        limit: usize,
-    },
-    /// The payload has more messages than [`Options::payload_messages`].
-    #[error("the client sent more than the {limit} messages that are allowed at once")]
-    TooManyMessages {
-        /// The limit.
-        limit: usize,
-    },
-}
-
-impl PayloadError {
-    fn from_json(error: &InvalidStrings) -> Self {
-        match *error {
-            InvalidStrings::TooMany { limit } => Self::TooManyMessages { limit },
-            _ => Self::BrokenJson,
-        }
-    }
-}
-
-fn check_length(payload: &[u8], options: &Options) -> Result<(), PayloadError> {
-    let (bytes, limit) = (payload.len(), options.payload_bytes);
-    if bytes > limit { Err(PayloadError::TooLong { bytes, limit }) } else { Ok(()) }
-}
-
-/// Decoded strings are never longer than their JSON, so the limit on the payload bounds them too.
-fn limits(options: &Options) -> StringLimits {
-    StringLimits { count: options.payload_messages, bytes: usize::MAX }
-}
-
 /// Clients pass events through JavaScript's `decodeURI`.
 fn push_percent_escaped(out: &mut String, text: &str) {
     let mut parts = text.split('%');
@@ -182,29 +117,13 @@ fn push_percent_escaped(out: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::{format, vec};
+    use crate::sockjs::{config::Config, payload::parse_text};
+    use alloc::vec::Vec;
     use proptest::prelude::*;
 
     #[test]
-    fn a_payload_that_is_cut_is_refused() {
-        let options = Options::default();
-        let text = "[\"a\\u00e9\",\"b\\n\\\"\",\"é\u{1f600}\"]";
-        assert_eq!(parse_body(text.as_bytes(), &options), parse_text(text, &options));
-        assert_eq!(parse_body(text.as_bytes(), &options).unwrap().len(), 3);
-        for end in 1..text.len() {
-            let body = &text.as_bytes()[..end];
-            assert_eq!(parse_body(body, &options), Err(PayloadError::BrokenJson), "{end}");
-            if let Ok(text) = core::str::from_utf8(body) {
-                assert_eq!(parse_text(text, &options), Err(PayloadError::BrokenJson), "{end}");
-            }
-        }
-        assert_eq!(parse_body(b"", &options), Err(PayloadError::Empty));
-        assert_eq!(parse_text("", &options), Ok(vec![]));
-    }
-
-    #[test]
     fn a_message_is_encoded_once() {
-        let message = Message::new("x");
+        let message = PreparedMessage::new("x");
         assert_eq!(message.clone().0.as_ptr(), message.0.as_ptr());
         assert_eq!(message.len(), 3);
     }
@@ -212,7 +131,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_frame_has_what_a_client_would_send(texts in prop::collection::vec(".*", 1..5)) {
-            let messages: Vec<Message> = texts.iter().map(|text| Message::new(text)).collect();
+            let messages: Vec<PreparedMessage> = texts.iter().map(|text| PreparedMessage::new(text)).collect();
             for (transport, before, behind) in [
                 (Transport::WebSocket, "a", ""),
                 (Transport::Xhr, "a", "\n"),
@@ -226,17 +145,8 @@ mod tests {
                     Transport::EventSource => json.replace("%25", "%"),
                     _ => json.into(),
                 };
-                prop_assert_eq!(parse_text(&json, &Options::default()), Ok(texts.clone()));
+                prop_assert_eq!(parse_text(&json, &Config::default()), Ok(texts.clone()));
             }
-        }
-
-        #[test]
-        fn decoded_messages_are_no_longer_than_their_payload(parts in prop::collection::vec(
-            prop_oneof![Just("\\ud800"), Just("\\u0000"), Just("\\n"), Just("x"), Just("\\uffff")], 0..20,
-        )) {
-            let json = format!("[\"{}\"]", parts.concat());
-            let messages = parse_text(&json, &Options::default()).unwrap();
-            prop_assert!(messages[0].len() <= json.len());
         }
     }
 }

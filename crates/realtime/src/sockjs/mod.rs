@@ -24,11 +24,11 @@
 //! 2. [`Sessions`] has the sessions of HTTP by their ids. A WebSocket has a [`Session`] of its own.
 //! 3. [`Effect`]s tell what happened. Chunks are *taken* by a receiver whose connection is ready for
 //!    more, so what a slow client does not take waits in the session, within the limits of
-//!    [`Options`].
+//!    [`Config`].
 //! 4. Call [`Sessions::handle_timeout`] at [`Sessions::next_deadline`]: it makes heartbeats, and ends
 //!    sessions whose client is gone.
 //!
-//! An idle session takes about 400 bytes.
+//! An idle session takes about 500 bytes.
 //!
 //! The transports are `websocket`, `xhr`, `xhr_streaming`, `eventsource` and `xhr_send`, and `/websocket`
 //! without SockJS. Those for browsers without CORS (`iframe`, `htmlfile`, `jsonp`) are not found.
@@ -36,7 +36,7 @@
 //! # What arrives
 //!
 //! Messages arrive in order and at most once. If all responses are written to their end, and the
-//! client does not stay away for [`Options::disconnect_delay`], all of them arrive. If a response is
+//! client does not stay away for [`Config::disconnect_delay`], all of them arrive. If a response is
 //! not, and you say so by [`Sessions::aborted`], the session closes and the client learns it: no
 //! message follows a lost one.
 //!
@@ -49,10 +49,19 @@
 //! The machines have no connections, so these are its own:
 //!
 //! - Decide which origins may use the service ([`Cors`]), also for WebSockets.
-//! - Read the body of `xhr_send` only up to [`Options::payload_bytes`].
+//! - Decide how many sessions a client may open: see below.
+//! - Read the body of `xhr_send` only until it is longer than [`Config::payload_bytes`], and pass on
+//!   what you have: [`Sessions::received`] refuses it.
 //! - Call [`Sessions::written`] when the last chunk of a response is written.
-//! - Notice that a client has left, and call [`Sessions::aborted`]. The session gives up a receiver by
-//!   itself only if it takes nothing for a whole [`Options::heartbeat_delay`] after a heartbeat was due.
+//! - Notice that a client has left, and call [`Sessions::aborted`], such as when the body of a response
+//!   is dropped. The session gives up a receiver by itself only if it takes nothing for a whole
+//!   [`Config::heartbeat_delay`] after a heartbeat was due.
+//!
+//! A client opens a session with each request that has another id, and needs no connection to keep it
+//! until [`Config::disconnect_delay`] has passed. [`Config::sessions`] bounds what all clients can
+//! open, but one of them alone could use it up. So ask [`Sessions::find`] before [`Sessions::attach`].
+//! If there is no such session, ask a [`Guard`](crate::guard::Guard) for a connection, and disconnect it
+//! at [`Effect::Closed`]. If the guard refuses, say so by [`Response::answered`].
 //!
 //! # Example
 //!
@@ -60,18 +69,47 @@
 //!
 //! ```
 //! use core::time::Duration;
-//! use sansocket_realtime::sockjs::{Action, Cors, Effect, Message, Options, Request, Sessions};
+//! use sansocket::server::OriginPolicy;
+//! use sansocket_realtime::sockjs::{
+//!     Action, Config, Cors, Effect, PreparedMessage, Request, Sessions,
+//! };
 //!
-//! let options = std::sync::Arc::new(Options::default());
-//! let mut sessions = Sessions::new(options.clone());
+//! /// Only pages of the same origin may use this service.
+//! fn cors(host: &str, origin: Option<&str>) -> Cors<'static> {
+//!     match OriginPolicy::same_origin().check_origin(host, origin.map(str::as_bytes)) {
+//!         Ok(()) => Cors::SameOrigin,
+//!         Err(_) => Cors::Refused,
+//!     }
+//! }
+//!
+//! /// Follows each call. The application answers each message.
+//! fn run(sessions: &mut Sessions, now: Duration) {
+//!     while let Some(effect) = sessions.next_effect() {
+//!         match effect {
+//!             Effect::Messages { session, messages } => {
+//!                 for text in messages {
+//!                     let answer = PreparedMessage::new(&format!("{text} to you"));
+//!                     // If it can't be sent, the session is closed, and another effect says so.
+//!                     let _ = sessions.send(session, &answer, now);
+//!                 }
+//!             }
+//!             Effect::Ready { .. } => {} // Wake the response, to take its chunks.
+//!             Effect::Abort { .. } => {} // End the connection of the response.
+//!             _ => {}
+//!         }
+//!     }
+//! }
+//!
+//! let config = std::sync::Arc::new(Config::default());
+//! let mut sessions = Sessions::new(config.clone());
 //! let (owner, now) = (b"", Duration::ZERO);
 //!
 //! // The first request to receive opens the session.
-//! let request = Request::new("POST", "/000/k3y/xhr").cors(Cors::SameOrigin);
-//! let Action::Receive { session: id, transport, head } = request.action(&options, 0) else { panic!() };
+//! let cors = cors("app.example", Some("https://app.example"));
+//! let request = Request::new("POST", "/000/k3y/xhr").cors(cors);
+//! let Action::Receive { session: id, transport, head } = request.action(&config, 0) else { panic!() };
 //! let (session, receiver) = sessions.attach(id, owner, transport, now)?;
-//! assert_eq!(sessions.next_effect(), Some(Effect::Opened { session }));
-//! assert_eq!(sessions.next_effect(), Some(Effect::Ready { session, receiver }));
+//! run(&mut sessions, now);
 //!
 //! // The response is its head and the chunks. This one ends behind the first.
 //! assert_eq!(head.status, 200);
@@ -80,35 +118,28 @@
 //! sessions.written(session, receiver, now);
 //!
 //! // The client sends a message.
-//! let request = Request::new("POST", "/000/k3y/xhr_send").cors(Cors::SameOrigin);
-//! let Action::Send { session: id, head } = request.action(&options, 0) else { panic!() };
+//! let request = Request::new("POST", "/000/k3y/xhr_send").cors(cors);
+//! let Action::Send { session: id, head } = request.action(&config, 0) else { panic!() };
 //! let response = match sessions.received(id, owner, br#"["hello"]"#) {
 //!     Ok(()) => head.accepted(),
 //!     Err(error) => error.response(head),
 //! };
 //! assert_eq!(response.status, 204);
-//!
-//! // The application answers each message.
-//! while let Some(effect) = sessions.next_effect() {
-//!     if let Effect::Messages { session, messages } = effect {
-//!         for text in messages {
-//!             sessions.send(session, &Message::new(&format!("{text} to you")), now)?;
-//!         }
-//!     }
-//! }
+//! run(&mut sessions, now);
 //!
 //! // The next request gets what waits.
-//! let request = Request::new("POST", "/000/k3y/xhr").cors(Cors::SameOrigin);
-//! let Action::Receive { session: id, transport, .. } = request.action(&options, 0) else { panic!() };
+//! let request = Request::new("POST", "/000/k3y/xhr").cors(cors);
+//! let Action::Receive { session: id, transport, .. } = request.action(&config, 0) else { panic!() };
 //! let (session, receiver) = sessions.attach(id, owner, transport, now)?;
 //! let chunk = sessions.next_chunk(session, receiver, now).unwrap();
 //! assert_eq!((chunk.text.as_str(), chunk.last), ("a[\"hello to you\"]\n", true));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod config;
+mod error;
 mod frame;
-mod info;
-mod options;
+mod payload;
 mod queue;
 mod receiver;
 mod response;
@@ -117,12 +148,14 @@ mod session;
 mod sessions;
 mod transport;
 
-pub use frame::{Message, PayloadError};
-pub use options::Options;
+pub use config::Config;
+pub use error::{AttachError, ReceiveError};
+pub use frame::PreparedMessage;
+pub use payload::PayloadError;
 pub use queue::SendError;
 pub use receiver::{Chunk, Receiver, Refused};
 pub use response::{Cors, Response};
 pub use route::{Action, Request, Route};
 pub use session::{Cause, Session};
-pub use sessions::{AttachError, Effect, ReceiveError, SessionKey, Sessions};
+pub use sessions::{Effect, SessionKey, Sessions};
 pub use transport::Transport;

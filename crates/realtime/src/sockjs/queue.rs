@@ -1,11 +1,11 @@
 //! Messages that wait for a client.
 
-use super::{frame::Message, options::Options};
+use super::{config::Config, frame::PreparedMessage};
 use alloc::{collections::VecDeque, vec::Vec};
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    messages: VecDeque<Message>,
+    messages: VecDeque<PreparedMessage>,
     /// The bytes of all of them.
     bytes: usize,
 }
@@ -16,10 +16,14 @@ impl Queue {
     }
 
     /// Appends a message, unless it exceeds a limit.
-    pub(super) fn push(&mut self, message: &Message, options: &Options) -> Result<(), SendError> {
+    pub(super) fn push(
+        &mut self,
+        message: &PreparedMessage,
+        config: &Config,
+    ) -> Result<(), SendError> {
         let messages = self.messages.len().saturating_add(1);
         let bytes = self.bytes.saturating_add(message.len());
-        let (message_limit, byte_limit) = (options.queued_messages, options.queued_bytes);
+        let (message_limit, byte_limit) = (config.queued_messages, config.queued_bytes);
         if messages > message_limit || bytes > byte_limit {
             return Err(SendError::QueueFull { messages, bytes, message_limit, byte_limit });
         }
@@ -29,15 +33,17 @@ impl Queue {
     }
 
     /// Takes messages from the front up to `limit` bytes, and at least one.
-    pub(super) fn take(&mut self, limit: usize) -> Vec<Message> {
+    pub(super) fn take(&mut self, limit: usize) -> Vec<PreparedMessage> {
         let mut bytes = 0_usize;
         let fitting = self.messages.iter().take_while(|message| {
             bytes = bytes.saturating_add(message.len());
             bytes <= limit
         });
         let count = fitting.count().max(1).min(self.messages.len());
-        let taken: Vec<Message> = self.messages.drain(..count).collect();
-        self.bytes -= taken.iter().map(Message::len).sum::<usize>();
+        let taken: Vec<PreparedMessage> = self.messages.drain(..count).collect();
+        for message in &taken {
+            self.bytes = self.bytes.saturating_sub(message.len());
+        }
         if self.messages.is_empty() {
             // An idle session holds no memory for messages.
             self.messages = VecDeque::new();
@@ -66,9 +72,9 @@ pub enum SendError {
         messages: usize,
         /// Their bytes.
         bytes: usize,
-        /// The limit of [`Options::queued_messages`].
+        /// The limit of [`Config::queued_messages`].
         message_limit: usize,
-        /// The limit of [`Options::queued_bytes`].
+        /// The limit of [`Config::queued_bytes`].
         byte_limit: usize,
     },
 }

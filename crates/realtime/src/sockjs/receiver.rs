@@ -1,8 +1,8 @@
 //! Receivers: responses and WebSockets that take the frames of a session.
 
 use super::{
+    config::Config,
     frame::{self, Frame},
-    options::Options,
     transport::Transport,
 };
 use alloc::string::String;
@@ -63,16 +63,14 @@ impl Attached {
     }
 
     /// Counts a frame that was taken. Returns whether the response ends behind it.
-    pub(super) fn took(&mut self, frame: &Text, options: &Options) -> bool {
+    pub(super) fn took(&mut self, frame: &Text, config: &Config) -> bool {
         // Anything that is sent tells what a heartbeat would.
         self.heartbeat_due = false;
         self.taken = self.taken.saturating_add(frame.len());
         match self.transport {
             Transport::WebSocket => false,
             Transport::Xhr => true,
-            Transport::XhrStreaming | Transport::EventSource => {
-                self.taken >= options.response_limit
-            }
+            Transport::XhrStreaming | Transport::EventSource => self.taken >= config.response_limit,
         }
     }
 }

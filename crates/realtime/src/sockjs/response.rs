@@ -1,6 +1,6 @@
 //! Answers to HTTP requests, as plain data for any HTTP library.
 
-use super::{options::Options, transport::Transport};
+use super::{config::Config, transport::Transport};
 use alloc::{borrow::Cow, format, vec, vec::Vec};
 use bytes::Bytes;
 
@@ -48,6 +48,31 @@ impl Response {
         self
     }
 
+    /// Makes of a head an answer of your own, in plain text, such as 429 for a client that opens too many
+    /// sessions. The fields for CORS and the cookie stay, so that the page may read it.
+    ///
+    /// ```
+    /// use sansocket_realtime::sockjs::{Action, Config, Cors, Request};
+    ///
+    /// let request = Request::new("POST", "/000/k3y/xhr").cors(Cors::Any);
+    /// let Action::Receive { head, .. } = request.action(&Config::default(), 0) else { panic!() };
+    /// let response = head.answered(429, "Too many sessions\n");
+    /// assert_eq!((response.status, &response.body[..]), (429, b"Too many sessions\n".as_slice()));
+    /// assert_eq!(response.field("access-control-allow-origin"), Some("*"));
+    /// assert_eq!(response.field("content-type"), Some("text/plain; charset=UTF-8"));
+    /// ```
+    #[must_use]
+    pub fn answered(mut self, status: u16, body: &'static str) -> Self {
+        self.status = status;
+        self.body = Bytes::from_static(body.as_bytes());
+        for (name, value) in &mut self.fields {
+            if *name == "content-type" {
+                *value = Cow::Borrowed("text/plain; charset=UTF-8");
+            }
+        }
+        self
+    }
+
     /// The answer to a page that may not use the service.
     pub(super) fn forbidden() -> Self {
         let mut response = Self::text(403, "Origin not allowed\n");
@@ -86,8 +111,12 @@ impl Response {
         response
     }
 
-    /// The answer to `/info`.
-    pub(super) fn info(json: alloc::string::String, cors: &Cors<'_>) -> Self {
+    /// The answer to `/info`. Its `origins` are a constant of the protocol, which clients ignore.
+    pub(super) fn info(config: &Config, entropy: u32, cors: &Cors<'_>) -> Self {
+        let Config { websocket, cookie_needed, .. } = config;
+        let json = format!(
+            r#"{{"websocket":{websocket},"origins":["*:*"],"cookie_needed":{cookie_needed},"entropy":{entropy}}}"#
+        );
         let mut response = Self { status: 200, fields: Vec::new(), body: json.into() };
         response.add("content-type", "application/json; charset=UTF-8");
         response.add_not_cached();
@@ -100,7 +129,7 @@ impl Response {
         transport: Option<Transport>,
         cookie: Option<&str>,
         cors: &Cors<'_>,
-        options: &Options,
+        config: &Config,
     ) -> Self {
         let mut response = Self { status: 200, fields: Vec::new(), body: Bytes::new() };
         response.add(
@@ -118,25 +147,12 @@ impl Response {
             response.add("x-accel-buffering", "no");
         }
         response.add_cors(cors);
-        if options.cookie_needed {
+        if config.cookie_needed {
             let value = cookie.and_then(session_cookie).unwrap_or("dummy");
             let value = format!("JSESSIONID={value}; path=/");
             response.fields.push(("set-cookie", Cow::Owned(value)));
         }
         response
-    }
-
-    /// Replaces the status and the body of a head by those of a plain answer. CORS and the cookie stay,
-    /// so that the client may read it.
-    pub(super) fn answered(mut self, status: u16, body: &'static str) -> Self {
-        self.status = status;
-        self.body = Bytes::from_static(body.as_bytes());
-        for (name, value) in &mut self.fields {
-            if *name == "content-type" {
-                *value = Cow::Borrowed("text/plain; charset=UTF-8");
-            }
-        }
-        self
     }
 
     /// Gives a head its body.
@@ -188,12 +204,13 @@ pub enum Cors<'a> {
     Refused,
     /// A page of the same origin, which needs no field in the answer.
     SameOrigin,
-    /// Any page may read the answer, without the user's credentials. This suits a request without the
-    /// field `Origin`.
+    /// Any page may use the service, without the user's credentials. This suits a request without the
+    /// field `Origin`. If the request has one, it may come with cookies nevertheless: then who the
+    /// client is must not depend on them.
     Any,
-    /// A page of this origin, with credentials. It is the request's `Origin` once you have allowed it,
-    /// also if it is `null`. Never pass an origin that you do not trust: with credentials its pages act
-    /// for your users.
+    /// A page of this origin, with credentials. It is the request's `Origin` once you have allowed it.
+    /// Never pass an origin that you do not trust: with credentials its pages act for your users. Pages of
+    /// any site can have the origin `null`.
     Origin(&'a str),
 }
 

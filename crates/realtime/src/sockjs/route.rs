@@ -1,8 +1,7 @@
 //! Requests: which path below the prefix of the service is what, and which methods it has.
 
 use super::{
-    info,
-    options::Options,
+    config::Config,
     response::{Cors, Response},
     transport::Transport,
 };
@@ -142,21 +141,21 @@ impl<'a> Request<'a> {
     /// of randomness use that which `/info` tells them.
     ///
     /// ```
-    /// use sansocket_realtime::sockjs::{Action, Cors, Options, Request};
+    /// use sansocket_realtime::sockjs::{Action, Config, Cors, Request};
     ///
     /// let request = Request::new("GET", "/info").cors(Cors::SameOrigin);
-    /// let Action::Respond(response) = request.action(&Options::default(), 1042) else { panic!() };
+    /// let Action::Respond(response) = request.action(&Config::default(), 1042) else { panic!() };
     /// assert_eq!(response.status, 200);
     /// assert!(response.body.ends_with(br#""entropy":1042}"#));
     /// ```
     #[must_use]
-    pub fn action(&self, options: &Options, entropy: u32) -> Action<'a> {
+    pub fn action(&self, config: &Config, entropy: u32) -> Action<'a> {
         let route =
             match Route::parse(self.path) {
                 None => return Action::Respond(Response::not_found()),
                 Some(
                     Route::RawWebSocket | Route::Receive { transport: Transport::WebSocket, .. },
-                ) if !options.websocket => return Action::Respond(Response::not_found()),
+                ) if !config.websocket => return Action::Respond(Response::not_found()),
                 Some(route) => route,
             };
         let methods = route.methods();
@@ -172,17 +171,15 @@ impl<'a> Request<'a> {
         }
         match route {
             Route::Greeting => Action::Respond(Response::greeting()),
-            Route::Info => {
-                Action::Respond(Response::info(info::json(options, entropy), &self.cors))
-            }
+            Route::Info => Action::Respond(Response::info(config, entropy, &self.cors)),
             Route::RawWebSocket => Action::RawWebSocket,
             Route::Receive { transport: Transport::WebSocket, .. } => Action::WebSocket,
             Route::Receive { session, transport, .. } => {
-                let head = Response::head(Some(transport), self.cookie, &self.cors, options);
+                let head = Response::head(Some(transport), self.cookie, &self.cors, config);
                 Action::Receive { session, transport, head }
             }
             Route::Send { session, .. } => {
-                let head = Response::head(None, self.cookie, &self.cors, options);
+                let head = Response::head(None, self.cookie, &self.cors, config);
                 Action::Send { session, head }
             }
         }
@@ -235,8 +232,8 @@ mod tests {
 
     #[test]
     fn both_kinds_of_websocket_are_told_apart() {
-        let options = Options::default();
-        let action = |path| Request::new("GET", path).cors(Cors::Any).action(&options, 0);
+        let config = Config::default();
+        let action = |path| Request::new("GET", path).cors(Cors::Any).action(&config, 0);
         for path in ["/websocket", "/websocket/", "/websocket?a/b"] {
             assert_eq!(action(path), Action::RawWebSocket);
         }

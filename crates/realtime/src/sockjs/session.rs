@@ -1,8 +1,9 @@
 //! One session: what a client and the application send each other, over any number of receivers.
 
 use super::{
-    frame::{self, Frame, Message, PayloadError},
-    options::Options,
+    config::Config,
+    frame::{Frame, PreparedMessage},
+    payload::{self, PayloadError},
     queue::{Queue, SendError},
     receiver::{Attached, Chunk, Receiver, Refused},
     transport::Transport,
@@ -18,15 +19,15 @@ use sansocket::Text;
 ///
 /// ```
 /// use core::time::Duration;
-/// use sansocket_realtime::sockjs::{Message, Options, Session, Transport};
+/// use sansocket_realtime::sockjs::{Config, PreparedMessage, Session, Transport};
 ///
 /// let now = Duration::ZERO;
-/// let mut session = Session::new(Options::default().into(), now);
+/// let mut session = Session::new(Config::default().into(), now);
 /// let receiver = session.attach(Transport::WebSocket, now)?;
 ///
 /// // The client's message arrives, and is sent back.
 /// for text in session.received_text(r#"["hello"]"#, now)? {
-///     session.send(&Message::new(&text), now)?;
+///     session.send(&PreparedMessage::new(&text), now)?;
 /// }
 ///
 /// // Each chunk is a text message.
@@ -37,11 +38,12 @@ use sansocket::Text;
 /// ```
 ///
 /// After the [`last`](Chunk::last) chunk, close the WebSocket with 1000. If `received_text` fails, end
-/// the transport without a Close, as the protocol demands. If the WebSocket ends, however it does, call
+/// the transport without a Close, as the protocol demands. It has no binary messages: close with 1003 if
+/// one arrives. If the WebSocket ends, however it does, call
 /// [`aborted`](Self::aborted) and drop the session.
 #[derive(Debug)]
 pub struct Session {
-    options: Arc<Options>,
+    config: Arc<Config>,
     /// Whether an open frame was taken. From then on a new receiver gets none.
     opened: bool,
     closed: Option<Closed>,
@@ -49,6 +51,8 @@ pub struct Session {
     receiver: Option<Attached>,
     /// The latest receiver, whether or not it is still attached.
     latest: Receiver,
+    /// Whether the end of the latest receiver is known: it was written, aborted or given up.
+    settled: bool,
     deadline: Option<Duration>,
     expired: bool,
 }
@@ -62,7 +66,7 @@ pub enum Cause {
     /// A receiver was aborted or given up: the client left, or its connection broke. What the receiver
     /// had taken may be lost, and what was queued is lost.
     Interrupted,
-    /// The client had no receiver for [`Options::disconnect_delay`]. What was still queued is lost.
+    /// The client had no receiver for [`Config::disconnect_delay`]. What was still queued is lost.
     Expired,
     /// The client took messages too slowly, and reached a limit of the queue. What was queued is lost.
     QueueFull,
@@ -80,15 +84,16 @@ struct Closed {
 impl Session {
     /// Creates a session, which waits for its first receiver.
     #[must_use]
-    pub fn new(options: Arc<Options>, now: Duration) -> Self {
+    pub fn new(config: Arc<Config>, now: Duration) -> Self {
         Self {
-            deadline: Some(now.saturating_add(options.disconnect_delay)),
-            options,
+            deadline: Some(now.saturating_add(config.disconnect_delay)),
+            config,
             opened: false,
             closed: None,
             queue: Queue::default(),
             receiver: None,
             latest: Receiver(0),
+            settled: true,
             expired: false,
         }
     }
@@ -100,19 +105,21 @@ impl Session {
     /// [`Refused`] has what the client gets instead: the session has a receiver already, or is closed.
     /// The first is the client's fault. It can try again once the other response has ended.
     pub fn attach(&mut self, transport: Transport, now: Duration) -> Result<Receiver, Refused> {
-        if self.receiver.is_some() {
-            return Err(Refused::new(2010, "Another connection still open", transport));
-        }
         if let Some(closed) = &self.closed {
-            // What was sent before the close still goes to a receiver.
-            if self.opened && self.queue.is_empty() {
+            // What was sent before the close still goes to a receiver. "Handling close": if there is
+            // nothing more, another receiver that does not read makes no difference.
+            if self.expired || (self.opened && self.queue.is_empty()) {
                 return Err(Refused::new(closed.code, &closed.reason, transport));
             }
+        }
+        if self.receiver.is_some() {
+            return Err(Refused::new(2010, "Another connection still open", transport));
         }
         // One number a request: 64 bits do not overflow.
         self.latest = Receiver(self.latest.0.wrapping_add(1));
         self.receiver = Some(Attached::new(transport));
-        self.deadline = Some(now.saturating_add(self.options.heartbeat_delay));
+        self.settled = false;
+        self.deadline = Some(now.saturating_add(self.config.heartbeat_delay));
         Ok(self.latest)
     }
 
@@ -129,23 +136,27 @@ impl Session {
         }
         let (text, is_close) = self.next_frame(transport)?;
         let attached = self.receiver.as_mut()?;
-        let last = attached.took(&text, &self.options) || is_close;
+        let last = attached.took(&text, &self.config) || is_close;
         if last {
             self.receiver = None;
         }
         // Behind the last chunk, it is how long the session waits to hear that it is written.
-        self.deadline = Some(now.saturating_add(self.options.heartbeat_delay));
+        self.deadline = Some(now.saturating_add(self.config.heartbeat_delay));
         Some(Chunk { text, last })
     }
 
     /// Tells that the last chunk of a receiver is written.
     ///
-    /// From then on the client has [`Options::disconnect_delay`] to come with another. A client on a
+    /// From then on the client has [`Config::disconnect_delay`] to come with another. A client on a
     /// slow line may need longer than that to read its response, so the time does not count before. If
-    /// you do not call it, the session waits for [`Options::heartbeat_delay`] instead.
+    /// you do not call it, the session waits for [`Config::heartbeat_delay`] instead.
     pub fn written(&mut self, receiver: Receiver, now: Duration) {
-        if receiver == self.latest && self.receiver.is_none() && !self.expired {
-            self.deadline = Some(now.saturating_add(self.options.disconnect_delay));
+        if receiver != self.latest || self.receiver.is_some() || self.settled {
+            return;
+        }
+        self.settled = true;
+        if !self.expired {
+            self.deadline = Some(now.saturating_add(self.config.disconnect_delay));
         }
     }
 
@@ -166,10 +177,13 @@ impl Session {
     ///
     /// Nobody knows which frames arrived. So the session closes with [`Cause::Interrupted`], and a
     /// later receiver gets `c[1002,"Connection interrupted"]`, also if the session was closed already.
-    /// Call it even if the chunk that was not written was the last. It does nothing if a later receiver
-    /// was attached since, because the client has seen the end of this one then.
+    /// Call it even if the chunk that was not written was the last.
+    ///
+    /// It does nothing after [`written`](Self::written), or if a later receiver was attached since,
+    /// because the client has seen the end of this one then. So whatever owns the response can call it
+    /// whenever it is dropped.
     pub fn aborted(&mut self, receiver: Receiver, now: Duration) {
-        if receiver == self.latest {
+        if receiver == self.latest && !self.settled {
             self.interrupt(now);
         }
     }
@@ -182,7 +196,7 @@ impl Session {
     ///
     /// The body holds no messages. It is the client's fault, and the session stays as it is.
     pub fn received_body(&self, body: &[u8]) -> Result<Vec<String>, PayloadError> {
-        let messages = frame::parse_body(body, &self.options)?;
+        let messages = payload::parse_body(body, &self.config)?;
         Ok(if self.closed.is_some() { Vec::new() } else { messages })
     }
 
@@ -200,7 +214,7 @@ impl Session {
         if self.closed.is_some() {
             return Ok(Vec::new());
         }
-        let messages = frame::parse_text(text, &self.options);
+        let messages = payload::parse_text(text, &self.config);
         if messages.is_err() {
             self.queue.clear();
             // Nothing follows, not even a frame that says why.
@@ -216,11 +230,11 @@ impl Session {
     ///
     /// [`SendError::Closed`] if the session is closed. [`SendError::QueueFull`] if the message exceeds
     /// a limit of the queue: the session closes with [`Cause::QueueFull`]. Trying again does not help.
-    pub fn send(&mut self, message: &Message, now: Duration) -> Result<(), SendError> {
+    pub fn send(&mut self, message: &PreparedMessage, now: Duration) -> Result<(), SendError> {
         if self.closed.is_some() {
             return Err(SendError::Closed);
         }
-        let pushed = self.queue.push(message, &self.options);
+        let pushed = self.queue.push(message, &self.config);
         if pushed.is_err() {
             // Some of the messages, and others not: no client could make sense of that.
             self.queue.clear();
@@ -258,7 +272,7 @@ impl Session {
     /// Does what is due: a heartbeat for a receiver, or the end of a session without one.
     ///
     /// Returns a receiver that it gave up: end its response, or its WebSocket, at once. It took nothing
-    /// for a whole [`Options::heartbeat_delay`] after a heartbeat was due. The session closes with
+    /// for a whole [`Config::heartbeat_delay`] after a heartbeat was due. The session closes with
     /// [`Cause::Interrupted`].
     pub fn handle_timeout(&mut self, now: Duration) -> Option<Receiver> {
         if self.deadline.is_none_or(|deadline| now < deadline) {
@@ -272,7 +286,7 @@ impl Session {
             }
             Some(attached) => {
                 attached.heartbeat_due = true;
-                self.deadline = Some(now.saturating_add(self.options.heartbeat_delay));
+                self.deadline = Some(now.saturating_add(self.config.heartbeat_delay));
             }
             None => {
                 self.expired = true;
@@ -286,8 +300,9 @@ impl Session {
     /// Ends the latest receiver, and closes the session so that the client learns of it.
     fn interrupt(&mut self, now: Duration) {
         self.receiver = None;
+        self.settled = true;
         if !self.expired {
-            self.deadline = Some(now.saturating_add(self.options.disconnect_delay));
+            self.deadline = Some(now.saturating_add(self.config.disconnect_delay));
         }
         // Messages behind a gap would look as if nothing were missing, and so would another close
         // frame. An open frame would promise a session that is over.
@@ -305,7 +320,7 @@ impl Session {
         if !core::mem::replace(&mut self.opened, true) {
             return Some((Frame::Open.encode(transport), false));
         }
-        let messages = self.queue.take(self.options.frame_limit);
+        let messages = self.queue.take(self.config.frame_limit);
         if !messages.is_empty() {
             return Some((Frame::Messages(&messages).encode(transport), false));
         }
@@ -324,7 +339,7 @@ impl Session {
         self.closed = Some(Closed { cause, code, reason: reason.into() });
         if self.receiver.is_none() && !self.expired {
             // It stays for a while, to tell its client, who may still be reading the last response.
-            let until = now.saturating_add(self.options.disconnect_delay);
+            let until = now.saturating_add(self.config.disconnect_delay);
             self.deadline = self.deadline.max(Some(until));
         }
     }
@@ -337,7 +352,7 @@ mod tests {
     const NOW: Duration = Duration::from_secs(1);
 
     fn session() -> Session {
-        Session::new(Options::default().into(), NOW)
+        Session::new(Config::default().into(), NOW)
     }
 
     fn take(session: &mut Session, receiver: Receiver) -> Option<(String, bool)> {
@@ -378,6 +393,16 @@ mod tests {
     }
 
     #[test]
+    fn a_session_that_expired_takes_no_receiver() {
+        let mut session = session();
+        let deadline = session.next_deadline().unwrap();
+        assert_eq!(session.handle_timeout(deadline), None);
+        assert!(session.is_expired());
+        assert!(session.attach(Transport::Xhr, deadline).is_err());
+        assert_eq!(session.next_deadline(), None);
+    }
+
+    #[test]
     fn a_session_that_expired_delivers_nothing() {
         let mut session = session();
         let first = session.attach(Transport::Xhr, NOW).unwrap();
@@ -393,7 +418,7 @@ mod tests {
 
     #[test]
     fn a_response_takes_its_time() {
-        let Options { heartbeat_delay, disconnect_delay, .. } = Options::default();
+        let Config { heartbeat_delay, disconnect_delay, .. } = Config::default();
         let mut session = session();
         let first = session.attach(Transport::Xhr, NOW).unwrap();
         take(&mut session, first).unwrap();
@@ -406,8 +431,19 @@ mod tests {
     }
 
     #[test]
+    fn an_end_that_is_told_twice_counts_once() {
+        let Config { disconnect_delay, .. } = Config::default();
+        let mut session = session();
+        let receiver = session.attach(Transport::Xhr, NOW).unwrap();
+        session.aborted(receiver, NOW);
+        session.aborted(receiver, 2 * NOW);
+        session.written(receiver, 2 * NOW);
+        assert_eq!(session.next_deadline(), Some(NOW + disconnect_delay));
+    }
+
+    #[test]
     fn only_the_latest_response_counts() {
-        let Options { heartbeat_delay, .. } = Options::default();
+        let Config { heartbeat_delay, .. } = Config::default();
         let mut session = session();
         let first = session.attach(Transport::Xhr, NOW).unwrap();
         take(&mut session, first).unwrap();
@@ -423,8 +459,19 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_delay_is_never() {
+        let config = Config::default().heartbeat_delay(Duration::MAX);
+        let mut session = Session::new(config.into(), NOW);
+        let receiver = session.attach(Transport::WebSocket, NOW).unwrap();
+        assert_eq!(take(&mut session, receiver), Some(("o".into(), false)));
+        assert_eq!(session.next_deadline(), Some(Duration::MAX));
+        assert_eq!(session.handle_timeout(1_000_000 * NOW), None);
+        assert_eq!(session.ready(), None);
+    }
+
+    #[test]
     fn times_at_the_end_of_a_duration_do_not_overflow() {
-        let mut session = Session::new(Options::default().into(), Duration::MAX);
+        let mut session = Session::new(Config::default().into(), Duration::MAX);
         let receiver = session.attach(Transport::WebSocket, Duration::MAX).unwrap();
         assert_eq!(session.handle_timeout(Duration::MAX), None);
         assert_eq!(session.handle_timeout(Duration::MAX), Some(receiver));

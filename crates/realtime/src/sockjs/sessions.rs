@@ -1,11 +1,11 @@
 //! The sessions of a service, which last from request to request.
 
 use super::{
-    frame::{Message, PayloadError},
-    options::Options,
+    config::Config,
+    error::{AttachError, ReceiveError},
+    frame::PreparedMessage,
     queue::SendError,
-    receiver::{Chunk, Receiver, Refused},
-    response::Response,
+    receiver::{Chunk, Receiver},
     session::{Cause, Session},
     transport::Transport,
 };
@@ -16,11 +16,14 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
-use core::time::Duration;
+use core::{hash::Hash, time::Duration};
 use std::collections::HashMap;
 
 /// How many deadlines are met in one call.
 const DUE_AT_ONCE: usize = 1024;
+
+/// How many entries a table or a queue keeps room for.
+const KEPT: usize = 64;
 
 /// All sessions of a service that use HTTP, by the ids that clients chose.
 ///
@@ -32,7 +35,7 @@ const DUE_AT_ONCE: usize = 1024;
 /// with each request of a session. Without users, pass an empty one.
 #[derive(Debug)]
 pub struct Sessions {
-    options: Arc<Options>,
+    config: Arc<Config>,
     by_id: HashMap<Arc<str>, SessionKey>,
     entries: HashMap<SessionKey, Entry>,
     /// The deadlines of all sessions, in order.
@@ -99,9 +102,9 @@ struct Entry {
 impl Sessions {
     /// Creates an empty table.
     #[must_use]
-    pub fn new(options: Arc<Options>) -> Self {
+    pub fn new(config: Arc<Config>) -> Self {
         Self {
-            options,
+            config,
             by_id: HashMap::new(),
             entries: HashMap::new(),
             deadlines: BTreeSet::new(),
@@ -122,6 +125,41 @@ impl Sessions {
         self.entries.is_empty()
     }
 
+    /// Returns the session of that id, if there is one that belongs to `owner`.
+    ///
+    /// Without one, [`attach`](Self::attach) opens a session, so ask first whether this client may:
+    ///
+    /// ```
+    /// use core::{net::IpAddr, time::Duration};
+    /// use sansocket_realtime::guard::{ClientLimits, Guard, Limits};
+    /// use sansocket_realtime::sockjs::{Config, Sessions, Transport};
+    ///
+    /// let limits = Limits::default().address(ClientLimits::of_address().connections(1));
+    /// let (mut guard, address) = (Guard::new(limits), IpAddr::from([192, 0, 2, 1]));
+    /// let mut sessions = Sessions::new(Config::default().into());
+    /// let now = Duration::ZERO;
+    ///
+    /// // The first request of a session counts as a connection.
+    /// assert_eq!(sessions.find("k3y", b""), None);
+    /// let client = guard.connect(Some(address), now)?;
+    /// let (session, _) = sessions.attach("k3y", b"", Transport::Xhr, now)?;
+    ///
+    /// // A later one does not, and another session is too many.
+    /// assert_eq!(sessions.find("k3y", b""), Some(session));
+    /// assert_eq!(sessions.find("0th3r", b""), None);
+    /// assert!(guard.connect(Some(address), now).is_err());
+    ///
+    /// // At `Effect::Closed` there is room for another.
+    /// guard.disconnect(client, now);
+    /// assert!(guard.connect(Some(address), now).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn find(&self, id: &str, owner: &[u8]) -> Option<SessionKey> {
+        let session = *self.by_id.get(id)?;
+        (*self.entries.get(&session)?.owner == *owner).then_some(session)
+    }
+
     /// Attaches a receiver to the session of that id, which is created if there is none.
     ///
     /// # Errors
@@ -135,7 +173,7 @@ impl Sessions {
         now: Duration,
     ) -> Result<(SessionKey, Receiver), AttachError> {
         let session = match self.by_id.get(id) {
-            Some(_) => self.owned(id, owner).ok_or(AttachError::NotFound)?,
+            Some(_) => self.find(id, owner).ok_or(AttachError::NotFound)?,
             None => self.create(id, owner, now)?,
         };
         let receiver = self
@@ -164,13 +202,14 @@ impl Sessions {
         self.update(session, |session| session.aborted(receiver, now));
     }
 
-    /// Receives the body of an `xhr_send`. On success, answer with [`Response::accepted`].
+    /// Receives the body of an `xhr_send`. On success, answer with
+    /// [`Response::accepted`](super::Response::accepted).
     ///
     /// # Errors
     ///
     /// Pass the error to [`ReceiveError::response`].
     pub fn received(&mut self, id: &str, owner: &[u8], body: &[u8]) -> Result<(), ReceiveError> {
-        let session = self.owned(id, owner).ok_or(ReceiveError::NotFound)?;
+        let session = self.find(id, owner).ok_or(ReceiveError::NotFound)?;
         let entry = self.entries.get(&session).ok_or(ReceiveError::NotFound)?;
         let messages = entry.session.received_body(body)?;
         if !messages.is_empty() {
@@ -187,7 +226,7 @@ impl Sessions {
     pub fn send(
         &mut self,
         session: SessionKey,
-        message: &Message,
+        message: &PreparedMessage,
         now: Duration,
     ) -> Result<(), SendError> {
         self.update(session, |session| session.send(message, now)).unwrap_or(Err(SendError::Closed))
@@ -200,7 +239,11 @@ impl Sessions {
 
     /// Returns the next effect.
     pub fn next_effect(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
+        let effect = self.effects.pop_front();
+        if effect.is_none() {
+            self.effects.shrink_to(KEPT);
+        }
+        effect
     }
 
     /// Returns when to call [`handle_timeout`](Self::handle_timeout). It costs little, whatever the
@@ -227,24 +270,18 @@ impl Sessions {
         }
     }
 
-    /// Finds a session by its id, if the owner is its own.
-    fn owned(&self, id: &str, owner: &[u8]) -> Option<SessionKey> {
-        let session = *self.by_id.get(id)?;
-        (*self.entries.get(&session)?.owner == *owner).then_some(session)
-    }
-
     fn create(&mut self, id: &str, owner: &[u8], now: Duration) -> Result<SessionKey, AttachError> {
-        if id.len() > self.options.session_id_bytes {
+        if id.len() > self.config.session_id_bytes {
             return Err(AttachError::NotFound);
         }
-        let limit = self.options.sessions;
+        let limit = self.config.sessions;
         if self.entries.len() >= limit {
             return Err(AttachError::Full { limit });
         }
         // One key a request: 64 bits do not overflow.
         self.latest = SessionKey(self.latest.0.wrapping_add(1));
         let id: Arc<str> = id.into();
-        let session = Session::new(Arc::clone(&self.options), now);
+        let session = Session::new(Arc::clone(&self.config), now);
         self.by_id.insert(Arc::clone(&id), self.latest);
         self.entries
             .insert(self.latest, Entry { id, owner: owner.into(), session, deadline: None });
@@ -276,69 +313,19 @@ impl Sessions {
         if session.is_expired() {
             if let Some(entry) = self.entries.remove(&key) {
                 self.by_id.remove(&entry.id);
+                shrink(&mut self.by_id);
+                shrink(&mut self.entries);
             }
         }
         Some(result)
     }
 }
 
-/// Why a receiver is not attached.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AttachError {
-    /// The session has another receiver, or is closed. The client learns it from the response.
-    #[error(transparent)]
-    Refused(#[from] Refused),
-    /// The session has another owner, or its id is too long. It is the client's fault.
-    #[error("there is no such session")]
-    NotFound,
-    /// There are [`Options::sessions`]. The client can try again later.
-    #[error("there are {limit} sessions already, as many as are allowed")]
-    Full {
-        /// The limit.
-        limit: usize,
-    },
-}
-
-impl AttachError {
-    /// Returns the response, with the fields of the head that
-    /// [`Action::Receive`](super::Action::Receive) has.
-    #[must_use]
-    pub fn response(self, head: Response) -> Response {
-        match self {
-            Self::Refused(refused) => head.with_body(refused.into_text().into_bytes()),
-            Self::NotFound => head.answered(404, "Not found\n"),
-            Self::Full { .. } => head.answered(503, "Too many sessions\n"),
-        }
-    }
-}
-
-/// Why the messages of a client are not received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReceiveError {
-    /// There is no such session, or it has another owner. It is the client's fault, or it came too late.
-    #[error("there is no such session")]
-    NotFound,
-    /// The body holds no messages. It is the client's fault.
-    #[error(transparent)]
-    Payload(#[from] PayloadError),
-}
-
-impl ReceiveError {
-    /// Returns the response, with the fields of the head that [`Action::Send`](super::Action::Send) has.
-    #[must_use]
-    pub fn response(self, head: Response) -> Response {
-        match self {
-            Self::NotFound => head.answered(404, "Not found\n"),
-            Self::Payload(PayloadError::Empty) => head.answered(500, "Payload expected.\n"),
-            Self::Payload(PayloadError::BrokenJson) => {
-                head.answered(500, "Broken JSON encoding.\n")
-            }
-            Self::Payload(PayloadError::TooLong { .. } | PayloadError::TooManyMessages { .. }) => {
-                head.answered(413, "Payload too large.\n")
-            }
-        }
+/// Returns the memory of a rush. A table shrinks only once three quarters of it are empty, so it costs
+/// no more for each entry than growing does.
+fn shrink<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
+    if table.len() < table.capacity() / 4 {
+        table.shrink_to(table.len().saturating_mul(2).max(KEPT));
     }
 }
 
@@ -350,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_receiver_is_told_once_that_there_is_something() {
-        let mut sessions = Sessions::new(Options::default().into());
+        let mut sessions = Sessions::new(Config::default().into());
         let (session, receiver) = sessions.attach("s", b"", Transport::EventSource, NOW).unwrap();
         assert_eq!(sessions.next_effect(), Some(Effect::Opened { session }));
         assert_eq!(sessions.next_effect(), Some(Effect::Ready { session, receiver }));
@@ -365,8 +352,21 @@ mod tests {
     }
 
     #[test]
+    fn a_session_is_found_by_its_owner_until_it_expires() {
+        let mut sessions = Sessions::new(Config::default().into());
+        assert_eq!(sessions.find("s", b"a"), None);
+        let (session, receiver) = sessions.attach("s", b"a", Transport::Xhr, NOW).unwrap();
+        assert_eq!(sessions.find("s", b"a"), Some(session));
+        assert_eq!((sessions.find("s", b"b"), sessions.find("t", b"a")), (None, None));
+        sessions.aborted(session, receiver, NOW);
+        assert_eq!(sessions.find("s", b"a"), Some(session));
+        sessions.handle_timeout(sessions.next_deadline().unwrap());
+        assert_eq!(sessions.find("s", b"a"), None);
+    }
+
+    #[test]
     fn deadlines_come_in_order_and_only_those_that_are_due() {
-        let mut sessions = Sessions::new(Options::default().into());
+        let mut sessions = Sessions::new(Config::default().into());
         let second = Duration::from_secs(1);
         for index in 0..1000_u32 {
             let (id, now) = (index.to_string(), NOW + second * index);
@@ -374,7 +374,7 @@ mod tests {
             sessions.next_chunk(session, receiver, now).unwrap();
             sessions.written(session, receiver, now);
         }
-        let delay = Options::default().disconnect_delay;
+        let delay = Config::default().disconnect_delay;
         for index in 0..1000_u32 {
             assert_eq!(sessions.next_deadline(), Some(NOW + second * index + delay));
             sessions.handle_timeout(NOW + second * index + delay);
@@ -386,7 +386,7 @@ mod tests {
 
     #[test]
     fn a_call_meets_a_bounded_number_of_deadlines() {
-        let mut sessions = Sessions::new(Options::default().into());
+        let mut sessions = Sessions::new(Config::default().into());
         for index in 0..2000_u32 {
             sessions.attach(&index.to_string(), b"", Transport::Xhr, NOW).unwrap();
         }
@@ -399,7 +399,7 @@ mod tests {
 
     #[test]
     fn what_is_over_is_unknown() {
-        let mut sessions = Sessions::new(Options::default().into());
+        let mut sessions = Sessions::new(Config::default().into());
         let (session, receiver) = sessions.attach("s", b"", Transport::Xhr, NOW).unwrap();
         sessions.aborted(session, receiver, NOW);
         let later = sessions.next_deadline().unwrap();

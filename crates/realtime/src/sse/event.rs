@@ -161,6 +161,8 @@ pub enum InvalidEvent {
 /// Encodes a published message, once for all of its subscribers: an event of the type `event_type`
 /// whose ID is the message's cursor.
 ///
+/// A page gets it by `addEventListener` with that type. `onmessage` gets only the type `message`.
+///
 /// # Errors
 ///
 /// Returns an error if `event_type` contains a line break.

@@ -1,12 +1,17 @@
-//! The vectors of SockJS, and what holds for any sequence of requests.
+//! The vectors of SockJS, what holds for any sequence of requests, and what sessions hold.
 
+mod memory;
 mod properties;
 mod script;
 
+use sansocket_testkit::allocator::Counting;
 use std::{fs, path::Path};
 
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
 /// The number of vectors. Update it when you add some; a vector that is not read is noticed this way.
-const VECTORS: usize = 93;
+const VECTORS: usize = 98;
 
 #[test]
 fn vectors() {

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use sansocket_realtime::sockjs::{
-    AttachError, Cause, Effect, Message, Options, Receiver, SendError, SessionKey, Sessions,
+    AttachError, Cause, Config, Effect, PreparedMessage, Receiver, SendError, SessionKey, Sessions,
     Transport,
 };
 use std::{collections::HashMap, time::Duration};
@@ -44,6 +44,8 @@ struct Story {
     id: String,
     receiver: Option<(Receiver, Transport)>,
     latest: Option<Receiver>,
+    /// Whether all that the latest receiver took was written.
+    written: bool,
     /// Messages that the application has sent, numbered from 0.
     sent: usize,
     /// How many of them were taken, without a gap.
@@ -64,12 +66,12 @@ struct Server {
 
 impl Server {
     fn new() -> Self {
-        let options = Options::default()
+        let config = Config::default()
             .queued_messages(QUEUED)
             .frame_limit(12)
             .response_limit(60)
             .sessions(2);
-        let sessions = Sessions::new(options.into());
+        let sessions = Sessions::new(config.into());
         Self { sessions, stories: HashMap::new(), now: Duration::ZERO }
     }
 
@@ -94,7 +96,8 @@ impl Server {
                 let Some(key) = self.latest(id) else { return };
                 let story = self.stories.get_mut(&key).unwrap();
                 let Some(receiver) = story.latest else { return };
-                (story.receiver, story.aborted) = (None, true);
+                story.receiver = None;
+                story.aborted |= !story.written;
                 self.sessions.aborted(key, receiver, now);
             }
             Step::Send(id) => self.send(id),
@@ -122,7 +125,7 @@ impl Server {
             Ok((key, receiver)) => {
                 let story = self.stories.entry(key).or_default();
                 assert!(story.receiver.is_none(), "two receivers at a time");
-                story.id = id;
+                (story.id, story.written) = (id, false);
                 (story.receiver, story.latest) = (Some((receiver, transport)), Some(receiver));
             }
             Err(AttachError::Refused(refused)) => {
@@ -145,7 +148,8 @@ impl Server {
         let Some(chunk) = self.sessions.next_chunk(key, receiver, self.now) else { return };
         if chunk.last {
             story.receiver = None;
-            if story.sent % 2 == 0 {
+            story.written = story.sent % 2 == 0;
+            if story.written {
                 self.sessions.written(key, receiver, self.now);
             }
         }
@@ -188,7 +192,7 @@ impl Server {
     fn send(&mut self, id: u8) {
         let Some(key) = self.latest(id) else { return };
         let story = self.stories.get_mut(&key).unwrap();
-        let message = Message::new(&story.sent.to_string());
+        let message = PreparedMessage::new(&story.sent.to_string());
         match self.sessions.send(key, &message, self.now) {
             Ok(()) => story.sent += 1,
             Err(SendError::Closed) => assert!(story.closed.is_some()),

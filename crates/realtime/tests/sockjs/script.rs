@@ -1,8 +1,8 @@
 //! Runs the vectors in `tests/vectors/sockjs`, whose `README.md` describes the format.
 
 use sansocket_realtime::sockjs::{
-    Action, Chunk, Cors, Effect, Message, Options, Receiver, Request, Response, Route, Session,
-    SessionKey, Sessions, Transport,
+    Action, Chunk, Config, Cors, Effect, PreparedMessage, Receiver, Request, Response, Route,
+    Session, SessionKey, Sessions, Transport,
 };
 use sansocket_testkit::vectors::words::Words;
 use std::{
@@ -28,6 +28,7 @@ struct Client {
     ended: bool,
     broken: bool,
     stalled: bool,
+    slow: bool,
 }
 
 #[derive(Debug)]
@@ -48,12 +49,13 @@ struct Pending {
     cookie: Option<String>,
     owner: String,
     body: Vec<u8>,
+    slow: bool,
 }
 
 /// A server with its clients, while a vector runs.
 #[derive(Debug)]
 struct Script {
-    options: Options,
+    config: Config,
     service: Service,
     sessions: Option<Sessions>,
     clients: HashMap<String, Client>,
@@ -85,7 +87,7 @@ pub(crate) fn run_file(name: &str, text: &str) -> usize {
 impl Script {
     fn new() -> Self {
         Self {
-            options: Options::default(),
+            config: Config::default(),
             service: Service::Scripted,
             sessions: None,
             clients: HashMap::new(),
@@ -129,6 +131,7 @@ impl Script {
             "abort" => self.abort(words),
             "stall" => self.clients.get_mut(words.word()).unwrap().stalled = true,
             "read" => self.read(words),
+            "written" => self.written(words),
             "do" | "refuse" => self.act(keyword == "refuse", words),
             "wait" => self.wait(self.now + Duration::from_secs_f64(words.number())),
             _ => self.expect(keyword, words),
@@ -144,32 +147,33 @@ impl Script {
             "cookie" => pending.cookie = Some(words.rest.to_string()),
             "owner" => pending.owner = words.rest.to_string(),
             "body" => pending.body = words.bytes(),
+            "slow" => pending.slow = true,
             other => panic!("{}: unknown part of a request: {other}", words.place),
         }
     }
 
     fn option(&mut self, words: &mut Words<'_>) {
-        let options = self.options.clone();
-        self.options = match words.word() {
-            "websocket" => options.websocket(words.number()),
-            "cookie_needed" => options.cookie_needed(words.number()),
-            "heartbeat_delay" => options.heartbeat_delay(Duration::from_secs_f64(words.number())),
-            "disconnect_delay" => options.disconnect_delay(Duration::from_secs_f64(words.number())),
-            "response_limit" => options.response_limit(words.number()),
-            "frame_limit" => options.frame_limit(words.number()),
-            "queued_messages" => options.queued_messages(words.number()),
-            "queued_bytes" => options.queued_bytes(words.number()),
-            "payload_bytes" => options.payload_bytes(words.number()),
-            "payload_messages" => options.payload_messages(words.number()),
-            "sessions" => options.sessions(words.number()),
-            "session_id_bytes" => options.session_id_bytes(words.number()),
+        let config = self.config.clone();
+        self.config = match words.word() {
+            "websocket" => config.websocket(words.number()),
+            "cookie_needed" => config.cookie_needed(words.number()),
+            "heartbeat_delay" => config.heartbeat_delay(Duration::from_secs_f64(words.number())),
+            "disconnect_delay" => config.disconnect_delay(Duration::from_secs_f64(words.number())),
+            "response_limit" => config.response_limit(words.number()),
+            "frame_limit" => config.frame_limit(words.number()),
+            "queued_messages" => config.queued_messages(words.number()),
+            "queued_bytes" => config.queued_bytes(words.number()),
+            "payload_bytes" => config.payload_bytes(words.number()),
+            "payload_messages" => config.payload_messages(words.number()),
+            "sessions" => config.sessions(words.number()),
+            "session_id_bytes" => config.session_id_bytes(words.number()),
             other => panic!("{}: unknown option {other}", words.place),
         };
     }
 
     fn sessions(&mut self) -> &mut Sessions {
-        let options = &self.options;
-        self.sessions.get_or_insert_with(|| Sessions::new(Arc::new(options.clone())))
+        let config = &self.config;
+        self.sessions.get_or_insert_with(|| Sessions::new(Arc::new(config.clone())))
     }
 
     /// Carries out the request whose lines have been read.
@@ -187,7 +191,7 @@ impl Script {
             .cookie(pending.cookie.as_deref());
         let (owner, now) = (pending.owner.as_bytes(), self.now);
         let mut kind = Kind::Whole;
-        let head = match request.action(&self.options, 7) {
+        let head = match request.action(&self.config, 7) {
             Action::Respond(response) => response,
             // None of the requests in the vectors is an opening handshake.
             Action::RawWebSocket | Action::WebSocket => Response::not_a_websocket(),
@@ -209,13 +213,20 @@ impl Script {
             other => panic!("an unknown action: {other:?}"),
         };
         let ended = matches!(kind, Kind::Whole);
-        self.connected(pending.name, Some(head), kind, ended);
+        self.connected(pending.name, Some(head), kind, ended, pending.slow);
         self.run();
     }
 
-    fn connected(&mut self, name: String, head: Option<Response>, kind: Kind, ended: bool) {
-        let client =
-            Client { head, kind, chunks: VecDeque::new(), ended, broken: false, stalled: false };
+    fn connected(
+        &mut self,
+        name: String,
+        head: Option<Response>,
+        kind: Kind,
+        ended: bool,
+        slow: bool,
+    ) {
+        let (chunks, broken, stalled) = (VecDeque::new(), false, false);
+        let client = Client { head, kind, chunks, ended, broken, stalled, slow };
         self.clients.insert(name, client);
     }
 
@@ -223,12 +234,12 @@ impl Script {
         let [name, path] = [(); 2].map(|()| words.word().to_string());
         let route = Route::parse(&path);
         assert!(matches!(route, Some(Route::Receive { transport: Transport::WebSocket, .. })));
-        let mut session = Box::new(Session::new(self.options.clone().into(), self.now));
+        let mut session = Box::new(Session::new(self.config.clone().into(), self.now));
         let receiver = session.attach(Transport::WebSocket, self.now).unwrap();
         if self.service == Service::Close {
             session.close(3000, "Go away!", self.now);
         }
-        self.connected(name, None, Kind::WebSocket(session, receiver), false);
+        self.connected(name, None, Kind::WebSocket(session, receiver), false, false);
         self.run();
     }
 
@@ -240,7 +251,7 @@ impl Script {
             Ok(messages) => {
                 for text in messages {
                     if self.service == Service::Echo {
-                        session.send(&Message::new(&text), self.now).unwrap();
+                        session.send(&PreparedMessage::new(&text), self.now).unwrap();
                     }
                     self.events.push_back(format!("message {text}"));
                 }
@@ -268,7 +279,7 @@ impl Script {
         let (session, now) = (self.latest.expect("a session"), self.now);
         match words.word() {
             "send" => {
-                let message = Message::new(&String::from_utf8(words.bytes()).unwrap());
+                let message = PreparedMessage::new(&String::from_utf8(words.bytes()).unwrap());
                 let sent = self.sessions().send(session, &message, now);
                 assert_eq!(sent.is_err(), refused, "{}: {sent:?}", words.place);
             }
@@ -322,7 +333,9 @@ impl Script {
                 Effect::Messages { session, messages } => {
                     for text in messages {
                         if self.service == Service::Echo {
-                            self.sessions().send(session, &Message::new(&text), now).unwrap();
+                            self.sessions()
+                                .send(session, &PreparedMessage::new(&text), now)
+                                .unwrap();
                         }
                         self.events.push_back(format!("message {text}"));
                     }
@@ -360,10 +373,19 @@ impl Script {
             let Some(chunk) = self.sessions().next_chunk(session, receiver, now) else { return };
             let client = self.receiving(session, receiver).unwrap();
             Client::got(&mut client.chunks, &mut client.ended, &chunk);
-            if chunk.last {
+            if chunk.last && !client.slow {
                 self.sessions().written(session, receiver, now);
             }
         }
+    }
+
+    fn written(&mut self, words: &mut Words<'_>) {
+        let client = &self.clients[words.word()];
+        assert!(client.ended && client.slow, "{}: it was written at once", words.place);
+        let Kind::Receiver(session, receiver) = client.kind else { panic!("no receiver") };
+        let now = self.now;
+        self.sessions().written(session, receiver, now);
+        self.run();
     }
 
     /// A client reads again.

@@ -7,10 +7,10 @@ use core::time::Duration;
 ///
 /// ```
 /// use core::time::Duration;
-/// use sansocket_realtime::sockjs::Options;
+/// use sansocket_realtime::sockjs::Config;
 ///
-/// let options = Options::default().heartbeat_delay(Duration::from_secs(15)).cookie_needed(true);
-/// assert_eq!(options.response_limit, 128 << 10);
+/// let config = Config::default().heartbeat_delay(Duration::from_secs(15)).cookie_needed(true);
+/// assert_eq!(config.response_limit, 128 << 10);
 /// ```
 ///
 /// | option | default |
@@ -29,15 +29,20 @@ use core::time::Duration;
 /// | [`session_id_bytes`](Self::session_id_bytes) | 128 |
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Options {
+pub struct Config {
     /// Whether WebSocket is offered. Without it, both of its paths are unknown.
     pub websocket: bool,
     /// Whether a load balancer needs the cookie `JSESSIONID` to send all requests of a session to the
-    /// same server. If so, each answer of a session sets it.
+    /// same server. If so, each answer of a session sets it, to the value that the client has already,
+    /// if it has one. The protocol demands this, and knows no attributes such as `HttpOnly`. So the
+    /// cookie must not be the one that tells you who the client is.
     #[doc(alias = "jsessionid")]
     pub cookie_needed: bool,
     /// How long nothing is sent to a waiting receiver until it gets a heartbeat. A receiver that takes
     /// nothing for as long again is given up.
+    ///
+    /// Zero is not "never": with it each receiver is given up at once. [`Duration::MAX`] is, and then
+    /// a receiver whose client has left without a word stays.
     pub heartbeat_delay: Duration,
     /// How long a session without a receiver lasts. A session that was closed lasts as long, to tell
     /// its client so.
@@ -60,7 +65,7 @@ pub struct Options {
     pub session_id_bytes: usize,
 }
 
-impl Default for Options {
+impl Default for Config {
     fn default() -> Self {
         Self {
             websocket: true,
@@ -79,7 +84,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl Config {
     /// Sets whether [`websocket`](Self::websocket) is offered.
     #[must_use]
     pub const fn websocket(mut self, offered: bool) -> Self {

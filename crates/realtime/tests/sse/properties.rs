@@ -1,9 +1,6 @@
 //! Properties of writing and parsing event streams.
 
-#[path = "any_bytes/sse.rs"]
-mod any_bytes;
-
-use any_bytes::check_stream;
+use crate::any_bytes::check_stream;
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use sansocket_realtime::sse::{
     self, Action, Client, ClientConfig, Event, Parser, ParserConfig, ReadyState, Received,

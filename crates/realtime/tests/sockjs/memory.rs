@@ -1,11 +1,8 @@
 //! What sessions of SockJS hold while they wait, whatever they have transferred before.
 
-use sansocket_realtime::sockjs::{Message, Options, Sessions, Transport};
-use sansocket_testkit::allocator::{Counting, live};
+use sansocket_realtime::sockjs::{Config, PreparedMessage, Sessions, Transport};
+use sansocket_testkit::allocator::live;
 use std::time::Duration;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const SESSIONS: u16 = 10_000;
 const NOW: Duration = Duration::ZERO;
@@ -13,8 +10,8 @@ const NOW: Duration = Duration::ZERO;
 #[test]
 fn an_idle_session_is_small() {
     let before = live();
-    let mut sessions = Sessions::new(Options::default().into());
-    let large = Message::new(&"x".repeat(10_000));
+    let mut sessions = Sessions::new(Config::default().into());
+    let large = PreparedMessage::new(&"x".repeat(10_000));
     for index in 0..SESSIONS {
         let id = format!("{index:08x}");
         let (session, receiver) = sessions.attach(&id, b"", Transport::XhrStreaming, NOW).unwrap();
@@ -37,6 +34,8 @@ fn an_idle_session_is_small() {
         while sessions.next_effect().is_some() {}
     }
     assert!(sessions.is_empty());
+    let kept = live() - before;
+    assert!(kept < 50_000, "{kept} bytes after a rush");
     drop(sessions);
     assert_eq!(live(), before);
 }
