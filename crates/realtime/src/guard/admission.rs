@@ -1,10 +1,12 @@
 //! Counting what clients do, and saying what they may.
 
 use super::breach::{Breach, Scope};
+use super::counts::{Held, Slot};
 use super::limits::{DestinationLimits, Limits};
-use super::table::{Rule, Slot, Table, worst};
+use super::table::{Rule, Table, worst};
 use crate::hub::Principal;
-use alloc::{collections::BTreeMap, sync::Arc, vec, vec::Vec};
+use alloc::collections::{BTreeMap, btree_map::Entry};
+use alloc::{sync::Arc, vec, vec::Vec};
 use core::{net::IpAddr, time::Duration};
 use sansocket::server::AddressKey;
 
@@ -61,15 +63,26 @@ pub struct Guard {
 
 /// A connection, or a request, that a [`Guard`] counts.
 ///
-/// Give it back to [`Guard::disconnect`]. The guard that has made it counts it until then.
+/// Give it back to [`Guard::disconnect`] when it ends. One that is dropped no longer counts either, as
+/// when the task of a connection is cancelled or panics.
 #[derive(Debug)]
-#[must_use = "the connection counts until `Guard::disconnect`"]
+#[must_use = "the connection counts until this is dropped"]
 pub struct Client {
-    address: Option<Slot>,
-    principal: Option<Slot>,
-    subscriptions: u32,
-    /// How many of them count at destinations with a limit for that.
-    at_destinations: BTreeMap<Slot, u32>,
+    address: Option<Held>,
+    principal: Option<Held>,
+    subscriptions: usize,
+    /// The subscriptions that count at destinations with a limit for that.
+    at_destinations: BTreeMap<Slot, Held>,
+}
+
+impl Client {
+    fn address(&self) -> Option<Slot> {
+        self.address.as_ref().map(Held::slot)
+    }
+
+    fn principal(&self) -> Option<Slot> {
+        self.principal.as_ref().map(Held::slot)
+    }
 }
 
 impl Guard {
@@ -103,15 +116,20 @@ impl Guard {
         let address = address.map(|address| {
             self.addresses.slot(&AddressKey::from(address), Rule::FIRST, now, |key| *key)
         });
+        let mut client = Client {
+            address: None,
+            principal: None,
+            subscriptions: 0,
+            at_destinations: BTreeMap::new(),
+        };
         if let Some(place) = address {
             if let Some(breach) = self.addresses.check_connection(place.0, 0, now) {
                 self.addresses.give_up(place);
                 return Err(breach);
             }
-            self.addresses.add_connection(place.0, 0, now);
+            client.address = Some(self.addresses.add_connection(place.0, 0, now));
         }
-        let (address, at_destinations) = (address.map(|(slot, _)| slot), BTreeMap::new());
-        Ok(Client { address, principal: None, subscriptions: 0, at_destinations })
+        Ok(client)
     }
 
     /// Counts the connection of a client as one of this principal, from now on: after an
@@ -130,16 +148,16 @@ impl Guard {
     ) -> Result<(), Breach> {
         let place = self.principals.slot(principal, Rule::FIRST, now, Principal::clone);
         let (slot, _) = place;
-        if client.principal == Some(slot) {
+        if client.principal() == Some(slot) {
             return Ok(());
         }
         if let Some(breach) = self.principals.check_connection(slot, client.subscriptions, now) {
             self.principals.give_up(place);
             return Err(breach);
         }
-        self.principals.add_connection(slot, client.subscriptions, now);
-        if let Some(before) = client.principal.replace(slot) {
-            self.principals.remove_connection(before, client.subscriptions, now);
+        let held = self.principals.add_connection(slot, client.subscriptions, now);
+        if let Some(before) = client.principal.replace(held) {
+            self.principals.release(before, now);
         }
         Ok(())
     }
@@ -164,18 +182,18 @@ impl Guard {
         let is_limited = limits.messages.is_some() || limits.bytes.is_some();
         let place = if is_limited { Some(self.place(destination, rule, now)?) } else { None };
         let breach = worst([
-            client.principal.and_then(|slot| self.principals.check_message(slot, size, now)),
-            client.address.and_then(|slot| self.addresses.check_message(slot, size, now)),
+            client.principal().and_then(|slot| self.principals.check_message(slot, size, now)),
+            client.address().and_then(|slot| self.addresses.check_message(slot, size, now)),
             place.and_then(|(slot, _)| self.destinations.check_message(slot, size, now)),
         ]);
         if let Some(breach) = breach {
             place.into_iter().for_each(|place| self.destinations.give_up(place));
             return Err(breach);
         }
-        if let Some(slot) = client.principal {
+        if let Some(slot) = client.principal() {
             self.principals.add_message(slot, size, now);
         }
-        if let Some(slot) = client.address {
+        if let Some(slot) = client.address() {
             self.addresses.add_message(slot, size, now);
         }
         if let Some((slot, _)) = place {
@@ -200,25 +218,21 @@ impl Guard {
         let is_limited = limits.subscriptions.is_some();
         let place = if is_limited { Some(self.place(destination, rule, now)?) } else { None };
         let breach = worst([
-            client.principal.and_then(|slot| self.principals.check_subscription(slot)),
-            client.address.and_then(|slot| self.addresses.check_subscription(slot)),
+            client.principal().and_then(|slot| self.principals.check_subscription(slot)),
+            client.address().and_then(|slot| self.addresses.check_subscription(slot)),
             place.and_then(|(slot, _)| self.destinations.check_subscription(slot)),
         ]);
         if let Some(breach) = breach {
             place.into_iter().for_each(|place| self.destinations.give_up(place));
             return Err(breach);
         }
-        client.subscriptions = client.subscriptions.saturating_add(1);
-        if let Some(slot) = client.principal {
-            self.principals.add_subscription(slot);
-        }
-        if let Some(slot) = client.address {
-            self.addresses.add_subscription(slot);
+        client.subscriptions += 1;
+        for held in client.principal.iter_mut().chain(&mut client.address) {
+            held.add_subscriptions(1);
         }
         if let Some((slot, _)) = place {
-            self.destinations.add_subscription(slot);
-            let count = client.at_destinations.entry(slot).or_default();
-            *count = count.saturating_add(1);
+            let held = client.at_destinations.entry(slot);
+            held.or_insert_with(|| self.destinations.hold(slot)).add_subscriptions(1);
         }
         Ok(())
     }
@@ -228,39 +242,30 @@ impl Guard {
     pub fn unsubscribe(&mut self, client: &mut Client, destination: &str, now: Duration) {
         let Some(left) = client.subscriptions.checked_sub(1) else { return };
         client.subscriptions = left;
-        if let Some(slot) = client.principal {
-            self.principals.remove_subscriptions(slot, 1, now);
-        }
-        if let Some(slot) = client.address {
-            self.addresses.remove_subscriptions(slot, 1, now);
+        for held in client.principal.iter_mut().chain(&mut client.address) {
+            held.remove_subscription();
         }
         // A destination that is remembered now may have shared a place when the subscription began.
         let shared = self.destinations.shared(self.rule(destination).0);
         let places = [self.destinations.find(destination), Some(shared)];
-        let counted = |slot: &Slot| client.at_destinations.contains_key(slot);
-        if let Some(slot) = places.into_iter().flatten().find(counted) {
-            if let Some(count) = client.at_destinations.get_mut(&slot) {
-                *count -= 1;
-                if *count == 0 {
-                    client.at_destinations.remove(&slot);
+        for slot in places.into_iter().flatten() {
+            if let Entry::Occupied(mut held) = client.at_destinations.entry(slot) {
+                held.get_mut().remove_subscription();
+                if !held.get().has_subscriptions() {
+                    self.destinations.release(held.remove(), now);
                 }
+                return;
             }
-            self.destinations.remove_subscriptions(slot, 1, now);
         }
     }
 
-    /// Counts the end of a connection, and of all of its subscriptions.
+    /// Counts the end of a connection, and of all of its subscriptions. What it was the last one to use
+    /// is forgotten at once, if nothing is used up.
     pub fn disconnect(&mut self, client: Client, now: Duration) {
-        let Client { address, principal, subscriptions, at_destinations } = client;
-        if let Some(slot) = principal {
-            self.principals.remove_connection(slot, subscriptions, now);
-        }
-        if let Some(slot) = address {
-            self.addresses.remove_connection(slot, subscriptions, now);
-        }
-        for (slot, count) in at_destinations {
-            self.destinations.remove_subscriptions(slot, count, now);
-        }
+        let Client { address, principal, at_destinations, .. } = client;
+        principal.into_iter().for_each(|held| self.principals.release(held, now));
+        address.into_iter().for_each(|held| self.addresses.release(held, now));
+        at_destinations.into_values().for_each(|held| self.destinations.release(held, now));
     }
 
     /// Returns the limits of a destination.

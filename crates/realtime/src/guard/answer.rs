@@ -17,7 +17,7 @@ use sansocket::{CloseCode, handshake::PlainResponse};
 ///
 /// | why | close code | status | `Retry-After` |
 /// |---|---|---|---|
-/// | [`Refusal::Destination`], [`Breach::DestinationTooLong`] | 1008 | 400 | – |
+/// | [`Refusal::Destination`], [`Refusal::DifferentSequences`], [`Breach::DestinationTooLong`] | 1008 | 400 | – |
 /// | [`Refusal::NotAllowed`] | 1008 | 403 | – |
 /// | [`Refusal::NoHandler`], [`Refusal::UnknownSubscription`], [`Refusal::UnknownDelivery`] | 1008 | 404 | – |
 /// | [`Refusal::SubscriptionExists`] | 1008 | 409 | – |
@@ -58,8 +58,8 @@ use sansocket::{CloseCode, handshake::PlainResponse};
 #[non_exhaustive]
 pub struct Answer {
     /// What the client may be told: the `message` header of an ERROR in STOMP, the reason of a Close, the
-    /// body of a response. It tells what the client has sent and what it may do, and nothing of other
-    /// clients or of how the server works inside.
+    /// body of a response. It is one line, which each version of STOMP can send. It tells what the client
+    /// has sent and what it may do, and nothing of other clients or of how the server works inside.
     pub message: Cow<'static, str>,
     /// The code of the Close of a WebSocket (RFC 6455 §7.4.1).
     pub close_code: CloseCode,
@@ -135,7 +135,8 @@ impl Answer {
     /// let response =
     ///     Answer::from(&AuthenticationError::Missing).response(&Sources::default());
     /// assert_eq!(response.status(), 401);
-    /// assert!(response.headers().any(|field| field == ("WWW-Authenticate", "Bearer")));
+    /// let challenge = ("WWW-Authenticate", r#"Bearer realm="realtime""#);
+    /// assert!(response.headers().any(|field| field == challenge));
     /// ```
     #[must_use]
     pub fn response(&self, sources: &Sources) -> PlainResponse {
@@ -155,7 +156,7 @@ impl From<&Refusal> for Answer {
             Refusal::NoHandler { .. } | Refusal::UnknownDelivery => Self::policy(refusal, 404),
             Refusal::UnknownSubscription(_) => Self::policy("there is no such subscription", 404),
             Refusal::SubscriptionExists(_) => Self::policy("the subscription exists already", 409),
-            Refusal::Application(_) => Self::policy(refusal, 422),
+            Refusal::Application(text) => Self::policy(one_line(text), 422),
             Refusal::MessageTooLarge { .. } => Self::too_large(refusal),
             Refusal::QueueFull { .. } => Self::later("the queue is full", 503, FULL),
             Refusal::TooManyDestinations { .. } => {
@@ -226,6 +227,11 @@ impl From<&TooSlow> for Answer {
     }
 }
 
+/// Replaces control characters by spaces. A header of STOMP 1.0 has no way to write a line end.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
 /// Rounds a time up to whole seconds (RFC 9110 §10.2.3), so that the client does not come back too early,
 /// nor at once.
 fn whole_seconds(time: Duration) -> Duration {
@@ -238,6 +244,7 @@ mod tests {
     use super::*;
     use crate::guard::{CredentialsError, Source};
     use crate::hub::{Action, SubscriptionId};
+    use crate::stomp::{Command, Encoder, Version, header};
     use alloc::vec::Vec;
     use sansocket::server::Rate;
 
@@ -260,7 +267,7 @@ mod tests {
             let mut expected: Vec<_> =
                 seconds.iter().map(|it| ("Retry-After", it.to_string())).collect();
             if *status == 401 {
-                expected.push(("WWW-Authenticate", "Bearer".into()));
+                expected.push(("WWW-Authenticate", Sources::default().challenge()));
             }
             assert_eq!(fields, expected);
             let response = answer.response(&Sources::default());
@@ -340,6 +347,18 @@ mod tests {
             // Nothing of the inside of the server.
             assert!(!answer.message.contains("987"), "{answer:?}");
             assert_answers(&[(answer, status, code, seconds)]);
+        }
+    }
+
+    /// A `message` with a line end can't be sent in STOMP 1.0, nor one with NUL in any version.
+    #[test]
+    fn what_the_application_says_is_one_line() {
+        let answer = Answer::from(&Refusal::Application("a:\r\n b\0c\u{85}d".into()));
+        assert_eq!(answer.message, "a:   b c d");
+        for version in Version::ALL {
+            let headers = [(header::MESSAGE, &answer.message)];
+            let sent = Encoder::new(version).encode(Command::Error, headers, b"", &mut Vec::new());
+            assert_eq!(sent, Ok(()));
         }
     }
 

@@ -1,55 +1,9 @@
-//! Who is it? The answer to credentials.
+//! Why a client is not accepted as a user, and a table of a few users.
 
 use super::credentials::{Credentials, CredentialsError};
 use crate::hub::Principal;
 use alloc::{string::String, vec::Vec};
 use core::{fmt, hint::black_box, time::Duration};
-
-/// Says whose [`Credentials`] these are.
-///
-/// A closure implements it too. [`TokenTable`] is one for a few clients.
-///
-/// If the answer takes time, because a database or another server knows it, don't wait in here: take
-/// [`into_owned`](Credentials::into_owned) credentials with you, and ask. The machines of this crate
-/// wait: they ask for the decision, take nothing more from the client until you have told them, and
-/// give up at their deadline for a login. Before an upgrade, the `PendingRequest` of the core waits in
-/// the same way.
-///
-/// ```
-/// use sansocket_realtime::guard::{Authenticate, AuthenticationError, Credentials, Source};
-/// use sansocket_realtime::hub::Principal;
-///
-/// /// Checks a token that names its user, without asking anybody.
-/// fn check(credentials: &Credentials<'_>) -> Result<Principal, AuthenticationError> {
-///     let token = credentials.as_token().ok_or(AuthenticationError::Refused)?;
-///     let user = token.strip_prefix("test-").ok_or(AuthenticationError::Refused)?;
-///     Ok(Principal::new(user))
-/// }
-///
-/// let credentials = Credentials::token(Source::Bearer, "test-joe");
-/// assert_eq!(check.authenticate(&credentials), Ok(Principal::new("joe")));
-/// ```
-pub trait Authenticate {
-    /// Returns the user with these credentials.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if they are nobody's, or if that can't be told now.
-    fn authenticate(&self, credentials: &Credentials<'_>)
-    -> Result<Principal, AuthenticationError>;
-}
-
-impl<F> Authenticate for F
-where
-    F: Fn(&Credentials<'_>) -> Result<Principal, AuthenticationError>,
-{
-    fn authenticate(
-        &self,
-        credentials: &Credentials<'_>,
-    ) -> Result<Principal, AuthenticationError> {
-        self(credentials)
-    }
-}
 
 /// Why a client is not accepted as a user. What it gets for that is an [`Answer`](super::Answer).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,7 +36,7 @@ pub enum AuthenticationError {
 /// lookup takes longer the more entries there are. `Debug` shows no secrets.
 ///
 /// ```
-/// use sansocket_realtime::guard::{Authenticate, AuthenticationError, Credentials, Source, TokenTable};
+/// use sansocket_realtime::guard::{AuthenticationError, Credentials, Source, TokenTable};
 /// use sansocket_realtime::hub::Principal;
 ///
 /// let table = TokenTable::new()
@@ -119,10 +73,13 @@ impl TokenTable {
         self.passwords.push((password.into(), Principal::new(user)));
         self
     }
-}
 
-impl Authenticate for TokenTable {
-    fn authenticate(
+    /// Returns the user with these credentials.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AuthenticationError::Refused`] if they are nobody's.
+    pub fn authenticate(
         &self,
         credentials: &Credentials<'_>,
     ) -> Result<Principal, AuthenticationError> {

@@ -5,9 +5,8 @@ use core::fmt;
 
 /// What a client proves its identity with: a token, or a user with a password.
 ///
-/// [`Sources`](super::Sources) finds them in a request or in a CONNECT of STOMP, and an
-/// [`Authenticate`](super::Authenticate) says whose they are. `Debug` shows neither tokens nor
-/// passwords.
+/// [`Sources`](super::Sources) finds them in a request or in a CONNECT of STOMP. `Debug` shows neither
+/// tokens nor passwords.
 ///
 /// ```
 /// use sansocket_realtime::guard::{Credentials, Source};
@@ -112,7 +111,8 @@ impl fmt::Debug for Credentials<'_> {
 /// | [`Header`](Self::Header) | the field, which must not be repeated | the header |
 /// | [`Login`](Self::Login) | – | `login` and `passcode` |
 ///
-/// Of a header that CONNECT repeats, the first counts, as STOMP demands.
+/// Of a header that CONNECT repeats, the first counts, as STOMP demands. `Authorization` is found there in
+/// any case, and must not stand in two cases with two values.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {

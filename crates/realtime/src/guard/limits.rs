@@ -20,7 +20,8 @@ use sansocket::server::Rate;
 /// A principal is what a client was authenticated as. Clients that were not have the limits of their
 /// address alone. All of an IPv6 /64 network count as one address, as in the core:
 /// [`AddressKey`](sansocket::server::AddressKey). Many people can share an address, so its limits leave
-/// room for an office. If the server stands behind a proxy, pass the addresses that it forwards: see
+/// room for an office. Somebody can also have many addresses, such as the 65,536 networks of an IPv6 /48:
+/// bound all connections together too, as `max_connections` of the core's `serve` does. If the server stands behind a proxy, pass the addresses that it forwards: see
 /// [`TrustedProxies`](sansocket::server::TrustedProxies).
 ///
 /// The limits of a destination hold for all clients together at each destination, and not for all
@@ -55,7 +56,7 @@ pub struct Limits {
     /// How many principals, how many addresses, and how many destinations to remember at most. By
     /// default 262,144 of each. Make it larger than the number of users that are connected at a time.
     ///
-    /// An entry takes up to 280 bytes, and the name of a principal or destination. Each is forgotten
+    /// An entry takes up to 310 bytes, and the name of a principal or destination. Each is forgotten
     /// after it could do everything again that the limits allow. If there are more, those that find no
     /// room share one entry, so together they get what one of them could have. One that finds room later
     /// gets at most as much again for the connections that it still has from before. Nobody who is

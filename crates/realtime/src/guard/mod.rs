@@ -3,7 +3,7 @@
 //! | question | answered by |
 //! |---|---|
 //! | Does the request come from a page of another site? | [`OriginPolicy`] of the core: [see below](#requests-of-other-sites) |
-//! | Who is the client? | [`Sources`] finds its [`Credentials`], and [`Authenticate`] says whose they are |
+//! | Who is the client? | [`Sources`] finds its [`Credentials`]; [whose they are](#authentication), a [`TokenTable`] says or your own code |
 //! | Does it connect, send or subscribe too much? | [`Guard`], with [`Limits`] for each principal, address and destination |
 //! | Does it take what it gets? | [`SlowConsumer`], with [`SlowConsumerConfig`] |
 //! | Which destinations may it use? | [`Authorization`](crate::hub::Authorization) of the hub |
@@ -19,7 +19,7 @@
 //! use core::{net::IpAddr, time::Duration};
 //! use sansocket::handshake::PlainResponse;
 //! use sansocket_realtime::guard::{
-//!     Answer, Authenticate, AuthenticationError, Client, Guard, Limits, Source, Sources, TokenTable,
+//!     Answer, AuthenticationError, Client, Guard, Limits, Source, Sources, TokenTable,
 //! };
 //! use sansocket_realtime::hub::Principal;
 //!
@@ -89,8 +89,27 @@
 //! `Debug` of credentials shows no secrets, and no error contains one. A target with a token in its query
 //! does: don't log it.
 //!
-//! If it takes time to find out who the client is, the machines wait for the answer: see
-//! [`Authenticate`].
+//! Whose credentials are, your own code says: a function that returns a
+//! [`Principal`](crate::hub::Principal) or an [`AuthenticationError`]. For a few users, a [`TokenTable`]
+//! is enough. If the answer takes time, because a database or another server knows it, take
+//! [`into_owned`](Credentials::into_owned) credentials with you, and ask. The machines of this crate wait:
+//! they ask for the decision, take nothing more from the client until you have told them, and give up at
+//! their deadline for a login. Before an upgrade, the `PendingRequest` of the core waits in the same way.
+//!
+//! ```
+//! use sansocket_realtime::guard::{AuthenticationError, Credentials, Source};
+//! use sansocket_realtime::hub::Principal;
+//!
+//! /// Checks a token that names its user, without asking anybody.
+//! fn user(credentials: &Credentials<'_>) -> Result<Principal, AuthenticationError> {
+//!     let token = credentials.as_token().ok_or(AuthenticationError::Refused)?;
+//!     let user = token.strip_prefix("test-").ok_or(AuthenticationError::Refused)?;
+//!     Ok(Principal::new(user))
+//! }
+//!
+//! let credentials = Credentials::token(Source::Bearer, "test-joe");
+//! assert_eq!(user(&credentials), Ok(Principal::new("joe")));
+//! ```
 //!
 //! # Requests of other sites
 //!
@@ -111,7 +130,9 @@ mod admission;
 mod answer;
 mod authentication;
 mod breach;
+mod counts;
 mod credentials;
+mod found;
 mod limits;
 mod query;
 mod slow_consumer;
@@ -121,7 +142,7 @@ mod table;
 
 pub use admission::{Client, Guard};
 pub use answer::{Answer, EventStreamAnswer};
-pub use authentication::{Authenticate, AuthenticationError, TokenTable};
+pub use authentication::{AuthenticationError, TokenTable};
 pub use breach::{Breach, Scope};
 pub use credentials::{Credentials, CredentialsError, Source};
 pub use limits::{ClientLimits, DestinationLimits, Limits};

@@ -59,11 +59,14 @@ impl SlowConsumerConfig {
 /// | policy of the core | here |
 /// |---|---|
 /// | [`Wait`](sansocket::connection::WhenFull::Wait) | `Pause` and `Resume`: what topics keep waits for the client, once for all clients |
+/// | [`DropNewest`](sansocket::connection::WhenFull::DropNewest) | nothing: topics keep their last messages |
 /// | [`DropOldest`](sansocket::connection::WhenFull::DropOldest) | what a topic no longer keeps becomes a [gap](crate::hub::Effect::Gap), which the client is told |
 /// | [`KeepLatest`](sansocket::connection::WhenFull::KeepLatest) | a topic that keeps one message |
 /// | [`Close`](sansocket::connection::WhenFull::Close) | `End`, with 1013: the client comes back with its cursor |
 ///
 /// So set the core's own outbox to `Wait`, and its limits above [`unsent`](SlowConsumerConfig::unsent).
+/// This bounds one connection: 10,000 slow clients can hold 10,000 times as much. A
+/// [`Budget`](sansocket::Budget) of the core bounds all WebSockets together.
 ///
 /// ```
 /// use core::time::Duration;

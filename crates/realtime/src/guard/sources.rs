@@ -1,8 +1,8 @@
 //! Where a server looks for credentials.
 
 use super::credentials::{Credentials, CredentialsError, Source};
-use super::{query, syntax};
-use alloc::{borrow::Cow, string::String, vec::Vec};
+use super::found::Found;
+use alloc::{format, string::String, vec::Vec};
 
 /// Where a server looks for credentials, in requests of HTTP and in CONNECT of STOMP.
 ///
@@ -43,8 +43,8 @@ impl Sources {
         Self { sources: sources.into_iter().collect(), realm: "realtime".into() }
     }
 
-    /// Sets the realm that a [challenge](Self::challenge) for Basic names, `realtime` by default. A
-    /// browser shows it when it asks for a password. What is not visible ASCII or a space is left out.
+    /// Sets the realm that a [challenge](Self::challenge) names, `realtime` by default. A browser may show
+    /// it when it asks for a password. What is not visible ASCII or a space is left out.
     #[must_use]
     pub fn realm(mut self, realm: &str) -> Self {
         self.realm = realm.chars().filter(|c| matches!(c, ' '..='~')).collect();
@@ -88,14 +88,20 @@ impl Sources {
             match name {
                 "login" => login = login.or(Some(value)),
                 "passcode" => passcode = passcode.or(Some(value)),
-                _ if name.eq_ignore_ascii_case("authorization") => {
-                    authorization = authorization.or(Some(value));
-                }
+                _ if name.eq_ignore_ascii_case("authorization") => match authorization {
+                    None => authorization = Some((name, value)),
+                    // Names have a case in STOMP, so this is another header. A reader that knows this
+                    // spelling alone would find other credentials.
+                    Some((first, other)) if first != name && other != value => {
+                        found.repeated_authorization()?;
+                    }
+                    Some(_) => {}
+                },
                 _ => {}
             }
             found.header(name, value)?;
         }
-        if let Some(value) = authorization {
+        if let Some((_, value)) = authorization {
             found.authorization(value.as_bytes())?;
         }
         found.login(login, passcode)?;
@@ -109,169 +115,23 @@ impl Sources {
     /// ```
     /// use sansocket_realtime::guard::{Source, Sources};
     ///
-    /// assert_eq!(Sources::default().challenge(), "Bearer");
+    /// assert_eq!(Sources::default().challenge(), r#"Bearer realm="realtime""#);
     /// let sources = Sources::new([Source::Basic]).realm("orders");
     /// assert_eq!(sources.challenge(), r#"Basic realm="orders", charset="UTF-8""#);
     /// ```
     #[must_use]
     pub fn challenge(&self) -> String {
-        let mut challenge = String::new();
-        let has_basic = self.sources.contains(&Source::Basic);
-        if !has_basic || self.sources.contains(&Source::Bearer) {
-            challenge.push_str("Bearer");
-        }
-        if has_basic {
-            challenge.push_str(if challenge.is_empty() { "Basic" } else { ", Basic" });
-            // A quoted string (RFC 9110 §5.6.4).
-            let realm = self.realm.replace('\\', "\\\\").replace('"', "\\\"");
-            challenge.push_str(&alloc::format!(" realm=\"{realm}\", charset=\"UTF-8\""));
-        }
-        challenge
-    }
-}
-
-/// What was found so far in each source.
-struct Found<'s, 'a> {
-    sources: &'s [Source],
-    credentials: Vec<Option<Credentials<'a>>>,
-    has_authorization: bool,
-}
-
-impl<'s, 'a> Found<'s, 'a> {
-    fn new(sources: &'s [Source]) -> Self {
-        let credentials = sources.iter().map(|_| None).collect();
-        Self { sources, credentials, has_authorization: false }
-    }
-
-    /// Looks at a header field of HTTP.
-    fn field(&mut self, name: &str, value: &'a [u8]) -> Result<(), CredentialsError> {
-        if name.eq_ignore_ascii_case("authorization") {
-            let of_scheme = |source: &&Source| matches!(source, Source::Bearer | Source::Basic);
-            // The field is a single value (RFC 9110 §5.3, §11.6.2).
-            match self.sources.iter().find(of_scheme) {
-                Some(source) if self.has_authorization => {
-                    return Err(CredentialsError::Repeated(source.clone()));
-                }
-                _ => self.has_authorization = true,
-            }
-            self.authorization(value)?;
-        }
-        for (index, source) in self.sources.iter().enumerate() {
-            match source {
-                // HTTP/2 may send each cookie in a field of its own (RFC 9113 §8.2.3).
-                Source::Cookie(cookie) if name.eq_ignore_ascii_case("cookie") => {
-                    let is_named = |(name, _): &(&[u8], &[u8])| *name == cookie.as_bytes();
-                    for (_, value) in syntax::cookies(value).filter(is_named) {
-                        self.add_token(index, syntax::cookie_value(value).map(Cow::Borrowed))?;
-                    }
-                }
-                Source::Header(header) if name.eq_ignore_ascii_case(header) => {
-                    let token = syntax::token(value.trim_ascii());
-                    self.add_token(index, token.map(Cow::Borrowed))?;
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Looks at the query of a target.
-    fn query(&mut self, query: &'a str) -> Result<(), CredentialsError> {
-        for (index, source) in self.sources.iter().enumerate() {
-            let Source::Query(name) = source else { continue };
-            for value in query::parameters(query, name) {
-                let token = query::decode(value).and_then(|token| {
-                    syntax::token(token.as_bytes())?;
-                    Ok(token)
-                });
-                self.add_token(index, token)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Looks at a header of CONNECT. Of headers that are repeated, the first counts.
-    fn header(&mut self, name: &str, value: &'a str) -> Result<(), CredentialsError> {
-        for (index, source) in self.sources.iter().enumerate() {
-            let is_named = matches!(source, Source::Header(header) if **header == *name);
-            if is_named && self.credentials[index].is_none() {
-                self.add_token(index, syntax::token(value.as_bytes()).map(Cow::Borrowed))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Looks at the login and passcode of CONNECT.
-    fn login(
-        &mut self,
-        login: Option<&'a str>,
-        passcode: Option<&'a str>,
-    ) -> Result<(), CredentialsError> {
-        // Some clients always send both headers, and leave them empty for nobody.
-        if login.unwrap_or_default().is_empty() && passcode.unwrap_or_default().is_empty() {
-            return Ok(());
-        }
-        for (index, source) in self.sources.iter().enumerate() {
-            if *source == Source::Login {
-                let pair = login.zip(passcode).ok_or("are only sent together");
-                let pair = pair.map_err(|problem| malformed(source, problem))?;
-                self.add(index, Credentials::password(source.clone(), pair.0, pair.1))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Looks at the value of `Authorization`. Schemes are compared without case (RFC 9110 §11.1).
-    fn authorization(&mut self, value: &'a [u8]) -> Result<(), CredentialsError> {
-        let (scheme, rest) = syntax::scheme(value);
-        for (index, source) in self.sources.iter().enumerate() {
-            match source {
-                Source::Bearer if scheme.eq_ignore_ascii_case(b"bearer") => {
-                    self.add_token(index, syntax::bearer(rest).map(Cow::Borrowed))?;
-                }
-                Source::Basic if scheme.eq_ignore_ascii_case(b"basic") => {
-                    let (user, password) =
-                        syntax::basic(rest).map_err(|problem| malformed(source, problem))?;
-                    self.add(index, Credentials::password(source.clone(), user, password))?;
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn add_token(
-        &mut self,
-        index: usize,
-        token: Result<Cow<'a, str>, &'static str>,
-    ) -> Result<(), CredentialsError> {
-        let source = &self.sources[index];
-        let token = token.map_err(|problem| malformed(source, problem))?;
-        self.add(index, Credentials::token(source.clone(), token))
-    }
-
-    fn add(&mut self, index: usize, credentials: Credentials<'a>) -> Result<(), CredentialsError> {
-        match self.credentials[index].replace(credentials) {
-            Some(first) => Err(CredentialsError::Repeated(first.source().clone())),
-            None => Ok(()),
+        // A quoted string (RFC 9110 §5.6.4).
+        let realm = self.realm.replace('\\', "\\\\").replace('"', "\\\"");
+        // RFC 6750 §3: at least one parameter follows Bearer.
+        let bearer = format!("Bearer realm=\"{realm}\"");
+        let basic = format!("Basic realm=\"{realm}\", charset=\"UTF-8\"");
+        match (self.sources.contains(&Source::Bearer), self.sources.contains(&Source::Basic)) {
+            (true, true) => format!("{bearer}, {basic}"),
+            (false, true) => basic,
+            (_, false) => bearer,
         }
     }
-
-    /// Returns the credentials of the first source that has some, if the others have the same.
-    fn first_if_same(self) -> Result<Option<Credentials<'a>>, CredentialsError> {
-        let mut found = self.credentials.into_iter().flatten();
-        let Some(first) = found.next() else { return Ok(None) };
-        match found.find(|other| !other.is_same_proof(&first)) {
-            Some(other) => {
-                Err(CredentialsError::Differ(first.source().clone(), other.source().clone()))
-            }
-            None => Ok(Some(first)),
-        }
-    }
-}
-
-fn malformed(place: &Source, problem: &'static str) -> CredentialsError {
-    CredentialsError::Malformed { place: place.clone(), problem }
 }
 
 #[cfg(test)]
@@ -350,8 +210,14 @@ mod tests {
         assert_eq!(request([Source::Bearer], &twice, ""), repeated);
         let schemes = [("Authorization", "Digest a=b"), ("Authorization", "Bearer a")];
         assert_eq!(request([Source::Bearer], &schemes, ""), repeated);
-        // Of headers that are repeated in STOMP, the first counts.
+        // Of headers that are repeated in STOMP, the first counts. Names that differ in case are two
+        // headers there, so another reader may know only the second one.
         assert_eq!(connect([Source::Bearer], &twice), token("a"));
+        let same = [("Authorization", "Bearer a"), ("Authorization", "Bearer b")];
+        assert_eq!(connect([Source::Bearer], &same), token("a"));
+        let differ = [("authorization", "Bearer a"), ("Authorization", "Bearer b")];
+        assert_eq!(connect([Source::Bearer], &differ), repeated);
+        assert_eq!(connect([Source::Login], &differ), Ok(None));
         // Who accepts neither scheme does not look.
         assert_eq!(request([cookie("a")], &twice, ""), Ok(None));
     }
@@ -372,7 +238,8 @@ mod tests {
         assert_eq!(found("id=\"a=bc\""), token("a=bc"));
         assert_eq!(found("ID=abc; xid=1; id2=2"), Ok(None));
         assert_eq!(found("garbage; id=abc; =; \u{1}"), token("abc"));
-        for repeated in ["id=a; id=b", "id=a; id=a"] {
+        // Many readers trim names.
+        for repeated in ["id=a; id=b", "id=a; id=a", "id =a; id=b", "id\t=a;id=b"] {
             assert_eq!(found(repeated), Err(CredentialsError::Repeated(cookie("id"))));
         }
         let fields = [("cookie", "id=a"), ("Cookie", "b=1"), ("COOKIE", "id=a")];
@@ -474,19 +341,20 @@ mod tests {
         let secret = "s3cr3t";
         let fields = [("Authorization", secret.as_bytes()), ("Cookie", b"id=s3cr3t s3cr3t")];
         let error = Sources::new([cookie("id")]).in_request(fields, None).unwrap_err();
-        assert!(!alloc::format!("{error} {error:?}").contains(secret));
+        assert!(!format!("{error} {error:?}").contains(secret));
         let token = Credentials::token(Source::Bearer, secret).into_owned();
         let password = Credentials::password(Source::Login, "joe", secret).into_owned();
-        let text = alloc::format!("{token:?} {password:?}");
+        let text = format!("{token:?} {password:?}");
         assert!(!text.contains(secret) && text.contains("joe"), "{text}");
     }
 
     #[test]
     fn a_challenge_names_what_is_accepted() {
         let challenge = |sources: &[Source]| Sources::new(sources.iter().cloned()).challenge();
-        assert_eq!(challenge(&[]), "Bearer");
-        assert_eq!(challenge(&[cookie("id")]), "Bearer");
-        let both = "Bearer, Basic realm=\"realtime\", charset=\"UTF-8\"";
+        // RFC 6750 §3: at least one parameter follows.
+        assert_eq!(challenge(&[]), "Bearer realm=\"realtime\"");
+        assert_eq!(challenge(&[cookie("id")]), "Bearer realm=\"realtime\"");
+        let both = "Bearer realm=\"realtime\", Basic realm=\"realtime\", charset=\"UTF-8\"";
         assert_eq!(challenge(&[Source::Basic, Source::Bearer]), both);
         let sources = Sources::new([Source::Basic]).realm("a\"\\\r\nb\u{e9}");
         assert_eq!(sources.challenge(), "Basic realm=\"a\\\"\\\\b\", charset=\"UTF-8\"");

@@ -46,12 +46,13 @@ pub(super) fn token(value: &[u8]) -> Result<&str, &'static str> {
 }
 
 /// Returns the names and values of the cookies in one `Cookie` field (RFC 6265 §4.2.1). What is no pair
-/// is left out: other cookies of the same site must not keep a user out.
+/// is left out: other cookies of the same site must not keep a user out. Names are trimmed as in
+/// `Set-Cookie` (§5.2), so that no space hides a second cookie of one name.
 pub(super) fn cookies(field: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     field.split(|&byte| byte == b';').filter_map(|pair| {
         let pair = pair.trim_ascii();
         let equals = pair.iter().position(|&byte| byte == b'=')?;
-        Some((&pair[..equals], &pair[equals + 1..]))
+        Some((pair[..equals].trim_ascii_end(), &pair[equals + 1..]))
     })
 }
 
@@ -111,6 +112,7 @@ mod tests {
         assert_eq!(found("a=1; b=2"), [pair("a", "1"), pair("b", "2")]);
         assert_eq!(found("a=1;b=2=3"), [pair("a", "1"), pair("b", "2=3")]);
         assert_eq!(found("; a ;; =x; b="), [pair("", "x"), pair("b", "")]);
+        assert_eq!(found("a\t =1"), [pair("a", "1")]);
         assert_eq!(cookie_value(b"\"a\""), Ok("a"));
         for wrong in ["", "\"\"", "\"a", "a\"", "a b", "a,b", "a\\b", "\"", "é"] {
             assert!(cookie_value(wrong.as_bytes()).is_err(), "{wrong:?}");

@@ -1,8 +1,9 @@
 //! A bounded table of what principals, addresses or destinations have used up.
 
 use super::breach::{Breach, Scope};
+use super::counts::{Counts, Held, Slot};
 use super::limits::ClientLimits;
-use alloc::{vec, vec::Vec};
+use alloc::{sync::Arc, vec, vec::Vec};
 use core::{borrow::Borrow, fmt, hash::Hash, time::Duration};
 use sansocket::server::{Rate, TokenBucket};
 use std::collections::HashMap;
@@ -25,10 +26,6 @@ pub(super) struct Table<K> {
     next_checked: usize,
 }
 
-/// The place of an entry. It stays valid while a connection or subscription is counted there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Slot(u32);
-
 /// Names the limits of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rule(u32);
@@ -42,8 +39,7 @@ struct Entry<K> {
 
 #[derive(Clone, Debug, Default)]
 struct Usage {
-    connections: u32,
-    subscriptions: u32,
+    counts: Arc<Counts>,
     new_connections: TokenBucket,
     messages: TokenBucket,
     bytes: TokenBucket,
@@ -64,7 +60,7 @@ impl Rule {
 impl Usage {
     /// Returns a copy of the buckets.
     fn without_counts(&self) -> Self {
-        Self { connections: 0, subscriptions: 0, ..self.clone() }
+        Self { counts: Arc::default(), ..self.clone() }
     }
 
     /// Returns whether forgetting it changes nothing: everything could be done again.
@@ -72,8 +68,8 @@ impl Usage {
         let is_full = |bucket: &TokenBucket, rate: Option<Rate>| {
             rate.is_none_or(|rate| bucket.full_at(rate) <= now)
         };
-        self.connections == 0
-            && self.subscriptions == 0
+        self.counts.connections() == 0
+            && self.counts.subscriptions() == 0
             && is_full(&self.new_connections, limits.new_connections)
             && is_full(&self.messages, limits.messages)
             && is_full(&self.bytes, limits.bytes)
@@ -187,14 +183,14 @@ impl<K: Clone + Eq + Hash> Table<K> {
     pub(super) fn check_connection(
         &mut self,
         slot: Slot,
-        subscriptions: u32,
+        subscriptions: usize,
         now: Duration,
     ) -> Option<Breach> {
         let scope = self.scope;
         let (limits, usage) = self.at(slot)?;
         let connections = limits
             .connections
-            .filter(|&limit| usage.connections >= limit)
+            .filter(|&limit| usage.counts.connections() >= limit as usize)
             .map(|limit| Breach::Connections { scope, limit });
         let new_connections = limits.new_connections.and_then(|rate| {
             let retry_after = wait(&mut usage.new_connections, 1, rate, now)?;
@@ -232,11 +228,19 @@ impl<K: Clone + Eq + Hash> Table<K> {
     }
 
     /// Counts a connection with so many subscriptions, after it was checked.
-    pub(super) fn add_connection(&mut self, slot: Slot, subscriptions: u32, now: Duration) {
-        let Some((limits, usage)) = self.at(slot) else { return };
-        usage.connections = usage.connections.saturating_add(1);
-        usage.subscriptions = usage.subscriptions.saturating_add(subscriptions);
-        take(&mut usage.new_connections, 1, limits.new_connections, now);
+    pub(super) fn add_connection(
+        &mut self,
+        slot: Slot,
+        subscriptions: usize,
+        now: Duration,
+    ) -> Held {
+        let mut held = self.hold(slot);
+        if let Some((limits, usage)) = self.at(slot) {
+            take(&mut usage.new_connections, 1, limits.new_connections, now);
+        }
+        held.add_connection();
+        held.add_subscriptions(subscriptions);
+        held
     }
 
     /// Counts a message, after it was checked.
@@ -246,25 +250,15 @@ impl<K: Clone + Eq + Hash> Table<K> {
         take(&mut usage.bytes, size as u64, limits.bytes, now);
     }
 
-    /// Counts a subscription, after it was checked.
-    pub(super) fn add_subscription(&mut self, slot: Slot) {
-        let Some((_, usage)) = self.at(slot) else { return };
-        usage.subscriptions = usage.subscriptions.saturating_add(1);
+    /// Begins to count what a client has at a place.
+    pub(super) fn hold(&self, slot: Slot) -> Held {
+        Held::new(slot, &self.entries[slot.0 as usize].usage.counts)
     }
 
-    /// Counts the end of a connection, with so many subscriptions.
-    pub(super) fn remove_connection(&mut self, slot: Slot, subscriptions: u32, now: Duration) {
-        if let Some((_, usage)) = self.at(slot) {
-            usage.connections = usage.connections.saturating_sub(1);
-        }
-        self.remove_subscriptions(slot, subscriptions, now);
-    }
-
-    /// Counts the end of so many subscriptions.
-    pub(super) fn remove_subscriptions(&mut self, slot: Slot, count: u32, now: Duration) {
-        if let Some((_, usage)) = self.at(slot) {
-            usage.subscriptions = usage.subscriptions.saturating_sub(count);
-        }
+    /// Counts the end of what a client has at a place, and forgets the place if that changes nothing.
+    pub(super) fn release(&mut self, held: Held, now: Duration) {
+        let slot = held.slot();
+        drop(held);
         self.forget(slot, now);
     }
 
@@ -301,17 +295,17 @@ fn exceeded_subscriptions(
     scope: Scope,
     limits: &ClientLimits,
     usage: &Usage,
-    more: u32,
+    more: usize,
 ) -> Option<Breach> {
     let limit = limits.subscriptions?;
-    let is_exceeded = usage.subscriptions.saturating_add(more) > limit;
+    let is_exceeded = usage.counts.subscriptions().saturating_add(more) > limit as usize;
     (more > 0 && is_exceeded).then_some(Breach::Subscriptions { scope, limit })
 }
 
 #[cfg(test)]
 impl<K: Clone + Ord> Table<K> {
     /// Returns everything that matters of all keys: what is counted, and when the buckets are full.
-    pub(super) fn snapshot(&self, now: Duration) -> Vec<(Option<K>, [u32; 2], [Duration; 3])> {
+    pub(super) fn snapshot(&self, now: Duration) -> Vec<(Option<K>, [usize; 2], [Duration; 3])> {
         let mut snapshot: Vec<_> = self
             .entries
             .iter()
@@ -322,7 +316,7 @@ impl<K: Clone + Ord> Table<K> {
                 let full_at = |bucket: &TokenBucket, rate: Option<Rate>| {
                     rate.map_or(now, |rate| bucket.full_at(rate).max(now))
                 };
-                let counts = [usage.connections, usage.subscriptions];
+                let counts = [usage.counts.connections(), usage.counts.subscriptions()];
                 let buckets = [
                     full_at(&usage.new_connections, limits.new_connections),
                     full_at(&usage.messages, limits.messages),
@@ -354,7 +348,6 @@ impl<K> fmt::Debug for Table<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::sync::Arc;
     use sansocket::server::AddressKey;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -412,8 +405,9 @@ mod tests {
         // Growing vectors and tables can have twice the room that they need.
         let entry = 2 * size_of::<Entry<AddressKey>>();
         let by_key = (1 + size_of::<(AddressKey, Slot)>()) * 16 / 7;
-        let largest = entry + by_key + 2 * size_of::<Slot>();
-        assert!(largest <= 280, "{largest}");
+        let counts = size_of::<Counts>() + 2 * size_of::<usize>();
+        let largest = entry + counts + by_key + 2 * size_of::<Slot>();
+        assert!(largest <= 310, "{largest}");
         assert!(size_of::<Entry<Arc<str>>>() <= size_of::<Entry<AddressKey>>());
     }
 }

@@ -39,10 +39,13 @@ use core::{fmt, mem};
 ///
 /// # Choices
 ///
-/// What the specifications leave open, or readers are known to disagree on, is decided so that no two
-/// readers can see different frames in the same bytes:
+/// What the specifications leave open, or readers are known to disagree on, is decided so that a reader
+/// that follows the specifications can't see other frames in the same bytes:
 ///
-/// - A `content-length` has digits alone. A repeated one has the same value.
+/// - A `content-length` has digits alone. A repeated one has the same value. A name that differs from it
+///   in case or by spaces is another header (1.2 §STOMP Frames, §Value Encoding). Some readers would take
+///   it for the length, so don't pass the bytes of a frame on: an [`Encoder`](super::Encoder) puts the
+///   length first.
 /// - A header has no NUL, and no CR except in a line end.
 /// - CR LF ends a line in 1.2 alone. Between frames it counts as an EOL in each version, since a
 ///   client may have ended its CONNECT so before the version was known.

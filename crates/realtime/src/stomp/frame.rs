@@ -119,8 +119,11 @@ impl<'a> Frame<'a> {
     /// CONNECTED.
     #[must_use]
     pub fn receipt(&self) -> Option<Cow<'a, str>> {
-        let is_connect = matches!(self.command, Command::Connect | Command::Stomp);
-        if is_connect { None } else { self.get(header::RECEIPT) }
+        if self.is_connect() { None } else { self.get(header::RECEIPT) }
+    }
+
+    const fn is_connect(&self) -> bool {
+        matches!(self.command, Command::Connect | Command::Stomp)
     }
 
     const fn escapes(&self) -> Escapes {
@@ -128,12 +131,23 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Does not show the `passcode`, which is secret.
+/// Shows no `passcode` and no `authorization`. Of a CONNECT or STOMP, shows the values of those headers alone
+/// that are known to be no secrets, because an application can choose where its token stands.
 impl fmt::Debug for Frame<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: [&str; 4] =
+            [header::ACCEPT_VERSION, header::HEART_BEAT, header::HOST, header::LOGIN];
+        const SECRET: [&str; 2] = [header::PASSCODE, "authorization"];
+        let is_shown = |name: &str| {
+            if self.is_connect() {
+                SHOWN.contains(&name)
+            } else {
+                !SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret))
+            }
+        };
         let headers = |f: &mut fmt::Formatter<'_>| {
             let shown = self.headers().map(|(name, value)| {
-                let value = if name == header::PASSCODE { Cow::Borrowed("…") } else { value };
+                let value = if is_shown(&name) { value } else { Cow::Borrowed("…") };
                 (name, value)
             });
             f.debug_map().entries(shown).finish()
@@ -148,7 +162,7 @@ impl fmt::Debug for Frame<'_> {
 }
 
 /// The headers of a [`Frame`] as pairs of name and value. See [`Frame::headers`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Headers<'a> {
     escapes: Escapes,
     lines: Lines<'a>,
@@ -164,6 +178,13 @@ impl<'a> Iterator for Headers<'a> {
 }
 
 impl FusedIterator for Headers<'_> {}
+
+/// Shows no headers, because those of CONNECT can be secrets.
+impl fmt::Debug for Headers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Headers").finish_non_exhaustive()
+    }
+}
 
 struct FromFn<F>(F);
 
@@ -233,9 +254,22 @@ mod tests {
     }
 
     #[test]
-    fn a_passcode_is_not_shown() {
-        let frame = Frame::new(Command::Connect, Version::V1_2, "login:a\npasscode:secret\n", b"");
-        let shown = format!("{frame:?}");
-        assert!(shown.contains("login") && !shown.contains("secret"), "{shown}");
+    fn credentials_are_not_shown() {
+        for command in [Command::Connect, Command::Stomp] {
+            for name in ["passcode", "Passcode", "Authorization", "authorization", "token"] {
+                let lines = format!("host:h\nlogin:joe\n{name}:secret\n");
+                let frame = Frame::new(command, Version::V1_2, &lines, b"");
+                for shown in [format!("{frame:?}"), format!("{:?}", frame.headers())] {
+                    assert!(!shown.contains("secret"), "{shown}");
+                }
+                let shown = format!("{frame:?}");
+                let is_told = |part| shown.contains(part);
+                assert!(is_told("\"h\"") && is_told("\"joe\"") && is_told(name), "{shown}");
+            }
+        }
+        // Some clients add their token to every frame.
+        let lines = "destination:/topic/a\nAuthorization:secret\nPasscode:secret\n";
+        let shown = format!("{:?}", Frame::new(Command::Send, Version::V1_2, lines, b""));
+        assert!(shown.contains("/topic/a") && !shown.contains("secret"), "{shown}");
     }
 }

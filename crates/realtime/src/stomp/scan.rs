@@ -135,7 +135,7 @@ impl Scan {
         self.check_count(arrived)?;
         let (room, too_long) = self.room();
         let window = start(arrived, room.saturating_add(1));
-        match position_of_special(window) {
+        match window.iter().position(is_special) {
             Some(at) => self.special(window[at], at),
             None if window.len() > room => Err(too_long),
             None => Ok(Step::Take(window.len())),
@@ -328,28 +328,6 @@ fn is_special(byte: &u8) -> bool {
     matches!(byte, 0 | b'\n' | b'\r')
 }
 
-/// Finds the first special byte. All of them are below 14 and few others in headers are, so eight bytes
-/// at a time are looked through for those.
-fn position_of_special(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        if has_below_14(*word) {
-            if let Some(found) = word.iter().position(is_special) {
-                return Some(at + found);
-            }
-        }
-        at += word.len();
-    }
-    bytes[at..].iter().position(is_special).map(|found| at + found)
-}
-
-/// Subtracts 14 from each byte, which sets the highest bit of those that are smaller.
-fn has_below_14(bytes: [u8; 8]) -> bool {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    let word = u64::from_ne_bytes(bytes);
-    word.wrapping_sub(ONES * 14) & !word & (ONES << 7) != 0
-}
-
 /// Checks the start of the first line, so that what is not STOMP at all fails with its first bytes.
 fn check_command(line: &[u8]) -> Result<(), DecodeError> {
     let at = Command::longest_start(line);
@@ -378,35 +356,4 @@ fn start(bytes: &[u8], most: usize) -> &[u8] {
 /// Finds the first NUL. The search of [`CStr`] compares words rather than bytes.
 fn position_of_nul(bytes: &[u8]) -> Option<usize> {
     CStr::from_bytes_until_nul(bytes).ok().map(CStr::count_bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::{collection::vec, prelude::*};
-
-    proptest! {
-        #[test]
-        fn a_special_byte_is_found_among_any_others(bytes in vec(0..=16_u8, 0..40), tail in vec(any::<u8>(), 0..40)) {
-            for bytes in [&bytes[..], &tail, &[&tail[..], &bytes].concat()] {
-                prop_assert_eq!(position_of_special(bytes), bytes.iter().position(is_special));
-            }
-        }
-    }
-
-    #[test]
-    fn a_special_byte_is_found_at_each_place() {
-        for len in 0..40 {
-            for other in [b'a', b'\t', 0x0e, 0x80, 0xff] {
-                let mut bytes = alloc::vec![other; len];
-                assert_eq!(position_of_special(&bytes), None);
-                for at in (0..len).rev() {
-                    for special in [0, b'\n', b'\r'] {
-                        bytes[at] = special;
-                        assert_eq!(position_of_special(&bytes), Some(at));
-                    }
-                }
-            }
-        }
-    }
 }

@@ -151,6 +151,36 @@ fn subscriptions_end_with_their_connection() {
     assert_eq!((guard.addresses.len(), guard.destinations.len()), (0, 0));
 }
 
+/// A task that is cancelled drops its client, and can't tell the guard.
+#[test]
+fn a_client_that_is_dropped_no_longer_counts() {
+    let one = ClientLimits::none().connections(1).subscriptions(1);
+    let destination = DestinationLimits::default().subscriptions(1);
+    let limits = Limits::default().principal(one).address(one).other_destinations(destination);
+    let mut guard = Guard::new(limits);
+    for _ in 0..3 {
+        let mut client = guard.connect(ip(1), SECOND).unwrap();
+        guard.authenticated(&mut client, &Principal::new("joe"), SECOND).unwrap();
+        guard.subscribe(&mut client, "/topic/a", SECOND).unwrap();
+        assert!(guard.connect(ip(1), SECOND).is_err());
+        drop(client);
+    }
+    // What nothing counts at any more is forgotten with the next new keys.
+    for last in 2..4 {
+        let mut client = guard.connect(ip(last), SECOND).unwrap();
+        let name = alloc::format!("user {last}");
+        guard.authenticated(&mut client, &Principal::new(name), SECOND).unwrap();
+        guard.subscribe(&mut client, &alloc::format!("/topic/{last}"), SECOND).unwrap();
+    }
+    assert!(guard.addresses.find(&AddressKey::from(ip(1).unwrap())).is_none());
+    assert!(guard.principals.find(&Principal::new("joe")).is_none());
+    assert!(guard.destinations.find("/topic/a").is_none());
+    // A guard that ends before its clients is no fault.
+    let client = guard.connect(ip(9), SECOND).unwrap();
+    drop(guard);
+    drop(client);
+}
+
 #[test]
 fn long_names_of_destinations_are_not_kept() {
     let limits = DestinationLimits::default().messages(Rate::per_second(1)).subscriptions(1);
@@ -310,7 +340,12 @@ proptest! {
                     Ok(())
                 }
                 (7, Some(index)) => {
-                    guard.disconnect(clients.swap_remove(index).client, now);
+                    let Connected { client, .. } = clients.swap_remove(index);
+                    if size % 2 == 0 {
+                        guard.disconnect(client, now);
+                    } else {
+                        drop(client);
+                    }
                     Ok(())
                 }
                 _ => Ok(()),
@@ -321,9 +356,9 @@ proptest! {
                 prop_assert_eq!(&before.2, &guard.destinations.snapshot(now));
                 prop_assert!(breach.retry_after().is_some() || size > 9, "{}", breach);
             }
-            let connected = guard.addresses.snapshot(now).iter().map(|it| it.1[0] as usize).sum();
+            let connected = guard.addresses.snapshot(now).iter().map(|it| it.1[0]).sum();
             prop_assert_eq!(clients.len(), connected);
-            let subscribed = guard.destinations.snapshot(now).iter().map(|it| it.1[1] as usize).sum();
+            let subscribed = guard.destinations.snapshot(now).iter().map(|it| it.1[1]).sum();
             prop_assert_eq!(clients.iter().map(|it| it.subscriptions.len()).sum::<usize>(), subscribed);
             prop_assert!(guard.principals.len() <= remembered);
             prop_assert!(guard.addresses.len() <= remembered);

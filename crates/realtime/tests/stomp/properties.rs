@@ -1,9 +1,6 @@
 //! Properties of the codec of STOMP for arbitrary frames and arbitrary bytes.
 
-#[path = "any_bytes/stomp.rs"]
-mod any_bytes;
-
-use any_bytes::check_stomp;
+use crate::any_bytes::check_stomp;
 use proptest::{collection::vec, prelude::*, sample::select};
 use sansocket_realtime::stomp::{
     Command, Decoder, Encoder, Frame, Limits, MessageTail, Version, header,

@@ -1,18 +1,14 @@
 //! The conformance vectors of `tests/vectors/stomp`, whose `README.md` describes the format: each whole,
 //! byte by byte, and cut at every index.
 
-#[path = "any_bytes/stomp.rs"]
-mod any_bytes;
-mod stomp_script;
-
-use any_bytes::check_stomp;
+use crate::any_bytes::check_stomp;
+use crate::script::{End, Outcome, Seen, Sending, Vector, name_of, read_folder};
 use sansocket_realtime::stomp::{Decoder, Encoder, Version};
 use sansocket_testkit::cuts::cuts;
 use std::{collections::HashSet, fs, path::Path};
-use stomp_script::{End, Outcome, Seen, Sending, Vector, name_of, read_folder};
 
 /// The number of vectors. Update it when you add some; a vector that is not read is noticed this way.
-const VECTORS: usize = 269;
+const VECTORS: usize = 277;
 
 fn vectors() -> Vec<Vector> {
     read_folder(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/stomp"))
