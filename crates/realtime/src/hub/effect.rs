@@ -79,6 +79,21 @@ pub enum Effect {
     Bridge(Box<bridge::Command>),
 }
 
+impl Effect {
+    /// Returns whose session has to be told: the connection, or `None` for an effect that is the
+    /// application's or the bridge's.
+    #[must_use]
+    pub const fn connection(&self) -> Option<ConnectionId> {
+        match self {
+            Self::Deliver { connection, .. }
+            | Self::Gap { connection, .. }
+            | Self::Subscribed { connection, .. } => Some(*connection),
+            Self::Processed { connection, .. } | Self::Refused { connection, .. } => *connection,
+            Self::Call(_) | Self::Discarded { .. } | Self::Bridge(_) => None,
+        }
+    }
+}
+
 /// What a subscription has missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {

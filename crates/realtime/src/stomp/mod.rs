@@ -1,4 +1,4 @@
-//! STOMP 1.0, 1.1 and 1.2: the codec.
+//! STOMP 1.0, 1.1 and 1.2: the codec, the [session](server) of a server, and the [client].
 //!
 //! | for | see |
 //! |---|---|
@@ -7,6 +7,8 @@
 //! | a MESSAGE for many subscribers, encoded once | [`MessageTail`] |
 //! | the version of a session | [`Version`] |
 //! | names of headers, and values with a grammar | [`header`] |
+//! | a client in front of the hub | [`server::Session`] |
+//! | a client of a server | [`client::Client`] |
 //!
 //! Over WebSocket, a client offers the [subprotocols](Version::subprotocol) of its versions. The payloads of
 //! the messages, text or binary, are one stream of bytes for a [`Decoder`]: frames and messages need not
@@ -35,6 +37,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod client;
 mod command;
 mod decoder;
 mod encoder;
@@ -45,6 +48,7 @@ mod frame;
 pub mod header;
 mod limits;
 mod scan;
+pub mod server;
 mod version;
 
 pub use command::Command;
