@@ -64,5 +64,9 @@ pub fn is_reserved(name: &str) -> bool {
         header::REDELIVERED,
         CURSOR,
     ];
-    name.starts_with("gap-") || name == USER_NAME || RESERVED.contains(&name)
+    name.starts_with("gap-")
+        || name == USER_NAME
+        || RESERVED.contains(&name)
+        // Clients of browsers, which can't set headers of the handshake, often send it with each frame.
+        || name.eq_ignore_ascii_case("authorization")
 }
