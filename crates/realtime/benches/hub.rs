@@ -1,4 +1,5 @@
-//! What it takes to publish to many subscribers, beside channels, and to find patterns.
+//! What it takes to publish to many subscribers, beside channels, to find patterns, and to follow many
+//! topics by one.
 //!
 //! ```sh
 //! cargo bench -p sansocket-realtime --bench hub
@@ -12,7 +13,10 @@ use core::time::Duration;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sansocket_realtime::{
     Epoch, Message,
-    hub::{Command, Config, ConnectionId, Effect, Hub, SubscriptionId, TopicConfig},
+    hub::{
+        Acknowledgement, Command, Config, ConnectionId, DeliveryId, DeliveryOf, Effect, Hub,
+        Operation, SubscribeOptions, SubscriptionId, TopicConfig,
+    },
 };
 use std::{
     collections::HashMap,
@@ -143,5 +147,49 @@ fn subscribe_last(hub: &mut Hub) {
     subscribe(hub, u64::MAX, "/topic/orders/**".into());
 }
 
-criterion_group!(benches, fan_out, patterns);
+/// What a subscriber of a pattern costs that matches 100,000 topics: while it is behind and acknowledges
+/// one message after another, and while it comes and goes.
+fn many_topics(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("100,000 topics");
+    let mut hub = Hub::new(Epoch(1));
+    for topic in 0..100_000 {
+        let destination = format!("/topic/orders/{topic}/status");
+        hub.handle(Command::Publish { destination, message: body(), request: None }, NOW);
+    }
+    let (connection, subscription) = (ConnectionId(1), SubscriptionId(0));
+    hub.handle(Command::Connect { connection, principal: None }, NOW);
+    let options = SubscribeOptions::default()
+        .acknowledgement(Acknowledgement::Individual)
+        .window(1.try_into().ok());
+    let subscribe = |subscription, options| Command::Subscribe {
+        connection,
+        subscription,
+        destinations: vec!["/topic/**".into()],
+        options,
+        request: None,
+    };
+    hub.handle(subscribe(subscription, options), NOW);
+    assert_eq!(publish(&mut hub, body()) + publish(&mut hub, body()), 1);
+    let mut acknowledged = 0;
+    group.bench_function("publish and acknowledge behind", |bench| {
+        bench.iter(|| {
+            publish(&mut hub, body());
+            acknowledged += 1;
+            let delivery = DeliveryOf::Delivery(subscription, DeliveryId(acknowledged));
+            let operation = Operation::Ack(delivery);
+            let command = Command::Perform { connection, operation, request: None };
+            assert_eq!(hub.handle(command, NOW).count(), 1);
+        });
+    });
+    let subscription = SubscriptionId(1);
+    group.bench_function("subscribe and unsubscribe", |bench| {
+        bench.iter(|| {
+            assert_eq!(hub.handle(subscribe(subscription, Default::default()), NOW).count(), 1);
+            let command = Command::Unsubscribe { connection, subscription, request: None };
+            assert_eq!(hub.handle(command, NOW).count(), 0);
+        });
+    });
+}
+
+criterion_group!(benches, fan_out, patterns, many_topics);
 criterion_main!(benches);

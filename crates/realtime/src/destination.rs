@@ -1,7 +1,10 @@
 //! Names of destinations, and patterns of them.
 
-use alloc::{borrow::Cow, boxed::Box, string::String};
+use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
 use core::{fmt, str::FromStr};
+
+/// How many parts a destination can have. The tree of patterns has a node for each of them.
+const PARTS: usize = 32;
 
 /// A destination that a client or the application names, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +39,11 @@ impl<'a> Destination<'a> {
             "queue" => Ok(Self::Queue(text)),
             "user" if below.starts_with("queue/") => Ok(Self::OwnQueue(&text["/user".len()..])),
             "user" => match below.split_once('/') {
-                Some((_, queue)) if queue.starts_with("queue/") => Ok(Self::UserQueue(text)),
+                Some((name, queue)) if queue.starts_with("queue/") => {
+                    let is_of_user = unescape(name).is_some_and(|user| escape(&user) == name);
+                    let problem = "has a name that is not how a user's is written in destinations";
+                    if is_of_user { Ok(Self::UserQueue(text)) } else { Err(problem) }
+                }
                 _ => {
                     Err("is not the queue of a user: that is /user/queue/… or /user/{name}/queue/…")
                 }
@@ -50,6 +57,9 @@ impl<'a> Destination<'a> {
 /// Checks the segments of a destination, and returns whether some are wildcards.
 fn check_segments(rest: &str) -> Result<bool, &'static str> {
     let mut wildcards = false;
+    if rest.split('/').nth(PARTS).is_some() {
+        return Err("has more than 32 parts");
+    }
     let mut segments = rest.split('/').peekable();
     while let Some(segment) = segments.next() {
         match segment {
@@ -69,23 +79,14 @@ fn check_segments(rest: &str) -> Result<bool, &'static str> {
     Ok(wildcards)
 }
 
-/// Returns the queue of a user: `queue` below `/user/{name}`, with the name made one segment.
+/// Returns the queue of a user: `queue` below `/user/{name}`, with the name made one segment. It is
+/// longer than the name, at most three times, so limits of destinations are not for it.
 pub(crate) fn of_user(name: &str, queue: &str) -> String {
-    let mut destination = String::with_capacity("/user/".len() + name.len() + queue.len());
-    destination.push_str("/user/");
-    for character in name.chars() {
-        match character {
-            '/' | '%' | '*' | '>' => escape(character, &mut destination),
-            _ if character.is_control() => escape(character, &mut destination),
-            _ => destination.push(character),
-        }
-    }
-    destination.push_str(queue);
-    destination
+    alloc::format!("/user/{}{queue}", escape(name))
 }
 
 /// Returns the queue of a connection without a user. No name of a user leads to it, because a `%` in
-/// names is always followed by two digits.
+/// escaped names is always followed by two digits, or by nothing but `-`.
 pub(crate) fn of_connection(connection: u64, queue: &str) -> String {
     alloc::format!("/user/%-{connection}{queue}")
 }
@@ -98,17 +99,51 @@ pub(crate) fn as_subscribers_know_it(topic: &str) -> Cow<'_, str> {
     below_user.map_or(Cow::Borrowed(topic), |queue| Cow::Owned(alloc::format!("/user{queue}")))
 }
 
-fn escape(character: char, out: &mut String) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    for &byte in character.encode_utf8(&mut [0; 4]).as_bytes() {
-        out.push('%');
-        out.push(DIGITS[usize::from(byte >> 4)].into());
-        out.push(DIGITS[usize::from(byte & 15)].into());
+/// Makes the name of a user one segment of a destination. Different names have different segments.
+fn escape(name: &str) -> String {
+    match name {
+        "" => return "%-".into(),
+        // `/user/queue/…` is the queue of whoever names it.
+        "queue" => return "%71ueue".into(),
+        _ => {}
     }
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let mut segment = String::with_capacity(name.len());
+    for character in name.chars() {
+        if !matches!(character, '/' | '%' | '*' | '>') && !character.is_control() {
+            segment.push(character);
+            continue;
+        }
+        for &byte in character.encode_utf8(&mut [0; 4]).as_bytes() {
+            segment.push('%');
+            segment.push(DIGITS[usize::from(byte >> 4)].into());
+            segment.push(DIGITS[usize::from(byte & 15)].into());
+        }
+    }
+    segment
+}
+
+/// Returns the name of a user that a segment stands for. The segment need not be how [`escape`] writes
+/// the name.
+fn unescape(segment: &str) -> Option<String> {
+    if segment == "%-" {
+        return Some(String::new());
+    }
+    let mut name = Vec::with_capacity(segment.len());
+    let mut bytes = segment.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            name.push(byte);
+            continue;
+        }
+        let mut digit = || char::from(bytes.next()?).to_digit(16).map(|digit| digit as u8);
+        name.push(digit()? << 4 | digit()?);
+    }
+    String::from_utf8(name).ok()
 }
 
 /// A pattern of topics: `/topic/…`, in which `*` stands for one part, and `**` or `>` at the end for
-/// any number of parts, also for none.
+/// any number of parts, also for none. It has at most 32 parts.
 ///
 /// ```
 /// use sansocket_realtime::Pattern;
@@ -254,8 +289,27 @@ mod tests {
             "/other/a",
             "/user/*/queue/a",
             "/presence/topic/*",
+            // Only how a name is always written, and no name of a connection.
+            "/user/%-3/queue/a",
+            "/user/a%2fb/queue/a",
+            "/user/%61/queue/a",
+            "/user/%/queue/a",
+            "/user/%2/queue/a",
+            "/user/%é/queue/a",
+            "/user/%FF/queue/a",
         ] {
             assert!(Destination::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn parts_are_bounded() {
+        for (below, is_valid) in [(PARTS - 1, true), (PARTS, false)] {
+            for part in ["/a", "/*"] {
+                let text = alloc::format!("/topic{}", part.repeat(below));
+                assert_eq!(Destination::parse(&text).is_ok(), is_valid, "{text}");
+                assert_eq!(text.parse::<Pattern>().is_ok(), is_valid, "{text}");
+            }
         }
     }
 
@@ -264,6 +318,12 @@ mod tests {
         assert_eq!(of_user("joe", "/queue/a"), "/user/joe/queue/a");
         assert_eq!(of_user("a/b%c*d>e\n", "/queue/a"), "/user/a%2Fb%25c%2Ad%3Ee%0A/queue/a");
         assert_eq!(of_user("\u{85}", "/queue/a"), "/user/%C2%85/queue/a");
+        assert_eq!(of_user("queue", "/queue/a"), "/user/%71ueue/queue/a");
+        assert_eq!(of_user("", "/queue/a"), "/user/%-/queue/a");
+        for name in ["", "queue", "joe", "a/b%c*d>e\n", "\u{85}", "%-", "%71ueue", "é"] {
+            let destination = of_user(name, "/queue/a");
+            assert_eq!(Destination::parse(&destination), Ok(Destination::UserQueue(&destination)));
+        }
         assert_eq!(as_subscribers_know_it("/user/a%2Fb/queue/a/b"), "/user/queue/a/b");
         assert_eq!(as_subscribers_know_it(&of_connection(7, "/queue/a")), "/user/queue/a");
         assert_eq!(as_subscribers_know_it("/topic/a"), "/topic/a");

@@ -95,11 +95,12 @@ impl Message {
         core::str::from_utf8(&self.body).ok()
     }
 
-    /// Returns how many bytes the message counts against limits: its body, its content type, and
-    /// the names and values of its headers.
+    /// Returns how many bytes the message counts against limits: its body, its content type, and for
+    /// each header its name, its value and 32 bytes more.
     #[must_use]
     pub fn size(&self) -> usize {
-        let headers: usize = self.headers().map(|(name, value)| name.len() + value.len()).sum();
+        let headers: usize =
+            self.headers().map(|(name, value)| name.len() + value.len() + 32).sum();
         self.body.len() + self.get_content_type().map_or(0, str::len) + headers
     }
 }
@@ -116,6 +117,10 @@ pub struct Published {
 }
 
 impl Published {
+    /// What a message that is kept takes beside its size, in bytes, so that many empty messages are
+    /// bounded too.
+    pub(crate) const OVERHEAD: usize = 200;
+
     /// Creates a message with its place in the sequence. The destination is the one that subscribers
     /// know: that of a user queue has no name of a user.
     #[must_use]
@@ -213,7 +218,7 @@ mod tests {
         let message = Message::new("body").content_type("a/b").header("x", "1").header("x", "2");
         assert_eq!(message.headers().collect::<alloc::vec::Vec<_>>(), [("x", "1"), ("x", "2")]);
         assert_eq!(message.get_header("x"), Some("1"));
-        assert_eq!(message.size(), 4 + 3 + 4);
+        assert_eq!(message.size(), 4 + 3 + 2 * (2 + 32));
         let message = message.with_headers::<&str, &str>([]);
         assert_eq!(message.headers().count(), 0);
     }

@@ -151,6 +151,7 @@ impl From<&Refusal> for Answer {
         match refusal {
             Refusal::Destination { .. }
             | Refusal::DifferentSequences { .. }
+            | Refusal::TransactionTooLarge { .. }
             | Refusal::TooManySubscriptions { .. } => Self::policy(refusal, 400),
             Refusal::NotAllowed { .. } => Self::policy(refusal, 403),
             Refusal::NoHandler { .. } | Refusal::UnknownDelivery => Self::policy(refusal, 404),
@@ -159,6 +160,7 @@ impl From<&Refusal> for Answer {
             Refusal::Application(text) => Self::policy(one_line(text), 422),
             Refusal::MessageTooLarge { .. } => Self::too_large(refusal),
             Refusal::QueueFull { .. } => Self::later("the queue is full", 503, FULL),
+            Refusal::QueuesFull { .. } => Self::later("the queues are full", 503, FULL),
             Refusal::TooManyDestinations { .. } => {
                 Self::later("there are too many destinations", 503, FULL)
             }
@@ -297,6 +299,8 @@ mod tests {
             Refusal::Missed { .. } => 13,
             Refusal::NotConnected => 14,
             Refusal::DifferentSequences { .. } => 15,
+            Refusal::QueuesFull { .. } => 16,
+            Refusal::TransactionTooLarge { .. } => 17,
         };
         let destination = || String::from("/topic/a\n");
         let refusals = [
@@ -316,8 +320,10 @@ mod tests {
             Refusal::Missed { destination: destination() },
             Refusal::NotConnected,
             Refusal::DifferentSequences { destination: destination() },
+            Refusal::QueuesFull { bytes: 987_654, limit: 987_654 },
+            Refusal::TransactionTooLarge { operations: 2, limit: 1 },
         ];
-        assert!(refusals.iter().map(index).eq(0..16));
+        assert!(refusals.iter().map(index).eq(0..18));
         refusals.into()
     }
 
@@ -339,6 +345,8 @@ mod tests {
             (503, 1013, Some(5)),
             (503, 1013, Some(1)),
             (500, 1011, None),
+            (400, 1008, None),
+            (503, 1013, Some(5)),
             (400, 1008, None),
         ];
         for (refusal, (status, code, seconds)) in refusals().iter().zip(expected) {

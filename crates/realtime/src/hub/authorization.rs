@@ -30,7 +30,8 @@ use super::Principal;
 /// ```
 pub trait Authorization {
     /// Returns whether a user may subscribe to a destination without wildcards. A user queue is
-    /// `/user/queue/…`: each user subscribes only to their own.
+    /// `/user/queue/…`: each user subscribes only to their own. For `/presence/topic/…`, the hub asks
+    /// about the topic too.
     fn may_subscribe(&self, user: Option<&Principal>, destination: &str) -> bool {
         let _ = (user, destination);
         true

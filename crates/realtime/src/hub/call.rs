@@ -1,11 +1,12 @@
 //! Messages to `/app/…`: the handlers of the application.
 
 use super::{
-    Command, ConnectionId, Hub, Principal, Refusal, RequestId, SubscriptionId, patterns::Patterns,
-    refusal::cut,
+    Command, ConnectionId, Hub, Principal, Refusal, SubscriptionId, connection::Requester,
+    patterns::Patterns, refusal::cut,
 };
 use crate::Message;
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
+use core::num::NonZeroU64;
 
 /// A pattern of `/app/…` destinations that the application handles, as [`Hub::route`](super::Hub::route)
 /// has named it.
@@ -33,8 +34,18 @@ pub struct Call {
     /// The subscription, if the client subscribes to the destination instead of sending to it. A
     /// [`reply`](Self::reply) to [`destination`](Self::destination) goes to this subscription.
     pub subscription: Option<SubscriptionId>,
-    pub(super) variables: Box<[(Arc<str>, String)]>,
-    pub(super) request: Option<RequestId>,
+    /// Names the call when it is [finished](Command::Finish).
+    pub id: CallId,
+    variables: Box<[(Arc<str>, String)]>,
+}
+
+/// Names a [`Call`] when it is finished. Keep it instead of the whole call if the answer takes time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallId {
+    pub(super) requester: Requester,
+    /// The subscription that has made the call, and the number of the call: the name can be that of
+    /// another subscription later.
+    pub(super) subscription: Option<(SubscriptionId, NonZeroU64)>,
 }
 
 impl Call {
@@ -55,7 +66,8 @@ impl Call {
     }
 
     /// Returns the command that says that the call is processed. A client that has asked for a receipt
-    /// gets it then.
+    /// gets it then. A call is finished or refused once: what is said of it afterwards has no effect, if
+    /// the client has asked for a receipt or subscribes.
     #[must_use]
     pub fn finished(&self) -> Command {
         self.finish(None)
@@ -69,16 +81,16 @@ impl Call {
     }
 
     fn finish(&self, refused: Option<String>) -> Command {
-        let &Self { connection, request, subscription, .. } = self;
-        Command::Finish { connection, request, subscription, refused }
+        Command::Finish { call: self.id, refused }
     }
 }
 
-/// Whether a call comes of a message or of a subscription.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum CallOf {
-    Message,
-    Subscription(SubscriptionId),
+/// An `/app/…` destination that a subscription subscribes to.
+#[derive(Debug)]
+pub(super) struct Application {
+    pub(super) destination: String,
+    /// The number of the call, until it is finished.
+    pub(super) call: Option<NonZeroU64>,
 }
 
 /// The patterns of `/app/…` destinations that the application handles.
@@ -175,8 +187,7 @@ impl<A> Hub<A> {
         connection: ConnectionId,
         destination: &str,
         message: Message,
-        of: CallOf,
-        request: Option<RequestId>,
+        requester: Requester,
     ) -> Result<Call, Refusal> {
         let route = self.find_route(destination)?;
         let names = self.routes.variables.get(route.0 as usize).into_iter().flatten();
@@ -187,14 +198,11 @@ impl<A> Hub<A> {
             principal: self.connections.get(&connection).and_then(|it| it.principal.clone()),
             destination: destination.into(),
             message,
-            subscription: match of {
-                CallOf::Message => None,
-                CallOf::Subscription(subscription) => Some(subscription),
-            },
+            subscription: None,
+            id: CallId { requester, subscription: None },
             variables: variables
                 .filter_map(|(name, value)| Some((name.clone()?, value.into())))
                 .collect(),
-            request,
         })
     }
 

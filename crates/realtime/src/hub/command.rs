@@ -1,5 +1,6 @@
 //! What the hub is told.
 
+use super::CallId;
 use crate::{Cursor, Message, bridge};
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::num::NonZeroU32;
@@ -45,8 +46,8 @@ impl Principal {
 ///
 /// A command with a `request` is answered by exactly one
 /// [`Processed`](super::Effect::Processed), [`Subscribed`](super::Effect::Subscribed) or
-/// [`Refused`](super::Effect::Refused) that names it, unless its connection goes before. A command
-/// without one is only answered if it is refused.
+/// [`Refused`](super::Effect::Refused) that names it, unless its connection goes before: also if two
+/// commands have the same `request`. A command without one is only answered if it is refused.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Command {
@@ -73,7 +74,7 @@ pub enum Command {
         /// One destination, or several topics whose messages come in one order: `/topic/…`, which may be
         /// a pattern, `/user/queue/…`, `/presence/topic/…`; or one `/queue/…`, or one `/app/…`.
         destinations: Vec<String>,
-        /// Where to begin, and how messages are acknowledged.
+        /// Where to begin, and how messages are acknowledged. For `/app/…`, they have no effect.
         options: SubscribeOptions,
         /// Names the answer.
         request: Option<RequestId>,
@@ -82,7 +83,8 @@ pub enum Command {
     Unsubscribe {
         /// Whose subscription it is.
         connection: ConnectionId,
-        /// Which subscription ends.
+        /// Which subscription ends. If it has not begun, the command that subscribed is answered by
+        /// [`Processed`](super::Effect::Processed).
         subscription: SubscriptionId,
         /// Names the answer.
         request: Option<RequestId>,
@@ -138,15 +140,12 @@ pub enum Command {
         /// The reply.
         message: Message,
     },
-    /// The application has finished a [call](super::Call), so the command that made it is answered.
+    /// The application has finished a [call](super::Call), so the command that made it is answered. A
+    /// subscription that made the call ends if it is refused. It has no effect if the connection has gone.
     /// See [`Call::finished`](super::Call::finished) and [`Call::refused`](super::Call::refused).
     Finish {
-        /// Who made the call.
-        connection: ConnectionId,
-        /// The command that made the call.
-        request: Option<RequestId>,
-        /// The subscription that made the call, if one did. It ends if the call is refused.
-        subscription: Option<SubscriptionId>,
+        /// Which call.
+        call: CallId,
         /// Why the application refuses the call, if it does.
         refused: Option<String>,
     },
@@ -273,9 +272,11 @@ pub enum Start {
     /// With the next message.
     #[default]
     Now,
-    /// With the last message of each topic, if the topic [retains](super::TopicConfig::retain) it.
+    /// With the last message of each topic, if the topic [retains](super::TopicConfig::retain) it. These
+    /// come first, and in the order of their cursors, which are older than the one that
+    /// [`Subscribed`](super::Effect::Subscribed) tells.
     Last,
-    /// With everything that topics keep.
+    /// With what topics keep, from the place on after which none of them has dropped anything.
     Beginning,
     /// With the first message after this cursor.
     After(Cursor),

@@ -12,31 +12,39 @@ use core::{num::NonZeroU32, time::Duration};
 /// | [`destination`](Self::destination) | 255 bytes | the command is refused |
 /// | [`destinations`](Self::destinations) | 1,000,000 | the command is refused |
 /// | [`subscriptions`](Self::subscriptions) | 1,000 a connection | the subscription is refused |
+/// | [`transaction`](Self::transaction) | 1,000 operations | the transaction is refused |
 /// | [`window`](Self::window) | 256 messages | deliveries wait for acknowledgements |
 /// | [`replay`](Self::replay) | 256 MiB | the oldest messages of all topics are dropped |
+/// | [`queued`](Self::queued) | 256 MiB | the message is refused |
 /// | [`outbox`](Self::outbox) | 10,000 messages, 64 MiB | the message is refused |
 /// | [`TopicConfig`] | 100 messages, 1 MiB, 5 minutes | the oldest messages of the topic are dropped |
 /// | [`QueueConfig`] | 10,000 messages, 64 MiB | the message is refused |
 ///
-/// Sizes are those of [`Message::size`](crate::Message::size).
+/// Sizes are those of [`Message::size`](crate::Message::size). Against the limits for all topics and all
+/// queues, each message counts 200 bytes more. What the application itself publishes is not bound by
+/// `message` and `destination`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// The largest message in bytes.
+    /// The largest message of a client in bytes.
     pub message: usize,
-    /// The longest destination in bytes.
+    /// The longest destination of a client in bytes.
     pub destination: usize,
     /// How many topics and queues the hub can have at a time. A topic exists while it has subscribers
     /// or keeps messages; a queue, while it has consumers or messages.
     pub destinations: usize,
-    /// How many subscriptions a connection can have.
+    /// How many subscriptions a connection can have. One of several destinations counts as so many.
     pub subscriptions: usize,
+    /// How many operations a [transaction](super::Command::Commit) can have.
+    pub transaction: usize,
     /// How many messages of a subscription can be unacknowledged at a time, unless the subscription
-    /// asks for fewer.
+    /// asks for fewer. An acknowledgement out of order takes time in proportion to it.
     #[doc(alias = "prefetch")]
     pub window: NonZeroU32,
     /// How many bytes all topics together keep for replays.
     pub replay: usize,
+    /// How many bytes all queues together keep.
+    pub queued: usize,
     /// How many messages can wait for a broker that is away or has not answered.
     pub outbox: OutboxConfig,
     /// What topics keep. The first pattern that matches a topic counts.
@@ -57,8 +65,10 @@ impl Default for Config {
             destination: 255,
             destinations: 1_000_000,
             subscriptions: 1_000,
+            transaction: 1_000,
             window: WINDOW,
             replay: 256 << 20,
+            queued: 256 << 20,
             outbox: OutboxConfig::default(),
             topics: Vec::new(),
             other_topics: TopicConfig::default(),
@@ -74,8 +84,10 @@ impl Config {
         destination: usize,
         destinations: usize,
         subscriptions: usize,
+        transaction: usize,
         window: NonZeroU32,
         replay: usize,
+        queued: usize,
         outbox: OutboxConfig,
         other_topics: TopicConfig,
         queues: QueueConfig,
@@ -121,14 +133,16 @@ pub struct TopicConfig {
     /// How long the topic keeps a message. By default 5 minutes.
     pub age: Duration,
     /// Whether the topic keeps its last message for [`Start::Last`](super::Start::Last), however old it
-    /// is. By default it does not.
+    /// is. A message with an empty body is not kept so, and takes the one before away, as in MQTT. By
+    /// default the topic does not.
     pub retain: bool,
-    /// Whether the hub tells who is subscribed to the topic, by [`Hub::presence`](super::Hub::presence)
+    /// Whether the hub tells who is subscribed to the topic, which has to be below `/topic`, by [`Hub::presence`](super::Hub::presence)
     /// and by messages in `/presence/topic/…`: `{"event":"join","user":"joe","node":"5f3a"}` when a user
     /// comes, with `leave` when the last subscription of the user in this hub goes. The `node` is the
     /// epoch of the hub. The user of a connection without one is `null`. A new subscription of the
-    /// presence first gets `{"event":"members","users":["joe",null]}`: who is subscribed in this hub. By
-    /// default the hub does not tell.
+    /// presence, unless it starts after a cursor, also gets `{"event":"members","users":["joe",null]}`,
+    /// even if it is paused or has no room in its window: who is subscribed in this hub now. By default
+    /// the hub does not tell.
     pub presence: bool,
 }
 

@@ -1,30 +1,40 @@
 //! A connection: a user, and subscriptions.
 
-use super::{Principal, RequestId, SubscriptionId, slab::Key, subscription::Subscription};
+use super::{
+    ConnectionId, Principal, RequestId, SubscriptionId, slab::Key, subscription::Subscription,
+};
 use crate::Cursor;
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use core::num::NonZeroU64;
 
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) principal: Option<Principal>,
     pub(super) is_paused: bool,
+    /// Tells the connection from those that had its name before.
+    pub(super) generation: u32,
     subscriptions: Vec<(SubscriptionId, Key<Subscription>)>,
-    /// Transactions of which parts are not processed yet.
+    /// Commands that are not answered yet.
     #[expect(clippy::box_collection, reason = "few connections have any")]
-    commits: Option<Box<Vec<Commit>>>,
+    unanswered: Option<Box<BTreeMap<NonZeroU64, Unanswered>>>,
 }
 
-/// A transaction that waits for its parts.
+/// A command that waits for its parts.
 #[derive(Debug)]
-struct Commit {
-    request: RequestId,
+struct Unanswered {
     parts: usize,
     is_refused: bool,
 }
 
 impl Connection {
-    pub(super) const fn new(principal: Option<Principal>) -> Self {
-        Self { principal, is_paused: false, subscriptions: Vec::new(), commits: None }
+    pub(super) const fn new(principal: Option<Principal>, generation: u32) -> Self {
+        Self {
+            principal,
+            is_paused: false,
+            generation,
+            subscriptions: Vec::new(),
+            unanswered: None,
+        }
     }
 
     pub(super) fn subscriptions(&self) -> impl ExactSizeIterator<Item = Key<Subscription>> {
@@ -43,42 +53,51 @@ impl Connection {
         self.subscriptions.retain(|(candidate, _)| *candidate != id);
     }
 
-    /// Waits until so many parts of a transaction are processed.
-    pub(super) fn wait_for_parts(&mut self, request: RequestId, parts: usize) {
-        let commits = self.commits.get_or_insert_default();
-        commits.push(Commit { request, parts, is_refused: false });
+    /// Lists a command that is answered once so many parts of it are processed.
+    pub(super) fn wait_for_parts(&mut self, number: NonZeroU64, parts: usize) {
+        let unanswered = self.unanswered.get_or_insert_default();
+        unanswered.insert(number, Unanswered { parts, is_refused: false });
     }
 
-    /// Notes that a part of a request was processed or refused. Returns whether to tell it: a
-    /// transaction is told once.
-    pub(super) fn part_is_done(&mut self, request: RequestId, is_refused: bool) -> bool {
-        let Some(commits) = &mut self.commits else { return true };
-        let Some(index) = commits.iter().position(|commit| commit.request == request) else {
-            return true;
-        };
-        let commit = &mut commits[index];
-        commit.parts -= 1;
-        let is_told = commit.is_refused;
-        commit.is_refused |= is_refused;
-        let is_last = commit.parts == 0;
+    /// Notes that a part of a command was processed or refused. Returns whether that answers the
+    /// command: a command is answered once.
+    pub(super) fn part_is_done(&mut self, number: NonZeroU64, is_refused: bool) -> bool {
+        let Some(unanswered) = &mut self.unanswered else { return false };
+        let Some(command) = unanswered.get_mut(&number) else { return false };
+        command.parts = command.parts.saturating_sub(1);
+        let is_answered = command.is_refused;
+        command.is_refused |= is_refused;
+        let is_last = command.parts == 0;
         if is_last {
-            commits.swap_remove(index);
-            self.commits = self.commits.take().filter(|commits| !commits.is_empty());
+            unanswered.remove(&number);
+            self.unanswered = self.unanswered.take().filter(|unanswered| !unanswered.is_empty());
         }
-        !is_told && (is_refused || is_last)
+        !is_answered && (is_refused || is_last)
     }
 }
 
 /// Where the answer to a command goes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Requester {
-    pub(super) connection: Option<super::ConnectionId>,
+    pub(super) connection: Option<ConnectionId>,
+    /// The [generation](Connection::generation) of the connection. An answer is not for a connection
+    /// that has taken the name since.
+    pub(super) generation: u32,
     pub(super) request: Option<RequestId>,
+    /// The number under which the connection lists the command while it waits for its answer.
+    pub(super) number: Option<NonZeroU64>,
+    /// Whether the answer is that of a transaction, which has no cursor of one message.
+    pub(super) is_transaction: bool,
 }
 
 impl Requester {
     /// Nobody waits for an answer.
-    pub(super) const NOBODY: Self = Self { connection: None, request: None };
+    pub(super) const NOBODY: Self = Self::application(None);
+
+    /// The application itself waits for the answer.
+    pub(super) const fn application(request: Option<RequestId>) -> Self {
+        Self { connection: None, generation: 0, request, number: None, is_transaction: false }
+    }
 }
 
 /// What came of a part of a command.

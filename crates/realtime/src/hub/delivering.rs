@@ -2,13 +2,14 @@
 
 use super::{
     Authorization, Effect, Gap, Hub, Refusal, Start,
+    kept::Kept,
     refusal::cut,
     slab::Key,
-    subscription::{Source, Sources, State, Subscription},
-    topic::{PatternOfTopics, Sync, Topic},
+    subscription::{Last, Source, Sources, State, Subscription, Unusual},
+    topic::{PatternOfTopics, Sync, Topic, Topics},
 };
 use crate::{Cursor, Message, Published};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{cmp::Reverse, time::Duration};
 
 impl<A: Authorization> Hub<A> {
@@ -62,14 +63,24 @@ impl<A: Authorization> Hub<A> {
         let topic = self.topics.get_mut(key)?;
         let published = Arc::new(Published::new(Some(cursor), topic.shown.clone(), message));
         let config = *topic.config(&self.config);
-        let before = topic.kept_bytes();
+        let (before, complete_after) = (topic.kept_bytes(), topic.ring.complete_after());
         if config.retain {
-            topic.retained = Some(published.clone());
+            let is_empty = published.message().body().is_empty();
+            topic.retained = Some(published.clone()).filter(|_| !is_empty);
         }
         topic.ring.push(&published, position, &config, self.now);
         self.kept_bytes = self.kept_bytes + topic.kept_bytes() - before;
+        let has_dropped = topic.ring.complete_after() > complete_after;
+        let is_kept = topic.ring.last() == position && !topic.ring.is_empty();
+        let is_logged = !topic.is_bridged && (is_kept || topic.retained_at(position).is_some());
+        if has_dropped {
+            self.topics.has_dropped(key);
+        }
         self.schedule(key);
         self.drop_what_is_too_much(key);
+        if is_logged {
+            self.log.push(position, key, is_kept_by(&self.topics));
+        }
         Some(published)
     }
 
@@ -96,8 +107,7 @@ impl<A: Authorization> Hub<A> {
         }
         if let Some(queue) = subscription.queue() {
             if !is_paused && subscription.room() > 0 {
-                self.set_state(key, State::Live);
-                self.queues.is_ready(queue, key);
+                self.stand_in_line(queue, key);
                 self.dispatch(queue);
             }
             return;
@@ -114,10 +124,18 @@ impl<A: Authorization> Hub<A> {
 
     /// Delivers what topics keep after the subscription's place, and tells the gap if there is one.
     fn catch_up(&mut self, key: Key<Subscription>) {
+        if !self.deliver_last(key) {
+            return self.set_state(key, State::Behind);
+        }
         let Some(subscription) = self.subscriptions.get(key) else { return };
         let is_bridged = subscription.is_bridged;
         let Some(sequence) = self.sequence_of(is_bridged) else { return };
         let (epoch, head) = (sequence.epoch(), sequence.head());
+        if !is_bridged && subscription.missed().is_none() && subscription.through >= head {
+            return self.set_state(key, State::Live);
+        }
+        self.count_what_was_dropped(key);
+        let Some(subscription) = self.subscriptions.get(key) else { return };
         let (through, missed, mut room) =
             (subscription.through, subscription.missed(), subscription.room());
         let complete_after = self.complete_after(&subscription.sources, is_bridged);
@@ -129,7 +147,7 @@ impl<A: Authorization> Hub<A> {
             return self.cut_off_for_missing(key);
         }
         let limit = self.known_through(&subscription.sources);
-        let messages = self.messages_after(&subscription.sources, through, room.saturating_add(1));
+        let messages = self.messages_after(key, Kept::All, through, room.saturating_add(1));
         let mut is_everything = true;
         for (position, message) in
             messages.into_iter().take_while(|(position, _)| *position <= limit)
@@ -137,6 +155,10 @@ impl<A: Authorization> Hub<A> {
             self.tell_gap(key, &mut gap, position);
             if room == 0 {
                 is_everything = false;
+                // What is before the next message is of others, or in a gap that is still to be told.
+                if gap.is_none() {
+                    self.set_through(key, position.saturating_sub(1));
+                }
                 break;
             }
             room -= 1;
@@ -203,6 +225,10 @@ impl<A: Authorization> Hub<A> {
             self.has_begun(key, None);
             return self.go_on(key);
         }
+        if beginning.start == Start::Beginning {
+            self.count_what_was_dropped(key);
+        }
+        let Some(subscription) = self.subscriptions.get(key) else { return };
         let Some(sequence) = self.sequence_of(is_bridged) else { return };
         let head = sequence.head();
         let (through, missed) = match beginning.start {
@@ -219,16 +245,16 @@ impl<A: Authorization> Hub<A> {
         self.has_begun(key, Some(cursor));
         if let Some(subscription) = self.subscriptions.get_mut(key) {
             subscription.through = through;
-            if missed.is_some() {
-                subscription.unusual.get_or_insert_default().missed = missed;
+            let last = Some(Last { after: 0, through })
+                .filter(|last| beginning.start == Start::Last && last.through > 0);
+            if missed.is_some() || last.is_some() {
+                let unusual = Unusual { beginning: None, missed, last };
+                subscription.unusual = Some(Box::new(unusual));
             }
         }
-        self.deliver_members(key, beginning.start);
-        if beginning.start == Start::Last {
-            self.deliver_retained(key);
-        }
-        self.join_members(key);
         self.go_on(key);
+        self.deliver_members(key, beginning.start);
+        self.join_members(key);
     }
 
     fn has_begun(&mut self, key: Key<Subscription>, cursor: Option<Cursor>) {
@@ -239,17 +265,6 @@ impl<A: Authorization> Hub<A> {
         self.effects.push(Effect::Subscribed { connection, subscription, request, cursor });
     }
 
-    fn deliver_retained(&mut self, key: Key<Subscription>) {
-        let Some(subscription) = self.subscriptions.get(key) else { return };
-        let topics = self.topics_of(&subscription.sources).into_iter();
-        let mut retained: Vec<_> =
-            topics.filter_map(|topic| self.topics.get(topic)?.retained.clone()).collect();
-        retained.sort_by_key(|message| message.cursor().map(|cursor| cursor.position));
-        for message in retained {
-            self.deliver(key, &message, 1);
-        }
-    }
-
     /// Returns the position after which nothing of these sources is missing.
     pub(super) fn complete_after(&self, sources: &Sources, is_bridged: bool) -> u64 {
         let forgotten = self.sequence_of(is_bridged).map_or(0, |sequence| sequence.forgotten());
@@ -257,42 +272,23 @@ impl<A: Authorization> Hub<A> {
             Source::Topic(topic) => {
                 self.topics.get(topic).map_or(0, |topic| topic.ring.complete_after())
             }
-            Source::Pattern(key) => {
+            Source::Pattern(key) if is_bridged => {
                 let topics = self.topics.matched_by(key).into_iter();
                 let own =
                     topics.filter_map(|topic| Some(self.topics.get(topic)?.ring.complete_after()));
-                let asked = match self.topics.pattern(key) {
-                    Some(pattern) if is_bridged => pattern.complete_after,
-                    _ => 0,
-                };
+                let asked = self.topics.pattern(key).map_or(0, |pattern| pattern.complete_after);
                 own.max().unwrap_or(0).max(forgotten).max(asked)
+            }
+            Source::Pattern(key) => {
+                self.topics.pattern(key).map_or(0, |pattern| pattern.complete_after)
             }
             Source::Queue(_) | Source::Application(_) => 0,
         });
         complete_after.max().unwrap_or(0)
     }
 
-    /// Returns the messages of these sources after a position in their order, and at most so many.
-    fn messages_after(
-        &self,
-        sources: &Sources,
-        position: u64,
-        at_most: usize,
-    ) -> Vec<(u64, Arc<Published>)> {
-        let topics = self.topics_of(sources);
-        let rings = topics.iter().filter_map(|topic| Some(&self.topics.get(*topic)?.ring));
-        let own = |(position, message): (u64, &Arc<Published>)| (position, message.clone());
-        let mut messages: Vec<_> =
-            rings.flat_map(|ring| ring.after(position).take(at_most)).map(own).collect();
-        if topics.len() > 1 {
-            messages.sort_unstable_by_key(|(position, _)| *position);
-            messages.truncate(at_most);
-        }
-        messages
-    }
-
     /// Returns each topic of these sources once.
-    fn topics_of(&self, sources: &Sources) -> Vec<Key<Topic>> {
+    pub(super) fn topics_of(&self, sources: &Sources) -> Vec<Key<Topic>> {
         let mut topics = Vec::new();
         for link in sources.iter() {
             match link.source {
@@ -338,7 +334,7 @@ impl<A: Authorization> Hub<A> {
         if let Some(key) = self.topics.find(name) {
             return Ok(key);
         }
-        self.check_destinations()?;
+        self.check_destinations(1)?;
         // Nothing is known of a topic of the bridge until the bridge has told.
         let sequence = self.sequence_of(is_bridged);
         let complete_after =
@@ -359,14 +355,20 @@ impl<A: Authorization> Hub<A> {
         if let Some(key) = self.topics.find_pattern(text) {
             return Ok(key);
         }
-        self.check_destinations()?;
+        self.check_destinations(1)?;
         let created = self.topics.insert_pattern(text, is_bridged);
-        created.ok_or(Refusal::TooManyDestinations { limit: u32::MAX as usize })
+        let key = created.ok_or(Refusal::TooManyDestinations { limit: u32::MAX as usize })?;
+        if let Some(pattern) = self.topics.pattern_mut(key).filter(|_| !is_bridged) {
+            pattern.complete_after = self.sequence.forgotten();
+            pattern.created = self.sequence.head();
+        }
+        Ok(key)
     }
 
-    pub(super) fn check_destinations(&self) -> Result<(), Refusal> {
+    /// Checks whether there is room for so many destinations more.
+    pub(super) fn check_destinations(&self, new: usize) -> Result<(), Refusal> {
         let limit = self.config.destinations;
-        if self.destinations() < limit {
+        if self.destinations().saturating_add(new) <= limit {
             Ok(())
         } else {
             Err(Refusal::TooManyDestinations { limit })
@@ -431,6 +433,8 @@ impl<A: Authorization> Hub<A> {
             }
             self.expiries.pop();
             self.look_at(deadline, key, |ring_expires, _| ring_expires <= now);
+            self.remove_topic_if_unused(key);
+            self.log.trim(is_kept_by(&self.topics));
         }
     }
 
@@ -440,6 +444,10 @@ impl<A: Authorization> Hub<A> {
         while self.kept_bytes > self.config.replay {
             let Some(Reverse((deadline, key))) = self.expiries.pop() else { break };
             self.look_at(deadline, key, |_, dropped| dropped == 0);
+            // The newest message is still to be delivered.
+            if key != newest {
+                self.remove_topic_if_unused(key);
+            }
         }
         if self.kept_bytes > self.config.replay {
             if let Some(retained) =
@@ -469,9 +477,14 @@ impl<A: Authorization> Hub<A> {
             self.kept_bytes -= topic.ring.drop_oldest();
             dropped += 1;
         }
+        self.topics.has_dropped(key);
         self.schedule(key);
-        self.remove_topic_if_unused(key);
     }
+}
+
+/// Returns what tells whether a topic keeps the message of a position.
+fn is_kept_by(topics: &Topics) -> impl Fn(u64, Key<Topic>) -> bool {
+    |position, key| topics.get(key).is_some_and(|topic| topic.kept_at(position).is_some())
 }
 
 /// Gives a message to all live subscriptions that have room.

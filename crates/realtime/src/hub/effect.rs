@@ -49,7 +49,8 @@ pub enum Effect {
         connection: Option<ConnectionId>,
         /// The command that is answered.
         request: RequestId,
-        /// The place of the message in its sequence, if the command published one.
+        /// The place of the message in its sequence, if the command published one in a topic. The answer
+        /// to a transaction has none.
         cursor: Option<Cursor>,
     },
     /// A command is refused, or, without a `request`, something else that the connection had. In
@@ -67,8 +68,8 @@ pub enum Effect {
     },
     /// A message for a handler of the application.
     Call(Box<Call>),
-    /// A message was given up: there was no consumer that took it, and no queue for such messages. It
-    /// is gone once you drop it.
+    /// A message was given up: there was no consumer that took it, and no destination
+    /// for such messages, or no room there. It is gone once you drop it.
     Discarded {
         /// The message.
         message: Arc<Published>,

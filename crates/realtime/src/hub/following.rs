@@ -310,7 +310,7 @@ impl<A: Authorization> Hub<A> {
             self.subscriptions.get_mut(key).filter(|it| it.state == State::Live)
         {
             subscription.state = State::Behind;
-            subscription.through = position - 1;
+            subscription.through = position.saturating_sub(1);
         }
     }
 
@@ -411,6 +411,7 @@ impl<A: Authorization> Hub<A> {
             self.append(key, held.entries.iter());
         }
         self.prepend(key, entries, history.complete_after);
+        self.remove_topic_if_unused(key);
     }
 
     /// Keeps messages that are newer than all others. Nobody who is live lacks them.

@@ -2,9 +2,10 @@
 
 use super::{
     Authorization, Command, Config, ConnectionId, Effect, Open, Refusal, RequestId, SubscriptionId,
-    call::Routes,
+    call::{Application, Routes},
     connection::{Connection, Requester},
     following::Bridge,
+    log::Log,
     queue::Queues,
     sequence::Sequence,
     slab::{Key, Slab},
@@ -12,8 +13,8 @@ use super::{
     topic::{Topic, Topics},
 };
 use crate::{Cursor, Epoch};
-use alloc::{boxed::Box, collections::BinaryHeap, string::String, vec, vec::Vec};
-use core::{cmp::Reverse, time::Duration};
+use alloc::{boxed::Box, collections::BinaryHeap, vec, vec::Vec};
+use core::{cmp::Reverse, num::NonZeroU64, time::Duration};
 use std::collections::HashMap;
 
 /// Brings messages from those who publish them to those who subscribe, whatever their transports are.
@@ -60,8 +61,10 @@ pub struct Hub<A = Open> {
     pub(super) topics: Topics,
     pub(super) queues: Queues,
     pub(super) routes: Routes,
-    pub(super) applications: Slab<String>,
+    pub(super) applications: Slab<Application>,
     pub(super) sequence: Sequence,
+    /// What the topics keep that are not the bridge's.
+    pub(super) log: Log,
     pub(super) bridge: Option<Bridge>,
     /// When topics are to be looked at, because messages expire.
     pub(super) expiries: BinaryHeap<Reverse<(Duration, Key<Topic>)>>,
@@ -72,6 +75,9 @@ pub struct Hub<A = Open> {
     pub(super) effects: Vec<Effect>,
     /// How many effects there were lately: half as many count with each command.
     most_effects: usize,
+    /// The number of the last command that has waited for its answer.
+    last_number: NonZeroU64,
+    last_generation: u32,
 }
 
 impl Hub {
@@ -97,12 +103,15 @@ impl<A: Authorization> Hub<A> {
             routes: Routes::default(),
             applications: Slab::new(),
             sequence: Sequence::new(epoch, 0),
+            log: Log::new(),
             bridge: None,
             expiries: BinaryHeap::new(),
             kept_bytes: 0,
             now: Duration::ZERO,
             effects: Vec::new(),
             most_effects: 0,
+            last_number: NonZeroU64::MIN,
+            last_generation: 0,
         }
     }
 
@@ -124,6 +133,8 @@ impl<A: Authorization> Hub<A> {
             self.effects.shrink_to(self.effects.capacity() / 2);
         }
         self.now = self.now.max(now);
+        // Nobody gets what is too old.
+        self.expire();
         self.perform(command);
         self.most_effects = self.effects.len().max(self.most_effects / 2);
         self.effects.drain(..)
@@ -139,12 +150,15 @@ impl<A: Authorization> Hub<A> {
     /// also of those that the subscription does not have. So tell it to the client from time to time,
     /// or else the cursor of a quiet topic becomes too old to resume.
     ///
-    /// Returns `None` if there is no such subscription, if it has not begun, or for a queue.
+    /// Returns `None` if there is no such subscription, if it has not begun or not got all
+    /// [retained](super::TopicConfig::retain) messages that it begins with, and for `/queue/…` and
+    /// `/app/…`.
     #[must_use]
     pub fn cursor(&self, connection: ConnectionId, subscription: SubscriptionId) -> Option<Cursor> {
         let key = self.connections.get(&connection)?.subscription(subscription)?;
         let subscription = self.subscriptions.get(key)?;
-        if !subscription.has_begun() || subscription.queue().is_some() {
+        let is_before = !subscription.has_begun() || subscription.last().is_some();
+        if is_before || !subscription.has_cursor() {
             return None;
         }
         if let Some(missed) = subscription.missed() {
@@ -171,26 +185,24 @@ impl<A: Authorization> Hub<A> {
         match command {
             Command::Connect { connection, principal } => {
                 self.disconnect(connection);
-                self.connections.insert(connection, Connection::new(principal));
+                self.last_generation = self.last_generation.wrapping_add(1);
+                let connected = Connection::new(principal, self.last_generation);
+                self.connections.insert(connection, connected);
             }
             Command::Disconnect { connection } => self.disconnect(connection),
             Command::Subscribe { connection, subscription, destinations, options, request } => {
                 let subscribed =
                     self.subscribe(connection, subscription, &destinations, options, request);
                 if let Err(refusal) = subscribed {
-                    let refusal = Box::new(refusal);
-                    let connection = Some(connection);
-                    let subscription = Some(subscription);
-                    self.effects.push(Effect::Refused {
-                        connection,
-                        request,
-                        subscription,
-                        refusal,
-                    });
+                    // The subscription that exists goes on.
+                    let refused = Some(subscription)
+                        .filter(|_| !matches!(refusal, Refusal::SubscriptionExists(_)));
+                    let requester = self.requester(connection, request);
+                    self.refused_with(requester, refused, refusal);
                 }
             }
             Command::Unsubscribe { connection, subscription, request } => {
-                let requester = Requester { connection: Some(connection), request };
+                let requester = self.requester(connection, request);
                 match self.unsubscribe(connection, subscription) {
                     Ok(()) => self.processed(requester, None),
                     Err(refusal) => self.refused(requester, refusal),
@@ -210,48 +222,78 @@ impl<A: Authorization> Hub<A> {
             Command::Reply { connection, destination, message } => {
                 self.reply(connection, &destination, message);
             }
-            Command::Finish { connection, request, subscription, refused } => {
-                self.finish(connection, request, subscription, refused);
-            }
+            Command::Finish { call, refused } => self.finish(call, refused),
             Command::Bridge(event) => self.hear(event),
             Command::TimePassed => {}
         }
-        self.expire();
+    }
+
+    /// Returns where the answer to a command of a connection goes.
+    pub(super) fn requester(
+        &self,
+        connection: ConnectionId,
+        request: Option<RequestId>,
+    ) -> Requester {
+        let generation = self.connections.get(&connection).map_or(0, |it| it.generation);
+        let connection = Some(connection);
+        Requester { connection, generation, request, number: None, is_transaction: false }
+    }
+
+    /// Lists a command that is answered once so many parts of it are processed.
+    pub(super) fn wait_for_parts(&mut self, requester: Requester, parts: usize) -> Requester {
+        let number = self.next_number();
+        let connection = requester.connection.and_then(|it| self.connections.get_mut(&it));
+        if let Some(connection) = connection {
+            connection.wait_for_parts(number, parts);
+        }
+        Requester { number: Some(number), ..requester }
+    }
+
+    pub(super) fn next_number(&mut self) -> NonZeroU64 {
+        self.last_number = self.last_number.checked_add(1).unwrap_or(NonZeroU64::MIN);
+        self.last_number
     }
 
     /// Tells that a command, or a part of one, was processed.
     pub(super) fn processed(&mut self, requester: Requester, cursor: Option<Cursor>) {
-        let Requester { connection, request: Some(request) } = requester else { return };
-        if self.is_to_be_told(connection, request, false) {
-            self.effects.push(Effect::Processed { connection, request, cursor });
+        if !self.is_to_be_told(requester, false) {
+            return;
         }
+        let Requester { connection, request: Some(request), .. } = requester else { return };
+        let cursor = cursor.filter(|_| !requester.is_transaction);
+        self.effects.push(Effect::Processed { connection, request, cursor });
     }
 
     /// Tells that a command, or a part of one, is refused.
     pub(super) fn refused(&mut self, requester: Requester, refusal: Refusal) {
-        let Requester { connection, request } = requester;
-        let is_told = match request {
-            Some(request) if refusal != Refusal::NotConnected => {
-                self.is_to_be_told(connection, request, true)
-            }
-            _ => true,
-        };
-        if is_told {
+        self.refused_with(requester, None, refusal);
+    }
+
+    /// Tells that a command, or a part of one, is refused, and perhaps a subscription with it.
+    pub(super) fn refused_with(
+        &mut self,
+        requester: Requester,
+        subscription: Option<SubscriptionId>,
+        refusal: Refusal,
+    ) {
+        if refusal == Refusal::NotConnected || self.is_to_be_told(requester, true) {
+            let Requester { connection, request, .. } = requester;
             let refusal = Box::new(refusal);
-            self.effects.push(Effect::Refused { connection, request, subscription: None, refusal });
+            self.effects.push(Effect::Refused { connection, request, subscription, refusal });
         }
     }
 
-    fn is_to_be_told(
-        &mut self,
-        connection: Option<ConnectionId>,
-        request: RequestId,
-        is_refused: bool,
-    ) -> bool {
-        let Some(connection) = connection else { return true };
+    fn is_to_be_told(&mut self, requester: Requester, is_refused: bool) -> bool {
+        let Some(connection) = requester.connection else { return true };
         // Nobody waits for answers to a connection that has gone.
-        let connection = self.connections.get_mut(&connection);
-        connection.is_some_and(|connection| connection.part_is_done(request, is_refused))
+        let Some(connection) = self
+            .connections
+            .get_mut(&connection)
+            .filter(|connection| connection.generation == requester.generation)
+        else {
+            return false;
+        };
+        requester.number.is_none_or(|number| connection.part_is_done(number, is_refused))
     }
 
     pub(super) fn sequence_of(&self, is_bridged: bool) -> Option<&Sequence> {

@@ -14,7 +14,7 @@ use crate::{
 use alloc::{boxed::Box, collections::BTreeMap, format, string::String, sync::Arc, vec::Vec};
 
 /// Where the presence of a topic is told: below this.
-const PREFIX: &str = "/presence";
+pub(super) const PREFIX: &str = "/presence";
 
 /// Who is subscribed to a topic, and by how many subscriptions.
 pub(super) type Members = BTreeMap<Member, u32>;
@@ -63,6 +63,9 @@ impl<A: Authorization> Hub<A> {
     /// Tells that a subscription has begun, on those of its topics of which presence is told.
     pub(super) fn join_members(&mut self, key: Key<Subscription>) {
         for (topic, member) in self.memberships(key) {
+            if let Some(subscription) = self.subscriptions.get_mut(key) {
+                subscription.is_present = true;
+            }
             let Some(topic) = self.topics.get_mut(topic) else { continue };
             let members = topic.members.get_or_insert_default();
             let subscriptions = members.entry(member.clone()).or_default();
@@ -76,6 +79,9 @@ impl<A: Authorization> Hub<A> {
 
     /// Tells that a subscription ends.
     pub(super) fn leave_members(&mut self, key: Key<Subscription>) {
+        if !self.subscriptions.get(key).is_some_and(|subscription| subscription.is_present) {
+            return;
+        }
         for (topic, member) in self.memberships(key) {
             let Some(topic) = self.topics.get_mut(topic) else { continue };
             let Some(members) = &mut topic.members else { continue };
@@ -121,7 +127,10 @@ impl<A: Authorization> Hub<A> {
         let mut memberships = Vec::new();
         for link in subscription.sources.iter() {
             let Source::Topic(key) = link.source else { continue };
-            if self.topics.get(key).is_some_and(|topic| topic.config(&self.config).presence) {
+            let tells = |topic: &Topic| {
+                topic.config(&self.config).presence && topic.name.starts_with("/topic/")
+            };
+            if self.topics.get(key).is_some_and(tells) {
                 let user = self
                     .connections
                     .get(&subscription.connection)

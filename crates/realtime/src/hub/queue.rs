@@ -9,7 +9,12 @@ use super::{
     subscription::{State, Subscription},
 };
 use crate::{Message, Published, destination::Destination};
-use alloc::{collections::VecDeque, string::ToString, sync::Arc, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    string::ToString,
+    sync::Arc,
+    vec::Vec,
+};
 use std::collections::HashMap;
 
 #[derive(Debug)]
@@ -22,8 +27,9 @@ pub(super) struct Queue {
     /// How many bytes all of these messages have.
     bytes: usize,
     consumers: usize,
-    /// The consumers that can take a message. The next one is in front.
-    ready: VecDeque<Key<Subscription>>,
+    /// The line of the consumers that can take a message, by their places.
+    ready: BTreeMap<u64, Key<Subscription>>,
+    last_place: u64,
 }
 
 #[derive(Debug)]
@@ -37,11 +43,13 @@ struct Queued {
 pub(super) struct Queues {
     queues: Slab<Queue>,
     names: HashMap<Arc<str>, Key<Queue>>,
+    /// How many bytes all messages take, with what each takes beside its size.
+    bytes: usize,
 }
 
 impl Default for Queues {
     fn default() -> Self {
-        Self { queues: Slab::new(), names: HashMap::new() }
+        Self { queues: Slab::new(), names: HashMap::new(), bytes: 0 }
     }
 }
 
@@ -62,7 +70,8 @@ impl Queues {
             delivered: 0,
             bytes: 0,
             consumers: 0,
-            ready: VecDeque::new(),
+            ready: BTreeMap::new(),
+            last_place: 0,
         })?;
         self.names.insert(name, key);
         Some(key)
@@ -74,17 +83,16 @@ impl Queues {
         }
     }
 
-    /// Notes that a consumer can take messages.
-    pub(super) fn is_ready(&mut self, key: Key<Queue>, consumer: Key<Subscription>) {
+    pub(super) fn remove_consumer(&mut self, key: Key<Queue>) {
         if let Some(queue) = self.queues.get_mut(key) {
-            queue.ready.push_back(consumer);
+            queue.consumers -= 1;
         }
     }
 
-    /// Notes that a consumer can't take messages.
-    pub(super) fn is_busy(&mut self, key: Key<Queue>, consumer: Key<Subscription>) {
+    /// Notes that the consumer at this place in the line can't take messages.
+    pub(super) fn is_busy(&mut self, key: Key<Queue>, place: u64) {
         if let Some(queue) = self.queues.get_mut(key) {
-            queue.ready.retain(|candidate| *candidate != consumer);
+            queue.ready.remove(&place);
         }
     }
 
@@ -95,6 +103,9 @@ impl Queues {
         if self.queues.get(key).is_some_and(is_unused) {
             if let Some(queue) = self.queues.remove(key) {
                 self.names.remove(&queue.name);
+                if self.names.is_empty() {
+                    self.names.shrink_to_fit();
+                }
             }
         }
     }
@@ -118,6 +129,34 @@ impl Queues {
             bytes: held_bytes,
         })
     }
+
+    /// Returns why so many messages more have no room in all queues together.
+    pub(super) fn refusal_of_all(
+        &self,
+        messages: usize,
+        bytes: usize,
+        limit: usize,
+    ) -> Option<Refusal> {
+        let more = messages.saturating_mul(Published::OVERHEAD).saturating_add(bytes);
+        let is_full = self.bytes.saturating_add(more) > limit;
+        is_full.then_some(Refusal::QueuesFull { bytes: self.bytes, limit })
+    }
+
+    /// Notes that a message has come into a queue.
+    fn has_come(&mut self, key: Key<Queue>, message: &Message) {
+        if let Some(queue) = self.queues.get_mut(key) {
+            queue.bytes += message.size();
+            self.bytes += message.size() + Published::OVERHEAD;
+        }
+    }
+
+    /// Notes that a message has left a queue for good.
+    fn has_gone(&mut self, key: Key<Queue>, message: &Message) {
+        if let Some(queue) = self.queues.get_mut(key) {
+            queue.bytes -= message.size();
+            self.bytes -= message.size() + Published::OVERHEAD;
+        }
+    }
 }
 
 impl<A: Authorization> Hub<A> {
@@ -126,8 +165,8 @@ impl<A: Authorization> Hub<A> {
         let key = self.find_or_create_queue(name)?;
         let position = self.sequence.next();
         let cursor = self.sequence.cursor(position);
+        self.queues.has_come(key, &message);
         if let Some(queue) = self.queues.queues.get_mut(key) {
-            queue.bytes += message.size();
             let message = Arc::new(Published::new(Some(cursor), queue.name.clone(), message));
             queue.messages.push_back(Queued { message, position, deliveries: 0 });
         }
@@ -139,51 +178,59 @@ impl<A: Authorization> Hub<A> {
         if let Some(key) = self.queues.find(name) {
             return Ok(key);
         }
-        self.check_destinations()?;
+        self.check_destinations(1)?;
         self.queues.insert(name).ok_or(Refusal::TooManyDestinations { limit: u32::MAX as usize })
+    }
+
+    /// Puts a consumer at the end of the line of those that can take a message.
+    pub(super) fn stand_in_line(&mut self, key: Key<Queue>, consumer: Key<Subscription>) {
+        let (Some(queue), Some(subscription)) =
+            (self.queues.queues.get_mut(key), self.subscriptions.get_mut(consumer))
+        else {
+            return;
+        };
+        if subscription.state == State::Live {
+            queue.ready.remove(&subscription.through);
+        }
+        queue.last_place = queue.last_place.saturating_add(1);
+        queue.ready.insert(queue.last_place, consumer);
+        subscription.through = queue.last_place;
+        subscription.state = State::Live;
     }
 
     /// Gives messages to consumers in turn, as long as one can take a message.
     pub(super) fn dispatch(&mut self, key: Key<Queue>) {
         while let Some(queue) = self.queues.queues.get_mut(key) {
-            let (Some(&consumer), false) = (queue.ready.front(), queue.messages.is_empty()) else {
+            if queue.messages.is_empty() {
                 break;
-            };
-            queue.ready.pop_front();
+            }
+            let Some((_, consumer)) = queue.ready.pop_first() else { break };
             let Some(subscription) = self.subscriptions.get_mut(consumer) else { continue };
+            subscription.state = State::Behind;
             let Some(Queued { message, deliveries, .. }) = queue.messages.pop_front() else {
                 break;
             };
             if subscription.flow.is_some() {
                 queue.delivered += 1;
             } else {
-                queue.bytes -= message.message().size();
-            }
-            // The message that is delivered counts already.
-            if subscription.room() > 1 {
-                queue.ready.push_back(consumer);
-            } else {
-                subscription.state = State::Behind;
+                self.queues.has_gone(key, message.message());
             }
             self.deliver(consumer, &message, deliveries + 1);
+            if self.subscriptions.get(consumer).is_some_and(|consumer| consumer.room() > 0) {
+                self.stand_in_line(key, consumer);
+            }
         }
         self.queues.remove_if_unused(key);
     }
 
-    /// Removes a consumer. What it has not acknowledged is given back apart from this.
-    pub(super) fn stop_consuming(&mut self, key: Key<Queue>, consumer: Key<Subscription>) {
-        self.queues.is_busy(key, consumer);
-        if let Some(queue) = self.queues.queues.get_mut(key) {
-            queue.consumers -= 1;
-        }
-    }
-
     /// Notes that messages were consumed.
     pub(super) fn consumed(&mut self, key: Key<Queue>, deliveries: &[Delivery]) {
-        let Some(queue) = self.queues.queues.get_mut(key) else { return };
-        queue.delivered -= deliveries.len();
-        queue.bytes -=
-            deliveries.iter().map(|delivery| delivery.message.message().size()).sum::<usize>();
+        if let Some(queue) = self.queues.queues.get_mut(key) {
+            queue.delivered -= deliveries.len();
+        }
+        for delivery in deliveries {
+            self.queues.has_gone(key, delivery.message.message());
+        }
     }
 
     /// Puts messages that were not consumed back to their places, or gives them up if they were delivered
@@ -197,21 +244,28 @@ impl<A: Authorization> Hub<A> {
                 let place = queue.messages.partition_point(|queued| queued.position < position);
                 queue.messages.insert(place, Queued { message, position, deliveries });
             } else {
-                queue.bytes -= message.message().size();
+                self.queues.has_gone(key, message.message());
                 self.give_up(message, deliveries);
             }
         }
+    }
+
+    /// Returns why so many messages more have no room in a queue.
+    pub(super) fn refusal_of_queue(
+        &self,
+        name: &str,
+        messages: usize,
+        bytes: usize,
+    ) -> Option<Refusal> {
+        let refusal = self.queues.refusal(name, messages, bytes, &self.config.queues);
+        refusal.or_else(|| self.queues.refusal_of_all(messages, bytes, self.config.queued))
     }
 
     /// Sends a message that no consumer took to the destination for such messages.
     fn give_up(&mut self, message: Arc<Published>, deliveries: u32) {
         let sent = match self.config.queues.dead_letters.clone() {
             Some(destination) if *destination != **message.destination() => {
-                let dead = message.message().clone();
-                let dead = dead
-                    .header("dead-letter-destination", message.destination())
-                    .header("dead-letter-deliveries", &deliveries.to_string());
-                self.send_dead_letter(&destination, dead)
+                self.send_dead_letter(&destination, dead_letter(&message, deliveries))
             }
             _ => false,
         };
@@ -220,11 +274,19 @@ impl<A: Authorization> Hub<A> {
         }
     }
 
+    /// Returns whether there is a destination for messages that no consumer takes, which does not exist
+    /// yet.
+    pub(super) fn needs_dead_letters(&self) -> bool {
+        let destination = self.config.queues.dead_letters.as_deref();
+        destination
+            .is_some_and(|it| self.queues.find(it).is_none() && self.topics.find(it).is_none())
+    }
+
     fn send_dead_letter(&mut self, destination: &str, message: Message) -> bool {
         match Destination::parse(destination) {
             Ok(Destination::Queue(name)) => {
-                let refusal = self.queues.refusal(name, 1, message.size(), &self.config.queues);
-                refusal.is_none() && self.enqueue(name, message).is_ok()
+                self.refusal_of_queue(name, 1, message.size()).is_none()
+                    && self.enqueue(name, message).is_ok()
             }
             Ok(Destination::Topic(name)) => {
                 self.send_unasked(name, message, Requester::NOBODY).is_ok()
@@ -232,4 +294,17 @@ impl<A: Authorization> Hub<A> {
             _ => false,
         }
     }
+}
+
+/// Returns a message that no consumer took, with headers that say what became of it. Those of the same
+/// names that its sender has given would pass for ours.
+fn dead_letter(message: &Published, deliveries: u32) -> Message {
+    const NAMES: [&str; 2] = ["dead-letter-destination", "dead-letter-deliveries"];
+    let values = [message.destination().to_string(), deliveries.to_string()];
+    let message = message.message().clone();
+    let own = message.headers().filter(|(name, _)| !NAMES.contains(name));
+    let headers = own.map(|(name, value)| (name.to_string(), value.to_string()));
+    let ours = NAMES.map(ToString::to_string).into_iter().zip(values);
+    let headers: Vec<_> = headers.chain(ours).collect();
+    message.with_headers(headers)
 }

@@ -81,6 +81,22 @@ pub enum Refusal {
         /// How many bytes they have.
         bytes: usize,
     },
+    /// All queues together have no room. They may have room later.
+    #[error("the queues are full with {bytes} bytes, at most {limit} are allowed")]
+    QueuesFull {
+        /// How many bytes are in all queues.
+        bytes: usize,
+        /// How many bytes there may be.
+        limit: usize,
+    },
+    /// A transaction has too many operations. It is the client's fault.
+    #[error("the transaction has {operations} operations, at most {limit} are allowed")]
+    TransactionTooLarge {
+        /// How many operations it has.
+        operations: usize,
+        /// How many it may have.
+        limit: usize,
+    },
     /// The bridge to the broker does not work, and no more messages can wait for it. It may work
     /// again later.
     #[error("the broker is away, and {messages} messages of {bytes} bytes wait for it already")]
@@ -112,6 +128,7 @@ impl Refusal {
         matches!(
             self,
             Self::QueueFull { .. }
+                | Self::QueuesFull { .. }
                 | Self::OutboxFull { .. }
                 | Self::Broker(_)
                 | Self::Missed { .. }

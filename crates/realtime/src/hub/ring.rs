@@ -12,6 +12,7 @@ use core::time::Duration;
 #[derive(Debug, Default)]
 pub(super) struct Ring {
     kept: VecDeque<Kept>,
+    /// The bytes of the messages, with what each takes beside its size.
     bytes: usize,
     complete_after: u64,
 }
@@ -46,6 +47,23 @@ impl Ring {
         self.kept.back().map_or(self.complete_after, |kept| kept.position)
     }
 
+    /// Returns how many bytes the messages have.
+    fn size(&self) -> usize {
+        self.bytes - self.kept.len() * Published::OVERHEAD
+    }
+
+    /// Returns the message with this position.
+    pub(super) fn get(&self, position: u64) -> Option<&Arc<Published>> {
+        // Mostly, the oldest or the newest is wanted.
+        let (oldest, newest) = (self.kept.front()?, self.kept.back()?);
+        if position <= oldest.position || position >= newest.position {
+            let end = [oldest, newest].into_iter().find(|kept| kept.position == position);
+            return end.map(|kept| &kept.message);
+        }
+        let index = self.kept.binary_search_by_key(&position, |kept| kept.position).ok()?;
+        self.kept.get(index).map(|kept| &kept.message)
+    }
+
     /// Returns when the oldest message expires.
     pub(super) fn expires(&self) -> Option<Duration> {
         self.kept.front().map(|kept| kept.expires)
@@ -65,10 +83,10 @@ impl Ring {
         config: &TopicConfig,
         now: Duration,
     ) {
-        self.bytes += message.message().size();
+        self.bytes += taken_by(message);
         let expires = now.saturating_add(config.age);
         self.kept.push_back(Kept { message: message.clone(), position, expires });
-        while self.kept.len() > config.messages || self.bytes > config.bytes {
+        while self.kept.len() > config.messages || self.size() > config.bytes {
             self.drop_oldest();
         }
     }
@@ -82,26 +100,30 @@ impl Ring {
         expires: Duration,
     ) {
         for (position, message) in messages.rev() {
-            self.bytes += message.message().size();
+            self.bytes += taken_by(&message);
             self.kept.push_front(Kept { message, position, expires });
         }
         self.complete_after = complete_after;
     }
 
-    /// Drops the oldest message, and returns its size in bytes.
+    /// Drops the oldest message, and returns how many [bytes](Self::bytes) it took.
     pub(super) fn drop_oldest(&mut self) -> usize {
         let Some(oldest) = self.kept.pop_front() else { return 0 };
-        let size = oldest.message.message().size();
-        self.bytes -= size;
+        let bytes = taken_by(&oldest.message);
+        self.bytes -= bytes;
         self.complete_after = oldest.position;
         if self.kept.is_empty() {
             self.kept = VecDeque::new();
         }
-        size
+        bytes
     }
 
     /// Drops everything, since messages are missing up to this position.
     pub(super) fn restart(&mut self, complete_after: u64) {
         *self = Self::new(complete_after);
     }
+}
+
+fn taken_by(message: &Published) -> usize {
+    message.message().size() + Published::OVERHEAD
 }

@@ -2,17 +2,21 @@
 
 use super::{
     Action, Authorization, ConnectionId, DeliveryOf, Effect, Hub, Operation, Refusal, RequestId,
-    call::CallOf,
     connection::{Done, Requester},
     flow::Delivery,
     slab::Key,
-    subscription::{Source, Subscription},
+    subscription::{Source, State, Subscription},
 };
 use crate::{
     Message, Published,
     destination::{self, Destination},
 };
-use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    vec::Vec,
+};
 
 impl<A: Authorization> Hub<A> {
     pub(super) fn perform_operation(
@@ -21,11 +25,23 @@ impl<A: Authorization> Hub<A> {
         operation: Operation,
         request: Option<RequestId>,
     ) {
-        let requester = Requester { connection: Some(connection), request };
+        let requester = self.requester(connection, request);
         if let Err(refusal) = self.check(connection, core::slice::from_ref(&operation)) {
             return self.refused(requester, refusal);
         }
+        let requester = match &operation {
+            Operation::Send { destination, .. } if self.is_answered_later(destination, request) => {
+                self.wait_for_parts(requester, 1)
+            }
+            _ => requester,
+        };
         self.apply(connection, operation, requester);
+    }
+
+    /// Returns whether a message is answered once the application or the bridge has answered. An
+    /// application need not answer if the client does not want to know.
+    fn is_answered_later(&self, destination: &str, request: Option<RequestId>) -> bool {
+        request.is_some() && (destination.starts_with("/app/") || self.is_bridged(destination))
     }
 
     pub(super) fn commit(
@@ -34,16 +50,15 @@ impl<A: Authorization> Hub<A> {
         operations: Vec<Operation>,
         request: Option<RequestId>,
     ) {
-        let requester = Requester { connection: Some(connection), request };
+        let requester = self.requester(connection, request);
         if let Err(refusal) = self.check(connection, &operations) {
             return self.refused(requester, refusal);
         }
         if operations.is_empty() {
             return self.processed(requester, None);
         }
-        if let (Some(request), Some(owner)) = (request, self.connections.get_mut(&connection)) {
-            owner.wait_for_parts(request, operations.len());
-        }
+        let requester = self.wait_for_parts(requester, operations.len());
+        let requester = Requester { is_transaction: true, ..requester };
         for operation in operations {
             self.apply(connection, operation, requester);
         }
@@ -55,7 +70,7 @@ impl<A: Authorization> Hub<A> {
         message: Message,
         request: Option<RequestId>,
     ) {
-        let requester = Requester { connection: None, request };
+        let requester = Requester::application(request);
         match self.send_unasked(destination, message, requester) {
             Ok(Done::Now(cursor)) => self.processed(requester, cursor),
             Ok(Done::Later) => {}
@@ -70,7 +85,8 @@ impl<A: Authorization> Hub<A> {
         message: Message,
         requester: Requester,
     ) -> Result<Done, Refusal> {
-        match self.parse(destination)? {
+        let parsed = Destination::parse(destination);
+        match parsed.map_err(|problem| Refusal::destination(destination, problem))? {
             Destination::Topic(name) | Destination::UserQueue(name) => {
                 let outbox =
                     self.bridge.as_ref().filter(|_| self.is_bridged(name)).map(|it| &it.outbox);
@@ -79,8 +95,7 @@ impl<A: Authorization> Hub<A> {
                 refusal.map_or(Ok(()), Err)?;
             }
             Destination::Queue(name) => {
-                let refusal = self.queues.refusal(name, 1, message.size(), &self.config.queues);
-                refusal.map_or(Ok(()), Err)?;
+                self.refusal_of_queue(name, 1, message.size()).map_or(Ok(()), Err)?;
             }
             _ => return Err(Refusal::destination(destination, "can't be published to")),
         }
@@ -105,7 +120,7 @@ impl<A: Authorization> Hub<A> {
         let is_wanted = |source| match (source, wanted) {
             (Source::Topic(topic), Some(wanted)) => topic == wanted,
             (Source::Application(application), None) => {
-                self.applications.get(application).is_some_and(|it| it == destination)
+                self.applications.get(application).is_some_and(|it| it.destination == destination)
             }
             _ => false,
         };
@@ -125,14 +140,20 @@ impl<A: Authorization> Hub<A> {
         if !self.connections.contains_key(&connection) {
             return Err(Refusal::NotConnected);
         }
+        let limit = self.config.transaction.max(1);
+        if operations.len() > limit {
+            return Err(Refusal::TransactionTooLarge { operations: operations.len(), limit });
+        }
         let mut planned = Planned::default();
         for operation in operations {
             match operation {
                 Operation::Send { destination, message } => {
                     self.check_send(connection, destination, message, &mut planned)?;
                 }
-                Operation::Ack(delivery) | Operation::Nack(delivery) => {
+                Operation::Ack(delivery) => drop(self.find_delivery(connection, *delivery)?),
+                Operation::Nack(delivery) => {
                     self.find_delivery(connection, *delivery)?;
+                    planned.dead_letters = self.needs_dead_letters();
                 }
             }
         }
@@ -173,17 +194,23 @@ impl<A: Authorization> Hub<A> {
             }
             Destination::Topic(name) | Destination::UserQueue(name) => {
                 if self.topics.find(name).is_none() {
-                    self.check_destinations()?;
+                    planned.destinations.insert(name);
+                    self.check_destinations(planned.new_destinations())?;
                 }
             }
             Destination::Queue(name) => {
                 let (messages, bytes) = planned.in_queues.entry(name).or_default();
                 *messages += 1;
                 *bytes += size;
-                let refusal = self.queues.refusal(name, *messages, *bytes, &self.config.queues);
+                self.refusal_of_queue(name, *messages, *bytes).map_or(Ok(()), Err)?;
+                let (messages, bytes) = &mut planned.in_all_queues;
+                *messages += 1;
+                *bytes += size;
+                let refusal = self.queues.refusal_of_all(*messages, *bytes, self.config.queued);
                 refusal.map_or(Ok(()), Err)?;
                 if self.queues.find(name).is_none() {
-                    self.check_destinations()?;
+                    planned.destinations.insert(name);
+                    self.check_destinations(planned.new_destinations())?;
                 }
             }
             Destination::Application(_) => self.check_route(text)?,
@@ -196,13 +223,7 @@ impl<A: Authorization> Hub<A> {
     fn apply(&mut self, connection: ConnectionId, operation: Operation, requester: Requester) {
         let done = match operation {
             Operation::Send { destination, message } if destination.starts_with("/app/") => {
-                let call = self.call(
-                    connection,
-                    &destination,
-                    message,
-                    CallOf::Message,
-                    requester.request,
-                );
+                let call = self.call(connection, &destination, message, requester);
                 call.map(|call| {
                     self.effects.push(Effect::Call(Box::new(call)));
                     Done::Later
@@ -288,6 +309,11 @@ impl<A: Authorization> Hub<A> {
                 self.consumed(queue, &settled);
             } else {
                 self.give_back(queue, settled);
+                // Others take the message first.
+                let is_ready = |it: &Subscription| it.state == State::Live;
+                if self.subscriptions.get(key).is_some_and(is_ready) {
+                    self.stand_in_line(queue, key);
+                }
             }
             self.go_on(key);
             self.dispatch(queue);
@@ -303,4 +329,15 @@ impl<A: Authorization> Hub<A> {
 struct Planned<'a> {
     through_bridge: (usize, usize),
     in_queues: BTreeMap<&'a str, (usize, usize)>,
+    in_all_queues: (usize, usize),
+    /// The destinations that it creates.
+    destinations: BTreeSet<&'a str>,
+    /// Whether it can create the destination of messages that nobody takes.
+    dead_letters: bool,
+}
+
+impl Planned<'_> {
+    fn new_destinations(&self) -> usize {
+        self.destinations.len() + usize::from(self.dead_letters)
+    }
 }

@@ -6,6 +6,11 @@ use core::{fmt, marker::PhantomData, mem};
 /// Where a value is in its [`Slab`]. A key is used again once its value was removed.
 pub(super) struct Key<T>(u32, PhantomData<fn() -> T>);
 
+#[cfg(test)]
+impl<T> Key<T> {
+    pub(super) const FIRST: Self = Self(0, PhantomData);
+}
+
 impl<T> Clone for Key<T> {
     fn clone(&self) -> Self {
         *self
@@ -87,6 +92,10 @@ impl<T> Slab<T> {
         let removed = mem::replace(entry, Entry::Vacant { next: self.vacant });
         self.vacant = key.0;
         self.len -= 1;
+        // After many, the memory returns once the last has gone.
+        if self.len == 0 && self.entries.len() > 64 {
+            *self = Self::new();
+        }
         match removed {
             Entry::Occupied(value) => Some(value),
             Entry::Vacant { .. } => None,

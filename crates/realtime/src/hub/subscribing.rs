@@ -3,9 +3,8 @@
 use super::{
     Action, Authorization, ConnectionId, Effect, Hub, Refusal, RequestId, Start, SubscribeOptions,
     SubscriptionId,
-    call::CallOf,
-    connection::Requester,
     flow::Flow,
+    presence,
     refusal::cut,
     slab::Key,
     subscription::{Beginning, Link, Source, Sources, State, Subscription, Unusual},
@@ -35,6 +34,9 @@ impl<A: Authorization> Hub<A> {
             self.end(key);
         }
         self.connections.remove(&connection);
+        if self.connections.is_empty() {
+            self.connections.shrink_to_fit();
+        }
     }
 
     pub(super) fn subscribe(
@@ -50,7 +52,9 @@ impl<A: Authorization> Hub<A> {
             return Err(Refusal::SubscriptionExists(id));
         }
         let limit = self.config.subscriptions;
-        if subscriber.subscriptions().len() >= limit {
+        let subscriptions = subscriber.subscriptions().filter_map(|it| self.subscriptions.get(it));
+        let has = subscriptions.map(|subscription| subscription.sources.len()).sum::<usize>();
+        if has.saturating_add(destinations.len()) > limit {
             return Err(Refusal::TooManySubscriptions { limit });
         }
         let targets = self.targets(connection, destinations)?;
@@ -80,6 +84,11 @@ impl<A: Authorization> Hub<A> {
         let subscriber = self.connections.get_mut(&connection).ok_or(Refusal::NotConnected)?;
         let key = subscriber.subscription(id).ok_or(Refusal::UnknownSubscription(id))?;
         subscriber.remove(id);
+        let beginning = self.subscriptions.get(key).and_then(|it| it.unusual.as_ref()?.beginning);
+        if let Some(beginning) = beginning {
+            // The command that subscribed gets its answer too.
+            self.processed(self.requester(connection, beginning.request), None);
+        }
         self.end(key);
         Ok(())
     }
@@ -109,7 +118,7 @@ impl<A: Authorization> Hub<A> {
         if subscription.state == State::Live {
             subscription.state = state;
             match subscription.queue() {
-                Some(queue) => self.queues.is_busy(queue, key),
+                Some(queue) => self.queues.is_busy(queue, subscription.through),
                 None => subscription.through = head,
             }
         }
@@ -133,15 +142,18 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Ends a subscription that its connection does not list any more.
-    fn end(&mut self, key: Key<Subscription>) {
-        if self.subscriptions.get(key).is_some_and(Subscription::has_begun) {
-            self.leave_members(key);
-        }
+    pub(super) fn end(&mut self, key: Key<Subscription>) {
+        self.leave_members(key);
         let Some(subscription) = self.subscriptions.remove(key) else { return };
         for link in subscription.sources.iter() {
             match link.source {
                 Source::Topic(_) | Source::Pattern(_) => self.leave(link),
-                Source::Queue(queue) => self.stop_consuming(queue, key),
+                Source::Queue(queue) => {
+                    if subscription.state == State::Live {
+                        self.queues.is_busy(queue, subscription.through);
+                    }
+                    self.queues.remove_consumer(queue);
+                }
                 Source::Application(application) => drop(self.applications.remove(application)),
             }
         }
@@ -170,7 +182,12 @@ impl<A: Authorization> Hub<A> {
                 Destination::Pattern(_) => {
                     self.authorization.may_subscribe_pattern(principal, text)
                 }
-                _ => self.authorization.may_subscribe(principal, text),
+                _ => {
+                    // Who is in a topic is only for those who may be there.
+                    let topic = text.strip_prefix(presence::PREFIX);
+                    self.authorization.may_subscribe(principal, text)
+                        && topic.is_none_or(|it| self.authorization.may_subscribe(principal, it))
+                }
             };
             if !is_allowed {
                 return Err(Refusal::not_allowed(Action::Subscribe, text));
@@ -237,7 +254,7 @@ impl<A: Authorization> Hub<A> {
         })
     }
 
-    fn insert_subscription(
+    pub(super) fn insert_subscription(
         &mut self,
         connection: ConnectionId,
         id: SubscriptionId,
@@ -255,16 +272,16 @@ impl<A: Authorization> Hub<A> {
             state: State::Waiting,
             gaps: options.gaps || matches!(options.start, Start::After(_)),
             is_bridged,
+            is_present: false,
             sources,
             through: 0,
             flow: Flow::new(options.acknowledgement, window.get()).map(Box::new),
-            unusual: Some(Box::new(Unusual { beginning, missed: None })),
+            unusual: Some(Box::new(Unusual { beginning, ..Unusual::default() })),
         };
         let limit = u32::MAX as usize;
-        let key = self
-            .subscriptions
-            .insert(subscription)
-            .ok_or(Refusal::TooManySubscriptions { limit })?;
+        let Some(key) = self.subscriptions.insert(subscription) else {
+            return Err(Refusal::TooManySubscriptions { limit });
+        };
         if let Some(subscriber) = self.connections.get_mut(&connection) {
             subscriber.add(id, key);
         }
@@ -336,60 +353,6 @@ impl<A: Authorization> Hub<A> {
                 self.topics.pattern(pattern).map(|pattern| &pattern.audience)
             }
             Source::Queue(_) | Source::Application(_) => None,
-        }
-    }
-
-    /// Subscribes to an `/app/…` destination: the application replies to the subscription.
-    fn subscribe_application(
-        &mut self,
-        connection: ConnectionId,
-        id: SubscriptionId,
-        destination: &str,
-        request: Option<RequestId>,
-    ) -> Result<(), Refusal> {
-        let call = CallOf::Subscription(id);
-        let call = self.call(connection, destination, Default::default(), call, request)?;
-        let limit = u32::MAX as usize;
-        let too_many = Refusal::TooManySubscriptions { limit };
-        let application = self.applications.insert(destination.into()).ok_or(too_many)?;
-        let sources = Sources::One(Link {
-            source: Source::Application(application),
-            slot: 0,
-            needs: QuestionId(0),
-        });
-        let options = SubscribeOptions::default();
-        let key = self.insert_subscription(connection, id, sources, false, options, None)?;
-        if let Some(subscription) = self.subscriptions.get_mut(key) {
-            subscription.state = State::Live;
-            subscription.unusual = None;
-        }
-        self.effects.push(Effect::Subscribed {
-            connection,
-            subscription: id,
-            request: None,
-            cursor: None,
-        });
-        self.effects.push(Effect::Call(Box::new(call)));
-        Ok(())
-    }
-
-    pub(super) fn finish(
-        &mut self,
-        connection: ConnectionId,
-        request: Option<RequestId>,
-        subscription: Option<SubscriptionId>,
-        refused: Option<String>,
-    ) {
-        let requester = Requester { connection: Some(connection), request };
-        let Some(reason) = refused else { return self.processed(requester, None) };
-        if let Some(subscriber) = self.connections.get_mut(&connection) {
-            if let Some((id, key)) =
-                subscription.and_then(|id| Some((id, subscriber.subscription(id)?)))
-            {
-                subscriber.remove(id);
-                self.end(key);
-            }
-            self.refused(requester, Refusal::Application(reason));
         }
     }
 

@@ -2,13 +2,14 @@
 
 use super::{
     ConnectionId, RequestId, Start, SubscriptionId,
+    call::Application,
     flow::Flow,
     queue::Queue,
     slab::Key,
     topic::{PatternOfTopics, Topic},
 };
 use crate::{Cursor, bridge::QuestionId};
-use alloc::{boxed::Box, string::String};
+use alloc::boxed::Box;
 
 #[derive(Debug)]
 pub(super) struct Subscription {
@@ -19,9 +20,11 @@ pub(super) struct Subscription {
     pub(super) gaps: bool,
     /// Whether the positions are those of the bridge's sequence.
     pub(super) is_bridged: bool,
+    /// Whether it counts among those who are present in its topics.
+    pub(super) is_present: bool,
     pub(super) sources: Sources,
     /// Everything up to this position was delivered. While the subscription is live, it has also got
-    /// everything that was published since.
+    /// everything that was published since. Of a live consumer of a queue, this is its place in the line.
     pub(super) through: u64,
     pub(super) flow: Option<Box<Flow>>,
     pub(super) unusual: Option<Box<Unusual>>,
@@ -47,6 +50,17 @@ pub(super) struct Unusual {
     /// The subscription has got messages up to here, and what came after can't be told any more, since
     /// the sequence is another now.
     pub(super) missed: Option<Cursor>,
+    /// The subscription begins with retained messages, and has not got all of them.
+    pub(super) last: Option<Last>,
+}
+
+/// Which retained messages a subscription has to get first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Last {
+    /// It has got those up to this position.
+    pub(super) after: u64,
+    /// It gets those up to this position: what is newer comes in its turn.
+    pub(super) through: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -71,16 +85,23 @@ pub(super) struct Link {
     pub(super) needs: QuestionId,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Source {
     Topic(Key<Topic>),
     Pattern(Key<PatternOfTopics>),
     Queue(Key<Queue>),
     /// An `/app/…` destination: it only gets replies.
-    Application(Key<String>),
+    Application(Key<Application>),
 }
 
 impl Sources {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Many(links) => links.len(),
+        }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Link> {
         match self {
             Self::One(link) => core::slice::from_ref(link),
@@ -107,12 +128,22 @@ impl Subscription {
         self.unusual.as_ref().and_then(|unusual| unusual.missed)
     }
 
+    pub(super) fn last(&self) -> Option<Last> {
+        self.unusual.as_ref().and_then(|unusual| unusual.last)
+    }
+
     /// Returns the queue that the subscription consumes.
     pub(super) fn queue(&self) -> Option<Key<Queue>> {
         match &self.sources {
             Sources::One(Link { source: Source::Queue(queue), .. }) => Some(*queue),
             _ => None,
         }
+    }
+
+    /// Returns whether it has a place in a sequence: consumers of queues and of replies have none.
+    pub(super) fn has_cursor(&self) -> bool {
+        let first = self.sources.iter().next();
+        matches!(first, Some(Link { source: Source::Topic(_) | Source::Pattern(_), .. }))
     }
 
     /// Returns how many messages it can take now.

@@ -54,8 +54,13 @@ pub(super) struct PatternOfTopics {
     pub(super) audience: Audience,
     /// Whether the pattern is one of topics of the bridge. Then it matches no others.
     pub(super) is_bridged: bool,
-    /// With a bridge: of the topics that match, nothing is missing after this position.
+    /// Of the topics that match, nothing is missing after this position. Without a bridge, this holds for
+    /// whoever has got everything up to `created`, or once `is_known`.
     pub(super) complete_after: u64,
+    /// The last position when the pattern got its first subscriber.
+    pub(super) created: u64,
+    /// Whether `complete_after` counts what topics had dropped before.
+    pub(super) is_known: bool,
 }
 
 /// Who subscribes to a topic or a pattern, and what the bridge was asked for them.
@@ -198,6 +203,8 @@ impl Topics {
             audience: Audience::new(if is_bridged { Sync::Unknown } else { Sync::Current }),
             is_bridged,
             complete_after: u64::MAX,
+            created: 0,
+            is_known: false,
         };
         let key = self.patterns.insert(pattern)?;
         self.state = self.state.wrapping_add(1);
@@ -211,6 +218,9 @@ impl Topics {
     pub(super) fn remove(&mut self, key: Key<Topic>) {
         if let Some(topic) = self.topics.remove(key) {
             self.names.remove(&topic.name);
+            if self.names.is_empty() {
+                self.names.shrink_to_fit();
+            }
         }
     }
 
@@ -238,6 +248,18 @@ impl Topics {
         &topic.matching
     }
 
+    /// Notes that a topic which is not the bridge's has dropped messages, for its patterns.
+    pub(super) fn has_dropped(&mut self, key: Key<Topic>) {
+        self.patterns_of(key);
+        let Some(topic) = self.topics.get(key).filter(|topic| !topic.is_bridged) else { return };
+        let dropped = topic.ring.complete_after();
+        for &pattern in &topic.matching {
+            if let Some(pattern) = self.patterns.get_mut(pattern) {
+                pattern.complete_after = pattern.complete_after.max(dropped);
+            }
+        }
+    }
+
     /// Returns whether a topic that need not exist matches a pattern.
     pub(super) fn has_pattern_for(&self, name: &str, is_bridged: bool) -> bool {
         let mut found = false;
@@ -258,6 +280,18 @@ impl Topics {
 }
 
 impl Topic {
+    /// Returns the message with this position, if the topic keeps it.
+    pub(super) fn kept_at(&self, position: u64) -> Option<&Arc<Published>> {
+        self.ring.get(position).or_else(|| self.retained_at(position))
+    }
+
+    /// Returns the retained message, if it has this position.
+    pub(super) fn retained_at(&self, position: u64) -> Option<&Arc<Published>> {
+        let has_position =
+            |message: &&Arc<Published>| message.cursor().is_some_and(|it| it.position == position);
+        self.retained.as_ref().filter(has_position)
+    }
+
     /// Returns how many bytes of messages the topic keeps.
     pub(super) fn kept_bytes(&self) -> usize {
         self.ring.bytes() + self.retained.as_ref().map_or(0, |retained| retained.message().size())

@@ -67,7 +67,11 @@ fn a_call_is_processed_once_it_is_finished() {
     world.connect(1);
     let call = calls(&mut world, sent(1, "/app/a")).remove(0);
     assert_eq!(world.handle(call.finished()), ["1?7 done"]);
+    assert_eq!(world.handle(call.refused("no")), [""; 0]);
+    let call = calls(&mut world, sent(1, "/app/a")).remove(0);
     assert_eq!(world.handle(call.refused("no")), ["1?7 refused: no"]);
+    assert_eq!(world.handle(call.finished()), [""; 0]);
+    let call = calls(&mut world, sent(1, "/app/a")).remove(0);
     world.disconnect(1);
     assert_eq!(world.handle(call.finished()), [""; 0]);
     assert_eq!(world.handle(call.refused("no")), [""; 0]);
@@ -109,8 +113,9 @@ fn a_subscription_of_the_application_gets_its_replies() {
     assert_eq!(show(effects[0].clone()), "1/4 begins");
     assert_eq!(world.handle(call.reply(call.destination.clone(), Message::new("s"))), ["1/4 s"]);
     assert_eq!(world.handle(call.finished()), ["1?8 done"]);
-    assert_eq!(world.handle(call.refused("no")), ["1?8 refused: no"]);
-    assert_eq!(world.hub.subscriptions(), 0);
+    assert_eq!(world.handle(call.refused("no")), [""; 0]);
+    assert_eq!(world.hub.subscriptions(), 1);
+    assert_eq!(world.hub.cursor(ConnectionId(1), SubscriptionId(4)), None);
 }
 
 #[test]

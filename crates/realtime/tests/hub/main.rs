@@ -1,6 +1,8 @@
 //! The hub alone: what it does with each command.
 
+mod answers;
 mod calls;
+mod model;
 mod options;
 mod presence;
 mod queues;

@@ -16,7 +16,7 @@ fn subscriptions_have_names_of_their_own_in_their_connection() {
     let mut world = World::new();
     world.connect(1);
     world.subscribe(1, 0, "/topic/a");
-    assert_eq!(world.subscribe(1, 0, "/topic/b"), ["1/0 refused: subscription 0 exists already"]);
+    assert_eq!(world.subscribe(1, 0, "/topic/b"), ["1 refused: subscription 0 exists already"]);
     assert_eq!(world.unsubscribe(1, 1), ["1 refused: there is no subscription 1"]);
     assert_eq!(world.publish("/topic/a", "x"), ["1/0 x@1"]);
 }
@@ -62,7 +62,7 @@ fn destinations_are_checked() {
 #[test]
 fn limits_are_kept() {
     let mut world =
-        World::with_config(Config::default().subscriptions(2).destinations(2).message(3));
+        World::with_config(Config::default().subscriptions(3).destinations(2).message(3));
     world.connect(1);
     world.subscribe(1, 0, "/topic/a");
     let full = "there are 2 destinations, and may not be more";
@@ -73,16 +73,27 @@ fn limits_are_kept() {
     );
     assert_eq!(world.hub.destinations(), 1);
     world.subscribe(1, 1, "/topic/*");
+    world.subscribe(1, 3, "/topic/*");
     assert_eq!(
         world.subscribe(1, 2, "/topic/a"),
-        ["1/2 refused: a connection may have 2 subscriptions at most"]
+        ["1/2 refused: a connection may have 3 subscriptions at most"]
+    );
+    // A subscription of several topics counts as several.
+    world.connect(2);
+    let four = ["/topic/a", "/topic/*", "/topic/a", "/topic/b"];
+    assert_eq!(
+        world.subscribe_with(2, 0, &four, SubscribeOptions::default()),
+        ["2/0 refused: a connection may have 3 subscriptions at most"]
     );
     assert_eq!(world.send(1, "/topic/b", "x"), [format!("1?7 refused: {full}")]);
     assert_eq!(world.send(1, "/queue/b", "x"), [format!("1?7 refused: {full}")]);
     assert_eq!(world.publish("/topic/b", "x"), [format!(" refused: {full}")]);
     let large = "1?7 refused: the message has 4 bytes, at most 3 are allowed";
     assert_eq!(world.send(1, "/topic/a", "1234"), [large]);
-    assert_eq!(world.send(1, "/topic/a", "123"), ["1/0 123@1", "1/1 123@1", "1?7 done e-1"]);
+    assert_eq!(
+        world.send(1, "/topic/a", "123"),
+        ["1/0 123@1", "1/1 123@1", "1/3 123@1", "1?7 done e-1"]
+    );
 }
 
 /// Nobody may subscribe or send to `secret`, and only users may use patterns.

@@ -74,3 +74,76 @@ fn presence_is_told_of_topics_that_say_so() {
     let refused = "1?7 refused: destination \"/presence/topic/chat/a\" can't be sent to";
     assert_eq!(world.send(1, "/presence/topic/chat/a", "{}"), [refused]);
 }
+
+#[test]
+fn presence_can_be_told_of_all_topics() {
+    let topics = TopicConfig::default().presence(true).messages(0);
+    let mut world = World::with_config(Config::default().other_topics(topics));
+    world.log_in(9, "joe");
+    let both = ["/topic/a", "/presence/topic/a"];
+    assert_eq!(
+        world.subscribe_with(9, 0, &both, SubscribeOptions::default()),
+        [
+            "9/0 begins from e-0",
+            r#"9/0 {"event":"members","users":[]}"#,
+            &event("join", "\"joe\"", "1")
+        ]
+    );
+    // There is no presence of presences, nor of the queues of users.
+    assert_eq!(world.subscribe(9, 1, "/user/queue/a"), ["9/1 begins from e-1"]);
+    assert_eq!(world.disconnect(9), [""; 0]);
+    assert_eq!(world.hub.destinations(), 0);
+}
+
+#[test]
+fn a_topic_with_the_longest_name_tells_its_presence() {
+    let mut world = world();
+    world.log_in(1, "joe");
+    world.connect(9);
+    let topic = format!("/topic/chat/{}", "a".repeat(255 - 12));
+    assert_eq!(world.subscribe(1, 0, &topic), ["1/0 begins from e-0"]);
+}
+
+#[test]
+fn who_is_in_a_topic_is_for_those_who_may_be_there() {
+    struct Rules;
+    impl Authorization for Rules {
+        fn may_subscribe(&self, _: Option<&Principal>, destination: &str) -> bool {
+            !destination.starts_with("/topic/chat/secret")
+        }
+        fn may_subscribe_pattern(&self, _: Option<&Principal>, _: &str) -> bool {
+            true
+        }
+    }
+    let config = Config::default().other_topics(TopicConfig::default().presence(true));
+    let mut world = World::with_authorization(config, Rules);
+    world.connect(1);
+    let refused = "1/0 refused: you may not subscribe to \"/presence/topic/chat/secret\"";
+    assert_eq!(world.subscribe(1, 0, "/presence/topic/chat/secret"), [refused]);
+    // Patterns reach neither presence nor the queues of users.
+    for pattern in ["/presence/topic/*", "/presence/**", "/user/*/queue/a", "/**", "/*/a"] {
+        let effects = world.subscribe(1, 0, pattern);
+        assert!(effects[0].starts_with("1/0 refused: destination"), "{effects:?}");
+    }
+}
+
+#[test]
+fn who_is_there_comes_after_what_has_happened() {
+    let mut world = world();
+    world.log_in(1, "joe");
+    world.log_in(2, "ann");
+    world.connect(9);
+    world.subscribe(1, 0, "/topic/chat/a");
+    world.subscribe(2, 0, "/topic/chat/a");
+    world.disconnect(1);
+    let beginning = SubscribeOptions::default().start(Start::Beginning);
+    let effects = world.subscribe_with(9, 0, &["/presence/topic/chat/a"], beginning);
+    let expected = [
+        "9/0 begins from e-0",
+        &event("join", "\"joe\"", "1"),
+        &event("join", "\"ann\"", "2"),
+        &event("leave", "\"joe\"", "3"),
+        r#"9/0 {"event":"members","users":["ann"]}"#,
+    ];
+    assert_eq!(effects, expected);
+}

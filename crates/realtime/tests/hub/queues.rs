@@ -196,3 +196,62 @@ fn a_queue_resumes_without_a_cursor() {
     assert_eq!(world.resume(1, 0, "/queue/q", 1), ["1/0 begins", "1/0 a@1"]);
     assert_eq!(world.hub.cursor(ConnectionId(1), SubscriptionId(0)), None);
 }
+
+#[test]
+fn a_rejected_message_goes_to_another_consumer_first() {
+    let mut world = World::new();
+    world.connect(1);
+    world.connect(2);
+    consume(&mut world, 1, 9);
+    consume(&mut world, 2, 9);
+    world.publish("/queue/q", "a");
+    world.publish("/queue/q", "b");
+    // The first consumer is the next in the line.
+    assert_eq!(world.nack(1, 0, 1), ["2/0 a@1 #2 again", "1?7 done"]);
+    assert_eq!(world.publish("/queue/q", "c"), ["1/0 c@3 #2"]);
+}
+
+#[test]
+fn all_queues_together_are_bounded() {
+    // Each message takes 200 bytes beside its size.
+    let mut world = World::with_config(Config::default().queued(405));
+    world.connect(1);
+    assert_eq!(world.send(1, "/queue/a", "aaa"), ["1?7 done"]);
+    let full = "1?7 refused: the queues are full with 203 bytes, at most 405 are allowed";
+    assert_eq!(world.send(1, "/queue/b", "bbb"), [full]);
+    let operations = vec![send("/queue/b", "b"), send("/queue/c", "")];
+    let (connection, request) = (ConnectionId(1), Some(RequestId(7)));
+    assert_eq!(world.handle(Command::Commit { connection, operations, request }), [full]);
+    assert_eq!(world.send(1, "/queue/b", "bb"), ["1?7 done"]);
+    assert_eq!(world.subscribe(1, 0, "/queue/a"), ["1/0 begins", "1/0 aaa@1"]);
+    assert_eq!(world.send(1, "/queue/c", "ccc"), ["1?7 done"]);
+    // What is delivered counts until it is acknowledged or given up.
+    world.subscribe_with(1, 1, &["/queue/b"], with_acks(Acknowledgement::Individual, 9));
+    let full = "1?7 refused: the queues are full with 405 bytes, at most 405 are allowed";
+    assert_eq!(world.send(1, "/queue/d", ""), [full]);
+    world.ack(1, 1, 1);
+    assert_eq!(world.send(1, "/queue/d", ""), ["1?7 done"]);
+}
+
+#[test]
+fn a_sender_does_not_write_the_headers_of_dead_letters() {
+    let queues = QueueConfig::default().deliveries(1).dead_letters(Some("/queue/dead".into()));
+    let mut world = World::with_config(Config::default().queues(queues));
+    world.connect(1);
+    consume(&mut world, 1, 9);
+    world.subscribe(1, 1, "/queue/dead");
+    let message = Message::new("a")
+        .header("dead-letter-destination", "/queue/other")
+        .header("x", "y")
+        .header("dead-letter-deliveries", "9");
+    let destination = "/queue/q".into();
+    world.handle(Command::Publish { destination, message, request: None });
+    let operation = Operation::Nack(delivery_of(0, 1));
+    let nack = Command::Perform { connection: ConnectionId(1), operation, request: None };
+    let effects: Vec<_> = world.hub.handle(nack, Duration::ZERO).collect();
+    let [Effect::Deliver { message, .. }] = &effects[..] else { panic!("{effects:?}") };
+    let headers: Vec<_> = message.message().headers().collect();
+    let expected =
+        [("x", "y"), ("dead-letter-destination", "/queue/q"), ("dead-letter-deliveries", "1")];
+    assert_eq!(headers, expected);
+}

@@ -107,8 +107,9 @@ fn messages_expire() {
 
 #[test]
 fn bytes_are_bounded_for_each_topic_and_for_all() {
+    // Each message takes 200 bytes beside its size, of the room of all topics.
     let topic = TopicConfig::default().bytes(4);
-    let mut world = World::with_config(Config::default().other_topics(topic).replay(6));
+    let mut world = World::with_config(Config::default().other_topics(topic).replay(406));
     world.connect(1);
     world.publish("/topic/a", "aa");
     world.publish("/topic/a", "bb");
@@ -141,6 +142,10 @@ fn the_last_message_is_retained_if_asked() {
     assert_eq!(effects, ["1/0 begins from e-4", "1/0 b@2", "1/0 a@3"]);
     assert_eq!(world.subscribe(1, 1, "/topic/state/a"), ["1/1 begins from e-4"]);
     assert_eq!(world.publish("/topic/state/a", "d"), ["1/1 d@5", "1/0 d@5"]);
+    // An empty message takes the place of the last, and is not retained itself.
+    assert_eq!(world.publish("/topic/state/a", ""), ["1/1 @6", "1/0 @6"]);
+    let effects = world.subscribe_with(1, 2, &["/topic/state/*"], last);
+    assert_eq!(effects, ["1/2 begins from e-6", "1/2 b@2"]);
 }
 
 #[test]
@@ -232,4 +237,107 @@ fn an_acknowledgement_names_a_delivery() {
     world.publish("/topic/t", "d");
     world.unsubscribe(1, 0);
     assert_eq!(world.ack(1, 0, 4), ["1?7 done"]);
+}
+
+#[test]
+fn a_message_for_which_there_is_no_room_is_delivered() {
+    let mut world = World::with_config(Config::default().replay(205));
+    world.connect(1);
+    world.subscribe(1, 0, "/topic/*");
+    assert_eq!(world.publish("/topic/a", "123456"), ["1/0 123456@1"]);
+    assert_eq!(world.hub.destinations(), 1);
+    assert_eq!(world.publish("/topic/a", "12345"), ["1/0 12345@2"]);
+    assert_eq!(world.hub.destinations(), 2);
+}
+
+#[test]
+fn what_other_topics_drop_is_no_gap_of_a_pattern() {
+    let mut world = keeping(1);
+    world.connect(1);
+    world.subscribe(1, 0, "/topic/a/*");
+    let gaps = SubscribeOptions::default().gaps(true);
+    world.subscribe_with(1, 1, &["/topic/a/*"], gaps);
+    world.pause(1);
+    for _ in 0..2 {
+        world.publish("/topic/other", "x");
+    }
+    // The other topic is forgotten.
+    world.after(Duration::from_secs(300));
+    world.publish("/topic/a/b", "y");
+    assert_eq!(world.go_on(1), ["1/0 y@3", "1/1 y@3"]);
+    // What topics drop that match is one, also if they are forgotten then.
+    world.pause(1);
+    world.publish("/topic/a/c", "z");
+    world.after(Duration::from_secs(300));
+    world.publish("/topic/other", "x");
+    let missed = "1/0 refused: you were too slow: messages of \"/topic/a/*\" were lost";
+    assert_eq!(world.go_on(1), [missed, "1/1 gap e-3 to e-4"]);
+}
+
+#[test]
+fn a_pattern_counts_what_was_dropped_before_it_came() {
+    let mut world = keeping(1);
+    world.connect(1);
+    for body in ["a", "b", "c"] {
+        world.publish("/topic/a/b", body);
+    }
+    world.subscribe(1, 0, "/topic/a/*");
+    let effects = world.resume(1, 1, "/topic/a/*", 0);
+    assert_eq!(effects, ["1/1 begins from e-0", "1/1 gap e-0 to e-2", "1/1 c@3"]);
+    let beginning = SubscribeOptions::default().start(Start::Beginning);
+    let effects = world.subscribe_with(1, 2, &["/topic/a/**"], beginning);
+    assert_eq!(effects, ["1/2 begins from e-2", "1/2 c@3"]);
+}
+
+#[test]
+fn a_window_of_a_pattern_skips_what_is_of_others() {
+    let mut world = World::new();
+    world.connect(1);
+    let options = with_acks(Acknowledgement::Individual, 1);
+    world.subscribe_with(1, 0, &["/topic/a/*", "/topic/z"], options);
+    for topic in ["a/1", "b", "z", "b", "a/2", "b"] {
+        world.publish(&format!("/topic/{topic}"), topic);
+    }
+    let cursor =
+        |world: &World| world.hub.cursor(ConnectionId(1), SubscriptionId(0)).unwrap().position;
+    assert_eq!(cursor(&world), 2);
+    assert_eq!(world.ack(1, 0, 1), ["1/0 z@3 #2", "1?7 done"]);
+    // Before the next message of its own there is nothing that it could miss.
+    assert_eq!(cursor(&world), 4);
+    assert_eq!(world.ack(1, 0, 2), ["1/0 a/2@5 #3", "1?7 done"]);
+    assert_eq!(cursor(&world), 6);
+}
+
+#[test]
+fn retained_messages_wait_for_room() {
+    let retained = TopicConfig::default().messages(0).retain(true);
+    let mut world = World::with_config(Config::default().other_topics(retained));
+    world.connect(1);
+    for topic in ["a/1", "a/2", "b", "a/3"] {
+        world.publish(&format!("/topic/{topic}"), topic);
+    }
+    let last = with_acks(Acknowledgement::Individual, 1).start(Start::Last).gaps(true);
+    for (subscription, destinations) in
+        [(0, &["/topic/a/*"][..]), (1, &["/topic/a/1", "/topic/a/2", "/topic/a/3"])]
+    {
+        let effects = world.subscribe_with(1, subscription, destinations, last);
+        let begins = format!("1/{subscription} begins from e-4");
+        assert_eq!(effects, [begins, format!("1/{subscription} a/1@1 #1")]);
+    }
+    world.pause(1);
+    assert_eq!(world.subscribe_with(1, 2, &["/topic/a/*"], last), ["1/2 begins from e-4"]);
+    assert_eq!(world.hub.cursor(ConnectionId(1), SubscriptionId(2)), None);
+    world.unsubscribe(1, 2);
+    world.go_on(1);
+    // A newer message takes the place of a retained one.
+    world.publish("/topic/a/2", "new");
+    for subscription in [0, 1] {
+        let of = |text: &str| format!("1/{subscription} {text}");
+        let done = "1?7 done".to_owned();
+        assert_eq!(
+            world.ack(1, subscription, 1),
+            [of("a/3@4 #2"), of("gap e-4 to e-5"), done.clone()]
+        );
+        assert_eq!(world.ack(1, subscription, 2), [done]);
+    }
 }

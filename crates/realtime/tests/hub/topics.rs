@@ -80,6 +80,18 @@ fn every_session_of_a_user_gets_what_is_sent_to_the_user() {
 }
 
 #[test]
+fn users_have_queues_whatever_their_names_are() {
+    let mut world = World::new();
+    let long = "a/".repeat(200);
+    for (connection, user) in (1..).zip(["queue", "", "/", &long]) {
+        world.log_in(connection, user);
+        world.subscribe(connection, 0, "/user/queue/a");
+        let to_user = Command::send_to_user(&Principal::new(user), "/queue/a", Message::new("x"));
+        assert_eq!(world.handle(to_user), [format!("{connection}/0 x@{connection}")]);
+    }
+}
+
+#[test]
 fn names_of_users_do_not_lead_to_queues_of_others() {
     let mut world = World::new();
     world.log_in(1, "joe/queue/a");
@@ -94,6 +106,9 @@ fn names_of_users_do_not_lead_to_queues_of_others() {
     assert_eq!(world.handle(to("joe/queue/a", "/queue/b")), ["1/0 x@1"]);
     assert_eq!(world.handle(to("joe", "/queue/a/queue/b")), ["2/0 x@2"]);
     assert_eq!(world.handle(to("%-3", "/queue/c")), [""; 0]);
+    let refused = "1?7 refused: destination \"/user/%-3/queue/c\" has a name that is not how a user's is \
+                   written in destinations";
+    assert_eq!(world.send(1, "/user/%-3/queue/c", "x"), [refused]);
     assert_eq!(
         world.subscribe(2, 1, "/user/joe/queue/b"),
         [

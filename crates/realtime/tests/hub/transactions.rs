@@ -68,8 +68,36 @@ fn the_answer_waits_for_calls() {
     assert_eq!(world.handle(second.finished()), [""; 0]);
     assert_eq!(world.handle(first.finished()), ["1?7 done"]);
     // A refusal is told at once, and nothing after it.
-    world.handle(command);
+    let effects: Vec<_> = world.hub.handle(command, Duration::ZERO).collect();
+    let [Effect::Call(first), Effect::Call(second)] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!(world.handle(first.refused("no")), ["1?7 refused: no"]);
     assert_eq!(world.handle(second.finished()), [""; 0]);
     assert_eq!(world.send(1, "/topic/t", "x"), ["1?7 done e-3"]);
+}
+
+#[test]
+fn destinations_of_one_transaction_are_counted_together() {
+    let mut world = World::with_config(Config::default().destinations(2).transaction(3));
+    world.connect(1);
+    world.subscribe(1, 0, "/topic/t");
+    let full = "1?7 refused: there are 2 destinations, and may not be more";
+    let new = vec![send("/topic/t", "x"), send("/topic/a", "x"), send("/queue/b", "x")];
+    assert_eq!(commit(&mut world, new), [full]);
+    let same = vec![send("/topic/a", "x"), send("/topic/a", "y")];
+    assert_eq!(commit(&mut world, same), ["1?7 done"]);
+    let large = "1?7 refused: the transaction has 4 operations, at most 3 are allowed";
+    assert_eq!(commit(&mut world, vec![send("/topic/t", "x"); 4]), [large]);
+}
+
+#[test]
+fn messages_that_nobody_takes_have_their_place_in_a_transaction() {
+    let queues = QueueConfig::default().deliveries(1).dead_letters(Some("/queue/dead".into()));
+    let mut world = World::with_config(Config::default().queues(queues).destinations(2));
+    world.connect(1);
+    world.subscribe_with(1, 0, &["/queue/q"], with_acks(Acknowledgement::Individual, 9));
+    world.publish("/queue/q", "a");
+    let full = "1?7 refused: there are 2 destinations, and may not be more";
+    let nack = Operation::Nack(delivery_of(0, 1));
+    assert_eq!(commit(&mut world, vec![nack.clone(), send("/topic/a", "x")]), [full]);
+    assert_eq!(commit(&mut world, vec![nack]), ["1?7 done"]);
 }
