@@ -30,6 +30,57 @@
 //! - [`guard`]: who a client is, how much it may do, and what it gets if it does more.
 //! - [`bridge`]: many hubs as one, over a broker.
 //!
+//! # A chat
+//!
+//! ```
+//! use core::time::Duration;
+//! use sansocket_realtime::{Epoch, Message, hub::*};
+//!
+//! struct Chat(Hub);
+//!
+//! impl Chat {
+//!     /// Tells the hub what a client does, and returns who gets what.
+//!     fn handle(&mut self, command: Command) -> Vec<String> {
+//!         let effects = self.0.handle(command, Duration::ZERO);
+//!         let delivered = effects.filter_map(|effect| match effect {
+//!             Effect::Deliver { connection, message, .. } => {
+//!                 Some(format!("{} gets {}", connection.0, message.message().text()?))
+//!             }
+//!             _ => None,
+//!         });
+//!         delivered.collect()
+//!     }
+//!
+//!     fn join(&mut self, client: u64, room: &str) -> Vec<String> {
+//!         let connection = ConnectionId(client);
+//!         self.handle(Command::Connect { connection, principal: None });
+//!         self.handle(Command::Subscribe {
+//!             connection,
+//!             subscription: SubscriptionId(0),
+//!             destinations: vec![format!("/topic/{room}")],
+//!             options: SubscribeOptions::default().start(Start::Beginning),
+//!             request: None,
+//!         })
+//!     }
+//!
+//!     fn say(&mut self, client: u64, room: &str, text: &'static str) -> Vec<String> {
+//!         let (destination, message) = (format!("/topic/{room}"), Message::new(text));
+//!         let operation = Operation::Send { destination, message };
+//!         self.handle(Command::Perform { connection: ConnectionId(client), operation, request: None })
+//!     }
+//! }
+//!
+//! let mut chat = Chat(Hub::new(Epoch(0x5f3a)));
+//! chat.join(1, "rust");
+//! assert_eq!(chat.say(1, "rust", "hello"), ["1 gets hello"]);
+//! // Who comes later gets what was said before.
+//! assert_eq!(chat.join(2, "rust"), ["2 gets hello"]);
+//! assert_eq!(chat.say(2, "rust", "hi"), ["1 gets hi", "2 gets hi"]);
+//! ```
+//!
+//! [`hub`] has a chat with private messages and presence, and [`stomp::server`] one for real clients, down
+//! to the bytes. [`sse`] and [`poll`] show the same for streams of events and polls.
+//!
 //! # One cursor
 //!
 //! Each message has a place in the sequence of its hub: a [`Cursor`], such as `5f3a-1042`. It is the
