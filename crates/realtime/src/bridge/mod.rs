@@ -3,20 +3,35 @@
 //! A bridge carries [`Command`]s out and [`Event`]s in. So the connection to a broker that exists
 //! is a thin pump, and hubs can be tested together on virtual time.
 //!
+//! [`Memory`] is a broker that joins the hubs of one process: for tests, and as a model of others.
+//!
 //! # What a bridge has to do
 //!
 //! - It gives each message that is published a position in **one sequence for all destinations**, which
-//!   grows and never repeats within an [`Epoch`].
-//! - It publishes each [`PublishId`] once: if it gets the same again, it answers with the position
-//!   that it gave before. Of each node, ids come in order, so the last one of each node is enough to
-//!   know.
-//! - It tells the messages of followed destinations in the order of their positions. It may tell a
-//!   message twice. It tells [`Down`](Event::Down) before it leaves any out, and takes no
-//!   notice of what was followed before the next [`Up`](Event::Up): the hub follows everything again.
+//!   grows and never repeats within an [`Epoch`]. When the broker has lost its sequence, or a part of it,
+//!   it begins another epoch.
+//! - It publishes the messages of a node in the order of their [`PublishId`]s, and each of them once: if
+//!   it gets an id again, it answers as before. So it is enough to know the last id of each node that
+//!   was published, and its position; for earlier ones it may answer without a position. It has to refuse
+//!   for the same reasons as before what it has refused before.
+//! - What it tells is **one stream** of events, in which a position is a promise: when it tells a
+//!   [`Message`](Event::Message) at a position, or a [`History`] with a `head`, it has told all messages up to there
+//!   of the destinations that were followed before. A destination counts as followed from the answer to
+//!   its [`Follow`](Command::Follow) on; messages that come earlier do no harm. [`Published`](Event::Published) and
+//!   [`Rejected`](Event::Rejected) have no place in this order, but
+//!   those of an epoch come before the next one is told.
+//! - It may tell a message twice, also if others have come between.
 //! - It answers each [`Follow`](Command::Follow) and [`History`](Command::History) with one
-//!   [`History`](Event::History), unless it goes down first. From the time at which it reads the answer
-//!   to a `Follow`, it tells every further message: so it first subscribes, and then reads.
-//! - When the broker has lost its sequence, it begins another epoch.
+//!   [`History`], and those of one destination in the order in which they were asked, unless it goes
+//!   down first. It tells every message behind the `head` of the answer to a `Follow`: so it first
+//!   subscribes, and then reads.
+//! - It tells [`Down`](Event::Down) before it leaves anything out. Until the next [`Up`](Event::Up) it
+//!   tells nothing else, and no notice is taken of what was followed or asked before: the hub follows
+//!   everything again.
+
+mod memory;
+
+pub use memory::{Memory, Node};
 
 use crate::{Epoch, Message};
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -101,8 +116,9 @@ pub enum Event {
     Published {
         /// Which message.
         id: PublishId,
-        /// Its place.
-        position: u64,
+        /// Its place, or `None` if the message was published before, and the broker does not know its
+        /// place any more.
+        position: Option<u64>,
     },
     /// The broker refuses a message. It has not been published.
     Rejected {
@@ -114,20 +130,24 @@ pub enum Event {
     /// A message of a followed destination.
     Message(Entry),
     /// What the broker has of a destination.
-    History {
-        /// The question that is answered.
-        question: QuestionId,
-        /// As in the question.
-        destination: Arc<str>,
-        /// The messages after the wanted position, or as many of the newest as the broker still has,
-        /// in the order of their positions.
-        entries: Vec<Entry>,
-        /// Nothing is missing after this position. If it is behind the wanted position, there is a
-        /// gap between the two.
-        complete_after: u64,
-        /// The last position in the sequence when this was read.
-        head: u64,
-    },
+    History(History),
+}
+
+/// What a broker has of a destination: the answer to [`Command::Follow`] and [`Command::History`].
+#[derive(Clone, Debug)]
+pub struct History {
+    /// The question that is answered.
+    pub question: QuestionId,
+    /// As in the question.
+    pub destination: Arc<str>,
+    /// The messages after the wanted position, or as many of the newest as the broker still has, in the
+    /// order of their positions.
+    pub entries: Vec<Entry>,
+    /// Nothing is missing after this position, up to [`head`](Self::head). If it is behind the wanted
+    /// position, there is a gap between the two. If no history is wanted, it is the head.
+    pub complete_after: u64,
+    /// The last position in the sequence when this was read.
+    pub head: u64,
 }
 
 /// A message in the sequence of a broker.

@@ -4,6 +4,8 @@ use super::{
     Authorization, Effect, Gap, Hub, Refusal, Start,
     kept::Kept,
     refusal::cut,
+    ring::Ring,
+    sequence::Sequence,
     slab::Key,
     subscription::{Last, Source, Sources, State, Subscription, Unusual},
     topic::{PatternOfTopics, Sync, Topic, Topics},
@@ -49,10 +51,12 @@ impl<A: Authorization> Hub<A> {
                 );
             }
         }
+        // Only now: what goes may be this topic, and nobody would find its subscribers.
+        self.drop_what_is_too_much(Some(key));
         self.remove_topic_if_unused(key);
     }
 
-    /// Keeps a message for those who resume after a cursor.
+    /// Keeps a message for those who resume after a cursor. What is then too much stays for now.
     pub(super) fn keep(
         &mut self,
         key: Key<Topic>,
@@ -77,7 +81,6 @@ impl<A: Authorization> Hub<A> {
             self.topics.has_dropped(key);
         }
         self.schedule(key);
-        self.drop_what_is_too_much(key);
         if is_logged {
             self.log.push(position, key, is_kept_by(&self.topics));
         }
@@ -122,51 +125,35 @@ impl<A: Authorization> Hub<A> {
         }
     }
 
-    /// Delivers what topics keep after the subscription's place, and tells the gap if there is one.
+    /// Tells what was missed, and delivers what topics keep after the subscription's place.
     fn catch_up(&mut self, key: Key<Subscription>) {
         if !self.deliver_last(key) {
             return self.set_state(key, State::Behind);
         }
         let Some(subscription) = self.subscriptions.get(key) else { return };
+        let Some(sequence) = self.sequence_of(subscription.is_bridged) else { return };
+        let head = sequence.head();
         let is_bridged = subscription.is_bridged;
-        let Some(sequence) = self.sequence_of(is_bridged) else { return };
-        let (epoch, head) = (sequence.epoch(), sequence.head());
         if !is_bridged && subscription.missed().is_none() && subscription.through >= head {
             return self.set_state(key, State::Live);
         }
         self.count_what_was_dropped(key);
         let Some(subscription) = self.subscriptions.get(key) else { return };
-        let (through, missed, mut room) =
-            (subscription.through, subscription.missed(), subscription.room());
-        let complete_after = self.complete_after(&subscription.sources, is_bridged);
-        let mut gap = (missed.is_some() || complete_after > through).then(|| Gap {
-            from: missed.unwrap_or(Cursor::new(epoch, through)),
-            to: Cursor::new(epoch, complete_after.max(through)),
-        });
-        if gap.is_some() && !subscription.gaps {
-            return self.cut_off_for_missing(key);
-        }
+        let Some(sequence) = self.sequence_of(is_bridged) else { return };
         let limit = self.known_through(&subscription.sources);
-        let messages = self.messages_after(key, Kept::All, through, room.saturating_add(1));
-        let mut is_everything = true;
-        for (position, message) in
-            messages.into_iter().take_while(|(position, _)| *position <= limit)
-        {
-            self.tell_gap(key, &mut gap, position);
-            if room == 0 {
-                is_everything = false;
-                // What is before the next message is of others, or in a gap that is still to be told.
-                if gap.is_none() {
-                    self.set_through(key, position.saturating_sub(1));
-                }
-                break;
+        if let Some(gap) = self.gap(subscription, sequence) {
+            if gap.to.position > limit {
+                // The bridge has told more of some sources than of others, and has still to tell
+                // whether those go on before the end of the gap.
+                return self.set_state(key, State::Waiting);
             }
-            room -= 1;
-            self.deliver(key, &message, 1);
-            self.set_through(key, position);
+            if !subscription.gaps {
+                return self.cut_off_for_missing(key);
+            }
+            self.tell_gap(key, gap);
         }
+        let is_everything = self.deliver_through(key, limit);
         if is_everything {
-            self.tell_gap(key, &mut gap, u64::MAX);
             self.set_through(key, limit.min(head));
         }
         let state = match (is_everything, limit == u64::MAX) {
@@ -177,14 +164,45 @@ impl<A: Authorization> Hub<A> {
         self.set_state(key, state);
     }
 
-    /// Tells the gap before the first message behind it.
-    fn tell_gap(&mut self, key: Key<Subscription>, gap: &mut Option<Gap>, next: u64) {
-        let Some(told) = gap.take_if(|gap| next > gap.to.position) else { return };
+    /// Returns what a subscription has missed. If it has several topics, one of them is enough: whoever
+    /// has got a message resumes after it, so a gap has to be told before the first message that can be
+    /// behind it.
+    fn gap(&self, subscription: &Subscription, sequence: &Sequence) -> Option<Gap> {
+        let (through, missed) = (subscription.through, subscription.missed());
+        let complete_after = self.complete_after(&subscription.sources);
+        (missed.is_some() || complete_after > through).then(|| Gap {
+            from: missed.unwrap_or(sequence.cursor(through)),
+            to: sequence.cursor(complete_after.max(through)),
+        })
+    }
+
+    fn tell_gap(&mut self, key: Key<Subscription>, gap: Gap) {
         let Some(subscription) = self.subscriptions.get_mut(key) else { return };
         subscription.unusual = None;
-        subscription.through = told.to.position;
+        subscription.through = gap.to.position;
         let (connection, subscription) = (subscription.connection, subscription.id);
-        self.effects.push(Effect::Gap { connection, subscription, gap: told });
+        self.effects.push(Effect::Gap { connection, subscription, gap });
+    }
+
+    /// Delivers what topics keep, up to a position, as far as there is room. Returns whether that was
+    /// everything.
+    fn deliver_through(&mut self, key: Key<Subscription>, limit: u64) -> bool {
+        let Some(subscription) = self.subscriptions.get(key) else { return true };
+        let (through, room) = (subscription.through, subscription.room());
+        let messages = self.messages_after(key, Kept::All, through, room.saturating_add(1));
+        for (index, (position, message)) in messages.into_iter().enumerate() {
+            if position > limit {
+                break;
+            }
+            if index == room {
+                // What is before the next message is of others.
+                self.set_through(key, position.saturating_sub(1));
+                return false;
+            }
+            self.deliver(key, &message, 1);
+            self.set_through(key, position);
+        }
+        true
     }
 
     /// Delivers a message on a subscription.
@@ -234,7 +252,12 @@ impl<A: Authorization> Hub<A> {
         let (through, missed) = match beginning.start {
             Start::Now | Start::Last => (head, None),
             Start::Beginning => {
-                (self.complete_after(&subscription.sources, is_bridged).min(head), None)
+                let complete_after = self.complete_after(&subscription.sources).min(head);
+                if complete_after > self.known_through(&subscription.sources) {
+                    // One topic begins where the bridge has still to tell of another.
+                    return;
+                }
+                (complete_after, None)
             }
             Start::After(cursor) => match sequence.position_of(cursor) {
                 Some(position) => (position, None),
@@ -266,18 +289,17 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Returns the position after which nothing of these sources is missing.
-    pub(super) fn complete_after(&self, sources: &Sources, is_bridged: bool) -> u64 {
-        let forgotten = self.sequence_of(is_bridged).map_or(0, |sequence| sequence.forgotten());
+    pub(super) fn complete_after(&self, sources: &Sources) -> u64 {
         let complete_after = sources.iter().map(|link| match link.source {
             Source::Topic(topic) => {
                 self.topics.get(topic).map_or(0, |topic| topic.ring.complete_after())
             }
-            Source::Pattern(key) if is_bridged => {
+            Source::Pattern(key) if self.topics.pattern(key).is_some_and(|it| it.is_bridged) => {
                 let topics = self.topics.matched_by(key).into_iter();
                 let own =
                     topics.filter_map(|topic| Some(self.topics.get(topic)?.ring.complete_after()));
-                let asked = self.topics.pattern(key).map_or(0, |pattern| pattern.complete_after);
-                own.max().unwrap_or(0).max(forgotten).max(asked)
+                let others = self.topics.pattern(key).map_or(0, |pattern| pattern.complete_after);
+                own.max().unwrap_or(0).max(others)
             }
             Source::Pattern(key) => {
                 self.topics.pattern(key).map_or(0, |pattern| pattern.complete_after)
@@ -335,16 +357,33 @@ impl<A: Authorization> Hub<A> {
             return Ok(key);
         }
         self.check_destinations(1)?;
-        // Nothing is known of a topic of the bridge until the bridge has told.
-        let sequence = self.sequence_of(is_bridged);
-        let complete_after =
-            sequence.map_or(0, |it| if is_bridged { it.head() } else { it.forgotten() });
-        let created = self.topics.insert(name, complete_after, is_bridged, &self.config);
-        let key = created.ok_or(Refusal::TooManyDestinations { limit: u32::MAX as usize })?;
-        if is_bridged {
-            self.knows_by_pattern(key);
+        let ring = self.known_of_new_topic(name, is_bridged);
+        let created = self.topics.insert(name, ring, is_bridged, &self.config);
+        created.ok_or(Refusal::TooManyDestinations { limit: u32::MAX as usize })
+    }
+
+    /// Returns what is known of a topic that does not exist here. Of a topic of the bridge that is
+    /// nothing, unless patterns match: they know of all of their topics.
+    fn known_of_new_topic(&self, name: &str, is_bridged: bool) -> Ring {
+        let mut known = match is_bridged {
+            true => Ring::unknown(),
+            false => Ring::new(self.sequence.forgotten(), u64::MAX),
+        };
+        for pattern in self.topics.patterns_for(name, is_bridged) {
+            let Some(pattern) = self.topics.pattern(pattern) else { continue };
+            let through = match pattern.audience.sync {
+                Sync::Unknown => continue,
+                Sync::Stale { through } => through,
+                Sync::Current => u64::MAX,
+            };
+            let is_more = through > known.complete_through()
+                || through == known.complete_through()
+                    && pattern.complete_after < known.complete_after();
+            if is_more {
+                known = Ring::new(pattern.complete_after, through);
+            }
         }
-        Ok(key)
+        known
     }
 
     pub(super) fn find_or_create_pattern(
@@ -356,10 +395,11 @@ impl<A: Authorization> Hub<A> {
             return Ok(key);
         }
         self.check_destinations(1)?;
-        let created = self.topics.insert_pattern(text, is_bridged);
+        // The bridge has to tell what it knows.
+        let complete_after = if is_bridged { 0 } else { self.sequence.forgotten() };
+        let created = self.topics.insert_pattern(text, complete_after, is_bridged);
         let key = created.ok_or(Refusal::TooManyDestinations { limit: u32::MAX as usize })?;
-        if let Some(pattern) = self.topics.pattern_mut(key).filter(|_| !is_bridged) {
-            pattern.complete_after = self.sequence.forgotten();
+        if let Some(pattern) = self.topics.pattern_mut(key) {
             pattern.created = self.sequence.head();
         }
         Ok(key)
@@ -400,16 +440,14 @@ impl<A: Authorization> Hub<A> {
             return;
         }
         let (complete_after, is_bridged) = (topic.ring.complete_after(), topic.is_bridged);
-        // Of a topic that is not current, nobody thinks that everything is here.
-        let is_current = self.topics.is_current(key);
+        for pattern in self.topics.patterns_of(key).to_vec() {
+            if let Some(pattern) = self.topics.pattern_mut(pattern) {
+                pattern.complete_after = pattern.complete_after.max(complete_after);
+            }
+        }
         self.topics.remove(key);
-        let bridge = self.bridge.as_mut().filter(|_| is_bridged);
-        let sequence = match bridge {
-            Some(bridge) => bridge.sequence.as_mut(),
-            None => Some(&mut self.sequence),
-        };
-        if let Some(sequence) = sequence.filter(|_| is_current) {
-            sequence.forget(complete_after);
+        if !is_bridged {
+            self.sequence.forget(complete_after);
         }
     }
 
@@ -440,18 +478,18 @@ impl<A: Authorization> Hub<A> {
 
     /// Drops the oldest messages of all topics while they are too much. If retained messages alone are
     /// too much, the newest of them is not retained.
-    fn drop_what_is_too_much(&mut self, newest: Key<Topic>) {
+    pub(super) fn drop_what_is_too_much(&mut self, newest: Option<Key<Topic>>) {
         while self.kept_bytes > self.config.replay {
             let Some(Reverse((deadline, key))) = self.expiries.pop() else { break };
             self.look_at(deadline, key, |_, dropped| dropped == 0);
             // The newest message is still to be delivered.
-            if key != newest {
+            if Some(key) != newest {
                 self.remove_topic_if_unused(key);
             }
         }
         if self.kept_bytes > self.config.replay {
             if let Some(retained) =
-                self.topics.get_mut(newest).and_then(|topic| topic.retained.take())
+                newest.and_then(|newest| self.topics.get_mut(newest)?.retained.take())
             {
                 self.kept_bytes -= retained.message().size();
             }

@@ -22,7 +22,10 @@ pub enum Effect {
         /// The message.
         message: Arc<Published>,
     },
-    /// A subscription has missed messages, and can't get them any more. It continues after the gap.
+    /// A subscription has missed messages, and can't get them any more. It continues after the gap: of a
+    /// subscription with several topics, the gap covers all of them, also if only one has lost messages.
+    /// It can be that nothing was published between, once the hub has forgotten a topic in which
+    /// nothing was left to keep, or has dropped messages and got some of them back from its bridge.
     Gap {
         /// Whose subscription it is.
         connection: ConnectionId,
@@ -98,7 +101,7 @@ impl Effect {
 /// What a subscription has missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// The last message that the subscription is known to have got. It can be of another epoch.
+    /// Up to here, the subscription has got everything. It can be of another epoch.
     pub from: Cursor,
     /// Where the subscription continues: it gets what comes after this.
     pub to: Cursor,

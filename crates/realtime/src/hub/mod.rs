@@ -177,6 +177,7 @@ mod handlers;
 mod hub;
 mod kept;
 mod log;
+mod merging;
 mod outbox;
 mod patterns;
 mod presence;

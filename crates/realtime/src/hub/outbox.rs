@@ -112,9 +112,10 @@ impl<A: Authorization> Hub<A> {
         }
     }
 
-    pub(super) fn is_published(&mut self, id: PublishId, position: u64) {
+    pub(super) fn is_published(&mut self, id: PublishId, position: Option<u64>) {
         let Some(requester) = self.answered(id) else { return };
-        let cursor = self.sequence_of(true).map(|sequence| sequence.cursor(position));
+        let sequence = self.sequence_of(true);
+        let cursor = sequence.and_then(|sequence| Some(sequence.cursor(position?)));
         self.processed(requester, cursor);
     }
 

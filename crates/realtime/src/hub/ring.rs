@@ -8,13 +8,15 @@ use core::time::Duration;
 /// The newest messages of a topic, in the order of their positions.
 ///
 /// Nothing is missing after `complete_after`: every message of the topic with a higher position is
-/// here. Whoever has got less has missed messages.
-#[derive(Debug, Default)]
+/// here, up to `complete_through`. Whoever has got less has missed messages.
+#[derive(Debug)]
 pub(super) struct Ring {
     kept: VecDeque<Kept>,
     /// The bytes of the messages, with what each takes beside its size.
     bytes: usize,
     complete_after: u64,
+    /// `u64::MAX` while every further message comes here.
+    complete_through: u64,
 }
 
 #[derive(Debug)]
@@ -25,13 +27,32 @@ struct Kept {
 }
 
 impl Ring {
-    /// Creates a ring of a topic of which nothing is known up to this position.
-    pub(super) const fn new(complete_after: u64) -> Self {
-        Self { kept: VecDeque::new(), bytes: 0, complete_after }
+    /// Creates a ring of a topic that has no messages after one position, up to another.
+    pub(super) const fn new(complete_after: u64, complete_through: u64) -> Self {
+        Self { kept: VecDeque::new(), bytes: 0, complete_after, complete_through }
+    }
+
+    /// Creates a ring of a topic of which nothing is known.
+    pub(super) const fn unknown() -> Self {
+        Self::new(0, 0)
     }
 
     pub(super) fn complete_after(&self) -> u64 {
         self.complete_after
+    }
+
+    pub(super) fn complete_through(&self) -> u64 {
+        self.complete_through
+    }
+
+    /// Notes that messages after this position do not come here.
+    pub(super) fn ends_at(&mut self, position: u64) {
+        self.complete_through = self.complete_through.min(position);
+    }
+
+    /// Notes that nothing is missing, and that every further message comes here.
+    pub(super) fn goes_on(&mut self) {
+        self.complete_through = u64::MAX;
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -45,6 +66,10 @@ impl Ring {
     /// Returns the position of the newest message, or the one from which on nothing is missing.
     pub(super) fn last(&self) -> u64 {
         self.kept.back().map_or(self.complete_after, |kept| kept.position)
+    }
+
+    pub(super) fn newest(&self) -> Option<&Arc<Published>> {
+        self.kept.back().map(|kept| &kept.message)
     }
 
     /// Returns how many bytes the messages have.
@@ -83,16 +108,25 @@ impl Ring {
         config: &TopicConfig,
         now: Duration,
     ) {
-        self.bytes += taken_by(message);
-        let expires = now.saturating_add(config.age);
-        self.kept.push_back(Kept { message: message.clone(), position, expires });
+        self.push_above_limits(message, position, now.saturating_add(config.age));
         while self.kept.len() > config.messages || self.size() > config.bytes {
             self.drop_oldest();
         }
     }
 
-    /// Adds older messages, which the topic's broker has, in front of all others. They may be more than
-    /// the topic keeps, until the next message comes.
+    /// As [`push`](Self::push), but drops nothing: the messages may be more than the topic keeps, until
+    /// the next one is pushed.
+    pub(super) fn push_above_limits(
+        &mut self,
+        message: &Arc<Published>,
+        position: u64,
+        expires: Duration,
+    ) {
+        self.bytes += taken_by(message);
+        self.kept.push_back(Kept { message: message.clone(), position, expires });
+    }
+
+    /// Adds older messages, which the topic's broker has, in front of all others, and drops nothing.
     pub(super) fn extend_front(
         &mut self,
         messages: impl DoubleEndedIterator<Item = (u64, Arc<Published>)>,
@@ -111,7 +145,7 @@ impl Ring {
         let Some(oldest) = self.kept.pop_front() else { return 0 };
         let bytes = taken_by(&oldest.message);
         self.bytes -= bytes;
-        self.complete_after = oldest.position;
+        self.complete_after = self.complete_after.max(oldest.position);
         if self.kept.is_empty() {
             self.kept = VecDeque::new();
         }
@@ -120,7 +154,7 @@ impl Ring {
 
     /// Drops everything, since messages are missing up to this position.
     pub(super) fn restart(&mut self, complete_after: u64) {
-        *self = Self::new(complete_after);
+        *self = Self::new(complete_after, complete_after);
     }
 }
 

@@ -7,7 +7,7 @@ pub(super) struct Sequence {
     epoch: Epoch,
     /// The highest position that is known.
     head: u64,
-    /// A topic that the hub has forgotten may have had messages up to this position.
+    /// Topics that the hub has forgotten may have had messages up to this position.
     forgotten: u64,
 }
 
@@ -48,7 +48,7 @@ impl Sequence {
     }
 
     /// Returns the position that a cursor stands for, or `None` if it is of another epoch, or of the
-    /// future.
+    /// future. The broker can be ahead of what is known here, so it is asked first.
     pub(super) fn position_of(&self, cursor: Cursor) -> Option<u64> {
         (cursor.epoch == self.epoch && cursor.position <= self.head).then_some(cursor.position)
     }

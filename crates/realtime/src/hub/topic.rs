@@ -13,7 +13,7 @@ use crate::{
     bridge::{Entry, QuestionId},
     destination,
 };
-use alloc::{borrow::Cow, boxed::Box, sync::Arc, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use core::time::Duration;
 use std::collections::HashMap;
 
@@ -42,9 +42,34 @@ pub(super) struct Topic {
 /// Messages that came before the history of their topic.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    pub(super) entries: Vec<Entry>,
-    /// Entries up to this position had no room.
-    pub(super) complete_after: u64,
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    complete_after: u64,
+}
+
+impl Held {
+    /// Holds a message, and drops the oldest ones while they are more than the topic keeps.
+    pub(super) fn push(&mut self, entry: Entry, config: &TopicConfig) {
+        if self.entries.back().is_some_and(|last| last.position >= entry.position) {
+            return;
+        }
+        self.bytes += entry.message.size();
+        self.entries.push_back(entry);
+        while self.entries.len() > config.messages.max(1) || self.bytes > config.bytes {
+            let Some(dropped) = self.entries.pop_front() else { break };
+            self.bytes -= dropped.message.size();
+            self.complete_after = dropped.position;
+        }
+    }
+
+    /// Returns the position up to which messages had no room.
+    pub(super) fn complete_after(&self) -> u64 {
+        self.complete_after
+    }
+
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
 }
 
 /// A pattern with subscribers.
@@ -54,9 +79,12 @@ pub(super) struct PatternOfTopics {
     pub(super) audience: Audience,
     /// Whether the pattern is one of topics of the bridge. Then it matches no others.
     pub(super) is_bridged: bool,
-    /// Of the topics that match, nothing is missing after this position. Without a bridge, this holds for
-    /// whoever has got everything up to `created`, or once `is_known`.
+    /// The hub has forgotten topics that match, or has not heard of them, that had messages up to this
+    /// position. After it, a topic that matches and does not exist has had no messages. Without a
+    /// bridge, it also counts what topics have dropped: since `created`, or all of it once `is_known`.
     pub(super) complete_after: u64,
+    /// A message at this position had no room before anything was known of its topic.
+    pub(super) missed: u64,
     /// The last position when the pattern got its first subscriber.
     pub(super) created: u64,
     /// Whether `complete_after` counts what topics had dropped before.
@@ -71,6 +99,9 @@ pub(super) struct Audience {
     pub(super) followed: QuestionId,
     /// The last question that the bridge was asked.
     pub(super) asked: QuestionId,
+    /// The last question asks for all messages after this position, if it does not only ask for those
+    /// to come.
+    asked_after: Option<u64>,
     /// The last question that the bridge has answered.
     pub(super) answered: QuestionId,
     pub(super) sync: Sync,
@@ -89,9 +120,31 @@ pub(super) enum Sync {
 
 impl Audience {
     /// Creates an audience without subscribers.
-    const fn new(sync: Sync) -> Self {
+    pub(super) const fn new(sync: Sync) -> Self {
         let none = QuestionId(0);
-        Self { subscribers: Vec::new(), followed: none, asked: none, answered: none, sync }
+        Self {
+            subscribers: Vec::new(),
+            followed: none,
+            asked: none,
+            asked_after: None,
+            answered: none,
+            sync,
+        }
+    }
+
+    /// Returns whether the last question is open and asks for all messages after this position.
+    pub(super) fn waits_for(&self, position: u64) -> bool {
+        self.asked != self.answered && self.asked_after.is_some_and(|after| after <= position)
+    }
+
+    /// Notes that the bridge is asked.
+    pub(super) fn asks(&mut self, question: QuestionId, after: Option<u64>) {
+        if self.asked == self.answered {
+            // So that the last answer is never too long ago to be compared.
+            self.answered = QuestionId(question.0.wrapping_sub(1));
+        }
+        self.asked = question;
+        self.asked_after = after;
     }
 }
 
@@ -166,7 +219,7 @@ impl Topics {
     pub(super) fn insert(
         &mut self,
         name: &str,
-        complete_after: u64,
+        ring: Ring,
         is_bridged: bool,
         config: &Config,
     ) -> Option<Key<Topic>> {
@@ -179,7 +232,7 @@ impl Topics {
             name: shared.clone(),
             shown,
             audience: Audience::new(if is_bridged { Sync::Unknown } else { Sync::Current }),
-            ring: Ring::new(complete_after),
+            ring,
             retained: None,
             expires: None,
             held: None,
@@ -196,13 +249,15 @@ impl Topics {
     pub(super) fn insert_pattern(
         &mut self,
         text: &str,
+        complete_after: u64,
         is_bridged: bool,
     ) -> Option<Key<PatternOfTopics>> {
         let pattern = PatternOfTopics {
             text: text.into(),
             audience: Audience::new(if is_bridged { Sync::Unknown } else { Sync::Current }),
             is_bridged,
-            complete_after: u64::MAX,
+            complete_after,
+            missed: 0,
             created: 0,
             is_known: false,
         };
@@ -260,22 +315,34 @@ impl Topics {
         }
     }
 
-    /// Returns whether a topic that need not exist matches a pattern.
-    pub(super) fn has_pattern_for(&self, name: &str, is_bridged: bool) -> bool {
-        let mut found = false;
+    /// Returns the patterns that match a topic, which need not exist.
+    pub(super) fn patterns_for(&self, name: &str, is_bridged: bool) -> Vec<Key<PatternOfTopics>> {
+        let mut found = Vec::new();
         self.tree.matching(name, &mut |key| {
             let pattern = self.patterns.get(key);
-            found |= pattern.is_some_and(|pattern| pattern.is_bridged == is_bridged);
+            if pattern.is_some_and(|pattern| pattern.is_bridged == is_bridged) {
+                found.push(key);
+            }
         });
         found
     }
 
-    /// Returns whether everything that is published in a topic of the bridge is here.
+    /// Returns whether everything that is published in a topic is told from now on, for its own
+    /// subscribers or those of a pattern.
     pub(super) fn is_current(&mut self, key: Key<Topic>) -> bool {
-        let own = self.topics.get(key).is_some_and(|topic| topic.audience.sync == Sync::Current);
-        own || self.patterns_of(key).to_vec().into_iter().any(|pattern| {
-            self.patterns.get(pattern).is_some_and(|pattern| pattern.audience.sync == Sync::Current)
-        })
+        self.any_audience(key, |audience| audience.sync == Sync::Current)
+    }
+
+    /// Returns whether a topic has subscribers, its own or those of a pattern.
+    pub(super) fn has_subscribers(&mut self, key: Key<Topic>) -> bool {
+        self.any_audience(key, |audience| !audience.subscribers.is_empty())
+    }
+
+    fn any_audience(&mut self, key: Key<Topic>, is_so: impl Fn(&Audience) -> bool) -> bool {
+        self.patterns_of(key);
+        let Some(topic) = self.topics.get(key) else { return false };
+        let mut patterns = topic.matching.iter().filter_map(|pattern| self.patterns.get(*pattern));
+        is_so(&topic.audience) || patterns.any(|pattern| is_so(&pattern.audience))
     }
 }
 

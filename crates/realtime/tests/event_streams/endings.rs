@@ -6,7 +6,7 @@ use crate::{
 };
 use sansocket_realtime::{
     Epoch,
-    bridge::{self, Event},
+    bridge::{self, Event, History},
     guard::{Answer, AuthenticationError},
     hub::{self, Authorization, Command, ConnectionId, Effect, Hub, Open, Principal, Refusal},
     sse::{EventStream, EventStreamConfig, RESPONSE_FIELDS},
@@ -158,7 +158,7 @@ fn a_broker_that_is_away_delays_the_events_but_not_the_head_for_long() {
         panic!("no question");
     };
     let (entries, complete_after, head) = (Vec::new(), 0, 4);
-    let history = Event::History { question, destination, entries, complete_after, head };
+    let history = Event::History(History { question, destination, entries, complete_after, head });
     server.handle(Command::Bridge(history));
     assert_eq!(server.text(), "id: b-4\n\n");
 }

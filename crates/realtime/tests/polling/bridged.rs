@@ -3,7 +3,7 @@
 use crate::server::{SECOND, Server, answer};
 use sansocket_realtime::{
     Epoch, Message,
-    bridge::{self, Entry, Event, QuestionId},
+    bridge::{self, Entry, Event, History, QuestionId},
     hub::{self, Command, Hub, Open},
     poll::Config,
 };
@@ -31,7 +31,8 @@ fn tell_history(server: &mut Server, positions: &[u64]) {
         message: Message::new(position.to_string()),
     };
     let entries = positions.iter().map(entry).collect();
-    let history = Event::History { question, destination, entries, complete_after: 0, head: 7 };
+    let history =
+        Event::History(History { question, destination, entries, complete_after: 0, head: 7 });
     server.handle([Command::Bridge(history)]);
 }
 
