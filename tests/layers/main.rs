@@ -1,6 +1,6 @@
 //! Checks on the text of the sources which file of `src` imports what.
 //!
-//! - A file or folder at the top of `src` imports only from those above it in [`ORDER`].
+//! - A file or folder at the top of `src` imports only from those above it in the [order](Layers::order).
 //! - Imports name the folder in which a thing is defined, `crate::frame::CloseCode`, and not a
 //!   re-export such as `crate::CloseCode`, which would hide where the arrow goes.
 //! - The files of one folder do not import each other in circles.
@@ -44,77 +44,124 @@ enum Part {
 }
 use Part::{Core, Shell};
 
-/// The files and folders at the top of `src`. Each imports only from those above it.
-const ORDER: &[(&str, Part)] = &[
-    ("mask", Core),
-    ("utf8", Core),
-    ("limits", Core),
-    ("budget", Core),
-    ("network", Core),
-    ("thread_cache", Core),
-    ("buffer", Core),
-    ("frame", Core),
-    ("headers", Core),
-    ("deflate", Core),
-    ("negotiated", Core),
-    ("transport", Core),
-    ("timers", Core),
-    ("rate", Core),
-    ("handshake", Core),
-    ("connection", Core),
-    ("relay", Core),
-    ("pool", Shell),
-    ("tls", Shell),
-    ("client", Core),
-    ("server", Core),
-    ("random", Shell),
-    // The shells' error asks this module which failures to ignore.
-    ("io", Shell),
-    ("error", Shell),
-    ("environment", Shell),
-    ("route", Shell),
-    ("socket", Shell),
-    ("ends_on_drop", Shell),
-    ("trace", Shell),
-    ("sending", Shell),
-    ("streaming", Shell),
-    ("serving", Shell),
-    ("blocking", Shell),
-    ("asynchronous", Shell),
-    ("on_futures_io", Shell),
-    ("on_tokio", Shell),
-];
+/// How the sources of a crate may depend on each other.
+struct Layers {
+    /// The files and folders at the top of `src`. Each imports only from those above it.
+    order: &'static [(&'static str, Part)],
+    /// Groups whose members do not import from each other, whatever their order.
+    apart: &'static [&'static [&'static str]],
+    /// The uses of `std` that the core is allowed: where, what, and why.
+    std_in_core: &'static [(&'static str, &'static str, &'static str)],
+    /// Where `feature = "tokio"` may occur besides `lib.rs`.
+    know_tokio: &'static [&'static str],
+}
 
-/// Groups whose members do not import from each other, whatever their order.
-const APART: &[&[&str]] = &[
-    &["blocking", "asynchronous"],
-    &["blocking", "on_tokio"],
-    &["blocking", "on_futures_io"],
-    &["on_futures_io", "on_tokio"],
-];
+const SANSOCKET: Layers = Layers {
+    order: &[
+        ("mask", Core),
+        ("utf8", Core),
+        ("limits", Core),
+        ("budget", Core),
+        ("network", Core),
+        ("thread_cache", Core),
+        ("buffer", Core),
+        ("frame", Core),
+        ("headers", Core),
+        ("deflate", Core),
+        ("negotiated", Core),
+        ("transport", Core),
+        ("timers", Core),
+        ("rate", Core),
+        ("handshake", Core),
+        ("connection", Core),
+        ("relay", Core),
+        ("pool", Shell),
+        ("tls", Shell),
+        ("client", Core),
+        ("server", Core),
+        ("random", Shell),
+        // The shells' error asks this module which failures to ignore.
+        ("io", Shell),
+        ("error", Shell),
+        ("environment", Shell),
+        ("route", Shell),
+        ("socket", Shell),
+        ("ends_on_drop", Shell),
+        ("trace", Shell),
+        ("sending", Shell),
+        ("streaming", Shell),
+        ("serving", Shell),
+        ("blocking", Shell),
+        ("asynchronous", Shell),
+        ("on_futures_io", Shell),
+        ("on_tokio", Shell),
+    ],
+    apart: &[
+        &["blocking", "asynchronous"],
+        &["blocking", "on_tokio"],
+        &["blocking", "on_futures_io"],
+        &["on_futures_io", "on_tokio"],
+    ],
+    std_in_core: &[
+        ("thread_cache", "std", "only std has thread-local values; without it nothing is cached"),
+        ("mask", "std::is_x86_feature_detected", "only std detects the processor's features"),
+        ("buffer", "std::sync::Mutex", "only std has locks; without it unused memory is freed"),
+    ],
+    know_tokio: &["asynchronous", "on_tokio"],
+};
 
-/// The uses of `std` that the core is allowed: where, what, and why.
-const STD_IN_CORE: &[(&str, &str, &str)] = &[
-    ("thread_cache", "std", "only std has thread-local values; without it nothing is cached"),
-    ("mask", "std::is_x86_feature_detected", "only std detects the processor's features"),
-    ("buffer", "std::sync::Mutex", "only std has locks; without it unused memory is freed"),
-];
-
-/// Where `feature = "tokio"` may occur besides `lib.rs`.
-const KNOW_TOKIO: &[&str] = &["asynchronous", "on_tokio"];
+const REALTIME: Layers = Layers {
+    order: &[
+        ("setters", Core),
+        ("json", Core),
+        ("cursor", Core),
+        ("destination", Core),
+        ("message", Core),
+        ("bridge", Core),
+        ("hub", Core),
+        ("guard", Core),
+        ("http", Core),
+        ("stomp", Core),
+        ("sse", Core),
+        ("poll", Core),
+        ("sockjs", Core),
+    ],
+    apart: &[],
+    std_in_core: &[
+        ("hub", "std::collections::HashMap", "only std has hash maps with random keys"),
+        ("guard", "std::collections::HashMap", "only std has hash maps with random keys"),
+        ("poll", "std::collections::HashMap", "only std has hash maps with random keys"),
+        ("sockjs", "std::collections::HashMap", "only std has hash maps with random keys"),
+        ("message", "std::sync::OnceLock", "only std has cells that threads can write once"),
+    ],
+    know_tokio: &[],
+};
 
 #[test]
 fn the_sources_follow_their_layers() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    read(&root, "", &mut files);
-    let Report { violations, files, arrows } = check(&Tree::new(files));
+    check_sources("src", &SANSOCKET, 100, 600);
+}
+
+#[test]
+fn the_real_time_layer_follows_its_layers() {
+    check_sources("crates/realtime/src", &REALTIME, 50, 300);
+}
+
+/// Checks the sources in a folder, which have at least so many files and arrows.
+fn check_sources(folder: &str, layers: &Layers, files: usize, arrows: usize) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut parsed = Vec::new();
+    read(&root, "", &mut parsed);
+    let report = check(&Tree::new(parsed), layers);
     // Detects a parser that no longer finds anything.
-    assert!(files > 100, "only looked at {files} files");
-    assert!(arrows > 600, "only found {arrows} arrows");
-    let list: String = violations.iter().map(|violation| format!("\n{violation}")).collect();
-    let count = violations.len();
-    assert!(count == 0, "{count} violations by {arrows} arrows of {files} files:{list}");
+    assert!(report.files > files, "only looked at {} files", report.files);
+    assert!(report.arrows > arrows, "only found {} arrows", report.arrows);
+    let list: String = report.violations.iter().map(|violation| format!("\n{violation}")).collect();
+    let (count, arrows, files) = (report.violations.len(), report.arrows, report.files);
+    assert!(
+        count == 0,
+        "{count} violations by {arrows} arrows of {files} files in {folder}:{list}"
+    );
 }
 
 /// Reads the Rust files in `folder`. `path` is its path within the sources.

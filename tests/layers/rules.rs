@@ -1,7 +1,7 @@
 //! The rules, and the search for violations.
 
 use crate::{
-    APART, KNOW_TOKIO, ORDER, Part, STD_IN_CORE,
+    Layers, Part,
     parse::{File, Form, Mention, Path},
     tree::{Target, Tree},
 };
@@ -24,11 +24,11 @@ pub(crate) enum Rule {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Order => "each imports only from those above it in ORDER",
+            Self::Order => "each imports only from those above it in the order",
             Self::Definition => "imports name the folder where a thing is defined",
             Self::Circle => "the files of a folder do not import each other in circles",
             Self::Tokio => "only the shells over tokio and lib.rs use that feature",
-            Self::Std => "the core does not use std, except for what STD_IN_CORE lists",
+            Self::Std => "the core does not use std, except for what is listed",
             Self::Unknown => "this test can't find the definition",
         })
     }
@@ -57,8 +57,8 @@ pub(crate) struct Report {
     pub(crate) arrows: usize,
 }
 
-pub(crate) fn check(tree: &Tree) -> Report {
-    let mut checker = Checker { tree, arrows: Vec::new(), violations: BTreeSet::new() };
+pub(crate) fn check(tree: &Tree, layers: &Layers) -> Report {
+    let mut checker = Checker { tree, layers, arrows: Vec::new(), violations: BTreeSet::new() };
     for file in tree.files.iter().filter(|file| file.path != "lib.rs") {
         checker.file(file);
     }
@@ -80,6 +80,7 @@ struct Arrow<'a> {
 
 struct Checker<'a> {
     tree: &'a Tree,
+    layers: &'a Layers,
     arrows: Vec<Arrow<'a>>,
     violations: BTreeSet<Violation>,
 }
@@ -89,16 +90,18 @@ fn top(module: &[String]) -> Option<&str> {
     module.first().map(String::as_str)
 }
 
-fn place(layer: &str) -> Option<usize> {
-    ORDER.iter().position(|(name, _)| *name == layer)
-}
+impl Layers {
+    fn place(&self, layer: &str) -> Option<usize> {
+        self.order.iter().position(|(name, _)| *name == layer)
+    }
 
-fn is_core(layer: &str) -> bool {
-    place(layer).is_some_and(|at| ORDER[at].1 == Part::Core)
-}
+    fn is_core(&self, layer: &str) -> bool {
+        self.place(layer).is_some_and(|at| self.order[at].1 == Part::Core)
+    }
 
-fn is_apart(one: &str, other: &str) -> bool {
-    APART.iter().any(|apart| apart.contains(&one) && apart.contains(&other))
+    fn is_apart(&self, one: &str, other: &str) -> bool {
+        self.apart.iter().any(|apart| apart.contains(&one) && apart.contains(&other))
+    }
 }
 
 impl<'a> Checker<'a> {
@@ -108,11 +111,11 @@ impl<'a> Checker<'a> {
 
     fn file(&mut self, file: &'a File) {
         let layer = top(&file.modules[0].path).expect("a file that is not lib.rs");
-        if place(layer).is_none() {
-            self.violation(Rule::Order, file, 1, format!("{layer} is not in ORDER"));
+        if self.layers.place(layer).is_none() {
+            self.violation(Rule::Order, file, 1, format!("{layer} is not in the order"));
         }
         for (feature, line) in &file.features {
-            if feature == "tokio" && !KNOW_TOKIO.contains(&layer) {
+            if feature == "tokio" && !self.layers.know_tokio.contains(&layer) {
                 let arrow = format!("{layer} → feature = \"{feature}\"");
                 self.violation(Rule::Tokio, file, *line, arrow);
             }
@@ -144,9 +147,12 @@ impl<'a> Checker<'a> {
         let path = mention.segments.join("::");
         let path = path.trim_start_matches("::");
         let begins_with = |begin: &str| path == begin || path.starts_with(&format!("{begin}::"));
-        let is_listed =
-            STD_IN_CORE.iter().any(|(place, what, _)| *place == layer && begins_with(what));
-        if is_core(layer) && begins_with("std") && !is_listed {
+        let is_listed = self
+            .layers
+            .std_in_core
+            .iter()
+            .any(|(place, what, _)| *place == layer && begins_with(what));
+        if self.layers.is_core(layer) && begins_with("std") && !is_listed {
             self.violation(Rule::Std, file, mention.line, format!("{layer} → {path}"));
         }
     }
@@ -195,8 +201,8 @@ impl<'a> Checker<'a> {
         // A re-export adds its own layer, if that differs from the definition's.
         layers.extend(top(&absolute).filter(|_| self.tree.is_module(&absolute[..1])));
         for to in layers {
-            let is_above = place(to) < place(layer);
-            if to != layer && (!is_above || is_apart(to, layer)) {
+            let is_above = self.layers.place(to) < self.layers.place(layer);
+            if to != layer && (!is_above || self.layers.is_apart(to, layer)) {
                 let arrow = format!("{layer} → {to} ({})", mention.segments.join("::"));
                 self.violation(Rule::Order, file, mention.line, arrow);
             }

@@ -1,6 +1,6 @@
 //! Messages: what is published, and what subscribers get.
 
-use crate::Cursor;
+use crate::cursor::Cursor;
 use alloc::{boxed::Box, sync::Arc};
 use bytes::Bytes;
 use core::fmt;
@@ -196,7 +196,7 @@ pub struct Encoded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Epoch;
+    use crate::cursor::Epoch;
 
     #[test]
     fn a_form_is_encoded_once() {

@@ -1,7 +1,11 @@
 //! A broker in memory.
 
 use super::{Command, Entry, Event, History, PublishId, QuestionId};
-use crate::{Epoch, Message, Pattern, destination::matches};
+use crate::{
+    cursor::Epoch,
+    destination::{Pattern, matches},
+    message::Message,
+};
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     string::ToString,

@@ -33,7 +33,7 @@ mod memory;
 
 pub use memory::{Memory, Node};
 
-use crate::{Epoch, Message};
+use crate::{cursor::Epoch, message::Message};
 use alloc::{string::String, sync::Arc, vec::Vec};
 
 /// Names a message that a node publishes, so that it is published once even if it has to be sent

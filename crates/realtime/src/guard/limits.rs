@@ -1,6 +1,6 @@
 //! The options of a guard: what clients may do.
 
-use crate::{InvalidPattern, Pattern};
+use crate::destination::{InvalidPattern, Pattern};
 use alloc::vec::Vec;
 use sansocket::server::Rate;
 

@@ -2,9 +2,9 @@
 //! form. The documentation of [`poll`](crate::poll) has the format.
 
 use crate::{
-    Encoded, Form, Published,
     hub::Gap,
     json::{Escape, write_string},
+    message::{Encoded, Form, Published},
 };
 use alloc::{collections::BTreeSet, string::String};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -80,7 +80,10 @@ fn write(text: &str, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Cursor, Epoch, Message};
+    use crate::{
+        cursor::{Cursor, Epoch},
+        message::Message,
+    };
 
     fn published(cursor: Option<Cursor>, topic: &str, message: Message) -> Published {
         Published::new(cursor, topic.into(), message)

@@ -1,10 +1,12 @@
 //! Messages to `/app/…`: the handlers of the application.
 
 use super::{
-    Command, ConnectionId, Hub, Principal, Refusal, SubscriptionId, connection::Requester,
-    patterns::Patterns, refusal::cut,
+    Command, ConnectionId, Hub, Principal, Refusal, SubscriptionId,
+    ids::{CallId, Requester},
+    patterns::Patterns,
+    refusal::cut,
 };
-use crate::Message;
+use crate::message::Message;
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::num::NonZeroU64;
 
@@ -37,15 +39,6 @@ pub struct Call {
     /// Names the call when it is [finished](Command::Finish).
     pub id: CallId,
     variables: Box<[(Arc<str>, String)]>,
-}
-
-/// Names a [`Call`] when it is finished. Keep it instead of the whole call if the answer takes time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CallId {
-    pub(super) requester: Requester,
-    /// The subscription that has made the call, and the number of the call: the name can be that of
-    /// another subscription later.
-    pub(super) subscription: Option<(SubscriptionId, NonZeroU64)>,
 }
 
 impl Call {

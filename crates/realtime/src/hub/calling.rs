@@ -4,8 +4,8 @@ use super::{
     Authorization, CallId, ConnectionId, Effect, Hub, Refusal, RequestId, SubscribeOptions,
     SubscriptionId,
     call::Application,
-    slab::Key,
-    subscription::{Link, Source, Sources, State, Subscription},
+    keys::SubscriptionKey,
+    subscription::{Link, Source, Sources, State},
 };
 use crate::bridge::QuestionId;
 use alloc::{boxed::Box, string::String};
@@ -71,7 +71,7 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Finds the subscription that has made a call and is not finished yet, and notes that it is.
-    fn finish_subscription(&mut self, call: CallId) -> Option<Key<Subscription>> {
+    fn finish_subscription(&mut self, call: CallId) -> Option<SubscriptionKey> {
         let (id, number) = call.subscription?;
         let subscriber = self.connections.get(&call.requester.connection?)?;
         let key = subscriber.subscription(id)?;

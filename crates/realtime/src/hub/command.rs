@@ -1,46 +1,12 @@
 //! What the hub is told.
 
-use super::CallId;
-use crate::{Cursor, Message, bridge};
-use alloc::{string::String, sync::Arc, vec::Vec};
+use super::{
+    ids::{CallId, ConnectionId, DeliveryId, RequestId, SubscriptionId},
+    principal::Principal,
+};
+use crate::{bridge, cursor::Cursor, message::Message};
+use alloc::{string::String, vec::Vec};
 use core::num::NonZeroU32;
-
-/// Names a connection: a WebSocket, an event stream, or a request that waits for events. You choose
-/// the number. No two connections have the same at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(pub u64);
-
-/// Names a subscription among those of its connection. The session of the connection chooses it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SubscriptionId(pub u32);
-
-/// Names a command in its answer. The session of the connection chooses it, and gets it back in
-/// [`Effect::Processed`](super::Effect::Processed) or [`Effect::Refused`](super::Effect::Refused).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId(pub u64);
-
-/// Names a message that was delivered on a subscription and is to be acknowledged. The numbers of a
-/// subscription grow, and are not used again: a message that is delivered again has a new one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DeliveryId(pub u64);
-
-/// The name of a user, as it was authenticated. A user can have many connections.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Principal(Arc<str>);
-
-impl Principal {
-    /// Creates a principal.
-    #[must_use]
-    pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self(name.into())
-    }
-
-    /// Returns the name.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.0
-    }
-}
 
 /// What [`Hub::handle`](super::Hub::handle) is told.
 ///

@@ -1,9 +1,7 @@
 //! A connection: a user, and subscriptions.
 
-use super::{
-    ConnectionId, Principal, RequestId, SubscriptionId, slab::Key, subscription::Subscription,
-};
-use crate::Cursor;
+use super::{Principal, SubscriptionId, keys::SubscriptionKey};
+use crate::cursor::Cursor;
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use core::num::NonZeroU64;
 
@@ -13,7 +11,7 @@ pub(super) struct Connection {
     pub(super) is_paused: bool,
     /// Tells the connection from those that had its name before.
     pub(super) generation: u32,
-    subscriptions: Vec<(SubscriptionId, Key<Subscription>)>,
+    subscriptions: Vec<(SubscriptionId, SubscriptionKey)>,
     /// Commands that are not answered yet.
     #[expect(clippy::box_collection, reason = "few connections have any")]
     unanswered: Option<Box<BTreeMap<NonZeroU64, Unanswered>>>,
@@ -37,15 +35,15 @@ impl Connection {
         }
     }
 
-    pub(super) fn subscriptions(&self) -> impl ExactSizeIterator<Item = Key<Subscription>> {
+    pub(super) fn subscriptions(&self) -> impl ExactSizeIterator<Item = SubscriptionKey> {
         self.subscriptions.iter().map(|(_, key)| *key)
     }
 
-    pub(super) fn subscription(&self, id: SubscriptionId) -> Option<Key<Subscription>> {
+    pub(super) fn subscription(&self, id: SubscriptionId) -> Option<SubscriptionKey> {
         self.subscriptions.iter().find(|(candidate, _)| *candidate == id).map(|(_, key)| *key)
     }
 
-    pub(super) fn add(&mut self, id: SubscriptionId, key: Key<Subscription>) {
+    pub(super) fn add(&mut self, id: SubscriptionId, key: SubscriptionKey) {
         self.subscriptions.push((id, key));
     }
 
@@ -73,30 +71,6 @@ impl Connection {
             self.unanswered = self.unanswered.take().filter(|unanswered| !unanswered.is_empty());
         }
         !is_answered && (is_refused || is_last)
-    }
-}
-
-/// Where the answer to a command goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Requester {
-    pub(super) connection: Option<ConnectionId>,
-    /// The [generation](Connection::generation) of the connection. An answer is not for a connection
-    /// that has taken the name since.
-    pub(super) generation: u32,
-    pub(super) request: Option<RequestId>,
-    /// The number under which the connection lists the command while it waits for its answer.
-    pub(super) number: Option<NonZeroU64>,
-    /// Whether the answer is that of a transaction, which has no cursor of one message.
-    pub(super) is_transaction: bool,
-}
-
-impl Requester {
-    /// Nobody waits for an answer.
-    pub(super) const NOBODY: Self = Self::application(None);
-
-    /// The application itself waits for the answer.
-    pub(super) const fn application(request: Option<RequestId>) -> Self {
-        Self { connection: None, generation: 0, request, number: None, is_transaction: false }
     }
 }
 

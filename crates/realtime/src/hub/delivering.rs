@@ -3,14 +3,18 @@
 use super::{
     Authorization, Effect, Gap, Hub, Refusal, Start,
     kept::Kept,
+    keys::{OfSubscription, PatternKey, SubscriptionKey, TopicKey},
     refusal::cut,
     ring::Ring,
     sequence::Sequence,
-    slab::Key,
+    slab::Slab,
     subscription::{Last, Source, Sources, State, Subscription, Unusual},
-    topic::{PatternOfTopics, Sync, Topic, Topics},
+    topic::{Sync, Topics},
 };
-use crate::{Cursor, Message, Published};
+use crate::{
+    cursor::Cursor,
+    message::{Message, Published},
+};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{cmp::Reverse, time::Duration};
 
@@ -28,7 +32,7 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Publishes a message that has its position, and gives it to all live subscribers.
-    pub(super) fn publish_at(&mut self, key: Key<Topic>, position: u64, message: Message) {
+    pub(super) fn publish_at(&mut self, key: TopicKey, position: u64, message: Message) {
         let Some(published) = self.keep(key, position, message) else { return };
         if let Some(topic) = self.topics.get(key) {
             offer(
@@ -59,7 +63,7 @@ impl<A: Authorization> Hub<A> {
     /// Keeps a message for those who resume after a cursor. What is then too much stays for now.
     pub(super) fn keep(
         &mut self,
-        key: Key<Topic>,
+        key: TopicKey,
         position: u64,
         message: Message,
     ) -> Option<Arc<Published>> {
@@ -88,7 +92,7 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Begins a subscription, unless the bridge has to answer first.
-    pub(super) fn try_to_begin(&mut self, key: Key<Subscription>) {
+    pub(super) fn try_to_begin(&mut self, key: SubscriptionKey) {
         let Some(subscription) = self.subscriptions.get(key) else { return };
         if !subscription.sources.iter().all(|link| self.has_what_is_needed(link)) {
             return;
@@ -101,7 +105,7 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Lets a subscription continue where it is, as far as there is room.
-    pub(super) fn go_on(&mut self, key: Key<Subscription>) {
+    pub(super) fn go_on(&mut self, key: SubscriptionKey) {
         let Some(subscription) = self.subscriptions.get(key) else { return };
         let is_paused =
             self.connections.get(&subscription.connection).is_none_or(|it| it.is_paused);
@@ -126,7 +130,7 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Tells what was missed, and delivers what topics keep after the subscription's place.
-    fn catch_up(&mut self, key: Key<Subscription>) {
+    fn catch_up(&mut self, key: SubscriptionKey) {
         if !self.deliver_last(key) {
             return self.set_state(key, State::Behind);
         }
@@ -176,7 +180,7 @@ impl<A: Authorization> Hub<A> {
         })
     }
 
-    fn tell_gap(&mut self, key: Key<Subscription>, gap: Gap) {
+    fn tell_gap(&mut self, key: SubscriptionKey, gap: Gap) {
         let Some(subscription) = self.subscriptions.get_mut(key) else { return };
         subscription.unusual = None;
         subscription.through = gap.to.position;
@@ -186,7 +190,7 @@ impl<A: Authorization> Hub<A> {
 
     /// Delivers what topics keep, up to a position, as far as there is room. Returns whether that was
     /// everything.
-    fn deliver_through(&mut self, key: Key<Subscription>, limit: u64) -> bool {
+    fn deliver_through(&mut self, key: SubscriptionKey, limit: u64) -> bool {
         let Some(subscription) = self.subscriptions.get(key) else { return true };
         let (through, room) = (subscription.through, subscription.room());
         let messages = self.messages_after(key, Kept::All, through, room.saturating_add(1));
@@ -208,7 +212,7 @@ impl<A: Authorization> Hub<A> {
     /// Delivers a message on a subscription.
     pub(super) fn deliver(
         &mut self,
-        key: Key<Subscription>,
+        key: SubscriptionKey,
         message: &Arc<Published>,
         deliveries: u32,
     ) {
@@ -216,7 +220,7 @@ impl<A: Authorization> Hub<A> {
         self.effects.push(subscription.deliver(message, deliveries));
     }
 
-    fn cut_off_for_missing(&mut self, key: Key<Subscription>) {
+    fn cut_off_for_missing(&mut self, key: SubscriptionKey) {
         let source = self
             .subscriptions
             .get(key)
@@ -232,7 +236,7 @@ impl<A: Authorization> Hub<A> {
         self.cut_off(key, Refusal::Missed { destination: destination.unwrap_or_default() });
     }
 
-    fn begin(&mut self, key: Key<Subscription>) {
+    fn begin(&mut self, key: SubscriptionKey) {
         let Some(subscription) = self.subscriptions.get(key) else { return };
         let Some(beginning) = subscription.unusual.as_ref().and_then(|unusual| unusual.beginning)
         else {
@@ -280,7 +284,7 @@ impl<A: Authorization> Hub<A> {
         self.join_members(key);
     }
 
-    fn has_begun(&mut self, key: Key<Subscription>, cursor: Option<Cursor>) {
+    fn has_begun(&mut self, key: SubscriptionKey, cursor: Option<Cursor>) {
         let Some(subscription) = self.subscriptions.get_mut(key) else { return };
         let beginning = subscription.unusual.take().and_then(|unusual| unusual.beginning);
         let request = beginning.and_then(|beginning| beginning.request);
@@ -310,7 +314,7 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Returns each topic of these sources once.
-    pub(super) fn topics_of(&self, sources: &Sources) -> Vec<Key<Topic>> {
+    pub(super) fn topics_of(&self, sources: &Sources) -> Vec<TopicKey> {
         let mut topics = Vec::new();
         for link in sources.iter() {
             match link.source {
@@ -336,13 +340,13 @@ impl<A: Authorization> Hub<A> {
         known.min().unwrap_or(u64::MAX)
     }
 
-    fn set_state(&mut self, key: Key<Subscription>, state: State) {
+    fn set_state(&mut self, key: SubscriptionKey, state: State) {
         if let Some(subscription) = self.subscriptions.get_mut(key) {
             subscription.state = state;
         }
     }
 
-    fn set_through(&mut self, key: Key<Subscription>, position: u64) {
+    fn set_through(&mut self, key: SubscriptionKey, position: u64) {
         if let Some(subscription) = self.subscriptions.get_mut(key) {
             subscription.through = subscription.through.max(position);
         }
@@ -352,7 +356,7 @@ impl<A: Authorization> Hub<A> {
         &mut self,
         name: &str,
         is_bridged: bool,
-    ) -> Result<Key<Topic>, Refusal> {
+    ) -> Result<TopicKey, Refusal> {
         if let Some(key) = self.topics.find(name) {
             return Ok(key);
         }
@@ -390,7 +394,7 @@ impl<A: Authorization> Hub<A> {
         &mut self,
         text: &str,
         is_bridged: bool,
-    ) -> Result<Key<PatternOfTopics>, Refusal> {
+    ) -> Result<PatternKey, Refusal> {
         if let Some(key) = self.topics.find_pattern(text) {
             return Ok(key);
         }
@@ -432,7 +436,7 @@ impl<A: Authorization> Hub<A> {
         }
     }
 
-    pub(super) fn remove_topic_if_unused(&mut self, key: Key<Topic>) {
+    pub(super) fn remove_topic_if_unused(&mut self, key: TopicKey) {
         let Some(topic) = self.topics.get(key) else { return };
         let keeps_nothing =
             topic.ring.is_empty() && topic.retained.is_none() && topic.held.is_none();
@@ -452,7 +456,7 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Notes when a topic is to be looked at.
-    pub(super) fn schedule(&mut self, key: Key<Topic>) {
+    pub(super) fn schedule(&mut self, key: TopicKey) {
         let Some(topic) = self.topics.get_mut(key) else { return };
         if topic.expires.is_none() {
             if let Some(expires) = topic.ring.expires() {
@@ -478,7 +482,7 @@ impl<A: Authorization> Hub<A> {
 
     /// Drops the oldest messages of all topics while they are too much. If retained messages alone are
     /// too much, the newest of them is not retained.
-    pub(super) fn drop_what_is_too_much(&mut self, newest: Option<Key<Topic>>) {
+    pub(super) fn drop_what_is_too_much(&mut self, newest: Option<TopicKey>) {
         while self.kept_bytes > self.config.replay {
             let Some(Reverse((deadline, key))) = self.expiries.pop() else { break };
             self.look_at(deadline, key, |_, dropped| dropped == 0);
@@ -501,7 +505,7 @@ impl<A: Authorization> Hub<A> {
     fn look_at(
         &mut self,
         deadline: Duration,
-        key: Key<Topic>,
+        key: TopicKey,
         is_too_old: impl Fn(Duration, usize) -> bool,
     ) {
         let Some(topic) = self.topics.get_mut(key) else { return };
@@ -521,16 +525,16 @@ impl<A: Authorization> Hub<A> {
 }
 
 /// Returns what tells whether a topic keeps the message of a position.
-fn is_kept_by(topics: &Topics) -> impl Fn(u64, Key<Topic>) -> bool {
+fn is_kept_by(topics: &Topics) -> impl Fn(u64, TopicKey) -> bool {
     |position, key| topics.get(key).is_some_and(|topic| topic.kept_at(position).is_some())
 }
 
 /// Gives a message to all live subscriptions that have room.
 fn offer(
-    subscribers: &[Key<Subscription>],
+    subscribers: &[SubscriptionKey],
     position: u64,
     message: &Arc<Published>,
-    subscriptions: &mut super::slab::Slab<Subscription>,
+    subscriptions: &mut Slab<OfSubscription, Subscription>,
     effects: &mut Vec<Effect>,
 ) {
     effects.reserve(subscribers.len());

@@ -1,7 +1,7 @@
 //! What the hub wants done.
 
 use super::{Call, ConnectionId, DeliveryId, Refusal, RequestId, SubscriptionId};
-use crate::{Cursor, Published, bridge};
+use crate::{bridge, cursor::Cursor, message::Published};
 use alloc::{boxed::Box, sync::Arc};
 
 /// What [`Hub::handle`](super::Hub::handle) wants done. The order counts: perform the effects in the

@@ -1,7 +1,7 @@
 //! Messages that were delivered and have to be acknowledged.
 
 use super::{Acknowledgement, DeliveryId};
-use crate::{Cursor, Published};
+use crate::{cursor::Cursor, message::Published};
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 
 /// The window of a subscription with acknowledgements.

@@ -2,15 +2,15 @@
 
 use super::{
     Authorization, Effect, Hub, Start,
+    keys::{SubscriptionKey, TopicKey},
     outbox::Outbox,
     sequence::Sequence,
-    slab::Key,
-    subscription::{Link, Source, Sources, State, Subscription, Unusual},
-    topic::{Audience, Sync, Topic},
+    subscription::{Link, Source, Sources, State, Unusual},
+    topic::{Audience, Sync},
 };
 use crate::{
-    Epoch,
     bridge::{self, Event, QuestionId},
+    cursor::Epoch,
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
@@ -57,7 +57,7 @@ impl<A: Authorization> Hub<A> {
 
     /// Returns the position after which a subscription wants messages of the bridge, or `None` if it
     /// begins with what comes.
-    pub(super) fn wanted_after(&self, key: Key<Subscription>) -> Option<u64> {
+    pub(super) fn wanted_after(&self, key: SubscriptionKey) -> Option<u64> {
         let subscription = self.subscriptions.get(key)?;
         let Some(beginning) = subscription.unusual.as_ref().and_then(|unusual| unusual.beginning)
         else {
@@ -246,7 +246,7 @@ impl<A: Authorization> Hub<A> {
 
     /// Forgets what is kept of a topic of the bridge that has no subscribers any more, own ones or those
     /// of patterns. If it has, they may be waiting for the bridge.
-    fn is_left(&mut self, key: Key<Topic>) {
+    fn is_left(&mut self, key: TopicKey) {
         if !self.topics.has_subscribers(key) {
             return self.forget(key);
         }
@@ -259,7 +259,7 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Drops what is kept of a topic of the bridge: nothing is known of it any more.
-    fn forget(&mut self, key: Key<Topic>) {
+    fn forget(&mut self, key: TopicKey) {
         if let Some(topic) = self.topics.get_mut(key) {
             self.kept_bytes -= topic.kept_bytes();
             topic.ring.restart(0);
@@ -312,11 +312,11 @@ impl<A: Authorization> Hub<A> {
         topics.chain(patterns.map(|(key, _)| Source::Pattern(key))).collect()
     }
 
-    fn topics_of_bridge(&self) -> Vec<Key<Topic>> {
+    fn topics_of_bridge(&self) -> Vec<TopicKey> {
         self.topics.iter().filter(|(_, topic)| topic.is_bridged).map(|(key, _)| key).collect()
     }
 
-    fn subscriptions_of_bridge(&self) -> Vec<Key<Subscription>> {
+    fn subscriptions_of_bridge(&self) -> Vec<SubscriptionKey> {
         self.subscriptions.iter().filter(|(_, it)| it.is_bridged).map(|(key, _)| key).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! Handlers of calls as functions, for applications that answer at once.
 
 use super::{Authorization, Call, Command, Hub, InvalidRoute, Principal, RouteId};
-use crate::Message;
+use crate::message::Message;
 use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
 use core::fmt;
 

@@ -2,10 +2,10 @@
 
 use super::{
     Authorization, Hub,
-    slab::Key,
-    subscription::{Link, Source, Subscription},
+    keys::SubscriptionKey,
+    subscription::{Link, Source},
 };
-use crate::Published;
+use crate::message::Published;
 use alloc::{sync::Arc, vec::Vec};
 
 /// Which of the messages that topics keep are wanted.
@@ -20,7 +20,7 @@ pub(super) enum Kept {
 impl<A: Authorization> Hub<A> {
     /// Delivers the retained messages that a subscription begins with, as far as there is room. Returns
     /// whether it has got all of them.
-    pub(super) fn deliver_last(&mut self, key: Key<Subscription>) -> bool {
+    pub(super) fn deliver_last(&mut self, key: SubscriptionKey) -> bool {
         let Some(subscription) = self.subscriptions.get(key) else { return true };
         let Some(mut last) = subscription.last() else { return true };
         let mut room = subscription.room();
@@ -48,7 +48,7 @@ impl<A: Authorization> Hub<A> {
 
     /// Makes `complete_after` of the patterns of a subscription count what topics had dropped before the
     /// patterns came, if the subscription goes back so far.
-    pub(super) fn count_what_was_dropped(&mut self, key: Key<Subscription>) {
+    pub(super) fn count_what_was_dropped(&mut self, key: SubscriptionKey) {
         let Some(subscription) = self.subscriptions.get(key) else { return };
         if subscription.is_bridged {
             return;
@@ -75,7 +75,7 @@ impl<A: Authorization> Hub<A> {
     /// many.
     pub(super) fn messages_after(
         &mut self,
-        key: Key<Subscription>,
+        key: SubscriptionKey,
         kept: Kept,
         position: u64,
         at_most: usize,
@@ -108,7 +108,7 @@ impl<A: Authorization> Hub<A> {
     /// proportion to what topics keep after the position, however many topics there are.
     fn logged_after(
         &mut self,
-        key: Key<Subscription>,
+        key: SubscriptionKey,
         kept: Kept,
         position: u64,
         at_most: usize,

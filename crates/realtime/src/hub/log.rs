@@ -1,6 +1,6 @@
 //! The messages that topics keep, in the order of all of them.
 
-use super::{slab::Key, topic::Topic};
+use super::keys::TopicKey;
 use alloc::collections::VecDeque;
 
 /// Which topic keeps the message of each position. So a subscription of a pattern continues without a
@@ -9,7 +9,7 @@ use alloc::collections::VecDeque;
 /// An entry stays here for a while after its message is gone. Whoever reads asks the topic.
 #[derive(Debug)]
 pub(super) struct Log {
-    entries: VecDeque<(u64, Key<Topic>)>,
+    entries: VecDeque<(u64, TopicKey)>,
     /// How many entries there may be before those in the middle are looked through.
     most: usize,
 }
@@ -25,8 +25,8 @@ impl Log {
     pub(super) fn push(
         &mut self,
         position: u64,
-        topic: Key<Topic>,
-        is_kept: impl Fn(u64, Key<Topic>) -> bool,
+        topic: TopicKey,
+        is_kept: impl Fn(u64, TopicKey) -> bool,
     ) {
         // Not with each message: a look at the oldest is a look at another topic.
         if self.entries.len() % 64 == 63 {
@@ -41,7 +41,7 @@ impl Log {
     }
 
     /// Drops the oldest entries whose messages are gone.
-    pub(super) fn trim(&mut self, is_kept: impl Fn(u64, Key<Topic>) -> bool) {
+    pub(super) fn trim(&mut self, is_kept: impl Fn(u64, TopicKey) -> bool) {
         while self.entries.front().is_some_and(|&(position, topic)| !is_kept(position, topic)) {
             self.entries.pop_front();
         }
@@ -51,7 +51,7 @@ impl Log {
     }
 
     /// Returns the entries after a position.
-    pub(super) fn after(&self, position: u64) -> impl Iterator<Item = (u64, Key<Topic>)> {
+    pub(super) fn after(&self, position: u64) -> impl Iterator<Item = (u64, TopicKey)> {
         let begin = self.entries.partition_point(|(candidate, _)| *candidate <= position);
         self.entries.range(begin..).copied()
     }
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn what_is_gone_is_bounded() {
         let mut log = Log::new();
-        let topic = Key::FIRST;
+        let topic = TopicKey::FIRST;
         // Of 100,000 messages, one in the middle of each hundred is kept, and the first.
         let is_kept = |position: u64, _| position % 100 == 50 || position == 1;
         for position in 1..=100_000 {

@@ -3,14 +3,14 @@
 use super::{
     Authorization, Hub,
     following::is_at_most,
+    keys::{PatternKey, SubscriptionKey, TopicKey},
     sequence::Sequence,
-    slab::Key,
-    subscription::{Source, State, Subscription},
-    topic::{PatternOfTopics, Sync, Topic},
+    subscription::{Source, State},
+    topic::{Sync, Topic},
 };
 use crate::{
-    Published,
     bridge::{Entry, History},
+    message::Published,
 };
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use core::time::Duration;
@@ -68,7 +68,7 @@ impl<A: Authorization> Hub<A> {
         self.drop_what_is_too_much(None);
     }
 
-    fn merge_pattern(&mut self, key: Key<PatternOfTopics>, history: &History) {
+    fn merge_pattern(&mut self, key: PatternKey, history: &History) {
         let mut entries = BTreeMap::<&str, Vec<&Entry>>::new();
         let is_bridged = |entry: &&Entry| self.is_bridged(&entry.destination);
         for entry in history.entries.iter().filter(is_bridged) {
@@ -106,7 +106,7 @@ impl<A: Authorization> Hub<A> {
     /// Adds what the bridge has told of a topic to what the hub has.
     fn merge<'a>(
         &mut self,
-        key: Key<Topic>,
+        key: TopicKey,
         history: &'a History,
         entries: &mut dyn DoubleEndedIterator<Item = &'a Entry>,
     ) {
@@ -155,7 +155,7 @@ impl<A: Authorization> Hub<A> {
         }
     }
 
-    fn fall_behind_before(&mut self, key: Key<Subscription>, position: u64) {
+    fn fall_behind_before(&mut self, key: SubscriptionKey, position: u64) {
         let live = self.subscriptions.get_mut(key).filter(|it| it.state == State::Live);
         if let Some(subscription) = live.filter(|it| it.through < position) {
             subscription.state = State::Behind;

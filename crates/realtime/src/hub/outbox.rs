@@ -1,9 +1,9 @@
 //! Messages that have no place in the broker's sequence yet.
 
-use super::{Authorization, Effect, Hub, OutboxConfig, Refusal, connection::Requester};
+use super::{Authorization, Effect, Hub, OutboxConfig, Refusal, ids::Requester};
 use crate::{
-    Message,
     bridge::{self, PublishId},
+    message::Message,
 };
 use alloc::{boxed::Box, collections::VecDeque, string::String, sync::Arc};
 

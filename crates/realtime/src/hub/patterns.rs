@@ -1,6 +1,9 @@
 //! Which patterns match a topic.
 
-use super::slab::{Key, Slab};
+use super::{
+    keys::{NodeKey, OfNode},
+    slab::Slab,
+};
 use crate::destination::is_rest;
 use alloc::{boxed::Box, vec::Vec};
 use std::collections::HashMap;
@@ -9,14 +12,14 @@ use std::collections::HashMap;
 /// its segments, and branches only where patterns have `*`, however many patterns there are.
 #[derive(Debug)]
 pub(super) struct Patterns<T> {
-    nodes: Slab<Node<T>>,
-    root: Option<Key<Node<T>>>,
+    nodes: Slab<OfNode, Node<T>>,
+    root: Option<NodeKey>,
 }
 
 #[derive(Debug)]
 struct Node<T> {
-    literals: HashMap<Box<str>, Key<Self>>,
-    star: Option<Key<Self>>,
+    literals: HashMap<Box<str>, NodeKey>,
+    star: Option<NodeKey>,
     /// The value of the pattern that ends here.
     here: Option<T>,
     /// The values of the patterns that go on with `**` and with `>`.
@@ -119,7 +122,7 @@ impl<T: Copy> Patterns<T> {
 
     /// Looks at what is left of the topic, `None` behind its last segment. The depth of the recursion is
     /// that of the patterns.
-    fn walk(&self, node: Key<Node<T>>, left: Option<&str>, found: &mut impl FnMut(T)) {
+    fn walk(&self, node: NodeKey, left: Option<&str>, found: &mut impl FnMut(T)) {
         let Some(node) = self.nodes.get(node) else { return };
         node.rest.iter().flatten().for_each(|&value| found(value));
         let Some(left) = left else {
@@ -138,7 +141,7 @@ impl<T: Copy> Patterns<T> {
         }
     }
 
-    fn child(&self, node: Key<Node<T>>, segment: &str) -> Option<Key<Node<T>>> {
+    fn child(&self, node: NodeKey, segment: &str) -> Option<NodeKey> {
         let node = self.nodes.get(node)?;
         if segment == "*" { node.star } else { node.literals.get(segment).copied() }
     }
@@ -167,7 +170,7 @@ fn rest_index(segment: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Pattern;
+    use crate::destination::Pattern;
     use alloc::string::String;
     use proptest::{collection::vec, prelude::*};
 

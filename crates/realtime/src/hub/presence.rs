@@ -1,40 +1,18 @@
 //! Who is subscribed to a topic.
 
 use super::{
-    Authorization, ConnectionId, Effect, Hub, Principal, Start,
-    connection::Requester,
-    slab::Key,
-    subscription::{Source, Subscription},
+    Authorization, Effect, Hub, Principal, Start,
+    ids::Requester,
+    keys::{SubscriptionKey, TopicKey},
+    members::Member,
+    subscription::Source,
     topic::Topic,
 };
-use crate::{
-    Message, Published,
-    json::{Escape, write_string},
-};
+use crate::message::{Message, Published};
 use alloc::{boxed::Box, collections::BTreeMap, format, string::String, sync::Arc, vec::Vec};
 
 /// Where the presence of a topic is told: below this.
 pub(super) const PREFIX: &str = "/presence";
-
-/// Who is subscribed to a topic, and by how many subscriptions.
-pub(super) type Members = BTreeMap<Member, u32>;
-
-/// A user, or a connection without one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Member {
-    User(Principal),
-    Anonymous(ConnectionId),
-}
-
-impl Member {
-    /// Appends the JSON of the member: the name of the user, or `null`.
-    fn write(&self, json: &mut String) {
-        match self {
-            Self::User(user) => write_string(user.name(), Escape::Required, json),
-            Self::Anonymous(_) => json.push_str("null"),
-        }
-    }
-}
 
 impl<A: Authorization> Hub<A> {
     /// Returns the users who are subscribed to a topic of which [presence](super::TopicConfig::presence)
@@ -61,7 +39,7 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Tells that a subscription has begun, on those of its topics of which presence is told.
-    pub(super) fn join_members(&mut self, key: Key<Subscription>) {
+    pub(super) fn join_members(&mut self, key: SubscriptionKey) {
         for (topic, member) in self.memberships(key) {
             if let Some(subscription) = self.subscriptions.get_mut(key) {
                 subscription.is_present = true;
@@ -78,7 +56,7 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Tells that a subscription ends.
-    pub(super) fn leave_members(&mut self, key: Key<Subscription>) {
+    pub(super) fn leave_members(&mut self, key: SubscriptionKey) {
         if !self.subscriptions.get(key).is_some_and(|subscription| subscription.is_present) {
             return;
         }
@@ -99,7 +77,7 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Delivers who is subscribed to a topic on a new subscription of its presence.
-    pub(super) fn deliver_members(&mut self, key: Key<Subscription>, start: Start) {
+    pub(super) fn deliver_members(&mut self, key: SubscriptionKey, start: Start) {
         if matches!(start, Start::After(_)) {
             return;
         }
@@ -122,7 +100,7 @@ impl<A: Authorization> Hub<A> {
         }
     }
 
-    fn memberships(&self, key: Key<Subscription>) -> Vec<(Key<Topic>, Member)> {
+    fn memberships(&self, key: SubscriptionKey) -> Vec<(TopicKey, Member)> {
         let Some(subscription) = self.subscriptions.get(key) else { return Vec::new() };
         let mut memberships = Vec::new();
         for link in subscription.sources.iter() {
@@ -144,7 +122,7 @@ impl<A: Authorization> Hub<A> {
         memberships
     }
 
-    fn topics_of_subscription(&self, key: Key<Subscription>) -> Vec<Key<Topic>> {
+    fn topics_of_subscription(&self, key: SubscriptionKey) -> Vec<TopicKey> {
         let subscription = self.subscriptions.get(key).into_iter();
         let sources = subscription.flat_map(|subscription| subscription.sources.iter());
         let topics = sources.filter_map(|link| match link.source {

@@ -2,13 +2,17 @@
 
 use super::{
     Authorization, Effect, Hub, QueueConfig, Refusal,
-    connection::Requester,
     flow::Delivery,
+    ids::Requester,
+    keys::{OfQueue, QueueKey, SubscriptionKey},
     refusal::cut,
-    slab::{Key, Slab},
-    subscription::{State, Subscription},
+    slab::Slab,
+    subscription::State,
 };
-use crate::{Message, Published, destination::Destination};
+use crate::{
+    destination::Destination,
+    message::{Message, Published},
+};
 use alloc::{
     collections::{BTreeMap, VecDeque},
     string::ToString,
@@ -28,7 +32,7 @@ pub(super) struct Queue {
     bytes: usize,
     consumers: usize,
     /// The line of the consumers that can take a message, by their places.
-    ready: BTreeMap<u64, Key<Subscription>>,
+    ready: BTreeMap<u64, SubscriptionKey>,
     last_place: u64,
 }
 
@@ -41,8 +45,8 @@ struct Queued {
 
 #[derive(Debug)]
 pub(super) struct Queues {
-    queues: Slab<Queue>,
-    names: HashMap<Arc<str>, Key<Queue>>,
+    queues: Slab<OfQueue, Queue>,
+    names: HashMap<Arc<str>, QueueKey>,
     /// How many bytes all messages take, with what each takes beside its size.
     bytes: usize,
 }
@@ -58,11 +62,11 @@ impl Queues {
         self.queues.len()
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<Key<Queue>> {
+    pub(super) fn find(&self, name: &str) -> Option<QueueKey> {
         self.names.get(name).copied()
     }
 
-    fn insert(&mut self, name: &str) -> Option<Key<Queue>> {
+    fn insert(&mut self, name: &str) -> Option<QueueKey> {
         let name: Arc<str> = name.into();
         let key = self.queues.insert(Queue {
             name: name.clone(),
@@ -77,26 +81,26 @@ impl Queues {
         Some(key)
     }
 
-    pub(super) fn add_consumer(&mut self, key: Key<Queue>) {
+    pub(super) fn add_consumer(&mut self, key: QueueKey) {
         if let Some(queue) = self.queues.get_mut(key) {
             queue.consumers += 1;
         }
     }
 
-    pub(super) fn remove_consumer(&mut self, key: Key<Queue>) {
+    pub(super) fn remove_consumer(&mut self, key: QueueKey) {
         if let Some(queue) = self.queues.get_mut(key) {
             queue.consumers -= 1;
         }
     }
 
     /// Notes that the consumer at this place in the line can't take messages.
-    pub(super) fn is_busy(&mut self, key: Key<Queue>, place: u64) {
+    pub(super) fn is_busy(&mut self, key: QueueKey, place: u64) {
         if let Some(queue) = self.queues.get_mut(key) {
             queue.ready.remove(&place);
         }
     }
 
-    pub(super) fn remove_if_unused(&mut self, key: Key<Queue>) {
+    pub(super) fn remove_if_unused(&mut self, key: QueueKey) {
         let is_unused = |queue: &Queue| {
             queue.consumers == 0 && queue.messages.is_empty() && queue.delivered == 0
         };
@@ -143,7 +147,7 @@ impl Queues {
     }
 
     /// Notes that a message has come into a queue.
-    fn has_come(&mut self, key: Key<Queue>, message: &Message) {
+    fn has_come(&mut self, key: QueueKey, message: &Message) {
         if let Some(queue) = self.queues.get_mut(key) {
             queue.bytes += message.size();
             self.bytes += message.size() + Published::OVERHEAD;
@@ -151,7 +155,7 @@ impl Queues {
     }
 
     /// Notes that a message has left a queue for good.
-    fn has_gone(&mut self, key: Key<Queue>, message: &Message) {
+    fn has_gone(&mut self, key: QueueKey, message: &Message) {
         if let Some(queue) = self.queues.get_mut(key) {
             queue.bytes -= message.size();
             self.bytes -= message.size() + Published::OVERHEAD;
@@ -174,7 +178,7 @@ impl<A: Authorization> Hub<A> {
         Ok(())
     }
 
-    pub(super) fn find_or_create_queue(&mut self, name: &str) -> Result<Key<Queue>, Refusal> {
+    pub(super) fn find_or_create_queue(&mut self, name: &str) -> Result<QueueKey, Refusal> {
         if let Some(key) = self.queues.find(name) {
             return Ok(key);
         }
@@ -183,7 +187,7 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Puts a consumer at the end of the line of those that can take a message.
-    pub(super) fn stand_in_line(&mut self, key: Key<Queue>, consumer: Key<Subscription>) {
+    pub(super) fn stand_in_line(&mut self, key: QueueKey, consumer: SubscriptionKey) {
         let (Some(queue), Some(subscription)) =
             (self.queues.queues.get_mut(key), self.subscriptions.get_mut(consumer))
         else {
@@ -199,7 +203,7 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Gives messages to consumers in turn, as long as one can take a message.
-    pub(super) fn dispatch(&mut self, key: Key<Queue>) {
+    pub(super) fn dispatch(&mut self, key: QueueKey) {
         while let Some(queue) = self.queues.queues.get_mut(key) {
             if queue.messages.is_empty() {
                 break;
@@ -224,7 +228,7 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Notes that messages were consumed.
-    pub(super) fn consumed(&mut self, key: Key<Queue>, deliveries: &[Delivery]) {
+    pub(super) fn consumed(&mut self, key: QueueKey, deliveries: &[Delivery]) {
         if let Some(queue) = self.queues.queues.get_mut(key) {
             queue.delivered -= deliveries.len();
         }
@@ -235,7 +239,7 @@ impl<A: Authorization> Hub<A> {
 
     /// Puts messages that were not consumed back to their places, or gives them up if they were delivered
     /// too often.
-    pub(super) fn give_back(&mut self, key: Key<Queue>, deliveries: Vec<Delivery>) {
+    pub(super) fn give_back(&mut self, key: QueueKey, deliveries: Vec<Delivery>) {
         for Delivery { message, deliveries, .. } in deliveries {
             let Some(queue) = self.queues.queues.get_mut(key) else { return };
             queue.delivered -= 1;

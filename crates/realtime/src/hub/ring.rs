@@ -1,7 +1,7 @@
 //! What a topic keeps for subscribers that resume after a cursor.
 
 use super::TopicConfig;
-use crate::Published;
+use crate::message::Published;
 use alloc::{collections::VecDeque, sync::Arc};
 use core::time::Duration;
 

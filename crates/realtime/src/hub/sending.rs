@@ -2,14 +2,15 @@
 
 use super::{
     Action, Authorization, ConnectionId, DeliveryOf, Effect, Hub, Operation, Refusal, RequestId,
-    connection::{Done, Requester},
+    connection::Done,
     flow::Delivery,
-    slab::Key,
+    ids::Requester,
+    keys::SubscriptionKey,
     subscription::{Source, State, Subscription},
 };
 use crate::{
-    Message, Published,
     destination::{self, Destination},
+    message::{Message, Published},
 };
 use alloc::{
     boxed::Box,
@@ -124,7 +125,7 @@ impl<A: Authorization> Hub<A> {
             }
             _ => false,
         };
-        let has_wanted = |key: &Key<Subscription>| {
+        let has_wanted = |key: &SubscriptionKey| {
             let subscription = self.subscriptions.get(*key);
             subscription.is_some_and(|it| it.sources.iter().any(|link| is_wanted(link.source)))
         };
@@ -263,9 +264,9 @@ impl<A: Authorization> Hub<A> {
         &self,
         connection: ConnectionId,
         delivery: DeliveryOf,
-    ) -> Result<Option<Key<Subscription>>, Refusal> {
+    ) -> Result<Option<SubscriptionKey>, Refusal> {
         let owner = self.connections.get(&connection).ok_or(Refusal::NotConnected)?;
-        let has = |key: Key<Subscription>, is_wanted: &dyn Fn(&super::flow::Flow) -> bool| {
+        let has = |key: SubscriptionKey, is_wanted: &dyn Fn(&super::flow::Flow) -> bool| {
             self.subscriptions.get(key).and_then(|it| it.flow.as_deref()).is_some_and(is_wanted)
         };
         let (key, found) = match delivery {

@@ -1,6 +1,6 @@
 //! The sequence of all messages of a hub, or of the broker that joins hubs.
 
-use crate::{Cursor, Epoch};
+use crate::cursor::{Cursor, Epoch};
 
 #[derive(Debug)]
 pub(super) struct Sequence {

@@ -3,50 +3,52 @@
 use alloc::vec::Vec;
 use core::{fmt, marker::PhantomData, mem};
 
-/// Where a value is in its [`Slab`]. A key is used again once its value was removed.
-pub(super) struct Key<T>(u32, PhantomData<fn() -> T>);
+/// Where a value is in its [`Slab`]. A key is used again once its value was removed. `Of` tells the keys of
+/// one kind of values from those of others.
+pub(super) struct Key<Of>(u32, PhantomData<fn() -> Of>);
 
 #[cfg(test)]
-impl<T> Key<T> {
+impl<Of> Key<Of> {
     pub(super) const FIRST: Self = Self(0, PhantomData);
 }
 
-impl<T> Clone for Key<T> {
+impl<Of> Clone for Key<Of> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for Key<T> {}
+impl<Of> Copy for Key<Of> {}
 
-impl<T> PartialEq for Key<T> {
+impl<Of> PartialEq for Key<Of> {
     fn eq(&self, other: &Self) -> bool {
         self.0 == other.0
     }
 }
 
-impl<T> Eq for Key<T> {}
+impl<Of> Eq for Key<Of> {}
 
-impl<T> PartialOrd for Key<T> {
+impl<Of> PartialOrd for Key<Of> {
     fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl<T> Ord for Key<T> {
+impl<Of> Ord for Key<Of> {
     fn cmp(&self, other: &Self) -> core::cmp::Ordering {
         self.0.cmp(&other.0)
     }
 }
 
-impl<T> fmt::Debug for Key<T> {
+impl<Of> fmt::Debug for Key<Of> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Slab<T> {
+pub(super) struct Slab<Of, T> {
+    of: PhantomData<fn() -> Of>,
     entries: Vec<Entry<T>>,
     /// The first vacant entry, or `u32::MAX`.
     vacant: u32,
@@ -59,9 +61,9 @@ enum Entry<T> {
     Vacant { next: u32 },
 }
 
-impl<T> Slab<T> {
+impl<Of, T> Slab<Of, T> {
     pub(super) const fn new() -> Self {
-        Self { entries: Vec::new(), vacant: u32::MAX, len: 0 }
+        Self { of: PhantomData, entries: Vec::new(), vacant: u32::MAX, len: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -69,7 +71,7 @@ impl<T> Slab<T> {
     }
 
     /// Returns `None` if there are 2³² − 1 values already.
-    pub(super) fn insert(&mut self, value: T) -> Option<Key<T>> {
+    pub(super) fn insert(&mut self, value: T) -> Option<Key<Of>> {
         let index = if let Some(&Entry::Vacant { next }) = self.entries.get(self.vacant as usize) {
             let index = mem::replace(&mut self.vacant, next);
             self.entries[index as usize] = Entry::Occupied(value);
@@ -84,7 +86,7 @@ impl<T> Slab<T> {
         Some(Key(index, PhantomData))
     }
 
-    pub(super) fn remove(&mut self, key: Key<T>) -> Option<T> {
+    pub(super) fn remove(&mut self, key: Key<Of>) -> Option<T> {
         let entry = self.entries.get_mut(key.0 as usize)?;
         if matches!(entry, Entry::Vacant { .. }) {
             return None;
@@ -102,21 +104,21 @@ impl<T> Slab<T> {
         }
     }
 
-    pub(super) fn get(&self, key: Key<T>) -> Option<&T> {
+    pub(super) fn get(&self, key: Key<Of>) -> Option<&T> {
         match self.entries.get(key.0 as usize) {
             Some(Entry::Occupied(value)) => Some(value),
             _ => None,
         }
     }
 
-    pub(super) fn get_mut(&mut self, key: Key<T>) -> Option<&mut T> {
+    pub(super) fn get_mut(&mut self, key: Key<Of>) -> Option<&mut T> {
         match self.entries.get_mut(key.0 as usize) {
             Some(Entry::Occupied(value)) => Some(value),
             _ => None,
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Key<T>, &T)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Key<Of>, &T)> {
         self.entries.iter().zip(0..).filter_map(|(entry, index)| match entry {
             Entry::Occupied(value) => Some((Key(index, PhantomData), value)),
             Entry::Vacant { .. } => None,
@@ -130,7 +132,7 @@ mod tests {
 
     #[test]
     fn keys_are_used_again() {
-        let mut slab = Slab::new();
+        let mut slab = Slab::<(), _>::new();
         let [a, b] = ["a", "b"].map(|value| slab.insert(value).unwrap());
         assert_eq!((slab.remove(a), slab.remove(a), slab.len()), (Some("a"), None, 1));
         assert_eq!((slab.get(a), slab.get(b)), (None, Some(&"b")));

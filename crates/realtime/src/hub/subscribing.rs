@@ -4,9 +4,9 @@ use super::{
     Action, Authorization, ConnectionId, Effect, Hub, Refusal, RequestId, Start, SubscribeOptions,
     SubscriptionId,
     flow::Flow,
+    keys::SubscriptionKey,
     presence,
     refusal::cut,
-    slab::Key,
     subscription::{Beginning, Link, Source, Sources, State, Subscription, Unusual},
     topic::Audience,
 };
@@ -110,7 +110,7 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Lets a live subscription fall behind, or wait for the bridge.
-    pub(super) fn fall_behind(&mut self, key: Key<Subscription>, state: State) {
+    pub(super) fn fall_behind(&mut self, key: SubscriptionKey, state: State) {
         let Some(subscription) = self.subscriptions.get(key) else { return };
         let is_bridged = subscription.is_bridged;
         let head = self.sequence_of(is_bridged).map_or(0, |sequence| sequence.head());
@@ -125,7 +125,7 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Ends a subscription because it can't go on, and says why.
-    pub(super) fn cut_off(&mut self, key: Key<Subscription>, refusal: Refusal) {
+    pub(super) fn cut_off(&mut self, key: SubscriptionKey, refusal: Refusal) {
         let Some(subscription) = self.subscriptions.get(key) else { return };
         let (connection, id) = (subscription.connection, subscription.id);
         let beginning = subscription.unusual.as_ref().and_then(|unusual| unusual.beginning);
@@ -142,7 +142,7 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Ends a subscription that its connection does not list any more.
-    pub(super) fn end(&mut self, key: Key<Subscription>) {
+    pub(super) fn end(&mut self, key: SubscriptionKey) {
         self.leave_members(key);
         let Some(subscription) = self.subscriptions.remove(key) else { return };
         for link in subscription.sources.iter() {
@@ -262,7 +262,7 @@ impl<A: Authorization> Hub<A> {
         is_bridged: bool,
         options: SubscribeOptions,
         request: Option<RequestId>,
-    ) -> Result<Key<Subscription>, Refusal> {
+    ) -> Result<SubscriptionKey, Refusal> {
         let window =
             options.window.map_or(self.config.window, |window| window.min(self.config.window));
         let beginning = Some(Beginning { start: options.start, request });
@@ -289,7 +289,7 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Adds a subscription to the subscribers of one of its sources.
-    fn join(&mut self, key: Key<Subscription>, index: usize, wanted: Option<u64>) {
+    fn join(&mut self, key: SubscriptionKey, index: usize, wanted: Option<u64>) {
         let Some(link) =
             self.subscriptions.get(key).and_then(|it| it.sources.iter().nth(index).copied())
         else {
@@ -326,7 +326,7 @@ impl<A: Authorization> Hub<A> {
 
     fn update_link(
         &mut self,
-        key: Key<Subscription>,
+        key: SubscriptionKey,
         source: Source,
         update: impl FnOnce(&mut Link),
     ) {

@@ -2,13 +2,10 @@
 
 use super::{
     ConnectionId, RequestId, Start, SubscriptionId,
-    call::Application,
     flow::Flow,
-    queue::Queue,
-    slab::Key,
-    topic::{PatternOfTopics, Topic},
+    keys::{ApplicationKey, PatternKey, QueueKey, TopicKey},
 };
-use crate::{Cursor, bridge::QuestionId};
+use crate::{bridge::QuestionId, cursor::Cursor};
 use alloc::boxed::Box;
 
 #[derive(Debug)]
@@ -87,11 +84,11 @@ pub(super) struct Link {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Source {
-    Topic(Key<Topic>),
-    Pattern(Key<PatternOfTopics>),
-    Queue(Key<Queue>),
+    Topic(TopicKey),
+    Pattern(PatternKey),
+    Queue(QueueKey),
     /// An `/app/…` destination: it only gets replies.
-    Application(Key<Application>),
+    Application(ApplicationKey),
 }
 
 impl Sources {
@@ -133,7 +130,7 @@ impl Subscription {
     }
 
     /// Returns the queue that the subscription consumes.
-    pub(super) fn queue(&self) -> Option<Key<Queue>> {
+    pub(super) fn queue(&self) -> Option<QueueKey> {
         match &self.sources {
             Sources::One(Link { source: Source::Queue(queue), .. }) => Some(*queue),
             _ => None,

@@ -2,16 +2,16 @@
 
 use super::{
     Config, TopicConfig,
+    keys::{OfPattern, OfTopic, PatternKey, SubscriptionKey, TopicKey},
+    members::Members,
     patterns::Patterns,
-    presence::Members,
     ring::Ring,
-    slab::{Key, Slab},
-    subscription::Subscription,
+    slab::Slab,
 };
 use crate::{
-    Published,
     bridge::{Entry, QuestionId},
     destination,
+    message::Published,
 };
 use alloc::{borrow::Cow, boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use core::time::Duration;
@@ -35,7 +35,7 @@ pub(super) struct Topic {
     /// Which configuration counts, or `u32::MAX` for that of other topics.
     config: u32,
     /// The patterns that match, as of this state of all patterns.
-    matching: Box<[Key<PatternOfTopics>]>,
+    matching: Box<[PatternKey]>,
     matching_as_of: u32,
 }
 
@@ -94,7 +94,7 @@ pub(super) struct PatternOfTopics {
 /// Who subscribes to a topic or a pattern, and what the bridge was asked for them.
 #[derive(Debug)]
 pub(super) struct Audience {
-    pub(super) subscribers: Vec<Key<Subscription>>,
+    pub(super) subscribers: Vec<SubscriptionKey>,
     /// The question by which the bridge follows the topic or pattern.
     pub(super) followed: QuestionId,
     /// The last question that the bridge was asked.
@@ -150,10 +150,10 @@ impl Audience {
 
 #[derive(Debug)]
 pub(super) struct Topics {
-    topics: Slab<Topic>,
-    names: HashMap<Arc<str>, Key<Topic>>,
-    patterns: Slab<PatternOfTopics>,
-    tree: Patterns<Key<PatternOfTopics>>,
+    topics: Slab<OfTopic, Topic>,
+    names: HashMap<Arc<str>, TopicKey>,
+    patterns: Slab<OfPattern, PatternOfTopics>,
+    tree: Patterns<PatternKey>,
     /// Changes with each pattern that is added or removed.
     state: u32,
 }
@@ -169,45 +169,40 @@ impl Topics {
         self.topics.len() + self.patterns.len()
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<Key<Topic>> {
+    pub(super) fn find(&self, name: &str) -> Option<TopicKey> {
         self.names.get(name).copied()
     }
 
-    pub(super) fn find_pattern(&self, text: &str) -> Option<Key<PatternOfTopics>> {
+    pub(super) fn find_pattern(&self, text: &str) -> Option<PatternKey> {
         self.tree.get(text)
     }
 
-    pub(super) fn get(&self, key: Key<Topic>) -> Option<&Topic> {
+    pub(super) fn get(&self, key: TopicKey) -> Option<&Topic> {
         self.topics.get(key)
     }
 
-    pub(super) fn get_mut(&mut self, key: Key<Topic>) -> Option<&mut Topic> {
+    pub(super) fn get_mut(&mut self, key: TopicKey) -> Option<&mut Topic> {
         self.topics.get_mut(key)
     }
 
-    pub(super) fn pattern(&self, key: Key<PatternOfTopics>) -> Option<&PatternOfTopics> {
+    pub(super) fn pattern(&self, key: PatternKey) -> Option<&PatternOfTopics> {
         self.patterns.get(key)
     }
 
-    pub(super) fn pattern_mut(
-        &mut self,
-        key: Key<PatternOfTopics>,
-    ) -> Option<&mut PatternOfTopics> {
+    pub(super) fn pattern_mut(&mut self, key: PatternKey) -> Option<&mut PatternOfTopics> {
         self.patterns.get_mut(key)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Key<Topic>, &Topic)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (TopicKey, &Topic)> {
         self.topics.iter()
     }
 
-    pub(super) fn patterns(
-        &self,
-    ) -> impl Iterator<Item = (Key<PatternOfTopics>, &PatternOfTopics)> {
+    pub(super) fn patterns(&self) -> impl Iterator<Item = (PatternKey, &PatternOfTopics)> {
         self.patterns.iter()
     }
 
     /// Returns the topics that a pattern matches.
-    pub(super) fn matched_by(&self, pattern: Key<PatternOfTopics>) -> Vec<Key<Topic>> {
+    pub(super) fn matched_by(&self, pattern: PatternKey) -> Vec<TopicKey> {
         let Some(pattern) = self.patterns.get(pattern) else { return Vec::new() };
         let matches = |topic: &Topic| {
             topic.is_bridged == pattern.is_bridged
@@ -222,7 +217,7 @@ impl Topics {
         ring: Ring,
         is_bridged: bool,
         config: &Config,
-    ) -> Option<Key<Topic>> {
+    ) -> Option<TopicKey> {
         let shared: Arc<str> = name.into();
         let shown = match destination::as_subscribers_know_it(name) {
             Cow::Borrowed(_) => shared.clone(),
@@ -251,7 +246,7 @@ impl Topics {
         text: &str,
         complete_after: u64,
         is_bridged: bool,
-    ) -> Option<Key<PatternOfTopics>> {
+    ) -> Option<PatternKey> {
         let pattern = PatternOfTopics {
             text: text.into(),
             audience: Audience::new(if is_bridged { Sync::Unknown } else { Sync::Current }),
@@ -270,7 +265,7 @@ impl Topics {
         Some(key)
     }
 
-    pub(super) fn remove(&mut self, key: Key<Topic>) {
+    pub(super) fn remove(&mut self, key: TopicKey) {
         if let Some(topic) = self.topics.remove(key) {
             self.names.remove(&topic.name);
             if self.names.is_empty() {
@@ -279,7 +274,7 @@ impl Topics {
         }
     }
 
-    pub(super) fn remove_pattern(&mut self, key: Key<PatternOfTopics>) {
+    pub(super) fn remove_pattern(&mut self, key: PatternKey) {
         if let Some(pattern) = self.patterns.remove(key) {
             self.tree.remove(&pattern.text);
             self.state = self.state.wrapping_add(1);
@@ -287,7 +282,7 @@ impl Topics {
     }
 
     /// Returns the patterns that match a topic. They are looked up again only if patterns have changed.
-    pub(super) fn patterns_of(&mut self, key: Key<Topic>) -> &[Key<PatternOfTopics>] {
+    pub(super) fn patterns_of(&mut self, key: TopicKey) -> &[PatternKey] {
         let Some(topic) = self.topics.get_mut(key) else { return &[] };
         if topic.matching_as_of != self.state {
             let mut matching = Vec::new();
@@ -304,7 +299,7 @@ impl Topics {
     }
 
     /// Notes that a topic which is not the bridge's has dropped messages, for its patterns.
-    pub(super) fn has_dropped(&mut self, key: Key<Topic>) {
+    pub(super) fn has_dropped(&mut self, key: TopicKey) {
         self.patterns_of(key);
         let Some(topic) = self.topics.get(key).filter(|topic| !topic.is_bridged) else { return };
         let dropped = topic.ring.complete_after();
@@ -316,7 +311,7 @@ impl Topics {
     }
 
     /// Returns the patterns that match a topic, which need not exist.
-    pub(super) fn patterns_for(&self, name: &str, is_bridged: bool) -> Vec<Key<PatternOfTopics>> {
+    pub(super) fn patterns_for(&self, name: &str, is_bridged: bool) -> Vec<PatternKey> {
         let mut found = Vec::new();
         self.tree.matching(name, &mut |key| {
             let pattern = self.patterns.get(key);
@@ -329,16 +324,16 @@ impl Topics {
 
     /// Returns whether everything that is published in a topic is told from now on, for its own
     /// subscribers or those of a pattern.
-    pub(super) fn is_current(&mut self, key: Key<Topic>) -> bool {
+    pub(super) fn is_current(&mut self, key: TopicKey) -> bool {
         self.any_audience(key, |audience| audience.sync == Sync::Current)
     }
 
     /// Returns whether a topic has subscribers, its own or those of a pattern.
-    pub(super) fn has_subscribers(&mut self, key: Key<Topic>) -> bool {
+    pub(super) fn has_subscribers(&mut self, key: TopicKey) -> bool {
         self.any_audience(key, |audience| !audience.subscribers.is_empty())
     }
 
-    fn any_audience(&mut self, key: Key<Topic>, is_so: impl Fn(&Audience) -> bool) -> bool {
+    fn any_audience(&mut self, key: TopicKey, is_so: impl Fn(&Audience) -> bool) -> bool {
         self.patterns_of(key);
         let Some(topic) = self.topics.get(key) else { return false };
         let mut patterns = topic.matching.iter().filter_map(|pattern| self.patterns.get(*pattern));

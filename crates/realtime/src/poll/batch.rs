@@ -1,10 +1,11 @@
 //! What an answer contains.
 
 use crate::{
-    Cursor, Published,
+    cursor::Cursor,
     guard::Answer,
     http::{Response, event},
     hub::{Gap, Refusal, Start},
+    message::Published,
 };
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
 use bytes::Bytes;

@@ -1,7 +1,7 @@
 //! Writing an event stream.
 
 use super::lines::lines;
-use crate::{Cursor, http::event::write_gap, hub::Gap};
+use crate::{cursor::Cursor, http::event::write_gap, hub::Gap};
 use alloc::{format, string::String};
 use bytes::Bytes;
 use core::{fmt::Write, time::Duration};
@@ -269,7 +269,7 @@ fn whole_milliseconds(time: Duration) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Epoch;
+    use crate::cursor::Epoch;
     use alloc::string::ToString;
 
     #[test]

@@ -5,7 +5,7 @@ use super::{
     response::{InvalidLastEventId, parse_last_event_id},
 };
 use crate::{
-    Cursor, Epoch,
+    cursor::{Cursor, Epoch},
     http::{InvalidRequest, Selection, decode, query, set_once},
     hub::Start,
 };

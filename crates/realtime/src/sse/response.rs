@@ -1,6 +1,6 @@
 //! The head of the response that is an event stream, and the field of the request that resumes one.
 
-use crate::{Cursor, InvalidCursor};
+use crate::cursor::{Cursor, InvalidCursor};
 
 /// The status of a response that is an event stream.
 ///
@@ -96,7 +96,7 @@ pub enum InvalidLastEventId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Epoch;
+    use crate::cursor::Epoch;
     use alloc::string::ToString;
 
     #[test]

@@ -7,12 +7,13 @@ use super::{
     response::{RESPONSE_FIELDS, STATUS},
 };
 use crate::{
-    Cursor, Encoded, Form, Published,
+    cursor::Cursor,
     guard::{Answer, EventStreamAnswer},
     http::{Head, Response, event},
     hub::{
         Command, ConnectionId, Effect, Gap, Principal, Refusal, SubscribeOptions, SubscriptionId,
     },
+    message::{Encoded, Form, Published},
 };
 use alloc::{collections::VecDeque, format, string::ToString, sync::Arc};
 use base64::{Engine, prelude::BASE64_STANDARD};

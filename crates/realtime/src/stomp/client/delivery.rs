@@ -2,7 +2,8 @@
 
 use super::{SubscriptionId, error::ProtocolError};
 use crate::{
-    Cursor, Message,
+    cursor::Cursor,
+    message::Message,
     stomp::{Command, Frame, Headers, Version, header, server},
 };
 use alloc::{borrow::Cow, boxed::Box, collections::BTreeSet, string::String, vec::Vec};

@@ -2,7 +2,7 @@
 
 use super::{Delivery, ReceiptId, SubscriptionId, TransactionId};
 use crate::{
-    Cursor,
+    cursor::Cursor,
     stomp::{
         Frame, Headers, Version,
         header::{self, HeartBeat},

@@ -9,8 +9,9 @@ use super::{
     state::State,
 };
 use crate::{
-    Cursor, Message,
+    cursor::Cursor,
     hub::Start,
+    message::Message,
     stomp::{Command, Encoder, Version, header},
 };
 use alloc::{

@@ -1,7 +1,7 @@
 //! Which messages of a subscription the application has had, and where the subscription resumes.
 
 use super::ids::TransactionId;
-use crate::{Cursor, Epoch};
+use crate::cursor::{Cursor, Epoch};
 use alloc::collections::{BTreeMap, BTreeSet};
 
 /// How far a subscription is.

@@ -1,7 +1,7 @@
 //! Receipts that were asked for and have not come.
 
 use super::{ReceiptId, SubscriptionId, TransactionId};
-use crate::Message;
+use crate::message::Message;
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
 /// A message that was sent with a receipt, and whose connection has ended before the receipt came.

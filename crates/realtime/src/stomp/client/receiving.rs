@@ -12,7 +12,7 @@ use super::{
     state::State,
 };
 use crate::{
-    Cursor,
+    cursor::Cursor,
     stomp::{
         Command, Frame, Version,
         header::{self, AckMode, HeartBeat},

@@ -8,7 +8,7 @@ use super::{
     state::State,
 };
 use crate::{
-    Message,
+    message::Message,
     stomp::{
         Command, Version,
         header::{self, AckMode},

@@ -5,7 +5,7 @@ use super::{
     endpoint::Endpoint,
     error::{AckError, SendError},
 };
-use crate::{Message, stomp::Command};
+use crate::{message::Message, stomp::Command};
 use alloc::sync::Arc;
 
 /// A transaction that is open: what is sent and acknowledged in it counts once it is committed, and all

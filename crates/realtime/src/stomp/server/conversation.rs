@@ -11,7 +11,7 @@ use super::{
     transactions::Transactions,
 };
 use crate::{
-    Cursor,
+    cursor::Cursor,
     hub::{ConnectionId, Principal},
     stomp::{Command, Encoder, Limits, Version, header},
 };

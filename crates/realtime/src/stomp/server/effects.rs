@@ -10,8 +10,9 @@ use super::{
     subscriptions::{Name, Subscription},
 };
 use crate::{
-    Cursor, Encoded, Form, Published,
+    cursor::Cursor,
     hub::{DeliveryId, Effect, Gap, RequestId, SubscriptionId},
+    message::{Encoded, Form, Published},
     stomp::{
         Encoder, MessageTail, Version,
         header::{self, AckMode},

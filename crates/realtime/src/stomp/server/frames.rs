@@ -11,8 +11,9 @@ use super::{
     subscriptions::{Gaps, Name},
 };
 use crate::{
-    Cursor, Message,
+    cursor::Cursor,
     hub::{Command as HubCommand, DeliveryOf, Operation, RequestId, Start},
+    message::Message,
     stomp::{
         Command, Frame, Version,
         header::{self, AckMode, HeartBeat},

@@ -2,7 +2,7 @@
 //! the hub does.
 
 use super::error::{SessionError, shortened};
-use crate::{Cursor, hub::SubscriptionId, stomp::header::AckMode};
+use crate::{cursor::Cursor, hub::SubscriptionId, stomp::header::AckMode};
 use alloc::{boxed::Box, vec::Vec};
 use core::cmp::Ordering;
 
