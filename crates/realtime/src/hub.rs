@@ -121,7 +121,7 @@
 //!
 //! # Cursors and gaps
 //!
-//! All messages have their places in one sequence, so one [`Cursor`](crate::Cursor) resumes any number
+//! All messages have their places in one sequence, so one [`Cursor`] resumes any number
 //! of topics. A subscription that [starts after](Start::After) a cursor gets everything that came since,
 //! in order and once. Topics keep the newest messages, as [`TopicConfig`] says. If something that the
 //! subscription lacks is not kept any more, the hub says so by [`Effect::Gap`], and never leaves it out
@@ -355,7 +355,7 @@ impl<A: Authorization> Hub<A> {
     /// or else the cursor of a quiet topic becomes too old to resume.
     ///
     /// Returns `None` if there is no such subscription, if it has not begun or not got all
-    /// [retained](super::TopicConfig::retain) messages that it begins with, and for `/queue/…` and
+    /// [retained](TopicConfig::retain) messages that it begins with, and for `/queue/…` and
     /// `/app/…`.
     #[must_use]
     pub fn cursor(&self, connection: ConnectionId, subscription: SubscriptionId) -> Option<Cursor> {
