@@ -114,6 +114,8 @@ const REALTIME: Layers = Layers {
     order: &[
         ("setters", Core),
         ("json", Core),
+        ("query", Core),
+        ("shrink", Core),
         ("cursor", Core),
         ("destination", Core),
         ("message", Core),
@@ -131,6 +133,7 @@ const REALTIME: Layers = Layers {
         ("hub", "std::collections::HashMap", "only std has hash maps with random keys"),
         ("guard", "std::collections::HashMap", "only std has hash maps with random keys"),
         ("poll", "std::collections::HashMap", "only std has hash maps with random keys"),
+        ("shrink", "std::collections::HashMap", "only std has hash maps with random keys"),
         ("sockjs", "std::collections::HashMap", "only std has hash maps with random keys"),
         ("message", "std::sync::OnceLock", "only std has cells that threads can write once"),
     ],

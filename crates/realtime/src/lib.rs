@@ -116,6 +116,8 @@ pub mod hub;
 mod json;
 mod message;
 pub mod poll;
+mod query;
+mod shrink;
 pub mod sockjs;
 pub mod sse;
 pub mod stomp;

@@ -127,7 +127,8 @@ impl Answer {
         retry_after.into_iter().chain(challenge)
     }
 
-    /// Returns the response to a request that asks for a WebSocket, publishes a message, or polls.
+    /// Returns the response to a request that asks for a WebSocket or publishes a message. For a poll or
+    /// an event stream, take that of [`http`](crate::http::Response), which is JSON.
     ///
     /// ```
     /// use sansocket_realtime::guard::{Answer, AuthenticationError, Sources};

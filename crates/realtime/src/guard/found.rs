@@ -1,7 +1,8 @@
 //! Which credentials stand in a request or a CONNECT.
 
 use super::credentials::{Credentials, CredentialsError, Source};
-use super::{query, syntax};
+use super::syntax;
+use crate::query;
 use alloc::{borrow::Cow, vec::Vec};
 
 /// What was found so far in each source.
@@ -50,8 +51,9 @@ impl<'s, 'a> Found<'s, 'a> {
     pub(super) fn query(&mut self, query: &'a str) -> Result<(), CredentialsError> {
         for (index, source) in self.sources.iter().enumerate() {
             let Source::Query(name) = source else { continue };
-            for value in query::parameters(query, name) {
-                let token = query::decode(value).and_then(|token| {
+            let named = query::parameters(query).filter(|(found, _)| **found == **name);
+            for (_, value) in named {
+                let token = query::decode_escapes(value).and_then(|token| {
                     syntax::token(token.as_bytes())?;
                     Ok(token)
                 });

@@ -134,7 +134,6 @@ mod counts;
 mod credentials;
 mod found;
 mod limits;
-mod query;
 mod slow_consumer;
 mod sources;
 mod syntax;

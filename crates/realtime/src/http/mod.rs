@@ -1,8 +1,7 @@
-//! What polls and event streams share: the query of their requests, how they are refused, and messages
+//! What polls and event streams share: what their requests ask for, how they are refused, and messages
 //! as JSON.
 
 pub(crate) mod event;
-pub(crate) mod query;
 mod request;
 mod response;
 

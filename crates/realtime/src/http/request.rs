@@ -1,7 +1,7 @@
 //! What the query of a poll or of an event stream asks for, as far as both have it.
 
-use super::{Response, query};
-use crate::{destination::Destination, hub::Start};
+use super::Response;
+use crate::{destination::Destination, hub::Start, query};
 use alloc::{
     borrow::Cow,
     string::{String, ToString},

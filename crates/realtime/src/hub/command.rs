@@ -199,6 +199,10 @@ pub struct SubscribeOptions {
     /// subscription that has missed messages is refused instead. By default it does not, unless it
     /// starts after a cursor.
     pub gaps: bool,
+    /// Whether the subscription is left out when topics tell
+    /// [who is subscribed](super::TopicConfig::presence). By default it is not. [Polls](crate::poll) are
+    /// hidden: each of them is a subscription that begins and ends.
+    pub hidden: bool,
 }
 
 impl SubscribeOptions {
@@ -227,6 +231,13 @@ impl SubscribeOptions {
     #[must_use]
     pub fn gaps(mut self, gaps: bool) -> Self {
         self.gaps = gaps;
+        self
+    }
+
+    /// Sets [`hidden`](Self::hidden).
+    #[must_use]
+    pub fn hidden(mut self, hidden: bool) -> Self {
+        self.hidden = hidden;
         self
     }
 }

@@ -281,7 +281,9 @@ impl<A: Authorization> Hub<A> {
         }
         self.go_on(key);
         self.deliver_members(key, beginning.start);
-        self.join_members(key);
+        if !beginning.is_hidden {
+            self.join_members(key);
+        }
     }
 
     fn has_begun(&mut self, key: SubscriptionKey, cursor: Option<Cursor>) {

@@ -17,7 +17,8 @@ pub(super) const PREFIX: &str = "/presence";
 impl<A: Authorization> Hub<A> {
     /// Returns the users who are subscribed to a topic of which [presence](super::TopicConfig::presence)
     /// is told, each once and in the order of their names, and the number of connections without a
-    /// user. Subscriptions of patterns do not count, and neither do those of other hubs.
+    /// user. Subscriptions of patterns do not count, nor [hidden](super::SubscribeOptions::hidden) ones, nor
+    /// those of other hubs.
     #[must_use]
     pub fn presence(&self, topic: &str) -> (Vec<Principal>, usize) {
         let members =

@@ -265,7 +265,8 @@ impl<A: Authorization> Hub<A> {
     ) -> Result<SubscriptionKey, Refusal> {
         let window =
             options.window.map_or(self.config.window, |window| window.min(self.config.window));
-        let beginning = Some(Beginning { start: options.start, request });
+        let beginning =
+            Some(Beginning { start: options.start, request, is_hidden: options.hidden });
         let subscription = Subscription {
             connection,
             id,

@@ -64,6 +64,8 @@ pub(super) struct Last {
 pub(super) struct Beginning {
     pub(super) start: Start,
     pub(super) request: Option<RequestId>,
+    /// Whether nobody is told that the subscriber is present.
+    pub(super) is_hidden: bool,
 }
 
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! What an answer contains.
 
+use super::config::Config;
 use crate::{
     cursor::Cursor,
     guard::Answer,
@@ -20,7 +21,7 @@ pub(super) struct Batch {
     items: Vec<Item>,
     /// How many bytes the items have in the answer.
     bytes: usize,
-    /// There was an event that had no room. So there is none for those after it either.
+    /// There was an event that had no room.
     is_full: bool,
     /// The cursor of the last event that has one.
     last: Option<Cursor>,
@@ -53,31 +54,28 @@ impl Batch {
         Self { waiting: Some(waiting), ..Self::default() }
     }
 
-    pub(super) fn add_message(&mut self, message: &Arc<Published>, events: usize, bytes: usize) {
-        // A reply can't be got by the next poll, so there is always room for it.
-        let is_reply = message.cursor().is_none();
-        if self.is_full && !is_reply {
+    pub(super) fn add_message(&mut self, message: &Arc<Published>, config: &Config) {
+        let Some(cursor) = message.cursor() else {
+            // A reply can't be got by the next poll, so there is always room for it.
+            let size = event::of_message(message).len();
+            return self.push(Item::Message(message.clone()), size);
+        };
+        if self.is_full {
             return;
         }
         let size = event::of_message(message).len();
-        let has_room = self.items.is_empty()
-            || self.items.len() < events && self.bytes.saturating_add(size) <= bytes;
-        if !has_room && !is_reply {
-            self.is_full = true;
-            return;
+        if self.has_room(size, config) {
+            self.push(Item::Message(message.clone()), size);
+            self.last = Some(cursor);
         }
-        self.push(Item::Message(message.clone()), size);
-        self.last = message.cursor().or(self.last);
     }
 
-    pub(super) fn add_gap(&mut self, gap: Gap, events: usize) {
-        // A gap behind the last event that has room is told again to the poll that gets what follows.
-        if self.is_full || self.items.len() >= events {
-            self.is_full = true;
-            return;
+    /// Adds a gap. One that has no room is told again to the poll that gets what follows.
+    pub(super) fn add_gap(&mut self, gap: Gap, config: &Config) {
+        if self.has_room(GAP_SIZE, config) {
+            self.push(Item::Gap(gap), GAP_SIZE);
+            self.last = Some(gap.to);
         }
-        self.push(Item::Gap(gap), GAP_SIZE);
-        self.last = Some(gap.to);
     }
 
     /// Returns the answer. `through` is where the subscription has got everything, if it has begun.
@@ -116,6 +114,16 @@ impl Batch {
             !self.is_full && through.epoch == last.epoch && through.position > last.position
         };
         Some(through.filter(is_further).unwrap_or(last))
+    }
+
+    /// Returns whether there is room for an event that the next poll can get too. If there is none, there
+    /// is none for those after it either.
+    fn has_room(&mut self, size: usize, config: &Config) -> bool {
+        let events = usize::try_from(config.events.get()).unwrap_or(usize::MAX);
+        let bytes = self.bytes.saturating_add(size);
+        let fits = self.items.len() < events && bytes <= config.bytes;
+        self.is_full |= !fits && !self.items.is_empty();
+        !self.is_full
     }
 
     fn push(&mut self, item: Item, size: usize) {

@@ -34,10 +34,12 @@ pub struct Config {
     /// How many polls there can be at a time. By default 100,000.
     pub parked: usize,
     /// How many events an answer contains at most. By default 100. A replay also has at most as many as
-    /// the [window](crate::hub::Config::window) of the hub.
+    /// the [window](crate::hub::Config::window) of the hub. Events without a cursor always have room,
+    /// because no later poll could get them: replies, and [who is
+    /// present](crate::hub::TopicConfig::presence).
     pub events: NonZeroU32,
-    /// How many bytes of events an answer contains at most, unless it is one event that has more. By
-    /// default 1 MiB.
+    /// How many bytes of events an answer contains at most, unless it is one event that has more, or
+    /// events without a cursor have. By default 1 MiB.
     pub bytes: usize,
 }
 

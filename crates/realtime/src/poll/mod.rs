@@ -31,7 +31,7 @@
 //! | member | |
 //! |---|---|
 //! | `topic` | where it was published |
-//! | `cursor` | its place in the sequence of messages. A reply to this client alone has none |
+//! | `cursor` | its place in the sequence of messages. A reply to this client alone has none, nor has a list of those who are present |
 //! | `type` | its content type, if it has one |
 //! | `headers` | an object of its headers, if it has some. Of two with one name, this is the first |
 //! | `data` | its body, if that is UTF-8 |
@@ -45,10 +45,13 @@
 //! {"gap":{"from":"5f3a-1042","to":"77b0-3"}}
 //! ```
 //!
-//! An answer has a limited number of events and bytes. The next poll gets the rest at once.
+//! An answer has a limited number of events and bytes. The next poll gets the rest at once: what topics
+//! keep of it, and a gap for the others. So a poll since `last` suits as many topics as an answer has
+//! room for.
 //!
-//! A client is subscribed only while its poll waits. So on topics that tell
-//! [who is present](crate::hub::TopicConfig::presence), its user joins and leaves with each poll.
+//! A client is subscribed only while its poll waits. So topics that tell
+//! [who is present](crate::hub::TopicConfig::presence) do not count polls: users who poll can see who is
+//! there, and are not seen themselves.
 //!
 //! A request that is refused gets a problem (RFC 9457), as `application/problem+json`:
 //!
@@ -58,6 +61,16 @@
 //!
 //! The status is the one that [`Answer`](crate::guard::Answer) has for the refusal. A client can try again
 //! after as many seconds as `retry-after` says, if there is that field.
+//!
+//! # Limits
+//!
+//! [`Config`] bounds a request, its answer, and all polls together. How many polls a user or an address
+//! can have is for the [guard](crate::guard) to say, to which each is a connection:
+//! [connect](crate::guard::Guard::connect) it before [`Polls::begin`], and
+//! [disconnect](crate::guard::Guard::disconnect) it after its answer or when its client has gone.
+//!
+//! A poll changes nothing, so `GET` is its method, and a client can repeat it whenever it fails. `HEAD`
+//! waits as `GET` does (RFC 9110 §9.3.2), and has no body.
 //!
 //! # A server
 //!

@@ -11,6 +11,7 @@ use crate::{
         Acknowledgement, Authorization, Command, ConnectionId, Effect, Hub, Principal, Start,
         SubscribeOptions, SubscriptionId,
     },
+    shrink::shrink,
 };
 use alloc::{
     boxed::Box,
@@ -57,6 +58,12 @@ struct Poll {
     batch: Option<Box<Batch>>,
 }
 
+impl Poll {
+    fn batch(&mut self) -> &mut Batch {
+        self.batch.get_or_insert_default()
+    }
+}
+
 /// The answer to a poll.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -78,8 +85,8 @@ impl Answer {
 /// The one subscription of each poll.
 const SUBSCRIPTION: SubscriptionId = SubscriptionId(0);
 
-/// When to poll again if there are too many polls.
-const FULL: Duration = Duration::from_secs(5);
+/// When to poll again if there are too many polls, or if the server shuts down.
+const LATER: Duration = Duration::from_secs(5);
 
 impl Polls {
     /// Creates an empty set of polls.
@@ -98,13 +105,14 @@ impl Polls {
     /// Begins a poll, and returns the commands for the hub: pass on the effects of the first before the
     /// second is handled, and ask for answers after the second.
     ///
-    /// `connection` is a number that no other connection of the hub has. A poll that has it is aborted.
+    /// `connection` is a number that no other connection of the hub has. A poll that has it is replaced,
+    /// and gets no answer.
     ///
     /// # Errors
     ///
     /// Returns the response to the request if it is refused: with 403 if it names the queue of a user
     /// and `principal` is `None`, and with 503 if there are as many [polls](Config::parked) as there may
-    /// be.
+    /// be, or after [`shut_down`](Self::shut_down). Then the hub need not know of it.
     pub fn begin(
         &mut self,
         connection: ConnectionId,
@@ -112,16 +120,20 @@ impl Polls {
         request: Request,
         now: Duration,
     ) -> Result<[Command; 2], Response> {
-        self.abort(connection);
         // A connection without a user has a queue of its own, which nobody could send to in time.
         if principal.is_none() && request.topics().iter().any(|topic| topic.starts_with("/user/")) {
             return Err(Response::problem(403, "only a user who is logged in has queues"));
         }
+        // Whoever is answered at once asks again at once, until the server is gone.
+        if self.is_shut_down {
+            return Err(Response::later("the server shuts down", LATER));
+        }
+        // The hub disconnects the replaced poll as it connects this one, which has its room.
+        self.abort(connection);
         if self.polls.len() >= self.config.parked {
-            return Err(Response::later("there are too many polls", FULL));
+            return Err(Response::later("there are too many polls", LATER));
         }
         let wait = request.wait().min(self.config.longest_wait);
-        let wait = if self.is_shut_down { Duration::ZERO } else { wait };
         let deadline = now.saturating_add(wait.max(self.config.begin));
         let start = request.start();
         let waiting = Waiting { park_until: now.saturating_add(wait), start };
@@ -140,29 +152,19 @@ impl Polls {
 
     /// Takes an effect of the hub. Returns whether it is of one of these polls.
     pub fn effect(&mut self, effect: &Effect, now: Duration) -> bool {
-        let (Effect::Deliver { connection, .. }
-        | Effect::Gap { connection, .. }
-        | Effect::Subscribed { connection, .. }
-        | Effect::Refused { connection: Some(connection), .. }) = effect
-        else {
-            return false;
-        };
-        let Some(poll) = self.polls.get_mut(connection) else { return false };
-        if let Effect::Subscribed { .. } = effect {
-            self.has_begun(*connection, now);
-            return true;
-        }
-        let batch = poll.batch.get_or_insert_default();
-        let events = usize::try_from(self.config.events.get()).unwrap_or(usize::MAX);
+        let Some(connection) = effect.connection() else { return false };
+        let Some(poll) = self.polls.get_mut(&connection) else { return false };
         match effect {
-            Effect::Deliver { message, .. } => {
-                batch.add_message(message, events, self.config.bytes);
+            Effect::Deliver { message, .. } => poll.batch().add_message(message, &self.config),
+            Effect::Gap { gap, .. } => poll.batch().add_gap(*gap, &self.config),
+            Effect::Refused { refusal, .. } => poll.batch().refusal = Some(refusal.clone()),
+            Effect::Subscribed { .. } => {
+                self.has_begun(connection, now);
+                return true;
             }
-            Effect::Gap { gap, .. } => batch.add_gap(*gap, events),
-            Effect::Refused { refusal, .. } => batch.refusal = Some(refusal.clone()),
-            _ => {}
+            _ => return true,
         }
-        self.is_ready(*connection);
+        self.is_ready(connection);
         true
     }
 
@@ -172,7 +174,7 @@ impl Polls {
     /// hub has delivered everything.
     pub fn next_answer<A: Authorization>(&mut self, hub: &Hub<A>) -> Option<Answer> {
         while let Some(connection) = self.ready.pop_front() {
-            let Some(poll) = self.polls.remove(&connection) else { continue };
+            let Some(poll) = self.remove(connection) else { continue };
             let through = hub.cursor(connection, SUBSCRIPTION);
             let response = match (poll.batch, through) {
                 (None, Some(through)) => batch::without_events(through),
@@ -191,7 +193,7 @@ impl Polls {
     /// Forgets a poll whose client has gone. Returns the command for the hub, or `None` if there is no
     /// such poll.
     pub fn abort(&mut self, connection: ConnectionId) -> Option<Command> {
-        let poll = self.polls.remove(&connection)?;
+        let poll = self.remove(connection)?;
         if !self.deadlines.remove(&(poll.deadline, connection)) {
             self.ready.retain(|ready| *ready != connection);
         }
@@ -215,8 +217,8 @@ impl Polls {
         }
     }
 
-    /// Has all polls answered, and from now on each at once. Ask for the [answers](Self::next_answer)
-    /// then.
+    /// Has all polls answered, and from now on each refused: a client polls another server, or comes back
+    /// with its cursor. Ask for the [answers](Self::next_answer) then.
     pub fn shut_down(&mut self) {
         self.is_shut_down = true;
         let deadlines = core::mem::take(&mut self.deadlines);
@@ -236,7 +238,7 @@ impl Polls {
     }
 
     fn options(&self, start: Start) -> SubscribeOptions {
-        let options = SubscribeOptions::default().start(start).gaps(true);
+        let options = SubscribeOptions::default().start(start).gaps(true).hidden(true);
         // Polls acknowledge nothing. A window bounds how much of what topics keep the hub delivers, of
         // which an answer could only have the first events.
         match start {
@@ -246,6 +248,12 @@ impl Polls {
                 options.acknowledgement(cumulative).window(Some(self.config.events))
             }
         }
+    }
+
+    fn remove(&mut self, connection: ConnectionId) -> Option<Poll> {
+        let poll = self.polls.remove(&connection)?;
+        shrink(&mut self.polls);
+        Some(poll)
     }
 
     fn has_begun(&mut self, connection: ConnectionId, now: Duration) {

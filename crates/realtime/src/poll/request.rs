@@ -2,8 +2,9 @@
 
 use super::config::Config;
 use crate::{
-    http::{InvalidRequest, Selection, decode, query, set_once},
+    http::{InvalidRequest, Selection, decode, set_once},
     hub::Start,
+    query,
 };
 use alloc::{string::String, vec::Vec};
 use core::time::Duration;

@@ -9,6 +9,7 @@ use super::{
     session::{Cause, Session},
     transport::Transport,
 };
+use crate::shrink::shrink;
 use alloc::{
     boxed::Box,
     collections::{BTreeSet, VecDeque},
@@ -16,13 +17,13 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
-use core::{hash::Hash, time::Duration};
+use core::time::Duration;
 use std::collections::HashMap;
 
 /// How many deadlines are met in one call.
 const DUE_AT_ONCE: usize = 1024;
 
-/// How many entries a table or a queue keeps room for.
+/// How many effects there is always room for.
 const KEPT: usize = 64;
 
 /// All sessions of a service that use HTTP, by the ids that clients chose.
@@ -318,14 +319,6 @@ impl Sessions {
             }
         }
         Some(result)
-    }
-}
-
-/// Returns the memory of a rush. A table shrinks only once three quarters of it are empty, so it costs
-/// no more for each entry than growing does.
-fn shrink<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
-    if table.len() < table.capacity() / 4 {
-        table.shrink_to(table.len().saturating_mul(2).max(KEPT));
     }
 }
 

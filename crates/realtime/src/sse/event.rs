@@ -1,8 +1,17 @@
 //! Writing an event stream.
 
 use super::lines::lines;
-use crate::{cursor::Cursor, http::event::write_gap, hub::Gap};
-use alloc::{format, string::String};
+use crate::{
+    cursor::Cursor,
+    http::event::write_gap,
+    hub::Gap,
+    message::{Encoded, Form, Published},
+};
+use alloc::{
+    format,
+    string::{String, ToString},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use core::{fmt::Write, time::Duration};
 
@@ -158,25 +167,23 @@ pub enum InvalidEvent {
     },
 }
 
-/// Encodes a published message, once for all of its subscribers: an event of the type `event_type`
-/// whose ID is the message's cursor.
-///
-/// A page gets it by `addEventListener` with that type. `onmessage` gets only the type `message`.
-///
-/// # Errors
-///
-/// Returns an error if `event_type` contains a line break.
-///
-/// ```
-/// use sansocket_realtime::{Cursor, Epoch, sse};
-///
-/// let cursor = Cursor::new(Epoch(0x5f3a), 7);
-/// let block = sse::encode_message(cursor, "/topic/prices", "42")?;
-/// assert_eq!(block, "event: /topic/prices\nid: 5f3a-7\ndata: 42\n\n");
-/// # Ok::<(), sse::InvalidEvent>(())
-/// ```
-pub fn encode_message(cursor: Cursor, event_type: &str, data: &str) -> Result<Bytes, InvalidEvent> {
-    Event::new().event(event_type).id(&format!("{cursor}")).data(data).encode()
+/// The type of an event whose data is in Base64, because the body of the message is not UTF-8.
+pub const BINARY: &str = "binary";
+
+/// Returns a block with the body of a message, which is made once for all who get it.
+pub(super) fn block_of(message: &Published) -> &Bytes {
+    let encode = |published: &Published| {
+        let id = published.cursor().map(|cursor| cursor.to_string());
+        let event = Event { id: id.as_deref(), ..Event::new() };
+        let message = published.message();
+        let block = match message.text() {
+            Some(text) => event.data(text).encode(),
+            None => event.event(BINARY).data(&BASE64_STANDARD.encode(message.body())).encode(),
+        };
+        let bytes = block.expect("neither a cursor nor the type has a line break");
+        Encoded { bytes, is_text: true }
+    };
+    &message.encoded(Form::EventStream, encode).bytes
 }
 
 /// Encodes a block that moves the client's last event ID to `cursor`, and is no event.
@@ -269,8 +276,6 @@ fn whole_milliseconds(time: Duration) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cursor::Epoch;
-    use alloc::string::ToString;
 
     #[test]
     fn nothing_is_appended_for_an_invalid_event() {
@@ -287,8 +292,6 @@ mod tests {
         assert_eq!(event, Err(InvalidEvent::LineBreak { field: "event", at: 2 }));
         let id = Event::new().id("\0\n").encode();
         assert_eq!(id, Err(InvalidEvent::Null { field: "id", at: 0 }));
-        let message = encode_message(Cursor::new(Epoch(1), 2), "a\rb", "");
-        assert_eq!(message, Err(InvalidEvent::LineBreak { field: "event", at: 1 }));
     }
 
     #[test]

@@ -23,8 +23,9 @@
 //! ```
 //!
 //! [`EventStreamRequest`] has all parameters of the request. A stream begins with a reconnection time, and
-//! with an ID without an event: from there a client resumes that has not got any event. IDs without
-//! events follow also later, when topics of others move on.
+//! with an ID without an event: from there a client resumes that has not got any event. In a stream that
+//! begins with retained messages or with who is present, that ID follows them, so that a client which did
+//! not get them begins again. IDs without events follow also later, when topics of others move on.
 //!
 //! A message is an event of the default type, `message`. Its ID is the cursor. In the form
 //! [`Text`](EventStreamForm::Text), its data is the body. Two kinds of bodies don't fit an event stream:
@@ -109,10 +110,10 @@ mod stream;
 
 pub use client::{Action, Client, ClientConfig, ReadyState, Refused};
 pub use config::EventStreamConfig;
-pub use event::{Event, GAP, InvalidEvent, encode_cursor, encode_gap, encode_message, heart_beat};
+pub use event::{BINARY, Event, GAP, InvalidEvent, encode_cursor, encode_gap, heart_beat};
 pub use parser::{MessageEvent, ParseError, Parser, ParserConfig, Received};
 pub use request::{EventStreamForm, EventStreamRequest};
 pub use response::{
     CONTENT_TYPE, InvalidLastEventId, NO_CONTENT, RESPONSE_FIELDS, STATUS, parse_last_event_id,
 };
-pub use stream::{BINARY, EventStream};
+pub use stream::EventStream;

@@ -6,8 +6,9 @@ use super::{
 };
 use crate::{
     cursor::{Cursor, Epoch},
-    http::{InvalidRequest, Selection, decode, query, set_once},
+    http::{InvalidRequest, Selection, decode, set_once},
     hub::Start,
+    query,
 };
 use alloc::{string::String, vec::Vec};
 

@@ -20,6 +20,8 @@ pub const CONTENT_TYPE: &str = "text/event-stream";
 /// - `content-type` is [`CONTENT_TYPE`].
 /// - `cache-control` keeps caches from answering with an old stream, and `no-transform` keeps
 ///   proxies from compressing it (RFC 9111 §5.2.2), for which they would have to buffer.
+/// - `x-content-type-options` keeps a browser from running the stream as a script, which it could be:
+///   to JavaScript, the names of fields are labels.
 /// - `x-accel-buffering` has nginx, and proxies that follow it, pass on each event at once.
 ///
 /// Leave out `content-length`: the end is not known.
@@ -33,9 +35,10 @@ pub const CONTENT_TYPE: &str = "text/event-stream";
 /// }
 /// assert!(head.contains("content-type: text/event-stream\r\n"));
 /// ```
-pub const RESPONSE_FIELDS: [(&str, &str); 3] = [
+pub const RESPONSE_FIELDS: &[(&str, &str)] = &[
     ("content-type", CONTENT_TYPE),
     ("cache-control", "no-cache, no-transform"),
+    ("x-content-type-options", "nosniff"),
     ("x-accel-buffering", "no"),
 ];
 

@@ -2,7 +2,7 @@
 
 use super::{
     config::EventStreamConfig,
-    event::{Event, encode_cursor, encode_gap, encode_retry, heart_beat},
+    event::{block_of, encode_cursor, encode_gap, encode_retry, heart_beat},
     request::{EventStreamForm, EventStreamRequest},
     response::{RESPONSE_FIELDS, STATUS},
 };
@@ -11,12 +11,12 @@ use crate::{
     guard::{Answer, EventStreamAnswer},
     http::{Head, Response, event},
     hub::{
-        Command, ConnectionId, Effect, Gap, Principal, Refusal, SubscribeOptions, SubscriptionId,
+        Command, ConnectionId, Effect, Gap, Principal, Refusal, Start, SubscribeOptions,
+        SubscriptionId,
     },
-    message::{Encoded, Form, Published},
+    message::Published,
 };
-use alloc::{collections::VecDeque, format, string::ToString, sync::Arc};
-use base64::{Engine, prelude::BASE64_STANDARD};
+use alloc::{collections::VecDeque, format, sync::Arc};
 use bytes::Bytes;
 use core::time::Duration;
 
@@ -54,12 +54,14 @@ pub struct EventStream {
     has_events: bool,
     /// The last event ID of the client once it has got everything that is queued.
     told: Option<Cursor>,
-    /// Where the subscription has begun. Messages that were retained are older.
-    begun: Option<Cursor>,
+    /// Whether the client has no cursor yet because the stream begins with what no cursor leads back to:
+    /// retained messages, which are older, or who is present. If the stream breaks before the client has
+    /// them, it begins again.
+    is_in_snapshot: bool,
     /// When the client is sent something in any case, once the stream is open.
     beat: Duration,
-    /// The reconnection time of clients that are not to come back all at once.
-    late: Duration,
+    /// How much longer this client waits than others, if they are not to come back all at once.
+    spread: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,13 +75,10 @@ enum State {
 }
 
 /// The head of a stream.
-const STREAM: Head = Head::new(STATUS, &RESPONSE_FIELDS);
+const STREAM: Head = Head::new(STATUS, RESPONSE_FIELDS);
 
 /// The one subscription of each stream.
 const SUBSCRIPTION: SubscriptionId = SubscriptionId(0);
-
-/// The type of an event whose data is in Base64, because the body of the message is not UTF-8.
-pub const BINARY: &str = "binary";
 
 impl EventStream {
     /// Opens a stream, and returns the commands for the hub.
@@ -96,7 +95,8 @@ impl EventStream {
         random: u64,
     ) -> (Self, [Command; 2]) {
         let state = State::Beginning { deadline: now.saturating_add(config.begin) };
-        let stream = Self::new(connection, request.form(), config, state, random);
+        let mut stream = Self::new(connection, request.form(), config, state, random);
+        stream.is_in_snapshot = begins_with_snapshot(&request);
         let options = SubscribeOptions::default().start(request.start()).gaps(true);
         let subscribe = Command::Subscribe {
             connection,
@@ -109,7 +109,8 @@ impl EventStream {
     }
 
     /// Refuses a stream that the hub need not know of, with an answer of the [guard](crate::guard). A
-    /// client that can come back later gets a stream that ends at once, and others get the status.
+    /// client that can come back later gets a stream that ends at once, and others get the status. For
+    /// status 401, add the challenge of [`Answer::fields`] to the [`head`](Self::head).
     ///
     /// `random` is as for [`open`](Self::open).
     ///
@@ -141,14 +142,7 @@ impl EventStream {
 
     /// Takes an effect of the hub. Returns whether it is of this stream.
     pub fn effect(&mut self, effect: &Effect, now: Duration) -> bool {
-        let (Effect::Deliver { connection, .. }
-        | Effect::Gap { connection, .. }
-        | Effect::Subscribed { connection, .. }
-        | Effect::Refused { connection: Some(connection), .. }) = effect
-        else {
-            return false;
-        };
-        if *connection != self.connection {
+        if effect.connection() != Some(self.connection) {
             return false;
         }
         match effect {
@@ -178,9 +172,6 @@ impl EventStream {
     ///
     /// A part need not be a whole block, so write all that there are at once.
     pub fn next_chunk(&mut self) -> Option<Bytes> {
-        if self.chunks.is_empty() {
-            self.come_back_from_retained();
-        }
         let Some(chunk) = self.chunks.pop_front() else {
             // A burst leaves no memory behind.
             self.chunks = VecDeque::new();
@@ -241,7 +232,7 @@ impl EventStream {
     /// own.
     pub fn shut_down(&mut self) {
         if self.state != State::Ended {
-            self.end_for_now();
+            self.end_for_now(Duration::ZERO);
         }
     }
 
@@ -262,17 +253,17 @@ impl EventStream {
             queued: 0,
             has_events: false,
             told: None,
-            begun: None,
+            is_in_snapshot: false,
             beat: Duration::ZERO,
-            late: config.retry.saturating_add(part(config.spread, random)),
+            spread: part(config.spread, random),
         }
     }
 
     fn has_begun(&mut self, cursor: Option<Cursor>, now: Duration) {
         self.begin_response(now);
-        self.begun = cursor;
-        if let Some(cursor) = cursor {
-            self.tell_cursor(cursor, now);
+        match cursor {
+            Some(cursor) if !self.is_in_snapshot => self.tell_cursor(cursor, now),
+            _ => self.sent(now),
         }
     }
 
@@ -296,13 +287,13 @@ impl EventStream {
             }
             EventStreamForm::Json => {
                 let object = event::of_message(message);
-                if self.has_room(object.len()) {
-                    self.push(match message.cursor() {
-                        Some(cursor) => Bytes::from(format!("id: {cursor}\ndata: ")),
-                        None => Bytes::from_static(b"data: "),
-                    });
-                    self.push(object.clone());
-                    self.push(Bytes::from_static(b"\n\n"));
+                let start = match message.cursor() {
+                    Some(cursor) => Bytes::from(format!("id: {cursor}\ndata: ")),
+                    None => Bytes::from_static(b"data: "),
+                };
+                let block = [start, object.clone(), Bytes::from_static(b"\n\n")];
+                if self.has_room(block.iter().map(Bytes::len).sum()) {
+                    block.into_iter().for_each(|chunk| self.push(chunk));
                 }
             }
         }
@@ -322,20 +313,17 @@ impl EventStream {
     }
 
     fn is_refused(&mut self, refusal: &Refusal) {
-        // An open stream has its status, so that it can only end.
-        if self.head.is_some() {
-            self.end_for_now();
-        } else {
-            self.refuse(&Answer::from(refusal));
+        let answer = Answer::from(refusal);
+        if self.head.is_none() {
+            return self.refuse(&answer);
         }
+        // An open stream has its status, so that it can only end.
+        self.end_for_now(answer.retry_after.unwrap_or_default());
     }
 
     fn refuse(&mut self, answer: &Answer) {
         match answer.event_stream() {
-            EventStreamAnswer::Retry(time) => {
-                self.late = self.late.max(time);
-                self.end_for_now();
-            }
+            EventStreamAnswer::Retry(time) => self.end_for_now(time),
             _ => {
                 let response = Response::from(answer);
                 self.head = Some(response.head);
@@ -345,32 +333,26 @@ impl EventStream {
         }
     }
 
-    fn end_for_now(&mut self) {
+    /// Ends the stream. The client comes back, but not before this time.
+    fn end_for_now(&mut self, retry_after: Duration) {
         self.head.get_or_insert(STREAM);
-        self.come_back_from_retained();
-        self.push(encode_retry(self.late));
+        let retry = self.config.retry.max(retry_after);
+        self.push(encode_retry(retry.saturating_add(self.spread)));
         self.state = State::Ended;
     }
 
+    /// Sends something. `cursor` is where the subscription is, once it has got the snapshot.
     fn beat(&mut self, cursor: Option<Cursor>, now: Duration) {
-        // A client that has not taken what is queued is not silent for lack of something to send.
-        if self.chunks.is_empty() {
-            match cursor.filter(|cursor| self.told.is_none_or(|told| is_further(*cursor, told))) {
-                Some(cursor) => self.tell_cursor(cursor, now),
-                None => self.push(heart_beat()),
-            }
+        let has_snapshot = self.is_in_snapshot && cursor.is_some();
+        self.is_in_snapshot &= !has_snapshot;
+        let is_news = |cursor: &Cursor| self.told.is_none_or(|told| is_further(*cursor, told));
+        match cursor.filter(is_news) {
+            Some(cursor) if has_snapshot || self.chunks.is_empty() => self.tell_cursor(cursor, now),
+            // A client that has not taken what is queued is not silent for lack of something to send.
+            None if !has_snapshot && self.chunks.is_empty() => self.push(heart_beat()),
+            _ => {}
         }
-        self.sent(now);
-    }
-
-    /// Retained messages are older than the place where the subscription has begun. A client that got
-    /// nothing after them would resume too early.
-    fn come_back_from_retained(&mut self) {
-        let (Some(begun), Some(told)) = (self.begun, self.told) else { return };
-        if self.state == State::Open && is_further(begun, told) {
-            self.push(encode_cursor(begun));
-            self.told = Some(begun);
-        }
+        self.beat = now.saturating_add(self.config.heart_beat);
     }
 
     fn tell_cursor(&mut self, cursor: Cursor, now: Duration) {
@@ -398,24 +380,18 @@ impl EventStream {
     }
 
     fn sent(&mut self, now: Duration) {
-        self.beat = now.saturating_add(self.config.heart_beat);
+        // The cursor is asked for at once, for it says whether the snapshot is complete.
+        let silence = if self.is_in_snapshot { Duration::ZERO } else { self.config.heart_beat };
+        self.beat = now.saturating_add(silence);
     }
 }
 
-/// Returns a block with the body of a message, which is made once for all who get it.
-fn block_of(message: &Published) -> &Bytes {
-    let encode = |published: &Published| {
-        let id = published.cursor().map(|cursor| cursor.to_string());
-        let event = Event { id: id.as_deref(), ..Event::new() };
-        let message = published.message();
-        let block = match message.text() {
-            Some(text) => event.data(text).encode(),
-            None => event.event(BINARY).data(&BASE64_STANDARD.encode(message.body())).encode(),
-        };
-        let bytes = block.expect("neither a cursor nor the type has a line break");
-        Encoded { bytes, is_text: true }
-    };
-    &message.encoded(Form::EventStream, encode).bytes
+fn begins_with_snapshot(request: &EventStreamRequest) -> bool {
+    match request.start() {
+        Start::After(_) => false,
+        Start::Last => true,
+        _ => request.topics().iter().any(|topic| topic.starts_with("/presence/")),
+    }
 }
 
 fn is_further(cursor: Cursor, than: Cursor) -> bool {

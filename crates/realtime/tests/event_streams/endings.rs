@@ -43,7 +43,9 @@ fn each_stream_has_its_own_time_to_come_back() {
         let mut stream = EventStream::refused(ConnectionId(1), &later(), config, random);
         let head = stream.head().expect("it is refused");
         assert_eq!(head.status, 200);
-        assert!(head.fields().eq(RESPONSE_FIELDS.map(|(name, value)| (name, value.into()))));
+        assert!(
+            head.fields().eq(RESPONSE_FIELDS.iter().map(|(name, value)| (*name, (*value).into())))
+        );
         let block = stream.next_chunk().expect("a reconnection time");
         assert!(stream.has_ended());
         String::from_utf8(block.to_vec()).unwrap()
@@ -89,24 +91,30 @@ fn a_refusal_for_now_is_a_stream_that_ends() {
     let mut server = Server::with(EventStreamConfig::default(), hub);
     server.open("topic=/topic/a", None);
     assert_eq!(server.status(), Some(200));
-    assert_eq!(server.text(), "retry: 18000\n\n");
+    // A client can come back after 5 seconds, and not all of them do so at once.
+    assert_eq!(server.text(), "retry: 20000\n\n");
     assert!(server.stream.has_ended());
 }
 
 #[test]
 fn a_refusal_of_an_open_stream_ends_it() {
-    let mut server = Server::new();
-    server.open("topic=/topic/a", None);
-    server.take();
-    let refused = Effect::Refused {
-        connection: Some(server.stream.subscription().0),
-        request: None,
-        subscription: Some(server.stream.subscription().1),
-        refusal: Box::new(Refusal::NotConnected),
-    };
-    assert!(server.stream.effect(&refused, server.now));
-    assert_eq!((server.status(), server.text().as_str()), (Some(200), "retry: 18000\n\n"));
-    assert!(server.stream.has_ended());
+    for (refusal, retry) in [
+        (Refusal::NotConnected, "retry: 18000\n\n"),
+        (Refusal::Broker("away".into()), "retry: 20000\n\n"),
+    ] {
+        let mut server = Server::new();
+        server.open("topic=/topic/a", None);
+        server.take();
+        let refused = Effect::Refused {
+            connection: Some(server.stream.subscription().0),
+            request: None,
+            subscription: Some(server.stream.subscription().1),
+            refusal: Box::new(refusal),
+        };
+        assert!(server.stream.effect(&refused, server.now));
+        assert_eq!((server.status(), server.text().as_str()), (Some(200), retry));
+        assert!(server.stream.has_ended());
+    }
 }
 
 #[test]
@@ -124,6 +132,21 @@ fn a_client_that_is_too_slow_loses_the_stream_and_nothing_else() {
     assert!(server.stream.has_ended());
     server.open("topic=/topic/a", Some("a-2"));
     assert_eq!(server.text().matches("data: ").count(), 2);
+}
+
+#[test]
+fn all_bytes_of_an_event_count() {
+    for form in ["text", "json"] {
+        for queued in 100..300 {
+            let config = EventStreamConfig::default().queued(queued);
+            let mut server = Server::with(config, hub::Config::default());
+            server.open(&format!("topic=/topic/a&form={form}"), None);
+            for body in ["1", "2"] {
+                server.publish("/topic/a", body);
+            }
+            assert!(server.text().len() <= queued, "{form} {queued}");
+        }
+    }
 }
 
 #[test]
@@ -201,8 +224,10 @@ fn a_stream_that_the_guard_refuses_gets_what_its_client_understands() {
     // The client does not come back before the time that the answer says.
     let retry_after = Some(60 * SECOND);
     let away = Answer::from(&AuthenticationError::Unavailable { retry_after });
-    let mut stream = EventStream::refused(ConnectionId(1), &away, config, 0);
-    assert_eq!(stream.head().map(|head| head.status), Some(200));
-    assert_eq!(stream.next_chunk().as_deref(), Some(&b"retry: 60000\n\n"[..]));
-    assert!(stream.has_ended());
+    for (random, retry) in [(0, "retry: 60000\n\n"), (1 << 63, "retry: 75000\n\n")] {
+        let mut stream = EventStream::refused(ConnectionId(1), &away, config, random);
+        assert_eq!(stream.head().map(|head| head.status), Some(200));
+        assert_eq!(stream.next_chunk().as_deref(), Some(retry.as_bytes()));
+        assert!(stream.has_ended());
+    }
 }

@@ -63,6 +63,23 @@ fn a_new_subscriber_of_the_presence_learns_who_is_there() {
 }
 
 #[test]
+fn nobody_is_told_of_hidden_subscriptions() {
+    let mut world = world();
+    world.log_in(1, "joe");
+    world.connect(9);
+    world.subscribe(9, 0, "/presence/topic/chat/a");
+    let hidden = SubscribeOptions::default().hidden(true);
+    let begins = world.subscribe_with(1, 0, &["/topic/chat/a"], hidden);
+    assert_eq!(begins, ["1/0 begins from e-0"]);
+    assert_eq!(world.hub.presence("/topic/chat/a"), (vec![], 0));
+    // Another subscription of the user counts, and the end of the hidden one changes nothing.
+    assert_eq!(world.subscribe(1, 1, "/topic/chat/a")[1..], [event("join", "\"joe\"", "1")]);
+    assert_eq!(world.unsubscribe(1, 0), [""; 0]);
+    assert_eq!(world.hub.presence("/topic/chat/a"), (vec![Principal::new("joe")], 0));
+    assert_eq!(world.unsubscribe(1, 1), [event("leave", "\"joe\"", "2")]);
+}
+
+#[test]
 fn presence_is_told_of_topics_that_say_so() {
     let mut world = world();
     world.log_in(1, "joe");

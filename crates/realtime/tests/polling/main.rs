@@ -1,5 +1,7 @@
 //! Polls and a hub, on virtual time.
 
+#[path = "../any_bytes/requests.rs"]
+mod any_bytes;
 #[path = "../delivery/mod.rs"]
 mod delivery;
 #[path = "../json/mod.rs"]
@@ -9,6 +11,8 @@ mod bridged;
 mod memory;
 mod properties;
 mod refusals;
+mod requests;
+mod room;
 mod rules;
 mod server;
 mod vectors;

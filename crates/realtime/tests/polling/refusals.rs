@@ -7,7 +7,7 @@ use crate::{
 use sansocket_realtime::{
     Epoch, Message,
     hub::{self, Authorization, Hub, Principal},
-    poll::Config,
+    poll::{Config, Request},
 };
 
 fn problem(server: &mut Server<impl Authorization>, poll: u64) -> (u16, String) {
@@ -87,6 +87,23 @@ fn there_are_only_so_many_polls() {
     assert!(!waiting.iter().any(|poll| server.is_waiting(*poll)));
     let waiting = server.poll("topic=/topic/a");
     assert!(server.is_waiting(waiting));
+}
+
+#[test]
+fn a_refused_poll_leaves_one_of_the_same_number_as_it_is() {
+    let mut server = Server::with(Config::default().parked(1), hub::Config::default());
+    let poll = server.poll("topic=/topic/a");
+    let connection = hub::ConnectionId(poll);
+    let request = |topic: &str| Request::new([topic], &Config::default()).unwrap();
+    let now = server.now;
+    assert!(server.polls.begin(connection, None, request("/user/queue/a"), now).is_err());
+    assert!(server.is_waiting(poll) && server.polls.len() == 1);
+    // One that takes its place needs no room.
+    let commands = server.polls.begin(connection, None, request("/topic/b"), now).unwrap();
+    server.handle(commands);
+    server.publish("/topic/b", "1");
+    assert_eq!(server.take(poll), answer(["1"], "a-1"));
+    assert!(server.polls.is_empty() && server.hub.subscriptions() == 0);
 }
 
 #[test]

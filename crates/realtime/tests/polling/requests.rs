@@ -1,9 +1,6 @@
 //! Properties of the queries of polls and event streams.
 
-#[path = "any_bytes/requests.rs"]
-mod any_bytes;
-
-use any_bytes::check_request;
+use crate::any_bytes::check_request;
 use proptest::{collection::vec, prelude::*, sample::select};
 use std::{
     fs,
