@@ -311,9 +311,9 @@ mod tests {
                 // However often it is asked, a bucket is full at the same moment.
                 let full_at = bucket.full_at(rate);
                 let mut later = bucket;
-                later.time_until(0, rate, Duration::from_nanos(now) + full_at / 2);
+                let _ = later.time_until(0, rate, Duration::from_nanos(now) + full_at / 2);
                 prop_assert!(later.missing == 0 || later.full_at(rate) == full_at);
-                later.time_until(0, rate, full_at);
+                let _ = later.time_until(0, rate, full_at);
                 prop_assert!(later.missing == 0 || amount == 0);
             }
             let period = u128::from(if is_per_minute { 60 * NANOS_PER_SECOND } else { NANOS_PER_SECOND });

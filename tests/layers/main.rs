@@ -31,7 +31,7 @@ mod tokens;
 mod tree;
 
 use parse::parse;
-use rules::{Report, check};
+use rules::check;
 use std::{fs, path::Path};
 use tree::Tree;
 

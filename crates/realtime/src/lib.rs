@@ -14,7 +14,7 @@
 //!  SockJS ─────▶ sockjs::Session ──▶ STOMP┤    hub::Command     │
 //!  GET /events ─▶ sse::EventStream ──────┼──▶ ┌─────┐  Effect  ├─▶ event: …  id: 5f3a-1042
 //!  GET /poll ───▶ poll::Polls ───────────┤    │ Hub │ ─────────┤
-//!  POST ────────▶ Command::Publish ──────┘    └─────┘          └─▶ {"events":[…],"cursor":"5f3a-1042"}
+//!  POST ────────▶ Command::Perform ──────┘    └─────┘          └─▶ {"events":[…],"cursor":"5f3a-1042"}
 //!                                               ▲ │
 //!                                bridge::Event  │ ▼  bridge::Command
 //!                                             a broker: other hubs

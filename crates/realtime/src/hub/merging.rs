@@ -213,7 +213,9 @@ impl Topic {
 
     fn retain_last(&mut self) {
         if let Some(newest) = self.ring.newest() {
-            self.retained = Some(newest.clone());
+            // As in a topic that is not the broker's, an empty message takes the retained one away.
+            let is_empty = newest.message().body().is_empty();
+            self.retained = Some(newest.clone()).filter(|_| !is_empty);
         }
     }
 }
