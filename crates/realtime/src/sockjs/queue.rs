@@ -15,6 +15,10 @@ impl Queue {
         self.messages.is_empty()
     }
 
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Appends a message, unless it exceeds a limit.
     pub(super) fn push(
         &mut self,

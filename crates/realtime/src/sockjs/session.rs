@@ -243,6 +243,15 @@ impl Session {
         pushed
     }
 
+    /// Returns how many bytes wait for the client. Before they reach
+    /// [`Config::queued_bytes`](super::Config::queued_bytes), at which the session closes, have the hub
+    /// [pause](crate::hub::Command::Pause) the connection:
+    /// [`SlowConsumer`](crate::guard::SlowConsumer) says when.
+    #[must_use]
+    pub const fn queued(&self) -> usize {
+        self.queue.bytes()
+    }
+
     /// Closes the session. What is queued still goes to the client, then `c[code,"reason"]`.
     ///
     /// Every later receiver gets that frame too, until the session expires. Does nothing if the session

@@ -233,6 +233,13 @@ impl Sessions {
         self.update(session, |session| session.send(message, now)).unwrap_or(Err(SendError::Closed))
     }
 
+    /// Returns how many bytes wait for the client of a session, or 0 if the session is over: see
+    /// [`Session::queued`].
+    #[must_use]
+    pub fn queued(&self, session: SessionKey) -> usize {
+        self.entries.get(&session).map_or(0, |entry| entry.session.queued())
+    }
+
     /// Closes a session: see [`Session::close`].
     pub fn close(&mut self, session: SessionKey, code: u16, reason: &str, now: Duration) {
         self.update(session, |session| session.close(code, reason, now));
@@ -342,6 +349,26 @@ mod tests {
         sessions.send(session, &"3".into(), NOW).unwrap();
         assert_eq!(sessions.next_effect(), Some(Effect::Ready { session, receiver }));
         assert_eq!(sessions.next_effect(), None);
+    }
+
+    #[test]
+    fn a_session_says_how_much_waits_for_its_client() {
+        let mut sessions = Sessions::new(Config::default().into());
+        let (session, receiver) = sessions.attach("s", b"", Transport::Xhr, NOW).unwrap();
+        let message = PreparedMessage::new("hello");
+        sessions.send(session, &message, NOW).unwrap();
+        sessions.send(session, &message, NOW).unwrap();
+        assert_eq!(sessions.queued(session), 2 * message.len());
+        // The open frame has none of them.
+        sessions.next_chunk(session, receiver, NOW).unwrap();
+        assert_eq!(sessions.queued(session), 2 * message.len());
+        let (_, receiver) = sessions.attach("s", b"", Transport::Xhr, NOW).unwrap();
+        sessions.next_chunk(session, receiver, NOW).unwrap();
+        assert_eq!(sessions.queued(session), 0);
+        sessions.send(session, &message, NOW).unwrap();
+        sessions.aborted(session, receiver, NOW);
+        assert_eq!(sessions.queued(session), 0);
+        assert_eq!(sessions.queued(SessionKey(7)), 0);
     }
 
     #[test]
