@@ -145,6 +145,10 @@ fn unescape(segment: &str) -> Option<String> {
 /// A pattern of topics: `/topic/…`, in which `*` stands for one part, and `**` or `>` at the end for
 /// any number of parts, also for none. It has at most 32 parts.
 ///
+/// In the [configuration](crate::hub::Config) of a hub, a pattern can also match the queues of users and
+/// the presence of topics: `/user/*/queue/…` and `/presence/topic/…`. The part after `/user` is the name
+/// of the user as [`Command::send_to_user`](crate::hub::Command::send_to_user) writes it.
+///
 /// ```
 /// use sansocket_realtime::Pattern;
 ///

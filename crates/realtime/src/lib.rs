@@ -81,6 +81,28 @@
 //! [`hub`] has a chat with private messages and presence, and [`stomp::server`] one for real clients, down
 //! to the bytes. [`sse`] and [`poll`] show the same for streams of events and polls.
 //!
+//! # Around a server
+//!
+//! The machines have no threads, so one task owns the hub and the machines of all clients, or they are
+//! behind one lock. Whatever happens, it goes the same way:
+//!
+//! 1. Tell the machine of the client:
+//!    [`stomp::server::Session::receive`], [`sse::EventStream::open`], [`poll::Polls::begin`].
+//! 2. Have the hub [handle](hub::Hub::handle) the commands that this gives, once the [guard] has seen
+//!    them. Do the same with the commands of your [handlers](hub::Handlers), which are not guarded.
+//! 3. Pass on each effect to the machine of its [connection](hub::Effect::connection). If it has none, it is
+//!    for your application or the bridge.
+//! 4. Write what these machines have for their clients. What waits in queues of your own for a slow client,
+//!    a [`SlowConsumer`](guard::SlowConsumer) bounds.
+//! 5. Wait for the next input, or until the earliest `next_deadline` of the hub and the machines. Then tell
+//!    those that are due, the hub by [`Command::TimePassed`](hub::Command::TimePassed), and go on with 2.
+//!
+//! Number the connections of all transports with one counter, since the hub tells them apart by their
+//! [`ConnectionId`](hub::ConnectionId) alone, and pass the same clock to all machines.
+//!
+//! Several modules have a `Config`, a `Command`, an `Event` or an `Answer`. Import the modules that you need
+//! together, and write `guard::Answer` and `hub::Answer`.
+//!
 //! # One cursor
 //!
 //! Each message has a place in the sequence of its hub: a [`Cursor`], such as `5f3a-1042`. It is the
@@ -101,6 +123,36 @@
 //! | pages that use the client of SockJS, as those of Spring do | SockJS | it finds the transport that works, and carries STOMP |
 //! | devices that speak MQTT | MQTT over WebSocket, passed on to an MQTT broker | the protocol is made for them; the core can tunnel it |
 //! | cacheable answers, single requests | plain HTTP | a connection that stays open has nothing to offer |
+//!
+//! # Names elsewhere
+//!
+//! | Spring | here |
+//! |---|---|
+//! | `@MessageMapping`, `@DestinationVariable` | [`Handlers::on`](hub::Handlers::on) with `/app/…`, [`Call::variable`](hub::Call::variable) |
+//! | `@SubscribeMapping` | the same handler: [`Call::subscription`](hub::Call::subscription) tells it apart |
+//! | `@SendTo`, `convertAndSend` | [`Answer::publish`](hub::Answer::publish), [`Command::Publish`](hub::Command::Publish) |
+//! | `@SendToUser` without `broadcast` | [`Answer::reply`](hub::Answer::reply) |
+//! | `convertAndSendToUser` | [`Answer::send_to_user`](hub::Answer::send_to_user), [`Command::send_to_user`](hub::Command::send_to_user) |
+//! | a `ChannelInterceptor` | the [guard], and [`Authorization`](hub::Authorization) |
+//! | `SimpUserRegistry` | [`Hub::presence`](hub::Hub::presence) of a topic to which every client subscribes |
+//! | `withSockJS` | [`sockjs`] |
+//! | a broker relay | [`bridge`] |
+//!
+//! A `SEND` to a queue of another user, `/user/{name}/queue/…`, is refused unless your
+//! [`Authorization`](hub::Authorization) allows it.
+//!
+//! | Socket.IO | here |
+//! |---|---|
+//! | a room, `socket.join` | a topic, to which the client subscribes |
+//! | `io.to(room).emit` | [`Command::Publish`](hub::Command::Publish) |
+//! | `socket.emit` | [`Command::Reply`](hub::Command::Reply) |
+//! | `socket.on` | [`Handlers::on`](hub::Handlers::on) |
+//! | an acknowledgement callback | a receipt of STOMP, or a reply |
+//! | a middleware, `io.use` | the [guard] |
+//! | the recovery of the connection's state | a cursor |
+//! | an adapter | [`bridge`] |
+//!
+//! The protocol of Socket.IO itself is not spoken here: take a client of STOMP.
 
 extern crate alloc;
 
@@ -125,3 +177,7 @@ pub mod stomp;
 pub use cursor::{Cursor, Epoch, InvalidCursor};
 pub use destination::{InvalidPattern, Pattern};
 pub use message::{Encoded, Form, Message, Published};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

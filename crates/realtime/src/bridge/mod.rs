@@ -3,7 +3,10 @@
 //! A bridge carries [`Command`]s out and [`Event`]s in. So the connection to a broker that exists
 //! is a thin pump, and hubs can be tested together on virtual time.
 //!
-//! [`Memory`] is a broker that joins the hubs of one process: for tests, and as a model of others.
+//! [`Memory`] is a broker that joins the hubs of one process: for tests, and as a model of others. Its page
+//! has an example. [`Hub::with_bridge`](crate::hub::Hub::with_bridge) has a hub use a bridge,
+//! [`Effect::Bridge`](crate::hub::Effect::Bridge) has what it tells, and
+//! [`Command::Bridge`](crate::hub::Command::Bridge) takes what it hears.
 //!
 //! # What a bridge has to do
 //!
@@ -28,6 +31,19 @@
 //! - It tells [`Down`](Event::Down) before it leaves anything out. Until the next [`Up`](Event::Up) it
 //!   tells nothing else, and no notice is taken of what was followed or asked before: the hub follows
 //!   everything again.
+//!
+//! # What goes through it
+//!
+//! | destination | |
+//! |---|---|
+//! | `/topic/…`, `/presence/topic/…`, and the queues of users as `/user/{name}/queue/…` | published and followed, except the [local](crate::hub::Config::local) ones |
+//! | patterns of topics | followed |
+//! | `/queue/…`, `/app/…`, replies, and `/user/queue/…` of connections without a user | stays in its hub |
+//!
+//! A hub delivers what the bridge tells alone, also of messages that it has published itself. Cursors are
+//! of the sequence of the broker, so a client resumes at any hub. While the bridge is down, messages to
+//! publish wait in the [outbox](crate::hub::Config::outbox), and so do their answers; new subscriptions
+//! begin when it is up again.
 
 mod memory;
 
@@ -58,7 +74,7 @@ pub enum Command {
     Publish {
         /// Names the message.
         id: PublishId,
-        /// A topic, without wildcards.
+        /// A topic without wildcards, `/user/{name}/queue/…` or `/presence/topic/…`.
         destination: Arc<str>,
         /// The message.
         message: Message,
@@ -68,14 +84,14 @@ pub enum Command {
     Follow {
         /// Names the question in its answer.
         question: QuestionId,
-        /// A topic or a pattern.
+        /// Like that of [`Publish`](Self::Publish), or a [pattern](crate::Pattern) of topics.
         destination: Arc<str>,
         /// The history that is wanted: all messages after this position. `None` wants none.
         after: Option<u64>,
     },
     /// The hub has no subscriber of a destination any more.
     Unfollow {
-        /// A topic or a pattern that is followed.
+        /// What is followed.
         destination: Arc<str>,
     },
     /// The hub needs messages of a followed destination that it does not have. Answered by
@@ -83,7 +99,7 @@ pub enum Command {
     History {
         /// Names the question in its answer.
         question: QuestionId,
-        /// A topic or a pattern that is followed.
+        /// What is followed.
         destination: Arc<str>,
         /// All messages after this position are wanted.
         after: u64,
@@ -127,7 +143,7 @@ pub enum Event {
         /// Why, for the publisher.
         reason: String,
     },
-    /// A message of a followed destination.
+    /// A message of a followed destination. The hub that has published it hears it too.
     Message(Entry),
     /// What the broker has of a destination.
     History(History),
@@ -153,7 +169,7 @@ pub struct History {
 /// A message in the sequence of a broker.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The topic.
+    /// Where it was published. This is never a pattern.
     pub destination: Arc<str>,
     /// The place in the sequence.
     pub position: u64,

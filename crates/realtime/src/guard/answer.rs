@@ -22,9 +22,9 @@ use sansocket::{CloseCode, handshake::PlainResponse};
 /// | [`Refusal::NoHandler`], [`Refusal::UnknownSubscription`], [`Refusal::UnknownDelivery`] | 1008 | 404 | – |
 /// | [`Refusal::SubscriptionExists`] | 1008 | 409 | – |
 /// | [`Refusal::Application`] | 1008 | 422 | – |
-/// | [`Refusal::TooManySubscriptions`] | 1008 | 400 | – |
+/// | [`Refusal::TooManySubscriptions`], [`Refusal::TransactionTooLarge`] | 1008 | 400 | – |
 /// | [`Refusal::MessageTooLarge`], [`Breach::MessageTooLarge`] | 1009 | 413 | – |
-/// | [`Refusal::TooManyDestinations`], [`Refusal::QueueFull`], [`Refusal::OutboxFull`], [`Refusal::Broker`] | 1013 | 503 | 5 s |
+/// | [`Refusal::TooManyDestinations`], [`Refusal::QueueFull`], [`Refusal::QueuesFull`], [`Refusal::OutboxFull`], [`Refusal::Broker`] | 1013 | 503 | 5 s |
 /// | [`Refusal::Missed`] | 1013 | 503 | 1 s |
 /// | [`Refusal::NotConnected`] | 1011 | 500 | – |
 /// | [`Breach::Connections`], [`Breach::NewConnections`] | 1013 | 429 | as the breach says |

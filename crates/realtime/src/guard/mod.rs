@@ -73,6 +73,86 @@
 //! assert_eq!(response.status(), 401);
 //! ```
 //!
+//! The same guard counts what happens before an upgrade and what happens after it. So if tasks of their own
+//! accept connections, share it with them behind a lock, or have the owner of the hub admit clients.
+//!
+//! # The commands of a client
+//!
+//! After CONNECT, the guard sees each command of a [session](crate::stomp::server::Session) before the hub
+//! does. A subscription ends by its name, so remember its destinations:
+//!
+//! ```
+//! use core::time::Duration;
+//! use sansocket_realtime::guard::{Breach, Client, Guard};
+//! use sansocket_realtime::hub::{Command, Operation, SubscriptionId};
+//! use std::collections::HashMap;
+//!
+//! struct Counted {
+//!     client: Client,
+//!     subscriptions: HashMap<SubscriptionId, Vec<String>>,
+//! }
+//!
+//! impl Counted {
+//!     /// Returns an error if the session is to [end](sansocket_realtime::stomp::server::Session::end)
+//!     /// instead of having the command handled.
+//!     fn check(&mut self, guard: &mut Guard, command: &Command, now: Duration) -> Result<(), Breach> {
+//!         let operations = match command {
+//!             Command::Perform { operation, .. } => core::slice::from_ref(operation),
+//!             Command::Commit { operations, .. } => operations,
+//!             Command::Subscribe { subscription, destinations, .. } => {
+//!                 for destination in destinations {
+//!                     guard.subscribe(&mut self.client, destination, now)?;
+//!                 }
+//!                 self.subscriptions.insert(*subscription, destinations.clone());
+//!                 return Ok(());
+//!             }
+//!             Command::Unsubscribe { subscription, .. } => {
+//!                 for destination in self.subscriptions.remove(subscription).unwrap_or_default() {
+//!                     guard.unsubscribe(&mut self.client, &destination, now);
+//!                 }
+//!                 return Ok(());
+//!             }
+//!             _ => return Ok(()),
+//!         };
+//!         operations.iter().try_for_each(|operation| match operation {
+//!             Operation::Send { destination, message } => {
+//!                 guard.message(&self.client, destination, message.size(), now)
+//!             }
+//!             _ => Ok(()),
+//!         })
+//!     }
+//! }
+//! # use sansocket::server::Rate;
+//! # use sansocket_realtime::guard::{Answer, ClientLimits, Limits};
+//! # use sansocket_realtime::{Message, hub::ConnectionId};
+//! #
+//! # let once = ClientLimits::of_address().messages(Rate::per_second(1)).subscriptions(1);
+//! # let mut guard = Guard::new(Limits::default().address(once));
+//! # let (now, connection) = (Duration::ZERO, ConnectionId(1));
+//! # let client = guard.connect(Some([192, 0, 2, 1].into()), now)?;
+//! # let mut counted = Counted { client, subscriptions: HashMap::new() };
+//! # let (destination, message) = (String::from("/topic/a"), Message::new("a"));
+//! # let send = Operation::Send { destination: destination.clone(), message };
+//! # let send = Command::Commit { connection, operations: vec![send], request: None };
+//! # counted.check(&mut guard, &send, now)?;
+//! # let breach = counted.check(&mut guard, &send, now).unwrap_err();
+//! # assert_eq!(Answer::from(&breach).close_code.number(), 1008);
+//! # let subscription = SubscriptionId(0);
+//! # let (destinations, options) = (vec![destination], Default::default());
+//! # let request = None;
+//! # let subscribe =
+//! #     Command::Subscribe { connection, subscription, destinations, options, request };
+//! # let unsubscribe = Command::Unsubscribe { connection, subscription, request };
+//! # for _ in 0..2 {
+//! #     counted.check(&mut guard, &subscribe, now)?;
+//! #     counted.check(&mut guard, &unsubscribe, now)?;
+//! # }
+//! # Ok::<(), Breach>(())
+//! ```
+//!
+//! A client whose messages exceed a limit gets in STOMP an ERROR and a Close with 1008, and for a POST the
+//! status 429 with `Retry-After`. [`Answer`] has the whole table.
+//!
 //! # Authentication
 //!
 //! A client proves who it is before the upgrade, or, in STOMP, with CONNECT

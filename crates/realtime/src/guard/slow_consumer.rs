@@ -104,7 +104,8 @@ pub enum Reaction {
     Pause,
     /// Tell the hub to [resume](crate::hub::Command::Resume) the connection.
     Resume,
-    /// End the connection. What is unsent will not be taken, so don't wait for it. This comes once.
+    /// End the connection. What is unsent will not be taken, so don't wait for it: drop the WebSocket or
+    /// the response, or abort the task that waits to write to it. This comes once.
     End(TooSlow),
 }
 

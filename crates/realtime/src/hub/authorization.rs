@@ -28,6 +28,7 @@ use super::Principal;
 ///     }
 /// }
 /// ```
+#[doc(alias = "ChannelInterceptor")]
 pub trait Authorization {
     /// Returns whether a user may subscribe to a destination without wildcards. A user queue is
     /// `/user/queue/…`: each user subscribes only to their own. For `/presence/topic/…`, the hub asks

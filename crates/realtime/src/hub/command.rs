@@ -32,6 +32,8 @@ pub enum Command {
         connection: ConnectionId,
     },
     /// A client subscribes to a destination.
+    #[doc(alias = "join")]
+    #[doc(alias = "room")]
     Subscribe {
         /// Who subscribes.
         connection: ConnectionId,
@@ -86,7 +88,11 @@ pub enum Command {
         connection: ConnectionId,
     },
     /// The application publishes a message: to `/topic/…`, `/queue/…`, or, with the name of a user in
-    /// it, `/user/{name}/queue/…` (see [`Command::send_to_user`]). Nobody is asked whether it may.
+    /// it, `/user/{name}/queue/…` (see [`Command::send_to_user`]). Nobody is asked whether it may: for a
+    /// message that a client sends, also by a POST, use [`Perform`](Self::Perform).
+    #[doc(alias = "convertAndSend")]
+    #[doc(alias = "emit")]
+    #[doc(alias = "broadcast")]
     Publish {
         /// Where it is published.
         destination: String,
@@ -256,6 +262,8 @@ pub enum Start {
     /// With what topics keep, from the place on after which none of them has dropped anything.
     Beginning,
     /// With the first message after this cursor.
+    #[doc(alias = "since")]
+    #[doc(alias = "resume")]
     After(Cursor),
 }
 

@@ -53,7 +53,13 @@ pub struct Config {
     pub other_topics: TopicConfig,
     /// What queues keep, and how often they deliver.
     pub queues: QueueConfig,
-    /// Topics that stay in this hub even if it has a bridge.
+    /// Topics that stay in this hub even if it has a bridge. So do the queues of users that a pattern
+    /// names, as `/user/*/queue/drafts` does, and the presence of topics, as `/presence/topic/room/*`
+    /// does: it is apart from the topics.
+    ///
+    /// A subscription of a pattern gets either local topics or those of the bridge: local ones if one of
+    /// these patterns matches its text, as `/topic/room/*` matches itself and `/topic/room/a`. So with that
+    /// alone, a subscription of `/topic/**` gets nothing of the rooms.
     pub local: Vec<Pattern>,
 }
 

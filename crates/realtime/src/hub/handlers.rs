@@ -65,6 +65,8 @@ impl<S> Handlers<S> {
     /// # Errors
     ///
     /// As for [`Hub::route`].
+    #[doc(alias = "MessageMapping")]
+    #[doc(alias = "SubscribeMapping")]
     pub fn on<A: Authorization>(
         &mut self,
         hub: &mut Hub<A>,
@@ -140,6 +142,7 @@ impl Answer {
     }
 
     /// Adds a reply to the sender alone. See [`Call::reply`].
+    #[doc(alias = "SendToUser")]
     #[must_use]
     pub fn reply(mut self, destination: impl Into<String>, message: Message) -> Self {
         self.parts.push(Part::Reply(destination.into(), message));
@@ -155,6 +158,7 @@ impl Answer {
     }
 
     /// Adds a message to the queue of a user. See [`Command::send_to_user`].
+    #[doc(alias = "convertAndSendToUser")]
     #[must_use]
     pub fn send_to_user(
         mut self,

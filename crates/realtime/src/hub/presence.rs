@@ -19,6 +19,7 @@ impl<A: Authorization> Hub<A> {
     /// is told, each once and in the order of their names, and the number of connections without a
     /// user. Subscriptions of patterns do not count, nor [hidden](super::SubscribeOptions::hidden) ones, nor
     /// those of other hubs.
+    #[doc(alias = "SimpUserRegistry")]
     #[must_use]
     pub fn presence(&self, topic: &str) -> (Vec<Principal>, usize) {
         let members =

@@ -44,6 +44,61 @@
 //! nothing to the server. To continue behind a lost connection, let the client resume at a
 //! [`Cursor`](crate::Cursor).
 //!
+//! # STOMP in a session
+//!
+//! Each message of the client is a piece of what its STOMP session [receives], and each frame of that
+//! session is a message. SockJS carries text alone, so a frame whose body is not UTF-8 can't be sent: end
+//! such a session, or keep such messages out of the topics of these clients. `/websocket` without SockJS
+//! is for [`stomp::server`](crate::stomp::server) as it is.
+//!
+//! ```
+//! use core::{str, time::Duration};
+//! use sansocket::CloseCode;
+//! use sansocket_realtime::{
+//!     hub::ConnectionId,
+//!     sockjs::{self, PreparedMessage, Transport},
+//!     stomp::server::{self, Event, Output},
+//! };
+//!
+//! let now = Duration::ZERO;
+//! let mut session = sockjs::Session::new(sockjs::Config::default().into(), now);
+//! let mut stomp = server::Session::new(ConnectionId(1), server::Config::default().into(), now);
+//! let receiver = session.attach(Transport::WebSocket, now)?;
+//!
+//! let text = r#"["CONNECT\naccept-version:1.2\nhost:a\n\n\u0000"]"#;
+//! for message in session.received_text(text, now)? {
+//!     stomp.receive(message, now);
+//!     while let Some(event) = stomp.next_event() {
+//!         match event {
+//!             Event::Connect(_) => stomp.accept(None, now),
+//!             Event::Command(_) => {} // The hub handles it.
+//!             _ => {}
+//!         }
+//!     }
+//! }
+//! while let Some(output) = stomp.next_output() {
+//!     match output {
+//!         Output::Frame(frame) => match str::from_utf8(&frame.into_bytes()) {
+//!             Ok(text) => session.send(&PreparedMessage::new(text), now)?,
+//!             Err(_) => stomp.end("a message is not text", CloseCode::UNSUPPORTED_DATA, now),
+//!         },
+//!         Output::Close(code) => session.close(code.number(), "", now),
+//!         _ => {}
+//!     }
+//! }
+//!
+//! assert_eq!(session.next_chunk(receiver, now).unwrap().text, "o");
+//! let connected = session.next_chunk(receiver, now).unwrap().text;
+//! assert!(connected.starts_with(r#"a["CONNECTED\nversion:1.2\n"#));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The sessions of [`Sessions`] do the same with their effects: create the STOMP session at
+//! [`Effect::Opened`], and tell it [`transport_ended`] at [`Effect::Closed`].
+//!
+//! [receives]: crate::stomp::server::Session::receive
+//! [`transport_ended`]: crate::stomp::server::Session::transport_ended
+//!
 //! # What your server does
 //!
 //! The machines have no connections, so these are its own:

@@ -180,7 +180,8 @@
 //! [`Sources::in_connect`](crate::guard::Sources::in_connect) takes
 //! [`ConnectRequest::headers`]. Let the [`Guard`](crate::guard::Guard) see each SEND and SUBSCRIBE among
 //! the [commands](Event::Command) before the hub does, and [`end`](Session::end) the session with the
-//! message and the code of its [`Answer`](crate::guard::Answer) to a breach. Tell a
+//! message and the code of its [`Answer`](crate::guard::Answer) to a breach: the guard's page
+//! [has the code](crate::guard#the-commands-of-a-client). Tell a
 //! [`SlowConsumer`](crate::guard::SlowConsumer) what is queued and what is written.
 //!
 //! # Resuming

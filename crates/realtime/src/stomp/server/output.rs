@@ -22,6 +22,19 @@ pub enum Output {
 ///
 /// A MESSAGE has a head of its own and a tail that all subscribers of the same version share. All other
 /// frames are a head alone.
+///
+/// A WebSocket of the core sends it like this:
+///
+/// ```
+/// use sansocket::{Message, Text};
+/// use sansocket_realtime::stomp::server::EncodedFrame;
+///
+/// fn to_message(frame: EncodedFrame) -> Message {
+///     let bytes = frame.into_bytes();
+///     Text::try_from(bytes.clone()).map_or(Message::Binary(bytes), Message::Text)
+/// }
+/// # let _ = to_message;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodedFrame {
     head: Vec<u8>,

@@ -168,7 +168,8 @@ impl Session {
 
     /// Returns how many bytes wait in [`next_output`](Self::next_output). While a client does not read,
     /// [pause](Command::Pause) it in the hub before they reach the
-    /// [limit](Config::queued_output), at which the session ends.
+    /// [limit](Config::queued_output), at which the session ends. What you have pulled counts no more: if
+    /// it waits in a queue of yours, a [`SlowConsumer`](crate::guard::SlowConsumer) says when to pause.
     #[must_use]
     pub const fn output_bytes(&self) -> usize {
         self.conversation.outbox.bytes()
