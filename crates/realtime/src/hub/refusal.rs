@@ -40,8 +40,7 @@ pub enum Refusal {
     /// There is no subscription of this name in the connection. It is the client's fault.
     #[error("there is no subscription {}", .0.0)]
     UnknownSubscription(SubscriptionId),
-    /// The delivery is not one that can be acknowledged, or it was acknowledged before. It is the
-    /// client's fault.
+    /// There is no such delivery, or it was acknowledged individually before. It is the client's fault.
     #[error("there is no such delivery to acknowledge")]
     UnknownDelivery,
     /// The destinations of one subscription have different sequences, so that no cursor can resume them

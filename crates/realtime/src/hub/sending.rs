@@ -259,32 +259,38 @@ impl<A: Authorization> Hub<A> {
     }
 
     /// Finds what an acknowledgement means. What was delivered on a subscription that has ended since is
-    /// in other hands, so its acknowledgement means nothing.
+    /// in other hands, and what a cumulative acknowledgement has covered is settled: acknowledging these
+    /// means nothing. So a client whose handlers finish in another order may acknowledge each message.
     fn find_delivery(
         &self,
         connection: ConnectionId,
         delivery: DeliveryOf,
     ) -> Result<Option<SubscriptionKey>, Refusal> {
         let owner = self.connections.get(&connection).ok_or(Refusal::NotConnected)?;
-        let has = |key: SubscriptionKey, is_wanted: &dyn Fn(&super::flow::Flow) -> bool| {
-            self.subscriptions.get(key).and_then(|it| it.flow.as_deref()).is_some_and(is_wanted)
+        let flow = |key| self.subscriptions.get(key).and_then(|it| it.flow.as_deref());
+        let is_waiting = |key: SubscriptionKey| {
+            flow(key).is_some_and(|flow| match delivery {
+                DeliveryOf::Delivery(_, id) => flow.has(id),
+                DeliveryOf::Message(_, cursor) => flow.has_message(cursor),
+            })
         };
-        let (key, found) = match delivery {
-            DeliveryOf::Delivery(subscription, id) => {
-                let Some(key) = owner.subscription(subscription) else { return Ok(None) };
-                (key, has(key, &|flow| flow.has(id)))
+        let is_settled = |key: SubscriptionKey| {
+            flow(key).is_some_and(|flow| match delivery {
+                DeliveryOf::Delivery(_, id) => flow.has_covered(id),
+                DeliveryOf::Message(_, cursor) => flow.has_covered_message(cursor),
+            })
+        };
+        let (found, is_settled) = match delivery {
+            DeliveryOf::Delivery(id, _) | DeliveryOf::Message(Some(id), _) => {
+                let Some(key) = owner.subscription(id) else { return Ok(None) };
+                (Some(key).filter(|key| is_waiting(*key)), is_settled(key))
             }
-            DeliveryOf::Message(Some(subscription), cursor) => {
-                let Some(key) = owner.subscription(subscription) else { return Ok(None) };
-                (key, has(key, &|flow| flow.has_message(cursor)))
-            }
-            DeliveryOf::Message(None, cursor) => {
-                let mut keys = owner.subscriptions();
-                let found = keys.find(|&key| has(key, &|flow| flow.has_message(cursor)));
-                return found.map(Some).ok_or(Refusal::UnknownDelivery);
+            DeliveryOf::Message(None, _) => {
+                let found = owner.subscriptions().find(|key| is_waiting(*key));
+                (found, found.is_none() && owner.subscriptions().any(is_settled))
             }
         };
-        if found { Ok(Some(key)) } else { Err(Refusal::UnknownDelivery) }
+        if found.is_some() || is_settled { Ok(found) } else { Err(Refusal::UnknownDelivery) }
     }
 
     fn settle(

@@ -1,6 +1,7 @@
 //! Why a frame can't be received.
 
 use super::{command::Command, version::Version};
+use alloc::{borrow::ToOwned, string::String};
 use thiserror::Error;
 
 /// A fault of the peer: what it sent is not STOMP, or exceeds a limit.
@@ -126,5 +127,32 @@ impl DecodeError {
                 | Self::HeadTooLong { .. }
                 | Self::BodyTooLarge { .. }
         )
+    }
+}
+
+/// Cuts a text of the peer for an error about it: to 100 bytes.
+pub(super) fn shortened(text: &str) -> String {
+    cut(text, 100).to_owned()
+}
+
+/// Returns the start of a text, at most so many bytes of it and whole characters.
+pub(super) fn cut(text: &str, len: usize) -> &str {
+    let mut end = text.len().min(len);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_keeps_characters_whole() {
+        assert_eq!(cut("aé", 2), "a");
+        assert_eq!(cut("aé", 3), "aé");
+        assert_eq!(cut("", 3), "");
+        assert_eq!(shortened(&"é".repeat(200)), "é".repeat(50));
     }
 }

@@ -75,6 +75,19 @@ impl<'a> Frame<'a> {
         self.lines.lines().find_map(value).map(|value| self.escapes().unescape(value))
     }
 
+    /// Returns the values of these headers, in one pass.
+    pub(super) fn pick<const N: usize>(&self, names: [&str; N]) -> [Option<Cow<'a, str>>; N] {
+        let mut values = [const { None }; N];
+        for (name, value) in self.headers() {
+            let index = names.iter().position(|candidate| *candidate == name);
+            if let Some(slot) = index.and_then(|index| values.get_mut(index)) {
+                // 1.2 §Repeated Header Entries: the first one counts.
+                slot.get_or_insert(value);
+            }
+        }
+        values
+    }
+
     /// Returns the body. It is empty in frames other than SEND, MESSAGE and ERROR.
     #[must_use]
     pub const fn body(&self) -> &'a [u8] {

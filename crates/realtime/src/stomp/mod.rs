@@ -4,6 +4,7 @@
 //! |---|---|
 //! | frames from bytes | [`Decoder`], [`Frame`], [`Limits`] |
 //! | bytes from frames | [`Encoder`], [`message_kind`] |
+//! | a frame to write | [`EncodedFrame`] |
 //! | a MESSAGE for many subscribers, encoded once | [`MessageTail`] |
 //! | the version of a session | [`Version`] |
 //! | names of headers, and values with a grammar | [`header`] |
@@ -46,7 +47,9 @@ mod escape;
 mod fan_out;
 mod frame;
 pub mod header;
+mod heartbeat;
 mod limits;
+mod output;
 mod scan;
 pub mod server;
 mod version;
@@ -58,4 +61,5 @@ pub use error::DecodeError;
 pub use fan_out::MessageTail;
 pub use frame::{Frame, Headers};
 pub use limits::Limits;
+pub use output::EncodedFrame;
 pub use version::{UnknownVersion, Version};

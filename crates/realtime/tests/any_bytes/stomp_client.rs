@@ -209,8 +209,8 @@ impl Player {
 
     fn write(&mut self) {
         while let Some(output) = self.client.next_output(self.now) {
-            assert!(output.is_text, "all bodies of the script are text");
-            self.log.push(String::from_utf8(output.bytes.to_vec()).unwrap());
+            assert!(output.is_text(), "all bodies of the script are text");
+            self.log.push(String::from_utf8(output.head().to_vec()).unwrap());
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a client of STOMP does that vectors can't say: limits of output, secrets, owned messages.
 
 use sansocket_realtime::{
-    Message,
+    Message, hub,
     stomp::{
         EncodeError,
         client::{
@@ -9,6 +9,7 @@ use sansocket_realtime::{
             SendError, State, SubscribeError, SubscribeOptions,
         },
         header::{AckMode, HeartBeat},
+        server,
     },
 };
 use std::time::Duration;
@@ -40,7 +41,7 @@ fn receive(client: &mut Client, input: &str) -> Vec<String> {
 
 fn written(client: &mut Client) -> Vec<String> {
     let outputs = std::iter::from_fn(|| client.next_output(NOW));
-    outputs.map(|output| String::from_utf8(output.bytes.to_vec()).unwrap()).collect()
+    outputs.map(|output| String::from_utf8(output.head().to_vec()).unwrap()).collect()
 }
 
 /// 1.2 §Value Encoding: CONNECT has no escapes, so it can't express line ends.
@@ -66,7 +67,26 @@ fn secrets_are_not_shown() {
     assert!(!format!("{config:?} {client:?}").contains("secret"));
     let output = client.next_output(NOW).unwrap();
     assert!(!format!("{output:?}").contains("secret"));
-    assert!(String::from_utf8_lossy(&output.bytes).contains("secret"));
+    assert!(String::from_utf8_lossy(output.head()).contains("secret"));
+
+    // Nor is what the application sends and subscribes with.
+    receive(&mut client, "CONNECTED\nversion:1.2\n\n\0");
+    client.send_with_receipt("/queue/a", &Message::new("secret").header("x", "secret")).unwrap();
+    let options = SubscribeOptions::default().header("x-token", "secret");
+    let shown = format!("{options:?}");
+    client.subscribe("/queue/a", options).unwrap();
+    assert!(shown.contains("x-token") && !shown.contains("secret"), "{shown}");
+    let shown = format!("{client:?}");
+    assert!(shown.contains("Connected") && !shown.contains("secret"), "{shown}");
+}
+
+/// A client can't know the limits of a server, and it loses its connection where it exceeds them.
+#[test]
+fn the_defaults_of_both_ends_fit() {
+    let (client, server) = (ClientLimits::default(), server::Config::default());
+    assert!(client.receipts + client.subscriptions + client.transactions < server.receipts);
+    assert!(client.transactions <= server.transactions);
+    assert!(client.subscriptions <= hub::Config::default().subscriptions);
 }
 
 #[test]
@@ -200,7 +220,7 @@ fn no_heart_beat_is_queued_behind_output() {
     client.send("/queue/a", &Message::new("a")).unwrap();
     assert_eq!(client.next_deadline(), None);
     client.time_passed(NOW + 20 * second).unwrap();
-    assert!(client.next_output(NOW + 20 * second).unwrap().bytes.starts_with(b"SEND"));
+    assert!(client.next_output(NOW + 20 * second).unwrap().head().starts_with(b"SEND"));
     assert_eq!(client.next_output(NOW + 20 * second), None);
     assert_eq!(client.next_deadline(), Some(NOW + 29 * second));
 }

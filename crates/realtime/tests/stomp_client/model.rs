@@ -212,7 +212,7 @@ impl Model {
 
     fn write(&mut self) {
         while let Some(output) = self.client.next_output(NOW) {
-            self.server.receive(&output.bytes);
+            self.server.receive(output.head());
         }
     }
 

@@ -43,6 +43,8 @@ enum Step {
     ToClient(usize),
     /// The application acknowledges one of the messages that wait.
     Acknowledge(usize),
+    /// The client takes nothing for a while, or goes on.
+    Pause(bool),
     /// The connection ends, and another one begins.
     Reconnect,
     /// The server starts anew, and has forgotten its messages.
@@ -58,6 +60,7 @@ fn steps() -> impl Strategy<Value = Step> {
         5 => (0_usize..300).prop_map(Step::ToServer),
         5 => (0_usize..400).prop_map(Step::ToClient),
         4 => any::<usize>().prop_map(Step::Acknowledge),
+        1 => any::<bool>().prop_map(Step::Pause),
         1 => Just(Step::Reconnect),
         1 => Just(Step::Restart),
     ]
@@ -154,6 +157,12 @@ impl World {
             Step::ToServer(count) => self.arrive_at_server(count),
             Step::ToClient(count) => self.arrive_at_client(count),
             Step::Acknowledge(at) => self.acknowledge(at),
+            Step::Pause(true) => {
+                self.command(hub::Command::Pause { connection: ConnectionId(self.connection) });
+            }
+            Step::Pause(false) => {
+                self.command(hub::Command::Resume { connection: ConnectionId(self.connection) });
+            }
             Step::Reconnect => self.reconnect(),
             Step::Restart => {
                 self.session.transport_ended();
@@ -239,7 +248,7 @@ impl World {
             }
         }
         while let Some(output) = self.client.next_output(NOW) {
-            self.to_server.extend_from_slice(&output.bytes);
+            self.to_server.extend_from_slice(output.head());
         }
     }
 

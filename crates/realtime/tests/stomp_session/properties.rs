@@ -26,7 +26,7 @@ const VALUES: [&str; 24] = [
     "0-0",
     "0-1",
     "1-1",
-    "0-gap",
+    "0-1-gap",
     "5f-1",
     "5f-2",
     "5e-1",
@@ -271,12 +271,30 @@ fn a_beat_does_not_queue_behind_what_is_not_sent() {
     session.receive(&b"CONNECT\naccept-version:1.2\nheart-beat:0,10000\n\n\0"[..], NOW);
     assert!(session.next_event().is_some());
     session.accept(None, NOW);
-    assert_eq!(session.next_deadline(), Some(beat));
-    session.time_passed(beat);
-    assert_eq!(session.next_deadline(), Some(2 * beat));
+    // Each beat is a tenth early.
+    let early = beat - beat / 10;
+    assert_eq!(session.next_deadline(), Some(early));
+    session.time_passed(early);
+    assert_eq!(session.next_deadline(), Some(2 * early));
     assert_eq!(output(&mut session).len(), 1, "CONNECTED alone");
-    session.time_passed(2 * beat);
+    session.time_passed(2 * early);
     assert_eq!(output(&mut session), ["\n"]);
+}
+
+/// 1.2 §Heart-beating: new data is a sign of life, and an empty message of WebSocket has none.
+#[test]
+fn a_message_without_bytes_is_no_sign_of_life() {
+    let beat = Duration::from_secs(10);
+    let config = Config::default().heart_beat(HeartBeat::new(Duration::ZERO, beat));
+    let mut session =
+        Session::new(ConnectionId(1), Arc::new(config.heart_beat_margin(Duration::ZERO)), NOW);
+    session.receive(&b"CONNECT\naccept-version:1.2\nheart-beat:10000,0\n\n\0"[..], NOW);
+    assert!(session.next_event().is_some());
+    session.accept(None, NOW);
+    session.receive(&b""[..], beat);
+    assert_eq!(session.next_deadline(), Some(2 * beat));
+    session.receive(&b"\n"[..], beat);
+    assert_eq!(session.next_deadline(), Some(3 * beat));
 }
 
 #[test]

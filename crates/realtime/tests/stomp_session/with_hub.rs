@@ -172,6 +172,96 @@ fn an_acknowledgement_of_what_was_never_delivered_ends_the_connection() {
     }
 }
 
+/// 1.2 §SUBSCRIBE ack Header: in mode `client`, an ACK covers what came before. The handlers of a client
+/// can finish in any order, and then each of them acknowledges its own message.
+#[test]
+fn an_acknowledgement_that_a_later_one_has_covered_does_nothing() {
+    for (version, names) in [
+        ("1.0", "message-id:5f-{}"),
+        ("1.1", "message-id:5f-{}\nsubscription:0"),
+        ("1.2", "id:0-{}"),
+    ] {
+        let ack = |message: &str| {
+            format!("ACK\n{}\nreceipt:{message}\n\n\0", names.replace("{}", message))
+        };
+        let mut server = Server::new(HubConfig::default());
+        server.connect(1, version);
+        server.send(1, "SUBSCRIBE\nid:0\ndestination:/queue/a\nack:client\n\n\0");
+        server.connect(2, "1.2");
+        for body in ["one", "two", "three"] {
+            server.send(2, &publish("/queue/a", body));
+        }
+        let acknowledged = server.send(1, &(ack("2") + &ack("1") + &ack("2")));
+        let receipts =
+            ["2", "1", "2"].map(|receipt| format!("RECEIPT\nreceipt-id:{receipt}\n\n\0"));
+        assert!(acknowledged.ends_with(&receipts.concat()), "{acknowledged}");
+        // The last one is neither lost nor acknowledged.
+        server.lose(1);
+        let left = server.send(2, "SUBSCRIBE\nid:0\ndestination:/queue/a\n\n\0");
+        assert!(left.contains("three") && !left.contains("one") && !left.contains("two"), "{left}");
+    }
+}
+
+/// 1.2 §SUBSCRIBE ack Header: an ACK for a later message must not acknowledge one before it.
+#[test]
+fn an_individual_acknowledgement_is_for_one_message() {
+    let mut server = Server::new(HubConfig::default());
+    server.connect(1, "1.2");
+    server.send(1, "SUBSCRIBE\nid:0\ndestination:/queue/a\nack:client-individual\n\n\0");
+    for body in ["one", "two"] {
+        server.send(1, &publish("/queue/a", body));
+    }
+    assert_eq!(server.send(1, "ACK\nid:0-2\n\n\0"), "");
+    server.lose(1);
+    server.connect(2, "1.2");
+    let left = server.send(2, "SUBSCRIBE\nid:0\ndestination:/queue/a\n\n\0");
+    assert!(left.contains("one") && !left.contains("two"), "{left}");
+}
+
+/// 1.2 §SUBSCRIBE ack Header: an acknowledgement is for the messages of its subscription alone.
+#[test]
+fn the_window_of_a_subscription_is_its_own() {
+    for (version, names) in [("1.1", "message-id:5f-1\nsubscription:0"), ("1.2", "id:0-1")] {
+        let mut server = Server::new(HubConfig::default());
+        server.connect(1, version);
+        for id in ["0", "1"] {
+            let subscribe = format!(
+                "SUBSCRIBE\nid:{id}\ndestination:/topic/a\nack:client\nprefetch-count:1\n\n\0"
+            );
+            assert_eq!(server.send(1, &subscribe), "");
+        }
+        let first = server.send(1, &publish("/topic/a", "one"));
+        assert_eq!(first.matches("one").count(), 2, "{first}");
+        assert_eq!(server.send(1, &publish("/topic/a", "two")), "", "both windows are full");
+        let next = server.send(1, &format!("ACK\n{names}\n\n\0"));
+        assert!(next.starts_with("MESSAGE\nsubscription:0\n"), "{next}");
+        assert_eq!(next.matches("two").count(), 1, "{next}");
+    }
+}
+
+/// 1.2 §RECEIPT: what was received before the client disconnects is processed.
+#[test]
+fn what_came_before_the_end_is_processed() {
+    let mut server = Server::new(HubConfig::default());
+    server.connect(1, "1.2");
+    server.connect(2, "1.2");
+    server.send(2, "SUBSCRIBE\nid:0\ndestination:/topic/a\n\n\0");
+    let sent = server.send(1, &(publish("/topic/a", "one") + "DISCONNECT\nreceipt:r\n\n\0"));
+    assert_eq!(sent, "RECEIPT\nreceipt-id:r\n\n\0close 1000");
+    assert!(server.output(2).contains("one"));
+}
+
+#[test]
+fn an_individual_acknowledgement_counts_once() {
+    let mut server = Server::new(HubConfig::default());
+    server.connect(1, "1.2");
+    server.send(1, "SUBSCRIBE\nid:0\ndestination:/queue/a\nack:client-individual\n\n\0");
+    server.send(1, &publish("/queue/a", "one"));
+    assert_eq!(server.send(1, "ACK\nid:0-1\n\n\0"), "");
+    let ended = server.send(1, "ACK\nid:0-1\n\n\0");
+    assert!(ended.starts_with("ERROR\n") && ended.ends_with("close 1008"), "{ended}");
+}
+
 /// 1.2 §BEGIN: all of it or nothing.
 #[test]
 fn a_transaction_with_something_refused_does_nothing() {

@@ -145,13 +145,14 @@ impl fmt::Debug for ConnectOptions {
     }
 }
 
-/// Bounds on what a client holds.
+/// Bounds on what a client holds. By default it has no more subscriptions, transactions and receipts than
+/// this crate's [server](crate::stomp::server::Config) accepts by default.
 ///
 /// | limit | default | when it is exceeded |
 /// |---|---|---|
 /// | [`frame`](Self::frame) | [those of a decoder](Limits) | the connection fails |
 /// | [`output`](Self::output) | 1 MiB | sending is refused |
-/// | [`receipts`](Self::receipts) | 10,000 | sending with a receipt is refused |
+/// | [`receipts`](Self::receipts) | 8,000 | sending with a receipt is refused |
 /// | [`unconfirmed`](Self::unconfirmed) | 16 MiB | sending with a receipt is refused |
 /// | [`subscriptions`](Self::subscriptions) | 1,000 | subscribing is refused |
 /// | [`transactions`](Self::transactions) | 100 | beginning one is refused |
@@ -183,7 +184,7 @@ impl Default for ClientLimits {
         Self {
             frame: Limits::default(),
             output: 1 << 20,
-            receipts: 10_000,
+            receipts: 8_000,
             unconfirmed: 16 << 20,
             subscriptions: 1_000,
             transactions: 100,

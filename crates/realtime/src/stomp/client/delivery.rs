@@ -155,21 +155,14 @@ pub(super) struct MessageHeaders<'a> {
 
 impl<'a> MessageHeaders<'a> {
     pub(super) fn read(frame: &Frame<'a>) -> Result<Self, ProtocolError> {
-        const NAMES: [&str; 6] = [
+        let [destination, message_id, subscription, ack, gap_from, gap_to] = frame.pick([
             header::DESTINATION,
             header::MESSAGE_ID,
             header::SUBSCRIPTION,
             header::ACK,
             server::header::GAP_FROM,
             server::header::GAP_TO,
-        ];
-        let mut values = [const { None }; NAMES.len()];
-        for (name, value) in frame.headers() {
-            if let Some(at) = NAMES.iter().position(|known| *known == name) {
-                values[at].get_or_insert(value);
-            }
-        }
-        let [destination, message_id, subscription, ack, gap_from, gap_to] = values;
+        ]);
         let version = frame.version();
         let missing =
             |header| ProtocolError::MissingHeader { command: Command::Message, header, version };

@@ -4,19 +4,19 @@ use super::{
     config::ClientConfig,
     error::{ClientError, SendError, SubscribeError},
     ids::{SubscriptionId, TransactionId},
-    output::OutputQueue,
     progress::Progress,
     receipts::{Purpose, Receipts},
     state::State,
     subscribe_options::SubscribeOptions,
-    timers::Timers,
 };
 use crate::{
     hub::Start,
     stomp::{
-        Command, EncodeError, Encoder, Version,
+        Command, EncodeError, EncodedFrame, Encoder, Version,
         encoder::message_kind,
         header::{self, AckMode, HeartBeat},
+        heartbeat::Heartbeat,
+        output::FrameQueue,
         server,
     },
 };
@@ -25,10 +25,10 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::time::Duration;
+use bytes::Bytes;
+use core::{fmt, time::Duration};
 use sansocket::connection::MessageKind;
 
-#[derive(Debug)]
 pub(super) struct Endpoint {
     pub(super) config: ClientConfig,
     pub(super) state: State,
@@ -42,8 +42,10 @@ pub(super) struct Endpoint {
     /// What CONNECT has offered. The options can have changed since.
     pub(super) offer: Offer,
     pub(super) connected_at: Option<Duration>,
-    pub(super) timers: Timers,
-    pub(super) output: OutputQueue,
+    pub(super) heartbeat: Heartbeat,
+    /// By when the server has to answer CONNECT or DISCONNECT.
+    pub(super) answer_by: Option<Duration>,
+    pub(super) output: FrameQueue,
     pub(super) receipts: Receipts,
     pub(super) subscriptions: BTreeMap<SubscriptionId, Subscription>,
     pub(super) next_subscription: u64,
@@ -88,8 +90,9 @@ impl Endpoint {
             version: Version::V1_2,
             offer: Offer::default(),
             connected_at: None,
-            timers: Timers::default(),
-            output: OutputQueue::default(),
+            heartbeat: Heartbeat::NONE,
+            answer_by: None,
+            output: FrameQueue::default(),
             receipts: Receipts::default(),
             subscriptions: BTreeMap::new(),
             next_subscription: 0,
@@ -135,7 +138,8 @@ impl Endpoint {
     ) -> Result<(), EncodeError> {
         let mut bytes = Vec::new();
         Encoder::new(self.version).encode(command, headers, body, &mut bytes)?;
-        self.output.push(bytes, message_kind(body) == MessageKind::Text);
+        let is_text = message_kind(body) == MessageKind::Text;
+        self.output.push(EncodedFrame::new(bytes, Bytes::new(), is_text));
         Ok(())
     }
 
@@ -159,7 +163,7 @@ impl Endpoint {
         Encoder::new(version)
             .encode(Command::Subscribe, headers, &[], &mut bytes)
             .map_err(SendError::from)?;
-        self.output.push(bytes, true);
+        self.output.push(EncodedFrame::text(bytes));
         subscription.receipt = Some(self.receipts.ask(Purpose::Subscribe(id)));
         Ok(())
     }
@@ -186,6 +190,23 @@ impl Endpoint {
                 }
             }
         }
+    }
+}
+
+/// Shows no messages and no headers of the application, which may be secret.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("config", &self.config)
+            .field("state", &self.state)
+            .field("failure", &self.failure)
+            .field("version", &self.version)
+            .field("heartbeat", &self.heartbeat)
+            .field("queued_output", &self.output.bytes())
+            .field("subscriptions", &self.subscriptions.len())
+            .field("transactions", &self.transactions.len())
+            .field("unconfirmed", &self.receipts.messages())
+            .finish_non_exhaustive()
     }
 }
 

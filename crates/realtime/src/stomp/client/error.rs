@@ -102,7 +102,7 @@ impl ClientError {
     }
 }
 
-/// A frame that the server may not send. The texts of the server are cut to 100 characters.
+/// A frame that the server may not send. The texts of the server are cut to 100 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
@@ -282,9 +282,4 @@ pub enum AckError {
 pub struct TransactionNotOpen {
     /// The transaction.
     pub transaction: TransactionId,
-}
-
-/// Cuts a text of the server for an error.
-pub(super) fn excerpt(text: &str) -> String {
-    text.chars().take(100).collect()
 }

@@ -21,7 +21,8 @@ pub enum Event<'a> {
     Refused(ServerError<'a>),
     /// A subscription has got a message.
     Message(Delivery<'a>),
-    /// A subscription has missed messages, and can't get them any more. It continues after the gap.
+    /// A subscription may have missed messages, and can't get them any more. It continues after the gap.
+    /// One whose topic was quiet can get a gap [too many](crate::stomp::server#gaps) after a reconnect.
     Gap(Gap),
     /// A subscription has begun, or has begun again on a new connection.
     Subscribed {
@@ -75,7 +76,7 @@ pub enum Ignored {
     Receipt,
 }
 
-/// What a subscription has missed.
+/// What a subscription may have missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {

@@ -1,16 +1,16 @@
 //! The client, and its connections.
 
 use super::{
-    Event, LostTransaction, Output, Unconfirmed,
+    Event, LostTransaction, Unconfirmed,
     config::{ClientConfig, ConnectOptions},
     endpoint::{Endpoint, Offer, RESERVED_IN_CONNECT, TransactionState, reserved},
     error::{ClientError, OpenError},
     state::State,
-    timers::Timers,
 };
 use crate::stomp::{
-    Command, Decoder, Encoder, Version,
+    Command, Decoder, EncodedFrame, Encoder, Version,
     header::{self, AckMode},
+    heartbeat::Heartbeat,
 };
 use alloc::{
     string::{String, ToString},
@@ -95,12 +95,12 @@ impl Client {
             &[],
             &mut bytes,
         )?;
-        endpoint.output.push(bytes, true);
+        endpoint.output.push(EncodedFrame::text(bytes));
         endpoint.offer = Offer { versions: offered, heart_beat: options.heart_beat };
         endpoint.state = State::Connecting;
         endpoint.may_reconnect = true;
-        endpoint.timers = Timers { last_sent: now, last_received: now, ..Timers::default() };
-        endpoint.timers.expect_answer(now, endpoint.config.connect_timeout);
+        endpoint.heartbeat = Heartbeat::NONE;
+        endpoint.answer_by = Some(now.saturating_add(endpoint.config.connect_timeout));
         self.decoder = Decoder::client(endpoint.config.limits.frame);
         Ok(())
     }
@@ -127,7 +127,7 @@ impl Client {
         }
         if !input.is_empty() {
             // 1.2 §Heart-beating: any new data is a sign of life.
-            endpoint.timers.last_received = now;
+            endpoint.heartbeat.received(now);
         }
         // The frame before, which has told the version, was still borrowed from the decoder.
         if endpoint.state != State::Connecting {
@@ -141,11 +141,12 @@ impl Client {
         handled.map(Some).map_err(|error| endpoint.fail(error))
     }
 
-    /// Takes the next output, which you write to the transport: over WebSocket as one message. Call it
+    /// Takes the next output, which you write to the transport: over WebSocket as one message of its
+    /// [kind](EncodedFrame::kind). Call it
     /// when something can be written. `None` means that there is nothing to write.
-    pub fn next_output(&mut self, now: Duration) -> Option<Output> {
+    pub fn next_output(&mut self, now: Duration) -> Option<EncodedFrame> {
         let output = self.endpoint.output.pop()?;
-        self.endpoint.timers.last_sent = now;
+        self.endpoint.heartbeat.sent(now);
         Some(output)
     }
 
@@ -159,13 +160,13 @@ impl Client {
     /// can change it. When to connect again is [told](Lost::reconnect_at) apart.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
-        let Endpoint { state, timers, output, .. } = &self.endpoint;
+        let Endpoint { state, heartbeat, answer_by, output, .. } = &self.endpoint;
         if matches!(state, State::Disconnected | State::Over) {
             return None;
         }
         // What is queued and not taken yet is as good as a heart-beat.
-        let beat = timers.beat_at().filter(|_| output.is_empty());
-        [beat, timers.next_deadline()].into_iter().flatten().min()
+        let beat = heartbeat.next_beat().filter(|_| output.is_empty());
+        [beat, heartbeat.silent_at(NO_MARGIN), *answer_by].into_iter().flatten().min()
     }
 
     /// Tells the client that its [deadline](Self::next_deadline) has passed. It queues a heart-beat, or
@@ -179,12 +180,12 @@ impl Client {
         if matches!(endpoint.state, State::Disconnected | State::Over) {
             return Ok(());
         }
-        if let Err(error) = endpoint.timers.check(endpoint.state, now) {
+        if let Some(error) = late(endpoint, now) {
             return Err(endpoint.fail(error));
         }
-        let is_due = endpoint.timers.beat_at().is_some_and(|deadline| deadline <= now);
+        let is_due = endpoint.heartbeat.next_beat().is_some_and(|deadline| deadline <= now);
         if is_due && endpoint.output.is_empty() {
-            endpoint.output.push(Encoder::HEART_BEAT.to_vec(), true);
+            endpoint.output.push(EncodedFrame::text(Encoder::HEART_BEAT.to_vec()));
         }
         Ok(())
     }
@@ -201,7 +202,7 @@ impl Client {
         endpoint.may_reconnect = false;
         // DISCONNECT has only a number in its headers, which each version can write.
         if endpoint.state == State::Connected && endpoint.push_disconnect().is_ok() {
-            endpoint.timers.expect_answer(now, endpoint.config.disconnect_timeout);
+            endpoint.answer_by = Some(now.saturating_add(endpoint.config.disconnect_timeout));
         } else if endpoint.state == State::Connecting {
             endpoint.end();
         }
@@ -238,6 +239,25 @@ impl Client {
         self.decoder = Decoder::client(endpoint.config.limits.frame);
         Lost { reconnect_at, unconfirmed, transactions }
     }
+}
+
+/// How long a server may be silent beyond twice the agreed interval.
+const NO_MARGIN: Duration = Duration::ZERO;
+
+/// Returns for what the server is late, if a deadline has passed.
+fn late(endpoint: &Endpoint, now: Duration) -> Option<ClientError> {
+    let has_passed = |deadline: Option<Duration>| deadline.is_some_and(|deadline| deadline <= now);
+    let Endpoint { state, heartbeat, answer_by, config, .. } = endpoint;
+    if has_passed(*answer_by) {
+        return Some(match state {
+            State::Connecting => ClientError::ConnectTimeout { limit: config.connect_timeout },
+            _ => ClientError::DisconnectTimeout { limit: config.disconnect_timeout },
+        });
+    }
+    has_passed(heartbeat.silent_at(NO_MARGIN)).then(|| ClientError::HeartBeatTimeout {
+        silent: heartbeat.silent_for(now),
+        interval: heartbeat.receives_every(),
+    })
 }
 
 /// Returns the versions to offer, the lowest first. 1.0 can't acknowledge individually.

@@ -16,7 +16,8 @@
 //! | the transport has ended, or could not be opened | [`connection_lost`](Client::connection_lost) |
 //!
 //! `now` is a time since any moment that stays the same for all calls. Over WebSocket, offer the
-//! [subprotocols](crate::stomp::Version::subprotocol) of the versions, and write each [`Output`] as one message.
+//! [subprotocols](crate::stomp::Version::subprotocol) of the versions, and send each
+//! [`EncodedFrame`](crate::stomp::EncodedFrame) as the [`Message`](sansocket::Message) that it converts to.
 //!
 //! ```
 //! use sansocket_realtime::{Message, stomp::client::{Client, ClientConfig, Event, SubscribeOptions}};
@@ -29,7 +30,7 @@
 //!
 //! client.connection_opened(now)?;
 //! let output = client.next_output(now).expect("CONNECT");
-//! assert!(output.bytes.starts_with(b"CONNECT\naccept-version:1.0,1.1,1.2\n") && output.is_text);
+//! assert!(output.head().starts_with(b"CONNECT\naccept-version:1.0,1.1,1.2\n"));
 //!
 //! // The bytes of the server, in pieces of any size.
 //! let mut input = &b"CONNECTED\nversion:1.2\n\n\0MESSAGE\nsubscription:0\nmessage-id:5f3a-7\n\
@@ -72,7 +73,7 @@
 //!     // Process the message, and then:
 //!     client.ack(&token)?; // or `nack`
 //! }
-//! # assert_eq!(client.next_output(now).unwrap().bytes, "ACK\nid:a-1\n\n\0");
+//! # assert_eq!(client.next_output(now).unwrap().head(), b"ACK\nid:a-1\n\n\0");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -137,7 +138,7 @@
 //! # client.receive(&mut &b"CONNECTED\nversion:1.2\n\n\0"[..], now)?;
 //! // Once it is connected, the subscription has been made again.
 //! let output = client.next_output(now).expect("SUBSCRIBE");
-//! # let text = String::from_utf8(output.bytes.to_vec())?;
+//! # let text = String::from_utf8(output.head().to_vec())?;
 //! # assert!(text.starts_with("SUBSCRIBE\nid:0\n") && text.contains("\nsince:5f3a-7\n"));
 //! // Nobody can tell whether the order was processed. If it may be processed twice, send it again.
 //! assert_eq!(lost.unconfirmed[0].receipt, order);
@@ -172,14 +173,12 @@ mod event;
 mod ids;
 mod machine;
 mod operations;
-mod output;
 mod progress;
 mod receipts;
 mod receiving;
 mod sending;
 mod state;
 mod subscribe_options;
-mod timers;
 mod transaction;
 
 pub use config::{ClientConfig, ClientLimits, ConnectOptions};
@@ -191,7 +190,6 @@ pub use error::{
 pub use event::{Cause, Connected, Event, Gap, Ignored, ServerError};
 pub use ids::{ReceiptId, SubscriptionId, TransactionId};
 pub use machine::{Client, Lost};
-pub use output::Output;
 pub use receipts::{LostTransaction, Unconfirmed};
 pub use state::State;
 pub use subscribe_options::SubscribeOptions;

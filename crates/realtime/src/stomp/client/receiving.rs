@@ -4,7 +4,7 @@ use super::{
     Connected, Delivery, Event, Gap, Ignored, ServerError, SubscriptionId,
     delivery::MessageHeaders,
     endpoint::{Endpoint, Subscription},
-    error::{ClientError, ProtocolError, excerpt},
+    error::{ClientError, ProtocolError},
     event::Cause,
     ids::{ReceiptId, own_number},
     progress::Arrival,
@@ -15,6 +15,7 @@ use crate::{
     cursor::Cursor,
     stomp::{
         Command, Frame, Version,
+        error::shortened,
         header::{self, AckMode, HeartBeat},
         server,
     },
@@ -50,11 +51,12 @@ impl Endpoint {
         self.version = agreed.ok_or_else(|| {
             let version = frame.get(header::VERSION);
             let version = version.as_deref().unwrap_or(Version::V1_0.as_str());
-            ProtocolError::Version { version: excerpt(version) }
+            ProtocolError::Version { version: shortened(version) }
         })?;
-        self.timers.heart_beat = self.heart_beat(&frame)?;
-        self.timers.last_received = now;
-        self.timers.answer = None;
+        let heart_beat = self.heart_beat(&frame)?;
+        self.heartbeat.agree(heart_beat);
+        self.heartbeat.received(now);
+        self.answer_by = None;
         self.state = State::Connected;
         self.connected_at = Some(now);
         let subscriptions: Vec<_> = self.subscriptions.keys().copied().collect();
@@ -62,7 +64,6 @@ impl Endpoint {
             self.push_subscribe(subscription)
                 .map_err(|reason| ClientError::Subscription { subscription, reason })?;
         }
-        let heart_beat = self.timers.heart_beat;
         Ok(Event::Connected(Connected { version: self.version, heart_beat, frame }))
     }
 
@@ -139,7 +140,7 @@ impl Endpoint {
         if self.config.unsolicited {
             return Ok(Of::Unknown);
         }
-        Err(ProtocolError::UnknownSubscription { subscription: excerpt(subscription) })
+        Err(ProtocolError::UnknownSubscription { subscription: shortened(subscription) })
     }
 
     /// Returns the event of a message that tells a gap.
@@ -213,7 +214,7 @@ impl Endpoint {
         })?;
         let receipt = own_number(&text)
             .filter(|receipt| self.receipts.was_asked(*receipt))
-            .ok_or_else(|| ProtocolError::UnknownReceipt { receipt: excerpt(&text) })?;
+            .ok_or_else(|| ProtocolError::UnknownReceipt { receipt: shortened(&text) })?;
         let cursor =
             || frame.get(server::header::CURSOR).and_then(|cursor| cursor.parse::<Cursor>().ok());
         Ok(match self.receipts.take(receipt) {
@@ -274,5 +275,5 @@ enum Of {
 }
 
 fn invalid(command: Command, header: &'static str, value: &str) -> ProtocolError {
-    ProtocolError::InvalidHeader { command, header, value: excerpt(value) }
+    ProtocolError::InvalidHeader { command, header, value: shortened(value) }
 }

@@ -12,7 +12,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::num::NonZeroU32;
+use core::{fmt, num::NonZeroU32};
 
 /// Options of [`Client::subscribe`](super::Client::subscribe).
 ///
@@ -24,7 +24,9 @@ use core::num::NonZeroU32;
 /// assert!(options.gaps);
 /// # Ok::<(), sansocket_realtime::InvalidCursor>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Debug` does not show the values of further headers, which may be secret.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SubscribeOptions {
     /// How messages are acknowledged. By default they need not be.
@@ -51,6 +53,18 @@ impl Default for SubscribeOptions {
             prefetch: None,
             headers: Vec::new(),
         }
+    }
+}
+
+impl fmt::Debug for SubscribeOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubscribeOptions")
+            .field("ack", &self.ack)
+            .field("start", &self.start)
+            .field("gaps", &self.gaps)
+            .field("prefetch", &self.prefetch)
+            .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .finish()
     }
 }
 

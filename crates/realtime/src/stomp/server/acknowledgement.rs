@@ -3,24 +3,22 @@
 use crate::hub::{DeliveryId, SubscriptionId};
 use core::{fmt, str::FromStr};
 
-/// What an ACK or NACK is about: `3-17` is delivery 17 of subscription 3, and `3-gap` is a gap in
-/// subscription 3.
+/// What an ACK or NACK is about: `3-17` is delivery 17 of subscription 3, and `3-17-gap` is the gap that
+/// follows it. `3-0-gap` follows none.
 ///
 /// Both numbers are those of one connection, and an ACK reaches only deliveries of its own connection.
 /// So a client that makes up a text can acknowledge nothing that was not delivered to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AckId {
     pub(super) subscription: SubscriptionId,
-    /// `None` for a gap, which needs no acknowledgement.
-    pub(super) delivery: Option<DeliveryId>,
+    pub(super) delivery: DeliveryId,
+    pub(super) is_gap: bool,
 }
 
 impl fmt::Display for AckId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.delivery {
-            Some(delivery) => write!(f, "{}-{}", self.subscription.0, delivery.0),
-            None => write!(f, "{}-gap", self.subscription.0),
-        }
+        let suffix = if self.is_gap { GAP } else { "" };
+        write!(f, "{}-{}{suffix}", self.subscription.0, self.delivery.0)
     }
 }
 
@@ -28,11 +26,17 @@ impl FromStr for AckId {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let (subscription, delivery) = text.split_once('-').ok_or(())?;
-        let delivery = if delivery == "gap" { None } else { Some(DeliveryId(number(delivery)?)) };
-        Ok(Self { subscription: SubscriptionId(number(subscription)?), delivery })
+        let (subscription, rest) = text.split_once('-').ok_or(())?;
+        let (delivery, is_gap) = match rest.strip_suffix(GAP) {
+            Some(delivery) => (delivery, true),
+            None => (rest, false),
+        };
+        let subscription = SubscriptionId(number(subscription)?);
+        Ok(Self { subscription, delivery: DeliveryId(number(delivery)?), is_gap })
     }
 }
+
+const GAP: &str = "-gap";
 
 /// Reads a number in the form in which it was written, so that each `AckId` has one text.
 fn number<Number: FromStr>(text: &str) -> Result<Number, ()> {
@@ -48,7 +52,7 @@ mod tests {
 
     #[test]
     fn an_id_has_one_text() {
-        for text in ["0-0", "3-17", "4294967295-18446744073709551615", "7-gap"] {
+        for text in ["0-0", "3-17", "4294967295-18446744073709551615", "7-0-gap"] {
             assert_eq!(text.parse::<AckId>().unwrap().to_string(), text);
         }
         for text in [
@@ -65,7 +69,10 @@ mod tests {
             "4294967296-1",
             "1-18446744073709551616",
             "a-1",
-            "1-gaps",
+            "1-gap",
+            "1-1-gaps",
+            "1-1-gap-gap",
+            "1--gap",
             "gap-gap",
             " 1-1",
             "1\u{2212}1",

@@ -15,8 +15,8 @@ use core::time::Duration;
 /// | [`limits`](Self::limits) | [`Limits::default`] | ERROR |
 /// | [`waiting_input`](Self::waiting_input) | 64 KiB | ERROR |
 /// | [`identifier`](Self::identifier) | 255 bytes | ERROR |
-/// | [`receipts`](Self::receipts) | 1,000 | ERROR |
-/// | [`transactions`](Self::transactions) | 16 | ERROR |
+/// | [`receipts`](Self::receipts) | 10,000 | ERROR |
+/// | [`transactions`](Self::transactions) | 100 | ERROR |
 /// | [`transaction_operations`](Self::transaction_operations) | 1,000 | ERROR |
 /// | [`transaction_bytes`](Self::transaction_bytes) | 4 MiB | ERROR |
 /// | [`queued_output`](Self::queued_output) | 4 MiB | what is queued is dropped, then ERROR |
@@ -40,7 +40,8 @@ pub struct Config {
     /// How long a DISCONNECT waits for the answers to the frames before it.
     pub disconnect_timeout: Duration,
     /// How often the server can send something, and how often it wants to receive something. A client
-    /// can ask for less, not for more (1.2 §Heart-beating).
+    /// can ask for less, not for more (1.2 §Heart-beating). What was agreed is the longest time that may
+    /// pass, so a heart-beat is sent a tenth earlier.
     pub heart_beat: HeartBeat,
     /// What a client may be late with its heart-beat, on top of twice the agreed time. By default 5
     /// seconds.
@@ -62,7 +63,8 @@ pub struct Config {
     pub waiting_input: usize,
     /// The longest text in bytes by which a client names a subscription, a transaction or a receipt.
     pub identifier: usize,
-    /// How many receipts can be unanswered at a time.
+    /// How many receipts can be unanswered at a time. A client that waits for none of them has many while
+    /// a broker behind a [bridge](crate::bridge) answers slowly.
     pub receipts: usize,
     /// How many transactions can be open at a time.
     pub transactions: usize,
@@ -90,24 +92,13 @@ impl Default for Config {
             limits: Limits::default(),
             waiting_input: 64 << 10,
             identifier: 255,
-            receipts: 1_000,
-            transactions: 16,
+            receipts: 10_000,
+            transactions: 100,
             transaction_operations: 1_000,
             transaction_bytes: 4 << 20,
             queued_output: 4 << 20,
         }
     }
-}
-
-macro_rules! setters {
-    ($($name:ident: $type:ty),* $(,)?) => {$(
-        #[doc = concat!("Sets [`", stringify!($name), "`](Self::", stringify!($name), ").")]
-        #[must_use]
-        pub fn $name(mut self, $name: $type) -> Self {
-            self.$name = $name;
-            self
-        }
-    )*};
 }
 
 impl Config {

@@ -1,19 +1,15 @@
 //! What both sides have said so far, and what each of them waits for.
 
 use super::{
-    config::Config,
-    error::{SessionError, cut},
-    header as own_header,
-    heartbeat::Heartbeat,
-    output::{EncodedFrame, Outbox},
-    receipts::Receipts,
-    subscriptions::Subscriptions,
-    transactions::Transactions,
+    config::Config, error::SessionError, header as own_header, output::Outbox, receipts::Receipts,
+    subscriptions::Subscriptions, transactions::Transactions,
 };
 use crate::{
     cursor::Cursor,
     hub::{ConnectionId, Principal},
-    stomp::{Command, Encoder, Limits, Version, header},
+    stomp::{
+        Command, EncodedFrame, Encoder, Limits, Version, error::cut, header, heartbeat::Heartbeat,
+    },
 };
 use alloc::{
     borrow::Cow,
@@ -137,10 +133,10 @@ impl Conversation {
     /// Queues a frame.
     pub(super) fn push(&mut self, frame: EncodedFrame) -> Result<(), SessionError> {
         let limit = self.config.queued_output;
-        if self.outbox.memory() >= limit {
+        if self.outbox.frames.memory() >= limit {
             return Err(SessionError::QueueFull { limit });
         }
-        self.outbox.push(frame);
+        self.outbox.frames.push(frame);
         self.heartbeat.sent(self.now);
         Ok(())
     }
@@ -189,7 +185,7 @@ impl Conversation {
         });
         // Before CONNECTED, the client does not know whose escapes an ERROR has.
         let version = if self.is_connected() { Some(self.version) } else { None };
-        self.outbox.push(error_frame(version, &error, cause));
+        self.outbox.frames.push(error_frame(version, &error, cause));
         self.outbox.close(error.close_code());
         self.error = Some(Box::new(error));
         self.end();
@@ -212,7 +208,7 @@ pub(super) fn encode<'a>(
 ) -> Result<EncodedFrame, SessionError> {
     let mut bytes = Vec::with_capacity(64);
     match Encoder::new(version).encode(command, headers, b"", &mut bytes) {
-        Ok(()) => Ok(EncodedFrame::whole(bytes)),
+        Ok(()) => Ok(EncodedFrame::text(bytes)),
         Err(_) => Err(SessionError::Inexpressible),
     }
 }
@@ -248,7 +244,7 @@ fn error_frame(
         // nothing.
         headers.pop();
     }
-    EncodedFrame::whole(bytes)
+    EncodedFrame::text(bytes)
 }
 
 /// Returns the start of a text as one line. If the version is not known, it has nothing that one version

@@ -6,7 +6,6 @@ use super::{
     error::SessionError,
     frames::REPLY,
     header as own_header,
-    output::EncodedFrame,
     subscriptions::{Name, Subscription},
 };
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
     hub::{DeliveryId, Effect, Gap, RequestId, SubscriptionId},
     message::{Encoded, Form, Published},
     stomp::{
-        Encoder, MessageTail, Version,
+        EncodedFrame, Encoder, MessageTail, Version,
         header::{self, AckMode},
     },
 };
@@ -72,19 +71,23 @@ impl Conversation {
             return Err(SessionError::Inexpressible);
         }
         let redelivered = is_redelivered.then_some((header::REDELIVERED, Cow::Borrowed("true")));
-        let ack = delivery.map(|delivery| AckId { subscription: id, delivery: Some(delivery) });
+        let ack = delivery.map(|delivery| AckId { subscription: id, delivery, is_gap: false });
         let head = encode_head(self.version, subscription, ack, redelivered)?;
         let (bytes, is_text) = (tail.bytes.clone(), tail.is_text);
         self.replies = self.replies.saturating_add(u64::from(is_reply));
+        if let Some(delivery) = delivery {
+            self.subscriptions.delivered(id, delivery);
+        }
         self.push(EncodedFrame::new(head, bytes, is_text))
     }
 
     fn tell_gap(&mut self, id: SubscriptionId, gap: Gap) -> Result<(), SessionError> {
-        let Some(subscription) = self.subscriptions.get(id) else { return Ok(()) };
         let Gap { from, to } = gap;
+        let delivery = self.subscriptions.set_gap(id, to);
+        let Some(subscription) = self.subscriptions.get(id) else { return Ok(()) };
         let cursor = |name, cursor: Cursor| (name, Cow::Owned(cursor.to_string()));
         // 1.2 §MESSAGE: a message to a subscription that acknowledges has an `ack`.
-        let ack = AckId { subscription: id, delivery: None };
+        let ack = AckId { subscription: id, delivery, is_gap: true };
         let ack = (subscription.ack != AckMode::Auto).then_some(ack);
         let gap = [cursor(own_header::GAP_FROM, from), cursor(own_header::GAP_TO, to)];
         let head = encode_head(self.version, subscription, ack, gap)?;
@@ -92,7 +95,6 @@ impl Conversation {
         let destination = subscription.destination();
         let tail = MessageTail::encode(self.version, &message_id, destination, header::NONE, b"")
             .map_err(|_| SessionError::Inexpressible)?;
-        self.subscriptions.set_gap_to(id, to);
         self.push(EncodedFrame::new(head, tail.bytes().clone(), true))
     }
 

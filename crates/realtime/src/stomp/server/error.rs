@@ -3,10 +3,10 @@
 use crate::{
     guard::Answer,
     hub::Refusal,
-    stomp::{Command, DecodeError},
+    stomp::{Command, DecodeError, Frame},
 };
 use alloc::{
-    borrow::ToOwned,
+    borrow::Cow,
     boxed::Box,
     string::{String, ToString},
 };
@@ -238,31 +238,32 @@ impl SessionError {
     }
 }
 
-/// Cuts a text of the client for an error about it.
-pub(super) fn shortened(text: &str) -> String {
-    cut(text, 100).to_owned()
+/// Returns the value of a header that the frame has to have.
+pub(super) fn require<'a>(
+    frame: &Frame<'_>,
+    header: &'static str,
+    value: Option<Cow<'a, str>>,
+) -> Result<Cow<'a, str>, SessionError> {
+    value.ok_or_else(|| missing(frame, header))
 }
 
-/// Returns the start of a text, at most so many bytes of it and whole characters.
-pub(super) fn cut(text: &str, len: usize) -> &str {
-    let mut end = text.len().min(len);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
+/// A header is missing.
+pub(super) fn missing(frame: &Frame<'_>, header: &'static str) -> SessionError {
+    SessionError::MissingHeader { command: frame.command(), header }
+}
+
+/// The value of a header can't be used. `problem` is the rest of a sentence.
+pub(super) fn invalid(
+    frame: &Frame<'_>,
+    header: &'static str,
+    problem: &'static str,
+) -> SessionError {
+    SessionError::InvalidHeader { command: frame.command(), header, problem }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_cut_keeps_characters_whole() {
-        assert_eq!(cut("aé", 2), "a");
-        assert_eq!(cut("aé", 3), "aé");
-        assert_eq!(cut("", 3), "");
-        assert_eq!(shortened(&"é".repeat(200)), "é".repeat(50));
-    }
 
     #[test]
     fn codes_tell_faults_from_what_can_succeed_later() {

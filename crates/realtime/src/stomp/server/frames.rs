@@ -3,16 +3,17 @@
 use super::{
     acknowledgement::AckId,
     conversation::{Cause, Conversation, State},
-    error::SessionError,
+    error::{SessionError, invalid, missing, require},
     event::{ConnectRequest, Event},
     header as own_header,
-    pick::{invalid, missing, pick, require},
     subscribe_options::subscribe_options,
-    subscriptions::{Gaps, Name},
+    subscriptions::{Name, Target},
 };
 use crate::{
     cursor::Cursor,
-    hub::{Command as HubCommand, DeliveryOf, Operation, RequestId, Start},
+    hub::{
+        Command as HubCommand, DeliveryId, DeliveryOf, Operation, RequestId, Start, SubscriptionId,
+    },
     message::Message,
     stomp::{
         Command, Frame, Version,
@@ -89,7 +90,7 @@ impl Conversation {
         input: &Bytes,
     ) -> Result<Option<HubCommand>, SessionError> {
         let [destination, content_type, transaction] =
-            pick(frame, [header::DESTINATION, header::CONTENT_TYPE, header::TRANSACTION]);
+            frame.pick([header::DESTINATION, header::CONTENT_TYPE, header::TRANSACTION]);
         let destination = require(frame, header::DESTINATION, destination)?.into_owned();
         let headers = frame.headers().filter(|(name, _)| !own_header::is_reserved(name));
         let mut message = Message::new(body(frame, input))
@@ -103,7 +104,7 @@ impl Conversation {
 
     fn subscribe(&mut self, frame: &Frame<'_>) -> Result<HubCommand, SessionError> {
         let [id, destination, selector] =
-            pick(frame, [header::ID, header::DESTINATION, own_header::SELECTOR]);
+            frame.pick([header::ID, header::DESTINATION, own_header::SELECTOR]);
         let destination = require(frame, header::DESTINATION, destination)?.into_owned();
         let ack = self.ack_mode(frame)?;
         if selector.is_some() {
@@ -119,8 +120,10 @@ impl Conversation {
         };
         let options = subscribe_options(frame, ack)?;
         let has_gaps = options.gaps || matches!(options.start, Start::After(_));
-        let gaps = has_gaps.then(|| Gaps::new(&destination));
-        let subscription = self.subscriptions.add(name, ack, gaps)?;
+        // 1.0 §UNSUBSCRIBE: the destination can name it, too.
+        let needs_target = has_gaps || self.version == Version::V1_0;
+        let target = needs_target.then(|| Target::new(&destination));
+        let subscription = self.subscriptions.add(name, ack, target)?;
         let request = self.request(frame)?;
         let connection = self.connection;
         let destinations = vec![destination];
@@ -138,23 +141,22 @@ impl Conversation {
     }
 
     fn unsubscribe(&mut self, frame: &Frame<'_>) -> Result<HubCommand, SessionError> {
-        let [id, destination] = pick(frame, [header::ID, header::DESTINATION]);
-        let name = match (&id, &destination, self.version) {
-            (Some(id), _, _) => Name::Id(id),
+        let [id, destination] = frame.pick([header::ID, header::DESTINATION]);
+        let subscription = match (&id, &destination, self.version) {
+            (Some(id), _, _) => self.subscriptions.remove(Name::Id(id))?,
             // 1.0 §UNSUBSCRIBE: either of them.
-            (None, Some(destination), Version::V1_0) => Name::Destination(destination),
+            (None, Some(destination), Version::V1_0) => {
+                self.subscriptions.remove_to(destination)?
+            }
             (None, _, _) => return Err(missing(frame, header::ID)),
         };
-        let subscription = self.subscriptions.remove(name)?;
         let request = self.request(frame)?;
         Ok(HubCommand::Unsubscribe { connection: self.connection, subscription, request })
     }
 
     fn acknowledge(&mut self, frame: &Frame<'_>) -> Result<Option<HubCommand>, SessionError> {
-        let [id, message_id, subscription, transaction] = pick(
-            frame,
-            [header::ID, header::MESSAGE_ID, header::SUBSCRIPTION, header::TRANSACTION],
-        );
+        let [id, message_id, subscription, transaction] =
+            frame.pick([header::ID, header::MESSAGE_ID, header::SUBSCRIPTION, header::TRANSACTION]);
         let delivery = if self.version >= Version::V1_2 {
             let id = require(frame, header::ID, id)?;
             self.delivery_by_ack(&id).ok_or_else(|| {
@@ -181,15 +183,30 @@ impl Conversation {
         }
     }
 
-    /// Returns what an ACK of 1.2 is about: nothing, if it is about a gap. `None` if the client was
-    /// never given this text.
+    /// Returns what an ACK of 1.2 is about, which can be nothing. `None` if the client was never given this
+    /// text.
     fn delivery_by_ack(&self, id: &str) -> Option<Option<DeliveryOf>> {
-        let AckId { subscription, delivery } = id.parse().ok()?;
-        self.subscriptions.get(subscription)?;
-        Some(delivery.map(|delivery| DeliveryOf::Delivery(subscription, delivery)))
+        let AckId { subscription, delivery, is_gap } = id.parse().ok()?;
+        // A client may end a subscription before it has processed what it got there. The hub knows that
+        // these messages are in other hands.
+        if !self.subscriptions.has_existed(subscription) {
+            return None;
+        }
+        Some(if is_gap {
+            self.before_gap(subscription, delivery)
+        } else {
+            Some(DeliveryOf::Delivery(subscription, delivery))
+        })
     }
 
-    /// Returns what an ACK before 1.2 is about: nothing, if it is about a gap or a reply.
+    /// Returns what an ACK of a gap is about: in mode `client`, all messages before it (1.2 §SUBSCRIBE ack
+    /// Header). A gap itself needs no acknowledgement.
+    fn before_gap(&self, id: SubscriptionId, delivery: DeliveryId) -> Option<DeliveryOf> {
+        let is_cumulative = self.subscriptions.get(id)?.ack == AckMode::Client;
+        (is_cumulative && delivery.0 > 0).then_some(DeliveryOf::Delivery(id, delivery))
+    }
+
+    /// Returns what an ACK before 1.2 is about: nothing, if it is about a reply.
     fn delivery_by_message(
         &self,
         frame: &Frame<'_>,
@@ -201,8 +218,10 @@ impl Conversation {
             None => None,
         };
         if let Ok(cursor) = message_id.parse::<Cursor>() {
-            let is_gap = self.subscriptions.has_gap_to(cursor, subscription);
-            return Ok((!is_gap).then_some(DeliveryOf::Message(subscription, cursor)));
+            return Ok(match self.subscriptions.gap_to(cursor, subscription) {
+                Some((id, delivery)) => self.before_gap(id, delivery),
+                None => Some(DeliveryOf::Message(subscription, cursor)),
+            });
         }
         let reply = message_id.strip_prefix(REPLY).and_then(|number| number.parse::<u64>().ok());
         match reply {

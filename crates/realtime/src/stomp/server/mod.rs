@@ -102,8 +102,8 @@
 //!         }
 //!     }
 //!
-//!     /// Returns what a client gets. A server with sockets sends each frame as a WebSocket message of
-//!     /// this [kind](sansocket_realtime::stomp::server::EncodedFrame::kind), and then closes.
+//!     /// Returns what a client gets. A server with sockets sends each frame as the `sansocket::Message`
+//!     /// that it converts to, and then closes.
 //!     fn sent(&mut self, client: ConnectionId) -> String {
 //!         let mut sent = String::new();
 //!         while let Some(output) = self.sessions.get_mut(&client).and_then(Session::next_output) {
@@ -168,6 +168,12 @@
 //! Receipts of different frames can come in another order than the frames, as the specification
 //! allows.
 //!
+//! # Acknowledging
+//!
+//! The handlers of a client finish in any order, and each acknowledges its own message. So an ACK or NACK
+//! does nothing if a later one has covered it in mode `client`, or if its subscription has ended. It is
+//! refused if the client never got the message, or has acknowledged it in mode `client-individual`.
+//!
 //! # Errors
 //!
 //! Whatever is refused, the client gets an ERROR that has the `receipt-id`, if the frame had one, and then
@@ -197,8 +203,13 @@
 //! Messages that a subscription has missed for good are never skipped in silence. A client that
 //! understands it gets a MESSAGE without a body, with the cursors between which messages are missing as
 //! `gap-from` and `gap-to`. Its `message-id` is the `gap-to`, so the client resumes behind the gap. It
-//! need not be acknowledged, and an ACK of the last one does nothing. The destination is the one of
-//! the SUBSCRIBE. A client that does not understand gaps is disconnected with an ERROR instead.
+//! need not be acknowledged. In mode `client`, an ACK of the last one is for all messages before it, and in
+//! the other modes it does nothing. The destination is the one of the SUBSCRIBE. A client that does not understand gaps is disconnected with an ERROR instead.
+//!
+//! A gap can be one too many. The places of all topics are in one sequence, and STOMP has no frame that
+//! moves the cursor of a subscription without a message. So a client whose topic was quiet comes back
+//! with an old cursor. If the hub has forgotten the topic and others meanwhile, it says that messages may be
+//! missing, although none are.
 
 mod acknowledgement;
 mod config;
@@ -208,10 +219,8 @@ mod error;
 mod event;
 mod frames;
 pub mod header;
-mod heartbeat;
 mod input;
 mod output;
-mod pick;
 mod receipts;
 mod session;
 mod subscribe_options;
@@ -221,5 +230,5 @@ mod transactions;
 pub use config::Config;
 pub use error::SessionError;
 pub use event::{ConnectRequest, Event};
-pub use output::{EncodedFrame, Output};
+pub use output::Output;
 pub use session::Session;

@@ -6,11 +6,11 @@ use super::{
     error::SessionError,
     event::Event,
     input::Input,
-    output::{EncodedFrame, Output},
+    output::Output,
 };
 use crate::{
     hub::{Command, ConnectionId, Effect, Principal},
-    stomp::{Encoder, Version},
+    stomp::{EncodedFrame, Encoder, Version},
 };
 use alloc::{boxed::Box, string::String, sync::Arc};
 use bytes::Bytes;
@@ -61,7 +61,9 @@ impl Session {
     pub fn receive(&mut self, bytes: impl Into<Bytes>, now: Duration) {
         let bytes = bytes.into();
         self.conversation.now = now;
-        self.conversation.heartbeat.received(now);
+        if !bytes.is_empty() {
+            self.conversation.heartbeat.received(now);
+        }
         if matches!(self.conversation.state, State::Disconnecting { .. } | State::Ended) {
             return;
         }
@@ -172,7 +174,7 @@ impl Session {
     /// it waits in a queue of yours, a [`SlowConsumer`](crate::guard::SlowConsumer) says when to pause.
     #[must_use]
     pub const fn output_bytes(&self) -> usize {
-        self.conversation.outbox.bytes()
+        self.conversation.outbox.frames.bytes()
     }
 
     /// Returns when to call [`time_passed`](Self::time_passed), at the latest.
@@ -292,8 +294,8 @@ impl Session {
     /// Sends a heart-beat, unless something waits to be sent anyway.
     fn beat(&mut self) {
         let conversation = &mut self.conversation;
-        if conversation.outbox.is_empty() {
-            conversation.outbox.push(EncodedFrame::whole(Encoder::HEART_BEAT.to_vec()));
+        if conversation.outbox.frames.is_empty() {
+            conversation.outbox.frames.push(EncodedFrame::text(Encoder::HEART_BEAT.to_vec()));
         }
         conversation.heartbeat.sent(conversation.now);
     }

@@ -1,9 +1,8 @@
 //! The options in a SUBSCRIBE.
 
 use super::{
-    error::SessionError,
+    error::{SessionError, invalid},
     header as own_header,
-    pick::{invalid, pick},
 };
 use crate::{
     hub::{Acknowledgement, Start, SubscribeOptions},
@@ -16,16 +15,13 @@ pub(super) fn subscribe_options(
     frame: &Frame<'_>,
     ack: AckMode,
 ) -> Result<SubscribeOptions, SessionError> {
-    let [since, start, gaps, prefetch, activemq_prefetch] = pick(
-        frame,
-        [
-            own_header::SINCE,
-            own_header::START,
-            own_header::GAPS,
-            own_header::PREFETCH_COUNT,
-            own_header::ACTIVEMQ_PREFETCH_SIZE,
-        ],
-    );
+    let [since, start, gaps, prefetch, activemq_prefetch] = frame.pick([
+        own_header::SINCE,
+        own_header::START,
+        own_header::GAPS,
+        own_header::PREFETCH_COUNT,
+        own_header::ACTIVEMQ_PREFETCH_SIZE,
+    ]);
     let start = match (since, start.as_deref()) {
         (Some(_), Some(_)) => {
             return Err(invalid(frame, own_header::START, "can't stand beside \"since\""));

@@ -1,8 +1,12 @@
 //! The subscriptions of a connection: the texts by which a client names them, and the numbers by which
 //! the hub does.
 
-use super::error::{SessionError, shortened};
-use crate::{cursor::Cursor, hub::SubscriptionId, stomp::header::AckMode};
+use super::error::SessionError;
+use crate::{
+    cursor::Cursor,
+    hub::{DeliveryId, SubscriptionId},
+    stomp::{error::shortened, header::AckMode},
+};
 use alloc::{boxed::Box, vec::Vec};
 use core::cmp::Ordering;
 
@@ -29,22 +33,24 @@ pub(super) struct Subscription {
     pub(super) ack: AckMode,
     is_named_by_id: bool,
     text: Box<str>,
-    /// What messages about gaps need, if the client understands those.
-    gaps: Option<Box<Gaps>>,
+    /// What it leads to, if that matters: to gaps, if the client understands those, and in STOMP 1.0.
+    target: Option<Box<Target>>,
 }
 
-/// What messages about gaps in a subscription need.
+/// What a subscription leads to.
 #[derive(Debug)]
-pub(super) struct Gaps {
+pub(super) struct Target {
     /// Where the client has subscribed to.
     destination: Box<str>,
-    /// Where the last gap has led to.
-    to: Option<Cursor>,
+    /// The last delivery that waits for an acknowledgement, or 0.
+    delivered: DeliveryId,
+    /// Where the last gap has led to, and the last delivery before it.
+    gap: Option<(Cursor, DeliveryId)>,
 }
 
-impl Gaps {
+impl Target {
     pub(super) fn new(destination: &str) -> Box<Self> {
-        Box::new(Self { destination: destination.into(), to: None })
+        Box::new(Self { destination: destination.into(), delivered: DeliveryId(0), gap: None })
     }
 }
 
@@ -53,9 +59,9 @@ impl Subscription {
         if self.is_named_by_id { Name::Id(&self.text) } else { Name::Destination(&self.text) }
     }
 
-    /// Returns where the client has subscribed to, as far as a message about a gap can name it.
+    /// Returns where the client has subscribed to. Without a target, it is the name or nobody asks.
     pub(super) fn destination(&self) -> &str {
-        self.gaps.as_ref().map_or(&self.text, |gaps| &gaps.destination)
+        self.target.as_ref().map_or(&self.text, |target| &target.destination)
     }
 }
 
@@ -83,7 +89,7 @@ impl Subscriptions {
         &mut self,
         name: Name<'_>,
         ack: AckMode,
-        gaps: Option<Box<Gaps>>,
+        target: Option<Box<Target>>,
     ) -> Result<SubscriptionId, SessionError> {
         let Err(index) = self.index(name) else {
             return Err(SessionError::SubscriptionExists { id: shortened(name.text()) });
@@ -96,7 +102,7 @@ impl Subscriptions {
         }
         let is_named_by_id = matches!(name, Name::Id(_));
         let text = name.text().into();
-        self.subscriptions.push(Subscription { id, ack, is_named_by_id, text, gaps });
+        self.subscriptions.push(Subscription { id, ack, is_named_by_id, text, target });
         self.by_name.insert(index, id);
         Ok(id)
     }
@@ -121,33 +127,69 @@ impl Subscriptions {
         Ok(id)
     }
 
+    /// Removes the subscription to a destination that has no `id`, or else the oldest one to it, and returns
+    /// its number. Without an `id`, STOMP 1.0 knows nothing else of a subscription.
+    pub(super) fn remove_to(&mut self, destination: &str) -> Result<SubscriptionId, SessionError> {
+        let name = Name::Destination(destination);
+        if self.index(name).is_ok() {
+            return self.remove(name);
+        }
+        let mut subscriptions = self.subscriptions.iter();
+        match subscriptions.find(|subscription| subscription.destination() == destination) {
+            Some(Subscription { text, .. }) => self.remove(Name::Id(&text.clone())),
+            None => Err(SessionError::UnknownSubscription { id: shortened(destination) }),
+        }
+    }
+
     pub(super) fn get(&self, id: SubscriptionId) -> Option<&Subscription> {
         self.position(id).ok().map(|index| &self.subscriptions[index])
     }
 
-    /// Remembers where a gap leads to, so that an acknowledgement of it is known.
-    pub(super) fn set_gap_to(&mut self, id: SubscriptionId, to: Cursor) {
-        if let Ok(index) = self.position(id) {
-            if let Some(gaps) = &mut self.subscriptions[index].gaps {
-                gaps.to = Some(to);
-            }
+    /// Returns whether there is a subscription of this number, or was one.
+    pub(super) const fn has_existed(&self, id: SubscriptionId) -> bool {
+        id.0 < self.next
+    }
+
+    /// Remembers a delivery, since an acknowledgement of a gap behind it can be for it too.
+    pub(super) fn delivered(&mut self, id: SubscriptionId, delivery: DeliveryId) {
+        if let Some(target) = self.target(id) {
+            target.delivered = delivery;
         }
     }
 
-    /// Returns whether the last gap of the subscription, or of any, has led to this cursor.
-    pub(super) fn has_gap_to(&self, to: Cursor, id: Option<SubscriptionId>) -> bool {
-        let is_gap = |subscription: &Subscription| {
-            subscription.gaps.as_ref().is_some_and(|gaps| gaps.to == Some(to))
+    /// Remembers where a gap leads to, so that an acknowledgement of it is known. Returns the last delivery
+    /// before it, or 0.
+    pub(super) fn set_gap(&mut self, id: SubscriptionId, to: Cursor) -> DeliveryId {
+        let Some(target) = self.target(id) else { return DeliveryId(0) };
+        target.gap = Some((to, target.delivered));
+        target.delivered
+    }
+
+    /// Finds the subscription, this one or any, whose last gap has led to this cursor, and the last
+    /// delivery before that.
+    pub(super) fn gap_to(
+        &self,
+        to: Cursor,
+        id: Option<SubscriptionId>,
+    ) -> Option<(SubscriptionId, DeliveryId)> {
+        let gap = |subscription: &Subscription| {
+            let (cursor, delivery) = subscription.target.as_ref()?.gap?;
+            (cursor == to).then_some((subscription.id, delivery))
         };
         match id {
-            Some(id) => self.get(id).is_some_and(is_gap),
-            None => self.subscriptions.iter().any(is_gap),
+            Some(id) => self.get(id).and_then(gap),
+            None => self.subscriptions.iter().find_map(gap),
         }
     }
 
     pub(super) fn clear(&mut self) {
         self.subscriptions = Vec::new();
         self.by_name = Vec::new();
+    }
+
+    fn target(&mut self, id: SubscriptionId) -> Option<&mut Target> {
+        let index = self.position(id).ok()?;
+        self.subscriptions[index].target.as_deref_mut()
     }
 
     fn position(&self, id: SubscriptionId) -> Result<usize, usize> {

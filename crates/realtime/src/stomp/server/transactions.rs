@@ -1,10 +1,7 @@
 //! Transactions: operations that wait for COMMIT.
 
-use super::{
-    config::Config,
-    error::{SessionError, shortened},
-};
-use crate::hub::Operation;
+use super::{config::Config, error::SessionError};
+use crate::{hub::Operation, stomp::error::shortened};
 use alloc::{boxed::Box, vec::Vec};
 
 /// The open transactions of a connection. There are few, so they are looked through.

@@ -105,7 +105,7 @@ impl Line {
             }
         }
         while let Some(output) = self.client.next_output(now) {
-            wire.send(&output);
+            wire.send(output);
         }
         wire.drive(network);
         if self.client.state() == State::Over {

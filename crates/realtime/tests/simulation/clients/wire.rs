@@ -7,8 +7,8 @@ use crate::{
     random::Random,
     websocket::WebSocket,
 };
-use sansocket::{CloseCode, Message, connection, mask::MaskKey};
-use sansocket_realtime::stomp::client::Output;
+use sansocket::{CloseCode, connection, mask::MaskKey};
+use sansocket_realtime::stomp::EncodedFrame;
 use std::time::Duration;
 
 pub(crate) type ClientSocket = WebSocket<connection::Client<fn() -> MaskKey>>;
@@ -60,12 +60,13 @@ impl Wire {
         }
     }
 
-    pub(crate) fn send(&mut self, output: &Output) {
-        let text = || String::from_utf8(output.bytes.to_vec()).unwrap();
+    pub(crate) fn send(&mut self, frame: EncodedFrame) {
         match self {
-            Self::Bytes { out, .. } => out.extend_from_slice(&output.bytes),
-            Self::WebSocket(socket) => socket.send(&Message::text(text())),
-            Self::SockJs(sockjs) => sockjs.send(text()),
+            Self::Bytes { out, .. } => out.extend_from_slice(&frame.into_bytes()),
+            Self::WebSocket(socket) => socket.send(&frame.into()),
+            Self::SockJs(sockjs) => {
+                sockjs.send(String::from_utf8(frame.into_bytes().to_vec()).unwrap());
+            }
         }
     }
 

@@ -14,7 +14,10 @@ use sansocket_realtime::{
     guard::{Reaction, SlowConsumer},
     hub::ConnectionId,
     sockjs::{self, PreparedMessage, SessionKey, Sessions},
-    stomp::server::{EncodedFrame, Output, Session},
+    stomp::{
+        EncodedFrame,
+        server::{Output, Session},
+    },
 };
 use std::{collections::VecDeque, time::Duration};
 

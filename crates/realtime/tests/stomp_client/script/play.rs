@@ -179,12 +179,12 @@ impl<'a> Player<'a> {
 
     fn take_output(&mut self) {
         while let Some(output) = self.client.next_output(self.now) {
-            assert_eq!(output.is_text, std::str::from_utf8(&output.bytes).is_ok());
-            if output.bytes == Encoder::HEART_BEAT {
+            assert_eq!(output.is_text(), std::str::from_utf8(output.head()).is_ok());
+            if output.head() == Encoder::HEART_BEAT {
                 self.sent.push("beat".to_owned());
                 continue;
             }
-            let mut bytes = &output.bytes[..];
+            let mut bytes = output.head();
             let frame = self.server.decode(&mut bytes).unwrap().expect("one whole frame");
             let mut headers: Vec<String> = frame
                 .headers()

@@ -3,7 +3,7 @@
 use sansocket_realtime::{
     Message,
     hub::{Acknowledgement, Command as HubCommand, DeliveryOf, Operation, RequestId, Start},
-    stomp::{Command, Decoder, Limits, Version, header, server::EncodedFrame},
+    stomp::{Command, Decoder, EncodedFrame, Limits, Version, header},
 };
 use std::fmt::Write;
 
