@@ -57,26 +57,29 @@ impl<'a> Destination<'a> {
 /// Checks the segments of a destination, and returns whether some are wildcards.
 fn check_segments(rest: &str) -> Result<bool, &'static str> {
     let mut wildcards = false;
-    if rest.split('/').nth(PARTS).is_some() {
-        return Err("has more than 32 parts");
-    }
-    let mut segments = rest.split('/').peekable();
-    while let Some(segment) = segments.next() {
+    let mut segments = rest.split('/').enumerate().peekable();
+    while let Some((index, segment)) = segments.next() {
         match segment {
+            _ if index == PARTS => return Err("has more than 32 parts"),
             "" => return Err("has an empty part"),
             "*" => wildcards = true,
             "**" | ">" if segments.peek().is_none() => wildcards = true,
             "**" | ">" => return Err("has \"**\" or \">\" before its last part"),
-            _ if segment.contains(['*', '>']) => {
-                return Err("has a wildcard that is not a whole part");
-            }
-            _ if segment.chars().any(char::is_control) => {
-                return Err("contains a control character");
-            }
-            _ => {}
+            _ => check_characters(segment)?,
         }
     }
     Ok(wildcards)
+}
+
+fn check_characters(segment: &str) -> Result<(), &'static str> {
+    for character in segment.chars() {
+        match character {
+            '*' | '>' => return Err("has a wildcard that is not a whole part"),
+            _ if character.is_control() => return Err("contains a control character"),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Returns the queue of a user: `queue` below `/user/{name}`, with the name made one segment. It is

@@ -129,7 +129,7 @@
 //!
 //! A gap says that messages *may* be missing. It can be one too many when a subscription starts after an
 //! old cursor, since the hub has forgotten the topics that nobody uses. A subscription that exists is
-//! told of messages alone that it would have got.
+//! told of messages alone that it would have got, though a bridge can have told some of them again since.
 //!
 //! The connection of a slow client is [paused](Command::Pause). Nothing is buffered for it: its
 //! subscriptions stay where they are, and continue from what topics keep.
@@ -170,10 +170,12 @@ mod config;
 mod connection;
 mod delivering;
 mod effect;
+mod existing;
 mod flow;
 mod following;
 mod handlers;
 mod ids;
+mod keeping;
 mod kept;
 mod keys;
 mod log;
@@ -209,7 +211,6 @@ use self::{
     following::Bridge,
     ids::Requester,
     keys::{OfApplication, OfSubscription, TopicKey},
-    log::Log,
     queue::Queues,
     sequence::Sequence,
     slab::Slab,
@@ -217,8 +218,8 @@ use self::{
     topic::Topics,
 };
 use crate::cursor::{Cursor, Epoch};
-use alloc::{boxed::Box, collections::BinaryHeap, vec, vec::Vec};
-use core::{cmp::Reverse, num::NonZeroU64, time::Duration};
+use alloc::{boxed::Box, collections::BTreeSet, vec, vec::Vec};
+use core::{num::NonZeroU64, time::Duration};
 use std::collections::HashMap;
 
 /// Brings messages from those who publish them to those who subscribe, whatever their transports are.
@@ -267,11 +268,9 @@ pub struct Hub<A = Open> {
     routes: Routes,
     applications: Slab<OfApplication, Application>,
     sequence: Sequence,
-    /// What the topics keep that are not the bridge's.
-    log: Log,
     bridge: Option<Bridge>,
     /// When topics are to be looked at, because messages expire.
-    expiries: BinaryHeap<Reverse<(Duration, TopicKey)>>,
+    expiries: BTreeSet<(Duration, TopicKey)>,
     /// How many bytes all topics keep.
     kept_bytes: usize,
     /// The time of the command that is handled.
@@ -307,9 +306,8 @@ impl<A: Authorization> Hub<A> {
             routes: Routes::default(),
             applications: Slab::new(),
             sequence: Sequence::new(epoch, 0),
-            log: Log::new(),
             bridge: None,
-            expiries: BinaryHeap::new(),
+            expiries: BTreeSet::new(),
             kept_bytes: 0,
             now: Duration::ZERO,
             effects: Vec::new(),
@@ -347,7 +345,7 @@ impl<A: Authorization> Hub<A> {
     /// Returns when to call [`handle`](Self::handle) with [`Command::TimePassed`].
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
-        self.expiries.peek().map(|Reverse((deadline, _))| *deadline)
+        self.expiries.first().map(|(deadline, _)| *deadline)
     }
 
     /// Returns up to where a subscription has got everything. It moves on with messages of all topics,

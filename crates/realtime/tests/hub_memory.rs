@@ -3,7 +3,11 @@
 use core::time::Duration;
 use sansocket_realtime::{
     Epoch, Message,
-    hub::{Command, Config, ConnectionId, Hub, Open, SubscriptionId, TopicConfig},
+    bridge::{Entry, Event, History, QuestionId},
+    hub::{
+        Command, Config, ConnectionId, Hub, Open, Start, SubscribeOptions, SubscriptionId,
+        TopicConfig,
+    },
 };
 use sansocket_testkit::allocator::{Counting, live};
 
@@ -106,4 +110,64 @@ fn what_has_gone_is_returned() {
     assert_eq!((hub.subscriptions(), hub.destinations(), hub.next_deadline()), (0, 0, None));
     let left = live() - before;
     assert!(left <= held / 20, "{left} of {held} bytes are left");
+}
+
+/// Most of a rush expires, but not all: tables shrink without being empty.
+#[test]
+fn a_rush_is_returned_while_something_is_kept() {
+    let topics = TopicConfig::default().messages(100_000).bytes(usize::MAX);
+    let mut hub = Hub::with_config(Epoch(1), Config::default().other_topics(topics), Open);
+    let before = live();
+    (0..50_000).for_each(|_| publish(&mut hub, "/topic/a".into(), vec![]));
+    let held = live() - before;
+    let publish = Command::Publish {
+        destination: "/topic/a".into(),
+        message: Message::default(),
+        request: None,
+    };
+    hub.handle(publish, Duration::from_secs(200));
+    hub.handle(Command::TimePassed, Duration::from_secs(300));
+    assert_eq!(hub.next_deadline(), Some(Duration::from_secs(500)));
+    let left = live() - before;
+    assert!(left <= held / 20, "{left} of {held} bytes are left");
+}
+
+/// A client subscribes to a topic of the bridge and leaves it again and again.
+#[test]
+fn nothing_is_left_of_topics_that_were_followed() {
+    let topics = TopicConfig::default().age(Duration::MAX);
+    let config = Config::default().other_topics(topics);
+    let mut hub = Hub::with_config(Epoch(1), config, Open).with_bridge();
+    let epoch = Epoch(2);
+    hub.handle(Command::Bridge(Event::Up { epoch, head: 1 }), NOW);
+    connect(&mut hub, 1);
+    let (connection, subscription) = (ConnectionId(1), SubscriptionId(0));
+    let before = live();
+    for question in 1..=10_000 {
+        hub.handle(
+            Command::Subscribe {
+                connection,
+                subscription,
+                destinations: vec!["/topic/a".into()],
+                options: SubscribeOptions::default().start(Start::Beginning),
+                request: None,
+            },
+            NOW,
+        );
+        let destination: std::sync::Arc<str> = "/topic/a".into();
+        let message = Message::new("a");
+        let entry = Entry { destination: destination.clone(), position: 1, message };
+        let history = History {
+            question: QuestionId(question),
+            destination,
+            entries: vec![entry],
+            complete_after: 0,
+            head: 1,
+        };
+        assert_eq!(hub.handle(Command::Bridge(Event::History(history)), NOW).count(), 2);
+        hub.handle(Command::Unsubscribe { connection, subscription, request: None }, NOW);
+    }
+    assert_eq!((hub.destinations(), hub.next_deadline()), (0, None));
+    let left = live() - before;
+    assert!(left < 10_000, "{left} bytes are left");
 }

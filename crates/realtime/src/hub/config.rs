@@ -14,7 +14,7 @@ use core::{num::NonZeroU32, time::Duration};
 /// | [`subscriptions`](Self::subscriptions) | 1,000 a connection | the subscription is refused |
 /// | [`transaction`](Self::transaction) | 1,000 operations | the transaction is refused |
 /// | [`window`](Self::window) | 256 messages | deliveries wait for acknowledgements |
-/// | [`replay`](Self::replay) | 256 MiB | the oldest messages of all topics are dropped |
+/// | [`replay`](Self::replay) | 256 MiB | of all topics, the messages that would expire first are dropped |
 /// | [`queued`](Self::queued) | 256 MiB | the message is refused |
 /// | [`outbox`](Self::outbox) | 10,000 messages, 64 MiB | the message is refused |
 /// | [`TopicConfig`] | 100 messages, 1 MiB, 5 minutes | the oldest messages of the topic are dropped |
@@ -41,7 +41,9 @@ pub struct Config {
     /// asks for fewer. An acknowledgement out of order takes time in proportion to it.
     #[doc(alias = "prefetch")]
     pub window: NonZeroU32,
-    /// How many bytes all topics together keep for replays.
+    /// How many bytes all topics together keep for replays. Beside them, a message has the forms in
+    /// which it was encoded for its subscribers: one for each protocol that they speak, each about as
+    /// large as the message.
     pub replay: usize,
     /// How many bytes all queues together keep.
     pub queued: usize,

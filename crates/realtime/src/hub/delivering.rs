@@ -3,20 +3,18 @@
 use super::{
     Authorization, Effect, Gap, Hub, Refusal, Start,
     kept::Kept,
-    keys::{OfSubscription, PatternKey, SubscriptionKey, TopicKey},
+    keys::{OfSubscription, SubscriptionKey, TopicKey},
     refusal::cut,
-    ring::Ring,
     sequence::Sequence,
     slab::Slab,
     subscription::{Last, Source, Sources, State, Subscription, Unusual},
-    topic::{Sync, Topics},
+    topic::Sync,
 };
 use crate::{
     cursor::Cursor,
     message::{Message, Published},
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::{cmp::Reverse, time::Duration};
 
 impl<A: Authorization> Hub<A> {
     /// Publishes a message to a topic of this hub, which it gives the next position.
@@ -58,37 +56,6 @@ impl<A: Authorization> Hub<A> {
         // Only now: what goes may be this topic, and nobody would find its subscribers.
         self.drop_what_is_too_much(Some(key));
         self.remove_topic_if_unused(key);
-    }
-
-    /// Keeps a message for those who resume after a cursor. What is then too much stays for now.
-    pub(super) fn keep(
-        &mut self,
-        key: TopicKey,
-        position: u64,
-        message: Message,
-    ) -> Option<Arc<Published>> {
-        let cursor = self.sequence_of(self.topics.get(key)?.is_bridged)?.cursor(position);
-        let topic = self.topics.get_mut(key)?;
-        let published = Arc::new(Published::new(Some(cursor), topic.shown.clone(), message));
-        let config = *topic.config(&self.config);
-        let (before, complete_after) = (topic.kept_bytes(), topic.ring.complete_after());
-        if config.retain {
-            let is_empty = published.message().body().is_empty();
-            topic.retained = Some(published.clone()).filter(|_| !is_empty);
-        }
-        topic.ring.push(&published, position, &config, self.now);
-        self.kept_bytes = self.kept_bytes + topic.kept_bytes() - before;
-        let has_dropped = topic.ring.complete_after() > complete_after;
-        let is_kept = topic.ring.last() == position && !topic.ring.is_empty();
-        let is_logged = !topic.is_bridged && (is_kept || topic.retained_at(position).is_some());
-        if has_dropped {
-            self.topics.has_dropped(key);
-        }
-        self.schedule(key);
-        if is_logged {
-            self.log.push(position, key, is_kept_by(&self.topics));
-        }
-        Some(published)
     }
 
     /// Begins a subscription, unless the bridge has to answer first.
@@ -300,34 +267,12 @@ impl<A: Authorization> Hub<A> {
             Source::Topic(topic) => {
                 self.topics.get(topic).map_or(0, |topic| topic.ring.complete_after())
             }
-            Source::Pattern(key) if self.topics.pattern(key).is_some_and(|it| it.is_bridged) => {
-                let topics = self.topics.matched_by(key).into_iter();
-                let own =
-                    topics.filter_map(|topic| Some(self.topics.get(topic)?.ring.complete_after()));
-                let others = self.topics.pattern(key).map_or(0, |pattern| pattern.complete_after);
-                own.max().unwrap_or(0).max(others)
-            }
             Source::Pattern(key) => {
                 self.topics.pattern(key).map_or(0, |pattern| pattern.complete_after)
             }
             Source::Queue(_) | Source::Application(_) => 0,
         });
         complete_after.max().unwrap_or(0)
-    }
-
-    /// Returns each topic of these sources once.
-    pub(super) fn topics_of(&self, sources: &Sources) -> Vec<TopicKey> {
-        let mut topics = Vec::new();
-        for link in sources.iter() {
-            match link.source {
-                Source::Topic(topic) => topics.push(topic),
-                Source::Pattern(pattern) => topics.extend(self.topics.matched_by(pattern)),
-                Source::Queue(_) | Source::Application(_) => {}
-            }
-        }
-        topics.sort_unstable();
-        topics.dedup();
-        topics
     }
 
     /// Returns up to where everything of these sources is here: `u64::MAX` if all of them are current.
@@ -353,182 +298,6 @@ impl<A: Authorization> Hub<A> {
             subscription.through = subscription.through.max(position);
         }
     }
-
-    pub(super) fn find_or_create_topic(
-        &mut self,
-        name: &str,
-        is_bridged: bool,
-    ) -> Result<TopicKey, Refusal> {
-        if let Some(key) = self.topics.find(name) {
-            return Ok(key);
-        }
-        self.check_destinations(1)?;
-        let ring = self.known_of_new_topic(name, is_bridged);
-        let created = self.topics.insert(name, ring, is_bridged, &self.config);
-        created.ok_or(Refusal::TooManyDestinations { limit: u32::MAX as usize })
-    }
-
-    /// Returns what is known of a topic that does not exist here. Of a topic of the bridge that is
-    /// nothing, unless patterns match: they know of all of their topics.
-    fn known_of_new_topic(&self, name: &str, is_bridged: bool) -> Ring {
-        let mut known = match is_bridged {
-            true => Ring::unknown(),
-            false => Ring::new(self.sequence.forgotten(), u64::MAX),
-        };
-        for pattern in self.topics.patterns_for(name, is_bridged) {
-            let Some(pattern) = self.topics.pattern(pattern) else { continue };
-            let through = match pattern.audience.sync {
-                Sync::Unknown => continue,
-                Sync::Stale { through } => through,
-                Sync::Current => u64::MAX,
-            };
-            let is_more = through > known.complete_through()
-                || through == known.complete_through()
-                    && pattern.complete_after < known.complete_after();
-            if is_more {
-                known = Ring::new(pattern.complete_after, through);
-            }
-        }
-        known
-    }
-
-    pub(super) fn find_or_create_pattern(
-        &mut self,
-        text: &str,
-        is_bridged: bool,
-    ) -> Result<PatternKey, Refusal> {
-        if let Some(key) = self.topics.find_pattern(text) {
-            return Ok(key);
-        }
-        self.check_destinations(1)?;
-        // The bridge has to tell what it knows.
-        let complete_after = if is_bridged { 0 } else { self.sequence.forgotten() };
-        let created = self.topics.insert_pattern(text, complete_after, is_bridged);
-        let key = created.ok_or(Refusal::TooManyDestinations { limit: u32::MAX as usize })?;
-        if let Some(pattern) = self.topics.pattern_mut(key) {
-            pattern.created = self.sequence.head();
-        }
-        Ok(key)
-    }
-
-    /// Checks whether there is room for so many destinations more.
-    pub(super) fn check_destinations(&self, new: usize) -> Result<(), Refusal> {
-        let limit = self.config.destinations;
-        if self.destinations().saturating_add(new) <= limit {
-            Ok(())
-        } else {
-            Err(Refusal::TooManyDestinations { limit })
-        }
-    }
-
-    /// Forgets a topic or a pattern that nobody subscribes to and that keeps nothing.
-    pub(super) fn remove_if_unused(&mut self, source: Source) {
-        if self.audience(source).is_some_and(|audience| audience.subscribers.is_empty()) {
-            self.stop_following(source);
-        }
-        match source {
-            Source::Topic(key) => self.remove_topic_if_unused(key),
-            Source::Pattern(key) => {
-                if self.topics.pattern(key).is_some_and(|it| it.audience.subscribers.is_empty()) {
-                    self.topics.remove_pattern(key);
-                }
-            }
-            Source::Queue(queue) => self.queues.remove_if_unused(queue),
-            Source::Application(_) => {}
-        }
-    }
-
-    pub(super) fn remove_topic_if_unused(&mut self, key: TopicKey) {
-        let Some(topic) = self.topics.get(key) else { return };
-        let keeps_nothing =
-            topic.ring.is_empty() && topic.retained.is_none() && topic.held.is_none();
-        if !topic.audience.subscribers.is_empty() || !keeps_nothing {
-            return;
-        }
-        let (complete_after, is_bridged) = (topic.ring.complete_after(), topic.is_bridged);
-        for pattern in self.topics.patterns_of(key).to_vec() {
-            if let Some(pattern) = self.topics.pattern_mut(pattern) {
-                pattern.complete_after = pattern.complete_after.max(complete_after);
-            }
-        }
-        self.topics.remove(key);
-        if !is_bridged {
-            self.sequence.forget(complete_after);
-        }
-    }
-
-    /// Notes when a topic is to be looked at.
-    pub(super) fn schedule(&mut self, key: TopicKey) {
-        let Some(topic) = self.topics.get_mut(key) else { return };
-        if topic.expires.is_none() {
-            if let Some(expires) = topic.ring.expires() {
-                topic.expires = Some(expires);
-                self.expiries.push(Reverse((expires, key)));
-            }
-        }
-    }
-
-    /// Drops messages that are too old.
-    pub(super) fn expire(&mut self) {
-        let now = self.now;
-        while let Some(&Reverse((deadline, key))) = self.expiries.peek() {
-            if deadline > now {
-                break;
-            }
-            self.expiries.pop();
-            self.look_at(deadline, key, |ring_expires, _| ring_expires <= now);
-            self.remove_topic_if_unused(key);
-            self.log.trim(is_kept_by(&self.topics));
-        }
-    }
-
-    /// Drops the oldest messages of all topics while they are too much. If retained messages alone are
-    /// too much, the newest of them is not retained.
-    pub(super) fn drop_what_is_too_much(&mut self, newest: Option<TopicKey>) {
-        while self.kept_bytes > self.config.replay {
-            let Some(Reverse((deadline, key))) = self.expiries.pop() else { break };
-            self.look_at(deadline, key, |_, dropped| dropped == 0);
-            // The newest message is still to be delivered.
-            if Some(key) != newest {
-                self.remove_topic_if_unused(key);
-            }
-        }
-        if self.kept_bytes > self.config.replay {
-            if let Some(retained) =
-                newest.and_then(|newest| self.topics.get_mut(newest)?.retained.take())
-            {
-                self.kept_bytes -= retained.message().size();
-            }
-        }
-    }
-
-    /// Drops messages of a topic while `is_too_old` says so of the time at which the oldest expires, and
-    /// the number that was dropped.
-    fn look_at(
-        &mut self,
-        deadline: Duration,
-        key: TopicKey,
-        is_too_old: impl Fn(Duration, usize) -> bool,
-    ) {
-        let Some(topic) = self.topics.get_mut(key) else { return };
-        // The note can be of a topic that had this key before.
-        if topic.expires != Some(deadline) {
-            return;
-        }
-        topic.expires = None;
-        let mut dropped = 0;
-        while topic.ring.expires().is_some_and(|expires| is_too_old(expires, dropped)) {
-            self.kept_bytes -= topic.ring.drop_oldest();
-            dropped += 1;
-        }
-        self.topics.has_dropped(key);
-        self.schedule(key);
-    }
-}
-
-/// Returns what tells whether a topic keeps the message of a position.
-fn is_kept_by(topics: &Topics) -> impl Fn(u64, TopicKey) -> bool {
-    |position, key| topics.get(key).is_some_and(|topic| topic.kept_at(position).is_some())
 }
 
 /// Gives a message to all live subscriptions that have room.

@@ -266,6 +266,8 @@ impl<A: Authorization> Hub<A> {
             topic.retained = None;
             topic.held = None;
         }
+        self.unschedule(key);
+        self.trim_logs();
     }
 
     /// Returns the position after which the bridge has to tell what it has of a source, for all of its

@@ -50,23 +50,20 @@ impl<A: Authorization> Hub<A> {
     /// patterns came, if the subscription goes back so far.
     pub(super) fn count_what_was_dropped(&mut self, key: SubscriptionKey) {
         let Some(subscription) = self.subscriptions.get(key) else { return };
-        if subscription.is_bridged {
-            return;
-        }
         for link in subscription.sources.iter() {
             let Source::Pattern(key) = link.source else { continue };
             let Some(pattern) = self.topics.pattern(key) else { continue };
-            if pattern.is_known || pattern.created <= subscription.through {
+            if pattern.counts_after <= subscription.through {
                 continue;
             }
             let topics = self.topics.matched_by(key).into_iter();
             let dropped =
                 topics.filter_map(|topic| Some(self.topics.get(topic)?.ring.complete_after()));
             // What came later is counted already.
-            let dropped = dropped.max().unwrap_or(0).min(pattern.created);
+            let dropped = dropped.max().unwrap_or(0).min(pattern.counts_after);
             if let Some(pattern) = self.topics.pattern_mut(key) {
                 pattern.complete_after = pattern.complete_after.max(dropped);
-                pattern.is_known = true;
+                pattern.counts_after = 0;
             }
         }
     }
@@ -82,13 +79,14 @@ impl<A: Authorization> Hub<A> {
     ) -> Vec<(u64, Arc<Published>)> {
         let Some(subscription) = self.subscriptions.get(key) else { return Vec::new() };
         let is_pattern = |link: &Link| matches!(link.source, Source::Pattern(_));
-        if !subscription.is_bridged && subscription.sources.iter().any(is_pattern) {
+        if subscription.sources.iter().any(is_pattern) {
             return self.logged_after(key, kept, position, at_most);
         }
-        let topics = self.topics_of(&subscription.sources);
         let own = |(position, message): (u64, &Arc<Published>)| (position, message.clone());
         let mut messages = Vec::new();
-        for topic in topics.iter().filter_map(|topic| self.topics.get(*topic)) {
+        for link in subscription.sources.iter() {
+            let Source::Topic(topic) = link.source else { continue };
+            let Some(topic) = self.topics.get(topic) else { continue };
             match kept {
                 Kept::All => messages.extend(topic.ring.after(position).take(at_most).map(own)),
                 Kept::Last => messages.extend(topic.retained.iter().filter_map(|message| {
@@ -97,7 +95,7 @@ impl<A: Authorization> Hub<A> {
                 })),
             }
         }
-        if topics.len() > 1 {
+        if subscription.sources.len() > 1 {
             messages.sort_unstable_by_key(|(position, _)| *position);
             messages.truncate(at_most);
         }
@@ -114,11 +112,16 @@ impl<A: Authorization> Hub<A> {
         at_most: usize,
     ) -> Vec<(u64, Arc<Published>)> {
         let Some(subscription) = self.subscriptions.get(key) else { return Vec::new() };
+        let sequence = match &self.bridge {
+            Some(bridge) if subscription.is_bridged => bridge.sequence.as_ref(),
+            _ => Some(&self.sequence),
+        };
+        let Some(sequence) = sequence else { return Vec::new() };
         let mut sources: Vec<_> = subscription.sources.iter().map(|link| link.source).collect();
         sources.sort_unstable();
         let has = |source| sources.binary_search(&source).is_ok();
         let mut messages = Vec::new();
-        for (position, key) in self.log.after(position) {
+        for (position, key) in sequence.log.after(position) {
             if messages.len() >= at_most {
                 break;
             }

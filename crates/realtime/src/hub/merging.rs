@@ -55,7 +55,9 @@ impl<A: Authorization> Hub<A> {
         };
         sequence.seen(history.head);
         match source {
-            Source::Topic(topic) => self.merge(topic, history, &mut history.entries.iter()),
+            Source::Topic(topic) => {
+                self.merge(topic, history, &mut history.entries.iter());
+            }
             Source::Pattern(pattern) => self.merge_pattern(pattern, history),
             Source::Queue(_) | Source::Application(_) => {}
         }
@@ -74,19 +76,21 @@ impl<A: Authorization> Hub<A> {
         for entry in history.entries.iter().filter(is_bridged) {
             entries.entry(&entry.destination).or_default().push(entry);
         }
+        let mut dropped = 0;
         for topic in self.topics.matched_by(key) {
             let Some(name) = self.topics.get(topic).map(|topic| topic.name.clone()) else {
                 continue;
             };
             let of_topic = entries.remove(&*name).unwrap_or_default();
-            self.merge(topic, history, &mut of_topic.into_iter());
+            dropped = dropped.max(self.merge(topic, history, &mut of_topic.into_iter()));
         }
-        let mut without_room = 0;
         for (name, of_topic) in entries {
             match self.find_or_create_topic(name, true) {
-                Ok(topic) => self.merge(topic, history, &mut of_topic.into_iter()),
+                Ok(topic) => {
+                    dropped = dropped.max(self.merge(topic, history, &mut of_topic.into_iter()));
+                }
                 Err(_) => {
-                    without_room = of_topic.last().map_or(0, |last| last.position).max(without_room)
+                    dropped = of_topic.last().map_or(0, |last| last.position).max(dropped);
                 }
             }
         }
@@ -100,42 +104,51 @@ impl<A: Authorization> Hub<A> {
         let known_after =
             if is_continued { pattern.complete_after.min(asked_after) } else { asked_after };
         let missed = if pattern.missed > history.head { pattern.missed } else { 0 };
-        pattern.complete_after = known_after.max(without_room).max(missed);
+        pattern.complete_after = known_after.max(dropped).max(missed);
     }
 
-    /// Adds what the bridge has told of a topic to what the hub has.
+    /// Adds what the bridge has told of a topic to what the hub has. Returns the position after which
+    /// nothing of the topic is missing.
     fn merge<'a>(
         &mut self,
         key: TopicKey,
         history: &'a History,
         entries: &mut dyn DoubleEndedIterator<Item = &'a Entry>,
-    ) {
+    ) -> u64 {
         let is_current = self.topics.is_current(key);
         let Some(sequence) = self.bridge.as_ref().and_then(|bridge| bridge.sequence.as_ref())
         else {
-            return;
+            return 0;
         };
-        let Some(topic) = self.topics.get_mut(key).filter(|topic| topic.is_bridged) else { return };
+        let Some(topic) = self.topics.get_mut(key).filter(|topic| topic.is_bridged) else {
+            return 0;
+        };
         let before = topic.kept_bytes();
-        let expires = self.now.saturating_add(topic.config(&self.config).age);
-        let retains = topic.config(&self.config).retain && self.kept_bytes <= self.config.replay;
+        let config = *topic.config(&self.config);
+        let expires = self.now.saturating_add(config.age);
         let complete_after = history.complete_after.min(history.head);
         let entries: Vec<&Entry> = entries.collect();
+        let mut positions: Vec<_> = entries.iter().map(|entry| entry.position).collect();
         topic.prepend(&entries, complete_after, expires, sequence);
         if !is_current {
             let held = topic.held.take().unwrap_or_default();
+            positions.extend(held.entries().map(|entry| entry.position));
             topic.append(entries.into_iter(), complete_after, expires, sequence);
             // What had no room can be in the history.
             let had_no_room = Some(held.complete_after()).filter(|&it| it > history.head);
             topic.append(held.entries(), had_no_room.unwrap_or(0), expires, sequence);
             topic.ring.goes_on();
         }
-        if retains {
-            topic.retain_last();
+        if config.retain {
+            topic.retain_last(self.kept_bytes <= self.config.replay);
         }
+        let complete_after = topic.ring.complete_after();
         self.kept_bytes = self.kept_bytes + topic.kept_bytes() - before;
+        self.topics.has_dropped(key);
+        self.list(key, positions);
         self.schedule(key);
         self.remove_topic_if_unused(key);
+        complete_after
     }
 
     /// Subscribers of patterns miss a message, because there are too many topics. Those that are live are
@@ -211,11 +224,12 @@ impl Topic {
         }
     }
 
-    fn retain_last(&mut self) {
+    /// Retains the newest message. Without room for it, an older one is not the last any more either.
+    fn retain_last(&mut self, has_room: bool) {
         if let Some(newest) = self.ring.newest() {
             // As in a topic that is not the broker's, an empty message takes the retained one away.
             let is_empty = newest.message().body().is_empty();
-            self.retained = Some(newest.clone()).filter(|_| !is_empty);
+            self.retained = Some(newest.clone()).filter(|_| has_room && !is_empty);
         }
     }
 }

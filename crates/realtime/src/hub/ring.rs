@@ -146,8 +146,9 @@ impl Ring {
         let bytes = taken_by(&oldest.message);
         self.bytes -= bytes;
         self.complete_after = self.complete_after.max(oldest.position);
-        if self.kept.is_empty() {
-            self.kept = VecDeque::new();
+        // After many, the memory returns while there are few.
+        if self.kept.len() < self.kept.capacity() / 4 {
+            self.kept.shrink_to(self.kept.len().saturating_mul(2));
         }
         bytes
     }

@@ -1,5 +1,6 @@
 //! The sequence of all messages of a hub, or of the broker that joins hubs.
 
+use super::log::Log;
 use crate::cursor::{Cursor, Epoch};
 
 #[derive(Debug)]
@@ -9,11 +10,13 @@ pub(super) struct Sequence {
     head: u64,
     /// Topics that the hub has forgotten may have had messages up to this position.
     forgotten: u64,
+    /// What topics keep of it.
+    pub(super) log: Log,
 }
 
 impl Sequence {
     pub(super) const fn new(epoch: Epoch, head: u64) -> Self {
-        Self { epoch, head, forgotten: 0 }
+        Self { epoch, head, forgotten: 0, log: Log::new() }
     }
 
     pub(super) const fn epoch(&self) -> Epoch {

@@ -36,7 +36,7 @@ pub(super) struct Topic {
     config: u32,
     /// The patterns that match, as of this state of all patterns.
     matching: Box<[PatternKey]>,
-    matching_as_of: u32,
+    matching_as_of: u64,
 }
 
 /// Messages that came before the history of their topic.
@@ -80,15 +80,14 @@ pub(super) struct PatternOfTopics {
     /// Whether the pattern is one of topics of the bridge. Then it matches no others.
     pub(super) is_bridged: bool,
     /// The hub has forgotten topics that match, or has not heard of them, that had messages up to this
-    /// position. After it, a topic that matches and does not exist has had no messages. Without a
-    /// bridge, it also counts what topics have dropped: since `created`, or all of it once `is_known`.
+    /// position, or they have dropped them. After it, a topic that matches and does not exist has had
+    /// no messages.
     pub(super) complete_after: u64,
+    /// What topics had dropped up to this position, before the pattern came, is not counted in
+    /// `complete_after`.
+    pub(super) counts_after: u64,
     /// A message at this position had no room before anything was known of its topic.
     pub(super) missed: u64,
-    /// The last position when the pattern got its first subscriber.
-    pub(super) created: u64,
-    /// Whether `complete_after` counts what topics had dropped before.
-    pub(super) is_known: bool,
 }
 
 /// Who subscribes to a topic or a pattern, and what the bridge was asked for them.
@@ -155,7 +154,7 @@ pub(super) struct Topics {
     patterns: Slab<OfPattern, PatternOfTopics>,
     tree: Patterns<PatternKey>,
     /// Changes with each pattern that is added or removed.
-    state: u32,
+    state: u64,
 }
 
 impl Topics {
@@ -245,6 +244,7 @@ impl Topics {
         &mut self,
         text: &str,
         complete_after: u64,
+        counts_after: u64,
         is_bridged: bool,
     ) -> Option<PatternKey> {
         let pattern = PatternOfTopics {
@@ -252,9 +252,8 @@ impl Topics {
             audience: Audience::new(if is_bridged { Sync::Unknown } else { Sync::Current }),
             is_bridged,
             complete_after,
+            counts_after,
             missed: 0,
-            created: 0,
-            is_known: false,
         };
         let key = self.patterns.insert(pattern)?;
         self.state = self.state.wrapping_add(1);
@@ -298,10 +297,10 @@ impl Topics {
         &topic.matching
     }
 
-    /// Notes that a topic which is not the bridge's has dropped messages, for its patterns.
+    /// Notes that a topic has dropped messages, for its patterns.
     pub(super) fn has_dropped(&mut self, key: TopicKey) {
         self.patterns_of(key);
-        let Some(topic) = self.topics.get(key).filter(|topic| !topic.is_bridged) else { return };
+        let Some(topic) = self.topics.get(key) else { return };
         let dropped = topic.ring.complete_after();
         for &pattern in &topic.matching {
             if let Some(pattern) = self.patterns.get_mut(pattern) {

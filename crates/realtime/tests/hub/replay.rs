@@ -106,6 +106,22 @@ fn messages_expire() {
     assert_eq!(world.resume(1, 2, "/topic/t", 2), ["1/2 begins from e-2"]);
 }
 
+/// A busy topic has dropped the message that was its oldest when it was last looked at.
+#[test]
+fn the_oldest_messages_of_all_topics_make_room() {
+    let topic = TopicConfig::default().messages(1);
+    let mut world = World::with_config(Config::default().other_topics(topic).replay(402));
+    world.connect(1);
+    for (topic, body) in [("a", "1"), ("b", "2"), ("a", "3"), ("c", "4")] {
+        world.publish(&format!("/topic/{topic}"), body);
+        world.after(Duration::from_secs(10));
+    }
+    assert_eq!(world.resume(1, 0, "/topic/a", 1), ["1/0 begins from e-1", "1/0 3@3"]);
+    let gap = ["1/1 begins from e-1", "1/1 gap e-1 to e-2"];
+    assert_eq!(world.resume(1, 1, "/topic/b", 1), gap);
+    assert_eq!(world.resume(1, 2, "/topic/c", 1), ["1/2 begins from e-1", "1/2 4@4"]);
+}
+
 #[test]
 fn bytes_are_bounded_for_each_topic_and_for_all() {
     // Each message takes 200 bytes beside its size, of the room of all topics.

@@ -203,3 +203,15 @@ fn what_a_pattern_knows_of_a_topic_is_known_when_it_is_followed_itself() {
     assert_eq!(hub.subscribe(2, &["/topic/b"]), NOTHING);
     assert_eq!(hub.go_on(), ["0: 1", "1: 1"]);
 }
+
+/// A message larger than its topic may keep comes before the history, which is older than the message.
+#[test]
+fn what_had_no_room_before_the_history_is_a_gap_of_patterns_too() {
+    let topics = TopicConfig::default().bytes(2);
+    let mut hub = Alone::with_config(Config::default().other_topics(topics));
+    hub.up(BROKER, 99);
+    assert_eq!(hub.resume(0, &["/topic/*"], 5), ["?1 follow /topic/* after 5"]);
+    assert_eq!(hub.message("/topic/a", 100), NOTHING);
+    let gap = ["0: begins from b-5", "0: gap b-5 to b-100"];
+    assert_eq!(hub.answer(1, "/topic/*", &[], 5, 99), gap);
+}

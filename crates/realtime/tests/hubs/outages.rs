@@ -257,3 +257,26 @@ fn who_is_disconnected_while_the_bridge_is_down_is_not_followed_for() {
     assert_eq!(hub.up(BROKER, 1), NOTHING);
     assert_eq!(hub.hub.destinations(), 0);
 }
+
+/// The history of one topic takes the room of all, so the last message of another one can't be retained.
+#[test]
+fn an_old_message_is_not_retained_in_place_of_one_without_room() {
+    let topics = TopicConfig::default().retain(true);
+    let mut hub = Alone::with_config(Config::default().other_topics(topics).replay(1_000));
+    hub.up(BROKER, 0);
+    hub.subscribe(0, &["/topic/*"]);
+    hub.answer(1, "/topic/*", &[], 0, 0);
+    assert_eq!(hub.message("/topic/a", 1), ["0: 1"]);
+    assert_eq!(hub.message("/topic/b", 2), ["0: 2"]);
+    hub.down();
+    assert_eq!(hub.up(BROKER, 9), ["?2 follow /topic/* after 2"]);
+    let told = [3, 4, 5, 6, 7].map(|position| ("/topic/a", position));
+    let told = [&told[..], &[("/topic/b", 8)]].concat();
+    assert_eq!(hub.answer(2, "/topic/*", &told, 2, 9).len(), 6);
+    assert_eq!(hub.after(300), NOTHING);
+    let last = SubscribeOptions::default().start(Start::Last);
+    let begins = hub.subscribe_with(1, &["/topic/b"], last);
+    assert_eq!(begins, ["?3 follow /topic/b after 0"]);
+    // The broker has forgotten it too.
+    assert_eq!(hub.answer(3, "/topic/b", &[], 9, 9), ["1: begins from b-9"]);
+}
