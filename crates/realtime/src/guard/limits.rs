@@ -21,7 +21,8 @@ use sansocket::server::Rate;
 /// address alone. All of an IPv6 /64 network count as one address, as in the core:
 /// [`AddressKey`](sansocket::server::AddressKey). Many people can share an address, so its limits leave
 /// room for an office. Somebody can also have many addresses, such as the 65,536 networks of an IPv6 /48:
-/// bound all connections together too, as `max_connections` of the core's `serve` does. If the server stands behind a proxy, pass the addresses that it forwards: see
+/// bound all connections together too, as `max_connections` of the core's `serve` does. If the server
+/// stands behind a proxy, pass the addresses that it forwards: see
 /// [`TrustedProxies`](sansocket::server::TrustedProxies).
 ///
 /// The limits of a destination hold for all clients together at each destination, and not for all

@@ -212,39 +212,12 @@ pub struct SubscribeOptions {
 }
 
 impl SubscribeOptions {
-    /// Sets [`start`](Self::start).
-    #[must_use]
-    pub fn start(mut self, start: Start) -> Self {
-        self.start = start;
-        self
-    }
-
-    /// Sets [`acknowledgement`](Self::acknowledgement).
-    #[must_use]
-    pub fn acknowledgement(mut self, acknowledgement: Acknowledgement) -> Self {
-        self.acknowledgement = acknowledgement;
-        self
-    }
-
-    /// Sets [`window`](Self::window).
-    #[must_use]
-    pub fn window(mut self, window: Option<NonZeroU32>) -> Self {
-        self.window = window;
-        self
-    }
-
-    /// Sets [`gaps`](Self::gaps).
-    #[must_use]
-    pub fn gaps(mut self, gaps: bool) -> Self {
-        self.gaps = gaps;
-        self
-    }
-
-    /// Sets [`hidden`](Self::hidden).
-    #[must_use]
-    pub fn hidden(mut self, hidden: bool) -> Self {
-        self.hidden = hidden;
-        self
+    setters! {
+        start: Start,
+        acknowledgement: Acknowledgement,
+        window: Option<NonZeroU32>,
+        gaps: bool,
+        hidden: bool,
     }
 }
 

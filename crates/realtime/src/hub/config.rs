@@ -144,13 +144,17 @@ pub struct TopicConfig {
     /// is. A message with an empty body is not kept so, and takes the one before away, as in MQTT. By
     /// default the topic does not.
     pub retain: bool,
-    /// Whether the hub tells who is subscribed to the topic, which has to be below `/topic`, by [`Hub::presence`](super::Hub::presence)
-    /// and by messages in `/presence/topic/…`: `{"event":"join","user":"joe","node":"5f3a"}` when a user
-    /// comes, with `leave` when the last subscription of the user in this hub goes. The `node` is the
-    /// epoch of the hub. The user of a connection without one is `null`. A new subscription of the
-    /// presence, unless it starts after a cursor, also gets `{"event":"members","users":["joe",null]}`,
-    /// even if it is paused or has no room in its window: who is subscribed in this hub now. By default
-    /// the hub does not tell.
+    /// Whether the hub tells who is subscribed to the topic, which has to be below `/topic`. By default it
+    /// does not.
+    ///
+    /// It tells by [`Hub::presence`](super::Hub::presence), and by messages in `/presence/topic/…`:
+    /// `{"event":"join","user":"joe","node":"5f3a"}` when a user comes, with `leave` when the last
+    /// subscription of the user in this hub goes. The `node` is the epoch of the hub. The user of a
+    /// connection without one is `null`.
+    ///
+    /// A new subscription of the presence also gets who is subscribed in this hub now, as
+    /// `{"event":"members","users":["joe",null]}`, even if it is paused or has no room in its window. One
+    /// that starts after a cursor does not.
     pub presence: bool,
 }
 

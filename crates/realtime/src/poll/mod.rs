@@ -107,7 +107,7 @@
 //!             let Some(command) = commands.pop_front() else { return responses };
 //!             for effect in self.hub.handle(command, now) {
 //!                 // What is not of a poll is of another transport, of the application, or of the bridge.
-//!                 self.polls.effect(&effect, now);
+//!                 self.polls.apply(&effect, now);
 //!             }
 //!         }
 //!     }

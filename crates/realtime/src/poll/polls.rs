@@ -29,7 +29,7 @@ use std::collections::HashMap;
 ///
 /// 1. For each request, call [`begin`](Self::begin), and have the hub handle the commands that it
 ///    returns.
-/// 2. Pass on each effect of the hub that is of a poll's connection to [`effect`](Self::effect).
+/// 2. Pass on each effect of the hub that is of a poll's connection to [`apply`](Self::apply).
 /// 3. After each command, call [`next_answer`](Self::next_answer) until there is none. Write the
 ///    answers, and have the hub [disconnect](Answer::disconnect) their polls.
 /// 4. When [`next_deadline`](Self::next_deadline) has passed, call [`time_passed`](Self::time_passed).
@@ -151,7 +151,7 @@ impl Polls {
     }
 
     /// Takes an effect of the hub. Returns whether it is of one of these polls.
-    pub fn effect(&mut self, effect: &Effect, now: Duration) -> bool {
+    pub fn apply(&mut self, effect: &Effect, now: Duration) -> bool {
         let Some(connection) = effect.connection() else { return false };
         let Some(poll) = self.polls.get_mut(&connection) else { return false };
         match effect {

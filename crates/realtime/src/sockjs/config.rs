@@ -85,87 +85,18 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Sets whether [`websocket`](Self::websocket) is offered.
-    #[must_use]
-    pub const fn websocket(mut self, offered: bool) -> Self {
-        self.websocket = offered;
-        self
-    }
-
-    /// Sets [`cookie_needed`](Self::cookie_needed).
-    #[must_use]
-    pub const fn cookie_needed(mut self, needed: bool) -> Self {
-        self.cookie_needed = needed;
-        self
-    }
-
-    /// Sets the [`heartbeat_delay`](Self::heartbeat_delay).
-    #[must_use]
-    pub const fn heartbeat_delay(mut self, delay: Duration) -> Self {
-        self.heartbeat_delay = delay;
-        self
-    }
-
-    /// Sets the [`disconnect_delay`](Self::disconnect_delay).
-    #[must_use]
-    pub const fn disconnect_delay(mut self, delay: Duration) -> Self {
-        self.disconnect_delay = delay;
-        self
-    }
-
-    /// Sets the [`response_limit`](Self::response_limit), in bytes.
-    #[must_use]
-    pub const fn response_limit(mut self, bytes: usize) -> Self {
-        self.response_limit = bytes;
-        self
-    }
-
-    /// Sets the [`frame_limit`](Self::frame_limit), in bytes.
-    #[must_use]
-    pub const fn frame_limit(mut self, bytes: usize) -> Self {
-        self.frame_limit = bytes;
-        self
-    }
-
-    /// Sets the limit of [`queued_messages`](Self::queued_messages).
-    #[must_use]
-    pub const fn queued_messages(mut self, count: usize) -> Self {
-        self.queued_messages = count;
-        self
-    }
-
-    /// Sets the limit of [`queued_bytes`](Self::queued_bytes).
-    #[must_use]
-    pub const fn queued_bytes(mut self, bytes: usize) -> Self {
-        self.queued_bytes = bytes;
-        self
-    }
-
-    /// Sets the limit of [`payload_bytes`](Self::payload_bytes).
-    #[must_use]
-    pub const fn payload_bytes(mut self, bytes: usize) -> Self {
-        self.payload_bytes = bytes;
-        self
-    }
-
-    /// Sets the limit of [`payload_messages`](Self::payload_messages).
-    #[must_use]
-    pub const fn payload_messages(mut self, count: usize) -> Self {
-        self.payload_messages = count;
-        self
-    }
-
-    /// Sets the limit of [`sessions`](Self::sessions).
-    #[must_use]
-    pub const fn sessions(mut self, count: usize) -> Self {
-        self.sessions = count;
-        self
-    }
-
-    /// Sets the limit of [`session_id_bytes`](Self::session_id_bytes).
-    #[must_use]
-    pub const fn session_id_bytes(mut self, bytes: usize) -> Self {
-        self.session_id_bytes = bytes;
-        self
+    setters! {
+        websocket: bool,
+        cookie_needed: bool,
+        heartbeat_delay: Duration,
+        disconnect_delay: Duration,
+        response_limit: usize,
+        frame_limit: usize,
+        queued_messages: usize,
+        queued_bytes: usize,
+        payload_bytes: usize,
+        payload_messages: usize,
+        sessions: usize,
+        session_id_bytes: usize,
     }
 }

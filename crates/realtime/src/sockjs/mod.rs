@@ -25,7 +25,7 @@
 //! 3. [`Effect`]s tell what happened. Chunks are *taken* by a receiver whose connection is ready for
 //!    more, so what a slow client does not take waits in the session, within the limits of
 //!    [`Config`].
-//! 4. Call [`Sessions::handle_timeout`] at [`Sessions::next_deadline`]: it makes heartbeats, and ends
+//! 4. Call [`Sessions::time_passed`] at [`Sessions::next_deadline`]: it makes heartbeats, and ends
 //!    sessions whose client is gone.
 //!
 //! An idle session takes about 500 bytes.

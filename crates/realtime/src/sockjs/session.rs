@@ -272,7 +272,7 @@ impl Session {
         self.expired
     }
 
-    /// Returns when to call [`handle_timeout`](Self::handle_timeout). Ask again after any other call.
+    /// Returns when to call [`time_passed`](Self::time_passed). Ask again after any other call.
     #[must_use]
     pub const fn next_deadline(&self) -> Option<Duration> {
         self.deadline
@@ -283,7 +283,7 @@ impl Session {
     /// Returns a receiver that it gave up: end its response, or its WebSocket, at once. It took nothing
     /// for a whole [`Config::heartbeat_delay`] after a heartbeat was due. The session closes with
     /// [`Cause::Interrupted`].
-    pub fn handle_timeout(&mut self, now: Duration) -> Option<Receiver> {
+    pub fn time_passed(&mut self, now: Duration) -> Option<Receiver> {
         if self.deadline.is_none_or(|deadline| now < deadline) {
             return None;
         }
@@ -405,7 +405,7 @@ mod tests {
     fn a_session_that_expired_takes_no_receiver() {
         let mut session = session();
         let deadline = session.next_deadline().unwrap();
-        assert_eq!(session.handle_timeout(deadline), None);
+        assert_eq!(session.time_passed(deadline), None);
         assert!(session.is_expired());
         assert!(session.attach(Transport::Xhr, deadline).is_err());
         assert_eq!(session.next_deadline(), None);
@@ -418,7 +418,7 @@ mod tests {
         take(&mut session, first).unwrap();
         session.send(&"x".into(), NOW).unwrap();
         let deadline = session.next_deadline().unwrap();
-        assert_eq!(session.handle_timeout(deadline), None);
+        assert_eq!(session.time_passed(deadline), None);
         assert!(session.is_expired());
         assert_eq!(session.closed(), Some(Cause::Expired));
         assert_eq!(session.next_deadline(), None);
@@ -460,7 +460,7 @@ mod tests {
         session.written(first, NOW);
         session.written(second, NOW);
         assert_eq!(session.next_deadline(), Some(NOW + heartbeat_delay));
-        session.handle_timeout(NOW + heartbeat_delay);
+        session.time_passed(NOW + heartbeat_delay);
         assert_eq!(take(&mut session, second), Some(("h\n".into(), true)));
         // The second response is still being written.
         session.written(first, NOW);
@@ -474,7 +474,7 @@ mod tests {
         let receiver = session.attach(Transport::WebSocket, NOW).unwrap();
         assert_eq!(take(&mut session, receiver), Some(("o".into(), false)));
         assert_eq!(session.next_deadline(), Some(Duration::MAX));
-        assert_eq!(session.handle_timeout(1_000_000 * NOW), None);
+        assert_eq!(session.time_passed(1_000_000 * NOW), None);
         assert_eq!(session.ready(), None);
     }
 
@@ -482,9 +482,9 @@ mod tests {
     fn times_at_the_end_of_a_duration_do_not_overflow() {
         let mut session = Session::new(Config::default().into(), Duration::MAX);
         let receiver = session.attach(Transport::WebSocket, Duration::MAX).unwrap();
-        assert_eq!(session.handle_timeout(Duration::MAX), None);
-        assert_eq!(session.handle_timeout(Duration::MAX), Some(receiver));
-        assert_eq!(session.handle_timeout(Duration::MAX), None);
+        assert_eq!(session.time_passed(Duration::MAX), None);
+        assert_eq!(session.time_passed(Duration::MAX), Some(receiver));
+        assert_eq!(session.time_passed(Duration::MAX), None);
         assert!(session.is_expired());
     }
 }

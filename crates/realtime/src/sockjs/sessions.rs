@@ -74,7 +74,7 @@ pub enum Effect {
         /// The receiver that has something to take.
         receiver: Receiver,
     },
-    /// End the connection of this receiver at once: see [`Session::handle_timeout`].
+    /// End the connection of this receiver at once: see [`Session::time_passed`].
     Abort {
         /// The session.
         session: SessionKey,
@@ -254,7 +254,7 @@ impl Sessions {
         effect
     }
 
-    /// Returns when to call [`handle_timeout`](Self::handle_timeout). It costs little, whatever the
+    /// Returns when to call [`time_passed`](Self::time_passed). It costs little, whatever the
     /// number of sessions.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
@@ -265,13 +265,13 @@ impl Sessions {
     ///
     /// A call does so for at most 1,024 sessions, to leave time for other work. If more are due, the
     /// next deadline has passed already: call again.
-    pub fn handle_timeout(&mut self, now: Duration) {
+    pub fn time_passed(&mut self, now: Duration) {
         for _ in 0..DUE_AT_ONCE {
             let Some(&(due, session)) = self.deadlines.first() else { return };
             if due > now {
                 return;
             }
-            let given_up = self.update(session, |session| session.handle_timeout(now)).flatten();
+            let given_up = self.update(session, |session| session.time_passed(now)).flatten();
             if let Some(receiver) = given_up {
                 self.effects.push_back(Effect::Abort { session, receiver });
             }
@@ -380,7 +380,7 @@ mod tests {
         assert_eq!((sessions.find("s", b"b"), sessions.find("t", b"a")), (None, None));
         sessions.aborted(session, receiver, NOW);
         assert_eq!(sessions.find("s", b"a"), Some(session));
-        sessions.handle_timeout(sessions.next_deadline().unwrap());
+        sessions.time_passed(sessions.next_deadline().unwrap());
         assert_eq!(sessions.find("s", b"a"), None);
     }
 
@@ -397,7 +397,7 @@ mod tests {
         let delay = Config::default().disconnect_delay;
         for index in 0..1000_u32 {
             assert_eq!(sessions.next_deadline(), Some(NOW + second * index + delay));
-            sessions.handle_timeout(NOW + second * index + delay);
+            sessions.time_passed(NOW + second * index + delay);
             assert_eq!(sessions.len(), 999 - index as usize);
         }
         assert_eq!(sessions.next_deadline(), None);
@@ -411,9 +411,9 @@ mod tests {
             sessions.attach(&index.to_string(), b"", Transport::Xhr, NOW).unwrap();
         }
         let heartbeat = sessions.next_deadline().unwrap();
-        sessions.handle_timeout(heartbeat);
+        sessions.time_passed(heartbeat);
         assert_eq!(sessions.next_deadline(), Some(heartbeat));
-        sessions.handle_timeout(heartbeat);
+        sessions.time_passed(heartbeat);
         assert!(sessions.next_deadline().unwrap() > heartbeat);
     }
 
@@ -423,7 +423,7 @@ mod tests {
         let (session, receiver) = sessions.attach("s", b"", Transport::Xhr, NOW).unwrap();
         sessions.aborted(session, receiver, NOW);
         let later = sessions.next_deadline().unwrap();
-        sessions.handle_timeout(later);
+        sessions.time_passed(later);
         let (next, _) = sessions.attach("s", b"other", Transport::Xhr, later).unwrap();
         assert_ne!(next, session);
         assert_eq!(sessions.send(session, &"x".into(), later), Err(SendError::Closed));

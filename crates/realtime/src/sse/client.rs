@@ -84,26 +84,7 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// Sets the limits of the [`parser`](Self::parser).
-    #[must_use]
-    pub const fn parser(mut self, config: ParserConfig) -> Self {
-        self.parser = config;
-        self
-    }
-
-    /// Sets the [`reconnection_time`](Self::reconnection_time).
-    #[must_use]
-    pub const fn reconnection_time(mut self, time: Duration) -> Self {
-        self.reconnection_time = time;
-        self
-    }
-
-    /// Sets the [`backoff`](Self::backoff).
-    #[must_use]
-    pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
-        self
-    }
+    setters! { parser: ParserConfig, reconnection_time: Duration, backoff: Backoff }
 
     /// Sets the longest [`silence`](Self::silence); `None` means without limit.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-/// Options of a [`EventStream`](super::EventStream). They bound what a client can make it keep.
+/// Options of an [`EventStream`](super::EventStream). They bound what a client can make it keep.
 ///
 /// | option | default | when it is exceeded |
 /// |---|---|---|

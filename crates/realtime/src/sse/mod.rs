@@ -1,6 +1,6 @@
 //! Server-Sent Events (WHATWG HTML §9.2), without IO.
 //!
-//! A server has a [`EventStream`] for each request, which is the client's connection to a
+//! A server has an [`EventStream`] for each request, which is the client's connection to a
 //! [hub](crate::hub). [`Event`] and the functions of this module write streams by hand.
 //!
 //! A client reads them: [`Parser`] makes events of bytes, and [`Client`] also knows when to request
@@ -63,7 +63,7 @@
 //! fn handle(hub: &mut Hub, stream: &mut EventStream, command: Command, now: Duration) -> Vec<u8> {
 //!     for effect in hub.handle(command, now) {
 //!         // What is not of this stream is of another, of the application, or of the bridge.
-//!         stream.effect(&effect, now);
+//!         stream.apply(&effect, now);
 //!     }
 //!     std::iter::from_fn(|| stream.next_chunk()).flatten().collect()
 //! }

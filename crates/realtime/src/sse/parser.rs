@@ -71,26 +71,7 @@ pub struct ParserConfig {
 }
 
 impl ParserConfig {
-    /// Sets the longest [`line`](Self::line), in bytes.
-    #[must_use]
-    pub const fn line(mut self, bytes: usize) -> Self {
-        self.line = bytes;
-        self
-    }
-
-    /// Sets the most [`data`](Self::data) of an event, in bytes.
-    #[must_use]
-    pub const fn data(mut self, bytes: usize) -> Self {
-        self.data = bytes;
-        self
-    }
-
-    /// Sets whether [`comments`](Self::comments) are reported.
-    #[must_use]
-    pub const fn comments(mut self, are_reported: bool) -> Self {
-        self.comments = are_reported;
-        self
-    }
+    setters! { line: usize, data: usize, comments: bool }
 }
 
 impl Default for ParserConfig {

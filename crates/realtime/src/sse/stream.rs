@@ -25,7 +25,7 @@ use core::time::Duration;
 /// To the hub, it is a connection with one subscription of all topics.
 ///
 /// 1. For each request, call [`open`](Self::open), and have the hub handle the commands that it returns.
-/// 2. Pass on each effect of the hub that is of the connection to [`effect`](Self::effect).
+/// 2. Pass on each effect of the hub that is of the connection to [`apply`](Self::apply).
 /// 3. Once there is a [`head`](Self::head), write it. Then write each [`next_chunk`](Self::next_chunk)
 ///    as soon as there is one, until the stream [has ended](Self::has_ended). End the response then.
 /// 4. When [`next_deadline`](Self::next_deadline) has passed, call [`time_passed`](Self::time_passed).
@@ -141,7 +141,7 @@ impl EventStream {
     }
 
     /// Takes an effect of the hub. Returns whether it is of this stream.
-    pub fn effect(&mut self, effect: &Effect, now: Duration) -> bool {
+    pub fn apply(&mut self, effect: &Effect, now: Duration) -> bool {
         if effect.connection() != Some(self.connection) {
             return false;
         }

@@ -111,7 +111,7 @@ fn a_refusal_of_an_open_stream_ends_it() {
             subscription: Some(server.stream.subscription().1),
             refusal: Box::new(refusal),
         };
-        assert!(server.stream.effect(&refused, server.now));
+        assert!(server.stream.apply(&refused, server.now));
         assert_eq!((server.status(), server.text().as_str()), (Some(200), retry));
         assert!(server.stream.has_ended());
     }
@@ -187,6 +187,18 @@ fn a_broker_that_is_away_delays_the_events_but_not_the_head_for_long() {
 }
 
 #[test]
+fn the_server_says_how_long_a_head_waits() {
+    let config = EventStreamConfig::default().begin(2 * SECOND);
+    let hub = Hub::with_config(Epoch(0xa), hub::Config::default(), Open).with_bridge();
+    let mut server = Server::of(config, hub);
+    server.open("topic=/topic/a", None);
+    server.pass(2 * SECOND - Duration::from_nanos(1));
+    assert_eq!(server.status(), None);
+    server.pass(Duration::from_nanos(1));
+    assert_eq!(server.status(), Some(200));
+}
+
+#[test]
 fn a_shutdown_before_the_head_has_the_client_come_back() {
     let hub = Hub::with_config(Epoch(0xa), hub::Config::default(), Open).with_bridge();
     let mut server = Server::of(EventStreamConfig::default(), hub);
@@ -206,7 +218,7 @@ fn effects_of_others_are_none_of_the_stream() {
         subscription: None,
         refusal: Box::new(Refusal::NotConnected),
     };
-    assert!(!server.stream.effect(&other, server.now));
+    assert!(!server.stream.apply(&other, server.now));
     let disconnect = server.stream.disconnect();
     server.handle(disconnect);
     assert_eq!(server.hub.subscriptions(), 0);

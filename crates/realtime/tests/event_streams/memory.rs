@@ -17,7 +17,7 @@ fn open(hub: &mut Hub, id: u64) -> EventStream {
         EventStream::open(ConnectionId(id), None, request, config, now, id << 40);
     for command in commands {
         for effect in hub.handle(command, now) {
-            stream.effect(&effect, now);
+            stream.apply(&effect, now);
         }
     }
     while stream.next_chunk().is_some() {}
@@ -38,7 +38,7 @@ fn an_idle_stream_holds_some_hundred_bytes_also_after_a_message() {
     let effects: Vec<_> = hub.handle(publish, Duration::ZERO).collect();
     let before = live();
     for (stream, effect) in streams.iter_mut().zip(&effects) {
-        assert!(stream.effect(effect, Duration::ZERO));
+        assert!(stream.apply(effect, Duration::ZERO));
     }
     let queued = (live() - before) / STREAMS as isize;
     assert!(queued < 200, "a message of 10,000 bytes takes {queued} in each queue");

@@ -163,6 +163,19 @@ fn a_silent_stream_beats_and_moves_its_cursor() {
 }
 
 #[test]
+fn the_server_says_how_often_a_silent_stream_beats() {
+    let config = EventStreamConfig::default().heart_beat(4 * SECOND).retry(SECOND);
+    let mut server = Server::with(config, hub::Config::default());
+    server.open("topic=/topic/a", None);
+    assert_eq!(server.text(), "retry: 1000\n\nid: a-0\n\n");
+    for _ in 0..2 {
+        assert_eq!(server.stream.next_deadline(), Some(server.now + 4 * SECOND));
+        server.pass(4 * SECOND);
+        assert_eq!(server.text(), ":\n\n");
+    }
+}
+
+#[test]
 fn a_client_that_takes_nothing_gets_no_heart_beats_on_top() {
     let mut server = Server::new();
     server.open("topic=/topic/a", None);
@@ -308,7 +321,7 @@ fn a_client_can_go_on_by_polls_and_come_back() {
     let commands = polls.begin(ConnectionId(9), None, request, server.now).unwrap();
     for command in commands {
         for effect in server.hub.handle(command, server.now) {
-            polls.effect(&effect, server.now);
+            polls.apply(&effect, server.now);
         }
     }
     let answer = Json::parse(&polls.next_answer(&server.hub).unwrap().response.body);

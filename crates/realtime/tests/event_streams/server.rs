@@ -62,7 +62,7 @@ impl<A: Authorization> Server<A> {
 
     pub(crate) fn handle(&mut self, command: Command) {
         for effect in self.hub.handle(command, self.now) {
-            self.stream.effect(&effect, self.now);
+            self.stream.apply(&effect, self.now);
             if let Effect::Bridge(command) = effect {
                 self.bridge.push(*command);
             }

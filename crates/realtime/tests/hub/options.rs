@@ -96,6 +96,33 @@ fn limits_are_kept() {
     );
 }
 
+#[test]
+fn a_subscription_can_ask_for_a_smaller_window_alone() {
+    let mut world = World::with_config(Config::default().window(2.try_into().unwrap()));
+    world.connect(1);
+    let unset = SubscribeOptions::default().acknowledgement(Acknowledgement::Individual);
+    world.subscribe_with(1, 0, &["/topic/a"], unset);
+    for (subscription, window) in [(1, 1), (2, 3)] {
+        let options = with_acks(Acknowledgement::Individual, window);
+        world.subscribe_with(1, subscription, &["/topic/a"], options);
+    }
+    assert_eq!(world.publish("/topic/a", "x"), ["1/0 x@1 #1", "1/1 x@1 #1", "1/2 x@1 #1"]);
+    assert_eq!(world.publish("/topic/a", "y"), ["1/0 y@2 #2", "1/2 y@2 #2"]);
+    assert_eq!(world.publish("/topic/a", "z"), [""; 0]);
+    assert_eq!(world.ack(1, 2, 1), ["1/2 z@3 #3", "1?7 done"]);
+}
+
+#[test]
+fn the_names_of_destinations_are_as_long_as_the_server_says() {
+    let mut world = World::with_config(Config::default().destination(9));
+    world.connect(1);
+    assert_eq!(world.subscribe(1, 0, "/topic/ab"), ["1/0 begins from e-0"]);
+    let refused = "1?7 refused: destination \"/topic/abc\" is too long";
+    assert_eq!(world.send(1, "/topic/abc", "x"), [refused]);
+    assert_eq!(world.publish("/topic/abc", "x"), [""; 0]);
+    assert_eq!(world.hub.destinations(), 2);
+}
+
 /// Nobody may subscribe or send to `secret`, and only users may use patterns.
 struct Rules;
 

@@ -16,4 +16,5 @@ mod record;
 mod rules;
 mod scenarios;
 mod steps;
+mod users;
 mod world;

@@ -230,6 +230,24 @@ fn messages_that_nobody_wants_are_ignored() {
 }
 
 #[test]
+fn a_subscription_is_of_one_sequence() {
+    let mut hub = Alone::keeping(10);
+    for [first, other] in [["/topic/a", "/topic/local/b"], ["/topic/local/*", "/topic/*"]] {
+        let refused = format!(
+            "0: refused: {other:?} can't be in one subscription with the destinations before it"
+        );
+        assert_eq!(hub.subscribe(0, &[first, other]), [refused]);
+        let refused = format!(
+            "0: refused: {first:?} can't be in one subscription with the destinations before it"
+        );
+        assert_eq!(hub.subscribe(0, &[other, first]), [refused]);
+    }
+    assert_eq!((hub.hub.subscriptions(), hub.hub.destinations()), (0, 0));
+    let local = ["/topic/local/a", "/topic/local/*"];
+    assert_eq!(hub.subscribe(0, &local), ["0: begins from a-0"]);
+}
+
+#[test]
 fn a_hub_without_a_bridge_ignores_events() {
     let mut hub = sansocket_realtime::hub::Hub::new(NODE);
     let up = Command::Bridge(Event::Up { epoch: BROKER, head: 0 });

@@ -60,6 +60,18 @@ fn a_short_poll_waits_for_the_broker_but_not_for_events() {
 }
 
 #[test]
+fn the_server_says_how_long_a_short_poll_waits_for_the_broker() {
+    let config = Config::default().begin(2 * SECOND);
+    let hub = Hub::with_config(Epoch(0xa), hub::Config::default(), Open).with_bridge();
+    let mut server = Server::of(config, hub);
+    let poll = server.poll("topic=/topic/a&since=b-7&wait=0");
+    server.pass(SECOND);
+    assert!(server.is_waiting(poll));
+    server.pass(SECOND);
+    assert_eq!(server.take(poll), answer([], "b-7"));
+}
+
+#[test]
 fn the_wait_counts_from_the_request() {
     let mut server = server();
     up(&mut server);

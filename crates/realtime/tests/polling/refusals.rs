@@ -117,7 +117,7 @@ fn a_refusal_of_the_hub_ends_a_poll_that_waits() {
         subscription: None,
         refusal: Box::new(Refusal::Missed { destination: "/topic/a".into() }),
     };
-    assert!(server.polls.effect(&refused, server.now));
+    assert!(server.polls.apply(&refused, server.now));
     server.handle([]);
     assert_eq!(problem(&mut server, poll).0, 503);
 }
@@ -139,7 +139,7 @@ fn events_come_before_a_refusal() {
         request: None,
     };
     for effect in server.hub.handle(publish, server.now).chain([refused]) {
-        server.polls.effect(&effect, server.now);
+        server.polls.apply(&effect, server.now);
     }
     server.handle([]);
     assert_eq!(server.take(poll), answer(["1"], "a-1"));

@@ -2,6 +2,10 @@
 
 use crate::any_bytes::check_request;
 use proptest::{collection::vec, prelude::*, sample::select};
+use sansocket_realtime::{
+    poll::{Config, Request},
+    sse::{EventStreamConfig, EventStreamRequest},
+};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -62,6 +66,22 @@ proptest! {
     #[test]
     fn any_bytes_pass(data in vec(any::<u8>(), 0..100)) {
         check_request(&data);
+    }
+}
+
+#[test]
+fn requests_that_are_not_parsed_are_checked_too() {
+    let polls = Config::default().topics(2);
+    let streams = EventStreamConfig::default().topics(2);
+    for topics in
+        [&[][..], &["/queue/a"], &["/topic/a", "/topic/b"], &["/topic/a", "/topic/b", "/topic/c"]]
+    {
+        let query: Vec<_> = topics.iter().map(|topic| format!("topic={topic}")).collect();
+        let query = query.join("&");
+        let (topics, parsed) = (topics.iter().copied(), Request::parse(&query, &polls));
+        assert_eq!(Request::new(topics.clone(), &polls), parsed);
+        let parsed = EventStreamRequest::parse(&query, None, &streams);
+        assert_eq!(EventStreamRequest::new(topics, &streams), parsed);
     }
 }
 

@@ -61,7 +61,7 @@ fn a_gap_counts_as_bytes_of_an_answer() {
             gap: Gap { from: "a-1".parse().unwrap(), to: "a-2".parse().unwrap() },
         };
         for effect in server.hub.handle(publish, now).chain([gap]) {
-            server.polls.effect(&effect, now);
+            server.polls.apply(&effect, now);
         }
         server.handle([]);
         assert_eq!(server.take(poll).events, expected);
@@ -159,7 +159,7 @@ fn replies_to_a_poll_have_no_cursor_and_always_have_room() {
     let reply = Command::Reply { connection, destination, message: Message::new("3") };
     for command in [publish("2"), publish("not in the answer"), reply] {
         for effect in server.hub.handle(command, now) {
-            server.polls.effect(&effect, now);
+            server.polls.apply(&effect, now);
         }
     }
     server.handle([]);

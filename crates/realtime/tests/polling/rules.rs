@@ -7,7 +7,7 @@ use crate::{
 use sansocket_realtime::{
     Message,
     hub::{self, Command, ConnectionId, TopicConfig},
-    poll::Config,
+    poll::{Config, Request},
 };
 use std::time::Duration;
 
@@ -70,6 +70,29 @@ fn a_poll_whose_time_is_over_moves_its_cursor() {
 }
 
 #[test]
+fn the_server_says_how_long_polls_wait() {
+    let config = Config::default().wait(3 * SECOND).longest_wait(4 * SECOND);
+    let mut server = Server::with(config, hub::Config::default());
+    let default = server.poll("topic=/topic/a");
+    assert_eq!(server.polls.next_deadline(), Some(server.now + 3 * SECOND));
+    let long = server.poll("topic=/topic/a&wait=5");
+    // A request that was not parsed is bound too.
+    let request = Request::new(["/topic/a"], &config).unwrap().with_wait(Duration::MAX);
+    let commands = server.polls.begin(ConnectionId(1_000), None, request, server.now).unwrap();
+    server.handle(commands);
+    server.pass(3 * SECOND);
+    assert_eq!(server.take(default), answer([], "a-0"));
+    assert!(server.is_waiting(long) && server.is_waiting(1_000));
+    server.pass(SECOND);
+    assert_eq!(server.take(long), answer([], "a-0"));
+    assert_eq!(server.take(1_000), answer([], "a-0"));
+    // The default is no longer than the longest wait either.
+    let config = config.wait(9 * SECOND);
+    assert_eq!(Request::parse("topic=/topic/a", &config).unwrap().wait(), 4 * SECOND);
+    assert_eq!(Request::new(["/topic/a"], &config).unwrap().wait(), 4 * SECOND);
+}
+
+#[test]
 fn a_short_poll_is_answered_at_once() {
     let mut server = Server::new();
     assert_eq!(server.answer("topic=/topic/a&wait=0"), answer([], "a-0"));
@@ -115,7 +138,7 @@ fn a_message_at_the_very_end_of_a_poll_is_in_its_answer_or_the_next() {
         let publish = Command::Publish { destination: "/topic/a".into(), message, request: None };
         for effect in server.hub.handle(publish, server.now) {
             server.polls.time_passed(server.now);
-            server.polls.effect(&effect, server.now);
+            server.polls.apply(&effect, server.now);
             server.polls.time_passed(server.now);
         }
         server.handle([]);

@@ -61,7 +61,7 @@ impl<A: Authorization> Server<A> {
             }
             let Some(command) = commands.pop_front() else { return };
             for effect in self.hub.handle(command, self.now) {
-                let is_of_poll = self.polls.effect(&effect, self.now);
+                let is_of_poll = self.polls.apply(&effect, self.now);
                 match effect {
                     Effect::Bridge(command) => self.bridge.push(*command),
                     Effect::Deliver { .. } if is_of_poll => self.deliveries += 1,

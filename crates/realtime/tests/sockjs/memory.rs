@@ -30,7 +30,7 @@ fn an_idle_session_is_small() {
     let mut now = NOW;
     while let Some(deadline) = sessions.next_deadline() {
         now = now.max(deadline);
-        sessions.handle_timeout(now);
+        sessions.time_passed(now);
         while sessions.next_effect().is_some() {}
     }
     assert!(sessions.is_empty());

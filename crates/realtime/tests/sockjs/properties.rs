@@ -216,7 +216,7 @@ impl Server {
         while let Some(deadline) = self.sessions.next_deadline().filter(|next| *next <= until) {
             assert!(deadline >= self.now, "a deadline in the past");
             self.now = deadline;
-            self.sessions.handle_timeout(deadline);
+            self.sessions.time_passed(deadline);
             assert!(self.sessions.next_deadline().is_none_or(|next| next > deadline));
             self.effects();
         }

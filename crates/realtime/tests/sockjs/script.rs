@@ -298,10 +298,10 @@ impl Script {
         while let Some(deadline) = self.next_deadline().filter(|deadline| *deadline <= until) {
             self.now = self.now.max(deadline);
             let now = self.now;
-            self.sessions().handle_timeout(now);
+            self.sessions().time_passed(now);
             for client in self.clients.values_mut() {
                 if let Kind::WebSocket(session, _) = &mut client.kind {
-                    client.broken |= session.handle_timeout(now).is_some();
+                    client.broken |= session.time_passed(now).is_some();
                 }
             }
             self.run();

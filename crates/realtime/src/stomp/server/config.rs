@@ -49,7 +49,7 @@ pub struct Config {
     /// Whether a CONNECT of STOMP 1.1 or 1.2 without a `host` is refused. By default it is not, although
     /// the specification demands the header, because widespread clients leave it out.
     pub require_host: bool,
-    /// Whether a CONNECT is accepted without a [`Event::Connect`](super::Event::Connect) if the user was
+    /// Whether a CONNECT is accepted without an [`Event::Connect`](super::Event::Connect) if the user was
     /// authenticated before the session. By default it is not, so the application is always asked.
     pub accept_authenticated: bool,
     /// The `server` header of CONNECTED: a name, and after a slash a version. `None` leaves the header

@@ -275,7 +275,7 @@ impl Server {
             self.commands.push_back(Command::TimePassed);
         }
         self.polls.time_passed(now);
-        self.sockjs.handle_timeout(now);
+        self.sockjs.time_passed(now);
         while let Some(connection) = self.timers.take(now) {
             self.time_passed(connection, now);
             self.dirty.insert(connection);
@@ -327,12 +327,12 @@ impl Server {
             _ => {}
         }
         let Some(connection) = effect.connection() else { return };
-        if self.polls.effect(effect, now) {
+        if self.polls.apply(effect, now) {
         } else if let Some(session) = self.sessions.get_mut(&connection) {
             session.apply(effect, now);
             self.dirty.insert(connection);
         } else if let Some(stream) = self.streams.get_mut(&connection) {
-            stream.effect(effect, now);
+            stream.apply(effect, now);
             self.dirty.insert(connection);
         }
     }

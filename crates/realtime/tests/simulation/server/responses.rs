@@ -44,8 +44,8 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn effect(&mut self, effect: &Effect, now: Duration) {
-        self.stream.effect(effect, now);
+    pub(super) fn apply(&mut self, effect: &Effect, now: Duration) {
+        self.stream.apply(effect, now);
     }
 }
 

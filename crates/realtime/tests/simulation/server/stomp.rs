@@ -173,7 +173,7 @@ impl Server {
         if let Some(stomp) = self.sessions.get_mut(&connection) {
             stomp.session.time_passed(now);
             if let Via::SockJsWebSocket(_, session, _) = &mut stomp.via {
-                if session.handle_timeout(now).is_some() {
+                if session.time_passed(now).is_some() {
                     stomp.is_gone = true;
                 }
             }

@@ -342,6 +342,7 @@ impl<'a> Player<'a> {
 }
 
 fn config(vector: &Vector, version: Version) -> ClientConfig {
+    let milliseconds = |words: &mut Words<'_>| Duration::from_millis(words.number());
     let mut config = ClientConfig::default().backoff(Backoff::new().base(Duration::from_secs(1)));
     config.connect = ConnectOptions::default().host("h").versions(vec![version]);
     for (name, rest) in &vector.options {
@@ -360,6 +361,8 @@ fn config(vector: &Vector, version: Version) -> ClientConfig {
         };
         match &**name {
             "unsolicited" => config.unsolicited = true,
+            "connect-timeout" => config.connect_timeout = milliseconds(words),
+            "disconnect-timeout" => config.disconnect_timeout = milliseconds(words),
             "limit" => {
                 let limit = words.word();
                 let most = words.number();
