@@ -273,8 +273,13 @@ impl<A: Authorization> Hub<A> {
     /// Returns the position after which the bridge has to tell what it has of a source, for all of its
     /// subscribers.
     fn needed_after(&self, source: Source) -> Option<u64> {
-        let subscribers = &self.audience(source)?.subscribers;
-        subscribers.iter().filter_map(|&key| self.wanted_after(key)).min()
+        let audience = self.audience(source)?;
+        let wanted = audience.subscribers.iter().filter_map(|&key| self.wanted_after(key)).min();
+        match audience.sync {
+            // Who subscribes before the answer counts on what is here, so the answer has to continue it.
+            Sync::Stale { through } => Some(wanted.map_or(through, |wanted| wanted.min(through))),
+            Sync::Unknown | Sync::Current => wanted,
+        }
     }
 
     /// Returns whether everything of a source after a position is here.
