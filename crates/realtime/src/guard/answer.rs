@@ -31,7 +31,7 @@ use sansocket::{CloseCode, handshake::PlainResponse};
 /// | [`Breach::Messages`], [`Breach::Bytes`], [`Breach::Subscriptions`] of a client | 1008 | 429 | as the breach says |
 /// | the same of a destination, which is full because of others as well | 1013 | 503 | as the breach says |
 /// | [`Breach::Bytes`] for a message that is larger than the burst | 1009 | 413 | – |
-/// | any other breach for ever, because the limit is 0 | 1008 | 403 | – |
+/// | any other breach that never ends, because the limit is 0 | 1008 | 403 | – |
 /// | [`AuthenticationError::Missing`], [`AuthenticationError::Refused`] | 1008 | 401 | – |
 /// | [`AuthenticationError::Credentials`] | 1008 | 400 | – |
 /// | [`AuthenticationError::Forbidden`] | 1008 | 403 | – |

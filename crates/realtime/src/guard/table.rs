@@ -274,7 +274,8 @@ pub(super) fn worst(breaches: impl IntoIterator<Item = Option<Breach>>) -> Optio
     breaches.into_iter().flatten().max_by_key(lasts)
 }
 
-/// Returns how long so many tokens are not there, `Some(None)` for ever, or `None` if they are.
+/// Returns `None` if there are so many tokens, and otherwise how long it takes until there are:
+/// `Some(None)` if there never are.
 fn wait(
     bucket: &mut TokenBucket,
     count: u64,

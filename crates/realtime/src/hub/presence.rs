@@ -134,7 +134,7 @@ impl<A: Authorization> Hub<A> {
         topics.collect()
     }
 
-    /// Publishes who has come or gone.
+    /// Publishes that a member has joined or left.
     fn tell_presence(&mut self, topic: &str, event: &str, member: &Member) {
         let mut json = format!(r#"{{"event":"{event}","user":"#);
         member.write(&mut json);

@@ -150,8 +150,7 @@ fn clients_are_authorized_for_each_destination() {
         let refused = format!("1/0 refused: you may not subscribe to {destination:?}");
         assert_eq!(world.subscribe(1, 0, destination), [refused]);
     }
-    for destination in ["/topic/secret", "/queue/secret", "/app/secret", "/user/root/queue/secret"]
-    {
+    for destination in ["/topic/secret", "/queue/secret", "/app/secret", "/user/ann/queue/secret"] {
         let refused = format!("1?7 refused: you may not send to {destination:?}");
         assert_eq!(world.send(1, destination, "x"), [refused]);
     }

@@ -8,38 +8,15 @@ use sansocket_realtime::{
     poll::{Config, Request},
     sse::{EventStreamConfig, EventStreamForm, EventStreamRequest},
 };
-use sansocket_testkit::vectors::words::Words;
-use std::{fs, num::NonZeroU32, path::Path};
+use sansocket_testkit::vectors::{
+    scripts::{Lines, read_lines},
+    words::Words,
+};
+use std::{num::NonZeroU32, path::Path};
 
-/// The lines of a vector, and its place for panic messages.
-struct Vector {
-    place: String,
-    lines: Vec<String>,
-}
-
-fn read(file: &str) -> Vec<Vector> {
+fn read(file: &str) -> Vec<Lines> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/poll");
-    let text = fs::read_to_string(folder.join(file)).unwrap();
-    let mut vectors: Vec<Vector> = Vec::new();
-    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with(';')) {
-        match line.strip_prefix("# ") {
-            Some(name) => {
-                let place = format!("{file}, {name}");
-                vectors.push(Vector { place, lines: Vec::new() });
-            }
-            None => vectors.last_mut().expect("a name first").lines.push(line.to_owned()),
-        }
-    }
-    vectors
-}
-
-impl Vector {
-    fn lines(&self) -> impl Iterator<Item = (&str, Words<'_>)> {
-        self.lines.iter().map(|line| {
-            let mut words = Words { rest: line, place: &self.place };
-            (words.word(), words)
-        })
-    }
+    read_lines(&folder.join(file))
 }
 
 fn text(words: &mut Words<'_>) -> String {
@@ -70,7 +47,7 @@ fn requests() {
         let (mut query, mut limit, mut last_event_id) = ("", 100, None);
         let mut is_stream = false;
         let mut expected = Vec::new();
-        for (keyword, mut words) in vector.lines() {
+        for (keyword, mut words) in vector.iter() {
             match keyword {
                 "stream" => is_stream = true,
                 "limit" => {
@@ -101,10 +78,10 @@ fn requests() {
     }
 }
 
-fn server(vector: &Vector) -> Server {
+fn server(vector: &Lines) -> Server {
     let (mut config, mut hub, mut topics) =
         (Config::default(), hub::Config::default(), TopicConfig::default());
-    for (_, mut words) in vector.lines().filter(|(keyword, _)| *keyword == "limit") {
+    for (_, mut words) in vector.iter().filter(|(keyword, _)| *keyword == "limit") {
         match words.word() {
             "events" => config = config.events(NonZeroU32::new(words.number()).expect("some")),
             "messages" => topics = topics.messages(words.number()),
@@ -138,7 +115,7 @@ fn answers() {
         let mut server = server(&vector);
         let (mut user, mut poll, mut message) = (None, 0, Message::default());
         let mut told: Option<Told> = None;
-        for (keyword, mut words) in vector.lines() {
+        for (keyword, mut words) in vector.iter() {
             match keyword {
                 "limit" => {}
                 "user" => user = Some(words.word()),

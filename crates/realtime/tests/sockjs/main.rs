@@ -4,8 +4,8 @@ mod memory;
 mod properties;
 mod script;
 
-use sansocket_testkit::allocator::Counting;
-use std::{fs, path::Path};
+use sansocket_testkit::{allocator::Counting, vectors::format::files};
+use std::path::Path;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -16,13 +16,6 @@ const VECTORS: usize = 100;
 #[test]
 fn vectors() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/sockjs");
-    let mut count = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "txt") {
-            let name = path.file_name().unwrap().to_string_lossy();
-            count += script::run_file(&name, &fs::read_to_string(&path).unwrap());
-        }
-    }
+    let count: usize = files(&folder).iter().map(|file| script::run_file(file)).sum();
     assert_eq!(count, VECTORS);
 }

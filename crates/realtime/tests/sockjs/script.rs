@@ -4,9 +4,10 @@ use sansocket_realtime::sockjs::{
     Action, Chunk, Config, Cors, Effect, PreparedMessage, Receiver, Request, Response, Route,
     Session, SessionKey, Sessions, Transport,
 };
-use sansocket_testkit::vectors::words::Words;
+use sansocket_testkit::vectors::{format::each_line, words::Words};
 use std::{
     collections::{HashMap, VecDeque},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -65,22 +66,20 @@ struct Script {
     now: Duration,
 }
 
-/// Runs all vectors of a file, and returns how many it has.
-pub(crate) fn run_file(name: &str, text: &str) -> usize {
+/// Runs the vectors of a file, and returns how many there are.
+pub(crate) fn run_file(file: &Path) -> usize {
     let mut count = 0;
     let mut script = Script::new();
-    for (index, line) in text.lines().enumerate() {
-        let place = format!("{name}:{}", index + 1);
-        let line = line.trim();
+    each_line(file, |place, line| {
         if line.starts_with('#') {
-            script.finish(&place);
+            script.finish(place);
             script = Script::new();
             count += 1;
-        } else if !line.is_empty() && !line.starts_with(';') {
-            script.line(&mut Words { rest: line, place: &place });
+        } else {
+            script.line(&mut Words { rest: line, place });
         }
-    }
-    script.finish(name);
+    });
+    script.finish(&file.display().to_string());
     count
 }
 
@@ -407,7 +406,7 @@ impl Script {
         let client = self.clients.get_mut(name).unwrap_or_else(|| panic!("{place}: no {name}"));
         let head = |client: &Client| client.head.clone().expect("a head");
         match keyword {
-            "status" => assert_eq!(head(client).status, words.number(), "{place}"),
+            "status" => assert_eq!(head(client).status, words.number::<u16>(), "{place}"),
             "field" => {
                 let field = words.word();
                 assert_eq!(head(client).field(field), Some(words.rest), "{place}: {field}");

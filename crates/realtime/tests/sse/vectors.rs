@@ -4,38 +4,15 @@ use sansocket_realtime::sse::{
     Action, Client, ClientConfig, Event, InvalidEvent, ParseError, Parser, ParserConfig,
     ReadyState, Received,
 };
-use sansocket_testkit::vectors::words::Words;
-use std::{fs, path::Path, time::Duration};
+use sansocket_testkit::vectors::{
+    scripts::{Lines, read_lines},
+    words::Words,
+};
+use std::{path::Path, time::Duration};
 
-/// The lines of a vector, and its place for panic messages.
-struct Vector {
-    place: String,
-    lines: Vec<String>,
-}
-
-fn read(file: &str) -> Vec<Vector> {
+fn read(file: &str) -> Vec<Lines> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/sse");
-    let text = fs::read_to_string(folder.join(file)).unwrap();
-    let mut vectors: Vec<Vector> = Vec::new();
-    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with(';')) {
-        match line.strip_prefix("# ") {
-            Some(name) => {
-                let place = format!("{file}, {name}");
-                vectors.push(Vector { place, lines: Vec::new() });
-            }
-            None => vectors.last_mut().expect("a name first").lines.push(line.to_owned()),
-        }
-    }
-    vectors
-}
-
-impl Vector {
-    fn lines(&self) -> impl Iterator<Item = (&str, Words<'_>)> {
-        self.lines.iter().map(|line| {
-            let mut words = Words { rest: line, place: &self.place };
-            (words.word(), words)
-        })
-    }
+    read_lines(&folder.join(file))
 }
 
 fn text(mut words: Words<'_>) -> String {
@@ -92,10 +69,10 @@ struct Run {
 }
 
 impl Run {
-    fn new(vector: &Vector, cut: Cut) -> Self {
+    fn new(vector: &Lines, cut: Cut) -> Self {
         let mut config = ParserConfig::default();
         let mut last_event_id = String::new();
-        for (keyword, mut words) in vector.lines() {
+        for (keyword, mut words) in vector.iter() {
             match keyword {
                 "comments" => config = config.comments(true),
                 "resume" => last_event_id = text(words),
@@ -174,11 +151,11 @@ impl Run {
 }
 
 /// Runs the script of a vector, and returns the length of its longest input.
-fn run(vector: &Vector, cut: Cut) -> usize {
+fn run(vector: &Lines, cut: Cut) -> usize {
     let mut run = Run::new(vector, cut);
     let mut longest = 0;
     let mut is_input = false;
-    for (keyword, mut words) in vector.lines() {
+    for (keyword, mut words) in vector.iter() {
         let follows_input = std::mem::replace(&mut is_input, keyword == "in");
         match keyword {
             "section" | "comments" | "resume" | "limit" => {}
@@ -284,7 +261,7 @@ fn blocks_are_encoded() {
         let place = &vector.place;
         let mut fields = Fields::default();
         let mut is_checked = false;
-        for (keyword, mut words) in vector.lines() {
+        for (keyword, mut words) in vector.iter() {
             match keyword {
                 "section" => {}
                 "field" => fields.set(words),
@@ -318,7 +295,7 @@ fn responses_open_or_fail() {
         let place = &vector.place;
         let (mut status, mut content_type) = (0, None);
         let mut is_checked = false;
-        for (keyword, mut words) in vector.lines() {
+        for (keyword, mut words) in vector.iter() {
             match keyword {
                 "section" => {}
                 "status" => status = words.number(),

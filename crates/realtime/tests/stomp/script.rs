@@ -1,8 +1,8 @@
 //! Reads the vectors of STOMP.
 
 use sansocket_realtime::stomp::{Command, DecodeError, Decoder, Frame, Limits, Version, header};
-use sansocket_testkit::vectors::words::Words;
-use std::{fs, path::PathBuf};
+use sansocket_testkit::vectors::{scripts::read_scripts, words::Words};
+use std::path::Path;
 
 /// An endpoint, what happens to it, and the expected outcome.
 #[derive(Clone, Debug)]
@@ -219,33 +219,8 @@ pub(crate) fn name_of(error: DecodeError) -> String {
 
 /// Reads all files in a folder, and panics with the place of the first mistake.
 pub(crate) fn read_folder(folder: &str) -> Vec<Vector> {
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "txt"));
-    files.sort();
-    files.iter().flat_map(read_file).collect()
-}
-
-fn read_file(file: &PathBuf) -> Vec<Vector> {
-    let text = fs::read_to_string(file).unwrap();
-    let mut vectors: Vec<Vector> = Vec::new();
-    let mut is_complete = true;
     let mut part = Part::Received;
-    for (index, line) in text.lines().enumerate() {
-        let place = format!("{}:{}", file.display(), index + 1);
-        if line.is_empty() || line.starts_with(';') {
-            continue;
-        }
-        if let Some(name) = line.strip_prefix("# ") {
-            assert!(is_complete, "{place}: the vector before has no end");
-            vectors.push(Vector::new(&place, name));
-            is_complete = false;
-            continue;
-        }
-        assert!(!is_complete, "{place}: a line behind the end");
-        let vector = vectors.last_mut().expect(&place);
-        is_complete = vector.read(&mut Words { rest: line, place: &place }, &mut part);
-    }
-    assert!(is_complete, "{}: the last vector has no end", file.display());
-    vectors
+    read_scripts(Path::new(folder), Vector::new, |vector, mut words| {
+        vector.read(&mut words, &mut part)
+    })
 }

@@ -4,4 +4,5 @@
 pub mod drive;
 pub mod format;
 pub mod handshake;
+pub mod scripts;
 pub mod words;

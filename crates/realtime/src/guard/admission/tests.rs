@@ -93,7 +93,7 @@ fn a_message_that_is_refused_costs_nothing() {
         assert_eq!(guard.message(&client, "/app/slow", 1, SECOND), breach);
     }
     guard.message(&client, "/app/other", 1, SECOND).unwrap();
-    // Now the principal's limit lasts longer: for ever.
+    // Now the principal's limit lasts longer: it never ends.
     let breach = guard.message(&client, "/app/slow", 1, SECOND).unwrap_err();
     assert!(matches!(breach, Breach::Messages { scope: Scope::Principal, .. }));
     assert_eq!(breach.retry_after(), None);

@@ -5,8 +5,8 @@ mod play;
 pub(crate) use play::{Cut, play};
 
 use sansocket_realtime::stomp::{Command, Version};
-use sansocket_testkit::vectors::words::Words;
-use std::{fs, path::PathBuf};
+use sansocket_testkit::vectors::{scripts::read_scripts, words::Words};
+use std::path::Path;
 
 /// A client, what happens to it, and what is expected of it.
 #[derive(Clone, Debug)]
@@ -130,33 +130,9 @@ impl Vector {
 
 /// Reads all files of a folder, and panics with the place of the first mistake.
 pub(crate) fn read_folder(folder: &str) -> Vec<Vector> {
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "txt"));
-    files.sort();
-    files.iter().flat_map(read_file).collect()
-}
-
-fn read_file(file: &PathBuf) -> Vec<Vector> {
-    let text = fs::read_to_string(file).unwrap();
-    let mut vectors: Vec<Vector> = Vec::new();
-    let mut is_complete = true;
-    for (index, line) in text.lines().enumerate() {
-        let place = format!("{}:{}", file.display(), index + 1);
-        if line.is_empty() || line.starts_with(';') {
-            continue;
-        }
-        if let Some(name) = line.strip_prefix("# ") {
-            assert!(is_complete, "{place}: the vector before has no end");
-            vectors.push(Vector::new(&place, name));
-            is_complete = false;
-            continue;
-        }
-        assert!(!is_complete, "{place}: a line behind the end");
-        let vector = vectors.last_mut().expect(&place);
-        is_complete = vector.read(&mut Words { rest: line, place: &place });
-        assert!(!is_complete || vector.sections > 0, "{place}: no section");
-    }
-    assert!(is_complete, "{}: the last vector has no end", file.display());
-    vectors
+    read_scripts(Path::new(folder), Vector::new, |vector, mut words| {
+        let is_end = vector.read(&mut words);
+        assert!(!is_end || vector.sections > 0, "{}: no section", words.place);
+        is_end
+    })
 }

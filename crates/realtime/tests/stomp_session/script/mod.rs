@@ -12,8 +12,8 @@ use sansocket_realtime::{
     hub::Effect,
     stomp::{Command, Encoder, Version, header::HeartBeat, server::Config},
 };
-use sansocket_testkit::vectors::words::Words;
-use std::{fs, path::PathBuf, time::Duration};
+use sansocket_testkit::vectors::{scripts::read_scripts, words::Words};
+use std::{path::Path, time::Duration};
 
 /// A session, what happens to it, and what it does.
 #[derive(Clone, Debug)]
@@ -223,33 +223,5 @@ fn read_message(text: &str, place: &str) -> (Vec<(String, String)>, Vec<u8>) {
 
 /// Reads all files in a folder, and panics with the place of the first mistake.
 pub(crate) fn read_folder(folder: &str) -> Vec<Vector> {
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "txt"));
-    files.sort();
-    files.iter().flat_map(read_file).collect()
-}
-
-fn read_file(file: &PathBuf) -> Vec<Vector> {
-    let text = fs::read_to_string(file).unwrap();
-    let file = file.file_name().unwrap_or_default().to_string_lossy();
-    let mut vectors: Vec<Vector> = Vec::new();
-    let mut is_complete = true;
-    for (index, line) in text.lines().enumerate() {
-        let place = format!("{file}:{}", index + 1);
-        if line.is_empty() || line.starts_with(';') {
-            continue;
-        }
-        if let Some(name) = line.strip_prefix("# ") {
-            assert!(is_complete, "{place}: the vector before has no end");
-            vectors.push(Vector::new(&place, name));
-            is_complete = false;
-            continue;
-        }
-        assert!(!is_complete, "{place}: a line behind the end");
-        let vector = vectors.last_mut().expect(&place);
-        is_complete = vector.read(&mut Words { rest: line, place: &place });
-    }
-    assert!(is_complete, "{file}: the last vector has no end");
-    vectors
+    read_scripts(Path::new(folder), Vector::new, |vector, mut words| vector.read(&mut words))
 }
