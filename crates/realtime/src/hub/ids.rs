@@ -21,7 +21,8 @@ pub struct RequestId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId(pub u64);
 
-/// Names a [call](super::Call) when it is finished. Keep it instead of the whole call if the answer takes time.
+/// Names a [call](super::Call) when it is finished. Keep it instead of the whole call if the answer
+/// takes time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallId {
     pub(super) requester: Requester,

@@ -86,8 +86,8 @@ impl<A: Authorization> Hub<A> {
         }
     }
 
-    /// Drops the messages of all topics that expire first while they are too much. If retained messages alone are
-    /// too much, the newest of them is not retained.
+    /// Drops the messages of all topics that expire first while they are too much. If retained messages
+    /// alone are too much, the newest of them is not retained.
     pub(super) fn drop_what_is_too_much(&mut self, newest: Option<TopicKey>) {
         while self.kept_bytes > self.config.replay {
             let Some((deadline, key)) = self.expiries.pop_first() else { break };
@@ -107,8 +107,8 @@ impl<A: Authorization> Hub<A> {
         }
     }
 
-    /// Drops messages of a topic that is not scheduled any more, while `is_wanted` says so of the time at which the oldest expires, and
-    /// the number that was dropped.
+    /// Drops messages of a topic that is not scheduled any more, while `is_wanted` says so of the time
+    /// at which the oldest expires, and the number that was dropped.
     fn drop_oldest_while(&mut self, key: TopicKey, is_wanted: impl Fn(Duration, usize) -> bool) {
         let Some(topic) = self.topics.get_mut(key) else { return };
         topic.expires = None;
