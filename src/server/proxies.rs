@@ -101,9 +101,39 @@ impl TrustedProxies {
     /// field does not tell it.
     #[must_use]
     pub fn client_address(&self, peer: SocketAddr, request: &Request) -> SocketAddr {
+        self.find_client(peer, request.headers_named(self.header.name()))
+    }
+
+    /// Works like [`client_address`](Self::client_address), for a request that does not open a WebSocket.
+    /// `fields` are all of its header fields.
+    ///
+    /// ```
+    /// use sansocket::server::{ForwardingHeader, TrustedProxies};
+    ///
+    /// let proxies = TrustedProxies::new().header(ForwardingHeader::XForwardedFor, ["::1".parse()?]);
+    /// let fields = [("x-forwarded-for", b"192.0.2.1".as_slice())];
+    /// let client = proxies.client_address_in("[::1]:4242".parse()?, fields);
+    /// assert_eq!(client, "192.0.2.1:0".parse()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn client_address_in<'a>(
+        &self,
+        peer: SocketAddr,
+        fields: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> SocketAddr {
+        let wanted = self.header.name();
+        let named = fields.into_iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        self.find_client(peer, named.map(|(_, value)| value))
+    }
+
+    fn find_client<'a>(
+        &self,
+        peer: SocketAddr,
+        lines: impl Iterator<Item = &'a [u8]>,
+    ) -> SocketAddr {
         let mut client = canonical(peer);
-        let header = self.header;
-        for address in header.addresses(request.headers_named(header.name())) {
+        for address in self.header.addresses(lines) {
             match address {
                 Some(address) if self.forwards(client.ip()) => client = canonical(address),
                 _ => break,

@@ -1,2 +1,25 @@
 //! A real-time server on [axum](https://docs.rs/axum): STOMP over WebSocket, SockJS, Server-Sent Events and
 //! polling, over [`sansocket_realtime`].
+
+mod admission;
+mod answers;
+mod clock;
+mod engine;
+mod events;
+mod health;
+mod listen;
+mod mailbox;
+mod options;
+mod origins;
+mod poll;
+mod presence;
+mod publish;
+mod random;
+mod server;
+mod stomp;
+mod subscribed;
+mod websocket;
+
+pub use listen::{ListenOptions, serve};
+pub use options::{Authenticate, Options};
+pub use server::{Builder, Server};

@@ -1,0 +1,115 @@
+//! The settings of a server, for programs that embed it.
+
+use sansocket::connection::Keepalive;
+use sansocket::server::{OriginPolicy, TrustedProxies};
+use sansocket_realtime::{
+    guard::{self, AuthenticationError, Credentials, SlowConsumerConfig, Sources},
+    hub::{self, Authorization, Principal},
+    poll, sockjs, sse, stomp,
+};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// Says whose credentials these are. It is called while a client waits, so it must not block.
+pub type Authenticate =
+    Arc<dyn Fn(&Credentials<'_>) -> Result<Principal, AuthenticationError> + Send + Sync>;
+
+/// The settings of a [`Server`](crate::Server).
+///
+/// ```
+/// use sansocket_realtime::hub::TopicConfig;
+/// use sansocket_server::{Options, Server};
+///
+/// let mut options = Options::default();
+/// let rooms = TopicConfig::default().messages(50).presence(true);
+/// options.hub = options.hub.topic("/topic/room/*".parse()?, rooms);
+/// let server = Server::builder(options).build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// What topics and queues keep, and the limits of the hub.
+    pub hub: hub::Config,
+    /// How much a user, an address, and all clients at a destination may do.
+    pub guard: guard::Limits,
+    /// The sessions of STOMP.
+    pub stomp: Arc<stomp::server::Config>,
+    /// The event streams.
+    pub event_streams: sse::EventStreamConfig,
+    /// The polls.
+    pub polls: poll::Config,
+    /// The sessions of SockJS.
+    pub sockjs: Arc<sockjs::Config>,
+    /// When a client counts as slow.
+    pub slow_consumer: SlowConsumerConfig,
+    /// The WebSockets. The largest message of a client, in bytes, is a STOMP frame or a part of one. By
+    /// default it is 1 MiB, and a little for the headers.
+    pub websocket: sansocket::Config,
+    /// Of which web pages requests are accepted, and who may read the answers. By default, these are those of
+    /// the same origin.
+    pub origins: OriginPolicy,
+    /// Where clients have their credentials.
+    pub sources: Sources,
+    /// Says who a client is. By default nobody does, and every client is anonymous.
+    pub authenticate: Option<Authenticate>,
+    /// Whether clients without credentials are accepted. By default they are. It counts only if there is
+    /// [`authenticate`](Self::authenticate).
+    pub anonymous: bool,
+    /// Says who may use which destinations. By default everybody may use all, except the queues of other
+    /// users.
+    pub authorization: Arc<dyn Authorization + Send + Sync>,
+    /// Which proxies are believed when they say whose requests they forward. By default none.
+    pub trusted_proxies: TrustedProxies,
+    /// The longest body of a request that publishes, in bytes; 1 MiB by default, and some for a batch.
+    pub publish_body: usize,
+    /// How long a request that publishes waits for its answer. By default 10 seconds. It takes that long
+    /// only if the broker is away or a handler is slow.
+    pub publish_timeout: Duration,
+    /// Whether the page at `/` is served. By default it is.
+    pub page: bool,
+    /// The address of an MQTT broker, `host:port`, to which `/mqtt` leads. By default there is none, and
+    /// `/mqtt` is not found.
+    pub mqtt: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let keepalive = Keepalive::default();
+        let mut websocket = sansocket::Config::default().keepalive(keepalive);
+        websocket.limits.message = (1 << 20) + (64 << 10);
+        Self {
+            hub: hub::Config::default(),
+            guard: guard::Limits::default(),
+            stomp: Arc::default(),
+            event_streams: sse::EventStreamConfig::default(),
+            polls: poll::Config::default(),
+            sockjs: Arc::default(),
+            slow_consumer: SlowConsumerConfig::default(),
+            websocket,
+            origins: OriginPolicy::same_origin(),
+            sources: Sources::default(),
+            authenticate: None,
+            anonymous: true,
+            authorization: Arc::new(hub::Open),
+            trusted_proxies: TrustedProxies::new(),
+            publish_body: 4 << 20,
+            publish_timeout: Duration::from_secs(10),
+            page: true,
+            mqtt: None,
+        }
+    }
+}
+
+/// Shows what is no function.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("hub", &self.hub)
+            .field("guard", &self.guard)
+            .field("origins", &self.origins)
+            .field("sources", &self.sources)
+            .field("anonymous", &self.anonymous)
+            .field("trusted_proxies", &self.trusted_proxies)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,47 @@
+//! Who is subscribed to a topic: `GET /presence?topic=…`.
+
+use crate::{admission, answers, engine::Engine};
+use axum::{
+    extract::{Request, State},
+    response::Response,
+};
+use http::StatusCode;
+use sansocket_realtime::{
+    guard::Answer,
+    hub::{Action, Principal, Refusal},
+};
+use serde_json::json;
+use std::sync::Arc;
+
+/// Answers with the users who are subscribed to a topic on this node.
+pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let sources = &engine.options.sources;
+    let refuse = |answer: &Answer| answers::problem(answer, sources);
+    let admitted = match admission::admit(&engine, &parts) {
+        Ok(admitted) => admitted,
+        Err(answer) => return refuse(&answer),
+    };
+    let query = parts.uri.query().unwrap_or_default();
+    let mut topics = form_urlencoded::parse(query.as_bytes())
+        .filter_map(|(name, value)| (name == "topic").then(|| value.into_owned()));
+    let (Some(topic), None) = (topics.next(), topics.next()) else {
+        let detail = json!({ "title": "Bad Request", "status": 400, "detail": "name one topic" });
+        return answers::json(StatusCode::BAD_REQUEST, &detail);
+    };
+    let destination = format!("/presence{topic}");
+    let user = admitted.principal.as_ref();
+    let authorization = &engine.options.authorization;
+    if !authorization.may_subscribe(user, &destination)
+        || !authorization.may_subscribe(user, &topic)
+    {
+        let refusal = Refusal::NotAllowed { action: Action::Subscribe, destination };
+        return refuse(&Answer::from(&refusal));
+    }
+    let (users, anonymous) = engine.presence(&topic);
+    let users: Vec<_> = users.iter().map(Principal::name).collect();
+    answers::json(
+        StatusCode::OK,
+        &json!({ "topic": topic, "users": users, "anonymous": anonymous }),
+    )
+}

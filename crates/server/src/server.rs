@@ -1,0 +1,158 @@
+//! The server as a library: its handlers, its routes, its end.
+
+use crate::{
+    Options,
+    engine::{Bridge, Engine, Rules, keep_time},
+    events, health, origins, poll, presence, publish,
+    random::random,
+    websocket,
+};
+use axum::{
+    Router, middleware,
+    routing::{any, get, post},
+};
+use sansocket_realtime::{
+    Epoch, Message,
+    hub::{Answer, Call, Command, Handlers, Hub, InvalidRoute, Principal},
+};
+use std::{fmt, sync::Arc, time::Duration};
+
+type Handler = Box<dyn FnMut(&mut (), &Call) -> Answer + Send>;
+
+/// Makes a [`Server`].
+pub struct Builder {
+    options: Options,
+    handlers: Vec<(String, Handler)>,
+    bridge: Option<Bridge>,
+    epoch: Epoch,
+}
+
+impl Builder {
+    /// Adds a function that handles messages to an `/app/…` destination, and subscriptions to it. A part
+    /// of the destination in braces is a [variable](Call::variable).
+    ///
+    /// The function runs while everything else waits, so it must not block.
+    ///
+    /// ```
+    /// use sansocket_realtime::{Message, hub::{Answer, Principal}};
+    /// use sansocket_server::{Options, Server};
+    ///
+    /// let server = Server::builder(Options::default())
+    ///     .on("/app/room/{room}", |call| {
+    ///         let user = call.principal.as_ref().map_or("somebody", Principal::name);
+    ///         let text = format!("{user}: {}", call.message.text().unwrap_or_default());
+    ///         let room = call.variable("room").unwrap_or_default();
+    ///         Answer::new().publish(format!("/topic/room/{room}"), Message::new(text))
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "MessageMapping")]
+    #[must_use]
+    pub fn on(
+        mut self,
+        destination: impl Into<String>,
+        mut handler: impl FnMut(&Call) -> Answer + Send + 'static,
+    ) -> Self {
+        let handler = Box::new(move |(): &mut (), call: &Call| handler(call));
+        self.handlers.push((destination.into(), handler));
+        self
+    }
+
+    /// Makes the server.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a destination is none that can be handled, or is there twice.
+    pub fn build(self) -> Result<Server, InvalidRoute> {
+        let Self { options, handlers, bridge, epoch } = self;
+        let prepare = |to: &mut Handlers<()>, hub: &mut Hub<Rules>| {
+            handlers
+                .into_iter()
+                .try_for_each(|(destination, handler)| to.on(hub, &destination, handler))
+        };
+        let engine = Engine::new(options, bridge, epoch, prepare)?;
+        Ok(Server { engine: Arc::new(engine) })
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let destinations: Vec<_> =
+            self.handlers.iter().map(|(destination, _)| destination).collect();
+        f.debug_struct("Builder")
+            .field("options", &self.options)
+            .field("handlers", &destinations)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A real-time server. Cloning it is cheap, and each clone is the same server.
+#[derive(Clone)]
+pub struct Server {
+    engine: Arc<Engine>,
+}
+
+impl Server {
+    /// Begins to make a server.
+    #[must_use]
+    pub fn builder(options: Options) -> Builder {
+        Builder { options, handlers: Vec::new(), bridge: None, epoch: Epoch(random()) }
+    }
+
+    /// Returns the routes of the server, to serve them alone or to merge them into an app of your own.
+    ///
+    /// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, or else the limits for
+    /// addresses do not count.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a tokio runtime.
+    pub fn router(&self) -> Router {
+        tokio::spawn(keep_time(Arc::downgrade(&self.engine)));
+        let for_pages = Router::new()
+            .route("/events", get(events::serve))
+            .route("/poll", get(poll::serve))
+            .route("/publish", post(publish::serve))
+            .route("/presence", get(presence::serve))
+            .layer(middleware::from_fn_with_state(self.engine.clone(), origins::check));
+        Router::new()
+            .route("/ws", any(websocket::serve))
+            .route("/healthz", get(health::live))
+            .route("/readyz", get(health::ready))
+            .route("/metrics", get(health::metrics))
+            .merge(for_pages)
+            .with_state(self.engine.clone())
+    }
+
+    /// Publishes a message to a topic or a queue, as the application itself: nobody is asked whether it
+    /// may.
+    pub fn publish(&self, destination: impl Into<String>, message: Message) {
+        let destination = destination.into();
+        self.engine.perform(Command::Publish { destination, message, request: None });
+    }
+
+    /// Publishes a message to the queue of a user, such as `/queue/order-updates`. Each connection of the
+    /// user gets it that is subscribed to `/user/queue/order-updates`.
+    pub fn send_to_user(&self, user: &Principal, queue: &str, message: Message) {
+        self.engine.perform(Command::send_to_user(user, queue, message));
+    }
+
+    /// Has all clients leave: each at a time of its own within `spread`, so that they do not come back all
+    /// at once. Polls are answered now.
+    pub fn shut_down(&self, spread: Duration) {
+        self.engine.shut_down(spread);
+    }
+
+    /// Returns how many clients are connected.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.engine.counts().1.connections
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("connections", &self.connections()).finish_non_exhaustive()
+    }
+}

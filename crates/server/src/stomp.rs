@@ -1,0 +1,272 @@
+//! A client of STOMP, whatever carries its frames.
+
+use crate::{admission, clock::Timer, engine::Registration, mailbox::End, subscribed::Subscribed};
+use bytes::Bytes;
+use sansocket::CloseCode;
+use sansocket_realtime::{
+    guard::{Answer, AuthenticationError},
+    hub::{Effect, Principal},
+    stomp::{
+        EncodedFrame,
+        server::{ConnectRequest, Event, Output, Session},
+    },
+};
+use std::{
+    future::poll_fn,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+/// How many messages of a client are handled before other tasks have a turn.
+const TURN: usize = 64;
+
+/// How many bytes a transport holds before the session keeps the rest.
+pub(crate) const ROOM: usize = 64 << 10;
+
+/// How long a closed transport may take to end.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// What carries the frames of a client.
+pub(crate) trait Transport {
+    /// Receives a piece of the client's bytes, and writes what is queued meanwhile. `None` is the end.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
+
+    /// Queues a frame. The client may get it late, or not at all if the transport ends.
+    fn send(&mut self, frame: EncodedFrame) -> Result<(), Unsendable>;
+
+    /// Ends the transport in order, behind what is queued.
+    fn close(&mut self, code: CloseCode);
+
+    /// Returns how many bytes are queued and not taken by the client.
+    fn unsent(&self) -> usize;
+}
+
+/// A frame that this transport can't carry.
+#[derive(Debug)]
+pub(crate) struct Unsendable;
+
+/// Serves a client until it has gone.
+pub(crate) async fn serve<T: Transport>(
+    registration: Registration,
+    principal: Option<Principal>,
+    transport: T,
+) {
+    let engine = registration.engine();
+    let (now, config) = (engine.now(), engine.options.stomp.clone());
+    let mut session = Session::new(registration.connection, config, now);
+    if let Some(principal) = principal {
+        session = session.authenticated(principal);
+    }
+    let timer = Timer::new(engine.clock);
+    let mut client = Client {
+        registration,
+        session,
+        transport,
+        timer,
+        subscribed: Subscribed::default(),
+        effects: Vec::new(),
+        unsent: 0,
+        is_reported: true,
+        lingers_until: None,
+    };
+    poll_fn(|cx| client.poll(cx)).await;
+}
+
+struct Client<T> {
+    registration: Registration,
+    session: Session,
+    transport: T,
+    timer: Timer,
+    subscribed: Subscribed,
+    /// Effects that are applied now. It is empty between two polls.
+    effects: Vec<Effect>,
+    /// What was last told to be unsent.
+    unsent: usize,
+    /// Whether that includes all effects that were taken.
+    is_reported: bool,
+    /// Until when a closed transport may take to end.
+    lingers_until: Option<Duration>,
+}
+
+impl<T: Transport> Client<T> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..TURN {
+            if self.registration.mailbox.poll_take(cx, &mut self.effects).is_ready() {
+                self.apply_effects();
+            }
+            if self.obey_end(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            self.handle_events();
+            self.write();
+            match self.transport.poll_receive(cx) {
+                Poll::Ready(Some(bytes)) => {
+                    let now = self.now();
+                    self.session.receive(bytes, now);
+                    self.handle_events();
+                    continue;
+                }
+                Poll::Ready(None) => {
+                    self.session.transport_ended();
+                    self.handle_events();
+                    return Poll::Ready(());
+                }
+                Poll::Pending => {}
+            }
+            // What was received may have made room, or effects for this client.
+            if self.write() || self.poll_timer(cx).is_ready() {
+                continue;
+            }
+            if self.registration.mailbox.poll_take(cx, &mut self.effects).is_ready() {
+                self.apply_effects();
+                continue;
+            }
+            return Poll::Pending;
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn now(&self) -> Duration {
+        self.registration.engine().now()
+    }
+
+    fn apply_effects(&mut self) {
+        let now = self.now();
+        let Self { registration, session, subscribed, effects, .. } = self;
+        let engine = registration.engine().clone();
+        for effect in effects.drain(..) {
+            if let Some(client) = &mut registration.client {
+                subscribed.apply(&engine, client, &effect);
+            }
+            session.apply(&effect, now);
+        }
+        // An idle client holds no memory for effects.
+        *effects = Vec::new();
+        // The mailbox counts what was taken until it is told what became of it.
+        self.is_reported = false;
+    }
+
+    /// Does what the session asks for.
+    fn handle_events(&mut self) {
+        while let Some(event) = self.session.next_event() {
+            match event {
+                Event::Connect(request) => self.connect(&request),
+                Event::Command(command) => {
+                    let engine = self.registration.engine().clone();
+                    let checked = match &mut self.registration.client {
+                        Some(client) => self.subscribed.check(&engine, client, &command),
+                        None => Ok(()),
+                    };
+                    match checked {
+                        Ok(()) => engine.perform(command),
+                        Err(breach) => self.end(&Answer::from(&breach)),
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Decides about a CONNECT.
+    fn connect(&mut self, request: &ConnectRequest) {
+        let engine = self.registration.engine().clone();
+        let now = engine.now();
+        match self.identify(request) {
+            Ok(principal) => self.session.accept(principal, now),
+            Err(answer) => self.session.refuse(answer.message, answer.close_code, now),
+        }
+    }
+
+    fn identify(&mut self, request: &ConnectRequest) -> Result<Option<Principal>, Answer> {
+        let engine = self.registration.engine().clone();
+        let found = engine.options.sources.in_connect(request.headers());
+        // Who was authenticated before the upgrade needs nothing more.
+        if matches!(found, Ok(None)) && request.principal().is_some() {
+            return Ok(request.principal().cloned());
+        }
+        let principal =
+            admission::identify(&engine.options, found).map_err(|it| Answer::from(&it))?;
+        if request.principal().is_some_and(|before| principal.as_ref() != Some(before)) {
+            return Err(Answer::from(&AuthenticationError::Refused));
+        }
+        if let Some(client) = &mut self.registration.client {
+            admission::count(&engine, client, principal.as_ref())?;
+        }
+        Ok(principal)
+    }
+
+    fn end(&mut self, answer: &Answer) {
+        let now = self.now();
+        self.session.end(answer.message.clone(), answer.close_code, now);
+    }
+
+    /// Moves frames to the transport while it has room. Returns whether it moved some.
+    fn write(&mut self) -> bool {
+        let mut has_written = false;
+        while self.transport.unsent() < ROOM && self.lingers_until.is_none() {
+            match self.session.next_output() {
+                Some(Output::Frame(frame)) => {
+                    if self.transport.send(frame).is_err() {
+                        let now = self.now();
+                        let reason = "a message is not text, which is all that this transport has";
+                        self.session.end(reason, CloseCode::UNSUPPORTED_DATA, now);
+                    }
+                }
+                Some(Output::Close(code)) => {
+                    self.transport.close(code);
+                    self.lingers_until = Some(self.now().saturating_add(LINGER));
+                }
+                _ => break,
+            }
+            has_written = true;
+        }
+        let unsent = self.session.output_bytes() + self.transport.unsent();
+        if unsent != self.unsent || !self.is_reported {
+            self.unsent = unsent;
+            self.is_reported = true;
+            self.registration.report(unsent);
+        }
+        has_written
+    }
+
+    /// Ends the connection if the server wants that. It is ready if nothing more can be said to the client.
+    fn obey_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = self.now();
+        match self.registration.mailbox.end() {
+            // What is unsent will not be taken.
+            Some(End::TooSlow(why)) => {
+                tracing::debug!(connection = self.registration.connection.0, %why, "too slow");
+                return Poll::Ready(());
+            }
+            Some(End::ShuttingDown(at)) if at <= now && !self.session.has_ended() => {
+                self.session.end("the server shuts down", CloseCode::GOING_AWAY, now);
+                cx.waker().wake_by_ref();
+            }
+            _ => {}
+        }
+        match self.lingers_until {
+            Some(until) if until <= now => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Waits for the next deadline, and does what is due.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = self.now();
+        let consumer = self.registration.mailbox.time_passed(now);
+        let shut_down = match self.registration.mailbox.end() {
+            Some(End::ShuttingDown(at)) if !self.session.has_ended() => Some(at),
+            Some(End::TooSlow(_)) => Some(now),
+            _ => None,
+        };
+        let deadlines = [self.session.next_deadline(), consumer, shut_down, self.lingers_until];
+        let deadline = deadlines.into_iter().flatten().min();
+        if self.timer.poll(deadline, cx).is_pending() {
+            return Poll::Pending;
+        }
+        let now = self.now();
+        self.session.time_passed(now);
+        Poll::Ready(())
+    }
+}
