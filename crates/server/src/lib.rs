@@ -16,6 +16,7 @@ mod presence;
 mod publish;
 mod random;
 mod server;
+mod sockjs;
 mod stomp;
 mod subscribed;
 mod websocket;

@@ -83,7 +83,8 @@ impl Default for Options {
             stomp: Arc::default(),
             event_streams: sse::EventStreamConfig::default(),
             polls: poll::Config::default(),
-            sockjs: Arc::default(),
+            // The largest message of a client of STOMP fits, with all that is escaped in it.
+            sockjs: Arc::new(sockjs::Config::default().queued_bytes(8 << 20)),
             slow_consumer: SlowConsumerConfig::default(),
             websocket,
             origins: OriginPolicy::same_origin(),

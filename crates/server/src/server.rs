@@ -5,11 +5,11 @@ use crate::{
     engine::{Bridge, Engine, Rules, keep_time},
     events, health, origins, poll, presence, publish,
     random::random,
-    websocket,
+    sockjs,
 };
 use axum::{
     Router, middleware,
-    routing::{any, get, post},
+    routing::{get, post},
 };
 use sansocket_realtime::{
     Epoch, Message,
@@ -117,12 +117,12 @@ impl Server {
             .route("/presence", get(presence::serve))
             .layer(middleware::from_fn_with_state(self.engine.clone(), origins::check));
         Router::new()
-            .route("/ws", any(websocket::serve))
             .route("/healthz", get(health::live))
             .route("/readyz", get(health::ready))
             .route("/metrics", get(health::metrics))
             .merge(for_pages)
             .with_state(self.engine.clone())
+            .merge(sockjs::routes(&self.engine))
     }
 
     /// Publishes a message to a topic or a queue, as the application itself: nobody is asked whether it

@@ -20,14 +20,14 @@ use std::{
 /// How many messages of a client are handled before other tasks have a turn.
 const TURN: usize = 64;
 
-/// How many bytes a transport holds before the session keeps the rest.
-pub(crate) const ROOM: usize = 64 << 10;
-
 /// How long a closed transport may take to end.
 const LINGER: Duration = Duration::from_secs(10);
 
 /// What carries the frames of a client.
 pub(crate) trait Transport {
+    /// How many bytes the transport holds before the session keeps the rest.
+    const ROOM: usize;
+
     /// Receives a piece of the client's bytes, and writes what is queued meanwhile. `None` is the end.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>>;
 
@@ -204,7 +204,7 @@ impl<T: Transport> Client<T> {
     /// Moves frames to the transport while it has room. Returns whether it moved some.
     fn write(&mut self) -> bool {
         let mut has_written = false;
-        while self.transport.unsent() < ROOM && self.lingers_until.is_none() {
+        while self.transport.unsent() < T::ROOM && self.lingers_until.is_none() {
             match self.session.next_output() {
                 Some(Output::Frame(frame)) => {
                     if self.transport.send(frame).is_err() {

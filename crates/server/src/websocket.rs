@@ -5,37 +5,32 @@ use crate::{
     engine::Engine,
     stomp::{self, Transport, Unsendable},
 };
-use axum::{
-    extract::{FromRequestParts, Request, State},
-    response::{IntoResponse, Response},
-};
+use axum::response::Response;
 use bytes::Bytes;
+use http::request::Parts;
 use sansocket::{CloseCode, Message, server::Acceptor};
 use sansocket_axum::{WebSocket, WebSocketUpgrade};
 use sansocket_realtime::stomp::{EncodedFrame, Version};
 use std::{
+    future::Future,
     pin::pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
 /// Opens a WebSocket for a client of STOMP.
-pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -> Response {
-    let (mut parts, _) = request.into_parts();
-    let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => upgrade.acceptor(acceptor(&engine)),
-        Err(rejection) => return rejection.into_response(),
-    };
-    let upgrade = upgrade.protocols(Version::ALL.iter().rev().map(|it| it.subprotocol()));
-    let admitted = match admission::admit(&engine, &parts) {
+pub(crate) fn open(engine: &Arc<Engine>, upgrade: WebSocketUpgrade, parts: &Parts) -> Response {
+    let admitted = match admission::admit(engine, parts) {
         Ok(admitted) => admitted,
         Err(answer) => return answers::problem(&answer, &engine.options.sources),
     };
+    let protocols = Version::ALL.iter().rev().map(|version| version.subprotocol());
+    let engine = engine.clone();
+    let upgrade = upgrade.acceptor(acceptor(&engine)).protocols(protocols);
     upgrade.on_upgrade(move |websocket| async move {
         let mut registration = engine.register();
         registration.client = Some(admitted.client);
-        let principal = admitted.principal;
-        stomp::serve(registration, principal, Plain(websocket)).await;
+        stomp::serve(registration, admitted.principal, Plain(websocket)).await;
     })
 }
 
@@ -52,6 +47,8 @@ pub(crate) fn acceptor(engine: &Engine) -> Acceptor {
 pub(crate) struct Plain(pub(crate) WebSocket);
 
 impl Transport for Plain {
+    const ROOM: usize = 64 << 10;
+
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         match pin!(self.0.next()).poll(cx) {
             Poll::Ready(Some(Ok(Message::Text(text)))) => Poll::Ready(Some(text.into_bytes())),
@@ -63,7 +60,7 @@ impl Transport for Plain {
 
     fn send(&mut self, frame: EncodedFrame) -> Result<(), Unsendable> {
         // If the connection has ended, the next receive says so.
-        let _ = self.0.try_feed(&Message::from(frame));
+        let _ = self.0.try_feed(Message::from(frame));
         Ok(())
     }
 

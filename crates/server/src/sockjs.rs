@@ -1,0 +1,235 @@
+//! SockJS below `/ws`, and STOMP in its sessions.
+//!
+//! Each session has a task, as each WebSocket has. Requests that send put messages into the session's inbox,
+//! and responses that receive take what its task has sent.
+
+mod body;
+mod inbox;
+mod sessions;
+mod websocket;
+
+use crate::{
+    admission::{self, Admitted},
+    answers,
+    engine::Engine,
+    origins::{self, Page},
+    random::random,
+    stomp,
+};
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{FromRequestParts, OptionalFromRequestParts, Request, State},
+    response::{IntoResponse, Response},
+    routing::any,
+};
+use body::ReceiverBody;
+use http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
+use sansocket_axum::WebSocketUpgrade;
+use sansocket_realtime::{
+    guard::Answer,
+    hub::Principal,
+    sockjs::{self, Action, Cors, Transport},
+};
+use sessions::Service;
+use std::sync::Arc;
+use websocket::SockJsWebSocket;
+
+/// Where all of this is.
+const PREFIX: &str = "/ws";
+
+/// Returns the routes: STOMP over WebSocket, and SockJS.
+///
+/// # Panics
+///
+/// Panics outside of a tokio runtime.
+pub(crate) fn routes(engine: &Arc<Engine>) -> Router {
+    let service = Service::new(engine.clone());
+    tokio::spawn(sessions::keep_time(Arc::downgrade(&service)));
+    Router::new()
+        .route(PREFIX, any(serve_prefix))
+        .route("/ws/", any(serve))
+        .route("/ws/{*path}", any(serve))
+        .with_state(service)
+}
+
+/// Serves the prefix alone: a WebSocket without SockJS, or the greeting of SockJS.
+async fn serve_prefix(State(service): State<Arc<Service>>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match <WebSocketUpgrade as OptionalFromRequestParts<()>>::from_request_parts(&mut parts, &())
+        .await
+    {
+        Ok(Some(upgrade)) => crate::websocket::open(&service.engine, upgrade, &parts),
+        Ok(None) => serve(State(service), Request::from_parts(parts, body)).await,
+        Err(rejection) => rejection.into_response(),
+    }
+}
+
+async fn serve(State(service): State<Arc<Service>>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let page = origins::page(&service.engine.options.origins, &parts);
+    let uri = parts.uri.clone();
+    let (method, path) = (parts.method.clone(), uri.path().strip_prefix(PREFIX));
+    let (cookie, requested) =
+        (field(&parts, &header::COOKIE), field(&parts, &header::ACCESS_CONTROL_REQUEST_HEADERS));
+    let request = sockjs::Request::new(method.as_str(), path.unwrap_or_default())
+        .cors(cors(&page))
+        .requested_fields(requested.as_deref())
+        .cookie(cookie.as_deref());
+    match request.action(&service.engine.options.sockjs, random() as u32) {
+        Action::Respond(response) => respond(response),
+        Action::RawWebSocket => match upgrade(&mut parts).await {
+            Ok(upgrade) => crate::websocket::open(&service.engine, upgrade, &parts),
+            Err(response) => response,
+        },
+        Action::WebSocket => match upgrade(&mut parts).await {
+            Ok(upgrade) => open(&service.engine, upgrade, &parts),
+            Err(response) => response,
+        },
+        Action::Receive { session, transport, head } => {
+            receive(&service, &parts, session, transport, head)
+        }
+        Action::Send { session, head } => send(&service, &parts, body, session, head).await,
+        _ => respond(sockjs::Response::not_found()),
+    }
+}
+
+fn field(parts: &Parts, name: &HeaderName) -> Option<String> {
+    Some(parts.headers.get(name)?.to_str().ok()?.to_owned())
+}
+
+fn cors(page: &Page) -> Cors<'_> {
+    match page {
+        Page::Own => Cors::SameOrigin,
+        Page::Other(origin) => origin.to_str().map_or(Cors::Refused, Cors::Origin),
+        Page::Refused => Cors::Refused,
+    }
+}
+
+async fn upgrade(parts: &mut Parts) -> Result<WebSocketUpgrade, Response> {
+    let upgrade = <WebSocketUpgrade as FromRequestParts<()>>::from_request_parts(parts, &()).await;
+    upgrade.map_err(|_| respond(sockjs::Response::not_a_websocket()))
+}
+
+/// Opens a WebSocket with the frames of SockJS.
+fn open(engine: &Arc<Engine>, upgrade: WebSocketUpgrade, parts: &Parts) -> Response {
+    let admitted = match admission::admit(engine, parts) {
+        Ok(admitted) => admitted,
+        Err(answer) => return answers::problem(&answer, &engine.options.sources),
+    };
+    let engine = engine.clone();
+    upgrade.acceptor(crate::websocket::acceptor(&engine)).on_upgrade(move |websocket| async move {
+        let mut registration = engine.register();
+        registration.client = Some(admitted.client);
+        match SockJsWebSocket::new(&engine, websocket) {
+            Ok(transport) => stomp::serve(registration, admitted.principal, transport).await,
+            // A new session takes its first receiver.
+            Err(error) => tracing::error!(%error, "no session"),
+        }
+    })
+}
+
+/// Answers with what the session sends.
+fn receive(
+    service: &Arc<Service>,
+    parts: &Parts,
+    session: &str,
+    transport: Transport,
+    head: sockjs::Response,
+) -> Response {
+    let principal = match identify(service, parts) {
+        Ok(principal) => principal,
+        Err(answer) => return refuse(service, head, &answer),
+    };
+    let admitted = if service.has(session, owner(principal.as_ref())) {
+        None
+    } else {
+        // A new session counts as a connection.
+        match admission::admit(&service.engine, parts) {
+            Ok(admitted) => Some(admitted),
+            Err(answer) => return refuse(service, head, &answer),
+        }
+    };
+    attach(service, session, principal, admitted, transport, head)
+}
+
+fn attach(
+    service: &Arc<Service>,
+    session: &str,
+    principal: Option<Principal>,
+    admitted: Option<Admitted>,
+    transport: Transport,
+    head: sockjs::Response,
+) -> Response {
+    match service.attach(session, owner(principal.as_ref()), transport, admitted) {
+        Ok((key, receiver)) => {
+            let body = ReceiverBody::new(service.clone(), key, receiver);
+            let mut response = respond(head);
+            *response.body_mut() = Body::new(body);
+            response
+        }
+        Err(error) => respond(error.response(head)),
+    }
+}
+
+/// Takes what the client sends.
+async fn send(
+    service: &Arc<Service>,
+    parts: &Parts,
+    body: Body,
+    session: &str,
+    head: sockjs::Response,
+) -> Response {
+    let principal = match identify(service, parts) {
+        Ok(principal) => principal,
+        Err(answer) => return refuse(service, head, &answer),
+    };
+    // A longer one is refused without being read to its end.
+    let limit = service.engine.options.sockjs.payload_bytes;
+    let Ok(body) = to_bytes(body, limit).await else {
+        return respond(head.answered(413, "Payload too large.\n"));
+    };
+    respond(match service.received(session, owner(principal.as_ref()), &body) {
+        Ok(()) => head.accepted(),
+        Err(error) => error.response(head),
+    })
+}
+
+/// Returns who the client of a request is. Requests with credentials count, or else they could be guessed
+/// without a limit.
+fn identify(service: &Service, parts: &Parts) -> Result<Option<Principal>, Answer> {
+    let options = &service.engine.options;
+    if options.authenticate.is_none() {
+        return Ok(None);
+    }
+    let found = options.sources.in_request(admission::fields(parts), parts.uri.query());
+    if !matches!(found, Ok(None)) {
+        let address = admission::address(options, parts);
+        let counted = service.engine.admit(address).map_err(|breach| Answer::from(&breach))?;
+        drop(counted);
+    }
+    admission::identify(options, found).map_err(|error| Answer::from(&error))
+}
+
+fn owner(principal: Option<&Principal>) -> &[u8] {
+    principal.map_or(b"", |principal| principal.name().as_bytes())
+}
+
+fn refuse(service: &Service, head: sockjs::Response, answer: &Answer) -> Response {
+    let mut response = respond(head.answered(answer.status, "Refused\n"));
+    answers::add_challenge(&mut response, answer.status, &service.engine.options.sources);
+    response
+}
+
+fn respond(response: sockjs::Response) -> Response {
+    let mut answer = Response::new(Body::from(response.body));
+    *answer.status_mut() =
+        StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in response.fields {
+        // What the client sent is in no field unless it can be sent.
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            answer.headers_mut().append(HeaderName::from_static(name), value);
+        }
+    }
+    answer
+}
