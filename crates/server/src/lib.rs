@@ -9,6 +9,7 @@ mod events;
 mod health;
 mod listen;
 mod mailbox;
+mod mqtt;
 mod options;
 mod origins;
 mod poll;

@@ -3,13 +3,13 @@
 use crate::{
     Options,
     engine::{Bridge, Engine, Rules, keep_time},
-    events, health, origins, poll, presence, publish,
+    events, health, mqtt, origins, poll, presence, publish,
     random::random,
     sockjs,
 };
 use axum::{
     Router, middleware,
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use sansocket_realtime::{
     Epoch, Message,
@@ -120,6 +120,7 @@ impl Server {
             .route("/healthz", get(health::live))
             .route("/readyz", get(health::ready))
             .route("/metrics", get(health::metrics))
+            .route("/mqtt", any(mqtt::serve))
             .merge(for_pages)
             .with_state(self.engine.clone())
             .merge(sockjs::routes(&self.engine))
