@@ -210,7 +210,7 @@ use self::{
     connection::Connection,
     following::Bridge,
     ids::Requester,
-    keys::{OfApplication, OfSubscription, TopicKey},
+    keys::{OfApplication, OfSubscription, SubscriptionKey, TopicKey},
     queue::Queues,
     sequence::Sequence,
     slab::Slab,
@@ -218,7 +218,12 @@ use self::{
     topic::Topics,
 };
 use crate::cursor::{Cursor, Epoch};
-use alloc::{boxed::Box, collections::BTreeSet, vec, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeSet, VecDeque},
+    vec,
+    vec::Vec,
+};
 use core::{num::NonZeroU64, time::Duration};
 use std::collections::HashMap;
 
@@ -276,6 +281,10 @@ pub struct Hub<A = Open> {
     /// The time of the command that is handled.
     now: Duration,
     effects: Vec<Effect>,
+    /// How many bytes of what topics keep this command may still deliver.
+    portion: usize,
+    /// The subscriptions that go on with the next command, since one is not to deliver more.
+    unfinished: VecDeque<SubscriptionKey>,
     /// How many effects there were lately: half as many count with each command.
     most_effects: usize,
     /// The number of the last command that has waited for its answer.
@@ -311,6 +320,8 @@ impl<A: Authorization> Hub<A> {
             kept_bytes: 0,
             now: Duration::ZERO,
             effects: Vec::new(),
+            portion: 0,
+            unfinished: VecDeque::new(),
             most_effects: 0,
             last_number: NonZeroU64::MIN,
             last_generation: 0,
@@ -337,14 +348,23 @@ impl<A: Authorization> Hub<A> {
         self.now = self.now.max(now);
         // Nobody gets what is too old.
         self.expire();
+        // One message at least, or nothing would ever come.
+        self.portion = self.config.replay_portion.max(1);
         self.perform(command);
+        self.go_on_with_unfinished();
         self.most_effects = self.effects.len().max(self.most_effects / 2);
         self.effects.drain(..)
     }
 
     /// Returns when to call [`handle`](Self::handle) with [`Command::TimePassed`].
+    ///
+    /// It has passed already if a command has not delivered everything: see
+    /// [`Config::replay_portion`].
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
+        if !self.unfinished.is_empty() {
+            return Some(self.now);
+        }
         self.expiries.first().map(|(deadline, _)| *deadline)
     }
 

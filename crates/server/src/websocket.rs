@@ -24,7 +24,7 @@ pub(crate) fn open(engine: &Arc<Engine>, upgrade: WebSocketUpgrade, parts: &Part
         Ok(admitted) => admitted,
         Err(answer) => return answers::problem(&answer, &engine.options.sources),
     };
-    let protocols = Version::ALL.iter().rev().map(|version| version.subprotocol());
+    let protocols = Version::ALL.iter().map(|version| version.subprotocol());
     let engine = engine.clone();
     let upgrade = upgrade.acceptor(acceptor(&engine)).protocols(protocols);
     upgrade.on_upgrade(move |websocket| async move {

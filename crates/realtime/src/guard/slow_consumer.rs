@@ -20,8 +20,9 @@ pub struct SlowConsumerConfig {
     pub low_water: usize,
     /// The connection ends once more bytes are unsent than this.
     ///
-    /// Make it larger than what one subscription can replay at once: that is queued before the hub learns
-    /// of the pause.
+    /// Make it larger than the high water and a
+    /// [portion](crate::hub::Config::replay_portion) of the hub together: that is queued before the hub
+    /// learns of the pause.
     pub unsent: usize,
     /// The connection ends once its client has not taken a single byte for this time, while some were
     /// unsent. At least a millisecond.

@@ -15,6 +15,7 @@ use core::{num::NonZeroU32, time::Duration};
 /// | [`transaction`](Self::transaction) | 1,000 operations | the transaction is refused |
 /// | [`window`](Self::window) | 256 messages | deliveries wait for acknowledgements |
 /// | [`replay`](Self::replay) | 256 MiB | of all topics, the messages that would expire first are dropped |
+/// | [`replay_portion`](Self::replay_portion) | 256 KiB | the rest follows with later commands |
 /// | [`queued`](Self::queued) | 256 MiB | the message is refused |
 /// | [`outbox`](Self::outbox) | 10,000 messages, 64 MiB | the message is refused |
 /// | [`TopicConfig`] | 100 messages, 1 MiB, 5 minutes | the oldest messages of the topic are dropped |
@@ -45,6 +46,11 @@ pub struct Config {
     /// which it was encoded for its subscribers: one for each protocol that they speak, each about as
     /// large as the message.
     pub replay: usize,
+    /// How many bytes of what topics keep one command delivers, with 200 more for each message. A message
+    /// more than that can come. What is left follows with the next commands, so that you can
+    /// [pause](super::Command::Pause) a connection in between: a client can resume many topics, and ask for
+    /// more than it will ever read.
+    pub replay_portion: usize,
     /// How many bytes all queues together keep.
     pub queued: usize,
     /// How many messages can wait for a broker that is away or has not answered.
@@ -76,6 +82,7 @@ impl Default for Config {
             transaction: 1_000,
             window: WINDOW,
             replay: 256 << 20,
+            replay_portion: 256 << 10,
             queued: 256 << 20,
             outbox: OutboxConfig::default(),
             topics: Vec::new(),
@@ -95,6 +102,7 @@ impl Config {
         transaction: usize,
         window: NonZeroU32,
         replay: usize,
+        replay_portion: usize,
         queued: usize,
         outbox: OutboxConfig,
         other_topics: TopicConfig,

@@ -14,7 +14,7 @@ use crate::{
     cursor::Cursor,
     message::{Message, Published},
 };
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 
 impl<A: Authorization> Hub<A> {
     /// Publishes a message to a topic of this hub, which it gives the next position.
@@ -160,20 +160,51 @@ impl<A: Authorization> Hub<A> {
     fn deliver_through(&mut self, key: SubscriptionKey, limit: u64) -> bool {
         let Some(subscription) = self.subscriptions.get(key) else { return true };
         let (through, room) = (subscription.through, subscription.room());
-        let messages = self.messages_after(key, Kept::All, through, room.saturating_add(1));
+        if self.portion == 0 {
+            self.unfinished.push_back(key);
+            return false;
+        }
+        let at_most = room.min(self.most_messages()).saturating_add(1);
+        let messages = self.messages_after(key, Kept::All, through, at_most);
         for (index, (position, message)) in messages.into_iter().enumerate() {
             if position > limit {
                 break;
             }
-            if index == room {
+            if index == room || self.portion == 0 {
                 // What is before the next message is of others.
                 self.set_through(key, position.saturating_sub(1));
+                if index < room {
+                    self.unfinished.push_back(key);
+                }
                 return false;
             }
-            self.deliver(key, &message, 1);
+            self.deliver_kept(key, &message);
             self.set_through(key, position);
         }
         true
+    }
+
+    /// Delivers what a topic has kept, and counts it to the portion of this command.
+    pub(super) fn deliver_kept(&mut self, key: SubscriptionKey, message: &Arc<Published>) {
+        let size = message.message().size().saturating_add(Published::OVERHEAD);
+        self.portion = self.portion.saturating_sub(size);
+        self.deliver(key, message, 1);
+    }
+
+    /// Returns how many messages the portion of this command has room for, at most.
+    pub(super) const fn most_messages(&self) -> usize {
+        self.portion.div_ceil(Published::OVERHEAD)
+    }
+
+    /// Lets the subscriptions go on for which earlier commands had no room.
+    pub(super) fn go_on_with_unfinished(&mut self) {
+        while self.portion > 0 {
+            let Some(key) = self.unfinished.pop_front() else {
+                self.unfinished = VecDeque::new();
+                return;
+            };
+            self.go_on(key);
+        }
     }
 
     /// Delivers a message on a subscription.

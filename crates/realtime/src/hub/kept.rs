@@ -24,17 +24,25 @@ impl<A: Authorization> Hub<A> {
         let Some(subscription) = self.subscriptions.get(key) else { return true };
         let Some(mut last) = subscription.last() else { return true };
         let mut room = subscription.room();
-        let messages = self.messages_after(key, Kept::Last, last.after, room.saturating_add(1));
+        if self.portion == 0 {
+            self.unfinished.push_back(key);
+            return false;
+        }
+        let at_most = room.min(self.most_messages()).saturating_add(1);
+        let messages = self.messages_after(key, Kept::Last, last.after, at_most);
         let mut is_everything = true;
         for (position, message) in
             messages.into_iter().take_while(|(position, _)| *position <= last.through)
         {
-            if room == 0 {
+            if room == 0 || self.portion == 0 {
                 is_everything = false;
+                if room > 0 {
+                    self.unfinished.push_back(key);
+                }
                 break;
             }
             room -= 1;
-            self.deliver(key, &message, 1);
+            self.deliver_kept(key, &message);
             last.after = position;
         }
         if let Some(subscription) = self.subscriptions.get_mut(key) {

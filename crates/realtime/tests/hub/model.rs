@@ -154,10 +154,11 @@ struct Model {
 }
 
 impl Model {
-    fn new() -> Self {
+    fn new(portion: usize) -> Self {
         let topics = TopicConfig::default().messages(KEPT).age(AGE);
         let queues = QueueConfig::default().deliveries(DELIVERIES);
         let config = Config::default().other_topics(topics).queues(queues);
+        let config = config.replay_portion(portion);
         let mut hub = Hub::with_config(EPOCH, config, Open);
         hub.route("/app/a").unwrap();
         Self {
@@ -277,7 +278,11 @@ impl Model {
     }
 
     fn handle(&mut self, command: Command) {
-        let effects: Vec<_> = self.hub.handle(command, self.now).collect();
+        let mut effects: Vec<_> = self.hub.handle(command, self.now).collect();
+        // The hub may deliver in portions.
+        while self.hub.next_deadline().is_some_and(|deadline| deadline <= self.now) {
+            effects.extend(self.hub.handle(Command::TimePassed, self.now));
+        }
         effects.into_iter().for_each(|effect| self.check(effect));
         self.check_that_nothing_waits();
     }
@@ -593,8 +598,11 @@ impl Subscription {
 
 proptest! {
     #[test]
-    fn the_hub_does_as_the_model(steps in steps()) {
-        let mut model = Model::new();
+    fn the_hub_does_as_the_model(
+        steps in steps(),
+        portion in prop_oneof![Just(0), 1..1_000_usize, Just(usize::MAX)],
+    ) {
+        let mut model = Model::new(portion);
         steps.into_iter().for_each(|step| model.step(step));
         model.end();
     }

@@ -358,3 +358,51 @@ fn retained_messages_wait_for_room() {
         assert_eq!(world.ack(1, subscription, 2), [done]);
     }
 }
+
+#[test]
+fn a_replay_comes_in_portions_and_can_be_paused_in_between() {
+    let message = 100 + 200;
+    let mut world = World::with_config(Config::default().replay_portion(3 * message));
+    world.connect(1);
+    for _ in 0..10 {
+        world.publish("/topic/a", &"x".repeat(100));
+    }
+    let options = SubscribeOptions::default().start(Start::Beginning);
+    let first = world.subscribe_with(1, 0, &["/topic/a"], options);
+    // The first effect says that the subscription has begun.
+    assert_eq!(first.len(), 1 + 3);
+    assert_eq!(world.hub.next_deadline(), Some(world.now));
+    assert_eq!(world.handle(Command::TimePassed).len(), 3);
+    // A live message comes behind those that are kept.
+    let with_live = world.publish("/topic/a", "live");
+    assert_eq!(with_live.len(), 3);
+    assert_eq!(world.handle(Command::Pause { connection: ConnectionId(1) }), [""; 0]);
+    assert!(world.hub.next_deadline() > Some(world.now));
+    assert_eq!(world.handle(Command::TimePassed), [""; 0]);
+    let rest = world.handle(Command::Resume { connection: ConnectionId(1) });
+    assert_eq!(rest.len(), 2);
+    assert!(world.hub.next_deadline() > Some(world.now));
+    assert_eq!(world.publish("/topic/a", "live").len(), 1);
+}
+
+#[test]
+fn many_subscriptions_that_resume_at_once_share_a_portion() {
+    let mut world = World::with_config(Config::default().replay_portion(1_000));
+    world.connect(1);
+    for _ in 0..10 {
+        world.publish("/topic/a", "");
+    }
+    world.handle(Command::Pause { connection: ConnectionId(1) });
+    let options = SubscribeOptions::default().start(Start::Beginning);
+    for id in 0..100 {
+        world.subscribe_with(1, id, &["/topic/a"], options);
+    }
+    let mut delivered = world.handle(Command::Resume { connection: ConnectionId(1) }).len();
+    assert_eq!(delivered, 5);
+    while world.hub.next_deadline() == Some(world.now) {
+        let more = world.handle(Command::TimePassed).len();
+        assert!((1..=5).contains(&more));
+        delivered += more;
+    }
+    assert_eq!(delivered, 1_000);
+}

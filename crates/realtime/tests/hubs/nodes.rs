@@ -56,6 +56,7 @@ impl Broker {
         let config = Config::default()
             .other_topics(TopicConfig::default().messages(kept).age(AGE))
             .queues(queues)
+            .replay_portion(500)
             .outbox(OutboxConfig::default().messages(OUTBOX))
             .local("/topic/local/*".parse().unwrap());
         let hub = Hub::with_config(epoch, config, sansocket_realtime::hub::Open).with_bridge();
@@ -140,7 +141,12 @@ impl Broker {
 impl Node {
     pub(crate) fn handle(&mut self, command: Command, now: Duration) -> Vec<Effect> {
         let mut effects = Vec::new();
-        for effect in self.hub.handle(command, now) {
+        let mut handled: Vec<_> = self.hub.handle(command, now).collect();
+        // The hub may deliver in portions.
+        while self.hub.next_deadline().is_some_and(|deadline| deadline <= now) {
+            handled.extend(self.hub.handle(Command::TimePassed, now));
+        }
+        for effect in handled {
             match effect {
                 Effect::Bridge(command) => {
                     if self.is_heard {

@@ -1,0 +1,13 @@
+//! The endpoints over real sockets: what clients get, and what those get that do something wrong.
+
+mod events;
+mod http;
+mod limits;
+mod origins;
+mod poll;
+mod publish;
+mod server;
+mod shutdown;
+mod slow;
+mod sockjs;
+mod stomp;

@@ -1,0 +1,102 @@
+//! `/publish` and `/presence`.
+
+use crate::server::{Running, options, with_users};
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+#[tokio::test]
+async fn what_is_published_gets_its_cursor() {
+    let running = Running::start(options()).await;
+    let raw = running.connect().await;
+    let raw = raw.request(
+        "POST",
+        "/publish?destination=/topic/a",
+        &[("content-type", "text/plain")],
+        "1",
+    );
+    let raw = raw.await;
+    assert_eq!(raw.status, 200);
+    let batch = r#" [
+        {"destination": "/topic/a", "body": "2", "content-type": "text/x", "headers": {"k": "v"}},
+        {"destination": "/app/nothing", "body": "3"},
+        {"destination": "/app/refuse", "body": "4"},
+        {"destination": "/topic/a", "base64": "/w=="},
+        {"destination": "/queue/a", "body": "5"}
+    ]"#;
+    let batch = running.connect().await.request("POST", "/publish", &[JSON], batch).await;
+    assert_eq!(batch.status, 200);
+    let answers: Vec<serde_json::Value> = serde_json::from_str(&batch.body).unwrap();
+    assert!(answers[0]["cursor"].as_str().unwrap().ends_with("-2"), "{answers:?}");
+    assert_eq!(answers[1]["status"], 404);
+    assert_eq!((&answers[2]["status"], &answers[2]["detail"]), (&422.into(), &"not today".into()));
+    assert!(answers[3]["cursor"].as_str().unwrap().ends_with("-3"), "{answers:?}");
+    assert!(answers[4]["cursor"].is_null());
+    let all = running.connect().await.get("/poll?topic=/topic/a&since=beginning&wait=0").await;
+    let all: serde_json::Value = serde_json::from_str(&all.body).unwrap();
+    let events = all["events"].as_array().unwrap();
+    assert_eq!((&events[0]["data"], &events[0]["type"]), (&"1".into(), &"text/plain".into()));
+    assert_eq!((&events[1]["data"], &events[1]["type"]), (&"2".into(), &"text/x".into()));
+    assert_eq!((&events[1]["headers"]["k"], &events[2]["base64"]), (&"v".into(), &"/w==".into()));
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told() {
+    let mut options = options();
+    options.publish_body = 1000;
+    let running = Running::start(options).await;
+    let long = format!(r#"{{"destination":"/topic/a","body":"{}"}}"#, "x".repeat(1000));
+    let many = format!("[{}]", ["0"; 2].join(","));
+    for (target, body, status, why) in [
+        ("/publish", "", 400, "EOF"),
+        ("/publish", "{", 400, "EOF"),
+        ("/publish", r#"{"body":"x"}"#, 400, "destination"),
+        ("/publish", r#"{"destination":"/topic/a"}"#, 400, "neither"),
+        ("/publish", r#"{"destination":"/topic/a","body":"x","base64":""}"#, 400, "both"),
+        ("/publish", r#"{"destination":"/topic/a","base64":"!"}"#, 400, "not Base64"),
+        ("/publish", r#"{"destination":"/topic/a","body":"x","typo":1}"#, 400, "typo"),
+        ("/publish", &many, 400, "invalid type"),
+        ("/publish", &long, 413, "1000 bytes"),
+        ("/publish?destination=/topic/a&destination=/topic/b", "x", 400, "more than once"),
+        ("/publish?destination=%ff", "x", 400, "UTF-8"),
+        ("/publish?destination=/topic/*", "x", 400, ""),
+        ("/publish?destination=/nowhere", "x", 400, ""),
+        ("/publish?destination=/user/ann/queue/a", "x", 403, ""),
+        ("/publish?destination=/app/panic", "x", 422, "the handler has failed"),
+    ] {
+        let response = running.connect().await.request("POST", target, &[JSON], body).await;
+        assert_eq!(response.status, status, "{target} {body}: {response:?}");
+        assert_eq!(response.field("content-type"), Some("application/problem+json"));
+        assert!(response.body.contains(why), "{target} {body}: {response:?}");
+    }
+    let form = [("content-type", "text/plain")];
+    let response = running.connect().await.request("POST", "/publish", &form, "x").await;
+    assert_eq!(response.status, 400);
+    assert_eq!(running.connect().await.get("/publish").await.status, 405);
+    // The panic has done no harm.
+    let target = "/publish?destination=/topic/a";
+    assert_eq!(running.connect().await.request("POST", target, &[JSON], "x").await.status, 200);
+}
+
+#[tokio::test]
+async fn users_publish_and_see_who_is_there() {
+    let running = Running::start(with_users()).await;
+    let ann = [("authorization", "Bearer ann")];
+    let target = "/publish?destination=/topic/secret";
+    assert_eq!(running.connect().await.request("POST", target, &ann, "x").await.status, 403);
+    assert_eq!(running.connect().await.request("POST", target, &[], "x").await.status, 401);
+    let mut stream = running.connect().await;
+    stream.send("GET", "/events?topic=/topic/room/1", &ann, "").await;
+    stream.head().await;
+    let presence = running.connect().await;
+    let presence = presence.request("GET", "/presence?topic=/topic/room/1", &ann, "").await;
+    assert_eq!(presence.body, r#"{"anonymous":0,"topic":"/topic/room/1","users":["ann"]}"#);
+    for (target, fields, status) in [
+        ("/presence?topic=/topic/room/1", &[][..], 401),
+        ("/presence?topic=/topic/secret", &ann[..], 403),
+        ("/presence", &ann[..], 400),
+        ("/presence?topic=/topic/a&topic=/topic/b", &ann[..], 400),
+    ] {
+        let response = running.connect().await.request("GET", target, fields, "").await;
+        assert_eq!(response.status, status, "{target}");
+    }
+}
