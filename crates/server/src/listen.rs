@@ -61,7 +61,7 @@ pub async fn serve(
 ) -> io::Result<()> {
     let (stopping, stopped) = watch::channel(false);
     let room = Arc::new(Semaphore::new(options.connections));
-    let tls = options.tls.clone().map(TlsAcceptor::from);
+    let tls = options.tls.clone().map(|config| TlsAcceptor::from(with_protocols(config)));
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(options.head_timeout);
     http.http2()
@@ -89,6 +89,16 @@ pub async fn serve(
     let _ = stopping.send(true);
     while tasks.join_next().await.is_some() {}
     Ok(())
+}
+
+/// Offers both versions of HTTP, unless the configuration says which.
+fn with_protocols(config: Arc<rustls::ServerConfig>) -> Arc<rustls::ServerConfig> {
+    if !config.alpn_protocols.is_empty() {
+        return config;
+    }
+    let mut config = Arc::unwrap_or_clone(config);
+    config.alpn_protocols = [b"h2".as_slice(), b"http/1.1"].map(Vec::from).into();
+    Arc::new(config)
 }
 
 async fn accept(

@@ -2,6 +2,7 @@
 
 mod events;
 mod http;
+mod http2;
 mod limits;
 mod origins;
 mod poll;

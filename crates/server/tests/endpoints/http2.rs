@@ -1,0 +1,125 @@
+//! HTTP/2, and TLS below it.
+
+use crate::server::{Running, options};
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use sansocket::{Message, client::Connector};
+use sansocket_hyper::{Http2, connect};
+use sansocket_server::ListenOptions;
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{self, RootCertStore, pki_types::PrivateKeyDer},
+};
+
+/// A stream of events, a poll, and STOMP over WebSocket, on one connection.
+async fn talk(running: &Running, stream: TcpStream) {
+    let (sender, mut connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+    let mut http2 = Http2::<Empty<Bytes>>::enabled(sender, &mut connection).await.unwrap();
+    tokio::spawn(connection);
+    let get =
+        |path: &str| Request::get(format!("http://localhost{path}")).body(Empty::new()).unwrap();
+    let events = get("/events?topic=/topic/a");
+    let mut events = http2.get_mut().send_request(events).await.unwrap().into_body();
+    events.frame().await.unwrap().unwrap();
+    let poll = http2.get_mut().send_request(get("/poll?topic=/topic/a"));
+    let poll = tokio::spawn(poll);
+    running.wait_for("sansocket_polls", 1).await;
+
+    let connector = Connector::new().subprotocol("v12.stomp");
+    let (mut websocket, _) = connect(&connector, &mut http2, "ws://localhost/ws").await.unwrap();
+    websocket.send("CONNECT\naccept-version:1.2\nhost:a\n\n\0").await.unwrap();
+    websocket.next().await.unwrap().unwrap();
+    websocket.send("SEND\ndestination:/topic/a\nreceipt:1\n\nhello\0").await.unwrap();
+    let receipt = websocket.next().await.unwrap().unwrap();
+    assert!(matches!(receipt, Message::Text(text) if text.starts_with("RECEIPT\n")));
+
+    let mut told = String::new();
+    while !told.contains("data: hello\n\n") {
+        let frame = events.frame().await.unwrap().unwrap();
+        told += str::from_utf8(frame.data_ref().unwrap()).unwrap();
+    }
+    let answer = poll.await.unwrap().unwrap().into_body().collect().await.unwrap().to_bytes();
+    assert!(str::from_utf8(&answer).unwrap().contains(r#""data":"hello""#));
+    // Dropping a stream ends it, and not the others.
+    drop(events);
+    running.wait_for("sansocket_connections", 1).await;
+    websocket.send("\n").await.unwrap();
+}
+
+#[tokio::test]
+async fn everything_over_one_connection() {
+    let running = Running::start(options()).await;
+    let stream = TcpStream::connect(running.address).await.unwrap();
+    talk(&running, stream).await;
+}
+
+fn tls() -> (ListenOptions, TlsConnector) {
+    let CertifiedKey { cert, key_pair } =
+        generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::try_from(key_pair.serialize_der()).unwrap();
+    let server = rustls::ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    let mut trusted = RootCertStore::empty();
+    trusted.add(cert.der().clone()).unwrap();
+    let mut client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(trusted)
+        .with_no_client_auth();
+    client.alpn_protocols = vec![b"h2".to_vec()];
+    let mut listen = ListenOptions::default();
+    listen.head_timeout = Duration::from_millis(500);
+    listen.tls = Some(Arc::new(server));
+    (listen, TlsConnector::from(Arc::new(client)))
+}
+
+#[tokio::test]
+async fn everything_over_tls() {
+    let (listen, connector) = tls();
+    let running = Running::listen(options(), listen).await;
+    let stream = TcpStream::connect(running.address).await.unwrap();
+    let stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    let request = Request::get("https://localhost/readyz").body(Empty::<Bytes>::new()).unwrap();
+    assert_eq!(sender.send_request(request).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn clients_that_say_nothing_are_given_up() {
+    let (listen, _) = tls();
+    let running = Running::listen(options(), listen).await;
+    let mut silent = TcpStream::connect(running.address).await.unwrap();
+    let mut end = Vec::new();
+    // Neither the handshake of TLS,
+    let _ = silent.read_to_end(&mut end).await;
+
+    let mut listen = ListenOptions::default();
+    listen.head_timeout = Duration::from_millis(500);
+    let running = Running::listen(options(), listen).await;
+    let mut slow = TcpStream::connect(running.address).await.unwrap();
+    slow.write_all(b"GET /readyz HTTP/1.1\r\nhost:").await.unwrap();
+    // nor the head of a request.
+    let _ = slow.read_to_end(&mut end).await;
+    assert!(!String::from_utf8_lossy(&end).contains("200"));
+}
