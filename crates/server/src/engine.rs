@@ -46,6 +46,8 @@ pub(crate) struct Engine {
     guard: Mutex<Guard>,
     /// Wakes the task that tells the time, when a deadline may have come nearer.
     timer: Arc<Notify>,
+    /// Wakes those that wait until no client is there.
+    idle: Notify,
 }
 
 struct State {
@@ -130,8 +132,9 @@ impl Engine {
             deadline: None,
         };
         let guard = Mutex::new(Guard::new(options.guard.clone()));
-        let (state, timer) = (Mutex::new(state), Arc::new(Notify::new()));
-        Ok(Self { options, clock: Clock::new(), state, guard, timer })
+        let state = Mutex::new(state);
+        let (clock, timer, idle) = (Clock::new(), Arc::default(), Notify::new());
+        Ok(Self { options, clock, state, guard, timer, idle })
     }
 
     pub(crate) fn now(&self) -> Duration {
@@ -236,6 +239,26 @@ impl Engine {
         state.settle(now);
     }
 
+    /// Waits until no client is there.
+    pub(crate) async fn wait_until_idle(&self) {
+        loop {
+            let idle = self.idle.notified();
+            if self.state().mailboxes.len() == 0 {
+                return;
+            }
+            idle.await;
+        }
+    }
+
+    /// Forgets a connection that the hub need not know of any more.
+    fn remove(&self, connection: ConnectionId) {
+        let mut state = self.state();
+        state.mailboxes.remove(connection);
+        if state.mailboxes.len() == 0 {
+            self.idle.notify_waiters();
+        }
+    }
+
     /// Does what is due. Returns when to do so again.
     fn pass_time(&self) -> Option<Duration> {
         let now = self.now();
@@ -270,7 +293,6 @@ impl State {
         loop {
             while let Some(answer) = self.polls.next_answer(&self.hub) {
                 self.commands.push_back(answer.disconnect());
-                self.mailboxes.remove(answer.connection);
                 if let Some(waiting) = self.polling.remove(&answer.connection) {
                     // If the client has gone, so be it: it comes back with its cursor.
                     let _ = waiting.send(answer.response);
@@ -396,7 +418,7 @@ impl Drop for Registration {
     fn drop(&mut self) {
         let connection = self.connection;
         self.engine.perform(Command::Disconnect { connection });
-        self.engine.state().mailboxes.remove(connection);
+        self.engine.remove(connection);
         if let Some(client) = self.client.take() {
             let now = self.engine.now();
             self.engine.guard().disconnect(client, now);
@@ -425,8 +447,9 @@ impl Drop for Polling {
                 state.commands.push_back(command);
                 state.settle(now);
             }
-            state.mailboxes.remove(self.connection);
         }
+        drop(state);
+        self.engine.remove(self.connection);
     }
 }
 

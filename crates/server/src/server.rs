@@ -145,6 +145,14 @@ impl Server {
         self.engine.shut_down(spread);
     }
 
+    /// Waits until all clients have left, as they do after [`shut_down`](Self::shut_down). To bound that,
+    /// drop the future.
+    ///
+    /// Cancel safe.
+    pub async fn wait_until_idle(&self) {
+        self.engine.wait_until_idle().await;
+    }
+
     /// Returns how many clients are connected.
     #[must_use]
     pub fn connections(&self) -> usize {

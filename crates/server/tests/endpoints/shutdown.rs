@@ -35,6 +35,8 @@ async fn everybody_is_told_to_come_back() {
     // Who comes now is told to come back later.
     let refused = running.connect().await.get("/poll?topic=/topic/a").await;
     assert_eq!(refused.status, 503);
+    // Nobody is left, although the connections are there.
+    running.server.wait_until_idle().await;
     drop((poll, sockjs, client));
     running.stop().await;
 }
