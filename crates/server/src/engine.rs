@@ -250,6 +250,11 @@ impl Engine {
         }
     }
 
+    /// Has the broker's task end, once it has sent what it has.
+    pub(crate) fn close_bridge(&self) {
+        self.state().bridge = None;
+    }
+
     /// Forgets a connection that the hub need not know of any more.
     fn remove(&self, connection: ConnectionId) {
         let mut state = self.state();

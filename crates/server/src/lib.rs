@@ -3,6 +3,7 @@
 
 mod admission;
 mod answers;
+pub mod broker;
 mod clock;
 mod engine;
 mod events;

@@ -2,7 +2,8 @@
 
 use crate::{
     Options,
-    engine::{Bridge, Engine, Rules, keep_time},
+    broker::{Broker, Tell},
+    engine::{Engine, Rules, keep_time},
     events, health, mqtt, origins, poll, presence, publish,
     random::random,
     sockjs,
@@ -12,10 +13,15 @@ use axum::{
     routing::{any, get, post},
 };
 use sansocket_realtime::{
-    Epoch, Message,
+    Epoch, Message, bridge,
     hub::{Answer, Call, Command, Handlers, Hub, InvalidRoute, Principal},
 };
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{sync::mpsc, task::JoinHandle};
 
 type Handler = Box<dyn FnMut(&mut (), &Call) -> Answer + Send>;
 
@@ -23,11 +29,27 @@ type Handler = Box<dyn FnMut(&mut (), &Call) -> Answer + Send>;
 pub struct Builder {
     options: Options,
     handlers: Vec<(String, Handler)>,
-    bridge: Option<Bridge>,
-    epoch: Epoch,
+    broker: Option<StartBroker>,
 }
 
+/// Begins to run a broker for an engine, with the commands of its hub.
+type StartBroker = Box<dyn FnOnce(Epoch, Commands, Tell) -> JoinHandle<()> + Send>;
+
+type Commands = mpsc::UnboundedReceiver<bridge::Command>;
+
+/// What begins to run with the server: the broker, if there is one.
+type Pending = Option<(StartBroker, Epoch, Commands)>;
+
 impl Builder {
+    /// Joins this node with others by a broker, such as [`Redis`](crate::broker::redis::Redis). Topics and
+    /// queues are those of all nodes then, except the [local](sansocket_realtime::hub::Config::local) ones.
+    #[must_use]
+    pub fn broker(mut self, broker: impl Broker) -> Self {
+        let start = |node, commands, tell| tokio::spawn(broker.run(node, commands, tell));
+        self.broker = Some(Box::new(start));
+        self
+    }
+
     /// Adds a function that handles messages to an `/app/…` destination, and subscriptions to it. A part
     /// of the destination in braces is a [variable](Call::variable).
     ///
@@ -65,14 +87,21 @@ impl Builder {
     ///
     /// Returns an error if a destination is none that can be handled, or is there twice.
     pub fn build(self) -> Result<Server, InvalidRoute> {
-        let Self { options, handlers, bridge, epoch } = self;
+        let Self { options, handlers, broker } = self;
+        // A random number tells this run from others.
+        let epoch = Epoch(random());
+        let (bridge, commands) = mpsc::unbounded_channel();
         let prepare = |to: &mut Handlers<()>, hub: &mut Hub<Rules>| {
             handlers
                 .into_iter()
                 .try_for_each(|(destination, handler)| to.on(hub, &destination, handler))
         };
-        let engine = Engine::new(options, bridge, epoch, prepare)?;
-        Ok(Server { engine: Arc::new(engine) })
+        let bridge = broker.is_some().then_some(bridge);
+        let engine = Arc::new(Engine::new(options, bridge, epoch, prepare)?);
+        let pending = broker.map(|start| (start, epoch, commands));
+        let tasks =
+            Arc::new(Tasks { pending: Mutex::new(Some(pending)), broker: Mutex::new(None) });
+        Ok(Server { engine, tasks })
     }
 }
 
@@ -91,13 +120,21 @@ impl fmt::Debug for Builder {
 #[derive(Clone)]
 pub struct Server {
     engine: Arc<Engine>,
+    tasks: Arc<Tasks>,
+}
+
+/// What runs beside the clients.
+struct Tasks {
+    /// What has not begun, because there has been no runtime.
+    pending: Mutex<Option<Pending>>,
+    broker: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Server {
     /// Begins to make a server.
     #[must_use]
     pub fn builder(options: Options) -> Builder {
-        Builder { options, handlers: Vec::new(), bridge: None, epoch: Epoch(random()) }
+        Builder { options, handlers: Vec::new(), broker: None }
     }
 
     /// Returns the routes of the server, to serve them alone or to merge them into an app of your own.
@@ -109,7 +146,7 @@ impl Server {
     ///
     /// Panics outside of a tokio runtime.
     pub fn router(&self) -> Router {
-        tokio::spawn(keep_time(Arc::downgrade(&self.engine)));
+        self.start();
         let for_pages = Router::new()
             .route("/events", get(events::serve))
             .route("/poll", get(poll::serve))
@@ -145,18 +182,54 @@ impl Server {
         self.engine.shut_down(spread);
     }
 
-    /// Waits until all clients have left, as they do after [`shut_down`](Self::shut_down). To bound that,
-    /// drop the future.
+    /// Waits until all clients have left, as they do after [`shut_down`](Self::shut_down), and then until the
+    /// broker has what they have sent. To bound that, drop the future.
     ///
-    /// Cancel safe.
-    pub async fn wait_until_idle(&self) {
+    /// Not cancel safe: once it has begun to wait for the broker, another call does not.
+    pub async fn ended(&self) {
         self.engine.wait_until_idle().await;
+        self.engine.close_bridge();
+        let broker = self.tasks.broker();
+        if let Some(broker) = broker {
+            if let Err(error) = broker.await {
+                tracing::error!(%error, "the broker's task has failed");
+            }
+        }
+    }
+
+    /// Begins what runs beside the clients, once.
+    fn start(&self) {
+        let Some(pending) = self.tasks.take_pending() else { return };
+        tokio::spawn(keep_time(Arc::downgrade(&self.engine)));
+        let Some((start, epoch, commands)) = pending else { return };
+        let engine = Arc::downgrade(&self.engine);
+        let tell = move |event| {
+            if let Some(engine) = engine.upgrade() {
+                engine.perform(Command::Bridge(event));
+            }
+        };
+        let broker = start(epoch, commands, Box::new(tell));
+        self.tasks.set_broker(broker);
     }
 
     /// Returns how many clients are connected.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.engine.counts().1.connections
+    }
+}
+
+impl Tasks {
+    fn take_pending(&self) -> Option<Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn broker(&self) -> Option<JoinHandle<()>> {
+        self.broker.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn set_broker(&self, broker: JoinHandle<()>) {
+        *self.broker.lock().unwrap_or_else(PoisonError::into_inner) = Some(broker);
     }
 }
 

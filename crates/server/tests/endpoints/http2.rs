@@ -47,10 +47,10 @@ async fn talk(running: &Running, stream: TcpStream) {
     let mut told = String::new();
     while !told.contains("data: hello\n\n") {
         let frame = events.frame().await.unwrap().unwrap();
-        told += str::from_utf8(frame.data_ref().unwrap()).unwrap();
+        told += std::str::from_utf8(frame.data_ref().unwrap()).unwrap();
     }
     let answer = poll.await.unwrap().unwrap().into_body().collect().await.unwrap().to_bytes();
-    assert!(str::from_utf8(&answer).unwrap().contains(r#""data":"hello""#));
+    assert!(std::str::from_utf8(&answer).unwrap().contains(r#""data":"hello""#));
     // Dropping a stream ends it, and not the others.
     drop(events);
     running.wait_for("sansocket_connections", 1).await;

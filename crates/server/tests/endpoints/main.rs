@@ -4,6 +4,7 @@ mod events;
 mod http;
 mod http2;
 mod limits;
+mod nodes;
 mod origins;
 mod poll;
 mod publish;

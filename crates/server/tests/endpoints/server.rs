@@ -61,7 +61,7 @@ impl Authorization for Rules {
 }
 
 /// Adds the handlers that the tests use.
-fn handlers(builder: Builder) -> Builder {
+pub(crate) fn handlers(builder: Builder) -> Builder {
     builder
         .on("/app/echo/{topic}", |call| {
             let topic = call.variable("topic").unwrap_or_default();
@@ -81,7 +81,10 @@ impl Running {
     }
 
     pub(crate) async fn listen(options: Options, listen: ListenOptions) -> Self {
-        let server = handlers(Server::builder(options)).build().unwrap();
+        Self::serve(handlers(Server::builder(options)).build().unwrap(), listen).await
+    }
+
+    pub(crate) async fn serve(server: Server, listen: ListenOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();

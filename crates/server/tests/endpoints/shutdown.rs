@@ -36,7 +36,7 @@ async fn everybody_is_told_to_come_back() {
     let refused = running.connect().await.get("/poll?topic=/topic/a").await;
     assert_eq!(refused.status, 503);
     // Nobody is left, although the connections are there.
-    running.server.wait_until_idle().await;
+    running.server.ended().await;
     drop((poll, sockjs, client));
     running.stop().await;
 }
