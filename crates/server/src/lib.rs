@@ -17,6 +17,7 @@ mod poll;
 mod presence;
 mod publish;
 mod random;
+mod request_body;
 mod server;
 mod sockjs;
 mod stomp;

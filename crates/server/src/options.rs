@@ -62,6 +62,8 @@ pub struct Options {
     pub trusted_proxies: TrustedProxies,
     /// The longest body of a request that publishes, in bytes; 1 MiB by default, and some for a batch.
     pub publish_body: usize,
+    /// How long the body of a request may take to arrive. By default 30 seconds.
+    pub body_timeout: Duration,
     /// How long a request that publishes waits for its answer. By default 10 seconds. It takes that long
     /// only if the broker is away or a handler is slow.
     pub publish_timeout: Duration,
@@ -94,6 +96,7 @@ impl Default for Options {
             authorization: Arc::new(hub::Open),
             trusted_proxies: TrustedProxies::new(),
             publish_body: 4 << 20,
+            body_timeout: Duration::from_secs(30),
             publish_timeout: Duration::from_secs(10),
             page: true,
             mqtt: None,

@@ -12,9 +12,10 @@ use crate::{
     admission::{self, Admitted},
     answers,
     engine::{Engine, Registration},
+    request_body::{self, Unread},
 };
 use axum::{
-    body::{Body, to_bytes},
+    body::Body,
     extract::{Request, State},
     response::Response,
 };
@@ -52,8 +53,8 @@ pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -
 /// Why a request does not say what to publish. It is the client's fault.
 #[derive(Debug, thiserror::Error)]
 enum InvalidPublication {
-    #[error("the body is longer than {limit} bytes, or was cut off")]
-    Body { limit: usize },
+    #[error(transparent)]
+    Body(#[from] Unread),
     #[error("the parameter `destination` {problem}")]
     Destination { problem: &'static str },
     #[error("the body is no message: {0}")]
@@ -69,7 +70,8 @@ enum InvalidPublication {
 impl InvalidPublication {
     const fn status(&self) -> u16 {
         match self {
-            Self::Body { .. } | Self::TooMany { .. } => 413,
+            Self::Body(unread) => unread.status(),
+            Self::TooMany { .. } => 413,
             _ => 400,
         }
     }
@@ -85,8 +87,8 @@ async fn read(
     parts: &Parts,
     body: Body,
 ) -> Result<Publication, InvalidPublication> {
-    let limit = engine.options.publish_body;
-    let body = to_bytes(body, limit).await.map_err(|_| InvalidPublication::Body { limit })?;
+    let options = &engine.options;
+    let body = request_body::read(options, body, options.publish_body).await?;
     if let Some(destination) = destination(parts)? {
         let mut message = Message::new(body);
         if let Some(content_type) = content_type(&parts.headers) {

@@ -14,11 +14,12 @@ use crate::{
     engine::Engine,
     origins::{self, Page},
     random::random,
+    request_body::{self, Unread},
     stomp,
 };
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::Body,
     extract::{FromRequestParts, OptionalFromRequestParts, Request, State},
     response::{IntoResponse, Response},
     routing::any,
@@ -185,9 +186,11 @@ async fn send(
         Err(answer) => return refuse(service, head, &answer),
     };
     // A longer one is refused without being read to its end.
-    let limit = service.engine.options.sockjs.payload_bytes;
-    let Ok(body) = to_bytes(body, limit).await else {
-        return respond(head.answered(413, "Payload too large.\n"));
+    let options = &service.engine.options;
+    let body = match request_body::read(options, body, options.sockjs.payload_bytes).await {
+        Ok(body) => body,
+        Err(Unread::TooLong { .. }) => return respond(head.answered(413, "Payload too large.\n")),
+        Err(unread) => return respond(head.answered(unread.status(), "Too slow.\n")),
     };
     respond(match service.received(session, owner(principal.as_ref()), &body) {
         Ok(()) => head.accepted(),

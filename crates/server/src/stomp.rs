@@ -114,11 +114,15 @@ impl<T: Transport> Client<T> {
                 Poll::Pending => {}
             }
             // What was received may have made room, or effects for this client.
-            if self.write() || self.poll_timer(cx).is_ready() {
+            if self.write() {
                 continue;
             }
             if self.registration.mailbox.poll_take(cx, &mut self.effects).is_ready() {
                 self.apply_effects();
+                continue;
+            }
+            // This comes last: what ends the connection from now on wakes the task.
+            if self.poll_timer(cx).is_ready() {
                 continue;
             }
             return Poll::Pending;

@@ -100,3 +100,15 @@ async fn users_publish_and_see_who_is_there() {
         assert_eq!(response.status, status, "{target}");
     }
 }
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let mut options = options();
+    options.body_timeout = std::time::Duration::from_millis(200);
+    let running = Running::start(options).await;
+    for target in ["/publish?destination=/topic/a", "/ws/0/a/xhr_send"] {
+        let mut slow = running.connect().await;
+        slow.send("POST", target, &[("content-length", "100")], "").await;
+        assert_eq!(slow.head().await.status, 408, "{target}");
+    }
+}
