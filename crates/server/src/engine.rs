@@ -13,6 +13,7 @@
 use crate::{
     Options,
     clock::Clock,
+    delivery::Line,
     mailbox::{Mailbox, Mailboxes},
     random::random,
 };
@@ -28,7 +29,7 @@ use sansocket_realtime::{
 };
 use std::{
     collections::{HashMap, VecDeque},
-    fmt,
+    fmt, mem,
     net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -48,6 +49,8 @@ pub(crate) struct Engine {
     timer: Arc<Notify>,
     /// Wakes those that wait until no client is there.
     idle: Notify,
+    /// The connections that have something in their mailboxes.
+    pub(crate) line: Arc<Line>,
 }
 
 struct State {
@@ -62,6 +65,8 @@ struct State {
     bridge: Option<Bridge>,
     status: Status,
     counts: Counts,
+    /// The connections that have something in their mailboxes since the lock was taken.
+    touched: Vec<Arc<Mailbox>>,
     /// The deadline for which the task that tells the time waits.
     deadline: Option<Duration>,
 }
@@ -129,12 +134,13 @@ impl Engine {
             bridge,
             status,
             counts: Counts::default(),
+            touched: Vec::new(),
             deadline: None,
         };
         let guard = Mutex::new(Guard::new(options.guard.clone()));
         let state = Mutex::new(state);
         let (clock, timer, idle) = (Clock::new(), Arc::default(), Notify::new());
-        Ok(Self { options, clock, state, guard, timer, idle })
+        Ok(Self { options, clock, state, guard, timer, idle, line: Arc::default() })
     }
 
     pub(crate) fn now(&self) -> Duration {
@@ -149,12 +155,12 @@ impl Engine {
     /// Handles commands in their order, and all that follows from them.
     pub(crate) fn perform_all(&self, commands: impl IntoIterator<Item = Command>) {
         let now = self.now();
-        let mut state = self.state();
-        for command in commands {
-            state.commands.push_back(command);
-            state.settle(now);
-        }
-        self.watch(&mut state);
+        self.update(|state| {
+            for command in commands {
+                state.commands.push_back(command);
+                state.settle(now);
+            }
+        });
     }
 
     /// Adds a connection, which the hub has yet to be told of.
@@ -172,21 +178,23 @@ impl Engine {
     ) -> Result<(Polling, oneshot::Receiver<Response>), Response> {
         let now = self.now();
         let (sender, receiver) = oneshot::channel();
-        let mut state = self.state();
-        let connection = state.mailboxes.add(None);
-        let commands = match state.polls.begin(connection, principal, request, now) {
-            Ok(commands) => commands,
-            Err(response) => {
-                state.mailboxes.remove(connection);
-                return Err(response);
+        let connection = self.update(|state| {
+            let connection = state.mailboxes.add(None);
+            match state.polls.begin(connection, principal, request, now) {
+                Ok(commands) => {
+                    state.polling.insert(connection, sender);
+                    for command in commands {
+                        state.commands.push_back(command);
+                        state.settle(now);
+                    }
+                    Ok(connection)
+                }
+                Err(response) => {
+                    state.mailboxes.remove(connection);
+                    Err(response)
+                }
             }
-        };
-        state.polling.insert(connection, sender);
-        for command in commands {
-            state.commands.push_back(command);
-            state.settle(now);
-        }
-        self.watch(&mut state);
+        })?;
         Ok((Polling { engine: self.clone(), connection }, receiver))
     }
 
@@ -228,15 +236,16 @@ impl Engine {
     /// Has each client leave at a time of its own within `spread`.
     pub(crate) fn shut_down(&self, spread: Duration) {
         let now = self.now();
-        let mut state = self.state();
-        state.status = Status::ShuttingDown;
-        for mailbox in state.mailboxes.iter() {
-            let part = (random() >> 32) as u32;
-            let after = spread.mul_f64(f64::from(part) / f64::from(u32::MAX));
-            mailbox.shut_down(now.saturating_add(after));
-        }
-        state.polls.shut_down();
-        state.settle(now);
+        self.update(|state| {
+            state.status = Status::ShuttingDown;
+            for mailbox in state.mailboxes.iter() {
+                let part = (random() >> 32) as u32;
+                let after = spread.mul_f64(f64::from(part) / f64::from(u32::MAX));
+                mailbox.shut_down(now.saturating_add(after));
+            }
+            state.polls.shut_down();
+            state.settle(now);
+        });
     }
 
     /// Waits until no client is there.
@@ -267,23 +276,44 @@ impl Engine {
     /// Does what is due. Returns when to do so again.
     fn pass_time(&self) -> Option<Duration> {
         let now = self.now();
-        let mut state = self.state();
-        if state.hub.next_deadline().is_some_and(|deadline| deadline <= now) {
-            state.commands.push_back(Command::TimePassed);
-        }
-        state.polls.time_passed(now);
-        state.settle(now);
-        state.deadline = state.next_deadline();
-        state.deadline
+        self.update(|state| {
+            if state.hub.next_deadline().is_some_and(|deadline| deadline <= now) {
+                state.commands.push_back(Command::TimePassed);
+            }
+            state.polls.time_passed(now);
+            state.settle(now);
+            state.deadline = state.next_deadline();
+            state.deadline
+        })
     }
 
-    /// Wakes the task that tells the time, if a deadline has come nearer.
-    fn watch(&self, state: &mut State) {
+    /// Does something under the lock, and then has others write what they have got.
+    fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state();
+        let changed = change(&mut state);
         let next = state.next_deadline();
         if next.is_some_and(|next| state.deadline.is_none_or(|deadline| next < deadline)) {
+            // The task that tells the time waits for too long.
             state.deadline = next;
             self.timer.notify_one();
         }
+        let touched = mem::take(&mut state.touched);
+        drop(state);
+        if !touched.is_empty() {
+            self.hand_out(touched);
+        }
+        changed
+    }
+
+    fn hand_out(&self, touched: Vec<Arc<Mailbox>>) {
+        let for_line = touched.into_iter().filter(|mailbox| {
+            let has_writer = mailbox.has_writer();
+            if !has_writer {
+                mailbox.wake();
+            }
+            has_writer
+        });
+        self.line.add(for_line);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -309,7 +339,9 @@ impl State {
     }
 
     fn handle(&mut self, command: Command, now: Duration) {
-        let Self { hub, handlers, polls, mailboxes, commands, bridge, counts, status, .. } = self;
+        let Self {
+            hub, handlers, polls, mailboxes, commands, bridge, counts, status, touched, ..
+        } = self;
         counts.handled += 1;
         if let Command::Bridge(event) = &command {
             hear(event, status);
@@ -339,7 +371,11 @@ impl State {
                 continue;
             }
             if let Some(mailbox) = mailboxes.get(connection) {
-                if mailbox.push(effect, now) {
+                let pushed = mailbox.push(effect, now);
+                if pushed.is_first {
+                    touched.push(mailbox.clone());
+                }
+                if pushed.is_full {
                     counts.paused += 1;
                     commands.push_back(Command::Pause { connection });
                 }
@@ -446,14 +482,12 @@ pub(crate) struct Polling {
 impl Drop for Polling {
     fn drop(&mut self) {
         let now = self.engine.now();
-        let mut state = self.engine.state();
-        if state.polling.remove(&self.connection).is_some() {
-            if let Some(command) = state.polls.abort(self.connection) {
-                state.commands.push_back(command);
+        self.engine.update(|state| {
+            if state.polling.remove(&self.connection).is_some() {
+                state.commands.extend(state.polls.abort(self.connection));
                 state.settle(now);
             }
-        }
-        drop(state);
+        });
         self.engine.remove(self.connection);
     }
 }
@@ -479,5 +513,6 @@ impl Drop for Engine {
     fn drop(&mut self) {
         // The task that tells the time looks whether there still is an engine.
         self.timer.notify_one();
+        self.line.close();
     }
 }

@@ -5,6 +5,7 @@ mod admission;
 mod answers;
 pub mod broker;
 mod clock;
+mod delivery;
 mod engine;
 mod events;
 mod health;

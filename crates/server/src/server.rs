@@ -3,6 +3,7 @@
 use crate::{
     Options,
     broker::{Broker, Tell},
+    delivery::deliver,
     engine::{Engine, Rules, keep_time},
     events, health, mqtt, origins, poll, presence, publish,
     random::random,
@@ -21,7 +22,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
 
 type Handler = Box<dyn FnMut(&mut (), &Call) -> Answer + Send>;
 
@@ -201,6 +202,9 @@ impl Server {
     fn start(&self) {
         let Some(pending) = self.tasks.take_pending() else { return };
         tokio::spawn(keep_time(Arc::downgrade(&self.engine)));
+        for _ in 0..Handle::current().metrics().num_workers() {
+            tokio::spawn(deliver(self.engine.line.clone()));
+        }
         let Some((start, epoch, commands)) = pending else { return };
         let engine = Arc::downgrade(&self.engine);
         let tell = move |event| {

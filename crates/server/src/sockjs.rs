@@ -123,7 +123,9 @@ fn open(engine: &Arc<Engine>, upgrade: WebSocketUpgrade, parts: &Parts) -> Respo
         let mut registration = engine.register();
         registration.client = Some(admitted.client);
         match SockJsWebSocket::new(&engine, websocket) {
-            Ok(transport) => stomp::serve(registration, admitted.principal, transport).await,
+            Ok(transport) => {
+                tokio::spawn(stomp::serve(registration, admitted.principal, transport));
+            }
             // A new session takes its first receiver.
             Err(error) => tracing::error!(%error, "no session"),
         }

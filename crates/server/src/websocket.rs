@@ -7,13 +7,14 @@ use crate::{
 };
 use axum::response::Response;
 use bytes::Bytes;
+use futures_sink::Sink;
 use http::request::Parts;
 use sansocket::{CloseCode, Message, server::Acceptor};
 use sansocket_axum::{WebSocket, WebSocketUpgrade};
 use sansocket_realtime::stomp::{EncodedFrame, Version};
 use std::{
     future::Future,
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -30,7 +31,7 @@ pub(crate) fn open(engine: &Arc<Engine>, upgrade: WebSocketUpgrade, parts: &Part
     upgrade.on_upgrade(move |websocket| async move {
         let mut registration = engine.register();
         registration.client = Some(admitted.client);
-        stomp::serve(registration, admitted.principal, Plain(websocket)).await;
+        tokio::spawn(stomp::serve(registration, admitted.principal, Plain(websocket)));
     })
 }
 
@@ -62,6 +63,11 @@ impl Transport for Plain {
         // If the connection has ended, the next receive says so.
         let _ = self.0.try_feed(Message::from(frame));
         Ok(())
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_>) {
+        // If the connection has ended, the next receive says so.
+        let _ = Pin::new(&mut self.0).poll_flush(cx);
     }
 
     fn close(&mut self, code: CloseCode) {
