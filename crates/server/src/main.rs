@@ -1,22 +1,140 @@
 //! The server as a program.
 
-use sansocket_server::{ListenOptions, Options, Server, serve};
-use std::time::Duration;
-use tokio::net::TcpListener;
+mod app;
+mod config;
+mod logs;
+mod signals;
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::builder(Options::default()).build()?;
-    let listener = TcpListener::bind("127.0.0.1:8080").await?;
-    println!("listening on http://{}", listener.local_addr()?);
-    let stop = {
-        let server = server.clone();
-        async move {
-            // Without signals, the program ends when it is killed.
-            let _ = tokio::signal::ctrl_c().await;
-            server.shut_down(Duration::from_secs(1));
+use app::Route;
+use clap::Parser;
+use config::{Flags, Loaded, Settings};
+use sansocket_realtime::hub::InvalidRoute;
+use sansocket_server::{Builder, Options, Server, serve};
+use std::{
+    env,
+    io::{self, Write},
+    net::SocketAddr,
+    pin::pin,
+    process::ExitCode,
+    time::Duration,
+};
+use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, time::sleep};
+
+/// Why the program ends.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("{}", list(.0))]
+    Config(Vec<config::Problem>),
+    #[error("can't write the configuration: {0}")]
+    Format(#[from] toml::ser::Error),
+    #[error("can't print: {0}")]
+    Print(io::Error),
+    #[error(transparent)]
+    Log(#[from] logs::LogError),
+    #[error("can't start: {0}")]
+    Start(io::Error),
+    #[error("can't listen on {address}: {error}")]
+    Listen { address: SocketAddr, error: io::Error },
+    #[error("can't serve any more: {0}")]
+    Serve(io::Error),
+    #[error(transparent)]
+    Route(#[from] InvalidRoute),
+    #[error("this build has no broker: run it without broker.url")]
+    Broker,
+}
+
+fn main() -> ExitCode {
+    match run(&Flags::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // If nobody can read it, the status says it too.
+            let _ = writeln!(io::stderr(), "{failure}");
+            ExitCode::FAILURE
         }
-    };
-    serve(listener, server.router(), ListenOptions::default(), stop).await?;
+    }
+}
+
+fn run(flags: &Flags) -> Result<(), Failure> {
+    if flags.print_defaults {
+        return print(config::DEFAULTS);
+    }
+    let loaded = config::load(flags, env::vars_os()).map_err(Failure::Config)?;
+    if flags.print_config {
+        return print(&config::with_comments(&loaded.config)?);
+    }
+    let settings = Settings::new(&loaded).map_err(Failure::Config)?;
+    if flags.check_config {
+        return print("the configuration is fine\n");
+    }
+    let Loaded { config, .. } = loaded;
+    logs::start(config.log.format, config.log.filter.get_ref())?;
+    Runtime::new().map_err(Failure::Start)?.block_on(serve_until_told(settings))
+}
+
+/// Serves until a signal comes, and then for as long as it takes, but not longer than the deadline or
+/// another signal.
+async fn serve_until_told(settings: Settings) -> Result<(), Failure> {
+    let Settings { listen, connections, options, routes, broker, deadline, spread } = settings;
+    if broker.is_some() {
+        return Err(Failure::Broker);
+    }
+    let is_open = options.anonymous;
+    let server = build(options, routes)?;
+    let mut signals = signals::Signals::new().map_err(Failure::Start)?;
+    let listener = bind(listen, connections.tls.is_some(), is_open).await?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let left = all_leave(server.clone(), spread, stopped);
+    let mut serving = pin!(serve(listener, server.router(), connections, left));
+    tokio::select! {
+        served = &mut serving => return served.map_err(Failure::Serve),
+        () = signals.next() => {}
+    }
+    tracing::info!(connections = server.connections(), ?deadline, "ending");
+    // The server has ended by itself if nobody hears it.
+    let _ = stop.send(());
+    tokio::select! {
+        served = serving => served.map_err(Failure::Serve)?,
+        () = sleep(deadline) => tracing::warn!("the deadline has passed: ending at once"),
+        () = signals.next() => tracing::warn!("another signal: ending at once"),
+    }
+    tracing::info!("ended");
     Ok(())
+}
+
+/// Has all clients leave once it is time, and waits until they have, and the broker has what they have sent.
+async fn all_leave(server: Server, spread: Duration, stopped: oneshot::Receiver<()>) {
+    // If it can't be said any more, it is time as well.
+    let _ = stopped.await;
+    server.shut_down(spread);
+    server.ended().await;
+}
+
+fn build(options: Options, routes: Vec<Route>) -> Result<Server, InvalidRoute> {
+    let add =
+        |builder: Builder, route: Route| builder.on(route.destination.clone(), route.handler());
+    routes.into_iter().fold(Server::builder(options), add).build()
+}
+
+/// Starts to listen, and logs where.
+async fn bind(address: SocketAddr, has_tls: bool, is_open: bool) -> Result<TcpListener, Failure> {
+    let failed = |error| Failure::Listen { address, error };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let scheme = if has_tls { "https" } else { "http" };
+    tracing::info!("listening on {scheme}://{address}");
+    if is_open && !address.ip().is_loopback() {
+        tracing::warn!(
+            "clients without credentials are let in, from wherever they reach {address}"
+        );
+    }
+    Ok(listener)
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    io::stdout().write_all(text.as_bytes()).map_err(Failure::Print)
+}
+
+fn list(problems: &[config::Problem]) -> String {
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }

@@ -1,0 +1,4 @@
+//! What an operator can get wrong: tokens and keys, the configuration, and the flags of the program.
+
+mod jwt;
+mod program;
