@@ -148,9 +148,10 @@ fn unescape(segment: &str) -> Option<String> {
 /// A pattern of topics: `/topic/…`, in which `*` stands for one part, and `**` or `>` at the end for
 /// any number of parts, also for none. It has at most 32 parts.
 ///
-/// In the [configuration](crate::hub::Config) of a hub, a pattern can also match the queues of users and
-/// the presence of topics: `/user/*/queue/…` and `/presence/topic/…`. The part after `/user` is the name
-/// of the user as [`Command::send_to_user`](crate::hub::Command::send_to_user) writes it.
+/// In the [configuration](crate::hub::Config) of a hub, a pattern can also match queues, the queues of
+/// users, and the presence of topics: `/queue/…`, `/user/*/queue/…` and `/presence/topic/…`. The part after
+/// `/user` is the name of the user as [`Command::send_to_user`](crate::hub::Command::send_to_user) writes
+/// it.
 ///
 /// ```
 /// use sansocket_realtime::Pattern;
@@ -167,14 +168,14 @@ fn unescape(segment: &str) -> Option<String> {
 pub struct Pattern(Box<str>);
 
 impl Pattern {
-    /// Returns whether a topic matches.
+    /// Returns whether a topic, or another destination, matches.
     #[must_use]
     pub fn matches(&self, topic: &str) -> bool {
         matches(&self.0, topic)
     }
 
     /// Parses a pattern of destinations of any kind: unlike a pattern that clients subscribe to, it can
-    /// also be below `/queue` and `/app`.
+    /// also be below `/app`.
     pub(crate) fn of_any_destination(text: &str) -> Result<Self, InvalidPattern> {
         let kinds = ["topic", "queue", "app", "user", "presence"];
         Self::below(text, &kinds, "is not below /topic, /queue, /app, /user or /presence")
@@ -220,10 +221,11 @@ pub(crate) fn is_rest(segment: &str) -> bool {
 impl FromStr for Pattern {
     type Err = InvalidPattern;
 
-    /// Parses a topic, with or without wildcards, or the queues of users: `/user/*/queue/…`.
+    /// Parses a topic or a queue, with or without wildcards, or the queues of users:
+    /// `/user/*/queue/…`.
     fn from_str(text: &str) -> Result<Self, InvalidPattern> {
-        let kinds = ["topic", "user", "presence"];
-        Self::below(text, &kinds, "is not below /topic, /user or /presence")
+        let kinds = ["topic", "queue", "user", "presence"];
+        Self::below(text, &kinds, "is not below /topic, /queue, /user or /presence")
     }
 }
 
@@ -345,7 +347,8 @@ mod tests {
         assert!(matches("/topic/a/**", "/topic/a") && matches("/topic/a/>", "/topic/a/b/c"));
         assert!(!matches("/topic/a/**", "/topic/ab") && !matches("/topic/a/b", "/topic/a"));
         assert!(matches("/user/*/queue/**", "/user/joe/queue/a"));
-        for wrong in ["", "/queue/a", "/topic/**/a", "/topic", "/topic//"] {
+        assert!(matches("/queue/*", "/queue/a") && !matches("/queue/*", "/topic/a"));
+        for wrong in ["", "/app/a", "/topic/**/a", "/topic", "/topic//"] {
             assert!(wrong.parse::<Pattern>().is_err(), "{wrong}");
         }
         for other in ["/queue/*", "/app/**", "/topic/*/a", "/user/*/queue/a"] {

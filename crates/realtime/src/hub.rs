@@ -141,7 +141,14 @@
 //! queue, a message goes to the consumer that has waited longest. What it rejects, or has not
 //! acknowledged when it goes, goes to another one in its old place, [so often](QueueConfig::deliveries)
 //! at most, and then to the [dead letters](QueueConfig::dead_letters). Queues begin with what nobody has
-//! consumed, and have no cursors. They are of one hub: a bridge does not carry them.
+//! consumed, and have no cursors.
+//!
+//! With a [bridge](crate::bridge), a queue is one for all hubs, and the broker keeps its messages until a
+//! consumer at any hub has acknowledged them, except in [local](Config::local) queues. A hub asks for as
+//! many messages as its consumers have room for. What is rejected goes to another consumer of the same hub,
+//! or back to the broker. An acknowledgement counts once the hub has it, and it tells the broker, if need be
+//! after an outage. So a message can be delivered twice if a hub ends, or is away for so long that the
+//! broker takes it for dead.
 //!
 //! # Answers and transactions
 //!
@@ -157,7 +164,8 @@
 //!
 //! # What it does not do
 //!
-//! - It keeps everything in memory. What is in queues is lost when the program ends.
+//! - It keeps everything in memory. What is in queues is lost when the program ends, unless they are those
+//!   of a broker.
 //! - It does not filter messages by their content: there are no selectors.
 //! - Messages have neither priorities nor times to live of their own.
 //! - [`Hub::presence`] knows the connections of this hub alone.
@@ -168,7 +176,9 @@ mod calling;
 mod command;
 mod config;
 mod connection;
+mod dead_letters;
 mod delivering;
+mod dispatching;
 mod effect;
 mod existing;
 mod flow;
@@ -178,6 +188,7 @@ mod ids;
 mod keeping;
 mod kept;
 mod keys;
+mod line;
 mod log;
 mod members;
 mod merging;
@@ -193,6 +204,8 @@ mod sequence;
 mod slab;
 mod subscribing;
 mod subscription;
+mod taken;
+mod taking;
 mod topic;
 
 pub use authorization::{Authorization, Open};
@@ -328,8 +341,8 @@ impl<A: Authorization> Hub<A> {
         }
     }
 
-    /// Joins the hub with others by a [bridge](crate::bridge). From now on, topics are those of the
-    /// broker, except the [local](Config::local) ones. The bridge counts as down until it says that it
+    /// Joins the hub with others by a [bridge](crate::bridge). From now on, topics and queues are those of
+    /// the broker, except the [local](Config::local) ones. The bridge counts as down until it says that it
     /// is up. Call this before any command.
     #[must_use]
     pub fn with_bridge(mut self) -> Self {
@@ -352,6 +365,7 @@ impl<A: Authorization> Hub<A> {
         self.portion = self.config.replay_portion.max(1);
         self.perform(command);
         self.go_on_with_unfinished();
+        self.ask_for_messages();
         self.most_effects = self.effects.len().max(self.most_effects / 2);
         self.effects.drain(..)
     }

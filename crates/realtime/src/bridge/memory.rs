@@ -1,5 +1,8 @@
 //! A broker in memory.
 
+mod queues;
+
+use self::queues::{Queues, Told};
 use super::{Command, Entry, Event, History, PublishId, QuestionId};
 use crate::{
     cursor::Epoch,
@@ -90,6 +93,7 @@ pub struct Memory {
     history: usize,
     refused: Vec<Pattern>,
     topics: BTreeMap<Arc<str>, Log>,
+    queues: Queues,
     /// The last message of each publisher, and its position.
     published: BTreeMap<Epoch, (u64, u64)>,
     nodes: Vec<Link>,
@@ -116,7 +120,8 @@ struct Link {
 }
 
 impl Memory {
-    /// Creates a broker that keeps 1,000 messages of each topic.
+    /// Creates a broker that keeps 1,000 messages of each topic, and all messages of queues until they
+    /// are consumed.
     #[must_use]
     pub const fn new(epoch: Epoch) -> Self {
         Self {
@@ -125,6 +130,7 @@ impl Memory {
             history: 1_000,
             refused: Vec::new(),
             topics: BTreeMap::new(),
+            queues: Queues::new(),
             published: BTreeMap::new(),
             nodes: Vec::new(),
         }
@@ -137,10 +143,10 @@ impl Memory {
         self
     }
 
-    /// Makes the broker refuse messages of the topics that a pattern matches.
+    /// Makes the broker refuse messages of the topics and queues that a pattern matches.
     #[must_use]
-    pub fn refuse(mut self, topics: Pattern) -> Self {
-        self.refused.push(topics);
+    pub fn refuse(mut self, destinations: Pattern) -> Self {
+        self.refused.push(destinations);
         self
     }
 
@@ -150,13 +156,15 @@ impl Memory {
         Node(self.nodes.len() - 1)
     }
 
-    /// Connects a hub, or connects it again: it is told [`Up`](Event::Up).
+    /// Connects a hub, or connects it again: it is told [`Up`](Event::Up), and then what it has taken of
+    /// queues and not settled.
     pub fn connect(&mut self, node: Node) {
         self.disconnect(node);
         let (epoch, head) = (self.epoch, self.head);
         if let Some(link) = self.nodes.get_mut(node.0) {
             link.is_up = true;
             link.events.push_back(Event::Up { epoch, head });
+            link.events.extend(self.queues.still_with(node.0));
         }
     }
 
@@ -166,7 +174,16 @@ impl Memory {
         if let Some(link) = self.nodes.get_mut(node.0).filter(|link| link.is_up) {
             *link = Link::default();
             link.events.push_back(Event::Down);
+            self.queues.disconnect(node.0);
         }
+    }
+
+    /// Counts a hub as dead: what it has taken of queues and not settled goes to others, as if it had been
+    /// delivered once more. If the hub is not dead, it goes on, and what it settles of that comes too
+    /// late.
+    pub fn count_as_dead(&mut self, node: Node) {
+        let told = self.queues.count_as_dead(node.0);
+        self.tell(told);
     }
 
     /// Loses all messages and the sequence, and begins another.
@@ -174,6 +191,7 @@ impl Memory {
         self.epoch = epoch;
         self.head = 0;
         self.topics.clear();
+        self.queues.clear();
         self.published.clear();
         for link in self.nodes.iter_mut().filter(|link| link.is_up) {
             link.followed.clear();
@@ -201,6 +219,20 @@ impl Memory {
             Command::History { question, destination, after } => {
                 self.answer(node, question, destination, after);
             }
+            Command::Take { destination, count } => {
+                let told = self.queues.take(node.0, &destination, count);
+                self.tell(told);
+            }
+            Command::Stop { destination } => {
+                self.queues.stop(node.0, &destination);
+                link.events.push_back(Event::Stopped { destination });
+            }
+            Command::Settle { destination, cursor, outcome } => {
+                let of_epoch = Some(cursor.position).filter(|_| cursor.epoch == self.epoch);
+                link.events.push_back(Event::Settled { cursor });
+                let told = of_epoch.map(|at| self.queues.settle(node.0, &destination, at, outcome));
+                self.tell(told.unwrap_or_default());
+            }
         }
     }
 
@@ -224,6 +256,11 @@ impl Memory {
         let position = self.head;
         self.published.insert(id.node, (id.sequence, position));
         let entry = Entry { destination: destination.clone(), position, message };
+        if destination.starts_with("/queue/") {
+            let told = self.queues.publish(entry);
+            self.tell(told);
+            return Event::Published { id, position: Some(position) };
+        }
         for link in &mut self.nodes {
             if link.followed.iter().any(|followed| matches(followed, destination)) {
                 link.events.push_back(Event::Message(entry.clone()));
@@ -231,6 +268,14 @@ impl Memory {
         }
         self.topics.entry(destination.clone()).or_default().push(entry, self.history);
         Event::Published { id, position: Some(position) }
+    }
+
+    fn tell(&mut self, told: Vec<Told>) {
+        for (node, event) in told {
+            if let Some(link) = self.nodes.get_mut(node) {
+                link.events.push_back(event);
+            }
+        }
     }
 
     fn answer(&mut self, node: Node, question: QuestionId, destination: Arc<str>, after: u64) {
@@ -262,8 +307,11 @@ impl Log {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Outcome, *};
+    use crate::cursor::Cursor;
     use alloc::{format, string::String, vec};
+
+    const NOTHING: [&str; 0] = [];
 
     struct World {
         broker: Memory,
@@ -316,6 +364,12 @@ mod tests {
             Event::Published { id, position } => format!("published {} {position:?}", id.sequence),
             Event::Rejected { id, reason } => format!("rejected {}: {reason}", id.sequence),
             Event::Message(entry) => format!("{}@{}", entry.destination, entry.position),
+            Event::Taken { entry, deliveries, again } => {
+                let again = if again { " again" } else { "" };
+                format!("taken {}@{} after {deliveries}{again}", entry.destination, entry.position)
+            }
+            Event::Stopped { destination } => format!("stopped {destination}"),
+            Event::Settled { cursor } => format!("settled {cursor}"),
             Event::History(history) => {
                 let positions: Vec<_> = history.entries.iter().map(|it| it.position).collect();
                 let History { question, destination, complete_after, head, .. } = history;
@@ -411,6 +465,65 @@ mod tests {
         assert_eq!(world.own_events(), ["up b-1", "published 3 Some(2)"]);
         world.broker.connect(world.node);
         assert_eq!(world.own_events(), ["down", "up b-2"]);
+    }
+
+    #[test]
+    fn queues_are_taken_and_never_followed() {
+        let mut world = World::new(Memory::new(Epoch(0xb)));
+        world.follow("/topic/**", Some(0));
+        world.publish(1, "/queue/a");
+        world.publish(1, "/queue/a");
+        let (destination, count) = ("/queue/a".into(), 1);
+        world.broker.handle(world.other, Command::Take { destination, count });
+        world.publish(2, "/topic/a");
+        assert_eq!(
+            world.own_events(),
+            [
+                "?7 /topic/** [] after 0 of 0",
+                "published 1 Some(1)",
+                "published 1 Some(1)",
+                "/topic/a@2",
+                "published 2 Some(2)",
+            ]
+        );
+        assert_eq!(world.events(world.other), ["taken /queue/a@1 after 0"]);
+    }
+
+    #[test]
+    fn what_a_node_has_is_told_again_until_it_is_settled() {
+        let mut world = World::new(Memory::new(Epoch(0xb)));
+        let take = Command::Take { destination: "/queue/a".into(), count: 9 };
+        let settle = |position| Command::Settle {
+            destination: "/queue/a".into(),
+            cursor: Cursor::new(Epoch(0xb), position),
+            outcome: Outcome::Consumed,
+        };
+        world.broker.handle(world.other, take.clone());
+        world.publish(1, "/queue/a");
+        world.publish(2, "/queue/a");
+        world.broker.handle(world.other, settle(1));
+        world.broker.connect(world.other);
+        let again = ["down", "up b-2", "taken /queue/a@2 after 0 again"];
+        assert_eq!(world.events(world.other), again);
+        // What it had asked for is void.
+        world.publish(3, "/queue/a");
+        assert_eq!(world.events(world.other), NOTHING);
+        world.broker.handle(world.other, Command::Stop { destination: "/queue/a".into() });
+        assert_eq!(world.events(world.other), ["stopped /queue/a"]);
+        world.broker.count_as_dead(world.other);
+        world.broker.handle(world.node, take.clone());
+        assert_eq!(
+            world.own_events()[3..],
+            ["taken /queue/a@2 after 1", "taken /queue/a@3 after 0"]
+        );
+        // With another epoch, the position is one of another message.
+        world.broker.begin_epoch(Epoch(0xc));
+        world.broker.handle(world.other, take);
+        world.publish(4, "/queue/a");
+        world.broker.handle(world.other, settle(1));
+        world.broker.connect(world.other);
+        let again = ["down", "up c-1", "taken /queue/a@1 after 0 again"];
+        assert_eq!(world.events(world.other), again);
     }
 
     #[test]

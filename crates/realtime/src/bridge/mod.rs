@@ -32,24 +32,55 @@
 //!   tells nothing else, and no notice is taken of what was followed or asked before: the hub follows
 //!   everything again.
 //!
+//! # What it has to do for queues
+//!
+//! The consumers of all nodes share the work of a queue. Its messages are published as others are, and
+//! have positions in the same sequence, but they are not followed, and never told as
+//! [`Message`](Event::Message). The broker keeps each of them until it is consumed.
+//!
+//! - A message is given to one node that [asks](Command::Take), in the order of the positions, and told as
+//!   [`Taken`](Event::Taken). A node gets no more than it has asked for. The message is with that node until
+//!   the node [settles](Command::Settle) it or counts as dead.
+//! - A [`Stop`](Command::Stop) is answered with a [`Stopped`](Event::Stopped), behind the last
+//!   [`Taken`](Event::Taken) that was asked for before. So both know again how many are asked for.
+//! - Each [`Settle`](Command::Settle) is answered with a [`Settled`](Event::Settled), in the stream: the
+//!   message is not told to that node again before. If the message is not with the node, since it
+//!   was settled already, the node counts as dead, or the epoch is another, that is all that happens.
+//! - A message that is returned goes to any node that asks, and before what is behind it if the broker
+//!   can.
+//! - A [`Taken`](Event::Taken) can be lost with the connection. So behind [`Up`](Event::Up), the broker tells
+//!   what is still with the node `again`, whether the node asks or not. It may do so at any time
+//!   while the message is with the node: the hub knows what it has.
+//! - When a node is away for too long, it counts as dead: what was with it is returned, and counts as
+//!   delivered once more. So a message that ends its consumers does not go round for ever. A node is named
+//!   by its hub's epoch, as in [`PublishId`], also when it comes back.
+//! - What was asked for is void with [`Down`](Event::Down). No command from before is carried out behind
+//!   the next [`Up`](Event::Up). With another epoch, no message is with a node any more.
+//!
+//! So a message is consumed at least once, and exactly once if no consumer, node or connection fails.
+//!
 //! # What goes through it
 //!
 //! | destination | |
 //! |---|---|
 //! | `/topic/…`, `/presence/topic/…`, and the queues of users as `/user/{name}/queue/…` | published and followed, except the [local](crate::hub::Config::local) ones |
 //! | patterns of topics | followed |
-//! | `/queue/…`, `/app/…`, replies, and `/user/queue/…` of connections without a user | stays in its hub |
+//! | `/queue/…` | published and taken, except the local ones |
+//! | `/app/…`, replies, and `/user/queue/…` of connections without a user | stays in its hub |
 //!
 //! A hub delivers what the bridge tells alone, also of messages that it has published itself. Cursors are
 //! of the sequence of the broker, so a client resumes at any hub. While the bridge is down, messages to
 //! publish wait in the [outbox](crate::hub::Config::outbox), and so do their answers; new subscriptions
-//! begin when it is up again.
+//! of topics begin when it is up again. Consumers of queues keep what they have meanwhile.
 
 mod memory;
 
 pub use memory::{Memory, Node};
 
-use crate::{cursor::Epoch, message::Message};
+use crate::{
+    cursor::{Cursor, Epoch},
+    message::Message,
+};
 use alloc::{string::String, sync::Arc, vec::Vec};
 
 /// Names a message that a node publishes, so that it is published once even if it has to be sent
@@ -74,7 +105,7 @@ pub enum Command {
     Publish {
         /// Names the message.
         id: PublishId,
-        /// A topic without wildcards, `/user/{name}/queue/…` or `/presence/topic/…`.
+        /// A topic without wildcards, `/user/{name}/queue/…`, `/presence/topic/…`, or `/queue/…`.
         destination: Arc<str>,
         /// The message.
         message: Message,
@@ -84,7 +115,8 @@ pub enum Command {
     Follow {
         /// Names the question in its answer.
         question: QuestionId,
-        /// Like that of [`Publish`](Self::Publish), or a [pattern](crate::Pattern) of topics.
+        /// Like that of [`Publish`](Self::Publish), or a [pattern](crate::Pattern) of topics, but no
+        /// `/queue/…`.
         destination: Arc<str>,
         /// The history that is wanted: all messages after this position. `None` wants none.
         after: Option<u64>,
@@ -104,14 +136,51 @@ pub enum Command {
         /// All messages after this position are wanted.
         after: u64,
     },
+    /// The hub has consumers that can take so many messages more of a queue. Answered by as many
+    /// [`Event::Taken`], once there are messages.
+    Take {
+        /// `/queue/…`.
+        destination: Arc<str>,
+        /// How many. It adds to what was asked for before.
+        count: u32,
+    },
+    /// What the hub has asked for of a queue and not got is void: its consumers can take less, or there are
+    /// none any more. Answered by [`Event::Stopped`], and then the hub asks anew. It returns what is on its
+    /// way and too much.
+    Stop {
+        /// `/queue/…`.
+        destination: Arc<str>,
+    },
+    /// What has become of a message of a queue that this node has taken. Answered by [`Event::Settled`].
+    Settle {
+        /// `/queue/…`.
+        destination: Arc<str>,
+        /// Which message. If it is of an epoch before the present one, there is nothing to do.
+        cursor: Cursor,
+        /// What has become of it.
+        outcome: Outcome,
+    },
+}
+
+/// What has become of a message of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It is gone for good.
+    Consumed,
+    /// Whoever asks may take it: another node, or the same one.
+    Returned {
+        /// How often it was delivered to consumers so far.
+        deliveries: u32,
+    },
 }
 
 /// What a hub hears from the bridge.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// The bridge works. Nothing is followed yet. What was published without an answer has to be
-    /// published again.
+    /// The bridge works. Nothing is followed or asked for yet. What was published or settled without an
+    /// answer has to be told again.
     Up {
         /// The sequence to which positions belong from now on.
         epoch: Epoch,
@@ -121,7 +190,7 @@ pub enum Event {
     /// The bridge does not work. Until the next [`Up`](Self::Up), messages are missed.
     Down,
     /// The broker has lost its sequence, and begins another. It is as if the bridge had gone down and
-    /// up again.
+    /// up again. No message is with a node any more.
     EpochChanged {
         /// The sequence to which positions belong from now on.
         epoch: Epoch,
@@ -147,6 +216,27 @@ pub enum Event {
     Message(Entry),
     /// What the broker has of a destination.
     History(History),
+    /// A message of a queue is with this node now.
+    Taken {
+        /// The message, and the queue.
+        entry: Entry,
+        /// How often it was delivered to consumers before, as far as the broker knows.
+        deliveries: u32,
+        /// Whether the message was with the node already. If it was not, it is one of those that the
+        /// hub has [asked](Command::Take) for.
+        again: bool,
+    },
+    /// A [`Stop`](Command::Stop) is carried out: no message comes any more that was asked for before.
+    Stopped {
+        /// `/queue/…`.
+        destination: Arc<str>,
+    },
+    /// A [`Settle`](Command::Settle) is carried out, or there was nothing to do, because the message was not
+    /// with this node any more.
+    Settled {
+        /// Which message.
+        cursor: Cursor,
+    },
 }
 
 /// What a broker has of a destination: the answer to [`Command::Follow`] and [`Command::History`].

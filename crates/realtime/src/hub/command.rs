@@ -155,7 +155,7 @@ impl Command {
 #[non_exhaustive]
 pub enum Operation {
     /// Sends a message to a destination. It is processed once it has its place in the sequence of its
-    /// topic, is in its queue, or its [call](super::Call) is finished.
+    /// topic, is in its queue, here or at the broker, or its [call](super::Call) is finished.
     Send {
         /// `/topic/…`, `/queue/…`, `/app/…` or `/user/{name}/queue/…`.
         destination: String,

@@ -51,7 +51,8 @@ pub struct Config {
     /// [pause](super::Command::Pause) a connection in between: a client can resume many topics, and ask for
     /// more than it will ever read.
     pub replay_portion: usize,
-    /// How many bytes all queues together keep.
+    /// How many bytes all queues together keep. Those of a broker count with what consumers of this hub
+    /// have of them; while there is no room, the hub takes no more, and nothing is refused.
     pub queued: usize,
     /// How many messages can wait for a broker that is away or has not answered.
     pub outbox: OutboxConfig,
@@ -61,9 +62,9 @@ pub struct Config {
     pub other_topics: TopicConfig,
     /// What queues keep, and how often they deliver.
     pub queues: QueueConfig,
-    /// Topics that stay in this hub even if it has a bridge. So do the queues of users that a pattern
-    /// names, as `/user/*/queue/drafts` does, and the presence of topics, as `/presence/topic/room/*`
-    /// does: it is apart from the topics.
+    /// Topics and queues that stay in this hub even if it has a bridge, as `/topic/room/*` and `/queue/*`.
+    /// So do the queues of users that a pattern names, as `/user/*/queue/drafts` does, and the presence of
+    /// topics, as `/presence/topic/room/*` does: it is apart from the topics.
     ///
     /// A subscription of a pattern gets either local topics or those of the bridge: local ones if one of
     /// these patterns matches its text, as `/topic/room/*` matches itself and `/topic/room/a`. So with that
@@ -182,15 +183,16 @@ impl TopicConfig {
 #[non_exhaustive]
 pub struct QueueConfig {
     /// How many messages a queue keeps, those included that are delivered and not acknowledged. By
-    /// default 10,000.
+    /// default 10,000. How many a queue of a broker keeps, the broker says.
     pub messages: usize,
-    /// How many bytes of messages a queue keeps. By default 64 MiB.
+    /// How many bytes of messages a queue keeps. By default 64 MiB. Of a queue of a broker, the broker says
+    /// it.
     pub bytes: usize,
     /// How often a message is delivered at most: once, and then again each time that a consumer rejects
-    /// it or goes without having acknowledged it. By default 5.
+    /// it or goes without having acknowledged it, at any hub. By default 5.
     pub deliveries: u32,
     /// The queue or topic for messages that were delivered so often. By default there is none, and such
-    /// a message is [discarded](super::Effect::Discarded).
+    /// a message is [discarded](super::Effect::Discarded). If a broker refuses the dead letter, so is it.
     pub dead_letters: Option<String>,
 }
 
@@ -205,6 +207,10 @@ impl QueueConfig {
 }
 
 /// What can wait for a broker that is away or has not answered.
+///
+/// What the hub has taken of the broker's queues is settled and given up whether there is room or
+/// not. Instead, the hub takes no more while the outbox is full, or while as many settlements as messages
+/// have no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OutboxConfig {

@@ -101,6 +101,7 @@ impl<A: Authorization> Hub<A> {
         if !self.deliver_last(key) {
             return self.set_state(key, State::Behind);
         }
+        self.find_missed(key);
         let Some(subscription) = self.subscriptions.get(key) else { return };
         let Some(sequence) = self.sequence_of(subscription.is_bridged) else { return };
         let head = sequence.head();
@@ -133,6 +134,21 @@ impl<A: Authorization> Hub<A> {
             (_, false) => State::Waiting,
         };
         self.set_state(key, state);
+    }
+
+    /// A cursor that was of an unknown epoch can be of the one that has begun since. Then it is a place like
+    /// others.
+    fn find_missed(&mut self, key: SubscriptionKey) {
+        let Some(subscription) = self.subscriptions.get(key) else { return };
+        let Some(missed) = subscription.missed() else { return };
+        let sequence = self.sequence_of(subscription.is_bridged);
+        let Some(position) = sequence.and_then(|sequence| sequence.position_of(missed)) else {
+            return;
+        };
+        if let Some(subscription) = self.subscriptions.get_mut(key) {
+            subscription.unusual = None;
+            subscription.through = subscription.through.max(position);
+        }
     }
 
     /// Returns what a subscription has missed. If it has several topics, one of them is enough: whoever

@@ -72,7 +72,7 @@ pub enum Effect {
     /// A message for a handler of the application.
     Call(Box<Call>),
     /// A message was given up: there was no consumer that took it, and no destination
-    /// for such messages, or no room there. It is gone once you drop it.
+    /// for such messages, or no room there, or the broker refuses it there. It is gone once you drop it.
     Discarded {
         /// The message.
         message: Arc<Published>,

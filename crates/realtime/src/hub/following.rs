@@ -6,6 +6,7 @@ use super::{
     outbox::Outbox,
     sequence::Sequence,
     subscription::{Link, Source, Sources, State, Unusual},
+    taken::Taken,
     topic::{Audience, Sync},
 };
 use crate::{
@@ -21,6 +22,7 @@ pub(super) struct Bridge {
     /// The broker's sequence, once the bridge was up.
     pub(super) sequence: Option<Sequence>,
     pub(super) outbox: Outbox,
+    pub(super) taken: Taken,
     questions: u32,
 }
 
@@ -52,6 +54,11 @@ impl<A: Authorization> Hub<A> {
             Event::Rejected { id, reason } => self.is_rejected(id, reason),
             Event::Message(entry) => self.hear_message(entry),
             Event::History(history) => self.hear_history(&history),
+            Event::Taken { entry, deliveries, again } => {
+                self.hear_taken(entry, deliveries, again);
+            }
+            Event::Stopped { destination } => self.hear_stopped(&destination),
+            Event::Settled { cursor } => self.hear_settled(cursor),
         }
     }
 
@@ -183,6 +190,7 @@ impl<A: Authorization> Hub<A> {
             let after = self.needed_after(source);
             self.follow(source, after);
         }
+        self.settle_again();
         self.send_outbox_again();
     }
 
@@ -206,6 +214,9 @@ impl<A: Authorization> Hub<A> {
             }
             self.remove_topic_if_unused(key);
         }
+        for queue in self.queues.ask_anew() {
+            self.queues.remove_if_unused(queue);
+        }
         for key in self.subscriptions_of_bridge() {
             self.fall_behind(key, State::Waiting);
             if let Some(subscription) = self.subscriptions.get_mut(key) {
@@ -218,6 +229,7 @@ impl<A: Authorization> Hub<A> {
     fn begin_epoch(&mut self, epoch: Epoch, head: u64) {
         let Some(bridge) = &mut self.bridge else { return };
         let Some(old) = bridge.sequence.replace(Sequence::new(epoch, head)) else { return };
+        bridge.taken.clear();
         for key in self.subscriptions_of_bridge() {
             let Some(subscription) = self.subscriptions.get_mut(key).filter(|it| it.has_begun())
             else {

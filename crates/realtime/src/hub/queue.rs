@@ -1,21 +1,15 @@
 //! Queues: each message goes to one consumer.
 
 use super::{
-    Authorization, Effect, Hub, QueueConfig, Refusal,
-    flow::Delivery,
-    ids::Requester,
-    keys::{OfQueue, QueueKey, SubscriptionKey},
+    QueueConfig, Refusal,
+    keys::{OfQueue, QueueKey},
+    line::Line,
     refusal::cut,
     slab::Slab,
-    subscription::State,
 };
-use crate::{
-    destination::Destination,
-    message::{Message, Published},
-};
+use crate::message::{Message, Published};
 use alloc::{
-    collections::{BTreeMap, VecDeque},
-    string::ToString,
+    collections::{BTreeSet, VecDeque},
     sync::Arc,
     vec::Vec,
 };
@@ -23,24 +17,52 @@ use std::collections::HashMap;
 
 #[derive(Debug)]
 pub(super) struct Queue {
-    name: Arc<str>,
+    pub(super) name: Arc<str>,
     /// What no consumer has, in the order of the positions.
-    messages: VecDeque<Queued>,
+    pub(super) messages: VecDeque<Queued>,
     /// How many messages consumers have and have not acknowledged.
-    delivered: usize,
+    pub(super) delivered: usize,
     /// How many bytes all of these messages have.
     bytes: usize,
     consumers: usize,
-    /// The line of the consumers that can take a message, by their places.
-    ready: BTreeMap<u64, SubscriptionKey>,
-    last_place: u64,
+    pub(super) line: Line,
+    /// The messages are those of the broker, which gives some of them to this hub.
+    share: Option<Share>,
+}
+
+impl Queue {
+    /// Returns whether the messages are those of the broker.
+    pub(super) fn is_shared(&self) -> bool {
+        self.share.is_some()
+    }
 }
 
 #[derive(Debug)]
-struct Queued {
-    message: Arc<Published>,
-    position: u64,
-    deliveries: u32,
+pub(super) struct Queued {
+    pub(super) message: Arc<Published>,
+    pub(super) position: u64,
+    /// How often it was delivered.
+    pub(super) deliveries: u32,
+}
+
+/// What the hub has asked the broker for.
+#[derive(Debug, Default)]
+struct Share {
+    /// How many messages have still to come.
+    credit: u32,
+    /// The broker has not answered yet that it has stopped. Until then, nothing is asked for.
+    is_stopping: bool,
+    /// While it stops, a message was returned: what comes behind it may not overtake it.
+    has_returned: bool,
+}
+
+/// What the broker has to be told of a queue.
+#[derive(Debug)]
+pub(super) enum Demand {
+    /// Too much was asked for.
+    Less,
+    /// So many messages more are wanted.
+    More(u32),
 }
 
 #[derive(Debug)]
@@ -49,11 +71,21 @@ pub(super) struct Queues {
     names: HashMap<Arc<str>, QueueKey>,
     /// How many bytes all messages take, with what each takes beside its size.
     bytes: usize,
+    /// The queues of the bridge whose consumers can take more or less than before.
+    changed: BTreeSet<QueueKey>,
+    /// The queues of the bridge whose consumers can take more than there is room for.
+    without_room: BTreeSet<QueueKey>,
 }
 
 impl Default for Queues {
     fn default() -> Self {
-        Self { queues: Slab::new(), names: HashMap::new(), bytes: 0 }
+        Self {
+            queues: Slab::new(),
+            names: HashMap::new(),
+            bytes: 0,
+            changed: BTreeSet::new(),
+            without_room: BTreeSet::new(),
+        }
     }
 }
 
@@ -66,7 +98,11 @@ impl Queues {
         self.names.get(name).copied()
     }
 
-    fn insert(&mut self, name: &str) -> Option<QueueKey> {
+    pub(super) fn get_mut(&mut self, key: QueueKey) -> Option<&mut Queue> {
+        self.queues.get_mut(key)
+    }
+
+    pub(super) fn insert(&mut self, name: &str, is_bridged: bool) -> Option<QueueKey> {
         let name: Arc<str> = name.into();
         let key = self.queues.insert(Queue {
             name: name.clone(),
@@ -74,8 +110,8 @@ impl Queues {
             delivered: 0,
             bytes: 0,
             consumers: 0,
-            ready: BTreeMap::new(),
-            last_place: 0,
+            line: Line::default(),
+            share: is_bridged.then(Share::default),
         })?;
         self.names.insert(name, key);
         Some(key)
@@ -96,13 +132,17 @@ impl Queues {
     /// Notes that the consumer at this place in the line can't take messages.
     pub(super) fn is_busy(&mut self, key: QueueKey, place: u64) {
         if let Some(queue) = self.queues.get_mut(key) {
-            queue.ready.remove(&place);
+            queue.line.remove(place);
         }
+        self.has_changed(key);
     }
 
+    /// Removes a queue that nobody needs, once the broker does not give it messages any more.
     pub(super) fn remove_if_unused(&mut self, key: QueueKey) {
         let is_unused = |queue: &Queue| {
-            queue.consumers == 0 && queue.messages.is_empty() && queue.delivered == 0
+            let is_quiet = |share: &Share| share.credit == 0 && !share.is_stopping;
+            let has_nothing = queue.messages.is_empty() && queue.delivered == 0;
+            queue.consumers == 0 && has_nothing && queue.share.as_ref().is_none_or(is_quiet)
         };
         if self.queues.get(key).is_some_and(is_unused) {
             if let Some(queue) = self.queues.remove(key) {
@@ -111,6 +151,8 @@ impl Queues {
                     self.names.shrink_to_fit();
                 }
             }
+            self.changed.remove(&key);
+            self.without_room.remove(&key);
         }
     }
 
@@ -146,8 +188,123 @@ impl Queues {
         is_full.then_some(Refusal::QueuesFull { bytes: self.bytes, limit })
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Returns whether the messages of a queue are those of the broker.
+    pub(super) fn is_shared(&self, key: QueueKey) -> bool {
+        self.queues.get(key).is_some_and(Queue::is_shared)
+    }
+
+    /// Finds a queue whose messages are those of the broker.
+    pub(super) fn find_shared(&self, name: &str) -> Option<QueueKey> {
+        self.find(name).filter(|key| self.is_shared(*key))
+    }
+
+    /// Notes that consumers of a queue can take more or less than before.
+    pub(super) fn has_changed(&mut self, key: QueueKey) {
+        if self.is_shared(key) {
+            self.changed.insert(key);
+        }
+    }
+
+    /// Notes that one of the messages has come that the broker was asked for.
+    pub(super) fn has_got_one(&mut self, key: QueueKey) {
+        if let Some(share) = self.queues.get_mut(key).and_then(|queue| queue.share.as_mut()) {
+            share.credit = share.credit.saturating_sub(1);
+            self.changed.insert(key);
+        }
+    }
+
+    /// Notes that nothing comes any more that the broker was asked for.
+    pub(super) fn has_stopped(&mut self, key: QueueKey) {
+        if let Some(share) = self.queues.get_mut(key).and_then(|queue| queue.share.as_mut()) {
+            if share.is_stopping {
+                *share = Share::default();
+                self.changed.insert(key);
+            }
+        }
+    }
+
+    /// Notes that the bridge has gone down: nothing is asked for. Returns the queues of the bridge.
+    pub(super) fn ask_anew(&mut self) -> Vec<QueueKey> {
+        let shared = self.queues.iter().filter(|(_, queue)| queue.is_shared());
+        let keys: Vec<_> = shared.map(|(key, _)| key).collect();
+        for &key in &keys {
+            if let Some(queue) = self.queues.get_mut(key) {
+                queue.share = Some(Share::default());
+                self.changed.insert(key);
+            }
+        }
+        keys
+    }
+
+    /// Returns whether the broker knows what consumers can take.
+    pub(super) fn all_is_asked_for(&self) -> bool {
+        self.changed.is_empty() && self.without_room.is_empty()
+    }
+
+    /// Takes out the queues of which the broker may have to be told something.
+    pub(super) fn changed(&mut self, has_room: bool) -> BTreeSet<QueueKey> {
+        if has_room {
+            self.changed.append(&mut self.without_room);
+        }
+        core::mem::take(&mut self.changed)
+    }
+
+    /// Returns what the broker has to be told of a queue.
+    pub(super) fn demand(&mut self, key: QueueKey, has_room: bool) -> Option<(Arc<str>, Demand)> {
+        let queue = self.queues.get_mut(key)?;
+        let share = queue.share.as_mut().filter(|share| !share.is_stopping)?;
+        let wanted = u32::try_from(queue.line.room()).unwrap_or(u32::MAX);
+        let demand = match wanted.checked_sub(share.credit) {
+            None => {
+                share.is_stopping = true;
+                Demand::Less
+            }
+            Some(0) => return None,
+            Some(more) if has_room => {
+                share.credit = wanted;
+                Demand::More(more)
+            }
+            Some(_) => {
+                self.without_room.insert(key);
+                return None;
+            }
+        };
+        Some((queue.name.clone(), demand))
+    }
+
+    /// Puts a message into its place.
+    pub(super) fn put(&mut self, key: QueueKey, queued: Queued) {
+        let Some(queue) = self.queues.get_mut(key) else { return };
+        let behind = |other: &Queued| other.position < queued.position;
+        let place = queue.messages.partition_point(behind);
+        queue.messages.insert(place, queued);
+    }
+
+    /// Returns whether what was on its way when the broker was asked to stop is returned.
+    pub(super) fn has_returned(&self, key: QueueKey) -> bool {
+        let share = self.queues.get(key).and_then(|queue| queue.share.as_ref());
+        share.is_some_and(|share| share.has_returned)
+    }
+
+    /// Takes out what no consumer can take, if that is the broker's.
+    pub(super) fn take_rest(&mut self, key: QueueKey) -> VecDeque<Queued> {
+        let Some(Queue { messages, share: Some(share), .. }) = self.queues.get_mut(key) else {
+            return VecDeque::new();
+        };
+        let rest = core::mem::take(messages);
+        share.has_returned |= share.is_stopping && !rest.is_empty();
+        for queued in &rest {
+            self.has_gone(key, queued.message.message());
+        }
+        rest
+    }
+
     /// Notes that a message has come into a queue.
-    fn has_come(&mut self, key: QueueKey, message: &Message) {
+    pub(super) fn has_come(&mut self, key: QueueKey, message: &Message) {
         if let Some(queue) = self.queues.get_mut(key) {
             queue.bytes += message.size();
             self.bytes += message.size() + Published::OVERHEAD;
@@ -155,160 +312,10 @@ impl Queues {
     }
 
     /// Notes that a message has left a queue for good.
-    fn has_gone(&mut self, key: QueueKey, message: &Message) {
+    pub(super) fn has_gone(&mut self, key: QueueKey, message: &Message) {
         if let Some(queue) = self.queues.get_mut(key) {
             queue.bytes -= message.size();
             self.bytes -= message.size() + Published::OVERHEAD;
         }
     }
-}
-
-impl<A: Authorization> Hub<A> {
-    /// Puts a message into a queue that has room.
-    pub(super) fn enqueue(&mut self, name: &str, message: Message) -> Result<(), Refusal> {
-        let key = self.find_or_create_queue(name)?;
-        let position = self.sequence.next();
-        let cursor = self.sequence.cursor(position);
-        self.queues.has_come(key, &message);
-        if let Some(queue) = self.queues.queues.get_mut(key) {
-            let message = Arc::new(Published::new(Some(cursor), queue.name.clone(), message));
-            queue.messages.push_back(Queued { message, position, deliveries: 0 });
-        }
-        self.dispatch(key);
-        Ok(())
-    }
-
-    pub(super) fn find_or_create_queue(&mut self, name: &str) -> Result<QueueKey, Refusal> {
-        if let Some(key) = self.queues.find(name) {
-            return Ok(key);
-        }
-        self.check_destinations(1)?;
-        self.queues.insert(name).ok_or(Refusal::TooManyDestinations { limit: u32::MAX as usize })
-    }
-
-    /// Puts a consumer at the end of the line of those that can take a message.
-    pub(super) fn stand_in_line(&mut self, key: QueueKey, consumer: SubscriptionKey) {
-        let (Some(queue), Some(subscription)) =
-            (self.queues.queues.get_mut(key), self.subscriptions.get_mut(consumer))
-        else {
-            return;
-        };
-        if subscription.state == State::Live {
-            queue.ready.remove(&subscription.through);
-        }
-        queue.last_place = queue.last_place.saturating_add(1);
-        queue.ready.insert(queue.last_place, consumer);
-        subscription.through = queue.last_place;
-        subscription.state = State::Live;
-    }
-
-    /// Gives messages to consumers in turn, as long as one can take a message.
-    pub(super) fn dispatch(&mut self, key: QueueKey) {
-        while let Some(queue) = self.queues.queues.get_mut(key) {
-            if queue.messages.is_empty() {
-                break;
-            }
-            let Some((_, consumer)) = queue.ready.pop_first() else { break };
-            let Some(subscription) = self.subscriptions.get_mut(consumer) else { continue };
-            subscription.state = State::Behind;
-            let Some(Queued { message, deliveries, .. }) = queue.messages.pop_front() else {
-                break;
-            };
-            if subscription.flow.is_some() {
-                queue.delivered += 1;
-            } else {
-                self.queues.has_gone(key, message.message());
-            }
-            self.deliver(consumer, &message, deliveries + 1);
-            if self.subscriptions.get(consumer).is_some_and(|consumer| consumer.room() > 0) {
-                self.stand_in_line(key, consumer);
-            }
-        }
-        self.queues.remove_if_unused(key);
-    }
-
-    /// Notes that messages were consumed.
-    pub(super) fn consumed(&mut self, key: QueueKey, deliveries: &[Delivery]) {
-        if let Some(queue) = self.queues.queues.get_mut(key) {
-            queue.delivered -= deliveries.len();
-        }
-        for delivery in deliveries {
-            self.queues.has_gone(key, delivery.message.message());
-        }
-    }
-
-    /// Puts messages that were not consumed back to their places, or gives them up if they were delivered
-    /// too often.
-    pub(super) fn give_back(&mut self, key: QueueKey, deliveries: Vec<Delivery>) {
-        for Delivery { message, deliveries, .. } in deliveries {
-            let Some(queue) = self.queues.queues.get_mut(key) else { return };
-            queue.delivered -= 1;
-            if deliveries < self.config.queues.deliveries {
-                let position = message.cursor().map_or(0, |cursor| cursor.position);
-                let place = queue.messages.partition_point(|queued| queued.position < position);
-                queue.messages.insert(place, Queued { message, position, deliveries });
-            } else {
-                self.queues.has_gone(key, message.message());
-                self.give_up(message, deliveries);
-            }
-        }
-    }
-
-    /// Returns why so many messages more have no room in a queue.
-    pub(super) fn refusal_of_queue(
-        &self,
-        name: &str,
-        messages: usize,
-        bytes: usize,
-    ) -> Option<Refusal> {
-        let refusal = self.queues.refusal(name, messages, bytes, &self.config.queues);
-        refusal.or_else(|| self.queues.refusal_of_all(messages, bytes, self.config.queued))
-    }
-
-    /// Sends a message that no consumer took to the destination for such messages.
-    fn give_up(&mut self, message: Arc<Published>, deliveries: u32) {
-        let sent = match self.config.queues.dead_letters.clone() {
-            Some(destination) if *destination != **message.destination() => {
-                self.send_dead_letter(&destination, dead_letter(&message, deliveries))
-            }
-            _ => false,
-        };
-        if !sent {
-            self.effects.push(Effect::Discarded { message, deliveries });
-        }
-    }
-
-    /// Returns whether there is a destination for messages that no consumer takes, which does not exist
-    /// yet.
-    pub(super) fn needs_dead_letters(&self) -> bool {
-        let destination = self.config.queues.dead_letters.as_deref();
-        destination
-            .is_some_and(|it| self.queues.find(it).is_none() && self.topics.find(it).is_none())
-    }
-
-    fn send_dead_letter(&mut self, destination: &str, message: Message) -> bool {
-        match Destination::parse(destination) {
-            Ok(Destination::Queue(name)) => {
-                self.refusal_of_queue(name, 1, message.size()).is_none()
-                    && self.enqueue(name, message).is_ok()
-            }
-            Ok(Destination::Topic(name)) => {
-                self.send_unasked(name, message, Requester::NOBODY).is_ok()
-            }
-            _ => false,
-        }
-    }
-}
-
-/// Returns a message that no consumer took, with headers that say what became of it. Those of the same
-/// names that its sender has given would pass for ours.
-fn dead_letter(message: &Published, deliveries: u32) -> Message {
-    const NAMES: [&str; 2] = ["dead-letter-destination", "dead-letter-deliveries"];
-    let values = [message.destination().to_string(), deliveries.to_string()];
-    let message = message.message().clone();
-    let own = message.headers().filter(|(name, _)| !NAMES.contains(name));
-    let headers = own.map(|(name, value)| (name.to_string(), value.to_string()));
-    let ours = NAMES.map(ToString::to_string).into_iter().zip(values);
-    let headers: Vec<_> = headers.chain(ours).collect();
-    message.with_headers(headers)
 }

@@ -5,7 +5,8 @@ use super::{
     connection::Done,
     flow::Delivery,
     ids::Requester,
-    keys::SubscriptionKey,
+    keys::{QueueKey, SubscriptionKey},
+    outbox::Origin,
     subscription::{Source, State, Subscription},
 };
 use crate::{
@@ -88,13 +89,15 @@ impl<A: Authorization> Hub<A> {
     ) -> Result<Done, Refusal> {
         let parsed = Destination::parse(destination);
         match parsed.map_err(|problem| Refusal::destination(destination, problem))? {
-            Destination::Topic(name) | Destination::UserQueue(name) => {
-                let outbox =
-                    self.bridge.as_ref().filter(|_| self.is_bridged(name)).map(|it| &it.outbox);
+            Destination::Topic(name) | Destination::UserQueue(name) | Destination::Queue(name)
+                if self.is_bridged(name) =>
+            {
+                let outbox = self.bridge.as_ref().map(|bridge| &bridge.outbox);
                 let refusal =
                     outbox.and_then(|it| it.refusal(1, message.size(), self.config.outbox));
                 refusal.map_or(Ok(()), Err)?;
             }
+            Destination::Topic(_) | Destination::UserQueue(_) => {}
             Destination::Queue(name) => {
                 self.refusal_of_queue(name, 1, message.size()).map_or(Ok(()), Err)?;
             }
@@ -189,7 +192,9 @@ impl<A: Authorization> Hub<A> {
             return Err(Refusal::not_allowed(Action::Send, text));
         }
         match destination {
-            Destination::Topic(name) | Destination::UserQueue(name) if self.is_bridged(name) => {
+            Destination::Topic(name) | Destination::UserQueue(name) | Destination::Queue(name)
+                if self.is_bridged(name) =>
+            {
                 planned.through_bridge.0 += 1;
                 planned.through_bridge.1 += size;
             }
@@ -247,13 +252,13 @@ impl<A: Authorization> Hub<A> {
         message: Message,
         requester: Requester,
     ) -> Result<Done, Refusal> {
+        if self.is_bridged(destination) {
+            self.publish_through_bridge(destination, message, Origin::Requester(requester));
+            return Ok(Done::Later);
+        }
         if destination.starts_with("/queue/") {
             self.enqueue(destination, message)?;
             return Ok(Done::Now(None));
-        }
-        if self.is_bridged(destination) {
-            self.publish_through_bridge(destination, message, requester);
-            return Ok(Done::Later);
         }
         self.publish_here(destination, message).map(|cursor| Done::Now(Some(cursor)))
     }
@@ -314,13 +319,10 @@ impl<A: Authorization> Hub<A> {
         if let Some(queue) = subscription.queue() {
             if is_consumed {
                 self.consumed(queue, &settled);
+                self.has_more_room(queue, key);
             } else {
                 self.give_back(queue, settled);
-                // Others take the message first.
-                let is_ready = |it: &Subscription| it.state == State::Live;
-                if self.subscriptions.get(key).is_some_and(is_ready) {
-                    self.stand_in_line(queue, key);
-                }
+                self.let_others_go_first(queue, key);
             }
             self.go_on(key);
             self.dispatch(queue);
@@ -328,6 +330,19 @@ impl<A: Authorization> Hub<A> {
             self.go_on(key);
         }
         Ok(Done::Now(None))
+    }
+
+    /// Lets others take what a consumer has rejected. With a bridge, others can be at another hub: what
+    /// nobody else here can take is returned to the broker.
+    fn let_others_go_first(&mut self, queue: QueueKey, key: SubscriptionKey) {
+        let is_ready = |it: &Subscription| it.state == State::Live;
+        let is_ready = self.subscriptions.get(key).is_some_and(is_ready);
+        if self.queues.is_shared(queue) {
+            self.fall_behind(key, State::Behind);
+            self.dispatch(queue);
+        } else if is_ready {
+            self.stand_in_line(queue, key);
+        }
     }
 }
 

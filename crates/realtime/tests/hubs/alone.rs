@@ -3,10 +3,10 @@
 use core::time::Duration;
 use sansocket_realtime::{
     Cursor, Epoch, Message,
-    bridge::{self, Entry, Event, History, PublishId, QuestionId},
+    bridge::{self, Entry, Event, History, Outcome, PublishId, QuestionId},
     hub::{
-        Command, Config, ConnectionId, Effect, Hub, Open, Operation, RequestId, Start,
-        SubscribeOptions, SubscriptionId, TopicConfig,
+        Acknowledgement, Command, Config, ConnectionId, DeliveryId, DeliveryOf, Effect, Hub, Open,
+        Operation, RequestId, Start, SubscribeOptions, SubscriptionId, TopicConfig,
     },
 };
 
@@ -31,6 +31,7 @@ impl Alone {
     /// Creates a hub with connection 1, and a bridge that was never up.
     pub(crate) fn with_config(config: Config) -> Self {
         let local = config.local("/topic/local/*".parse().unwrap());
+        let local = local.local("/queue/local/*".parse().unwrap());
         let hub = Hub::with_config(NODE, local, Open).with_bridge();
         let mut alone = Self { hub, now: Duration::ZERO };
         alone.connect(1);
@@ -74,6 +75,51 @@ impl Alone {
 
     pub(crate) fn published(&mut self, sequence: u64, position: Option<u64>) -> Vec<String> {
         self.hear(Event::Published { id: PublishId { node: NODE, sequence }, position })
+    }
+
+    /// The bridge tells that a message of `/queue/q` is here, whose body is its position.
+    pub(crate) fn taken(&mut self, position: u64, deliveries: u32) -> Vec<String> {
+        let (entry, again) = (entry("/queue/q", position), false);
+        self.hear(Event::Taken { entry, deliveries, again })
+    }
+
+    /// The bridge tells again that a message of `/queue/q` is here.
+    pub(crate) fn taken_again(&mut self, position: u64, deliveries: u32) -> Vec<String> {
+        let (entry, again) = (entry("/queue/q", position), true);
+        self.hear(Event::Taken { entry, deliveries, again })
+    }
+
+    pub(crate) fn stopped(&mut self) -> Vec<String> {
+        self.hear(Event::Stopped { destination: "/queue/q".into() })
+    }
+
+    pub(crate) fn settled(&mut self, position: u64) -> Vec<String> {
+        self.hear(Event::Settled { cursor: Cursor::new(BROKER, position) })
+    }
+
+    /// Consumes `/queue/q` on connection 1, with so many messages at a time.
+    pub(crate) fn consume(&mut self, subscription: u32, window: u32) -> Vec<String> {
+        let options = SubscribeOptions::default().acknowledgement(Acknowledgement::Individual);
+        self.subscribe_with(subscription, &["/queue/q"], options.window(window.try_into().ok()))
+    }
+
+    pub(crate) fn ack(&mut self, subscription: u32, delivery: u64) -> Vec<String> {
+        self.settle(Operation::Ack, subscription, delivery)
+    }
+
+    pub(crate) fn nack(&mut self, subscription: u32, delivery: u64) -> Vec<String> {
+        self.settle(Operation::Nack, subscription, delivery)
+    }
+
+    fn settle(
+        &mut self,
+        operation: fn(DeliveryOf) -> Operation,
+        subscription: u32,
+        delivery: u64,
+    ) -> Vec<String> {
+        let delivery = DeliveryOf::Delivery(SubscriptionId(subscription), DeliveryId(delivery));
+        let (connection, operation) = (ConnectionId(1), operation(delivery));
+        self.handle(Command::Perform { connection, operation, request: None })
     }
 
     pub(crate) fn connect(&mut self, connection: u64) {
@@ -164,12 +210,14 @@ fn entry(topic: &str, position: u64) -> Entry {
 /// Writes an effect down: `0: 5` is the delivery of the message at position 5 on subscription 0.
 fn show(effect: Effect) -> String {
     match effect {
-        Effect::Deliver { subscription, message, .. } => {
+        Effect::Deliver { subscription, delivery, is_redelivered, message, .. } => {
             let body = message.message().text().unwrap();
             if let Some(cursor) = message.cursor().filter(|cursor| cursor.epoch != NODE) {
                 assert_eq!(body.parse(), Ok(cursor.position), "it is not {cursor}");
             }
-            format!("{}: {body}", subscription.0)
+            let delivery = delivery.map(|it| format!(" #{}", it.0)).unwrap_or_default();
+            let again = if is_redelivered { " again" } else { "" };
+            format!("{}: {body}{delivery}{again}", subscription.0)
         }
         Effect::Gap { subscription, gap, .. } => {
             format!("{}: gap {} to {}", subscription.0, gap.from, gap.to)
@@ -187,6 +235,9 @@ fn show(effect: Effect) -> String {
             format!("{subscription}refused{}: {refusal}", name(request))
         }
         Effect::Bridge(command) => show_command(*command),
+        Effect::Discarded { message, deliveries } => {
+            format!("discarded {} after {deliveries}", message.message().text().unwrap())
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -210,6 +261,15 @@ fn show_command(command: bridge::Command) -> String {
         bridge::Command::History { question, destination, after } => {
             format!("?{} history {destination} after {after}", question.0)
         }
+        bridge::Command::Take { destination, count } => format!("take {count} of {destination}"),
+        bridge::Command::Stop { destination } => format!("stop {destination}"),
+        bridge::Command::Settle { destination, cursor, outcome } => match outcome {
+            Outcome::Consumed => format!("consumed {destination}@{}", cursor.position),
+            Outcome::Returned { deliveries } => {
+                format!("returned {destination}@{} after {deliveries}", cursor.position)
+            }
+            other => panic!("{other:?}"),
+        },
         other => panic!("{other:?}"),
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Delivery {
     pub(crate) id: DeliveryId,
     /// Of a queue: the message, and how often it was delivered.
     pub(crate) queued: Option<(u64, u32)>,
+    /// Of the queue that all hubs share: the message.
+    pub(crate) job: Option<u64>,
 }
 
 impl Subscription {

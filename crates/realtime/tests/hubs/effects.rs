@@ -2,6 +2,7 @@
 
 use crate::{
     clients::Delivery,
+    jobs::{DEAD_LETTERS, JOBS, number},
     nodes::DELIVERIES,
     record::{Kept, Published},
     world::{Sent, World},
@@ -42,10 +43,15 @@ impl World {
                     self.refused(node, connection, request, subscription, &refusal);
                 }
                 Effect::Discarded { message, deliveries } => {
+                    let number = number(message.message().text().unwrap());
+                    if self.broker.jobs.has(number) {
+                        assert!(!self.broker.dead_letters, "{number} is no dead letter");
+                        self.broker.jobs.given_up(number, deliveries, DELIVERIES);
+                        continue;
+                    }
                     assert_eq!(deliveries, DELIVERIES);
-                    let body = message.message().text().unwrap();
-                    let body = body.strip_prefix('n').unwrap().parse::<u64>().unwrap();
-                    assert!(self.given_up.remove(&body), "{body} is given up too early");
+                    let is_given_up = self.given_up.remove(&number) || self.broker.dead_letters;
+                    assert!(is_given_up, "{number} is given up too early");
                 }
                 other => panic!("{other:?}"),
             }
@@ -83,10 +89,20 @@ impl World {
         let client = &mut self.clients[client];
         assert!(!client.is_paused, "delivered to a connection that is full");
         let subscription = client.subscriptions.get_mut(&subscription.0).unwrap();
-        let mut queued = None;
-        if subscription.is_queue {
+        let (mut queued, mut job) = (None, None);
+        let body = message.message().text().unwrap();
+        if subscription.destinations[0] == JOBS {
+            let is_done = delivery.is_none();
+            job = Some(self.broker.jobs.delivered(body, connection, is_redelivered, is_done));
+        } else if subscription.destinations[0] == DEAD_LETTERS {
+            // Those of the queues of hubs come too.
+            if self.broker.jobs.has(number(body)) {
+                let deliveries = message.message().get_header("dead-letter-deliveries").unwrap();
+                let deliveries = deliveries.parse().unwrap();
+                self.broker.jobs.given_up(number(body), deliveries, DELIVERIES);
+            }
+        } else if subscription.is_queue {
             let (number, deliveries) = self.nodes[node].queued.pop_first().expect("it is queued");
-            let body = message.message().text().unwrap();
             assert_eq!(body, format!("n{number}"), "queues keep the order");
             assert_eq!(is_redelivered, deliveries > 0);
             queued = Some((number, deliveries + 1));
@@ -96,7 +112,7 @@ impl World {
         }
         if let Some(id) = delivery {
             assert!(subscription.unacknowledged.back().is_none_or(|last| last.id < id));
-            subscription.unacknowledged.push_back(Delivery { id, queued });
+            subscription.unacknowledged.push_back(Delivery { id, queued, job });
             let window = subscription.options.window.map_or(256, core::num::NonZero::get);
             assert!(subscription.unacknowledged.len() <= window as usize, "more than the window");
         }
@@ -130,8 +146,11 @@ impl World {
     }
 
     fn is_in_sequence(&self, sent: &Sent, cursor: Option<Cursor>) {
+        if sent.is_queued() || sent.is_job() {
+            assert_eq!(cursor, None);
+        }
         if sent.is_queued() {
-            return assert_eq!(cursor, None);
+            return;
         }
         let places = self.record.places(&sent.body);
         assert!(!places.is_empty(), "{sent:?} has a receipt, but was not published");

@@ -8,10 +8,12 @@
 mod alone;
 mod clients;
 mod effects;
+mod jobs;
 mod matching;
 mod nodes;
 mod outages;
 mod properties;
+mod queues;
 mod record;
 mod rules;
 mod scenarios;

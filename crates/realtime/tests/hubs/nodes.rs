@@ -1,6 +1,9 @@
 //! Hubs, their queues, and what is on its way between them and the broker.
 
-use crate::record::{AGE, Published, Record};
+use crate::{
+    jobs::{DEAD_LETTERS, JOBS, Jobs},
+    record::{AGE, Published, Record},
+};
 use core::time::Duration;
 use sansocket_realtime::{
     Epoch,
@@ -42,23 +45,32 @@ pub(crate) struct Broker {
     head: u64,
     /// The last message of each hub.
     published: BTreeMap<Epoch, u64>,
+    pub(crate) jobs: Jobs,
+    /// The hubs that were killed and do not count as dead yet.
+    killed: Vec<bridge::Node>,
+    /// Whether messages of queues that no consumer takes have a destination.
+    pub(crate) dead_letters: bool,
 }
 
 impl Broker {
-    pub(crate) fn new(history: usize) -> Self {
+    pub(crate) fn new(history: usize, dead_letters: bool) -> Self {
         let epoch = Epoch(0xb0);
         let memory = Memory::new(epoch).history(history).refuse("/topic/refused".parse().unwrap());
-        Self { memory, epoch, head: 0, published: BTreeMap::new() }
+        let (published, jobs, killed) = (BTreeMap::new(), Jobs::default(), Vec::new());
+        Self { memory, epoch, head: 0, published, jobs, killed, dead_letters }
     }
 
     pub(crate) fn join(&mut self, epoch: Epoch, kept: usize) -> Node {
+        let dead_letters = self.dead_letters.then(|| DEAD_LETTERS.into());
         let queues = QueueConfig::default().messages(6).deliveries(DELIVERIES);
+        let queues = queues.dead_letters(dead_letters);
         let config = Config::default()
             .other_topics(TopicConfig::default().messages(kept).age(AGE))
             .queues(queues)
             .replay_portion(500)
             .outbox(OutboxConfig::default().messages(OUTBOX))
-            .local("/topic/local/*".parse().unwrap());
+            .local("/topic/local/*".parse().unwrap())
+            .local("/queue/q".parse().unwrap());
         let hub = Hub::with_config(epoch, config, sansocket_realtime::hub::Open).with_bridge();
         Node {
             hub,
@@ -103,6 +115,7 @@ impl Broker {
         self.epoch = Epoch(self.epoch.0 + 1);
         self.head = 0;
         self.published.clear();
+        self.jobs.begin_epoch();
         self.memory.begin_epoch(self.epoch);
         self.collect(nodes);
     }
@@ -123,7 +136,15 @@ impl Broker {
                 self.head += 1;
                 let body = message.text().unwrap().to_owned();
                 let topic = destination.to_string();
+                if topic == JOBS {
+                    self.jobs.published(&body);
+                }
                 record.add(self.epoch, Published { position: self.head, topic, body, at: now });
+            }
+        }
+        if let bridge::Command::Settle { destination, cursor, .. } = &command {
+            if **destination == *JOBS && cursor.epoch == self.epoch {
+                self.jobs.settled(nodes[index].link, cursor.position);
             }
         }
         self.memory.handle(nodes[index].link, command);
@@ -131,9 +152,39 @@ impl Broker {
         true
     }
 
+    pub(crate) fn is_killed(&mut self, node: &Node) {
+        self.killed.push(node.link);
+    }
+
+    pub(crate) fn count_as_dead(&mut self, nodes: &mut [Node], which: usize) {
+        let link = match which.checked_sub(nodes.len()) {
+            None => nodes[which].link,
+            Some(killed) if killed < self.killed.len() => self.killed.swap_remove(killed),
+            Some(_) => return,
+        };
+        self.jobs.counts_as_dead(link);
+        self.memory.count_as_dead(link);
+        self.collect(nodes);
+    }
+
+    /// Finds out which hubs are dead.
+    pub(crate) fn bury_killed(&mut self, nodes: &mut [Node]) {
+        while !self.killed.is_empty() {
+            self.count_as_dead(nodes, nodes.len());
+        }
+    }
+
     fn collect(&mut self, nodes: &mut [Node]) {
         for node in nodes {
-            node.events.extend(core::iter::from_fn(|| self.memory.next(node.link)));
+            for event in core::iter::from_fn(|| self.memory.next(node.link)) {
+                if let Event::Taken { entry, .. } = &event {
+                    if *entry.destination == *JOBS {
+                        let body = entry.message.text().unwrap();
+                        self.jobs.taken(node.link, entry.position, body);
+                    }
+                }
+                node.events.push_back(event);
+            }
         }
     }
 }

@@ -15,10 +15,10 @@ const NEXT: Epoch = Epoch(0xb1);
 fn what_is_local_goes_on_while_the_bridge_is_down() {
     let mut hub = Alone::with_config(Config::default());
     assert_eq!(hub.subscribe(0, &["/topic/local/a"]), ["0: begins from a-0"]);
-    assert_eq!(hub.subscribe(1, &["/queue/q"]), ["1: begins"]);
+    assert_eq!(hub.subscribe(1, &["/queue/local/q"]), ["1: begins"]);
     assert_eq!(hub.subscribe(2, &["/topic/a"]), NOTHING);
     assert_eq!(hub.send(1, "/topic/local/a", "x", 1), ["0: x", "done a-1 #1"]);
-    assert_eq!(hub.send(1, "/queue/q", "y", 2), ["1: y", "done #2"]);
+    assert_eq!(hub.send(1, "/queue/local/q", "y", 2), ["1: y", "done #2"]);
     assert_eq!(hub.cursor(2), "");
     assert_eq!(hub.up(BROKER, 7), ["?2 follow /topic/a"]);
     assert_eq!(hub.answer(2, "/topic/a", &[], 7, 7), ["2: begins from b-7"]);
@@ -67,7 +67,7 @@ fn the_slowest_subscriber_says_what_is_asked_for() {
     let window = SubscribeOptions::default().window(1.try_into().ok()).gaps(true);
     let window = window.acknowledgement(sansocket_realtime::hub::Acknowledgement::Individual);
     assert_eq!(hub.subscribe_with(1, &["/topic/a"], window), ["1: begins from b-0"]);
-    assert_eq!(hub.message("/topic/a", 1), ["0: 1", "1: 1"]);
+    assert_eq!(hub.message("/topic/a", 1), ["0: 1", "1: 1 #1"]);
     assert_eq!(hub.message("/topic/a", 2), ["0: 2"]);
     hub.down();
     assert_eq!(hub.up(BROKER, 2), ["?2 follow /topic/a after 1"]);
@@ -279,4 +279,19 @@ fn an_old_message_is_not_retained_in_place_of_one_without_room() {
     assert_eq!(begins, ["?3 follow /topic/b after 0"]);
     // The broker has forgotten it too.
     assert_eq!(hub.answer(3, "/topic/b", &[], 9, 9), ["1: begins from b-9"]);
+}
+
+#[test]
+fn a_cursor_of_an_epoch_that_begins_later_is_a_place_in_it() {
+    let mut hub = following_a(10);
+    hub.pause();
+    let start = Start::After(sansocket_realtime::Cursor::new(NEXT, 1));
+    let options = SubscribeOptions::default().start(start);
+    assert_eq!(hub.subscribe_with(1, &["/topic/a"], options), ["1: begins from b1-1"]);
+    let changed = hub.hear(Event::EpochChanged { epoch: NEXT, head: 2 });
+    assert_eq!(changed, ["?2 follow /topic/a after 0"]);
+    let told = [("/topic/a", 2)];
+    assert_eq!(hub.answer(2, "/topic/a", &told, 1, 2), NOTHING);
+    // The other has missed what it can't know of.
+    assert_eq!(hub.go_on(), ["0: gap b-0 to b1-1", "0: 2", "1: 2"]);
 }

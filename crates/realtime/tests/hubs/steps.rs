@@ -1,6 +1,6 @@
 //! What can happen, as small numbers.
 
-use proptest::{collection::vec, prelude::*};
+use proptest::{collection, prelude::*};
 
 /// A step. The numbers are taken modulo what there is.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,11 @@ pub(crate) enum Step {
         client: u8,
         acks: u8,
     },
+    /// A client consumes the queue that all hubs share.
+    Work {
+        client: u8,
+        acks: u8,
+    },
     Unsubscribe {
         client: u8,
         subscription: u8,
@@ -27,6 +32,14 @@ pub(crate) enum Step {
     Publish {
         node: u8,
         to: u8,
+    },
+    /// A client sends to the queue that all hubs share.
+    SendJob {
+        client: u8,
+    },
+    /// An application publishes to it.
+    PublishJob {
+        node: u8,
     },
     Ack {
         client: u8,
@@ -86,9 +99,35 @@ pub(crate) enum Step {
         node: u8,
         lost: u8,
     },
+    /// The broker gives up waiting for a hub: one that was killed, or, wrongly, one that was not.
+    CountAsDead {
+        which: u8,
+    },
     Wait {
         seconds: u8,
     },
+}
+
+/// What happens to the queue that all hubs share while one client works, now and then
+/// slowly, and nothing fails.
+pub(crate) fn steps_of_one_worker(length: usize) -> impl Strategy<Value = Vec<Step>> {
+    let n = || any::<u8>();
+    let step = prop_oneof![
+        4 => n().prop_map(|client| Step::SendJob { client }),
+        2 => n().prop_map(|node| Step::PublishJob { node }),
+        4 => n().prop_map(|which| Step::Ack { client: 0, subscription: 0, which }),
+        1 => Just(Step::Pause { client: 0 }),
+        1 => Just(Step::GoOn { client: 0 }),
+        6 => (n(), 1..6_u8).prop_map(|(node, count)| Step::Commands { node, count }),
+        6 => (n(), 1..6_u8).prop_map(|(node, count)| Step::Events { node, count }),
+        1 => n().prop_map(|node| Step::Receipt { node }),
+    ];
+    let acks = (0..3_u8).prop_map(|acks| Step::Work { client: 0, acks });
+    (acks, collection::vec(step, 1..length)).prop_map(|(works, steps)| {
+        let mut all = vec![works];
+        all.extend(steps);
+        all
+    })
 }
 
 pub(crate) fn steps(length: usize) -> impl Strategy<Value = Vec<Step>> {
@@ -98,9 +137,12 @@ pub(crate) fn steps(length: usize) -> impl Strategy<Value = Vec<Step>> {
             |(client, to, start, acks, gaps)| Step::Subscribe { client, to, start, acks, gaps }
         ),
         2 => (n(), 0..3_u8).prop_map(|(client, acks)| Step::Consume { client, acks }),
+        4 => (n(), 0..3_u8).prop_map(|(client, acks)| Step::Work { client, acks }),
         3 => (n(), n()).prop_map(|(client, subscription)| Step::Unsubscribe { client, subscription }),
         16 => (n(), n()).prop_map(|(client, to)| Step::Send { client, to }),
         8 => (n(), n()).prop_map(|(node, to)| Step::Publish { node, to }),
+        6 => n().prop_map(|client| Step::SendJob { client }),
+        3 => n().prop_map(|node| Step::PublishJob { node }),
         8 => (n(), n(), n()).prop_map(
             |(client, subscription, which)| Step::Ack { client, subscription, which }
         ),
@@ -120,7 +162,8 @@ pub(crate) fn steps(length: usize) -> impl Strategy<Value = Vec<Step>> {
         4 => n().prop_map(|node| Step::Connect { node }),
         1 => Just(Step::BeginEpoch),
         1 => (n(), 0..8_u8).prop_map(|(node, lost)| Step::Kill { node, lost }),
+        1 => n().prop_map(|which| Step::CountAsDead { which }),
         2 => (1..50_u8).prop_map(|seconds| Step::Wait { seconds }),
     ];
-    vec(step, 1..length)
+    collection::vec(step, 1..length)
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     clients::{Client, Subscription},
+    jobs::{DEAD_LETTERS, JOBS},
     nodes::{Broker, DELIVERIES, Node},
     record::{AGE, Record, matches},
     steps::Step,
@@ -19,6 +20,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 const CLIENTS: usize = 4;
 /// The subscription of a client that consumes the queue.
 const QUEUE: u32 = 9;
+/// The one that consumes the queue of all hubs, and the one that gets dead letters.
+const WORKER: u32 = 10;
+const UNDERTAKER: u32 = 11;
 
 const SUBSCRIBED: &[&[&str]] = &[
     &["/topic/a"],
@@ -79,7 +83,11 @@ pub(crate) struct Sent {
 
 impl Sent {
     pub(crate) fn is_queued(&self) -> bool {
-        self.to.starts_with("/queue/")
+        self.to == "/queue/q"
+    }
+
+    pub(crate) fn is_job(&self) -> bool {
+        self.to == JOBS
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -88,8 +96,8 @@ impl Sent {
 }
 
 impl World {
-    pub(crate) fn new(nodes: usize, messages: usize, history: usize) -> Self {
-        let mut broker = Broker::new(history);
+    pub(crate) fn new(nodes: usize, messages: usize, history: usize, dead_letters: bool) -> Self {
+        let mut broker = Broker::new(history, dead_letters);
         let nodes = (0..nodes).map(|index| broker.join(epoch_of(index as u64), messages));
         let mut world = Self {
             now: Duration::ZERO,
@@ -130,7 +138,10 @@ impl World {
             Step::Subscribe { client, to, start, acks, gaps } => {
                 self.subscribe(client.into(), to.into(), start, acks, gaps);
             }
-            Step::Consume { client, acks } => self.consume(client.into(), acks),
+            Step::Consume { client, acks } => {
+                self.consume(client.into(), QUEUE, "/queue/q", acks);
+            }
+            Step::Work { client, acks } => self.consume(client.into(), WORKER, JOBS, acks),
             Step::Unsubscribe { client, subscription } => {
                 self.unsubscribe(client.into(), subscription.into());
             }
@@ -140,6 +151,14 @@ impl World {
             Step::Publish { node, to } => {
                 let node = usize::from(node) % self.nodes.len();
                 self.publish(node, None, SENT[usize::from(to) % SENT.len()]);
+            }
+            Step::SendJob { client } => self.send(client.into(), JOBS),
+            Step::PublishJob { node } => {
+                self.publish(usize::from(node) % self.nodes.len(), None, JOBS);
+            }
+            Step::CountAsDead { which } => {
+                let which = usize::from(which) % (2 * self.nodes.len());
+                self.broker.count_as_dead(&mut self.nodes, which);
             }
             Step::Ack { client, subscription, which } => {
                 self.acknowledge(client.into(), subscription.into(), which.into(), true);
@@ -196,6 +215,16 @@ impl World {
 
     /// Lets everything work until nothing happens any more, and checks that nothing is owed.
     pub(crate) fn settle(&mut self) {
+        self.broker.bury_killed(&mut self.nodes);
+        let works = |it: &Client| it.is_connected && it.subscriptions.contains_key(&WORKER);
+        if !self.clients.iter().any(works) {
+            self.come_back(0, 0);
+            self.consume(0, WORKER, JOBS, 0);
+        }
+        if self.broker.dead_letters {
+            self.come_back(0, 0);
+            self.consume(0, UNDERTAKER, DEAD_LETTERS, 0);
+        }
         for round in 0.. {
             assert!(round < 1_000, "it does not come to rest");
             let before = (self.events, self.numbers);
@@ -208,6 +237,7 @@ impl World {
             }
             for client in 0..CLIENTS {
                 if self.clients[client].is_paused {
+                    self.events += 1;
                     self.set_paused(client, false);
                 }
                 self.acknowledge_all(client);
@@ -218,6 +248,7 @@ impl World {
         }
         assert_eq!(self.unanswered, BTreeSet::new(), "without an answer: {:?}", self.sent);
         assert_eq!(self.given_up, BTreeSet::new(), "not discarded");
+        self.broker.jobs.check();
         for node in &self.nodes {
             assert_eq!(node.hub.outbox(), (0, 0));
             assert!(!node.hub.is_degraded());
@@ -235,7 +266,8 @@ impl World {
     fn has_everything(&self, client: &Client, subscription: &Subscription) {
         let node = &self.nodes[client.node];
         if subscription.is_queue {
-            return assert_eq!(node.queued, BTreeMap::new(), "not consumed");
+            let is_done = subscription.destinations[0] != "/queue/q" || node.queued.is_empty();
+            return assert!(is_done, "not consumed: {:?}", node.queued);
         }
         let at = subscription.at.unwrap_or_else(|| panic!("{subscription:?} has not begun"));
         let is_local = matches(&subscription.destinations[0], "/topic/local/a");
@@ -298,17 +330,17 @@ impl World {
         }
     }
 
-    fn consume(&mut self, client: usize, acks: u8) {
+    fn consume(&mut self, client: usize, id: u32, queue: &str, acks: u8) {
         let Some((client, ..)) = self.connected(client) else { return };
-        if !self.clients[client].subscriptions.contains_key(&QUEUE) {
+        if !self.clients[client].subscriptions.contains_key(&id) {
             let subscription = Subscription {
-                destinations: vec!["/queue/q".into()],
+                destinations: vec![queue.into()],
                 options: options(acks),
                 at: None,
                 is_queue: true,
                 unacknowledged: VecDeque::new(),
             };
-            self.begin(client, QUEUE, subscription);
+            self.begin(client, id, subscription);
         }
     }
 
@@ -330,7 +362,7 @@ impl World {
         let ids: Vec<_> = self.clients[client].subscriptions.keys().copied().collect();
         let Some(&id) = ids.get(which % ids.len().max(1)) else { return };
         let Some(ended) = self.clients[client].subscriptions.remove(&id) else { return };
-        self.return_to_queue(node, &ended);
+        self.return_to_queue(node, connection, &ended);
         let request = self.ask(node, Some(connection));
         let subscription = SubscriptionId(id);
         let request = Some(request);
@@ -380,9 +412,14 @@ impl World {
         settled.unacknowledged = subscription.settle(index, is_cumulative).into();
         let delivery = DeliveryOf::Delivery(SubscriptionId(id), delivery);
         let operation = match is_consumed {
-            true => Operation::Ack(delivery),
+            true => {
+                for number in settled.unacknowledged.iter().filter_map(|it| it.job) {
+                    self.broker.jobs.consumed(number, connection);
+                }
+                Operation::Ack(delivery)
+            }
             false => {
-                self.return_to_queue(node, &settled);
+                self.return_to_queue(node, connection, &settled);
                 Operation::Nack(delivery)
             }
         };
@@ -399,11 +436,14 @@ impl World {
     }
 
     /// Puts what a consumer has not acknowledged back into its queue.
-    fn return_to_queue(&mut self, node: usize, ended: &Subscription) {
+    fn return_to_queue(&mut self, node: usize, connection: ConnectionId, ended: &Subscription) {
+        for number in ended.unacknowledged.iter().filter_map(|it| it.job) {
+            self.broker.jobs.returned(number, connection);
+        }
         for (number, deliveries) in ended.unacknowledged.iter().filter_map(|it| it.queued) {
             if deliveries < DELIVERIES {
                 self.nodes[node].queued.insert(number, deliveries);
-            } else {
+            } else if !self.broker.dead_letters {
                 self.given_up.insert(number);
             }
         }
@@ -432,7 +472,7 @@ impl World {
         let ended = core::mem::take(&mut client.subscriptions);
         client.left.extend(ended.clone());
         for subscription in ended.values() {
-            self.return_to_queue(node, subscription);
+            self.return_to_queue(node, connection, subscription);
         }
     }
 
@@ -492,9 +532,13 @@ impl World {
             self.broker.handle(&mut self.nodes, node, &mut self.record, self.now);
         }
         self.broker.cut(&mut self.nodes, node, 0);
-        self.nodes[node].queued.clear();
+        self.broker.is_killed(&self.nodes[node]);
         for client in 0..CLIENTS {
             if self.clients[client].is_connected && self.clients[client].node == node {
+                // What they had of the broker's is with the hub until that counts as dead.
+                for subscription in self.clients[client].subscriptions.values_mut() {
+                    subscription.unacknowledged.retain(|delivery| delivery.job.is_none());
+                }
                 self.end(client);
             }
         }

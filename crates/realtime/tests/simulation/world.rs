@@ -210,7 +210,7 @@ impl Simulation {
             1 | 2 => {
                 self.truth.jobs += 1;
                 self.truth.enqueued.insert(self.truth.jobs);
-                self.servers[0].publish("/queue/jobs", &self.truth.jobs.to_string());
+                server.publish("/queue/jobs", &self.truth.jobs.to_string());
             }
             3 => server.publish("/topic/room", &body),
             4 => server.publish("/topic/b", &body),
