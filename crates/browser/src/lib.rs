@@ -1,5 +1,9 @@
 //! A headless Chromium, driven over its DevTools protocol with the crate's own client.
 
+mod link;
+
+pub use link::Link;
+
 use sansocket::{
     Config, Limits, Message,
     blocking::{ClientWebSocket, Connector},
@@ -127,6 +131,13 @@ impl Browser {
         self.call(Some(tab), "Network.enable", &json!({}));
     }
 
+    /// Has the browser tell of what goes to the tab's console: errors of its scripts, what they log, and
+    /// what the browser refuses to load.
+    pub fn watch_console(&mut self, tab: &Tab) {
+        self.call(Some(tab), "Runtime.enable", &json!({}));
+        self.call(Some(tab), "Log.enable", &json!({}));
+    }
+
     /// Returns the events with this name that have come since the last call.
     pub fn take_events(&mut self, method: &str) -> Vec<Value> {
         let (taken, kept) =
@@ -153,7 +164,7 @@ impl Browser {
                 assert!(answer.get("error").is_none(), "{method}: {answer}");
                 return answer["result"].take();
             }
-            if answer.get("method").is_some_and(|it| it.as_str().is_some_and(is_of_websockets)) {
+            if answer["method"].as_str().is_some_and(is_kept) {
                 self.events.push(answer);
             }
         }
@@ -170,8 +181,14 @@ impl Drop for Browser {
 }
 
 /// The other events are those that nobody asked for.
-fn is_of_websockets(method: &str) -> bool {
-    method.starts_with("Network.webSocket")
+fn is_kept(method: &str) -> bool {
+    const KEPT: [&str; 4] = [
+        "Network.requestWillBeSent",
+        "Runtime.exceptionThrown",
+        "Runtime.consoleAPICalled",
+        "Log.entryAdded",
+    ];
+    method.starts_with("Network.webSocket") || KEPT.contains(&method)
 }
 
 /// Looks until there is something, and panics if there is nothing for half a minute.

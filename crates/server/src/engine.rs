@@ -14,6 +14,7 @@ use crate::{
     Options,
     clock::Clock,
     delivery::Line,
+    guests,
     mailbox::{Mailbox, Mailboxes},
     random::random,
 };
@@ -492,20 +493,20 @@ impl Drop for Polling {
     }
 }
 
-/// The authorization of the application.
+/// The authorization of the application, to which guests are as clients without a user.
 pub(crate) struct Rules(Arc<dyn Authorization + Send + Sync>);
 
 impl Authorization for Rules {
     fn may_subscribe(&self, user: Option<&Principal>, destination: &str) -> bool {
-        self.0.may_subscribe(user, destination)
+        self.0.may_subscribe(guests::known(user), destination)
     }
 
     fn may_subscribe_pattern(&self, user: Option<&Principal>, pattern: &str) -> bool {
-        self.0.may_subscribe_pattern(user, pattern)
+        self.0.may_subscribe_pattern(guests::known(user), pattern)
     }
 
     fn may_send(&self, user: Option<&Principal>, destination: &str) -> bool {
-        self.0.may_send(user, destination)
+        self.0.may_send(guests::known(user), destination)
     }
 }
 

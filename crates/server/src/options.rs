@@ -68,6 +68,12 @@ pub struct Options {
     /// only if the broker is away or a handler is slow.
     pub publish_timeout: Duration,
     /// Whether the page at `/` is served. By default it is.
+    ///
+    /// It brings handlers for `/app/orders/{order}`, `/app/orders/{order}/position` and `/app/chat/{room}`,
+    /// unless the application has its own, and what `/topic/orders/*` and `/topic/chat/*` keep, unless
+    /// [`hub`](Self::hub) says so. If there is no [`authenticate`](Self::authenticate), a client of STOMP
+    /// that tells a login and an empty passcode is the user `guest:` and its login, who may do what a client
+    /// without a user may.
     pub page: bool,
     /// The address of an MQTT broker, `host:port`, to which `/mqtt` leads. By default there is none, and
     /// `/mqtt` is not found.

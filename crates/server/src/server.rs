@@ -5,7 +5,7 @@ use crate::{
     broker::{Broker, Tell},
     delivery::deliver,
     engine::{Engine, Rules, keep_time},
-    events, health, mqtt, origins, poll, presence, publish,
+    events, health, mqtt, origins, page, poll, presence, publish,
     random::random,
     sockjs,
 };
@@ -88,14 +88,22 @@ impl Builder {
     ///
     /// Returns an error if a destination is none that can be handled, or is there twice.
     pub fn build(self) -> Result<Server, InvalidRoute> {
-        let Self { options, handlers, broker } = self;
+        let Self { mut options, handlers, broker } = self;
+        let has_page = options.page;
+        if has_page {
+            page::prepare(&mut options);
+        }
         // A random number tells this run from others.
         let epoch = Epoch(random());
         let (bridge, commands) = mpsc::unbounded_channel();
         let prepare = |to: &mut Handlers<()>, hub: &mut Hub<Rules>| {
             handlers
                 .into_iter()
-                .try_for_each(|(destination, handler)| to.on(hub, &destination, handler))
+                .try_for_each(|(destination, handler)| to.on(hub, &destination, handler))?;
+            if has_page {
+                page::add_handlers(to, hub);
+            }
+            Ok(())
         };
         let bridge = broker.is_some().then_some(bridge);
         let engine = Arc::new(Engine::new(options, bridge, epoch, prepare)?);
@@ -154,12 +162,18 @@ impl Server {
             .route("/publish", post(publish::serve))
             .route("/presence", get(presence::serve))
             .layer(middleware::from_fn_with_state(self.engine.clone(), origins::check));
+        let page = if self.engine.options.page {
+            Router::new().route("/", get(page::serve))
+        } else {
+            Router::new()
+        };
         Router::new()
             .route("/healthz", get(health::live))
             .route("/readyz", get(health::ready))
             .route("/metrics", get(health::metrics))
             .route("/mqtt", any(mqtt::serve))
             .merge(for_pages)
+            .merge(page)
             .with_state(self.engine.clone())
             .merge(sockjs::routes(&self.engine))
     }

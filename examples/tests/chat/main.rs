@@ -1,14 +1,11 @@
 //! The example chat as a process: its page in a browser, and guests that misbehave.
 
-mod link;
-
-use link::Link;
 use sansocket::{
     CloseCode, Error, Message,
     blocking::{ClientWebSocket, Connector},
     handshake::HandshakeError,
 };
-use sansocket_browser::{Browser, Tab, is_wanted, wait_for};
+use sansocket_browser::{Browser, Link, Tab, is_wanted, wait_for};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Read, Write},

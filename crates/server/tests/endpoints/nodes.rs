@@ -1,73 +1,12 @@
 //! Two nodes and a broker in memory, which is away now and then.
 
-use crate::server::{Running, handlers, options};
-use sansocket_realtime::{
-    Epoch,
-    bridge::{self, Memory, Node},
+use crate::{
+    memory_broker::Shared,
+    server::{Running, handlers, options},
 };
-use sansocket_server::{
-    ListenOptions, Server,
-    broker::{Broker, Tell},
-};
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-use tokio::sync::{Notify, mpsc};
-
-/// A broker that all nodes of a test share.
-#[derive(Clone)]
-struct Shared {
-    memory: Arc<Mutex<Memory>>,
-    changed: Arc<Notify>,
-}
-
-struct Link {
-    shared: Shared,
-    node: Node,
-}
-
-impl Shared {
-    fn new() -> Self {
-        let memory = Memory::new(Epoch(0xb0)).history(100);
-        Self { memory: Arc::new(Mutex::new(memory)), changed: Arc::default() }
-    }
-
-    fn join(&self) -> Link {
-        let node = self.memory.lock().unwrap().join();
-        Link { shared: self.clone(), node }
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Memory)) {
-        change(&mut self.memory.lock().unwrap());
-        self.changed.notify_waiters();
-    }
-}
-
-impl Broker for Link {
-    async fn run(
-        self,
-        _: Epoch,
-        mut commands: mpsc::UnboundedReceiver<bridge::Command>,
-        mut tell: Tell,
-    ) {
-        loop {
-            let changed = self.shared.changed.notified();
-            let events: Vec<_> = {
-                let mut memory = self.shared.memory.lock().unwrap();
-                std::iter::from_fn(|| memory.next(self.node)).collect()
-            };
-            events.into_iter().for_each(&mut tell);
-            tokio::select! {
-                command = commands.recv() => match command {
-                    Some(command) => self.shared.change(|memory| memory.handle(self.node, command)),
-                    None => return,
-                },
-                () = changed => {}
-            }
-        }
-    }
-}
+use sansocket_realtime::bridge::Node;
+use sansocket_server::{ListenOptions, Server};
+use std::time::Duration;
 
 async fn start(shared: &Shared) -> (Running, Node) {
     let link = shared.join();
@@ -97,7 +36,7 @@ async fn publish(running: &Running, body: &str) -> crate::http::Response {
 
 #[tokio::test]
 async fn what_one_node_publishes_another_delivers_with_the_same_cursor() {
-    let shared = Shared::new();
+    let shared = Shared::new(100);
     let ((one, first), (two, second)) = (start(&shared).await, start(&shared).await);
     assert_eq!(status(&one).await, r#"503 {"status":"starting"}"#);
     shared.change(|memory| [first, second].into_iter().for_each(|node| memory.connect(node)));
@@ -117,7 +56,7 @@ async fn what_one_node_publishes_another_delivers_with_the_same_cursor() {
 
 #[tokio::test]
 async fn while_the_broker_is_away_publishes_wait() {
-    let shared = Shared::new();
+    let shared = Shared::new(100);
     let (running, node) = start(&shared).await;
     shared.change(|memory| memory.connect(node));
     wait_for_status(&running, r#"200 {"status":"ready"}"#).await;
@@ -137,7 +76,7 @@ async fn while_the_broker_is_away_publishes_wait() {
 
 #[tokio::test]
 async fn the_broker_gets_what_clients_have_sent_before_the_server_ends() {
-    let shared = Shared::new();
+    let shared = Shared::new(100);
     let ((one, first), (two, second)) = (start(&shared).await, start(&shared).await);
     shared.change(|memory| [first, second].into_iter().for_each(|node| memory.connect(node)));
     wait_for_status(&one, r#"200 {"status":"ready"}"#).await;

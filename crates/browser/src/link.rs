@@ -1,4 +1,4 @@
-//! A TCP relay between a browser and the chat. A test can cut its connections, and later allow new ones.
+//! A TCP relay between a browser and a server.
 
 use std::{
     io::copy,
@@ -7,22 +7,28 @@ use std::{
     thread,
 };
 
-pub(crate) struct Link {
+/// A TCP relay between a browser and a server. A test can cut its connections, and later allow new ones.
+#[derive(Debug)]
+pub struct Link {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Default)]
+#[derive(Debug)]
 struct State {
+    server: SocketAddr,
     is_cut: bool,
     streams: Vec<TcpStream>,
 }
 
 impl Link {
-    pub(crate) fn to(server: SocketAddr) -> Self {
+    /// Starts a relay to this server, on an address of its own.
+    #[must_use]
+    pub fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::<Mutex<State>>::default();
+        let state = State { server, is_cut: false, streams: Vec::new() };
+        let state = Arc::new(Mutex::new(state));
         let of_threads = Arc::clone(&state);
         thread::spawn(move || {
             for client in listener.incoming() {
@@ -31,7 +37,8 @@ impl Link {
                 if state.is_cut {
                     continue;
                 }
-                let server = TcpStream::connect(server).unwrap();
+                // A server that is gone refuses its clients.
+                let Ok(server) = TcpStream::connect(state.server) else { continue };
                 for stream in [&client, &server] {
                     state.streams.push(stream.try_clone().unwrap());
                 }
@@ -42,12 +49,14 @@ impl Link {
         Self { address, state }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// Returns the address of the relay.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Ends all connections, and refuses others until [`mend`](Self::mend).
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         let mut state = self.state.lock().unwrap();
         state.is_cut = true;
         for stream in state.streams.drain(..) {
@@ -56,7 +65,13 @@ impl Link {
         }
     }
 
-    pub(crate) fn mend(&self) {
+    /// Leads new connections to another server, as a load balancer does.
+    pub fn lead_to(&self, server: SocketAddr) {
+        self.state.lock().unwrap().server = server;
+    }
+
+    /// Allows new connections.
+    pub fn mend(&self) {
         self.state.lock().unwrap().is_cut = false;
     }
 }

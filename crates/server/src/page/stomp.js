@@ -1,0 +1,123 @@
+
+// STOMP 1.2 over a WebSocket, or over anything that has its events and methods.
+
+const escapes = { "\\": "\\\\", "\r": "\\r", "\n": "\\n", ":": "\\c" };
+const unescapes = { "\\\\": "\\", "\\r": "\r", "\\n": "\n", "\\c": ":" };
+const escaped = (text) => String(text).replace(/[\\\r\n:]/g, (character) => escapes[character]);
+const unescaped = (text) => text.replace(/\\[\\rnc]/g, (escape) => unescapes[escape]);
+
+/** Returns a frame as text. A body must not have U+0000, which ends a frame. */
+function encodeFrame(command, headers, body = "") {
+  // The headers of CONNECT are the only ones that have no escapes.
+  const encode = command === "CONNECT" ? String : escaped;
+  const lines = Object.entries(headers).map(([name, value]) => `${encode(name)}:${encode(value)}\n`);
+  return `${command}\n${lines.join("")}\n${body}\0`;
+}
+
+/** Returns what a text has as a frame, or `null` if it is a heart-beat. */
+function decodeFrame(text) {
+  const start = text.search(/[^\r\n]/);
+  if (start < 0) return null;
+  const end = text.indexOf("\n\n", start);
+  const [command, ...lines] = text.slice(start, end).split("\n");
+  const headers = {};
+  for (const line of lines) {
+    const colon = line.indexOf(":");
+    const name = unescaped(line.slice(0, colon));
+    // Of repeated headers, the first counts.
+    headers[name] ??= unescaped(line.slice(colon + 1));
+  }
+  // The server sends each frame as a message of its own, so the last U+0000 is the end of the frame.
+  return { command, headers, body: text.slice(end + 2, text.lastIndexOf("\0")) };
+}
+
+/**
+ * One connection. It does not connect again: make another one.
+ *
+ * `events` has the functions `connected(headers)` and `closed(reason)`.
+ */
+class StompConnection {
+  #socket;
+  #events;
+  #subscriptions = new Map();
+  #receipts = new Map();
+  #lastId = 0;
+  #beats = null;
+  #heard = performance.now();
+
+  constructor(socket, headers, events) {
+    this.#socket = socket;
+    this.#events = events;
+    const connect = { "accept-version": "1.2", host: location.hostname, "heart-beat": "10000,10000" };
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => socket.send(encodeFrame("CONNECT", { ...connect, ...headers }));
+    socket.onmessage = ({ data }) => this.#receive(data);
+    socket.onclose = ({ reason }) => this.abandon(reason || "the connection is lost");
+  }
+
+  /** Subscribes to a destination. Resolves to the receipt, whose `cursor` says where it begins. */
+  subscribe(destination, headers, listener) {
+    const id = String((this.#lastId += 1));
+    this.#subscriptions.set(id, listener);
+    return this.#request("SUBSCRIBE", { ...headers, id, destination });
+  }
+
+  /** Sends a message. Resolves to the receipt once the server has handled it. */
+  send(destination, body, headers = {}) {
+    return this.#request("SEND", { ...headers, destination }, body.replaceAll("\0", ""));
+  }
+
+  /** Ends the connection without a word, as a network that is gone would. */
+  abandon(reason) {
+    if (!this.#socket) return;
+    const socket = this.#socket;
+    this.#socket = null;
+    clearInterval(this.#beats);
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+    for (const { reject } of this.#receipts.values()) reject(new Error(reason));
+    this.#receipts.clear();
+    this.#events.closed(reason);
+  }
+
+  #request(command, headers, body) {
+    return new Promise((resolve, reject) => {
+      if (!this.#socket) return reject(new Error("there is no connection"));
+      const receipt = String((this.#lastId += 1));
+      this.#receipts.set(receipt, { resolve, reject });
+      this.#socket.send(encodeFrame(command, { ...headers, receipt }, body));
+    });
+  }
+
+  #receive(data) {
+    this.#heard = performance.now();
+    const text = typeof data === "string" ? data : new TextDecoder().decode(data);
+    const frame = decodeFrame(text);
+    if (!frame) return;
+    const { command, headers, body } = frame;
+    if (command === "MESSAGE") {
+      this.#subscriptions.get(headers.subscription)?.(headers, body);
+    } else if (command === "RECEIPT") {
+      this.#receipts.get(headers["receipt-id"])?.resolve(headers);
+      this.#receipts.delete(headers["receipt-id"]);
+    } else if (command === "CONNECTED") {
+      this.#beat(headers["heart-beat"]);
+      this.#events.connected(headers);
+    } else if (command === "ERROR") {
+      this.abandon(headers.message);
+    }
+  }
+
+  /** Sends signs of life, and gives up a server that sends none. */
+  #beat(offered = "0,0") {
+    const [theirs, wanted] = offered.split(",").map(Number);
+    if (!theirs || !wanted) return;
+    this.#beats = setInterval(() => {
+      if (performance.now() - this.#heard > 3 * Math.max(theirs, 10000)) {
+        this.abandon("the server is silent");
+      } else {
+        this.#socket.send("\n");
+      }
+    }, Math.max(wanted, 10000) / 2);
+  }
+}
