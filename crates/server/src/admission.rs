@@ -1,13 +1,16 @@
 //! Who a client is, and whether it may come in.
 
-use crate::{Options, engine::Engine, guests};
+use crate::{Options, access::Claims, engine::Engine, guests};
 use axum::extract::ConnectInfo;
 use http::request::Parts;
 use sansocket_realtime::{
     guard::{Answer, AuthenticationError, Client, Credentials, CredentialsError},
     hub::Principal,
 };
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::{Duration, SystemTime},
+};
 
 /// A client that was let in.
 pub(crate) struct Admitted {
@@ -17,25 +20,62 @@ pub(crate) struct Admitted {
 
 /// Lets in the client of a request, or says what it gets instead.
 pub(crate) fn admit(engine: &Engine, request: &Parts) -> Result<Admitted, Answer> {
+    let admitted = admit_for_connect(engine, request)?;
+    if admitted.principal.is_none() && !accepts_anonymous(&engine.options) {
+        let now = engine.now();
+        engine.guard().disconnect(admitted.client, now);
+        return Err(Answer::from(&AuthenticationError::Missing));
+    }
+    Ok(admitted)
+}
+
+/// Lets in the client of a request that can still have its credentials in the CONNECT of STOMP: scripts
+/// in browsers can't add any to the request.
+pub(crate) fn admit_for_connect(engine: &Engine, request: &Parts) -> Result<Admitted, Answer> {
     // This comes first, so that it bounds how often somebody can try to log in.
     let client =
         engine.admit(address(&engine.options, request)).map_err(|breach| Answer::from(&breach))?;
-    let found = engine.options.sources.in_request(fields(request), request.uri.query());
     let mut admitted = Admitted { client, principal: None };
-    let identified = identify(&engine.options, found).map_err(|error| Answer::from(&error));
-    let answer = match identified {
-        Ok(principal) => match count(engine, &mut admitted.client, principal.as_ref()) {
-            Ok(()) => {
-                admitted.principal = principal;
-                return Ok(admitted);
-            }
-            Err(answer) => answer,
-        },
-        Err(answer) => answer,
-    };
-    let now = engine.now();
-    engine.guard().disconnect(admitted.client, now);
-    Err(answer)
+    let principal = identify_for_connect(&engine.options, request);
+    let counted = principal.and_then(|principal| {
+        count(engine, &mut admitted.client, principal.as_ref())?;
+        Ok(principal)
+    });
+    match counted {
+        Ok(principal) => {
+            admitted.principal = principal;
+            Ok(admitted)
+        }
+        Err(answer) => {
+            let now = engine.now();
+            engine.guard().disconnect(admitted.client, now);
+            Err(answer)
+        }
+    }
+}
+
+/// Returns who the client of a request is, or `None` if it has no credentials.
+pub(crate) fn identify_for_connect(
+    options: &Options,
+    request: &Parts,
+) -> Result<Option<Principal>, Answer> {
+    let found = options.sources.in_request(fields(request), request.uri.query());
+    match identify(options, found) {
+        Err(AuthenticationError::Missing) => Ok(None),
+        identified => identified.map_err(|error| Answer::from(&error)),
+    }
+}
+
+fn accepts_anonymous(options: &Options) -> bool {
+    options.authenticate.is_none() || options.anonymous
+}
+
+/// Returns when the credentials of a client stop to be valid, on the clock of the engine.
+pub(crate) fn expires_at(engine: &Engine, principal: Option<&Principal>) -> Option<Duration> {
+    let at = Claims::expires_at(principal?)?;
+    // What has expired already expires now.
+    let left = at.duration_since(SystemTime::now()).unwrap_or_default();
+    Some(engine.now().saturating_add(left))
 }
 
 /// Counts a client as this user from now on.

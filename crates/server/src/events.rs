@@ -64,6 +64,7 @@ fn open(engine: &Arc<Engine>, parts: &Parts) -> Result<Events, Box<Response>> {
     })?;
     let mut registration = engine.register();
     registration.client = Some(admitted.client);
+    let expires_at = admission::expires_at(engine, admitted.principal.as_ref());
     let (stream, commands) = EventStream::open(
         registration.connection,
         admitted.principal,
@@ -74,7 +75,7 @@ fn open(engine: &Arc<Engine>, parts: &Parts) -> Result<Events, Box<Response>> {
     );
     engine.perform_all(commands);
     let timer = Timer::new(engine.clock);
-    Ok(Events { registration, stream, timer, effects: Vec::new() })
+    Ok(Events { registration, stream, timer, expires_at, effects: Vec::new() })
 }
 
 /// Returns the response of a stream that ends at once.
@@ -95,6 +96,8 @@ struct Events {
     registration: Registration,
     stream: EventStream,
     timer: Timer,
+    /// When the credentials of the client stop to be valid.
+    expires_at: Option<Duration>,
     /// Effects that are applied now. It is empty between two polls.
     effects: Vec<Effect>,
 }
@@ -121,15 +124,16 @@ impl Events {
             self.registration.report(self.stream.queued());
             return Poll::Ready(());
         }
-        let end = match self.registration.mailbox.end() {
-            Some(End::ShuttingDown(at)) if at <= self.now() => {
-                self.stream.shut_down();
-                return Poll::Ready(());
-            }
+        let shut_down = match self.registration.mailbox.end() {
             Some(End::ShuttingDown(at)) => Some(at),
             // The connection is reset by whoever writes the response.
             Some(End::TooSlow(_)) | None => None,
         };
+        let end = shut_down.into_iter().chain(self.expires_at).min();
+        if end.is_some_and(|at| at <= self.now()) {
+            self.stream.shut_down();
+            return Poll::Ready(());
+        }
         let deadline = [self.stream.next_deadline(), end].into_iter().flatten().min();
         ready!(self.timer.poll(deadline, cx));
         let cursor = self.registration.engine().cursor(self.stream.subscription());

@@ -55,10 +55,11 @@ pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -
             return (StatusCode::BAD_GATEWAY, "the MQTT broker is away\n").into_response();
         }
     };
+    let mut registration = engine.register();
+    registration.client = Some(admitted.client);
+    let expires_at = admission::expires_at(&engine, admitted.principal.as_ref());
     upgrade.on_upgrade(move |websocket| async move {
-        let mut registration = engine.register();
-        registration.client = Some(admitted.client);
-        if let Err(error) = tunnel(&registration, websocket, stream).await {
+        if let Err(error) = tunnel(&registration, websocket, stream, expires_at).await {
             tracing::debug!(%error, "a tunnel to the MQTT broker was cut");
         }
     })
@@ -69,6 +70,7 @@ async fn tunnel(
     registration: &Registration,
     websocket: WebSocket,
     mut stream: TcpStream,
+    expires_at: Option<Duration>,
 ) -> io::Result<()> {
     // Each write is a whole message already, and small ones are not to wait.
     stream.set_nodelay(true)?;
@@ -77,16 +79,18 @@ async fn tunnel(
         copied = copy_bidirectional_with_sizes(&mut bytes, &mut stream, BUFFER, BUFFER) => {
             copied.map(drop)
         }
-        () = shut_down(registration) => {
+        () = end(registration, expires_at) => {
             // The broker learns that by the end of TCP, and publishes what the client wanted for that.
             tokio::io::AsyncWriteExt::shutdown(&mut bytes).await
         }
     }
 }
 
-async fn shut_down(registration: &Registration) {
+/// Waits until the server shuts down, or the credentials of the client expire.
+async fn end(registration: &Registration, expires_at: Option<Duration>) {
     let mut effects = Vec::new();
-    let end = poll_fn(|cx| {
+    let clock = registration.engine().clock;
+    let shut_down = poll_fn(|cx| {
         // The hub has nothing for this connection. It is woken when the server shuts down.
         let _ = registration.mailbox.poll_take(cx, &mut effects);
         match registration.mailbox.end() {
@@ -94,6 +98,14 @@ async fn shut_down(registration: &Registration) {
             _ => Poll::Pending,
         }
     });
-    let at = end.await;
-    time::sleep_until(registration.engine().clock.instant(at)).await;
+    let expired = async {
+        match expires_at {
+            Some(at) => time::sleep_until(clock.instant(at)).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        at = shut_down => time::sleep_until(clock.instant(at)).await,
+        () = expired => {}
+    }
 }

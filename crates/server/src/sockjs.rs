@@ -114,14 +114,15 @@ async fn upgrade(parts: &mut Parts) -> Result<WebSocketUpgrade, Response> {
 
 /// Opens a WebSocket with the frames of SockJS.
 fn open(engine: &Arc<Engine>, upgrade: WebSocketUpgrade, parts: &Parts) -> Response {
-    let admitted = match admission::admit(engine, parts) {
+    let admitted = match admission::admit_for_connect(engine, parts) {
         Ok(admitted) => admitted,
         Err(answer) => return answers::problem(&answer, &engine.options.sources),
     };
+    // From now on the client is there: a server that ends waits for it.
+    let mut registration = engine.register();
+    registration.client = Some(admitted.client);
     let engine = engine.clone();
     upgrade.acceptor(crate::websocket::acceptor(&engine)).on_upgrade(move |websocket| async move {
-        let mut registration = engine.register();
-        registration.client = Some(admitted.client);
         match SockJsWebSocket::new(&engine, websocket) {
             Ok(transport) => {
                 tokio::spawn(stomp::serve(registration, admitted.principal, transport));
@@ -148,7 +149,7 @@ fn receive(
         None
     } else {
         // A new session counts as a connection.
-        match admission::admit(&service.engine, parts) {
+        match admission::admit_for_connect(&service.engine, parts) {
             Ok(admitted) => Some(admitted),
             Err(answer) => return refuse(service, head, &answer),
         }
@@ -207,13 +208,13 @@ fn identify(service: &Service, parts: &Parts) -> Result<Option<Principal>, Answe
     if options.authenticate.is_none() {
         return Ok(None);
     }
-    let found = options.sources.in_request(admission::fields(parts), parts.uri.query());
-    if !matches!(found, Ok(None)) {
+    let identified = admission::identify_for_connect(options, parts);
+    if !matches!(identified, Ok(None)) {
         let address = admission::address(options, parts);
         let counted = service.engine.admit(address).map_err(|breach| Answer::from(&breach))?;
         drop(counted);
     }
-    admission::identify(options, found).map_err(|error| Answer::from(&error))
+    identified
 }
 
 fn owner(principal: Option<&Principal>) -> &[u8] {

@@ -77,6 +77,7 @@ impl<T: Transport> Shared<T> {
     fn new(registration: Registration, principal: Option<Principal>, transport: T) -> Arc<Self> {
         let engine = registration.engine();
         let (now, config) = (engine.now(), engine.options.stomp.clone());
+        let expires_at = admission::expires_at(engine, principal.as_ref());
         let mut session = Session::new(registration.connection, config, now);
         if let Some(principal) = principal {
             session = session.authenticated(principal);
@@ -93,6 +94,7 @@ impl<T: Transport> Shared<T> {
             unsent: 0,
             is_reported: true,
             lingers_until: None,
+            expires_at,
             task: Waker::noop().clone(),
         };
         let shared = Arc::new(Self { mailbox: mailbox.clone(), client: Mutex::new(client) });
@@ -137,6 +139,8 @@ struct Client<T> {
     is_reported: bool,
     /// Until when a closed transport may take to end.
     lingers_until: Option<Duration>,
+    /// When the credentials of the client stop to be valid.
+    expires_at: Option<Duration>,
     /// Wakes the client's own task.
     task: Waker,
 }
@@ -245,7 +249,10 @@ impl<T: Transport> Client<T> {
         let engine = self.registration.engine().clone();
         let now = engine.now();
         match self.identify(request) {
-            Ok(principal) => self.session.accept(principal, now),
+            Ok(principal) => {
+                self.expires_at = admission::expires_at(&engine, principal.as_ref());
+                self.session.accept(principal, now);
+            }
             Err(answer) => self.session.refuse(answer.message, answer.close_code, now),
         }
     }
@@ -322,6 +329,11 @@ impl<T: Transport> Client<T> {
             }
             _ => {}
         }
+        if self.expires_at.is_some_and(|at| at <= now) && !self.session.has_ended() {
+            let reason = "the credentials have expired";
+            self.session.end(reason, CloseCode::POLICY_VIOLATION, now);
+            cx.waker().wake_by_ref();
+        }
         match self.lingers_until {
             Some(until) if until <= now => Poll::Ready(()),
             _ => Poll::Pending,
@@ -337,7 +349,9 @@ impl<T: Transport> Client<T> {
             Some(End::TooSlow(_)) => Some(now),
             _ => None,
         };
-        let deadlines = [self.session.next_deadline(), consumer, shut_down, self.lingers_until];
+        let expires_at = self.expires_at.filter(|_| !self.session.has_ended());
+        let deadlines =
+            [self.session.next_deadline(), consumer, shut_down, self.lingers_until, expires_at];
         let deadline = deadlines.into_iter().flatten().min();
         if self.timer.poll(deadline, cx).is_pending() {
             return Poll::Pending;

@@ -21,16 +21,16 @@ use std::{
 
 /// Opens a WebSocket for a client of STOMP.
 pub(crate) fn open(engine: &Arc<Engine>, upgrade: WebSocketUpgrade, parts: &Parts) -> Response {
-    let admitted = match admission::admit(engine, parts) {
+    let admitted = match admission::admit_for_connect(engine, parts) {
         Ok(admitted) => admitted,
         Err(answer) => return answers::problem(&answer, &engine.options.sources),
     };
     let protocols = Version::ALL.iter().map(|version| version.subprotocol());
-    let engine = engine.clone();
-    let upgrade = upgrade.acceptor(acceptor(&engine)).protocols(protocols);
+    let upgrade = upgrade.acceptor(acceptor(engine)).protocols(protocols);
+    // From now on the client is there: a server that ends waits for it.
+    let mut registration = engine.register();
+    registration.client = Some(admitted.client);
     upgrade.on_upgrade(move |websocket| async move {
-        let mut registration = engine.register();
-        registration.client = Some(admitted.client);
         tokio::spawn(stomp::serve(registration, admitted.principal, Plain(websocket)));
     })
 }

@@ -145,7 +145,11 @@ async fn a_session_is_its_owners_alone() {
         let fields = [("authorization", bearer.as_str())];
         running.connect().await.request("POST", path, &fields, body).await
     };
-    assert_eq!(post(&running, "/ws/0/a/xhr", "").await.status, 401);
+    assert_eq!(as_user("eve", "/ws/0/a/xhr", "").await.status, 401);
+    // Who comes without credentials has to have some in CONNECT.
+    assert_eq!(post(&running, "/ws/0/b/xhr", "").await.body, "o\n");
+    post(&running, "/ws/0/b/xhr_send", CONNECT).await;
+    assert!(post(&running, "/ws/0/b/xhr", "").await.body.starts_with(r#"a["ERROR\n"#));
     assert_eq!(as_user("ann", "/ws/0/a/xhr", "").await.body, "o\n");
     assert_eq!(as_user("joe", "/ws/0/a/xhr", "").await.status, 404);
     assert_eq!(as_user("joe", "/ws/0/a/xhr_send", CONNECT).await.status, 404);

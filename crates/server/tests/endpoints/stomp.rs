@@ -5,6 +5,7 @@ use sansocket::{
     Error, Message,
     on_tokio::{ClientWebSocket, Connector},
 };
+use sansocket_server::access::Claims;
 use std::time::Duration;
 
 /// A client that sends exactly what it is told.
@@ -109,9 +110,20 @@ async fn who_a_client_is_says_its_connect_or_its_request() {
     client.send(&connect("login:x\npasscode:joe\n")).await;
     assert!(client.next().await.starts_with("ERROR\n"));
     assert_eq!(client.ended().await, Some(1008));
-    // Nobody is anonymous, so the request needs credentials already.
+    // Nobody is anonymous. A request without credentials can have them in CONNECT.
+    for (passcode, reply) in [("joe", "CONNECTED\n"), ("eve", "ERROR\n")] {
+        let mut client = Client::open(&running, &[]).await;
+        client.send(&connect(&format!("login:x\npasscode:{passcode}\n"))).await;
+        assert!(client.next().await.starts_with(reply));
+    }
+    let mut client = Client::open(&running, &[]).await;
+    client.send(&connect("")).await;
+    assert!(client.next().await.starts_with("ERROR\n"));
+    assert_eq!(client.ended().await, Some(1008));
+    // Wrong ones are refused before that.
     let url = format!("ws://{}/ws", running.address);
-    let refused = Connector::new().connect(&url).await.unwrap_err();
+    let wrong = Connector::new().header("authorization", "Bearer eve");
+    let refused = wrong.connect(&url).await.unwrap_err();
     assert!(refused.to_string().contains("401"), "{refused}");
 }
 
@@ -163,4 +175,29 @@ async fn a_client_that_goes_without_a_word_is_forgotten() {
     drop(client.into_inner().into_parts());
     running.wait_for("sansocket_connections", 0).await;
     running.wait_for("sansocket_subscriptions", 0).await;
+}
+
+#[tokio::test]
+async fn a_connection_ends_when_its_credentials_expire() {
+    let mut options = options();
+    options.authenticate = Some(std::sync::Arc::new(|_| {
+        let soon = std::time::SystemTime::now() + Duration::from_millis(500);
+        Ok(Claims::new().expiring_at(soon).of("ann"))
+    }));
+    let running = Running::start(options).await;
+    let bearer = [("authorization", "Bearer x")];
+    let mut stream = running.connect().await;
+    stream.send("GET", "/events?topic=/topic/a", &bearer, "").await;
+    let mut by_request = Client::open(&running, &bearer).await;
+    by_request.send("CONNECT\naccept-version:1.2\nhost:a\n\n\0").await;
+    let mut by_connect = Client::open(&running, &[]).await;
+    by_connect.send("CONNECT\naccept-version:1.2\nhost:a\nlogin:x\npasscode:y\n\n\0").await;
+    for mut client in [by_request, by_connect] {
+        assert!(client.next().await.starts_with("CONNECTED\n"));
+        assert!(client.next().await.contains("expired"));
+        assert_eq!(client.ended().await, Some(1008));
+    }
+    stream.body_until("id: ").await;
+    stream.chunks_until("retry: ").await;
+    running.wait_for("sansocket_connections", 0).await;
 }
