@@ -129,7 +129,10 @@ impl<A: Authorization> Hub<A> {
         let complete_after = history.complete_after.min(history.head);
         let entries: Vec<&Entry> = entries.collect();
         let mut positions: Vec<_> = entries.iter().map(|entry| entry.position).collect();
-        topic.prepend(&entries, complete_after, expires, sequence);
+        // A history that ends before what is kept begins says nothing of what is between.
+        if history.head >= topic.ring.complete_after() {
+            topic.prepend(&entries, complete_after, expires, sequence);
+        }
         if !is_current {
             let held = topic.held.take().unwrap_or_default();
             positions.extend(held.entries().map(|entry| entry.position));

@@ -107,6 +107,26 @@ fn what_waits_for_the_history_is_bounded_in_bytes() {
 }
 
 #[test]
+fn what_had_no_room_is_missing_for_patterns_too() {
+    let mut hub = Alone::keeping(2);
+    hub.resume(0, &["/topic/a"], 0);
+    hub.resume(1, &["/topic/*"], 0);
+    for position in 3..=6 {
+        assert_eq!(hub.message("/topic/a", position), NOTHING);
+    }
+    let told = [("/topic/a", 1), ("/topic/a", 2)];
+    assert_eq!(
+        hub.answer(1, "/topic/a", &told, 0, 2),
+        ["0: begins from b-0", "0: gap b-0 to b-4", "0: 5", "0: 6"]
+    );
+    // This answer does not reach what is kept.
+    assert_eq!(
+        hub.answer(2, "/topic/*", &told, 0, 2),
+        ["1: begins from b-0", "1: gap b-0 to b-4", "1: 5", "1: 6"]
+    );
+}
+
+#[test]
 fn several_topics_wait_for_each_other_and_come_in_order() {
     let mut hub = Alone::keeping(10);
     assert_eq!(

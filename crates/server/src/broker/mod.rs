@@ -1,4 +1,8 @@
 //! Brokers, which join the hubs of many nodes.
+//!
+//! [`redis`] is one that exists.
+
+pub mod redis;
 
 use sansocket_realtime::{Epoch, bridge};
 use std::future::Future;

@@ -1,0 +1,23 @@
+-- Settles a message of a queue, if it is with the node.
+-- KEYS: state, taken, waiting, queued, deliveries
+-- ARGV: epoch, position, how often it was delivered ('' if it is consumed), channel of the queue
+if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then
+  return redis.error_reply('EPOCH another sequence has begun')
+end
+if redis.call('HEXISTS', KEYS[2], ARGV[2]) == 0 then
+  return 'OK'
+end
+if ARGV[3] == '' then
+  redis.call('HDEL', KEYS[4], ARGV[2])
+  redis.call('HDEL', KEYS[5], ARGV[2])
+else
+  -- First what needs memory.
+  redis.call('HSET', KEYS[5], ARGV[2], ARGV[3])
+  local was_empty = redis.call('EXISTS', KEYS[3]) == 0
+  redis.call('ZADD', KEYS[3], ARGV[2], ARGV[2])
+  if was_empty then
+    redis.call('PUBLISH', ARGV[4], '')
+  end
+end
+redis.call('HDEL', KEYS[2], ARGV[2])
+return 'OK'

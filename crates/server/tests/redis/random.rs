@@ -1,0 +1,139 @@
+//! Hubs, subscribers and faults at random, compared with what was published.
+
+use crate::{
+    hubs::Hubs,
+    server::{Server, is_left_out},
+};
+use sansocket_realtime::hub::Start;
+use std::{
+    hash::{BuildHasher, RandomState},
+    num::NonZeroU32,
+    time::Duration,
+};
+
+const TOPICS: &[&str] = &["/topic/a", "/topic/b", "/topic/c/x", "/topic/c/y"];
+const SUBSCRIBED: &[&str] =
+    &["/topic/a", "/topic/b", "/topic/c/x", "/topic/*", "/topic/c/*", "/topic/c/**", "/topic/**"];
+
+/// Numbers that a seed determines (xorshift).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 33) as usize % end
+    }
+}
+
+struct World {
+    random: Random,
+    server: Server,
+    hubs: Hubs,
+    subscribers: Vec<usize>,
+}
+
+impl World {
+    async fn new(seed: u64, is_durable: bool) -> Self {
+        let mut random = Random(seed | 1);
+        let options: &[&str] =
+            if is_durable { &["--appendonly", "yes", "--appendfsync", "always"] } else { &[] };
+        let server = Server::start(options);
+        let kept = [5, 50, 1_000][random.below(3)];
+        let [messages, read] = [0; 2].map(|_| [3, 60, 1_000][random.below(3)]);
+        let hubs = Hubs::join(2 + random.below(2), kept, &server, |options| {
+            options.durable = is_durable;
+            options.messages = NonZeroU32::new(messages).unwrap();
+            options.history_messages = NonZeroU32::new(read).unwrap();
+            options.topics = NonZeroU32::new(3).unwrap();
+        });
+        hubs.are_up().await;
+        Self { random, server, hubs, subscribers: Vec::new() }
+    }
+
+    fn hub(&mut self) -> usize {
+        self.random.below(self.hubs.hubs.len())
+    }
+
+    async fn step(&mut self) {
+        match self.random.below(100) {
+            0..10 => {
+                let hub = self.hub();
+                self.hubs.publish_job(hub);
+            }
+            10..13 => {
+                let (hub, is_there) = (self.hub(), self.random.below(2) == 0);
+                self.hubs.consume(hub, is_there);
+            }
+            13..70 => {
+                let (hub, count) = (self.hub(), self.random.below(20));
+                for _ in 0..count {
+                    let topic = TOPICS[self.random.below(TOPICS.len())];
+                    self.hubs.publish(hub, topic);
+                }
+            }
+            70..78 if self.subscribers.len() < 20 => {
+                let (hub, to) = (self.hub(), SUBSCRIBED[self.random.below(SUBSCRIBED.len())]);
+                let start = [Start::Now, Start::Beginning][self.random.below(2)];
+                self.subscribers.push(self.hubs.subscribe(hub, to, start));
+            }
+            78..84 if !self.subscribers.is_empty() => {
+                let index = self.random.below(self.subscribers.len());
+                let hub = self.hub();
+                self.subscribers[index] = self.hubs.go_on(self.subscribers[index], hub);
+            }
+            84..86 => self.server.cut(),
+            86 => {
+                self.server.kill();
+                self.server.start_again();
+            }
+            87 => {
+                let _: String = self.server.run("CONFIG SET maxmemory 1");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                let _: String = self.server.run("CONFIG SET maxmemory 0");
+            }
+            88 => {
+                let _: String = self.server.run("SCRIPT FLUSH");
+            }
+            _ => {
+                let pause = Duration::from_millis(self.random.below(10) as u64);
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+}
+
+async fn run(is_durable: bool) {
+    if is_left_out() {
+        return;
+    }
+    let seeds = match std::env::var("SANSOCKET_SEED") {
+        Ok(seed) => vec![seed.parse().unwrap()],
+        Err(_) => (0..3).map(|_| RandomState::new().hash_one(())).collect(),
+    };
+    for seed in seeds {
+        println!("to repeat this: SANSOCKET_SEED={seed}");
+        let mut world = World::new(seed, is_durable).await;
+        for _ in 0..200 {
+            world.step().await;
+        }
+        let sequences = world.hubs.check(TOPICS).await;
+        if is_durable {
+            assert_eq!(sequences, 1);
+            world.hubs.nothing_is_doubled();
+            world.hubs.consume(0, true);
+            world.hubs.all_jobs_are_done_once().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subscribers_get_everything_or_are_told_of_gaps() {
+    run(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subscribers_of_a_durable_redis_stay_in_one_sequence() {
+    run(true).await;
+}
