@@ -9,7 +9,7 @@ use app::Route;
 use clap::Parser;
 use config::{Flags, Loaded, Settings};
 use sansocket_realtime::hub::InvalidRoute;
-use sansocket_server::{Builder, Options, Server, serve};
+use sansocket_server::{Options, Server, broker::redis::Redis, serve};
 use std::{
     env,
     io::{self, Write},
@@ -39,8 +39,6 @@ enum Failure {
     Serve(io::Error),
     #[error(transparent)]
     Route(#[from] InvalidRoute),
-    #[error("this build has no broker: run it without broker.url")]
-    Broker,
 }
 
 fn main() -> ExitCode {
@@ -75,11 +73,8 @@ fn run(flags: &Flags) -> Result<(), Failure> {
 /// another signal.
 async fn serve_until_told(settings: Settings) -> Result<(), Failure> {
     let Settings { listen, connections, options, routes, broker, deadline, spread } = settings;
-    if broker.is_some() {
-        return Err(Failure::Broker);
-    }
     let is_open = options.anonymous;
-    let server = build(options, routes)?;
+    let server = build(options, routes, broker)?;
     let mut signals = signals::Signals::new().map_err(Failure::Start)?;
     let listener = bind(listen, connections.tls.is_some(), is_open).await?;
     let (stop, stopped) = oneshot::channel::<()>();
@@ -109,10 +104,19 @@ async fn all_leave(server: Server, spread: Duration, stopped: oneshot::Receiver<
     server.ended().await;
 }
 
-fn build(options: Options, routes: Vec<Route>) -> Result<Server, InvalidRoute> {
-    let add =
-        |builder: Builder, route: Route| builder.on(route.destination.clone(), route.handler());
-    routes.into_iter().fold(Server::builder(options), add).build()
+fn build(
+    options: Options,
+    routes: Vec<Route>,
+    broker: Option<Redis>,
+) -> Result<Server, InvalidRoute> {
+    let mut builder = Server::builder(options);
+    if let Some(broker) = broker {
+        builder = builder.broker(broker);
+    }
+    for route in routes {
+        builder = builder.on(route.destination.clone(), route.handler());
+    }
+    builder.build()
 }
 
 /// Starts to listen, and logs where.

@@ -14,6 +14,7 @@ mod section;
 mod access;
 mod app;
 mod authentication;
+mod broker;
 mod checks;
 mod flags;
 mod layers;

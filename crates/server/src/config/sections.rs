@@ -4,12 +4,11 @@
 
 use super::access::Access;
 use super::app::App;
+use super::broker::Broker;
 use super::limits::{Limits, Queues, Topic, Topics};
-use super::secret::SecretUrl;
 use super::setting::{Setting, of};
 use super::transports::{Events, Poll, Publish, SockJs, Stomp};
-use super::units::{Address, Count, Size, Time};
-use sansocket_realtime::Pattern;
+use super::units::{Address, Time};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use toml::Spanned;
@@ -51,16 +50,6 @@ section! {
     TrustedProxies {
         networks: Vec<Spanned<String>> = Vec::new(),
         header: ForwardingField = ForwardingField::XForwardedFor,
-    }
-}
-
-section! {
-    Broker {
-        url: Option<Spanned<SecretUrl>> = None,
-        url_file: Option<Spanned<PathBuf>> = None,
-        outbox_messages: Setting<Count> = of("10000"),
-        outbox_bytes: Setting<Size> = of("64 MiB"),
-        local: Vec<Setting<Pattern>> = Vec::new(),
     }
 }
 

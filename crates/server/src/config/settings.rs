@@ -4,13 +4,12 @@ use super::app;
 use super::checks::Checks;
 use super::places::Problem;
 use super::read::Loaded;
-use super::sections::{Broker, Config, ForwardingField, Log, Shutdown, TrustedProxies};
+use super::sections::{Config, ForwardingField, Log, Shutdown, TrustedProxies};
 use super::{authentication, tls};
 use crate::app::Route;
 use sansocket::server::{self, ForwardingHeader, OriginPolicy};
-use sansocket_realtime::hub::OutboxConfig;
 use sansocket_realtime::{guard, hub};
-use sansocket_server::{ListenOptions, Options, access::DestinationPattern};
+use sansocket_server::{ListenOptions, Options, access::DestinationPattern, broker::redis::Redis};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use toml::Spanned;
 use tracing_subscriber::EnvFilter;
@@ -22,8 +21,8 @@ pub(crate) struct Settings {
     pub(crate) connections: ListenOptions,
     pub(crate) options: Options,
     pub(crate) routes: Vec<Route>,
-    /// The URL of the broker, with its password.
-    pub(crate) broker: Option<String>,
+    /// The connection to the broker.
+    pub(crate) broker: Option<Redis>,
     /// How long the end may take.
     pub(crate) deadline: Duration,
     /// Over which time clients are told that they come back.
@@ -39,7 +38,7 @@ impl Settings {
         let connections = connections(&mut checks, &loaded.config);
         let options = options(&mut checks, &loaded.config);
         let routes = app::routes(&mut checks, &loaded.config.app);
-        let broker = broker(&mut checks, &loaded.config.broker);
+        let broker = loaded.config.broker.connection(&mut checks);
         let Shutdown { deadline, spread } = shutdown;
         if spread.get_ref().0 > deadline.get_ref().0 {
             checks.problem(spread.span(), "the spread is longer than the deadline");
@@ -86,18 +85,13 @@ fn hub_config(checks: &mut Checks<'_>, config: &Config) -> hub::Config {
     for topic in &config.topic {
         hub = hub.topic((*topic.pattern).clone(), topic.config(others));
     }
-    let Broker { outbox_messages, outbox_bytes, local, .. } = &config.broker;
-    for pattern in local {
+    for pattern in &config.broker.local {
         hub = hub.local((**pattern).clone());
     }
     if let Some(destination) = &config.queues.dead_letters {
         check_dead_letters(checks, destination);
     }
-    hub.queues(config.queues.config()).outbox(
-        OutboxConfig::default()
-            .messages(super::limits::count(outbox_messages))
-            .bytes(outbox_bytes.0),
-    )
+    hub.queues(config.queues.config()).outbox(config.broker.outbox())
 }
 
 fn check_dead_letters(checks: &mut Checks<'_>, destination: &Spanned<String>) {
@@ -205,28 +199,6 @@ fn host_and_port(checks: &mut Checks<'_>, address: &Spanned<String>) -> Option<S
         checks.problem(address.span(), problem);
     }
     is_valid.then(|| address.get_ref().clone())
-}
-
-fn broker(checks: &mut Checks<'_>, broker: &Broker) -> Option<String> {
-    let (url, span) = match (&broker.url, &broker.url_file) {
-        (None, None) => return None,
-        (Some(url), None) => (url.get_ref().as_str().to_owned(), url.span()),
-        (None, Some(file)) => {
-            let url = String::from_utf8(checks.file(file)?);
-            (checks.check(file.span(), url.map_err(|_| "the file is not UTF-8"))?, file.span())
-        }
-        (Some(_), Some(file)) => {
-            checks.problem(file.span(), "there are both url and url-file");
-            return None;
-        }
-    };
-    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
-    if !matches!(scheme, Some("redis" | "rediss")) {
-        // The URL can contain a password.
-        checks.problem(span, "the URL of a broker begins with redis:// or rediss://");
-        return None;
-    }
-    Some(url)
 }
 
 fn filter(checks: &mut Checks<'_>, log: &Log) {

@@ -294,7 +294,7 @@ fn values_that_contradict_each_other_are_told() {
         ("log.filter = 'a=b'", "1:14: \"a=b\" is not a filter"),
         ("mqtt.broker = 'localhost'", "1:15: \"localhost\" is not a host and a port"),
         ("mqtt.broker = 'tcp://localhost:1883'", "1:15: "),
-        ("broker.url = 'kafka://a:hidden@b'", "1:14: the URL of a broker begins with redis://"),
+        ("broker.url = 'kafka://a:hidden@b'", "1:14: an address of Redis begins with redis://"),
         ("broker = { url = 'redis://a', url-file = 'b' }", "1:42: there are both url and url-file"),
         ("broker.url-file = '/nonexistent'", "1:19: can't read /nonexistent: "),
         ("queues.dead-letters = '/app/a'", "1:23: dead letters go to one queue or topic"),
