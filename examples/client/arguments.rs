@@ -1,6 +1,7 @@
 //! The command line.
 
-use clap::{Parser, ValueEnum};
+use crate::terminal::Color;
+use clap::Parser;
 use sansocket::{
     Config, DeflateConfig, Limits,
     client::{Proxies, Proxy, Stage},
@@ -114,14 +115,6 @@ pub(crate) struct Arguments {
     /// When to use colours.
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
     pub(crate) color: Color,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Color {
-    /// On a terminal, unless NO_COLOR is set.
-    Auto,
-    Always,
-    Never,
 }
 
 const EXAMPLES: &str = "\

@@ -10,6 +10,8 @@ mod input;
 mod screen;
 mod stop;
 mod summary;
+#[path = "../terminal.rs"]
+mod terminal;
 
 use arguments::Arguments;
 use clap::Parser;

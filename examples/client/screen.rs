@@ -1,6 +1,6 @@
 //! What the user sees: messages on standard output, everything else on standard error.
 
-use crate::arguments::{Arguments, Color};
+use crate::{arguments::Arguments, terminal::harmless};
 use sansocket::{
     Error,
     client::ProxyError,
@@ -9,7 +9,6 @@ use sansocket::{
     tls::TlsFault,
 };
 use std::{
-    env,
     io::{self, IsTerminal, Write},
     time::Duration,
 };
@@ -30,15 +29,10 @@ const RED: &str = "1;31";
 
 impl Screen {
     pub(crate) fn new(arguments: &Arguments) -> Self {
-        let is_colored = |terminal: bool| match arguments.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-        };
         Self {
             marks_messages: io::stdout().is_terminal() && !arguments.quiet,
-            output_color: is_colored(io::stdout().is_terminal()),
-            note_color: is_colored(io::stderr().is_terminal()),
+            output_color: arguments.color.is_used(io::stdout().is_terminal()),
+            note_color: arguments.color.is_used(io::stderr().is_terminal()),
             binary: arguments.binary,
             verbose: arguments.verbose,
             quiet: arguments.quiet,
@@ -151,12 +145,6 @@ fn print(bytes: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// Shows control characters as such, instead of obeying them.
-fn harmless(text: &str) -> String {
-    let is_harmful = |character: &char| character.is_control() && !"\n\t".contains(*character);
-    text.chars().map(|c| if is_harmful(&c) { '\u{fffd}' } else { c }).collect()
-}
-
 pub(crate) fn milliseconds(time: Duration) -> String {
     format!("{:.2} ms", time.as_secs_f64() * 1e3)
 }
@@ -187,14 +175,4 @@ fn advice(error: &Error) -> Option<&'static str> {
         },
         _ => return None,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_can_not_control_the_terminal() {
-        assert_eq!(harmless("a\x1b[2J\u{9b}b\r\tc\n"), "a\u{fffd}[2J\u{fffd}b\u{fffd}\tc\n");
-    }
 }
