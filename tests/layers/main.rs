@@ -52,6 +52,8 @@ struct Layers {
     apart: &'static [&'static [&'static str]],
     /// The uses of `std` that the core is allowed: where, what, and why.
     std_in_core: &'static [(&'static str, &'static str, &'static str)],
+    /// The files and folders at the top that are a program, which is a crate of its own.
+    program: &'static [&'static str],
     /// Where `feature = "tokio"` may occur besides `lib.rs`.
     know_tokio: &'static [&'static str],
 }
@@ -107,6 +109,7 @@ const SANSOCKET: Layers = Layers {
         ("mask", "std::is_x86_feature_detected", "only std detects the processor's features"),
         ("buffer", "std::sync::Mutex", "only std has locks; without it unused memory is freed"),
     ],
+    program: &[],
     know_tokio: &["asynchronous", "on_tokio"],
 };
 
@@ -137,6 +140,42 @@ const REALTIME: Layers = Layers {
         ("sockjs", "std::collections::HashMap", "only std has hash maps with random keys"),
         ("message", "std::sync::OnceLock", "only std has cells that threads can write once"),
     ],
+    program: &[],
+    know_tokio: &[],
+};
+
+const SERVER: Layers = Layers {
+    order: &[
+        ("random", Shell),
+        ("clock", Shell),
+        ("access", Shell),
+        ("broker", Shell),
+        ("options", Shell),
+        ("guests", Shell),
+        ("mailbox", Shell),
+        ("delivery", Shell),
+        ("engine", Shell),
+        ("admission", Shell),
+        ("subscribed", Shell),
+        ("answers", Shell),
+        ("origins", Shell),
+        ("request_body", Shell),
+        ("stomp", Shell),
+        ("websocket", Shell),
+        ("sockjs", Shell),
+        ("events", Shell),
+        ("poll", Shell),
+        ("publish", Shell),
+        ("presence", Shell),
+        ("health", Shell),
+        ("mqtt", Shell),
+        ("page", Shell),
+        ("server", Shell),
+        ("listen", Shell),
+    ],
+    apart: &[],
+    std_in_core: &[],
+    program: &["app", "config", "logs", "main", "signals"],
     know_tokio: &[],
 };
 
@@ -150,11 +189,20 @@ fn the_real_time_layer_follows_its_layers() {
     check_sources("crates/realtime/src", &REALTIME, 50, 300);
 }
 
+#[test]
+fn the_server_follows_its_layers() {
+    check_sources("crates/server/src", &SERVER, 40, 150);
+}
+
 /// Checks the sources in a folder, which have at least so many files and arrows.
 fn check_sources(folder: &str, layers: &Layers, files: usize, arrows: usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut parsed = Vec::new();
     read(&root, "", &mut parsed);
+    parsed.retain(|file| {
+        let top = file.path.split(['/', '.']).next().unwrap_or_default();
+        !layers.program.contains(&top)
+    });
     let report = check(&Tree::new(parsed), layers);
     // Detects a parser that no longer finds anything.
     assert!(report.files > files, "only looked at {} files", report.files);

@@ -1,6 +1,6 @@
 //! Who a client is, and whether it may come in.
 
-use crate::{Options, access::Claims, engine::Engine, guests};
+use crate::{access::Claims, engine::Engine, guests, options::Options};
 use axum::extract::ConnectInfo;
 use http::request::Parts;
 use sansocket_realtime::{

@@ -11,11 +11,11 @@
 //! held for as long as it takes to pass on effects.
 
 use crate::{
-    Options,
     clock::Clock,
     delivery::Line,
     guests,
     mailbox::{Mailbox, Mailboxes},
+    options::Options,
     random::random,
 };
 use sansocket_realtime::{

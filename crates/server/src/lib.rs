@@ -82,8 +82,9 @@ mod stomp;
 mod subscribed;
 mod websocket;
 
+pub use access::Authenticate;
 pub use listen::{ListenOptions, serve};
-pub use options::{Authenticate, Options};
+pub use options::Options;
 pub use server::{Builder, Server};
 
 #[cfg(doctest)]

@@ -1,17 +1,14 @@
 //! The settings of a server, for programs that embed it.
 
+use crate::access::Authenticate;
 use sansocket::connection::Keepalive;
 use sansocket::server::{OriginPolicy, TrustedProxies};
 use sansocket_realtime::{
-    guard::{self, AuthenticationError, Credentials, SlowConsumerConfig, Sources},
-    hub::{self, Authorization, Principal},
+    guard::{self, SlowConsumerConfig, Sources},
+    hub::{self, Authorization},
     poll, sockjs, sse, stomp,
 };
 use std::{fmt, sync::Arc, time::Duration};
-
-/// Says whose credentials these are. It is called while a client waits, so it must not block.
-pub type Authenticate =
-    Arc<dyn Fn(&Credentials<'_>) -> Result<Principal, AuthenticationError> + Send + Sync>;
 
 /// The settings of a [`Server`](crate::Server).
 ///

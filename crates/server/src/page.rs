@@ -2,7 +2,7 @@
 //!
 //! It is one response. Its parts are files of their own in `page/`, so that each can be read alone.
 
-use crate::Options;
+use crate::options::Options;
 use axum::{
     body::Body,
     response::{IntoResponse, Response},

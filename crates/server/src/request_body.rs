@@ -1,6 +1,6 @@
 //! Bodies of requests.
 
-use crate::Options;
+use crate::options::Options;
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use tokio::time::timeout;

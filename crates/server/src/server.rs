@@ -1,11 +1,12 @@
 //! The server as a library: its handlers, its routes, its end.
 
 use crate::{
-    Options,
     broker::{Broker, Tell},
     delivery::deliver,
     engine::{Engine, Rules, keep_time},
-    events, health, mqtt, origins, page, poll, presence, publish,
+    events, health, mqtt,
+    options::Options,
+    origins, page, poll, presence, publish,
     random::random,
     sockjs,
 };

@@ -1,10 +1,13 @@
 //! Who a client is.
 
 use super::jwt::Jwt;
-use crate::options::Authenticate;
 use sansocket_realtime::guard::{AuthenticationError, Credentials, TokenTable};
 use sansocket_realtime::hub::Principal;
 use std::{fmt, sync::Arc};
+
+/// Says whose credentials these are. It is called while a client waits, so it must not block.
+pub type Authenticate =
+    Arc<dyn Fn(&Credentials<'_>) -> Result<Principal, AuthenticationError> + Send + Sync>;
 
 /// A function that says whose credentials are.
 type Method = dyn Fn(&Credentials<'_>) -> Result<Principal, AuthenticationError> + Send + Sync;

@@ -33,10 +33,12 @@ mod jwt;
 mod keys;
 mod pattern;
 mod permissions;
+mod rules;
 
-pub use authenticator::Authenticator;
+pub use authenticator::{Authenticate, Authenticator};
 pub use claims::Claims;
 pub use jwt::{Jwt, JwtOptions};
 pub use keys::{JwtAlgorithm, JwtKey, JwtKeyError};
 pub use pattern::{DestinationPattern, InvalidDestinationPattern};
-pub use permissions::{Permissions, Rules};
+pub use permissions::Permissions;
+pub use rules::Rules;
