@@ -153,7 +153,6 @@ const SERVER: Layers = Layers {
         ("options", Shell),
         ("guests", Shell),
         ("mailbox", Shell),
-        ("delivery", Shell),
         ("engine", Shell),
         ("admission", Shell),
         ("subscribed", Shell),

@@ -12,7 +12,6 @@
 
 use crate::{
     clock::Clock,
-    delivery::Line,
     guests,
     mailbox::{Mailbox, Mailboxes},
     options::Options,
@@ -30,7 +29,7 @@ use sansocket_realtime::{
 };
 use std::{
     collections::{HashMap, VecDeque},
-    fmt, mem,
+    fmt,
     net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -50,8 +49,6 @@ pub(crate) struct Engine {
     timer: Arc<Notify>,
     /// Wakes those that wait until no client is there.
     idle: Notify,
-    /// The connections that have something in their mailboxes.
-    pub(crate) line: Arc<Line>,
 }
 
 struct State {
@@ -66,8 +63,6 @@ struct State {
     bridge: Option<Bridge>,
     status: Status,
     counts: Counts,
-    /// The connections that have something in their mailboxes since the lock was taken.
-    touched: Vec<Arc<Mailbox>>,
     /// The deadline for which the task that tells the time waits.
     deadline: Option<Duration>,
 }
@@ -135,13 +130,12 @@ impl Engine {
             bridge,
             status,
             counts: Counts::default(),
-            touched: Vec::new(),
             deadline: None,
         };
         let guard = Mutex::new(Guard::new(options.guard.clone()));
         let state = Mutex::new(state);
         let (clock, timer, idle) = (Clock::new(), Arc::default(), Notify::new());
-        Ok(Self { options, clock, state, guard, timer, idle, line: Arc::default() })
+        Ok(Self { options, clock, state, guard, timer, idle })
     }
 
     pub(crate) fn now(&self) -> Duration {
@@ -156,12 +150,12 @@ impl Engine {
     /// Handles commands in their order, and all that follows from them.
     pub(crate) fn perform_all(&self, commands: impl IntoIterator<Item = Command>) {
         let now = self.now();
-        self.update(|state| {
-            for command in commands {
-                state.commands.push_back(command);
-                state.settle(now);
-            }
-        });
+        let mut state = self.state();
+        for command in commands {
+            state.commands.push_back(command);
+            state.settle(now);
+        }
+        self.watch(&mut state);
     }
 
     /// Adds a connection, which the hub has yet to be told of.
@@ -179,23 +173,21 @@ impl Engine {
     ) -> Result<(Polling, oneshot::Receiver<Response>), Response> {
         let now = self.now();
         let (sender, receiver) = oneshot::channel();
-        let connection = self.update(|state| {
-            let connection = state.mailboxes.add(None);
-            match state.polls.begin(connection, principal, request, now) {
-                Ok(commands) => {
-                    state.polling.insert(connection, sender);
-                    for command in commands {
-                        state.commands.push_back(command);
-                        state.settle(now);
-                    }
-                    Ok(connection)
-                }
-                Err(response) => {
-                    state.mailboxes.remove(connection);
-                    Err(response)
-                }
+        let mut state = self.state();
+        let connection = state.mailboxes.add(None);
+        let commands = match state.polls.begin(connection, principal, request, now) {
+            Ok(commands) => commands,
+            Err(response) => {
+                state.mailboxes.remove(connection);
+                return Err(response);
             }
-        })?;
+        };
+        state.polling.insert(connection, sender);
+        for command in commands {
+            state.commands.push_back(command);
+            state.settle(now);
+        }
+        self.watch(&mut state);
         Ok((Polling { engine: self.clone(), connection }, receiver))
     }
 
@@ -237,16 +229,15 @@ impl Engine {
     /// Has each client leave at a time of its own within `spread`.
     pub(crate) fn shut_down(&self, spread: Duration) {
         let now = self.now();
-        self.update(|state| {
-            state.status = Status::ShuttingDown;
-            for mailbox in state.mailboxes.iter() {
-                let part = (random() >> 32) as u32;
-                let after = spread.mul_f64(f64::from(part) / f64::from(u32::MAX));
-                mailbox.shut_down(now.saturating_add(after));
-            }
-            state.polls.shut_down();
-            state.settle(now);
-        });
+        let mut state = self.state();
+        state.status = Status::ShuttingDown;
+        for mailbox in state.mailboxes.iter() {
+            let part = (random() >> 32) as u32;
+            let after = spread.mul_f64(f64::from(part) / f64::from(u32::MAX));
+            mailbox.shut_down(now.saturating_add(after));
+        }
+        state.polls.shut_down();
+        state.settle(now);
     }
 
     /// Waits until no client is there.
@@ -277,44 +268,23 @@ impl Engine {
     /// Does what is due. Returns when to do so again.
     fn pass_time(&self) -> Option<Duration> {
         let now = self.now();
-        self.update(|state| {
-            if state.hub.next_deadline().is_some_and(|deadline| deadline <= now) {
-                state.commands.push_back(Command::TimePassed);
-            }
-            state.polls.time_passed(now);
-            state.settle(now);
-            state.deadline = state.next_deadline();
-            state.deadline
-        })
+        let mut state = self.state();
+        if state.hub.next_deadline().is_some_and(|deadline| deadline <= now) {
+            state.commands.push_back(Command::TimePassed);
+        }
+        state.polls.time_passed(now);
+        state.settle(now);
+        state.deadline = state.next_deadline();
+        state.deadline
     }
 
-    /// Does something under the lock, and then has others write what they have got.
-    fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.state();
-        let changed = change(&mut state);
+    /// Wakes the task that tells the time, if a deadline has come nearer.
+    fn watch(&self, state: &mut State) {
         let next = state.next_deadline();
         if next.is_some_and(|next| state.deadline.is_none_or(|deadline| next < deadline)) {
-            // The task that tells the time waits for too long.
             state.deadline = next;
             self.timer.notify_one();
         }
-        let touched = mem::take(&mut state.touched);
-        drop(state);
-        if !touched.is_empty() {
-            self.hand_out(touched);
-        }
-        changed
-    }
-
-    fn hand_out(&self, touched: Vec<Arc<Mailbox>>) {
-        let for_line = touched.into_iter().filter(|mailbox| {
-            let has_writer = mailbox.has_writer();
-            if !has_writer {
-                mailbox.wake();
-            }
-            has_writer
-        });
-        self.line.add(for_line);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -340,9 +310,7 @@ impl State {
     }
 
     fn handle(&mut self, command: Command, now: Duration) {
-        let Self {
-            hub, handlers, polls, mailboxes, commands, bridge, counts, status, touched, ..
-        } = self;
+        let Self { hub, handlers, polls, mailboxes, commands, bridge, counts, status, .. } = self;
         counts.handled += 1;
         if let Command::Bridge(event) = &command {
             hear(event, status);
@@ -372,11 +340,7 @@ impl State {
                 continue;
             }
             if let Some(mailbox) = mailboxes.get(connection) {
-                let pushed = mailbox.push(effect, now);
-                if pushed.is_first {
-                    touched.push(mailbox.clone());
-                }
-                if pushed.is_full {
+                if mailbox.push(effect, now) {
                     counts.paused += 1;
                     commands.push_back(Command::Pause { connection });
                 }
@@ -483,12 +447,14 @@ pub(crate) struct Polling {
 impl Drop for Polling {
     fn drop(&mut self) {
         let now = self.engine.now();
-        self.engine.update(|state| {
-            if state.polling.remove(&self.connection).is_some() {
-                state.commands.extend(state.polls.abort(self.connection));
+        let mut state = self.engine.state();
+        if state.polling.remove(&self.connection).is_some() {
+            if let Some(command) = state.polls.abort(self.connection) {
+                state.commands.push_back(command);
                 state.settle(now);
             }
-        });
+        }
+        drop(state);
         self.engine.remove(self.connection);
     }
 }
@@ -514,6 +480,5 @@ impl Drop for Engine {
     fn drop(&mut self) {
         // The task that tells the time looks whether there still is an engine.
         self.timer.notify_one();
-        self.line.close();
     }
 }

@@ -60,7 +60,6 @@ mod admission;
 mod answers;
 pub mod broker;
 mod clock;
-mod delivery;
 mod engine;
 mod events;
 mod guests;

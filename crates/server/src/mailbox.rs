@@ -3,8 +3,8 @@
 use sansocket_realtime::guard::{Reaction, SlowConsumer, SlowConsumerConfig, TooSlow};
 use sansocket_realtime::hub::{ConnectionId, Effect};
 use std::{
-    fmt, mem,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -12,21 +12,13 @@ use std::{
 /// What an effect without a message takes of a client's share.
 const OVERHEAD: usize = 64;
 
-/// The effects for one connection. The engine puts them in, and whoever writes to the client takes them
-/// out.
+/// The effects for one connection. The engine puts them in, and the connection's task takes them out.
 ///
 /// It also counts what the client has not taken, here and behind it, so that the hub is told to pause the
-/// connection before anything is written.
+/// connection before its task has run.
+#[derive(Debug)]
 pub(crate) struct Mailbox {
     inner: Mutex<Inner>,
-    /// Who takes effects out without the connection's task, if somebody can.
-    writer: OnceLock<Weak<dyn Deliver>>,
-}
-
-/// A connection to which others than its own task can write.
-pub(crate) trait Deliver: Send + Sync {
-    /// Takes what is in the mailbox, and writes it as far as the client takes it now.
-    fn deliver(&self);
 }
 
 #[derive(Debug)]
@@ -34,22 +26,12 @@ struct Inner {
     effects: Vec<Effect>,
     /// The bytes of the effects.
     bytes: usize,
-    /// What was taken out and the client has not taken, in bytes.
+    /// What the task has taken and its client has not, in bytes.
     downstream: usize,
     consumer: SlowConsumer,
-    /// The task of the connection, if it waits.
+    /// The task, if it waits for effects.
     waker: Option<Waker>,
     end: Option<End>,
-}
-
-/// What to do after an effect was put in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) struct Pushed {
-    /// Whether it is the first one, so that somebody has to be told.
-    pub(crate) is_first: bool,
-    /// Whether the hub is to pause the connection.
-    pub(crate) is_full: bool,
 }
 
 /// Why a connection has to end.
@@ -72,78 +54,38 @@ impl Mailbox {
             waker: None,
             end: None,
         };
-        Arc::new(Self { inner: Mutex::new(inner), writer: OnceLock::new() })
+        Arc::new(Self { inner: Mutex::new(inner) })
     }
 
-    /// Lets others than the connection's task write to the client, from now on.
-    pub(crate) fn set_writer(&self, writer: Weak<dyn Deliver>) {
-        // There is one writer for each connection.
-        let _ = self.writer.set(writer);
-    }
-
-    /// Returns whether others than the connection's task can write to the client.
-    pub(crate) fn has_writer(&self) -> bool {
-        self.writer.get().is_some()
-    }
-
-    /// Has what is in the mailbox written.
-    pub(crate) fn deliver(&self) {
-        if let Some(writer) = self.writer.get().and_then(Weak::upgrade) {
-            writer.deliver();
-        }
-    }
-
-    /// Puts an effect in.
-    pub(crate) fn push(&self, effect: Effect, now: Duration) -> Pushed {
+    /// Puts an effect in. Returns whether the hub is to pause the connection.
+    #[must_use]
+    pub(crate) fn push(&self, effect: Effect, now: Duration) -> bool {
         let mut inner = self.lock();
-        let is_first = inner.effects.is_empty();
         inner.bytes += size(&effect);
         inner.effects.push(effect);
-        let is_full = inner.report(now) == Some(Reaction::Pause);
-        if inner.end.is_some() {
-            inner.wake();
-        }
-        Pushed { is_first, is_full }
+        let reaction = inner.report(now);
+        inner.wake();
+        reaction == Some(Reaction::Pause)
     }
 
-    /// Takes all effects, which replace those in `taken`. Returns whether there were some.
-    pub(crate) fn take(&self, taken: &mut Vec<Effect>) -> bool {
+    /// Takes all effects, or waits. `taken` is empty before.
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>, taken: &mut Vec<Effect>) -> Poll<()> {
         let mut inner = self.lock();
         if inner.effects.is_empty() {
-            return false;
+            if !inner.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                inner.waker = Some(cx.waker().clone());
+            }
+            return Poll::Pending;
         }
         // An idle connection holds no memory for effects, so the room goes along.
-        *taken = mem::take(&mut inner.effects);
-        // Until it is told what became of them, they are still on their way.
+        mem::swap(&mut inner.effects, taken);
+        inner.effects = Vec::new();
+        // Until the task says what became of them, they are still on their way.
         inner.downstream += mem::take(&mut inner.bytes);
-        true
+        Poll::Ready(())
     }
 
-    /// Takes all effects, or waits.
-    pub(crate) fn poll_take(&self, cx: &mut Context<'_>, taken: &mut Vec<Effect>) -> Poll<()> {
-        self.register(cx);
-        if self.take(taken) { Poll::Ready(()) } else { Poll::Pending }
-    }
-
-    /// Wakes this task when something happens.
-    pub(crate) fn register(&self, cx: &Context<'_>) {
-        let mut inner = self.lock();
-        if !inner.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            inner.waker = Some(cx.waker().clone());
-        }
-    }
-
-    /// Wakes the connection's task.
-    pub(crate) fn wake(&self) {
-        self.lock().wake();
-    }
-
-    /// Returns whether nothing is in the mailbox.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.lock().effects.is_empty()
-    }
-
-    /// Says how many bytes were taken out and the client has not taken. Returns what to tell the hub.
+    /// Says how many bytes the task has and its client has not taken. Returns what to tell the hub.
     pub(crate) fn set_downstream(&self, bytes: usize, now: Duration) -> Option<Reaction> {
         let mut inner = self.lock();
         inner.downstream = bytes;
@@ -174,12 +116,6 @@ impl Mailbox {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Nothing in here can panic half-way.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Mailbox {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mailbox").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 

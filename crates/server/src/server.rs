@@ -2,7 +2,6 @@
 
 use crate::{
     broker::{Broker, Tell},
-    delivery::deliver,
     engine::{Engine, Rules, keep_time},
     events, health, mqtt,
     options::Options,
@@ -23,7 +22,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
+use tokio::{sync::mpsc, task::JoinHandle};
 
 type Handler = Box<dyn FnMut(&mut (), &Call) -> Answer + Send>;
 
@@ -217,9 +216,6 @@ impl Server {
     fn start(&self) {
         let Some(pending) = self.tasks.take_pending() else { return };
         tokio::spawn(keep_time(Arc::downgrade(&self.engine)));
-        for _ in 0..Handle::current().metrics().num_workers() {
-            tokio::spawn(deliver(self.engine.line.clone()));
-        }
         let Some((start, epoch, commands)) = pending else { return };
         let engine = Arc::downgrade(&self.engine);
         let tell = move |event| {

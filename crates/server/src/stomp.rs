@@ -1,12 +1,6 @@
 //! A client of STOMP, whatever carries its frames.
 
-use crate::{
-    admission,
-    clock::Timer,
-    engine::Registration,
-    mailbox::{Deliver, End, Mailbox},
-    subscribed::Subscribed,
-};
+use crate::{admission, clock::Timer, engine::Registration, mailbox::End, subscribed::Subscribed};
 use bytes::Bytes;
 use sansocket::CloseCode;
 use sansocket_realtime::{
@@ -19,8 +13,7 @@ use sansocket_realtime::{
 };
 use std::{
     future::{Future, poll_fn},
-    sync::{Arc, Mutex, PoisonError, Weak},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -41,9 +34,6 @@ pub(crate) trait Transport: Send + 'static {
     /// Queues a frame. The client may get it late, or not at all if the transport ends.
     fn send(&mut self, frame: EncodedFrame) -> Result<(), Unsendable>;
 
-    /// Writes what is queued, as far as the client takes it now.
-    fn flush(&mut self, cx: &mut Context<'_>);
-
     /// Ends the transport in order, behind what is queued.
     fn close(&mut self, code: CloseCode);
 
@@ -63,66 +53,27 @@ pub(crate) fn serve<T: Transport>(
     principal: Option<Principal>,
     transport: T,
 ) -> impl Future<Output = ()> + Send {
-    let shared = Shared::new(registration, principal, transport);
-    poll_fn(move |cx| shared.poll(cx))
-}
-
-/// A client that its own task serves, and to which others write.
-struct Shared<T> {
-    mailbox: Arc<Mailbox>,
-    client: Mutex<Client<T>>,
-}
-
-impl<T: Transport> Shared<T> {
-    fn new(registration: Registration, principal: Option<Principal>, transport: T) -> Arc<Self> {
-        let engine = registration.engine();
-        let (now, config) = (engine.now(), engine.options.stomp.clone());
-        let expires_at = admission::expires_at(engine, principal.as_ref());
-        let mut session = Session::new(registration.connection, config, now);
-        if let Some(principal) = principal {
-            session = session.authenticated(principal);
-        }
-        let timer = Timer::new(engine.clock);
-        let mailbox = registration.mailbox.clone();
-        let client = Client {
-            registration,
-            session,
-            transport,
-            timer,
-            subscribed: Subscribed::default(),
-            effects: Vec::new(),
-            unsent: 0,
-            is_reported: true,
-            lingers_until: None,
-            expires_at,
-            task: Waker::noop().clone(),
-        };
-        let shared = Arc::new(Self { mailbox: mailbox.clone(), client: Mutex::new(client) });
-        let writer: Weak<Self> = Arc::downgrade(&shared);
-        mailbox.set_writer(writer);
-        shared
+    let engine = registration.engine();
+    let (now, config) = (engine.now(), engine.options.stomp.clone());
+    let expires_at = admission::expires_at(engine, principal.as_ref());
+    let mut session = Session::new(registration.connection, config, now);
+    if let Some(principal) = principal {
+        session = session.authenticated(principal);
     }
-
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            self.mailbox.register(cx);
-            let polled = self.client.lock().unwrap_or_else(PoisonError::into_inner).poll(cx);
-            // What came while this had the lock was left to it.
-            if polled.is_ready() || self.mailbox.is_empty() {
-                return polled;
-            }
-        }
-    }
-}
-
-impl<T: Transport> Deliver for Shared<T> {
-    fn deliver(&self) {
-        while !self.mailbox.is_empty() {
-            // Whoever has the lock looks into the mailbox again once it has given it back.
-            let Ok(mut client) = self.client.try_lock() else { return };
-            client.deliver();
-        }
-    }
+    let timer = Timer::new(engine.clock);
+    let mut client = Client {
+        registration,
+        session,
+        transport,
+        timer,
+        subscribed: Subscribed::default(),
+        effects: Vec::new(),
+        unsent: 0,
+        is_reported: true,
+        lingers_until: None,
+        expires_at,
+    };
+    poll_fn(move |cx| client.poll(cx))
 }
 
 struct Client<T> {
@@ -131,7 +82,7 @@ struct Client<T> {
     transport: T,
     timer: Timer,
     subscribed: Subscribed,
-    /// Effects that are applied now. It is empty between two calls.
+    /// Effects that are applied now. It is empty between two polls.
     effects: Vec<Effect>,
     /// What was last told to be unsent.
     unsent: usize,
@@ -141,17 +92,14 @@ struct Client<T> {
     lingers_until: Option<Duration>,
     /// When the credentials of the client stop to be valid.
     expires_at: Option<Duration>,
-    /// Wakes the client's own task.
-    task: Waker,
 }
 
 impl<T: Transport> Client<T> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.task.will_wake(cx.waker()) {
-            self.task = cx.waker().clone();
-        }
         for _ in 0..TURN {
-            self.apply_effects();
+            if self.registration.mailbox.poll_take(cx, &mut self.effects).is_ready() {
+                self.apply_effects();
+            }
             if self.obey_end(cx).is_ready() {
                 return Poll::Ready(());
             }
@@ -172,32 +120,21 @@ impl<T: Transport> Client<T> {
                 Poll::Pending => {}
             }
             // What was received may have made room, or effects for this client.
-            if self.write() || !self.registration.mailbox.is_empty() {
+            if self.write() {
+                continue;
+            }
+            if self.registration.mailbox.poll_take(cx, &mut self.effects).is_ready() {
+                self.apply_effects();
                 continue;
             }
             // This comes last: what ends the connection from now on wakes the task.
-            if self.poll_timer(cx).is_pending() {
-                return Poll::Pending;
+            if self.poll_timer(cx).is_ready() {
+                continue;
             }
+            return Poll::Pending;
         }
         cx.waker().wake_by_ref();
         Poll::Pending
-    }
-
-    /// Writes what is in the mailbox. What else follows from it is left to the client's own task.
-    fn deliver(&mut self) {
-        self.apply_effects();
-        self.write();
-        let task = self.task.clone();
-        // If not all is written now, the task goes on with it.
-        self.transport.flush(&mut Context::from_waker(&task));
-        self.report();
-        if self.session.has_ended()
-            || self.lingers_until.is_some()
-            || self.session.output_bytes() > 0
-        {
-            task.wake();
-        }
     }
 
     fn now(&self) -> Duration {
@@ -205,9 +142,6 @@ impl<T: Transport> Client<T> {
     }
 
     fn apply_effects(&mut self) {
-        if !self.registration.mailbox.take(&mut self.effects) {
-            return;
-        }
         let now = self.now();
         let Self { registration, session, subscribed, effects, .. } = self;
         let engine = registration.engine().clone();
@@ -300,18 +234,13 @@ impl<T: Transport> Client<T> {
             }
             has_written = true;
         }
-        self.report();
-        has_written
-    }
-
-    /// Tells what the client has not taken.
-    fn report(&mut self) {
         let unsent = self.session.output_bytes() + self.transport.unsent();
         if unsent != self.unsent || !self.is_reported {
             self.unsent = unsent;
             self.is_reported = true;
             self.registration.report(unsent);
         }
+        has_written
     }
 
     /// Ends the connection if the server wants that. It is ready if nothing more can be said to the client.

@@ -7,14 +7,13 @@ use crate::{
 };
 use axum::response::Response;
 use bytes::Bytes;
-use futures_sink::Sink;
 use http::request::Parts;
 use sansocket::{CloseCode, Message, server::Acceptor};
 use sansocket_axum::{WebSocket, WebSocketUpgrade};
 use sansocket_realtime::stomp::{EncodedFrame, Version};
 use std::{
     future::Future,
-    pin::{Pin, pin},
+    pin::pin,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -63,11 +62,6 @@ impl Transport for Plain {
         // If the connection has ended, the next receive says so.
         let _ = self.0.try_feed(Message::from(frame));
         Ok(())
-    }
-
-    fn flush(&mut self, cx: &mut Context<'_>) {
-        // If the connection has ended, the next receive says so.
-        let _ = Pin::new(&mut self.0).poll_flush(cx);
     }
 
     fn close(&mut self, code: CloseCode) {

@@ -265,9 +265,6 @@ impl Transport for OverHttp {
         Ok(())
     }
 
-    /// A response takes what there is by itself.
-    fn flush(&mut self, _: &mut Context<'_>) {}
-
     fn close(&mut self, code: CloseCode) {
         let session = self.session;
         self.service.update(|state, now| state.sessions.close(session, code.number(), "", now));

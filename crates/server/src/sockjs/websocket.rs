@@ -7,7 +7,6 @@ use crate::{
     stomp::{Transport, Unsendable},
 };
 use bytes::Bytes;
-use futures_sink::Sink;
 use sansocket::{CloseCode, Message};
 use sansocket_axum::WebSocket;
 use sansocket_realtime::{
@@ -17,7 +16,7 @@ use sansocket_realtime::{
 use std::{
     collections::VecDeque,
     future::Future,
-    pin::{Pin, pin},
+    pin::pin,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -98,12 +97,6 @@ impl Transport for SockJsWebSocket {
         // If it is full, the session has closed, and its next chunk says so.
         let _ = self.session.send(&message, now);
         Ok(())
-    }
-
-    fn flush(&mut self, cx: &mut Context<'_>) {
-        self.write();
-        // If the connection has ended, the next receive says so.
-        let _ = Pin::new(&mut self.websocket).poll_flush(cx);
     }
 
     fn close(&mut self, code: CloseCode) {
