@@ -3,12 +3,20 @@
 mod write_deadline;
 
 use axum::{Router, body::Body, extract::ConnectInfo};
-use hyper::{body::Incoming, service::service_fn};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -68,7 +76,9 @@ pub async fn serve(
         .timer(TokioTimer::new())
         .enable_connect_protocol()
         .keep_alive_interval(Duration::from_secs(30));
-    let connection = Connection { routes, tls, http, options, stopped };
+    let mut http1 = http1::Builder::new();
+    http1.timer(TokioTimer::new()).header_read_timeout(options.head_timeout);
+    let connection = Connection { routes, tls, http1, http, options, stopped };
     let mut tasks = JoinSet::new();
     let mut stop = pin!(stop);
     loop {
@@ -129,54 +139,111 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 struct Connection {
     routes: Router,
     tls: Option<TlsAcceptor>,
+    http1: http1::Builder,
     http: auto::Builder<TokioExecutor>,
     options: ListenOptions,
     stopped: watch::Receiver<bool>,
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream, peer: SocketAddr) {
+    // What is boxed is what a client needs while it is served, and no more: most are idle.
+    async fn serve(mut self, stream: TcpStream, peer: SocketAddr) {
         // A small frame is not to wait for the acknowledgement of the one before. If the option can't be
         // set, the connection has ended.
         let _ = stream.set_nodelay(true);
-        match self.tls.clone() {
-            None => self.serve_http(stream, peer).await,
-            Some(tls) => {
-                let handshake = tokio::time::timeout(self.options.head_timeout, tls.accept(stream));
-                match handshake.await {
-                    Ok(Ok(stream)) => self.serve_http(stream, peer).await,
-                    Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS"),
-                    Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
-                }
+        let Some(tls) = self.tls.take() else {
+            match self.begins_with_http1(&stream).await {
+                Some(true) => Box::pin(self.serve_http1(stream, peer)).await,
+                Some(false) => Box::pin(self.serve_http(stream, peer)).await,
+                None => {}
             }
+            return;
+        };
+        let handshake = Box::pin(tls.accept(stream));
+        match tokio::time::timeout(self.options.head_timeout, handshake).await {
+            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"http/1.1") => {
+                Box::pin(self.serve_http1(stream, peer)).await;
+            }
+            Ok(Ok(stream)) => Box::pin(self.serve_http(stream, peer)).await,
+            Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS"),
+            Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
         }
     }
 
+    /// Returns whether the client speaks HTTP/1, or `None` if it says nothing in time.
+    ///
+    /// hyper finds out as well, but then it reads the first head in two pieces, and has a read buffer of
+    /// twice the size for as long as the connection lasts.
+    async fn begins_with_http1(&self, stream: &TcpStream) -> Option<bool> {
+        const HTTP2: &[u8] = b"PRI";
+        let mut first = [0; HTTP2.len()];
+        let mut stopped = self.stopped.clone();
+        let peeked = tokio::select! {
+            peeked = tokio::time::timeout(self.options.head_timeout, stream.peek(&mut first)) => peeked,
+            _ = stopped.wait_for(|stopped| *stopped) => return None,
+        };
+        match peeked {
+            Ok(Ok(count @ 1..)) => Some(!HTTP2.starts_with(&first[..count])),
+            Ok(_) | Err(_) => None,
+        }
+    }
+
+    // No async function: it would keep all of `self`.
+    fn serve_http1<S>(self, stream: S, peer: SocketAddr) -> impl Future<Output = ()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let stream = TokioIo::new(WriteDeadline::new(stream, self.options.write_timeout));
+        let service = service_fn(service(self.routes, peer));
+        let connection = self.http1.serve_connection(stream, service).with_upgrades();
+        until_it_ends(connection, |it| it.graceful_shutdown(), self.stopped, peer)
+    }
+
+    /// Serves HTTP/1 or HTTP/2, whichever the client begins with.
     async fn serve_http<S>(self, stream: S, peer: SocketAddr)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { routes, http, options, mut stopped, .. } = self;
-        let stream = TokioIo::new(WriteDeadline::new(stream, options.write_timeout));
-        let service = service_fn(move |mut request: http::Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            let mut routes = routes.clone();
-            routes.call(request.map(Body::new))
-        });
-        let mut connection = pin!(http.serve_connection_with_upgrades(stream, service));
-        let stop = async {
-            // If nobody can say it any more, it is time as well.
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        };
-        let served = tokio::select! {
-            served = &mut connection => served,
-            () = stop => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = served {
-            tracing::debug!(%peer, error, "a connection ended early");
+        let stream = TokioIo::new(WriteDeadline::new(stream, self.options.write_timeout));
+        let service = service_fn(service(self.routes, peer));
+        let connection = self.http.serve_connection_with_upgrades(stream, service);
+        until_it_ends(connection, |it| it.graceful_shutdown(), self.stopped, peer).await;
+    }
+}
+
+/// Returns what answers the requests of a client.
+fn service(
+    routes: Router,
+    peer: SocketAddr,
+) -> impl Fn(http::Request<Incoming>) -> <Router as Service<http::Request<Body>>>::Future {
+    move |mut request| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        routes.clone().call(request.map(Body::new))
+    }
+}
+
+/// Runs a connection, and has it end in order once everything is to stop.
+async fn until_it_ends<C, E: fmt::Display>(
+    connection: C,
+    shut_down: impl FnOnce(Pin<&mut C>),
+    mut stopped: watch::Receiver<bool>,
+    peer: SocketAddr,
+) where
+    C: Future<Output = Result<(), E>>,
+{
+    let mut connection = pin!(connection);
+    let stop = async {
+        // If nobody can say it any more, it is time as well.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    let served = tokio::select! {
+        served = &mut connection => served,
+        () = stop => {
+            shut_down(connection.as_mut());
+            connection.await
         }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%peer, %error, "a connection ended early");
     }
 }

@@ -1,9 +1,9 @@
 //! Frames that wait to be written, at both ends.
 
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::{collections::VecDeque, string::String, vec::Vec};
 use bytes::Bytes;
 use core::fmt;
-use sansocket::{Message, Text, connection::MessageKind};
+use sansocket::{Message, connection::MessageKind};
 
 /// An encoded frame, or a heart-beat: the payload of one WebSocket message, in two parts.
 ///
@@ -63,9 +63,15 @@ impl EncodedFrame {
     /// Returns both parts in one piece. This copies them, if there are two.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
+        self.into_vec().into()
+    }
+
+    fn into_vec(self) -> Vec<u8> {
         let mut bytes = self.head;
+        // Without room to spare, `Bytes` takes the memory as it is.
+        bytes.reserve_exact(self.tail.len());
         bytes.extend_from_slice(&self.tail);
-        bytes.into()
+        bytes
     }
 }
 
@@ -73,13 +79,13 @@ impl EncodedFrame {
 /// parts into one, if there are two.
 impl From<EncodedFrame> for Message {
     fn from(frame: EncodedFrame) -> Self {
-        let is_text = frame.is_text;
-        let bytes = frame.into_bytes();
-        let text = is_text.then(|| Text::try_from(bytes.clone()));
-        match text {
-            Some(Ok(text)) => Self::Text(text),
+        if !frame.is_text {
+            return Self::Binary(frame.into_bytes());
+        }
+        match String::from_utf8(frame.into_vec()) {
+            Ok(text) => Self::Text(text.into()),
             // Whatever is not UTF-8 after all can still be sent.
-            Some(Err(_)) | None => Self::Binary(bytes),
+            Err(error) => Self::Binary(error.into_bytes().into()),
         }
     }
 }

@@ -1,0 +1,1 @@
+"""Measures the real-time server beside others, and beside bare writes."""

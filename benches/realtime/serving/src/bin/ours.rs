@@ -1,0 +1,5 @@
+//! The server.
+
+fn main() -> std::io::Result<()> {
+    realtime_serving::run(|_| String::new())
+}
