@@ -121,7 +121,7 @@ impl Arguments {
             (None, [topic]) => topic,
             (None, _) => return Err("say where to publish, with --send DESTINATION".to_owned()),
         };
-        if destination.contains('*') {
+        if is_pattern(destination) {
             return Err(format!("{destination} is a pattern: say where to publish, with --send"));
         }
         Ok(destination)
@@ -129,8 +129,12 @@ impl Arguments {
 
     /// Returns whether messages can be of different topics.
     pub(crate) fn has_many_topics(&self) -> bool {
-        self.topics.len() > 1 || self.topics.iter().any(|topic| topic.contains('*'))
+        self.topics.len() > 1 || self.topics.iter().any(|topic| is_pattern(topic))
     }
+}
+
+fn is_pattern(topic: &str) -> bool {
+    topic.contains(['*', '>'])
 }
 
 fn start(text: &str) -> Result<Start, String> {
@@ -190,9 +194,17 @@ mod tests {
         assert_eq!(destination("/topic/a --publish x --send /app/b").as_deref(), Ok("/app/b"));
         assert!(destination("/topic/a /topic/b --publish x").is_err());
         assert!(destination("/topic/* --publish x").is_err());
+        assert!(destination("/topic/> --publish x").is_err());
         assert!(destination("--publish x").is_err());
         assert!(parse("").is_err(), "there is nothing to do");
         assert!(parse("/topic/a --send /app/b").is_err(), "there is nothing to send");
+    }
+
+    #[test]
+    fn messages_of_patterns_have_their_topics() {
+        let has_many = |line| parse(line).unwrap().has_many_topics();
+        assert!(has_many("/topic/*") && has_many("/topic/>") && has_many("/topic/a /topic/b"));
+        assert!(!has_many("/topic/a"));
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 mod app;
 mod config;
+mod hosts;
 mod logs;
 mod signals;
 
 use app::Route;
+use axum::middleware;
 use clap::Parser;
 use config::{Flags, Loaded, Settings};
 use sansocket_realtime::hub::InvalidRoute;
@@ -72,14 +74,19 @@ fn run(flags: &Flags) -> Result<(), Failure> {
 /// Serves until a signal comes, and then for as long as it takes, but not longer than the deadline or
 /// another signal.
 async fn serve_until_told(settings: Settings) -> Result<(), Failure> {
-    let Settings { listen, connections, options, routes, broker, deadline, spread } = settings;
+    let Settings { listen, connections, options, routes, broker, deadline, spread, is_private } =
+        settings;
     let is_open = options.anonymous;
     let server = build(options, routes, broker)?;
     let mut signals = signals::Signals::new().map_err(Failure::Start)?;
     let listener = bind(listen, connections.tls.is_some(), is_open).await?;
     let (stop, stopped) = oneshot::channel::<()>();
     let left = all_leave(server.clone(), spread, stopped);
-    let mut serving = pin!(serve(listener, server.router(), connections, left));
+    let mut router = server.router();
+    if is_private {
+        router = router.layer(middleware::from_fn(hosts::check));
+    }
+    let mut serving = pin!(serve(listener, router, connections, left));
     tokio::select! {
         served = &mut serving => return served.map_err(Failure::Serve),
         () = signals.next() => {}

@@ -71,6 +71,10 @@ pub struct Options {
     /// [`hub`](Self::hub) says so. If there is no [`authenticate`](Self::authenticate), a client of STOMP
     /// that tells a login and an empty passcode is the user `guest:` and its login, who may do what a client
     /// without a user may.
+    ///
+    /// Whoever may publish to these `/app/…` reaches these topics by them, whatever
+    /// [`authorization`](Self::authorization) says of the topics. So turn the page off if they are not for
+    /// everybody who may use your application.
     pub page: bool,
     /// The address of an MQTT broker, `host:port`, to which `/mqtt` leads. By default there is none, and
     /// `/mqtt` is not found.

@@ -160,7 +160,9 @@ scenario('polls, and a body of 3 MiB', async (s) => {
 scenario('metrics are for this machine alone', async () => {
   assert.equal((await request(single, '/metrics')).status, 200);
   assert.equal((await request(single, '/metrics', { address: '127.0.0.2' })).status, 403);
-  assert.equal((await request(single, '/healthz', { address: '127.0.0.2' })).status, 200);
+  for (const path of ['/healthz', '/readyz']) {
+    assert.equal((await request(single, path, { address: '127.0.0.2' })).status, 200);
+  }
 });
 
 scenario('the limits of an address are those of the client, not of nginx', async (s) => {

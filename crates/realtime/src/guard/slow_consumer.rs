@@ -18,7 +18,8 @@ pub struct SlowConsumerConfig {
     /// The connection is resumed once no more bytes are unsent than this. A value above
     /// [`high_water`](Self::high_water) counts as that.
     pub low_water: usize,
-    /// The connection ends once more bytes are unsent than this.
+    /// The connection ends if something more is queued while more bytes are unsent than this. So what is
+    /// larger than this by itself can be sent too, and a client that comes back for it gets it.
     ///
     /// Make it larger than the high water and a
     /// [portion](crate::hub::Config::replay_portion) of the hub together: that is queued before the hub
@@ -147,13 +148,13 @@ impl SlowConsumer {
         if self.has_ended || bytes == 0 {
             return None;
         }
-        self.unsent = self.unsent.saturating_add(bytes);
+        let (before, limit) = (self.unsent, self.config.unsent);
+        self.unsent = before.saturating_add(bytes);
         self.progress.get_or_insert(now);
-        let (unsent, limit) = (self.unsent, self.config.unsent);
-        if unsent > limit {
-            return self.end(TooSlow::Unsent { unsent, limit });
+        if before > limit {
+            return self.end(TooSlow::Unsent { unsent: self.unsent, limit });
         }
-        let is_full = !self.is_paused && unsent > self.config.high_water;
+        let is_full = !self.is_paused && self.unsent > self.config.high_water;
         self.is_paused |= is_full;
         is_full.then_some(Reaction::Pause)
     }
@@ -246,11 +247,21 @@ mod tests {
     fn too_much_unsent_ends_the_connection_once() {
         let mut consumer = consumer();
         assert_eq!(consumer.queued(200, SECOND), Some(Reaction::Pause));
-        let end = Some(Reaction::End(TooSlow::Unsent { unsent: 201, limit: 200 }));
+        assert_eq!(consumer.queued(1, SECOND), None);
+        let end = Some(Reaction::End(TooSlow::Unsent { unsent: 202, limit: 200 }));
         assert_eq!(consumer.queued(1, SECOND), end);
         assert_eq!(consumer.queued(usize::MAX, SECOND), None);
-        assert_eq!(consumer.taken(201, SECOND), None);
+        assert_eq!(consumer.taken(202, SECOND), None);
         assert_eq!((consumer.next_deadline(), consumer.time_passed(99 * SECOND)), (None, None));
+    }
+
+    /// Otherwise its client would come back for it for ever.
+    #[test]
+    fn what_is_larger_than_the_limit_by_itself_is_sent() {
+        let mut consumer = consumer();
+        assert_eq!(consumer.queued(100, SECOND), None);
+        assert_eq!(consumer.queued(500, SECOND), Some(Reaction::Pause));
+        assert_eq!(consumer.taken(600, SECOND), Some(Reaction::Resume));
     }
 
     #[test]

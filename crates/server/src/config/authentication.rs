@@ -1,6 +1,6 @@
 //! Who may use the server, as it is configured.
 
-use super::access::{JwtSection, Key, OfAnonymous, Password, Token};
+use super::access::{Access, JwtSection, Key, OfAnonymous, Password, Token};
 use super::checks::Checks;
 use super::sections::Config;
 use super::setting::Setting;
@@ -27,11 +27,7 @@ pub(crate) struct WhoMay {
 /// Reads tokens, passwords and keys, and decides whether clients without credentials are let in.
 pub(crate) fn access(checks: &mut Checks<'_>, config: &Config) -> WhoMay {
     let access = &config.access;
-    let names_users =
-        !access.token.is_empty() || !access.password.is_empty() || !access.jwt.key.is_empty();
-    // Whoever has a proxy in front of the server is asked by other machines.
-    let is_local =
-        config.listen.get_ref().0.ip().is_loopback() && config.trusted_proxies.networks.is_empty();
+    let (names_users, is_local) = (names_users(access), is_local(config));
     let anonymous = accepts_anonymous(checks, config, names_users, is_local);
     check_sources(checks, config);
     let sources = Sources::new(access.sources.iter().map(|source| source.0.clone()));
@@ -49,6 +45,20 @@ pub(crate) fn access(checks: &mut Checks<'_>, config: &Config) -> WhoMay {
     let anonymous = of_anonymous(&access.anonymous_clients, is_local && !names_users);
     let rules = Rules::default().users(users).anonymous(anonymous);
     WhoMay { sources: sources.realm(&access.realm), authenticator, rules }
+}
+
+/// Returns whether everybody is let in because the server is for this machine alone, and nobody has said so.
+pub(crate) fn is_private(config: &Config) -> bool {
+    is_local(config) && !names_users(&config.access) && config.access.anonymous.is_none()
+}
+
+fn names_users(access: &Access) -> bool {
+    !access.token.is_empty() || !access.password.is_empty() || !access.jwt.key.is_empty()
+}
+
+/// Whoever has a proxy in front of the server is asked by other machines.
+fn is_local(config: &Config) -> bool {
+    config.listen.get_ref().0.ip().is_loopback() && config.trusted_proxies.networks.is_empty()
 }
 
 /// Browsers send cookies and passwords with the requests of all pages. So if those of every site may use the

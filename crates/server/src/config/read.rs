@@ -67,7 +67,7 @@ fn config<'a>(
         }
         // A table lacks what was taken out of it, which is told already.
         if !incomplete.contains(&span) {
-            found.push((span.start, places.problem(span.clone(), error.message())));
+            found.push((span.start, places.problem(span.clone(), without_value(error.message()))));
         }
         match remove(&mut table, &(0..0), &span) {
             Some(owner) if found.len() < MOST_PROBLEMS => incomplete.push(owner),
@@ -78,6 +78,17 @@ fn config<'a>(
     found.sort_by_key(|(start, _)| *start);
     problems.extend(found.into_iter().map(|(_, problem)| problem));
     config
+}
+
+/// Returns a problem without the value that is of another type than expected, since a secret can be in it.
+fn without_value(problem: &str) -> Cow<'_, str> {
+    for kind in ["string", "floating point"] {
+        let value = problem.strip_prefix("invalid type: ").and_then(|it| it.strip_prefix(kind));
+        if let Some((_, expected)) = value.and_then(|value| value.rsplit_once(", expected ")) {
+            return format!("invalid type: {kind}, expected {expected}").into();
+        }
+    }
+    problem.into()
 }
 
 /// Reads the text of a variable or a flag as a value of TOML, since it is none of the texts that are

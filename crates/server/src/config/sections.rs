@@ -18,7 +18,7 @@ section! {
     Config {
         listen: Spanned<Setting<Address>> = default(of("127.0.0.1:8080")),
         origins: Vec<Spanned<String>> = Vec::new(),
-        page: bool = true,
+        page: Option<bool> = None,
         tls: Tls = Tls::default(),
         trusted_proxies: TrustedProxies = TrustedProxies::default(),
         access: Access = Access::default(),

@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) deadline: Duration,
     /// Over which time clients are told that they come back.
     pub(crate) spread: Duration,
+    /// Whether everybody is let in because the server is for this machine alone, and nobody has said so.
+    pub(crate) is_private: bool,
 }
 
 impl Settings {
@@ -35,6 +37,7 @@ impl Settings {
         let Config { listen, shutdown, log, .. } = &loaded.config;
         let mut checks = Checks::new(&loaded.places);
         filter(&mut checks, log);
+        let is_private = authentication::is_private(&loaded.config);
         let connections = connections(&mut checks, &loaded.config);
         let options = options(&mut checks, &loaded.config);
         let routes = app::routes(&mut checks, &loaded.config.app);
@@ -46,7 +49,7 @@ impl Settings {
         let (deadline, spread) = (deadline.get_ref().0, spread.get_ref().0);
         checks.finish()?;
         let listen = listen.get_ref().0;
-        Ok(Self { listen, connections, options, routes, broker, deadline, spread })
+        Ok(Self { listen, connections, options, routes, broker, deadline, spread, is_private })
     }
 }
 
@@ -69,12 +72,14 @@ fn options(checks: &mut Checks<'_>, config: &Config) -> Options {
     options.publish_body = config.publish.body.0;
     options.body_timeout = config.limits.body_timeout.0;
     options.publish_timeout = config.publish.timeout.0;
-    options.page = config.page;
     options.mqtt = config.mqtt.broker.as_ref().and_then(|address| host_and_port(checks, address));
     let access = authentication::access(checks, config);
     options.sources = access.sources;
     options.anonymous = access.authenticator.accepts_anonymous();
     options.authenticate = access.authenticator.into_authenticate();
+    // Whoever may send to the application could publish by its handlers, which is not for the users of an
+    // application of one's own.
+    options.page = config.page.unwrap_or(options.authenticate.is_none());
     options.authorization = Arc::new(access.rules);
     options
 }
@@ -146,6 +151,14 @@ fn check_slow_consumer(checks: &mut Checks<'_>, config: &Config) {
             format!("high-water is {} bytes, and more than unsent, {} bytes", high.0, unsent.0);
         checks.problem(high.1, problem);
     }
+    // Whoever was sent such a message would be cut off, and come back for the same one.
+    let (message, unsent) = (config.limits.message.get_ref().0, unsent.0);
+    if message > unsent {
+        let problem = format!(
+            "messages can have {message} bytes, but limits.slow-consumer.unsent is {unsent}"
+        );
+        checks.problem(config.limits.message.span(), problem);
+    }
 }
 
 /// Makes the policy of origins: the server's own pages, and those of other origins.
@@ -213,6 +226,7 @@ mod tests {
     use super::*;
     use crate::config::places::Places;
     use sansocket_realtime::hub::Principal;
+    use toml::{Table, Value};
 
     fn settings(text: &str) -> Settings {
         let config = toml::from_str(text).unwrap();
@@ -266,6 +280,22 @@ mod tests {
         assert!(!settings(text).options.authorization.may_subscribe(None, "/topic/b"));
     }
 
+    /// Its handlers would let users publish to topics that they have no permission for.
+    #[test]
+    fn the_page_is_off_where_users_are_named_unless_it_is_said() {
+        let token = "access.token = [{ user = 'joe', token = 'abc' }]";
+        for (text, is_on) in [
+            ("", true),
+            ("listen = '0.0.0.0:1'\naccess.anonymous = true", true),
+            (token, false),
+            (&*format!("access.anonymous = true\n{token}"), false),
+            (&*format!("page = true\n{token}"), true),
+            ("page = false", false),
+        ] {
+            assert_eq!(settings(text).options.page, is_on, "{text}");
+        }
+    }
+
     #[test]
     fn users_have_their_permissions() {
         use sansocket_realtime::guard::{AuthenticationError, Credentials, Source};
@@ -315,6 +345,72 @@ mod tests {
         assert_eq!((topic.age.as_secs(), hub.other_topics.age.as_secs()), (3600, 300));
         assert_eq!(hub.queues.dead_letters.as_deref(), Some("/queue/dead"));
         assert_eq!((hub.local[0].as_str(), hub.outbox.messages), ("/topic/here/*", 5));
+    }
+
+    /// A key that is read and then forgotten would pass all tests of defaults.
+    #[test]
+    fn every_key_with_a_default_changes_something() {
+        let all = |table: &Table| {
+            let text = format!("{table}\n[access]\nanonymous = true");
+            let Settings { options: it, connections, broker, deadline, spread, listen, .. } =
+                settings(&text);
+            let hub = (&it.hub, &it.guard, &it.stomp, &it.event_streams, &it.polls, &it.sockjs);
+            let others = (&it.slow_consumer, &it.websocket, &it.origins, &it.trusted_proxies);
+            let http = (it.publish_body, it.body_timeout, it.publish_timeout);
+            format!(
+                "{hub:?}{others:?}{http:?}{connections:?}{broker:?}{deadline:?}{spread:?}{listen}"
+            )
+        };
+        let mut defaults: Table = crate::config::DEFAULTS.parse().unwrap();
+        // Without an address, there is no broker. Other tests are about these two sections.
+        defaults["broker"].as_table_mut().unwrap().insert("url".into(), "redis://a".into());
+        let (_, _) = (defaults.remove("access"), defaults.remove("log"));
+        let before = all(&defaults);
+        let mut unchanged = Vec::new();
+        for path in paths(&defaults) {
+            let mut changed = defaults.clone();
+            let (key, sections) = path.split_last().unwrap();
+            let section = sections
+                .iter()
+                .fold(&mut changed, |table, name| table[name].as_table_mut().unwrap());
+            section[key] = another(key, &section[key]);
+            if all(&changed) == before {
+                unchanged.push(path.join("."));
+            }
+        }
+        assert!(unchanged.is_empty(), "{unchanged:?}");
+    }
+
+    /// Returns the keys of a table, each with its sections.
+    fn paths(table: &Table) -> Vec<Vec<String>> {
+        let of_entry = |(key, value): (&String, &Value)| match value {
+            Value::Table(table) => {
+                let below = paths(table).into_iter();
+                below.map(|path| [vec![key.clone()], path].concat()).collect()
+            }
+            _ => vec![vec![key.clone()]],
+        };
+        table.iter().flat_map(of_entry).collect()
+    }
+
+    /// Returns another value of the same kind.
+    fn another(key: &str, value: &Value) -> Value {
+        match (key, value) {
+            ("listen", _) => "127.0.0.1:1".into(),
+            ("header", _) => "forwarded".into(),
+            ("prefix", _) => "other".into(),
+            ("url", _) => "redis://b".into(),
+            ("origins", _) => vec!["https://a.example"].into(),
+            ("networks", _) => vec!["10.0.0.0/8"].into(),
+            ("local", _) => vec!["/topic/a"].into(),
+            (_, Value::Boolean(it)) => (!it).into(),
+            (_, Value::Integer(it)) => (it + 1).into(),
+            (_, Value::String(text)) => {
+                let (number, rest) = text.split_once(' ').unwrap();
+                format!("{} {rest}", number.parse::<u32>().unwrap() + 1).into()
+            }
+            _ => panic!("{key} = {value}"),
+        }
     }
 
     #[test]

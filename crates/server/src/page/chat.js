@@ -6,6 +6,9 @@ const room = "lobby";
 /** How many messages the page keeps. */
 const kept = 200;
 
+/** How much of a message it shows, in characters: what comes by the chat's own handler is no longer. */
+const longest = 4096;
+
 /** How many names it lists. */
 const listed = 100;
 
@@ -101,8 +104,8 @@ class Chat {
   #hear(headers, body) {
     this.#cursor = headers["message-id"];
     if ("gap-to" in headers) return this.#tell("Messages before this are not kept any more.");
-    const from = element("strong", {}, displayName(headers.from ?? null));
-    this.#append(element("li", {}, from, " ", element("span", {}, body)));
+    const from = element("strong", {}, shorten(displayName(headers.from ?? null)));
+    this.#append(element("li", {}, from, " ", element("span", {}, shorten(body, longest))));
   }
 
   /** Who came and who went is told by events. Who is here, the node knows best. */

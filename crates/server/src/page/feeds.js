@@ -194,17 +194,23 @@ class PollFeed extends Feed {
   #end = null;
 
   async connect() {
-    const { signal } = (this.#end = new AbortController());
+    const end = (this.#end = new AbortController());
+    const { signal } = end;
+    let patience = null;
     // The first answer comes at once, and tells that the server is there.
     let wait = 0;
     try {
       for (;;) {
         const asked = performance.now();
         const url = address("poll", { topic: this.topic, since: this.beginning, wait });
+        // A network that drops everything would leave it waiting for ever.
+        const tooLate = () => end.abort(new Error("the server does not answer"));
+        patience = setTimeout(tooLate, (wait + 15) * 1000);
         const response = await fetch(url, { cache: "no-store", signal });
         if (!response.ok) throw new Error(`status ${response.status}`);
         const { events, cursor } = await response.json();
-        if (signal.aborted) return;
+        clearTimeout(patience);
+        if (this.#end !== end) return;
         if (wait === 0) this.opened();
         for (const event of events) {
           if (event.gap) this.missed(event.gap.to);
@@ -216,7 +222,10 @@ class PollFeed extends Feed {
         await pause(Math.max(0, 50 - (performance.now() - asked)));
       }
     } catch (error) {
-      if (!signal.aborted) this.lost(error.message);
+      // If it was disconnected, nobody waits for it.
+      if (this.#end === end) this.lost(error.message);
+    } finally {
+      clearTimeout(patience);
     }
   }
 

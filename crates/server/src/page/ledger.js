@@ -4,6 +4,9 @@
 /** Of how many publishers a ledger knows the last number. */
 const remembered = 1000;
 
+/** The longest name of a publisher that is remembered. */
+const longestName = 64;
+
 /**
  * Counts the messages of one pane. Whoever publishes numbers its messages from 1 on, so a number that is
  * left out is a message that is missing, and one that does not go up is there twice.
@@ -18,7 +21,7 @@ class Ledger {
 
   note({ from, number }, isOwn) {
     this.received += 1;
-    if (typeof from !== "string" || !Number.isInteger(number)) return;
+    if (typeof from !== "string" || from.length > longestName || !Number.isSafeInteger(number)) return;
     // What others had published before is perhaps not kept any more.
     const last = this.#last.get(from) ?? (isOwn ? 0 : number - 1);
     if (number <= last) {

@@ -19,7 +19,9 @@ async function watchNode(orders) {
   for (;;) {
     let status = "unreachable";
     try {
-      const response = await fetch(address("readyz"), { cache: "no-store" });
+      // Without an end, a node that no longer answers would be shown as it was.
+      const signal = AbortSignal.timeout(5000);
+      const response = await fetch(address("readyz"), { cache: "no-store", signal });
       ({ status } = await response.json());
     } catch {
       // Then it is unreachable.

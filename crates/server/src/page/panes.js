@@ -156,8 +156,8 @@ function parseMessage(text) {
   }
 }
 
-/** Returns as much of a text as a pane has room for. */
-const shorten = (text) => (text.length > 200 ? `${text.slice(0, 200)}…` : text);
+/** Returns as much of a text as a pane has room for, or so many characters of it. */
+const shorten = (text, length = 200) => (text.length > length ? `${text.slice(0, length)}…` : text);
 
 /** Returns how a message reads in a line. */
 function describe({ number, status, position }, text) {

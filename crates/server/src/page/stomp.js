@@ -42,6 +42,7 @@ class StompConnection {
   #subscriptions = new Map();
   #receipts = new Map();
   #lastId = 0;
+  #patience = null;
   #beats = null;
   #heard = performance.now();
 
@@ -49,6 +50,8 @@ class StompConnection {
     this.#socket = socket;
     this.#events = events;
     const connect = { "accept-version": "1.2", host: location.hostname, "heart-beat": "10000,10000" };
+    // A network that drops everything would leave it waiting for ever.
+    this.#patience = setTimeout(() => this.abandon("the server does not answer"), 15000);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => socket.send(encodeFrame("CONNECT", { ...connect, ...headers }));
     socket.onmessage = ({ data }) => this.#receive(data);
@@ -72,6 +75,7 @@ class StompConnection {
     if (!this.#socket) return;
     const socket = this.#socket;
     this.#socket = null;
+    clearTimeout(this.#patience);
     clearInterval(this.#beats);
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
@@ -101,6 +105,7 @@ class StompConnection {
       this.#receipts.get(headers["receipt-id"])?.resolve(headers);
       this.#receipts.delete(headers["receipt-id"]);
     } else if (command === "CONNECTED") {
+      clearTimeout(this.#patience);
       this.#beat(headers["heart-beat"]);
       this.#events.connected(headers);
     } else if (command === "ERROR") {

@@ -379,6 +379,46 @@ fn publish(address: &str, destination: &str, body: &str) -> String {
     answer.split(' ').nth(1).unwrap().into()
 }
 
+/// A page can have its name lead to 127.0.0.1, and a proxy can forward the name that it has in public.
+#[test]
+fn a_server_that_is_open_by_default_has_no_other_name_than_this_machine() {
+    let status = |server: &mut Served, host: &str| {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let head = "GET /poll?topic=/topic/a&wait=0 HTTP/1.1\r\nConnection: close";
+        write!(stream, "{head}\r\nHost: {host}\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    for (flags, host, expected) in [
+        (&[][..], "localhost:1", "200"),
+        (&[], "example.com:1", "421"),
+        (&["--anonymous"], "example.com:1", "200"),
+        (&["--set=access.token=[{ user = \"joe\", token = \"a\" }]"], "example.com", "401"),
+    ] {
+        let mut server = Served::start(flags);
+        assert_eq!(status(&mut server, host), expected, "{flags:?} {host}");
+    }
+}
+
+/// By its handlers, users would publish to topics that they may not publish to.
+#[test]
+fn users_do_not_publish_by_way_of_the_page() {
+    let token = "--set=access.token=[{ user = \"joe\", token = \"a\" }]";
+    let mut server = Served::start(&[token]);
+    let address = server.address();
+    let status = |destination: &str| {
+        let head = format!(
+            "POST /publish?destination={destination} HTTP/1.1\r\nAuthorization: Bearer a\r\n\
+             Content-Length: 0"
+        );
+        request(&address, &head).split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!(status("/topic/orders/42"), "403");
+    assert_eq!(status("/app/orders/42"), "404");
+}
+
 #[test]
 fn the_table_of_the_application_is_served() {
     let folder = Folder::new("app");

@@ -36,6 +36,23 @@ async fn a_stream_has_what_is_published_and_resumes_behind_its_last_id() {
     }
 }
 
+/// Each line has a field of its own, and each control character six bytes in JSON. A client that was cut off
+/// for that would come back for the same message again and again.
+#[tokio::test]
+async fn a_message_that_grows_in_a_stream_arrives() {
+    let running = Running::start(options()).await;
+    for (form, character) in [("text", "\n"), ("json", "\u{1}")] {
+        let topic = format!("/topic/{form}");
+        running.publish(&topic, &character.repeat(1_000_000));
+        running.publish(&topic, "the end");
+        let mut stream = running.connect().await;
+        let target = format!("/events?topic={topic}&since=beginning&form={form}");
+        stream.send("GET", &target, &[], "").await;
+        assert_eq!(stream.head().await.status, 200);
+        stream.chunks_until("the end").await;
+    }
+}
+
 #[tokio::test]
 async fn a_cursor_of_another_run_is_told_as_a_gap() {
     let running = Running::start(options()).await;

@@ -2,6 +2,7 @@
 
 mod accessibility;
 mod chat;
+mod hostile;
 #[path = "../endpoints/memory_broker.rs"]
 mod memory_broker;
 mod nodes;

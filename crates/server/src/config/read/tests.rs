@@ -102,7 +102,7 @@ fn words_are_texts_where_texts_are_expected_and_toml_elsewhere() {
         ("SANSOCKET_LIMITS__REPLAY", "1024"),
     ];
     let config = read("", &variables, &["--set", "access.jwt.issuers=[\"c\"]"]).unwrap();
-    assert_eq!((config.access.realm.as_str(), config.page), ("1234", false));
+    assert_eq!((config.access.realm.as_str(), config.page), ("1234", Some(false)));
     assert_eq!(config.access.jwt.audiences, ["a", "b"]);
     assert_eq!(config.access.jwt.issuers, ["c"]);
     assert_eq!(config.access.token[0].get_ref().user.get_ref(), "joe");
@@ -186,6 +186,9 @@ fn a_secret_that_is_wrong_is_not_told() {
         "[[access.token]]\nuser = \"joe\"\ntoken = [\"31415926\"]\n",
         "broker.url = 31415926\n",
         "[[access.jwt.key]]\nalgorithm = \"HS256\"\nsecret = { a = 31415926 }\n",
+        "[[access.token]]\nuser = \"joe\"\ntoken = 31415926.5\n",
+        "[access]\ntoken = \"31415926\"\n",
+        "[access]\ntoken = [\"31415926, expected 31415926\"]\n",
     ] {
         let problems = in_file(file);
         assert_eq!(problems.len(), 1, "{problems:?}");
@@ -195,6 +198,12 @@ fn a_secret_that_is_wrong_is_not_told() {
         problems("", &[("SANSOCKET_BROKER__URL__X", "31415926")], &["--set", "31415926"]);
     assert_eq!(problems.len(), 2);
     assert!(!problems[1].contains("31415926"), "{problems:?}");
+    // A bracket is missing at the end.
+    let tokens = [("SANSOCKET_ACCESS__TOKEN", r#"[{ user = "joe", token = "31415926" }"#)];
+    assert_eq!(
+        read("", &tokens, &[]).unwrap_err(),
+        ["variable SANSOCKET_ACCESS__TOKEN: invalid type: string, expected a sequence"]
+    );
 }
 
 #[test]
@@ -275,6 +284,10 @@ fn values_that_contradict_each_other_are_told() {
         (
             "limits.message = '32 MiB'",
             "1:18: messages can have 33554432 bytes, but limits.user.bytes allows 16777216 at once",
+        ),
+        (
+            "limits.message = '5 MiB'",
+            "1:18: messages can have 5242880 bytes, but limits.slow-consumer.unsent is 4194304",
         ),
         (
             "limits.slow-consumer.low-water = '1 MiB'",
