@@ -65,3 +65,14 @@ pub(crate) fn json(status: StatusCode, value: &serde_json::Value) -> Response {
     fields.insert(::http::header::X_CONTENT_TYPE_OPTIONS, nosniff);
     response
 }
+
+/// Makes the response that describes a problem (RFC 9457) of one status.
+pub(crate) fn plain_problem(code: u16, detail: &str) -> Response {
+    let status = status(code);
+    let title = status.canonical_reason();
+    let problem = serde_json::json!({ "title": title, "status": code, "detail": detail });
+    let mut response = json(status, &problem);
+    let media_type = HeaderValue::from_static("application/problem+json");
+    response.headers_mut().insert(::http::header::CONTENT_TYPE, media_type);
+    response
+}

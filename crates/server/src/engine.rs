@@ -47,7 +47,7 @@ pub(crate) struct Engine {
     guard: Mutex<Guard>,
     /// Wakes the task that tells the time, when a deadline may have come nearer.
     timer: Arc<Notify>,
-    /// Wakes those that wait until no client is there.
+    /// Wakes those that wait for the end of the server, which comes when no client is there any more.
     idle: Notify,
 }
 
@@ -65,6 +65,8 @@ struct State {
     counts: Counts,
     /// The deadline for which the task that tells the time waits.
     deadline: Option<Duration>,
+    /// Whether the last client has left a server that ends. What is published from then on goes nowhere.
+    has_ended: bool,
 }
 
 /// Whether the server can do all that it is for.
@@ -131,6 +133,7 @@ impl Engine {
             status,
             counts: Counts::default(),
             deadline: None,
+            has_ended: false,
         };
         let guard = Mutex::new(Guard::new(options.guard.clone()));
         let state = Mutex::new(state);
@@ -161,7 +164,13 @@ impl Engine {
     /// Adds a connection, which the hub has yet to be told of.
     pub(crate) fn register(self: &Arc<Self>) -> Registration {
         let mailbox = Mailbox::new(self.options.slow_consumer);
-        let connection = self.state().mailboxes.add(Some(mailbox.clone()));
+        let mut state = self.state();
+        // Who comes to a server that shuts down is sent away at once, or else it would not end.
+        if state.status == Status::ShuttingDown {
+            mailbox.shut_down(self.now());
+        }
+        let connection = state.mailboxes.add(Some(mailbox.clone()));
+        drop(state);
         Registration { engine: self.clone(), connection, mailbox, client: None }
     }
 
@@ -238,22 +247,32 @@ impl Engine {
         }
         state.polls.shut_down();
         state.settle(now);
+        self.watch(&mut state);
+        if state.mailboxes.len() == 0 {
+            self.idle.notify_waiters();
+        }
     }
 
-    /// Waits until no client is there.
-    pub(crate) async fn wait_until_idle(&self) {
+    /// Waits until the server shuts down and no client is there. Then the broker's task ends, once it has sent what it has.
+    pub(crate) async fn end(&self) {
         loop {
             let idle = self.idle.notified();
-            if self.state().mailboxes.len() == 0 {
-                return;
+            {
+                let mut state = self.state();
+                if state.status == Status::ShuttingDown && state.mailboxes.len() == 0 {
+                    state.has_ended = true;
+                    state.bridge = None;
+                    return;
+                }
             }
             idle.await;
         }
     }
 
-    /// Has the broker's task end, once it has sent what it has.
-    pub(crate) fn close_bridge(&self) {
-        self.state().bridge = None;
+    /// Returns whether what is published goes nowhere any more. As long as a registered connection is there,
+    /// that does not change.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state().has_ended
     }
 
     /// Forgets a connection that the hub need not know of any more.
@@ -288,7 +307,8 @@ impl Engine {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // The handlers of the application are the only code that can panic here, and that is caught.
+        // The application's handlers and its authorization are the only code that can panic here, and that
+        // is caught.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -452,6 +472,7 @@ impl Drop for Polling {
             if let Some(command) = state.polls.abort(self.connection) {
                 state.commands.push_back(command);
                 state.settle(now);
+                self.engine.watch(&mut state);
             }
         }
         drop(state);
@@ -462,17 +483,32 @@ impl Drop for Polling {
 /// The authorization of the application, to which guests are as clients without a user.
 pub(crate) struct Rules(Arc<dyn Authorization + Send + Sync>);
 
+impl Rules {
+    /// Asks the application. If it panics, the answer is no: the hub must not be left half-way.
+    fn ask(
+        &self,
+        destination: &str,
+        question: impl FnOnce(&(dyn Authorization + Send + Sync)) -> bool,
+    ) -> bool {
+        let answer = catch_unwind(AssertUnwindSafe(|| question(&*self.0)));
+        answer.unwrap_or_else(|_| {
+            tracing::error!(destination, "the authorization has panicked");
+            false
+        })
+    }
+}
+
 impl Authorization for Rules {
     fn may_subscribe(&self, user: Option<&Principal>, destination: &str) -> bool {
-        self.0.may_subscribe(guests::known(user), destination)
+        self.ask(destination, |rules| rules.may_subscribe(guests::known(user), destination))
     }
 
     fn may_subscribe_pattern(&self, user: Option<&Principal>, pattern: &str) -> bool {
-        self.0.may_subscribe_pattern(guests::known(user), pattern)
+        self.ask(pattern, |rules| rules.may_subscribe_pattern(guests::known(user), pattern))
     }
 
     fn may_send(&self, user: Option<&Principal>, destination: &str) -> bool {
-        self.0.may_send(guests::known(user), destination)
+        self.ask(destination, |rules| rules.may_send(guests::known(user), destination))
     }
 }
 

@@ -20,20 +20,26 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
 };
 use tokio_rustls::{TlsAcceptor, rustls};
 use tower_service::Service;
 use write_deadline::WriteDeadline;
 
+/// The longest head of a request over HTTP/1.1 that is waited for, in bytes. Its buffer can be twice as large.
+/// Until the head is there, nobody knows who sends it.
+const HEAD: usize = 64 << 10;
+
 /// How connections are served.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ListenOptions {
-    /// How many connections there can be at a time. More wait in the system's queue. By default 100,000.
+    /// How many connections there can be at a time, WebSockets among them. More wait in the system's queue.
+    /// By default 100,000.
     pub connections: usize,
-    /// How long a client has for its TLS handshake, and for the head of a request. By default 10 seconds.
+    /// How long a client has for its TLS handshake, for its first request, and for the head of each request.
+    /// By default 10 seconds.
     pub head_timeout: Duration,
     /// How long a client may take none of what is written to it. By default 60 seconds.
     pub write_timeout: Duration,
@@ -68,16 +74,19 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (stopping, stopped) = watch::channel(false);
-    let room = Arc::new(Semaphore::new(options.connections));
+    let room = Arc::new(Semaphore::new(options.connections.min(Semaphore::MAX_PERMITS)));
     let tls = options.tls.clone().map(|config| TlsAcceptor::from(with_protocols(config)));
     let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(options.head_timeout);
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(options.head_timeout)
+        .max_buf_size(HEAD);
     http.http2()
         .timer(TokioTimer::new())
         .enable_connect_protocol()
         .keep_alive_interval(Duration::from_secs(30));
     let mut http1 = http1::Builder::new();
-    http1.timer(TokioTimer::new()).header_read_timeout(options.head_timeout);
+    http1.timer(TokioTimer::new()).header_read_timeout(options.head_timeout).max_buf_size(HEAD);
     let connection = Connection { routes, tls, http1, http, options, stopped };
     let mut tasks = JoinSet::new();
     let mut stop = pin!(stop);
@@ -89,10 +98,7 @@ pub async fn serve(
         };
         let (stream, peer, permit) = accepted?;
         let connection = connection.clone();
-        tasks.spawn(async move {
-            connection.serve(stream, peer).await;
-            drop(permit);
-        });
+        tasks.spawn(connection.serve(stream, peer, permit));
     }
     drop(listener);
     // Nobody hears it if there is no connection.
@@ -114,7 +120,7 @@ fn with_protocols(config: Arc<rustls::ServerConfig>) -> Arc<rustls::ServerConfig
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = room.clone().acquire_owned().await.map_err(io::Error::other)?;
     loop {
         match listener.accept().await {
@@ -147,14 +153,14 @@ struct Connection {
 
 impl Connection {
     // What is boxed is what a client needs while it is served, and no more: most are idle.
-    async fn serve(mut self, stream: TcpStream, peer: SocketAddr) {
+    async fn serve(mut self, stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit) {
         // A small frame is not to wait for the acknowledgement of the one before. If the option can't be
         // set, the connection has ended.
         let _ = stream.set_nodelay(true);
         let Some(tls) = self.tls.take() else {
             match self.begins_with_http1(&stream).await {
-                Some(true) => Box::pin(self.serve_http1(stream, peer)).await,
-                Some(false) => Box::pin(self.serve_http(stream, peer)).await,
+                Some(true) => Box::pin(self.serve_http1(stream, peer, permit)).await,
+                Some(false) => Box::pin(self.serve_http(stream, peer, permit)).await,
                 None => {}
             }
             return;
@@ -162,9 +168,9 @@ impl Connection {
         let handshake = Box::pin(tls.accept(stream));
         match tokio::time::timeout(self.options.head_timeout, handshake).await {
             Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"http/1.1") => {
-                Box::pin(self.serve_http1(stream, peer)).await;
+                Box::pin(self.serve_http1(stream, peer, permit)).await;
             }
-            Ok(Ok(stream)) => Box::pin(self.serve_http(stream, peer)).await,
+            Ok(Ok(stream)) => Box::pin(self.serve_http(stream, peer, permit)).await,
             Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS"),
             Err(_) => tracing::debug!(%peer, "the TLS handshake took too long"),
         }
@@ -188,26 +194,48 @@ impl Connection {
         }
     }
 
-    // No async function: it would keep all of `self`.
-    fn serve_http1<S>(self, stream: S, peer: SocketAddr) -> impl Future<Output = ()>
+    // No async function: it would keep all of `self`. An upgraded connection outlives this, so the stream
+    // has the permit.
+    fn serve_http1<S>(
+        self,
+        stream: S,
+        peer: SocketAddr,
+        permit: OwnedSemaphorePermit,
+    ) -> impl Future<Output = ()>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let stream = TokioIo::new(WriteDeadline::new(stream, self.options.write_timeout));
+        let stream = TokioIo::new(WriteDeadline::new(stream, self.options.write_timeout, permit));
         let service = service_fn(service(self.routes, peer));
         let connection = self.http1.serve_connection(stream, service).with_upgrades();
         until_it_ends(connection, |it| it.graceful_shutdown(), self.stopped, peer)
     }
 
     /// Serves HTTP/1 or HTTP/2, whichever the client begins with.
-    async fn serve_http<S>(self, stream: S, peer: SocketAddr)
+    async fn serve_http<S>(self, stream: S, peer: SocketAddr, permit: OwnedSemaphorePermit)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let stream = TokioIo::new(WriteDeadline::new(stream, self.options.write_timeout));
-        let service = service_fn(service(self.routes, peer));
+        let stream = TokioIo::new(WriteDeadline::new(stream, self.options.write_timeout, permit));
+        let (asked, mut has_asked) = watch::channel(false);
+        let answer = service(self.routes, peer);
+        let service = service_fn(move |request| {
+            asked.send_replace(true);
+            answer(request)
+        });
         let connection = self.http.serve_connection_with_upgrades(stream, service);
-        until_it_ends(connection, |it| it.graceful_shutdown(), self.stopped, peer).await;
+        // hyper knows no deadline while it waits for the bytes that tell HTTP/1 from HTTP/2, nor for the
+        // first request of HTTP/2.
+        let silence = async {
+            let first = has_asked.wait_for(|has_asked| *has_asked);
+            if tokio::time::timeout(self.options.head_timeout, first).await.is_ok() {
+                std::future::pending().await
+            }
+        };
+        tokio::select! {
+            () = until_it_ends(connection, |it| it.graceful_shutdown(), self.stopped, peer) => {}
+            () = silence => tracing::debug!(%peer, "no request has come"),
+        }
     }
 }
 

@@ -106,10 +106,13 @@ impl Mailbox {
         self.lock().end
     }
 
-    /// Has the connection end at this time, because the server shuts down.
+    /// Has the connection end at this time, because the server shuts down, unless it ends earlier.
     pub(crate) fn shut_down(&self, at: Duration) {
         let mut inner = self.lock();
-        inner.end.get_or_insert(End::ShuttingDown(at));
+        match inner.end.get_or_insert(End::ShuttingDown(at)) {
+            End::ShuttingDown(before) => *before = at.min(*before),
+            End::TooSlow(_) => {}
+        }
         inner.wake();
     }
 

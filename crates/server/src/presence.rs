@@ -26,8 +26,7 @@ pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -
     let mut topics = form_urlencoded::parse(query.as_bytes())
         .filter_map(|(name, value)| (name == "topic").then(|| value.into_owned()));
     let (Some(topic), None) = (topics.next(), topics.next()) else {
-        let detail = json!({ "title": "Bad Request", "status": 400, "detail": "name one topic" });
-        return answers::json(StatusCode::BAD_REQUEST, &detail);
+        return answers::plain_problem(400, "name one topic");
     };
     let destination = format!("/presence{topic}");
     let user = admitted.principal.as_ref();

@@ -21,7 +21,7 @@ use axum::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use sansocket_realtime::{
     Cursor, Message,
     guard::Answer,
@@ -46,7 +46,7 @@ pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -
         Ok(Publication { messages, is_batch }) => {
             publish(&engine, admitted, messages, is_batch).await
         }
-        Err(error) => problem(error.status(), &error.to_string()),
+        Err(error) => answers::plain_problem(error.status(), &error.to_string()),
     }
 }
 
@@ -175,6 +175,10 @@ async fn publish(
     is_batch: bool,
 ) -> Response {
     let mut registration = engine.register();
+    // The server waits for who is registered, so it goes on from here if it has not ended yet.
+    if engine.has_ended() {
+        return ended();
+    }
     let connection = registration.connection;
     let mut outcomes: Vec<Option<Outcome>> = vec![None; messages.len()];
     let connect = Command::Connect { connection, principal: admitted.principal };
@@ -255,12 +259,9 @@ fn tell(outcome: Option<&Outcome>) -> Value {
     }
 }
 
-fn problem(status: u16, detail: &str) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-    let title = status.canonical_reason();
-    let problem = json!({ "title": title, "status": status.as_u16(), "detail": detail });
-    let mut response = answers::json(status, &problem);
-    let media_type = http::HeaderValue::from_static("application/problem+json");
-    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+/// Refuses what nobody would get.
+fn ended() -> Response {
+    let mut response = answers::plain_problem(503, "the server shuts down");
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }

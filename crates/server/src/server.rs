@@ -19,7 +19,7 @@ use sansocket_realtime::{
 };
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -54,7 +54,8 @@ impl Builder {
     /// Adds a function that handles messages to an `/app/…` destination, and subscriptions to it. A part
     /// of the destination in braces is a [variable](Call::variable).
     ///
-    /// The function runs while everything else waits, so it must not block.
+    /// The function runs while everything else waits, so it must not block. It must not call the [`Server`]
+    /// either, which would wait for the function itself: what is to be published goes into its [`Answer`].
     ///
     /// ```
     /// use sansocket_realtime::{Message, hub::{Answer, Principal}};
@@ -108,8 +109,11 @@ impl Builder {
         let bridge = broker.is_some().then_some(bridge);
         let engine = Arc::new(Engine::new(options, bridge, epoch, prepare)?);
         let pending = broker.map(|start| (start, epoch, commands));
-        let tasks =
-            Arc::new(Tasks { pending: Mutex::new(Some(pending)), broker: Mutex::new(None) });
+        let tasks = Arc::new(Tasks {
+            pending: Mutex::new(Some(pending)),
+            broker: Mutex::new(None),
+            sockjs: OnceLock::new(),
+        });
         Ok(Server { engine, tasks })
     }
 }
@@ -137,6 +141,8 @@ struct Tasks {
     /// What has not begun, because there has been no runtime.
     pending: Mutex<Option<Pending>>,
     broker: Mutex<Option<JoinHandle<()>>>,
+    /// The sessions of SockJS, which all routers share.
+    sockjs: OnceLock<Arc<sockjs::Service>>,
 }
 
 impl Server {
@@ -146,7 +152,8 @@ impl Server {
         Builder { options, handlers: Vec::new(), broker: None }
     }
 
-    /// Returns the routes of the server, to serve them alone or to merge them into an app of your own.
+    /// Returns the routes of the server, to serve them alone or to merge them into an app of your own. All
+    /// routers of a server lead to the same clients, so it can be served on many listeners.
     ///
     /// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, or else the limits for
     /// addresses do not count.
@@ -156,6 +163,7 @@ impl Server {
     /// Panics outside of a tokio runtime.
     pub fn router(&self) -> Router {
         self.start();
+        let sockjs = self.tasks.sockjs.get_or_init(|| sockjs::Service::start(self.engine.clone()));
         let for_pages = Router::new()
             .route("/events", get(events::serve))
             .route("/poll", get(poll::serve))
@@ -175,7 +183,7 @@ impl Server {
             .merge(for_pages)
             .merge(page)
             .with_state(self.engine.clone())
-            .merge(sockjs::routes(&self.engine))
+            .merge(sockjs::routes(sockjs.clone()))
     }
 
     /// Publishes a message to a topic or a queue, as the application itself: nobody is asked whether it
@@ -192,18 +200,19 @@ impl Server {
     }
 
     /// Has all clients leave: each at a time of its own within `spread`, so that they do not come back all
-    /// at once. Polls are answered now.
+    /// at once. Polls are answered now, and clients that come later are sent away at once.
     pub fn shut_down(&self, spread: Duration) {
         self.engine.shut_down(spread);
     }
 
-    /// Waits until all clients have left, as they do after [`shut_down`](Self::shut_down), and then until the
-    /// broker has what they have sent. To bound that, drop the future.
+    /// Waits for [`shut_down`](Self::shut_down), then until all clients have left, and then until the broker
+    /// has what they have sent. To bound that, drop the future.
+    ///
+    /// Once all clients have left, the server accepts no messages any more.
     ///
     /// Not cancel safe: once it has begun to wait for the broker, another call does not.
     pub async fn ended(&self) {
-        self.engine.wait_until_idle().await;
-        self.engine.close_bridge();
+        self.engine.end().await;
         let broker = self.tasks.broker();
         if let Some(broker) = broker {
             if let Err(error) = broker.await {

@@ -30,9 +30,9 @@ use sansocket_axum::WebSocketUpgrade;
 use sansocket_realtime::{
     guard::Answer,
     hub::Principal,
-    sockjs::{self, Action, Cors, Transport},
+    sockjs::{self, Action, Cors, ReceiveError, Transport},
 };
-use sessions::Service;
+pub(crate) use sessions::Service;
 use std::sync::Arc;
 use websocket::SockJsWebSocket;
 
@@ -40,13 +40,7 @@ use websocket::SockJsWebSocket;
 const PREFIX: &str = "/ws";
 
 /// Returns the routes: STOMP over WebSocket, and SockJS.
-///
-/// # Panics
-///
-/// Panics outside of a tokio runtime.
-pub(crate) fn routes(engine: &Arc<Engine>) -> Router {
-    let service = Service::new(engine.clone());
-    tokio::spawn(sessions::keep_time(Arc::downgrade(&service)));
+pub(crate) fn routes(service: Arc<Service>) -> Router {
     Router::new()
         .route(PREFIX, any(serve_prefix))
         .route("/ws/", any(serve))
@@ -72,7 +66,7 @@ async fn serve(State(service): State<Arc<Service>>, request: Request) -> Respons
     let uri = parts.uri.clone();
     let (method, path) = (parts.method.clone(), uri.path().strip_prefix(PREFIX));
     let (cookie, requested) =
-        (field(&parts, &header::COOKIE), field(&parts, &header::ACCESS_CONTROL_REQUEST_HEADERS));
+        (cookies(&parts), field(&parts, &header::ACCESS_CONTROL_REQUEST_HEADERS));
     let request = sockjs::Request::new(method.as_str(), path.unwrap_or_default())
         .cors(cors(&page))
         .requested_fields(requested.as_deref())
@@ -97,6 +91,13 @@ async fn serve(State(service): State<Arc<Service>>, request: Request) -> Respons
 
 fn field(parts: &Parts, name: &HeaderName) -> Option<String> {
     Some(parts.headers.get(name)?.to_str().ok()?.to_owned())
+}
+
+/// Returns the cookies of a request. HTTP/2 may have each in a field of its own (RFC 9113 §8.2.3).
+fn cookies(parts: &Parts) -> Option<String> {
+    let fields = parts.headers.get_all(header::COOKIE).iter();
+    let fields: Vec<_> = fields.filter_map(|value| value.to_str().ok()).collect();
+    (!fields.is_empty()).then(|| fields.join("; "))
 }
 
 fn cors(page: &Page) -> Cors<'_> {
@@ -184,17 +185,28 @@ async fn send(
     session: &str,
     head: sockjs::Response,
 ) -> Response {
-    let principal = match identify(service, parts) {
+    let options = &service.engine.options;
+    // What arrives takes memory, so it counts as a connection until it is there.
+    let address = admission::address(options, parts);
+    let counted = match service.engine.admit(address) {
+        Ok(counted) => counted,
+        Err(breach) => return refuse(service, head, &Answer::from(&breach)),
+    };
+    let principal = match admission::identify_for_connect(options, parts) {
         Ok(principal) => principal,
         Err(answer) => return refuse(service, head, &answer),
     };
+    // Nobody waits for what goes to no session.
+    if !service.has(session, owner(principal.as_ref())) {
+        return respond(ReceiveError::NotFound.response(head));
+    }
     // A longer one is refused without being read to its end.
-    let options = &service.engine.options;
     let body = match request_body::read(options, body, options.sockjs.payload_bytes).await {
         Ok(body) => body,
         Err(Unread::TooLong { .. }) => return respond(head.answered(413, "Payload too large.\n")),
         Err(unread) => return respond(head.answered(unread.status(), "Too slow.\n")),
     };
+    drop(counted);
     respond(match service.received(session, owner(principal.as_ref()), &body) {
         Ok(()) => head.accepted(),
         Err(error) => error.response(head),

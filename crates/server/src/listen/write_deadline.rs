@@ -9,6 +9,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::OwnedSemaphorePermit,
     time::Sleep,
 };
 
@@ -19,11 +20,13 @@ pub(super) struct WriteDeadline<S> {
     limit: Duration,
     /// Set while a write waits.
     deadline: Option<Pin<Box<Sleep>>>,
+    /// The connection counts for as long as its stream is there.
+    _permit: OwnedSemaphorePermit,
 }
 
 impl<S> WriteDeadline<S> {
-    pub(super) const fn new(stream: S, limit: Duration) -> Self {
-        Self { stream, limit, deadline: None }
+    pub(super) const fn new(stream: S, limit: Duration, permit: OwnedSemaphorePermit) -> Self {
+        Self { stream, limit, deadline: None, _permit: permit }
     }
 
     fn check<T>(

@@ -57,7 +57,18 @@ pub(super) enum Next {
 }
 
 impl Service {
-    pub(super) fn new(engine: Arc<Engine>) -> Arc<Self> {
+    /// Creates a service, and begins to tell it the time.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a tokio runtime.
+    pub(crate) fn start(engine: Arc<Engine>) -> Arc<Self> {
+        let service = Self::new(engine);
+        tokio::spawn(keep_time(Arc::downgrade(&service)));
+        service
+    }
+
+    fn new(engine: Arc<Engine>) -> Arc<Self> {
         let state = State {
             sessions: Sessions::new(engine.options.sockjs.clone()),
             inboxes: HashMap::new(),
@@ -73,7 +84,7 @@ impl Service {
         self.state().sessions.find(id, owner).is_some()
     }
 
-    /// Attaches a response to a session, which begins if there is none.
+    /// Attaches a response to a session, which begins if there is none. It needs an admitted client then.
     pub(super) fn attach(
         self: &Arc<Self>,
         id: &str,
@@ -81,13 +92,16 @@ impl Service {
         transport: sockjs::Transport,
         admitted: Option<Admitted>,
     ) -> Result<(SessionKey, Receiver), AttachError> {
-        self.update(|state, now| {
+        let attached = self.update(|state, now| {
             let attached = state.sessions.attach(id, owner, transport, now)?;
             if let Some(admitted) = admitted {
                 state.admitted.insert(attached.0, admitted);
             }
-            Ok(attached)
-        })
+            Ok::<_, AttachError>(attached)
+        })?;
+        // Another request may have begun the session in the meantime. Then this client counts no longer.
+        self.state().admitted.remove(&attached.0);
+        Ok(attached)
     }
 
     /// Takes what a client sends.
@@ -165,7 +179,12 @@ impl Service {
         state: &mut State,
         session: SessionKey,
     ) -> Option<(Registration, Option<Principal>, OverHttp)> {
-        let Admitted { client, principal } = state.admitted.remove(&session)?;
+        let Some(Admitted { client, principal }) = state.admitted.remove(&session) else {
+            // The session for which the request came has just ended. A new one has to be admitted.
+            let code = CloseCode::GOING_AWAY.number();
+            state.sessions.close(session, code, "", self.engine.now());
+            return None;
+        };
         let inbox = Inbox::new();
         state.inboxes.insert(session, inbox.clone());
         let mut registration = self.engine.register();
@@ -219,7 +238,7 @@ impl Drop for Service {
 }
 
 /// Tells the sessions the time, for as long as somebody has them.
-pub(super) async fn keep_time(service: Weak<Service>) {
+async fn keep_time(service: Weak<Service>) {
     while let Some(strong) = service.upgrade() {
         let deadline = strong.update(|state, now| {
             state.sessions.time_passed(now);
@@ -286,4 +305,43 @@ impl Drop for OverHttp {
 pub(super) fn prepare(frame: EncodedFrame) -> Result<PreparedMessage, Unsendable> {
     let bytes = frame.into_bytes();
     str::from_utf8(&bytes).map(PreparedMessage::new).map_err(|_| Unsendable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Options;
+    use sansocket_realtime::Epoch;
+
+    fn service() -> Arc<Service> {
+        let engine = Engine::new(Options::default(), None, Epoch(1), |_, _| Ok(())).unwrap();
+        Service::new(Arc::new(engine))
+    }
+
+    #[test]
+    fn a_session_that_nobody_was_admitted_for_closes() {
+        let service = service();
+        let of = service.attach("a", b"", sockjs::Transport::Xhr, None).unwrap();
+        let mut cx = Context::from_waker(Waker::noop());
+        let opened = service.poll_chunk(of, &mut cx);
+        assert!(matches!(opened, Poll::Ready(Next::Chunk(chunk)) if chunk.text.as_str() == "o\n"));
+        service.written(of);
+        let closed = service.attach("a", b"", sockjs::Transport::Xhr, None).unwrap_err();
+        assert!(format!("{closed:?}").contains("1001"), "{closed:?}");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_admitted_to_a_session_in_vain_does_not_count() {
+        let service = service();
+        let admitted = || {
+            let client = service.engine.admit(None).unwrap();
+            Some(Admitted { client, principal: None })
+        };
+        let of = service.attach("a", b"", sockjs::Transport::Xhr, admitted()).unwrap();
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(service.poll_chunk(of, &mut cx).is_ready());
+        service.written(of);
+        service.attach("a", b"", sockjs::Transport::Xhr, admitted()).unwrap();
+        assert!(service.state().admitted.is_empty());
+    }
 }

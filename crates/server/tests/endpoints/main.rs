@@ -4,6 +4,7 @@ mod events;
 mod http;
 mod http2;
 mod limits;
+mod listen;
 mod memory_broker;
 mod nodes;
 mod origins;

@@ -98,7 +98,13 @@ async fn users_publish_and_see_who_is_there() {
     ] {
         let response = running.connect().await.request("GET", target, fields, "").await;
         assert_eq!(response.status, status, "{target}");
+        assert_eq!(response.field("content-type"), Some("application/problem+json"));
     }
+    // The fault of the application's rules is not that of the server.
+    let target = "/publish?destination=/topic/panic";
+    assert_eq!(running.connect().await.request("POST", target, &ann, "x").await.status, 403);
+    let target = "/publish?destination=/topic/a";
+    assert_eq!(running.connect().await.request("POST", target, &ann, "x").await.status, 200);
 }
 
 #[tokio::test]
@@ -106,6 +112,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     let mut options = options();
     options.body_timeout = std::time::Duration::from_millis(200);
     let running = Running::start(options).await;
+    running.connect().await.request("POST", "/ws/0/a/xhr", &[], "").await;
     for target in ["/publish?destination=/topic/a", "/ws/0/a/xhr_send"] {
         let mut slow = running.connect().await;
         slow.send("POST", target, &[("content-length", "100")], "").await;

@@ -1,7 +1,8 @@
 //! SockJS below `/ws`.
 
-use crate::server::{Running, options, with_users};
+use crate::server::{Running, few_connections, options, with_users};
 use sansocket::{Message, on_tokio::connect};
+use sansocket_server::ListenOptions;
 
 const CONNECT: &str = r#"["CONNECT\naccept-version:1.2\nhost:a\n\n\u0000"]"#;
 const SUBSCRIBE: &str = r#"["SUBSCRIBE\nid:0\ndestination:/topic/a\n\n\u0000"]"#;
@@ -154,4 +155,58 @@ async fn a_session_is_its_owners_alone() {
     assert_eq!(as_user("joe", "/ws/0/a/xhr", "").await.status, 404);
     assert_eq!(as_user("joe", "/ws/0/a/xhr_send", CONNECT).await.status, 404);
     assert_eq!(as_user("ann", "/ws/0/a/xhr_send", CONNECT).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_body_for_no_session_is_not_waited_for() {
+    let running = Running::start(options()).await;
+    let mut sender = running.connect().await;
+    sender.send("POST", "/ws/0/a/xhr_send", &[("content-length", "100000")], "").await;
+    assert_eq!(sender.head().await.status, 404);
+}
+
+#[tokio::test]
+async fn what_is_sent_counts_as_a_connection_until_it_is_there() {
+    let running = Running::start(few_connections(options(), 2)).await;
+    assert_eq!(post(&running, "/ws/0/a/xhr", "").await.body, "o\n");
+    let mut slow = running.connect().await;
+    slow.send(
+        "POST",
+        "/ws/0/a/xhr_send",
+        &[("content-length", "1000"), ("expect", "100-continue")],
+        "",
+    )
+    .await;
+    // The body is waited for now.
+    assert_eq!(slow.head().await.status, 100);
+    assert_eq!(post(&running, "/ws/0/a/xhr_send", CONNECT).await.status, 429);
+    drop(slow);
+    let mut status = 429;
+    for _ in 0..1_000 {
+        if status != 429 {
+            break;
+        }
+        status = post(&running, "/ws/0/a/xhr_send", CONNECT).await.status;
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(status, 204);
+}
+
+#[tokio::test]
+async fn a_session_is_found_by_each_router_of_its_server() {
+    let first = Running::start(options()).await;
+    let second = Running::serve(first.server.clone(), ListenOptions::default()).await;
+    assert_eq!(post(&first, "/ws/0/a/xhr", "").await.body, "o\n");
+    assert_eq!(post(&second, "/ws/0/a/xhr_send", CONNECT).await.status, 204);
+    assert!(post(&first, "/ws/0/a/xhr", "").await.body.starts_with(r#"a["CONNECTED\n"#));
+}
+
+#[tokio::test]
+async fn a_cookie_of_a_balancer_is_found_in_any_field() {
+    let mut options = options();
+    options.sockjs = (*options.sockjs).clone().cookie_needed(true).into();
+    let running = Running::start(options).await;
+    let fields = [("cookie", "a=b"), ("cookie", "JSESSIONID=node2")];
+    let response = running.connect().await.request("POST", "/ws/0/a/xhr", &fields, "").await;
+    assert_eq!(response.field("set-cookie"), Some("JSESSIONID=node2; path=/"));
 }
