@@ -275,6 +275,11 @@ impl Engine {
         self.state().has_ended
     }
 
+    /// Returns how many messages wait for the broker's answer, and their bytes.
+    pub(crate) fn outbox(&self) -> (usize, usize) {
+        self.state().hub.outbox()
+    }
+
     /// Forgets a connection that the hub need not know of any more.
     fn remove(&self, connection: ConnectionId) {
         let mut state = self.state();

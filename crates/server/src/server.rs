@@ -219,6 +219,14 @@ impl Server {
                 tracing::error!(%error, "the broker's task has failed");
             }
         }
+        let (messages, bytes) = self.engine.outbox();
+        if messages > 0 {
+            tracing::warn!(
+                messages,
+                bytes,
+                "the broker is away, and does not get what waited for it"
+            );
+        }
     }
 
     /// Begins what runs beside the clients, once.

@@ -176,10 +176,7 @@ impl<A: Authorization> Hub<A> {
     fn deliver_through(&mut self, key: SubscriptionKey, limit: u64) -> bool {
         let Some(subscription) = self.subscriptions.get(key) else { return true };
         let (through, room) = (subscription.through, subscription.room());
-        if self.portion == 0 {
-            self.unfinished.push_back(key);
-            return false;
-        }
+        // Also without a portion: whoever has missed nothing has to be live, or would miss what comes.
         let at_most = room.min(self.most_messages()).saturating_add(1);
         let messages = self.messages_after(key, Kept::All, through, at_most);
         for (index, (position, message)) in messages.into_iter().enumerate() {

@@ -24,10 +24,6 @@ impl<A: Authorization> Hub<A> {
         let Some(subscription) = self.subscriptions.get(key) else { return true };
         let Some(mut last) = subscription.last() else { return true };
         let mut room = subscription.room();
-        if self.portion == 0 {
-            self.unfinished.push_back(key);
-            return false;
-        }
         let at_most = room.min(self.most_messages()).saturating_add(1);
         let messages = self.messages_after(key, Kept::Last, last.after, at_most);
         let mut is_everything = true;

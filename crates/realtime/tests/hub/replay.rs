@@ -406,3 +406,26 @@ fn many_subscriptions_that_resume_at_once_share_a_portion() {
     }
     assert_eq!(delivered, 1_000);
 }
+
+#[test]
+fn who_has_missed_nothing_is_live_although_another_has_used_the_portion() {
+    let none = TopicConfig::default().messages(0);
+    let config = Config::default().replay_portion(1).topic("/topic/live".parse().unwrap(), none);
+    let mut world = World::with_config(config);
+    world.connect(1);
+    for _ in 0..3 {
+        world.publish("/topic/a", "");
+    }
+    world.handle(Command::Pause { connection: ConnectionId(1) });
+    let options = SubscribeOptions::default().start(Start::Beginning);
+    world.subscribe_with(1, 0, &["/topic/a"], options);
+    for (id, start) in [(1, Start::Now), (2, Start::Last)] {
+        let options = SubscribeOptions::default().start(start);
+        world.subscribe_with(1, id, &["/topic/live"], options);
+    }
+    world.handle(Command::Resume { connection: ConnectionId(1) });
+    let published = world.publish("/topic/live", "live");
+    for id in [1, 2] {
+        assert!(published.contains(&format!("1/{id} live@4")), "{published:?}");
+    }
+}

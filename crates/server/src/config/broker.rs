@@ -28,6 +28,7 @@ section! {
         age: Setting<Interval> = of("1 h"),
         topics: Setting<AtLeastOne> = of("100000"),
         queue: Setting<AtLeastOne> = of("100000"),
+        queued: Setting<Size> = of("1 GiB"),
         message: Setting<Size> = of("4 MiB"),
         history_messages: Setting<AtLeastOne> = of("1000"),
         history_bytes: Setting<Size> = of("2 MiB"),
@@ -82,6 +83,7 @@ impl RedisSection {
         options.age = self.age.0;
         options.topics = self.topics.0;
         options.queue = self.queue.0;
+        options.queued = self.queued.0;
         options.message = self.message.0;
         options.history_messages = self.history_messages.0;
         options.history_bytes = self.history_bytes.0;

@@ -5,8 +5,8 @@ use crate::{
     node::{Node, options},
     server::{PATIENCE, Server, is_left_out},
 };
-use sansocket_realtime::hub::Start;
-use sansocket_server::broker::redis::RedisOptions;
+use sansocket_realtime::{Message, hub::Start};
+use sansocket_server::broker::redis::{Redis, RedisOptions};
 use std::{
     env, fs,
     io::{self, Write},
@@ -222,4 +222,26 @@ async fn sentinels_name_the_master_also_after_a_failover() {
     assert_eq!(hubs.check(&["/topic/a"]).await, 2);
     assert_eq!(hubs.gaps_and_messages(0), (1, 5));
     assert!(replica.run::<String>("INFO replication").contains("role:master"));
+}
+
+#[tokio::test]
+async fn what_redis_did_not_get_is_logged() {
+    if is_left_out() {
+        return;
+    }
+    let mut redis = Server::start(&[]);
+    let options = options(&redis);
+    redis.kill();
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false);
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let builder = sansocket_server::Server::builder(sansocket_server::Options::default());
+    let server = builder.broker(Redis::new(options).unwrap()).build().unwrap();
+    let _router = server.router();
+    server.publish("/topic/a", Message::new("hello"));
+    server.shut_down(Duration::ZERO);
+    server.ended().await;
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("does not get what waited for it messages=1 bytes=5"), "{logged}");
 }

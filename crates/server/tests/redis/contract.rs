@@ -275,7 +275,7 @@ async fn a_hub_that_stops_has_published_what_it_has_told() {
     }
     let server = Server::start(&[]);
     let (node, ..) = Node::up(1, options(&server)).await;
-    assert_eq!(server.run::<Option<String>>("GET {sansocket}:alive:1").as_deref(), Some("1"));
+    assert!(server.run::<Option<String>>("GET {sansocket}:alive:1").is_some());
     for sequence in 1..=3_000 {
         node.publish(sequence, "/topic/a", "");
     }

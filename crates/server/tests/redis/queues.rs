@@ -8,6 +8,7 @@ use sansocket_realtime::{
     Cursor,
     bridge::{Event, Outcome},
 };
+use sansocket_server::broker::redis::RedisOptions;
 use std::{
     collections::BTreeSet,
     num::NonZeroU32,
@@ -368,4 +369,112 @@ async fn what_was_asked_for_before_a_stop_comes_before_it_is_told() {
     let mut shown = node.shown(2).await;
     shown.sort();
     assert!(shown[0].starts_with("taken 1 ") && shown[1].starts_with("taken 2 "), "{shown:?}");
+}
+
+/// Options with which a node does not say by itself that it is alive, and does not come back.
+fn silent(server: &Server) -> RedisOptions {
+    let mut silent = options(server);
+    (silent.ping, silent.absence) = (Duration::from_secs(1_000), Duration::from_secs(2_000));
+    (silent.first_pause, silent.longest_pause) = (silent.ping, silent.ping);
+    silent
+}
+
+/// What was sent on a connection that is lost can arrive after the next one has begun.
+#[tokio::test]
+async fn nothing_is_taken_by_an_earlier_connection() {
+    if is_left_out() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let (mut earlier, ..) = Node::up(1, silent(&server)).await;
+    let (mut node, ..) = Node::up(1, silent(&server)).await;
+    node.has_published(1, &[A]).await;
+    earlier.take(A, 1);
+    assert_eq!(earlier.shown(1).await, ["down"]);
+    node.take(A, 1);
+    assert_eq!(node.shown(1).await, ["taken 1 /queue/a after 0"]);
+}
+
+#[tokio::test]
+async fn a_node_that_counts_as_dead_takes_nothing() {
+    if is_left_out() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let (mut node, ..) = Node::up(1, silent(&server)).await;
+    node.has_published(1, &[A]).await;
+    let _: usize = server.run("DEL {sansocket}:alive:1");
+    node.take(A, 1);
+    assert_eq!(node.shown(1).await, ["down"]);
+    let (mut other, ..) = Node::up(2, options(&server)).await;
+    other.take(A, 1);
+    assert_eq!(other.shown(1).await, ["taken 1 /queue/a after 0"]);
+}
+
+/// No node can say that it is alive while Redis is away.
+#[tokio::test]
+async fn no_node_counts_as_dead_because_redis_was_away() {
+    if is_left_out() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let (mut node, ..) = Node::up(1, silent(&server)).await;
+    node.has_published(1, &[A]).await;
+    node.take(A, 1);
+    node.shown(1).await;
+    // As after an outage that was longer than the absence.
+    let _: usize = server.run("DEL {sansocket}:alive:1 {sansocket}:watched");
+    let (mut other, ..) = Node::up(2, options(&server)).await;
+    other.take(A, 2);
+    let began = Instant::now();
+    while !server.run::<bool>("EXISTS {sansocket}:watched") {
+        assert!(began.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    other.publish(1, A, "");
+    let published = ["published 1 at 2", "taken 2 /queue/a after 0"];
+    assert_eq!(other.shown(2).await, published);
+    // The other is not there either when Redis is.
+    let _: usize = server.run("DEL {sansocket}:alive:1");
+    assert_eq!(other.shown(1).await, ["taken 1 /queue/a after 1"]);
+}
+
+#[tokio::test]
+async fn all_queues_together_are_bounded() {
+    if is_left_out() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let mut options = options(&server);
+    // Two messages of a hundred bytes, with their heads.
+    options.queued = 2 * (100 + 3 + 180);
+    let (mut node, epoch, _) = Node::up(1, options).await;
+    for (sequence, queue) in (1..).zip(["/queue/a", "/queue/b", "/queue/c"]) {
+        node.publish(sequence, queue, "x".repeat(100));
+    }
+    node.publish(4, "/topic/a", "x".repeat(100));
+    let full = "rejected 3: all queues have 566 bytes already, and at most 566 are allowed";
+    let answers = ["published 1 at 1", "published 2 at 2", full, "published 4 at 3"];
+    assert_eq!(node.shown(4).await, answers);
+    // What is returned stays, and what is consumed counts once.
+    node.take(A, 1);
+    node.shown(1).await;
+    node.settle(A, Cursor::new(epoch, 1), returned(1));
+    node.publish(5, A, "");
+    node.take(A, 1);
+    let taken = "taken 1 /queue/a after 1";
+    let full = "rejected 5: all queues have 566 bytes already, and at most 566 are allowed";
+    is_told(&mut node, &["settled 1", full, taken]).await;
+    for _ in 0..2 {
+        node.settle(A, Cursor::new(epoch, 1), Outcome::Consumed);
+    }
+    is_told(&mut node, &["settled 1", "settled 1"]).await;
+    node.publish(6, "/queue/c", "x".repeat(100));
+    node.publish(7, "/queue/c", "");
+    let answers = node.shown(2).await;
+    assert!(
+        answers[0] == "published 6 at 4" && answers[1].starts_with("rejected 7"),
+        "{answers:?}"
+    );
+    assert_eq!(server.run::<u64>("HGET {sansocket} queued"), 566);
 }

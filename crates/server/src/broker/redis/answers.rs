@@ -73,8 +73,9 @@ impl Expected {
             }
             Self::Taken(queue) => {
                 let (has_more, found): (bool, Vec<Vec<u8>>) = parse(answer, what)?;
-                let count = u32::try_from(found.len() / 3).unwrap_or(u32::MAX);
                 let mut events = taken(found, &queue);
+                // The hub still waits for one that can't be read.
+                let count = u32::try_from(events.len()).unwrap_or(u32::MAX);
                 // What was asked for before it was stopped has come now.
                 for _ in 0..queues.is_answered(&queue, count, has_more) {
                     events.push(Event::Stopped { destination: queue.clone() });

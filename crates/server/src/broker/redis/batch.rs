@@ -24,6 +24,8 @@ const BYTES: usize = 4 << 20;
 const ANSWERS: usize = 16 << 20;
 /// How many bytes of messages of a queue are taken together.
 const TAKEN: usize = 1 << 20;
+/// How many bytes a message in a queue takes beside its own.
+const OVERHEAD: usize = 180;
 /// At how many topics one question about a pattern looks at most. It takes Redis some milliseconds.
 const LOOKS: u32 = 20_000;
 /// How long the last message of a node is known after the node has gone.
@@ -36,6 +38,8 @@ pub(super) struct Context<'a> {
     pub(super) node: Epoch,
     pub(super) keys: &'a Keys,
     pub(super) epoch: Epoch,
+    /// Names the connection among those of the node.
+    pub(super) connection_id: u64,
 }
 
 /// Commands that are sent together.
@@ -162,7 +166,9 @@ impl Batch {
             .arg(&written)
             .arg(kept.get())
             .arg(milliseconds(options.age))
-            .arg(options.topics.get());
+            .arg(options.topics.get())
+            .arg(options.queued)
+            .arg(OVERHEAD);
         *last = Some(id.sequence);
         self.has_message = true;
         self.bytes += written.len();
@@ -172,20 +178,21 @@ impl Batch {
 
     /// Adds the question for messages of a queue.
     pub(super) fn take(&mut self, queue: Arc<str>, count: u32, context: Context<'_>) {
-        let Context { options, node, keys, epoch } = context;
+        let Context { options, node, keys, epoch, connection_id } = context;
+        let alive = Keys::alive(&options.prefix, node);
         let (state, taken) = (keys.state_of_all(), keys.taken(node));
         let of_queue = [keys.waiting(&queue), keys.queued(&queue), keys.deliveries(&queue)];
         let [waiting, queued, deliveries] = &of_queue;
         let mut command =
-            scripts::call(&scripts::TAKE, &[&state, &taken, waiting, queued, deliveries]);
-        command.arg(epoch.to_string()).arg(&*queue).arg(count).arg(TAKEN);
+            scripts::call(&scripts::TAKE, &[&state, &taken, waiting, queued, deliveries, &alive]);
+        command.arg(epoch.to_string()).arg(&*queue).arg(count).arg(TAKEN).arg(connection_id);
         self.answers += TAKEN + options.message;
         self.add(command, Expected::Taken(queue));
     }
 
     /// Adds the question for what is still with this node, behind a position.
     pub(super) fn still(&mut self, after: u64, context: Context<'_>) {
-        let Context { options, node, keys, epoch } = context;
+        let Context { options, node, keys, epoch, .. } = context;
         let (state, taken) = (keys.state_of_all(), keys.taken(node));
         let mut command = scripts::call(&scripts::STILL, &[&state, &taken]);
         command.arg(epoch.to_string()).arg(after).arg(TAKEN);
@@ -208,7 +215,8 @@ impl Batch {
             .arg(epoch.to_string())
             .arg(cursor.position)
             .arg(deliveries)
-            .arg(keys.channel(queue));
+            .arg(keys.channel(queue))
+            .arg(OVERHEAD);
         self.add(command, Expected::Settled(cursor));
     }
 
@@ -239,7 +247,7 @@ impl Batch {
 
     /// Adds the question whether Redis is still there, which tells it that the node is.
     pub(super) fn alive(&mut self, context: Context<'_>) {
-        let Context { options, node, keys, epoch } = context;
+        let Context { options, node, keys, epoch, connection_id } = context;
         let alive = Keys::alive(&options.prefix, node);
         let (state, nodes) = (keys.state_of_all(), Keys::nodes(&options.prefix));
         let published = keys.published(node);
@@ -248,7 +256,8 @@ impl Batch {
             .arg(epoch.to_string())
             .arg(milliseconds(options.absence))
             .arg(milliseconds(PUBLISHED_FOR))
-            .arg(node.to_string());
+            .arg(node.to_string())
+            .arg(connection_id);
         self.add(command, Expected::Alive);
     }
 }

@@ -22,7 +22,7 @@ impl Keys {
         format!("{{{prefix}}}")
     }
 
-    /// A string that exists as long as a node is alive.
+    /// A string that exists as long as a node is alive: its connection.
     pub(super) fn alive(prefix: &str, node: Epoch) -> String {
         format!("{{{prefix}}}:alive:{node}")
     }
@@ -87,8 +87,10 @@ impl Keys {
     }
 
     /// Returns a pattern of Redis for the channels of the topics that a pattern matches. It can match
-    /// others too, since a `*` of Redis also stands for several segments.
+    /// others too, since a `*` of Redis also stands for several segments, and the second one ends the pattern:
+    /// for each `*` that something follows, Redis can look through the rest of a channel again.
     pub(super) fn glob(&self, pattern: &str) -> String {
+        let mut has_star = false;
         let mut glob = String::with_capacity(self.of_epoch.len() + pattern.len());
         escape(&self.of_epoch, &mut glob);
         for (index, segment) in pattern.split('/').enumerate() {
@@ -104,6 +106,9 @@ impl Keys {
             match segment {
                 "*" => glob.push('*'),
                 _ => escape(segment, &mut glob),
+            }
+            if segment == "*" && std::mem::replace(&mut has_star, true) {
+                return glob;
             }
         }
         glob
@@ -175,6 +180,7 @@ mod tests {
             ("/topic/*", r"{a\?}:b:/topic/*", "^/topic/[^/]*/$"),
             ("/topic/a/**", r"{a\?}:b:/topic/a*", "^/topic/a/"),
             ("/topic/a/>", r"{a\?}:b:/topic/a*", "^/topic/a/"),
+            ("/topic/*/a/*/b", r"{a\?}:b:/topic/*/a/*", "^/topic/[^/]*/a/[^/]*/b/$"),
             ("/topic/[a]/*/b-c", r"{a\?}:b:/topic/\[a\]/*/b-c", "^/topic/%[a%]/[^/]*/b%-c/$"),
             ("/topic/%a\\é/*", r"{a\?}:b:/topic/%a\\é/*", "^/topic/%%a%\\é/[^/]*/$"),
         ] {

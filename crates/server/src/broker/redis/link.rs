@@ -26,6 +26,8 @@ pub(super) struct Seen {
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) connection: MultiplexedConnection,
+    /// Names the connection among those of the node: Redis can still get what was sent on an earlier one.
+    pub(super) id: u64,
     /// What Redis tells. What it has told before an answer is here before the answer is.
     pub(super) pushes: Receiver,
     pub(super) keys: Keys,
@@ -65,9 +67,10 @@ impl Link {
             });
         let mut connection = options.address.connect(config).await?;
         let run = check(&mut connection, options).await?;
-        let seen = begin(&mut connection, options, node, seen, &run).await?;
+        let id = random();
+        let seen = begin(&mut connection, id, options, node, seen, &run).await?;
         let keys = Keys::new(&options.prefix, seen.epoch);
-        Ok(Self { connection, pushes, keys, seen })
+        Ok(Self { connection, id, pushes, keys, seen })
     }
 }
 
@@ -111,6 +114,7 @@ fn examine(field: impl Fn(&str) -> String, is_durable: bool) -> Result<String, F
 /// Agrees with the other nodes on the sequence.
 async fn begin(
     connection: &mut MultiplexedConnection,
+    id: u64,
     options: &RedisOptions,
     node: Epoch,
     seen: Option<Seen>,
@@ -135,7 +139,8 @@ async fn begin(
         .arg(seen.map_or(0, |seen| seen.head))
         .arg(VERSION)
         .arg(options.absence.as_millis() as u64)
-        .arg(node.to_string());
+        .arg(node.to_string())
+        .arg(id);
     let begun: redis::RedisResult<(String, u64)> = command.query_async(connection).await;
     let (epoch, head) = begun.map_err(|error| match error.code() {
         Some("VERSION") => {

@@ -49,7 +49,7 @@
 //!
 //! | key | type | contains | goes |
 //! |---|---|---|---|
-//! | `{sansocket}` | hash | the epoch, the last position, and what they depend on | never |
+//! | `{sansocket}` | hash | the epoch, the last position, what they depend on, and how many bytes all queues have | never |
 //! | `{sansocket}:5f3a:messages:/topic/a` | stream | the last [messages](RedisOptions::messages) of a topic | [`age`](RedisOptions::age) after the last message |
 //! | `{sansocket}:5f3a:topics` | sorted set | topics, by the positions of their last messages | with the epoch |
 //! | `{sansocket}:5f3a:published:c1` | hash | the last message of a node | a day after the node |
@@ -58,7 +58,8 @@
 //! | `{sansocket}:deliveries:/queue/a` | hash | how often messages were delivered that came back | with them |
 //! | `{sansocket}:taken:c1` | hash | the messages of queues that are with a node | when they are settled |
 //! | `{sansocket}:nodes` | set | the nodes | when they are dead |
-//! | `{sansocket}:alive:c1` | string | nothing: it is there as long as the node is alive | [`absence`](RedisOptions::absence) after the node |
+//! | `{sansocket}:alive:c1` | string | the connection of a node that is alive | [`absence`](RedisOptions::absence) after the node |
+//! | `{sansocket}:watched` | string | nothing: without it, Redis was away itself, and no node counts as dead | [`absence`](RedisOptions::absence) after all nodes |
 //!
 //! Channels have the names `{sansocket}:5f3a:/topic/a`. A message is a line of JSON with its content type and its
 //! headers, and then its body; on a channel, its position and a space come before. So other programs can

@@ -15,6 +15,7 @@ use std::{num::NonZeroU32, time::Duration};
 /// | [`age`](Self::age) | 1 hour | after its last message, a topic keeps none |
 /// | [`topics`](Self::topics) | 100,000 | of how many topics the last position is known |
 /// | [`queue`](Self::queue) | 100,000 | of messages in a queue, those included that are delivered; above it, messages are refused |
+/// | [`queued`](Self::queued) | 1 GiB | of messages in all queues; above it, messages are refused |
 /// | [`message`](Self::message) | 4 MiB | a larger message is refused |
 /// | [`history_messages`](Self::history_messages), [`history_bytes`](Self::history_bytes) | 1,000; 2 MiB | what one answer has of a history |
 /// | [`received`](Self::received) | 64 MiB | what waits here to be delivered; above it, the node connects again |
@@ -43,6 +44,10 @@ pub struct RedisOptions {
     /// How many messages a queue can have, those included that are delivered and not acknowledged. Others are
     /// refused.
     pub queue: NonZeroU32,
+    /// How many bytes all queues together can have, with 180 more for each message. Others are refused. Keep it
+    /// well below the memory of Redis: what nobody consumes stays, and when the memory is full, nodes can't
+    /// connect to consume it.
+    pub queued: usize,
     /// How many bytes a message can have, with its headers.
     pub message: usize,
     /// How many messages one answer has at most: the newest ones. What was before them is a gap.
@@ -85,6 +90,7 @@ impl Default for RedisOptions {
             age: Duration::from_secs(3_600),
             topics: HUNDRED_THOUSAND,
             queue: HUNDRED_THOUSAND,
+            queued: 1 << 30,
             message: 4 << 20,
             history_messages: THOUSAND,
             history_bytes: 2 << 20,

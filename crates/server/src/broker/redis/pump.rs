@@ -81,12 +81,13 @@ impl<'a, T: FnMut(Event) + Send> Pump<'a, T> {
     async fn serve(&mut self, link: Link) -> Result<(), Failure> {
         // What the hub has told before it knows of this connection is void.
         while self.commands.try_recv().is_ok() {}
-        let Link { connection, mut pushes, keys, seen } = link;
+        let Link { connection, id: connection_id, mut pushes, keys, seen } = link;
         let Seen { epoch, head } = seen;
         let address = &self.options.address;
         tracing::info!(%address, %epoch, head, "connected to Redis");
         (self.tell)(Event::Up { epoch, head });
-        let context = Context { options: self.options, node: self.node, keys: &keys, epoch };
+        let (options, node) = (self.options, self.node);
+        let context = Context { options, node, keys: &keys, epoch, connection_id };
         let mut session = Session::new(connection.clone(), context, seen, &mut self.tell);
         let served = session.serve(&mut self.commands, &mut pushes).await;
         self.seen = Some(session.seen());

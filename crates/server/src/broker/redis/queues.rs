@@ -5,7 +5,10 @@
 
 use super::keys::Keys;
 use super::pushes::Told;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 /// How many messages are asked for at a time.
 const AT_A_TIME: u32 = 256;
@@ -13,8 +16,9 @@ const AT_A_TIME: u32 = 256;
 #[derive(Debug, Default)]
 pub(super) struct Queues {
     asked: HashMap<Arc<str>, Asked>,
-    /// Queues that have to be asked, unless an answer is on its way.
-    due: Vec<Arc<str>>,
+    /// Queues that have to be asked, in turn: a batch has room for few of them. A queue can have been stopped
+    /// since.
+    due: VecDeque<Arc<str>>,
 }
 
 #[derive(Debug, Default)]
@@ -25,6 +29,8 @@ struct Asked {
     is_open: bool,
     /// There can be messages that the question did not find.
     is_due: bool,
+    /// It is among those that are due.
+    is_in_turn: bool,
     is_subscribed: bool,
     /// How often the hub has asked to stop since the question was asked.
     stops: usize,
@@ -77,8 +83,9 @@ impl Queues {
 
     /// Returns the next queue that has to be asked now, and for how many messages.
     pub(super) fn next(&mut self) -> Option<(Arc<str>, u32)> {
-        while let Some(queue) = self.due.pop() {
+        while let Some(queue) = self.due.pop_front() {
             let Some(asked) = self.asked.get_mut(&queue) else { continue };
+            asked.is_in_turn = false;
             if asked.credit > 0 && !asked.is_open {
                 (asked.is_open, asked.is_due) = (true, false);
                 let count = asked.credit.min(AT_A_TIME);
@@ -108,8 +115,9 @@ impl Queues {
     fn is_due(&mut self, queue: &Arc<str>) {
         if let Some(asked) = self.asked.get_mut(queue) {
             asked.is_due = true;
-            if asked.credit > 0 && !asked.is_open {
-                self.due.push(queue.clone());
+            if asked.credit > 0 && !asked.is_open && !asked.is_in_turn {
+                asked.is_in_turn = true;
+                self.due.push_back(queue.clone());
             }
         }
     }
@@ -151,6 +159,24 @@ mod tests {
         // There are more, so whoever asks gets them.
         queues.ask(&queue, 1);
         assert_eq!(queues.next(), Some((queue, 1)));
+    }
+
+    #[test]
+    fn queues_are_asked_in_turn() {
+        let names = ["/queue/a", "/queue/b", "/queue/c"].map(Arc::<str>::from);
+        let mut queues = Queues::default();
+        for name in &names {
+            queues.ask(name, 10);
+            // It has its turn once, however often there is a reason.
+            queues.ask(name, 10);
+            woken(&mut queues, name);
+        }
+        assert_eq!(queues.due.len(), 3);
+        // One that always has more does not keep the others from their turn.
+        for name in names.iter().chain(&names) {
+            assert_eq!(queues.next(), Some((name.clone(), 20)));
+            queues.is_answered(name, 0, true);
+        }
     }
 
     #[test]

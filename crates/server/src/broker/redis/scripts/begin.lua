@@ -1,14 +1,15 @@
 -- A node has connected. Says which sequence there is, or begins another one if the last is lost.
 -- KEYS: state, alive, nodes
 -- ARGV: a new epoch, the server's run, whether it is durable, the epoch that the node knows, the last
---       position that it knows, the version of what is stored, how long the node can be away (ms), the node
+--       position that it knows, the version of what is stored, how long the node can be away (ms), the node,
+--       the connection
 local epoch, run, head, version =
   unpack(redis.call('HMGET', KEYS[1], 'epoch', 'run', 'head', 'version'))
 if epoch and version ~= ARGV[6] then
   return redis.error_reply('VERSION ' .. tostring(version))
 end
 -- It needs memory, as publishing does: a server without any is not one to come up with.
-redis.call('SET', KEYS[2], '1', 'PX', ARGV[7])
+redis.call('SET', KEYS[2], ARGV[9], 'PX', ARGV[7])
 local is_lost = not epoch
   or (run ~= ARGV[2] and ARGV[3] ~= '1')
   or (epoch == ARGV[4] and tonumber(head) < tonumber(ARGV[5]))
@@ -27,4 +28,5 @@ if run ~= ARGV[2] then
   redis.call('HSET', KEYS[1], 'run', ARGV[2])
 end
 redis.call('SADD', KEYS[3], ARGV[8])
+watch(KEYS[1], ARGV[7])
 return {epoch, head}

@@ -2,7 +2,8 @@
 -- KEYS: state, published, and those of a topic: stream, topics; or those of a queue: queued, waiting
 -- ARGV: epoch, number, number of the one before it ('' if that may be any), whether all before it are
 --       answered, how long the node's last message is known (ms), destination, channel, message,
---       how many messages are kept, how long (ms), how many topics are known
+--       how many messages are kept, how long (ms), how many topics are known, how many bytes all queues can have,
+--       how many a message takes beside its own
 local epoch, forgotten = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'forgotten'))
 if epoch ~= ARGV[1] then
   return redis.error_reply('EPOCH another sequence has begun')
@@ -29,8 +30,16 @@ if ARGV[4] == '1' and redis.call('HLEN', KEYS[2]) > (position and 2 or 1) then
   end
 end
 local is_queue = string.sub(destination, 1, 7) == '/queue/'
-if is_queue and redis.call('HLEN', KEYS[3]) >= tonumber(ARGV[9]) then
-  local reason = 'the queue has ' .. ARGV[9] .. ' messages already'
+local reason
+if is_queue then
+  local bytes = redis.call('HGET', KEYS[1], 'queued') or '0'
+  if redis.call('HLEN', KEYS[3]) >= tonumber(ARGV[9]) then
+    reason = 'the queue has ' .. ARGV[9] .. ' messages already'
+  elseif tonumber(bytes) + #message + ARGV[13] > tonumber(ARGV[12]) then
+    reason = 'all queues have ' .. bytes .. ' bytes already, and at most ' .. ARGV[12] .. ' are allowed'
+  end
+end
+if reason then
   redis.call('HSET', KEYS[2], 'number', number, 'refused:' .. number, reason)
   redis.call('HDEL', KEYS[2], 'position')
   redis.call('PEXPIRE', KEYS[2], ARGV[5])
@@ -42,6 +51,7 @@ position = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'head', 1))
 local told = position .. ' ' .. message
 if is_queue then
   redis.call('HSET', KEYS[3], position, message)
+  redis.call('HINCRBY', KEYS[1], 'queued', #message + ARGV[13])
   -- Who has asked for messages has found none.
   told = redis.call('EXISTS', KEYS[4]) == 0 and ''
   redis.call('ZADD', KEYS[4], position, position)

@@ -1,6 +1,7 @@
 -- Settles a message of a queue, if it is with the node.
 -- KEYS: state, taken, waiting, queued, deliveries
--- ARGV: epoch, position, how often it was delivered ('' if it is consumed), channel of the queue
+-- ARGV: epoch, position, how often it was delivered ('' if it is consumed), channel of the queue,
+--       how many bytes a message takes beside its own
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then
   return redis.error_reply('EPOCH another sequence has begun')
 end
@@ -8,7 +9,11 @@ if redis.call('HEXISTS', KEYS[2], ARGV[2]) == 0 then
   return 'OK'
 end
 if ARGV[3] == '' then
-  redis.call('HDEL', KEYS[4], ARGV[2])
+  local size = redis.call('HSTRLEN', KEYS[4], ARGV[2])
+  -- First what needs no memory.
+  if redis.call('HDEL', KEYS[4], ARGV[2]) == 1 then
+    redis.call('HINCRBY', KEYS[1], 'queued', -(size + ARGV[5]))
+  end
   redis.call('HDEL', KEYS[5], ARGV[2])
 else
   -- First what needs memory.

@@ -1,9 +1,14 @@
 -- Gives messages of a queue to a node.
--- KEYS: state, taken, waiting, queued, deliveries
--- ARGV: epoch, queue, how many messages, how many bytes
+-- KEYS: state, taken, waiting, queued, deliveries, alive
+-- ARGV: epoch, queue, how many messages, how many bytes, the connection
 -- Returns whether there are more, and of each message its position, how often it was delivered, and itself.
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then
   return redis.error_reply('EPOCH another sequence has begun')
+end
+-- What an earlier connection has asked for can arrive after this node was told what it has, and nobody
+-- returns what a dead node takes.
+if redis.call('GET', KEYS[6]) ~= ARGV[5] then
+  return redis.error_reply('AWAY the node has another connection or counts as dead')
 end
 local messages, bytes = tonumber(ARGV[3]), tonumber(ARGV[4])
 local found = {}
