@@ -152,6 +152,7 @@ const SERVER: Layers = Layers {
         ("broker", Shell),
         ("options", Shell),
         ("guests", Shell),
+        ("hosts", Shell),
         ("mailbox", Shell),
         ("engine", Shell),
         ("admission", Shell),
