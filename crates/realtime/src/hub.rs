@@ -150,6 +150,42 @@
 //! after an outage. So a message can be delivered twice if a hub ends, or is away for so long that the
 //! broker takes it for dead.
 //!
+//! # Presence
+//!
+//! Topics whose [configuration](TopicConfig::presence) says so tell who is subscribed: by messages in
+//! `/presence/topic/…`, and to the application that asks by [`Command::Presence`]. Over a bridge that is who is
+//! subscribed at any hub, each user once. A broker finds out that a hub is dead, and tells that its users
+//! have left. [`Hub::presence`] knows the connections of this hub alone.
+//!
+//! ```
+//! use core::time::Duration;
+//! use sansocket_realtime::{Epoch, hub::*};
+//!
+//! let topics = TopicConfig::default().presence(true);
+//! let config = Config::default().other_topics(topics);
+//! let mut hub = Hub::with_config(Epoch(0x5f3a), config, Open);
+//! let connection = ConnectionId(1);
+//! let principal = Some(Principal::new("joe"));
+//! hub.handle(Command::Connect { connection, principal }, Duration::ZERO);
+//! let subscribe = Command::Subscribe {
+//!     connection,
+//!     subscription: SubscriptionId(0),
+//!     destinations: vec!["/topic/room/rust".into()],
+//!     options: Default::default(),
+//!     request: None,
+//! };
+//! hub.handle(subscribe, Duration::ZERO);
+//!
+//! // Over a bridge, the answer comes once the broker has told who is there.
+//! let (topic, timeout) = ("/topic/room/rust".into(), Duration::from_secs(2));
+//! let ask = Command::Presence { topic, timeout, request: RequestId(7) };
+//! let answer = hub.handle(ask, Duration::ZERO).next();
+//! assert!(matches!(
+//!     answer,
+//!     Some(Effect::Presence { presence, .. }) if *presence.users == ["joe".into()]
+//! ));
+//! ```
+//!
 //! # Answers and transactions
 //!
 //! A command with a [`RequestId`] is answered once: see [`Command`]. A [transaction](Command::Commit) is
@@ -168,8 +204,8 @@
 //!   of a broker.
 //! - It does not filter messages by their content: there are no selectors.
 //! - Messages have neither priorities nor times to live of their own.
-//! - [`Hub::presence`] knows the connections of this hub alone.
 
+mod asked;
 mod authorization;
 mod call;
 mod calling;
@@ -180,6 +216,7 @@ mod dead_letters;
 mod delivering;
 mod dispatching;
 mod effect;
+mod entering;
 mod existing;
 mod flow;
 mod following;
@@ -189,6 +226,7 @@ mod keeping;
 mod kept;
 mod keys;
 mod line;
+mod listing;
 mod log;
 mod members;
 mod merging;
@@ -212,7 +250,7 @@ pub use authorization::{Authorization, Open};
 pub use call::{Call, InvalidRoute, RouteId};
 pub use command::{Acknowledgement, Command, DeliveryOf, Operation, Start, SubscribeOptions};
 pub use config::{Config, OutboxConfig, QueueConfig, TopicConfig};
-pub use effect::{Effect, Gap};
+pub use effect::{Effect, Gap, Presence};
 pub use handlers::{Answer, Handlers};
 pub use ids::{CallId, ConnectionId, DeliveryId, RequestId, SubscriptionId};
 pub use principal::Principal;
@@ -361,6 +399,7 @@ impl<A: Authorization> Hub<A> {
         self.now = self.now.max(now);
         // Nobody gets what is too old.
         self.expire();
+        self.give_up_waiting();
         // One message at least, or nothing would ever come.
         self.portion = self.config.replay_portion.max(1);
         self.perform(command);
@@ -379,7 +418,9 @@ impl<A: Authorization> Hub<A> {
         if !self.unfinished.is_empty() {
             return Some(self.now);
         }
-        self.expiries.first().map(|(deadline, _)| *deadline)
+        let expiry = self.expiries.first().map(|(deadline, _)| *deadline);
+        let asked = self.bridge.as_ref().and_then(|bridge| bridge.asked.next_deadline());
+        [expiry, asked].into_iter().flatten().min()
     }
 
     /// Returns up to where a subscription has got everything. It moves on with messages of all topics,
@@ -459,6 +500,9 @@ impl<A: Authorization> Hub<A> {
                 self.reply(connection, &destination, message);
             }
             Command::Finish { call, refused } => self.finish(call, refused),
+            Command::Presence { topic, timeout, request } => {
+                self.ask_presence(&topic, timeout, request);
+            }
             Command::Bridge(event) => self.hear(event),
             Command::TimePassed => {}
         }

@@ -134,7 +134,7 @@
 //! | `@SendToUser` without `broadcast` | [`Answer::reply`](hub::Answer::reply) |
 //! | `convertAndSendToUser` | [`Answer::send_to_user`](hub::Answer::send_to_user), [`Command::send_to_user`](hub::Command::send_to_user) |
 //! | a `ChannelInterceptor` | the [guard], and [`Authorization`](hub::Authorization) |
-//! | `SimpUserRegistry` | [`Hub::presence`](hub::Hub::presence) of a topic to which every client subscribes |
+//! | `SimpUserRegistry` | [`Command::Presence`](hub::Command::Presence) of a topic to which every client subscribes |
 //! | `withSockJS` | [`sockjs`] |
 //! | a broker relay | [`bridge`] |
 //!

@@ -22,8 +22,8 @@ use sansocket_realtime::{
     guard::{Breach, Client, Guard, Reaction},
     http::Response,
     hub::{
-        Authorization, Call, Command, ConnectionId, Effect, Handlers, Hub, InvalidRoute, Principal,
-        SubscriptionId,
+        Authorization, Call, Command, ConnectionId, Effect, Handlers, Hub, InvalidRoute, Presence,
+        Principal, RequestId, SubscriptionId,
     },
     poll::{Polls, Request},
 };
@@ -39,6 +39,9 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 /// Where commands for the broker go.
 pub(crate) type Bridge = mpsc::UnboundedSender<bridge::Command>;
+
+/// How long a broker can take to tell who is there, before the answer is who is on this node.
+const PRESENCE_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Engine {
     pub(crate) options: Options,
@@ -57,6 +60,9 @@ struct State {
     polls: Polls,
     /// Who waits for the answer to a poll.
     polling: HashMap<ConnectionId, oneshot::Sender<Response>>,
+    /// Who waits to learn who is in a topic.
+    asking: HashMap<RequestId, oneshot::Sender<Presence>>,
+    last_request: u64,
     mailboxes: Mailboxes,
     /// What is still to be handled. It is empty while nobody has the lock.
     commands: VecDeque<Command>,
@@ -127,6 +133,8 @@ impl Engine {
             handlers,
             polls: Polls::new(options.polls),
             polling: HashMap::new(),
+            asking: HashMap::new(),
+            last_request: 0,
             mailboxes: Mailboxes::default(),
             commands: VecDeque::new(),
             bridge,
@@ -205,9 +213,22 @@ impl Engine {
         self.state().hub.cursor(of.0, of.1)
     }
 
-    /// Returns who is subscribed to a topic here, and how many connections without a user are.
-    pub(crate) fn presence(&self, topic: &str) -> (Vec<Principal>, usize) {
-        self.state().hub.presence(topic)
+    /// Asks who is subscribed to a topic, on all nodes.
+    pub(crate) async fn presence(&self, topic: &str) -> Presence {
+        let (sender, receiver) = oneshot::channel();
+        let request = self.add_request(sender);
+        let (topic, timeout) = (topic.to_owned(), PRESENCE_TIMEOUT);
+        self.perform(Command::Presence { topic, timeout, request });
+        // The hub answers each request, at the latest after the timeout.
+        receiver.await.unwrap_or_default()
+    }
+
+    fn add_request(&self, sender: oneshot::Sender<Presence>) -> RequestId {
+        let mut state = self.state();
+        state.last_request += 1;
+        let request = RequestId(state.last_request);
+        state.asking.insert(request, sender);
+        request
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -335,7 +356,9 @@ impl State {
     }
 
     fn handle(&mut self, command: Command, now: Duration) {
-        let Self { hub, handlers, polls, mailboxes, commands, bridge, counts, status, .. } = self;
+        let Self {
+            hub, handlers, polls, asking, mailboxes, commands, bridge, counts, status, ..
+        } = self;
         counts.handled += 1;
         if let Command::Bridge(event) = &command {
             hear(event, status);
@@ -351,6 +374,14 @@ impl State {
                     tracing::warn!(destination, deliveries, "a message is given up");
                 }
                 Effect::Call(call) => commands.extend(call_handler(handlers, call)),
+                Effect::Presence { request, .. } => {
+                    let waiting = asking.remove(request);
+                    if let (Some(waiting), Effect::Presence { presence, .. }) = (waiting, effect) {
+                        // Whoever has asked may have gone.
+                        let _ = waiting.send(*presence);
+                    }
+                    continue;
+                }
                 Effect::Bridge(_) => {
                     if let (Some(bridge), Effect::Bridge(command)) = (bridge.as_ref(), effect) {
                         // The broker's task lives as long as the server.

@@ -8,12 +8,13 @@ use axum::{
 use http::StatusCode;
 use sansocket_realtime::{
     guard::Answer,
-    hub::{Action, Principal, Refusal},
+    hub::{Action, Presence, Refusal},
 };
 use serde_json::json;
 use std::sync::Arc;
 
-/// Answers with the users who are subscribed to a topic on this node.
+/// Answers with the users who are subscribed to a topic, and with how many clients are who are no users.
+/// It is `partial` if those of other nodes are not known, because the broker is away or slow.
 pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let sources = &engine.options.sources;
@@ -37,10 +38,10 @@ pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -
         let refusal = Refusal::NotAllowed { action: Action::Subscribe, destination };
         return refuse(&Answer::from(&refusal));
     }
-    let (users, anonymous) = engine.presence(&topic);
-    let users: Vec<_> = users.iter().map(Principal::name).collect();
+    let Presence { users, anonymous, is_partial, .. } = engine.presence(&topic).await;
+    let users: Vec<_> = users.iter().map(|user| &**user).collect();
     answers::json(
         StatusCode::OK,
-        &json!({ "topic": topic, "users": users, "anonymous": anonymous }),
+        &json!({ "topic": topic, "users": users, "anonymous": anonymous, "partial": is_partial }),
     )
 }

@@ -1,8 +1,12 @@
 //! A broker in memory.
 
+mod presence;
 mod queues;
 
-use self::queues::{Queues, Told};
+use self::{
+    presence::Presence,
+    queues::{Queues, Told},
+};
 use super::{Command, Entry, Event, History, PublishId, QuestionId};
 use crate::{
     cursor::Epoch,
@@ -13,6 +17,7 @@ use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     string::ToString,
     sync::Arc,
+    vec,
     vec::Vec,
 };
 
@@ -94,6 +99,7 @@ pub struct Memory {
     refused: Vec<Pattern>,
     topics: BTreeMap<Arc<str>, Log>,
     queues: Queues,
+    presence: Presence,
     /// The last message of each publisher, and its position.
     published: BTreeMap<Epoch, (u64, u64)>,
     nodes: Vec<Link>,
@@ -131,6 +137,7 @@ impl Memory {
             refused: Vec::new(),
             topics: BTreeMap::new(),
             queues: Queues::new(),
+            presence: Presence::new(),
             published: BTreeMap::new(),
             nodes: Vec::new(),
         }
@@ -179,11 +186,17 @@ impl Memory {
     }
 
     /// Counts a hub as dead: what it has taken of queues and not settled goes to others, as if it had been
-    /// delivered once more. If the hub is not dead, it goes on, and what it settles of that comes too
-    /// late.
+    /// delivered once more, and its members leave. If the hub is connected, it is told
+    /// [`CountedAsDead`](Event::CountedAsDead) and goes on. What it settles of what it had comes too late.
     pub fn count_as_dead(&mut self, node: Node) {
         let told = self.queues.count_as_dead(node.0);
         self.tell(told);
+        for (destination, leave) in self.presence.count_as_dead(node.0) {
+            self.publish_to_topic(destination, leave);
+        }
+        if let Some(link) = self.nodes.get_mut(node.0).filter(|link| link.is_up) {
+            link.events.push_back(Event::CountedAsDead);
+        }
     }
 
     /// Loses all messages and the sequence, and begins another.
@@ -192,6 +205,7 @@ impl Memory {
         self.head = 0;
         self.topics.clear();
         self.queues.clear();
+        self.presence.clear();
         self.published.clear();
         for link in self.nodes.iter_mut().filter(|link| link.is_up) {
             link.followed.clear();
@@ -233,6 +247,27 @@ impl Memory {
                 let told = of_epoch.map(|at| self.queues.settle(node.0, &destination, at, outcome));
                 self.tell(told.unwrap_or_default());
             }
+            Command::Enter { destination, member, join, leave } => {
+                if self.presence.enter(node.0, &destination, member, leave) {
+                    self.publish_to_topic(destination, join);
+                }
+            }
+            Command::Leave { question, destination, member } => {
+                let leave = self.presence.leave(node.0, &destination, &member);
+                if let Some(leave) = leave {
+                    self.publish_to_topic(destination, leave);
+                }
+                self.tell(vec![(node.0, Event::Left { question })]);
+            }
+            Command::Members { question, destinations } => {
+                let members = destinations.iter().map(|it| self.presence.members(it)).collect();
+                link.events.push_back(Event::Members {
+                    question,
+                    destinations,
+                    members,
+                    is_partial: false,
+                });
+            }
         }
     }
 
@@ -251,23 +286,36 @@ impl Memory {
                 return Event::Published { id, position };
             }
         }
-        // At a billion messages a second it would take 584 years.
-        self.head = self.head.saturating_add(1);
-        let position = self.head;
-        self.published.insert(id.node, (id.sequence, position));
-        let entry = Entry { destination: destination.clone(), position, message };
-        if destination.starts_with("/queue/") {
+        let position = if destination.starts_with("/queue/") {
+            let position = self.next_position();
+            let entry = Entry { destination: destination.clone(), position, message };
             let told = self.queues.publish(entry);
             self.tell(told);
-            return Event::Published { id, position: Some(position) };
-        }
+            position
+        } else {
+            self.publish_to_topic(destination.clone(), message)
+        };
+        self.published.insert(id.node, (id.sequence, position));
+        Event::Published { id, position: Some(position) }
+    }
+
+    /// Gives a message the next position, and tells it to those who follow it.
+    fn publish_to_topic(&mut self, destination: Arc<str>, message: Message) -> u64 {
+        let position = self.next_position();
+        let entry = Entry { destination: destination.clone(), position, message };
         for link in &mut self.nodes {
-            if link.followed.iter().any(|followed| matches(followed, destination)) {
+            if link.followed.iter().any(|followed| matches(followed, &destination)) {
                 link.events.push_back(Event::Message(entry.clone()));
             }
         }
-        self.topics.entry(destination.clone()).or_default().push(entry, self.history);
-        Event::Published { id, position: Some(position) }
+        self.topics.entry(destination).or_default().push(entry, self.history);
+        position
+    }
+
+    fn next_position(&mut self) -> u64 {
+        // At a billion messages a second it would take 584 years.
+        self.head = self.head.saturating_add(1);
+        self.head
     }
 
     fn tell(&mut self, told: Vec<Told>) {
@@ -307,7 +355,10 @@ impl Log {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Outcome, *};
+    use super::{
+        super::{Member, Outcome},
+        *,
+    };
     use crate::cursor::Cursor;
     use alloc::{format, string::String, vec};
 
@@ -370,6 +421,14 @@ mod tests {
             }
             Event::Stopped { destination } => format!("stopped {destination}"),
             Event::Settled { cursor } => format!("settled {cursor}"),
+            Event::Left { question } => format!("left ?{}", question.0),
+            Event::Members { question, destinations, members, .. } => {
+                let topics = destinations.iter().zip(members);
+                let topics =
+                    topics.map(|(destination, members)| format!(" {destination} {members:?}"));
+                format!("members ?{}{}", question.0, topics.collect::<String>())
+            }
+            Event::CountedAsDead => "counted as dead".into(),
             Event::History(history) => {
                 let positions: Vec<_> = history.entries.iter().map(|it| it.position).collect();
                 let History { question, destination, complete_after, head, .. } = history;
@@ -549,5 +608,79 @@ mod tests {
         assert_eq!(world.events(world.other), ["down"]);
         world.broker.connect(world.other);
         assert_eq!(world.events(world.other), ["up c-1"]);
+    }
+
+    impl World {
+        fn enter(&mut self, node: Node, user: &str) {
+            let (join, leave) = (Message::new("join"), Message::new("leave"));
+            let (destination, member) = (PRESENCE.into(), Member::User(user.into()));
+            self.broker.handle(node, Command::Enter { destination, member, join, leave });
+        }
+
+        fn leave(&mut self, node: Node, user: &str) {
+            let (question, destination) = (QuestionId(9), PRESENCE.into());
+            let member = Member::User(user.into());
+            self.broker.handle(node, Command::Leave { question, destination, member });
+        }
+
+        fn members(&mut self) -> Vec<String> {
+            let (question, destinations) = (QuestionId(5), [PRESENCE, "/presence/topic/b"]);
+            let destinations = destinations.map(Into::into).into();
+            self.broker.handle(self.node, Command::Members { question, destinations });
+            self.own_events()
+        }
+    }
+
+    const PRESENCE: &str = "/presence/topic/a";
+
+    fn members(users: &[&str]) -> String {
+        let users: Vec<_> = users.iter().map(|&user| Member::User(user.into())).collect();
+        format!("members ?5 {PRESENCE} {users:?} /presence/topic/b []")
+    }
+
+    #[test]
+    fn members_come_once_and_go_once() {
+        let mut world = World::new(Memory::new(Epoch(0xb)));
+        let (node, other) = (world.node, world.other);
+        world.follow(PRESENCE, None);
+        world.own_events();
+        world.enter(node, "joe");
+        world.enter(node, "joe");
+        world.enter(other, "joe");
+        world.enter(other, "ann");
+        let told = world.members();
+        assert_eq!(
+            told,
+            [&*format!("{PRESENCE}@1"), &format!("{PRESENCE}@2"), &members(&["ann", "joe"])]
+        );
+        world.leave(node, "joe");
+        world.leave(node, "ann");
+        assert_eq!(world.own_events(), ["left ?9", "left ?9"]);
+        world.leave(other, "joe");
+        assert_eq!(world.events(other), ["left ?9"]);
+        assert_eq!(world.members(), [format!("{PRESENCE}@3"), members(&["ann"])]);
+    }
+
+    #[test]
+    fn the_members_of_a_dead_node_leave_and_those_of_an_old_epoch_are_forgotten() {
+        let mut world = World::new(Memory::new(Epoch(0xb)));
+        let (node, other) = (world.node, world.other);
+        world.follow(PRESENCE, None);
+        world.enter(node, "joe");
+        world.enter(other, "joe");
+        world.enter(other, "ann");
+        world.own_events();
+        world.broker.disconnect(other);
+        assert_eq!(world.events(other), ["down"]);
+        assert_eq!(world.members(), [members(&["ann", "joe"])]);
+        world.broker.count_as_dead(other);
+        assert_eq!(world.members(), [format!("{PRESENCE}@3"), members(&["joe"])]);
+        assert_eq!(world.events(other), NOTHING);
+        // One that is not dead learns it.
+        world.broker.count_as_dead(node);
+        assert_eq!(world.own_events(), [format!("{PRESENCE}@4"), "counted as dead".into()]);
+        world.enter(node, "joe");
+        world.broker.begin_epoch(Epoch(0xc));
+        assert_eq!(world.members(), [format!("{PRESENCE}@5"), "epoch c-0".into(), members(&[])]);
     }
 }

@@ -59,11 +59,40 @@
 //!
 //! So a message is consumed at least once, and exactly once if no consumer, node or connection fails.
 //!
+//! # What it has to do for presence
+//!
+//! The broker keeps who is in which topic at which node, so that a list of members shows all nodes, and a
+//! node that dies says goodbye. A member is [one](Member) at however many nodes.
+//!
+//! - [`Enter`](Command::Enter) notes that a member is in a topic at this node, and what to publish when
+//!   the member is gone. If the member was at no node before, the broker publishes the message
+//!   `join`. It does both or neither. If the member was at this node already, nothing happens.
+//! - [`Leave`](Command::Leave) takes the member away from this node. If the member is at no other node, the
+//!   broker publishes the message `leave` that came with the [`Enter`](Command::Enter) of this node. It does
+//!   both or neither. If the member was not at this node, nothing happens. The answer is
+//!   [`Left`](Event::Left) in any case.
+//! - These messages have positions in the sequence, and are told to those who follow the destination, as all
+//!   others are.
+//! - The commands of a node are carried out in its order. Members stay when a node goes down: behind
+//!   [`Up`](Event::Up) it enters all of its members again, and takes those away of whose leaving it has no
+//!   answer.
+//! - When a node counts as dead, all of its members leave, as if it had said so. One that is not dead, and
+//!   is not told [`Up`](Event::Up) since, is told [`CountedAsDead`](Event::CountedAsDead), and enters its members
+//!   again.
+//! - With another epoch, nobody is anywhere, and no message says so: whoever follows is told a gap.
+//! - [`Members`](Event::Members) answers [`Members`](Command::Members), in the stream: what was told before
+//!   is in it, and what changes later is told later. If there are more members than it can tell at once, it
+//!   leaves some out, and says so.
+//!
+//! In a store of keys and values, a hash for each topic can map members to their nodes, and one for each
+//! node can map what it has entered to the message `leave`.
+//!
 //! # What goes through it
 //!
 //! | destination | |
 //! |---|---|
-//! | `/topic/…`, `/presence/topic/…`, and the queues of users as `/user/{name}/queue/…` | published and followed, except the [local](crate::hub::Config::local) ones |
+//! | `/topic/…`, and the queues of users as `/user/{name}/queue/…` | published and followed, except the [local](crate::hub::Config::local) ones |
+//! | `/presence/topic/…` | entered, left and followed, except the local ones |
 //! | patterns of topics | followed |
 //! | `/queue/…` | published and taken, except the local ones |
 //! | `/app/…`, replies, and `/user/queue/…` of connections without a user | stays in its hub |
@@ -105,7 +134,7 @@ pub enum Command {
     Publish {
         /// Names the message.
         id: PublishId,
-        /// A topic without wildcards, `/user/{name}/queue/…`, `/presence/topic/…`, or `/queue/…`.
+        /// A topic without wildcards, `/user/{name}/queue/…`, or `/queue/…`.
         destination: Arc<str>,
         /// The message.
         message: Message,
@@ -115,8 +144,8 @@ pub enum Command {
     Follow {
         /// Names the question in its answer.
         question: QuestionId,
-        /// Like that of [`Publish`](Self::Publish), or a [pattern](crate::Pattern) of topics, but no
-        /// `/queue/…`.
+        /// A topic, a [pattern](crate::Pattern) of topics, `/user/{name}/queue/…`, or
+        /// `/presence/topic/…`.
         destination: Arc<str>,
         /// The history that is wanted: all messages after this position. `None` wants none.
         after: Option<u64>,
@@ -159,6 +188,49 @@ pub enum Command {
         cursor: Cursor,
         /// What has become of it.
         outcome: Outcome,
+    },
+    /// A member is in a topic at this node. It may have been told before.
+    Enter {
+        /// `/presence/topic/…`, where the messages are published.
+        destination: Arc<str>,
+        /// Who is there.
+        member: Member,
+        /// What is published now, unless the member is there already.
+        join: Message,
+        /// What is published once the member is at no node any more, if this node is the last.
+        leave: Message,
+    },
+    /// A member is not in a topic at this node any more. Answered by [`Event::Left`].
+    Leave {
+        /// Names the question in its answer.
+        question: QuestionId,
+        /// `/presence/topic/…`
+        destination: Arc<str>,
+        /// Who has gone.
+        member: Member,
+    },
+    /// The hub needs to know who is in some topics, at all nodes. Answered by one [`Event::Members`], as of
+    /// one moment.
+    Members {
+        /// Names the question in its answer.
+        question: QuestionId,
+        /// `/presence/topic/…`: one, or several. None is there twice.
+        destinations: Arc<[Arc<str>]>,
+    },
+}
+
+/// Who is in a topic: the same at all nodes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Member {
+    /// A user, with any number of connections at any number of nodes.
+    User(Arc<str>),
+    /// A connection without a user.
+    Anonymous {
+        /// The hub that has the connection.
+        node: Epoch,
+        /// The number of the connection in that hub.
+        connection: u64,
     },
 }
 
@@ -237,6 +309,25 @@ pub enum Event {
         /// Which message.
         cursor: Cursor,
     },
+    /// A [`Leave`](Command::Leave) is carried out, or there was nothing to do.
+    Left {
+        /// The question that is answered.
+        question: QuestionId,
+    },
+    /// Who is in some topics.
+    Members {
+        /// The question that is answered.
+        question: QuestionId,
+        /// As in the question.
+        destinations: Arc<[Arc<str>]>,
+        /// Who is there, each once and in any order, for each of the destinations in their order.
+        members: Vec<Vec<Member>>,
+        /// Whether some are missing, since there are more than the broker tells at once.
+        is_partial: bool,
+    },
+    /// The broker took this node for dead. What it had was returned, its members have left, and it enters
+    /// them again.
+    CountedAsDead,
 }
 
 /// What a broker has of a destination: the answer to [`Command::Follow`] and [`Command::History`].

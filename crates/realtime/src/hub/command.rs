@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{bridge, cursor::Cursor, message::Message};
 use alloc::{string::String, vec::Vec};
-use core::num::NonZeroU32;
+use core::{num::NonZeroU32, time::Duration};
 
 /// What [`Hub::handle`](super::Hub::handle) is told.
 ///
@@ -14,6 +14,7 @@ use core::num::NonZeroU32;
 /// [`Processed`](super::Effect::Processed), [`Subscribed`](super::Effect::Subscribed) or
 /// [`Refused`](super::Effect::Refused) that names it, unless its connection goes before: also if two
 /// commands have the same `request`. A command without one is only answered if it is refused.
+/// [`Presence`](Self::Presence) has an answer of its own.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Command {
@@ -120,6 +121,18 @@ pub enum Command {
         call: CallId,
         /// Why the application refuses the call, if it does.
         refused: Option<String>,
+    },
+    /// The application asks who is in a topic, at all hubs that a bridge joins. Answered by
+    /// [`Effect::Presence`](super::Effect::Presence): at once, or when the broker has answered.
+    #[doc(alias = "SimpUserRegistry")]
+    Presence {
+        /// `/topic/…`, without wildcards. Of one that does not tell its
+        /// [presence](super::TopicConfig::presence), the answer is that nobody is there.
+        topic: String,
+        /// How long to wait for the broker. Then the answer is who is in this hub.
+        timeout: Duration,
+        /// Names the answer among those to these commands.
+        request: RequestId,
     },
     /// The bridge to the other hubs tells something.
     Bridge(bridge::Event),

@@ -156,14 +156,27 @@ pub struct TopicConfig {
     /// Whether the hub tells who is subscribed to the topic, which has to be below `/topic`. By default it
     /// does not.
     ///
-    /// It tells by [`Hub::presence`](super::Hub::presence), and by messages in `/presence/topic/…`:
-    /// `{"event":"join","user":"joe","node":"5f3a"}` when a user comes, with `leave` when the last
-    /// subscription of the user in this hub goes. The `node` is the epoch of the hub. The user of a
-    /// connection without one is `null`.
+    /// It tells by messages in `/presence/topic/…`, and if it is [asked](super::Command::Presence). A new
+    /// subscription of the presence begins with `{"event":"members","users":["joe",null]}`, even if it is
+    /// paused or has no room in its window. The user of a connection without one is `null`.
+    /// `{"event":"join","user":"joe","node":"5f3a"}` says that a user has come, and with `leave`, that the user's
+    /// last subscription has gone. The `node` is the epoch of the hub where that was.
     ///
-    /// A new subscription of the presence also gets who is subscribed in this hub now, as
-    /// `{"event":"members","users":["joe",null]}`, even if it is paused or has no room in its window. One
-    /// that starts after a cursor does not.
+    /// Over a [bridge](crate::bridge), all of this is of all hubs, unless the presence is
+    /// [local](Config::local): a user joins once, however many hubs they come to, and leaves with the last of
+    /// them. When a hub dies, its users leave.
+    ///
+    /// A client does three things: it replaces what it has by each list, adds who joins, and removes who
+    /// leaves, and does nothing about a join of somebody who is listed or a leave of somebody who is not. So it
+    /// is right about users. Connections without one can't be told apart, so how many there are is only right
+    /// if no list has overtaken what a slow client has yet to get.
+    ///
+    /// - After a [gap](super::Effect::Gap), the list comes again.
+    /// - While the broker is away, a list is that of this hub, with `"partial":true` at its end. The whole one
+    ///   follows when the broker is back.
+    /// - A subscription that starts after a cursor gets no list: it resumes with what it knows. So a client
+    ///   whose connection ends before it has the list after a gap, or the whole list after a partial one, begins
+    ///   without a cursor. A [poll](crate::poll) always ends so: poll without a cursor then.
     pub presence: bool,
 }
 

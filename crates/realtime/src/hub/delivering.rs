@@ -169,6 +169,7 @@ impl<A: Authorization> Hub<A> {
         subscription.through = gap.to.position;
         let (connection, subscription) = (subscription.connection, subscription.id);
         self.effects.push(Effect::Gap { connection, subscription, gap });
+        self.list_again(key);
     }
 
     /// Delivers what topics keep, up to a position, as far as there is room. Returns whether that was
@@ -247,17 +248,34 @@ impl<A: Authorization> Hub<A> {
         self.cut_off(key, Refusal::Missed { destination: destination.unwrap_or_default() });
     }
 
+    /// Begins a subscription. That of a presence begins with a list of the members, unless it resumes, so it
+    /// waits for the bridge if that can tell it.
     fn begin(&mut self, key: SubscriptionKey) {
+        let Some(subscription) = self.subscriptions.get(key) else { return };
+        let beginning = subscription.unusual.as_ref().and_then(|unusual| unusual.beginning);
+        if subscription.queue().is_some() {
+            self.has_begun(key, None);
+            return self.go_on(key);
+        }
+        let is_bridged = subscription.is_bridged;
+        if beginning.is_some_and(|beginning| matches!(beginning.start, Start::After(_))) {
+            return self.begin_with(key, &[]);
+        }
+        let presences = self.presences(key);
+        if is_bridged && !presences.is_empty() && self.wait_for_lists(key, &presences) {
+            return;
+        }
+        self.begin_with(key, &self.lists_here(&presences));
+    }
+
+    /// Begins a subscription of topics that has all that it needs, and lists the members.
+    pub(super) fn begin_with(&mut self, key: SubscriptionKey, lists: &[Arc<Published>]) {
         let Some(subscription) = self.subscriptions.get(key) else { return };
         let Some(beginning) = subscription.unusual.as_ref().and_then(|unusual| unusual.beginning)
         else {
             return;
         };
         let is_bridged = subscription.is_bridged;
-        if subscription.queue().is_some() {
-            self.has_begun(key, None);
-            return self.go_on(key);
-        }
         if beginning.start == Start::Beginning {
             self.count_what_was_dropped(key);
         }
@@ -291,7 +309,7 @@ impl<A: Authorization> Hub<A> {
             }
         }
         self.go_on(key);
-        self.deliver_members(key, beginning.start);
+        self.deliver_lists(key, lists);
         if !beginning.is_hidden {
             self.join_members(key);
         }

@@ -2,7 +2,7 @@
 
 use super::{Call, ConnectionId, DeliveryId, Refusal, RequestId, SubscriptionId};
 use crate::{bridge, cursor::Cursor, message::Published};
-use alloc::{boxed::Box, sync::Arc};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 /// What [`Hub::handle`](super::Hub::handle) wants done. The order counts: perform the effects in the
 /// order in which you get them.
@@ -79,6 +79,13 @@ pub enum Effect {
         /// How often it was delivered.
         deliveries: u32,
     },
+    /// Who is in a topic: the answer to [`Command::Presence`](super::Command::Presence).
+    Presence {
+        /// The command that is answered.
+        request: RequestId,
+        /// Who is there.
+        presence: Box<Presence>,
+    },
     /// The bridge to the other hubs has something to do.
     Bridge(Box<bridge::Command>),
 }
@@ -93,9 +100,24 @@ impl Effect {
             | Self::Gap { connection, .. }
             | Self::Subscribed { connection, .. } => Some(*connection),
             Self::Processed { connection, .. } | Self::Refused { connection, .. } => *connection,
-            Self::Call(_) | Self::Discarded { .. } | Self::Bridge(_) => None,
+            Self::Call(_) | Self::Discarded { .. } | Self::Presence { .. } | Self::Bridge(_) => {
+                None
+            }
         }
     }
+}
+
+/// Who is in a topic of which [presence](super::TopicConfig::presence) is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Presence {
+    /// The names of the users, each once, and in their order.
+    pub users: Vec<Arc<str>>,
+    /// How many connections without a user are there.
+    pub anonymous: usize,
+    /// Whether not all are known: the broker is away, did not answer in time, or there are more than it
+    /// tells at once.
+    pub is_partial: bool,
 }
 
 /// What a subscription has missed.

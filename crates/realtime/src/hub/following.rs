@@ -2,7 +2,10 @@
 
 use super::{
     Authorization, Effect, Hub, Start,
+    asked::Asked,
+    entering::Leaving,
     keys::{SubscriptionKey, TopicKey},
+    listing::presence_of_all,
     outbox::Outbox,
     sequence::Sequence,
     subscription::{Link, Source, Sources, State, Unusual},
@@ -23,11 +26,14 @@ pub(super) struct Bridge {
     pub(super) sequence: Option<Sequence>,
     pub(super) outbox: Outbox,
     pub(super) taken: Taken,
+    /// Who waits for lists of members.
+    pub(super) asked: Asked,
+    pub(super) leaving: Leaving,
     questions: u32,
 }
 
 impl Bridge {
-    fn next_question(&mut self) -> QuestionId {
+    pub(super) fn next_question(&mut self) -> QuestionId {
         // 0 is no question.
         self.questions = self.questions.wrapping_add(1).max(1);
         QuestionId(self.questions)
@@ -59,6 +65,13 @@ impl<A: Authorization> Hub<A> {
             }
             Event::Stopped { destination } => self.hear_stopped(&destination),
             Event::Settled { cursor } => self.hear_settled(cursor),
+            Event::Left { question } => self.hear_left(question),
+            Event::Members { question, destinations, members, is_partial } => {
+                let told: Vec<_> =
+                    members.into_iter().map(|it| presence_of_all(it, is_partial)).collect();
+                self.hear_members(question, &destinations, &told);
+            }
+            Event::CountedAsDead => self.enter_all(),
         }
     }
 
@@ -192,6 +205,8 @@ impl<A: Authorization> Hub<A> {
         }
         self.settle_again();
         self.send_outbox_again();
+        self.enter_again();
+        self.ask_for_lists_again();
     }
 
     fn bridge_is_down(&mut self) {
@@ -223,6 +238,7 @@ impl<A: Authorization> Hub<A> {
                 subscription.state = State::Waiting;
             }
         }
+        self.lists_are_void();
     }
 
     /// Begins another sequence: nothing that topics of the bridge keep has a place in it.

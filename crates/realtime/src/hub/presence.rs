@@ -1,24 +1,24 @@
 //! Who is subscribed to a topic.
 
 use super::{
-    Authorization, Effect, Hub, Principal, Start,
+    Authorization, Effect, Hub, Principal,
     ids::Requester,
     keys::{SubscriptionKey, TopicKey},
     members::Member,
     subscription::Source,
     topic::Topic,
 };
-use crate::message::{Message, Published};
-use alloc::{boxed::Box, collections::BTreeMap, format, string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, format, string::String, vec::Vec};
 
 /// Where the presence of a topic is told: below this.
 pub(super) const PREFIX: &str = "/presence";
 
 impl<A: Authorization> Hub<A> {
-    /// Returns the users who are subscribed to a topic of which [presence](super::TopicConfig::presence)
-    /// is told, each once and in the order of their names, and the number of connections without a
-    /// user. Subscriptions of patterns do not count, nor [hidden](super::SubscribeOptions::hidden) ones, nor
-    /// those of other hubs.
+    /// Returns the users who are subscribed in this hub to a topic of which
+    /// [presence](super::TopicConfig::presence) is told, each once and in the order of their names, and the
+    /// number of connections without a user. Subscriptions of patterns do not count, nor
+    /// [hidden](super::SubscribeOptions::hidden) ones. [`Command::Presence`](super::Command::Presence) asks for
+    /// those of all hubs.
     #[doc(alias = "SimpUserRegistry")]
     #[must_use]
     pub fn presence(&self, topic: &str) -> (Vec<Principal>, usize) {
@@ -48,11 +48,16 @@ impl<A: Authorization> Hub<A> {
             }
             let Some(topic) = self.topics.get_mut(topic) else { continue };
             let members = topic.members.get_or_insert_default();
-            let subscriptions = members.entry(member.clone()).or_default();
-            *subscriptions += 1;
-            if *subscriptions == 1 {
-                let name = topic.name.clone();
-                self.tell_presence(&name, "join", &member);
+            let membership = members.entry(member.clone()).or_default();
+            membership.subscriptions += 1;
+            if membership.subscriptions > 1 {
+                continue;
+            }
+            let name = topic.name.clone();
+            if self.is_bridged(&presence_of(&name)) {
+                self.enter(&name, &member);
+            } else {
+                self.publish_presence(&name, "join", &member);
             }
         }
     }
@@ -65,40 +70,22 @@ impl<A: Authorization> Hub<A> {
         for (topic, member) in self.memberships(key) {
             let Some(topic) = self.topics.get_mut(topic) else { continue };
             let Some(members) = &mut topic.members else { continue };
-            let Some(subscriptions) = members.get_mut(&member) else { continue };
-            *subscriptions -= 1;
-            if *subscriptions == 0 {
-                members.remove(&member);
-                if members.is_empty() {
-                    topic.members = None;
-                }
-                let name = topic.name.clone();
-                self.tell_presence(&name, "leave", &member);
+            let Some(membership) = members.get_mut(&member) else { continue };
+            membership.subscriptions -= 1;
+            if membership.subscriptions > 0 {
+                continue;
             }
-        }
-    }
-
-    /// Delivers who is subscribed to a topic on a new subscription of its presence.
-    pub(super) fn deliver_members(&mut self, key: SubscriptionKey, start: Start) {
-        if matches!(start, Start::After(_)) {
-            return;
-        }
-        for topic in self.topics_of_subscription(key) {
-            let Some(topic) = self.topics.get(topic) else { continue };
-            let Some(of) = topic.name.strip_prefix(PREFIX) else { continue };
-            let members =
-                self.topics.find(of).and_then(|key| self.topics.get(key)?.members.as_deref());
-            let mut json = String::from(r#"{"event":"members","users":["#);
-            for (member, index) in members.into_iter().flat_map(BTreeMap::keys).zip(0..) {
-                if index > 0 {
-                    json.push(',');
-                }
-                member.write(&mut json);
+            let is_entered = membership.is_entered;
+            members.remove(&member);
+            if members.is_empty() {
+                topic.members = None;
             }
-            json.push_str("]}");
-            let message = Message::new(json).content_type("application/json");
-            let message = Arc::new(Published::new(None, topic.shown.clone(), message));
-            self.deliver(key, &message, 1);
+            let name = topic.name.clone();
+            if is_entered {
+                self.leave_entered(&name, &member);
+            } else if !self.is_bridged(&presence_of(&name)) {
+                self.publish_presence(&name, "leave", &member);
+            }
         }
     }
 
@@ -124,27 +111,18 @@ impl<A: Authorization> Hub<A> {
         memberships
     }
 
-    fn topics_of_subscription(&self, key: SubscriptionKey) -> Vec<TopicKey> {
-        let subscription = self.subscriptions.get(key).into_iter();
-        let sources = subscription.flat_map(|subscription| subscription.sources.iter());
-        let topics = sources.filter_map(|link| match link.source {
-            Source::Topic(topic) => Some(topic),
-            _ => None,
-        });
-        topics.collect()
-    }
-
     /// Publishes that a member has joined or left.
-    fn tell_presence(&mut self, topic: &str, event: &str, member: &Member) {
-        let mut json = format!(r#"{{"event":"{event}","user":"#);
-        member.write(&mut json);
-        json.push_str(&format!(r#","node":"{}"}}"#, self.sequence.epoch()));
-        let message = Message::new(json).content_type("application/json");
-        let destination = format!("{PREFIX}{topic}");
-        if let Err(refusal) = self.send_unasked(&destination, message, Requester::NOBODY) {
+    fn publish_presence(&mut self, topic: &str, event: &str, member: &Member) {
+        let message = member.event(event, self.sequence.epoch());
+        if let Err(refusal) = self.send_unasked(&presence_of(topic), message, Requester::NOBODY) {
             let (connection, request, subscription) = (None, None, None);
             let refusal = Box::new(refusal);
             self.effects.push(Effect::Refused { connection, request, subscription, refusal });
         }
     }
+}
+
+/// Returns the destination of the presence of a topic.
+pub(super) fn presence_of(topic: &str) -> String {
+    format!("{PREFIX}{topic}")
 }

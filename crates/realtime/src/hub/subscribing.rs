@@ -144,6 +144,7 @@ impl<A: Authorization> Hub<A> {
     /// Ends a subscription that its connection does not list any more.
     pub(super) fn end(&mut self, key: SubscriptionKey) {
         self.leave_members(key);
+        self.stop_waiting_for_lists(key);
         let Some(subscription) = self.subscriptions.remove(key) else { return };
         for link in subscription.sources.iter() {
             match link.source {

@@ -196,6 +196,10 @@ fn show(effect: Effect) -> String {
         Effect::Discarded { message, deliveries } => {
             format!("discarded {} after {deliveries}", message.message().text().unwrap())
         }
+        Effect::Presence { request, presence } => {
+            assert!(!presence.is_partial);
+            format!("?{} {:?} and {}", request.0, presence.users, presence.anonymous)
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -164,3 +164,62 @@ fn who_is_there_comes_after_what_has_happened() {
     ];
     assert_eq!(effects, expected);
 }
+
+#[test]
+fn who_has_missed_events_is_told_who_is_there() {
+    let topics = TopicConfig::default().presence(true).messages(1);
+    let mut world = World::with_config(Config::default().other_topics(topics));
+    world.log_in(1, "joe");
+    world.log_in(2, "ann");
+    world.connect(9);
+    let gaps = SubscribeOptions::default().gaps(true);
+    world.subscribe_with(9, 0, &["/presence/topic/chat/a"], gaps);
+    world.pause(9);
+    world.subscribe(1, 0, "/topic/chat/a");
+    world.subscribe(2, 0, "/topic/chat/a");
+    let expected = [
+        "9/0 gap e-0 to e-1",
+        r#"9/0 {"event":"members","users":["ann","joe"]}"#,
+        &event("join", "\"ann\"", "2"),
+    ];
+    assert_eq!(world.go_on(9), expected);
+    // So is one that resumes too late, and none that misses other messages.
+    world.disconnect(9);
+    world.connect(9);
+    assert_eq!(world.resume(9, 0, "/presence/topic/chat/a", 0)[1..], expected);
+    world.publish("/topic/b", "b");
+    world.publish("/topic/b", "c");
+    assert_eq!(world.resume(9, 1, "/topic/b", 0)[1..], ["9/1 gap e-0 to e-3", "9/1 c@4"]);
+}
+
+#[test]
+fn a_list_comes_even_if_its_subscriber_is_paused() {
+    let mut world = world();
+    world.log_in(1, "joe");
+    world.connect(9);
+    world.pause(9);
+    assert_eq!(
+        world.subscribe(9, 0, "/presence/topic/chat/a"),
+        ["9/0 begins from e-0", r#"9/0 {"event":"members","users":[]}"#]
+    );
+    world.subscribe(1, 0, "/topic/chat/a");
+    assert_eq!(world.go_on(9), [event("join", "\"joe\"", "1")]);
+}
+
+#[test]
+fn the_application_is_told_at_once_who_is_here() {
+    let mut world = world();
+    world.log_in(1, "joe");
+    world.log_in(2, "ann");
+    world.connect(3);
+    for connection in 1..=3 {
+        world.subscribe(connection, 0, "/topic/chat/a");
+    }
+    let ask = |topic: &str| {
+        let (timeout, request) = (Duration::from_secs(1), RequestId(7));
+        Command::Presence { topic: topic.into(), timeout, request }
+    };
+    assert_eq!(world.handle(ask("/topic/chat/a")), [r#"?7 ["ann", "joe"] and 1"#]);
+    assert_eq!(world.handle(ask("/topic/other")), ["?7 [] and 0"]);
+    assert_eq!(world.hub.next_deadline(), Some(Duration::from_secs(300)), "of messages alone");
+}

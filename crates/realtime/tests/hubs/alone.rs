@@ -3,10 +3,10 @@
 use core::time::Duration;
 use sansocket_realtime::{
     Cursor, Epoch, Message,
-    bridge::{self, Entry, Event, History, Outcome, PublishId, QuestionId},
+    bridge::{self, Entry, Event, History, Member, Outcome, PublishId, QuestionId},
     hub::{
         Acknowledgement, Command, Config, ConnectionId, DeliveryId, DeliveryOf, Effect, Hub, Open,
-        Operation, RequestId, Start, SubscribeOptions, SubscriptionId, TopicConfig,
+        Operation, Principal, RequestId, Start, SubscribeOptions, SubscriptionId, TopicConfig,
     },
 };
 
@@ -77,6 +77,21 @@ impl Alone {
         self.hear(Event::Published { id: PublishId { node: NODE, sequence }, position })
     }
 
+    /// The bridge answers who is in the topics of presences: which users, and nobody else.
+    pub(crate) fn members(&mut self, question: u32, presences: &[(&str, &[&str])]) -> Vec<String> {
+        let destinations: Vec<_> =
+            presences.iter().map(|(presence, _)| (*presence).into()).collect();
+        let user = |user: &&str| Member::User((*user).into());
+        let members = |(_, users): &(&str, &[&str])| users.iter().map(user).collect();
+        let (question, members) = (QuestionId(question), presences.iter().map(members).collect());
+        let (destinations, is_partial) = (destinations.into(), false);
+        self.hear(Event::Members { question, destinations, members, is_partial })
+    }
+
+    pub(crate) fn left(&mut self, question: u32) -> Vec<String> {
+        self.hear(Event::Left { question: QuestionId(question) })
+    }
+
     /// The bridge tells that a message of `/queue/q` is here, whose body is its position.
     pub(crate) fn taken(&mut self, position: u64, deliveries: u32) -> Vec<String> {
         let (entry, again) = (entry("/queue/q", position), false);
@@ -127,6 +142,15 @@ impl Alone {
         self.handle(Command::Connect { connection, principal: None });
     }
 
+    pub(crate) fn log_in(&mut self, connection: u64, user: &str) {
+        let (connection, principal) = (ConnectionId(connection), Some(Principal::new(user)));
+        self.handle(Command::Connect { connection, principal });
+    }
+
+    pub(crate) fn disconnect(&mut self, connection: u64) -> Vec<String> {
+        self.handle(Command::Disconnect { connection: ConnectionId(connection) })
+    }
+
     /// Subscribes on connection 1.
     pub(crate) fn subscribe(&mut self, subscription: u32, destinations: &[&str]) -> Vec<String> {
         self.subscribe_with(subscription, destinations, SubscribeOptions::default().gaps(true))
@@ -148,8 +172,18 @@ impl Alone {
         destinations: &[&str],
         options: SubscribeOptions,
     ) -> Vec<String> {
+        self.subscribe_on(1, subscription, destinations, options)
+    }
+
+    pub(crate) fn subscribe_on(
+        &mut self,
+        connection: u64,
+        subscription: u32,
+        destinations: &[&str],
+        options: SubscribeOptions,
+    ) -> Vec<String> {
         self.handle(Command::Subscribe {
-            connection: ConnectionId(1),
+            connection: ConnectionId(connection),
             subscription: SubscriptionId(subscription),
             destinations: destinations.iter().map(|&destination| destination.into()).collect(),
             options,
@@ -238,6 +272,15 @@ fn show(effect: Effect) -> String {
         Effect::Discarded { message, deliveries } => {
             format!("discarded {} after {deliveries}", message.message().text().unwrap())
         }
+        Effect::Presence { request, presence } => {
+            let partial = if presence.is_partial { " partial" } else { "" };
+            format!(
+                "{:?} and {}{partial}{}",
+                presence.users,
+                presence.anonymous,
+                name(Some(request))
+            )
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -270,6 +313,31 @@ fn show_command(command: bridge::Command) -> String {
             }
             other => panic!("{other:?}"),
         },
+        bridge::Command::Enter { destination, member, join, leave } => {
+            let user = match &member {
+                Member::User(name) => format!("\"{name}\""),
+                _ => "null".into(),
+            };
+            for (event, message) in [("join", join), ("leave", leave)] {
+                let expected = format!(r#"{{"event":"{event}","user":{user},"node":"a"}}"#);
+                assert_eq!(message.text(), Some(&*expected));
+            }
+            format!("enter {} {destination}", show_member(&member))
+        }
+        bridge::Command::Leave { question, destination, member } => {
+            format!("?{} leave {} {destination}", question.0, show_member(&member))
+        }
+        bridge::Command::Members { question, destinations } => {
+            format!("?{} members {}", question.0, destinations.join(" "))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn show_member(member: &Member) -> String {
+    match member {
+        Member::User(name) => name.to_string(),
+        Member::Anonymous { node, connection } => format!("{node}:{connection}"),
         other => panic!("{other:?}"),
     }
 }

@@ -12,6 +12,8 @@ mod jobs;
 mod matching;
 mod nodes;
 mod outages;
+mod presence;
+mod presence_model;
 mod properties;
 mod queues;
 mod record;

@@ -1,9 +1,9 @@
-//! The queues of users, and who is present, over a bridge.
+//! The queues of users over a bridge.
 
 use crate::alone::{Alone, BROKER};
 use sansocket_realtime::{
     Message,
-    hub::{Command, Config, ConnectionId, Principal, TopicConfig},
+    hub::{Command, Config, ConnectionId, Principal},
 };
 
 const NOTHING: [&str; 0] = [];
@@ -50,50 +50,4 @@ fn the_queues_of_users_can_be_local() {
     assert_eq!(hub.subscribe(0, &["/user/queue/a"]), ["0: begins from a-0"]);
     assert_eq!(hub.subscribe(1, &["/user/queue/b"]), ["?1 follow /user/joe/queue/b"]);
     assert_eq!(to_joe(&mut hub, "1"), ["0: 1"]);
-}
-
-fn telling(local: &[&str]) -> Alone {
-    let topics = TopicConfig::default().presence(true);
-    let patterns = local.iter().map(|pattern| pattern.parse().unwrap());
-    let config = patterns.fold(Config::default().other_topics(topics), Config::local);
-    hub_of(Some("joe"), config)
-}
-
-#[test]
-fn who_comes_and_goes_is_told_to_all_hubs() {
-    let mut hub = telling(&[]);
-    let event = |event| format!(r#"{{"event":"{event}","user":"joe","node":"a"}}"#);
-    assert_eq!(hub.subscribe(0, &["/presence/topic/a"]), ["?1 follow /presence/topic/a"]);
-    assert_eq!(
-        hub.answer(1, "/presence/topic/a", &[], 0, 0),
-        ["0: begins from b-0", r#"0: {"event":"members","users":[]}"#]
-    );
-    assert_eq!(hub.subscribe(1, &["/topic/a"]), ["?2 follow /topic/a"]);
-    let joined = format!("!1 /presence/topic/a {}", event("join"));
-    assert_eq!(hub.answer(2, "/topic/a", &[], 0, 0), ["1: begins from b-0", &joined]);
-    assert_eq!(hub.message("/presence/topic/a", 1), ["0: 1"]);
-    let left = format!("!2 /presence/topic/a {}", event("leave"));
-    assert_eq!(hub.unsubscribe(1), [&left, "unfollow /topic/a"]);
-}
-
-#[test]
-fn presence_is_local_apart_from_its_topic() {
-    let mut hub = telling(&["/presence/topic/*"]);
-    assert_eq!(
-        hub.subscribe(0, &["/presence/topic/a"]),
-        ["0: begins from a-0", r#"0: {"event":"members","users":[]}"#]
-    );
-    let joined = r#"{"event":"join","user":"joe","node":"a"}"#;
-    assert_eq!(hub.subscribe(1, &["/topic/a"]), ["?1 follow /topic/a"]);
-    assert_eq!(
-        hub.answer(1, "/topic/a", &[], 0, 0),
-        ["1: begins from b-0", &format!("0: {joined}")]
-    );
-
-    let mut hub = telling(&["/topic/a"]);
-    assert_eq!(hub.subscribe(0, &["/presence/topic/a"]), ["?1 follow /presence/topic/a"]);
-    assert_eq!(
-        hub.subscribe(1, &["/topic/a"]),
-        ["1: begins from a-0", &format!("!1 /presence/topic/a {joined}")]
-    );
 }

@@ -18,12 +18,9 @@ class Chat {
   #cursor = null;
   #failures = 0;
   #timer = null;
-  #asking = null;
-  /** Who is on the node of this page. */
-  #here = [];
+  /** Who is there, on all nodes. */
+  #people = new Set();
   #withoutName = 0;
-  /** Who is on which other nodes, as far as they came or went since this page is here. */
-  #elsewhere = new Map();
 
   constructor() {
     $("join-form").addEventListener("submit", (event) => {
@@ -92,8 +89,8 @@ class Chat {
 
   #closed(reason) {
     this.#connection = null;
-    this.#here = [];
-    this.#elsewhere.clear();
+    this.#people.clear();
+    this.#withoutName = 0;
     this.#drawPeople();
     if (this.#name === null) return;
     setText($("chat-state"), `Not connected: ${reason}`);
@@ -108,44 +105,24 @@ class Chat {
     this.#append(element("li", {}, from, " ", element("span", {}, shorten(body, longest))));
   }
 
-  /** Who came and who went is told by events. Who is here, the node knows best. */
-  #see({ event, user, node, users }) {
+  /** A list replaces what is known, and events change it. */
+  #see({ event, user, users }) {
     if (event === "members") {
-      this.#here = users.filter((name) => name !== null);
-      this.#withoutName = users.length - this.#here.length;
-      return this.#drawPeople();
-    }
-    if (user !== null) {
-      const nodes = this.#elsewhere.get(user) ?? new Set();
-      if (event === "join") nodes.add(node);
-      else nodes.delete(node);
-      this.#elsewhere.delete(user);
-      if (nodes.size) this.#elsewhere.set(user, nodes);
+      this.#people = new Set(users.filter((name) => name !== null));
+      this.#withoutName = users.filter((name) => name === null).length;
+    } else if (user === null) {
+      this.#withoutName += event === "join" ? 1 : -1;
+    } else {
+      if (event === "join") this.#people.add(user);
+      else this.#people.delete(user);
       const isSelf = displayName(user) === this.#name;
       if (!isSelf) this.#tell(`${displayName(user)} has ${event === "join" ? "joined" : "left"}.`);
     }
-    this.#askSoon();
-  }
-
-  /** Asks the node who is here, once for all who come and go within a moment. */
-  #askSoon() {
-    this.#asking ??= setTimeout(async () => {
-      this.#asking = null;
-      try {
-        const response = await fetch(address("presence", { topic: `/topic/chat/${room}` }));
-        if (!response.ok || !this.#connection) return;
-        const present = await response.json();
-        this.#here = present.users;
-        this.#withoutName = present.anonymous;
-        this.#drawPeople();
-      } catch {
-        // The connection to the node is lost, so it is asked when there is one again.
-      }
-    }, 200);
+    this.#drawPeople();
   }
 
   #drawPeople() {
-    const names = [...new Set([...this.#here, ...this.#elsewhere.keys()])].map(displayName).sort();
+    const names = [...this.#people].map(displayName).sort();
     const people = names.slice(0, listed).map((name) => element("li", {}, name));
     if (names.length > listed) {
       people.push(element("li", { class: "quiet" }, `${count(names.length - listed)} more`));

@@ -4,9 +4,16 @@ use crate::{
     memory_broker::Shared,
     server::{Running, handlers, options},
 };
-use sansocket_realtime::bridge::Node;
-use sansocket_server::{ListenOptions, Server};
+use sansocket_realtime::{
+    Epoch,
+    bridge::{self, Node},
+};
+use sansocket_server::{
+    ListenOptions, Server,
+    broker::{Broker, Tell},
+};
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 async fn start(shared: &Shared) -> (Running, Node) {
     let link = shared.join();
@@ -87,4 +94,63 @@ async fn the_broker_gets_what_clients_have_sent_before_the_server_ends() {
     one.server.ended().await;
     let poll = two.connect().await.get("/poll?topic=/topic/a&since=beginning").await;
     assert!(poll.body.contains(r#""data":"99""#), "{poll:?}");
+}
+
+async fn presence(running: &Running) -> String {
+    running.connect().await.get("/presence?topic=/topic/room/1").await.body
+}
+
+async fn wait_for_presence(running: &Running, wanted: &str) {
+    let wanted = format!(r#"{{"anonymous":{wanted},"topic":"/topic/room/1","users":[]}}"#);
+    while presence(running).await != wanted {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn everybody_is_present_on_all_nodes() {
+    let shared = Shared::new(100);
+    let ((one, first), (two, second)) = (start(&shared).await, start(&shared).await);
+    shared.change(|memory| [first, second].into_iter().for_each(|node| memory.connect(node)));
+    wait_for_status(&one, r#"200 {"status":"ready"}"#).await;
+    wait_for_status(&two, r#"200 {"status":"ready"}"#).await;
+    let mut here = one.connect().await;
+    here.send("GET", "/events?topic=/topic/room/1", &[], "").await;
+    let mut there = two.connect().await;
+    there.send("GET", "/events?topic=/topic/room/1", &[], "").await;
+    wait_for_presence(&one, r#"2,"partial":false"#).await;
+    wait_for_presence(&two, r#"2,"partial":false"#).await;
+    let poll = one.connect().await.get("/poll?topic=/presence/topic/room/1&wait=0").await;
+    let members = r#"{\"event\":\"members\",\"users\":[null,null]}"#;
+    assert!(poll.body.contains(members), "{poll:?}");
+    // A node that dies is found out by the broker, and one that is cut off knows its own.
+    shared.change(|memory| memory.disconnect(second));
+    shared.change(|memory| memory.count_as_dead(second));
+    wait_for_presence(&one, r#"1,"partial":false"#).await;
+    wait_for_presence(&two, r#"1,"partial":true"#).await;
+    shared.change(|memory| memory.connect(second));
+    wait_for_presence(&one, r#"2,"partial":false"#).await;
+}
+
+/// A broker that is there and says nothing more.
+struct Mute;
+
+impl Broker for Mute {
+    async fn run(
+        self,
+        _: Epoch,
+        mut commands: mpsc::UnboundedReceiver<bridge::Command>,
+        mut tell: Tell,
+    ) {
+        tell(bridge::Event::Up { epoch: Epoch(0xb0), head: 0 });
+        while commands.recv().await.is_some() {}
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_does_not_answer_leaves_the_presence_of_the_node() {
+    let server = handlers(Server::builder(options())).broker(Mute).build().unwrap();
+    let running = Running::serve(server, ListenOptions::default()).await;
+    wait_for_status(&running, r#"200 {"status":"ready"}"#).await;
+    wait_for_presence(&running, r#"0,"partial":true"#).await;
 }

@@ -89,7 +89,8 @@ async fn users_publish_and_see_who_is_there() {
     stream.head().await;
     let presence = running.connect().await;
     let presence = presence.request("GET", "/presence?topic=/topic/room/1", &ann, "").await;
-    assert_eq!(presence.body, r#"{"anonymous":0,"topic":"/topic/room/1","users":["ann"]}"#);
+    let expected = r#"{"anonymous":0,"partial":false,"topic":"/topic/room/1","users":["ann"]}"#;
+    assert_eq!(presence.body, expected);
     for (target, fields, status) in [
         ("/presence?topic=/topic/room/1", &[][..], 401),
         ("/presence?topic=/topic/secret", &ann[..], 403),

@@ -71,3 +71,30 @@ fn a_page_whose_node_is_gone_goes_on_with_another() {
         assert_eq!((&pane[0], &pane[1], &pane[2]), (&json!(1302), &json!(0), &json!(0)));
     }
 }
+
+#[test]
+fn a_chat_shows_who_is_on_both_nodes() {
+    const PEOPLE: &str =
+        "[...document.querySelectorAll('#people li')].map((it) => it.textContent).join()";
+    if !is_wanted() {
+        return;
+    }
+    let shared = Shared::new(100);
+    let ((one, first), (two, _)) = (start(&shared), start(&shared));
+    let mut browser = Browser::start("people");
+    let tabs = [("Ann", &one), ("Ben", &two)].map(|(name, running)| {
+        let tab = open(&mut browser, &running.url(), WIDE, false);
+        let join = format!(
+            "document.getElementById('name').value = '{name}'; document.getElementById('join-form').requestSubmit(); true"
+        );
+        browser.evaluate(&tab, &join);
+        tab
+    });
+    for tab in &tabs {
+        browser.wait(tab, &format!("{PEOPLE} === 'Ann,Ben'"));
+    }
+    // A node that dies takes its own with it.
+    one.crash();
+    shared.change(|memory| memory.count_as_dead(first));
+    browser.wait(&tabs[1], &format!("{PEOPLE} === 'Ben'"));
+}

@@ -6,7 +6,7 @@ use crate::{
     server::{Server, is_left_out},
 };
 use sansocket_realtime::hub::Start;
-use std::{num::NonZeroU32, time::Duration};
+use std::{collections::BTreeSet, num::NonZeroU32, time::Duration};
 
 const TOPICS: &[&str] = &["/topic/a", "/topic/b"];
 const DURABLE: &[&str] = &["--appendonly", "yes", "--appendfsync", "always"];
@@ -306,4 +306,112 @@ async fn a_node_that_is_too_slow_catches_up() {
     node.follow(1, "/topic/a", Some(last));
     let shown = node.shown(1).await;
     assert!(shown[0].ends_with(&format!("1000] after {last} of 1000")), "{shown:?}");
+}
+
+#[tokio::test]
+async fn a_user_at_two_hubs_comes_once_and_leaves_once() {
+    if is_left_out() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let hubs = joined(3, &server, false).await;
+    hubs.watch(2);
+    hubs.wait("the list is there", |hubs| !hubs.told(2).is_empty()).await;
+    for hub in [0, 1] {
+        hubs.visit(hub, 1, true);
+    }
+    hubs.visit(1, 2, true);
+    for hub in 0..3 {
+        hubs.sees(hub, &[1, 2].into()).await;
+    }
+    hubs.visit(0, 1, false);
+    hubs.visit(1, 2, false);
+    hubs.sees(2, &[1].into()).await;
+    hubs.visit(1, 1, false);
+    hubs.sees(2, &BTreeSet::new()).await;
+    hubs.wait("all is told", |hubs| hubs.told(2).len() == 5).await;
+    let told = hubs.told(2);
+    for (event, user) in [("join", 1), ("join", 2), ("leave", 1), ("leave", 2)] {
+        let text = format!(r#"{{"event":"{event}","user":"user{user:02}","#);
+        let times = told.iter().filter(|it| it.starts_with(&text)).count();
+        assert_eq!(times, 1, "{text} {told:?}");
+    }
+}
+
+#[tokio::test]
+async fn lists_are_right_after_connections_are_cut_while_users_come_and_go() {
+    if is_left_out() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let hubs = joined(3, &server, false).await;
+    users_come_and_go(&hubs, || server.cut()).await;
+    assert!(outages(&hubs) > 0);
+}
+
+#[tokio::test]
+async fn lists_are_right_after_redis_is_killed_while_users_come_and_go() {
+    if is_left_out() {
+        return;
+    }
+    for is_durable in [true, false] {
+        let mut server = Server::start(if is_durable { DURABLE } else { &[] });
+        let hubs = joined(3, &server, is_durable).await;
+        users_come_and_go(&hubs, || {
+            server.kill();
+            server.start_again();
+        })
+        .await;
+    }
+}
+
+/// Has users come and go at all hubs, with faults in between.
+async fn users_come_and_go(hubs: &Hubs, mut fault: impl FnMut()) {
+    let mut there = vec![BTreeSet::new(); hubs.hubs.len()];
+    for round in 0..5_u64 {
+        for step in 0..60_u64 {
+            // Each user is at one hub, or at two.
+            let (user, hub) = (step * 7 % 13, (step * step + round) as usize % there.len());
+            let is_there = (step * 5 + round) % 3 > 0;
+            hubs.visit(hub, user, is_there);
+            if is_there {
+                there[hub].insert(user)
+            } else {
+                there[hub].remove(&user)
+            };
+            if step % 10 == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        fault();
+    }
+    hubs.are_up().await;
+    let all = there.iter().flatten().copied().collect();
+    for hub in 0..there.len() {
+        hubs.sees(hub, &all).await;
+    }
+    // Who is gone at all hubs is gone.
+    for (hub, users) in there.iter().enumerate() {
+        users.iter().for_each(|&user| hubs.visit(hub, user, false));
+    }
+    hubs.sees(0, &BTreeSet::new()).await;
+}
+
+#[tokio::test]
+async fn the_users_of_a_hub_that_counted_as_dead_are_there_again() {
+    if is_left_out() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let hubs = joined(2, &server, false).await;
+    hubs.visit(0, 1, true);
+    hubs.sees(1, &[1].into()).await;
+    // As if it had been silent for too long, and another node had said goodbye for it.
+    let epoch: String = server.run("HGET {sansocket} epoch");
+    let room = format!("{{sansocket}}:{epoch}:members:/presence/topic/room/a");
+    let gone: usize =
+        server.run(&format!("UNLINK {{sansocket}}:alive:1 {{sansocket}}:{epoch}:entered:1 {room}"));
+    assert_eq!(gone, 3);
+    hubs.sees(1, &[1].into()).await;
+    assert_eq!(outages(&hubs), 0);
 }

@@ -7,8 +7,8 @@ use crate::{
 use sansocket_realtime::{
     Cursor, Epoch, Message, Pattern, bridge,
     hub::{
-        Command, Config, ConnectionId, Effect, Hub, Open, RequestId, Start, SubscribeOptions,
-        SubscriptionId, TopicConfig,
+        Command, Config, ConnectionId, Effect, Hub, Open, Presence, Principal, RequestId, Start,
+        SubscribeOptions, SubscriptionId, TopicConfig,
     },
 };
 use sansocket_server::broker::{
@@ -24,6 +24,9 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// The queue that consumers of all hubs share.
 const JOBS: &str = "/queue/jobs";
+
+/// The topic of which it is told who is there.
+const ROOM: &str = "/topic/room/a";
 
 /// Hubs that are joined, and what was published through them.
 #[derive(Debug)]
@@ -47,6 +50,10 @@ pub(crate) struct Joined {
     pub(crate) outages: u32,
     /// The jobs that the consumer of this hub has got.
     jobs: Vec<u64>,
+    /// What the hub has answered last when it was asked who is there.
+    presence: Option<Presence>,
+    /// What the hub tells of those who come and go.
+    told: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -75,6 +82,12 @@ impl Joined {
                 Effect::Deliver { message, .. } if **message.destination() == *JOBS => {
                     self.jobs.push(message.message().text().unwrap().parse().unwrap());
                 }
+                Effect::Deliver { message, .. }
+                    if message.destination().starts_with("/presence/") =>
+                {
+                    self.told.push(message.message().text().unwrap().into());
+                }
+                Effect::Presence { presence, .. } => self.presence = Some(*presence),
                 Effect::Deliver { connection, message, .. } => {
                     let got = Got::Message {
                         at: message.cursor().unwrap(),
@@ -110,7 +123,10 @@ impl Hubs {
         server: &Server,
         change: impl Fn(&mut RedisOptions),
     ) -> Self {
-        let config = Config::default().other_topics(TopicConfig::default().messages(kept));
+        let room = TopicConfig::default().presence(true);
+        let config = Config::default()
+            .topic("/topic/room/*".parse().unwrap(), room)
+            .other_topics(TopicConfig::default().messages(kept));
         let hubs = (1..=hubs as u64).map(|epoch| {
             let mut options = options(server);
             change(&mut options);
@@ -124,6 +140,8 @@ impl Hubs {
                 processed: BTreeMap::new(),
                 outages: 0,
                 jobs: Vec::new(),
+                presence: None,
+                told: Vec::new(),
             }));
             let hub = joined.clone();
             let tell = move |event| {
@@ -173,6 +191,55 @@ impl Hubs {
         let destination = left.destination.clone();
         self.handle(before, Command::Disconnect { connection });
         self.subscribe(hub, &destination, at.map_or(Start::Now, Start::After))
+    }
+
+    /// Has a user come to the room, or go.
+    pub(crate) fn visit(&self, hub: usize, user: u64, is_there: bool) {
+        let connection = ConnectionId(2_000 + user);
+        self.handle(hub, Command::Disconnect { connection });
+        if is_there {
+            let principal = Some(Principal::new(format!("user{user:02}")));
+            self.handle(hub, Command::Connect { connection, principal });
+            self.subscribe_to(hub, connection, ROOM);
+        }
+    }
+
+    /// Has a hub listen to who comes to the room and goes.
+    pub(crate) fn watch(&self, hub: usize) {
+        let connection = ConnectionId(3_000);
+        self.handle(hub, Command::Connect { connection, principal: None });
+        self.subscribe_to(hub, connection, &format!("/presence{ROOM}"));
+    }
+
+    fn subscribe_to(&self, hub: usize, connection: ConnectionId, destination: &str) {
+        self.handle(
+            hub,
+            Command::Subscribe {
+                connection,
+                subscription: SubscriptionId(0),
+                destinations: vec![destination.into()],
+                options: SubscribeOptions::default().gaps(true),
+                request: None,
+            },
+        );
+    }
+
+    /// Waits until a hub knows that these users are in the room, and nobody else.
+    pub(crate) async fn sees(&self, hub: usize, users: &BTreeSet<u64>) {
+        let expected: Vec<Arc<str>> =
+            users.iter().map(|it| format!("user{it:02}").into()).collect();
+        self.wait(&format!("{expected:?} are there"), |hubs| {
+            let (topic, timeout) = (ROOM.into(), PATIENCE);
+            let seen = hubs.hubs[hub].lock().unwrap().presence.take();
+            hubs.handle(hub, Command::Presence { topic, timeout, request: RequestId(u64::MAX) });
+            seen.is_some_and(|seen| !seen.is_partial && seen.users == expected)
+        })
+        .await;
+    }
+
+    /// Returns what a hub has told of those who came and went.
+    pub(crate) fn told(&self, hub: usize) -> Vec<String> {
+        self.hubs[hub].lock().unwrap().told.clone()
     }
 
     /// Publishes a message. Its body is its number.

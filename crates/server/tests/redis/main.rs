@@ -8,6 +8,7 @@ mod faults;
 mod histories;
 mod hubs;
 mod node;
+mod presence;
 mod queues;
 mod random;
 mod server;

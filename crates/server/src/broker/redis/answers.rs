@@ -1,6 +1,6 @@
 //! What Redis answers, and what the hub is told of it.
 
-use super::{failure::Failure, format, link::Seen, queues::Queues};
+use super::{failure::Failure, format, link::Seen, presence, queues::Queues};
 use redis::{FromRedisValue, Value};
 use sansocket_realtime::{
     Cursor,
@@ -21,6 +21,12 @@ pub(super) enum Expected {
     /// Messages that are still with this node.
     Still,
     Settled(Cursor),
+    Entered,
+    Left(QuestionId),
+    Members {
+        question: QuestionId,
+        destinations: Arc<[Arc<str>]>,
+    },
     Subscription,
     Alive,
 }
@@ -30,10 +36,19 @@ pub(super) enum Expected {
 pub(super) enum Answer {
     Nothing,
     Tell(Event),
+    /// It is told behind the messages up to a position, and before those behind it.
+    TellAt(u64, Event),
     /// Messages of queues.
     Taken(Vec<Event>),
     /// Messages that are still with the node, and the position after which there are more.
     Still(Vec<Event>, Option<u64>),
+    /// The node is alive.
+    Alive {
+        /// Whether others could take it for dead.
+        was_dead: bool,
+        /// Whether more members of dead nodes have to leave.
+        has_more: bool,
+    },
 }
 
 impl Expected {
@@ -61,15 +76,15 @@ impl Expected {
         match self {
             Self::Published(id) => {
                 let position: Option<u64> = parse(answer, what)?;
-                seen.head = seen.head.max(position.unwrap_or(0));
+                seen.has_published(position);
                 Ok(Answer::Tell(Event::Published { id, position }))
             }
             Self::History { question, destination } => {
                 let (head, complete_after, found): (u64, u64, Vec<Vec<u8>>) = parse(answer, what)?;
-                seen.head = seen.head.max(head);
+                seen.has_published(Some(head));
                 let (entries, complete_after) = entries(found, complete_after, &destination);
                 let history = History { question, destination, entries, complete_after, head };
-                Ok(Answer::Tell(Event::History(history)))
+                Ok(Answer::TellAt(head, Event::History(history)))
             }
             Self::Taken(queue) => {
                 let (has_more, found): (bool, Vec<Vec<u8>>) = parse(answer, what)?;
@@ -87,7 +102,29 @@ impl Expected {
                 Ok(Answer::Still(still(found), read_to.parse().ok()))
             }
             Self::Settled(cursor) => Ok(Answer::Tell(Event::Settled { cursor })),
-            Self::Subscription | Self::Alive => Ok(Answer::Nothing),
+            Self::Entered => {
+                seen.has_published(parse(answer, what)?);
+                Ok(Answer::Nothing)
+            }
+            Self::Left(question) => {
+                seen.has_published(parse(answer, what)?);
+                Ok(Answer::Tell(Event::Left { question }))
+            }
+            Self::Members { question, destinations } => {
+                let (head, is_partial, lists): (u64, bool, Vec<Vec<Vec<u8>>>) =
+                    parse(answer, what)?;
+                if lists.len() != destinations.len() {
+                    return Err(Failure::Unexpected { what });
+                }
+                seen.has_published(Some(head));
+                let members = presence::members(question, destinations, lists, is_partial);
+                Ok(Answer::TellAt(head, members))
+            }
+            Self::Subscription => Ok(Answer::Nothing),
+            Self::Alive => {
+                let (was_dead, has_more) = parse(answer, what)?;
+                Ok(Answer::Alive { was_dead, has_more })
+            }
         }
     }
 
@@ -97,6 +134,8 @@ impl Expected {
             Self::History { .. } => "a question for messages",
             Self::Taken(_) | Self::Still => "a question for messages of a queue",
             Self::Settled(_) => "what has become of a message",
+            Self::Entered | Self::Left(_) => "a member who comes or goes",
+            Self::Members { .. } => "a question for members",
             Self::Subscription => "a subscription",
             Self::Alive => "a sign of life",
         }

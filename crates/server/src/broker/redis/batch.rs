@@ -30,6 +30,8 @@ const OVERHEAD: usize = 180;
 const LOOKS: u32 = 20_000;
 /// How long the last message of a node is known after the node has gone.
 const PUBLISHED_FOR: Duration = Duration::from_secs(24 * 3_600);
+/// How many members of dead nodes leave in one step. It takes Redis some milliseconds.
+const LEAVES: u32 = 200;
 
 /// What does not change while a connection lasts.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +78,24 @@ impl Batch {
         self.expected.push(expected);
     }
 
+    /// Adds a command with so many bytes of messages, whose answer can have so many bytes.
+    pub(super) fn add_with(
+        &mut self,
+        command: Cmd,
+        bytes: usize,
+        answer: usize,
+        expected: Expected,
+    ) {
+        self.bytes += bytes;
+        self.answers += answer;
+        self.add(command, expected);
+    }
+
+    /// Returns whether the order of the answers and of what is told besides matters to a single message.
+    pub(super) fn asks_for_members(&self) -> bool {
+        self.expected.iter().any(|it| matches!(it, Expected::Members { .. }))
+    }
+
     /// Adds a command of the hub. Returns the answer if there is nothing to ask.
     pub(super) fn add_command(
         &mut self,
@@ -119,6 +139,18 @@ impl Batch {
             }
             Command::Settle { destination, cursor, outcome } => {
                 self.settle(&destination, cursor, outcome, context);
+            }
+            Command::Enter { destination, member, join, leave } => {
+                let entered = self.enter(&destination, &member, [&join, &leave], context);
+                if let Err(error) = entered {
+                    tracing::error!(%destination, ?member, "a member can't be told to Redis: {error}");
+                }
+            }
+            Command::Leave { question, destination, member } => {
+                self.leave(question, &destination, &member, context);
+            }
+            Command::Members { question, destinations } => {
+                self.members(question, destinations, context);
             }
             other => tracing::error!(?other, "the connection to Redis does not know this command"),
         }
@@ -179,7 +211,7 @@ impl Batch {
     /// Adds the question for messages of a queue.
     pub(super) fn take(&mut self, queue: Arc<str>, count: u32, context: Context<'_>) {
         let Context { options, node, keys, epoch, connection_id } = context;
-        let alive = Keys::alive(&options.prefix, node);
+        let alive = keys.alive_of(node);
         let (state, taken) = (keys.state_of_all(), keys.taken(node));
         let of_queue = [keys.waiting(&queue), keys.queued(&queue), keys.deliveries(&queue)];
         let [waiting, queued, deliveries] = &of_queue;
@@ -248,21 +280,24 @@ impl Batch {
     /// Adds the question whether Redis is still there, which tells it that the node is.
     pub(super) fn alive(&mut self, context: Context<'_>) {
         let Context { options, node, keys, epoch, connection_id } = context;
-        let alive = Keys::alive(&options.prefix, node);
-        let (state, nodes) = (keys.state_of_all(), Keys::nodes(&options.prefix));
+        let (state, alive, nodes) = (keys.state_of_all(), keys.alive_of(node), keys.nodes_of_all());
         let published = keys.published(node);
         let mut command = scripts::call(&scripts::ALIVE, &[&state, &alive, &published, &nodes]);
         command
             .arg(epoch.to_string())
+            .arg(connection_id)
+            .arg(node.to_string())
             .arg(milliseconds(options.absence))
             .arg(milliseconds(PUBLISHED_FOR))
-            .arg(node.to_string())
-            .arg(connection_id);
+            .arg(options.messages.get())
+            .arg(milliseconds(options.age))
+            .arg(options.topics.get())
+            .arg(LEAVES);
         self.add(command, Expected::Alive);
     }
 }
 
 /// Redis takes durations up to half the range of its clock.
-fn milliseconds(duration: Duration) -> u64 {
+pub(super) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(1 << 52)
 }

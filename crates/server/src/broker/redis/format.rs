@@ -48,9 +48,15 @@ pub(super) fn read(written: &Bytes) -> Option<Message> {
 
 /// Reads what was told on a channel: a position, and a message.
 pub(super) fn read_told(told: &Bytes) -> Option<(u64, Message)> {
+    let (position, rest) = read_position(told)?;
+    Some((position, read(&told.slice(told.len() - rest.len()..))?))
+}
+
+/// Reads the position of what was told on a channel. Returns it, and the message as it is written.
+pub(super) fn read_position(told: &[u8]) -> Option<(u64, &[u8])> {
     let end = told.iter().take(21).position(|&byte| byte == b' ')?;
     let position = std::str::from_utf8(&told[..end]).ok()?.parse().ok()?;
-    Some((position, read(&told.slice(end + 1..))?))
+    Some((position, &told[end + 1..]))
 }
 
 #[cfg(test)]

@@ -56,6 +56,29 @@ impl Keys {
         Self::state(&self.prefix)
     }
 
+    pub(super) fn alive_of(&self, node: Epoch) -> String {
+        Self::alive(&self.prefix, node)
+    }
+
+    pub(super) fn nodes_of_all(&self) -> String {
+        Self::nodes(&self.prefix)
+    }
+
+    /// A hash: the nodes at which the members of a topic are, by its presence.
+    pub(super) fn members(&self, presence: &str) -> String {
+        format!("{}members:{presence}", self.of_epoch)
+    }
+
+    /// A hash: what is to be published when those who are at a node are gone.
+    pub(super) fn entered(&self, node: Epoch) -> String {
+        format!("{}entered:{node}", self.of_epoch)
+    }
+
+    /// A set: the presences that have members.
+    pub(super) fn presences(&self) -> String {
+        format!("{}presences", self.of_epoch)
+    }
+
     /// A hash: what a node has published last.
     pub(super) fn published(&self, node: Epoch) -> String {
         format!("{}published:{node}", self.of_epoch)
@@ -167,6 +190,8 @@ mod tests {
         assert_eq!(Keys::alive("a", Epoch(0xc)), "{a}:alive:c");
         assert_eq!(keys.published(Epoch(0xc)), "{a}:b:published:c");
         assert_eq!(keys.stream("/topic/x"), "{a}:b:messages:/topic/x");
+        assert_eq!(keys.members("/presence/topic/x"), "{a}:b:members:/presence/topic/x");
+        assert_eq!(keys.entered(Epoch(0xc)), "{a}:b:entered:c");
         assert_eq!(keys.streams() + "/topic/x", keys.stream("/topic/x"));
         let channel = keys.channel("/topic/x");
         assert_eq!(keys.destination(&channel), Some("/topic/x"));

@@ -22,6 +22,13 @@ pub(super) struct Seen {
     pub(super) head: u64,
 }
 
+impl Seen {
+    /// Notes the position of a message, if it is known.
+    pub(super) fn has_published(&mut self, position: Option<u64>) {
+        self.head = self.head.max(position.unwrap_or(0));
+    }
+}
+
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Link {

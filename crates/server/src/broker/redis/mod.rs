@@ -35,7 +35,7 @@
 //! | Redis restarts, and is [durable](RedisOptions::durable) | nothing is lost or doubled |
 //! | Redis restarts, and is not | another epoch begins: subscribers are told of a gap. A message without an answer is published again |
 //! | a replica becomes master | the same |
-//! | a node dies | its clients resume at another node. What its consumers had of queues goes to others after [`absence`](RedisOptions::absence) |
+//! | a node dies | its clients resume at another node. After [`absence`](RedisOptions::absence), what its consumers had of queues goes to others, and its members leave |
 //!
 //! Redis can lose its last seconds in a restart, and with asynchronous replication also in a failover.
 //! Nobody knows what these contained, so a gap is told even if nothing is missing. With replicas,
@@ -53,6 +53,9 @@
 //! | `{sansocket}:5f3a:messages:/topic/a` | stream | the last [messages](RedisOptions::messages) of a topic | [`age`](RedisOptions::age) after the last message |
 //! | `{sansocket}:5f3a:topics` | sorted set | topics, by the positions of their last messages | with the epoch |
 //! | `{sansocket}:5f3a:published:c1` | hash | the last message of a node | a day after the node |
+//! | `{sansocket}:5f3a:members:/presence/topic/a` | hash | the members of a topic, each with the nodes at which it is | with the members |
+//! | `{sansocket}:5f3a:entered:c1` | hash | the members at a node, each with the message that it has gone | with the members |
+//! | `{sansocket}:5f3a:presences` | set | the presences that have members | with the members |
 //! | `{sansocket}:queued:/queue/a` | hash | messages of a queue | when they are consumed |
 //! | `{sansocket}:waiting:/queue/a` | sorted set | the positions of those that no node has | with them |
 //! | `{sansocket}:deliveries:/queue/a` | hash | how often messages were delivered that came back | with them |
@@ -86,6 +89,18 @@
 //! what they do not consume. What is given back goes first. Unlike topics, queues outlast an
 //! epoch: Redis loses of them only what it loses in a restart, and what was with a node is then delivered again.
 //!
+//! # Presence
+//!
+//! Each node tells Redis who comes and goes there, and Redis tells all nodes who comes to the first node and who
+//! leaves the last one. When a node dies, one of the others notices at its next [`ping`](RedisOptions::ping) and has
+//! its members leave, 200 in a step, so that Redis can do other work in between. Another epoch begins with
+//! nobody, and each node enters its members again.
+//!
+//! A list is read in one step. One with 10,000 members takes Redis some milliseconds, and one is read for each
+//! subscription of a presence that begins. An answer has at most 2 MiB of members, which are more than
+//! 100,000 with short names; what is beyond is left out, and the list is
+//! [partial](sansocket_realtime::hub::Presence::is_partial).
+//!
 //! # Example
 //!
 //! ```
@@ -111,6 +126,7 @@ mod format;
 mod keys;
 mod link;
 mod options;
+mod presence;
 mod pump;
 mod pushes;
 mod queues;

@@ -12,9 +12,10 @@ macro_rules! script {
 /// A node has connected.
 pub(super) static BEGIN: LazyLock<Script> = script!("returned.lua", "begin.lua");
 /// A node is alive.
-pub(super) static ALIVE: LazyLock<Script> = script!("returned.lua", "alive.lua");
+pub(super) static ALIVE: LazyLock<Script> =
+    script!("returned.lua", "topic.lua", "presence.lua", "alive.lua");
 /// A message is published.
-pub(super) static PUBLISH: LazyLock<Script> = script!("publish.lua");
+pub(super) static PUBLISH: LazyLock<Script> = script!("topic.lua", "publish.lua");
 /// Messages of a topic or pattern are read.
 pub(super) static HISTORY: LazyLock<Script> = script!("history.lua");
 /// A node takes messages of a queue.
@@ -24,9 +25,16 @@ pub(super) static STILL: LazyLock<Script> = script!("still.lua");
 /// A node tells what has become of a message of a queue.
 pub(super) static SETTLE: LazyLock<Script> = script!("settle.lua");
 
+/// A member has come to a topic.
+pub(super) static ENTER: LazyLock<Script> = script!("topic.lua", "presence.lua", "enter.lua");
+/// A member has gone.
+pub(super) static LEAVE: LazyLock<Script> = script!("topic.lua", "presence.lua", "leave.lua");
+/// The members of topics are read.
+pub(super) static MEMBERS: LazyLock<Script> = script!("members.lua");
+
 /// Returns all scripts, to have Redis know them before they are called.
-pub(super) fn all() -> [&'static Script; 7] {
-    [&BEGIN, &ALIVE, &PUBLISH, &HISTORY, &TAKE, &STILL, &SETTLE]
+pub(super) fn all() -> [&'static Script; 10] {
+    [&BEGIN, &ALIVE, &PUBLISH, &HISTORY, &TAKE, &STILL, &SETTLE, &ENTER, &LEAVE, &MEMBERS]
 }
 
 /// Begins the call of a script. Its arguments have to be added.

@@ -10,7 +10,7 @@ use super::{
 };
 use redis::{RedisResult, Value, aio::MultiplexedConnection};
 use sansocket_realtime::bridge::{Command, Entry, Event};
-use std::{future::Future, pin::Pin};
+use std::{collections::VecDeque, future::Future, pin::Pin};
 use tokio::{
     sync::mpsc::UnboundedReceiver,
     time::{MissedTickBehavior, interval},
@@ -37,6 +37,8 @@ pub(super) struct Session<'a, T> {
 struct OnItsWay {
     answers: Pin<Box<dyn Future<Output = RedisResult<Vec<Value>>> + Send>>,
     expected: Vec<Expected>,
+    /// Whether what is told meanwhile has to wait, since it can belong behind an answer.
+    holds_back: bool,
 }
 
 impl<'a, T: FnMut(Event)> Session<'a, T> {
@@ -75,13 +77,12 @@ impl<'a, T: FnMut(Event)> Session<'a, T> {
             }
             tokio::select! {
                 answers = answers_to(&mut self.on_its_way) => {
-                    // What was told before the answers is told to the hub before them.
-                    for told in pushes.take_all() {
-                        self.tell_message(told);
-                    }
-                    self.tell_answers(answers)?;
+                    let mut waiting = pushes.take_all().into();
+                    let told = self.tell_answers(answers, &mut waiting);
+                    self.tell_up_to(&mut waiting, None);
+                    told?;
                 }
-                received_some = pushes.receive(&mut received, MESSAGES) => {
+                received_some = pushes.receive(&mut received, MESSAGES), if !self.holds_back() => {
                     received_some?;
                     for told in received.drain(..) {
                         self.tell_message(told);
@@ -105,11 +106,16 @@ impl<'a, T: FnMut(Event)> Session<'a, T> {
         if self.on_its_way.is_some() || self.batch.is_empty() {
             return;
         }
+        let holds_back = self.batch.asks_for_members();
         let Batch { pipeline, expected, .. } = std::mem::take(&mut self.batch);
         let (mut connection, count) = (self.connection.clone(), expected.len());
         let answers =
             Box::pin(async move { connection.send_packed_commands(&pipeline, 0, count).await });
-        self.on_its_way = Some(OnItsWay { answers, expected });
+        self.on_its_way = Some(OnItsWay { answers, expected, holds_back });
+    }
+
+    fn holds_back(&self) -> bool {
+        self.on_its_way.as_ref().is_some_and(|it| it.holds_back)
     }
 
     /// Adds a command, and those that wait behind it as far as there is room.
@@ -136,11 +142,28 @@ impl<'a, T: FnMut(Event)> Session<'a, T> {
             return;
         }
         self.told = position;
-        self.seen.head = self.seen.head.max(position);
+        self.seen.has_published(Some(position));
         (self.tell)(Event::Message(Entry { destination, position, message }));
     }
 
-    fn tell_answers(&mut self, answers: RedisResult<Vec<Value>>) -> Result<(), Failure> {
+    /// Tells the hub what has come before a position, or all.
+    fn tell_up_to(&mut self, waiting: &mut VecDeque<Told>, head: Option<u64>) {
+        while let Some(told) = waiting.pop_front() {
+            let position = format::read_position(&told.message).map(|(position, _)| position);
+            if head.is_some() && position > head {
+                waiting.push_front(told);
+                return;
+            }
+            self.tell_message(told);
+        }
+    }
+
+    /// Tells the hub the answers to a batch, and what came before them of what waits.
+    fn tell_answers(
+        &mut self,
+        answers: RedisResult<Vec<Value>>,
+        waiting: &mut VecDeque<Told>,
+    ) -> Result<(), Failure> {
         let expected = self.on_its_way.take().map(|it| it.expected).unwrap_or_default();
         let answers = answers?;
         if answers.len() != expected.len() {
@@ -150,11 +173,23 @@ impl<'a, T: FnMut(Event)> Session<'a, T> {
             match expected.read(answer, &mut self.seen, &mut self.state.queues)? {
                 Answer::Nothing => {}
                 Answer::Tell(event) => (self.tell)(event),
+                Answer::TellAt(head, event) => {
+                    self.tell_up_to(waiting, Some(head));
+                    (self.tell)(event);
+                }
                 Answer::Taken(events) => events.into_iter().for_each(&mut *self.tell),
                 Answer::Still(events, more) => {
                     events.into_iter().for_each(&mut *self.tell);
                     if let Some(after) = more {
                         self.batch.still(after, self.context);
+                    }
+                }
+                Answer::Alive { was_dead, has_more } => {
+                    if was_dead {
+                        (self.tell)(Event::CountedAsDead);
+                    }
+                    if has_more {
+                        self.batch.alive(self.context);
                     }
                 }
             }

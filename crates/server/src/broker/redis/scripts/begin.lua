@@ -14,15 +14,25 @@ local is_lost = not epoch
   or (run ~= ARGV[2] and ARGV[3] ~= '1')
   or (epoch == ARGV[4] and tonumber(head) < tonumber(ARGV[5]))
 if is_lost then
+  local nodes = redis.call('SMEMBERS', KEYS[3])
   if epoch then
-    redis.call('UNLINK', KEYS[1] .. ':' .. epoch .. ':topics')
+    local of_epoch = KEYS[1] .. ':' .. epoch .. ':'
+    -- Nobody is anywhere in the new one.
+    for _, presence in ipairs(redis.call('SMEMBERS', of_epoch .. 'presences')) do
+      redis.call('UNLINK', of_epoch .. 'members:' .. presence)
+    end
+    for _, node in ipairs(nodes) do
+      redis.call('UNLINK', of_epoch .. 'entered:' .. node)
+    end
+    redis.call('UNLINK', of_epoch .. 'topics', of_epoch .. 'presences')
   end
   -- Positions go on, so that those of messages that are still in queues are not given again.
   epoch, head = ARGV[1], head or '0'
   redis.call('HSET', KEYS[1], 'epoch', epoch, 'head', head, 'forgotten', '0', 'version', ARGV[6])
-  for _, node in ipairs(redis.call('SMEMBERS', KEYS[3])) do
+  for _, node in ipairs(nodes) do
     return_all(KEYS[1], epoch, node)
   end
+  redis.call('UNLINK', KEYS[3])
 end
 if run ~= ARGV[2] then
   redis.call('HSET', KEYS[1], 'run', ARGV[2])

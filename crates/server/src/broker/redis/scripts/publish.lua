@@ -4,8 +4,7 @@
 --       answered, how long the node's last message is known (ms), destination, channel, message,
 --       how many messages are kept, how long (ms), how many topics are known, how many bytes all queues can have,
 --       how many a message takes beside its own
-local epoch, forgotten = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'forgotten'))
-if epoch ~= ARGV[1] then
+if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then
   return redis.error_reply('EPOCH another sequence has begun')
 end
 local number, destination, channel, message = ARGV[2], ARGV[6], ARGV[7], ARGV[8]
@@ -46,24 +45,18 @@ if reason then
   return redis.error_reply('FULL ' .. reason)
 end
 
--- Positions are written as digits, because Lua would round them.
-position = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'head', 1))
-local told = position .. ' ' .. message
+local told
 if is_queue then
+  position = string.format('%.0f', redis.call('HINCRBY', KEYS[1], 'head', 1))
   redis.call('HSET', KEYS[3], position, message)
   redis.call('HINCRBY', KEYS[1], 'queued', #message + ARGV[13])
   -- Who has asked for messages has found none.
   told = redis.call('EXISTS', KEYS[4]) == 0 and ''
   redis.call('ZADD', KEYS[4], position, position)
 else
-  local before = redis.call('ZSCORE', KEYS[4], destination) or forgotten
-  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[9], position .. '-0', 'before', before, 'message', message)
-  redis.call('PEXPIRE', KEYS[3], ARGV[10])
-  if redis.call('ZADD', KEYS[4], position, destination) == 1 then
-    if redis.call('ZCARD', KEYS[4]) > tonumber(ARGV[11]) then
-      redis.call('HSET', KEYS[1], 'forgotten', redis.call('ZPOPMIN', KEYS[4])[2])
-    end
-  end
+  local limits = {ARGV[9], ARGV[10], ARGV[11]}
+  position = keep(KEYS[1], KEYS[3], KEYS[4], destination, message, limits)
+  told = position .. ' ' .. message
 end
 -- If a command above has failed, the message counts as not published.
 redis.call('HSET', KEYS[2], 'number', number, 'position', position)

@@ -12,7 +12,6 @@ local function return_all(state, epoch, node)
     end
   end
   redis.call('UNLINK', state .. ':taken:' .. node)
-  redis.call('SREM', state .. ':nodes', node)
 end
 
 -- If no node was here for so long, Redis itself was away: the nodes can still come back.
