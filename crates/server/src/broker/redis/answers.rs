@@ -1,6 +1,6 @@
 //! What Redis answers, and what the hub is told of it.
 
-use super::{failure::Failure, format, link::Seen, presence, queues::Queues};
+use super::{failure::Failure, format, link::Seen, member, queues::Queues};
 use redis::{FromRedisValue, Value};
 use sansocket_realtime::{
     Cursor,
@@ -117,7 +117,7 @@ impl Expected {
                     return Err(Failure::Unexpected { what });
                 }
                 seen.has_published(Some(head));
-                let members = presence::members(question, destinations, lists, is_partial);
+                let members = member::members(question, destinations, lists, is_partial);
                 Ok(Answer::TellAt(head, members))
             }
             Self::Subscription => Ok(Answer::Nothing),

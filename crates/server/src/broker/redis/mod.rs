@@ -125,6 +125,7 @@ mod followed;
 mod format;
 mod keys;
 mod link;
+mod member;
 mod options;
 mod presence;
 mod pump;
