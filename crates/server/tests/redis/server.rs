@@ -68,7 +68,15 @@ impl Server {
 
     /// Starts the server again, on the same port and with what it has kept.
     pub(crate) fn start_again(&mut self) {
-        assert!(self.try_to_start(), "see {}", self.folder.join("log").display());
+        // Another program can have the port for a moment.
+        let starts = (0..10).any(|_| {
+            let starts = self.try_to_start();
+            if !starts {
+                thread::sleep(Duration::from_millis(200));
+            }
+            starts
+        });
+        assert!(starts, "see {}", self.folder.join("log").display());
     }
 
     fn try_to_start(&mut self) -> bool {
@@ -94,7 +102,7 @@ impl Server {
             if process.try_wait().unwrap().is_some() {
                 return false;
             }
-            if answers(self.port) {
+            if answers(self.port, process.id()) {
                 return true;
             }
             thread::sleep(Duration::from_millis(10));
@@ -153,13 +161,14 @@ impl Server {
     }
 }
 
-fn answers(port: u16) -> bool {
-    let ping = || {
+/// Returns whether this process answers on the port, and not one that has taken the port before it.
+fn answers(port: u16, process: u32) -> bool {
+    let info = || -> redis::RedisResult<String> {
         let client = redis::Client::open(format!("redis://127.0.0.1:{port}"))?;
-        redis::cmd("PING").exec(&mut client.get_connection()?)
+        redis::cmd("INFO").arg("server").query(&mut client.get_connection()?)
     };
-    match ping() {
-        Ok(()) => true,
+    match info() {
+        Ok(info) => info.lines().any(|line| line == format!("process_id:{process}")),
         // It answers, but wants a password.
         Err(error) => {
             error.kind() == redis::ErrorKind::AuthenticationFailed || error.code() == Some("NOAUTH")
