@@ -47,9 +47,8 @@ async fn welcome(mut stream: TcpStream, subscribers: Subscribers) -> io::Result<
     }
     stream.write_u8(b'.').await?;
     let mut received = tokio::io::BufReader::with_capacity(64 << 10, stream);
-    let mut piece = Vec::new();
     loop {
-        piece.resize(received.read_u32().await? as usize, 0);
+        let mut piece = vec![0; received.read_u32().await? as usize];
         received.read_exact(&mut piece).await?;
         let mut subscribers = subscribers.lock().await;
         for subscriber in subscribers.iter_mut() {
