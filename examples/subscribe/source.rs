@@ -52,7 +52,7 @@ pub(crate) const fn backoff() -> Backoff {
     Backoff::new().cap(Duration::from_secs(10))
 }
 
-/// Waits until a moment, or for ever if there is none.
+/// Waits until a moment. Without one, it never ends.
 pub(crate) async fn reached(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,

@@ -152,8 +152,8 @@ const SERVER: Layers = Layers {
         ("broker", Shell),
         ("options", Shell),
         ("guests", Shell),
-        ("hosts", Shell),
         ("mailbox", Shell),
+        ("mailboxes", Shell),
         ("engine", Shell),
         ("admission", Shell),
         ("subscribed", Shell),
@@ -175,7 +175,7 @@ const SERVER: Layers = Layers {
     ],
     apart: &[],
     std_in_core: &[],
-    program: &["app", "config", "logs", "main", "signals"],
+    program: &["app", "config", "hosts", "logs", "main", "signals"],
     know_tokio: &[],
 };
 

@@ -28,11 +28,11 @@ def on_core(core, *command):
 class Program:
     """A program that answers each line with a line, and ends when its input ends."""
 
-    def __init__(self, command, core):
+    def __init__(self, command, core, env=None, directory=None):
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             on_core(core, *command), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self.errors, bufsize=0,
+            stderr=self.errors, bufsize=0, cwd=directory, env={**os.environ, **(env or {})},
         )
         self.pending = b""
 

@@ -38,8 +38,9 @@ class Chart(unittest.TestCase):
             "raw TCP (tokio) (waiting)": 1.0,
         }.items():
             table.add(row, column, figure)
-        *_, rows = chart.bars({part: [table]}, wanted)
-        self.assertEqual(rows, [("raw TCP (tokio)", 2.0), (OURS, 3.0), ("a peer (tuned)", 3.5)])
+        panel = chart.bars({part: [table]}, wanted)
+        expected = [("raw TCP (tokio)", 2.0, "limit"), (OURS, 3.0, "ours"), ("a peer (tuned)", 3.5, "peer")]
+        self.assertEqual(panel.bars, expected)
 
 
 if __name__ == "__main__":

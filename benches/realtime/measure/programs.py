@@ -2,7 +2,6 @@
 
 import json
 import os
-import selectors
 import shutil
 import signal
 import socket
@@ -11,68 +10,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from compare.programs import Failed, Program
+
 HERE = Path(__file__).resolve().parents[1]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", HERE / "target"))
 # The servers run on one core and the load on another, if this process has two.
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = CORES[0], CORES[min(1, len(CORES) - 1)]
-
-
-class Failed(Exception):
-    """A program gave a wrong answer, or none."""
-
-
-class Program:
-    """A program that answers each line with a line, and ends when its input ends."""
-
-    def __init__(self, core, *command, env=None, directory=None):
-        self.errors = tempfile.TemporaryFile()
-        self.pending = b""
-        self.process = subprocess.Popen(
-            ["taskset", "-c", str(core), *map(str, command)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=self.errors, bufsize=0, cwd=directory,
-            env={**os.environ, **(env or {})},
-        )
-
-    @property
-    def pid(self):
-        return self.process.pid
-
-    def ask(self, line, timeout=120):
-        try:
-            self.process.stdin.write(line.encode() + b"\n")
-        except OSError as error:
-            raise self.ended() from error
-        return self.line(timeout)
-
-    def line(self, timeout=120):
-        deadline = time.monotonic() + timeout
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)
-            while b"\n" not in self.pending:
-                if not selector.select(max(0, deadline - time.monotonic())):
-                    raise Failed(f"no answer after {timeout} s")
-                more = os.read(self.process.stdout.fileno(), 65536)
-                if not more:
-                    raise self.ended()
-                self.pending += more
-        line, self.pending = self.pending.split(b"\n", 1)
-        return line.decode()
-
-    def ended(self):
-        self.errors.seek(0)
-        lines = self.errors.read().decode(errors="replace").strip().splitlines()
-        return Failed(": ".join(["the program ended", *lines[-1:]]))
-
-    def end(self):
-        self.process.stdin.close()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
-        self.errors.close()
 
 
 class Server:
@@ -85,13 +29,13 @@ class Server:
         self.port = self.publish_port = None
 
     def start(self, *command, **more):
-        program = Program(SERVER_CORE, *command, **more)
+        program = Program(command, SERVER_CORE, **more)
         self.programs.append(program)
         return program
 
     @property
     def processes(self):
-        return [program.pid for program in self.programs]
+        return [program.process.pid for program in self.programs]
 
     def end(self):
         for program in reversed(self.programs):
@@ -161,7 +105,7 @@ disk_free_limit.absolute = 50MB
             "RABBITMQ_CONF_ENV_FILE": str(base / "none"),
             "LC_ALL": "C.UTF-8",
         }
-        self.epmd = Program(SERVER_CORE, "epmd", "-port", ports["epmd"])
+        self.epmd = Program(["epmd", "-port", ports["epmd"]], SERVER_CORE)
         self.start(rabbitmq(), env=env, directory=base)
         self.port = self.publish_port = ports["port"]
         try:
@@ -172,12 +116,12 @@ disk_free_limit.absolute = 50MB
 
     @property
     def processes(self):
-        return [pid for pid in descendants(self.programs[0].pid) if "beam" in name_of(pid)]
+        return [pid for pid in descendants(self.programs[0].process.pid) if "beam" in name_of(pid)]
 
     def end(self):
         for program in (*self.programs, self.epmd):
             # The scripts around the node do not end with their input.
-            for pid in [*descendants(program.pid)[::-1]]:
+            for pid in [*descendants(program.process.pid)[::-1]]:
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
@@ -212,18 +156,19 @@ class Load:
 
     def __init__(self, transport, server, subscribers, *more):
         cpu = [argument for pid in server.processes for argument in ("--cpu", pid)]
-        self.program = Program(
-            LOAD_CORE, release() / "realtime-load", "--transport", transport, "--port", server.port,
+        command = [
+            release() / "realtime-load", "--transport", transport, "--port", server.port,
             "--publish-port", server.publish_port, "--path", server.path, "--topic", server.topic,
             "--subscribers", subscribers, *cpu, *more,
-        )
+        ]
+        self.program = Program(command, LOAD_CORE)
         line = self.program.line(300)
         if line != "ready":
             self.program.end()
             raise Failed(error_of(line))
 
     def ask(self, line):
-        answer = json.loads(self.program.ask(line))
+        answer = json.loads(self.program.ask(line, 120))
         if "error" in answer:
             raise Failed(answer["error"])
         return answer

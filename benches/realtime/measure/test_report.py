@@ -48,7 +48,7 @@ class Chart(unittest.TestCase):
         measured = Figures()
         measured.add("slow", deliveries=1.0)
         measured.add("fast", deliveries=2.0)
-        self.assertEqual([row for row, _ in chart.bars(measured, "deliveries", 1)], ["fast", "slow"])
+        self.assertEqual([bar.name for bar in chart.bars(measured, "deliveries", 1)], ["fast", "slow"])
 
 
 if __name__ == "__main__":

@@ -49,9 +49,14 @@ fn status(code: u16) -> StatusCode {
 
 /// Makes the response of a server that is about to end.
 pub(crate) fn unavailable() -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    let mut response = plain_problem(503, "the server shuts down");
+    response.headers_mut().insert(::http::header::RETRY_AFTER, HeaderValue::from_static("1"));
     response
+}
+
+/// Makes the response that describes a problem (RFC 9457) of one status.
+pub(crate) fn plain_problem(status: u16, detail: &str) -> Response {
+    whole(http::Response::problem(status, detail))
 }
 
 /// Makes a response of JSON that is of one moment.
@@ -63,16 +68,5 @@ pub(crate) fn json(status: StatusCode, value: &serde_json::Value) -> Response {
     fields.insert(::http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let nosniff = HeaderValue::from_static("nosniff");
     fields.insert(::http::header::X_CONTENT_TYPE_OPTIONS, nosniff);
-    response
-}
-
-/// Makes the response that describes a problem (RFC 9457) of one status.
-pub(crate) fn plain_problem(code: u16, detail: &str) -> Response {
-    let status = status(code);
-    let title = status.canonical_reason();
-    let problem = serde_json::json!({ "title": title, "status": code, "detail": detail });
-    let mut response = json(status, &problem);
-    let media_type = HeaderValue::from_static("application/problem+json");
-    response.headers_mut().insert(::http::header::CONTENT_TYPE, media_type);
     response
 }

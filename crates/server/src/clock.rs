@@ -1,11 +1,16 @@
 //! The clock that all machines share, and timers on it.
 
 use std::{
+    future::pending,
     pin::Pin,
+    sync::{Arc, Weak},
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::time::{Instant, Sleep};
+use tokio::{
+    sync::Notify,
+    time::{Instant, Sleep, sleep_until},
+};
 
 /// Tells the time since it was created.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +31,34 @@ impl Clock {
     pub(crate) fn instant(self, at: Duration) -> Instant {
         // A moment that the clock can't tell never comes.
         self.started.checked_add(at).unwrap_or_else(|| self.started + Duration::from_secs(1 << 30))
+    }
+}
+
+/// Something with deadlines, which one task meets for all.
+pub(crate) trait KeepsTime {
+    /// Returns the clock, and what is notified when a deadline has come nearer or this is dropped.
+    fn timer(&self) -> (Clock, Arc<Notify>);
+
+    /// Does what is due. Returns when to do so again.
+    fn pass_time(self: &Arc<Self>) -> Option<Duration>;
+}
+
+/// Tells something the time, for as long as somebody has it.
+pub(crate) async fn keep_time<T: KeepsTime>(owner: Weak<T>) {
+    while let Some(strong) = owner.upgrade() {
+        let deadline = strong.pass_time();
+        let (clock, timer) = strong.timer();
+        drop(strong);
+        let sleep = async {
+            match deadline {
+                Some(at) => sleep_until(clock.instant(at)).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = sleep => {}
+            () = timer.notified() => {}
+        }
     }
 }
 
@@ -55,7 +88,7 @@ impl Timer {
             }
             Some(_) => {}
             None => {
-                let sleep = tokio::time::sleep_until(self.clock.instant(deadline));
+                let sleep = sleep_until(self.clock.instant(deadline));
                 self.sleep = Some((deadline, Box::pin(sleep)));
             }
         }

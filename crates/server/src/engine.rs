@@ -10,29 +10,35 @@
 //! Under the lock nothing is encoded and nothing is written: the tasks of the clients do that. So it is
 //! held for as long as it takes to pass on effects.
 
+mod application;
+mod figures;
+mod registration;
+
+pub(crate) use application::Rules;
+pub(crate) use figures::{Counts, Gauges, Status};
+pub(crate) use registration::{Polling, Registration};
+
 use crate::{
-    clock::Clock,
-    guests,
-    mailbox::{Mailbox, Mailboxes},
+    clock::{Clock, KeepsTime},
+    mailbox::Mailbox,
+    mailboxes::Mailboxes,
     options::Options,
     random::random,
 };
 use sansocket_realtime::{
     Cursor, Epoch, bridge,
-    guard::{Breach, Client, Guard, Reaction},
+    guard::{Breach, Client, Guard},
     http::Response,
     hub::{
-        Authorization, Call, Command, ConnectionId, Effect, Handlers, Hub, InvalidRoute, Presence,
-        Principal, RequestId, SubscriptionId,
+        Command, ConnectionId, Effect, Handlers, Hub, InvalidRoute, Presence, Principal, RequestId,
+        SubscriptionId,
     },
     poll::{Polls, Request},
 };
 use std::{
     collections::{HashMap, VecDeque},
-    fmt,
     net::IpAddr,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -75,43 +81,6 @@ struct State {
     has_ended: bool,
 }
 
-/// Whether the server can do all that it is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    /// The broker has not been reached yet.
-    Starting,
-    Ready,
-    /// The broker is away: topics of all nodes wait, local ones go on.
-    Degraded,
-    ShuttingDown,
-}
-
-/// What happened since the server began.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Counts {
-    /// Messages that subscriptions got.
-    pub(crate) delivered: u64,
-    /// Gaps that subscriptions were told.
-    pub(crate) gaps: u64,
-    /// Commands of clients that were refused.
-    pub(crate) refused: u64,
-    /// Messages that were given up.
-    pub(crate) discarded: u64,
-    /// Connections that were paused because their clients are slow.
-    pub(crate) paused: u64,
-    /// Commands.
-    pub(crate) handled: u64,
-}
-
-/// What there is now.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Gauges {
-    pub(crate) connections: usize,
-    pub(crate) polls: usize,
-    pub(crate) subscriptions: usize,
-    pub(crate) destinations: usize,
-}
-
 impl Engine {
     /// Creates an engine, with a bridge if there is a broker. `prepare` adds the handlers.
     pub(crate) fn new(
@@ -120,8 +89,7 @@ impl Engine {
         epoch: Epoch,
         prepare: impl FnOnce(&mut Handlers<()>, &mut Hub<Rules>) -> Result<(), InvalidRoute>,
     ) -> Result<Self, InvalidRoute> {
-        let rules = Rules(options.authorization.clone());
-        let mut hub = Hub::with_config(epoch, options.hub.clone(), rules);
+        let mut hub = Hub::with_config(epoch, options.hub.clone(), Rules::new(&options));
         if bridge.is_some() {
             hub = hub.with_bridge();
         }
@@ -274,7 +242,8 @@ impl Engine {
         }
     }
 
-    /// Waits until the server shuts down and no client is there. Then the broker's task ends, once it has sent what it has.
+    /// Waits until the server shuts down and no client is there. Then the broker's task ends, once it has sent
+    /// what it has.
     pub(crate) async fn end(&self) {
         loop {
             let idle = self.idle.notified();
@@ -308,19 +277,6 @@ impl Engine {
         if state.mailboxes.len() == 0 {
             self.idle.notify_waiters();
         }
-    }
-
-    /// Does what is due. Returns when to do so again.
-    fn pass_time(&self) -> Option<Duration> {
-        let now = self.now();
-        let mut state = self.state();
-        if state.hub.next_deadline().is_some_and(|deadline| deadline <= now) {
-            state.commands.push_back(Command::TimePassed);
-        }
-        state.polls.time_passed(now);
-        state.settle(now);
-        state.deadline = state.next_deadline();
-        state.deadline
     }
 
     /// Wakes the task that tells the time, if a deadline has come nearer.
@@ -361,7 +317,7 @@ impl State {
         } = self;
         counts.handled += 1;
         if let Command::Bridge(event) = &command {
-            hear(event, status);
+            status.hear(event);
         }
         for effect in hub.handle(command, now) {
             match &effect {
@@ -373,7 +329,7 @@ impl State {
                     let destination = &**message.destination();
                     tracing::warn!(destination, deliveries, "a message is given up");
                 }
-                Effect::Call(call) => commands.extend(call_handler(handlers, call)),
+                Effect::Call(call) => commands.extend(application::call_handler(handlers, call)),
                 Effect::Presence { request, .. } => {
                     let waiting = asking.remove(request);
                     if let (Some(waiting), Effect::Presence { presence, .. }) = (waiting, effect) {
@@ -409,142 +365,21 @@ impl State {
     }
 }
 
-/// Tells the hub and the polls the time, for as long as somebody has the engine.
-pub(crate) async fn keep_time(engine: Weak<Engine>) {
-    while let Some(strong) = engine.upgrade() {
-        let deadline = strong.pass_time().map(|deadline| strong.clock.instant(deadline));
-        let timer = strong.timer.clone();
-        drop(strong);
-        let sleep = async {
-            match deadline {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = sleep => {}
-            () = timer.notified() => {}
+impl KeepsTime for Engine {
+    fn timer(&self) -> (Clock, Arc<Notify>) {
+        (self.clock, self.timer.clone())
+    }
+
+    fn pass_time(self: &Arc<Self>) -> Option<Duration> {
+        let now = self.now();
+        let mut state = self.state();
+        if state.hub.next_deadline().is_some_and(|deadline| deadline <= now) {
+            state.commands.push_back(Command::TimePassed);
         }
-    }
-}
-
-/// Notes whether the broker is there.
-fn hear(event: &bridge::Event, status: &mut Status) {
-    let heard = match event {
-        bridge::Event::Up { .. } => Status::Ready,
-        bridge::Event::Down => Status::Degraded,
-        _ => return,
-    };
-    if *status != Status::ShuttingDown && *status != heard {
-        *status = heard;
-        tracing::info!(status = ?heard, "the broker");
-    }
-}
-
-/// Calls the application. If its handler panics, the sender alone learns that.
-fn call_handler(handlers: &mut Handlers<()>, call: &Call) -> Vec<Command> {
-    let answer = catch_unwind(AssertUnwindSafe(|| handlers.handle(&mut (), call)));
-    answer.unwrap_or_else(|_| {
-        tracing::error!(destination = call.destination, "a handler has panicked");
-        vec![call.refused("the handler has failed")]
-    })
-}
-
-/// A connection in the engine. The hub forgets it when this is dropped, however its task ends.
-pub(crate) struct Registration {
-    engine: Arc<Engine>,
-    pub(crate) connection: ConnectionId,
-    pub(crate) mailbox: Arc<Mailbox>,
-    /// What the guard counts, until the connection ends.
-    pub(crate) client: Option<Client>,
-}
-
-impl Registration {
-    pub(crate) const fn engine(&self) -> &Arc<Engine> {
-        &self.engine
-    }
-
-    /// Says how many bytes the connection has and its client has not taken.
-    pub(crate) fn report(&self, downstream: usize) {
-        let connection = self.connection;
-        match self.mailbox.set_downstream(downstream, self.engine.now()) {
-            Some(Reaction::Pause) => self.engine.perform(Command::Pause { connection }),
-            Some(Reaction::Resume) => self.engine.perform(Command::Resume { connection }),
-            // The end is in the mailbox.
-            _ => {}
-        }
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        let connection = self.connection;
-        self.engine.perform(Command::Disconnect { connection });
-        self.engine.remove(connection);
-        if let Some(client) = self.client.take() {
-            let now = self.engine.now();
-            self.engine.guard().disconnect(client, now);
-        }
-    }
-}
-
-impl fmt::Debug for Registration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registration").field("connection", &self.connection).finish_non_exhaustive()
-    }
-}
-
-/// A poll that waits. It is given up when this is dropped.
-pub(crate) struct Polling {
-    engine: Arc<Engine>,
-    connection: ConnectionId,
-}
-
-impl Drop for Polling {
-    fn drop(&mut self) {
-        let now = self.engine.now();
-        let mut state = self.engine.state();
-        if state.polling.remove(&self.connection).is_some() {
-            if let Some(command) = state.polls.abort(self.connection) {
-                state.commands.push_back(command);
-                state.settle(now);
-                self.engine.watch(&mut state);
-            }
-        }
-        drop(state);
-        self.engine.remove(self.connection);
-    }
-}
-
-/// The authorization of the application, to which guests are as clients without a user.
-pub(crate) struct Rules(Arc<dyn Authorization + Send + Sync>);
-
-impl Rules {
-    /// Asks the application. If it panics, the answer is no: the hub must not be left half-way.
-    fn ask(
-        &self,
-        destination: &str,
-        question: impl FnOnce(&(dyn Authorization + Send + Sync)) -> bool,
-    ) -> bool {
-        let answer = catch_unwind(AssertUnwindSafe(|| question(&*self.0)));
-        answer.unwrap_or_else(|_| {
-            tracing::error!(destination, "the authorization has panicked");
-            false
-        })
-    }
-}
-
-impl Authorization for Rules {
-    fn may_subscribe(&self, user: Option<&Principal>, destination: &str) -> bool {
-        self.ask(destination, |rules| rules.may_subscribe(guests::known(user), destination))
-    }
-
-    fn may_subscribe_pattern(&self, user: Option<&Principal>, pattern: &str) -> bool {
-        self.ask(pattern, |rules| rules.may_subscribe_pattern(guests::known(user), pattern))
-    }
-
-    fn may_send(&self, user: Option<&Principal>, destination: &str) -> bool {
-        self.ask(destination, |rules| rules.may_send(guests::known(user), destination))
+        state.polls.time_passed(now);
+        state.settle(now);
+        state.deadline = state.next_deadline();
+        state.deadline
     }
 }
 

@@ -38,8 +38,11 @@
 //! | rules for destinations | [`Options::authorization`], such as [`Rules`](access::Rules) |
 //! | pages of other sites | [`Options::origins`] |
 //! | many nodes | [`Builder::broker`] with [`Redis`](broker::redis::Redis), or a [`Broker`](broker::Broker) of your own |
-//! | TLS, and limits of connections | [`ListenOptions`], or any other server of axum |
+//! | TLS, and limits of connections | [`ListenOptions`] with [`serve`] |
 //! | an end without lost messages | [`Server::shut_down`], [`Server::ended`] |
+//!
+//! Another server of axum can serve the routes, too. It has to end connections whose clients take nothing, as
+//! [`serve`] does: nothing else notices them while a response waits.
 //!
 //! `Options::default()` lets everybody do everything, except read and fill the queues of other users: it is for
 //! servers behind your own checks, and for trying things out.
@@ -66,6 +69,7 @@ mod guests;
 mod health;
 mod listen;
 mod mailbox;
+mod mailboxes;
 mod mqtt;
 mod options;
 mod origins;

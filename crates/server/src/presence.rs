@@ -1,6 +1,9 @@
 //! Who is subscribed to a topic: `GET /presence?topic=…`.
 
-use crate::{admission, answers, engine::Engine};
+use crate::{
+    admission, answers,
+    engine::{Engine, Rules},
+};
 use axum::{
     extract::{Request, State},
     response::Response,
@@ -8,7 +11,7 @@ use axum::{
 use http::StatusCode;
 use sansocket_realtime::{
     guard::Answer,
-    hub::{Action, Presence, Refusal},
+    hub::{Action, Authorization, Presence, Refusal},
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -31,10 +34,8 @@ pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -
     };
     let destination = format!("/presence{topic}");
     let user = admitted.principal.as_ref();
-    let authorization = &engine.options.authorization;
-    if !authorization.may_subscribe(user, &destination)
-        || !authorization.may_subscribe(user, &topic)
-    {
+    let rules = Rules::new(&engine.options);
+    if !rules.may_subscribe(user, &destination) || !rules.may_subscribe(user, &topic) {
         let refusal = Refusal::NotAllowed { action: Action::Subscribe, destination };
         return refuse(&Answer::from(&refusal));
     }

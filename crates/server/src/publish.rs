@@ -21,7 +21,7 @@ use axum::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use http::{HeaderMap, StatusCode, header, request::Parts};
 use sansocket_realtime::{
     Cursor, Message,
     guard::Answer,
@@ -177,7 +177,7 @@ async fn publish(
     let mut registration = engine.register();
     // The server waits for who is registered, so it goes on from here if it has not ended yet.
     if engine.has_ended() {
-        return ended();
+        return answers::unavailable();
     }
     let connection = registration.connection;
     let mut outcomes: Vec<Option<Outcome>> = vec![None; messages.len()];
@@ -257,11 +257,4 @@ fn tell(outcome: Option<&Outcome>) -> Value {
         // The server has it, and goes on.
         None => json!({ "status": 202, "detail": "not published yet" }),
     }
-}
-
-/// Refuses what nobody would get.
-fn ended() -> Response {
-    let mut response = answers::plain_problem(503, "the server shuts down");
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    response
 }

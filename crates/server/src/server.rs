@@ -2,7 +2,8 @@
 
 use crate::{
     broker::{Broker, Tell},
-    engine::{Engine, Rules, keep_time},
+    clock::keep_time,
+    engine::{Engine, Rules},
     events, health, mqtt,
     options::Options,
     origins, page, poll, presence, publish,

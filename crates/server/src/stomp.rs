@@ -100,7 +100,7 @@ impl<T: Transport> Client<T> {
             if self.registration.mailbox.poll_take(cx, &mut self.effects).is_ready() {
                 self.apply_effects();
             }
-            if self.obey_end(cx).is_ready() {
+            if self.obey_end().is_ready() {
                 return Poll::Ready(());
             }
             self.handle_events();
@@ -123,6 +123,7 @@ impl<T: Transport> Client<T> {
             if self.write() {
                 continue;
             }
+            self.report();
             if self.registration.mailbox.poll_take(cx, &mut self.effects).is_ready() {
                 self.apply_effects();
                 continue;
@@ -133,6 +134,7 @@ impl<T: Transport> Client<T> {
             }
             return Poll::Pending;
         }
+        self.report();
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -234,17 +236,21 @@ impl<T: Transport> Client<T> {
             }
             has_written = true;
         }
+        has_written
+    }
+
+    /// Tells what the client has not taken.
+    fn report(&mut self) {
         let unsent = self.session.output_bytes() + self.transport.unsent();
         if unsent != self.unsent || !self.is_reported {
             self.unsent = unsent;
             self.is_reported = true;
             self.registration.report(unsent);
         }
-        has_written
     }
 
     /// Ends the connection if the server wants that. It is ready if nothing more can be said to the client.
-    fn obey_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn obey_end(&mut self) -> Poll<()> {
         let now = self.now();
         match self.registration.mailbox.end() {
             // What is unsent will not be taken.
@@ -254,14 +260,12 @@ impl<T: Transport> Client<T> {
             }
             Some(End::ShuttingDown(at)) if at <= now && !self.session.has_ended() => {
                 self.session.end("the server shuts down", CloseCode::GOING_AWAY, now);
-                cx.waker().wake_by_ref();
             }
             _ => {}
         }
         if self.expires_at.is_some_and(|at| at <= now) && !self.session.has_ended() {
             let reason = "the credentials have expired";
             self.session.end(reason, CloseCode::POLICY_VIOLATION, now);
-            cx.waker().wake_by_ref();
         }
         match self.lingers_until {
             Some(until) if until <= now => Poll::Ready(()),

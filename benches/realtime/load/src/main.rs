@@ -2,6 +2,8 @@
 
 mod clients;
 mod crowd;
+// The histogram of the other load.
+#[path = "../../../peers/load/src/histogram.rs"]
 mod histogram;
 mod payload;
 mod processor_time;

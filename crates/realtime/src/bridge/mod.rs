@@ -52,7 +52,7 @@
 //!   what is still with the node `again`, whether the node asks or not. It may do so at any time
 //!   while the message is with the node: the hub knows what it has.
 //! - When a node is away for too long, it counts as dead: what was with it is returned, and counts as
-//!   delivered once more. So a message that ends its consumers does not go round for ever. A node is named
+//!   delivered once more. So a message that crashes its consumers is not delivered again without end. A node is named
 //!   by its hub's epoch, as in [`PublishId`], also when it comes back.
 //! - What was asked for is void with [`Down`](Event::Down). No command from before is carried out behind
 //!   the next [`Up`](Event::Up). With another epoch, no message is with a node any more.
@@ -206,7 +206,7 @@ pub enum Command {
         question: QuestionId,
         /// `/presence/topic/…`
         destination: Arc<str>,
-        /// Who has gone.
+        /// The member that left.
         member: Member,
     },
     /// The hub needs to know who is in some topics, at all nodes. Answered by one [`Event::Members`], as of

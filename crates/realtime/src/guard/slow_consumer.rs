@@ -255,7 +255,8 @@ mod tests {
         assert_eq!((consumer.next_deadline(), consumer.time_passed(99 * SECOND)), (None, None));
     }
 
-    /// Otherwise its client would come back for it for ever.
+    /// Otherwise the connection would end for this message, and its client would resume at the same message,
+    /// again and again.
     #[test]
     fn what_is_larger_than_the_limit_by_itself_is_sent() {
         let mut consumer = consumer();

@@ -68,8 +68,19 @@ impl Response {
         Self { head: Head::new(200, JSON), body }
     }
 
-    /// Returns the response with this status that describes a problem (RFC 9457).
-    pub(crate) fn problem(status: u16, detail: &str) -> Self {
+    /// Returns the response with this status that describes a problem (RFC 9457), like all refusals of polls.
+    ///
+    /// ```
+    /// use sansocket_realtime::http::Response;
+    ///
+    /// let response = Response::problem(400, "name one topic");
+    /// assert_eq!(
+    ///     response.body,
+    ///     r#"{"title":"Bad Request","status":400,"detail":"name one topic"}"#,
+    /// );
+    /// ```
+    #[must_use]
+    pub fn problem(status: u16, detail: &str) -> Self {
         let mut body = String::from("{");
         if let Some(title) = title(status) {
             // Writing to a `String` can't fail.
@@ -106,6 +117,7 @@ const fn title(status: u16) -> Option<&'static str> {
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
+        408 => "Request Timeout",
         409 => "Conflict",
         413 => "Content Too Large",
         422 => "Unprocessable Content",

@@ -4,7 +4,7 @@ use super::{Authorization, Effect, Hub, members::Member, presence::presence_of, 
 use crate::bridge::{self, QuestionId};
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 
-/// Who has left topics without an answer of the bridge, by the questions.
+/// Members that left topics, and whose leaving the bridge has not answered, by the questions.
 pub(super) type Leaving = BTreeMap<QuestionId, (Arc<str>, Member)>;
 
 impl<A: Authorization> Hub<A> {

@@ -32,7 +32,7 @@ impl Line {
         self.last
     }
 
-    /// Takes out the consumer who has waited longest.
+    /// Takes out the consumer that has waited longest.
     pub(super) fn pop(&mut self) -> Option<SubscriptionKey> {
         let (_, Waiting { consumer, room }) = self.places.pop_first()?;
         self.room -= room as usize;

@@ -45,7 +45,7 @@ impl<A: Authorization> Hub<A> {
         is_up
     }
 
-    /// Lists the members anew on a subscription that has missed who has come and gone.
+    /// Lists the members again on a subscription that missed joins and leaves.
     pub(super) fn list_again(&mut self, key: SubscriptionKey) {
         let presences = self.presences(key);
         if presences.is_empty() {

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct JwtOptions {
-    /// Whether a token without `exp` is refused. By default it is, because such a token is valid for ever.
+    /// Whether a token without `exp` is refused. By default it is, because such a token never expires.
     pub require_expiry: bool,
     /// By how much the clocks of this server and of who issues tokens may differ. What is more than
     /// [`MOST_LEEWAY`](Self::MOST_LEEWAY) counts as that. By default a minute.
@@ -97,8 +97,8 @@ impl Jwt {
     /// Creates a checker of tokens that one of these keys has signed.
     #[must_use]
     pub fn new(keys: impl IntoIterator<Item = JwtKey>, mut options: JwtOptions) -> Self {
-        // With two providers in the program, the library would panic unless one is chosen. Who has chosen
-        // one before keeps it.
+        // With two providers in the program, the library would panic unless one is chosen. If the program has
+        // chosen one already, that stays.
         let _ = rust_crypto::DEFAULT_PROVIDER.install_default();
         options.leeway = options.leeway.min(JwtOptions::MOST_LEEWAY);
         let validated = |key: JwtKey| {

@@ -3,6 +3,7 @@
 use super::inbox::Inbox;
 use crate::{
     admission::Admitted,
+    clock::{Clock, KeepsTime, keep_time},
     engine::{Engine, Registration},
     stomp::{self, Transport, Unsendable},
 };
@@ -19,7 +20,7 @@ use sansocket_realtime::{
 use std::{
     collections::HashMap,
     str,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -237,27 +238,17 @@ impl Drop for Service {
     }
 }
 
-/// Tells the sessions the time, for as long as somebody has them.
-async fn keep_time(service: Weak<Service>) {
-    while let Some(strong) = service.upgrade() {
-        let deadline = strong.update(|state, now| {
+impl KeepsTime for Service {
+    fn timer(&self) -> (Clock, Arc<Notify>) {
+        (self.engine.clock, self.timer.clone())
+    }
+
+    fn pass_time(self: &Arc<Self>) -> Option<Duration> {
+        self.update(|state, now| {
             state.sessions.time_passed(now);
             state.deadline = state.sessions.next_deadline();
             state.deadline
-        });
-        let clock = strong.engine.clock;
-        let timer = strong.timer.clone();
-        drop(strong);
-        let sleep = async {
-            match deadline {
-                Some(at) => tokio::time::sleep_until(clock.instant(at)).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = sleep => {}
-            () = timer.notified() => {}
-        }
+        })
     }
 }
 

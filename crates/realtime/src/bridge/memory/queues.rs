@@ -3,7 +3,8 @@
 use super::super::{Entry, Event, Outcome};
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 
-/// What queues contain, and who has asked for it. Nodes are numbers, in the order in which they have come.
+/// The messages of queues, and how many each node has asked for. Nodes are numbers, in the order in which they
+/// joined.
 #[derive(Debug)]
 pub(super) struct Queues {
     queues: BTreeMap<Arc<str>, Queue>,

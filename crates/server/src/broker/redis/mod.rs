@@ -27,7 +27,7 @@
 //! [outbox](sansocket_realtime::hub::Config::outbox), and are published once Redis is back, each of them once and
 //! in their order. Subscribers get what they have missed from what Redis keeps. The same happens if Redis
 //! refuses to write: without memory (`OOM`), without a disk (`MISCONF`), as a replica (`READONLY`). The
-//! node tries again for ever, and logs why it had to.
+//! node tries again without a limit, and logs each reason.
 //!
 //! | | |
 //! |---|---|

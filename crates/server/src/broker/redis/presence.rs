@@ -20,7 +20,7 @@ use std::sync::Arc;
 const MEMBERS: usize = 2 << 20;
 
 impl Batch {
-    /// Adds a member who has come.
+    /// Adds a member that comes.
     ///
     /// # Errors
     ///
