@@ -155,6 +155,7 @@ fn a_stream_of_tokio_carries_everything_with_flat_memory() {
         let [first, second] = [0, 1].map(|half| at_client[half].max(at_server[half]) - before);
         report("tokio", blocks, began.elapsed(), first.max(second));
         assert!(first < 2 * MOST, "{first} bytes");
-        assert!(second <= first + (256 << 10), "{first} bytes at first, {second} bytes later");
+        // The most of a half depends on the system's timing. What stayed of each block would be 32 times as much.
+        assert!(second <= first + (1 << 20), "{first} bytes at first, {second} bytes later");
     });
 }
