@@ -1,6 +1,9 @@
 //! The application of the program: a table of what to do with messages to `/app/…` destinations.
 
-use sansocket_realtime::hub::{Answer, Call, Principal};
+use sansocket_realtime::{
+    Message,
+    hub::{Answer, Call, Principal},
+};
 use std::str::FromStr;
 
 /// A destination of the application, and what happens with messages to it.
@@ -9,6 +12,8 @@ pub(crate) struct Route {
     /// `/app/…`, with variables in braces.
     pub(crate) destination: String,
     pub(crate) action: Action,
+    /// The header in which receivers get the name of the user who sends the message.
+    pub(crate) sender: Option<String>,
 }
 
 /// What happens with a message.
@@ -51,15 +56,19 @@ impl Route {
             if call.subscription.is_some() {
                 return Answer::refuse("this destination can be sent to, not subscribed to");
             }
-            self.action.answer(call).unwrap_or_else(Answer::refuse)
+            let message = match &self.sender {
+                Some(header) => with_sender(call, header),
+                None => call.message.clone(),
+            };
+            self.action.answer(call, message).unwrap_or_else(Answer::refuse)
         }
     }
 }
 
 impl Action {
     /// Returns the answer to a call, or why it is refused.
-    fn answer(&self, call: &Call) -> Result<Answer, &'static str> {
-        let (answer, message) = (Answer::new(), call.message.clone());
+    fn answer(&self, call: &Call, message: Message) -> Result<Answer, &'static str> {
+        let answer = Answer::new();
         Ok(match self {
             Self::Publish(destination) => answer.publish(destination.destination(call)?, message),
             Self::SendToUser { user, queue } => {
@@ -107,6 +116,14 @@ impl Template {
         };
         self.0.iter().map(part).collect()
     }
+}
+
+/// Returns the message with the name of its sender in a header. What the client has sent under that name, in
+/// any case, is removed: also if it has no user, or else it could have any name.
+fn with_sender(call: &Call, header: &str) -> Message {
+    let others = call.message.headers().filter(|(name, _)| !name.eq_ignore_ascii_case(header));
+    let sender = call.principal.as_ref().map(|user| (header, user.name()));
+    call.message.clone().with_headers(others.chain(sender))
 }
 
 fn user(call: &Call) -> Result<&str, &'static str> {
@@ -166,7 +183,7 @@ mod tests {
 
     impl Node {
         fn new(destination: &str, action: Action, user: Option<&str>) -> Self {
-            let route = Route { destination: destination.into(), action };
+            let route = Route { destination: destination.into(), action, sender: None };
             let (mut hub, mut handlers) = (Hub::new(Epoch(1)), Handlers::new());
             let mut handler = route.handler();
             handlers.on(&mut hub, destination, move |(): &mut (), call| handler(call)).unwrap();
@@ -254,6 +271,38 @@ mod tests {
         let mut node = Node::new("/app/a", Action::SendToUser { user, queue }, Some("a/b"));
         node.subscribe("/user/queue/a");
         assert_eq!(node.send("/app/a"), ["/user/queue/a"]);
+    }
+
+    /// Returns the headers of what is published for a message with `headers`.
+    fn headers_with_sender(user: Option<&str>, headers: &[(&str, &str)]) -> Vec<(String, String)> {
+        let action = Action::Publish(template("/topic/a"));
+        let sender = Some("sender".into());
+        let mut handler = Route { destination: "/app/a".into(), action, sender }.handler();
+        let (mut hub, mut handlers) = (Hub::new(Epoch(1)), Handlers::new());
+        handlers.on(&mut hub, "/app/a", move |(): &mut (), call| handler(call)).unwrap();
+        let (connection, request) = (CONNECTION, None);
+        let principal = user.map(Principal::new);
+        hub.handle(Command::Connect { connection, principal }, Duration::ZERO);
+        let message = Message::new("a").with_headers(headers.iter().copied());
+        let operation = Operation::Send { destination: "/app/a".into(), message };
+        let send = Command::Perform { connection, operation, request };
+        let effects: Vec<_> = hub.handle(send, Duration::ZERO).collect();
+        let [Effect::Call(call)] = &effects[..] else { panic!("{effects:?}") };
+        let commands = handlers.handle(&mut (), call);
+        let Some(Command::Publish { message, .. }) = commands.first() else {
+            panic!("{commands:?}")
+        };
+        message.headers().map(|(name, value)| (name.into(), value.into())).collect()
+    }
+
+    #[test]
+    fn a_sender_is_the_user_whatever_the_client_says() {
+        let forged = [("sender", "eve"), ("x", "1"), ("Sender", "eve"), ("SENDER", "eve")];
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let of_joe = headers_with_sender(Some("joe"), &forged);
+        assert_eq!(of_joe, [header("x", "1"), header("sender", "joe")]);
+        // Who is no user has no name either.
+        assert_eq!(headers_with_sender(None, &forged), [header("x", "1")]);
     }
 
     #[test]

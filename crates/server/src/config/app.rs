@@ -15,6 +15,7 @@ pub(crate) struct App {
     pub(crate) publish: Option<Spanned<String>>,
     pub(crate) send_to_user: Option<SendToUser>,
     pub(crate) reply: Option<Spanned<String>>,
+    pub(crate) sender: Option<Spanned<String>>,
 }
 
 /// A user, and the queue of that user.
@@ -34,15 +35,17 @@ pub(crate) fn routes(checks: &mut Checks<'_>, apps: &[Spanned<App>]) -> Vec<Rout
         let destination = &app.get_ref().destination;
         let is_route = checks.check(destination.span(), hub.route(destination.get_ref())).is_some();
         let action = action(checks, app);
+        let sender = app.get_ref().sender.as_ref();
+        let sender = sender.and_then(|name| header(checks, name));
         if let Some(action) = action.filter(|_| is_route) {
-            routes.push(Route { destination: destination.get_ref().clone(), action });
+            routes.push(Route { destination: destination.get_ref().clone(), action, sender });
         }
     }
     routes
 }
 
 fn action(checks: &mut Checks<'_>, spanned: &Spanned<App>) -> Option<Action> {
-    let App { destination, publish, send_to_user, reply } = spanned.get_ref();
+    let App { destination, publish, send_to_user, reply, .. } = spanned.get_ref();
     match (publish, send_to_user, reply) {
         (Some(publish), None, None) => {
             let kinds = ["/topic/", "/queue/"];
@@ -62,6 +65,29 @@ fn action(checks: &mut Checks<'_>, spanned: &Spanned<App>) -> Option<Action> {
             None
         }
     }
+}
+
+/// Reads the name of a header: letters, digits and hyphens, and none that a MESSAGE has anyway.
+fn header(checks: &mut Checks<'_>, name: &Spanned<String>) -> Option<String> {
+    const OF_MESSAGE: [&str; 7] = [
+        "destination",
+        "message-id",
+        "subscription",
+        "ack",
+        "redelivered",
+        "content-type",
+        "content-length",
+    ];
+    let text = name.get_ref();
+    let is_name =
+        !text.is_empty() && text.chars().all(|it| it.is_ascii_alphanumeric() || it == '-');
+    if is_name && !OF_MESSAGE.iter().any(|it| it.eq_ignore_ascii_case(text)) {
+        return Some(text.clone());
+    }
+    let problem =
+        format!("{text:?} can't be the header of the sender: take another, such as \"sender\"");
+    checks.problem(name.span(), problem);
+    None
 }
 
 /// Reads where messages go: a destination of one of these kinds, with variables.

@@ -434,6 +434,50 @@ fn the_table_of_the_application_is_served() {
     assert!(request(&address, poll).contains("packed"));
 }
 
+/// Without credentials there is no sender, and a client can't give itself one.
+#[test]
+fn a_header_of_the_sender_is_not_the_clients() {
+    let folder = Folder::new("sender");
+    let table = "[[app]]\ndestination = \"/app/a\"\npublish = \"/topic/a\"\n";
+    let file = folder.write("a.toml", &format!("{table}sender = \"sender\"\n"));
+    let mut server = Served::start(&[
+        "--config",
+        &file,
+        "--anonymous",
+        "--set=access.token=[{ user = \"joe\", token = \"a\" }]",
+        "--set=access.anonymous-clients.publish=[\"/app/**\"]",
+    ]);
+    let address = server.address();
+    let body = r#"{"destination":"/app/a","body":"x","headers":{"Sender":"eve","sender":"eve"}}"#;
+    let publish = |fields: &str| {
+        let (length, kind) = (body.len(), "Content-Type: application/json");
+        let head = "POST /publish HTTP/1.1\r\nConnection: close";
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(
+            stream,
+            "{head}\r\nHost: {address}\r\n{kind}\r\n{fields}Content-Length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    };
+    let poll = "GET /poll?topic=/topic/a&since=beginning&wait=0 HTTP/1.1";
+    publish("");
+    let answer = request(&address, poll);
+    assert!(answer.contains("/topic/a") && !answer.contains("sender"), "{answer}");
+    publish("Authorization: Bearer a\r\n");
+    let answer = request(&address, poll);
+    assert!(answer.contains(r#""sender":"joe""#) && !answer.contains(r#""eve""#), "{answer}");
+    for name in ["", "a:b", "Message-ID", "destination"] {
+        let file = folder.write("b.toml", &format!("{table}sender = {name:?}\n"));
+        let refused = run(&["--config", &file, "--check-config"]);
+        assert_eq!(refused.status.code(), Some(1), "{name:?}");
+        assert!(stderr(&refused).contains("can't be the header of the sender"), "{name:?}");
+    }
+}
+
 #[test]
 fn json_web_tokens_say_what_their_users_may() {
     use jsonwebtoken::{EncodingKey, Header, encode};
