@@ -11,10 +11,13 @@
 //! held for as long as it takes to pass on effects.
 
 mod application;
+mod calls;
 mod figures;
 mod registration;
+mod state;
 
-pub(crate) use application::Rules;
+pub(crate) use application::{Application, Rules};
+pub(crate) use calls::{AsyncHandler, Ready, run as run_calls};
 pub(crate) use figures::{Counts, Gauges, Status};
 pub(crate) use registration::{Polling, Registration};
 
@@ -30,11 +33,12 @@ use sansocket_realtime::{
     guard::{Breach, Client, Guard},
     http::Response,
     hub::{
-        Command, ConnectionId, Effect, Handlers, Hub, InvalidRoute, Presence, Principal, RequestId,
+        Call, Command, ConnectionId, Hub, InvalidRoute, Presence, Principal, RequestId,
         SubscriptionId,
     },
     poll::{Polls, Request},
 };
+use state::State;
 use std::{
     collections::{HashMap, VecDeque},
     net::IpAddr,
@@ -56,49 +60,29 @@ pub(crate) struct Engine {
     guard: Mutex<Guard>,
     /// Wakes the task that tells the time, when a deadline may have come nearer.
     timer: Arc<Notify>,
-    /// Wakes those that wait for the end of the server, which comes when no client is there any more.
+    /// Wakes those that wait for the end of the server, which comes when it has nothing to do any more.
     idle: Notify,
 }
 
-struct State {
-    hub: Hub<Rules>,
-    handlers: Handlers<()>,
-    polls: Polls,
-    /// Who waits for the answer to a poll.
-    polling: HashMap<ConnectionId, oneshot::Sender<Response>>,
-    /// Who waits to learn who is in a topic.
-    asking: HashMap<RequestId, oneshot::Sender<Presence>>,
-    last_request: u64,
-    mailboxes: Mailboxes,
-    /// What is still to be handled. It is empty while nobody has the lock.
-    commands: VecDeque<Command>,
-    bridge: Option<Bridge>,
-    status: Status,
-    counts: Counts,
-    /// The deadline for which the task that tells the time waits.
-    deadline: Option<Duration>,
-    /// Whether the last client has left a server that ends. What is published from then on goes nowhere.
-    has_ended: bool,
-}
-
 impl Engine {
-    /// Creates an engine, with a bridge if there is a broker. `prepare` adds the handlers.
+    /// Creates an engine, with a bridge if there is a broker. `prepare` adds the handlers. Also returns what
+    /// [`run_calls`] needs.
     pub(crate) fn new(
         options: Options,
         bridge: Option<Bridge>,
         epoch: Epoch,
-        prepare: impl FnOnce(&mut Handlers<()>, &mut Hub<Rules>) -> Result<(), InvalidRoute>,
-    ) -> Result<Self, InvalidRoute> {
+        prepare: impl FnOnce(&mut Application, &mut Hub<Rules>) -> Result<(), InvalidRoute>,
+    ) -> Result<(Self, Ready), InvalidRoute> {
         let mut hub = Hub::with_config(epoch, options.hub.clone(), Rules::new(&options));
         if bridge.is_some() {
             hub = hub.with_bridge();
         }
-        let mut handlers = Handlers::new();
-        prepare(&mut handlers, &mut hub)?;
+        let (mut application, ready) = Application::new(&options);
+        prepare(&mut application, &mut hub)?;
         let status = if bridge.is_some() { Status::Starting } else { Status::Ready };
         let state = State {
             hub,
-            handlers,
+            application,
             polls: Polls::new(options.polls),
             polling: HashMap::new(),
             asking: HashMap::new(),
@@ -114,7 +98,7 @@ impl Engine {
         let guard = Mutex::new(Guard::new(options.guard.clone()));
         let state = Mutex::new(state);
         let (clock, timer, idle) = (Clock::new(), Arc::default(), Notify::new());
-        Ok(Self { options, clock, state, guard, timer, idle })
+        Ok((Self { options, clock, state, guard, timer, idle }, ready))
     }
 
     pub(crate) fn now(&self) -> Duration {
@@ -128,13 +112,18 @@ impl Engine {
 
     /// Handles commands in their order, and all that follows from them.
     pub(crate) fn perform_all(&self, commands: impl IntoIterator<Item = Command>) {
-        let now = self.now();
         let mut state = self.state();
-        for command in commands {
-            state.commands.push_back(command);
-            state.settle(now);
-        }
+        state.perform(commands, self.now());
         self.watch(&mut state);
+    }
+
+    /// Handles the answer to a call that has taken time.
+    fn answer(&self, call: &Call, commands: Vec<Command>) {
+        let mut state = self.state();
+        state.perform(commands, self.now());
+        state.application.calls.remove(call);
+        self.watch(&mut state);
+        self.tell_if_idle(&state);
     }
 
     /// Adds a connection, which the hub has yet to be told of.
@@ -168,10 +157,7 @@ impl Engine {
             }
         };
         state.polling.insert(connection, sender);
-        for command in commands {
-            state.commands.push_back(command);
-            state.settle(now);
-        }
+        state.perform(commands, now);
         self.watch(&mut state);
         Ok((Polling { engine: self.clone(), connection }, receiver))
     }
@@ -237,19 +223,17 @@ impl Engine {
         state.polls.shut_down();
         state.settle(now);
         self.watch(&mut state);
-        if state.mailboxes.len() == 0 {
-            self.idle.notify_waiters();
-        }
+        self.tell_if_idle(&state);
     }
 
-    /// Waits until the server shuts down and no client is there. Then the broker's task ends, once it has sent
+    /// Waits until the server shuts down, no client is there, and all calls are answered. Then the broker's task ends, once it has sent
     /// what it has.
     pub(crate) async fn end(&self) {
         loop {
             let idle = self.idle.notified();
             {
                 let mut state = self.state();
-                if state.status == Status::ShuttingDown && state.mailboxes.len() == 0 {
+                if state.status == Status::ShuttingDown && state.is_idle() {
                     state.has_ended = true;
                     state.bridge = None;
                     return;
@@ -274,7 +258,11 @@ impl Engine {
     fn remove(&self, connection: ConnectionId) {
         let mut state = self.state();
         state.mailboxes.remove(connection);
-        if state.mailboxes.len() == 0 {
+        self.tell_if_idle(&state);
+    }
+
+    fn tell_if_idle(&self, state: &State) {
+        if state.is_idle() {
             self.idle.notify_waiters();
         }
     }
@@ -292,76 +280,6 @@ impl Engine {
         // The application's handlers and its authorization are the only code that can panic here, and that
         // is caught.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// Handles all commands, and those that follow from them.
-    fn settle(&mut self, now: Duration) {
-        loop {
-            while let Some(answer) = self.polls.next_answer(&self.hub) {
-                self.commands.push_back(answer.disconnect());
-                if let Some(waiting) = self.polling.remove(&answer.connection) {
-                    // If the client has gone, so be it: it comes back with its cursor.
-                    let _ = waiting.send(answer.response);
-                }
-            }
-            let Some(command) = self.commands.pop_front() else { return };
-            self.handle(command, now);
-        }
-    }
-
-    fn handle(&mut self, command: Command, now: Duration) {
-        let Self {
-            hub, handlers, polls, asking, mailboxes, commands, bridge, counts, status, ..
-        } = self;
-        counts.handled += 1;
-        if let Command::Bridge(event) = &command {
-            status.hear(event);
-        }
-        for effect in hub.handle(command, now) {
-            match &effect {
-                Effect::Deliver { .. } => counts.delivered += 1,
-                Effect::Gap { .. } => counts.gaps += 1,
-                Effect::Refused { .. } => counts.refused += 1,
-                Effect::Discarded { message, deliveries } => {
-                    counts.discarded += 1;
-                    let destination = &**message.destination();
-                    tracing::warn!(destination, deliveries, "a message is given up");
-                }
-                Effect::Call(call) => commands.extend(application::call_handler(handlers, call)),
-                Effect::Presence { request, .. } => {
-                    let waiting = asking.remove(request);
-                    if let (Some(waiting), Effect::Presence { presence, .. }) = (waiting, effect) {
-                        // Whoever has asked may have gone.
-                        let _ = waiting.send(*presence);
-                    }
-                    continue;
-                }
-                Effect::Bridge(_) => {
-                    if let (Some(bridge), Effect::Bridge(command)) = (bridge.as_ref(), effect) {
-                        // The broker's task lives as long as the server.
-                        let _ = bridge.send(*command);
-                    }
-                    continue;
-                }
-                _ => {}
-            }
-            let Some(connection) = effect.connection() else { continue };
-            if !polls.is_empty() && polls.apply(&effect, now) {
-                continue;
-            }
-            if let Some(mailbox) = mailboxes.get(connection) {
-                if mailbox.push(effect, now) {
-                    counts.paused += 1;
-                    commands.push_back(Command::Pause { connection });
-                }
-            }
-        }
-    }
-
-    fn next_deadline(&self) -> Option<Duration> {
-        [self.hub.next_deadline(), self.polls.next_deadline()].into_iter().flatten().min()
     }
 }
 

@@ -64,6 +64,12 @@ pub struct Options {
     /// How long a request that publishes waits for its answer. By default 10 seconds. It takes that long
     /// only if the broker is away or a handler is slow.
     pub publish_timeout: Duration,
+    /// How much of one client can wait for [`on_async`](crate::Builder::on_async), in bytes: the calls that are
+    /// not answered, each with its message and 512 bytes more. By default 1 MiB. Calls beyond that are refused.
+    /// One call may be larger if nothing else of the client waits.
+    pub calls_of_client: usize,
+    /// The same for all clients together. By default 64 MiB.
+    pub calls: usize,
     /// Whether the page at `/` is served. By default it is.
     ///
     /// It brings handlers for `/app/orders/{order}`, `/app/orders/{order}/position` and `/app/chat/{room}`,
@@ -105,6 +111,8 @@ impl Default for Options {
             publish_body: 4 << 20,
             body_timeout: Duration::from_secs(30),
             publish_timeout: Duration::from_secs(10),
+            calls_of_client: 1 << 20,
+            calls: 64 << 20,
             page: true,
             mqtt: None,
         }

@@ -3,7 +3,7 @@
 use crate::{
     broker::{Broker, Tell},
     clock::keep_time,
-    engine::{Engine, Rules},
+    engine::{Application, AsyncHandler, Engine, Ready, Rules, run_calls},
     events, health, mqtt,
     options::Options,
     origins, page, poll, presence, publish,
@@ -16,16 +16,20 @@ use axum::{
 };
 use sansocket_realtime::{
     Epoch, Message, bridge,
-    hub::{Answer, Call, Command, Handlers, Hub, InvalidRoute, Principal},
+    hub::{Answer, Call, Command, Hub, InvalidRoute, Principal},
 };
 use std::{
     fmt,
+    future::Future,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
-type Handler = Box<dyn FnMut(&mut (), &Call) -> Answer + Send>;
+enum Handler {
+    Sync(Box<dyn FnMut(&mut (), &Call) -> Answer + Send>),
+    Async(AsyncHandler),
+}
 
 /// Makes a [`Server`].
 pub struct Builder {
@@ -39,8 +43,8 @@ type StartBroker = Box<dyn FnOnce(Epoch, Commands, Tell) -> JoinHandle<()> + Sen
 
 type Commands = mpsc::UnboundedReceiver<bridge::Command>;
 
-/// What begins to run with the server: the broker, if there is one.
-type Pending = Option<(StartBroker, Epoch, Commands)>;
+/// What begins to run with the server: the calls that take time, and the broker, if there is one.
+type Pending = (Ready, Option<(StartBroker, Epoch, Commands)>);
 
 impl Builder {
     /// Joins this node with others by a broker, such as [`Redis`](crate::broker::redis::Redis). Topics and
@@ -55,7 +59,8 @@ impl Builder {
     /// Adds a function that handles messages to an `/app/…` destination, and subscriptions to it. A part
     /// of the destination in braces is a [variable](Call::variable).
     ///
-    /// The function runs while everything else waits, so it must not block. It must not call the [`Server`]
+    /// The function runs while everything else waits, so it must not block: what takes time is for
+    /// [`on_async`](Self::on_async). It must not call the [`Server`]
     /// either, which would wait for the function itself: what is to be published goes into its [`Answer`].
     ///
     /// ```
@@ -80,7 +85,52 @@ impl Builder {
         mut handler: impl FnMut(&Call) -> Answer + Send + 'static,
     ) -> Self {
         let handler = Box::new(move |(): &mut (), call: &Call| handler(call));
-        self.handlers.push((destination.into(), handler));
+        self.handlers.push((destination.into(), Handler::Sync(handler)));
+        self
+    }
+
+    /// Adds an async function that handles messages to an `/app/…` destination, and subscriptions to it.
+    ///
+    /// The function may take its time, for instance to ask a database, and it may use the [`Server`].
+    /// The client gets its receipt when the function has answered. If the client has gone by then, replies go
+    /// nowhere, and what is published is published.
+    ///
+    /// The messages of one connection are handled one after the other, in their order; those of different
+    /// connections at the same time. Messages wait for those before them, up to
+    /// [`calls_of_client`](Options::calls_of_client), and beyond that they are refused. A server that
+    /// shuts down [ends](Server::ended) after all of them are answered.
+    ///
+    /// ```
+    /// use sansocket_realtime::{Message, hub::{Answer, Call}};
+    /// use sansocket_server::{Options, Server};
+    ///
+    /// async fn order_of(id: &str) -> Option<String> {
+    ///     tokio::task::yield_now().await; // In place of a query.
+    ///     (id == "42").then(|| "two books".to_owned())
+    /// }
+    ///
+    /// async fn show(call: Call) -> Answer {
+    ///     match order_of(call.variable("id").unwrap_or_default()).await {
+    ///         Some(order) => Answer::new().reply("/user/queue/orders", Message::new(order)),
+    ///         None => Answer::refuse("there is no such order"),
+    ///     }
+    /// }
+    ///
+    /// let server = Server::builder(Options::default()).on_async("/app/orders/{id}", show).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[doc(alias = "MessageMapping")]
+    #[must_use]
+    pub fn on_async<F>(
+        mut self,
+        destination: impl Into<String>,
+        handler: impl Fn(Call) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Answer> + Send + 'static,
+    {
+        let handler: AsyncHandler = Arc::new(move |call| Box::pin(handler(call)));
+        self.handlers.push((destination.into(), Handler::Async(handler)));
         self
     }
 
@@ -98,18 +148,20 @@ impl Builder {
         // A random number tells this run from others.
         let epoch = Epoch(random());
         let (bridge, commands) = mpsc::unbounded_channel();
-        let prepare = |to: &mut Handlers<()>, hub: &mut Hub<Rules>| {
-            handlers
-                .into_iter()
-                .try_for_each(|(destination, handler)| to.on(hub, &destination, handler))?;
+        let prepare = |to: &mut Application, hub: &mut Hub<Rules>| {
+            handlers.into_iter().try_for_each(|(destination, handler)| match handler {
+                Handler::Sync(handler) => to.handlers.on(hub, &destination, handler),
+                Handler::Async(handler) => to.on_async(hub, &destination, handler),
+            })?;
             if has_page {
-                page::add_handlers(to, hub);
+                page::add_handlers(&mut to.handlers, hub);
             }
             Ok(())
         };
         let bridge = broker.is_some().then_some(bridge);
-        let engine = Arc::new(Engine::new(options, bridge, epoch, prepare)?);
-        let pending = broker.map(|start| (start, epoch, commands));
+        let (engine, ready) = Engine::new(options, bridge, epoch, prepare)?;
+        let engine = Arc::new(engine);
+        let pending = (ready, broker.map(|start| (start, epoch, commands)));
         let tasks = Arc::new(Tasks {
             pending: Mutex::new(Some(pending)),
             broker: Mutex::new(None),
@@ -232,9 +284,10 @@ impl Server {
 
     /// Begins what runs beside the clients, once.
     fn start(&self) {
-        let Some(pending) = self.tasks.take_pending() else { return };
+        let Some((ready, broker)) = self.tasks.take_pending() else { return };
         tokio::spawn(keep_time(Arc::downgrade(&self.engine)));
-        let Some((start, epoch, commands)) = pending else { return };
+        tokio::spawn(run_calls(Arc::downgrade(&self.engine), ready));
+        let Some((start, epoch, commands)) = broker else { return };
         let engine = Arc::downgrade(&self.engine);
         let tell = move |event| {
             if let Some(engine) = engine.upgrade() {

@@ -11,7 +11,8 @@ type Handler<S> = Box<dyn FnMut(&mut S, &Call) -> Answer + Send>;
 /// The functions that handle `/app/…` destinations.
 ///
 /// A function gets the state of your application and a [`Call`], and returns an [`Answer`] at once. If
-/// an answer takes time, handle [`Effect::Call`](super::Effect::Call) yourself.
+/// an answer takes time, handle [`Effect::Call`](super::Effect::Call) yourself, with
+/// [`Answer::into_commands`].
 ///
 /// ```
 /// use core::time::Duration;
@@ -83,22 +84,7 @@ impl<S> Handlers<S> {
         let Some(handler) = self.handlers.get_mut(&call.route) else {
             return alloc::vec![call.refused("nothing handles this destination")];
         };
-        let Answer { parts, refused } = handler(state, call);
-        let mut commands: Vec<_> = parts
-            .into_iter()
-            .map(|part| match part {
-                Part::Reply(destination, message) => call.reply(destination, message),
-                Part::Publish(destination, message) => {
-                    Command::Publish { destination, message, request: None }
-                }
-                Part::ToUser(user, queue, message) => Command::send_to_user(&user, &queue, message),
-            })
-            .collect();
-        commands.push(match refused {
-            None => call.finished(),
-            Some(reason) => call.refused(reason),
-        });
-        commands
+        handler(state, call).into_commands(call)
     }
 }
 
@@ -168,5 +154,27 @@ impl Answer {
     ) -> Self {
         self.parts.push(Part::ToUser(user, queue.into(), message));
         self
+    }
+
+    /// Returns the commands for the hub, in their order, for a call that this answers. [`Handlers`] do that for
+    /// you; use it for an answer that takes time.
+    #[must_use]
+    pub fn into_commands(self, call: &Call) -> Vec<Command> {
+        let Self { parts, refused } = self;
+        let mut commands: Vec<_> = parts
+            .into_iter()
+            .map(|part| match part {
+                Part::Reply(destination, message) => call.reply(destination, message),
+                Part::Publish(destination, message) => {
+                    Command::Publish { destination, message, request: None }
+                }
+                Part::ToUser(user, queue, message) => Command::send_to_user(&user, &queue, message),
+            })
+            .collect();
+        commands.push(match refused {
+            None => call.finished(),
+            Some(reason) => call.refused(reason),
+        });
+        commands
     }
 }

@@ -1,20 +1,56 @@
-//! The code of the application that runs under the lock: its handlers and its authorization. If it panics,
-//! the engine goes on.
+//! The code of the application: its handlers and its authorization. If it panics, the engine goes on.
 
+use super::calls::{AsyncHandler, Calls, Limits, Ready};
 use crate::{guests, options::Options};
-use sansocket_realtime::hub::{Authorization, Call, Command, Handlers, Principal};
+use sansocket_realtime::hub::{
+    Authorization, Call, Command, Handlers, Hub, InvalidRoute, Principal, RouteId,
+};
 use std::{
+    collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
-/// Calls the application. If its handler panics, the sender alone learns that.
-pub(super) fn call_handler(handlers: &mut Handlers<()>, call: &Call) -> Vec<Command> {
-    let answer = catch_unwind(AssertUnwindSafe(|| handlers.handle(&mut (), call)));
-    answer.unwrap_or_else(|_| {
-        tracing::error!(destination = call.destination, "a handler has panicked");
-        vec![call.refused("the handler has failed")]
-    })
+/// The handlers of the application, and the calls that they have not answered.
+pub(crate) struct Application {
+    /// Those that answer at once, under the lock.
+    pub(crate) handlers: Handlers<()>,
+    async_handlers: HashMap<RouteId, AsyncHandler>,
+    pub(super) calls: Calls,
+}
+
+impl Application {
+    pub(super) fn new(options: &Options) -> (Self, Ready) {
+        let limits = Limits { connection: options.calls_of_client, all: options.calls };
+        let (calls, ready) = Calls::new(limits);
+        (Self { handlers: Handlers::new(), async_handlers: HashMap::new(), calls }, ready)
+    }
+
+    pub(crate) fn on_async(
+        &mut self,
+        hub: &mut Hub<Rules>,
+        destination: &str,
+        handler: AsyncHandler,
+    ) -> Result<(), InvalidRoute> {
+        self.async_handlers.insert(hub.route(destination)?, handler);
+        Ok(())
+    }
+
+    /// Calls a handler. If it panics, the sender alone learns that.
+    pub(super) fn call(&mut self, call: Call) -> Vec<Command> {
+        if let Some(handler) = self.async_handlers.get(&call.route) {
+            return self.calls.add(handler.clone(), call).into_iter().collect();
+        }
+        let handlers = &mut self.handlers;
+        let answer = catch_unwind(AssertUnwindSafe(|| handlers.handle(&mut (), &call)));
+        answer.unwrap_or_else(|_| vec![failed(&call)])
+    }
+}
+
+/// Says that a handler has panicked: to the log, and by the command to the sender.
+pub(super) fn failed(call: &Call) -> Command {
+    tracing::error!(destination = call.destination, "a handler has panicked");
+    call.refused("the handler has failed")
 }
 
 /// The authorization of the application, to which guests are as clients without a user.

@@ -305,7 +305,7 @@ mod tests {
     use sansocket_realtime::Epoch;
 
     fn service() -> Arc<Service> {
-        let engine = Engine::new(Options::default(), None, Epoch(1), |_, _| Ok(())).unwrap();
+        let (engine, _) = Engine::new(Options::default(), None, Epoch(1), |_, _| Ok(())).unwrap();
         Service::new(Arc::new(engine))
     }
 
