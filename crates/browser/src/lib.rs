@@ -83,16 +83,21 @@ impl Browser {
         let parameters = json!({ "targetId": target["targetId"], "flatten": true });
         let attached = self.call(None, "Target.attachToTarget", &parameters);
         let tab = Tab { session: attached["sessionId"].as_str().unwrap().to_owned() };
-        let metrics = json!({
-            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
-        });
-        self.call(Some(&tab), "Emulation.setDeviceMetricsOverride", &metrics);
-        let scheme = if is_dark { "dark" } else { "light" };
-        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-        self.call(Some(&tab), "Emulation.setEmulatedMedia", &media);
+        self.look(&tab, width, height, is_dark);
         self.call(Some(&tab), "Page.navigate", &json!({ "url": url }));
         self.wait(&tab, "document.readyState === 'complete'");
         tab
+    }
+
+    /// Gives the tab this size, and its system this theme.
+    pub fn look(&mut self, tab: &Tab, width: u32, height: u32, is_dark: bool) {
+        let metrics = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
+        });
+        self.call(Some(tab), "Emulation.setDeviceMetricsOverride", &metrics);
+        let scheme = if is_dark { "dark" } else { "light" };
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.call(Some(tab), "Emulation.setEmulatedMedia", &media);
     }
 
     /// Returns the value of an expression in a page.

@@ -16,7 +16,7 @@ class Chat {
   #name = null;
   #connection = null;
   #cursor = null;
-  #failures = 0;
+  #backoff = new Backoff();
   #timer = null;
   /** Who is there, on all nodes. */
   #people = new Set();
@@ -76,7 +76,7 @@ class Chat {
   }
 
   #connected(connection) {
-    this.#failures = 0;
+    this.#backoff.opened();
     setText($("chat-state"), `Connected as ${this.#name}`);
     const start = this.#cursor ? { since: this.#cursor } : { start: "beginning", gaps: "true" };
     // If one is refused, the connection has ended, which `closed` tells.
@@ -94,8 +94,7 @@ class Chat {
     this.#drawPeople();
     if (this.#name === null) return;
     setText($("chat-state"), `Not connected: ${reason}`);
-    this.#timer = setTimeout(() => this.#connect(), backoff(this.#failures));
-    this.#failures += 1;
+    this.#timer = setTimeout(() => this.#connect(), this.#backoff.next());
   }
 
   #hear(headers, body) {

@@ -18,11 +18,32 @@ const now = () => performance.timeOrigin + performance.now();
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/**
- * Returns how long to wait after so many failures, in milliseconds. It is in part random, so that clients
- * don't come back all at once.
- */
-const backoff = (failures) => Math.min(30000, 500 * 2 ** failures) * (0.5 + Math.random() / 2);
+/** How long a connection has to last, in milliseconds, for its end to count as a first failure. */
+const lasting = 5000;
+
+/** When to connect again. */
+class Backoff {
+  #failures = 0;
+  #openedAt = null;
+
+  opened() {
+    this.#openedAt = performance.now();
+  }
+
+  /**
+   * Returns how long to wait after a failure, in milliseconds. It is in part random, so that clients don't
+   * come back all at once.
+   */
+  next() {
+    // A server that accepts and then refuses would otherwise be asked at the shortest pauses for ever.
+    const hasLasted = this.#openedAt !== null && performance.now() - this.#openedAt >= lasting;
+    if (hasLasted) this.#failures = 0;
+    this.#openedAt = null;
+    const wait = Math.min(30000, 500 * 2 ** this.#failures);
+    this.#failures += 1;
+    return wait * (0.5 + Math.random() / 2);
+  }
+}
 
 /**
  * What all transports share: the cursor, and when to connect again.
@@ -41,7 +62,7 @@ class Feed {
   /** When it was opened last. */
   openedAt = 0;
   #events;
-  #failures = 0;
+  #backoff = new Backoff();
   #timer = null;
 
   constructor(topic, events) {
@@ -71,7 +92,7 @@ class Feed {
   }
 
   opened() {
-    this.#failures = 0;
+    this.#backoff.opened();
     this.openedAt = now();
     this.#become("open");
   }
@@ -81,8 +102,7 @@ class Feed {
     if (this.state !== "connecting" && this.state !== "open") return;
     this.#become("waiting", reason);
     this.disconnect();
-    this.#startAgain(backoff(this.#failures));
-    this.#failures += 1;
+    this.#startAgain(this.#backoff.next());
   }
 
   /** The transport connects again by itself. */
@@ -101,6 +121,9 @@ class Feed {
     this.cursor = cursor;
     this.#events.gap();
   }
+
+  /** The server could not be reached until now. What needs no more than that to go on does nothing. */
+  reachable() {}
 
   /** Where a connection begins. */
   get beginning() {
@@ -165,6 +188,11 @@ class StompFeed extends Feed {
 /** Server-Sent Events, with the browser's own client. */
 class EventSourceFeed extends Feed {
   #source = null;
+
+  /** Scripts don't see the comments of a silent stream, so nothing else tells that the network has dropped it. */
+  reachable(since) {
+    if (this.state === "open" && this.openedAt < since) this.lost("the server was away");
+  }
 
   connect() {
     const parameters = { topic: this.topic, since: this.beginning, form: "json" };

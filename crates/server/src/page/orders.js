@@ -12,7 +12,7 @@ class Publisher {
   #name = "";
   #number = 0;
   #names = new Set();
-  #failures = 0;
+  #backoff = new Backoff();
   #events;
 
   /** `events` has `confirmed()`, for a note to the user, and `changed(isConnected)`. */
@@ -69,7 +69,7 @@ class Publisher {
   #connect() {
     const connection = new StompConnection(openWebSocket(), {}, {
       connected: () => {
-        this.#failures = 0;
+        this.#backoff.opened();
         this.#rename();
         this.#connection = connection;
         const tell = (_, body) => this.#events.confirmed(body);
@@ -80,8 +80,7 @@ class Publisher {
       closed: (reason) => {
         this.#connection = null;
         this.#events.changed(false, reason);
-        setTimeout(() => this.#connect(), backoff(this.#failures));
-        this.#failures += 1;
+        setTimeout(() => this.#connect(), this.#backoff.next());
       },
     });
   }
@@ -154,6 +153,7 @@ class Orders {
   #follow(order) {
     this.#order = order;
     this.#status = this.#newest = null;
+    setText($("progress-text"), "");
     this.#publisher.begin(order);
     for (const pane of this.#panes) pane.follow(`/topic/orders/${order}`);
     $("link").href = `#order=${order}`;
@@ -194,19 +194,24 @@ class Orders {
     this.#draw();
     progress.max = total;
     progress.value = 0;
+    setText($("progress-text"), "");
+    let sent = 0;
     try {
-      for (let sent = 0; sent < total && order === this.#order; sent += 50) {
+      while (sent < total) {
         const started = performance.now();
         const numbers = Array.from({ length: 50 }, (_, index) => sent + index + 1);
         const status = this.#status ?? "placed";
         await Promise.all(numbers.map((number) => this.#publisher.tellPosition(status, number)));
-        progress.value = sent + 50;
-        setText($("progress-text"), `${count(sent + 50)} of ${count(total)} published`);
+        // Whoever follows another order meanwhile wants to hear of that one.
+        if (order !== this.#order) break;
+        sent += 50;
+        progress.value = sent;
+        setText($("progress-text"), `${count(sent)} of ${count(total)} published`);
         await pause(Math.max(0, 100 - (performance.now() - started)));
       }
-      announce(`${count(total)} messages are published.`);
+      if (sent === total) announce(`${count(total)} messages are published.`);
     } catch (error) {
-      setText($("problem"), `Perhaps not all are published: ${error.message}`);
+      setText($("progress-text"), `${count(sent)} of ${count(total)} published, perhaps more: ${error.message}`);
     }
     this.#isSending = false;
     this.#draw();
@@ -242,7 +247,7 @@ class Orders {
     $("place").disabled = !isConnected || this.#isSending;
     $("advance").disabled = !isConnected || index < 0 || !next;
     $("send-many").disabled = !isConnected || this.#isSending;
-    $("progress-box").hidden = !this.#isSending && $("progress").value === 0;
+    $("progress-box").hidden = !this.#isSending && $("progress-text").textContent === "";
   }
 }
 

@@ -16,15 +16,19 @@ async function watchNode(orders) {
     starting: "Starting",
     "shutting-down": "Shutting down",
   };
+  let awaySince = null;
   for (;;) {
+    const asked = now();
     let status = "unreachable";
     try {
       // Without an end, a node that no longer answers would be shown as it was.
       const signal = AbortSignal.timeout(5000);
       const response = await fetch(address("readyz"), { cache: "no-store", signal });
       ({ status } = await response.json());
+      if (awaySince) for (const { feed } of orders.panes) feed.reachable(awaySince);
+      awaySince = null;
     } catch {
-      // Then it is unreachable.
+      awaySince ??= asked;
     }
     $("node").dataset.status = status;
     setText($("node-status"), names[status] ?? "Unreachable");
@@ -38,7 +42,7 @@ function prepareTheme() {
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
-  const draw = () => $("theme").setAttribute("aria-pressed", String(isDark()));
+  const draw = () => setText($("theme"), `Switch to ${isDark() ? "light" : "dark"}`);
   try {
     const chosen = localStorage.getItem("theme");
     if (chosen === "dark" || chosen === "light") root.dataset.theme = chosen;
@@ -65,7 +69,13 @@ function prepareTheme() {
 function shareConnections(orders) {
   const protocol = performance.getEntriesByType("navigation")[0]?.nextHopProtocol ?? "";
   if (protocol === "h2" || protocol === "h3") return;
-  const tabs = new BroadcastChannel("sansocket-panes");
+  let tabs;
+  try {
+    tabs = new BroadcastChannel("sansocket-panes");
+  } catch {
+    // A browser that keeps nothing for pages has tabs that don't know of each other.
+    return;
+  }
   const resume = () => {
     tabs.postMessage("taken");
     $("paused").hidden = true;

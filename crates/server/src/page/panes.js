@@ -25,7 +25,6 @@ class Pane {
   #messages = [];
   #latencies = [];
   #latency = null;
-  #gaps = 0;
   #caughtUp = 0;
   #status = "";
   #isDirty = true;
@@ -54,12 +53,13 @@ class Pane {
 
   /** Forgets what was before, and shows this topic from its beginning. */
   follow(topic) {
+    const isPaused = this.feed?.state === "paused";
     this.feed?.pause();
     this.ledger = new Ledger();
     this.#messages = [];
     this.#latencies = [];
     this.#latency = null;
-    this.#gaps = this.#caughtUp = 0;
+    this.#caughtUp = 0;
     this.#status = "";
     this.#isDirty = true;
     // What an earlier feed still tells is of another topic.
@@ -70,7 +70,8 @@ class Pane {
       changed: current(() => this.#changed()),
     });
     this.feed = feed;
-    feed.start();
+    // Another tab has the connections until the user wants them here.
+    if (!isPaused) feed.start();
   }
 
   cut() {
@@ -83,7 +84,7 @@ class Pane {
   }
 
   #miss() {
-    this.#gaps += 1;
+    this.ledger.noteGap();
     this.#isDirty = true;
   }
 
@@ -113,7 +114,7 @@ class Pane {
 
   /** Draws what has changed. It is called a few times a second, however much comes. */
   render(published) {
-    const verdict = this.ledger.verdict(published, this.#gaps);
+    const verdict = this.ledger.verdict(published);
     const { check } = this.#parts;
     if (!this.#isDirty && check.dataset.published === String(published)) return;
     this.#isDirty = false;
@@ -128,7 +129,7 @@ class Pane {
     setText(median, inMilliseconds(this.#median()));
     setText(messages, count(this.ledger.received));
     setText(caught, count(this.#caughtUp));
-    setText(gaps, count(this.#gaps));
+    setText(gaps, count(this.ledger.gaps));
     setText(reconnects, count(feed.reconnects));
     check.dataset.kind = verdict.kind;
     check.dataset.published = String(published);

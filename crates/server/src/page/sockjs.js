@@ -65,6 +65,8 @@ class SockJsSocket {
     if (this.#end.signal.aborted) return;
     const value = frame.length > 1 && "ac".includes(frame[0]) ? JSON.parse(frame.slice(1)) : null;
     if (frame === "o") {
+      // A request that has come to another node has begun a session there, which knows nothing of this one.
+      if (this.#isOpen) return this.#fail("the session is lost");
       this.#isOpen = true;
       this.onopen?.();
     } else if (frame[0] === "a") {

@@ -44,7 +44,11 @@ class StompConnection {
   #lastId = 0;
   #patience = null;
   #beats = null;
+  #isConnected = false;
+  /** How long either end may be silent, in milliseconds, if it has to send signs of life. */
+  #silence = { here: Infinity, there: Infinity };
   #heard = performance.now();
+  #sent = performance.now();
 
   constructor(socket, headers, events) {
     this.#socket = socket;
@@ -86,15 +90,22 @@ class StompConnection {
 
   #request(command, headers, body) {
     return new Promise((resolve, reject) => {
-      if (!this.#socket) return reject(new Error("there is no connection"));
+      if (!this.#socket || !this.#isConnected) return reject(new Error("there is no connection"));
       const receipt = String((this.#lastId += 1));
       this.#receipts.set(receipt, { resolve, reject });
-      this.#socket.send(encodeFrame(command, { ...headers, receipt }, body));
+      this.#write(encodeFrame(command, { ...headers, receipt }, body));
     });
+  }
+
+  #write(text) {
+    this.#sent = performance.now();
+    this.#socket.send(text);
   }
 
   #receive(data) {
     this.#heard = performance.now();
+    // In a tab that nobody sees, timers go off too seldom. What comes from the server still wakes it.
+    this.#beat();
     const text = typeof data === "string" ? data : new TextDecoder().decode(data);
     const frame = decodeFrame(text);
     if (!frame) return;
@@ -106,23 +117,27 @@ class StompConnection {
       this.#receipts.delete(headers["receipt-id"]);
     } else if (command === "CONNECTED") {
       clearTimeout(this.#patience);
-      this.#beat(headers["heart-beat"]);
+      this.#isConnected = true;
+      this.#agree(headers["heart-beat"]);
       this.#events.connected(headers);
     } else if (command === "ERROR") {
       this.abandon(headers.message);
     }
   }
 
-  /** Sends signs of life, and gives up a server that sends none. */
-  #beat(offered = "0,0") {
+  /** Notes what both ends have to send (STOMP 1.2, Heart-beating): each wants at least one in ten seconds. */
+  #agree(offered = "0,0") {
     const [theirs, wanted] = offered.split(",").map(Number);
-    if (!theirs || !wanted) return;
+    if (wanted) this.#silence.here = Math.max(wanted, 10000) / 2;
+    if (theirs) this.#silence.there = 3 * Math.max(theirs, 10000);
     this.#beats = setInterval(() => {
-      if (performance.now() - this.#heard > 3 * Math.max(theirs, 10000)) {
-        this.abandon("the server is silent");
-      } else {
-        this.#socket.send("\n");
-      }
-    }, Math.max(wanted, 10000) / 2);
+      if (performance.now() - this.#heard > this.#silence.there) this.abandon("the server is silent");
+      else this.#beat();
+    }, 5000);
+  }
+
+  /** Sends a sign of life if it is time. */
+  #beat() {
+    if (performance.now() - this.#sent >= this.#silence.here) this.#write("\n");
   }
 }

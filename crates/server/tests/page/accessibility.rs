@@ -73,6 +73,11 @@ fn the_keyboard_is_enough() {
     browser.wait(&tab, "document.querySelector('#messages li')?.textContent === 'Ann Hello'");
     tab_to(&mut browser, &tab, "#leave");
     tab_to(&mut browser, &tab, "[data-copy=command-poll]");
+    // Behind the last stop, it begins again.
+    tab_to(&mut browser, &tab, "#theme");
+    press(&mut browser, &tab, "Enter", "\r");
+    let scheme = "getComputedStyle(document.documentElement).colorScheme";
+    assert_eq!(browser.evaluate(&tab, scheme), json!("dark"));
     assert_quiet(&mut browser, running.address);
 }
 
@@ -115,6 +120,7 @@ fn every_control_and_every_landmark_has_a_name() {
         ("navigation", "On this page"),
         ("region", "Chat"),
         ("article", "Long polling"),
+        ("button", "Switch to light"),
         ("button", "Cut Server-Sent Events"),
         ("textbox", "Your name"),
         ("textbox", "Message"),
@@ -172,16 +178,25 @@ fn both_themes_are_readable_on_a_phone_and_on_a_desk() {
             browser.evaluate(&tab, join);
             browser.wait(&tab, "orders.panes.every(({ ledger }) => ledger.received === 1)");
             browser.wait(&tab, "document.querySelector('#people li') !== null");
-            let pressed = "document.getElementById('theme').getAttribute('aria-pressed')";
+            // The button says what it does.
+            let label = "document.getElementById('theme').textContent";
             for theme in ["system", "switched"] {
                 let is_dark = is_dark == (theme == "system");
-                assert_eq!(browser.evaluate(&tab, pressed), json!(is_dark.to_string()));
+                let other = if is_dark { "light" } else { "dark" };
+                assert_eq!(browser.evaluate(&tab, label), json!(format!("Switch to {other}")));
                 // What fades is measured once it has faded.
                 browser.wait(&tab, "document.getAnimations().length === 0");
                 let least = browser.evaluate(&tab, LEAST_CONTRAST);
                 assert!(least[0].as_f64().unwrap() >= 4.5, "{name} {theme} {is_dark}: {least}");
                 let fits = "document.documentElement.scrollWidth <= innerWidth";
                 assert_eq!(browser.evaluate(&tab, fits), json!(true));
+                // The head has room for its longest words, each part in one line.
+                let heights = "document.getElementById('node-status').textContent = \
+                               'Degraded: the broker is away'; \
+                               ['.brand', '#node'].map((it) => document.querySelector(it).clientHeight)";
+                for height in browser.evaluate(&tab, heights).as_array().unwrap() {
+                    assert!(height.as_u64().unwrap() < 40, "{name}: {height}");
+                }
                 let hue = if is_dark { "dark" } else { "light" };
                 if theme == "system" {
                     screenshot(&mut browser, &tab, &format!("placed-{name}-{hue}"));

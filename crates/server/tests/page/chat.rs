@@ -54,6 +54,11 @@ fn two_tabs_talk_and_see_each_other_come_and_go() {
     browser.evaluate(&ann, "document.getElementById('resume').click(); true");
     browser.wait(&ann, "orders.panes.every(({ feed }) => feed.state === 'open')");
     browser.wait(&ben, "orders.panes.every(({ feed }) => feed.state === 'paused')");
+    // They stay there, also if this tab follows another order meanwhile.
+    browser.evaluate(&ben, "location.hash = 'order=7'; true");
+    browser.wait(&ben, "orders.order === '7'");
+    let paused = "orders.panes.every(({ feed }) => feed.state === 'paused')";
+    assert_eq!(browser.evaluate(&ben, paused), json!(true));
 
     browser.call(Some(&ben), "Page.close", &json!({}));
     browser.wait(&ann, &format!("{PEOPLE} === 'Ann' && {SAID}.endsWith('|Ben has left.')"));

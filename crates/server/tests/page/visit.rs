@@ -61,7 +61,21 @@ pub(crate) const NARROW: (u32, u32) = (360, 740);
 
 /// Opens the page, with an eye on its console and its requests from the beginning.
 pub(crate) fn open(browser: &mut Browser, url: &str, size: (u32, u32), is_dark: bool) -> Tab {
+    open_with(browser, url, size, is_dark, "")
+}
+
+/// Opens the page once this script has run, which can take away what some browsers don't have.
+pub(crate) fn open_with(
+    browser: &mut Browser,
+    url: &str,
+    size: (u32, u32),
+    is_dark: bool,
+    script: &str,
+) -> Tab {
     let tab = browser.open("about:blank", size.0, size.1, is_dark);
+    browser.call(Some(&tab), "Page.enable", &json!({}));
+    let source = json!({ "source": script });
+    browser.call(Some(&tab), "Page.addScriptToEvaluateOnNewDocument", &source);
     browser.watch_console(&tab);
     browser.watch_network(&tab);
     browser.call(Some(&tab), "Page.navigate", &json!({ "url": url }));
@@ -112,6 +126,17 @@ pub(crate) fn assert_quiet(browser: &mut Browser, address: SocketAddr) {
         let rest = url.split_once("://").map(|(_, rest)| rest);
         let is_here = rest.is_some_and(|rest| rest.starts_with(&host));
         assert!(is_here || url.starts_with("data:"), "{url}");
+    }
+}
+
+/// Saves what the page looks like now on a desk and on a phone, in both themes.
+pub(crate) fn screenshots(browser: &mut Browser, tab: &Tab, name: &str) {
+    for (size, width) in [(NARROW, "narrow"), (WIDE, "wide")] {
+        for theme in ["dark", "light"] {
+            browser.look(tab, size.0, size.1, theme == "dark");
+            browser.wait(tab, "document.getAnimations().length === 0");
+            screenshot(browser, tab, &format!("{name}-{width}-{theme}"));
+        }
     }
 }
 
