@@ -203,8 +203,14 @@ async fn send(
     // A longer one is refused without being read to its end.
     let body = match request_body::read(options, body, options.sockjs.payload_bytes).await {
         Ok(body) => body,
-        Err(Unread::TooLong { .. }) => return respond(head.answered(413, "Payload too large.\n")),
-        Err(unread) => return respond(head.answered(unread.status(), "Too slow.\n")),
+        Err(unread) => {
+            let text = match unread {
+                Unread::TooLong { .. } => "Payload too large.\n",
+                Unread::CutOff => "Payload cut off.\n",
+                Unread::TooSlow => "Too slow.\n",
+            };
+            return respond(head.answered(unread.status(), text));
+        }
     };
     drop(counted);
     respond(match service.received(session, owner(principal.as_ref()), &body) {

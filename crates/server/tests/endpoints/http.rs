@@ -46,6 +46,11 @@ impl Connection {
         body: &str,
     ) -> Response {
         self.send(method, target, fields, body).await;
+        self.response().await
+    }
+
+    /// Reads a response to its end.
+    pub(crate) async fn response(&mut self) -> Response {
         let mut response = self.head().await;
         response.body = self.rest(&response).await;
         response
@@ -67,7 +72,12 @@ impl Connection {
         }
         request += "\r\n";
         request += body;
-        self.stream.write_all(request.as_bytes()).await.unwrap();
+        self.write(&request).await;
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) async fn write(&mut self, bytes: &str) {
+        self.stream.write_all(bytes.as_bytes()).await.unwrap();
     }
 
     /// Reads the head of a response.

@@ -120,3 +120,28 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
         assert_eq!(slow.head().await.status, 408, "{target}");
     }
 }
+
+#[tokio::test]
+async fn a_body_that_is_cut_off_is_not_called_too_long() {
+    let mut options = options();
+    options.publish_body = 10;
+    let mut sockjs = sansocket_realtime::sockjs::Config::default();
+    sockjs.payload_bytes = 10;
+    options.sockjs = std::sync::Arc::new(sockjs);
+    let running = Running::start(options).await;
+    running.connect().await.request("POST", "/ws/0/a/xhr", &[], "").await;
+    let chunked = [("transfer-encoding", "chunked")];
+    for target in ["/publish?destination=/topic/a", "/ws/0/a/xhr_send"] {
+        for (chunks, status, why) in [
+            ("3\r\nabc\r\nnonsense\r\n", 400, "cut off"),
+            ("b\r\nabcdefghijk\r\n0\r\n\r\n", 413, ""),
+        ] {
+            let mut client = running.connect().await;
+            client.send("POST", target, &chunked, "").await;
+            client.write(chunks).await;
+            let response = client.response().await;
+            assert_eq!(response.status, status, "{target}: {response:?}");
+            assert!(response.body.contains(why), "{target}: {response:?}");
+        }
+    }
+}
