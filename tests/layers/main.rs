@@ -158,6 +158,7 @@ const SERVER: Layers = Layers {
         ("admission", Shell),
         ("subscribed", Shell),
         ("answers", Shell),
+        ("target_host", Shell),
         ("origins", Shell),
         ("request_body", Shell),
         ("stomp", Shell),

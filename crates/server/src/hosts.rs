@@ -16,11 +16,9 @@ const REFUSAL: &str = "This server lets everybody in, because it is for its own 
 /// to 127.0.0.1, and would then count as a page of this server; and a proxy that forwards the name that it
 /// has in public lets in everybody.
 pub(crate) async fn check(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).map(|host| host.as_bytes());
-    // HTTP/2 has the host in the target.
-    let host = host.or(request.uri().authority().map(|authority| authority.as_str().as_bytes()));
-    // Browsers always name a host.
-    if host.is_none_or(is_this_machine) {
+    // `serve` has left one field, which is the host of the request.
+    let host = request.headers().get(header::HOST);
+    if host.is_some_and(|host| is_this_machine(host.as_bytes())) {
         return next.run(request).await;
     }
     (StatusCode::MISDIRECTED_REQUEST, REFUSAL).into_response()

@@ -83,6 +83,7 @@ mod server;
 mod sockjs;
 mod stomp;
 mod subscribed;
+mod target_host;
 mod websocket;
 
 pub use access::Authenticate;

@@ -2,7 +2,8 @@
 
 mod write_deadline;
 
-use axum::{Router, body::Body, extract::ConnectInfo};
+use crate::target_host;
+use axum::{Router, body::Body, extract::ConnectInfo, middleware};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -73,6 +74,8 @@ pub async fn serve(
     options: ListenOptions,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    // Whatever is around the routes of the server sees one host as well.
+    let routes = routes.layer(middleware::from_fn(target_host::settle));
     let (stopping, stopped) = watch::channel(false);
     let room = Arc::new(Semaphore::new(options.connections.min(Semaphore::MAX_PERMITS)));
     let tls = options.tls.clone().map(|config| TlsAcceptor::from(with_protocols(config)));

@@ -23,9 +23,8 @@ pub(crate) enum Page {
 
 /// Returns the page that a request comes from.
 pub(crate) fn page(policy: &OriginPolicy, request: &Parts) -> Page {
+    // There is one at most, which is the host of the request.
     let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    // HTTP/2 has the host in the target.
-    let host = host.or(request.uri.authority().map(|authority| authority.as_str()));
     let host = host.unwrap_or_default();
     let origins = request.headers.get_all(header::ORIGIN);
     if policy.check_origin(host, origins.iter().map(HeaderValue::as_bytes)).is_err() {

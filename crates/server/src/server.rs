@@ -8,7 +8,7 @@ use crate::{
     options::Options,
     origins, page, poll, presence, publish,
     random::random,
-    sockjs,
+    sockjs, target_host,
 };
 use axum::{
     Router, middleware,
@@ -237,6 +237,7 @@ impl Server {
             .merge(page)
             .with_state(self.engine.clone())
             .merge(sockjs::routes(sockjs.clone()))
+            .layer(middleware::from_fn(target_host::settle))
     }
 
     /// Publishes a message to a topic or a queue, as the application itself: nobody is asked whether it

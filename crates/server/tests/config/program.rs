@@ -293,15 +293,16 @@ fn publish(address: &str, destination: &str, body: &str) -> String {
 /// A page can have its name lead to 127.0.0.1, and a proxy can forward the name that it has in public.
 #[test]
 fn a_server_that_is_open_by_default_has_no_other_name_than_this_machine() {
-    let status = |server: &mut Served, host: &str| {
-        let mut stream = TcpStream::connect(server.address()).unwrap();
+    let status = |address: &str, request: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let head = "GET /poll?topic=/topic/a&wait=0 HTTP/1.1\r\nConnection: close";
-        write!(stream, "{head}\r\nHost: {host}\r\n\r\n").unwrap();
+        write!(stream, "{request}Connection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer.split(' ').nth(1).unwrap().to_owned()
     };
+    let path = "/poll?topic=/topic/a&wait=0";
+    let to = |host: &str| format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n");
     for (flags, host, expected) in [
         (&[][..], "localhost:1", "200"),
         (&[], "example.com:1", "421"),
@@ -309,7 +310,21 @@ fn a_server_that_is_open_by_default_has_no_other_name_than_this_machine() {
         (&["--set=access.token=[{ user = \"joe\", token = \"a\" }]"], "example.com", "401"),
     ] {
         let mut server = Served::start(flags);
-        assert_eq!(status(&mut server, host), expected, "{flags:?} {host}");
+        assert_eq!(status(&server.address(), &to(host)), expected, "{flags:?} {host}");
+    }
+    let mut server = Served::start(&[]);
+    let address = server.address();
+    for (request, expected) in [
+        // The target wins over the field.
+        (format!("GET http://example.com{path} HTTP/1.1\r\nHost: localhost\r\n"), "421"),
+        (format!("GET http://localhost{path} HTTP/1.1\r\nHost: example.com\r\n"), "200"),
+        (to("localhost") + "Host: example.com\r\n", "400"),
+        (to("localhost@example.com"), "400"),
+        (to(""), "421"),
+        (format!("GET {path} HTTP/1.1\r\n"), "400"),
+        (format!("GET {path} HTTP/1.0\r\n"), "421"),
+    ] {
+        assert_eq!(status(&address, &request), expected, "{request}");
     }
 }
 

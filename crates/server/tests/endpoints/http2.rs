@@ -123,3 +123,21 @@ async fn clients_that_say_nothing_are_given_up() {
     let _ = slow.read_to_end(&mut end).await;
     assert!(!String::from_utf8_lossy(&end).contains("200"));
 }
+
+#[tokio::test]
+async fn a_request_is_for_one_host() {
+    let running = Running::start(options()).await;
+    let stream = TcpStream::connect(running.address).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    for (host, status) in [("a.example", 200), ("other.example", 400)] {
+        let request = Request::get("http://a.example/poll?topic=/topic/a&wait=0")
+            .header("host", host)
+            .header("origin", "http://a.example");
+        let request = request.body(Empty::<Bytes>::new()).unwrap();
+        assert_eq!(sender.send_request(request).await.unwrap().status(), status, "{host}");
+    }
+}

@@ -51,3 +51,25 @@ async fn a_preflight_request_is_answered() {
     let response = running.connect().await.request("OPTIONS", "/publish", &other, "").await;
     assert_eq!((response.status, response.field("access-control-allow-methods")), (403, None));
 }
+
+#[tokio::test]
+async fn a_page_is_of_the_host_that_the_request_is_for() {
+    let running = Running::start(options()).await;
+    for (target, fields, status) in [
+        ("/poll?topic=/topic/a&wait=0", "Host: a.example\r\n", 200),
+        ("http://a.example/poll?topic=/topic/a&wait=0", "Host: other.example\r\n", 200),
+        ("http://other.example/poll?topic=/topic/a&wait=0", "Host: a.example\r\n", 403),
+        ("/poll?topic=/topic/a&wait=0", "Host: a.example\r\nHost: a.example\r\n", 400),
+        ("/poll?topic=/topic/a&wait=0", "Host: a.example\r\nHost: other.example\r\n", 400),
+        ("/poll?topic=/topic/a&wait=0", "Host: a.example, other.example\r\n", 400),
+        ("/poll?topic=/topic/a&wait=0", "Host: a@a.example\r\n", 400),
+        ("/poll?topic=/topic/a&wait=0", "", 400),
+        ("/ws/info", "", 400),
+        ("/healthz", "Host: a.example\r\nHost: b.example\r\n", 400),
+    ] {
+        let mut client = running.connect().await;
+        let origin = "Origin: http://a.example\r\n";
+        client.write(&format!("GET {target} HTTP/1.1\r\n{fields}{origin}\r\n")).await;
+        assert_eq!(client.head().await.status, status, "{target} {fields}");
+    }
+}
