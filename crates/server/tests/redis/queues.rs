@@ -395,6 +395,31 @@ async fn nothing_is_taken_by_an_earlier_connection() {
     assert_eq!(node.shown(1).await, ["taken 1 /queue/a after 0"]);
 }
 
+/// The node is told that it has the message, so nobody else may get it.
+#[tokio::test]
+async fn nothing_is_settled_by_an_earlier_connection() {
+    if is_left_out() {
+        return;
+    }
+    let server = Server::start(&[]);
+    for outcome in [returned(1), Outcome::Consumed] {
+        let (mut earlier, epoch, head) = Node::up(1, silent(&server)).await;
+        earlier.has_published(head + 1, &[A]).await;
+        earlier.take(A, 1);
+        let position = head + 1;
+        is_told(&mut earlier, &[&format!("taken {position} /queue/a after 0")]).await;
+        let (mut node, ..) = Node::up(1, silent(&server)).await;
+        let again = format!("taken {position} /queue/a after 0 again");
+        assert_eq!(node.shown(1).await, [again]);
+        earlier.settle(A, Cursor::new(epoch, position), outcome);
+        assert_eq!(earlier.shown(1).await, ["down"]);
+        assert!(!server.run::<bool>("EXISTS {sansocket}:waiting:/queue/a"));
+        node.settle(A, Cursor::new(epoch, position), Outcome::Consumed);
+        assert_eq!(node.shown(1).await, [format!("settled {position}")]);
+        assert!(!server.run::<bool>("EXISTS {sansocket}:queued:/queue/a"));
+    }
+}
+
 #[tokio::test]
 async fn a_node_that_counts_as_dead_takes_nothing() {
     if is_left_out() {

@@ -233,22 +233,23 @@ impl Batch {
     }
 
     fn settle(&mut self, queue: &str, cursor: Cursor, outcome: Outcome, context: Context<'_>) {
-        let Context { node, keys, epoch, .. } = context;
+        let Context { node, keys, epoch, connection_id, .. } = context;
         let deliveries = match outcome {
             Outcome::Returned { deliveries } => deliveries.to_string(),
             _ => String::new(),
         };
-        let (state, taken) = (keys.state_of_all(), keys.taken(node));
+        let (state, taken, alive) = (keys.state_of_all(), keys.taken(node), keys.alive_of(node));
         let of_queue = [keys.waiting(queue), keys.queued(queue), keys.deliveries(queue)];
         let [waiting, queued, counted] = &of_queue;
         let mut command =
-            scripts::call(&scripts::SETTLE, &[&state, &taken, waiting, queued, counted]);
+            scripts::call(&scripts::SETTLE, &[&state, &taken, waiting, queued, counted, &alive]);
         command
             .arg(epoch.to_string())
             .arg(cursor.position)
             .arg(deliveries)
             .arg(keys.channel(queue))
-            .arg(OVERHEAD);
+            .arg(OVERHEAD)
+            .arg(connection_id);
         self.add(command, Expected::Settled(cursor));
     }
 

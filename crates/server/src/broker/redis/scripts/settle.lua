@@ -1,9 +1,14 @@
 -- Settles a message of a queue, if it is with the node.
--- KEYS: state, taken, waiting, queued, deliveries
+-- KEYS: state, taken, waiting, queued, deliveries, alive
 -- ARGV: epoch, position, how often it was delivered ('' if it is consumed), channel of the queue,
---       how many bytes a message takes beside its own
+--       how many bytes a message takes beside its own, the connection of the node
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then
   return redis.error_reply('EPOCH another sequence has begun')
+end
+-- What was sent on an earlier connection can arrive after this node was told that it has the message.
+local connection = redis.call('GET', KEYS[6])
+if connection and connection ~= '' and connection ~= ARGV[6] then
+  return redis.error_reply('AWAY the node has another connection')
 end
 if redis.call('HEXISTS', KEYS[2], ARGV[2]) == 0 then
   return 'OK'
