@@ -30,6 +30,7 @@ use sansocket_realtime::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, future::poll_fn, sync::Arc};
+use tokio::task::yield_now;
 
 /// How many messages one request may publish.
 const BATCH: usize = 1_000;
@@ -197,7 +198,17 @@ async fn publish(
         }
     }
     registration.client = Some(admitted.client);
-    engine.perform_all(commands);
+    // A batch is published whole, also if its client goes meanwhile. Each message can go to many, so others
+    // have their turns in between.
+    let publishing = tokio::spawn(async move {
+        for command in commands {
+            registration.engine().perform(command);
+            yield_now().await;
+        }
+        registration
+    });
+    // Only the end of the runtime ends it early.
+    let Ok(registration) = publishing.await else { return answers::unavailable() };
     let timeout = engine.options.publish_timeout;
     // What is not answered by then is told as such.
     let _ = tokio::time::timeout(timeout, wait(&registration, &mut outcomes)).await;

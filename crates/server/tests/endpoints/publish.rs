@@ -1,6 +1,13 @@
 //! `/publish` and `/presence`.
 
 use crate::server::{Running, options, with_users};
+use sansocket_realtime::{Message, hub::Answer};
+use sansocket_server::{ListenOptions, Server};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+use tokio::sync::Notify;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
@@ -144,4 +151,58 @@ async fn a_body_that_is_cut_off_is_not_called_too_long() {
             assert!(response.body.contains(why), "{target}: {response:?}");
         }
     }
+}
+
+/// A server with a handler that says when it is called for the first time, and counts its calls.
+async fn watched(has_begun: Arc<Notify>, calls: Arc<AtomicUsize>) -> Running {
+    let builder = Server::builder(options()).on("/app/watched", move |call| {
+        if calls.fetch_add(1, Ordering::Relaxed) == 0 {
+            has_begun.notify_one();
+        }
+        Answer::new().publish("/topic/a", call.message.clone())
+    });
+    Running::serve(builder.build().unwrap(), ListenOptions::default()).await
+}
+
+fn batch(count: usize) -> String {
+    let message = |number| format!(r#"{{"destination":"/app/watched","body":"{number}"}}"#);
+    let messages: Vec<_> = (0..count).map(message).collect();
+    format!("[{}]", messages.join(","))
+}
+
+#[tokio::test]
+async fn others_have_their_turns_while_a_batch_is_published() {
+    let has_begun = Arc::new(Notify::new());
+    let running = watched(has_begun.clone(), Arc::default()).await;
+    let server = running.server.clone();
+    tokio::spawn(async move {
+        has_begun.notified().await;
+        server.publish("/topic/a", Message::new("other"));
+    });
+    let response = running.connect().await.request("POST", "/publish", &[JSON], &batch(20)).await;
+    assert_eq!(response.status, 200);
+    let target = "/poll?topic=/topic/a&since=beginning&wait=0";
+    let answer = running.connect().await.get(target).await.body;
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    let told = answer["events"].as_array().unwrap().iter();
+    let mut told: Vec<_> = told.map(|it| it["data"].as_str().unwrap().to_owned()).collect();
+    let other = told.iter().position(|text| text == "other").unwrap();
+    assert!(other < 20, "{told:?}");
+    // The others are in their order.
+    told.remove(other);
+    assert!(told.into_iter().eq((0..20).map(|number| number.to_string())));
+}
+
+#[tokio::test]
+async fn a_batch_whose_client_goes_is_published_whole() {
+    let (has_begun, calls) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
+    let running = watched(has_begun.clone(), calls.clone()).await;
+    let mut client = running.connect().await;
+    client.send("POST", "/publish", &[JSON], &batch(1_000)).await;
+    has_begun.notified().await;
+    drop(client);
+    // The server waits for it when it ends.
+    running.server.shut_down(std::time::Duration::ZERO);
+    running.server.ended().await;
+    assert_eq!(calls.load(Ordering::Relaxed), 1_000);
 }
