@@ -96,7 +96,8 @@ impl Mailbox {
     pub(crate) fn time_passed(&self, now: Duration) -> Option<Duration> {
         let mut inner = self.lock();
         if let Some(Reaction::End(why)) = inner.consumer.time_passed(now) {
-            inner.end.get_or_insert(End::TooSlow(why));
+            // Also while the server shuts down, or else it would wait for the client.
+            inner.end = Some(End::TooSlow(why));
         }
         inner.consumer.next_deadline()
     }
@@ -131,7 +132,7 @@ impl Inner {
             None => self.consumer.taken(before - unsent, now),
         };
         if let Some(Reaction::End(why)) = reaction {
-            self.end.get_or_insert(End::TooSlow(why));
+            self.end = Some(End::TooSlow(why));
         }
         reaction
     }

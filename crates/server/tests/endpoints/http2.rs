@@ -141,3 +141,47 @@ async fn a_request_is_for_one_host() {
         assert_eq!(sender.send_request(request).await.unwrap().status(), status, "{host}");
     }
 }
+
+/// Opens a stream of events on a connection of HTTP/2 whose streams have no window: the client takes
+/// nothing of it, although it reads.
+async fn without_a_window(running: &Running) -> hyper::Response<hyper::body::Incoming> {
+    let stream = TcpStream::connect(running.address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(0)
+        .handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    let request = Request::get("http://localhost/events?topic=/topic/a");
+    let request = request.body(Empty::<Bytes>::new()).unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    response
+}
+
+#[tokio::test]
+async fn a_stream_without_a_window_is_given_up() {
+    let mut options = options();
+    options.slow_consumer = options.slow_consumer.stalled(Duration::from_millis(300));
+    let running = Running::start(options).await;
+    let response = without_a_window(&running).await;
+    for number in 0..3 {
+        running.publish("/topic/a", &number.to_string());
+    }
+    running.wait_for("sansocket_connections", 0).await;
+    drop(response);
+}
+
+#[tokio::test]
+async fn a_server_that_ends_does_not_wait_for_a_stream_without_a_window() {
+    let mut options = options();
+    options.slow_consumer = options.slow_consumer.stalled(Duration::from_millis(300));
+    let running = Running::start(options).await;
+    let response = without_a_window(&running).await;
+    running.server.shut_down(Duration::ZERO);
+    let ended = tokio::time::timeout(Duration::from_secs(20), running.server.ended()).await;
+    assert!(ended.is_ok());
+    drop(response);
+}
