@@ -79,13 +79,19 @@ impl Selection {
     ) -> Result<bool, InvalidRequest> {
         match name {
             "topic" => self.add_topic(decode("topic", value)?.into_owned(), limit)?,
-            "since" => {
-                let start = parse_since(&decode("since", value)?)?;
-                set_once("since", &mut self.start, start)?;
-            }
+            "since" => self.begin("since", value)?,
+            // The name in STOMP.
+            "start" => self.begin("start", value)?,
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    fn begin(&mut self, parameter: &'static str, value: &str) -> Result<(), InvalidRequest> {
+        let expected = "a cursor, `now`, `last` or `beginning`";
+        let start = Start::parse(&decode(parameter, value)?);
+        let start = start.ok_or(InvalidRequest::Value { parameter, expected })?;
+        set_once(parameter, &mut self.start, start)
     }
 
     /// Adds a topic, if a cursor can resume it.
@@ -138,16 +144,4 @@ pub(crate) fn set_once<T>(
     }
     *slot = Some(value);
     Ok(())
-}
-
-fn parse_since(text: &str) -> Result<Start, InvalidRequest> {
-    Ok(match text {
-        "now" => Start::Now,
-        "last" => Start::Last,
-        "beginning" => Start::Beginning,
-        _ => Start::After(text.parse().map_err(|_| InvalidRequest::Value {
-            parameter: "since",
-            expected: "a cursor, `now`, `last` or `beginning`",
-        })?),
-    })
 }

@@ -253,6 +253,18 @@ pub enum Start {
     After(Cursor),
 }
 
+impl Start {
+    /// Reads where a client wants to begin.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "now" => Self::Now,
+            "last" => Self::Last,
+            "beginning" => Self::Beginning,
+            cursor => Self::After(cursor.parse().ok()?),
+        })
+    }
+}
+
 /// Whether messages have to be acknowledged, and what an acknowledgement covers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -17,6 +17,7 @@ use core::time::Duration;
 /// |---|---|
 /// | `topic` | `/topic/…`, which may be a pattern, `/user/queue/…` or `/presence/topic/…`. Repeat it for more topics: their events come in one order, with one cursor |
 /// | `since` | the `cursor` of the last answer, or `now`, `last` or `beginning`; see [`Start`]. Without it, a poll begins now |
+/// | `start` | another name of `since`, as in STOMP. One of them can be there, once |
 /// | `wait` | how many whole seconds to wait for an event, `0` for an answer at once |
 ///
 /// The query is `application/x-www-form-urlencoded`, as `URLSearchParams` writes it: `+` stands for a

@@ -20,6 +20,7 @@ use alloc::{string::String, vec::Vec};
 /// |---|---|
 /// | `topic` | `/topic/…`, which may be a pattern, `/user/queue/…` or `/presence/topic/…`. Repeat it for more topics: their events come in one order |
 /// | `since` | a cursor, or `now`, `last` or `beginning`; see [`Start`]. Without it, a stream begins now |
+/// | `start` | another name of `since`, as in STOMP. One of them can be there, once |
 /// | `form` | `text`, or `json`; see [`EventStreamForm`]. Without it, it is `text` |
 ///
 /// The query is read as that of a [poll](crate::poll::Request): other parameters are ignored.

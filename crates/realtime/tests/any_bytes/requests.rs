@@ -51,7 +51,7 @@ fn check_selection(query: &str, topics: &[String], start: Start) {
             ["/topic/", "/user/queue/", "/presence/topic/"].iter().any(|it| topic.starts_with(it));
         assert!(has_cursor && !topic.contains(char::is_control), "{topic:?}");
     }
-    let since = values(query, "since");
+    let since = [values(query, "since"), values(query, "start")].concat();
     assert_eq!(since, since_of(start).map(String::into_bytes).into_iter().collect::<Vec<_>>());
 }
 

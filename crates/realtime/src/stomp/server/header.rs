@@ -3,7 +3,7 @@
 //! | frame | header | meaning |
 //! |---|---|---|
 //! | SUBSCRIBE | [`since`](SINCE) | begin with the first message after this cursor, which is the `message-id` of a MESSAGE, or the `cursor` of a RECEIPT |
-//! | SUBSCRIBE | [`start`](START) | `now`, `last` or `beginning`: see [`Start`](crate::hub::Start) |
+//! | SUBSCRIBE | [`start`](START) | `now`, `last` or `beginning`: see [`Start`](crate::hub::Start). It is another name of `since`: each takes the values of both, and they can't stand beside each other |
 //! | SUBSCRIBE | [`gaps`](GAPS) | `true`: the client understands gaps. With `since` it has to, so that needs no `gaps` |
 //! | SUBSCRIBE | [`prefetch-count`](PREFETCH_COUNT), [`activemq.prefetchSize`](ACTIVEMQ_PREFETCH_SIZE) | how many messages can be unacknowledged at a time; 0 leaves it to the server |
 //! | MESSAGE | [`redelivered`](header::REDELIVERED) | `true`: the message was delivered before, to this or to another client |

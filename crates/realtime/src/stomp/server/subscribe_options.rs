@@ -22,20 +22,18 @@ pub(super) fn subscribe_options(
         own_header::PREFETCH_COUNT,
         own_header::ACTIVEMQ_PREFETCH_SIZE,
     ]);
-    let start = match (since, start.as_deref()) {
+    let begins = match (since, start) {
         (Some(_), Some(_)) => {
             return Err(invalid(frame, own_header::START, "can't stand beside \"since\""));
         }
-        (Some(since), None) => {
-            let cursor = since.parse();
-            Start::After(cursor.map_err(|_| invalid(frame, own_header::SINCE, "is not a cursor"))?)
-        }
-        (None, None | Some("now")) => Start::Now,
-        (None, Some("last")) => Start::Last,
-        (None, Some("beginning")) => Start::Beginning,
-        (None, Some(_)) => {
-            return Err(invalid(frame, own_header::START, "is not now, last or beginning"));
-        }
+        (since, start) => since
+            .map(|since| (own_header::SINCE, since))
+            .or(start.map(|start| (own_header::START, start))),
+    };
+    let start = match begins {
+        None => Start::Now,
+        Some((name, text)) => Start::parse(&text)
+            .ok_or_else(|| invalid(frame, name, "is not a cursor, now, last or beginning"))?,
     };
     let gaps = match gaps.as_deref() {
         None | Some("false") => false,
