@@ -96,7 +96,7 @@ pub(crate) fn identify(
 ) -> Result<Option<Principal>, AuthenticationError> {
     let Some(authenticate) = &options.authenticate else {
         // Nobody could say whether credentials are right, so malformed ones are no error.
-        let found = found.ok().flatten().filter(|_| options.page);
+        let found = found.ok().flatten().filter(|_| options.has_page());
         return Ok(found.and_then(|credentials| guests::guest(&credentials)));
     };
     match found? {

@@ -70,7 +70,8 @@ pub struct Options {
     pub calls_of_client: usize,
     /// The same for all clients together. By default 64 MiB.
     pub calls: usize,
-    /// Whether the page at `/` is served. By default it is.
+    /// Whether the page at `/` is served. By default it is, unless there is
+    /// [`authenticate`](Self::authenticate).
     ///
     /// It brings handlers for `/app/orders/{order}`, `/app/orders/{order}/position` and `/app/chat/{room}`,
     /// unless the application has its own, and what `/topic/orders/*` and `/topic/chat/*` keep, unless
@@ -79,9 +80,9 @@ pub struct Options {
     /// without a user may.
     ///
     /// Whoever may publish to these `/app/…` reaches these topics by them, whatever
-    /// [`authorization`](Self::authorization) says of the topics. So turn the page off if they are not for
-    /// everybody who may use your application.
-    pub page: bool,
+    /// [`authorization`](Self::authorization) says of the topics. So turn the page on for your users only if
+    /// these topics are for all of them.
+    pub page: Option<bool>,
     /// The address of an MQTT broker, `host:port`, to which `/mqtt` leads. By default there is none, and
     /// `/mqtt` is not found.
     pub mqtt: Option<String>,
@@ -113,9 +114,16 @@ impl Default for Options {
             publish_timeout: Duration::from_secs(10),
             calls_of_client: 1 << 20,
             calls: 64 << 20,
-            page: true,
+            page: None,
             mqtt: None,
         }
+    }
+}
+
+impl Options {
+    /// Returns whether the page at `/` is served.
+    pub(crate) fn has_page(&self) -> bool {
+        self.page.unwrap_or(self.authenticate.is_none())
     }
 }
 
@@ -130,5 +138,28 @@ impl fmt::Debug for Options {
             .field("anonymous", &self.anonymous)
             .field("trusted_proxies", &self.trusted_proxies)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sansocket_realtime::guard::AuthenticationError;
+
+    #[test]
+    fn the_page_is_off_where_users_are_named_unless_it_is_said() {
+        for (page, has_users, is_on) in [
+            (None, false, true),
+            (None, true, false),
+            (Some(true), true, true),
+            (Some(false), false, false),
+        ] {
+            let mut options = Options::default();
+            options.page = page;
+            if has_users {
+                options.authenticate = Some(Arc::new(|_| Err(AuthenticationError::Refused)));
+            }
+            assert_eq!(options.has_page(), is_on, "{page:?}, {has_users}");
+        }
     }
 }

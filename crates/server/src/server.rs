@@ -141,7 +141,7 @@ impl Builder {
     /// Returns an error if a destination is none that can be handled, or is there twice.
     pub fn build(self) -> Result<Server, InvalidRoute> {
         let Self { mut options, handlers, broker } = self;
-        let has_page = options.page;
+        let has_page = options.has_page();
         if has_page {
             page::prepare(&mut options);
         }
@@ -223,7 +223,7 @@ impl Server {
             .route("/publish", post(publish::serve))
             .route("/presence", get(presence::serve))
             .layer(middleware::from_fn_with_state(self.engine.clone(), origins::check));
-        let page = if self.engine.options.page {
+        let page = if self.engine.options.has_page() {
             Router::new().route("/", get(page::serve))
         } else {
             Router::new()

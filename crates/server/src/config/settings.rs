@@ -77,9 +77,7 @@ fn options(checks: &mut Checks<'_>, config: &Config) -> Options {
     options.sources = access.sources;
     options.anonymous = access.authenticator.accepts_anonymous();
     options.authenticate = access.authenticator.into_authenticate();
-    // Whoever may send to the application could publish by its handlers, which is not for the users of an
-    // application of one's own.
-    options.page = config.page.unwrap_or(options.authenticate.is_none());
+    options.page = config.page;
     options.authorization = Arc::new(access.rules);
     options
 }
@@ -281,21 +279,6 @@ mod tests {
     }
 
     /// Its handlers would let users publish to topics that they have no permission for.
-    #[test]
-    fn the_page_is_off_where_users_are_named_unless_it_is_said() {
-        let token = "access.token = [{ user = 'joe', token = 'abc' }]";
-        for (text, is_on) in [
-            ("", true),
-            ("listen = '0.0.0.0:1'\naccess.anonymous = true", true),
-            (token, false),
-            (&*format!("access.anonymous = true\n{token}"), false),
-            (&*format!("page = true\n{token}"), true),
-            ("page = false", false),
-        ] {
-            assert_eq!(settings(text).options.page, is_on, "{text}");
-        }
-    }
-
     #[test]
     fn users_have_their_permissions() {
         use sansocket_realtime::guard::{AuthenticationError, Credentials, Source};

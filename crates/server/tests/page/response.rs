@@ -45,7 +45,7 @@ fn the_page_is_one_response_that_caches_can_check() {
 #[test]
 fn a_page_that_is_off_is_not_found() {
     let mut options = Options::default();
-    options.page = false;
+    options.page = Some(false);
     let running = Running::start(options);
     assert!(request(&running, "GET", "").starts_with("HTTP/1.1 404 "));
 }
