@@ -154,11 +154,9 @@ mod tests {
             (Some(true), true, true),
             (Some(false), false, false),
         ] {
-            let mut options = Options::default();
-            options.page = page;
-            if has_users {
-                options.authenticate = Some(Arc::new(|_| Err(AuthenticationError::Refused)));
-            }
+            let refuse: Authenticate = Arc::new(|_| Err(AuthenticationError::Refused));
+            let authenticate = has_users.then_some(refuse);
+            let options = Options { page, authenticate, ..Options::default() };
             assert_eq!(options.has_page(), is_on, "{page:?}, {has_users}");
         }
     }
