@@ -1,6 +1,6 @@
 //! The code of the application: its handlers and its authorization. If it panics, the engine goes on.
 
-use super::calls::{AsyncHandler, Calls, Limits, Ready};
+use super::calls::{AsyncHandler, Calls, Limits, Ready, failed};
 use crate::{guests, options::Options};
 use sansocket_realtime::hub::{
     Authorization, Call, Command, Handlers, Hub, InvalidRoute, Principal, RouteId,
@@ -45,12 +45,6 @@ impl Application {
         let answer = catch_unwind(AssertUnwindSafe(|| handlers.handle(&mut (), &call)));
         answer.unwrap_or_else(|_| vec![failed(&call)])
     }
-}
-
-/// Says that a handler has panicked: to the log, and by the command to the sender.
-pub(super) fn failed(call: &Call) -> Command {
-    tracing::error!(destination = call.destination, "a handler has panicked");
-    call.refused("the handler has failed")
 }
 
 /// The authorization of the application, to which guests are as clients without a user.

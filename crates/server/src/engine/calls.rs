@@ -120,9 +120,15 @@ async fn handle(engine: Arc<Engine>, Job { handler, call }: Job) {
     let answer = tokio::spawn(async move { handler(made).await }).await;
     let commands = match answer {
         Ok(answer) => answer.into_commands(&call),
-        Err(_) => vec![super::application::failed(&call)],
+        Err(_) => vec![failed(&call)],
     };
     engine.answer(&call, commands);
+}
+
+/// Says that a handler has panicked: to the log, and by the command to the sender.
+pub(super) fn failed(call: &Call) -> Command {
+    tracing::error!(destination = call.destination, "a handler has panicked");
+    call.refused("the handler has failed")
 }
 
 fn size(call: &Call) -> usize {
