@@ -1,7 +1,5 @@
 //! Server-Sent Events: `GET /events?topic=…`.
 
-mod handover;
-
 use crate::{
     admission, answers,
     clock::Timer,
@@ -14,8 +12,9 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
-use handover::{Handover, Streamed};
+use bytes::Bytes;
 use http::request::Parts;
+use http_body::Frame;
 use sansocket_realtime::{
     guard::Answer,
     hub::{ConnectionId, Effect},
@@ -23,6 +22,7 @@ use sansocket_realtime::{
 };
 use std::{
     future::poll_fn,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
@@ -35,10 +35,7 @@ pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -
         Ok(mut events) => {
             // The status is known once the hub has begun the subscription, or refused it.
             let head = poll_fn(|cx| events.poll_head(cx)).await;
-            let handover = Handover::new();
-            let body = Streamed { handover: handover.clone() };
-            tokio::spawn(events.run(handover));
-            let mut response = answers::response(&head, Body::new(body));
+            let mut response = answers::response(&head, Body::new(events));
             answers::add_challenge(&mut response, head.status, &engine.options.sources);
             response
         }
@@ -78,7 +75,7 @@ fn open(engine: &Arc<Engine>, parts: &Parts) -> Result<Events, Box<Response>> {
     );
     engine.perform_all(commands);
     let timer = Timer::new(engine.clock);
-    Ok(Events { registration, stream, timer, expires_at, effects: Vec::new(), is_ending: false })
+    Ok(Events { registration, stream, timer, expires_at, effects: Vec::new() })
 }
 
 /// Returns the response of a stream that ends at once.
@@ -94,8 +91,7 @@ fn refused(engine: &Engine, mut stream: EventStream, answer: &Answer) -> Respons
     }
 }
 
-/// A stream of events. A task of its own runs it: nobody asks the body of a response for more while its
-/// client takes nothing, and the stream is to end then.
+/// The body of the response.
 struct Events {
     registration: Registration,
     stream: EventStream,
@@ -104,8 +100,6 @@ struct Events {
     expires_at: Option<Duration>,
     /// Effects that are applied now. It is empty between two polls.
     effects: Vec<Effect>,
-    /// Whether the stream was told to end. Its last chunks can still wait.
-    is_ending: bool,
 }
 
 impl Events {
@@ -114,33 +108,6 @@ impl Events {
             if let Some(head) = self.stream.head() {
                 return Poll::Ready(head);
             }
-            ready!(self.poll_progress(cx));
-        }
-    }
-
-    /// Hands over what there is, until the stream ends or its client has gone or is too slow.
-    async fn run(mut self, handover: Arc<Handover>) {
-        let is_whole = poll_fn(|cx| self.poll_run(&handover, cx)).await;
-        handover.end(is_whole);
-    }
-
-    /// Returns at the end whether the client can have everything.
-    fn poll_run(&mut self, handover: &Handover, cx: &mut Context<'_>) -> Poll<bool> {
-        loop {
-            if matches!(self.registration.mailbox.end(), Some(End::TooSlow(_))) {
-                return Poll::Ready(false);
-            }
-            let mut waiting = handover.poll_waiting(cx);
-            if waiting == Some(0) {
-                match self.stream.next_chunk() {
-                    Some(chunk) => waiting = Some(handover.put(chunk)),
-                    None if self.stream.has_ended() => return Poll::Ready(true),
-                    None => {}
-                }
-            }
-            // The client has gone.
-            let Some(waiting) = waiting else { return Poll::Ready(false) };
-            self.registration.report(self.stream.queued() + waiting);
             ready!(self.poll_progress(cx));
         }
     }
@@ -154,22 +121,20 @@ impl Events {
             }
             // An idle client holds no memory for effects.
             self.effects = Vec::new();
+            self.registration.report(self.stream.queued());
             return Poll::Ready(());
         }
-        let too_slow = self.registration.mailbox.time_passed(self.now());
         let shut_down = match self.registration.mailbox.end() {
             Some(End::ShuttingDown(at)) => Some(at),
-            Some(End::TooSlow(_)) => return Poll::Ready(()),
-            None => None,
+            // The connection is reset by whoever writes the response.
+            Some(End::TooSlow(_)) | None => None,
         };
         let end = shut_down.into_iter().chain(self.expires_at).min();
-        let end = end.filter(|_| !self.is_ending);
         if end.is_some_and(|at| at <= self.now()) {
-            self.is_ending = true;
             self.stream.shut_down();
             return Poll::Ready(());
         }
-        let deadline = [self.stream.next_deadline(), end, too_slow].into_iter().flatten().min();
+        let deadline = [self.stream.next_deadline(), end].into_iter().flatten().min();
         ready!(self.timer.poll(deadline, cx));
         let cursor = self.registration.engine().cursor(self.stream.subscription());
         let now = self.now();
@@ -179,5 +144,35 @@ impl Events {
 
     fn now(&self) -> Duration {
         self.registration.engine().now()
+    }
+}
+
+/// Why a response is cut off: the client does not take it.
+#[derive(Debug, thiserror::Error)]
+#[error("the client is too slow")]
+struct TooSlow;
+
+impl http_body::Body for Events {
+    type Data = Bytes;
+    type Error = TooSlow;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, TooSlow>>> {
+        loop {
+            if matches!(self.registration.mailbox.end(), Some(End::TooSlow(_))) {
+                return Poll::Ready(Some(Err(TooSlow)));
+            }
+            if let Some(chunk) = self.stream.next_chunk() {
+                let queued = self.stream.queued();
+                self.registration.report(queued);
+                return Poll::Ready(Some(Ok(Frame::data(chunk))));
+            }
+            if self.stream.has_ended() {
+                return Poll::Ready(None);
+            }
+            ready!(self.poll_progress(cx));
+        }
     }
 }

@@ -96,8 +96,7 @@ impl Mailbox {
     pub(crate) fn time_passed(&self, now: Duration) -> Option<Duration> {
         let mut inner = self.lock();
         if let Some(Reaction::End(why)) = inner.consumer.time_passed(now) {
-            // Also while the server shuts down, or else it would wait for the client.
-            inner.end = Some(End::TooSlow(why));
+            inner.end.get_or_insert(End::TooSlow(why));
         }
         inner.consumer.next_deadline()
     }
@@ -132,7 +131,7 @@ impl Inner {
             None => self.consumer.taken(before - unsent, now),
         };
         if let Some(Reaction::End(why)) = reaction {
-            self.end = Some(End::TooSlow(why));
+            self.end.get_or_insert(End::TooSlow(why));
         }
         reaction
     }
