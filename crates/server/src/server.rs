@@ -60,8 +60,8 @@ impl Builder {
     /// of the destination in braces is a [variable](Call::variable).
     ///
     /// The function runs while everything else waits, so it must not block: what takes time is for
-    /// [`on_async`](Self::on_async). It must not call the [`Server`]
-    /// either, which would wait for the function itself: what is to be published goes into its [`Answer`].
+    /// [`on_async`](Self::on_async). It must not call the [`Server`] either, which would wait for the function
+    /// itself: what is to be published goes into its [`Answer`].
     ///
     /// ```
     /// use sansocket_realtime::{Message, hub::{Answer, Principal}};

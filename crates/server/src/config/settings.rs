@@ -278,7 +278,14 @@ mod tests {
         assert!(!settings(text).options.authorization.may_subscribe(None, "/topic/b"));
     }
 
-    /// Its handlers would let users publish to topics that they have no permission for.
+    #[test]
+    fn the_page_is_as_it_is_said() {
+        for (text, page) in [("", None), ("page = true", Some(true)), ("page = false", Some(false))]
+        {
+            assert_eq!(settings(text).options.page, page, "{text}");
+        }
+    }
+
     #[test]
     fn users_have_their_permissions() {
         use sansocket_realtime::guard::{AuthenticationError, Credentials, Source};
