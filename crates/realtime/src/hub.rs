@@ -494,7 +494,11 @@ impl<A: Authorization> Hub<A> {
             Command::Pause { connection } => self.pause(connection),
             Command::Resume { connection } => self.resume(connection),
             Command::Publish { destination, message, request } => {
-                self.publish_for_application(&destination, message, request);
+                self.publish(&destination, message, Requester::application(request));
+            }
+            Command::PublishFor { call, destination, message } => {
+                let requester = self.wait_for_one_more(call.requester);
+                self.publish(&destination, message, requester);
             }
             Command::Reply { connection, destination, message } => {
                 self.reply(connection, &destination, message);
@@ -512,7 +516,7 @@ impl<A: Authorization> Hub<A> {
     fn requester(&self, connection: ConnectionId, request: Option<RequestId>) -> Requester {
         let generation = self.connections.get(&connection).map_or(0, |it| it.generation);
         let connection = Some(connection);
-        Requester { connection, generation, request, number: None, is_transaction: false }
+        Requester { connection, generation, request, number: None, has_parts: false }
     }
 
     /// Lists a command that is answered once so many parts of it are processed.
@@ -523,6 +527,15 @@ impl<A: Authorization> Hub<A> {
             connection.wait_for_parts(number, parts);
         }
         Requester { number: Some(number), ..requester }
+    }
+
+    /// Has a command answered once another part of it is processed too, unless it was answered.
+    fn wait_for_one_more(&mut self, requester: Requester) -> Requester {
+        let connection = requester.connection.and_then(|it| self.connections.get_mut(&it));
+        if let (Some(connection), Some(number)) = (connection, requester.number) {
+            connection.wait_for_one_more(number);
+        }
+        Requester { has_parts: true, ..requester }
     }
 
     fn next_number(&mut self) -> NonZeroU64 {
@@ -536,7 +549,7 @@ impl<A: Authorization> Hub<A> {
             return;
         }
         let Requester { connection, request: Some(request), .. } = requester else { return };
-        let cursor = cursor.filter(|_| !requester.is_transaction);
+        let cursor = cursor.filter(|_| !requester.has_parts);
         self.effects.push(Effect::Processed { connection, request, cursor });
     }
 

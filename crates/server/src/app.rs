@@ -289,7 +289,7 @@ mod tests {
         let effects: Vec<_> = hub.handle(send, Duration::ZERO).collect();
         let [Effect::Call(call)] = &effects[..] else { panic!("{effects:?}") };
         let commands = handlers.handle(&mut (), call);
-        let Some(Command::Publish { message, .. }) = commands.first() else {
+        let Some(Command::PublishFor { message, .. }) = commands.first() else {
             panic!("{commands:?}")
         };
         message.headers().map(|(name, value)| (name.into(), value.into())).collect()

@@ -6,7 +6,7 @@ use super::{
     patterns::Patterns,
     refusal::cut,
 };
-use crate::message::Message;
+use crate::{destination, message::Message};
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::num::NonZeroU64;
 
@@ -18,8 +18,8 @@ pub struct RouteId(pub(super) u32);
 /// A client has sent a message to an `/app/…` destination, or subscribes to one.
 ///
 /// The application answers with commands: [`reply`](Self::reply) to the sender,
-/// [`Command::Publish`] to a topic, [`Command::send_to_user`] to all connections of a user. Then it says
-/// that it has [finished](Self::finished), or [refuses](Self::refused).
+/// [`publish`](Self::publish) to a topic or queue, [`send_to_user`](Self::send_to_user) to all connections
+/// of a user. Then it says that it has [finished](Self::finished), or [refuses](Self::refused).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Call {
@@ -58,8 +58,26 @@ impl Call {
         Command::Reply { connection: self.connection, destination: destination.into(), message }
     }
 
+    /// Returns the command that publishes a message to `/topic/…` or `/queue/…`. A client that has asked for a
+    /// receipt gets it once the message has its place, at the broker if there is one. If the message is
+    /// refused, so is the call.
+    #[doc(alias = "SendTo")]
+    #[must_use]
+    pub fn publish(&self, destination: impl Into<String>, message: Message) -> Command {
+        Command::PublishFor { call: self.id, destination: destination.into(), message }
+    }
+
+    /// Returns the command that publishes a message to the queue of a user, as
+    /// [`Command::send_to_user`] does, and as a part of the call like [`publish`](Self::publish).
+    #[doc(alias = "convertAndSendToUser")]
+    #[must_use]
+    pub fn send_to_user(&self, user: &Principal, queue: &str, message: Message) -> Command {
+        self.publish(destination::of_user(user.name(), queue), message)
+    }
+
     /// Returns the command that says that the call is processed. A client that has asked for a receipt
-    /// gets it then. A call is finished or refused once: what is said of it afterwards has no effect, if
+    /// gets it then, or once all messages have their places that the call has
+    /// [published](Self::publish). A call is finished or refused once: what is said of it afterwards has no effect, if
     /// the client has asked for a receipt or subscribes.
     #[must_use]
     pub fn finished(&self) -> Command {

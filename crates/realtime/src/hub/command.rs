@@ -4,7 +4,7 @@ use super::{
     ids::{CallId, ConnectionId, DeliveryId, RequestId, SubscriptionId},
     principal::Principal,
 };
-use crate::{bridge, cursor::Cursor, message::Message};
+use crate::{bridge, cursor::Cursor, destination, message::Message};
 use alloc::{string::String, vec::Vec};
 use core::{num::NonZeroU32, time::Duration};
 
@@ -102,6 +102,19 @@ pub enum Command {
         /// Names the answer. These numbers are apart from those of connections.
         request: Option<RequestId>,
     },
+    /// The application publishes a message because of a [call](super::Call): like
+    /// [`Publish`](Self::Publish), and the command that made the call is only answered once this message
+    /// has its place, here or at the broker. If the message is refused, so is that command. Handle this
+    /// before [`Finish`](Self::Finish). See [`Call::publish`](super::Call::publish) and
+    /// [`Call::send_to_user`](super::Call::send_to_user).
+    PublishFor {
+        /// Which call.
+        call: CallId,
+        /// Where it is published.
+        destination: String,
+        /// What is published.
+        message: Message,
+    },
     /// The application replies to one connection, and not to other connections of the same user. The
     /// reply goes to the connection's subscription of the destination, even if that is paused or has no
     /// room in its window. It is not kept: without a subscription, it goes nowhere.
@@ -158,7 +171,7 @@ impl Command {
     #[doc(alias = "convertAndSendToUser")]
     #[must_use]
     pub fn send_to_user(user: &Principal, queue: &str, message: Message) -> Self {
-        let destination = crate::destination::of_user(user.name(), queue);
+        let destination = destination::of_user(user.name(), queue);
         Self::Publish { destination, message, request: None }
     }
 }

@@ -57,6 +57,13 @@ impl Connection {
         unanswered.insert(number, Unanswered { parts, is_refused: false });
     }
 
+    /// Has a command answered once another part of it is processed too, unless it was answered.
+    pub(super) fn wait_for_one_more(&mut self, number: NonZeroU64) {
+        if let Some(command) = self.unanswered.as_mut().and_then(|all| all.get_mut(&number)) {
+            command.parts = command.parts.saturating_add(1);
+        }
+    }
+
     /// Notes that a part of a command was processed or refused. Returns whether that answers the
     /// command: a command is answered once.
     pub(super) fn part_is_done(&mut self, number: NonZeroU64, is_refused: bool) -> bool {

@@ -135,7 +135,7 @@ impl Answer {
         self
     }
 
-    /// Adds a message to a topic or a queue.
+    /// Adds a message to a topic or a queue. See [`Call::publish`].
     #[doc(alias = "SendTo")]
     #[must_use]
     pub fn publish(mut self, destination: impl Into<String>, message: Message) -> Self {
@@ -143,7 +143,7 @@ impl Answer {
         self
     }
 
-    /// Adds a message to the queue of a user. See [`Command::send_to_user`].
+    /// Adds a message to the queue of a user. See [`Call::send_to_user`].
     #[doc(alias = "convertAndSendToUser")]
     #[must_use]
     pub fn send_to_user(
@@ -165,10 +165,8 @@ impl Answer {
             .into_iter()
             .map(|part| match part {
                 Part::Reply(destination, message) => call.reply(destination, message),
-                Part::Publish(destination, message) => {
-                    Command::Publish { destination, message, request: None }
-                }
-                Part::ToUser(user, queue, message) => Command::send_to_user(&user, &queue, message),
+                Part::Publish(destination, message) => call.publish(destination, message),
+                Part::ToUser(user, queue, message) => call.send_to_user(&user, &queue, message),
             })
             .collect();
         commands.push(match refused {

@@ -41,8 +41,8 @@ pub(super) struct Requester {
     pub(super) request: Option<RequestId>,
     /// The number under which the connection lists the command while it waits for its answer.
     pub(super) number: Option<NonZeroU64>,
-    /// Whether the answer is that of a transaction, which has no cursor of one message.
-    pub(super) is_transaction: bool,
+    /// Whether the answer is that of a transaction or a call, which has no cursor of one message.
+    pub(super) has_parts: bool,
 }
 
 impl Requester {
@@ -51,6 +51,6 @@ impl Requester {
 
     /// The application itself waits for the answer.
     pub(super) const fn application(request: Option<RequestId>) -> Self {
-        Self { connection: None, generation: 0, request, number: None, is_transaction: false }
+        Self { connection: None, generation: 0, request, number: None, has_parts: false }
     }
 }

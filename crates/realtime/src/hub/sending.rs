@@ -60,19 +60,14 @@ impl<A: Authorization> Hub<A> {
             return self.processed(requester, None);
         }
         let requester = self.wait_for_parts(requester, operations.len());
-        let requester = Requester { is_transaction: true, ..requester };
+        let requester = Requester { has_parts: true, ..requester };
         for operation in operations {
             self.apply(connection, operation, requester);
         }
     }
 
-    pub(super) fn publish_for_application(
-        &mut self,
-        destination: &str,
-        message: Message,
-        request: Option<RequestId>,
-    ) {
-        let requester = Requester::application(request);
+    /// Publishes a message for the application, or as one more part of a call.
+    pub(super) fn publish(&mut self, destination: &str, message: Message, requester: Requester) {
         match self.send_unasked(destination, message, requester) {
             Ok(Done::Now(cursor)) => self.processed(requester, cursor),
             Ok(Done::Later) => {}

@@ -6,6 +6,7 @@
 //! runs them again.
 
 mod alone;
+mod calls;
 mod clients;
 mod effects;
 mod jobs;

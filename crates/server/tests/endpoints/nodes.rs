@@ -3,6 +3,7 @@
 use crate::{
     memory_broker::Shared,
     server::{Running, handlers, options},
+    stomp::Client,
 };
 use sansocket_realtime::{
     Epoch,
@@ -79,6 +80,27 @@ async fn while_the_broker_is_away_publishes_wait() {
     wait_for_status(&running, r#"200 {"status":"ready"}"#).await;
     let told = stream.chunks_until("data: meanwhile\n\n").await;
     assert!(told.contains("id: b0-2\n") && !told.contains("gap"), "{told}");
+}
+
+#[tokio::test]
+async fn a_message_to_the_application_is_confirmed_once_the_broker_has_its_answer() {
+    let shared = Shared::new(100);
+    let (running, node) = start(&shared).await;
+    shared.change(|memory| memory.connect(node));
+    wait_for_status(&running, r#"200 {"status":"ready"}"#).await;
+    shared.change(|memory| memory.disconnect(node));
+    wait_for_status(&running, r#"200 {"status":"degraded"}"#).await;
+    let mut client = Client::connected(&running).await;
+    client.send("SEND\ndestination:/app/echo/a\nreceipt:1\n\nx\0").await;
+    // What publishes nothing has nothing to wait for.
+    client.send("SEND\ndestination:/app/whoami\nreceipt:2\n\n\0").await;
+    let receipt = client.next().await;
+    assert!(receipt.contains("receipt-id:2\n"), "{receipt}");
+    shared.change(|memory| memory.connect(node));
+    let receipt = client.next().await;
+    assert!(receipt.contains("receipt-id:1\n"), "{receipt}");
+    let poll = running.connect().await.get("/poll?topic=/topic/a&since=beginning").await;
+    assert!(poll.body.contains(r#""data":"x""#), "{poll:?}");
 }
 
 #[tokio::test]
