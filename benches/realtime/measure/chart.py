@@ -2,7 +2,7 @@
 
 from compare import picture
 
-from .parts import BARE, Figures
+from .parts import BARE_NAMES, Figures
 
 TITLE = "What a delivery costs the server, and what a subscriber holds"
 FOOT = (
@@ -41,4 +41,4 @@ def bars(figures, column, scale):
 
 
 def kind(row):
-    return "ours" if row.startswith("sansocket") else "limit" if row in BARE.values() else "peer"
+    return "ours" if row.startswith("sansocket") else "limit" if row in BARE_NAMES else "peer"

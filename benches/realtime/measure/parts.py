@@ -9,15 +9,20 @@ from typing import Callable, NamedTuple
 from compare.figures import median, ratio
 
 from .programs import (
-    Failed, Load, Nodes, RabbitMq, bare, memory, ours, ours_counting, rabbitmq, release, socket_io,
-    socket_io_directory,
+    Failed, Load, Nodes, RabbitMq, bare, bare_with_tasks, memory, ours, ours_counting, rabbitmq, release,
+    socket_io, socket_io_directory,
 )
 
 OURS_STOMP, OURS_EVENTS, OURS_POLL = "sansocket, STOMP", "sansocket, SSE", "sansocket, long poll"
-BARE = {OURS_STOMP: "bare writes of STOMP", OURS_EVENTS: "bare writes of SSE"}
+# The baselines of each row of ours: their names, and what starts them.
+BARE = {
+    OURS_STOMP: {"bare writes of STOMP": bare, "bare writes of STOMP, a task each": bare_with_tasks},
+    OURS_EVENTS: {"bare writes of SSE": bare},
+}
+BARE_NAMES = [name for baselines in BARE.values() for name in baselines]
 RABBITMQ, SOCKET_IO = "RabbitMQ, Web STOMP", "Socket.IO, WebSocket"
 # In the order of the tables.
-ROWS = [OURS_STOMP, OURS_EVENTS, OURS_POLL, *BARE.values(), RABBITMQ, SOCKET_IO]
+ROWS = [OURS_STOMP, OURS_EVENTS, OURS_POLL, *BARE_NAMES, RABBITMQ, SOCKET_IO]
 
 
 class Contestant(NamedTuple):
@@ -105,9 +110,9 @@ def fan_out(crowd, rounds, seconds):
                 loads.pop(name, None)
                 figures.fail(name, error)
                 continue
-            if name in BARE:
-                size = round(warm["bytes"] / warm["deliveries"])
-                loads[BARE[name]] = open_crowd(stack, bare, "bare", crowd.subscribers, "--bytes", size)
+            size = round(warm["bytes"] / warm["deliveries"])
+            for baseline, start in BARE.get(name, {}).items():
+                loads[baseline] = open_crowd(stack, start, "bare", crowd.subscribers, "--bytes", size)
         measure_rounds(figures, loads, crowd, rounds, seconds)
     return figures
 
@@ -218,7 +223,9 @@ def has_nodes():
 
 def check():
     """Delivers some messages of each kind. Returns the names of those that were delivered."""
-    bares = [Contestant(name, "bare", bare) for name in BARE.values()]
+    bares = [
+        Contestant(name, "bare", start) for baselines in BARE.values() for name, start in baselines.items()
+    ]
     rows = [*contestants(), *bares]
     if has_nodes():
         rows += [

@@ -66,6 +66,10 @@ def bare():
     return Listening(release() / "bare")
 
 
+def bare_with_tasks():
+    return Listening(release() / "bare", "--tasks")
+
+
 def socket_io():
     return Listening("node", "server.mjs", directory=socket_io_directory())
 
