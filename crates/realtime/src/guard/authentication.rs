@@ -23,7 +23,7 @@ pub enum AuthenticationError {
     #[error("you may not connect")]
     Forbidden,
     /// Whoever knows the users can't be asked now. It is not the client's fault, and trying again helps.
-    #[error("credentials can't be checked at the moment")]
+    #[error("credentials can't be checked at the moment: try again later")]
     Unavailable {
         /// When to try again, if you know it.
         retry_after: Option<Duration>,
@@ -78,7 +78,8 @@ impl TokenTable {
     ///
     /// # Errors
     ///
-    /// Returns [`AuthenticationError::Refused`] if they are nobody's.
+    /// Returns [`AuthenticationError::Refused`] if they are nobody's, or of
+    /// [another user](Credentials::may_be_of) than the client tells.
     pub fn authenticate(
         &self,
         credentials: &Credentials<'_>,
@@ -99,6 +100,7 @@ impl TokenTable {
                 }
             }
         }
+        let found = found.filter(|user| credentials.may_be_of(user));
         found.cloned().ok_or(AuthenticationError::Refused)
     }
 }
@@ -147,6 +149,12 @@ mod tests {
             assert_eq!(password("joe", wrong), Err(AuthenticationError::Refused), "{wrong}");
         }
         assert_eq!(password("ann", "abc"), Err(AuthenticationError::Refused));
+        let passcode = |login: &str| {
+            let credentials = Credentials::token(Source::Passcode, "abc").with_login(login);
+            table.authenticate(&credentials).map(|user| user.name().into())
+        };
+        assert_eq!(passcode("ann"), Ok(String::from("ann")));
+        assert_eq!(passcode("joe"), Err(AuthenticationError::Refused));
         assert_eq!(password("eve", "").map(|it| it.name().len()), Ok(3));
         assert!(!alloc::format!("{table:?}").contains("abc"));
     }

@@ -1,5 +1,6 @@
 //! What a client proves its identity with, and where it was found.
 
+use crate::hub::Principal;
 use alloc::{borrow::Cow, sync::Arc};
 use core::fmt;
 
@@ -19,6 +20,8 @@ use core::fmt;
 pub struct Credentials<'a> {
     source: Source,
     proof: Proof<'a>,
+    /// Who the client says it is, beside a token.
+    login: Option<Cow<'a, str>>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -31,7 +34,7 @@ impl<'a> Credentials<'a> {
     /// Creates credentials that are a token.
     #[must_use]
     pub fn token(source: Source, token: impl Into<Cow<'a, str>>) -> Self {
-        Self { source, proof: Proof::Token(token.into()) }
+        Self { source, proof: Proof::Token(token.into()), login: None }
     }
 
     /// Creates credentials that are a user and a password.
@@ -42,7 +45,14 @@ impl<'a> Credentials<'a> {
         password: impl Into<Cow<'a, str>>,
     ) -> Self {
         let proof = Proof::Password { user: user.into(), password: password.into() };
-        Self { source, proof }
+        Self { source, proof, login: None }
+    }
+
+    /// Sets who the client says it is, beside a token.
+    #[must_use]
+    pub fn with_login(mut self, login: impl Into<Cow<'a, str>>) -> Self {
+        self.login = Some(login.into());
+        self
     }
 
     /// Returns where the credentials were found.
@@ -69,6 +79,22 @@ impl<'a> Credentials<'a> {
         }
     }
 
+    /// Returns who the client says it is beside its token: the `login` that stands with a
+    /// [`Passcode`](Source::Passcode). The token alone says who it is, so check
+    /// [`may_be_of`](Self::may_be_of).
+    #[must_use]
+    pub fn login(&self) -> Option<&str> {
+        self.login.as_deref()
+    }
+
+    /// Returns whether the user whose token this is may be the one that the client says it is: it has the
+    /// name of the [`login`](Self::login), or there is none. If not, refuse the client: somebody else who
+    /// reads the login, such as a proxy that logs it, would take it for another user.
+    #[must_use]
+    pub fn may_be_of(&self, user: &Principal) -> bool {
+        self.login().is_none_or(|login| login == user.name())
+    }
+
     /// Returns credentials that borrow nothing, to check them elsewhere while the machine that found
     /// them waits.
     #[must_use]
@@ -80,7 +106,7 @@ impl<'a> Credentials<'a> {
                 Proof::Password { user: owned(user), password: owned(password) }
             }
         };
-        Credentials { source: self.source, proof }
+        Credentials { source: self.source, proof, login: self.login.map(owned) }
     }
 
     /// Returns whether both prove the same, wherever they were found. The client has sent both, so this
@@ -88,13 +114,18 @@ impl<'a> Credentials<'a> {
     pub(super) fn is_same_proof(&self, other: &Self) -> bool {
         self.proof == other.proof
     }
+
+    /// Adds what other credentials with the same proof say beside it.
+    pub(super) fn add(&mut self, other: Self) {
+        self.login = self.login.take().or(other.login);
+    }
 }
 
 impl fmt::Debug for Credentials<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Credentials");
         debug.field("source", &self.source);
-        if let Some((user, _)) = self.as_password() {
+        if let Some(user) = self.as_password().map(|(user, _)| user).or(self.login()) {
             debug.field("user", &user);
         }
         debug.finish_non_exhaustive()
@@ -110,6 +141,7 @@ impl fmt::Debug for Credentials<'_> {
 /// | [`Query`](Self::Query) | the target, in which the name must not be repeated | – |
 /// | [`Header`](Self::Header) | the field, which must not be repeated | the header |
 /// | [`Login`](Self::Login) | – | `login` and `passcode` |
+/// | [`Passcode`](Self::Passcode) | – | `passcode`, and who the client says it is in `login` |
 ///
 /// Of a header that CONNECT repeats, the first counts, as STOMP demands. `Authorization` is found there in
 /// any case, and must not stand in two cases with two values.
@@ -135,8 +167,17 @@ pub enum Source {
     Query(Arc<str>),
     /// The field of HTTP, or the header of CONNECT, with this name. Its value is the token.
     Header(Arc<str>),
-    /// The `login` and `passcode` of CONNECT. If both are empty, a client has none.
+    /// The `login` and `passcode` of CONNECT, a user and a password. If both are empty, a client has none.
     Login,
+    /// The `passcode` of CONNECT. Its value is the token, for clients that can set nothing else.
+    ///
+    /// A `login` beside it has to be the name of the token's user: see
+    /// [`may_be_of`](Credentials::may_be_of). It can be empty or missing. If both are empty, a client has no
+    /// credentials.
+    ///
+    /// [`Login`](Self::Login) reads the same headers in another way. If both are among the
+    /// [`Sources`](super::Sources), the first of them counts.
+    Passcode,
 }
 
 impl fmt::Display for Source {
@@ -148,6 +189,7 @@ impl fmt::Display for Source {
             Self::Query(name) => write!(f, "the query parameter {name:?}"),
             Self::Header(name) => write!(f, "the header {name:?}"),
             Self::Login => f.write_str("the login and passcode"),
+            Self::Passcode => f.write_str("the passcode"),
         }
     }
 }

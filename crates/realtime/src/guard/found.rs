@@ -84,14 +84,24 @@ impl<'s, 'a> Found<'s, 'a> {
         if login.unwrap_or_default().is_empty() && passcode.unwrap_or_default().is_empty() {
             return Ok(());
         }
-        for (index, source) in self.sources.iter().enumerate() {
-            if *source == Source::Login {
-                let pair = login.zip(passcode).ok_or("are only sent together");
-                let pair = pair.map_err(|problem| malformed(source, problem))?;
-                self.add(index, Credentials::password(source.clone(), pair.0, pair.1))?;
+        // Both sources read the same headers, each in its way.
+        let reads_them = |source: &Source| matches!(source, Source::Login | Source::Passcode);
+        let Some(index) = self.sources.iter().position(reads_them) else { return Ok(()) };
+        let source = self.sources[index].clone();
+        let credentials = if source == Source::Login {
+            let pair = login.zip(passcode).ok_or("are only sent together");
+            let (user, password) = pair.map_err(|problem| malformed(&source, problem))?;
+            Credentials::password(source, user, password)
+        } else {
+            let token = syntax::token(passcode.unwrap_or_default().as_bytes());
+            let token = token.map_err(|problem| malformed(&source, problem))?;
+            let credentials = Credentials::token(source, token);
+            match login {
+                Some(login) if !login.is_empty() => credentials.with_login(login),
+                _ => credentials,
             }
-        }
-        Ok(())
+        };
+        self.add(index, credentials)
     }
 
     /// Returns an error if `Authorization` is a source, because it stands more than once.
@@ -142,13 +152,16 @@ impl<'s, 'a> Found<'s, 'a> {
     /// Returns the credentials of the first source that has some, if the others have the same.
     pub(super) fn first_if_same(self) -> Result<Option<Credentials<'a>>, CredentialsError> {
         let mut found = self.credentials.into_iter().flatten();
-        let Some(first) = found.next() else { return Ok(None) };
-        match found.find(|other| !other.is_same_proof(&first)) {
-            Some(other) => {
-                Err(CredentialsError::Differ(first.source().clone(), other.source().clone()))
+        let Some(mut first) = found.next() else { return Ok(None) };
+        for other in found {
+            if !other.is_same_proof(&first) {
+                let (first, other) = (first.source().clone(), other.source().clone());
+                return Err(CredentialsError::Differ(first, other));
             }
-            None => Ok(Some(first)),
+            // Whichever counts, the login is checked.
+            first.add(other);
         }
+        Ok(Some(first))
     }
 }
 

@@ -164,6 +164,7 @@
 //! | `WebSocket` in browsers | [a cookie](Source::Cookie), [the query](Source::Query), or CONNECT |
 //! | `EventSource` in browsers | [a cookie](Source::Cookie), or [the query](Source::Query) |
 //! | `fetch`, other programs | [`Bearer`](Source::Bearer), [a field of your own](Source::Header) |
+//! | programs for STOMP with a login and a passcode | [`Login`](Source::Login), [`Passcode`](Source::Passcode) |
 //! | curl | [`Basic`](Source::Basic) with `-u`, and all others |
 //!
 //! `Debug` of credentials shows no secrets, and no error contains one. A target with a token in its query
@@ -173,8 +174,15 @@
 //! [`Principal`](crate::hub::Principal) or an [`AuthenticationError`]. For a few users, a [`TokenTable`]
 //! is enough. If the answer takes time, because a database or another server knows it, take
 //! [`into_owned`](Credentials::into_owned) credentials with you, and ask. The machines of this crate wait:
-//! they ask for the decision, take nothing more from the client until you have told them, and give up at
-//! their deadline for a login. Before an upgrade, the `PendingRequest` of the core waits in the same way.
+//! they ask for the decision, and take nothing more from the client until you have told them. They have no
+//! deadline meanwhile, so give your question one, and answer with
+//! [`Unavailable`](AuthenticationError::Unavailable) when it has passed. Before an upgrade, the
+//! `PendingRequest` of the core waits in the same way.
+//!
+//! Many clients of STOMP have nothing but fields for a login and a passcode. With
+//! [`Source::Passcode`], a token can stand in the passcode. A [login](Credentials::login) beside it proves
+//! nothing, so it must not say another name than the token: a [`TokenTable`] checks that, and your own code
+//! does so by [`may_be_of`](Credentials::may_be_of).
 //!
 //! ```
 //! use sansocket_realtime::guard::{AuthenticationError, Credentials, Source};

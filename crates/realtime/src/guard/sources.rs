@@ -294,6 +294,52 @@ mod tests {
     }
 
     #[test]
+    fn a_passcode_is_a_token_of_whoever_the_login_says() {
+        let found = |sources: &[Source], headers: &[(&str, &str)]| {
+            let sources = Sources::new(sources.iter().cloned());
+            let found = sources.in_connect(headers.iter().copied())?;
+            let found = found.map(Credentials::into_owned);
+            Ok(found.map(|it| (it.as_token().map(String::from), it.login().map(String::from))))
+        };
+        let (passcode, bearer) = (Source::Passcode, Source::Bearer);
+        let with_login =
+            |login: Option<&str>| Ok(Some((Some("a.b".into()), login.map(String::from))));
+        let only = [passcode.clone()];
+        assert_eq!(found(&only, &[("login", "joe"), ("passcode", "a.b")]), with_login(Some("joe")));
+        for no_login in [&[("passcode", "a.b")][..], &[("login", ""), ("passcode", "a.b")]] {
+            assert_eq!(found(&only, no_login), with_login(None));
+        }
+        // Of headers that are repeated, the first counts.
+        let twice = [("passcode", "a.b"), ("login", "joe"), ("passcode", "c"), ("login", "ann")];
+        assert_eq!(found(&only, &twice), with_login(Some("joe")));
+        assert_eq!(found(&only, &[("login", ""), ("passcode", "")]), Ok(None));
+        // Who says a name has to prove it.
+        for wrong in [
+            &[("login", "joe")][..],
+            &[("login", "joe"), ("passcode", "")],
+            &[("passcode", "a b")],
+            &[("passcode", "\u{e9}")],
+        ] {
+            let refused: Result<_, CredentialsError> = found(&only, wrong);
+            assert!(matches!(refused, Err(CredentialsError::Malformed { .. })), "{wrong:?}");
+        }
+        // The same token elsewhere does not hide the login, whichever of them counts.
+        let both = [("login", "joe"), ("passcode", "a.b"), ("Authorization", "Bearer a.b")];
+        for order in [[bearer.clone(), passcode.clone()], [passcode.clone(), bearer.clone()]] {
+            assert_eq!(found(&order, &both), with_login(Some("joe")), "{order:?}");
+            let differ = [("passcode", "a.b"), ("Authorization", "Bearer c")];
+            assert!(matches!(found(&order, &differ), Err(CredentialsError::Differ(..))));
+        }
+        // Two ways to read the same headers: the first counts.
+        let headers = [("login", "joe"), ("passcode", "a.b")];
+        let first = [passcode.clone(), Source::Login];
+        assert_eq!(found(&first, &headers), with_login(Some("joe")));
+        assert_eq!(connect([Source::Login, passcode.clone()], &headers), password("joe", "a.b"));
+        // It is a header of CONNECT, and no field of HTTP.
+        assert_eq!(request(only, &[("passcode", "a.b")], "passcode=a.b"), Ok(None));
+    }
+
+    #[test]
     fn credentials_that_differ_are_refused() {
         let sources = || [query("token"), cookie("id"), Source::Bearer];
         let (bearer, id) = (("Authorization", "Bearer a"), ("Cookie", "id=a"));
@@ -346,6 +392,9 @@ mod tests {
         let password = Credentials::password(Source::Login, "joe", secret).into_owned();
         let text = format!("{token:?} {password:?}");
         assert!(!text.contains(secret) && text.contains("joe"), "{text}");
+        let passcode = Credentials::token(Source::Passcode, secret).with_login("ann").into_owned();
+        let text = format!("{passcode:?}");
+        assert!(!text.contains(secret) && text.contains("ann"), "{text}");
     }
 
     #[test]
@@ -360,9 +409,9 @@ mod tests {
         assert_eq!(sources.challenge(), "Basic realm=\"a\\\"\\\\b\", charset=\"UTF-8\"");
     }
 
-    fn all_sources() -> Sources {
-        let (bearer, basic, login) = (Source::Bearer, Source::Basic, Source::Login);
-        Sources::new([bearer, basic, cookie("id"), query("token"), header("token"), login])
+    fn all_sources(last: Source) -> Sources {
+        let (bearer, basic) = (Source::Bearer, Source::Basic);
+        Sources::new([bearer, basic, cookie("id"), query("token"), header("token"), last])
     }
 
     /// Text that is often nearly right.
@@ -387,13 +436,15 @@ mod tests {
                 assert_ne!(found.as_token().is_some(), found.as_password().is_some());
             };
             let of_http = fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-            check(all_sources().in_request(of_http.clone(), Some(&text)));
+            check(all_sources(Source::Login).in_request(of_http.clone(), Some(&text)));
             for name in ["authorization", "cookie", "token"] {
                 let with_bytes = of_http.clone().chain([(name, bytes.as_slice())]);
-                check(all_sources().in_request(with_bytes, None));
+                check(all_sources(Source::Login).in_request(with_bytes, None));
             }
             let of_stomp = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            check(all_sources().in_connect(of_stomp));
+            for last in [Source::Login, Source::Passcode] {
+                check(all_sources(last).in_connect(of_stomp.clone()));
+            }
         }
     }
 }

@@ -54,7 +54,7 @@ impl ConnectRequest {
         self.get(header::LOGIN)
     }
 
-    /// Returns the `passcode`: the password of the user.
+    /// Returns the `passcode`: the password of the user, or a token.
     #[must_use]
     pub fn passcode(&self) -> Option<&str> {
         self.get(header::PASSCODE)
