@@ -19,9 +19,9 @@ pub(crate) struct Admitted {
 }
 
 /// Lets in the client of a request, or says what it gets instead.
-pub(crate) fn admit(engine: &Engine, request: &Parts) -> Result<Admitted, Answer> {
-    let admitted = admit_for_connect(engine, request)?;
-    if admitted.principal.is_none() && !accepts_anonymous(&engine.options) {
+pub(crate) async fn admit(engine: &Engine, request: &Parts) -> Result<Admitted, Answer> {
+    let admitted = admit_for_connect(engine, request).await?;
+    if admitted.principal.is_none() && !engine.options.authenticator.accepts_anonymous() {
         let now = engine.now();
         engine.guard().disconnect(admitted.client, now);
         return Err(Answer::from(&AuthenticationError::Missing));
@@ -31,12 +31,15 @@ pub(crate) fn admit(engine: &Engine, request: &Parts) -> Result<Admitted, Answer
 
 /// Lets in the client of a request that can still have its credentials in the CONNECT of STOMP: scripts
 /// in browsers can't add any to the request.
-pub(crate) fn admit_for_connect(engine: &Engine, request: &Parts) -> Result<Admitted, Answer> {
+pub(crate) async fn admit_for_connect(
+    engine: &Engine,
+    request: &Parts,
+) -> Result<Admitted, Answer> {
     // This comes first, so that it bounds how often somebody can try to log in.
     let client =
         engine.admit(address(&engine.options, request)).map_err(|breach| Answer::from(&breach))?;
     let mut admitted = Admitted { client, principal: None };
-    let principal = identify_for_connect(&engine.options, request);
+    let principal = identify_for_connect(engine, request).await;
     let counted = principal.and_then(|principal| {
         count(engine, &mut admitted.client, principal.as_ref())?;
         Ok(principal)
@@ -55,19 +58,26 @@ pub(crate) fn admit_for_connect(engine: &Engine, request: &Parts) -> Result<Admi
 }
 
 /// Returns who the client of a request is, or `None` if it has no credentials.
-pub(crate) fn identify_for_connect(
-    options: &Options,
+pub(crate) async fn identify_for_connect(
+    engine: &Engine,
     request: &Parts,
 ) -> Result<Option<Principal>, Answer> {
-    let found = options.sources.in_request(fields(request), request.uri.query());
-    match identify(options, found) {
+    match identify(engine, credentials(&engine.options, request)).await {
         Err(AuthenticationError::Missing) => Ok(None),
         identified => identified.map_err(|error| Answer::from(&error)),
     }
 }
 
-fn accepts_anonymous(options: &Options) -> bool {
-    options.authenticate.is_none() || options.anonymous
+/// Returns whether somebody has to be asked who the client of a request is.
+pub(crate) fn has_credentials(options: &Options, request: &Parts) -> bool {
+    options.authenticator.has_methods() && !matches!(credentials(options, request), Ok(None))
+}
+
+fn credentials<'a>(
+    options: &Options,
+    request: &'a Parts,
+) -> Result<Option<Credentials<'a>>, CredentialsError> {
+    options.sources.in_request(fields(request), request.uri.query())
 }
 
 /// Returns when the credentials of a client stop to be valid, on the clock of the engine.
@@ -89,20 +99,28 @@ pub(crate) fn count(
     engine.guard().authenticated(client, principal, now).map_err(|breach| Answer::from(&breach))
 }
 
-/// Returns who a client is by its credentials, or `None` if it is anonymous and may be.
-pub(crate) fn identify(
-    options: &Options,
+/// Returns who a client is by its credentials, or `None` if it is anonymous and may be. A server that shuts
+/// down does not wait for that.
+pub(crate) async fn identify(
+    engine: &Engine,
     found: Result<Option<Credentials<'_>>, CredentialsError>,
 ) -> Result<Option<Principal>, AuthenticationError> {
-    let Some(authenticate) = &options.authenticate else {
+    let options = &engine.options;
+    let authenticator = &options.authenticator;
+    if !authenticator.has_methods() {
         // Nobody could say whether credentials are right, so malformed ones are no error.
         let found = found.ok().flatten().filter(|_| options.has_page());
-        return Ok(found.and_then(|credentials| guests::guest(&credentials)));
-    };
-    match found? {
-        Some(credentials) => authenticate(&credentials).map(Some),
-        None if options.anonymous => Ok(None),
-        None => Err(AuthenticationError::Missing),
+        let guest = found.and_then(|credentials| guests::guest(&credentials));
+        return Ok(authenticator.authenticate(None).await?.or(guest));
+    }
+    let credentials = found?;
+    // In a box, since what waits for something else later would keep room for it.
+    let identified = Box::pin(authenticator.authenticate(credentials.as_ref()));
+    tokio::select! {
+        // What is known at once is known also when the server shuts down.
+        biased;
+        identified = identified => identified,
+        () = engine.shuts_down() => Err(AuthenticationError::Unavailable { retry_after: None }),
     }
 }
 

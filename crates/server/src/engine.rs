@@ -45,7 +45,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 /// Where commands for the broker go.
 pub(crate) type Bridge = mpsc::UnboundedSender<bridge::Command>;
@@ -62,6 +62,7 @@ pub(crate) struct Engine {
     timer: Arc<Notify>,
     /// Wakes those that wait for the end of the server, which comes when it has nothing to do any more.
     idle: Notify,
+    shuts_down: watch::Sender<bool>,
 }
 
 impl Engine {
@@ -98,7 +99,8 @@ impl Engine {
         let guard = Mutex::new(Guard::new(options.guard.clone()));
         let state = Mutex::new(state);
         let (clock, timer, idle) = (Clock::new(), Arc::default(), Notify::new());
-        Ok((Self { options, clock, state, guard, timer, idle }, ready))
+        let (shuts_down, _) = watch::channel(false);
+        Ok((Self { options, clock, state, guard, timer, idle, shuts_down }, ready))
     }
 
     pub(crate) fn now(&self) -> Duration {
@@ -224,6 +226,14 @@ impl Engine {
         state.settle(now);
         self.watch(&mut state);
         self.tell_if_idle(&state);
+        drop(state);
+        self.shuts_down.send_replace(true);
+    }
+
+    /// Waits until the server begins to shut down.
+    pub(crate) async fn shuts_down(&self) {
+        // What sends is there as long as the engine.
+        let _ = self.shuts_down.subscribe().wait_for(|it| *it).await;
     }
 
     /// Waits until the server shuts down, no client is there, and all calls are answered. Then the broker's task ends, once it has sent

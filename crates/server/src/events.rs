@@ -31,7 +31,7 @@ use std::{
 /// Answers with a stream of events.
 pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    match open(&engine, &parts) {
+    match open(&engine, &parts).await {
         Ok(mut events) => {
             // The status is known once the hub has begun the subscription, or refused it.
             let head = poll_fn(|cx| events.poll_head(cx)).await;
@@ -43,13 +43,13 @@ pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -
     }
 }
 
-fn open(engine: &Arc<Engine>, parts: &Parts) -> Result<Events, Box<Response>> {
+async fn open(engine: &Arc<Engine>, parts: &Parts) -> Result<Events, Box<Response>> {
     let config = engine.options.event_streams;
     let query = parts.uri.query().unwrap_or_default();
     let last_event_id = parts.headers.get("last-event-id").map(|value| value.as_bytes());
     let request = EventStreamRequest::parse(query, last_event_id, &config)
         .map_err(|invalid| Box::new(answers::whole(invalid.response())))?;
-    let admitted = admission::admit(engine, parts).and_then(|mut admitted| {
+    let admitted = admission::admit(engine, parts).await.and_then(|mut admitted| {
         let now = engine.now();
         let mut guard = engine.guard();
         for topic in request.topics() {

@@ -34,7 +34,7 @@
 //! | you want | take |
 //! |---|---|
 //! | what topics keep, and limits | [`Options::hub`], [`Options::guard`] |
-//! | users | [`Options::authenticate`], such as an [`Authenticator`](access::Authenticator) with tokens |
+//! | users | [`Options::authenticator`]: tokens, passwords, or your own functions, which may take time |
 //! | rules for destinations | [`Options::authorization`], such as [`Rules`](access::Rules) |
 //! | pages of other sites | [`Options::origins`] |
 //! | many nodes | [`Builder::broker`] with [`Redis`](broker::redis::Redis), or a [`Broker`](broker::Broker) of your own |
@@ -86,7 +86,6 @@ mod subscribed;
 mod target_host;
 mod websocket;
 
-pub use access::Authenticate;
 pub use listen::{ListenOptions, serve};
 pub use options::Options;
 pub use server::{Builder, Server};

@@ -76,7 +76,7 @@ fn run(flags: &Flags) -> Result<(), Failure> {
 async fn serve_until_told(settings: Settings) -> Result<(), Failure> {
     let Settings { listen, connections, options, routes, broker, deadline, spread, is_private } =
         settings;
-    let is_open = options.anonymous;
+    let is_open = options.authenticator.accepts_anonymous();
     let server = build(options, routes, broker)?;
     let mut signals = signals::Signals::new().map_err(Failure::Start)?;
     let listener = bind(listen, connections.tls.is_some(), is_open).await?;

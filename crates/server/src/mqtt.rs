@@ -43,7 +43,7 @@ pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -
         let why = "MQTT over WebSocket needs the subprotocol mqtt (MQTT 5 §6)\n";
         return (StatusCode::BAD_REQUEST, why).into_response();
     }
-    let admitted = match admission::admit(&engine, &parts) {
+    let admitted = match admission::admit(&engine, &parts).await {
         Ok(admitted) => admitted,
         Err(answer) => return answers::problem(&answer, &engine.options.sources),
     };

@@ -1,6 +1,6 @@
 //! The settings of a server, for programs that embed it.
 
-use crate::access::Authenticate;
+use crate::access::Authenticator;
 use sansocket::connection::Keepalive;
 use sansocket::server::{OriginPolicy, TrustedProxies};
 use sansocket_realtime::{
@@ -47,11 +47,9 @@ pub struct Options {
     pub origins: OriginPolicy,
     /// Where clients have their credentials.
     pub sources: Sources,
-    /// Says who a client is. By default nobody does, and every client is anonymous.
-    pub authenticate: Option<Authenticate>,
-    /// Whether clients without credentials are accepted. By default they are. It counts only if there is
-    /// [`authenticate`](Self::authenticate).
-    pub anonymous: bool,
+    /// Says who a client is, and whether clients without credentials are accepted. By default it has no
+    /// methods, and every client is anonymous.
+    pub authenticator: Authenticator,
     /// Says who may use which destinations. By default everybody may use all, except the queues of other
     /// users.
     pub authorization: Arc<dyn Authorization + Send + Sync>,
@@ -70,14 +68,14 @@ pub struct Options {
     pub calls_of_client: usize,
     /// The same for all clients together. By default 64 MiB.
     pub calls: usize,
-    /// Whether the page at `/` is served. By default it is, unless there is
-    /// [`authenticate`](Self::authenticate).
+    /// Whether the page at `/` is served. By default it is, unless the
+    /// [`authenticator`](Self::authenticator) has methods.
     ///
     /// It brings handlers for `/app/orders/{order}`, `/app/orders/{order}/position` and `/app/chat/{room}`,
     /// unless the application has its own, and what `/topic/orders/*` and `/topic/chat/*` keep, unless
-    /// [`hub`](Self::hub) says so. If there is no [`authenticate`](Self::authenticate), a client of STOMP
-    /// that tells a login and an empty passcode is the user `guest:` and its login, who may do what a client
-    /// without a user may.
+    /// [`hub`](Self::hub) says so. If the [`authenticator`](Self::authenticator) has no methods, a client of
+    /// STOMP that tells a login and an empty passcode is the user `guest:` and its login, who may do what a
+    /// client without a user may.
     ///
     /// Whoever may publish to these `/app/…` reaches these topics by them, whatever
     /// [`authorization`](Self::authorization) says of the topics. So turn the page on for your users only if
@@ -105,8 +103,7 @@ impl Default for Options {
             websocket,
             origins: OriginPolicy::same_origin(),
             sources: Sources::default(),
-            authenticate: None,
-            anonymous: true,
+            authenticator: Authenticator::new(),
             authorization: Arc::new(hub::Open),
             trusted_proxies: TrustedProxies::new(),
             publish_body: 4 << 20,
@@ -123,7 +120,7 @@ impl Default for Options {
 impl Options {
     /// Returns whether the page at `/` is served.
     pub(crate) fn has_page(&self) -> bool {
-        self.page.unwrap_or(self.authenticate.is_none())
+        self.page.unwrap_or(!self.authenticator.has_methods())
     }
 }
 
@@ -135,7 +132,7 @@ impl fmt::Debug for Options {
             .field("guard", &self.guard)
             .field("origins", &self.origins)
             .field("sources", &self.sources)
-            .field("anonymous", &self.anonymous)
+            .field("authenticator", &self.authenticator)
             .field("trusted_proxies", &self.trusted_proxies)
             .finish_non_exhaustive()
     }
@@ -154,9 +151,11 @@ mod tests {
             (Some(true), true, true),
             (Some(false), false, false),
         ] {
-            let refuse: Authenticate = Arc::new(|_| Err(AuthenticationError::Refused));
-            let authenticate = has_users.then_some(refuse);
-            let options = Options { page, authenticate, ..Options::default() };
+            let mut authenticator = Authenticator::new();
+            if has_users {
+                authenticator = authenticator.method(|_| Err(AuthenticationError::Refused));
+            }
+            let options = Options { page, authenticator, ..Options::default() };
             assert_eq!(options.has_page(), is_on, "{page:?}, {has_users}");
         }
     }

@@ -20,7 +20,7 @@ async fn answer(engine: &Arc<Engine>, parts: &Parts) -> Result<Response, Respons
     let request = poll::Request::parse(query, &engine.options.polls)
         .map_err(|invalid| answers::whole(invalid.response()))?;
     let refuse = |answer: Answer| answers::problem(&answer, &engine.options.sources);
-    let admitted = admission::admit(engine, parts).map_err(refuse)?;
+    let admitted = admission::admit(engine, parts).await.map_err(refuse)?;
     // It counts until the client has its answer or has gone.
     let mut client = admitted.client;
     for topic in request.topics() {

@@ -22,7 +22,7 @@ pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -
     let (parts, _) = request.into_parts();
     let sources = &engine.options.sources;
     let refuse = |answer: &Answer| answers::problem(answer, sources);
-    let admitted = match admission::admit(&engine, &parts) {
+    let admitted = match admission::admit(&engine, &parts).await {
         Ok(admitted) => admitted,
         Err(answer) => return refuse(&answer),
     };

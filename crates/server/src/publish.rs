@@ -39,7 +39,7 @@ const BATCH: usize = 1_000;
 pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     // Whoever may not publish sends its body in vain.
-    let admitted = match admission::admit(&engine, &parts) {
+    let admitted = match admission::admit(&engine, &parts).await {
         Ok(admitted) => admitted,
         Err(answer) => return answers::problem(&answer, &engine.options.sources),
     };

@@ -28,7 +28,7 @@ use body::ReceiverBody;
 use http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use sansocket_axum::WebSocketUpgrade;
 use sansocket_realtime::{
-    guard::Answer,
+    guard::{Answer, Client},
     hub::Principal,
     sockjs::{self, Action, Cors, ReceiveError, Transport},
 };
@@ -54,7 +54,7 @@ async fn serve_prefix(State(service): State<Arc<Service>>, request: Request) -> 
     match <WebSocketUpgrade as OptionalFromRequestParts<()>>::from_request_parts(&mut parts, &())
         .await
     {
-        Ok(Some(upgrade)) => crate::websocket::open(&service.engine, upgrade, &parts),
+        Ok(Some(upgrade)) => crate::websocket::open(&service.engine, upgrade, &parts).await,
         Ok(None) => serve(State(service), Request::from_parts(parts, body)).await,
         Err(rejection) => rejection.into_response(),
     }
@@ -74,15 +74,15 @@ async fn serve(State(service): State<Arc<Service>>, request: Request) -> Respons
     match request.action(&service.engine.options.sockjs, random() as u32) {
         Action::Respond(response) => respond(response),
         Action::RawWebSocket => match upgrade(&mut parts).await {
-            Ok(upgrade) => crate::websocket::open(&service.engine, upgrade, &parts),
+            Ok(upgrade) => crate::websocket::open(&service.engine, upgrade, &parts).await,
             Err(response) => response,
         },
         Action::WebSocket => match upgrade(&mut parts).await {
-            Ok(upgrade) => open(&service.engine, upgrade, &parts),
+            Ok(upgrade) => open(&service.engine, upgrade, &parts).await,
             Err(response) => response,
         },
         Action::Receive { session, transport, head } => {
-            receive(&service, &parts, session, transport, head)
+            receive(&service, &parts, session, transport, head).await
         }
         Action::Send { session, head } => send(&service, &parts, body, session, head).await,
         _ => respond(sockjs::Response::not_found()),
@@ -114,8 +114,8 @@ async fn upgrade(parts: &mut Parts) -> Result<WebSocketUpgrade, Response> {
 }
 
 /// Opens a WebSocket with the frames of SockJS.
-fn open(engine: &Arc<Engine>, upgrade: WebSocketUpgrade, parts: &Parts) -> Response {
-    let admitted = match admission::admit_for_connect(engine, parts) {
+async fn open(engine: &Arc<Engine>, upgrade: WebSocketUpgrade, parts: &Parts) -> Response {
+    let admitted = match admission::admit_for_connect(engine, parts).await {
         Ok(admitted) => admitted,
         Err(answer) => return answers::problem(&answer, &engine.options.sources),
     };
@@ -135,37 +135,18 @@ fn open(engine: &Arc<Engine>, upgrade: WebSocketUpgrade, parts: &Parts) -> Respo
 }
 
 /// Answers with what the session sends.
-fn receive(
+async fn receive(
     service: &Arc<Service>,
     parts: &Parts,
     session: &str,
     transport: Transport,
     head: sockjs::Response,
 ) -> Response {
-    let principal = match identify(service, parts) {
-        Ok(principal) => principal,
+    let (principal, client) = match admit(service, parts, session).await {
+        Ok(admitted) => admitted,
         Err(answer) => return refuse(service, head, &answer),
     };
-    let admitted = if service.has(session, owner(principal.as_ref())) {
-        None
-    } else {
-        // A new session counts as a connection.
-        match admission::admit_for_connect(&service.engine, parts) {
-            Ok(admitted) => Some(admitted),
-            Err(answer) => return refuse(service, head, &answer),
-        }
-    };
-    attach(service, session, principal, admitted, transport, head)
-}
-
-fn attach(
-    service: &Arc<Service>,
-    session: &str,
-    principal: Option<Principal>,
-    admitted: Option<Admitted>,
-    transport: Transport,
-    head: sockjs::Response,
-) -> Response {
+    let admitted = client.map(|client| Admitted { client, principal: principal.clone() });
     match service.attach(session, owner(principal.as_ref()), transport, admitted) {
         Ok((key, receiver)) => {
             let body = ReceiverBody::new(service.clone(), key, receiver);
@@ -192,7 +173,7 @@ async fn send(
         Ok(counted) => counted,
         Err(breach) => return refuse(service, head, &Answer::from(&breach)),
     };
-    let principal = match admission::identify_for_connect(options, parts) {
+    let principal = match admission::identify_for_connect(&service.engine, parts).await {
         Ok(principal) => principal,
         Err(answer) => return refuse(service, head, &answer),
     };
@@ -219,20 +200,26 @@ async fn send(
     })
 }
 
-/// Returns who the client of a request is. Requests with credentials count, or else they could be guessed
-/// without a limit.
-fn identify(service: &Service, parts: &Parts) -> Result<Option<Principal>, Answer> {
-    let options = &service.engine.options;
-    if options.authenticate.is_none() {
-        return Ok(None);
+/// Returns who the client of a request is, and what counts the client if its session is a new one.
+async fn admit(
+    service: &Service,
+    parts: &Parts,
+    session: &str,
+) -> Result<(Option<Principal>, Option<Client>), Answer> {
+    let engine = &service.engine;
+    if !admission::has_credentials(&engine.options, parts) && service.has(session, owner(None)) {
+        return Ok((None, None));
     }
-    let identified = admission::identify_for_connect(options, parts);
-    if !matches!(identified, Ok(None)) {
-        let address = admission::address(options, parts);
-        let counted = service.engine.admit(address).map_err(|breach| Answer::from(&breach))?;
-        drop(counted);
+    // A new session counts as a connection. So does a request with credentials while these are checked, or
+    // else they could be guessed without a limit.
+    let address = admission::address(&engine.options, parts);
+    let mut client = engine.admit(address).map_err(|breach| Answer::from(&breach))?;
+    let principal = admission::identify_for_connect(engine, parts).await?;
+    if service.has(session, owner(principal.as_ref())) {
+        return Ok((principal, None));
     }
-    identified
+    admission::count(engine, &mut client, principal.as_ref())?;
+    Ok((principal, Some(client)))
 }
 
 fn owner(principal: Option<&Principal>) -> &[u8] {

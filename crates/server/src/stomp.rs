@@ -1,6 +1,12 @@
 //! A client of STOMP, whatever carries its frames.
 
-use crate::{admission, clock::Timer, engine::Registration, mailbox::End, subscribed::Subscribed};
+use crate::{
+    admission,
+    clock::Timer,
+    engine::{Engine, Registration},
+    mailbox::End,
+    subscribed::Subscribed,
+};
 use bytes::Bytes;
 use sansocket::CloseCode;
 use sansocket_realtime::{
@@ -13,7 +19,8 @@ use sansocket_realtime::{
 };
 use std::{
     future::{Future, poll_fn},
-    task::{Context, Poll},
+    pin::Pin,
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -72,6 +79,7 @@ pub(crate) fn serve<T: Transport>(
         is_reported: true,
         lingers_until: None,
         expires_at,
+        identifying: None,
     };
     poll_fn(move |cx| client.poll(cx))
 }
@@ -92,7 +100,11 @@ struct Client<T> {
     lingers_until: Option<Duration>,
     /// When the credentials of the client stop to be valid.
     expires_at: Option<Duration>,
+    /// Who the client is, while that is asked: in a box, since it is there for a moment alone.
+    identifying: Option<Pin<Box<Identifying>>>,
 }
+
+type Identifying = dyn Future<Output = Result<Option<Principal>, Answer>> + Send;
 
 impl<T: Transport> Client<T> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -103,18 +115,18 @@ impl<T: Transport> Client<T> {
             if self.obey_end().is_ready() {
                 return Poll::Ready(());
             }
-            self.handle_events();
+            self.handle_events(cx);
             self.write();
             match self.transport.poll_receive(cx) {
                 Poll::Ready(Some(bytes)) => {
                     let now = self.now();
                     self.session.receive(bytes, now);
-                    self.handle_events();
+                    self.handle_events(cx);
                     continue;
                 }
                 Poll::Ready(None) => {
                     self.session.transport_ended();
-                    self.handle_events();
+                    self.handle_events(cx);
                     return Poll::Ready(());
                 }
                 Poll::Pending => {}
@@ -160,55 +172,63 @@ impl<T: Transport> Client<T> {
     }
 
     /// Does what the session asks for.
-    fn handle_events(&mut self) {
-        while let Some(event) = self.session.next_event() {
-            match event {
-                Event::Connect(request) => self.connect(&request),
-                Event::Command(command) => {
-                    let engine = self.registration.engine().clone();
-                    let checked = match &mut self.registration.client {
-                        Some(client) => self.subscribed.check(&engine, client, &command),
-                        None => Ok(()),
-                    };
-                    match checked {
-                        Ok(()) => engine.perform(command),
-                        Err(breach) => self.end(&Answer::from(&breach)),
-                    }
-                }
-                _ => {}
+    fn handle_events(&mut self, cx: &mut Context<'_>) {
+        loop {
+            while let Some(event) = self.session.next_event() {
+                self.handle(event);
+            }
+            if self.poll_identified(cx).is_pending() {
+                return;
             }
         }
     }
 
-    /// Decides about a CONNECT.
-    fn connect(&mut self, request: &ConnectRequest) {
+    fn handle(&mut self, event: Event) {
         let engine = self.registration.engine().clone();
+        match event {
+            Event::Connect(request) => {
+                let identifying = async move { identify(&engine, &request).await };
+                self.identifying = Some(Box::pin(identifying));
+            }
+            Event::Command(command) => {
+                let checked = match &mut self.registration.client {
+                    Some(client) => self.subscribed.check(&engine, client, &command),
+                    None => Ok(()),
+                };
+                match checked {
+                    Ok(()) => engine.perform(command),
+                    Err(breach) => self.end(&Answer::from(&breach)),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Waits until it is known whose CONNECT it is, and answers it.
+    fn poll_identified(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.session.has_ended() {
+            // Nobody waits for it any more.
+            self.identifying = None;
+        }
+        let Some(identifying) = &mut self.identifying else { return Poll::Pending };
+        let identified = ready!(identifying.as_mut().poll(cx));
+        self.identifying = None;
+        let engine = self.registration.engine().clone();
+        let accepted = identified.and_then(|principal| {
+            if let Some(client) = &mut self.registration.client {
+                admission::count(&engine, client, principal.as_ref())?;
+            }
+            Ok(principal)
+        });
         let now = engine.now();
-        match self.identify(request) {
+        match accepted {
             Ok(principal) => {
                 self.expires_at = admission::expires_at(&engine, principal.as_ref());
                 self.session.accept(principal, now);
             }
             Err(answer) => self.session.refuse(answer.message, answer.close_code, now),
         }
-    }
-
-    fn identify(&mut self, request: &ConnectRequest) -> Result<Option<Principal>, Answer> {
-        let engine = self.registration.engine().clone();
-        let found = engine.options.sources.in_connect(request.headers());
-        // Who was authenticated before the upgrade needs nothing more.
-        if matches!(found, Ok(None)) && request.principal().is_some() {
-            return Ok(request.principal().cloned());
-        }
-        let principal =
-            admission::identify(&engine.options, found).map_err(|it| Answer::from(&it))?;
-        if request.principal().is_some_and(|before| principal.as_ref() != Some(before)) {
-            return Err(Answer::from(&AuthenticationError::Refused));
-        }
-        if let Some(client) = &mut self.registration.client {
-            admission::count(&engine, client, principal.as_ref())?;
-        }
-        Ok(principal)
+        Poll::Ready(())
     }
 
     fn end(&mut self, answer: &Answer) {
@@ -293,4 +313,18 @@ impl<T: Transport> Client<T> {
         self.session.time_passed(now);
         Poll::Ready(())
     }
+}
+
+/// Returns who the client of a CONNECT is.
+async fn identify(engine: &Engine, request: &ConnectRequest) -> Result<Option<Principal>, Answer> {
+    let found = engine.options.sources.in_connect(request.headers());
+    // Who was authenticated before the upgrade needs nothing more.
+    if matches!(found, Ok(None)) && request.principal().is_some() {
+        return Ok(request.principal().cloned());
+    }
+    let principal = admission::identify(engine, found).await.map_err(|it| Answer::from(&it))?;
+    if request.principal().is_some_and(|before| principal.as_ref() != Some(before)) {
+        return Err(Answer::from(&AuthenticationError::Refused));
+    }
+    Ok(principal)
 }

@@ -19,8 +19,12 @@ use std::{
 };
 
 /// Opens a WebSocket for a client of STOMP.
-pub(crate) fn open(engine: &Arc<Engine>, upgrade: WebSocketUpgrade, parts: &Parts) -> Response {
-    let admitted = match admission::admit_for_connect(engine, parts) {
+pub(crate) async fn open(
+    engine: &Arc<Engine>,
+    upgrade: WebSocketUpgrade,
+    parts: &Parts,
+) -> Response {
+    let admitted = match admission::admit_for_connect(engine, parts).await {
         Ok(admitted) => admitted,
         Err(answer) => return answers::problem(&answer, &engine.options.sources),
     };

@@ -9,6 +9,8 @@
 //! Where credentials are looked for is up to [`Sources`](sansocket_realtime::guard::Sources).
 //!
 //! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use sansocket_realtime::guard::{Credentials, Source, TokenTable};
 //! use sansocket_realtime::hub::Authorization;
 //! use sansocket_server::access::{Authenticator, Claims, Permissions, Rules};
@@ -18,13 +20,14 @@
 //! let authenticator = Authenticator::new().tokens(tokens);
 //!
 //! let credentials = Credentials::token(Source::Bearer, "abc");
-//! let orders = authenticator.authenticate(Some(&credentials))?;
+//! let orders = authenticator.authenticate(Some(&credentials)).await?;
 //!
 //! let rules = Rules::default();
 //! assert!(rules.may_send(orders.as_ref(), "/topic/orders/42"));
 //! assert!(!rules.may_send(orders.as_ref(), "/topic/prices"));
 //! assert!(!rules.may_send(None, "/topic/orders/42"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok(())
+//! # }
 //! ```
 
 mod authenticator;
@@ -35,7 +38,7 @@ mod pattern;
 mod permissions;
 mod rules;
 
-pub use authenticator::{Authenticate, Authenticator};
+pub use authenticator::Authenticator;
 pub use claims::Claims;
 pub use jwt::{Jwt, JwtOptions};
 pub use keys::{JwtAlgorithm, JwtKey, JwtKeyError};

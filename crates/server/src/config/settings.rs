@@ -75,8 +75,7 @@ fn options(checks: &mut Checks<'_>, config: &Config) -> Options {
     options.mqtt = config.mqtt.broker.as_ref().and_then(|address| host_and_port(checks, address));
     let access = authentication::access(checks, config);
     options.sources = access.sources;
-    options.anonymous = access.authenticator.accepts_anonymous();
-    options.authenticate = access.authenticator.into_authenticate();
+    options.authenticator = access.authenticator;
     options.page = config.page;
     options.authorization = Arc::new(access.rules);
     options
@@ -246,8 +245,8 @@ mod tests {
         assert_eq!(options.origins, library.origins);
         assert_eq!(options.sources, library.sources);
         assert_eq!(options.trusted_proxies, library.trusted_proxies);
-        assert_eq!(options.anonymous, library.anonymous);
-        assert!(options.authenticate.is_none());
+        let authenticator = |it: &Options| format!("{:?}", it.authenticator);
+        assert_eq!(authenticator(&options), authenticator(&library));
         let times = |it: &Options| (it.body_timeout, it.publish_timeout);
         assert_eq!(times(&options), times(&library));
         let others = |it: &Options| (it.publish_body, it.page, it.mqtt.clone());
@@ -261,7 +260,7 @@ mod tests {
     fn anonymous_clients_publish_to_topics_on_this_machine_alone() {
         let may = |text: &str, destination: &str| {
             let settings = settings(text);
-            assert!(settings.options.anonymous);
+            assert!(settings.options.authenticator.accepts_anonymous());
             settings.options.authorization.may_send(None, destination)
         };
         assert!(may("", "/topic/a") && may("", "/app/a") && !may("", "/queue/a"));
@@ -286,21 +285,24 @@ mod tests {
         }
     }
 
-    #[test]
-    fn users_have_their_permissions() {
+    #[tokio::test]
+    async fn users_have_their_permissions() {
         use sansocket_realtime::guard::{AuthenticationError, Credentials, Source};
         let text = "access.token = [{ user = 'orders', token = 'abc', publish = ['/topic/orders/*'] }]\n\
                     access.password = [{ user = 'joe', password = 'def', subscribe = ['/queue/a'] },\n\
                     { user = 'ann', password = 'ghi' }]\n\
                     access.users.publish = ['/topic/chat']";
         let options = settings(text).options;
-        assert!(!options.anonymous);
-        let authenticate = options.authenticate.unwrap();
-        let login =
-            |user, password| authenticate(&Credentials::password(Source::Login, user, password));
-        let orders = authenticate(&Credentials::token(Source::Bearer, "abc")).unwrap();
-        let (joe, ann) = (login("joe", "def").unwrap(), login("ann", "ghi").unwrap());
-        assert_eq!(login("ann", "def"), Err(AuthenticationError::Refused));
+        assert!(!options.authenticator.accepts_anonymous());
+        let login = async |user, password| {
+            let credentials = Credentials::password(Source::Login, user, password);
+            options.authenticator.authenticate(Some(&credentials)).await
+        };
+        let orders = Credentials::token(Source::Bearer, "abc");
+        let orders = options.authenticator.authenticate(Some(&orders)).await.unwrap().unwrap();
+        let joe = login("joe", "def").await.unwrap().unwrap();
+        let ann = login("ann", "ghi").await.unwrap().unwrap();
+        assert_eq!(login("ann", "def").await, Err(AuthenticationError::Refused));
         let rules = options.authorization;
         let may_send = |user: &Principal, to: &str| rules.may_send(Some(user), to);
         assert!(may_send(&orders, "/topic/orders/1") && !may_send(&orders, "/topic/chat"));
@@ -308,8 +310,8 @@ mod tests {
         assert!(may_send(&ann, "/topic/chat") && !may_send(&ann, "/app/a"));
     }
 
-    #[test]
-    fn secrets_come_from_files_too() {
+    #[tokio::test]
+    async fn secrets_come_from_files_too() {
         use sansocket_realtime::guard::{Credentials, Source};
         let file = std::env::temp_dir().join(format!("sansocket-secret-{}", std::process::id()));
         // Editors put a line end at the end of a file.
@@ -318,8 +320,9 @@ mod tests {
             "access.token = [{{ user = 'joe', token-file = {:?} }}]",
             file.display().to_string()
         );
-        let authenticate = settings(&text).options.authenticate.unwrap();
-        assert!(authenticate(&Credentials::token(Source::Bearer, "abc")).is_ok());
+        let authenticator = settings(&text).options.authenticator;
+        let credentials = Credentials::token(Source::Bearer, "abc");
+        assert!(authenticator.authenticate(Some(&credentials)).await.is_ok());
         std::fs::remove_file(&file).unwrap();
     }
 

@@ -1,5 +1,6 @@
 //! The endpoints over real sockets: what clients get, and what those get that do something wrong.
 
+mod authentication;
 mod calls;
 mod events;
 mod http;

@@ -7,7 +7,7 @@ use sansocket_realtime::{
     guard::{AuthenticationError, ClientLimits, Credentials},
     hub::{Answer, Authorization, Principal, TopicConfig},
 };
-use sansocket_server::{Builder, ListenOptions, Options, Server, serve};
+use sansocket_server::{Builder, ListenOptions, Options, Server, access::Authenticator, serve};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
@@ -30,9 +30,8 @@ pub(crate) fn options() -> Options {
 /// Users whose token is their name, and who may not use `/topic/secret/…`.
 pub(crate) fn with_users() -> Options {
     let mut options = options();
-    options.authenticate = Some(Arc::new(authenticate));
+    options.authenticator = Authenticator::new().method(authenticate);
     options.authorization = Arc::new(Rules);
-    options.anonymous = false;
     options
 }
 

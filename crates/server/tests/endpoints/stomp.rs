@@ -5,7 +5,7 @@ use sansocket::{
     Error, Message,
     on_tokio::{ClientWebSocket, Connector},
 };
-use sansocket_server::access::Claims;
+use sansocket_server::access::{Authenticator, Claims};
 use std::time::Duration;
 
 /// A client that sends exactly what it is told.
@@ -130,7 +130,7 @@ async fn who_a_client_is_says_its_connect_or_its_request() {
 #[tokio::test]
 async fn an_anonymous_request_can_be_a_user_in_connect() {
     let mut options = with_users();
-    options.anonymous = true;
+    options.authenticator = options.authenticator.anonymous(true);
     let running = Running::start(options).await;
     for (passcode, reply) in [("joe", "CONNECTED\n"), ("wrong", "ERROR\n")] {
         let mut client = Client::open(&running, &[]).await;
@@ -154,7 +154,7 @@ async fn what_is_refused_ends_with_an_error_and_a_close() {
         ("NONSENSE\n\n\0", ""),
     ] {
         let mut options = with_users();
-        options.anonymous = true;
+        options.authenticator = options.authenticator.anonymous(true);
         let running = Running::start(options).await;
         let mut client = Client::connected(&running).await;
         client.send(frame).await;
@@ -180,10 +180,10 @@ async fn a_client_that_goes_without_a_word_is_forgotten() {
 #[tokio::test]
 async fn a_connection_ends_when_its_credentials_expire() {
     let mut options = options();
-    options.authenticate = Some(std::sync::Arc::new(|_| {
+    options.authenticator = Authenticator::new().method(|_| {
         let soon = std::time::SystemTime::now() + Duration::from_millis(500);
         Ok(Claims::new().expiring_at(soon).of("ann"))
-    }));
+    });
     let running = Running::start(options).await;
     let bearer = [("authorization", "Bearer x")];
     let mut stream = running.connect().await;
