@@ -13,7 +13,7 @@ use toml::Spanned;
 section! {
     Access {
         anonymous: Option<Spanned<bool>> = None,
-        sources: Vec<Setting<SourceName>> = vec![of("bearer"), of("login")],
+        sources: Vec<Spanned<Setting<SourceName>>> = vec![default(of("bearer")), default(of("login"))],
         realm: String = "realtime".into(),
         users: OfUsers = OfUsers::default(),
         anonymous_clients: OfAnonymous = OfAnonymous::default(),
@@ -99,12 +99,14 @@ impl FromStr for SourceName {
             ("bearer", _) => Source::Bearer,
             ("basic", _) => Source::Basic,
             ("login", _) => Source::Login,
+            ("passcode", _) => Source::Passcode,
             (_, Some(("cookie", name))) => Source::Cookie(name.into()),
             (_, Some(("query", name))) => Source::Query(name.into()),
             (_, Some(("header", name))) => Source::Header(name.into()),
             _ => {
                 return Err(format!(
-                    "{text:?} is none of bearer, basic, login, cookie:NAME, query:NAME, header:NAME"
+                    "{text:?} is none of bearer, basic, login, passcode, cookie:NAME, query:NAME, \
+                     header:NAME"
                 ));
             }
         }))

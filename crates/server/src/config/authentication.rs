@@ -30,7 +30,7 @@ pub(crate) fn access(checks: &mut Checks<'_>, config: &Config) -> WhoMay {
     let (names_users, is_local) = (names_users(access), is_local(config));
     let anonymous = accepts_anonymous(checks, config, names_users, is_local);
     check_sources(checks, config);
-    let sources = Sources::new(access.sources.iter().map(|source| source.0.clone()));
+    let sources = Sources::new(sources(config).cloned());
     let mut authenticator = Authenticator::new().anonymous(anonymous);
     if !access.token.is_empty() {
         authenticator = authenticator.tokens(tokens(checks, &access.token));
@@ -61,17 +61,29 @@ fn is_local(config: &Config) -> bool {
     config.listen.get_ref().0.ip().is_loopback() && config.trusted_proxies.networks.is_empty()
 }
 
+fn sources(config: &Config) -> impl Iterator<Item = &Source> {
+    config.access.sources.iter().map(|source| &source.get_ref().0)
+}
+
 /// Browsers send cookies and passwords with the requests of all pages. So if those of every site may use the
-/// server, each can act as its visitors.
+/// server, each can act as its visitors. And what stands in a passcode is a password or a token.
 fn check_sources(checks: &mut Checks<'_>, config: &Config) {
     let by_browser = |source: &Source| matches!(source, Source::Cookie(_) | Source::Basic);
-    let source = config.access.sources.iter().map(|source| &source.0).find(|it| by_browser(it));
+    let source = sources(config).find(|source| by_browser(source));
     let origin = config.origins.iter().find(|origin| origin.get_ref() == "*");
     if let (Some(source), Some(origin)) = (source, origin) {
         let problem = format!(
             "browsers send {source} for pages of every site, so name those that may use the server"
         );
         checks.problem(origin.span(), problem);
+    }
+    let in_passcode = |it: &Source| matches!(it, Source::Login | Source::Passcode);
+    let mut of_connect = config.access.sources.iter().filter(|it| in_passcode(&it.get_ref().0));
+    if let (Some(first), Some(second)) = (of_connect.next(), of_connect.next()) {
+        if first.get_ref() != second.get_ref() {
+            let problem = "login and passcode read the same headers of CONNECT: name one of them";
+            checks.problem(second.span(), problem);
+        }
     }
 }
 

@@ -310,6 +310,20 @@ mod tests {
         assert!(may_send(&ann, "/topic/chat") && !may_send(&ann, "/app/a"));
     }
 
+    #[test]
+    fn sources_are_those_that_are_named() {
+        use sansocket_realtime::guard::{Source, Sources};
+        let text = "access.sources = ['bearer', 'passcode', 'cookie:id', 'query:a', 'header:b']";
+        let named = [
+            Source::Bearer,
+            Source::Passcode,
+            Source::Cookie("id".into()),
+            Source::Query("a".into()),
+            Source::Header("b".into()),
+        ];
+        assert_eq!(settings(text).options.sources, Sources::new(named));
+    }
+
     #[tokio::test]
     async fn secrets_come_from_files_too() {
         use sansocket_realtime::guard::{Credentials, Source};

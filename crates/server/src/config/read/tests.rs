@@ -282,6 +282,10 @@ fn values_that_contradict_each_other_are_told() {
             "1:12: browsers send the Basic credentials in Authorization for pages of every site",
         ),
         (
+            "access.sources = ['passcode', 'bearer', 'login']",
+            "1:41: login and passcode read the same headers of CONNECT",
+        ),
+        (
             "limits.message = '32 MiB'",
             "1:18: messages can have 33554432 bytes, but limits.user.bytes allows 16777216 at once",
         ),
