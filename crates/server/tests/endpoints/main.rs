@@ -8,6 +8,7 @@ mod http2;
 mod limits;
 mod listen;
 mod memory_broker;
+mod mqtt;
 mod nodes;
 mod origins;
 mod poll;
