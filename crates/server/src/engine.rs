@@ -23,7 +23,6 @@ pub(crate) use registration::{Polling, Registration};
 
 use crate::{
     clock::{Clock, KeepsTime},
-    mailbox::Mailbox,
     mailboxes::Mailboxes,
     options::Options,
     random::random,
@@ -88,7 +87,7 @@ impl Engine {
             polling: HashMap::new(),
             asking: HashMap::new(),
             last_request: 0,
-            mailboxes: Mailboxes::default(),
+            mailboxes: Mailboxes::new(options.slow_consumer),
             commands: VecDeque::new(),
             bridge,
             status,
@@ -128,15 +127,26 @@ impl Engine {
         self.tell_if_idle(&state);
     }
 
-    /// Adds a connection, which the hub has yet to be told of.
+    /// Adds a connection, which the hub has yet to be told of. It is ended if its client does not take what it
+    /// gets.
     pub(crate) fn register(self: &Arc<Self>) -> Registration {
-        let mailbox = Mailbox::new(self.options.slow_consumer);
+        self.register_any(true)
+    }
+
+    /// Adds a connection that gets nothing but what the server itself takes.
+    pub(crate) fn register_sender(self: &Arc<Self>) -> Registration {
+        self.register_any(false)
+    }
+
+    fn register_any(self: &Arc<Self>, is_taken: bool) -> Registration {
+        let now = self.now();
         let mut state = self.state();
+        let (connection, mailbox) = state.mailboxes.open(is_taken, now);
         // Who comes to a server that shuts down is sent away at once, or else it would not end.
         if state.status == Status::ShuttingDown {
-            mailbox.shut_down(self.now());
+            mailbox.shut_down(now);
         }
-        let connection = state.mailboxes.add(Some(mailbox.clone()));
+        self.watch(&mut state);
         drop(state);
         Registration { engine: self.clone(), connection, mailbox, client: None }
     }
@@ -305,7 +315,13 @@ impl KeepsTime for Engine {
             state.commands.push_back(Command::TimePassed);
         }
         state.polls.time_passed(now);
+        for connection in state.mailboxes.time_passed(now) {
+            // What is left of it may never notice, so it is not waited for.
+            state.commands.push_back(Command::Disconnect { connection });
+            state.mailboxes.remove(connection);
+        }
         state.settle(now);
+        self.tell_if_idle(&state);
         state.deadline = state.next_deadline();
         state.deadline
     }

@@ -92,13 +92,35 @@ impl Mailbox {
         inner.report(now)
     }
 
-    /// Tells the time to the part that looks after slow clients. Returns when to do so again.
-    pub(crate) fn time_passed(&self, now: Duration) -> Option<Duration> {
+    /// Ends the connection if its client has taken nothing for too long, while something was there to take. The
+    /// end of a connection that shuts down is that as well, for `stalled`. Returns when to look again.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the client is too slow, by this or before.
+    pub(crate) fn time_passed(
+        &self,
+        now: Duration,
+        stalled: Duration,
+    ) -> Result<Option<Duration>, TooSlow> {
         let mut inner = self.lock();
-        if let Some(Reaction::End(why)) = inner.consumer.time_passed(now) {
-            inner.end.get_or_insert(End::TooSlow(why));
+        let shut_down = match inner.end {
+            Some(End::ShuttingDown(at)) => Some(at.saturating_add(stalled)),
+            _ => None,
+        };
+        let deadline = inner.consumer.next_deadline().or(shut_down);
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            let unsent = inner.consumer.unsent();
+            inner.end = Some(End::TooSlow(TooSlow::Stalled { unsent, limit: stalled }));
+            inner.wake();
         }
-        inner.consumer.next_deadline()
+        match inner.end {
+            Some(End::TooSlow(why)) => {
+                inner.effects = Vec::new();
+                Err(why)
+            }
+            _ => Ok(deadline),
+        }
     }
 
     /// Returns whether the connection has to end, and why.
@@ -131,7 +153,8 @@ impl Inner {
             None => self.consumer.taken(before - unsent, now),
         };
         if let Some(Reaction::End(why)) = reaction {
-            self.end.get_or_insert(End::TooSlow(why));
+            // Also while the server shuts down, or else it would wait for the client.
+            self.end = Some(End::TooSlow(why));
         }
         reaction
     }
@@ -147,5 +170,35 @@ fn size(effect: &Effect) -> usize {
     match effect {
         Effect::Deliver { message, .. } => message.message().size() + OVERHEAD,
         _ => OVERHEAD,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_client_that_shuts_down_can_be_too_slow_as_well() {
+        let config = SlowConsumerConfig::default().unsent(10).stalled(8 * SECOND);
+        let is_too_slow = |mailbox: &Mailbox| matches!(mailbox.end(), Some(End::TooSlow(_)));
+        for unsent in [0, 1] {
+            let mailbox = Mailbox::new(config);
+            mailbox.shut_down(3 * SECOND);
+            assert_eq!(mailbox.set_downstream(unsent, 3 * SECOND), None);
+            let deadline = 11 * SECOND;
+            assert_eq!(mailbox.time_passed(10 * SECOND, config.stalled), Ok(Some(deadline)));
+            assert!(!is_too_slow(&mailbox));
+            assert!(mailbox.time_passed(deadline, config.stalled).is_err());
+            assert!(is_too_slow(&mailbox));
+        }
+        let mailbox = Mailbox::new(config);
+        mailbox.shut_down(3 * SECOND);
+        let _ = mailbox.set_downstream(11, SECOND);
+        let _ = mailbox.set_downstream(12, SECOND);
+        assert!(is_too_slow(&mailbox));
+        mailbox.shut_down(3 * SECOND);
+        assert!(is_too_slow(&mailbox));
     }
 }

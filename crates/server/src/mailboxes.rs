@@ -1,28 +1,54 @@
 //! The connections of the engine, by their numbers.
 
 use crate::mailbox::Mailbox;
-use sansocket_realtime::hub::ConnectionId;
-use std::sync::Arc;
+use sansocket_realtime::{guard::SlowConsumerConfig, hub::ConnectionId};
+use std::{sync::Arc, time::Duration};
+
+/// How often clients that take nothing are looked for, at most, within the time for which they may.
+const LOOKS: u32 = 8;
 
 /// The mailboxes of all connections, by their numbers.
 ///
 /// A number is a place in the table, with a count of how often the place was used before it. So no two
 /// connections ever have the same, and none has to be searched for.
-#[derive(Debug, Default)]
+///
+/// They also look for clients that take nothing. The task of a client can't always do that: over HTTP/2 nobody
+/// asks the body of a response for more while its client has no window.
+#[derive(Debug)]
 pub(crate) struct Mailboxes {
     places: Vec<Place>,
     free: Vec<u32>,
+    config: SlowConsumerConfig,
+    /// When to look for clients that take nothing.
+    looks_at: Option<Duration>,
 }
 
 #[derive(Debug, Default)]
 struct Place {
     uses: u32,
     is_used: bool,
+    /// Whether the client is to take what it gets.
+    is_taken: bool,
     /// The engine passes on the effects of a poll in another way.
     mailbox: Option<Arc<Mailbox>>,
 }
 
 impl Mailboxes {
+    pub(crate) const fn new(config: SlowConsumerConfig) -> Self {
+        Self { places: Vec::new(), free: Vec::new(), config, looks_at: None }
+    }
+
+    /// Adds a connection with a mailbox. Returns both. `is_taken` says whether it is ended if nothing is taken.
+    pub(crate) fn open(&mut self, is_taken: bool, now: Duration) -> (ConnectionId, Arc<Mailbox>) {
+        let mailbox = Mailbox::new(self.config);
+        let connection = self.add(Some(mailbox.clone()));
+        if is_taken {
+            self.places[index(connection)].is_taken = true;
+            self.looks_at.get_or_insert(now.saturating_add(self.config.stalled));
+        }
+        (connection, mailbox)
+    }
+
     /// Adds a connection, and returns its number.
     pub(crate) fn add(&mut self, mailbox: Option<Arc<Mailbox>>) -> ConnectionId {
         let index = self.free.pop().unwrap_or_else(|| {
@@ -32,9 +58,9 @@ impl Mailboxes {
         });
         let place = &mut self.places[index as usize];
         place.uses = place.uses.wrapping_add(1);
-        place.is_used = true;
+        (place.is_used, place.is_taken) = (true, false);
         place.mailbox = mailbox;
-        ConnectionId(u64::from(place.uses) << 32 | u64::from(index))
+        place.connection(index as usize)
     }
 
     pub(crate) fn get(&self, connection: ConnectionId) -> Option<&Arc<Mailbox>> {
@@ -50,6 +76,33 @@ impl Mailboxes {
         }
     }
 
+    /// Returns when to call [`time_passed`](Self::time_passed).
+    pub(crate) const fn next_deadline(&self) -> Option<Duration> {
+        self.looks_at
+    }
+
+    /// Ends connections whose clients are too slow. Returns their numbers.
+    pub(crate) fn time_passed(&mut self, now: Duration) -> Vec<ConnectionId> {
+        if self.looks_at.is_none_or(|at| at > now) {
+            return Vec::new();
+        }
+        let stalled = self.config.stalled;
+        let (mut too_slow, mut is_empty) = (Vec::new(), true);
+        // Who has nothing to take now is not too slow earlier.
+        let mut next = now.saturating_add(stalled);
+        for (index, place) in self.places.iter().enumerate() {
+            let Some(mailbox) = place.mailbox.as_ref().filter(|_| place.is_taken) else { continue };
+            is_empty = false;
+            match mailbox.time_passed(now, stalled) {
+                Ok(deadline) => next = next.min(deadline.unwrap_or(next)),
+                Err(_) => too_slow.push(place.connection(index)),
+            }
+        }
+        let soonest = now.saturating_add((stalled / LOOKS).max(Duration::from_millis(1)));
+        self.looks_at = (!is_empty).then_some(next.max(soonest));
+        too_slow
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Mailbox>> {
         self.places.iter().filter_map(|place| place.mailbox.as_ref())
     }
@@ -60,6 +113,10 @@ impl Mailboxes {
 }
 
 impl Place {
+    fn connection(&self, index: usize) -> ConnectionId {
+        ConnectionId(u64::from(self.uses) << 32 | index as u64)
+    }
+
     const fn is_of(&self, connection: ConnectionId) -> bool {
         self.is_used && self.uses as u64 == connection.0 >> 32
     }
@@ -67,4 +124,39 @@ impl Place {
 
 fn index(connection: ConnectionId) -> usize {
     (connection.0 & 0xffff_ffff) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn clients_are_looked_at_when_they_can_be_too_slow_and_not_for_each_of_them() {
+        let mut mailboxes = Mailboxes::new(SlowConsumerConfig::default().stalled(8 * SECOND));
+        assert_eq!(mailboxes.next_deadline(), None);
+        let (sender, unread) = mailboxes.open(false, Duration::ZERO);
+        assert_eq!(unread.set_downstream(1, Duration::ZERO), None);
+        assert_eq!(mailboxes.next_deadline(), None);
+        let opened = [0, 1, 1].map(|at| mailboxes.open(true, at * SECOND));
+        assert_eq!(mailboxes.next_deadline(), Some(8 * SECOND));
+        let [(first, one), (second, other), _] = &opened;
+        for (mailbox, at) in [(one, 3 * SECOND), (other, 3 * SECOND + SECOND / 2)] {
+            assert_eq!(mailbox.set_downstream(1, at), None);
+        }
+        assert!(mailboxes.time_passed(8 * SECOND).is_empty());
+        assert_eq!(mailboxes.next_deadline(), Some(11 * SECOND));
+        assert_eq!(mailboxes.time_passed(11 * SECOND), [*first]);
+        // The other's deadline is sooner.
+        assert_eq!(mailboxes.next_deadline(), Some(12 * SECOND));
+        assert!(mailboxes.time_passed(11 * SECOND + SECOND / 2).is_empty());
+        assert_eq!(mailboxes.time_passed(12 * SECOND), [*first, *second]);
+        for (connection, _) in opened {
+            mailboxes.remove(connection);
+        }
+        assert!(mailboxes.time_passed(30 * SECOND).is_empty());
+        assert_eq!(mailboxes.next_deadline(), None);
+        assert!(mailboxes.get(sender).is_some());
+    }
 }

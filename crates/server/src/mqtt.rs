@@ -55,7 +55,7 @@ pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -
             return (StatusCode::BAD_GATEWAY, "the MQTT broker is away\n").into_response();
         }
     };
-    let mut registration = engine.register();
+    let mut registration = engine.register_sender();
     registration.client = Some(admitted.client);
     let expires_at = admission::expires_at(&engine, admitted.principal.as_ref());
     upgrade.on_upgrade(move |websocket| async move {
@@ -81,6 +81,7 @@ async fn tunnel(
         }
         () = end(registration, expires_at) => {
             // The broker learns that by the end of TCP, and publishes what the client wanted for that.
+            // A client that takes nothing does not hold this up: the connection has a close timeout.
             tokio::io::AsyncWriteExt::shutdown(&mut bytes).await
         }
     }

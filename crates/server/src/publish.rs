@@ -175,7 +175,7 @@ async fn publish(
     messages: Vec<(String, Message)>,
     is_batch: bool,
 ) -> Response {
-    let mut registration = engine.register();
+    let mut registration = engine.register_sender();
     // The server waits for who is registered, so it goes on from here if it has not ended yet.
     if engine.has_ended() {
         return answers::unavailable();

@@ -296,15 +296,13 @@ impl<T: Transport> Client<T> {
     /// Waits for the next deadline, and does what is due.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = self.now();
-        let consumer = self.registration.mailbox.time_passed(now);
         let shut_down = match self.registration.mailbox.end() {
             Some(End::ShuttingDown(at)) if !self.session.has_ended() => Some(at),
             Some(End::TooSlow(_)) => Some(now),
             _ => None,
         };
         let expires_at = self.expires_at.filter(|_| !self.session.has_ended());
-        let deadlines =
-            [self.session.next_deadline(), consumer, shut_down, self.lingers_until, expires_at];
+        let deadlines = [self.session.next_deadline(), shut_down, self.lingers_until, expires_at];
         let deadline = deadlines.into_iter().flatten().min();
         if self.timer.poll(deadline, cx).is_pending() {
             return Poll::Pending;

@@ -8,7 +8,8 @@ use sansocket_realtime::{
 };
 use std::{fmt, sync::Arc};
 
-/// A connection in the engine. The hub forgets it when this is dropped, however its task ends.
+/// A connection in the engine. The hub forgets it when this is dropped, however its task ends, or earlier if
+/// its client is too slow.
 pub(crate) struct Registration {
     pub(super) engine: Arc<Engine>,
     pub(crate) connection: ConnectionId,

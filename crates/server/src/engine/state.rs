@@ -131,6 +131,8 @@ impl State {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {
-        [self.hub.next_deadline(), self.polls.next_deadline()].into_iter().flatten().min()
+        let deadlines =
+            [self.hub.next_deadline(), self.polls.next_deadline(), self.mailboxes.next_deadline()];
+        deadlines.into_iter().flatten().min()
     }
 }

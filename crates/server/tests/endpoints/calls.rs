@@ -218,3 +218,25 @@ async fn what_waits_is_bounded_for_each_client_and_for_all() {
     slow.answer(1);
     assert!(client.next().await.contains("receipt-id:4\n"));
 }
+
+#[tokio::test]
+async fn a_batch_is_not_slow_while_a_handler_is() {
+    let mut options = options();
+    options.slow_consumer = options.slow_consumer.stalled(Duration::from_millis(20));
+    let slow = Slow::start(options).await;
+    let batch = r#"[
+        {"destination": "/topic/a", "body": "1"},
+        {"destination": "/app/slow/a", "body": "2"}
+    ]"#;
+    let fields = [("content-type", "application/json")];
+    let publishing =
+        async { slow.running.connect().await.request("POST", "/publish", &fields, batch).await };
+    let answering = async {
+        slow.has_begun(1).await;
+        // The answer to the first one waits meanwhile.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        slow.answer(1);
+    };
+    let (answers, ()) = tokio::join!(publishing, answering);
+    assert!(!answers.body.contains("202"), "{answers:?}");
+}

@@ -8,7 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use sansocket::{Message, client::Connector};
 use sansocket_hyper::{Http2, connect};
-use sansocket_server::ListenOptions;
+use sansocket_server::{ListenOptions, Options};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -139,5 +139,54 @@ async fn a_request_is_for_one_host() {
             .header("origin", "http://a.example");
         let request = request.body(Empty::<Bytes>::new()).unwrap();
         assert_eq!(sender.send_request(request).await.unwrap().status(), status, "{host}");
+    }
+}
+
+/// Opens a stream of events on a connection of HTTP/2 whose streams have a window of so many bytes: the client
+/// takes no more of it, although it reads.
+async fn with_a_window(running: &Running, bytes: u32) -> hyper::Response<hyper::body::Incoming> {
+    let stream = TcpStream::connect(running.address).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(bytes)
+        .handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    let request = Request::get("http://localhost/events?topic=/topic/a");
+    let request = request.body(Empty::<Bytes>::new()).unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    response
+}
+
+fn soon_stalled() -> Options {
+    let mut options = options();
+    options.slow_consumer = options.slow_consumer.stalled(Duration::from_millis(300));
+    options
+}
+
+#[tokio::test]
+async fn a_stream_without_a_window_is_given_up() {
+    let running = Running::start(soon_stalled()).await;
+    let response = with_a_window(&running, 0).await;
+    for number in 0..3 {
+        running.publish("/topic/a", &number.to_string());
+    }
+    running.wait_for("sansocket_connections", 0).await;
+    drop(response);
+}
+
+#[tokio::test]
+async fn a_server_that_ends_does_not_wait_for_a_stream_without_a_window() {
+    // With some, everything before the end is taken.
+    for window in [0, 1, 12, 40] {
+        let running = Running::start(soon_stalled()).await;
+        let response = with_a_window(&running, window).await;
+        running.server.shut_down(Duration::ZERO);
+        let ended = tokio::time::timeout(Duration::from_secs(20), running.server.ended()).await;
+        assert!(ended.is_ok(), "{window}");
+        drop(response);
     }
 }
