@@ -3,8 +3,9 @@
 use ::http::{HeaderName, HeaderValue, StatusCode};
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
 use sansocket_realtime::{
-    guard::{Answer, Sources},
+    guard::{Answer, Client, Sources},
     http,
 };
 
@@ -24,6 +25,25 @@ pub(crate) fn response(head: &http::Head, body: Body) -> Response {
 /// Makes a response of one of the layer.
 pub(crate) fn whole(whole: http::Response) -> Response {
     response(&whole.head, Body::from(whole.body))
+}
+
+/// Makes a body that counts as its client's until the client has taken it, or has gone.
+///
+/// Over HTTP/2 a client can ask for many answers and take none, or a byte of each. What holds it is the memory
+/// itself: whoever writes the response can drop the body before.
+pub(crate) fn counted(body: Bytes, client: Client) -> Body {
+    Body::from(Bytes::from_owner(Counted { body, _client: client }))
+}
+
+struct Counted {
+    body: Bytes,
+    _client: Client,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
 }
 
 /// Makes the response to a request that is refused: a problem (RFC 9457).
@@ -59,9 +79,18 @@ pub(crate) fn plain_problem(status: u16, detail: &str) -> Response {
     whole(http::Response::problem(status, detail))
 }
 
-/// Makes a response of JSON that is of one moment.
-pub(crate) fn json(status: StatusCode, value: &serde_json::Value) -> Response {
-    let mut response = Response::new(Body::from(value.to_string()));
+/// Makes a response of JSON that is of one moment. It [counts](counted) as its client's.
+pub(crate) fn json(
+    status: StatusCode,
+    value: &serde_json::Value,
+    client: Option<Client>,
+) -> Response {
+    let body = value.to_string();
+    let body = match client {
+        Some(client) => counted(body.into(), client),
+        None => body.into(),
+    };
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let fields = response.headers_mut();
     fields.insert(::http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -28,7 +28,7 @@ pub(crate) async fn ready(State(engine): State<Arc<Engine>>) -> Response {
         Status::Degraded => (StatusCode::OK, "degraded"),
         Status::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "shutting-down"),
     };
-    answers::json(code, &json!({ "status": status }))
+    answers::json(code, &json!({ "status": status }), None)
 }
 
 /// Answers with the figures of this node, as Prometheus reads them.

@@ -21,7 +21,6 @@ async fn answer(engine: &Arc<Engine>, parts: &Parts) -> Result<Response, Respons
         .map_err(|invalid| answers::whole(invalid.response()))?;
     let refuse = |answer: Answer| answers::problem(&answer, &engine.options.sources);
     let admitted = admission::admit(engine, parts).await.map_err(refuse)?;
-    // It counts until the client has its answer or has gone.
     let mut client = admitted.client;
     for topic in request.topics() {
         let now = engine.now();
@@ -32,8 +31,7 @@ async fn answer(engine: &Arc<Engine>, parts: &Parts) -> Result<Response, Respons
         engine.begin_poll(admitted.principal, request).map_err(answers::whole)?;
     let response = response.await;
     drop(polling);
-    let now = engine.now();
-    engine.guard().disconnect(client, now);
     // The engine answers each poll while its server runs.
-    response.map(answers::whole).map_err(|_| answers::unavailable())
+    let whole = response.map_err(|_| answers::unavailable())?;
+    Ok(answers::response(&whole.head, answers::counted(whole.body, client)))
 }

@@ -44,5 +44,6 @@ pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -
     answers::json(
         StatusCode::OK,
         &json!({ "topic": topic, "users": users, "anonymous": anonymous, "partial": is_partial }),
+        Some(admitted.client),
     )
 }

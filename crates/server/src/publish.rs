@@ -24,7 +24,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use sansocket_realtime::{
     Cursor, Message,
-    guard::Answer,
+    guard::{Answer, Client},
     hub::{Command, Effect, Operation, RequestId},
 };
 use serde::Deserialize;
@@ -208,11 +208,12 @@ async fn publish(
         registration
     });
     // Only the end of the runtime ends it early.
-    let Ok(registration) = publishing.await else { return answers::unavailable() };
+    let Ok(mut registration) = publishing.await else { return answers::unavailable() };
     let timeout = engine.options.publish_timeout;
     // What is not answered by then is told as such.
     let _ = tokio::time::timeout(timeout, wait(&registration, &mut outcomes)).await;
-    respond(engine, outcomes, is_batch)
+    let client = registration.client.take();
+    respond(engine, outcomes, is_batch, client)
 }
 
 /// What became of a message.
@@ -244,16 +245,21 @@ async fn wait(registration: &Registration, outcomes: &mut [Option<Outcome>]) {
 
 /// One message has a status of its own. A batch has 200, and each message its own answer, unless all
 /// wait.
-fn respond(engine: &Engine, outcomes: Vec<Option<Outcome>>, is_batch: bool) -> Response {
+fn respond(
+    engine: &Engine,
+    outcomes: Vec<Option<Outcome>>,
+    is_batch: bool,
+    client: Option<Client>,
+) -> Response {
     let sources = &engine.options.sources;
     if is_batch {
         let answers: Vec<Value> = outcomes.iter().map(|outcome| tell(outcome.as_ref())).collect();
-        return answers::json(StatusCode::OK, &Value::Array(answers));
+        return answers::json(StatusCode::OK, &Value::Array(answers), client);
     }
     match outcomes.into_iter().next().flatten() {
         Some(Outcome::Refused(answer)) => answers::problem(&answer, sources),
-        Some(outcome) => answers::json(StatusCode::OK, &tell(Some(&outcome))),
-        None => answers::json(StatusCode::ACCEPTED, &tell(None)),
+        Some(outcome) => answers::json(StatusCode::OK, &tell(Some(&outcome)), client),
+        None => answers::json(StatusCode::ACCEPTED, &tell(None), client),
     }
 }
 

@@ -1,6 +1,6 @@
 //! HTTP/2, and TLS below it.
 
-use crate::server::{Running, options};
+use crate::server::{Running, few_connections, options};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Empty};
@@ -142,11 +142,14 @@ async fn a_request_is_for_one_host() {
     }
 }
 
-/// Opens a stream of events on a connection of HTTP/2 whose streams have a window of so many bytes: the client
-/// takes no more of it, although it reads.
-async fn with_a_window(running: &Running, bytes: u32) -> hyper::Response<hyper::body::Incoming> {
+type Sender = hyper::client::conn::http2::SendRequest<Empty<Bytes>>;
+type Response = hyper::Response<hyper::body::Incoming>;
+
+/// Opens a connection of HTTP/2 whose streams have a window of so many bytes: the client takes no more of an
+/// answer, although it reads.
+async fn with_a_window(running: &Running, bytes: u32) -> Sender {
     let stream = TcpStream::connect(running.address).await.unwrap();
-    let (mut sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+    let (sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
         .initial_stream_window_size(bytes)
         .handshake(TokioIo::new(stream))
         .await
@@ -154,9 +157,16 @@ async fn with_a_window(running: &Running, bytes: u32) -> hyper::Response<hyper::
     tokio::spawn(async move {
         let _ = connection.await;
     });
-    let request = Request::get("http://localhost/events?topic=/topic/a");
-    let request = request.body(Empty::<Bytes>::new()).unwrap();
-    let response = sender.send_request(request).await.unwrap();
+    sender
+}
+
+async fn send(sender: &mut Sender, method: &str, target: &str) -> Response {
+    let request = Request::builder().method(method).uri(format!("http://localhost{target}"));
+    sender.send_request(request.body(Empty::new()).unwrap()).await.unwrap()
+}
+
+async fn events(sender: &mut Sender) -> Response {
+    let response = send(sender, "GET", "/events?topic=/topic/a").await;
     assert_eq!(response.status(), 200);
     response
 }
@@ -170,7 +180,7 @@ fn soon_stalled() -> Options {
 #[tokio::test]
 async fn a_stream_without_a_window_is_given_up() {
     let running = Running::start(soon_stalled()).await;
-    let response = with_a_window(&running, 0).await;
+    let response = events(&mut with_a_window(&running, 0).await).await;
     for number in 0..3 {
         running.publish("/topic/a", &number.to_string());
     }
@@ -183,10 +193,36 @@ async fn a_server_that_ends_does_not_wait_for_a_stream_without_a_window() {
     // With some, everything before the end is taken.
     for window in [0, 1, 12, 40] {
         let running = Running::start(soon_stalled()).await;
-        let response = with_a_window(&running, window).await;
+        let response = events(&mut with_a_window(&running, window).await).await;
         running.server.shut_down(Duration::ZERO);
         let ended = tokio::time::timeout(Duration::from_secs(20), running.server.ended()).await;
         assert!(ended.is_ok(), "{window}");
         drop(response);
+    }
+}
+
+#[tokio::test]
+async fn answers_count_until_they_are_taken() {
+    for (method, target) in [
+        ("GET", "/poll?topic=/topic/a&since=beginning&wait=0"),
+        ("GET", "/presence?topic=/topic/room/1"),
+        ("POST", "/publish?destination=/topic/a"),
+    ] {
+        // With one byte, the rest waits below the body of the response.
+        for window in [0, 1] {
+            let running = Running::start(few_connections(options(), 2)).await;
+            running.publish("/topic/a", "x");
+            let mut sender = with_a_window(&running, window).await;
+            let answers =
+                [send(&mut sender, method, target).await, send(&mut sender, method, target).await];
+            assert_eq!(answers.each_ref().map(|answer| answer.status().as_u16()), [200; 2]);
+            // The server has done with them what it can.
+            running.wait_for("sansocket_polls", 0).await;
+            assert_eq!(send(&mut sender, method, target).await.status(), 429, "{target} {window}");
+            drop(answers);
+            while send(&mut sender, method, target).await.status() == 429 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
     }
 }
