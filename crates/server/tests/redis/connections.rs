@@ -144,7 +144,7 @@ async fn servers_that_can_not_do_it_are_refused() {
     let (node, ..) = Node::up(1, options(&server)).await;
     node.ends().await;
     let _: usize = server.run("HSET {sansocket} version 9");
-    is_refused(options(&server), "is of version 9, and this program knows version 1").await;
+    is_refused(options(&server), "is of version 9, and this program knows version 2").await;
 }
 
 /// The test runs itself again as another process, which trusts the server's certificate.

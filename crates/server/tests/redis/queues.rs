@@ -172,6 +172,49 @@ async fn much_that_is_with_a_node_is_told_in_parts() {
     assert_eq!(node.shown(8).await, again);
 }
 
+/// How many scripts Redis has run.
+fn scripts(server: &Server) -> usize {
+    let figures: String = server.run("INFO commandstats");
+    let calls = figures.split("cmdstat_evalsha:calls=").nth(1).unwrap();
+    calls.split(',').next().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn no_script_returns_or_reads_all_of_a_node_that_has_much() {
+    const MESSAGES: usize = 2_500;
+    if is_left_out() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let mut unasked = options(&server);
+    (unasked.ping, unasked.absence) = (Duration::from_secs(1_000), Duration::from_secs(2_000));
+    let (mut node, ..) = Node::up(1, unasked.clone()).await;
+    node.has_published(1, &[A; MESSAGES]).await;
+    node.take(A, MESSAGES as u32);
+    node.shown(MESSAGES).await;
+    let before = scripts(&server);
+    server.cut();
+    node.is_up().await;
+    let again: Vec<_> =
+        (1..=MESSAGES).map(|it| format!("taken {it} /queue/a after 0 again")).collect();
+    assert_eq!(node.shown(MESSAGES).await, again);
+    // It has connected, was alive, and has read all in three parts.
+    assert_eq!(scripts(&server) - before, 5);
+
+    node.dies();
+    let _: usize = server.run("DEL {sansocket}:alive:1");
+    let before = scripts(&server);
+    let (mut other, ..) = Node::up(2, unasked).await;
+    while server.run::<bool>("EXISTS {sansocket}:taken:1") {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // It has connected, has nothing itself, and has returned all in three parts.
+    assert_eq!(scripts(&server) - before, 5);
+    other.take(A, MESSAGES as u32);
+    let taken: Vec<_> = (1..=MESSAGES).map(|it| format!("taken {it} /queue/a after 1")).collect();
+    assert_eq!(other.shown(MESSAGES).await, taken);
+}
+
 #[tokio::test]
 async fn what_was_with_a_dead_node_goes_to_others() {
     if is_left_out() {

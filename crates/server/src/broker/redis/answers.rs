@@ -46,7 +46,7 @@ pub(super) enum Answer {
     Alive {
         /// Whether others could take it for dead.
         was_dead: bool,
-        /// Whether more members of dead nodes have to leave.
+        /// Whether more members of dead nodes have to leave, or more of their messages to be returned.
         has_more: bool,
     },
 }

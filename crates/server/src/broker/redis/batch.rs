@@ -32,6 +32,8 @@ const LOOKS: u32 = 20_000;
 const PUBLISHED_FOR: Duration = Duration::from_secs(24 * 3_600);
 /// How many members of dead nodes leave in one step. It takes Redis some milliseconds.
 const LEAVES: u32 = 200;
+/// How many messages that are with a node are returned or read in one step. It takes Redis some milliseconds.
+const WITH_NODE: u32 = 1_000;
 
 /// What does not change while a connection lasts.
 #[derive(Clone, Copy, Debug)]
@@ -227,7 +229,7 @@ impl Batch {
         let Context { options, node, keys, epoch, .. } = context;
         let (state, taken) = (keys.state_of_all(), keys.taken(node));
         let mut command = scripts::call(&scripts::STILL, &[&state, &taken]);
-        command.arg(epoch.to_string()).arg(after).arg(TAKEN);
+        command.arg(epoch.to_string()).arg(after).arg(TAKEN).arg(WITH_NODE);
         self.answers += TAKEN + options.message;
         self.add(command, Expected::Still);
     }
@@ -249,7 +251,8 @@ impl Batch {
             .arg(deliveries)
             .arg(keys.channel(queue))
             .arg(OVERHEAD)
-            .arg(connection_id);
+            .arg(connection_id)
+            .arg(queue);
         self.add(command, Expected::Settled(cursor));
     }
 
@@ -293,7 +296,8 @@ impl Batch {
             .arg(options.messages.get())
             .arg(milliseconds(options.age))
             .arg(options.topics.get())
-            .arg(LEAVES);
+            .arg(LEAVES)
+            .arg(WITH_NODE);
         self.add(command, Expected::Alive);
     }
 }

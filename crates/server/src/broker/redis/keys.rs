@@ -32,7 +32,7 @@ impl Keys {
         format!("{{{prefix}}}:nodes")
     }
 
-    /// A hash: the queues of the messages that are with a node, by their positions.
+    /// A sorted set: the positions of the messages that are with a node, each with its queue.
     pub(super) fn taken(&self, node: Epoch) -> String {
         format!("{{{}}}:taken:{node}", self.prefix)
     }

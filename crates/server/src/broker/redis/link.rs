@@ -13,7 +13,7 @@ use sansocket_realtime::Epoch;
 use tokio::time::timeout;
 
 /// The version of what is stored.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What a node knows of the sequence.
 #[derive(Clone, Copy, Debug)]

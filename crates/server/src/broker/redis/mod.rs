@@ -59,7 +59,7 @@
 //! | `{sansocket}:queued:/queue/a` | hash | messages of a queue | when they are consumed |
 //! | `{sansocket}:waiting:/queue/a` | sorted set | the positions of those that no node has | with them |
 //! | `{sansocket}:deliveries:/queue/a` | hash | how often messages were delivered that came back | with them |
-//! | `{sansocket}:taken:c1` | hash | the messages of queues that are with a node | when they are settled |
+//! | `{sansocket}:taken:c1` | sorted set | the positions and queues of the messages that are with a node | when they are settled |
 //! | `{sansocket}:nodes` | set | the nodes | when they are dead |
 //! | `{sansocket}:alive:c1` | string | the connection of a node that is alive | [`absence`](RedisOptions::absence) after the node |
 //! | `{sansocket}:watched` | string | nothing: without it, Redis was away itself, and no node counts as dead | [`absence`](RedisOptions::absence) after all nodes |
@@ -86,7 +86,8 @@
 //! # Queues
 //!
 //! All nodes share the queues. A node takes as many messages as its consumers have room for, and gives back
-//! what they do not consume. What is given back goes first. Unlike topics, queues outlast an
+//! what they do not consume. What is given back goes first. When a node dies, one of the others gives back what it
+//! had, 1,000 messages in a step, so that Redis can do other work in between. Unlike topics, queues outlast an
 //! epoch: Redis loses of them only what it loses in a restart, and what was with a node is then delivered again.
 //!
 //! # Presence

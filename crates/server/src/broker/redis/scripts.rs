@@ -10,10 +10,10 @@ macro_rules! script {
 }
 
 /// A node has connected.
-pub(super) static BEGIN: LazyLock<Script> = script!("returned.lua", "begin.lua");
+pub(super) static BEGIN: LazyLock<Script> = script!("watched.lua", "begin.lua");
 /// A node is alive.
 pub(super) static ALIVE: LazyLock<Script> =
-    script!("returned.lua", "topic.lua", "presence.lua", "alive.lua");
+    script!("watched.lua", "returned.lua", "topic.lua", "presence.lua", "alive.lua");
 /// A message is published.
 pub(super) static PUBLISH: LazyLock<Script> = script!("topic.lua", "publish.lua");
 /// Messages of a topic or pattern are read.

@@ -49,6 +49,8 @@ impl<'a, T: FnMut(Event)> Session<'a, T> {
         tell: &'a mut T,
     ) -> Self {
         let mut batch = Batch::default();
+        // In a new sequence, there is something to return at once.
+        batch.alive(context);
         batch.still(0, context);
         let state = State::default();
         Self { connection, context, tell, state, seen, told: 0, batch, on_its_way: None }

@@ -2,8 +2,8 @@
 -- KEYS: state, alive, published, nodes
 -- ARGV: epoch, connection of the node, node, how long the node can be away (ms), how long its last message is
 --       known (ms), how many messages are kept, how long (ms), how many topics are known, how many members of
---       dead nodes can leave at once
--- Returns whether the others could take this node for dead, and whether more members have to leave.
+--       dead nodes can leave at once, how many messages that they have can be returned at once
+-- Returns whether the others could take this node for dead, and whether more has to leave or to be returned.
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then
   return redis.error_reply('EPOCH another sequence has begun')
 end
@@ -16,7 +16,7 @@ redis.call('SADD', KEYS[4], ARGV[3])
 redis.call('PEXPIRE', KEYS[3], ARGV[5])
 watch(KEYS[1], ARGV[4])
 
-local limits, room = {ARGV[6], ARGV[7], ARGV[8]}, tonumber(ARGV[9])
+local limits, room, returns = {ARGV[6], ARGV[7], ARGV[8]}, tonumber(ARGV[9]), tonumber(ARGV[10])
 
 -- Has members of a dead node leave, as far as there is room.
 local function leave_all(node)
@@ -36,11 +36,12 @@ end
 
 for _, node in ipairs(redis.call('SMEMBERS', KEYS[4])) do
   if redis.call('EXISTS', KEYS[1] .. ':alive:' .. node) == 0 then
-    return_all(KEYS[1], ARGV[1], node)
+    returns = return_some(KEYS[1], ARGV[1], node, returns)
     leave_all(node)
-    if redis.call('EXISTS', KEYS[1] .. ':' .. ARGV[1] .. ':entered:' .. node) == 0 then
+    local taken, entered = KEYS[1] .. ':taken:' .. node, KEYS[1] .. ':' .. ARGV[1] .. ':entered:' .. node
+    if redis.call('EXISTS', taken, entered) == 0 then
       redis.call('SREM', KEYS[4], node)
     end
   end
 end
-return {connection and 0 or 1, room == 0 and 1 or 0}
+return {connection and 0 or 1, (room == 0 or returns == 0) and 1 or 0}

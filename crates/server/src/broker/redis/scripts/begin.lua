@@ -10,6 +10,7 @@ if epoch and version ~= ARGV[6] then
 end
 -- It needs memory, as publishing does: a server without any is not one to come up with.
 redis.call('SET', KEYS[2], ARGV[9], 'PX', ARGV[7])
+local dead = {}
 local is_lost = not epoch
   or (run ~= ARGV[2] and ARGV[3] ~= '1')
   or (epoch == ARGV[4] and tonumber(head) < tonumber(ARGV[5]))
@@ -29,14 +30,23 @@ if is_lost then
   -- Positions go on, so that those of messages that are still in queues are not given again.
   epoch, head = ARGV[1], head or '0'
   redis.call('HSET', KEYS[1], 'epoch', epoch, 'head', head, 'forgotten', '0', 'version', ARGV[6])
-  for _, node in ipairs(nodes) do
-    return_all(KEYS[1], epoch, node)
-  end
   redis.call('UNLINK', KEYS[3])
+  -- What was with a node is with a dead one now, whose messages are returned as those of others.
+  for _, node in ipairs(nodes) do
+    local taken, other = KEYS[1] .. ':taken:', node .. ':' .. epoch
+    if redis.call('EXISTS', taken .. node) == 1 then
+      redis.call('RENAME', taken .. node, taken .. other)
+      dead[#dead + 1] = other
+    end
+  end
 end
 if run ~= ARGV[2] then
   redis.call('HSET', KEYS[1], 'run', ARGV[2])
 end
 redis.call('SADD', KEYS[3], ARGV[8])
 watch(KEYS[1], ARGV[7])
+-- These can't come back.
+for _, node in ipairs(dead) do
+  redis.call('SADD', KEYS[3], node)
+end
 return {epoch, head}

@@ -1,25 +1,20 @@
--- Returns what is with a node to its queues, as delivered once more. `state` is the key of the state.
-local function return_all(state, epoch, node)
-  local taken = redis.call('HGETALL', state .. ':taken:' .. node)
-  for index = 1, #taken, 2 do
-    local position, queue = taken[index], taken[index + 1]
+-- Returns messages that are with a node to their queues, as delivered once more: the first ones, as far as there
+-- is room. `state` is the key of the state. Returns how much room is left.
+local function return_some(state, epoch, node, room)
+  local taken = state .. ':taken:' .. node
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', taken, '-inf', '+inf', 'LIMIT', 0, room)) do
+    local position, queue = string.match(member, '^(%d+) (.*)$')
     local waiting = state .. ':waiting:' .. queue
+    -- First what needs memory.
     redis.call('HINCRBY', state .. ':deliveries:' .. queue, position, 1)
     local was_empty = redis.call('EXISTS', waiting) == 0
     redis.call('ZADD', waiting, position, position)
     if was_empty then
       redis.call('PUBLISH', state .. ':' .. epoch .. ':' .. queue, '')
     end
+    redis.call('ZREM', taken, member)
+    room = room - 1
   end
-  redis.call('UNLINK', state .. ':taken:' .. node)
-end
-
--- If no node was here for so long, Redis itself was away: the nodes can still come back.
-local function watch(state, absence)
-  if not redis.call('SET', state .. ':watched', '1', 'PX', absence, 'GET') then
-    for _, node in ipairs(redis.call('SMEMBERS', state .. ':nodes')) do
-      redis.call('SET', state .. ':alive:' .. node, '', 'PX', absence, 'NX')
-    end
-  end
+  return room
 end
 

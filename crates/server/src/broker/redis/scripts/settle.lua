@@ -1,7 +1,7 @@
 -- Settles a message of a queue, if it is with the node.
 -- KEYS: state, taken, waiting, queued, deliveries, alive
 -- ARGV: epoch, position, how often it was delivered ('' if it is consumed), channel of the queue,
---       how many bytes a message takes beside its own, the connection of the node
+--       how many bytes a message takes beside its own, the connection of the node, the queue
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then
   return redis.error_reply('EPOCH another sequence has begun')
 end
@@ -10,7 +10,8 @@ local connection = redis.call('GET', KEYS[6])
 if connection and connection ~= '' and connection ~= ARGV[6] then
   return redis.error_reply('AWAY the node has another connection')
 end
-if redis.call('HEXISTS', KEYS[2], ARGV[2]) == 0 then
+local member = ARGV[2] .. ' ' .. ARGV[7]
+if not redis.call('ZSCORE', KEYS[2], member) then
   return 'OK'
 end
 if ARGV[3] == '' then
@@ -29,5 +30,5 @@ else
     redis.call('PUBLISH', ARGV[4], '')
   end
 end
-redis.call('HDEL', KEYS[2], ARGV[2])
+redis.call('ZREM', KEYS[2], member)
 return 'OK'

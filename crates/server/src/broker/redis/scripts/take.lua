@@ -19,7 +19,7 @@ while messages > 0 and bytes > 0 do
   end
   local message = redis.call('HGET', KEYS[4], position)
   if message then
-    redis.call('HSET', KEYS[2], position, ARGV[2])
+    redis.call('ZADD', KEYS[2], position, position .. ' ' .. ARGV[2])
     found[#found + 1] = position
     found[#found + 1] = redis.call('HGET', KEYS[5], position) or '0'
     found[#found + 1] = message
