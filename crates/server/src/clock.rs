@@ -75,10 +75,16 @@ impl Timer {
         Self { clock, sleep: None }
     }
 
-    /// Waits for the deadline. Call it after each time that it was ready, with the next deadline.
-    pub(crate) fn poll(&mut self, deadline: Option<Duration>, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits for the deadline. Call it after each time that it was ready, with the next deadline. `now` is the
+    /// time at which the deadline was computed.
+    pub(crate) fn poll(
+        &mut self,
+        deadline: Option<Duration>,
+        now: Duration,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         let Some(deadline) = deadline else { return Poll::Pending };
-        if deadline <= self.clock.now() {
+        if deadline <= now {
             return Poll::Ready(());
         }
         match &mut self.sleep {

@@ -121,7 +121,7 @@ impl Events {
             }
             // An idle client holds no memory for effects.
             self.effects = Vec::new();
-            self.registration.report(self.stream.queued());
+            self.registration.report(self.stream.queued(), now);
             return Poll::Ready(());
         }
         let shut_down = match self.registration.mailbox.end() {
@@ -130,12 +130,13 @@ impl Events {
             Some(End::TooSlow(_)) | None => None,
         };
         let end = shut_down.into_iter().chain(self.expires_at).min();
-        if end.is_some_and(|at| at <= self.now()) {
+        let now = self.now();
+        if end.is_some_and(|at| at <= now) {
             self.stream.shut_down();
             return Poll::Ready(());
         }
         let deadline = [self.stream.next_deadline(), end].into_iter().flatten().min();
-        ready!(self.timer.poll(deadline, cx));
+        ready!(self.timer.poll(deadline, now, cx));
         let cursor = self.registration.engine().cursor(self.stream.subscription());
         let now = self.now();
         self.stream.time_passed(cursor, now);
@@ -166,7 +167,8 @@ impl http_body::Body for Events {
             }
             if let Some(chunk) = self.stream.next_chunk() {
                 let queued = self.stream.queued();
-                self.registration.report(queued);
+                let now = self.now();
+                self.registration.report(queued, now);
                 return Poll::Ready(Some(Ok(Frame::data(chunk))));
             }
             if self.stream.has_ended() {

@@ -109,17 +109,18 @@ type Identifying = dyn Future<Output = Result<Option<Principal>, Answer>> + Send
 impl<T: Transport> Client<T> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..TURN {
+            // One look at the clock is enough for each turn, and there is one turn for each message.
+            let now = self.now();
             if self.registration.mailbox.poll_take(cx, &mut self.effects).is_ready() {
-                self.apply_effects();
+                self.apply_effects(now);
             }
-            if self.obey_end().is_ready() {
+            if self.obey_end(now).is_ready() {
                 return Poll::Ready(());
             }
             self.handle_events(cx);
-            self.write();
+            self.write(now);
             match self.transport.poll_receive(cx) {
                 Poll::Ready(Some(bytes)) => {
-                    let now = self.now();
                     self.session.receive(bytes, now);
                     self.handle_events(cx);
                     continue;
@@ -132,21 +133,21 @@ impl<T: Transport> Client<T> {
                 Poll::Pending => {}
             }
             // What was received may have made room, or effects for this client.
-            if self.write() {
+            if self.write(now) {
                 continue;
             }
-            self.report();
+            self.report(now);
             if self.registration.mailbox.poll_take(cx, &mut self.effects).is_ready() {
-                self.apply_effects();
+                self.apply_effects(now);
                 continue;
             }
             // This comes last: what ends the connection from now on wakes the task.
-            if self.poll_timer(cx).is_ready() {
+            if self.poll_timer(now, cx).is_ready() {
                 continue;
             }
             return Poll::Pending;
         }
-        self.report();
+        self.report(self.now());
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -155,8 +156,7 @@ impl<T: Transport> Client<T> {
         self.registration.engine().now()
     }
 
-    fn apply_effects(&mut self) {
-        let now = self.now();
+    fn apply_effects(&mut self, now: Duration) {
         let Self { registration, session, subscribed, effects, .. } = self;
         let engine = registration.engine().clone();
         for effect in effects.drain(..) {
@@ -237,20 +237,19 @@ impl<T: Transport> Client<T> {
     }
 
     /// Moves frames to the transport while it has room. Returns whether it moved some.
-    fn write(&mut self) -> bool {
+    fn write(&mut self, now: Duration) -> bool {
         let mut has_written = false;
         while self.transport.unsent() < T::ROOM && self.lingers_until.is_none() {
             match self.session.next_output() {
                 Some(Output::Frame(frame)) => {
                     if self.transport.send(frame).is_err() {
-                        let now = self.now();
                         let reason = "a message is not text, which is all that this transport has";
                         self.session.end(reason, CloseCode::UNSUPPORTED_DATA, now);
                     }
                 }
                 Some(Output::Close(code)) => {
                     self.transport.close(code);
-                    self.lingers_until = Some(self.now().saturating_add(LINGER));
+                    self.lingers_until = Some(now.saturating_add(LINGER));
                 }
                 _ => break,
             }
@@ -260,18 +259,17 @@ impl<T: Transport> Client<T> {
     }
 
     /// Tells what the client has not taken.
-    fn report(&mut self) {
+    fn report(&mut self, now: Duration) {
         let unsent = self.session.output_bytes() + self.transport.unsent();
         if unsent != self.unsent || !self.is_reported {
             self.unsent = unsent;
             self.is_reported = true;
-            self.registration.report(unsent);
+            self.registration.report(unsent, now);
         }
     }
 
     /// Ends the connection if the server wants that. It is ready if nothing more can be said to the client.
-    fn obey_end(&mut self) -> Poll<()> {
-        let now = self.now();
+    fn obey_end(&mut self, now: Duration) -> Poll<()> {
         match self.registration.mailbox.end() {
             // What is unsent will not be taken.
             Some(End::TooSlow(why)) => {
@@ -294,8 +292,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// Waits for the next deadline, and does what is due.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let now = self.now();
+    fn poll_timer(&mut self, now: Duration, cx: &mut Context<'_>) -> Poll<()> {
         let shut_down = match self.registration.mailbox.end() {
             Some(End::ShuttingDown(at)) if !self.session.has_ended() => Some(at),
             Some(End::TooSlow(_)) => Some(now),
@@ -304,7 +301,7 @@ impl<T: Transport> Client<T> {
         let expires_at = self.expires_at.filter(|_| !self.session.has_ended());
         let deadlines = [self.session.next_deadline(), shut_down, self.lingers_until, expires_at];
         let deadline = deadlines.into_iter().flatten().min();
-        if self.timer.poll(deadline, cx).is_pending() {
+        if self.timer.poll(deadline, now, cx).is_pending() {
             return Poll::Pending;
         }
         let now = self.now();

@@ -6,7 +6,7 @@ use sansocket_realtime::{
     guard::{Client, Reaction},
     hub::{Command, ConnectionId},
 };
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// A connection in the engine. The hub forgets it when this is dropped, however its task ends, or earlier if
 /// its client is too slow.
@@ -24,9 +24,9 @@ impl Registration {
     }
 
     /// Says how many bytes the connection has and its client has not taken.
-    pub(crate) fn report(&self, downstream: usize) {
+    pub(crate) fn report(&self, downstream: usize, now: Duration) {
         let connection = self.connection;
-        match self.mailbox.set_downstream(downstream, self.engine.now()) {
+        match self.mailbox.set_downstream(downstream, now) {
             Some(Reaction::Pause) => self.engine.perform(Command::Pause { connection }),
             Some(Reaction::Resume) => self.engine.perform(Command::Resume { connection }),
             // The end is in the mailbox.

@@ -81,7 +81,8 @@ impl Transport for SockJsWebSocket {
                 }
                 Poll::Pending => {}
             }
-            if self.timer.poll(self.session.next_deadline(), cx).is_pending() {
+            let now = self.engine.now();
+            if self.timer.poll(self.session.next_deadline(), now, cx).is_pending() {
                 return Poll::Pending;
             }
             let now = self.engine.now();
