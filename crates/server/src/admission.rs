@@ -23,8 +23,9 @@ pub(crate) async fn admit(engine: &Engine, request: &Parts) -> Result<Admitted, 
     let admitted = admit_for_connect(engine, request).await?;
     if admitted.principal.is_none() && !engine.options.authenticator.accepts_anonymous() {
         let now = engine.now();
+        let answer = engine.refuse(admitted.client.address(), &AuthenticationError::Missing);
         engine.guard().disconnect(admitted.client, now);
-        return Err(Answer::from(&AuthenticationError::Missing));
+        return Err(answer);
     }
     Ok(admitted)
 }
@@ -36,10 +37,10 @@ pub(crate) async fn admit_for_connect(
     request: &Parts,
 ) -> Result<Admitted, Answer> {
     // This comes first, so that it bounds how often somebody can try to log in.
-    let client =
-        engine.admit(address(&engine.options, request)).map_err(|breach| Answer::from(&breach))?;
-    let mut admitted = Admitted { client, principal: None };
+    let address = address(&engine.options, request);
+    let mut admitted = Admitted { client: engine.admit(address)?, principal: None };
     let principal = identify_for_connect(engine, request).await;
+    let principal = principal.map_err(|error| engine.refuse(address, &error));
     let counted = principal.and_then(|principal| {
         count(engine, &mut admitted.client, principal.as_ref())?;
         Ok(principal)
@@ -61,10 +62,10 @@ pub(crate) async fn admit_for_connect(
 pub(crate) async fn identify_for_connect(
     engine: &Engine,
     request: &Parts,
-) -> Result<Option<Principal>, Answer> {
+) -> Result<Option<Principal>, AuthenticationError> {
     match identify(engine, credentials(&engine.options, request)).await {
         Err(AuthenticationError::Missing) => Ok(None),
-        identified => identified.map_err(|error| Answer::from(&error)),
+        identified => identified,
     }
 }
 
@@ -96,7 +97,8 @@ pub(crate) fn count(
 ) -> Result<(), Answer> {
     let Some(principal) = principal else { return Ok(()) };
     let now = engine.now();
-    engine.guard().authenticated(client, principal, now).map_err(|breach| Answer::from(&breach))
+    let counted = engine.guard().authenticated(client, principal, now);
+    counted.map_err(|breach| engine.refuse(client.address(), &breach))
 }
 
 /// Returns who a client is by its credentials, or `None` if it is anonymous and may be. A server that shuts

@@ -23,13 +23,15 @@ pub(crate) use registration::{Polling, Registration};
 
 use crate::{
     clock::{Clock, KeepsTime},
-    mailboxes::Mailboxes,
+    mailbox::GivenUp,
+    mailboxes::{Mailboxes, Transport},
     options::Options,
     random::random,
+    refusals::{Reason, Refusals},
 };
 use sansocket_realtime::{
     Cursor, Epoch, bridge,
-    guard::{Breach, Client, Guard},
+    guard::{Answer, Client, Guard},
     http::Response,
     hub::{
         Call, Command, ConnectionId, Hub, InvalidRoute, Presence, Principal, RequestId,
@@ -57,6 +59,7 @@ pub(crate) struct Engine {
     pub(crate) clock: Clock,
     state: Mutex<State>,
     guard: Mutex<Guard>,
+    pub(crate) refusals: Refusals,
     /// Wakes the task that tells the time, when a deadline may have come nearer.
     timer: Arc<Notify>,
     /// Wakes those that wait for the end of the server, which comes when it has nothing to do any more.
@@ -98,8 +101,8 @@ impl Engine {
         let guard = Mutex::new(Guard::new(options.guard.clone()));
         let state = Mutex::new(state);
         let (clock, timer, idle) = (Clock::new(), Arc::default(), Notify::new());
-        let (shuts_down, _) = watch::channel(false);
-        Ok((Self { options, clock, state, guard, timer, idle, shuts_down }, ready))
+        let (refusals, (shuts_down, _)) = (Refusals::default(), watch::channel(false));
+        Ok((Self { options, clock, state, guard, refusals, timer, idle, shuts_down }, ready))
     }
 
     pub(crate) fn now(&self) -> Duration {
@@ -127,28 +130,23 @@ impl Engine {
         self.tell_if_idle(&state);
     }
 
-    /// Adds a connection, which the hub has yet to be told of. It is ended if its client does not take what it
-    /// gets.
-    pub(crate) fn register(self: &Arc<Self>) -> Registration {
-        self.register_any(true)
-    }
-
-    /// Adds a connection that gets nothing but what the server itself takes.
-    pub(crate) fn register_sender(self: &Arc<Self>) -> Registration {
-        self.register_any(false)
-    }
-
-    fn register_any(self: &Arc<Self>, is_taken: bool) -> Registration {
+    /// Adds a connection, which the hub has yet to be told of. `given_up` is that of its transport, if it has one
+    /// for as long as it lasts.
+    pub(crate) fn register(
+        self: &Arc<Self>,
+        transport: Transport,
+        given_up: Option<GivenUp>,
+    ) -> Registration {
         let now = self.now();
         let mut state = self.state();
-        let (connection, mailbox) = state.mailboxes.open(is_taken, now);
+        let (connection, mailbox) = state.mailboxes.open(transport, now);
         // Who comes to a server that shuts down is sent away at once, or else it would not end.
         if state.status == Status::ShuttingDown {
             mailbox.shut_down(now);
         }
         self.watch(&mut state);
         drop(state);
-        Registration { engine: self.clone(), connection, mailbox, client: None }
+        Registration { engine: self.clone(), connection, mailbox, client: None, given_up }
     }
 
     /// Begins a poll. The response comes by the channel, unless it is known at once.
@@ -160,7 +158,7 @@ impl Engine {
         let now = self.now();
         let (sender, receiver) = oneshot::channel();
         let mut state = self.state();
-        let connection = state.mailboxes.add(None);
+        let connection = state.mailboxes.add(Transport::Poll, None);
         let commands = match state.polls.begin(connection, principal, request, now) {
             Ok(commands) => commands,
             Err(response) => {
@@ -203,18 +201,38 @@ impl Engine {
 
     pub(crate) fn counts(&self) -> (Counts, Gauges) {
         let state = self.state();
+        let calls = &state.application.calls;
         let gauges = Gauges {
-            connections: state.mailboxes.len() - state.polls.len(),
-            polls: state.polls.len(),
+            connections: state.mailboxes.by_transport(),
+            outbox: state.hub.outbox(),
+            calls: (calls.len(), calls.bytes()),
             subscriptions: state.hub.subscriptions(),
             destinations: state.hub.destinations(),
         };
         (state.counts, gauges)
     }
 
+    /// Returns how many connections are no polls.
+    pub(crate) fn connections(&self) -> usize {
+        self.state().mailboxes.lasting()
+    }
+
     /// Counts a client, before anything is known of it.
-    pub(crate) fn admit(&self, address: Option<IpAddr>) -> Result<Client, Breach> {
-        self.guard().connect(address, self.now())
+    pub(crate) fn admit(&self, address: Option<IpAddr>) -> Result<Client, Answer> {
+        let admitted = self.guard().connect(address, self.now());
+        admitted.map_err(|breach| self.refuse(address, &breach))
+    }
+
+    /// Counts and logs that something is refused. Returns what the client gets for it.
+    ///
+    /// Have no lock while you call it: it can take as long as a line of the log.
+    pub(crate) fn refuse<'a, E>(&self, address: Option<IpAddr>, why: &'a E) -> Answer
+    where
+        Answer: From<&'a E>,
+        Reason: From<&'a E>,
+    {
+        self.refusals.add(Reason::from(why), address, self.now());
+        Answer::from(why)
     }
 
     pub(crate) fn guard(&self) -> MutexGuard<'_, Guard> {
@@ -274,10 +292,13 @@ impl Engine {
         self.state().hub.outbox()
     }
 
-    /// Forgets a connection that the hub need not know of any more.
-    fn remove(&self, connection: ConnectionId) {
+    /// Forgets a connection that the hub need not know of any more. `is_too_slow` says whether its client was
+    /// given up.
+    fn remove(&self, connection: ConnectionId, is_too_slow: bool) {
         let mut state = self.state();
-        state.mailboxes.remove(connection);
+        // One that is given up can have been removed before, and counts then.
+        let is_there = state.mailboxes.remove(connection);
+        state.counts.too_slow += u64::from(is_there && is_too_slow);
         self.tell_if_idle(&state);
     }
 
@@ -318,7 +339,7 @@ impl KeepsTime for Engine {
         for connection in state.mailboxes.time_passed(now) {
             // What is left of it may never notice, so it is not waited for.
             state.commands.push_back(Command::Disconnect { connection });
-            state.mailboxes.remove(connection);
+            state.counts.too_slow += u64::from(state.mailboxes.remove(connection));
         }
         state.settle(now);
         self.tell_if_idle(&state);

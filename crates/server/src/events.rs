@@ -5,6 +5,7 @@ use crate::{
     clock::Timer,
     engine::{Engine, Registration},
     mailbox::End,
+    mailboxes::Transport,
     random::random,
 };
 use axum::{
@@ -51,10 +52,9 @@ async fn open(engine: &Arc<Engine>, parts: &Parts) -> Result<Events, Box<Respons
         .map_err(|invalid| Box::new(answers::whole(invalid.response())))?;
     let admitted = admission::admit(engine, parts).await.and_then(|mut admitted| {
         let now = engine.now();
-        let mut guard = engine.guard();
         for topic in request.topics() {
-            let counted = guard.subscribe(&mut admitted.client, topic, now);
-            counted.map_err(|breach| Answer::from(&breach))?;
+            let counted = engine.guard().subscribe(&mut admitted.client, topic, now);
+            counted.map_err(|breach| engine.refuse(admitted.client.address(), &breach))?;
         }
         Ok(admitted)
     });
@@ -62,7 +62,7 @@ async fn open(engine: &Arc<Engine>, parts: &Parts) -> Result<Events, Box<Respons
         let stream = EventStream::refused(ConnectionId(0), &answer, config, random());
         Box::new(refused(engine, stream, &answer))
     })?;
-    let mut registration = engine.register();
+    let mut registration = engine.register(Transport::Sse, parts.extensions.get().cloned());
     registration.client = Some(admitted.client);
     let expires_at = admission::expires_at(engine, admitted.principal.as_ref());
     let (stream, commands) = EventStream::open(

@@ -2,7 +2,7 @@
 
 mod write_deadline;
 
-use crate::target_host;
+use crate::{mailbox::GivenUp, target_host};
 use axum::{Router, body::Body, extract::ConnectInfo, middleware};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -208,8 +208,10 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let stream = TokioIo::new(WriteDeadline::new(stream, self.options.write_timeout, permit));
-        let service = service_fn(service(self.routes, peer));
+        let given_up = GivenUp::default();
+        let limit = self.options.write_timeout;
+        let stream = TokioIo::new(WriteDeadline::new(stream, limit, given_up.clone(), permit));
+        let service = service_fn(service(self.routes, peer, given_up));
         let connection = self.http1.serve_connection(stream, service).with_upgrades();
         until_it_ends(connection, |it| it.graceful_shutdown(), self.stopped, peer)
     }
@@ -219,9 +221,11 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let stream = TokioIo::new(WriteDeadline::new(stream, self.options.write_timeout, permit));
+        let given_up = GivenUp::default();
+        let limit = self.options.write_timeout;
+        let stream = TokioIo::new(WriteDeadline::new(stream, limit, given_up.clone(), permit));
         let (asked, mut has_asked) = watch::channel(false);
-        let answer = service(self.routes, peer);
+        let answer = service(self.routes, peer, given_up);
         let service = service_fn(move |request| {
             asked.send_replace(true);
             answer(request)
@@ -246,9 +250,11 @@ impl Connection {
 fn service(
     routes: Router,
     peer: SocketAddr,
+    given_up: GivenUp,
 ) -> impl Fn(http::Request<Incoming>) -> <Router as Service<http::Request<Body>>>::Future {
     move |mut request| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(given_up.clone());
         routes.clone().call(request.map(Body::new))
     }
 }

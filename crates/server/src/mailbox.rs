@@ -4,7 +4,10 @@ use sansocket_realtime::guard::{Reaction, SlowConsumer, SlowConsumerConfig, TooS
 use sansocket_realtime::hub::Effect;
 use std::{
     mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -41,6 +44,21 @@ pub(crate) enum End {
     TooSlow(TooSlow),
     /// The server shuts down. The connection ends at this time at the latest, each at another.
     ShuttingDown(Duration),
+}
+
+/// Whether a stream of bytes was given up because its client takes nothing. Whatever the stream carries
+/// ends with it, and finds out here why.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct GivenUp(Arc<AtomicBool>);
+
+impl GivenUp {
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Mailbox {

@@ -7,6 +7,7 @@ use crate::{
     admission, answers,
     engine::{Engine, Registration},
     mailbox::End,
+    mailboxes::Transport,
     websocket,
 };
 use axum::{
@@ -36,7 +37,7 @@ pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -
     let upgrade =
         <WebSocketUpgrade as FromRequestParts<()>>::from_request_parts(&mut parts, &()).await;
     let upgrade = match upgrade {
-        Ok(upgrade) => upgrade.acceptor(websocket::acceptor(&engine)).protocols(SUBPROTOCOLS),
+        Ok(upgrade) => websocket::with_policy(&engine, upgrade, &parts).protocols(SUBPROTOCOLS),
         Err(rejection) => return rejection.into_response(),
     };
     if upgrade.selected_protocol().is_none() {
@@ -55,7 +56,7 @@ pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -
             return (StatusCode::BAD_GATEWAY, "the MQTT broker is away\n").into_response();
         }
     };
-    let mut registration = engine.register_sender();
+    let mut registration = engine.register(Transport::Mqtt, parts.extensions.get().cloned());
     registration.client = Some(admitted.client);
     let expires_at = admission::expires_at(&engine, admitted.principal.as_ref());
     upgrade.on_upgrade(move |websocket| async move {

@@ -1,6 +1,6 @@
 //! Requests of web pages: which are accepted, and who may read the answers.
 
-use crate::engine::Engine;
+use crate::{admission, engine::Engine, refusals::Reason};
 use axum::{
     extract::{Request, State},
     middleware::Next,
@@ -8,7 +8,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 use sansocket::server::OriginPolicy;
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 /// The page that a request comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,11 @@ pub(crate) fn page(policy: &OriginPolicy, request: &Parts) -> Page {
     Page::Other(origin.clone())
 }
 
+/// Counts and logs that a request is refused because of its page.
+pub(crate) fn refused(engine: &Engine, address: Option<IpAddr>) {
+    engine.refusals.add(Reason::Origin, address, engine.now());
+}
+
 /// Refuses requests of pages that may not use the server, answers preflight requests of the others
 /// (WHATWG Fetch §3.3), and lets them read the answers.
 pub(crate) async fn check(
@@ -47,6 +52,7 @@ pub(crate) async fn check(
     let (parts, body) = request.into_parts();
     let page = page(&engine.options.origins, &parts);
     if page == Page::Refused {
+        refused(&engine, admission::address(&engine.options, &parts));
         let refusal = (StatusCode::FORBIDDEN, "pages of this origin may not use the server\n");
         return (HeaderMap::from_iter([(header::VARY, ORIGIN)]), refusal).into_response();
     }

@@ -25,7 +25,7 @@ async fn answer(engine: &Arc<Engine>, parts: &Parts) -> Result<Response, Respons
     for topic in request.topics() {
         let now = engine.now();
         let counted = engine.guard().subscribe(&mut client, topic, now);
-        counted.map_err(|breach| refuse(Answer::from(&breach)))?;
+        counted.map_err(|breach| refuse(engine.refuse(client.address(), &breach)))?;
     }
     let (polling, response) =
         engine.begin_poll(admitted.principal, request).map_err(answers::whole)?;

@@ -12,6 +12,7 @@ use crate::{
     admission::{self, Admitted},
     answers,
     engine::{Engine, Registration},
+    mailboxes::Transport,
     request_body::{self, Unread},
 };
 use axum::{
@@ -175,7 +176,7 @@ async fn publish(
     messages: Vec<(String, Message)>,
     is_batch: bool,
 ) -> Response {
-    let mut registration = engine.register_sender();
+    let mut registration = engine.register(Transport::Publish, None);
     // The server waits for who is registered, so it goes on from here if it has not ended yet.
     if engine.has_ended() {
         return answers::unavailable();
@@ -194,7 +195,10 @@ async fn publish(
                 let request = Some(RequestId(index as u64));
                 commands.push(Command::Perform { connection, operation, request });
             }
-            Err(breach) => outcomes[index] = Some(Outcome::Refused(Answer::from(&breach))),
+            Err(breach) => {
+                let answer = engine.refuse(admitted.client.address(), &breach);
+                outcomes[index] = Some(Outcome::Refused(answer));
+            }
         }
     }
     registration.client = Some(admitted.client);

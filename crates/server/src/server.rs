@@ -4,7 +4,7 @@ use crate::{
     broker::{Broker, Tell},
     clock::keep_time,
     engine::{Application, AsyncHandler, Engine, Ready, Rules, run_calls},
-    events, health, mqtt,
+    events, health, metrics, mqtt,
     options::Options,
     origins, page, poll, presence, publish,
     random::random,
@@ -231,7 +231,7 @@ impl Server {
         Router::new()
             .route("/healthz", get(health::live))
             .route("/readyz", get(health::ready))
-            .route("/metrics", get(health::metrics))
+            .route("/metrics", get(metrics::serve))
             .route("/mqtt", any(mqtt::serve))
             .merge(for_pages)
             .merge(page)
@@ -302,7 +302,7 @@ impl Server {
     /// Returns how many clients are connected.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.engine.counts().1.connections
+        self.engine.connections()
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     admission::{self, Admitted},
     answers,
     engine::Engine,
+    mailboxes,
     origins::{self, Page},
     random::random,
     request_body::{self, Unread},
@@ -72,7 +73,14 @@ async fn serve(State(service): State<Arc<Service>>, request: Request) -> Respons
         .requested_fields(requested.as_deref())
         .cookie(cookie.as_deref());
     match request.action(&service.engine.options.sockjs, random() as u32) {
-        Action::Respond(response) => respond(response),
+        Action::Respond(response) => {
+            // The greeting is for everybody.
+            if page == Page::Refused && response.status == 403 {
+                let address = admission::address(&service.engine.options, &parts);
+                origins::refused(&service.engine, address);
+            }
+            respond(response)
+        }
         Action::RawWebSocket => match upgrade(&mut parts).await {
             Ok(upgrade) => crate::websocket::open(&service.engine, upgrade, &parts).await,
             Err(response) => response,
@@ -120,10 +128,12 @@ async fn open(engine: &Arc<Engine>, upgrade: WebSocketUpgrade, parts: &Parts) ->
         Err(answer) => return answers::problem(&answer, &engine.options.sources),
     };
     // From now on the client is there: a server that ends waits for it.
-    let mut registration = engine.register();
+    let mut registration =
+        engine.register(mailboxes::Transport::SockJs, parts.extensions.get().cloned());
     registration.client = Some(admitted.client);
     let engine = engine.clone();
-    upgrade.acceptor(crate::websocket::acceptor(&engine)).on_upgrade(move |websocket| async move {
+    let upgrade = crate::websocket::with_policy(&engine, upgrade, parts);
+    upgrade.on_upgrade(move |websocket| async move {
         match SockJsWebSocket::new(&engine, websocket) {
             Ok(transport) => {
                 tokio::spawn(stomp::serve(registration, admitted.principal, transport));
@@ -171,11 +181,11 @@ async fn send(
     let address = admission::address(options, parts);
     let counted = match service.engine.admit(address) {
         Ok(counted) => counted,
-        Err(breach) => return refuse(service, head, &Answer::from(&breach)),
+        Err(answer) => return refuse(service, head, &answer),
     };
     let principal = match admission::identify_for_connect(&service.engine, parts).await {
         Ok(principal) => principal,
-        Err(answer) => return refuse(service, head, &answer),
+        Err(error) => return refuse(service, head, &service.engine.refuse(address, &error)),
     };
     // Nobody waits for what goes to no session.
     if !service.has(session, owner(principal.as_ref())) {
@@ -213,8 +223,9 @@ async fn admit(
     // A new session counts as a connection. So does a request with credentials while these are checked, or
     // else they could be guessed without a limit.
     let address = admission::address(&engine.options, parts);
-    let mut client = engine.admit(address).map_err(|breach| Answer::from(&breach))?;
-    let principal = admission::identify_for_connect(engine, parts).await?;
+    let mut client = engine.admit(address)?;
+    let principal = admission::identify_for_connect(engine, parts).await;
+    let principal = principal.map_err(|error| engine.refuse(address, &error))?;
     if service.has(session, owner(principal.as_ref())) {
         return Ok((principal, None));
     }

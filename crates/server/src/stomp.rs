@@ -10,7 +10,7 @@ use crate::{
 use bytes::Bytes;
 use sansocket::CloseCode;
 use sansocket_realtime::{
-    guard::{Answer, AuthenticationError},
+    guard::{self, Answer, AuthenticationError},
     hub::{Effect, Principal},
     stomp::{
         EncodedFrame,
@@ -19,6 +19,7 @@ use sansocket_realtime::{
 };
 use std::{
     future::{Future, poll_fn},
+    net::IpAddr,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -187,7 +188,8 @@ impl<T: Transport> Client<T> {
         let engine = self.registration.engine().clone();
         match event {
             Event::Connect(request) => {
-                let identifying = async move { identify(&engine, &request).await };
+                let address = self.address();
+                let identifying = async move { identify(&engine, &request, address).await };
                 self.identifying = Some(Box::pin(identifying));
             }
             Event::Command(command) => {
@@ -197,7 +199,10 @@ impl<T: Transport> Client<T> {
                 };
                 match checked {
                     Ok(()) => engine.perform(command),
-                    Err(breach) => self.end(&Answer::from(&breach)),
+                    Err(breach) => {
+                        let answer = engine.refuse(self.address(), &breach);
+                        self.end(&answer);
+                    }
                 }
             }
             _ => {}
@@ -229,6 +234,10 @@ impl<T: Transport> Client<T> {
             Err(answer) => self.session.refuse(answer.message, answer.close_code, now),
         }
         Poll::Ready(())
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.registration.client.as_ref().and_then(guard::Client::address)
     }
 
     fn end(&mut self, answer: &Answer) {
@@ -311,15 +320,20 @@ impl<T: Transport> Client<T> {
 }
 
 /// Returns who the client of a CONNECT is.
-async fn identify(engine: &Engine, request: &ConnectRequest) -> Result<Option<Principal>, Answer> {
+async fn identify(
+    engine: &Engine,
+    request: &ConnectRequest,
+    address: Option<IpAddr>,
+) -> Result<Option<Principal>, Answer> {
     let found = engine.options.sources.in_connect(request.headers());
     // Who was authenticated before the upgrade needs nothing more.
     if matches!(found, Ok(None)) && request.principal().is_some() {
         return Ok(request.principal().cloned());
     }
-    let principal = admission::identify(engine, found).await.map_err(|it| Answer::from(&it))?;
+    let principal = admission::identify(engine, found).await;
+    let principal = principal.map_err(|error| engine.refuse(address, &error))?;
     if request.principal().is_some_and(|before| principal.as_ref() != Some(before)) {
-        return Err(Answer::from(&AuthenticationError::Refused));
+        return Err(engine.refuse(address, &AuthenticationError::Refused));
     }
     Ok(principal)
 }

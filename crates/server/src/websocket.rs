@@ -3,13 +3,14 @@
 use crate::{
     admission, answers,
     engine::Engine,
+    mailboxes, origins,
     stomp::{self, Transport, Unsendable},
 };
 use axum::response::Response;
 use bytes::Bytes;
 use http::request::Parts;
-use sansocket::{CloseCode, Message, server::Acceptor};
-use sansocket_axum::{WebSocket, WebSocketUpgrade};
+use sansocket::{CloseCode, Message, handshake::HandshakeError, server::Acceptor};
+use sansocket_axum::{OnFailedUpgrade, UpgradeError, WebSocket, WebSocketUpgrade};
 use sansocket_realtime::stomp::{EncodedFrame, Version};
 use std::{
     future::Future,
@@ -29,22 +30,33 @@ pub(crate) async fn open(
         Err(answer) => return answers::problem(&answer, &engine.options.sources),
     };
     let protocols = Version::ALL.iter().map(|version| version.subprotocol());
-    let upgrade = upgrade.acceptor(acceptor(engine)).protocols(protocols);
+    let upgrade = with_policy(engine, upgrade, parts).protocols(protocols);
     // From now on the client is there: a server that ends waits for it.
-    let mut registration = engine.register();
+    let mut registration =
+        engine.register(mailboxes::Transport::WebSocket, parts.extensions.get().cloned());
     registration.client = Some(admitted.client);
     upgrade.on_upgrade(move |websocket| async move {
         tokio::spawn(stomp::serve(registration, admitted.principal, Plain(websocket)));
     })
 }
 
-/// Returns how WebSockets are accepted.
-pub(crate) fn acceptor(engine: &Engine) -> Acceptor {
+/// Says how a WebSocket is accepted, and has it counted if its page may not open it.
+pub(crate) fn with_policy(
+    engine: &Arc<Engine>,
+    upgrade: WebSocketUpgrade,
+    parts: &Parts,
+) -> WebSocketUpgrade<impl OnFailedUpgrade> {
     let options = &engine.options;
-    Acceptor::new()
+    let acceptor = Acceptor::new()
         .config(options.websocket)
         .origin(options.origins.clone())
-        .trusted_proxies(options.trusted_proxies.clone())
+        .trusted_proxies(options.trusted_proxies.clone());
+    let (engine, address) = (engine.clone(), admission::address(options, parts));
+    upgrade.acceptor(acceptor).on_failed_upgrade(move |error| {
+        if let UpgradeError::Handshake(HandshakeError::OriginNotAllowed(_)) = error {
+            origins::refused(&engine, address);
+        }
+    })
 }
 
 /// Each message of the client is a piece of its bytes, and each frame for it is a message.

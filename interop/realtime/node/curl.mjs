@@ -188,7 +188,7 @@ scenario('a shutdown ends a stream with a time to come back, and answers polls',
   const events = stream(s, `/events?${query(s.topic)}`);
   await s.until('the first id', () => events.lines.some((line) => line.startsWith('id: ')));
   const waiting = curl(`/poll?${query(s.topic)}&wait=25`);
-  await s.until('the poll', async () => /^sansocket_polls 1$/m.test((await curl('/metrics')).body));
+  await s.until('the poll', async () => /^sansocket_connections\{transport="poll"\} 1$/m.test((await curl('/metrics')).body));
   const ended = new Promise((resolve) => events.process.on('exit', resolve));
   assert.equal(await server.stop(), 0);
   assert.equal(await ended, 0, 'the response was cut off');

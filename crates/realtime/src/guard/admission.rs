@@ -68,6 +68,7 @@ pub struct Guard {
 #[derive(Debug)]
 #[must_use = "the connection counts until this is dropped"]
 pub struct Client {
+    peer: Option<IpAddr>,
     address: Option<Held>,
     principal: Option<Held>,
     subscriptions: usize,
@@ -76,7 +77,13 @@ pub struct Client {
 }
 
 impl Client {
-    fn address(&self) -> Option<Slot> {
+    /// Returns the address with which the client [connected](Guard::connect), for logs.
+    #[must_use]
+    pub const fn address(&self) -> Option<IpAddr> {
+        self.peer
+    }
+
+    fn address_slot(&self) -> Option<Slot> {
         self.address.as_ref().map(Held::slot)
     }
 
@@ -113,10 +120,12 @@ impl Guard {
     ///
     /// Returns a breach if the address may not have another connection now.
     pub fn connect(&mut self, address: Option<IpAddr>, now: Duration) -> Result<Client, Breach> {
+        let peer = address;
         let address = address.map(|address| {
             self.addresses.slot(&AddressKey::from(address), Rule::FIRST, now, |key| *key)
         });
         let mut client = Client {
+            peer,
             address: None,
             principal: None,
             subscriptions: 0,
@@ -183,7 +192,7 @@ impl Guard {
         let place = if is_limited { Some(self.place(destination, rule, now)?) } else { None };
         let breach = worst([
             client.principal().and_then(|slot| self.principals.check_message(slot, size, now)),
-            client.address().and_then(|slot| self.addresses.check_message(slot, size, now)),
+            client.address_slot().and_then(|slot| self.addresses.check_message(slot, size, now)),
             place.and_then(|(slot, _)| self.destinations.check_message(slot, size, now)),
         ]);
         if let Some(breach) = breach {
@@ -193,7 +202,7 @@ impl Guard {
         if let Some(slot) = client.principal() {
             self.principals.add_message(slot, size, now);
         }
-        if let Some(slot) = client.address() {
+        if let Some(slot) = client.address_slot() {
             self.addresses.add_message(slot, size, now);
         }
         if let Some((slot, _)) = place {
@@ -219,7 +228,7 @@ impl Guard {
         let place = if is_limited { Some(self.place(destination, rule, now)?) } else { None };
         let breach = worst([
             client.principal().and_then(|slot| self.principals.check_subscription(slot)),
-            client.address().and_then(|slot| self.addresses.check_subscription(slot)),
+            client.address_slot().and_then(|slot| self.addresses.check_subscription(slot)),
             place.and_then(|(slot, _)| self.destinations.check_subscription(slot)),
         ]);
         if let Some(breach) = breach {

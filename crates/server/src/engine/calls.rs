@@ -35,7 +35,8 @@ pub(super) struct Limits {
 pub(super) struct Calls {
     ready: mpsc::UnboundedSender<Job>,
     limits: Limits,
-    /// The bytes of all calls.
+    /// How many calls there are, and their bytes.
+    count: usize,
     bytes: usize,
     connections: HashMap<ConnectionId, Line>,
 }
@@ -55,7 +56,7 @@ impl Calls {
     /// Returns the calls, and where those appear that are to be [run](run).
     pub(super) fn new(limits: Limits) -> (Self, Ready) {
         let (ready, receiver) = mpsc::unbounded_channel();
-        (Self { ready, limits, bytes: 0, connections: HashMap::new() }, receiver)
+        (Self { ready, limits, count: 0, bytes: 0, connections: HashMap::new() }, receiver)
     }
 
     /// Has a call handled as soon as those before it are. Returns what to tell the hub if there is no room.
@@ -80,6 +81,7 @@ impl Calls {
                 line.waiting.push_back(Job { handler, call });
             }
         }
+        self.count += 1;
         self.bytes += size;
         None
     }
@@ -88,12 +90,21 @@ impl Calls {
     pub(super) fn remove(&mut self, call: &Call) {
         let size = size(call);
         let Some(line) = self.connections.get_mut(&call.connection) else { return };
+        self.count -= 1;
         self.bytes -= size;
         line.bytes -= size;
         match line.waiting.pop_front() {
             Some(next) => self.start(next),
             None => drop(self.connections.remove(&call.connection)),
         }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.count
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -1,5 +1,6 @@
 //! What there is to be told of a server: its status, and its figures.
 
+use crate::mailboxes::Transport;
 use sansocket_realtime::bridge;
 
 /// Whether the server can do all that it is for.
@@ -24,6 +25,11 @@ pub(crate) struct Counts {
     pub(crate) refused: u64,
     /// Messages that were given up.
     pub(crate) discarded: u64,
+    /// Messages that clients sent, and those that the application published.
+    pub(crate) sent: u64,
+    pub(crate) published: u64,
+    /// Connections that ended because their clients are too slow.
+    pub(crate) too_slow: u64,
     /// Connections that were paused because their clients are slow.
     pub(crate) paused: u64,
     /// Commands.
@@ -33,8 +39,12 @@ pub(crate) struct Counts {
 /// What there is now.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gauges {
-    pub(crate) connections: usize,
-    pub(crate) polls: usize,
+    /// The connections of each transport, by its name.
+    pub(crate) connections: [(&'static str, usize); Transport::COUNT],
+    /// The messages that wait for the broker, and their bytes.
+    pub(crate) outbox: (usize, usize),
+    /// The calls that async handlers have not answered, and their bytes.
+    pub(crate) calls: (usize, usize),
     pub(crate) subscriptions: usize,
     pub(crate) destinations: usize,
 }

@@ -1,7 +1,7 @@
 //! What holds a client in the engine, and gives it up when it is dropped.
 
 use super::Engine;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{End, GivenUp, Mailbox};
 use sansocket_realtime::{
     guard::{Client, Reaction},
     hub::{Command, ConnectionId},
@@ -16,6 +16,7 @@ pub(crate) struct Registration {
     pub(crate) mailbox: Arc<Mailbox>,
     /// What the guard counts, until the connection ends.
     pub(crate) client: Option<Client>,
+    pub(super) given_up: Option<GivenUp>,
 }
 
 impl Registration {
@@ -33,13 +34,19 @@ impl Registration {
             _ => {}
         }
     }
+
+    /// Returns whether the connection ends because its client is too slow.
+    fn is_too_slow(&self) -> bool {
+        matches!(self.mailbox.end(), Some(End::TooSlow(_)))
+            || self.given_up.as_ref().is_some_and(GivenUp::get)
+    }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
         let connection = self.connection;
         self.engine.perform(Command::Disconnect { connection });
-        self.engine.remove(connection);
+        self.engine.remove(connection, self.is_too_slow());
         if let Some(client) = self.client.take() {
             let now = self.engine.now();
             self.engine.guard().disconnect(client, now);
@@ -71,6 +78,6 @@ impl Drop for Polling {
             }
         }
         drop(state);
-        self.engine.remove(self.connection);
+        self.engine.remove(self.connection, false);
     }
 }

@@ -9,11 +9,12 @@ use super::{
 use crate::mailboxes::Mailboxes;
 use sansocket_realtime::{
     http::Response,
-    hub::{Command, ConnectionId, Effect, Hub, Presence, RequestId},
+    hub::{Command, ConnectionId, Effect, Hub, Operation, Presence, RequestId},
     poll::Polls,
 };
 use std::{
     collections::{HashMap, VecDeque},
+    slice,
     time::Duration,
 };
 use tokio::sync::oneshot;
@@ -77,6 +78,7 @@ impl State {
             ..
         } = self;
         counts.handled += 1;
+        let (sender, mut messages) = messages(&command);
         if let Command::Bridge(event) = &command {
             status.hear(event);
         }
@@ -84,7 +86,12 @@ impl State {
             match &effect {
                 Effect::Deliver { .. } => counts.delivered += 1,
                 Effect::Gap { .. } => counts.gaps += 1,
-                Effect::Refused { .. } => counts.refused += 1,
+                Effect::Refused { connection, .. } => {
+                    counts.refused += 1;
+                    if *connection == sender {
+                        messages = 0;
+                    }
+                }
                 Effect::Discarded { message, deliveries } => {
                     counts.discarded += 1;
                     let destination = &**message.destination();
@@ -124,6 +131,10 @@ impl State {
                 }
             }
         }
+        match sender {
+            Some(_) => counts.sent += messages,
+            None => counts.published += messages,
+        }
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -134,5 +145,21 @@ impl State {
         let deadlines =
             [self.hub.next_deadline(), self.polls.next_deadline(), self.mailboxes.next_deadline()];
         deadlines.into_iter().flatten().min()
+    }
+}
+
+/// Returns who sends messages by a command, which is nobody for those of the application, and how many they
+/// are.
+fn messages(command: &Command) -> (Option<ConnectionId>, u64) {
+    let count = |operations: &[Operation]| {
+        operations.iter().filter(|it| matches!(it, Operation::Send { .. })).count() as u64
+    };
+    match command {
+        Command::Perform { connection, operation, .. } => {
+            (Some(*connection), count(slice::from_ref(operation)))
+        }
+        Command::Commit { connection, operations, .. } => (Some(*connection), count(operations)),
+        Command::Publish { .. } | Command::PublishFor { .. } => (None, 1),
+        _ => (None, 0),
     }
 }

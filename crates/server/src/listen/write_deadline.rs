@@ -1,5 +1,6 @@
 //! A stream that gives up on a client that takes nothing.
 
+use crate::mailbox::GivenUp;
 use std::{
     future::Future,
     io::{self, IoSlice},
@@ -18,6 +19,7 @@ use tokio::{
 pub(super) struct WriteDeadline<S> {
     stream: S,
     limit: Duration,
+    given_up: GivenUp,
     /// Set while a write waits.
     deadline: Option<Pin<Box<Sleep>>>,
     /// The connection counts for as long as its stream is there.
@@ -25,8 +27,13 @@ pub(super) struct WriteDeadline<S> {
 }
 
 impl<S> WriteDeadline<S> {
-    pub(super) const fn new(stream: S, limit: Duration, permit: OwnedSemaphorePermit) -> Self {
-        Self { stream, limit, deadline: None, _permit: permit }
+    pub(super) const fn new(
+        stream: S,
+        limit: Duration,
+        given_up: GivenUp,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        Self { stream, limit, given_up, deadline: None, _permit: permit }
     }
 
     fn check<T>(
@@ -42,6 +49,7 @@ impl<S> WriteDeadline<S> {
         let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         match deadline.as_mut().poll(cx) {
             Poll::Ready(()) => {
+                self.given_up.set();
                 let why = format!("the client has taken nothing for {limit:?}");
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)))
             }

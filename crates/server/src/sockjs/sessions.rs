@@ -5,6 +5,7 @@ use crate::{
     admission::Admitted,
     clock::{Clock, KeepsTime, keep_time},
     engine::{Engine, Registration},
+    mailboxes,
     stomp::{self, Transport, Unsendable},
 };
 use bytes::Bytes;
@@ -188,7 +189,8 @@ impl Service {
         };
         let inbox = Inbox::new();
         state.inboxes.insert(session, inbox.clone());
-        let mut registration = self.engine.register();
+        // Its requests come over many streams.
+        let mut registration = self.engine.register(mailboxes::Transport::SockJs, None);
         registration.client = Some(client);
         Some((registration, principal, OverHttp { service: self.clone(), session, inbox }))
     }

@@ -89,10 +89,14 @@ async fn a_receipt_comes_when_the_handler_has_answered() {
     let mut other = Client::connected(&slow.running).await;
     other.send(&send("y", "3")).await;
     slow.has_begun(2).await;
+    assert_eq!(slow.running.figure("sansocket_calls").await, 2);
+    assert!(slow.running.figure("sansocket_calls_bytes").await > 2 * 512);
     slow.answer(2);
     assert!(client.next().await.ends_with("\n\nreply to x\0"));
     assert!(client.next().await.contains("receipt-id:1\n"));
     assert!(other.next().await.contains("receipt-id:3\n"));
+    slow.running.wait_for("sansocket_calls", 0).await;
+    assert_eq!(slow.running.figure("sansocket_calls_bytes").await, 0);
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ async fn talk(running: &Running, stream: TcpStream) {
     events.frame().await.unwrap().unwrap();
     let poll = http2.get_mut().send_request(get("/poll?topic=/topic/a"));
     let poll = tokio::spawn(poll);
-    running.wait_for("sansocket_polls", 1).await;
+    running.wait_for("sansocket_connections{transport=\"poll\"}", 1).await;
 
     let connector = Connector::new().subprotocol("v12.stomp");
     let (mut websocket, _) = connect(&connector, &mut http2, "ws://localhost/ws").await.unwrap();
@@ -217,7 +217,7 @@ async fn answers_count_until_they_are_taken() {
                 [send(&mut sender, method, target).await, send(&mut sender, method, target).await];
             assert_eq!(answers.each_ref().map(|answer| answer.status().as_u16()), [200; 2]);
             // The server has done with them what it can.
-            running.wait_for("sansocket_polls", 0).await;
+            running.wait_for("sansocket_connections{transport=\"poll\"}", 0).await;
             assert_eq!(send(&mut sender, method, target).await.status(), 429, "{target} {window}");
             drop(answers);
             while send(&mut sender, method, target).await.status() == 429 {

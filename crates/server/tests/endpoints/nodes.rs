@@ -76,6 +76,8 @@ async fn while_the_broker_is_away_publishes_wait() {
     wait_for_status(&running, r#"200 {"status":"degraded"}"#).await;
     let waiting = publish(&running, "meanwhile").await;
     assert_eq!(waiting.status, 202, "{waiting:?}");
+    assert_eq!(running.figure("sansocket_outbox_messages").await, 1);
+    assert!(running.figure("sansocket_outbox_bytes").await >= "meanwhile".len() as u64);
     shared.change(|memory| memory.connect(node));
     wait_for_status(&running, r#"200 {"status":"ready"}"#).await;
     let told = stream.chunks_until("data: meanwhile\n\n").await;

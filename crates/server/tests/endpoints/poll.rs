@@ -7,11 +7,11 @@ async fn a_poll_waits_for_the_next_event() {
     let running = Running::start(options()).await;
     let mut poll = running.connect().await;
     poll.send("GET", "/poll?topic=/topic/a", &[], "").await;
-    running.wait_for("sansocket_polls", 1).await;
+    running.wait_for("sansocket_connections{transport=\"poll\"}", 1).await;
     running.publish("/topic/a", "one");
     let head = poll.head().await;
     assert_eq!((head.status, head.field("cache-control")), (200, Some("no-store")));
-    running.wait_for("sansocket_polls", 0).await;
+    running.wait_for("sansocket_connections{transport=\"poll\"}", 0).await;
     let all = running.connect().await.get("/poll?topic=/topic/a&since=beginning&wait=0").await;
     assert!(all.body.contains(r#""data":"one""#), "{all:?}");
 }
@@ -21,10 +21,10 @@ async fn a_poll_whose_client_goes_is_forgotten() {
     let running = Running::start(options()).await;
     let mut poll = running.connect().await;
     poll.send("GET", "/poll?topic=/topic/a&wait=50", &[], "").await;
-    running.wait_for("sansocket_polls", 1).await;
+    running.wait_for("sansocket_connections{transport=\"poll\"}", 1).await;
     running.wait_for("sansocket_subscriptions", 1).await;
     drop(poll);
-    running.wait_for("sansocket_polls", 0).await;
+    running.wait_for("sansocket_connections{transport=\"poll\"}", 0).await;
     running.wait_for("sansocket_subscriptions", 0).await;
 }
 

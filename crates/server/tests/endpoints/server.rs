@@ -116,15 +116,24 @@ impl Running {
     pub(crate) async fn wait_for(&self, metric: &str, value: u64) {
         let mut found = None;
         for _ in 0..1_000 {
-            let metrics = self.connect().await.get("/metrics").await.body;
-            let line = metrics.lines().find_map(|line| line.strip_prefix(metric)).unwrap();
-            found = Some(line.trim().parse::<u64>().unwrap());
+            found = Some(self.figure(metric).await);
             if found == Some(value) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("{metric} is {found:?} instead of {value}");
+    }
+
+    /// Returns a figure of `/metrics`: that of one series, or the sum of all with this name.
+    pub(crate) async fn figure(&self, metric: &str) -> u64 {
+        let metrics = self.connect().await.get("/metrics").await.body;
+        let values = metrics.lines().filter_map(|line| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let labels = series.strip_prefix(metric)?;
+            (labels.is_empty() || labels.starts_with('{')).then(|| value.parse::<u64>().unwrap())
+        });
+        values.reduce(|sum, value| sum + value).expect(metric)
     }
 }
 

@@ -19,7 +19,7 @@ async fn everybody_is_told_to_come_back() {
     sockjs.send("POST", "/ws/0/a/xhr_streaming", &[], "").await;
     sockjs.head().await;
     sockjs.chunks_until("o\n").await;
-    running.wait_for("sansocket_polls", 1).await;
+    running.wait_for("sansocket_connections{transport=\"poll\"}", 1).await;
     assert_eq!(running.connect().await.get("/readyz").await.status, 200);
 
     running.server.shut_down(Duration::from_millis(200));

@@ -56,6 +56,48 @@ async fn clients_that_take_nothing_are_given_up() {
         running.publish("/topic/a", &"x".repeat(MESSAGE));
     }
     running.wait_for("sansocket_connections", 0).await;
+    assert_eq!(running.figure("sansocket_slow_connections_ended_total").await, 2);
     // Neither is told everything.
     assert!(stream.drain().await < MESSAGES * MESSAGE);
+}
+
+#[tokio::test]
+async fn clients_are_counted_that_the_write_timeout_gives_up() {
+    let mut listen = ListenOptions::default();
+    listen.write_timeout = Duration::from_millis(500);
+    // The server's own limits are far away.
+    let running = Running::listen(keeping_all(), listen).await;
+    let ended = "sansocket_slow_connections_ended_total";
+    let leaves = Client::connected(&running).await;
+    drop(leaves);
+    running.wait_for("sansocket_connections", 0).await;
+    assert_eq!(running.figure(ended).await, 0);
+    let mut client = Client::connected(&running).await;
+    client.send("SUBSCRIBE\nid:0\ndestination:/topic/a\nreceipt:1\n\n\0").await;
+    client.next().await;
+    let mut stream = running.connect().await;
+    stream.send("GET", "/events?topic=/topic/a", &[], "").await;
+    stream.head().await;
+    running.wait_for("sansocket_subscriptions", 2).await;
+    for _ in 0..MESSAGES {
+        running.publish("/topic/a", &"x".repeat(MESSAGE));
+    }
+    running.wait_for("sansocket_connections", 0).await;
+    assert_eq!(running.figure(ended).await, 2);
+}
+
+#[tokio::test]
+async fn clients_are_counted_that_the_server_gives_up() {
+    let mut options = keeping_all();
+    options.slow_consumer = options.slow_consumer.stalled(Duration::from_millis(500));
+    // The write timeout is far away.
+    let running = Running::start(options).await;
+    let mut client = Client::connected(&running).await;
+    client.send("SUBSCRIBE\nid:0\ndestination:/topic/a\nreceipt:1\n\n\0").await;
+    client.next().await;
+    for _ in 0..MESSAGES {
+        running.publish("/topic/a", &"x".repeat(MESSAGE));
+    }
+    running.wait_for("sansocket_connections", 0).await;
+    assert_eq!(running.figure("sansocket_slow_connections_ended_total").await, 1);
 }

@@ -177,6 +177,7 @@ fn a_client_that_is_dropped_no_longer_counts() {
     assert!(guard.destinations.find("/topic/a").is_none());
     // A guard that ends before its clients is no fault.
     let client = guard.connect(ip(9), SECOND).unwrap();
+    assert_eq!(client.address(), ip(9));
     drop(guard);
     drop(client);
 }
