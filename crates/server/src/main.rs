@@ -64,18 +64,26 @@ fn run(flags: &Flags) -> Result<(), Failure> {
     }
     let settings = Settings::new(&loaded).map_err(Failure::Config)?;
     if flags.check_config {
+        for warning in &settings.warnings {
+            // Whoever can't read it learns no less from the status.
+            let _ = writeln!(io::stderr(), "warning: {warning}");
+        }
         return print("the configuration is fine\n");
     }
     let Loaded { config, .. } = loaded;
     logs::start(config.log.format, config.log.filter.get_ref())?;
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
     Runtime::new().map_err(Failure::Start)?.block_on(serve_until_told(settings))
 }
 
 /// Serves until a signal comes, and then for as long as it takes, but not longer than the deadline or
 /// another signal.
 async fn serve_until_told(settings: Settings) -> Result<(), Failure> {
-    let Settings { listen, connections, options, routes, broker, deadline, spread, is_private } =
-        settings;
+    let Settings {
+        listen, connections, options, routes, broker, deadline, spread, is_private, ..
+    } = settings;
     let is_open = options.authenticator.accepts_anonymous();
     let server = build(options, routes, broker)?;
     let mut signals = signals::Signals::new().map_err(Failure::Start)?;

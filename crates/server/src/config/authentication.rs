@@ -28,10 +28,10 @@ pub(crate) struct WhoMay {
 pub(crate) fn access(checks: &mut Checks<'_>, config: &Config) -> WhoMay {
     let access = &config.access;
     let (names_users, is_local) = (names_users(access), is_local(config));
-    let anonymous = accepts_anonymous(checks, config, names_users, is_local);
+    check_anonymous(checks, config, names_users, is_local);
     check_sources(checks, config);
     let sources = Sources::new(sources(config).cloned());
-    let mut authenticator = Authenticator::new().anonymous(anonymous);
+    let mut authenticator = Authenticator::new().anonymous(lets_anonymous_in(access));
     if !access.token.is_empty() {
         authenticator = authenticator.tokens(tokens(checks, &access.token));
     }
@@ -45,6 +45,11 @@ pub(crate) fn access(checks: &mut Checks<'_>, config: &Config) -> WhoMay {
     let anonymous = of_anonymous(&access.anonymous_clients, is_local && !names_users);
     let rules = Rules::default().users(users).anonymous(anonymous);
     WhoMay { sources: sources.realm(&access.realm), authenticator, rules }
+}
+
+/// Returns whether clients without credentials are let in.
+pub(crate) fn lets_anonymous_in(access: &Access) -> bool {
+    access.anonymous.as_ref().map_or(!names_users(access), |anonymous| *anonymous.get_ref())
 }
 
 /// Returns whether everybody is let in because the server is for this machine alone, and nobody has said so.
@@ -87,16 +92,13 @@ fn check_sources(checks: &mut Checks<'_>, config: &Config) {
     }
 }
 
-/// Returns whether clients without credentials are let in. What would let in everybody by accident, or
-/// nobody, is a problem.
-fn accepts_anonymous(
-    checks: &mut Checks<'_>,
-    config: &Config,
-    names_users: bool,
-    is_local: bool,
-) -> bool {
-    let Some(anonymous) = &config.access.anonymous else {
-        if !names_users && !is_local {
+/// What would let in everybody by accident, or nobody, is a problem.
+fn check_anonymous(checks: &mut Checks<'_>, config: &Config, names_users: bool, is_local: bool) {
+    if names_users {
+        return;
+    }
+    match &config.access.anonymous {
+        None if !is_local => {
             let problem = format!(
                 "everybody who reaches {} could use the server. Name who may, by [[access.token]], \
                  [[access.password]] or [[access.jwt.key]]; or let everybody in, by access.anonymous = true \
@@ -105,14 +107,13 @@ fn accepts_anonymous(
             );
             checks.problem(config.listen.span(), problem);
         }
-        return !names_users;
-    };
-    if !anonymous.get_ref() && !names_users {
-        let problem = "nobody could use the server: there is no [[access.token]], [[access.password]] or \
-                       [[access.jwt.key]]";
-        checks.problem(anonymous.span(), problem);
+        Some(anonymous) if !anonymous.get_ref() => {
+            let problem = "nobody could use the server: there is no [[access.token]], [[access.password]] or \
+                           [[access.jwt.key]]";
+            checks.problem(anonymous.span(), problem);
+        }
+        _ => {}
     }
-    *anonymous.get_ref()
 }
 
 /// Returns what clients without credentials may do. On a machine of one's own, they may publish to topics

@@ -6,7 +6,7 @@ use super::secret::SecretUrl;
 use super::setting::{Setting, of};
 use super::units::{AtLeastOne, Count, Interval, Size, Time};
 use sansocket_realtime::{Pattern, hub::OutboxConfig};
-use sansocket_server::broker::redis::{Address, Redis, RedisOptions};
+use sansocket_server::broker::redis::{Address, InvalidOptions, Redis, RedisOptions};
 use std::{ops::Range, path::PathBuf};
 use toml::Spanned;
 
@@ -54,7 +54,11 @@ impl Broker {
         let (url, span) = self.address(checks)?;
         // The error does not contain the URL, which can contain a password.
         let address = checks.check(span.clone(), url.parse())?;
-        checks.check(span, Redis::new(self.redis.options(address)))
+        match Redis::new(self.redis.options(address)) {
+            // It is told as a contradiction, with the settings.
+            Err(InvalidOptions::Absence { .. }) => None,
+            made => checks.check(span, made),
+        }
     }
 
     fn address(&self, checks: &mut Checks<'_>) -> Option<(String, Range<usize>)> {

@@ -11,16 +11,27 @@ pub(crate) struct Checks<'a> {
     places: &'a Places,
     /// Each with the position where it stands.
     problems: Vec<(usize, Problem)>,
+    warnings: Vec<(usize, Problem)>,
 }
 
 impl<'a> Checks<'a> {
     pub(crate) fn new(places: &'a Places) -> Self {
-        Self { places, problems: Vec::new() }
+        Self { places, problems: Vec::new(), warnings: Vec::new() }
     }
 
     /// Notes that something is wrong.
     pub(crate) fn problem(&mut self, span: Range<usize>, problem: impl fmt::Display) {
         self.problems.push((span.start, self.places.problem(span, problem)));
+    }
+
+    /// Notes what is odd, though it works.
+    pub(crate) fn warning(&mut self, span: Range<usize>, warning: impl fmt::Display) {
+        self.warnings.push((span.start, self.places.problem(span, warning)));
+    }
+
+    /// Returns the span of the value with this name.
+    pub(crate) fn place_of(&self, path: &str) -> Range<usize> {
+        self.places.key(path)
     }
 
     /// Returns what a check has returned, or notes what is wrong.
@@ -65,12 +76,17 @@ impl<'a> Checks<'a> {
         self.check(path.span(), read)
     }
 
-    /// Returns the problems in their order, if there are any.
-    pub(crate) fn finish(mut self) -> Result<(), Vec<Problem>> {
+    /// Returns the problems in their order, or, if there are none, the warnings.
+    pub(crate) fn finish(self) -> Result<Vec<Problem>, Vec<Problem>> {
         if self.problems.is_empty() {
-            return Ok(());
+            Ok(in_order(self.warnings))
+        } else {
+            Err(in_order(self.problems))
         }
-        self.problems.sort_by_key(|(position, _)| *position);
-        Err(self.problems.into_iter().map(|(_, problem)| problem).collect())
     }
+}
+
+fn in_order(mut problems: Vec<(usize, Problem)>) -> Vec<Problem> {
+    problems.sort_by_key(|(position, _)| *position);
+    problems.into_iter().map(|(_, problem)| problem).collect()
 }

@@ -1,7 +1,7 @@
 //! The file, the variables and the flags, and the table that they are together.
 
 use super::places::{Origin, Place, Places, Problem};
-use std::{borrow::Cow, ffi::OsString, ops::Range, path::Path};
+use std::{borrow::Cow, collections::HashMap, ffi::OsString, ops::Range, path::Path};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -84,7 +84,9 @@ impl Layers {
         &self.places
     }
 
-    pub(crate) fn into_places(self) -> Places {
+    /// Returns the places, with those of the values of a [table](Self::table).
+    pub(crate) fn into_places(mut self, keys: HashMap<String, Range<usize>>) -> Places {
+        self.places.set_keys(keys);
         self.places
     }
 
@@ -123,6 +125,32 @@ impl Layers {
         };
         Err(errors.into_iter().map(problem).collect())
     }
+}
+
+/// Returns the spans of the values of a table, by their names.
+pub(crate) fn keys(table: &DeTable<'_>) -> HashMap<String, Range<usize>> {
+    let mut keys = HashMap::new();
+    for (key, value) in table {
+        add_keys(&mut keys, key.get_ref().to_string(), value);
+    }
+    keys
+}
+
+fn add_keys(keys: &mut HashMap<String, Range<usize>>, path: String, value: &Spanned<DeValue<'_>>) {
+    match value.get_ref() {
+        DeValue::Table(table) => {
+            for (key, value) in table {
+                add_keys(keys, format!("{path}.{}", key.get_ref()), value);
+            }
+        }
+        DeValue::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                add_keys(keys, format!("{path}.{index}"), item);
+            }
+        }
+        _ => {}
+    }
+    keys.insert(path, value.span());
 }
 
 /// Returns whether this is how Kubernetes tells the programs in a cluster of a service that is named as

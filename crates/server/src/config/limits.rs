@@ -1,6 +1,5 @@
 //! What clients may do, and what topics and queues keep.
 
-use super::sections::default;
 use super::setting::{Setting, of};
 use super::units::{AtLeastOne, Count, Frequency, Interval, Limit, Size, Time};
 use sansocket_realtime::Pattern;
@@ -15,7 +14,7 @@ section! {
         head_timeout: Setting<Interval> = of("10 s"),
         body_timeout: Setting<Interval> = of("30 s"),
         write_timeout: Setting<Interval> = of("60 s"),
-        message: Spanned<Setting<Size>> = default(of("1 MiB")),
+        message: Setting<Size> = of("1 MiB"),
         destination: Setting<Size> = of("255"),
         destinations: Setting<Count> = of("1000000"),
         subscriptions: Setting<Count> = of("1000"),
@@ -54,9 +53,9 @@ section! {
 
 section! {
     SlowConsumer {
-        high_water: Spanned<Setting<Size>> = default(of("512 KiB")),
-        low_water: Spanned<Setting<Size>> = default(of("128 KiB")),
-        unsent: Spanned<Setting<Size>> = default(of("4 MiB")),
+        high_water: Setting<Size> = of("512 KiB"),
+        low_water: Setting<Size> = of("128 KiB"),
+        unsent: Setting<Size> = of("4 MiB"),
         stalled: Setting<Interval> = of("60 s"),
     }
 }
@@ -140,9 +139,9 @@ impl Queues {
 impl SlowConsumer {
     pub(crate) fn config(&self) -> SlowConsumerConfig {
         SlowConsumerConfig::default()
-            .high_water(self.high_water.get_ref().0)
-            .low_water(self.low_water.get_ref().0)
-            .unsent(self.unsent.get_ref().0)
+            .high_water(self.high_water.0)
+            .low_water(self.low_water.0)
+            .unsent(self.unsent.0)
             .stalled(self.stalled.0)
     }
 }
@@ -172,7 +171,7 @@ impl Limits {
 
     /// Sets the limits of the hub.
     pub(crate) fn hub(&self, hub: hub::Config) -> hub::Config {
-        hub.message(self.message.get_ref().0)
+        hub.message(self.message.0)
             .destination(self.destination.0)
             .destinations(count(&self.destinations))
             .subscriptions(count(&self.subscriptions))

@@ -16,6 +16,7 @@ mod app;
 mod authentication;
 mod broker;
 mod checks;
+mod contradictions;
 mod flags;
 mod layers;
 mod limits;

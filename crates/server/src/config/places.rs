@@ -1,12 +1,14 @@
 //! Where each part of the configuration stands.
 
-use std::{fmt, ops::Range, path::PathBuf};
+use std::{collections::HashMap, fmt, ops::Range, path::PathBuf};
 
 /// The texts that a configuration was read from, end to end: so a span, which the parser of TOML has for
 /// each value, says which text it is in.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     texts: Vec<Text>,
+    /// The spans of values, by names such as `limits.message` and `topic.0.bytes`.
+    keys: HashMap<String, Range<usize>>,
 }
 
 #[derive(Debug)]
@@ -56,6 +58,18 @@ impl Places {
         let span = start..start + text.len();
         self.texts.push(Text { origin, start, text });
         span
+    }
+
+    /// Sets where the values of keys stand.
+    pub(crate) fn set_keys(&mut self, keys: HashMap<String, Range<usize>>) {
+        self.keys = keys;
+    }
+
+    /// Returns the span of the value with this name, or that of the section or the list that it is in: a
+    /// variable can have all of these in its text.
+    pub(crate) fn key(&self, path: &str) -> Range<usize> {
+        let mut paths = std::iter::successors(Some(path), |it| Some(it.rsplit_once('.')?.0));
+        paths.find_map(|path| self.keys.get(path)).cloned().unwrap_or_default()
     }
 
     /// Returns the text with this span, as it was added.

@@ -5,7 +5,7 @@ use super::layers::{self, Layers};
 use super::places::{Place, Places, Problem};
 use super::sections::Config;
 use serde::Deserialize;
-use std::{borrow::Cow, ffi::OsString, fs, ops::Range};
+use std::{borrow::Cow, collections::HashMap, ffi::OsString, fs, ops::Range};
 use toml::{
     Spanned,
     de::{DeArray, DeTable, DeValue},
@@ -35,15 +35,21 @@ pub(crate) fn load(
     }
     let mut problems = layers.variables(variables);
     problems.extend(flags.add_to(&mut layers));
+    let mut keys = HashMap::new();
     let config = match layers.table() {
-        Ok(table) => config(table, layers.places(), &mut problems),
+        Ok(table) => {
+            keys = layers::keys(&table);
+            config(table, layers.places(), &mut problems)
+        }
         Err(syntax) => {
             problems.extend(syntax);
             None
         }
     };
     match config {
-        Some(config) if problems.is_empty() => Ok(Loaded { config, places: layers.into_places() }),
+        Some(config) if problems.is_empty() => {
+            Ok(Loaded { config, places: layers.into_places(keys) })
+        }
         _ => Err(problems),
     }
 }

@@ -61,8 +61,8 @@ section! {
 
 section! {
     Shutdown {
-        deadline: Spanned<Setting<Time>> = default(of("20 s")),
-        spread: Spanned<Setting<Time>> = default(of("5 s")),
+        deadline: Setting<Time> = of("20 s"),
+        spread: Setting<Time> = of("5 s"),
     }
 }
 

@@ -4,8 +4,8 @@ use super::app;
 use super::checks::Checks;
 use super::places::Problem;
 use super::read::Loaded;
-use super::sections::{Config, ForwardingField, Log, Shutdown, TrustedProxies};
-use super::{authentication, tls};
+use super::sections::{Config, ForwardingField, Log, TrustedProxies};
+use super::{authentication, contradictions, tls};
 use crate::app::Route;
 use sansocket::server::{self, ForwardingHeader, OriginPolicy};
 use sansocket_realtime::{guard, hub};
@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) spread: Duration,
     /// Whether everybody is let in because the server is for this machine alone, and nobody has said so.
     pub(crate) is_private: bool,
+    /// What is odd, though it works.
+    pub(crate) warnings: Vec<Problem>,
 }
 
 impl Settings {
@@ -42,14 +44,19 @@ impl Settings {
         let options = options(&mut checks, &loaded.config);
         let routes = app::routes(&mut checks, &loaded.config.app);
         let broker = loaded.config.broker.connection(&mut checks);
-        let Shutdown { deadline, spread } = shutdown;
-        if spread.get_ref().0 > deadline.get_ref().0 {
-            checks.problem(spread.span(), "the spread is longer than the deadline");
-        }
-        let (deadline, spread) = (deadline.get_ref().0, spread.get_ref().0);
-        checks.finish()?;
-        let listen = listen.get_ref().0;
-        Ok(Self { listen, connections, options, routes, broker, deadline, spread, is_private })
+        contradictions::check(&mut checks, &loaded.config);
+        let warnings = checks.finish()?;
+        Ok(Self {
+            listen: listen.get_ref().0,
+            connections,
+            options,
+            routes,
+            broker,
+            deadline: shutdown.deadline.0,
+            spread: shutdown.spread.0,
+            is_private,
+            warnings,
+        })
     }
 }
 
@@ -58,14 +65,13 @@ fn options(checks: &mut Checks<'_>, config: &Config) -> Options {
     let mut options = Options::default();
     options.hub = hub_config(checks, config);
     options.guard = guard_limits(checks, config);
-    options.stomp = Arc::new(config.stomp.config(config.limits.message.get_ref().0));
+    options.stomp = Arc::new(config.stomp.config(config.limits.message.0));
     options.event_streams = config.events.config();
     options.polls = config.poll.config();
     options.sockjs = Arc::new(config.sockjs.config());
     options.slow_consumer = config.limits.slow_consumer.config();
-    check_slow_consumer(checks, config);
     // A frame of STOMP has its message, and its head.
-    let frame = config.limits.message.get_ref().0.saturating_add(config.stomp.head.0);
+    let frame = config.limits.message.0.saturating_add(config.stomp.head.0);
     options.websocket.limits.message = frame as u64;
     options.origins = origins(checks, &config.origins);
     options.trusted_proxies = trusted_proxies(checks, &config.trusted_proxies);
@@ -110,7 +116,6 @@ fn check_dead_letters(checks: &mut Checks<'_>, destination: &Spanned<String>) {
 
 fn guard_limits(checks: &mut Checks<'_>, config: &Config) -> guard::Limits {
     let mut limits = config.limits.guard();
-    check_bursts(checks, config, &limits);
     for rule in &config.limits.destination_rule {
         let added = limits.clone().destination(rule.pattern.get_ref(), rule.limits());
         if let Some(added) = checks.check(rule.pattern.span(), added) {
@@ -118,44 +123,6 @@ fn guard_limits(checks: &mut Checks<'_>, config: &Config) -> guard::Limits {
         }
     }
     limits
-}
-
-/// A message that is larger than what may be sent at once never gets through.
-fn check_bursts(checks: &mut Checks<'_>, config: &Config, limits: &guard::Limits) {
-    let (message, span) = (config.limits.message.get_ref().0, config.limits.message.span());
-    for (section, limits) in [("user", limits.principal), ("address", limits.address)] {
-        let at_once = limits.bytes.map(|rate| rate.at_once() as usize);
-        if let Some(at_once) = at_once.filter(|&at_once| message > at_once) {
-            let problem = format!(
-                "messages can have {message} bytes, but limits.{section}.bytes allows {at_once} at once"
-            );
-            checks.problem(span.clone(), problem);
-        }
-    }
-}
-
-fn check_slow_consumer(checks: &mut Checks<'_>, config: &Config) {
-    let slow = &config.limits.slow_consumer;
-    let [low, high, unsent] =
-        [&slow.low_water, &slow.high_water, &slow.unsent].map(|it| (it.get_ref().0, it.span()));
-    if low.0 > high.0 {
-        let problem =
-            format!("low-water is {} bytes, and more than high-water, {} bytes", low.0, high.0);
-        checks.problem(low.1, problem);
-    }
-    if high.0 > unsent.0 {
-        let problem =
-            format!("high-water is {} bytes, and more than unsent, {} bytes", high.0, unsent.0);
-        checks.problem(high.1, problem);
-    }
-    // Whoever was sent such a message would be cut off, and come back for the same one.
-    let (message, unsent) = (config.limits.message.get_ref().0, unsent.0);
-    if message > unsent {
-        let problem = format!(
-            "messages can have {message} bytes, but limits.slow-consumer.unsent is {unsent}"
-        );
-        checks.problem(config.limits.message.span(), problem);
-    }
 }
 
 /// Makes the policy of origins: the server's own pages, and those of other origins.
@@ -345,7 +312,7 @@ mod tests {
         let text = "topics = { messages = 7, retain = true }\n\
                     topic = [{ pattern = '/topic/a', age = '1 h' }]\n\
                     queues.dead-letters = '/queue/dead'\n\
-                    broker = { local = ['/topic/here/*'], outbox-messages = 5 }";
+                    broker = { url = 'redis://a', local = ['/topic/here/*'], outbox-messages = 5 }";
         let hub = settings(text).options.hub;
         let (pattern, topic) = &hub.topics[0];
         assert_eq!((pattern.as_str(), topic.messages, topic.retain), ("/topic/a", 7, true));
@@ -369,8 +336,12 @@ mod tests {
             )
         };
         let mut defaults: Table = crate::config::DEFAULTS.parse().unwrap();
-        // Without an address, there is no broker. Other tests are about these two sections.
+        // Some settings have no effect without others. Other tests are about two of the sections.
         defaults["broker"].as_table_mut().unwrap().insert("url".into(), "redis://a".into());
+        defaults["trusted-proxies"]["networks"] = vec!["192.0.2.0/24"].into();
+        // There is room for what is larger.
+        defaults["broker"]["redis"]["history-messages"] = 2000.into();
+        defaults["sockjs"]["queued-bytes"] = "16 MiB".into();
         let (_, _) = (defaults.remove("access"), defaults.remove("log"));
         let before = all(&defaults);
         let mut unchanged = Vec::new();

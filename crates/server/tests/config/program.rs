@@ -1,48 +1,10 @@
 //! The program, as it is run.
 
-use crate::served::{PATIENCE, Served, program};
+use crate::served::{Folder, PATIENCE, Served, program, run, stderr, stdout};
 use std::{
-    fs,
     io::{Read, Write},
     net::TcpStream,
-    path::PathBuf,
-    process::Output,
 };
-
-fn run(arguments: &[&str]) -> Output {
-    program().args(arguments).output().unwrap()
-}
-
-fn stdout(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).unwrap()
-}
-
-fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).unwrap()
-}
-
-/// A folder that goes with its test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("sansocket-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
-        fs::write(&path, text).unwrap();
-        path.display().to_string()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// Sends a request, and returns the answer to its end.
 fn request(address: &str, head: &str) -> String {
