@@ -1,12 +1,11 @@
 //! The section of the broker.
 
 use super::checks::Checks;
-use super::limits::count;
 use super::secret::SecretUrl;
-use super::setting::{Setting, of};
+use super::setting::{Meaning, Setting, of};
 use super::units::{AtLeastOne, Count, Interval, Size, Time};
 use sansocket_realtime::{Pattern, hub::OutboxConfig};
-use sansocket_server::broker::redis::{Address, InvalidOptions, Redis, RedisOptions};
+use sansocket_server::broker::redis::{InvalidOptions, Redis, RedisOptions};
 use std::{ops::Range, path::PathBuf};
 use toml::Spanned;
 
@@ -22,7 +21,7 @@ section! {
 }
 
 section! {
-    RedisSection {
+    RedisSection for RedisOptions {
         prefix: String = "sansocket".into(),
         messages: Setting<AtLeastOne> = of("1000"),
         age: Setting<Interval> = of("1 h"),
@@ -46,7 +45,7 @@ section! {
 impl Broker {
     pub(crate) fn outbox(&self) -> OutboxConfig {
         let outbox = OutboxConfig::default();
-        outbox.messages(count(&self.outbox_messages)).bytes(self.outbox_bytes.0)
+        outbox.messages(self.outbox_messages.meaning()).bytes(self.outbox_bytes.0)
     }
 
     /// Returns the connection to the broker, if there is one.
@@ -54,7 +53,9 @@ impl Broker {
         let (url, span) = self.address(checks)?;
         // The error does not contain the URL, which can contain a password.
         let address = checks.check(span.clone(), url.parse())?;
-        match Redis::new(self.redis.options(address)) {
+        let mut options = RedisOptions::default();
+        options.address = address;
+        match Redis::new(self.redis.apply_to(options)) {
             // It is told as a contradiction, with the settings.
             Err(InvalidOptions::Absence { .. }) => None,
             made => checks.check(span, made),
@@ -78,38 +79,13 @@ impl Broker {
     }
 }
 
-impl RedisSection {
-    fn options(&self, address: Address) -> RedisOptions {
-        let mut options = RedisOptions::default();
-        options.address = address;
-        options.prefix = self.prefix.clone();
-        options.messages = self.messages.0;
-        options.age = self.age.0;
-        options.topics = self.topics.0;
-        options.queue = self.queue.0;
-        options.queued = self.queued.0;
-        options.message = self.message.0;
-        options.history_messages = self.history_messages.0;
-        options.history_bytes = self.history_bytes.0;
-        options.received = self.received.0;
-        options.durable = self.durable;
-        options.ping = self.ping.0;
-        options.deadline = self.deadline.0;
-        options.connect = self.connect.0;
-        options.first_pause = self.first_pause.0;
-        options.longest_pause = self.longest_pause.0;
-        options.absence = self.absence.0;
-        options
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_defaults_are_those_of_the_library() {
-        let options = RedisSection::default().options(Address::default());
+        let options = RedisSection::default().apply_to(RedisOptions::default());
         assert_eq!(format!("{options:?}"), format!("{:?}", RedisOptions::default()));
     }
 }

@@ -1,6 +1,6 @@
 //! What clients may do, and what topics and queues keep.
 
-use super::setting::{Setting, of};
+use super::setting::{Meaning, Setting, of};
 use super::units::{AtLeastOne, Count, Frequency, Interval, Limit, Size, Time};
 use sansocket_realtime::Pattern;
 use sansocket_realtime::guard::{self, ClientLimits, DestinationLimits, SlowConsumerConfig};
@@ -32,7 +32,7 @@ section! {
 }
 
 section! {
-    OfUser {
+    OfUser for ClientLimits {
         connections: Setting<Limit<Count>> = of("100"),
         new_connections: Setting<Limit<Frequency>> = of("20 per second, 200 at once"),
         messages: Setting<Limit<Frequency>> = of("100 per second, 1000 at once"),
@@ -42,7 +42,7 @@ section! {
 }
 
 section! {
-    OfAddress {
+    OfAddress for ClientLimits {
         connections: Setting<Limit<Count>> = of("1000"),
         new_connections: Setting<Limit<Frequency>> = of("100 per second, 1000 at once"),
         messages: Setting<Limit<Frequency>> = of("1000 per second, 10000 at once"),
@@ -52,7 +52,7 @@ section! {
 }
 
 section! {
-    SlowConsumer {
+    SlowConsumer for SlowConsumerConfig {
         high_water: Setting<Size> = of("512 KiB"),
         low_water: Setting<Size> = of("128 KiB"),
         unsent: Setting<Size> = of("4 MiB"),
@@ -73,7 +73,7 @@ pub(crate) struct DestinationRule {
 
 section! {
     /// What topics keep that no [`Topic`] is about.
-    Topics {
+    Topics for TopicConfig {
         messages: Setting<Count> = of("100"),
         bytes: Setting<Size> = of("1 MiB"),
         age: Setting<Time> = of("5 min"),
@@ -103,21 +103,10 @@ section! {
     }
 }
 
-impl Topics {
-    pub(crate) fn config(&self) -> TopicConfig {
-        TopicConfig::default()
-            .messages(count(&self.messages))
-            .bytes(self.bytes.0)
-            .age(self.age.0)
-            .retain(self.retain)
-            .presence(self.presence)
-    }
-}
-
 impl Topic {
     pub(crate) fn config(&self, others: TopicConfig) -> TopicConfig {
         let mut config = others;
-        config.messages = self.messages.as_ref().map_or(config.messages, count);
+        config.messages = self.messages.as_ref().map_or(config.messages, Meaning::meaning);
         config.bytes = self.bytes.as_ref().map_or(config.bytes, |bytes| bytes.0);
         config.age = self.age.as_ref().map_or(config.age, |age| age.0);
         config.retain = self.retain.unwrap_or(config.retain);
@@ -129,53 +118,30 @@ impl Topic {
 impl Queues {
     pub(crate) fn config(&self) -> hub::QueueConfig {
         hub::QueueConfig::default()
-            .messages(count(&self.messages))
+            .messages(self.messages.meaning())
             .bytes(self.bytes.0)
             .deliveries(self.deliveries.0.get())
             .dead_letters(self.dead_letters.as_ref().map(|queue| queue.get_ref().clone()))
     }
 }
 
-impl SlowConsumer {
-    pub(crate) fn config(&self) -> SlowConsumerConfig {
-        SlowConsumerConfig::default()
-            .high_water(self.high_water.0)
-            .low_water(self.low_water.0)
-            .unsent(self.unsent.0)
-            .stalled(self.stalled.0)
-    }
-}
-
-/// Makes the limits of clients of a section, which have the same keys for users and addresses.
-macro_rules! client_limits {
-    ($section:expr) => {{
-        let mut limits = ClientLimits::none();
-        limits.connections = $section.connections.0.map(|it| it.0);
-        limits.new_connections = $section.new_connections.0.map(|it| it.0);
-        limits.messages = $section.messages.0.map(|it| it.0);
-        limits.bytes = $section.bytes.0.map(|it| it.0);
-        limits.subscriptions = $section.subscriptions.0.map(|it| it.0);
-        limits
-    }};
-}
-
 impl Limits {
     /// Returns the limits of the guard, but for those of destinations.
     pub(crate) fn guard(&self) -> guard::Limits {
         guard::Limits::default()
-            .principal(client_limits!(self.user))
-            .address(client_limits!(self.address))
+            .principal(self.user.apply_to(ClientLimits::none()))
+            .address(self.address.apply_to(ClientLimits::none()))
             .destination_name(self.destination.0)
-            .remembered(count(&self.remembered))
+            .remembered(self.remembered.meaning())
     }
 
     /// Sets the limits of the hub.
     pub(crate) fn hub(&self, hub: hub::Config) -> hub::Config {
         hub.message(self.message.0)
             .destination(self.destination.0)
-            .destinations(count(&self.destinations))
-            .subscriptions(count(&self.subscriptions))
-            .transaction(count(&self.transaction))
+            .destinations(self.destinations.meaning())
+            .subscriptions(self.subscriptions.meaning())
+            .transaction(self.transaction.meaning())
             .window(self.window.0)
             .replay(self.replay.0)
             .replay_portion(self.replay_portion.0)
@@ -192,10 +158,4 @@ impl DestinationRule {
         limits.message_size = self.message.as_ref().map(|it| it.0);
         limits
     }
-}
-
-/// Returns a number as the size of something in memory. There is no machine for it on which that has fewer
-/// than 32 bits.
-pub(crate) fn count(count: &Setting<Count>) -> usize {
-    count.0 as usize
 }

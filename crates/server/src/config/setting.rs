@@ -15,6 +15,37 @@ pub(crate) fn of<T: FromStr<Err: fmt::Debug>>(text: &str) -> Setting<T> {
     Setting { text: text.into(), value: text.parse().expect("defaults are valid") }
 }
 
+/// What is set for an option of the library.
+pub(crate) trait Meaning {
+    type Value;
+
+    fn meaning(&self) -> Self::Value;
+}
+
+impl<T: Meaning> Meaning for Setting<T> {
+    type Value = T::Value;
+
+    fn meaning(&self) -> T::Value {
+        self.value.meaning()
+    }
+}
+
+impl Meaning for bool {
+    type Value = Self;
+
+    fn meaning(&self) -> Self {
+        *self
+    }
+}
+
+impl Meaning for String {
+    type Value = Self;
+
+    fn meaning(&self) -> Self {
+        self.clone()
+    }
+}
+
 impl<T> Deref for Setting<T> {
     type Target = T;
 

@@ -8,7 +8,7 @@ use super::sections::{Config, ForwardingField, Log, TrustedProxies};
 use super::{authentication, contradictions, tls};
 use crate::app::Route;
 use sansocket::server::{self, ForwardingHeader, OriginPolicy};
-use sansocket_realtime::{guard, hub};
+use sansocket_realtime::{guard, hub, sockjs};
 use sansocket_server::{ListenOptions, Options, access::DestinationPattern, broker::redis::Redis};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use toml::Spanned;
@@ -66,10 +66,10 @@ fn options(checks: &mut Checks<'_>, config: &Config) -> Options {
     options.hub = hub_config(checks, config);
     options.guard = guard_limits(checks, config);
     options.stomp = Arc::new(config.stomp.config(config.limits.message.0));
-    options.event_streams = config.events.config();
-    options.polls = config.poll.config();
-    options.sockjs = Arc::new(config.sockjs.config());
-    options.slow_consumer = config.limits.slow_consumer.config();
+    options.event_streams = config.events.apply_to(options.event_streams);
+    options.polls = config.poll.apply_to(options.polls);
+    options.sockjs = Arc::new(config.sockjs.apply_to(sockjs::Config::default()));
+    options.slow_consumer = config.limits.slow_consumer.apply_to(options.slow_consumer);
     // A frame of STOMP has its message, and its head.
     let frame = config.limits.message.0.saturating_add(config.stomp.head.0);
     options.websocket.limits.message = frame as u64;
@@ -88,7 +88,7 @@ fn options(checks: &mut Checks<'_>, config: &Config) -> Options {
 }
 
 fn hub_config(checks: &mut Checks<'_>, config: &Config) -> hub::Config {
-    let others = config.topics.config();
+    let others = config.topics.apply_to(hub::TopicConfig::default());
     let mut hub = config.limits.hub(hub::Config::default()).other_topics(others);
     for topic in &config.topic {
         hub = hub.topic((*topic.pattern).clone(), topic.config(others));

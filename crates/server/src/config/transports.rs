@@ -1,7 +1,6 @@
 //! The sections of the transports.
 
-use super::limits::count;
-use super::setting::{Setting, of};
+use super::setting::{Meaning, Setting, of};
 use super::units::{AtLeastOne, Count, Interval, Size, Time};
 use sansocket_realtime::stomp::{self, header::HeartBeat};
 use sansocket_realtime::{poll, sockjs, sse};
@@ -28,7 +27,7 @@ section! {
 }
 
 section! {
-    Events {
+    Events for sse::EventStreamConfig {
         topics: Setting<Count> = of("100"),
         queued: Setting<Size> = of("4 MiB"),
         retry: Setting<Time> = of("3 s"),
@@ -39,7 +38,7 @@ section! {
 }
 
 section! {
-    Poll {
+    Poll for poll::Config {
         topics: Setting<Count> = of("100"),
         wait: Setting<Time> = of("25 s"),
         longest_wait: Setting<Time> = of("55 s"),
@@ -51,7 +50,7 @@ section! {
 }
 
 section! {
-    SockJs {
+    SockJs for sockjs::Config {
         websocket: bool = true,
         cookie_needed: bool = false,
         heartbeat_delay: Setting<Interval> = of("25 s"),
@@ -78,7 +77,7 @@ impl Stomp {
     /// Returns the options of sessions whose messages have so many bytes at most.
     pub(crate) fn config(&self, message: usize) -> stomp::server::Config {
         let limits = stomp::Limits::default()
-            .headers(count(&self.headers))
+            .headers(self.headers.meaning())
             .header_line(self.header_line.0)
             .head(self.head.0)
             .body(message);
@@ -98,53 +97,10 @@ impl Stomp {
             .limits_before_login(before_login)
             .waiting_input(self.waiting_input.0)
             .identifier(self.identifier.0)
-            .receipts(count(&self.receipts))
-            .transactions(count(&self.transactions))
-            .transaction_operations(count(&self.transaction_operations))
+            .receipts(self.receipts.meaning())
+            .transactions(self.transactions.meaning())
+            .transaction_operations(self.transaction_operations.meaning())
             .transaction_bytes(self.transaction_bytes.0)
             .queued_output(self.queued_output.0)
-    }
-}
-
-impl Events {
-    pub(crate) fn config(&self) -> sse::EventStreamConfig {
-        sse::EventStreamConfig::default()
-            .topics(count(&self.topics))
-            .queued(self.queued.0)
-            .retry(self.retry.0)
-            .spread(self.spread.0)
-            .heart_beat(self.heart_beat.0)
-            .begin(self.begin.0)
-    }
-}
-
-impl Poll {
-    pub(crate) fn config(&self) -> poll::Config {
-        poll::Config::default()
-            .topics(count(&self.topics))
-            .wait(self.wait.0)
-            .longest_wait(self.longest_wait.0)
-            .begin(self.begin.0)
-            .parked(count(&self.parked))
-            .events(self.events.0)
-            .bytes(self.bytes.0)
-    }
-}
-
-impl SockJs {
-    pub(crate) fn config(&self) -> sockjs::Config {
-        sockjs::Config::default()
-            .websocket(self.websocket)
-            .cookie_needed(self.cookie_needed)
-            .heartbeat_delay(self.heartbeat_delay.0)
-            .disconnect_delay(self.disconnect_delay.0)
-            .response_limit(self.response_limit.0)
-            .frame_limit(self.frame_limit.0)
-            .queued_messages(count(&self.queued_messages))
-            .queued_bytes(self.queued_bytes.0)
-            .payload_bytes(self.payload_bytes.0)
-            .payload_messages(count(&self.payload_messages))
-            .sessions(count(&self.sessions))
-            .session_id_bytes(self.session_id_bytes.0)
     }
 }

@@ -1,5 +1,6 @@
 //! How sizes, times and rates are written.
 
+use super::setting::Meaning;
 use sansocket::server::Rate;
 use std::{fmt, net::SocketAddr, num::NonZeroU32, str::FromStr, time::Duration};
 
@@ -192,6 +193,30 @@ impl FromStr for AtLeastOne {
         let error = |_| format!("{text:?} is not a number from 1 to {}", u32::MAX);
         text.parse().map(Self).map_err(error)
     }
+}
+
+/// Says how a unit becomes the value of an option.
+macro_rules! meaning {
+    ($($unit:ty => $value:ty: $meaning:expr;)*) => {
+        $(impl Meaning for $unit {
+            type Value = $value;
+
+            fn meaning(&self) -> $value {
+                ($meaning)(self.0)
+            }
+        })*
+    };
+}
+
+meaning! {
+    Size => usize: |bytes| bytes;
+    Time => Duration: |time| time;
+    Interval => Duration: |time| time;
+    AtLeastOne => NonZeroU32: |number| number;
+    // There is no machine for this on which it has fewer than 32 bits.
+    Count => usize: |number| number as usize;
+    Limit<Count> => Option<u32>: |limit: Option<Count>| limit.map(|it| it.0);
+    Limit<Frequency> => Option<Rate>: |limit: Option<Frequency>| limit.map(|it| it.0);
 }
 
 #[cfg(test)]
