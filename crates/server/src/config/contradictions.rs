@@ -9,61 +9,64 @@ use std::borrow::Cow;
 use toml::Value;
 
 /// A setting that bounds what others can be.
-struct Room<'a> {
-    /// The settings that need room, all together.
+struct Bound<'a> {
+    /// The settings that are bounded, all together.
     parts: &'a [&'a str],
-    /// How much room so much needs.
+    /// How large the bound has to be for so much.
     needed: fn(u64) -> u64,
-    /// The setting that says how much room there is.
-    room: &'a str,
+    bound: &'a str,
     refused: Refused,
-    /// What happens if there is too little.
+    /// What happens if it is too small.
     otherwise: &'a str,
 }
 
 /// Whose change from its default is refused. Other changes are told as a warning.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Refused {
-    /// That of a part, which asks for more than there is. Less room alone does what it says.
+    /// That of a part, which asks for more than there is. A smaller bound does what it says.
     Part,
-    /// That of a part and that of the room: what there is works no longer.
+    /// That of a part and that of the bound, because clients or nodes are cut off.
     Either,
     Neither,
 }
 
 use Refused::{Either, Neither, Part};
 
-const ROOMS: &[Room<'_>] = &[
-    room(&["limits.message"], "queues.bytes", Part, "no queue takes the largest messages"),
-    room(&["limits.message"], "limits.user.bytes", Part, "no user may send the largest messages"),
-    room(&["limits.message"], "limits.address.bytes", Part, "nobody may send the largest messages"),
-    room(
+const BOUNDS: &[Bound<'_>] = &[
+    bound(&["limits.message"], "queues.bytes", Part, "no queue takes the largest messages"),
+    bound(&["limits.message"], "limits.user.bytes", Part, "no user may send the largest messages"),
+    bound(
+        &["limits.message"],
+        "limits.address.bytes",
+        Part,
+        "nobody may send the largest messages",
+    ),
+    bound(
         &["limits.message"],
         "limits.slow-consumer.unsent",
         Part,
         "whoever is sent one of the largest messages is cut off by whatever follows",
     ),
-    room(
+    bound(
         &["limits.message"],
         "topics.bytes",
         Neither,
         "topics keep none of the largest messages for clients that come back",
     ),
-    room(
+    bound(
         &["limits.message"],
         "broker.redis.message",
         Part,
         "the largest messages are refused before they reach Redis",
     ),
-    room(
+    bound(
         &["limits.message"],
         "broker.outbox-bytes",
         Part,
         "the largest messages are refused before they reach the broker",
     ),
-    Room {
-        needed: in_json,
-        ..room(
+    Bound {
+        needed: queued_by_sockjs,
+        ..bound(
             &["limits.message", "stomp.head"],
             "sockjs.queued-bytes",
             Either,
@@ -71,46 +74,46 @@ const ROOMS: &[Room<'_>] = &[
              no room",
         )
     },
-    room(
+    bound(
         &["limits.slow-consumer.low-water"],
         "limits.slow-consumer.high-water",
         Part,
         "a client that is paused goes on at high-water already",
     ),
-    room(
+    bound(
         &["limits.slow-consumer.high-water", "limits.replay-portion"],
         "limits.slow-consumer.unsent",
         Either,
         "a client is cut off before the server learns that it is to pause",
     ),
-    room(&["poll.wait"], "poll.longest-wait", Part, "no poll waits for so long"),
-    room(
+    bound(&["poll.wait"], "poll.longest-wait", Part, "no poll waits for so long"),
+    bound(
         &["shutdown.spread"],
         "shutdown.deadline",
         Part,
         "the last clients are all cut off at once",
     ),
-    room(
+    bound(
         &["broker.redis.message"],
         "broker.redis.received",
         Part,
         "the largest messages have the node connect again instead of being delivered",
     ),
-    room(
+    bound(
         &["broker.redis.messages"],
         "broker.redis.history-messages",
         Part,
         "Redis keeps messages that nobody ever gets",
     ),
-    room(
+    bound(
         &["broker.redis.first-pause"],
         "broker.redis.longest-pause",
         Part,
         "no pause is as long as the first one",
     ),
-    Room {
+    Bound {
         needed: |both| both.saturating_add(1),
-        ..room(
+        ..bound(
             &["broker.redis.ping", "broker.redis.deadline"],
             "broker.redis.absence",
             Either,
@@ -119,18 +122,19 @@ const ROOMS: &[Room<'_>] = &[
     },
 ];
 
-const fn room<'a>(
+const fn bound<'a>(
     parts: &'a [&'a str],
-    room: &'a str,
+    bound: &'a str,
     refused: Refused,
     otherwise: &'a str,
-) -> Room<'a> {
-    Room { parts, needed: |parts| parts, room, refused, otherwise }
+) -> Bound<'a> {
+    Bound { parts, needed: |parts| parts, bound, refused, otherwise }
 }
 
-/// Returns how large so many bytes can become as a string of JSON: six for each control character.
-fn in_json(bytes: u64) -> u64 {
-    bytes.saturating_mul(6)
+/// Returns how much can wait for a client of SockJS that is sent so many bytes: a control character has six in
+/// JSON, and up to 16 KiB wait before the server keeps a message back.
+fn queued_by_sockjs(bytes: u64) -> u64 {
+    bytes.saturating_mul(6).saturating_add(16 << 10)
 }
 
 /// Checks all settings against each other.
@@ -139,13 +143,13 @@ pub(crate) fn check(checks: &mut Checks<'_>, config: &Config) {
     let [Some(values), Some(defaults)] = values.map(|it| checks.check(0..0, it)) else { return };
     let values = Values { values, defaults };
     let has_broker = config.broker.url.is_some() || config.broker.url_file.is_some();
-    for room in ROOMS.iter().filter(|it| has_broker || !it.room.starts_with("broker.")) {
-        values.check_room(checks, room);
+    for bound in BOUNDS.iter().filter(|it| has_broker || !it.bound.starts_with("broker.")) {
+        values.check_bound(checks, bound);
     }
     for index in 0..config.topic.len() {
         let bytes = format!("topic.{index}.bytes");
         let otherwise = "the topic keeps none of the largest messages for clients that come back";
-        values.check_room(checks, &room(&["limits.message"], &bytes, Neither, otherwise));
+        values.check_bound(checks, &bound(&["limits.message"], &bytes, Neither, otherwise));
     }
     for need in needs(config, has_broker).iter().filter(|need| !need.is_met) {
         for (path, value) in values.changed(need.setting) {
@@ -212,13 +216,13 @@ struct Values {
 }
 
 impl Values {
-    fn check_room(&self, checks: &mut Checks<'_>, rule: &Room<'_>) {
+    fn check_bound(&self, checks: &mut Checks<'_>, rule: &Bound<'_>) {
         let figures: Option<Vec<u64>> =
             rule.parts.iter().map(|path| figure(at(&self.values, path)?)).collect();
-        let there_is = at(&self.values, rule.room).and_then(figure);
-        // What is unlimited needs no room, and has enough of it.
-        let (Some(figures), Some(there_is)) = (figures, there_is) else { return };
-        if (rule.needed)(figures.iter().fold(0, |sum, it| sum.saturating_add(*it))) <= there_is {
+        let bound = at(&self.values, rule.bound).and_then(figure);
+        // What is unlimited bounds nothing, and a topic need not have a bound of its own.
+        let (Some(figures), Some(bound)) = (figures, bound) else { return };
+        if (rule.needed)(figures.iter().fold(0, |sum, it| sum.saturating_add(*it))) <= bound {
             return;
         }
         let part = rule.parts.iter().find(|part| !self.changed(part).is_empty());
@@ -227,16 +231,16 @@ impl Values {
             Either => true,
             Neither => false,
         };
-        let of_both = rule.parts.iter().chain([&rule.room]);
+        let of_both = rule.parts.iter().chain([&rule.bound]);
         let of_both = of_both.filter_map(|path| Some(shown(path, at(&self.values, path)?)));
         let problem = format!(
             "{}: {}. Raise {}, or lower {}",
             of_both.collect::<Vec<_>>().join(", and "),
             rule.otherwise,
-            name(rule.room),
+            name(rule.bound),
             rule.parts.join(" or ")
         );
-        let span = checks.place_of(part.unwrap_or(&rule.room));
+        let span = checks.place_of(part.unwrap_or(&rule.bound));
         if is_refused {
             checks.problem(span, problem);
         } else {

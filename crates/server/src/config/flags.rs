@@ -63,7 +63,7 @@ pub(crate) struct Flags {
     #[arg(short, long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 
-    /// Read everything, keys and certificates too, say what is wrong, and end: with 1 if anything is
+    /// Read everything, keys and certificates too, say what is wrong or odd, and end: with 1 if anything is wrong
     #[arg(long)]
     pub(crate) check_config: bool,
 

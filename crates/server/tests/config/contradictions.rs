@@ -16,7 +16,7 @@ const KEY: &str =
     "access.jwt.key = [{ algorithm = 'HS256', secret = 'at least thirty-two bytes of a secret' }]";
 
 #[test]
-fn a_setting_without_room_is_refused() {
+fn a_setting_above_its_bound_is_refused() {
     let redis = "broker.url = 'redis://a'\n";
     for (file, problem) in [
         (
@@ -43,8 +43,8 @@ fn a_setting_without_room_is_refused() {
              in the JSON of SockJS, a control character has six bytes, and",
         ),
         (
-            "sockjs.queued-bytes = '6 MiB'",
-            "1:23: limits.message is \"1 MiB\", and stomp.head is \"32 KiB\", and sockjs.queued-bytes is \"6 MiB\"",
+            "sockjs.queued-bytes = 6504447",
+            "1:23: limits.message is \"1 MiB\", and stomp.head is \"32 KiB\", and sockjs.queued-bytes is 6504447",
         ),
         (
             "limits.slow-consumer = { high-water = '1 MiB', low-water = '2 MiB' }",
@@ -203,11 +203,15 @@ fn what_fits_together_is_fine() {
     let token = "access.token = [{ user = 'joe', token = 'a' }]";
     for file in [
         // Exactly as much as is needed.
-        "limits.message = '1 MiB'\nstomp.head = '32 KiB'\nsockjs.queued-bytes = 6488064".into(),
+        "limits.message = '1 MiB'\nstomp.head = '32 KiB'\nsockjs.queued-bytes = 6504448".into(),
         "limits.slow-consumer.unsent = '4 MiB'\nlimits.slow-consumer.high-water = '3840 KiB'".into(),
         "limits.user.bytes = 'unlimited'\nlimits.address.bytes = 'unlimited'".into(),
         "broker.url = 'redis://a'\nbroker.redis = { absence = '13001 ms', messages = 10, history-messages = 10 }".into(),
         "poll = { wait = '1 min', longest-wait = '60 s' }".into(),
+        // Nothing of Redis counts without a broker.
+        "limits = { message = '5 MiB', slow-consumer.unsent = '6 MiB' }\n\
+         sockjs.queued-bytes = '1 GiB'\ntopics.bytes = '5 MiB'"
+            .into(),
         // The default, written in another way.
         "broker.redis.age = '60 min'\nbroker.outbox-bytes = 67108864\naccess.jwt.leeway = '1 min'".into(),
         "broker.redis.age = '2 h'\nbroker.url = 'redis://a'".into(),
