@@ -30,7 +30,7 @@ impl<'a> Checks<'a> {
     }
 
     /// Returns the span of the value with this name.
-    pub(crate) fn place_of(&self, path: &str) -> Range<usize> {
+    pub(crate) fn span_of(&self, path: &str) -> Range<usize> {
         self.places.key(path)
     }
 

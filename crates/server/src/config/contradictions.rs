@@ -155,7 +155,7 @@ pub(crate) fn check(checks: &mut Checks<'_>, config: &Config) {
         for (path, value) in values.changed(need.setting) {
             let problem =
                 format!("{}, but {}, or remove this", shown(&path, value), need.otherwise);
-            checks.problem(checks.place_of(&path), problem);
+            checks.problem(checks.span_of(&path), problem);
         }
     }
 }
@@ -240,7 +240,7 @@ impl Values {
             name(rule.bound),
             rule.parts.join(" or ")
         );
-        let span = checks.place_of(part.unwrap_or(&rule.bound));
+        let span = checks.span_of(part.unwrap_or(&rule.bound));
         if is_refused {
             checks.problem(span, problem);
         } else {
