@@ -67,6 +67,47 @@ async fn one_answer_is_bounded_in_bytes() {
 }
 
 #[tokio::test]
+async fn what_no_answer_has_is_not_kept_for_long() {
+    if is_left_out() {
+        return;
+    }
+    let server = Server::start(&[]);
+    let mut options = options(&server);
+    options.topics = number(1);
+    options.history_bytes = 2_000;
+    let (mut node, epoch, _) = Node::up(1, options).await;
+    let mut last = 0;
+    for (destination, size, messages, kept, told, complete_after) in [
+        // Each of them has three bytes more, since it has no headers.
+        ("/topic/a", 97, 38, 1..=38, 19..=38, 18),
+        // There is room for 20 from the twentieth on.
+        ("/topic/a", 97, 1, 20..=39, 20..=39, 19),
+        ("/topic/a", 97, 18, 20..=57, 38..=57, 37),
+        ("/topic/a", 97, 1, 39..=58, 39..=58, 38),
+        ("/topic/a", 2_997, 1, 58..=59, 59..=59, 58),
+        ("/topic/a", 2_997, 1, 59..=60, 60..=60, 59),
+        // It makes the first topic forgotten.
+        ("/topic/b", 97, 1, 61..=61, 61..=61, 0),
+        ("/topic/a", 97, 20, 59..=81, 62..=81, 60),
+        ("/topic/a", 97, 19, 81..=100, 81..=100, 80),
+    ] {
+        for _ in 0..messages {
+            last += 1;
+            node.publish(last, destination, "x".repeat(size));
+        }
+        node.shown(messages).await;
+        let stream = format!("XRANGE {{sansocket}}:{epoch}:messages:{destination} - +");
+        let entries: Vec<(String, Vec<Vec<u8>>)> = server.run(&stream);
+        let entries = entries.iter().map(|(id, _)| id.split('-').next().unwrap().parse().unwrap());
+        let kept: Vec<u64> = kept.filter(|&it| (destination, it) != ("/topic/a", 61)).collect();
+        assert_eq!(entries.collect::<Vec<u64>>(), kept);
+        let told: Vec<_> = told.collect();
+        let history = format!("{destination} {told:?} after {complete_after} of {last}");
+        assert_eq!(node.has_history(destination, 0).await, history);
+    }
+}
+
+#[tokio::test]
 async fn long_histories_are_read_in_parts() {
     if is_left_out() {
         return;

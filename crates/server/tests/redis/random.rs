@@ -42,10 +42,12 @@ impl World {
         let server = Server::start(options);
         let kept = [5, 50, 1_000][random.below(3)];
         let [messages, read] = [0; 2].map(|_| [3, 60, 1_000][random.below(3)]);
+        let bytes = [20, 200, 2 << 20][random.below(3)];
         let hubs = Hubs::join(2 + random.below(2), kept, &server, |options| {
             options.durable = is_durable;
             options.messages = NonZeroU32::new(messages).unwrap();
             options.history_messages = NonZeroU32::new(read).unwrap();
+            options.history_bytes = bytes;
             options.topics = NonZeroU32::new(3).unwrap();
         });
         hubs.are_up().await;

@@ -202,7 +202,8 @@ impl Batch {
             .arg(milliseconds(options.age))
             .arg(options.topics.get())
             .arg(options.queued)
-            .arg(OVERHEAD);
+            .arg(OVERHEAD)
+            .arg(options.history_bytes);
         *last = Some(id.sequence);
         self.has_message = true;
         self.bytes += written.len();
@@ -296,6 +297,7 @@ impl Batch {
             .arg(options.messages.get())
             .arg(milliseconds(options.age))
             .arg(options.topics.get())
+            .arg(options.history_bytes)
             .arg(LEAVES)
             .arg(WITH_NODE);
         self.add(command, Expected::Alive);

@@ -52,6 +52,7 @@
 //! | `{sansocket}` | hash | the epoch, the last position, what they depend on, and how many bytes all queues have | never |
 //! | `{sansocket}:5f3a:messages:/topic/a` | stream | the last [messages](RedisOptions::messages) of a topic | [`age`](RedisOptions::age) after the last message |
 //! | `{sansocket}:5f3a:topics` | sorted set | topics, by the positions of their last messages | with the epoch |
+//! | `{sansocket}:5f3a:sizes`, `{sansocket}:5f3a:marks` | hash | how many bytes each topic has had since a position, and that position | with the epoch |
 //! | `{sansocket}:5f3a:published:c1` | hash | the last message of a node | a day after the node |
 //! | `{sansocket}:5f3a:members:/presence/topic/a` | hash | the members of a topic, each with the nodes at which it is | with the members |
 //! | `{sansocket}:5f3a:entered:c1` | hash | the members at a node, each with the message that it has gone | with the members |
@@ -67,6 +68,9 @@
 //! Channels have the names `{sansocket}:5f3a:/topic/a`. A message is a line of JSON with its content type and its
 //! headers, and then its body; on a channel, its position and a space come before. So other programs can
 //! read messages. They can't publish, since only the script keeps the order.
+//!
+//! Of a topic, Redis drops messages behind which there are [`history_bytes`](RedisOptions::history_bytes): no answer
+//! has them. It drops them in blocks, so it keeps up to twice as many bytes, and two messages more.
 //!
 //! A message of a topic takes about 40 bytes more than its own, and a topic takes at least 4.5 KB as long as it
 //! keeps some, since Redis reserves memory for those that follow. A message in a queue takes about 180 bytes more

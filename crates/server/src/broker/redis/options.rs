@@ -17,7 +17,7 @@ use std::{num::NonZeroU32, time::Duration};
 /// | [`queue`](Self::queue) | 100,000 | of messages in a queue, those included that are delivered; above it, messages are refused |
 /// | [`queued`](Self::queued) | 1 GiB | of messages in all queues; above it, messages are refused |
 /// | [`message`](Self::message) | 4 MiB | a larger message is refused |
-/// | [`history_messages`](Self::history_messages), [`history_bytes`](Self::history_bytes) | 1,000; 2 MiB | what one answer has of a history |
+/// | [`history_messages`](Self::history_messages), [`history_bytes`](Self::history_bytes) | 1,000; 2 MiB | what one answer has of a history; Redis keeps about twice as many bytes of a topic |
 /// | [`received`](Self::received) | 64 MiB | what waits here to be delivered; above it, the node connects again |
 /// | [`durable`](Self::durable) | no | whether Redis keeps what it has answered |
 /// | [`ping`](Self::ping), [`deadline`](Self::deadline) | 3 s; 10 s | when the connection counts as lost |
@@ -52,7 +52,9 @@ pub struct RedisOptions {
     pub message: usize,
     /// How many messages one answer has at most: the newest ones. What was before them is a gap.
     pub history_messages: NonZeroU32,
-    /// How many bytes of messages one answer has at most, if it has more than one.
+    /// How many bytes of messages one answer has at most, if it has more than one. Redis drops messages of a
+    /// topic that no answer has for that, in blocks: it keeps up to twice as many bytes of a topic, and two
+    /// messages more.
     pub history_bytes: usize,
     /// How many bytes of messages from Redis wait here at most. If there are more, the node is too slow: it
     /// connects again, and catches up by the histories.

@@ -93,6 +93,7 @@ fn call(
         .arg(&*member::write(member))
         .arg(options.messages.get())
         .arg(milliseconds(options.age))
-        .arg(options.topics.get());
+        .arg(options.topics.get())
+        .arg(options.history_bytes);
     command
 }

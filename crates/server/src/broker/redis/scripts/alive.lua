@@ -1,8 +1,9 @@
 -- A node is alive, and looks whether its sequence is still the one and whether others are dead.
 -- KEYS: state, alive, published, nodes
 -- ARGV: epoch, connection of the node, node, how long the node can be away (ms), how long its last message is
---       known (ms), how many messages are kept, how long (ms), how many topics are known, how many members of
---       dead nodes can leave at once, how many messages that they have can be returned at once
+--       known (ms), how many messages are kept, how long (ms), how many topics are known, how many bytes an
+--       answer has, how many members of dead nodes can leave at once, how many messages that they have can be
+--       returned at once
 -- Returns whether the others could take this node for dead, and whether more has to leave or to be returned.
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then
   return redis.error_reply('EPOCH another sequence has begun')
@@ -16,7 +17,8 @@ redis.call('SADD', KEYS[4], ARGV[3])
 redis.call('PEXPIRE', KEYS[3], ARGV[5])
 watch(KEYS[1], ARGV[4])
 
-local limits, room, returns = {ARGV[6], ARGV[7], ARGV[8]}, tonumber(ARGV[9]), tonumber(ARGV[10])
+local limits = {ARGV[6], ARGV[7], ARGV[8], ARGV[9]}
+local room, returns = tonumber(ARGV[10]), tonumber(ARGV[11])
 
 -- Has members of a dead node leave, as far as there is room.
 local function leave_all(node)

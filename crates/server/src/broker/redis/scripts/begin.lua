@@ -25,7 +25,7 @@ if is_lost then
     for _, node in ipairs(nodes) do
       redis.call('UNLINK', of_epoch .. 'entered:' .. node)
     end
-    redis.call('UNLINK', of_epoch .. 'topics', of_epoch .. 'presences')
+    redis.call('UNLINK', of_epoch .. 'topics', of_epoch .. 'presences', of_epoch .. 'sizes', of_epoch .. 'marks')
   end
   -- Positions go on, so that those of messages that are still in queues are not given again.
   epoch, head = ARGV[1], head or '0'

@@ -1,9 +1,7 @@
 -- Publishes that a member has come or gone. Returns the position.
 local function publish(state, epoch, presence, message, limits)
-  local of_epoch = state .. ':' .. epoch .. ':'
-  local position = keep(
-    state, of_epoch .. 'messages:' .. presence, of_epoch .. 'topics', presence, message, limits)
-  redis.call('PUBLISH', of_epoch .. presence, position .. ' ' .. message)
+  local position = keep(state, epoch, presence, message, limits)
+  redis.call('PUBLISH', state .. ':' .. epoch .. ':' .. presence, position .. ' ' .. message)
   return position
 end
 

@@ -3,7 +3,7 @@
 -- ARGV: epoch, number, number of the one before it ('' if that may be any), whether all before it are
 --       answered, how long the node's last message is known (ms), destination, channel, message,
 --       how many messages are kept, how long (ms), how many topics are known, how many bytes all queues can have,
---       how many a message takes beside its own
+--       how many a message takes beside its own, how many bytes an answer has
 if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then
   return redis.error_reply('EPOCH another sequence has begun')
 end
@@ -54,8 +54,8 @@ if is_queue then
   told = redis.call('EXISTS', KEYS[4]) == 0 and ''
   redis.call('ZADD', KEYS[4], position, position)
 else
-  local limits = {ARGV[9], ARGV[10], ARGV[11]}
-  position = keep(KEYS[1], KEYS[3], KEYS[4], destination, message, limits)
+  local limits = {ARGV[9], ARGV[10], ARGV[11], ARGV[14]}
+  position = keep(KEYS[1], ARGV[1], destination, message, limits)
   told = position .. ' ' .. message
 end
 -- If a command above has failed, the message counts as not published.
