@@ -20,7 +20,10 @@ use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
-use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::{
+    sync::mpsc::{UnboundedSender, unbounded_channel},
+    task::JoinHandle,
+};
 
 /// The queue that consumers of all hubs share.
 const JOBS: &str = "/queue/jobs";
@@ -32,6 +35,12 @@ const ROOM: &str = "/topic/room/a";
 #[derive(Debug)]
 pub(crate) struct Hubs {
     pub(crate) hubs: Vec<Arc<Mutex<Joined>>>,
+    /// What joins each hub, which is the node of this epoch.
+    bridges: Vec<(Epoch, JoinHandle<()>)>,
+    config: Config,
+    options: RedisOptions,
+    /// The epoch of the last hub.
+    last: u64,
     subscribers: Vec<Subscriber>,
     published: u64,
     jobs: Vec<u64>,
@@ -127,32 +136,58 @@ impl Hubs {
         let config = Config::default()
             .topic("/topic/room/*".parse().unwrap(), room)
             .other_topics(TopicConfig::default().messages(kept));
-        let hubs = (1..=hubs as u64).map(|epoch| {
-            let mut options = options(server);
-            change(&mut options);
-            let redis = Redis::new(options).unwrap();
-            let (commands, told) = unbounded_channel();
-            let joined = Arc::new(Mutex::new(Joined {
-                hub: Hub::with_config(Epoch(epoch), config.clone(), Open).with_bridge(),
-                began: Instant::now(),
-                commands,
-                got: BTreeMap::new(),
-                processed: BTreeMap::new(),
-                outages: 0,
-                jobs: Vec::new(),
-                presence: None,
-                told: Vec::new(),
-            }));
-            let hub = joined.clone();
-            let tell = move |event| {
-                let mut hub = hub.lock().unwrap();
-                hub.outages += u32::from(matches!(event, bridge::Event::Down));
-                hub.handle(Command::Bridge(event));
-            };
-            tokio::spawn(redis.run(Epoch(epoch), told, Box::new(tell)));
-            joined
-        });
-        Self { hubs: hubs.collect(), subscribers: Vec::new(), published: 0, jobs: Vec::new() }
+        let mut options = options(server);
+        change(&mut options);
+        let (subscribers, jobs) = (Vec::new(), Vec::new());
+        let (bridges, published, last) = (Vec::new(), 0, 0);
+        let mut joined =
+            Self { hubs: Vec::new(), bridges, config, options, last, subscribers, published, jobs };
+        for _ in 0..hubs {
+            let (hub, bridge) = joined.start();
+            joined.hubs.push(hub);
+            joined.bridges.push(bridge);
+        }
+        joined
+    }
+
+    /// Starts a hub and what joins it.
+    fn start(&mut self) -> (Arc<Mutex<Joined>>, (Epoch, JoinHandle<()>)) {
+        self.last += 1;
+        let (epoch, redis) = (Epoch(self.last), Redis::new(self.options.clone()).unwrap());
+        let (commands, told) = unbounded_channel();
+        let joined = Arc::new(Mutex::new(Joined {
+            hub: Hub::with_config(epoch, self.config.clone(), Open).with_bridge(),
+            began: Instant::now(),
+            commands,
+            got: BTreeMap::new(),
+            processed: BTreeMap::new(),
+            outages: 0,
+            jobs: Vec::new(),
+            presence: None,
+            told: Vec::new(),
+        }));
+        let hub = joined.clone();
+        let tell = move |event| {
+            let mut hub = hub.lock().unwrap();
+            hub.outages += u32::from(matches!(event, bridge::Event::Down));
+            hub.handle(Command::Bridge(event));
+        };
+        (joined, (epoch, tokio::spawn(redis.run(epoch, told, Box::new(tell)))))
+    }
+
+    /// Ends a hub as a process that is killed does, and has it count as dead. Another one takes its place. It may
+    /// have had nothing but users in the room.
+    pub(crate) async fn crash(&mut self, hub: usize, server: &Server) {
+        let (epoch, bridge) = &self.bridges[hub];
+        bridge.abort();
+        // Redis can still get what was on its way.
+        let name = format!("name=sansocket-{epoch} ");
+        while server.run::<String>("CLIENT LIST").contains(&name) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let _: usize = server.run(&format!("DEL {{sansocket}}:alive:{epoch}"));
+        let (started, bridge) = self.start();
+        (self.hubs[hub], self.bridges[hub]) = (started, bridge);
     }
 
     fn handle(&self, hub: usize, command: Command) {
@@ -233,6 +268,29 @@ impl Hubs {
             let seen = hubs.hubs[hub].lock().unwrap().presence.take();
             hubs.handle(hub, Command::Presence { topic, timeout, request: RequestId(u64::MAX) });
             seen.is_some_and(|seen| !seen.is_partial && seen.users == expected)
+        })
+        .await;
+    }
+
+    /// Waits until what a hub has told of those who came and went says that these users are in the room.
+    pub(crate) async fn has_told(&self, hub: usize, users: &BTreeSet<u64>) {
+        let expected: BTreeSet<_> = users.iter().map(|it| format!("user{it:02}")).collect();
+        self.wait(&format!("{expected:?} are told"), |hubs| {
+            let mut there = BTreeSet::new();
+            for told in hubs.told(hub) {
+                let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+                let user = || told["user"].as_str().unwrap().to_owned();
+                match told["event"].as_str().unwrap() {
+                    "members" => {
+                        let users = told["users"].as_array().unwrap().iter();
+                        there = users.map(|it| it.as_str().unwrap().to_owned()).collect();
+                    }
+                    "join" => drop(there.insert(user())),
+                    "leave" => drop(there.remove(&user())),
+                    other => panic!("{other}"),
+                }
+            }
+            there == expected
         })
         .await;
     }

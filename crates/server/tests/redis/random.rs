@@ -6,6 +6,7 @@ use crate::{
 };
 use sansocket_realtime::hub::Start;
 use std::{
+    collections::BTreeSet,
     hash::{BuildHasher, RandomState},
     num::NonZeroU32,
     time::Duration,
@@ -32,6 +33,8 @@ struct World {
     server: Server,
     hubs: Hubs,
     subscribers: Vec<usize>,
+    /// Which users are in the room, at each hub. The last hub has nothing else, and crashes.
+    there: Vec<BTreeSet<u64>>,
 }
 
 impl World {
@@ -43,7 +46,9 @@ impl World {
         let kept = [5, 50, 1_000][random.below(3)];
         let [messages, read] = [0; 2].map(|_| [3, 60, 1_000][random.below(3)]);
         let bytes = [20, 200, 2 << 20][random.below(3)];
-        let hubs = Hubs::join(2 + random.below(2), kept, &server, |options| {
+        let hubs = 2 + random.below(2);
+        let there = vec![BTreeSet::new(); hubs + 1];
+        let hubs = Hubs::join(hubs + 1, kept, &server, |options| {
             options.durable = is_durable;
             options.messages = NonZeroU32::new(messages).unwrap();
             options.history_messages = NonZeroU32::new(read).unwrap();
@@ -51,15 +56,16 @@ impl World {
             options.topics = NonZeroU32::new(3).unwrap();
         });
         hubs.are_up().await;
-        Self { random, server, hubs, subscribers: Vec::new() }
+        hubs.watch(0);
+        Self { random, server, hubs, subscribers: Vec::new(), there }
     }
 
     fn hub(&mut self) -> usize {
-        self.random.below(self.hubs.hubs.len())
+        self.random.below(self.hubs.hubs.len() - 1)
     }
 
     async fn step(&mut self) {
-        match self.random.below(100) {
+        match self.random.below(120) {
             0..10 => {
                 let hub = self.hub();
                 self.hubs.publish_job(hub);
@@ -98,11 +104,42 @@ impl World {
             88 => {
                 let _: String = self.server.run("SCRIPT FLUSH");
             }
+            100..118 => {
+                let (hub, user) =
+                    (self.random.below(self.there.len()), self.random.below(4) as u64);
+                let is_there = self.random.below(2) == 0;
+                self.visit(hub, user, is_there);
+            }
+            118..120 => {
+                let last = self.there.len() - 1;
+                self.hubs.crash(last, &self.server).await;
+                self.there[last].clear();
+            }
             _ => {
                 let pause = Duration::from_millis(self.random.below(10) as u64);
                 tokio::time::sleep(pause).await;
             }
         }
+    }
+}
+
+impl World {
+    fn visit(&mut self, hub: usize, user: u64, is_there: bool) {
+        self.hubs.visit(hub, user, is_there);
+        if is_there {
+            self.there[hub].insert(user);
+        } else {
+            self.there[hub].remove(&user);
+        }
+    }
+
+    /// All hubs know who is in the room, and so does who was told of each change.
+    async fn check_presence(&mut self) {
+        let all: BTreeSet<_> = self.there.iter().flatten().copied().collect();
+        for hub in 0..self.there.len() {
+            self.hubs.sees(hub, &all).await;
+        }
+        self.hubs.has_told(0, &all).await;
     }
 }
 
@@ -121,6 +158,11 @@ async fn run(is_durable: bool) {
             world.step().await;
         }
         let sequences = world.hubs.check(TOPICS).await;
+        world.check_presence().await;
+        for hub in 0..world.there.len() {
+            (0..4).for_each(|user| world.visit(hub, user, false));
+        }
+        world.check_presence().await;
         if is_durable {
             assert_eq!(sequences, 1);
             world.hubs.nothing_is_doubled();
