@@ -23,11 +23,16 @@ use sansocket_realtime::{
 };
 use std::{
     future::poll_fn,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
+
+/// How much of a stream is handed on at a time. What was handed on counts as taken, and nothing more is asked for
+/// until it has been written: so a client that takes a large message slowly is seen to take it.
+const PIECE: usize = 16 << 10;
 
 /// Answers with a stream of events.
 pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -> Response {
@@ -75,7 +80,8 @@ async fn open(engine: &Arc<Engine>, parts: &Parts) -> Result<Events, Box<Respons
     );
     engine.perform_all(commands);
     let timer = Timer::new(engine.clock);
-    Ok(Events { registration, stream, timer, expires_at, effects: Vec::new() })
+    let (effects, rest) = (Vec::new(), Bytes::new());
+    Ok(Events { registration, stream, rest, timer, expires_at, effects })
 }
 
 /// Returns the response of a stream that ends at once.
@@ -95,6 +101,8 @@ fn refused(engine: &Engine, mut stream: EventStream, answer: &Answer) -> Respons
 struct Events {
     registration: Registration,
     stream: EventStream,
+    /// What is left of a chunk.
+    rest: Bytes,
     timer: Timer,
     /// When the credentials of the client stop to be valid.
     expires_at: Option<Duration>,
@@ -143,6 +151,17 @@ impl Events {
         Poll::Ready(())
     }
 
+    fn next_piece(&mut self) -> Option<Bytes> {
+        let mut piece = match self.rest.is_empty() {
+            true => self.stream.next_chunk()?,
+            false => mem::take(&mut self.rest),
+        };
+        if piece.len() > PIECE {
+            self.rest = piece.split_off(PIECE);
+        }
+        Some(piece)
+    }
+
     fn now(&self) -> Duration {
         self.registration.engine().now()
     }
@@ -165,11 +184,11 @@ impl http_body::Body for Events {
             if matches!(self.registration.mailbox.end(), Some(End::TooSlow(_))) {
                 return Poll::Ready(Some(Err(TooSlow)));
             }
-            if let Some(chunk) = self.stream.next_chunk() {
-                let queued = self.stream.queued();
+            if let Some(piece) = self.next_piece() {
+                let queued = self.stream.queued() + self.rest.len();
                 let now = self.now();
                 self.registration.report(queued, now);
-                return Poll::Ready(Some(Ok(Frame::data(chunk))));
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
             if self.stream.has_ended() {
                 return Poll::Ready(None);

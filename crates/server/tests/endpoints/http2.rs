@@ -8,6 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use sansocket::{Message, client::Connector};
 use sansocket_hyper::{Http2, connect};
+use sansocket_realtime::hub::TopicConfig;
 use sansocket_server::{ListenOptions, Options};
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -186,6 +187,26 @@ async fn a_stream_without_a_window_is_given_up() {
     }
     running.wait_for("sansocket_connections", 0).await;
     drop(response);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_taken_slowly_is_not_given_up() {
+    const MESSAGE: usize = 1 << 20;
+    let topic = TopicConfig::default().bytes(4 * MESSAGE);
+    let mut options = options();
+    options.hub = options.hub.other_topics(topic);
+    options.slow_consumer = options.slow_consumer.stalled(Duration::from_secs(1));
+    let running = Running::start(options).await;
+    let mut events = events(&mut with_a_window(&running, 64 << 10).await).await.into_body();
+    for _ in 0..3 {
+        running.publish("/topic/a", &"x".repeat(MESSAGE));
+    }
+    let mut taken = 0;
+    while taken < 3 * MESSAGE {
+        taken += events.frame().await.unwrap().unwrap().data_ref().unwrap().len();
+        // Each message takes longer than the time for which the client may take nothing.
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
 }
 
 #[tokio::test]
