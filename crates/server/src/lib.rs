@@ -95,3 +95,7 @@ pub use server::{Builder, Server};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/coming_from.md")]
+struct ComingFrom;

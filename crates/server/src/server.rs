@@ -78,6 +78,7 @@ impl Builder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "MessageMapping")]
+    #[doc(alias = "SubscribeMapping")]
     #[must_use]
     pub fn on(
         mut self,
@@ -120,6 +121,7 @@ impl Builder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[doc(alias = "MessageMapping")]
+    #[doc(alias = "SubscribeMapping")]
     #[must_use]
     pub fn on_async<F>(
         mut self,
@@ -242,6 +244,9 @@ impl Server {
 
     /// Publishes a message to a topic or a queue, as the application itself: nobody is asked whether it
     /// may.
+    #[doc(alias = "convertAndSend")]
+    #[doc(alias = "emit")]
+    #[doc(alias = "broadcast")]
     pub fn publish(&self, destination: impl Into<String>, message: Message) {
         let destination = destination.into();
         self.engine.perform(Command::Publish { destination, message, request: None });
@@ -249,6 +254,7 @@ impl Server {
 
     /// Publishes a message to the queue of a user, such as `/queue/order-updates`. Each connection of the
     /// user gets it that is subscribed to `/user/queue/order-updates`.
+    #[doc(alias = "convertAndSendToUser")]
     pub fn send_to_user(&self, user: &Principal, queue: &str, message: Message) {
         self.engine.perform(Command::send_to_user(user, queue, message));
     }

@@ -31,6 +31,36 @@ fn it_says_what_it_is() {
     assert!(stderr(&unknown).contains("--listen"), "{}", stderr(&unknown));
 }
 
+/// Returns the configurations in a text of the documentation, with files that exist.
+fn configurations<'a>(text: &'a str, secret: &'a str) -> impl Iterator<Item = String> + 'a {
+    const PUBLIC_KEY: &str =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/config/keys/p256.public.pem");
+    let with_files = move |line: &str| match line.split_once(" = ") {
+        Some(("public-key-file", _)) => format!("public-key-file = '{PUBLIC_KEY}'\n"),
+        Some((key, _)) if key.ends_with("-file") => format!("{key} = '{secret}'\n"),
+        _ => format!("{line}\n"),
+    };
+    let blocks = text.split("\n```toml\n").skip(1).filter_map(|block| block.split_once("\n```\n"));
+    blocks.map(move |(block, _)| block.lines().map(with_files).collect())
+}
+
+#[test]
+fn configurations_in_the_documentation_are_fine() {
+    let folder = Folder::new("documentation");
+    let secret = folder.write("secret", "for tests: at least thirty-two bytes");
+    for (text, count) in
+        [(include_str!("../../README.md"), 1), (include_str!("../../docs/coming_from.md"), 3)]
+    {
+        let configurations: Vec<_> = configurations(text, &secret).collect();
+        assert_eq!(configurations.len(), count);
+        for configuration in configurations {
+            let file = folder.write("sansocket.toml", &configuration);
+            let checked = run(&["--config", &file, "--check-config"]);
+            assert_eq!(checked.status.code(), Some(0), "{configuration}\n{}", stderr(&checked));
+        }
+    }
+}
+
 #[test]
 fn printed_defaults_are_a_file_to_begin_with() {
     let folder = Folder::new("defaults");
