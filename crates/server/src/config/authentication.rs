@@ -138,7 +138,10 @@ fn tokens(checks: &mut Checks<'_>, tokens: &[Spanned<Token>]) -> TokenTable {
         let Token { user, token, token_file, subscribe, publish } = spanned.get_ref();
         let secret = checks.secret(spanned.span(), "token", token.as_ref(), token_file.as_ref());
         let Some((secret, span)) = secret.and_then(|secret| text(checks, secret)) else { continue };
-        if !seen.insert(secret.clone()) {
+        if !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let problem = "nobody can send this token: it has a space, or other characters than visible ASCII";
+            checks.problem(span, problem);
+        } else if !seen.insert(secret.clone()) {
             checks.problem(span, "this token is there twice");
         }
         check_name(checks, user);

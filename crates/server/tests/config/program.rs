@@ -92,6 +92,16 @@ fn problems_are_told_with_their_places_and_a_status() {
 }
 
 #[test]
+fn a_token_that_nobody_can_send_is_refused() {
+    for (token, status) in [("a secret", 1), ("sécret", 1), ("a-secret", 0)] {
+        let tokens = format!("access.token=[{{ user = \"ann\", token = \"{token}\" }}]");
+        let checked = run(&["--set", &tokens, "--check-config"]);
+        assert_eq!(checked.status.code(), Some(status), "{token}: {}", stderr(&checked));
+        assert_eq!(stderr(&checked).contains("nobody can send this token"), status == 1);
+    }
+}
+
+#[test]
 fn the_variable_names_the_file() {
     let folder = Folder::new("variable");
     let file = folder.write("a.toml", "access.realm = \"orders\"\n");
