@@ -69,6 +69,8 @@ pub struct Guard {
 #[must_use = "the connection counts until this is dropped"]
 pub struct Client {
     peer: Option<IpAddr>,
+    /// Whether the client has no limits of an address or a principal.
+    is_exempt: bool,
     address: Option<Held>,
     principal: Option<Held>,
     subscriptions: usize,
@@ -121,11 +123,14 @@ impl Guard {
     /// Returns a breach if the address may not have another connection now.
     pub fn connect(&mut self, address: Option<IpAddr>, now: Duration) -> Result<Client, Breach> {
         let peer = address;
-        let address = address.map(|address| {
+        let is_in = |address: &IpAddr| self.limits.exempt.iter().any(|it| it.contains(*address));
+        let is_exempt = address.as_ref().is_some_and(is_in);
+        let address = address.filter(|_| !is_exempt).map(|address| {
             self.addresses.slot(&AddressKey::from(address), Rule::FIRST, now, |key| *key)
         });
         let mut client = Client {
             peer,
+            is_exempt,
             address: None,
             principal: None,
             subscriptions: 0,
@@ -155,6 +160,9 @@ impl Guard {
         principal: &Principal,
         now: Duration,
     ) -> Result<(), Breach> {
+        if client.is_exempt {
+            return Ok(());
+        }
         let place = self.principals.slot(principal, Rule::FIRST, now, Principal::clone);
         let (slot, _) = place;
         if client.principal() == Some(slot) {

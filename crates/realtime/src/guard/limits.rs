@@ -2,7 +2,7 @@
 
 use crate::destination::{InvalidPattern, Pattern};
 use alloc::vec::Vec;
-use sansocket::server::Rate;
+use sansocket::server::{Network, Rate};
 
 /// What the clients of a server may do: together as one principal, together from one address, and
 /// together at one destination. These are the options of a [`Guard`](super::Guard).
@@ -64,6 +64,10 @@ pub struct Limits {
     /// remembered is forgotten early: no number of addresses or destinations makes the guard forget what
     /// others have used up.
     pub remembered: usize,
+    /// Networks whose clients have no limits of a principal or an address, but those of destinations: for
+    /// programs of your own, such as a backend that publishes for many users. By default there are none.
+    /// Nobody else may have such an address, so behind a proxy pass the addresses that it forwards.
+    pub exempt: Vec<Network>,
 }
 
 impl Default for Limits {
@@ -75,6 +79,7 @@ impl Default for Limits {
             other_destinations: DestinationLimits::default(),
             destination_name: 255,
             remembered: 1 << 18,
+            exempt: Vec::new(),
         }
     }
 }
@@ -98,6 +103,7 @@ impl Limits {
         other_destinations: DestinationLimits,
         destination_name: usize,
         remembered: usize,
+        exempt: Vec<Network>,
     }
 
     /// Adds limits for destinations to [`destinations`](Self::destinations). They count if no pattern

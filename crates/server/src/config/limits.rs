@@ -24,6 +24,7 @@ section! {
         replay_portion: Setting<Size> = of("256 KiB"),
         queued: Setting<Size> = of("256 MiB"),
         remembered: Setting<Count> = of("262144"),
+        exempt: Vec<Spanned<String>> = Vec::new(),
         user: OfUser = OfUser::default(),
         address: OfAddress = OfAddress::default(),
         slow_consumer: SlowConsumer = SlowConsumer::default(),

@@ -115,7 +115,7 @@ fn check_dead_letters(checks: &mut Checks<'_>, destination: &Spanned<String>) {
 }
 
 fn guard_limits(checks: &mut Checks<'_>, config: &Config) -> guard::Limits {
-    let mut limits = config.limits.guard();
+    let mut limits = config.limits.guard().exempt(networks(checks, &config.limits.exempt));
     for rule in &config.limits.destination_rule {
         let added = limits.clone().destination(rule.pattern.get_ref(), rule.limits());
         if let Some(added) = checks.check(rule.pattern.span(), added) {
@@ -140,7 +140,7 @@ fn origins(checks: &mut Checks<'_>, origins: &[Spanned<String>]) -> OriginPolicy
     })
 }
 
-fn trusted_proxies(checks: &mut Checks<'_>, proxies: &TrustedProxies) -> server::TrustedProxies {
+fn networks(checks: &mut Checks<'_>, networks: &[Spanned<String>]) -> Vec<server::Network> {
     let network = |network: &Spanned<String>| {
         let parsed = network.get_ref().parse();
         let parsed = parsed.map_err(|error: server::NetworkError| {
@@ -148,7 +148,11 @@ fn trusted_proxies(checks: &mut Checks<'_>, proxies: &TrustedProxies) -> server:
         });
         checks.check(network.span(), parsed)
     };
-    let networks: Vec<_> = proxies.networks.iter().filter_map(network).collect();
+    networks.iter().filter_map(network).collect()
+}
+
+fn trusted_proxies(checks: &mut Checks<'_>, proxies: &TrustedProxies) -> server::TrustedProxies {
+    let networks = networks(checks, &proxies.networks);
     let header = match proxies.header {
         ForwardingField::Forwarded => ForwardingHeader::Forwarded,
         ForwardingField::XForwardedFor => ForwardingHeader::XForwardedFor,

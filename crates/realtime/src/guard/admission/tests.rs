@@ -1,7 +1,7 @@
 //! Tests of the guard, among them its properties over random steps.
 
 use super::*;
-use crate::guard::ClientLimits;
+use crate::guard::{ClientLimits, DestinationLimits};
 use proptest::prelude::*;
 use sansocket::server::Rate;
 
@@ -47,6 +47,39 @@ fn a_network_of_ipv6_counts_as_one_address() {
     let _first = connect("2001:db8::1").unwrap();
     assert!(connect("2001:db8::2").is_err());
     assert!(connect("2001:db8:0:1::1").is_ok());
+}
+
+#[test]
+fn what_is_exempt_has_the_limits_of_destinations_alone() {
+    let once = Rate::per_second(1).burst(1);
+    let client = ClientLimits::none().connections(1).messages(once).subscriptions(1);
+    let of_topic = DestinationLimits::default().messages(Rate::per_second(1).burst(3));
+    let limits = Limits::default().principal(client).address(client);
+    let limits = limits.destination("/topic/b", of_topic).unwrap();
+    let networks = ["192.0.2.1", "2001:db8::/32"].map(|it| it.parse().unwrap());
+    let mut guard = Guard::new(limits.exempt(networks.into()));
+    let joe = Principal::new("joe");
+    let mapped = "::ffff:192.0.2.1".parse().ok();
+    let mut clients = [ip(1), mapped, "2001:db8::1".parse().ok()].map(|address| {
+        let mut client = guard.connect(address, SECOND).unwrap();
+        assert_eq!(client.address(), address);
+        guard.authenticated(&mut client, &joe, SECOND).unwrap();
+        client
+    });
+    for client in &mut clients {
+        for topic in ["/topic/a", "/topic/b"] {
+            guard.message(client, topic, 1, SECOND).unwrap();
+            guard.subscribe(client, topic, SECOND).unwrap();
+        }
+    }
+    let breach = guard.message(&clients[0], "/topic/b", 1, SECOND).unwrap_err();
+    assert!(matches!(breach, Breach::Messages { scope: Scope::Destination, .. }), "{breach:?}");
+    // The user has not used up anything there.
+    let mut other = guard.connect(ip(2), SECOND).unwrap();
+    guard.authenticated(&mut other, &joe, SECOND).unwrap();
+    guard.message(&other, "/topic/a", 1, SECOND).unwrap();
+    assert!(guard.message(&other, "/topic/a", 1, SECOND).is_err());
+    assert!(guard.connect(ip(2), SECOND).is_err());
 }
 
 #[test]

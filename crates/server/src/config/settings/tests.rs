@@ -186,7 +186,7 @@ fn another(key: &str, value: &Value) -> Value {
         ("prefix", _) => "other".into(),
         ("url", _) => "redis://b".into(),
         ("origins", _) => vec!["https://a.example"].into(),
-        ("networks", _) => vec!["10.0.0.0/8"].into(),
+        ("networks" | "exempt", _) => vec!["10.0.0.0/8"].into(),
         ("local", _) => vec!["/topic/a"].into(),
         (_, Value::Boolean(it)) => (!it).into(),
         (_, Value::Integer(it)) => (it + 1).into(),
