@@ -18,7 +18,7 @@ use http::request::Parts;
 use http_body::Frame;
 use sansocket_realtime::{
     guard::Answer,
-    hub::{ConnectionId, Effect},
+    hub::ConnectionId,
     sse::{EventStream, EventStreamRequest},
 };
 use std::{
@@ -80,8 +80,7 @@ async fn open(engine: &Arc<Engine>, parts: &Parts) -> Result<Events, Box<Respons
     );
     engine.perform_all(commands);
     let timer = Timer::new(engine.clock);
-    let (effects, rest) = (Vec::new(), Bytes::new());
-    Ok(Events { registration, stream, rest, timer, expires_at, effects })
+    Ok(Events { registration, stream, rest: Bytes::new(), timer, expires_at })
 }
 
 /// Returns the response of a stream that ends at once.
@@ -106,8 +105,6 @@ struct Events {
     timer: Timer,
     /// When the credentials of the client stop to be valid.
     expires_at: Option<Duration>,
-    /// Effects that are applied now. It is empty between two polls.
-    effects: Vec<Effect>,
 }
 
 impl Events {
@@ -122,13 +119,11 @@ impl Events {
 
     /// Waits until something has happened.
     fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.registration.mailbox.poll_take(cx, &mut self.effects).is_ready() {
+        if let Poll::Ready(effects) = self.registration.mailbox.poll_take(cx) {
             let now = self.now();
-            for effect in self.effects.drain(..) {
+            for effect in effects {
                 self.stream.apply(&effect, now);
             }
-            // An idle client holds no memory for effects.
-            self.effects = Vec::new();
             self.registration.report(self.stream.queued(), now);
             return Poll::Ready(());
         }

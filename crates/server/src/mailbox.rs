@@ -3,13 +3,14 @@
 use sansocket_realtime::guard::{Reaction, SlowConsumer, SlowConsumerConfig, TooSlow};
 use sansocket_realtime::hub::Effect;
 use std::{
-    mem,
+    iter, mem, option,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Waker},
     time::Duration,
+    vec,
 };
 
 /// What an effect without a message takes of a client's share.
@@ -26,7 +27,7 @@ pub(crate) struct Mailbox {
 
 #[derive(Debug)]
 struct Inner {
-    effects: Vec<Effect>,
+    effects: Effects,
     /// The bytes of the effects.
     bytes: usize,
     /// What the task has taken and its client has not, in bytes.
@@ -35,6 +36,36 @@ struct Inner {
     /// The task, if it waits for effects.
     waker: Option<Waker>,
     end: Option<End>,
+}
+
+/// Some effects in their order. Mostly there is one, which takes no memory of its own: an idle connection holds
+/// none, so it would be allocated for each message.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    first: Option<Effect>,
+    others: Vec<Effect>,
+}
+
+impl Effects {
+    fn push(&mut self, effect: Effect) {
+        match self.first {
+            None => self.first = Some(effect),
+            Some(_) => self.others.push(effect),
+        }
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+}
+
+impl IntoIterator for Effects {
+    type Item = Effect;
+    type IntoIter = iter::Chain<option::IntoIter<Effect>, vec::IntoIter<Effect>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.others)
+    }
 }
 
 /// Why a connection has to end.
@@ -65,7 +96,7 @@ impl Mailbox {
     pub(crate) fn new(config: SlowConsumerConfig) -> Arc<Self> {
         let consumer = SlowConsumer::new(config);
         let inner = Inner {
-            effects: Vec::new(),
+            effects: Effects::default(),
             bytes: 0,
             downstream: 0,
             consumer,
@@ -86,8 +117,8 @@ impl Mailbox {
         reaction == Some(Reaction::Pause)
     }
 
-    /// Takes all effects, or waits. `taken` is empty before.
-    pub(crate) fn poll_take(&self, cx: &mut Context<'_>, taken: &mut Vec<Effect>) -> Poll<()> {
+    /// Takes all effects, or waits.
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Effects> {
         let mut inner = self.lock();
         if inner.effects.is_empty() {
             if !inner.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
@@ -95,12 +126,9 @@ impl Mailbox {
             }
             return Poll::Pending;
         }
-        // An idle connection holds no memory for effects, so the room goes along.
-        mem::swap(&mut inner.effects, taken);
-        inner.effects = Vec::new();
         // Until the task says what became of them, they are still on their way.
         inner.downstream += mem::take(&mut inner.bytes);
-        Poll::Ready(())
+        Poll::Ready(mem::take(&mut inner.effects))
     }
 
     /// Says how many bytes the task has and its client has not taken. Returns what to tell the hub.
@@ -134,7 +162,7 @@ impl Mailbox {
         }
         match inner.end {
             Some(End::TooSlow(why)) => {
-                inner.effects = Vec::new();
+                inner.effects = Effects::default();
                 Err(why)
             }
             _ => Ok(deadline),

@@ -90,11 +90,10 @@ async fn tunnel(
 
 /// Waits until the server shuts down, or the credentials of the client expire.
 async fn end(registration: &Registration, expires_at: Option<Duration>) {
-    let mut effects = Vec::new();
     let clock = registration.engine().clock;
     let shut_down = poll_fn(|cx| {
         // The hub has nothing for this connection. It is woken when the server shuts down.
-        let _ = registration.mailbox.poll_take(cx, &mut effects);
+        let _ = registration.mailbox.poll_take(cx);
         match registration.mailbox.end() {
             Some(End::ShuttingDown(at)) => Poll::Ready(at),
             _ => Poll::Pending,

@@ -229,10 +229,8 @@ enum Outcome {
 }
 
 async fn wait(registration: &Registration, outcomes: &mut [Option<Outcome>]) {
-    let mut effects = Vec::new();
     while outcomes.iter().any(Option::is_none) {
-        poll_fn(|cx| registration.mailbox.poll_take(cx, &mut effects)).await;
-        for effect in effects.drain(..) {
+        for effect in poll_fn(|cx| registration.mailbox.poll_take(cx)).await {
             let (request, outcome) = match effect {
                 Effect::Processed { request, cursor, .. } => (request, Outcome::Published(cursor)),
                 Effect::Refused { request: Some(request), refusal, .. } => {

@@ -4,14 +4,14 @@ use crate::{
     admission,
     clock::Timer,
     engine::{Engine, Registration},
-    mailbox::End,
+    mailbox::{Effects, End},
     subscribed::Subscribed,
 };
 use bytes::Bytes;
 use sansocket::CloseCode;
 use sansocket_realtime::{
     guard::{self, Answer, AuthenticationError},
-    hub::{Effect, Principal},
+    hub::Principal,
     stomp::{
         EncodedFrame,
         server::{ConnectRequest, Event, Output, Session},
@@ -75,7 +75,6 @@ pub(crate) fn serve<T: Transport>(
         transport,
         timer,
         subscribed: Subscribed::default(),
-        effects: Vec::new(),
         unsent: 0,
         is_reported: true,
         lingers_until: None,
@@ -91,8 +90,6 @@ struct Client<T> {
     transport: T,
     timer: Timer,
     subscribed: Subscribed,
-    /// Effects that are applied now. It is empty between two polls.
-    effects: Vec<Effect>,
     /// What was last told to be unsent.
     unsent: usize,
     /// Whether that includes all effects that were taken.
@@ -112,8 +109,8 @@ impl<T: Transport> Client<T> {
         for _ in 0..TURN {
             // One look at the clock is enough for each turn, and there is one turn for each message.
             let now = self.now();
-            if self.registration.mailbox.poll_take(cx, &mut self.effects).is_ready() {
-                self.apply_effects(now);
+            if let Poll::Ready(effects) = self.registration.mailbox.poll_take(cx) {
+                self.apply_effects(effects, now);
             }
             if self.obey_end(now).is_ready() {
                 return Poll::Ready(());
@@ -138,8 +135,8 @@ impl<T: Transport> Client<T> {
                 continue;
             }
             self.report(now);
-            if self.registration.mailbox.poll_take(cx, &mut self.effects).is_ready() {
-                self.apply_effects(now);
+            if let Poll::Ready(effects) = self.registration.mailbox.poll_take(cx) {
+                self.apply_effects(effects, now);
                 continue;
             }
             // This comes last: what ends the connection from now on wakes the task.
@@ -157,17 +154,15 @@ impl<T: Transport> Client<T> {
         self.registration.engine().now()
     }
 
-    fn apply_effects(&mut self, now: Duration) {
-        let Self { registration, session, subscribed, effects, .. } = self;
+    fn apply_effects(&mut self, effects: Effects, now: Duration) {
+        let Self { registration, session, subscribed, .. } = self;
         let engine = registration.engine().clone();
-        for effect in effects.drain(..) {
+        for effect in effects {
             if let Some(client) = &mut registration.client {
                 subscribed.apply(&engine, client, &effect);
             }
             session.apply(&effect, now);
         }
-        // An idle client holds no memory for effects.
-        *effects = Vec::new();
         // The mailbox counts what was taken until it is told what became of it.
         self.is_reported = false;
     }

@@ -9,7 +9,9 @@ use crate::{
 use axum::response::Response;
 use bytes::Bytes;
 use http::request::Parts;
-use sansocket::{CloseCode, Message, handshake::HandshakeError, server::Acceptor};
+use sansocket::{
+    CloseCode, Message, connection::MessageKind, handshake::HandshakeError, server::Acceptor,
+};
 use sansocket_axum::{OnFailedUpgrade, UpgradeError, WebSocket, WebSocketUpgrade};
 use sansocket_realtime::stomp::{EncodedFrame, Version};
 use std::{
@@ -76,7 +78,12 @@ impl Transport for Plain {
 
     fn send(&mut self, frame: EncodedFrame) -> Result<(), Unsendable> {
         // If the connection has ended, the next receive says so.
-        let _ = self.0.try_feed(Message::from(frame));
+        let kind = frame.kind();
+        let bytes = frame.into_vec();
+        let _ = match (kind, std::str::from_utf8(&bytes)) {
+            (MessageKind::Text, Ok(text)) => self.0.try_feed(text),
+            _ => self.0.try_feed(&*bytes),
+        };
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use sansocket::{Message, connection::MessageKind};
 /// An encoded frame, or a heart-beat: the payload of one WebSocket message, in two parts.
 ///
 /// A MESSAGE of this crate's server has a head of its own, and a tail that all subscribers of the same
-/// version share. All other frames are a head alone.
+/// version share, if it is longer than 1 KiB. All other frames are a head alone.
 ///
 /// `Debug` shows the length alone, since CONNECT contains the passcode.
 #[derive(Clone, PartialEq, Eq)]
@@ -66,7 +66,9 @@ impl EncodedFrame {
         self.into_vec().into()
     }
 
-    fn into_vec(self) -> Vec<u8> {
+    /// Returns both parts in one piece, as [`into_bytes`](Self::into_bytes) does.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<u8> {
         let mut bytes = self.head;
         // Without room to spare, `Bytes` takes the memory as it is.
         bytes.reserve_exact(self.tail.len());

@@ -26,6 +26,10 @@ use alloc::{
 use bytes::Bytes;
 use sansocket::connection::MessageKind;
 
+/// The longest tail of a message that each subscriber gets a copy of. For one that is so short, sharing it
+/// costs more than it saves.
+const COPIED: usize = 1 << 10;
+
 impl Conversation {
     /// Applies an effect. Those of other connections change nothing.
     pub(super) fn apply(&mut self, effect: &Effect) {
@@ -72,13 +76,18 @@ impl Conversation {
         }
         let redelivered = is_redelivered.then_some((header::REDELIVERED, Cow::Borrowed("true")));
         let ack = delivery.map(|delivery| AckId { subscription: id, delivery, is_gap: false });
-        let head = encode_head(self.version, subscription, ack, redelivered)?;
-        let (bytes, is_text) = (tail.bytes.clone(), tail.is_text);
+        let (bytes, is_text) = (&tail.bytes, tail.is_text);
+        let (copied, shared) = match bytes.len() {
+            ..=COPIED => (&**bytes, Bytes::new()),
+            _ => (&[][..], bytes.clone()),
+        };
+        let mut head = encode_head(self.version, subscription, ack, redelivered, copied.len())?;
+        head.extend_from_slice(copied);
         self.replies = self.replies.saturating_add(u64::from(is_reply));
         if let Some(delivery) = delivery {
             self.subscriptions.delivered(id, delivery);
         }
-        self.push(EncodedFrame::new(head, bytes, is_text))
+        self.push(EncodedFrame::new(head, shared, is_text))
     }
 
     fn tell_gap(&mut self, id: SubscriptionId, gap: Gap) -> Result<(), SessionError> {
@@ -90,7 +99,7 @@ impl Conversation {
         let ack = AckId { subscription: id, delivery, is_gap: true };
         let ack = (subscription.ack != AckMode::Auto).then_some(ack);
         let gap = [cursor(own_header::GAP_FROM, from), cursor(own_header::GAP_TO, to)];
-        let head = encode_head(self.version, subscription, ack, gap)?;
+        let head = encode_head(self.version, subscription, ack, gap, 0)?;
         let message_id = to.to_string();
         let destination = subscription.destination();
         let tail = MessageTail::encode(self.version, &message_id, destination, header::NONE, b"")
@@ -138,12 +147,13 @@ const fn form(version: Version) -> Form {
     }
 }
 
-/// Encodes the part of a MESSAGE that one subscription has for itself.
+/// Encodes the part of a MESSAGE that one subscription has for itself, with room for so many bytes behind it.
 fn encode_head<'a>(
     version: Version,
     subscription: &'a Subscription,
     ack: Option<AckId>,
     more: impl IntoIterator<Item = (&'a str, Cow<'a, str>)>,
+    room: usize,
 ) -> Result<Vec<u8>, SessionError> {
     let id = match subscription.name() {
         Name::Id(id) => Some((header::SUBSCRIPTION, Cow::Borrowed(id))),
@@ -153,7 +163,7 @@ fn encode_head<'a>(
     // Only 1.2 has the header.
     let ack = ack.filter(|_| version >= Version::V1_2);
     let ack = ack.map(|ack| (header::ACK, Cow::Owned(ack.to_string())));
-    let mut head = Vec::with_capacity(64);
+    let mut head = Vec::with_capacity(64 + room);
     Encoder::new(version)
         .encode_message_head(id.into_iter().chain(ack).chain(more), &mut head)
         .map_err(|_| SessionError::Inexpressible)?;
