@@ -37,7 +37,7 @@ pub(crate) async fn serve(State(engine): State<Arc<Engine>>, request: Request) -
     let upgrade =
         <WebSocketUpgrade as FromRequestParts<()>>::from_request_parts(&mut parts, &()).await;
     let upgrade = match upgrade {
-        Ok(upgrade) => websocket::with_policy(&engine, upgrade, &parts).protocols(SUBPROTOCOLS),
+        Ok(upgrade) => websocket::with_policy(&engine.options, upgrade).protocols(SUBPROTOCOLS),
         Err(rejection) => return rejection.into_response(),
     };
     if upgrade.selected_protocol().is_none() {

@@ -42,6 +42,13 @@ pub(crate) fn refused(engine: &Engine, address: Option<IpAddr>) {
     engine.refusals.add(Reason::Origin, address, engine.now());
 }
 
+/// Refuses a request because of its page.
+pub(crate) fn refuse(engine: &Engine, request: &Parts) -> Response {
+    refused(engine, admission::address(&engine.options, request));
+    let refusal = (StatusCode::FORBIDDEN, "pages of this origin may not use the server\n");
+    (HeaderMap::from_iter([(header::VARY, ORIGIN)]), refusal).into_response()
+}
+
 /// Refuses requests of pages that may not use the server, answers preflight requests of the others
 /// (WHATWG Fetch §3.3), and lets them read the answers.
 pub(crate) async fn check(
@@ -52,9 +59,7 @@ pub(crate) async fn check(
     let (parts, body) = request.into_parts();
     let page = page(&engine.options.origins, &parts);
     if page == Page::Refused {
-        refused(&engine, admission::address(&engine.options, &parts));
-        let refusal = (StatusCode::FORBIDDEN, "pages of this origin may not use the server\n");
-        return (HeaderMap::from_iter([(header::VARY, ORIGIN)]), refusal).into_response();
+        return refuse(&engine, &parts);
     }
     let is_preflight = parts.method == Method::OPTIONS
         && parts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);

@@ -224,6 +224,7 @@ impl Server {
             .route("/poll", get(poll::serve))
             .route("/publish", post(publish::serve))
             .route("/presence", get(presence::serve))
+            .route("/mqtt", any(mqtt::serve))
             .layer(middleware::from_fn_with_state(self.engine.clone(), origins::check));
         let page = if self.engine.options.has_page() {
             Router::new().route("/", get(page::serve))
@@ -234,7 +235,6 @@ impl Server {
             .route("/healthz", get(health::live))
             .route("/readyz", get(health::ready))
             .route("/metrics", get(metrics::serve))
-            .route("/mqtt", any(mqtt::serve))
             .merge(for_pages)
             .merge(page)
             .with_state(self.engine.clone())

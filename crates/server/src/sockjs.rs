@@ -55,6 +55,10 @@ async fn serve_prefix(State(service): State<Arc<Service>>, request: Request) -> 
     match <WebSocketUpgrade as OptionalFromRequestParts<()>>::from_request_parts(&mut parts, &())
         .await
     {
+        // This comes first, so that pages of others have nobody asked who their users are.
+        Ok(Some(_)) if origins::page(&service.engine.options.origins, &parts) == Page::Refused => {
+            origins::refuse(&service.engine, &parts)
+        }
         Ok(Some(upgrade)) => crate::websocket::open(&service.engine, upgrade, &parts).await,
         Ok(None) => serve(State(service), Request::from_parts(parts, body)).await,
         Err(rejection) => rejection.into_response(),
@@ -132,7 +136,7 @@ async fn open(engine: &Arc<Engine>, upgrade: WebSocketUpgrade, parts: &Parts) ->
         engine.register(mailboxes::Transport::SockJs, parts.extensions.get().cloned());
     registration.client = Some(admitted.client);
     let engine = engine.clone();
-    let upgrade = crate::websocket::with_policy(&engine, upgrade, parts);
+    let upgrade = crate::websocket::with_policy(&engine.options, upgrade);
     upgrade.on_upgrade(move |websocket| async move {
         match SockJsWebSocket::new(&engine, websocket) {
             Ok(transport) => {

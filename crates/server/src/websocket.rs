@@ -3,16 +3,15 @@
 use crate::{
     admission, answers,
     engine::Engine,
-    mailboxes, origins,
+    mailboxes,
+    options::Options,
     stomp::{self, Transport, Unsendable},
 };
 use axum::response::Response;
 use bytes::Bytes;
 use http::request::Parts;
-use sansocket::{
-    CloseCode, Message, connection::MessageKind, handshake::HandshakeError, server::Acceptor,
-};
-use sansocket_axum::{OnFailedUpgrade, UpgradeError, WebSocket, WebSocketUpgrade};
+use sansocket::{CloseCode, Message, connection::MessageKind, server::Acceptor};
+use sansocket_axum::{WebSocket, WebSocketUpgrade};
 use sansocket_realtime::stomp::{EncodedFrame, Version};
 use std::{
     future::Future,
@@ -32,7 +31,7 @@ pub(crate) async fn open(
         Err(answer) => return answers::problem(&answer, &engine.options.sources),
     };
     let protocols = Version::ALL.iter().map(|version| version.subprotocol());
-    let upgrade = with_policy(engine, upgrade, parts).protocols(protocols);
+    let upgrade = with_policy(&engine.options, upgrade).protocols(protocols);
     // From now on the client is there: a server that ends waits for it.
     let mut registration =
         engine.register(mailboxes::Transport::WebSocket, parts.extensions.get().cloned());
@@ -42,23 +41,13 @@ pub(crate) async fn open(
     })
 }
 
-/// Says how a WebSocket is accepted, and has it counted if its page may not open it.
-pub(crate) fn with_policy(
-    engine: &Arc<Engine>,
-    upgrade: WebSocketUpgrade,
-    parts: &Parts,
-) -> WebSocketUpgrade<impl OnFailedUpgrade> {
-    let options = &engine.options;
+/// Says how a WebSocket is accepted. Its page was checked before.
+pub(crate) fn with_policy(options: &Options, upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     let acceptor = Acceptor::new()
         .config(options.websocket)
         .origin(options.origins.clone())
         .trusted_proxies(options.trusted_proxies.clone());
-    let (engine, address) = (engine.clone(), admission::address(options, parts));
-    upgrade.acceptor(acceptor).on_failed_upgrade(move |error| {
-        if let UpgradeError::Handshake(HandshakeError::OriginNotAllowed(_)) = error {
-            origins::refused(&engine, address);
-        }
-    })
+    upgrade.acceptor(acceptor)
 }
 
 /// Each message of the client is a piece of its bytes, and each frame for it is a message.

@@ -332,6 +332,17 @@ async fn origins_that_are_refused_are_counted_once() {
     }
 }
 
+/// A page of others can have browsers send their cookies, as often as it likes.
+#[tokio::test]
+async fn a_page_is_refused_before_anybody_is_asked_who_its_user_is() {
+    let mut counted = Counted::start(with_errors()).await;
+    let fields = [("origin", "https://other.example"), ("authorization", "Bearer wrong")];
+    for (method, target) in REQUESTS {
+        assert_eq!(counted.request(method, target, &fields, "").await.status, 403, "{target}");
+        counted.one("origin", target).await;
+    }
+}
+
 /// What is logged on this thread.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
