@@ -39,6 +39,9 @@ fn host(
             field => Ok(field.cloned()),
         };
     };
+    if version == Version::HTTP_11 && field.is_none() {
+        return Err("the request has no Host field");
+    }
     // The target of HTTP/1.1 wins (RFC 9112 §3.2.2). In HTTP/2 both are to be the same (RFC 9113 §8.3.1).
     let differs =
         |field: &HeaderValue| !field.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes());
@@ -95,6 +98,9 @@ mod tests {
         assert!(of(Version::HTTP_11, "/", &["a", "b"]).is_err());
         assert!(of(Version::HTTP_11, "http://a/", &["a", "b"]).is_err());
         assert!(of(Version::HTTP_11, "/", &[]).is_err());
+        // HTTP/1.1 needs the field, whatever the target is.
+        assert!(of(Version::HTTP_11, "http://a/", &[]).is_err());
+        assert_eq!(of(Version::HTTP_10, "http://a/", &[]), Ok(Some("a".into())));
         assert!(of(Version::HTTP_2, "/", &[]).is_err());
         assert_eq!(of(Version::HTTP_10, "/", &[]), Ok(None));
     }
