@@ -86,9 +86,10 @@ impl State {
             match &effect {
                 Effect::Deliver { .. } => counts.delivered += 1,
                 Effect::Gap { .. } => counts.gaps += 1,
-                Effect::Refused { connection, .. } => {
+                Effect::Refused { subscription, .. } => {
                     counts.refused += 1;
-                    if *connection == sender {
+                    // What is said of a subscription is about an earlier command.
+                    if subscription.is_none() {
                         messages = 0;
                     }
                 }

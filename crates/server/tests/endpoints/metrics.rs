@@ -1,10 +1,12 @@
 //! `/metrics`.
 
 use crate::{
-    server::{Running, options},
+    server::{Running, handlers, options},
     stomp::Client,
 };
 use sansocket::on_tokio::{Connector, connect};
+use sansocket_realtime::hub::Answer;
+use sansocket_server::{ListenOptions, Server};
 use std::collections::BTreeMap;
 use tokio::net::TcpListener;
 
@@ -76,7 +78,9 @@ async fn connections_are_counted_by_their_transport() {
 
 #[tokio::test]
 async fn messages_are_counted_by_who_publishes_them() {
-    let running = Running::start(options()).await;
+    let server = handlers(Server::builder(options()))
+        .on("/app/nowhere", |call| Answer::new().publish("/nowhere", call.message.clone()));
+    let running = Running::serve(server.build().unwrap(), ListenOptions::default()).await;
     let published = async |clients: u64, application: u64, what: &str| {
         let series = |of| format!("sansocket_messages_published_total{{publisher=\"{of}\"}}");
         let counts =
@@ -103,4 +107,7 @@ async fn messages_are_counted_by_who_publishes_them() {
     client.send("SEND\ndestination:/app/echo/a\nreceipt:3\n\nx\0").await;
     client.next().await;
     published(5, 2, "a message to the application, which publishes another").await;
+    client.send("SEND\ndestination:/app/nowhere\nreceipt:4\n\nx\0").await;
+    assert!(client.next().await.starts_with("ERROR\n"));
+    published(6, 2, "a message to the application, which publishes one that is refused").await;
 }
