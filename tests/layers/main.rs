@@ -154,6 +154,7 @@ const SERVER: Layers = Layers {
         ("guests", Shell),
         ("mailbox", Shell),
         ("mailboxes", Shell),
+        ("tally", Shell),
         ("refusals", Shell),
         ("engine", Shell),
         ("admission", Shell),

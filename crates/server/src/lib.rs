@@ -85,6 +85,7 @@ mod server;
 mod sockjs;
 mod stomp;
 mod subscribed;
+mod tally;
 mod target_host;
 mod websocket;
 

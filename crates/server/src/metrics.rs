@@ -30,7 +30,7 @@ pub(crate) async fn serve(State(engine): State<Arc<Engine>>) -> Response {
         ("commands_total", "Commands handled", counts.handled),
         ("deliveries_total", "Messages delivered to subscriptions", counts.delivered),
         ("gaps_total", "Gaps told to subscriptions", counts.gaps),
-        ("discarded_total", "Messages given up", counts.discarded),
+        ("discarded_total", "Messages given up", counts.discarded.count()),
         ("pauses_total", "Pauses of slow clients", counts.paused),
         ("slow_connections_ended_total", "Connections ended for slow clients", counts.too_slow),
     ] {

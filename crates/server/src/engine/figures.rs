@@ -1,6 +1,6 @@
 //! What there is to be told of a server: its status, and its figures.
 
-use crate::mailboxes::Transport;
+use crate::{mailboxes::Transport, tally::Tally};
 use sansocket_realtime::bridge;
 
 /// Whether the server can do all that it is for.
@@ -24,7 +24,7 @@ pub(crate) struct Counts {
     /// Commands of clients that were refused.
     pub(crate) refused: u64,
     /// Messages that were given up.
-    pub(crate) discarded: u64,
+    pub(crate) discarded: Tally,
     /// Messages that clients sent, and those that the application published.
     pub(crate) sent: u64,
     pub(crate) published: u64,

@@ -94,9 +94,10 @@ impl State {
                     }
                 }
                 Effect::Discarded { message, deliveries } => {
-                    counts.discarded += 1;
-                    let destination = &**message.destination();
-                    tracing::warn!(destination, deliveries, "a message is given up");
+                    if let Some(left_out) = counts.discarded.add(now) {
+                        let destination = &**message.destination();
+                        tracing::warn!(destination, deliveries, left_out, "a message is given up");
+                    }
                 }
                 Effect::Call(_) => {
                     if let Effect::Call(call) = effect {

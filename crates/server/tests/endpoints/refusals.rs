@@ -11,15 +11,17 @@ use sansocket::{
 };
 use sansocket_realtime::{
     guard::{AuthenticationError, ClientLimits, DestinationLimits, Limits, Source, Sources},
-    hub::Principal,
+    hub::{Principal, QueueConfig},
 };
 use sansocket_server::{Options, access::Authenticator};
 use std::{
     collections::BTreeMap,
     io::{self, Write},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 use tokio::net::TcpListener;
+use tracing::subscriber::DefaultGuard;
 
 /// All values of the label.
 const REASONS: [&str; 15] = [
@@ -348,9 +350,18 @@ async fn a_page_is_refused_before_anybody_is_asked_who_its_user_is() {
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
+    /// Begins to keep what is logged, until the guard is dropped.
+    fn start() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false);
+        (log, tracing::subscriber::set_default(subscriber.finish()))
+    }
+
     fn lines(&self) -> Vec<String> {
         let logged = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        logged.lines().filter(|line| line.contains("refused")).map(Into::into).collect()
+        logged.lines().map(Into::into).collect()
     }
 }
 
@@ -366,10 +377,7 @@ impl Write for Log {
 
 #[tokio::test]
 async fn the_log_tells_who_and_why_and_has_an_end() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false);
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let (log, _guard) = Log::start();
     let mut options = with_users();
     let proxies = ["127.0.0.1/32".parse().unwrap()];
     options.trusted_proxies =
@@ -394,4 +402,42 @@ async fn the_log_tells_who_and_why_and_has_an_end() {
     let lines = log.lines();
     assert!(lines[10].contains(r#"reason="origin""#), "{lines:?}");
     assert_eq!(lines.len(), 11);
+}
+
+#[tokio::test]
+async fn lookups_that_take_too_long_have_no_lines_of_their_own() {
+    let (log, _guard) = Log::start();
+    let mut options = options();
+    options.authenticator = Authenticator::new()
+        .timeout(Duration::from_millis(1))
+        .method_async(|_| std::future::pending());
+    let running = Running::start(options).await;
+    for _ in 0..20 {
+        let slow = [("authorization", "Bearer a")];
+        let refused = running.connect().await.request("GET", "/poll?topic=/topic/a", &slow, "");
+        assert_eq!(refused.await.status, 503);
+    }
+    let lines = log.lines();
+    assert_eq!(lines.len(), 10, "{lines:?}");
+    assert!(lines.iter().all(|line| line.contains("credentials_unavailable")), "{lines:?}");
+}
+
+#[tokio::test]
+async fn the_log_of_messages_that_are_given_up_has_an_end() {
+    let (log, _guard) = Log::start();
+    let mut options = options();
+    options.hub = options.hub.queues(QueueConfig::default().deliveries(1));
+    let running = Running::start(options).await;
+    let mut client = Client::connected(&running).await;
+    client.send("SUBSCRIBE\nid:0\ndestination:/queue/a\nack:client-individual\n\n\0").await;
+    for _ in 0..20 {
+        client.send("SEND\ndestination:/queue/a\n\nx\0").await;
+        let message = client.next().await;
+        let ack = message.lines().find_map(|line| line.strip_prefix("ack:")).unwrap();
+        client.send(&format!("NACK\nid:{ack}\n\n\0")).await;
+    }
+    running.wait_for("sansocket_discarded_total", 20).await;
+    let lines = log.lines();
+    assert_eq!(lines.len(), 10, "{lines:?}");
+    assert!(lines.iter().all(|line| line.contains("/queue/a")), "{lines:?}");
 }
