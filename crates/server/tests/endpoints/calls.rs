@@ -164,7 +164,8 @@ async fn a_server_ends_after_its_calls_are_answered() {
     let slow = Slow::start(options()).await;
     let mut client = Client::connected(&slow.running).await;
     client.send(&send("one", "1")).await;
-    client.send(&send("two", "2")).await;
+    // This one publishes nothing, so nothing else happens once it is answered.
+    client.send(&send("refuse", "2")).await;
     slow.has_begun(1).await;
     slow.running.server.shut_down(Duration::ZERO);
     assert!(client.next().await.starts_with("ERROR\n"));

@@ -4,6 +4,8 @@ use crate::{
     server::{Running, few_connections, options},
     stomp::Client,
 };
+use sansocket::server::Rate;
+use sansocket_realtime::guard::ClientLimits;
 
 #[tokio::test]
 async fn connections_of_an_address_are_limited() {
@@ -27,6 +29,23 @@ async fn connections_of_an_address_are_limited() {
     running.wait_for("sansocket_connections", 0).await;
     let target = "/publish?destination=/topic/a";
     assert_eq!(running.connect().await.request("POST", target, &[], "x").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_session_of_sockjs_counts_once_however_many_requests_it_has() {
+    let mut options = options();
+    let limits = ClientLimits::none().new_connections(Rate::per_minute(1).burst(2));
+    options.guard = options.guard.address(limits);
+    let running = Running::start(options).await;
+    let receive = async || running.connect().await.request("POST", "/ws/0/a/xhr", &[], "").await;
+    assert_eq!(receive().await.body, "o\n");
+    // What is sent counts while it arrives.
+    let connect = r#"["CONNECT\naccept-version:1.2\nhost:a\n\n\u0000"]"#;
+    let sent = running.connect().await.request("POST", "/ws/0/a/xhr_send", &[], connect).await;
+    assert_eq!(sent.status, 204);
+    assert!(receive().await.body.starts_with(r#"a["CONNECTED\n"#));
+    let other = running.connect().await.request("POST", "/ws/0/b/xhr", &[], "").await;
+    assert_eq!(other.status, 429);
 }
 
 #[tokio::test]

@@ -15,13 +15,13 @@ use sansocket_realtime::{
 };
 use sansocket_server::{Options, access::Authenticator};
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     io::{self, Write},
-    sync::{Arc, Mutex},
+    sync::Once,
     time::Duration,
 };
 use tokio::net::TcpListener;
-use tracing::subscriber::DefaultGuard;
 
 /// All values of the label.
 const REASONS: [&str; 15] = [
@@ -345,29 +345,36 @@ async fn a_page_is_refused_before_anybody_is_asked_who_its_user_is() {
     }
 }
 
-/// What is logged on this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What is logged on this thread, which runs one test with its server.
+struct Log;
 
 impl Log {
-    /// Begins to keep what is logged, until the guard is dropped.
-    fn start() -> (Self, DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false);
-        (log, tracing::subscriber::set_default(subscriber.finish()))
+    /// Begins to keep what is logged.
+    fn start() -> Self {
+        static STARTED: Once = Once::new();
+        // One subscriber for all threads, since the first thread that could log something finds out for all
+        // whether somebody wants to know.
+        STARTED.call_once(|| {
+            let subscriber = tracing_subscriber::fmt().with_writer(|| Self).with_ansi(false);
+            tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+        });
+        LOGGED.take();
+        Self
     }
 
     fn lines(&self) -> Vec<String> {
-        let logged = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let logged = String::from_utf8(LOGGED.with_borrow(Clone::clone)).unwrap();
         logged.lines().map(Into::into).collect()
     }
 }
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        LOGGED.with_borrow_mut(|logged| logged.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -377,7 +384,7 @@ impl Write for Log {
 
 #[tokio::test]
 async fn the_log_tells_who_and_why_and_has_an_end() {
-    let (log, _guard) = Log::start();
+    let log = Log::start();
     let mut options = with_users();
     let proxies = ["127.0.0.1/32".parse().unwrap()];
     options.trusted_proxies =
@@ -406,7 +413,7 @@ async fn the_log_tells_who_and_why_and_has_an_end() {
 
 #[tokio::test]
 async fn lookups_that_take_too_long_have_no_lines_of_their_own() {
-    let (log, _guard) = Log::start();
+    let log = Log::start();
     let mut options = options();
     options.authenticator = Authenticator::new()
         .timeout(Duration::from_millis(1))
@@ -424,7 +431,7 @@ async fn lookups_that_take_too_long_have_no_lines_of_their_own() {
 
 #[tokio::test]
 async fn the_log_of_messages_that_are_given_up_has_an_end() {
-    let (log, _guard) = Log::start();
+    let log = Log::start();
     let mut options = options();
     options.hub = options.hub.queues(QueueConfig::default().deliveries(1));
     let running = Running::start(options).await;
