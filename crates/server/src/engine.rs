@@ -264,8 +264,8 @@ impl Engine {
         let _ = self.shuts_down.subscribe().wait_for(|it| *it).await;
     }
 
-    /// Waits until the server shuts down, no client is there, and all calls are answered. Then the broker's task ends, once it has sent
-    /// what it has.
+    /// Waits until the server shuts down, no client is there, and all calls are answered. Then the broker's
+    /// task ends, once it has sent what it has.
     pub(crate) async fn end(&self) {
         loop {
             let idle = self.idle.notified();

@@ -38,13 +38,13 @@ pub(crate) fn page(policy: &OriginPolicy, request: &Parts) -> Page {
 }
 
 /// Counts and logs that a request is refused because of its page.
-pub(crate) fn refused(engine: &Engine, address: Option<IpAddr>) {
+pub(crate) fn count_refusal(engine: &Engine, address: Option<IpAddr>) {
     engine.refusals.add(Reason::Origin, address, engine.now());
 }
 
 /// Refuses a request because of its page.
 pub(crate) fn refuse(engine: &Engine, request: &Parts) -> Response {
-    refused(engine, admission::address(&engine.options, request));
+    count_refusal(engine, admission::address(&engine.options, request));
     let refusal = (StatusCode::FORBIDDEN, "pages of this origin may not use the server\n");
     (HeaderMap::from_iter([(header::VARY, ORIGIN)]), refusal).into_response()
 }

@@ -81,7 +81,7 @@ async fn serve(State(service): State<Arc<Service>>, request: Request) -> Respons
             // The greeting is for everybody.
             if page == Page::Refused && response.status == 403 {
                 let address = admission::address(&service.engine.options, &parts);
-                origins::refused(&service.engine, address);
+                origins::count_refusal(&service.engine, address);
             }
             respond(response)
         }

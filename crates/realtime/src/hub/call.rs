@@ -77,8 +77,10 @@ impl Call {
 
     /// Returns the command that says that the call is processed. A client that has asked for a receipt
     /// gets it then, or once all messages have their places that the call has
-    /// [published](Self::publish). A call is finished or refused once: what is said of it afterwards has no effect, if
-    /// the client has asked for a receipt or subscribes.
+    /// [published](Self::publish).
+    ///
+    /// Finish or refuse each call once, and publish before. A call that is finished twice counts as another
+    /// part of the command that made it, so that the receipt can come too early.
     #[must_use]
     pub fn finished(&self) -> Command {
         self.finish(None)
