@@ -7,8 +7,8 @@
 //!                                         └─▶ Bridge ─▶ the broker's task
 //! ```
 //!
-//! Under the lock nothing is encoded and nothing is written: the tasks of the clients do that. So it is
-//! held for as long as it takes to pass on effects.
+//! Under the lock nothing is written, and nothing but the answers to polls is encoded: the tasks of the
+//! clients do that. So it is held for as long as it takes to pass on effects.
 
 mod application;
 mod calls;

@@ -277,12 +277,20 @@ async fn what_a_connection_has_left_behind_is_not_carried_out() {
         return;
     }
     let server = Server::start(&[]);
-    let (mut node, ..) = Node::up(1, options(&server)).await;
+    // It does not notice by itself that it has another connection.
+    let mut silent = options(&server);
+    (silent.ping, silent.absence) = (Duration::from_secs(1_000), Duration::from_secs(2_000));
+    let (mut node, ..) = Node::up(1, silent).await;
     node.enter(A, "joe");
     node.sees(A, &["joe"]).await;
     // As if the node had another connection by now, and this one's commands came late.
-    let _: String = server.run("SET {sansocket}:alive:1 another PX 30000");
+    let late = "SET {sansocket}:alive:1 another PX 30000";
+    let _: String = server.run(late);
     node.leave(1, A, "joe");
+    node.is_up().await;
+    node.sees(A, &["joe"]).await;
+    let _: String = server.run(late);
+    node.enter(A, "ann");
     node.is_up().await;
     node.sees(A, &["joe"]).await;
     node.leave(1, A, "joe");

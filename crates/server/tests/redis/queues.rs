@@ -236,6 +236,9 @@ async fn what_was_with_a_dead_node_goes_to_others() {
     assert_eq!(other.shown(1).await, ["taken 1 /queue/a after 1"]);
     other.settle(A, Cursor::new(epoch, 1), Outcome::Consumed);
     assert_eq!(other.shown(1).await, ["settled 1"]);
+    // Nobody asks for it again.
+    let nodes: Vec<String> = server.run("SMEMBERS {sansocket}:nodes");
+    assert_eq!(nodes, ["2"]);
 }
 
 #[tokio::test]
@@ -499,6 +502,8 @@ async fn no_node_counts_as_dead_because_redis_was_away() {
         assert!(began.elapsed() < PATIENCE);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    // It has all the time that it would have had.
+    assert!(server.run::<i64>("PTTL {sansocket}:alive:1") > 1_000);
     other.publish(1, A, "");
     let published = ["published 1 at 2", "taken 2 /queue/a after 0"];
     assert_eq!(other.shown(2).await, published);
