@@ -22,6 +22,8 @@ use sansocket::{CloseCode, handshake::PlainResponse};
 /// | [`Refusal::NoHandler`], [`Refusal::UnknownSubscription`], [`Refusal::UnknownDelivery`] | 1008 | 404 | – |
 /// | [`Refusal::SubscriptionExists`] | 1008 | 409 | – |
 /// | [`Refusal::Application`] | 1008 | 422 | – |
+/// | [`Refusal::Unavailable`] | 1013 | 503 | 5 s |
+/// | [`Refusal::Failed`] | 1011 | 500 | – |
 /// | [`Refusal::TooManySubscriptions`], [`Refusal::TransactionTooLarge`] | 1008 | 400 | – |
 /// | [`Refusal::MessageTooLarge`], [`Breach::MessageTooLarge`] | 1009 | 413 | – |
 /// | [`Refusal::TooManyDestinations`], [`Refusal::QueueFull`], [`Refusal::QueuesFull`], [`Refusal::OutboxFull`], [`Refusal::Broker`] | 1013 | 503 | 5 s |
@@ -159,6 +161,8 @@ impl From<&Refusal> for Answer {
             Refusal::UnknownSubscription(_) => Self::policy("there is no such subscription", 404),
             Refusal::SubscriptionExists(_) => Self::policy("the subscription exists already", 409),
             Refusal::Application(text) => Self::policy(one_line(text), 422),
+            Refusal::Unavailable(text) => Self::later(one_line(text), 503, FULL),
+            Refusal::Failed(text) => Self::new(one_line(text), CloseCode::INTERNAL_ERROR, 500),
             Refusal::MessageTooLarge { .. } => Self::too_large(refusal),
             Refusal::QueueFull { .. } => Self::later("the queue is full", 503, FULL),
             Refusal::QueuesFull { .. } => Self::later("the queues are full", 503, FULL),
@@ -302,6 +306,8 @@ mod tests {
             Refusal::DifferentSequences { .. } => 15,
             Refusal::QueuesFull { .. } => 16,
             Refusal::TransactionTooLarge { .. } => 17,
+            Refusal::Unavailable(_) => 18,
+            Refusal::Failed(_) => 19,
         };
         let destination = || String::from("/topic/a\n");
         let refusals = [
@@ -323,8 +329,10 @@ mod tests {
             Refusal::DifferentSequences { destination: destination() },
             Refusal::QueuesFull { bytes: 987_654, limit: 987_654 },
             Refusal::TransactionTooLarge { operations: 2, limit: 1 },
+            Refusal::Unavailable("the shop is full".into()),
+            Refusal::Failed("the shop is broken".into()),
         ];
-        assert!(refusals.iter().map(index).eq(0..18));
+        assert!(refusals.iter().map(index).eq(0..20));
         refusals.into()
     }
 
@@ -349,7 +357,10 @@ mod tests {
             (400, 1008, None),
             (503, 1013, Some(5)),
             (400, 1008, None),
+            (503, 1013, Some(5)),
+            (500, 1011, None),
         ];
+        assert_eq!(refusals().len(), expected.len());
         for (refusal, (status, code, seconds)) in refusals().iter().zip(expected) {
             let answer = Answer::from(refusal);
             assert_eq!(answer.retry_after.is_some(), refusal.is_temporary(), "{refusal}");

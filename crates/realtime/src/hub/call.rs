@@ -90,10 +90,26 @@ impl Call {
     /// ERROR and is disconnected. To go on, reply with an error of your own instead.
     #[must_use]
     pub fn refused(&self, reason: impl Into<String>) -> Command {
-        self.finish(Some(reason.into()))
+        self.finish(Some(Refusal::Application(reason.into())))
     }
 
-    fn finish(&self, refused: Option<String>) -> Command {
+    /// Returns the command that says that the application can't handle the call now, for instance because its
+    /// database is away. The client gets an ERROR like for [`refused`](Self::refused), but is told that
+    /// trying again can help: by Close 1013, or by status 503.
+    #[must_use]
+    pub fn unavailable(&self, reason: impl Into<String>) -> Command {
+        self.finish(Some(Refusal::Unavailable(reason.into())))
+    }
+
+    /// Returns the command that says that the application has failed to handle the call, which is not the
+    /// client's fault. The client gets an ERROR like for [`refused`](Self::refused), and Close 1011, or
+    /// status 500.
+    #[must_use]
+    pub fn failed(&self, reason: impl Into<String>) -> Command {
+        self.finish(Some(Refusal::Failed(reason.into())))
+    }
+
+    fn finish(&self, refused: Option<Refusal>) -> Command {
         Command::Finish { call: self.id, refused }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     subscription::{Link, Source, Sources, State},
 };
 use crate::bridge::QuestionId;
-use alloc::{boxed::Box, string::String};
+use alloc::boxed::Box;
 
 impl<A: Authorization> Hub<A> {
     /// Subscribes to an `/app/…` destination: the application replies to the subscription.
@@ -52,21 +52,21 @@ impl<A: Authorization> Hub<A> {
         Ok(())
     }
 
-    pub(super) fn finish(&mut self, call: CallId, refused: Option<String>) {
+    pub(super) fn finish(&mut self, call: CallId, refused: Option<Refusal>) {
         let CallId { requester, subscription } = call;
         let subscribed = self.finish_subscription(call);
-        let Some(reason) = refused else { return self.processed(requester, None) };
+        let Some(refusal) = refused else { return self.processed(requester, None) };
         if let (Some(connection), Some(key)) = (requester.connection, subscribed) {
             let id = subscription.map(|(id, _)| id);
             if let (Some(subscriber), Some(id)) = (self.connections.get_mut(&connection), id) {
                 subscriber.remove(id);
             }
             self.end(key);
-            return self.refused_with(requester, id, Refusal::Application(reason));
+            return self.refused_with(requester, id, refusal);
         }
         // A call of a subscription is over once it was finished.
         if subscription.is_none() || requester.number.is_some() {
-            self.refused(requester, Refusal::Application(reason));
+            self.refused(requester, refusal);
         }
     }
 

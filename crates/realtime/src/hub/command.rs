@@ -3,6 +3,7 @@
 use super::{
     ids::{CallId, ConnectionId, DeliveryId, RequestId, SubscriptionId},
     principal::Principal,
+    refusal::Refusal,
 };
 use crate::{bridge, cursor::Cursor, destination, message::Message};
 use alloc::{string::String, vec::Vec};
@@ -132,8 +133,9 @@ pub enum Command {
     Finish {
         /// Which call.
         call: CallId,
-        /// Why the application refuses the call, if it does.
-        refused: Option<String>,
+        /// Why the application refuses the call, if it does: [`Application`](super::Refusal::Application),
+        /// [`Unavailable`](super::Refusal::Unavailable) or [`Failed`](super::Refusal::Failed).
+        refused: Option<Refusal>,
     },
     /// The application asks who is in a topic, at all hubs that a bridge joins. Answered by
     /// [`Effect::Presence`](super::Effect::Presence): at once, or when the broker has answered.

@@ -1,6 +1,6 @@
 //! Handlers of calls as functions, for applications that answer at once.
 
-use super::{Authorization, Call, Command, Hub, InvalidRoute, Principal, RouteId};
+use super::{Authorization, Call, Command, Hub, InvalidRoute, Principal, Refusal, RouteId};
 use crate::message::Message;
 use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
 use core::fmt;
@@ -104,7 +104,7 @@ impl<S> fmt::Debug for Handlers<S> {
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
     parts: Vec<Part>,
-    refused: Option<String>,
+    refused: Option<Refusal>,
 }
 
 #[derive(Clone, Debug)]
@@ -124,7 +124,19 @@ impl Answer {
     /// Creates an answer that refuses the call. See [`Call::refused`].
     #[must_use]
     pub fn refuse(reason: impl Into<String>) -> Self {
-        Self { parts: Vec::new(), refused: Some(reason.into()) }
+        Self { parts: Vec::new(), refused: Some(Refusal::Application(reason.into())) }
+    }
+
+    /// Creates an answer that says that the call can't be handled now. See [`Call::unavailable`].
+    #[must_use]
+    pub fn unavailable(reason: impl Into<String>) -> Self {
+        Self { parts: Vec::new(), refused: Some(Refusal::Unavailable(reason.into())) }
+    }
+
+    /// Creates an answer that says that handling the call has failed. See [`Call::failed`].
+    #[must_use]
+    pub fn fail(reason: impl Into<String>) -> Self {
+        Self { parts: Vec::new(), refused: Some(Refusal::Failed(reason.into())) }
     }
 
     /// Adds a reply to the sender alone. See [`Call::reply`].
@@ -169,10 +181,7 @@ impl Answer {
                 Part::ToUser(user, queue, message) => call.send_to_user(&user, &queue, message),
             })
             .collect();
-        commands.push(match refused {
-            None => call.finished(),
-            Some(reason) => call.refused(reason),
-        });
+        commands.push(Command::Finish { call: call.id, refused });
         commands
     }
 }

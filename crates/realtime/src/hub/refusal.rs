@@ -31,9 +31,17 @@ pub enum Refusal {
         /// The destination, cut to 100 bytes.
         destination: String,
     },
-    /// The application has refused a call.
+    /// The application has refused a call. It is the client's fault.
     #[error("{0}")]
     Application(String),
+    /// The application can't handle a call now, because it is busy or something that it needs is away. It
+    /// is not the client's fault, and trying again can help.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The application has failed to handle a call. It is not the client's fault, and trying again need not
+    /// help.
+    #[error("{0}")]
+    Failed(String),
     /// A subscription of this name exists in the connection. It is the client's fault.
     #[error("subscription {} exists already", .0.0)]
     SubscriptionExists(SubscriptionId),
@@ -131,6 +139,7 @@ impl Refusal {
                 | Self::OutboxFull { .. }
                 | Self::Broker(_)
                 | Self::Missed { .. }
+                | Self::Unavailable(_)
                 | Self::TooManyDestinations { .. }
         )
     }

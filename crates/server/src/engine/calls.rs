@@ -65,7 +65,7 @@ impl Calls {
         let size = size(&call);
         let Limits { connection, all } = self.limits;
         if self.bytes + size > all {
-            return Some(refused(&call, "all clients", self.bytes, all));
+            return Some(call.unavailable("the application is busy: try again later"));
         }
         match self.connections.entry(call.connection) {
             Entry::Vacant(free) => {
@@ -75,7 +75,10 @@ impl Calls {
             Entry::Occupied(line) => {
                 let line = line.into_mut();
                 if line.bytes + size > connection {
-                    return Some(refused(&call, "this client", line.bytes, connection));
+                    return Some(call.unavailable(format!(
+                        "{} bytes of your calls wait for their answers, of {connection}: try again later",
+                        line.bytes
+                    )));
                 }
                 line.bytes += size;
                 line.waiting.push_back(Job { handler, call });
@@ -139,15 +142,9 @@ async fn handle(engine: Arc<Engine>, Job { handler, call }: Job) {
 /// Says that a handler has panicked: to the log, and by the command to the sender.
 pub(super) fn failed(call: &Call) -> Command {
     tracing::error!(destination = call.destination, "a handler has panicked");
-    call.refused("the handler has failed")
+    call.failed("the handler has failed")
 }
 
 fn size(call: &Call) -> usize {
     call.message.size() + call.destination.len() + Calls::OVERHEAD
-}
-
-fn refused(call: &Call, whose: &str, bytes: usize, limit: usize) -> Command {
-    call.refused(format!(
-        "{bytes} bytes of calls of {whose} wait for their answers, of {limit}: try again later"
-    ))
 }

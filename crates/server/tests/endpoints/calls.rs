@@ -62,6 +62,7 @@ fn answer(call: &Call) -> Answer {
     match (&*text, &call.subscription) {
         ("panic", _) => panic!("this is the fault of a handler"),
         ("refuse", _) => Answer::refuse("not today"),
+        ("away", _) => Answer::unavailable("the database is away"),
         (_, Some(_)) => Answer::new().reply(&*call.destination, Message::new("late")),
         _ => Answer::new()
             .publish(
@@ -129,13 +130,18 @@ async fn a_subscription_to_the_application_is_answered_late() {
 #[tokio::test]
 async fn a_handler_that_panics_or_refuses_ends_the_sender_alone() {
     let slow = Slow::start(options()).await;
-    slow.answer(3);
-    for (text, error) in [("panic", "the handler has failed"), ("refuse", "not today")] {
+    slow.answer(4);
+    for (text, error, code) in [
+        ("panic", "the handler has failed", 1011),
+        ("refuse", "not today", 1008),
+        ("away", "the database is away", 1013),
+    ] {
         let mut client = Client::connected(&slow.running).await;
         client.send(&send(text, "1")).await;
         let refused = client.next().await;
         assert!(refused.starts_with("ERROR\n") && refused.contains(error), "{refused}");
         assert!(refused.contains("receipt-id:1\n"), "{refused}");
+        assert_eq!(client.ended().await, Some(code));
     }
     let mut client = Client::connected(&slow.running).await;
     client.send(&send("x", "2")).await;
@@ -200,7 +206,8 @@ async fn what_waits_is_bounded_for_each_client_and_for_all() {
     slow.has_begun(1).await;
     large.send(&send("x", "2")).await;
     let refused = large.next().await;
-    assert!(refused.starts_with("ERROR\n") && refused.contains("of this client"), "{refused}");
+    assert!(refused.starts_with("ERROR\n") && refused.contains("of your calls"), "{refused}");
+    assert_eq!(large.ended().await, Some(1013));
     // All clients together have room for two more.
     for number in 0..3 {
         let mut client = Client::connected(&slow.running).await;
@@ -210,7 +217,8 @@ async fn what_waits_is_bounded_for_each_client_and_for_all() {
         } else {
             let refused = client.next().await;
             assert!(refused.starts_with("ERROR\n"), "{refused}");
-            assert!(refused.contains("of all clients") && refused.contains("of 4000"), "{refused}");
+            assert!(refused.contains("the application is busy"), "{refused}");
+            assert_eq!(client.ended().await, Some(1013));
         }
         clients.push(client);
     }

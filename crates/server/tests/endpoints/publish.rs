@@ -68,7 +68,7 @@ async fn what_is_wrong_is_told() {
         ("/publish?destination=/topic/*", "x", 400, ""),
         ("/publish?destination=/nowhere", "x", 400, ""),
         ("/publish?destination=/user/ann/queue/a", "x", 403, ""),
-        ("/publish?destination=/app/panic", "x", 422, "the handler has failed"),
+        ("/publish?destination=/app/panic", "x", 500, "the handler has failed"),
     ] {
         let response = running.connect().await.request("POST", target, &[JSON], body).await;
         assert_eq!(response.status, status, "{target} {body}: {response:?}");
