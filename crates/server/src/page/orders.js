@@ -5,8 +5,9 @@ const steps = ["placed", "paid", "packed", "shipped", "delivered"];
 
 /** Publishes updates of orders, and connects again by itself. */
 class Publisher {
-  /** How many messages about the order the server has confirmed. */
+  /** How many messages about the order the server has confirmed, and how many more wait for that. */
   confirmed = 0;
+  waiting = 0;
   #order = null;
   #connection = null;
   #name = "";
@@ -29,6 +30,7 @@ class Publisher {
   begin(order) {
     this.#order = order;
     this.confirmed = 0;
+    this.waiting = 0;
     this.#names.clear();
     this.#rename();
   }
@@ -38,7 +40,7 @@ class Publisher {
     return this.#names.has(name);
   }
 
-  /** Tells of a new status. Resolves once the server has handled it. */
+  /** Tells of a new status. Resolves once it has its place, which takes as long as the broker is away. */
   update(status) {
     return this.#send(`/app/orders/${this.#order}`, { status });
   }
@@ -54,9 +56,14 @@ class Publisher {
     const name = this.#name;
     const message = { order: this.#order, ...news, from: name, number: this.#number, sent: now() };
     const headers = { "content-type": "application/json" };
-    await this.#connection.send(destination, JSON.stringify(message), headers);
-    // The receipt of a message about an earlier order is of no use any more.
-    if (this.isOwn(name)) this.confirmed += 1;
+    this.waiting += 1;
+    try {
+      await this.#connection.send(destination, JSON.stringify(message), headers);
+      // The receipt of a message about an earlier order is of no use any more.
+      if (this.isOwn(name)) this.confirmed += 1;
+    } finally {
+      if (this.isOwn(name)) this.waiting -= 1;
+    }
   }
 
   /** What was sent over a lost connection has perhaps arrived, so its numbers are not used again. */
@@ -129,9 +136,10 @@ class Orders {
     return this.#panes;
   }
 
-  /** Returns how many messages about this order are known to be published. */
+  /** Returns how many messages about this order the page has published, or is about to. */
   get published() {
-    return Math.max(this.#publisher.confirmed, ...this.#panes.map(({ ledger }) => ledger.own));
+    const { confirmed, waiting } = this.#publisher;
+    return Math.max(confirmed + waiting, ...this.#panes.map(({ ledger }) => ledger.own));
   }
 
   /** Returns a cursor of any pane, or `null`. */

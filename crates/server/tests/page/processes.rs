@@ -158,8 +158,9 @@ fn a_page_whose_node_is_killed_goes_on_with_the_other() {
     let another = Another::start(second, &order);
     // A tab that nobody sees draws nothing.
     browser.call(Some(&ann), "Page.bringToFront", &json!({}));
-    browser.wait(&ann, "orders.panes.every(({ ledger }) => ledger.received > 100)");
-    // By SIGKILL.
+    click(&mut browser, &ann, "send-many");
+    browser.wait(&ann, "orders.panes.every(({ ledger }) => ledger.own > 200)");
+    // By SIGKILL. What the node has confirmed is not lost with it.
     drop(one);
     browser.wait(&ann, &format!("{NODE} === 'Unreachable'"));
     browser.wait(&ann, "orders.panes.every(({ feed }) => feed.state !== 'open')");
@@ -210,13 +211,13 @@ fn a_page_goes_on_after_redis_is_killed_and_comes_back_with_what_it_had() {
     redis.kill();
     browser.wait(&tab, &format!("{NODE}.startsWith('Degraded')"));
     // What is published waits, and the page says so.
-    browser.wait(&tab, "orders.published === 1001");
     let waits =
         "[...document.querySelectorAll('.check')].every((it) => it.dataset.kind === 'wait')";
     browser.wait(&tab, waits);
     screenshots(&mut browser, &tab, "degraded");
     redis.start_again();
     browser.wait(&tab, &format!("{NODE} === 'Ready'"));
+    browser.wait(&tab, "orders.published === 1001");
     let others = another.stop();
     for pane in wait_until_each_once(&mut browser, &tab, others) {
         assert_eq!(pane, (0, 0));
