@@ -4,7 +4,7 @@ use super::{
     Action, Authorization, ConnectionId, Effect, Hub, Refusal, RequestId, Start, SubscribeOptions,
     SubscriptionId,
     flow::Flow,
-    keys::SubscriptionKey,
+    keys::{QueueKey, SubscriptionKey},
     presence,
     refusal::cut,
     subscription::{Beginning, Link, Source, Sources, State, Subscription, Unusual},
@@ -30,8 +30,11 @@ impl<A: Authorization> Hub<A> {
         // What one of its subscriptions gives back is not for another of them.
         self.pause(connection);
         let Some(gone) = self.connections.get(&connection) else { return };
-        for key in gone.subscriptions().collect::<Vec<_>>() {
-            self.end(key);
+        let subscriptions: Vec<_> = gone.subscriptions().collect();
+        // All that it had of a queue is back before others get the first of it.
+        let queues: Vec<_> = subscriptions.into_iter().filter_map(|it| self.remove(it)).collect();
+        for queue in queues {
+            self.dispatch(queue);
         }
         self.connections.remove(&connection);
         if self.connections.is_empty() {
@@ -143,9 +146,16 @@ impl<A: Authorization> Hub<A> {
 
     /// Ends a subscription that its connection does not list any more.
     pub(super) fn end(&mut self, key: SubscriptionKey) {
+        if let Some(queue) = self.remove(key) {
+            self.dispatch(queue);
+        }
+    }
+
+    /// Removes a subscription. Returns its queue, to which it gives back what it has not acknowledged.
+    fn remove(&mut self, key: SubscriptionKey) -> Option<QueueKey> {
         self.leave_members(key);
         self.stop_waiting_for_lists(key);
-        let Some(subscription) = self.subscriptions.remove(key) else { return };
+        let subscription = self.subscriptions.remove(key)?;
         for link in subscription.sources.iter() {
             match link.source {
                 Source::Topic(_) | Source::Pattern(_) => self.leave(link),
@@ -158,11 +168,11 @@ impl<A: Authorization> Hub<A> {
                 Source::Application(application) => drop(self.applications.remove(application)),
             }
         }
-        let Some(queue) = subscription.queue() else { return };
+        let queue = subscription.queue()?;
         if let Some(flow) = subscription.flow {
             self.give_back(queue, flow.into_unacknowledged().collect());
         }
-        self.dispatch(queue);
+        Some(queue)
     }
 
     /// Takes the destinations apart, and asks whether the client may subscribe to all of them.

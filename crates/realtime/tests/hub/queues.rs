@@ -92,6 +92,23 @@ fn a_connection_does_not_take_over_from_itself_while_it_goes() {
 }
 
 #[test]
+fn what_several_subscriptions_of_a_connection_give_back_keeps_its_order() {
+    let mut world = World::new();
+    world.connect(1);
+    for subscription in [0, 1] {
+        let options = with_acks(Acknowledgement::Individual, 1);
+        world.subscribe_with(1, subscription, &["/queue/q"], options);
+    }
+    assert_eq!(world.publish("/queue/q", "a"), ["1/0 a@1 #1"]);
+    // The older message is with the subscription that ends last.
+    assert_eq!(world.nack(1, 0, 1), ["1/1 a@1 #1 again", "1?7 done"]);
+    assert_eq!(world.publish("/queue/q", "b"), ["1/0 b@2 #2"]);
+    world.connect(2);
+    assert_eq!(world.subscribe(2, 0, "/queue/q"), ["2/0 begins"]);
+    assert_eq!(world.disconnect(1), ["2/0 a@1 again", "2/0 b@2 again"]);
+}
+
+#[test]
 fn a_cumulative_acknowledgement_covers_all_before() {
     let mut world = World::new();
     world.connect(1);
