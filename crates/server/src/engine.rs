@@ -231,7 +231,7 @@ impl Engine {
         Answer: From<&'a E>,
         Reason: From<&'a E>,
     {
-        self.refusals.add(Reason::from(why), address, self.now());
+        self.refusals.add(Reason::from(why), address, None, self.now());
         Answer::from(why)
     }
 

@@ -24,7 +24,8 @@
 //! let stop = async {
 //!     let _ = tokio::signal::ctrl_c().await;
 //!     server.shut_down(Duration::from_secs(5));
-//!     server.ended().await;
+//!     // Async handlers that never answer would hold this up.
+//!     let _ = tokio::time::timeout(Duration::from_secs(20), server.ended()).await;
 //! };
 //! serve(listener, server.router(), ListenOptions::default(), stop).await?;
 //! # Ok(())

@@ -1,14 +1,14 @@
 //! Requests of web pages: which are accepted, and who may read the answers.
 
-use crate::{admission, engine::Engine, refusals::Reason};
+use crate::{admission, answers, engine::Engine, refusals::Reason};
 use axum::{
     extract::{Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
+use http::{HeaderValue, Method, StatusCode, header, request::Parts};
 use sansocket::server::OriginPolicy;
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 /// The page that a request comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,15 +38,24 @@ pub(crate) fn page(policy: &OriginPolicy, request: &Parts) -> Page {
 }
 
 /// Counts and logs that a request is refused because of its page.
-pub(crate) fn count_refusal(engine: &Engine, address: Option<IpAddr>) {
-    engine.refusals.add(Reason::Origin, address, engine.now());
+pub(crate) fn count_refusal(engine: &Engine, request: &Parts) {
+    let address = admission::address(&engine.options, request);
+    // Whoever operates the server learns what to add, and nobody can fill the log by a long one.
+    let origin = request.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let origin = origin.map(|origin| origin.get(..LOGGED).unwrap_or(origin));
+    engine.refusals.add(Reason::Origin, address, origin, engine.now());
 }
+
+/// How much of an origin is logged.
+const LOGGED: usize = 100;
 
 /// Refuses a request because of its page.
 pub(crate) fn refuse(engine: &Engine, request: &Parts) -> Response {
-    count_refusal(engine, admission::address(&engine.options, request));
-    let refusal = (StatusCode::FORBIDDEN, "pages of this origin may not use the server\n");
-    (HeaderMap::from_iter([(header::VARY, ORIGIN)]), refusal).into_response()
+    count_refusal(engine, request);
+    let detail = "pages of this origin may not use the server";
+    let mut response = answers::plain_problem(StatusCode::FORBIDDEN.as_u16(), detail);
+    response.headers_mut().insert(header::VARY, ORIGIN);
+    response
 }
 
 /// Refuses requests of pages that may not use the server, answers preflight requests of the others

@@ -86,13 +86,20 @@ pub(crate) struct Refusals {
 }
 
 impl Refusals {
-    /// Counts a refusal, and logs it unless there are too many for the same reason.
-    pub(crate) fn add(&self, reason: Reason, address: Option<IpAddr>, now: Duration) {
+    /// Counts a refusal, and logs it unless there are too many for the same reason. `origin` is that of the page
+    /// that is refused.
+    pub(crate) fn add(
+        &self,
+        reason: Reason,
+        address: Option<IpAddr>,
+        origin: Option<&str>,
+        now: Duration,
+    ) {
         let line = self.lock()[reason as usize].add(now);
         if let Some(left_out) = line {
             let address = address.map(tracing::field::display);
             let reason = Reason::NAMES[reason as usize];
-            tracing::info!(reason, address, left_out, "refused");
+            tracing::info!(reason, address, origin, left_out, "refused");
         }
     }
 
@@ -116,7 +123,7 @@ mod tests {
     fn one_reason_takes_no_lines_of_another() {
         let refusals = Refusals::default();
         for _ in 0..100 {
-            refusals.add(Reason::Origin, None, Duration::ZERO);
+            refusals.add(Reason::Origin, None, None, Duration::ZERO);
         }
         let mut tallies = refusals.lock();
         assert_eq!(tallies[Reason::Origin as usize].add(Duration::ZERO), None);

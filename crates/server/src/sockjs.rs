@@ -80,8 +80,7 @@ async fn serve(State(service): State<Arc<Service>>, request: Request) -> Respons
         Action::Respond(response) => {
             // The greeting is for everybody.
             if page == Page::Refused && response.status == 403 {
-                let address = admission::address(&service.engine.options, &parts);
-                origins::count_refusal(&service.engine, address);
+                origins::count_refusal(&service.engine, &parts);
             }
             respond(response)
         }

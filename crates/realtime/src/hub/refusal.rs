@@ -118,7 +118,7 @@ pub enum Refusal {
     Broker(String),
     /// The subscription has missed messages, and its client does not understand
     /// [gaps](super::SubscribeOptions::gaps). It can subscribe again.
-    #[error("you were too slow: messages of {destination:?} were lost")]
+    #[error("messages of {destination:?} were lost, and this subscription does not take gaps")]
     Missed {
         /// The destination of the subscription, cut to 100 bytes.
         destination: String,

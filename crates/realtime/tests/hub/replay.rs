@@ -190,7 +190,8 @@ fn a_subscriber_that_is_too_slow_is_told_the_gap_or_is_refused() {
     for body in ["a", "b"] {
         world.publish("/topic/t", body);
     }
-    let missed = "1/0 refused: you were too slow: messages of \"/topic/t\" were lost";
+    let missed =
+        "1/0 refused: messages of \"/topic/t\" were lost, and this subscription does not take gaps";
     assert_eq!(world.go_on(1), [missed, "1/1 gap e-0 to e-1", "1/1 b@2"]);
     assert_eq!(world.publish("/topic/t", "c"), ["1/1 c@3"]);
 }
@@ -287,7 +288,7 @@ fn what_other_topics_drop_is_no_gap_of_a_pattern() {
     world.publish("/topic/a/c", "z");
     world.after(Duration::from_secs(300));
     world.publish("/topic/other", "x");
-    let missed = "1/0 refused: you were too slow: messages of \"/topic/a/*\" were lost";
+    let missed = "1/0 refused: messages of \"/topic/a/*\" were lost, and this subscription does not take gaps";
     assert_eq!(world.go_on(1), [missed, "1/1 gap e-3 to e-4"]);
 }
 

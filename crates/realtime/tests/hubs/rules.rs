@@ -217,7 +217,8 @@ fn who_does_not_understand_gaps_is_cut_off() {
     hub.answer(1, "/topic/a", &[], 0, 0);
     hub.down();
     hub.up(BROKER, 3);
-    let missed = "0: refused: you were too slow: messages of \"/topic/a\" were lost";
+    let missed =
+        "0: refused: messages of \"/topic/a\" were lost, and this subscription does not take gaps";
     assert_eq!(hub.answer(2, "/topic/a", &[], 2, 3), ["unfollow /topic/a", missed]);
     assert_eq!(hub.hub.subscriptions(), 0);
 }
