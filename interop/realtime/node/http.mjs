@@ -26,8 +26,10 @@ export async function publishNumbers(server, topic, first, last, { afterOutages 
   return answers.map((it) => it.cursor);
 }
 
-/// Returns the figure of a metric.
+/// Returns the figure of a metric, or the sum of those of all its labels.
 export async function metric(server, name) {
   const text = await (await fetch(`${server.url}/metrics`)).text();
-  return Number(new RegExp(`^sansocket_${name} (.*)$`, 'm').exec(text)[1]);
+  const found = [...text.matchAll(new RegExp(`^sansocket_${name}(?:\\{.*\\})? (.*)$`, 'gm'))];
+  if (found.length === 0) throw new Error(`there is no metric ${name}`);
+  return found.reduce((sum, [, value]) => sum + Number(value), 0);
 }
