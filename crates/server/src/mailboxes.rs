@@ -130,7 +130,7 @@ impl Mailboxes {
         }
         let stalled = self.config.stalled;
         let (mut too_slow, mut is_empty) = (Vec::new(), true);
-        // Who has nothing to take now is not too slow earlier.
+        // A client that has nothing to take now can't be too slow before then.
         let mut next = now.saturating_add(stalled);
         for (index, place) in self.places.iter().enumerate() {
             let Some(mailbox) = place.taken() else { continue };

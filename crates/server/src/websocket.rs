@@ -10,7 +10,7 @@ use crate::{
 use axum::response::Response;
 use bytes::Bytes;
 use http::request::Parts;
-use sansocket::{CloseCode, Message, connection::MessageKind, server::Acceptor};
+use sansocket::{CloseCode, Message, server::Acceptor};
 use sansocket_axum::{WebSocket, WebSocketUpgrade};
 use sansocket_realtime::stomp::{EncodedFrame, Version};
 use std::{
@@ -67,11 +67,12 @@ impl Transport for Plain {
 
     fn send(&mut self, frame: EncodedFrame) -> Result<(), Unsendable> {
         // If the connection has ended, the next receive says so.
-        let kind = frame.kind();
+        let is_text = frame.is_text();
         let bytes = frame.into_vec();
-        let _ = match (kind, std::str::from_utf8(&bytes)) {
-            (MessageKind::Text, Ok(text)) => self.0.try_feed(text),
-            _ => self.0.try_feed(&*bytes),
+        let text = if is_text { std::str::from_utf8(&bytes).ok() } else { None };
+        let _ = match text {
+            Some(text) => self.0.try_feed(text),
+            None => self.0.try_feed(&*bytes),
         };
         Ok(())
     }

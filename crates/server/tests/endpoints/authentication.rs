@@ -169,7 +169,7 @@ async fn whoever_nobody_knows_is_refused_late() {
     client.send(&CONNECT.replace("ann", "eve")).await;
     assert!(client.next().await.starts_with("ERROR\n"));
     assert_eq!(client.ended().await, Some(1008));
-    // Nobody is asked about who has no credentials.
+    // A client without credentials needs no lookup.
     assert_eq!(slow.running.connect().await.get(target).await.status, 401);
     slow.has_begun(2).await;
 }
